@@ -1,0 +1,106 @@
+/** The time and timers of a component, injected so that tests own them. */
+export type Clock = {
+  /** Wall time, milliseconds since the Unix epoch. */
+  now(): number;
+  /** Wall time, nanoseconds since the Unix epoch; strictly increasing within one process. */
+  nowNs(): bigint;
+  /** Monotonic time in milliseconds, from an arbitrary origin: the only one to measure durations and leases by. */
+  monotonicMs(): number;
+  /** Resolves after `ms`, or rejects with the signal's reason when it aborts first. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Calls `run` once after `ms`; the answer cancels it. */
+  after(ms: number, run: () => void): () => void;
+};
+
+const sleepOn = (clock: Pick<Clock, "after">, ms: number, signal?: AbortSignal): Promise<void> =>
+  new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const onAbort = (): void => {
+      cancel();
+      reject(signal?.reason);
+    };
+    const cancel = clock.after(ms, () => {
+      signal?.removeEventListener("abort", onAbort);
+      resolve();
+    });
+    signal?.addEventListener("abort", onAbort, { once: true });
+  });
+
+/** The machine's clock. */
+export const systemClock = (): Clock => {
+  const originNs = BigInt(Date.now()) * 1_000_000n - process.hrtime.bigint();
+  let last = 0n;
+  const clock: Clock = {
+    now: () => Date.now(),
+    nowNs: () => {
+      const wall = originNs + process.hrtime.bigint();
+      last = wall > last ? wall : last + 1n;
+      return last;
+    },
+    monotonicMs: () => performance.now(),
+    after: (ms, run) => {
+      const timer = setTimeout(run, ms);
+      return () => clearTimeout(timer);
+    },
+    sleep: (ms, signal) => sleepOn(clock, ms, signal),
+  };
+  return clock;
+};
+
+/** A clock that a test moves by hand; timers fire, in order of their time, inside `advance`. */
+export type ManualClock = Clock & {
+  /** Moves time forward by `ms` and lets every promise that became ready run. */
+  advance(ms: number): Promise<void>;
+  /** How many timers wait. */
+  pending(): number;
+};
+
+const settle = async (): Promise<void> => {
+  for (let i = 0; i < 20; i += 1) await Promise.resolve();
+};
+
+/** Creates a clock standing at `startMs` (Unix milliseconds). */
+export const manualClock = (startMs = 1_700_000_000_000): ManualClock => {
+  let time = startMs;
+  let lastNs = 0n;
+  let nextId = 0;
+  const timers = new Map<number, { at: number; run: () => void }>();
+  const earliest = (limit: number): number | undefined => {
+    let found: number | undefined;
+    for (const [id, timer] of timers) {
+      const best = found === undefined ? undefined : timers.get(found);
+      if (timer.at <= limit && (best === undefined || timer.at < best.at)) found = id;
+    }
+    return found;
+  };
+  const clock: ManualClock = {
+    now: () => time,
+    nowNs: () => {
+      const wall = BigInt(time) * 1_000_000n;
+      lastNs = wall > lastNs ? wall : lastNs + 1n;
+      return lastNs;
+    },
+    monotonicMs: () => time - startMs,
+    after: (ms, run) => {
+      const id = nextId++;
+      timers.set(id, { at: time + ms, run });
+      return () => timers.delete(id);
+    },
+    sleep: (ms, signal) => sleepOn(clock, ms, signal),
+    advance: async (ms) => {
+      const target = time + ms;
+      await settle();
+      for (let id = earliest(target); id !== undefined; id = earliest(target)) {
+        const timer = timers.get(id);
+        timers.delete(id);
+        if (timer === undefined) continue;
+        time = Math.max(time, timer.at);
+        timer.run();
+        await settle();
+      }
+      time = target;
+    },
+    pending: () => timers.size,
+  };
+  return clock;
+};
