@@ -1,0 +1,116 @@
+import type { Condition } from "#nervous-system/schemas/resources/status-parts.ts";
+
+/** Types of conditions. `Reconciling` and `Stalled` are present only while true. */
+export const ConditionType = {
+  Ready: "Ready",
+  Reconciling: "Reconciling",
+  Stalled: "Stalled",
+  Accepted: "Accepted",
+  ResolvedRefs: "ResolvedRefs",
+  Complete: "Complete",
+  Failed: "Failed",
+  Suspended: "Suspended",
+  Recording: "Recording",
+  PodScheduled: "PodScheduled",
+  WorkspaceReady: "WorkspaceReady",
+} as const;
+
+/** Reasons, each also the reason of the Event that tells the same. */
+export const Reason = {
+  // Missions
+  Admitted: "Admitted",
+  AgentsCreated: "AgentsCreated",
+  Working: "Working",
+  Publishing: "Publishing",
+  Published: "Published",
+  Verifying: "Verifying",
+  CriteriaMet: "CriteriaMet",
+  AgentsFinished: "AgentsFinished",
+  CriteriaFailed: "CriteriaFailed",
+  AgentFailed: "AgentFailed",
+  PublicationRefused: "PublicationRefused",
+  VerifierDisrupted: "VerifierDisrupted",
+  Suspended: "Suspended",
+  Resumed: "Resumed",
+  NotSuspended: "NotSuspended",
+  NotFinished: "NotFinished",
+  // References
+  Resolved: "Resolved",
+  ModelNotFound: "ModelNotFound",
+  ModelNotReady: "ModelNotReady",
+  MissionNotFound: "MissionNotFound",
+  SecretNotFound: "SecretNotFound",
+  SecretNotAllowed: "SecretNotAllowed",
+  CheckUnavailable: "CheckUnavailable",
+  // Attempts
+  AttemptStarted: "AttemptStarted",
+  PodPending: "PodPending",
+  PodRunning: "PodRunning",
+  PodUnschedulable: "PodUnschedulable",
+  PodRejected: "PodRejected",
+  ImagePullFailed: "ImagePullFailed",
+  PreparingWorkspace: "PreparingWorkspace",
+  WorkspaceReady: "WorkspaceReady",
+  Succeeded: "Succeeded",
+  AttemptFailed: "AttemptFailed",
+  AttemptDisrupted: "AttemptDisrupted",
+  AttemptsExhausted: "AttemptsExhausted",
+  DisruptedTooOften: "DisruptedTooOften",
+  NotRetryable: "NotRetryable",
+  OutOfMemory: "OutOfMemory",
+  DiskExceeded: "DiskExceeded",
+  Evicted: "Evicted",
+  PodDeleted: "PodDeleted",
+  NodeUnreachable: "NodeUnreachable",
+  Draining: "Draining",
+  // Workspaces (as `fetch` reports them)
+  RepositoryNotFound: "RepositoryNotFound",
+  AuthenticationFailed: "AuthenticationFailed",
+  RefNotFound: "RefNotFound",
+  RepositoryUnreachable: "RepositoryUnreachable",
+  // Record
+  Recording: "Recording",
+  RecordingUnhealthy: "RecordingUnhealthy",
+  RecordComplete: "RecordComplete",
+  RecordGap: "RecordGap",
+  // Models
+  ProbeSucceeded: "ProbeSucceeded",
+  EndpointUnreachable: "EndpointUnreachable",
+  // Anything
+  ReconcileFailed: "ReconcileFailed",
+} as const;
+
+/** See `Reason`. */
+export type Reason = (typeof Reason)[keyof typeof Reason];
+/** See `ConditionType`. */
+export type ConditionType = (typeof ConditionType)[keyof typeof ConditionType];
+
+/** A condition as it is decided, before the time of its transition is known. */
+export type DecidedCondition = Pick<Condition, "status" | "message"> & { type: ConditionType; reason: string };
+
+/**
+ * Replaces conditions by what was decided: the transition time moves only when the status does, the order is that of the
+ * types, and a type that was not decided is gone.
+ */
+export const mergeConditions = (
+  before: readonly Condition[] | undefined,
+  decided: readonly DecidedCondition[],
+  at: { now: string; generation: number },
+): Condition[] =>
+  decided
+    .map((condition) => {
+      const old = before?.find((c) => c.type === condition.type);
+      const lastTransitionTime = old?.status === condition.status ? old.lastTransitionTime : at.now;
+      return { ...condition, lastTransitionTime, observedGeneration: at.generation };
+    })
+    .toSorted((a, b) => a.type.localeCompare(b.type));
+
+/** The condition of `type`, if there is one. */
+export const findCondition = (
+  conditions: readonly Condition[] | undefined,
+  type: ConditionType,
+): Condition | undefined => conditions?.find((condition) => condition.type === type);
+
+/** Whether the condition of `type` is True. */
+export const isTrue = (conditions: readonly Condition[] | undefined, type: ConditionType): boolean =>
+  findCondition(conditions, type)?.status === "True";

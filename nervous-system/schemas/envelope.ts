@@ -1,0 +1,88 @@
+import canonicalize from "canonicalize";
+import { z } from "zod";
+import { frameTypePattern, producers } from "#nervous-system/schemas/frames/define-frame.ts";
+
+/** What the recorder may remark about a frame. */
+export const frameFlags = ["clock_skew", "payload_invalid", "late", "unknown_type", "withheld"] as const;
+
+const uid = z.string().regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/);
+const name = z.string().min(1).max(253);
+const counter = z.number().int().min(0);
+
+/**
+ * What the recorder stamps on a frame, never taken from its producer. It travels as its RFC 8785 text, which is part of
+ * the hash; `(agent_uid, epoch, seq)` is the key of the frame in every store.
+ */
+export const envelopeSchema = z.strictObject({
+  agent_uid: uid,
+  mission_uid: uid,
+  mission: name,
+  namespace: name,
+  /** 0 until the first rewind. */
+  lineage: counter,
+  producer: z.enum(producers),
+  /** Who gave the sequence number: `scribe`, `collector`, or the component that embeds the recorder. */
+  recorder: z.enum(["scribe", "collector", "gateway", "siphon", "supervisor", "operator"]),
+  /** Attempt of the agent, or starts of a component. */
+  epoch: counter.max(0xffff_ffff),
+  /** Gap-free from 1 in each epoch. */
+  seq: counter.min(1),
+  /** Recorder's time, Unix nanoseconds as a decimal string, strictly increasing within an epoch. */
+  observed: z.string().regex(/^[0-9]{1,20}$/),
+  event_type: z.string().regex(frameTypePattern),
+  event_id: z.string().min(1).max(128),
+  persona: z.string().max(253).optional(),
+  trace_id: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/)
+    .optional(),
+  span_id: z
+    .string()
+    .regex(/^[0-9a-f]{16}$/)
+    .optional(),
+  /** The frame that caused this one. */
+  parent_event_id: z.string().min(1).max(128).optional(),
+  /** The agent concerned, when the chain belongs to a component. */
+  about: z.strictObject({ agent_uid: uid, epoch: counter }).optional(),
+  flags: z.array(z.enum(frameFlags)).max(frameFlags.length).optional(),
+});
+
+/** See `envelopeSchema`. */
+export type Envelope = z.infer<typeof envelopeSchema>;
+
+/** The exact text of an envelope that is hashed and travels: RFC 8785 JSON. */
+export const envelopeText = (envelope: Envelope): string => {
+  const text = canonicalize(envelope);
+  if (text === undefined) throw new Error("an envelope is always an object");
+  return text;
+};
+
+/** A parsed envelope, or why the text is none. */
+export type ParsedEnvelope = { ok: true; envelope: Envelope } | { ok: false; reason: string };
+
+/** Reads the text of an envelope; anything but its exact RFC 8785 form is refused, since the hash covers the text. */
+export const parseEnvelope = (text: string): ParsedEnvelope => {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { ok: false, reason: "the envelope is not JSON" };
+  }
+  const parsed = envelopeSchema.safeParse(value);
+  if (!parsed.success) return { ok: false, reason: `the envelope is invalid: ${z.prettifyError(parsed.error)}` };
+  if (envelopeText(parsed.data) !== text) return { ok: false, reason: "the envelope is not in RFC 8785 form" };
+  return { ok: true, envelope: parsed.data };
+};
+
+/** A frame as it travels and is kept: the producer's bytes, the recorder's envelope, and their place in the chain. */
+export type RecordedFrame = {
+  envelope: Envelope;
+  /** `envelopeText(envelope)`. */
+  envelopeText: string;
+  /** UTF-8 JSON of the producer's part, made once, never re-encoded. */
+  bytes: Uint8Array;
+  /** 64 hex digits. */
+  prevHash: string;
+  /** 64 hex digits. */
+  hash: string;
+};

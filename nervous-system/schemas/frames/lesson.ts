@@ -1,0 +1,16 @@
+import { z } from "zod";
+import { defineFrame, text, texts } from "#nervous-system/schemas/frames/define-frame.ts";
+
+/** Something learned, recalled, accepted or retired. */
+export const lesson = defineFrame({
+  type: "LESSON",
+  description: "Something learned, recalled, accepted or retired.",
+  producers: ["agent", "siphon"],
+  payload: {
+    state: z.enum(["learned", "recalled", "accepted", "retired"]).describe("What happened to the lesson."),
+    text: text("The lesson.").optional(),
+    sources: texts("Event ids it rests on.").optional(),
+    libraries: texts("Libraries it is about.").optional(),
+    files: texts("Files it is about.").optional(),
+  },
+});

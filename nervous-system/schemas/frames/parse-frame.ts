@@ -1,0 +1,121 @@
+import { z } from "zod";
+import { catalog, isFrameType } from "#nervous-system/schemas/frames/catalog.ts";
+import { frameTypePattern } from "#nervous-system/schemas/frames/define-frame.ts";
+
+/** The producer's part of a frame: the five fields of the brief, and whatever else belongs to its type in `payload`. */
+export type ProducedFrame = {
+  /** Unique, 1..128 characters; stamped by the recorder when missing. */
+  event_id?: string;
+  /** When the producer says it happened, RFC 3339 up to nanoseconds; stamped when missing. */
+  timestamp?: string;
+  /** Name of the agent; stamped when missing. */
+  agent_id?: string;
+  event_type: string;
+  related_commit_hash?: string;
+  payload: Record<string, unknown>;
+};
+
+/** A frame that was read, with what is remarkable about it; or the reason why it is none. */
+export type ParsedFrame =
+  | {
+      ok: true;
+      frame: ProducedFrame;
+      parentEventId?: string;
+      flags: Array<"payload_invalid" | "unknown_type">;
+    }
+  | { ok: false; reason: string };
+
+/** Bytes of one frame at most; longer texts go to a blob. */
+export const maxFrameBytes = 256 * 1024;
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Names that other writers use for the same member. */
+const aliases: ReadonlyArray<readonly [string, string]> = [["rationale", "reasoning"]];
+
+const withAliases = (payload: Record<string, unknown>): Record<string, unknown> => {
+  const out = { ...payload };
+  for (const [alias, name] of aliases) {
+    if (!(alias in out) || name in out) continue;
+    out[name] = out[alias];
+    delete out[alias];
+  }
+  return out;
+};
+
+const known = new Set([
+  "event_id",
+  "timestamp",
+  "agent_id",
+  "event_type",
+  "event",
+  "related_commit_hash",
+  "payload",
+  "parent_event_id",
+]);
+
+const payloadOf = (value: Record<string, unknown>): Record<string, unknown> => {
+  const strangers = Object.entries(value).filter(([key]) => !known.has(key));
+  const given = value["payload"];
+  const inner = isObject(given) ? given : given === undefined ? {} : { value: given };
+  return withAliases({ ...Object.fromEntries(strangers), ...inner });
+};
+
+const dateTime = z.iso.datetime({ offset: true });
+const shortText = (value: unknown): string | undefined =>
+  typeof value === "string" && value.length >= 1 && value.length <= 128 ? value : undefined;
+
+const optional = <K extends string>(key: K, value: string | undefined): { [P in K]?: string } =>
+  value === undefined ? {} : ({ [key]: value } as { [P in K]: string });
+
+const flagsOf = (type: string, payload: Record<string, unknown>): Array<"payload_invalid" | "unknown_type"> => {
+  if (!isFrameType(type)) return ["unknown_type"];
+  return catalog[type].payload.safeParse(payload).success ? [] : ["payload_invalid"];
+};
+
+/**
+ * Reads what a producer wrote. Only the event type is required; unknown top-level members move into the payload; a payload
+ * that lacks its type's fields is kept and flagged. Stamps such as `seq` or `hash` in the input are a producer's words, so
+ * they land in the payload too.
+ */
+export const parseFrame = (value: unknown): ParsedFrame => {
+  if (!isObject(value)) return { ok: false, reason: "a frame is a JSON object" };
+  const type = value["event_type"] ?? value["event"];
+  if (typeof type !== "string") return { ok: false, reason: 'a frame names its "event_type"' };
+  if (!frameTypePattern.test(type))
+    return {
+      ok: false,
+      reason: `event_type ${JSON.stringify(type.slice(0, 80))} is not UPPER_SNAKE of at most 64 characters`,
+    };
+  const payload = payloadOf(value);
+  const timestamp = dateTime.safeParse(value["timestamp"]);
+  const parent = shortText(value["parent_event_id"]);
+  return {
+    ok: true,
+    frame: {
+      ...optional("event_id", shortText(value["event_id"])),
+      ...optional("timestamp", timestamp.success ? timestamp.data : undefined),
+      ...optional("agent_id", shortText(value["agent_id"])),
+      event_type: type,
+      ...optional("related_commit_hash", shortText(value["related_commit_hash"])),
+      payload,
+    },
+    ...(parent === undefined ? {} : { parentEventId: parent }),
+    flags: flagsOf(type, payload),
+  };
+};
+
+/** Reads one line of JSON; see `parseFrame`. */
+export const parseFrameText = (line: string): ParsedFrame => {
+  if (Buffer.byteLength(line) > maxFrameBytes)
+    return {
+      ok: false,
+      reason: `the frame is larger than ${maxFrameBytes} bytes; put long texts into a blob`,
+    };
+  try {
+    return parseFrame(JSON.parse(line));
+  } catch {
+    return { ok: false, reason: "the line is not JSON" };
+  }
+};

@@ -1,0 +1,31 @@
+import { z } from "zod";
+import { defineFrame, count, digest, text, texts } from "#nervous-system/schemas/frames/define-frame.ts";
+
+/** A file of the workspace changed. */
+export const stateChange = defineFrame({
+  type: "STATE_CHANGE",
+  description: "A file of the workspace changed.",
+  producers: ["agent"],
+  payload: {
+    file_modified: text("Path within the workspace, `/` as separator."),
+    change: z.enum(["added", "modified", "deleted", "renamed"]).describe("What happened to the file.").optional(),
+    old_path: text("Where a renamed file was before.").optional(),
+    lines_added: count("Lines added.").optional(),
+    lines_removed: count("Lines removed.").optional(),
+    old_state_hash: text("Git tree of the workspace before.").optional(),
+    new_state_hash: text("Git tree of the workspace after; only on the last frame of a batch.").optional(),
+    patch: text("Unified diff of this file.").optional(),
+    blob: digest("The diff, where it is too long for the frame.").optional(),
+    depends_on: texts("Files that the file imports.").optional(),
+    batch: z
+      .looseObject({
+        id: text("Id of the observation."),
+        index: count("Place in it, from 0."),
+        count: count("Frames in it."),
+      })
+      .describe("One observation of the workspace may be several frames.")
+      .optional(),
+    observed_by: text("Who saw the change: a tool's name or `wrapper`.").optional(),
+    withheld: z.boolean().describe("Whether part of the diff was redacted.").optional(),
+  },
+});

@@ -1,0 +1,37 @@
+import { v5, v7 } from "uuid";
+
+/** Makes ids; injected, so that tests know what comes out. */
+export type Ids = {
+  /** A fresh UUID v7: unique, and sorted by time. */
+  next(): string;
+};
+
+/** Ids from the machine's random source. */
+export const randomIds = (): Ids => ({ next: () => v7() });
+
+/** Ids `…-000000000001`, `…-000000000002`, … for tests. */
+export const countingIds = (): Ids => {
+  let n = 0;
+  return {
+    next: () => {
+      n += 1;
+      return `00000000-0000-7000-8000-${n.toString(16).padStart(12, "0")}`;
+    },
+  };
+};
+
+const enchantedNamespace = "0b0c5f6e-6c1d-5a43-9a4e-2f6f1d9b7e51";
+
+/** The same UUID for the same parts, everywhere and always: the identity of what has no Kubernetes UID. */
+export const stableId = (...parts: readonly string[]): string => v5(parts.join("\u0000"), enchantedNamespace);
+
+const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** Whether `text` is a lower-case UUID. */
+export const isUuid = (text: string): boolean => uuidPattern.test(text);
+
+/** The 16 bytes of a lower-case UUID; throws on anything else. */
+export const uuidBytes = (uuid: string): Uint8Array => {
+  if (!isUuid(uuid)) throw new Error(`"${uuid}" is not a lower-case UUID`);
+  return Buffer.from(uuid.replaceAll("-", ""), "hex");
+};

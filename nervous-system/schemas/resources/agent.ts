@@ -1,0 +1,137 @@
+import { z } from "zod";
+import {
+  boundedText,
+  immutable,
+  nameRule,
+  reference,
+  withRules,
+  type Resource,
+  type ResourceDefinition,
+} from "#nervous-system/schemas/resources/define-resource.ts";
+import { commonStatus, timeSchema, usageSchema } from "#nervous-system/schemas/resources/status-parts.ts";
+
+const count = (description: string): z.ZodInt32 => z.int32().min(0).describe(description);
+const sequence = (description: string): z.ZodNumber =>
+  z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).describe(description);
+const uid = (description: string): z.ZodString => z.string().max(36).describe(description);
+const commit = (description: string): z.ZodString => z.string().max(64).describe(description);
+const hash = (description: string): z.ZodString => z.string().max(64).describe(description);
+
+const spec = z
+  .object({
+    missionRef: withRules(reference("Mission"), immutable("missionRef")),
+    role: z.enum(["Coder"]).describe("What the agent does."),
+    task: z
+      .object({
+        id: boundedText(63, "Id of the task."),
+        title: boundedText(256, "The task in one line."),
+        text: boundedText(65536, "The task."),
+      })
+      .describe("What the agent is to do."),
+    modelRef: reference("Model"),
+    image: z
+      .string()
+      .min(1)
+      .max(512)
+      .regex(/@sha256:[0-9a-f]{64}$/)
+      .describe("Image of the agent container, by digest."),
+    suspend: z.boolean().default(false).describe("Drains the pod and creates none until it is false again."),
+  })
+  .describe("What is wanted.");
+
+const attempt = z
+  .object({
+    attempt: count("Number of the attempt."),
+    podUID: uid("UID of its pod.").optional(),
+    exitCode: z.int32().describe("Exit code of the agent container.").optional(),
+    reason: boundedText(1024, "How it ended, as one PascalCase word."),
+    message: z.string().max(2048).describe("How it ended, for people.").optional(),
+    toSeq: sequence("Last frame of its epoch.").optional(),
+    disruption: z.boolean().describe("Whether the cluster ended it, so that it does not count.").optional(),
+  })
+  .describe("One attempt that has ended.");
+
+const status = z
+  .object({
+    ...commonStatus,
+    attempt: count("Number of the current attempt; also the epoch of its frames.").optional(),
+    podName: z.string().max(63).describe("Pod of the current attempt.").optional(),
+    podUID: uid("UID of that pod: only its token may write this agent's frames.").optional(),
+    nodeName: z.string().max(253).describe("Node it runs on.").optional(),
+    failures: count("Attempts that failed and count.").optional(),
+    disruptions: count("Attempts that the cluster ended, which do not count.").optional(),
+    ledger: z
+      .object({
+        lastSeq: sequence("Last frame written in the current epoch."),
+        ackedSeq: sequence("Last frame known to be in the stream.").optional(),
+        hash: hash("Hash of the last frame.").optional(),
+      })
+      .describe("Where the record of this agent stands.")
+      .optional(),
+    activity: z
+      .object({
+        kind: boundedText(64, "Type of the frame that showed it."),
+        tool: z.string().max(64).describe("Tool in use.").optional(),
+        file: z.string().max(512).describe("File concerned.").optional(),
+        summary: z.string().max(256).describe("What it is doing, in a few words."),
+        since: timeSchema("Since when."),
+      })
+      .describe("What the agent is doing.")
+      .optional(),
+    baseCommit: commit("Commit that every attempt starts from.").optional(),
+    headSHA: commit("Commit that the agent proposed.").optional(),
+    usage: usageSchema.optional(),
+    history: z.array(attempt).max(10).describe("Attempts that ended, newest last.").optional(),
+    startTime: timeSchema("When the first attempt began.").optional(),
+    completionTime: timeSchema("When the agent finished or gave up.").optional(),
+  })
+  .describe("What is.");
+
+/** Agent: one identity, one ordered stream of frames, at most one live pod. */
+export const agentDefinition = {
+  kind: "Agent",
+  plural: "agents",
+  singular: "agent",
+  shortNames: ["eagent"],
+  description: "Agent is one worker of a Mission. The operator writes it; people read it.",
+  spec,
+  status,
+  rules: [nameRule(56)],
+  columns: [
+    { name: "Mission", type: "string", jsonPath: ".spec.missionRef.name", description: "The mission it works for." },
+    { name: "Role", type: "string", jsonPath: ".spec.role", description: "What it does." },
+    { name: "Phase", type: "string", jsonPath: ".status.phase", description: "Where it stands." },
+    { name: "Doing", type: "string", jsonPath: ".status.activity.summary", description: "What it is doing." },
+    {
+      name: "Seq",
+      type: "integer",
+      jsonPath: ".status.ledger.lastSeq",
+      description: "Last frame of the current attempt.",
+    },
+    {
+      name: "Rec",
+      type: "string",
+      jsonPath: ".status.conditions[?(@.type=='Recording')].status",
+      description: "Whether its frames reach the record.",
+    },
+    {
+      name: "Attempt",
+      type: "integer",
+      jsonPath: ".status.attempt",
+      description: "Number of the attempt.",
+      priority: 1,
+    },
+    { name: "Pod", type: "string", jsonPath: ".status.podName", description: "Its pod.", priority: 1 },
+    { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp", description: "Time since it was created." },
+  ],
+  selectableFields: [".spec.missionRef.name"],
+} as const satisfies ResourceDefinition;
+
+/** What is wanted of an Agent, defaults applied. */
+export type AgentSpec = z.output<typeof spec>;
+/** What the operator writes. */
+export type AgentSpecInput = z.input<typeof spec>;
+/** What an Agent has come to. */
+export type AgentStatus = z.output<typeof status>;
+/** An Agent as the API server gives it. */
+export type Agent = Resource<AgentSpec, AgentStatus>;

@@ -1,0 +1,115 @@
+import { z } from "zod";
+
+/** A CEL rule of the API server, with the sentence a person reads when it refuses. */
+export type CelRule = {
+  rule: string;
+  message: string;
+  reason?: "FieldValueInvalid" | "FieldValueForbidden";
+  fieldPath?: string;
+};
+
+/** A column of `kubectl get`; priority 1 shows with `-o wide`. */
+export type Column = {
+  name: string;
+  type: "string" | "integer" | "date";
+  jsonPath: string;
+  description: string;
+  priority?: 1;
+};
+
+/** A custom resource as one value: the CRD, its documentation and its TypeScript types come from it. */
+export type ResourceDefinition<Spec extends z.ZodType = z.ZodType, Status extends z.ZodType = z.ZodType> = {
+  kind: string;
+  plural: string;
+  singular: string;
+  shortNames: readonly string[];
+  description: string;
+  spec: Spec;
+  status: Status;
+  /** Rules on the whole object. */
+  rules: readonly CelRule[];
+  columns: readonly Column[];
+  selectableFields?: readonly string[];
+};
+
+/** API group of every resource. */
+export const apiGroup = "swarm.enchanted.dev";
+/** The version served and stored. */
+export const apiVersion = "v1alpha1";
+/** `group/version`, as manifests write it. */
+export const groupVersion = `${apiGroup}/${apiVersion}`;
+
+/** Metadata of an object, as far as it is used here. */
+export type Metadata = {
+  name: string;
+  namespace: string;
+  uid: string;
+  resourceVersion: string;
+  generation?: number;
+  creationTimestamp?: string;
+  deletionTimestamp?: string;
+  finalizers?: string[];
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+  ownerReferences?: OwnerReference[];
+};
+
+/** Reference from an owned object to its owner. */
+export type OwnerReference = {
+  apiVersion: string;
+  kind: string;
+  name: string;
+  uid: string;
+  controller?: boolean;
+  blockOwnerDeletion?: boolean;
+};
+
+/** An object of a resource as the API server gives it. */
+export type Resource<Spec, Status> = {
+  apiVersion: string;
+  kind: string;
+  metadata: Metadata;
+  spec: Spec;
+  status?: Status;
+};
+
+/** Adds CEL rules to a schema. */
+export const withRules = <T extends z.ZodType>(schema: T, ...rules: readonly CelRule[]): T =>
+  schema.meta({ ...schema.meta(), "x-kubernetes-validations": rules }) as T;
+
+/** The rule that a value never changes once the object exists. */
+export const immutable = (what: string): CelRule => ({
+  rule: "self == oldSelf",
+  message: `${what} is immutable; create a new object`,
+});
+
+/** A list whose items are told apart by `key`, so that two writers merge. */
+export const mapList = <T extends z.ZodType>(item: T, key: string, max: number, description: string): z.ZodArray<T> =>
+  z
+    .array(item)
+    .max(max)
+    .describe(description)
+    .meta({ description, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key] }) as z.ZodArray<T>;
+
+/** A text of 1..`max` characters. */
+export const boundedText = (max: number, description: string): z.ZodString =>
+  z.string().min(1).max(max).describe(description);
+
+/** A DNS label that names another object in the same namespace. */
+export const reference = (what: string): z.ZodObject<{ name: z.ZodString }> =>
+  z
+    .object({
+      name: z
+        .string()
+        .min(1)
+        .max(63)
+        .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/)
+        .describe(`Name of the ${what}, in the same namespace.`),
+    })
+    .describe(`Reference to a ${what}.`);
+
+/** The rule that an object's name is a DNS label of at most `max` characters. */
+export const nameRule = (max: number): CelRule => ({
+  rule: `size(self.metadata.name) <= ${max} && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')`,
+  message: `the name must be a DNS label (a-z, 0-9, -) of at most ${max} characters, because pods are named after it`,
+});

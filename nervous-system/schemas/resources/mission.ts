@@ -1,0 +1,179 @@
+import { z } from "zod";
+import {
+  boundedText,
+  immutable,
+  mapList,
+  nameRule,
+  reference,
+  withRules,
+  type Resource,
+  type ResourceDefinition,
+} from "#nervous-system/schemas/resources/define-resource.ts";
+import { commonStatus, timeSchema, usageSchema } from "#nervous-system/schemas/resources/status-parts.ts";
+
+const count = (description: string): z.ZodInt32 => z.int32().min(0).describe(description);
+const sequence = (description: string): z.ZodNumber =>
+  z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).describe(description);
+const uid = (description: string): z.ZodString => z.string().max(36).describe(description);
+const commit = (description: string): z.ZodString => z.string().max(64).describe(description);
+
+const criterion = z
+  .object({
+    command: boundedText(4096, "Command line, run by `sh -c` at the root of the repository; exit code 0 means met."),
+  })
+  .describe("What must hold for the mission to be complete.");
+
+const workspace = z
+  .object({
+    repo: withRules(
+      z
+        .string()
+        .min(1)
+        .max(2048)
+        .regex(/^https:\/\/[^\s@/]+\/[^\s]+$/)
+        .describe("Clone URL of the Git repository: https, without credentials (name a Secret in secretRef instead)."),
+      immutable("workspace.repo"),
+    ),
+    ref: z
+      .string()
+      .min(1)
+      .max(255)
+      .regex(/^[A-Za-z0-9_][A-Za-z0-9._/-]*$/)
+      .default("main")
+      .describe("Branch to start from, and that the pull request is opened against."),
+    secretRef: reference("Secret with keys username and password, labelled swarm.enchanted.dev/use=git").optional(),
+  })
+  .describe("Where the code is.");
+
+const teamMember = z
+  .object({
+    name: z
+      .string()
+      .min(1)
+      .max(15)
+      .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/)
+      .describe("Name of the member; its Agent is named <mission>-<name>."),
+    role: z.enum(["Coder"]).describe("What the member does."),
+    modelRef: reference("Model"),
+  })
+  .describe("One member of the team.");
+
+const spec = z
+  .object({
+    goal: withRules(boundedText(16384, "What is to be achieved, in plain words."), immutable("goal")),
+    successCriteria: z
+      .array(criterion)
+      .max(16)
+      .default([])
+      .describe("Commands that must all pass on the published branch."),
+    workspace,
+    strategy: z.enum(["Solo"]).describe("How the work is divided. Solo is one Coder."),
+    team: mapList(teamMember, "name", 1, "Who works on it.").min(1),
+    retry: z
+      .object({
+        maxAttempts: z
+          .int32()
+          .min(1)
+          .max(20)
+          .default(3)
+          .describe("Attempts of each Agent before the mission fails; disruptions of the cluster do not count."),
+      })
+      .default({ maxAttempts: 3 })
+      .describe("What happens when an attempt fails."),
+    suspend: z.boolean().default(false).describe("Drains the pods (SIGTERM) and creates none until it is false again."),
+  })
+  .describe("What is wanted.");
+
+const pullRequest = z
+  .object({
+    url: boundedText(2048, "Where to read it."),
+    number: count("Number on the forge.").optional(),
+    headSHA: commit("Commit at its head.").optional(),
+    state: boundedText(32, "open, merged, closed or refused."),
+  })
+  .describe("A pull request that this mission opened.");
+
+const status = z
+  .object({
+    ...commonStatus,
+    startTime: timeSchema("When the mission was admitted.").optional(),
+    completionTime: timeSchema("When it became complete or failed.").optional(),
+    activeAgents: count("Agents at work.").optional(),
+    succeededAgents: count("Agents that finished.").optional(),
+    failedAgents: count("Agents that gave up.").optional(),
+    agentsSummary: z.string().max(32).describe("Agents that finished, of all.").optional(),
+    usage: usageSchema.optional(),
+    ledger: z
+      .object({
+        firstSeq: sequence("Stream sequence of the mission's first frame.").optional(),
+        lastSeq: sequence("Stream sequence of the last frame seen.").optional(),
+        traceID: z.string().max(32).describe("Trace that shows the mission in Jaeger.").optional(),
+      })
+      .describe("Where the record of this mission is.")
+      .optional(),
+    pullRequests: mapList(pullRequest, "url", 20, "Pull requests opened.").optional(),
+    verification: z
+      .object({
+        attempt: count("Number of the verifier pod."),
+        podName: z.string().max(63).describe("Name of the verifier pod."),
+        podUID: uid("UID of the verifier pod.").optional(),
+        commit: commit("Commit that is verified."),
+        exitCode: z.int32().describe("Exit code of the criteria.").optional(),
+      })
+      .describe("The run of the success criteria on the published branch.")
+      .optional(),
+    outcome: z
+      .object({
+        reason: boundedText(1024, "Why it ended, as one PascalCase word."),
+        message: z.string().max(4096).describe("Why it ended, for people."),
+        evidence: z
+          .string()
+          .max(4096)
+          .describe("What shows it: the end of the output of a failed command, or an event id.")
+          .optional(),
+      })
+      .describe("How it ended.")
+      .optional(),
+  })
+  .describe("What is.");
+
+/** Mission, the goal: one repository, one goal, one team. */
+export const missionDefinition = {
+  kind: "Mission",
+  plural: "missions",
+  singular: "mission",
+  shortNames: ["msn"],
+  description: "Mission is a goal for a team of agents over one Git repository.",
+  spec,
+  status,
+  rules: [
+    nameRule(40),
+    {
+      rule: "!has(oldSelf.status) || !has(oldSelf.status.conditions) || !oldSelf.status.conditions.exists(c, (c.type == 'Complete' || c.type == 'Failed') && c.status == 'True') || self.spec == oldSelf.spec",
+      message: "a finished mission is frozen; create a new one",
+    },
+  ],
+  columns: [
+    { name: "Phase", type: "string", jsonPath: ".status.phase", description: "Where it stands." },
+    { name: "Agents", type: "string", jsonPath: ".status.agentsSummary", description: "Agents that finished, of all." },
+    {
+      name: "Frames",
+      type: "integer",
+      jsonPath: ".status.usage.frames",
+      description: "Context frames in the record.",
+      priority: 1,
+    },
+    { name: "PR", type: "string", jsonPath: ".status.pullRequests[0].url", description: "The pull request." },
+    { name: "Reason", type: "string", jsonPath: ".status.outcome.reason", description: "How it ended.", priority: 1 },
+    { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp", description: "Time since it was created." },
+  ],
+} as const satisfies ResourceDefinition;
+
+/** What is wanted of a Mission, defaults applied. */
+export type MissionSpec = z.output<typeof spec>;
+/** What a person writes. */
+export type MissionSpecInput = z.input<typeof spec>;
+/** What a Mission has come to. */
+export type MissionStatus = z.output<typeof status>;
+/** A Mission as the API server gives it. */
+export type Mission = Resource<MissionSpec, MissionStatus>;

@@ -1,0 +1,71 @@
+import { z } from "zod";
+import {
+  boundedText,
+  nameRule,
+  type Resource,
+  type ResourceDefinition,
+} from "#nervous-system/schemas/resources/define-resource.ts";
+import { commonStatus, timeSchema } from "#nervous-system/schemas/resources/status-parts.ts";
+
+const spec = z
+  .object({
+    provider: z.enum(["OpenAICompatible", "Anthropic"]).describe("Protocol that the endpoint speaks."),
+    endpoint: z
+      .string()
+      .min(1)
+      .max(2048)
+      .regex(/^https?:\/\/[^\s@/]+(\/[^\s?#]*)?$/)
+      .describe("Base URL up to and including the version, such as https://models.example.org/v1."),
+    model: boundedText(256, "Name of the model as the provider knows it."),
+    apiKeySecretRef: z
+      .object({
+        name: boundedText(
+          253,
+          "Name of a Secret in this namespace, labelled swarm.enchanted.dev/use=model, with the endpoint's host in annotation swarm.enchanted.dev/hosts.",
+        ),
+        key: z.string().min(1).max(253).default("apiKey").describe("Key within the Secret."),
+      })
+      .describe("Where the API key is. Only the gateway reads it.")
+      .optional(),
+  })
+  .describe("What is wanted.");
+
+const status = z
+  .object({
+    ...commonStatus,
+    lastProbeTime: timeSchema("When the gateway last asked the endpoint.").optional(),
+  })
+  .describe("What is.");
+
+/** Model: an endpoint that agents think with, reached only through the gateway. */
+export const modelDefinition = {
+  kind: "Model",
+  plural: "models",
+  singular: "model",
+  shortNames: ["emodel"],
+  description: "Model is an endpoint that agents think with.",
+  spec,
+  status,
+  rules: [nameRule(63)],
+  columns: [
+    { name: "Provider", type: "string", jsonPath: ".spec.provider", description: "Protocol." },
+    { name: "Model", type: "string", jsonPath: ".spec.model", description: "Name at the provider." },
+    {
+      name: "Ready",
+      type: "string",
+      jsonPath: ".status.conditions[?(@.type=='Ready')].status",
+      description: "Whether the gateway can use it.",
+    },
+    { name: "Reason", type: "string", jsonPath: ".status.conditions[?(@.type=='Ready')].reason", description: "Why." },
+    { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp", description: "Time since it was created." },
+  ],
+} as const satisfies ResourceDefinition;
+
+/** What is wanted of a Model, defaults applied. */
+export type ModelSpec = z.output<typeof spec>;
+/** What a person writes. */
+export type ModelSpecInput = z.input<typeof spec>;
+/** What a Model has come to. */
+export type ModelStatus = z.output<typeof status>;
+/** A Model as the API server gives it. */
+export type Model = Resource<ModelSpec, ModelStatus>;

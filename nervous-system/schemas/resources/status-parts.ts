@@ -1,0 +1,50 @@
+import { z } from "zod";
+import { boundedText, mapList } from "#nervous-system/schemas/resources/define-resource.ts";
+
+const time = (description: string): z.ZodString =>
+  z.string().max(40).describe(description).meta({ description, format: "date-time" });
+
+/** One condition, as Kubernetes writes them. */
+export const conditionSchema = z
+  .object({
+    type: boundedText(316, "Type of the condition."),
+    status: z.enum(["True", "False", "Unknown"]).describe("Whether it holds."),
+    reason: boundedText(1024, "Why, as one PascalCase word."),
+    message: z.string().max(32768).describe("Why, for people."),
+    lastTransitionTime: time("When the status last changed."),
+    observedGeneration: z.int32().min(0).describe("Generation of the object that this was judged on.").optional(),
+  })
+  .describe("One observed condition.");
+
+/** See `conditionSchema`. */
+export type Condition = z.infer<typeof conditionSchema>;
+
+/** The members that every status has. */
+export const commonStatus = {
+  observedGeneration: z.int32().min(0).describe("Generation of the spec that this status is about.").optional(),
+  conditions: mapList(conditionSchema, "type", 16, "What holds at present.").optional(),
+  phase: z.string().max(32).describe("Where it stands, in one word, for people; nothing branches on it.").optional(),
+  lastHandledReconcileAt: z
+    .string()
+    .max(128)
+    .describe("Value of the annotation swarm.enchanted.dev/requestedAt that was last acted on.")
+    .optional(),
+};
+
+/** Tokens and frames. */
+export const usageSchema = z
+  .object({
+    inputTokens: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).describe("Tokens sent to models.").optional(),
+    outputTokens: z
+      .number()
+      .int()
+      .min(0)
+      .max(Number.MAX_SAFE_INTEGER)
+      .describe("Tokens that models answered.")
+      .optional(),
+    modelCalls: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).describe("Exchanges with models.").optional(),
+    frames: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).describe("Context frames in the record.").optional(),
+  })
+  .describe("What was used so far.");
+
+export { time as timeSchema };
