@@ -1,0 +1,51 @@
+import { describe, expect, it } from "@jest/globals";
+import { classifyFailure, withoutCredentials } from "#nervous-system/git/failure.ts";
+import { withoutDrivers } from "#nervous-system/git/git.ts";
+
+const cases: ReadonlyArray<readonly [words: string, reason: string]> = [
+  ["fatal: repository 'https://h/x.git/' not found", "RepositoryNotFound"],
+  ["remote: Not found.\nfatal: repository 'https://h/x.git/' not found", "RepositoryNotFound"],
+  ["fatal: Authentication failed for 'https://h/x.git/'", "AuthenticationFailed"],
+  ["fatal: could not read Username for 'https://h': terminal prompts disabled", "AuthenticationFailed"],
+  ["fatal: couldn't find remote ref refs/heads/none", "RefNotFound"],
+  ["fatal: remote error: upload-pack: not our ref 0123", "RefNotFound"],
+  ["fatal: unable to access 'https://h/': Could not resolve host: h", "RepositoryUnreachable"],
+  [
+    "fatal: unable to access 'https://h/': server certificate verification failed. CAfile: none CRLfile: none",
+    "RepositoryUnreachable",
+  ],
+  ["fatal: unable to access 'https://h/': The requested URL returned error: 503", "RepositoryUnreachable"],
+  ["fatal: unable to access 'https://h/': The requested URL returned error: 301", "Redirected"],
+  ["fatal: transport 'ext' not allowed", "ProtocolNotAllowed"],
+  [" ! [rejected]        a -> b (stale info)", "PushRejected"],
+  ["error: object 12: hasDotgit: contains '.git'\nfatal: fsck error in packed object", "ObjectsRejected"],
+  ["something new", "GitFailed"],
+];
+
+describe("classifyFailure", () => {
+  it.each(cases)("reads %j as %s", (stderr, reason) => {
+    const failure = classifyFailure({ command: "fetch", stderr });
+    expect(failure.reason).toBe(reason);
+    expect(failure.message).toMatch(/^git fetch failed: /);
+  });
+
+  it("never shows a password of an address", () => {
+    const stderr = "fatal: unable to access 'https://ann:p4ss@h/x.git/': Failed to connect to h";
+    const { message } = classifyFailure({
+      command: "fetch",
+      stderr,
+      subject: "https://ann:p4ss@h/x.git",
+    });
+    expect(message).not.toContain("p4ss");
+    expect(message).toContain("https://h/x.git");
+    expect(withoutCredentials("a https://h/x@y b")).toBe("a https://h/x@y b");
+  });
+});
+
+describe("withoutDrivers", () => {
+  it("guards each subcommand that shows differences and leaves the others alone", () => {
+    expect(withoutDrivers(["diff", "HEAD"])).toEqual(["diff", "--no-ext-diff", "--no-textconv", "HEAD"]);
+    expect(withoutDrivers(["grep", "x"])).toEqual(["grep", "--no-textconv", "x"]);
+    expect(withoutDrivers(["status"])).toEqual(["status"]);
+  });
+});

@@ -1,0 +1,98 @@
+/** Why a Git call failed; the first four are also the reasons of the `fetch` container. */
+export const GitFailureReason = {
+  RepositoryNotFound: "RepositoryNotFound",
+  AuthenticationFailed: "AuthenticationFailed",
+  RefNotFound: "RefNotFound",
+  RepositoryUnreachable: "RepositoryUnreachable",
+  ProtocolNotAllowed: "ProtocolNotAllowed",
+  Redirected: "Redirected",
+  ObjectsRejected: "ObjectsRejected",
+  PushRejected: "PushRejected",
+  OutputTooLarge: "OutputTooLarge",
+  TimedOut: "TimedOut",
+  Aborted: "Aborted",
+  LimitExceeded: "LimitExceeded",
+  NotStarted: "NotStarted",
+  GitFailed: "GitFailed",
+} as const;
+
+/** One of `GitFailureReason`. */
+export type GitFailureReason = (typeof GitFailureReason)[keyof typeof GitFailureReason];
+
+type Rule = { readonly reason: GitFailureReason; readonly says: RegExp; readonly advice: string };
+
+// Git has no error codes, so its words are read; LC_ALL=C.UTF-8 keeps them English. The first rule that matches decides.
+const rules: readonly Rule[] = [
+  {
+    reason: "ProtocolNotAllowed",
+    says: /transport '[^']*' not allowed/,
+    advice: "the address must use https",
+  },
+  {
+    reason: "Redirected",
+    says: /unable to update url base from redirection|returned error: 30[12378]/i,
+    advice: "the server redirects elsewhere; name the final address of the repository",
+  },
+  {
+    reason: "AuthenticationFailed",
+    says: /Authentication failed for|could not read (Username|Password)|returned error: 40[13]|HTTP Basic: Access denied|terminal prompts disabled/i,
+    advice: "check the user name, the password and what they may do in this repository",
+  },
+  {
+    reason: "RepositoryNotFound",
+    says: /repository '[^']*' not found|returned error: 404|does not appear to be a git repository|repository '[^']*' does not exist|not a git repository/i,
+    advice: "check the repository's address, and that the credential may see it",
+  },
+  {
+    reason: "RefNotFound",
+    says: /couldn't find remote ref|Remote branch .* not found|not our ref|unknown revision or path|bad revision|Not a valid (object|commit) name|Needed a single revision|invalid reference/i,
+    advice: "check the branch, tag or commit",
+  },
+  {
+    reason: "RepositoryUnreachable",
+    says: /Could not resolve (host|proxy)|Failed to connect|Connection (refused|reset|timed out)|Operation timed out|SSL|certificate|gnutls|Recv failure|Empty reply|early EOF|hung up unexpectedly|returned error: (407|429|5\d\d)|CONNECT tunnel|Proxy CONNECT|response (407|5\d\d)|unexpected disconnect/i,
+    advice: "the server, or the way to it, does not answer as it should",
+  },
+  {
+    reason: "PushRejected",
+    says: /\[(remote )?rejected\]|failed to push some refs|stale info/i,
+    advice: "the server refused the push",
+  },
+  {
+    reason: "ObjectsRejected",
+    says: /fsck error|unpacker error|index-pack failed|invalid object|bad (object|tree|packfile)|missing (blob|tree|commit|necessary objects)|lacks these prerequisite|did not (receive|send) (expected|all necessary) object|pack .*corrupt|inflate|not a v2 or v3 bundle|unrecognized header|does not look like a (v2|bundle)|SHA1 COLLISION/i,
+    advice: "the objects are broken, incomplete or hostile",
+  },
+];
+
+/** What is known of a Git process that did not end well. */
+export type FailureInput = {
+  readonly command: string;
+  readonly stderr: string;
+  /** The address in question, for the message; user and password in it are cut. */
+  readonly subject?: string;
+};
+
+/** Removes user names and passwords from every URL in a text, so that messages can be shown and stored. */
+export const withoutCredentials = (text: string): string =>
+  text.replaceAll(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@]*@/gi, "$1");
+
+const lastWords = (stderr: string): string => {
+  const lines = stderr
+    .split("\n")
+    .map((line) => line.replace(/^.*\r/, "").trim())
+    .filter((line) => line !== "" && !line.startsWith("hint:"));
+  const telling = lines.filter((line) => /^(fatal|error|remote|!)/.test(line));
+  return (telling.length > 0 ? telling : lines).slice(-3).join("; ").slice(0, 600);
+};
+
+/** Tells from Git's words what went wrong, with a message for people. */
+export const classifyFailure = (
+  input: FailureInput,
+): { readonly reason: GitFailureReason; readonly message: string } => {
+  const words = withoutCredentials(lastWords(input.stderr));
+  const rule = rules.find((candidate) => candidate.says.test(input.stderr));
+  const what = `git ${input.command}${input.subject === undefined ? "" : ` (${withoutCredentials(input.subject)})`}`;
+  if (rule === undefined) return { reason: "GitFailed", message: `${what} failed: ${words || "it said nothing"}` };
+  return { reason: rule.reason, message: `${what} failed: ${words}: ${rule.advice}` };
+};

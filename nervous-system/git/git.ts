@@ -1,0 +1,124 @@
+import type { Buffer } from "node:buffer";
+import { runBounded, type BoundedEnd, type ProcessLimits } from "#nervous-system/git/bounded-process.ts";
+import { computeEnvironment, type EnvironmentInput } from "#nervous-system/git/environment.ts";
+import { classifyFailure, type GitFailureReason } from "#nervous-system/git/failure.ts";
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+
+/** How a Git runner is set up; every call it makes has the protections of agent-pod.md §6. */
+export type GitOptions = EnvironmentInput & {
+  /** The repository or workspace to work in (`git -C`); it is made a safe directory. */
+  readonly dir?: string;
+  /** Protects repositories that Git would otherwise look for in parent directories. */
+  readonly gitDir?: string;
+  readonly clock: Pick<Clock, "after">;
+  /** Of one call; 60,000 ms unless told. */
+  readonly timeoutMs?: number;
+  /** Of one call's standard output; 8 MiB unless told. */
+  readonly maxOutputBytes?: number;
+  readonly limits?: ProcessLimits;
+};
+
+/** How one call differs from its runner. */
+export type GitRunOptions = {
+  readonly input?: string | Uint8Array;
+  readonly timeoutMs?: number;
+  readonly maxOutputBytes?: number;
+  /** Further variables (GIT_INDEX_FILE, GIT_AUTHOR_NAME, …); they cannot undo the protections. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Names what the call is about in an error's message, such as the repository's URL. */
+  readonly subject?: string;
+  readonly signal?: AbortSignal;
+};
+
+/** How a call ended: its output, or a reason and a message for people. */
+export type GitResult =
+  | { readonly kind: "ok"; readonly stdout: Buffer; readonly stderr: string }
+  | {
+      readonly kind: "failed";
+      readonly reason: GitFailureReason;
+      readonly message: string;
+      readonly code: number | null;
+      readonly stdout: Buffer;
+      readonly stderr: string;
+    };
+
+/** Runs Git; it never throws for what Git or a repository does. */
+export type Git = {
+  run(args: readonly string[], options?: GitRunOptions): Promise<GitResult>;
+};
+
+const showsDiffs = new Set([
+  "diff",
+  "diff-tree",
+  "diff-index",
+  "diff-files",
+  "log",
+  "show",
+  "whatchanged",
+  "format-patch",
+]);
+const convertsText = new Set(["grep", "blame", "annotate"]);
+
+/** Puts --no-ext-diff and --no-textconv behind the subcommands that would else run a program named by a repository. */
+export const withoutDrivers = (args: readonly string[]): readonly string[] => {
+  const [subcommand = "", ...rest] = args;
+  if (showsDiffs.has(subcommand)) return [subcommand, "--no-ext-diff", "--no-textconv", ...rest];
+  if (convertsText.has(subcommand)) return [subcommand, "--no-textconv", ...rest];
+  return args;
+};
+
+const failureOf = (
+  end: BoundedEnd,
+  command: string,
+  limitMs: number,
+  options: GitRunOptions,
+): { readonly reason: GitFailureReason; readonly message: string } => {
+  const what = `git ${command}`;
+  switch (end.why) {
+    case "timedOut":
+      return { reason: "TimedOut", message: `${what} did not end within ${limitMs} ms` };
+    case "outputTooLarge":
+      return { reason: "OutputTooLarge", message: `${what} printed more than the caller accepts` };
+    case "aborted":
+      return { reason: "Aborted", message: `${what} was cancelled` };
+    case "notStarted":
+      return { reason: "NotStarted", message: `${what} could not be started: ${end.stderr}` };
+    case "exited":
+      break;
+  }
+  if (end.signal !== null || /out of memory|malloc|File size limit/i.test(end.stderr))
+    return {
+      reason: "LimitExceeded",
+      message: `${what} was stopped by its limits of memory, time or file size (${end.signal ?? "out of memory"})`,
+    };
+  const subject = options.subject === undefined ? {} : { subject: options.subject };
+  return classifyFailure({ command, stderr: end.stderr, ...subject });
+};
+
+/** Creates a runner for one place with one set of protocols and at most one credential. */
+export const createGit = (options: GitOptions): Git => {
+  const safeDirectories = [...(options.safeDirectories ?? [])];
+  if (options.dir !== undefined) safeDirectories.push(options.dir);
+  const protections = computeEnvironment({ ...options, safeDirectories });
+  const place = options.gitDir === undefined ? {} : { GIT_DIR: options.gitDir };
+  const inDirectory = options.dir === undefined ? [] : ["-C", options.dir];
+  return {
+    run: async (args, call = {}) => {
+      const timeoutMs = call.timeoutMs ?? options.timeoutMs ?? 60_000;
+      const end = await runBounded({
+        program: "git",
+        args: [...inDirectory, "--no-pager", ...withoutDrivers(args)],
+        env: { ...call.env, ...place, ...protections },
+        timeoutMs,
+        maxOutputBytes: call.maxOutputBytes ?? options.maxOutputBytes ?? 8_388_608,
+        clock: options.clock,
+        ...(options.limits === undefined ? {} : { limits: options.limits }),
+        ...(call.input === undefined ? {} : { input: call.input }),
+        ...(call.signal === undefined ? {} : { signal: call.signal }),
+      });
+      if (end.why === "exited" && end.code === 0) return { kind: "ok", stdout: end.stdout, stderr: end.stderr };
+      const failure = failureOf(end, args[0] ?? "", timeoutMs, call);
+      return { kind: "failed", ...failure, code: end.code, stdout: end.stdout, stderr: end.stderr };
+    },
+  };
+};
