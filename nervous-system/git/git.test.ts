@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { appendFile, chmod, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { appendFile, chmod, chown, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -106,6 +106,20 @@ describe("a hostile .git/config", () => {
     await appendFile(path.join(dir, ".git/config"), `[protocol "file"]\n  allow = always\n`);
     const result = await git.run(["ls-remote", `file://${dir}`]);
     expect(result).toMatchObject({ kind: "failed", reason: "ProtocolNotAllowed" });
+  });
+});
+
+describe("a repository of another user", () => {
+  // Only root can give a directory away.
+  const asRoot = process.getuid?.() === 0 ? it : it.skip;
+  asRoot("is served over file only when named a safe directory", async () => {
+    const { dir } = await repositoryWith("it's another's", "x");
+    await chown(dir, 65_534, 65_534);
+    await chown(path.join(dir, ".git"), 65_534, 65_534);
+    const clone = (safeDirectories: readonly string[], to: string): Promise<GitResult> =>
+      createGit({ env, clock, protocols: ["file"], safeDirectories }).run(["clone", "-q", dir, path.join(root, to)]);
+    expect(await clone([], "no")).toMatchObject({ kind: "failed" });
+    expect(await clone([path.join(dir, ".git")], "yes")).toMatchObject({ kind: "ok" });
   });
 });
 

@@ -67,6 +67,16 @@ export const withoutDrivers = (args: readonly string[]): readonly string[] => {
   return args;
 };
 
+const quoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
+
+/** Tells the serving side of a `file` transport, which sees no configuration of ours, which directories of other users are safe. */
+export const withSafeUploadPack = (args: readonly string[], safeDirectories: readonly string[]): readonly string[] => {
+  const [subcommand = "", ...rest] = args;
+  if (!["clone", "fetch", "ls-remote"].includes(subcommand)) return args;
+  const settings = safeDirectories.map((dir) => `-c safe.directory=${quoted(dir)}`).join(" ");
+  return [subcommand, `--upload-pack=git ${settings} upload-pack`, ...rest];
+};
+
 const failureOf = (
   end: BoundedEnd,
   command: string,
@@ -102,12 +112,14 @@ export const createGit = (options: GitOptions): Git => {
   const protections = computeEnvironment({ ...options, safeDirectories });
   const place = options.gitDir === undefined ? {} : { GIT_DIR: options.gitDir };
   const inDirectory = options.dir === undefined ? [] : ["-C", options.dir];
+  const servesFiles = options.protocols?.includes("file") === true && safeDirectories.length > 0;
   return {
     run: async (args, call = {}) => {
       const timeoutMs = call.timeoutMs ?? options.timeoutMs ?? 60_000;
+      const served = servesFiles ? withSafeUploadPack(args, safeDirectories) : args;
       const end = await runBounded({
         program: "git",
-        args: [...inDirectory, "--no-pager", ...withoutDrivers(args)],
+        args: [...inDirectory, "--no-pager", ...withoutDrivers(served)],
         env: { ...call.env, ...place, ...protections },
         timeoutMs,
         maxOutputBytes: call.maxOutputBytes ?? options.maxOutputBytes ?? 8_388_608,
