@@ -1,0 +1,35 @@
+/** A gRPC method as raw bytes: each side encodes and decodes with the codec that fits it. */
+export type GrpcMethod = {
+  /** `/<package>.<Service>/<Method>`. */
+  readonly path: string;
+  readonly requestStream: boolean;
+  readonly responseStream: boolean;
+};
+
+const unary = (path: string): GrpcMethod => ({ path, requestStream: false, responseStream: false });
+
+/** OTLP logs: frames from a scribe to the collector. */
+export const exportLogs = unary("/opentelemetry.proto.collector.logs.v1.LogsService/Export");
+
+/** OTLP traces: spans, passed on as they are. */
+export const exportTraces = unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export");
+
+/** `ContextService/Tail`: the last frame that the stream holds of a chain. */
+export const tailMethod = unary("/enchanted.v1.ContextService/Tail");
+
+/** `ContextService/PutBlob`: chunks in, digest out. */
+export const putBlobMethod: GrpcMethod = {
+  path: "/enchanted.v1.ContextService/PutBlob",
+  requestStream: true,
+  responseStream: false,
+};
+
+/** `ContextService/GetBlob`: digest in, chunks out. */
+export const getBlobMethod: GrpcMethod = {
+  path: "/enchanted.v1.ContextService/GetBlob",
+  requestStream: false,
+  responseStream: true,
+};
+
+/** Largest message either side sends or accepts, bytes. */
+export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;

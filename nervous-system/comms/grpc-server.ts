@@ -1,0 +1,165 @@
+import {
+  type Metadata,
+  Server,
+  ServerCredentials,
+  type handleClientStreamingCall,
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+  type ServiceDefinition,
+} from "@grpc/grpc-js";
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { GrpcFailure, grpcStatus, renderStatus } from "./grpc-failure.ts";
+import { MAX_MESSAGE_BYTES, type GrpcMethod } from "./grpc-methods.ts";
+import { pump } from "./grpc-pump.ts";
+
+/** What a handler knows of its call. */
+export type CallContext = {
+  /** The bearer token, without its scheme; undefined when there is none. */
+  readonly token: string | undefined;
+  /** Aborts when the client goes away or its deadline passes. */
+  readonly signal: AbortSignal;
+};
+
+/** One method and what answers it; a handler refuses by throwing `GrpcFailure`. */
+export type GrpcHandler =
+  | {
+      readonly kind: "unary";
+      readonly method: GrpcMethod;
+      readonly handle: (request: Buffer, call: CallContext) => Promise<Buffer>;
+    }
+  | {
+      readonly kind: "clientStream";
+      readonly method: GrpcMethod;
+      readonly handle: (requests: AsyncIterable<Buffer>, call: CallContext) => Promise<Buffer>;
+    }
+  | {
+      readonly kind: "serverStream";
+      readonly method: GrpcMethod;
+      readonly handle: (request: Buffer, call: CallContext) => AsyncIterable<Buffer>;
+    };
+
+/** How a server listens. */
+export type GrpcServerOptions = {
+  /** `host:port`; port 0 takes a free one. */
+  readonly address: string;
+  /** Certificate chain and key, PEM; plaintext without them (loopback only). */
+  readonly tls?: { readonly cert: string; readonly key: string };
+  readonly handlers: readonly GrpcHandler[];
+  /** Told of every error that is no `GrpcFailure`, which the client sees only as INTERNAL. */
+  readonly onError: (method: string, error: unknown) => void;
+  readonly clock: Pick<Clock, "after">;
+};
+
+/** A listening server. */
+export type GrpcServer = {
+  readonly port: number;
+  /** Accepts nothing new, finishes running calls for at most `graceMs`, then cuts them. */
+  close(graceMs: number): Promise<void>;
+};
+
+const asIs = (bytes: Buffer): Buffer => bytes;
+
+/** The token of an `authorization: Bearer …` header. */
+export const bearerToken = (metadata: Metadata): string | undefined => {
+  const [header] = metadata.get("authorization");
+  const match = typeof header === "string" ? /^Bearer +(\S+)$/i.exec(header) : null;
+  return match?.[1];
+};
+
+type AnyCall = { readonly metadata: Metadata; on(event: "cancelled", heard: () => void): unknown };
+
+const contextOf = (call: AnyCall): CallContext => {
+  const abort = new AbortController();
+  call.on("cancelled", () => abort.abort(new GrpcFailure(grpcStatus.cancelled, "the client ended the call")));
+  return { token: bearerToken(call.metadata), signal: abort.signal };
+};
+
+type Failing = (error: unknown) => ReturnType<typeof renderStatus>;
+
+const failing =
+  (method: GrpcMethod, onError: GrpcServerOptions["onError"]): Failing =>
+  (error) => {
+    if (error instanceof GrpcFailure) return renderStatus(error);
+    onError(method.path, error);
+    return renderStatus(new GrpcFailure(grpcStatus.internal, "internal error; the server's log has it"));
+  };
+
+const implement = (handler: GrpcHandler, fail: Failing) => {
+  if (handler.kind === "unary") {
+    const unary: handleUnaryCall<Buffer, Buffer> = (call, answer) => {
+      handler.handle(call.request, contextOf(call)).then(
+        (response) => answer(null, response),
+        (error: unknown) => answer(fail(error)),
+      );
+    };
+    return unary;
+  }
+  if (handler.kind === "clientStream") {
+    const upload: handleClientStreamingCall<Buffer, Buffer> = (call, answer) => {
+      // Not destroyed by a handler that stops reading: its refusal must still reach the client.
+      const requests: AsyncIterable<Buffer> = call.iterator({ destroyOnReturn: false });
+      handler
+        .handle(requests, contextOf(call))
+        .then(
+          (response) => answer(null, response),
+          (error: unknown) => answer(fail(error)),
+        )
+        .finally(() => call.resume());
+    };
+    return upload;
+  }
+  const download: handleServerStreamingCall<Buffer, Buffer> = (call) => {
+    const context = contextOf(call);
+    pump(handler.handle(call.request, context), call, context.signal).catch((error: unknown) => {
+      call.emit("error", fail(error));
+    });
+  };
+  return download;
+};
+
+const definitionOf = (method: GrpcMethod): ServiceDefinition[string] => ({
+  ...method,
+  requestSerialize: asIs,
+  requestDeserialize: asIs,
+  responseSerialize: asIs,
+  responseDeserialize: asIs,
+});
+
+const bind = (server: Server, options: GrpcServerOptions): Promise<number> => {
+  const { tls } = options;
+  const pair = tls && { private_key: Buffer.from(tls.key), cert_chain: Buffer.from(tls.cert) };
+  const credentials = pair ? ServerCredentials.createSsl(null, [pair]) : ServerCredentials.createInsecure();
+  return new Promise((resolve, reject) => {
+    server.bindAsync(options.address, credentials, (error, port) => (error ? reject(error) : resolve(port)));
+  });
+};
+
+/** Starts a server of raw-bytes methods; rejects when the address cannot be bound. */
+export const startGrpcServer = async (options: GrpcServerOptions): Promise<GrpcServer> => {
+  const server = new Server({
+    "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
+    "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
+    "grpc.keepalive_time_ms": 30_000,
+    "grpc.keepalive_timeout_ms": 10_000,
+  });
+  for (const handler of options.handlers) {
+    const { method } = handler;
+    const implementation = implement(handler, failing(method, options.onError));
+    server.addService({ [method.path]: definitionOf(method) }, { [method.path]: implementation });
+  }
+  const port = await bind(server, options);
+  return {
+    port,
+    close: (graceMs) =>
+      new Promise((resolve) => {
+        const cancelForce = options.clock.after(graceMs, () => {
+          server.forceShutdown();
+          resolve();
+        });
+        server.tryShutdown(() => {
+          cancelForce();
+          resolve();
+        });
+      }),
+  };
+};

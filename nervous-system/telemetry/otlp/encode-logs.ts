@@ -1,0 +1,96 @@
+import { ENVELOPE_ATTRIBUTE, EVENT_NAME_PREFIX, HASH_ATTRIBUTE, PREV_HASH_ATTRIBUTE } from "./attributes.ts";
+import { fieldSize, WireWriter } from "./wire.ts";
+
+/** A frame as a recorder hands it to the exporter. */
+export type OutgoingFrame = {
+  /** Frame type, UPPER_SNAKE, without prefix. */
+  readonly eventType: string;
+  /** The producer's timestamp, nanoseconds since the Unix epoch. */
+  readonly timeUnixNano: bigint;
+  /** The recorder's time, nanoseconds since the Unix epoch. */
+  readonly observedTimeUnixNano: bigint;
+  /** The producer's part: UTF-8 JSON, never re-encoded. */
+  readonly bytes: Uint8Array;
+  /** The envelope's exact RFC 8785 text. */
+  readonly envelope: string;
+  /** Hex, 64 characters. */
+  readonly prevHash: string;
+  /** Hex, 64 characters. */
+  readonly hash: string;
+  /** Hex, 32 characters. */
+  readonly traceId?: string | undefined;
+  /** Hex, 16 characters. */
+  readonly spanId?: string | undefined;
+};
+
+/** LogRecord field numbers of opentelemetry/proto/logs/v1/logs.proto. */
+const RECORD = { time: 1, body: 5, attributes: 6, traceId: 9, spanId: 10, observed: 11, name: 12 };
+const FIXED64_FIELD_SIZE = 9;
+
+type Sized = {
+  frame: OutgoingFrame;
+  name: string;
+  nameSize: number;
+  envelopeSize: number;
+  size: number;
+};
+
+/** AnyValue{string_value} of `length` bytes inside KeyValue{key, value}. */
+const attributeSize = (key: string, length: number): number => fieldSize(key.length) + fieldSize(fieldSize(length));
+
+const hexFieldSize = (hex: string | undefined): number => (hex === undefined ? 0 : fieldSize(hex.length / 2));
+
+const measure = (frame: OutgoingFrame): Sized => {
+  const name = EVENT_NAME_PREFIX + frame.eventType;
+  const nameSize = Buffer.byteLength(name);
+  const envelopeSize = Buffer.byteLength(frame.envelope);
+  const size =
+    FIXED64_FIELD_SIZE * 2 +
+    fieldSize(nameSize) +
+    fieldSize(fieldSize(frame.bytes.length)) +
+    fieldSize(attributeSize(ENVELOPE_ATTRIBUTE, envelopeSize)) +
+    fieldSize(attributeSize(PREV_HASH_ATTRIBUTE, frame.prevHash.length)) +
+    fieldSize(attributeSize(HASH_ATTRIBUTE, frame.hash.length)) +
+    hexFieldSize(frame.traceId) +
+    hexFieldSize(frame.spanId);
+  return { frame, name, nameSize, envelopeSize, size };
+};
+
+const writeAttribute = (out: WireWriter, key: string, value: string, length: number): void => {
+  out.open(RECORD.attributes, attributeSize(key, length));
+  out.text(1, key, key.length);
+  out.open(2, fieldSize(length));
+  out.text(1, value, length);
+};
+
+const writeRecord = (out: WireWriter, sized: Sized): void => {
+  const { frame } = sized;
+  out.fixed64(RECORD.time, frame.timeUnixNano);
+  out.open(RECORD.body, fieldSize(frame.bytes.length));
+  out.bytes(1, frame.bytes);
+  writeAttribute(out, ENVELOPE_ATTRIBUTE, frame.envelope, sized.envelopeSize);
+  writeAttribute(out, PREV_HASH_ATTRIBUTE, frame.prevHash, frame.prevHash.length);
+  writeAttribute(out, HASH_ATTRIBUTE, frame.hash, frame.hash.length);
+  if (frame.traceId !== undefined) out.bytes(RECORD.traceId, Buffer.from(frame.traceId, "hex"));
+  if (frame.spanId !== undefined) out.bytes(RECORD.spanId, Buffer.from(frame.spanId, "hex"));
+  out.fixed64(RECORD.observed, frame.observedTimeUnixNano);
+  out.text(RECORD.name, sized.name, sized.nameSize);
+};
+
+/** Encodes frames, in order, as one ExportLogsServiceRequest with one resource and one scope. */
+export const encodeLogsRequest = (frames: readonly OutgoingFrame[]): Buffer => {
+  const sized = frames.map(measure);
+  const scopeSize = sized.reduce((sum, record) => sum + fieldSize(record.size), 0);
+  const resourceSize = fieldSize(scopeSize);
+  const out = new WireWriter(fieldSize(resourceSize));
+  out.open(1, resourceSize); // resource_logs
+  out.open(2, scopeSize); // scope_logs
+  for (const record of sized) {
+    out.open(2, record.size); // log_records
+    writeRecord(out, record);
+  }
+  return out.finish();
+};
+
+/** Encoded size of one frame inside a request, bytes, to keep an export under its limit. */
+export const encodedFrameSize = (frame: OutgoingFrame): number => fieldSize(measure(frame).size);

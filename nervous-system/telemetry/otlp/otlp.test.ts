@@ -1,0 +1,284 @@
+import { describe, expect, it } from "@jest/globals";
+import fc from "fast-check";
+import protobuf from "protobufjs";
+import { decodeLogsRequest, type LogRecordView } from "./decode-logs.ts";
+import { encodeLogsRequest, encodedFrameSize, type OutgoingFrame } from "./encode-logs.ts";
+import { decodeExportResponse, decodeRetryMs, encodeExportResponse, encodeRetryStatus } from "./status.ts";
+import { WireError } from "./wire.ts";
+
+// The oracle: field numbers from the OTLP specification. Strings that may hold any bytes are
+// described as bytes, which is the same on the wire, so that both sides are compared byte for byte.
+const oracle = protobuf.parse(`
+  syntax = "proto3";
+  message Request { repeated ResourceLogs resource_logs = 1; }
+  message ResourceLogs { Resource resource = 1; repeated ScopeLogs scope_logs = 2; string schema_url = 3; }
+  message Resource { repeated KeyValue attributes = 1; uint32 dropped_attributes_count = 2; }
+  message ScopeLogs { Scope scope = 1; repeated LogRecord log_records = 2; string schema_url = 3; }
+  message Scope { string name = 1; string version = 2; }
+  message LogRecord {
+    fixed64 time_unix_nano = 1; int32 severity_number = 2; string severity_text = 3; AnyValue body = 5;
+    repeated KeyValue attributes = 6; uint32 dropped_attributes_count = 7; fixed32 flags = 8;
+    bytes trace_id = 9; bytes span_id = 10; fixed64 observed_time_unix_nano = 11; bytes event_name = 12;
+  }
+  message KeyValue { bytes key = 1; AnyValue value = 2; }
+  message AnyValue { oneof value {
+    bytes string_value = 1; bool bool_value = 2; int64 int_value = 3; double double_value = 4;
+    ArrayValue array_value = 5; KeyValueList kvlist_value = 6; bytes bytes_value = 7; } }
+  message ArrayValue { repeated AnyValue values = 1; }
+  message KeyValueList { repeated KeyValue values = 1; }
+  message Response { PartialSuccess partial_success = 1; }
+  message PartialSuccess { int64 rejected_log_records = 1; string error_message = 2; }
+  message Status { int32 code = 1; string message = 2; repeated Any details = 3; }
+  message Any { string type_url = 1; bytes value = 2; }
+  message RetryInfo { Duration retry_delay = 1; }
+  message Duration { int64 seconds = 1; int32 nanos = 2; }
+`).root;
+const Request = oracle.lookupType("Request");
+
+type OracleValue = { value?: string; stringValue?: Uint8Array; bytesValue?: Uint8Array };
+type OracleRecord = {
+  timeUnixNano: { toString(): string };
+  observedTimeUnixNano: { toString(): string };
+  eventName: Uint8Array;
+  traceId: Uint8Array;
+  spanId: Uint8Array;
+  body: OracleValue | null;
+  attributes: Array<{ key: Uint8Array; value: OracleValue | null }>;
+};
+type OracleRequest = { resourceLogs: Array<{ scopeLogs: Array<{ logRecords: OracleRecord[] }> }> };
+
+const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("utf8");
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
+
+const oracleAttribute = (record: OracleRecord, key: string): Buffer => {
+  const last = record.attributes.findLast((pair) => text(pair.key) === key && pair.value?.value === "stringValue");
+  return Buffer.from(last?.value?.stringValue ?? []);
+};
+
+const oracleBody = (body: OracleValue | null): { kind: string; bytes: string } => {
+  const held = body?.value;
+  if (held === undefined) return { kind: "none", bytes: "" };
+  if (held === "stringValue") return { kind: "string", bytes: hex(body?.stringValue ?? Buffer.of()) };
+  if (held === "bytesValue") return { kind: "bytes", bytes: hex(body?.bytesValue ?? Buffer.of()) };
+  return { kind: "other", bytes: "" };
+};
+
+const byOracle = (bytes: Uint8Array): object[] => {
+  const request = Request.decode(bytes) as unknown as OracleRequest;
+  const records = request.resourceLogs.flatMap((r) => r.scopeLogs.flatMap((s) => s.logRecords));
+  return records.map((record) => ({
+    time: record.timeUnixNano.toString(),
+    observed: record.observedTimeUnixNano.toString(),
+    name: text(record.eventName),
+    traceId: hex(record.traceId),
+    spanId: hex(record.spanId),
+    body: oracleBody(record.body),
+    envelope: hex(oracleAttribute(record, "enchanted.envelope")),
+    prevHash: oracleAttribute(record, "enchanted.prev_hash").toString("latin1"),
+    hash: oracleAttribute(record, "enchanted.hash").toString("latin1"),
+  }));
+};
+
+const seen = (record: LogRecordView): object => ({
+  time: record.timeUnixNano.toString(),
+  observed: record.observedTimeUnixNano.toString(),
+  name: record.eventName,
+  traceId: record.traceId,
+  spanId: record.spanId,
+  body: { kind: record.bodyKind, bytes: hex(record.body) },
+  envelope: hex(record.envelope),
+  prevHash: record.prevHash,
+  hash: record.hash,
+});
+const byUs = (bytes: Uint8Array): object[] => decodeLogsRequest(Buffer.from(bytes)).map(seen);
+
+const hexOf = (length: number): fc.Arbitrary<string> =>
+  fc.uint8Array({ minLength: length, maxLength: length }).map(hex);
+
+const outgoing: fc.Arbitrary<OutgoingFrame> = fc.record({
+  eventType: fc.constantFrom("THOUGHT", "DECISION_RATIONALE", "É_TYPE"),
+  timeUnixNano: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+  observedTimeUnixNano: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+  bytes: fc.uint8Array({ maxLength: 300 }),
+  envelope: fc.string({ unit: "grapheme", maxLength: 300 }),
+  prevHash: hexOf(32),
+  hash: hexOf(32),
+  traceId: fc.option(hexOf(16), { nil: undefined }),
+  spanId: fc.option(hexOf(8), { nil: undefined }),
+});
+
+const anyValue: fc.Arbitrary<object> = fc.oneof(
+  fc.record({ stringValue: fc.uint8Array({ maxLength: 40 }) }),
+  fc.record({ bytesValue: fc.uint8Array({ maxLength: 40 }) }),
+  fc.record({ intValue: fc.integer() }),
+  fc.record({ doubleValue: fc.double() }),
+  fc.record({ boolValue: fc.boolean() }),
+  fc.constant({}),
+  fc.record({ arrayValue: fc.constant({ values: [{ intValue: 7 }, { boolValue: true }] }) }),
+);
+const keyed = fc.record({
+  key: fc
+    .constantFrom("enchanted.envelope", "enchanted.prev_hash", "enchanted.hash", "enchanted", "x")
+    .map((key) => Buffer.from(key)),
+  value: anyValue,
+});
+const foreignRecord = fc.record(
+  {
+    timeUnixNano: fc.nat(),
+    severityNumber: fc.nat(24),
+    severityText: fc.string(),
+    body: anyValue,
+    attributes: fc.array(keyed, { maxLength: 6 }),
+    droppedAttributesCount: fc.nat(),
+    flags: fc.nat(),
+    traceId: fc.uint8Array({ maxLength: 16 }),
+    spanId: fc.uint8Array({ maxLength: 8 }),
+    observedTimeUnixNano: fc.nat(),
+    eventName: fc.string().map((name) => Buffer.from(name)),
+  },
+  { requiredKeys: [] },
+);
+const foreignRequest = fc
+  .array(fc.array(fc.array(foreignRecord, { maxLength: 4 }), { maxLength: 3 }), { maxLength: 3 })
+  .map((resources) => ({
+    resourceLogs: resources.map((scopes) => ({
+      resource: { attributes: [{ key: Buffer.from("k"), value: { intValue: 1 } }] },
+      schemaUrl: "https://opentelemetry.io/schemas/1.40.0",
+      scopeLogs: scopes.map((logRecords) => ({ scope: { name: "s" }, logRecords })),
+    })),
+  }))
+  .map((request) => Buffer.from(Request.encode(Request.fromObject(request)).finish()));
+
+describe("ExportLogsServiceRequest", () => {
+  it("that we encode is read by a protobuf library, field for field", () => {
+    fc.assert(
+      fc.property(fc.array(outgoing, { maxLength: 5 }), (frames) => {
+        const expected = frames.map((frame) => ({
+          time: frame.timeUnixNano.toString(),
+          observed: frame.observedTimeUnixNano.toString(),
+          name: `enchanted.${frame.eventType}`,
+          traceId: frame.traceId ?? "",
+          spanId: frame.spanId ?? "",
+          body: { kind: "string", bytes: hex(frame.bytes) },
+          envelope: hex(Buffer.from(frame.envelope)),
+          prevHash: frame.prevHash,
+          hash: frame.hash,
+        }));
+        const request = encodeLogsRequest(frames);
+        expect(byOracle(request)).toEqual(expected);
+        expect(byUs(request)).toEqual(expected);
+      }),
+    );
+  });
+
+  it("of any program is read as the protobuf library reads it", () => {
+    fc.assert(fc.property(foreignRequest, (request) => expect(byUs(request)).toEqual(byOracle(request))));
+  });
+
+  it("cut anywhere gives the records before the cut or a clear error", () => {
+    fc.assert(
+      fc.property(foreignRequest, fc.nat(), (request, at) => {
+        const cut = request.subarray(0, at % (request.length + 1));
+        try {
+          expect(decodeLogsRequest(cut).length).toBeLessThanOrEqual(byUs(request).length);
+        } catch (error) {
+          if (!(error instanceof WireError)) throw error;
+          expect(error.message).toMatch(/^malformed protobuf at byte \d+: /);
+        }
+      }),
+    );
+  });
+
+  it("with flipped bytes never crashes, and what both accept they read alike", () => {
+    const flips = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 6 });
+    fc.assert(
+      fc.property(foreignRequest, flips, (request, mutations) => {
+        const bytes = Buffer.from(request);
+        for (const [at, value] of mutations) if (bytes.length > 0) bytes[at % bytes.length] = value;
+        let ours: object[];
+        try {
+          ours = byUs(bytes);
+        } catch (error) {
+          if (error instanceof WireError) return;
+          throw error;
+        }
+        let theirs: object[];
+        try {
+          theirs = byOracle(bytes);
+        } catch {
+          return; // the library also parses the fields that we only skip, and may dislike them
+        }
+        expect(ours).toEqual(theirs);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it("announcing more than it holds is refused without allocating it", () => {
+    const huge = Buffer.from([0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f]);
+    expect(() => decodeLogsRequest(huge)).toThrow(/value of 4294967295 bytes, 0 left/);
+    expect(() => decodeLogsRequest(Buffer.alloc(11, 0xff))).toThrow(/varint longer than 10 bytes/);
+    expect(() => decodeLogsRequest(Buffer.from([0x0b]))).toThrow(/wire type 3/);
+    expect(() => decodeLogsRequest(Buffer.from([0x02, 0x00]))).toThrow(/field number/);
+  });
+
+  it("grows by exactly the size that was announced for a frame", () => {
+    fc.assert(
+      fc.property(outgoing, (frame) => {
+        const one = encodedFrameSize(frame);
+        const body = encodeLogsRequest([frame, frame]).length - encodeLogsRequest([frame]).length;
+        expect(body - one).toBeLessThanOrEqual(6); // longer lengths of the two enclosing messages
+        expect(body - one).toBeGreaterThanOrEqual(0);
+      }),
+    );
+  });
+});
+
+describe("responses", () => {
+  const Response = oracle.lookupType("Response");
+  const Status = oracle.lookupType("Status");
+  const RetryInfo = oracle.lookupType("RetryInfo");
+
+  it("of partial success agree with the protobuf library both ways", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 100_000 }), fc.string(), (rejected, message) => {
+        const bytes = encodeExportResponse({ rejected, message });
+        const read = Response.toObject(Response.decode(bytes), { longs: Number, defaults: true });
+        expect(read["partialSuccess"]).toEqual({ rejectedLogRecords: rejected, errorMessage: message });
+        const theirs = Response.encode({
+          partialSuccess: { rejectedLogRecords: rejected, errorMessage: message },
+        }).finish();
+        expect(decodeExportResponse(Buffer.from(theirs))).toEqual({ rejected, message });
+      }),
+    );
+    expect(decodeExportResponse(encodeExportResponse())).toBeUndefined();
+  });
+
+  it("asking for a retry agree with the protobuf library both ways", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 100_000 }), fc.string(), (retryMs, message) => {
+        const bytes = encodeRetryStatus(14, message, retryMs);
+        const status = Status.toObject(Status.decode(bytes), { defaults: true, longs: Number });
+        expect([status["code"], status["message"]]).toEqual([14, message]);
+        const [detail] = status["details"] as Array<{ type_url: string; typeUrl: string; value: Uint8Array }>;
+        expect(detail?.typeUrl).toBe("type.googleapis.com/google.rpc.RetryInfo");
+        const info = RetryInfo.toObject(RetryInfo.decode(detail?.value ?? Buffer.of()), {
+          longs: Number,
+          defaults: true,
+        });
+        const delay = info["retryDelay"] as { seconds: number; nanos: number };
+        expect(delay.seconds * 1000 + delay.nanos / 1e6).toBeCloseTo(retryMs, 6);
+        const theirs = Status.encode({
+          code: 14,
+          details: [
+            {
+              typeUrl: "type.googleapis.com/google.rpc.RetryInfo",
+              value: RetryInfo.encode({ retryDelay: delay }).finish(),
+            },
+          ],
+        }).finish();
+        expect(decodeRetryMs(Buffer.from(theirs))).toBeCloseTo(retryMs, 6);
+      }),
+    );
+  });
+});

@@ -1,0 +1,185 @@
+/** Input that is not well-formed protobuf: truncated, overlong, or with impossible tags. */
+export class WireError extends Error {
+  override readonly name = "WireError";
+  /** Byte offset at which reading stopped. */
+  readonly offset: number;
+
+  constructor(problem: string, offset: number) {
+    super(`malformed protobuf at byte ${offset}: ${problem}`);
+    this.offset = offset;
+  }
+}
+
+/** Wire type of varints (int32, int64, bool, enum). */
+export const VARINT = 0;
+/** Wire type of fixed64 and double. */
+export const FIXED64 = 1;
+/** Wire type of strings, bytes and messages. */
+export const LENGTH_DELIMITED = 2;
+/** Wire type of fixed32 and float. */
+export const FIXED32 = 5;
+
+const MAX_VARINT_BYTES = 10;
+
+/**
+ * Walks the fields of one protobuf message inside `buffer` without copying: `next()` moves to a
+ * field, then exactly one of `skip`, `enter`, `varint`, `fixed64` consumes its value.
+ */
+export class WireReader {
+  readonly buffer: Buffer;
+  /** Number of the field that `next` found. */
+  field = 0;
+  /** Wire type of the field that `next` found. */
+  wireType = 0;
+  /** First byte of the value that `enter` or `skip` of a length-delimited field consumed. */
+  start = 0;
+  /** First byte after that value. */
+  stop = 0;
+  private position: number;
+  private readonly end: number;
+
+  constructor(buffer: Buffer, start = 0, end = buffer.length) {
+    this.buffer = buffer;
+    this.position = start;
+    this.end = end;
+  }
+
+  /** Moves to the next field; false at the end of the message. */
+  next(): boolean {
+    if (this.position >= this.end) return false;
+    const tag = this.varint();
+    this.field = Math.floor(tag / 8);
+    this.wireType = tag & 7;
+    if (this.field === 0 || tag > 0xffff_ffff) this.fail("field number out of range");
+    return true;
+  }
+
+  /** Consumes a varint; values above 2^53 lose precision (no field that we use is that large). */
+  varint(): number {
+    let value = 0;
+    let scale = 1;
+    for (let i = 0; i < MAX_VARINT_BYTES; i += 1) {
+      const byte = this.position < this.end ? this.buffer[this.position] : undefined;
+      if (byte === undefined) return this.fail("truncated varint");
+      this.position += 1;
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) return value;
+      scale *= 128;
+    }
+    return this.fail("varint longer than 10 bytes");
+  }
+
+  /** Consumes a fixed64 and gives the offset of its eight bytes. */
+  fixed64(): number {
+    const at = this.position;
+    this.advance(8);
+    return at;
+  }
+
+  /** Consumes a length-delimited value and leaves its bounds in `start` and `stop`. */
+  enter(): void {
+    const length = this.varint();
+    this.start = this.position;
+    this.advance(length);
+    this.stop = this.position;
+  }
+
+  /** A reader over the message that `enter` consumed. */
+  message(): WireReader {
+    this.enter();
+    return new WireReader(this.buffer, this.start, this.stop);
+  }
+
+  /** Whether the found field is number `field` with wire type `wireType`. */
+  is(field: number, wireType: number): boolean {
+    return this.field === field && this.wireType === wireType;
+  }
+
+  /** Consumes the value of a field that is of no interest. */
+  skip(): void {
+    if (this.wireType === LENGTH_DELIMITED) this.enter();
+    else if (this.wireType === VARINT) this.varint();
+    else if (this.wireType === FIXED64) this.advance(8);
+    else if (this.wireType === FIXED32) this.advance(4);
+    else this.fail(`wire type ${this.wireType} is not used by OTLP`);
+  }
+
+  private advance(length: number): void {
+    if (length > this.end - this.position) {
+      this.fail(`value of ${length} bytes, ${this.end - this.position} left`);
+    }
+    this.position += length;
+  }
+
+  private fail(problem: string): never {
+    throw new WireError(problem, this.position);
+  }
+}
+
+/** Encoded length of a varint of `value` (a non-negative safe integer), bytes. */
+export const varintSize = (value: number): number => {
+  let size = 1;
+  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) size += 1;
+  return size;
+};
+
+/** Encoded length of a length-delimited field whose tag takes one byte (field numbers 1 to 15). */
+export const fieldSize = (length: number): number => 1 + varintSize(length) + length;
+
+/** Fills a buffer of a size computed beforehand, field by field; field numbers must be 1 to 15. */
+export class WireWriter {
+  readonly buffer: Buffer;
+  private position = 0;
+
+  constructor(size: number) {
+    this.buffer = Buffer.allocUnsafe(size);
+  }
+
+  /** Writes tag and length of a length-delimited field whose value the caller writes next. */
+  open(field: number, length: number): void {
+    this.buffer[this.position++] = (field << 3) | LENGTH_DELIMITED;
+    this.writeVarint(length);
+  }
+
+  /** Writes a bytes or string field. */
+  bytes(field: number, value: Uint8Array): void {
+    this.open(field, value.length);
+    this.buffer.set(value, this.position);
+    this.position += value.length;
+  }
+
+  /** Writes a string field whose UTF-8 length is known to be `length`. */
+  text(field: number, value: string, length: number): void {
+    this.open(field, length);
+    this.position += this.buffer.write(value, this.position, "utf8");
+  }
+
+  /** Writes a fixed64 field. */
+  fixed64(field: number, value: bigint): void {
+    this.buffer[this.position++] = (field << 3) | FIXED64;
+    this.position = this.buffer.writeBigUInt64LE(value, this.position);
+  }
+
+  /** Writes a varint field with a non-negative safe integer. */
+  varint(field: number, value: number): void {
+    this.buffer[this.position++] = field << 3;
+    this.writeVarint(value);
+  }
+
+  /** The filled buffer; throws when the computed size was wrong, which is a defect of the caller. */
+  finish(): Buffer {
+    if (this.position !== this.buffer.length) {
+      throw new RangeError(`wrote ${this.position} of ${this.buffer.length} bytes`);
+    }
+    return this.buffer;
+  }
+
+  private writeVarint(value: number): void {
+    let rest = value;
+    while (rest >= 128) {
+      this.buffer[this.position++] = (rest % 128) | 0x80;
+      rest = Math.floor(rest / 128);
+    }
+    this.buffer[this.position++] = rest;
+  }
+}
