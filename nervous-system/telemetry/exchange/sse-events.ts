@@ -1,0 +1,57 @@
+import { Buffer } from "node:buffer";
+
+/** One server-sent event: its exact bytes, blank line included, and what they say. */
+export type SseEvent = { readonly bytes: Buffer; readonly event: string; readonly data: string };
+
+/** Cuts a stream of server-sent events at its blank lines, losing and changing no byte. */
+export type SseSplitter = {
+  /** Takes a chunk and answers the events that it completed. */
+  push(chunk: Uint8Array): readonly SseEvent[];
+  /** What came after the last blank line. */
+  rest(): Buffer;
+};
+
+const parseSseEvent = (bytes: Buffer): SseEvent => {
+  let event = "";
+  const data: string[] = [];
+  for (const line of bytes.toString("utf8").split(/\r\n|\n|\r/)) {
+    const colon = line.indexOf(":");
+    const field = colon < 0 ? line : line.slice(0, colon);
+    const value = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "");
+    if (field === "event") event = value;
+    if (field === "data") data.push(value);
+  }
+  return { bytes, event, data: data.join("\n") };
+};
+
+const lf = 10;
+const cr = 13;
+
+// A line ends by LF or CR LF here; a lone CR, which the standard allows, no model server writes.
+const endOfEvent = (bytes: Buffer, from: number): number => {
+  for (let at = bytes.indexOf(lf, from); at >= 0; at = bytes.indexOf(lf, at + 1)) {
+    if (bytes[at + 1] === lf) return at + 2;
+    if (bytes[at + 1] === cr && bytes[at + 2] === lf) return at + 3;
+  }
+  return -1;
+};
+
+/** Creates a splitter; it holds at most one unfinished event. */
+export const createSseSplitter = (): SseSplitter => {
+  let pending: Buffer = Buffer.alloc(0);
+  return {
+    push: (chunk) => {
+      // A boundary may lie across two chunks: at most its last three bytes were seen before.
+      let from = Math.max(0, pending.length - 3);
+      pending = pending.length === 0 ? Buffer.from(chunk) : Buffer.concat([pending, chunk]);
+      const events: SseEvent[] = [];
+      for (let end = endOfEvent(pending, from); end >= 0; end = endOfEvent(pending, from)) {
+        events.push(parseSseEvent(pending.subarray(0, end)));
+        pending = pending.subarray(end);
+        from = 0;
+      }
+      return events;
+    },
+    rest: () => pending,
+  };
+};
