@@ -1,0 +1,46 @@
+import { newMessages, type ChatRequest } from "#test/model-server/conversation.ts";
+import type { Expectation, Step } from "#test/model-server/scenario.ts";
+
+const list = (value: string | readonly string[] | undefined): readonly string[] =>
+  value === undefined ? [] : typeof value === "string" ? [value] : value;
+
+const shown = (text: string): string => (text.length > 600 ? `${text.slice(0, 300)} … ${text.slice(-300)}` : text);
+
+const exitCodeIn = (text: string): number | undefined => {
+  const found = /^exit code (-?\d+)/m.exec(text)?.[1];
+  return found === undefined ? undefined : Number(found);
+};
+
+const problemsOf = (want: Expectation, text: string): string[] => {
+  const problems = [
+    ...list(want.contains)
+      .filter((one) => !text.includes(one))
+      .map((one) => `does not contain ${JSON.stringify(one)}`),
+    ...list(want.lacks)
+      .filter((one) => text.includes(one))
+      .map((one) => `contains ${JSON.stringify(one)}`),
+  ];
+  if (want.matches !== undefined && !new RegExp(want.matches, "m").test(text))
+    problems.push(`does not match /${want.matches}/`);
+  if (want.exitCode !== undefined && exitCodeIn(text) !== want.exitCode)
+    problems.push(`has exit code ${exitCodeIn(text) ?? "none"}, not ${want.exitCode}`);
+  return problems;
+};
+
+const checkOne = (want: Expectation, request: ChatRequest): string[] => {
+  const messages = newMessages(request);
+  const about = want.tool === undefined ? messages.at(-1) : messages.find((one) => one.tool === want.tool);
+  if (about === undefined) return [`there is no result of the tool "${want.tool}"`];
+  const who = want.tool === undefined ? "the last message" : `the result of "${want.tool}"`;
+  return problemsOf(want, about.text).map((problem) => `${who} ${problem}; it is: ${shown(about.text)}`);
+};
+
+/** Everything in which the conversation is not what the step expects; empty when all is well. */
+export const checkStep = (step: Step, request: ChatRequest): readonly string[] => {
+  const wants = step.expect === undefined ? [] : Array.isArray(step.expect) ? step.expect : [step.expect];
+  const counted =
+    step.messages === undefined || step.messages === request.messages.length
+      ? []
+      : [`the conversation has ${request.messages.length} messages, not ${step.messages}`];
+  return [...counted, ...wants.flatMap((want) => checkOne(want, request))];
+};
