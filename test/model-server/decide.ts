@@ -27,18 +27,11 @@ export const decide = (scenario: Scenario, request: ChatRequest, struck: number)
   const index = stepAt(scenario, turn);
   const step = index === undefined ? undefined : scenario.steps[index];
   if (step === undefined)
-    return {
-      kind: "refuse",
-      turn,
-      problem: `the scenario has ${scenario.steps.length} steps and the agent asks for step ${turn + 1}`,
-    };
+    return { kind: "refuse", turn, problem: `the agent asks for step ${turn + 1} of ${scenario.steps.length}` };
   const problems = checkStep(step, request);
   if (problems.length > 0) return { kind: "refuse", turn, problem: problems.join("\n") };
   const fault = step.times === undefined || struck < step.times ? step.fault : undefined;
   if (fault !== undefined && fault.kind !== "slow") return { kind: "fault", turn, fault };
   const answer = fillIn(step.answer ?? { tools: [] }, turn);
   return { kind: "answer", turn, answer, delayMs: fault?.delayMs ?? 0 };
-};
-  const delayMs = strikes && step.fault?.kind === "slow" ? step.fault.delayMs : 0;
-  return { kind: "answer", turn, answer: fillIn(step.answer ?? { tools: [] }, turn), delayMs };
 };

@@ -101,7 +101,7 @@ describe("scenario server", () => {
 
   it("hangs up in the middle where the scenario says so", async () => {
     const conversation = [user, called, result("exit code 0"), { role: "assistant", content: "x" }, user];
-    await expect(chat(conversation)).rejects.toThrow();
+    await expect(chat(conversation)).rejects.toThrow(/fetch failed/);
   });
 
   it("refuses a conversation that goes on after the end", async () => {
