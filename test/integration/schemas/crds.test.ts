@@ -1,0 +1,129 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { stringify } from "yaml";
+import { startControlPlane, type ControlPlane } from "#platform/cluster/control-plane.ts";
+
+type Answer = { code: number; output: string };
+
+let dir = "";
+let cluster: ControlPlane | undefined;
+
+const kubectl = (...args: string[]): Promise<Answer> =>
+  new Promise((resolve) => {
+    if (!cluster) throw new Error("the control plane is not up");
+    execFile(cluster.kubectl, ["--kubeconfig", cluster.kubeconfigPath, ...args], (error, stdout, stderr) =>
+      resolve({ code: error ? 1 : 0, output: stdout + stderr }),
+    );
+  });
+
+let files = 0;
+const apply = async (object: object): Promise<Answer> => {
+  files += 1;
+  const path = join(dir, `object-${files}.yaml`);
+  await writeFile(path, stringify(object));
+  return kubectl("apply", "-f", path);
+};
+
+const mission = (name: string, change: Record<string, unknown> = {}): object => ({
+  apiVersion: "swarm.enchanted.dev/v1alpha1",
+  kind: "Mission",
+  metadata: { name, namespace: "default" },
+  spec: {
+    goal: "Make the failing test pass",
+    workspace: { repo: "https://git.example.org/team/app.git" },
+    strategy: "Solo",
+    team: [{ name: "coder", role: "Coder", modelRef: { name: "default" } }],
+    ...change,
+  },
+});
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), "crds-"));
+  cluster = await startControlPlane({ dir });
+  const crds = await readdir("crds");
+  for (const file of crds) {
+    const applied = await kubectl("apply", "-f", join("crds", file));
+    expect(applied).toMatchObject({ code: 0 });
+  }
+  await kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s");
+}, 120_000);
+
+afterAll(async () => {
+  await cluster?.stop();
+  await rm(dir, { recursive: true, force: true });
+});
+
+describe("the API server", () => {
+  it("accepts a mission and fills in its defaults", async () => {
+    expect(await apply(mission("good"))).toMatchObject({ code: 0 });
+    const { output } = await kubectl("get", "mission", "good", "-o", "json");
+    expect(JSON.parse(output).spec).toMatchObject({
+      workspace: { ref: "main" },
+      retry: { maxAttempts: 3 },
+      suspend: false,
+      successCriteria: [],
+    });
+  });
+
+  const refusals: ReadonlyArray<[string, object, RegExp]> = [
+    [
+      "a name that pods could not carry",
+      mission(`m${"x".repeat(40)}`),
+      /must be a DNS label .* of at most 40 characters/,
+    ],
+    ["an empty goal", mission("bad", { goal: "" }), /spec\.goal.*at least 1 chars/s],
+    [
+      "credentials in the URL",
+      mission("bad", { workspace: { repo: "https://me:pw@git.example.org/a.git" } }),
+      /spec\.workspace\.repo/,
+    ],
+    [
+      "a repository over ssh",
+      mission("bad", { workspace: { repo: "git@git.example.org:a.git" } }),
+      /spec\.workspace\.repo/,
+    ],
+    ["a strategy that nobody serves", mission("bad", { strategy: "Pipeline" }), /supported values: "Solo"/],
+    ["no team", mission("bad", { team: [] }), /spec\.team.*at least 1 items/s],
+    ["no attempts", mission("bad", { retry: { maxAttempts: 0 } }), /greater than or equal to 1/],
+    ["a field that nobody serves", mission("bad", { budget: { maxTokens: 1 } }), /unknown field "spec\.budget"/],
+  ];
+  it.each(refusals)("refuses %s, saying what to do", async (_, object, message) => {
+    const answer = await apply(object);
+    expect(answer).toEqual({ code: 1, output: expect.stringMatching(message) });
+  });
+
+  it("keeps goal and repository as they were", async () => {
+    await apply(mission("fixed"));
+    expect((await apply(mission("fixed", { goal: "Something else" }))).output).toMatch(/goal is immutable/);
+    const moved = mission("fixed", { workspace: { repo: "https://git.example.org/other.git" } });
+    expect((await apply(moved)).output).toMatch(/workspace\.repo is immutable/);
+  });
+
+  it("freezes a finished mission", async () => {
+    await apply(mission("done"));
+    const condition = {
+      type: "Complete",
+      status: "True",
+      reason: "CriteriaMet",
+      message: "",
+      lastTransitionTime: "2026-01-01T00:00:00Z",
+    };
+    const patch = JSON.stringify({ status: { conditions: [condition] } });
+    const patched = await kubectl("patch", "mission", "done", "--subresource=status", "--type=merge", "-p", patch);
+    expect(patched.code).toBe(0);
+    expect((await apply(mission("done", { suspend: true }))).output).toMatch(/a finished mission is frozen/);
+  });
+
+  it("explains every field", async () => {
+    const { output } = await kubectl("explain", "mission.spec.workspace");
+    expect(output).toMatch(/Clone URL of the Git repository/);
+  });
+
+  it("selects agents by their mission", async () => {
+    const { code } = await kubectl("get", "agents", "--field-selector", "spec.missionRef.name=good");
+    expect(code).toBe(0);
+  });
+});
