@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { createKeyedBackoff, fullJitterMs } from "#nervous-system/kernel/backoff.ts";
 
 const almostOne = (): number => 1 - Number.EPSILON;

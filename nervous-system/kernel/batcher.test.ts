@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { createBatcher, type Batcher } from "#nervous-system/kernel/batcher.ts";
 import { manualClock, type ManualClock } from "#nervous-system/kernel/clock.ts";
 
@@ -11,9 +11,7 @@ type Bench = {
   finish: (error?: unknown) => void;
 };
 
-const bench = (
-  limits: { maxItems?: number; maxBytes?: number; maxWaitMs?: number } = {},
-): Bench => {
+const bench = (limits: { maxItems?: number; maxBytes?: number; maxWaitMs?: number } = {}): Bench => {
   const clock = manualClock();
   const batches: string[][] = [];
   const running: Array<(error?: unknown) => void> = [];
@@ -134,9 +132,9 @@ describe("batcher", () => {
               void batcher.add(next);
             }
           }
-          let closed = false;
-          void batcher.close().then(() => (closed = true));
-          while (!closed) {
+          const end = { closed: false };
+          void batcher.close().then(() => (end.closed = true));
+          while (!end.closed) {
             finish();
             await clock.advance(0);
           }

@@ -34,11 +34,7 @@ type Entry<T, R> = {
   reject: (error: unknown) => void;
 };
 
-const batchLength = <T, R>(
-  entries: readonly Entry<T, R>[],
-  maxItems: number,
-  maxBytes: number,
-): number => {
+const batchLength = <T, R>(entries: readonly Entry<T, R>[], maxItems: number, maxBytes: number): number => {
   let bytes = 0;
   let count = 0;
   for (const entry of entries) {
@@ -81,8 +77,7 @@ export const createBatcher = <T, R = void>(options: BatcherOptions<T, R>): Batch
     flushingBytes = 0;
   };
   const isDue = (): boolean =>
-    waiting.length > 0 &&
-    (due || maxWaitMs === 0 || waiting.length >= maxItems || waitingBytes >= maxBytes);
+    waiting.length > 0 && (due || maxWaitMs === 0 || waiting.length >= maxItems || waitingBytes >= maxBytes);
   const run = async (): Promise<void> => {
     // One turn of the microtask queue: everything added by the code that runs now shares the first batch.
     await Promise.resolve();
@@ -107,10 +102,7 @@ export const createBatcher = <T, R = void>(options: BatcherOptions<T, R>): Batch
   };
   return {
     add: (item) => {
-      if (closed)
-        return Promise.reject(
-          new Error("the batcher is closed: items are refused while its owner stops"),
-        );
+      if (closed) return Promise.reject(new Error("the batcher is closed: items are refused while its owner stops"));
       const { promise, resolve, reject } = Promise.withResolvers<R>();
       const bytes = bytesOf(item);
       waiting.push({ item, bytes, resolve, reject });

@@ -36,10 +36,7 @@ describe("parseConfig", () => {
 
   it("reports a rule between variables under the rule's own words", () => {
     const pair = z.object({ CERT: z.string().optional(), KEY: z.string().optional() });
-    const both = pair.refine(
-      (c) => (c.CERT === undefined) === (c.KEY === undefined),
-      "CERT and KEY go together",
-    );
+    const both = pair.refine((c) => (c.CERT === undefined) === (c.KEY === undefined), "CERT and KEY go together");
     const parsed = parseConfig(both, { CERT: "x" });
     expect(parsed).toMatchObject({
       kind: "invalid",

@@ -42,9 +42,7 @@ export const parseConfig = <S extends z.ZodObject>(
   schema: S,
   env: Readonly<Record<string, string | undefined>>,
 ): ConfigResult<z.output<S>> => {
-  const input = Object.fromEntries(
-    Object.keys(schema.shape).map((name) => [name, env[name] || undefined]),
-  );
+  const input = Object.fromEntries(Object.keys(schema.shape).map((name) => [name, env[name] || undefined]));
   const parsed = schema.safeParse(input);
   if (parsed.success) return { kind: "valid", value: parsed.data };
   const problems = parsed.error.issues.map((issue): ConfigProblem => {

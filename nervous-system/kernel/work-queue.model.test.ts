@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { createKeyedBackoff } from "#nervous-system/kernel/backoff.ts";
 import { manualClock, type ManualClock } from "#nervous-system/kernel/clock.ts";
 import { createWorkQueue, type WorkQueue } from "#nervous-system/kernel/work-queue.ts";
@@ -21,11 +21,7 @@ const modelAdd = (model: Model, key: string): void => {
   if (model.atWork.has(key)) model.dirtyAtWork.add(key);
   else if (!model.ready.includes(key)) model.ready.push(key);
 };
-const command = (
-  name: string,
-  check: (m: Model) => boolean,
-  run: (m: Model, r: Real) => Promise<void>,
-): Command => ({
+const command = (name: string, check: (m: Model) => boolean, run: (m: Model, r: Real) => Promise<void>): Command => ({
   check,
   run: async (model, real) => {
     await run(model, real);
@@ -83,9 +79,7 @@ const pass = (ms: number): Command =>
     async (model, { clock }) => {
       await clock.advance(ms);
       model.nowMs += ms;
-      const ripe = [...model.delayed]
-        .filter(([, due]) => due <= model.nowMs)
-        .toSorted((a, b) => a[1] - b[1]);
+      const ripe = [...model.delayed].filter(([, due]) => due <= model.nowMs).toSorted((a, b) => a[1] - b[1]);
       for (const [key] of ripe) {
         model.delayed.delete(key);
         modelAdd(model, key);

@@ -1,11 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { createKeyedBackoff } from "#nervous-system/kernel/backoff.ts";
 import { manualClock, type ManualClock } from "#nervous-system/kernel/clock.ts";
-import {
-  createWorkQueue,
-  type WorkQueue,
-  type WorkQueueHooks,
-} from "#nervous-system/kernel/work-queue.ts";
+import { createWorkQueue, type WorkQueue, type WorkQueueHooks } from "#nervous-system/kernel/work-queue.ts";
 
 const start = (hooks?: WorkQueueHooks): { clock: ManualClock; queue: WorkQueue<string> } => {
   const clock = manualClock();

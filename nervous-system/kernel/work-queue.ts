@@ -71,10 +71,7 @@ const createFifo = <K>(): Fifo<K> => {
 
 type Delayed<K> = { schedule(key: K, ms: number): void; cancelAll(): void };
 
-const createDelayed = <K>(
-  clock: WorkQueueOptions<K>["clock"],
-  ripe: (key: K) => void,
-): Delayed<K> => {
+const createDelayed = <K>(clock: WorkQueueOptions<K>["clock"], ripe: (key: K) => void): Delayed<K> => {
   const waits = new Map<K, { dueMs: number; cancel: () => void }>();
   return {
     schedule: (key, ms) => {
@@ -97,8 +94,10 @@ const createDelayed = <K>(
 
 type Turns<K> = Pick<WorkQueue<K>, "add" | "get" | "done" | "depth" | "runningMs"> & {
   /** Refuses new keys; resolves when nothing is left. */
-  close(mode: ShutDownMode): Promise<void>;
+  close: (mode: ShutDownMode) => Promise<void>;
 };
+
+const agesMs = (now: number, starts: Iterable<number>): number[] => [...starts].map((since) => now - since);
 
 /*
  *            add                     get                     done
@@ -162,10 +161,7 @@ const createTurns = <K>(clock: Pick<Clock, "monotonicMs">, hooks?: WorkQueueHook
       return drained.promise;
     },
     depth: () => ready.size(),
-    runningMs: () => {
-      const now = clock.monotonicMs();
-      return [...atWorkSince.values()].map((since) => now - since);
-    },
+    runningMs: () => agesMs(clock.monotonicMs(), atWorkSince.values()),
   };
 };
 
