@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { spawn, type ChildProcess } from "node:child_process";
+import { kill } from "node:process";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 
 /** Limits that the kernel holds a process to. */
@@ -15,12 +16,12 @@ export type BoundedCommand = {
   readonly program: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  readonly input?: string | Uint8Array;
+  readonly input?: string | Uint8Array | undefined;
   readonly timeoutMs: number;
   /** Of standard output; standard error is cut at 64 KiB without an error. */
   readonly maxOutputBytes: number;
-  readonly limits?: ProcessLimits;
-  readonly signal?: AbortSignal;
+  readonly limits?: ProcessLimits | undefined;
+  readonly signal?: AbortSignal | undefined;
   readonly clock: Pick<Clock, "after">;
 };
 
@@ -52,7 +53,7 @@ const limitedCommand = (command: BoundedCommand): readonly [string, readonly str
 const killGroup = (child: ChildProcess): void => {
   if (child.pid === undefined) return;
   try {
-    process.kill(-child.pid, "SIGKILL");
+    kill(-child.pid, "SIGKILL");
   } catch {
     // The group is gone already.
   }

@@ -113,20 +113,21 @@ export const createGit = (options: GitOptions): Git => {
   const place = options.gitDir === undefined ? {} : { GIT_DIR: options.gitDir };
   const inDirectory = options.dir === undefined ? [] : ["-C", options.dir];
   const servesFiles = options.protocols?.includes("file") === true && safeDirectories.length > 0;
+  const defaults = { timeoutMs: options.timeoutMs ?? 60_000, maxOutputBytes: options.maxOutputBytes ?? 8_388_608 };
   return {
     run: async (args, call = {}) => {
-      const timeoutMs = call.timeoutMs ?? options.timeoutMs ?? 60_000;
+      const { timeoutMs, maxOutputBytes } = { ...defaults, ...call };
       const served = servesFiles ? withSafeUploadPack(args, safeDirectories) : args;
       const end = await runBounded({
         program: "git",
         args: [...inDirectory, "--no-pager", ...withoutDrivers(served)],
         env: { ...call.env, ...place, ...protections },
         timeoutMs,
-        maxOutputBytes: call.maxOutputBytes ?? options.maxOutputBytes ?? 8_388_608,
+        maxOutputBytes,
         clock: options.clock,
-        ...(options.limits === undefined ? {} : { limits: options.limits }),
-        ...(call.input === undefined ? {} : { input: call.input }),
-        ...(call.signal === undefined ? {} : { signal: call.signal }),
+        limits: options.limits,
+        input: call.input,
+        signal: call.signal,
       });
       if (end.why === "exited" && end.code === 0) return { kind: "ok", stdout: end.stdout, stderr: end.stderr };
       const failure = failureOf(end, args[0] ?? "", timeoutMs, call);

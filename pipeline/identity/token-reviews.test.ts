@@ -1,0 +1,93 @@
+import { describe, expect, it } from "@jest/globals";
+import { manualClock } from "#nervous-system/kernel/clock.ts";
+import { createTokenReviews, expiryOf, parsePrincipal } from "#pipeline/identity/token-reviews.ts";
+
+const tokenUntil = (exp: number): string => `x.${Buffer.from(JSON.stringify({ exp })).toString("base64url")}.${exp}`;
+
+const user = {
+  username: "system:serviceaccount:team:default",
+  extra: {
+    "authentication.kubernetes.io/pod-name": ["fix-coder-1"],
+    "authentication.kubernetes.io/pod-uid": ["u1"],
+  },
+};
+
+/** Answers as the API server would, or not at all; counts the questions. */
+const apiServer = () => {
+  const state = { asked: 0, away: false, authentic: true };
+  const request = (): Promise<unknown> => {
+    state.asked += 1;
+    if (state.away) return Promise.reject(new Error("ECONNREFUSED"));
+    return Promise.resolve({ status: state.authentic ? { authenticated: true, user } : { error: "expired" } });
+  };
+  return { state, client: { request } };
+};
+
+describe("token reviews", () => {
+  it("ask once a minute for a token and an audience", async () => {
+    const clock = manualClock();
+    const { state, client } = apiServer();
+    const reviews = createTokenReviews({ client, clock });
+    const token = tokenUntil(clock.now() / 1000 + 3600);
+    for (let i = 0; i < 3; i += 1) await reviews.authenticate(token, "a");
+    expect(state.asked).toBe(1);
+    await reviews.authenticate(token, "b");
+    expect(state.asked).toBe(2);
+    await clock.advance(60_000);
+    expect(await reviews.authenticate(token, "a")).toEqual({
+      kind: "authentic",
+      principal: {
+        username: user.username,
+        namespace: "team",
+        serviceAccount: "default",
+        pod: { name: "fix-coder-1", uid: "u1" },
+      },
+    });
+    expect(state.asked).toBe(3);
+  });
+
+  it("hold an accepted token while the API server is away, until the token's own expiry", async () => {
+    const clock = manualClock();
+    const { state, client } = apiServer();
+    const reviews = createTokenReviews({ client, clock });
+    const token = tokenUntil(clock.now() / 1000 + 600);
+    await reviews.authenticate(token, "a");
+    state.away = true;
+    await clock.advance(599_000);
+    expect((await reviews.authenticate(token, "a")).kind).toBe("authentic");
+    await clock.advance(2_000);
+    expect((await reviews.authenticate(token, "a")).kind).toBe("unavailable");
+    expect((await reviews.authenticate(tokenUntil(9e9), "a")).kind).toBe("unavailable");
+  });
+
+  it("forget a token that is refused", async () => {
+    const clock = manualClock();
+    const { state, client } = apiServer();
+    const reviews = createTokenReviews({ client, clock });
+    const token = tokenUntil(clock.now() / 1000 + 6000);
+    await reviews.authenticate(token, "a");
+    await clock.advance(60_000);
+    state.authentic = false;
+    expect(await reviews.authenticate(token, "a")).toEqual({ kind: "refused", message: "expired" });
+    state.away = true;
+    expect((await reviews.authenticate(token, "a")).kind).toBe("unavailable");
+  });
+});
+
+describe("parsePrincipal", () => {
+  it("knows ServiceAccounts only", () => {
+    expect(parsePrincipal({ username: "kubernetes-admin" })).toBeUndefined();
+    expect(parsePrincipal({ username: "system:serviceaccount:ns:sa" })).toEqual({
+      username: "system:serviceaccount:ns:sa",
+      namespace: "ns",
+      serviceAccount: "sa",
+    });
+  });
+});
+
+describe("expiryOf", () => {
+  it("is 0 for what cannot be read", () => {
+    expect(expiryOf("opaque")).toBe(0);
+    expect(expiryOf(tokenUntil(7))).toBe(7000);
+  });
+});

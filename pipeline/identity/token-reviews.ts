@@ -1,0 +1,103 @@
+import { createHash } from "node:crypto";
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
+import { reviewToken, type TokenUser } from "#nervous-system/kubernetes/reviews.ts";
+
+/** The pod that a projected token was issued to. */
+export type TokenPod = { readonly name: string; readonly uid: string };
+
+/** Whom a token belongs to: a ServiceAccount, and the pod where the token is a projected one. */
+export type Principal = {
+  readonly username: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly pod?: TokenPod;
+};
+
+/** What is known of a token; `unavailable` means try again, the API server could not be asked. */
+export type Authentication =
+  | { readonly kind: "authentic"; readonly principal: Principal }
+  | { readonly kind: "refused"; readonly message: string }
+  | { readonly kind: "unavailable"; readonly message: string };
+
+/** Tells whose token this is. */
+export type TokenReviews = {
+  authenticate(token: string, audience: string): Promise<Authentication>;
+};
+
+/** What token reviews are made of. */
+export type TokenReviewsOptions = {
+  readonly client: Pick<KubeClient, "request">;
+  readonly clock: Pick<Clock, "now">;
+  /** How long an answer holds, at most 60,000 ms by design. */
+  readonly cacheMs?: number;
+};
+
+const accountPattern = /^system:serviceaccount:([^:]+):([^:]+)$/;
+
+/** The principal of a reviewed user; only ServiceAccounts have one. */
+export const parsePrincipal = (user: TokenUser): Principal | undefined => {
+  const [, namespace, serviceAccount] = accountPattern.exec(user.username) ?? [];
+  if (namespace === undefined || serviceAccount === undefined) return undefined;
+  const name = user.extra?.["authentication.kubernetes.io/pod-name"]?.[0];
+  const uid = user.extra?.["authentication.kubernetes.io/pod-uid"]?.[0];
+  const pod = name === undefined || uid === undefined ? {} : { pod: { name, uid } };
+  return { username: user.username, namespace, serviceAccount, ...pod };
+};
+
+/** The `exp` of a token that the API server has accepted before, in Unix milliseconds; 0 when it has none that can be read. */
+export const expiryOf = (token: string): number => {
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
+    const exp = typeof claims === "object" && claims !== null && "exp" in claims ? claims.exp : undefined;
+    return typeof exp === "number" ? exp * 1000 : 0;
+  } catch {
+    return 0;
+  }
+};
+
+type Known = { readonly principal: Principal; readonly reviewedAt: number; readonly expiresAt: number };
+
+const maxKnown = 10_000;
+
+const verdictOf = async (client: Pick<KubeClient, "request">, token: string, audience: string) => {
+  const verdict = await reviewToken(client, token, [audience]);
+  if (verdict.kind === "refused") return verdict;
+  const principal = parsePrincipal(verdict.user);
+  return principal === undefined
+    ? { kind: "refused" as const, message: `"${verdict.user.username}" is not a ServiceAccount` }
+    : { kind: "authentic" as const, principal };
+};
+
+/**
+ * Creates token reviews with a cache. While the API server is away a token that it has accepted holds until the token's own
+ * expiry; one that it has not seen is `unavailable`, never refused.
+ */
+export const createTokenReviews = ({ client, clock, cacheMs = 60_000 }: TokenReviewsOptions): TokenReviews => {
+  const known = new Map<string, Known>();
+  const remember = (key: string, token: string, principal: Principal): void => {
+    known.delete(key);
+    known.set(key, { principal, reviewedAt: clock.now(), expiresAt: expiryOf(token) });
+    const [oldest] = known.keys();
+    if (known.size > maxKnown && oldest !== undefined) known.delete(oldest);
+  };
+  return {
+    authenticate: async (token, audience) => {
+      const key = createHash("sha256").update(`${audience}\u0000${token}`).digest("base64");
+      const cached = known.get(key);
+      const now = clock.now();
+      const unexpired = cached !== undefined && (cached.expiresAt === 0 || now < cached.expiresAt);
+      if (unexpired && now - cached.reviewedAt < cacheMs) return { kind: "authentic", principal: cached.principal };
+      try {
+        const verdict = await verdictOf(client, token, audience);
+        if (verdict.kind === "authentic") remember(key, token, verdict.principal);
+        else known.delete(key);
+        return verdict;
+      } catch (error) {
+        if (cached !== undefined && now < cached.expiresAt) return { kind: "authentic", principal: cached.principal };
+        const why = error instanceof Error ? error.message : String(error);
+        return { kind: "unavailable", message: `the token could not be reviewed: ${why}` };
+      }
+    },
+  };
+};
