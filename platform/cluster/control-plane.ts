@@ -6,7 +6,7 @@ import { ensureTool } from "../tools/ensure-tool.ts";
 import { etcdService } from "./etcd.ts";
 import { kubeApiServerService } from "./kube-apiserver.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
-import { ensureControlPlanePki, kubeconfigPath, type ControlPlanePki } from "./pki.ts";
+import { ensureControlPlanePki, kubeconfigPathIn, type ControlPlanePki } from "./pki.ts";
 
 /** A user as Kubernetes knows one. */
 export type ClusterUser = { readonly user: string; readonly groups?: readonly string[] };
@@ -34,7 +34,7 @@ export type ControlPlaneOptions = {
 const issueKubeconfig = async (pki: ControlPlanePki, url: string, who: ClusterUser) => {
   const name = `user-${who.user.replaceAll(/[^a-zA-Z0-9-]/g, "-")}`;
   const client = await pki.issue({ name, commonName: who.user, organizations: who.groups ?? [] });
-  return writeKubeconfig(kubeconfigPath(pki, name), { url, caFile: pki.ca.certFile }, client);
+  return writeKubeconfig(kubeconfigPathIn(pki.dir, name), { url, caFile: pki.ca.certFile }, client);
 };
 
 const startServers = async (options: ControlPlaneOptions, pki: ControlPlanePki, logDir: string) => {
@@ -79,7 +79,7 @@ export const startControlPlane = async (options: ControlPlaneOptions): Promise<C
   };
   return {
     url,
-    kubeconfigPath: await writeKubeconfig(kubeconfigPath(pki, "admin"), address, pki.admin),
+    kubeconfigPath: await writeKubeconfig(kubeconfigPathIn(pki.dir, "admin"), address, pki.admin),
     kubectl,
     etcd,
     apiServer,

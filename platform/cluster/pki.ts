@@ -61,6 +61,6 @@ export const ensureControlPlanePki = async (
   };
 };
 
-/** The path of a kubeconfig beside the keys it is made of. */
-export const kubeconfigPath = (pki: ControlPlanePki, name: string): string =>
-  join(pki.dir, `${name}.kubeconfig`);
+/** The path of a component's kubeconfig, beside the keys it is made of. */
+export const kubeconfigPathIn = (pkiDir: string, name: string): string =>
+  join(pkiDir, `${name}.kubeconfig`);

@@ -99,14 +99,21 @@ export const launchService = async (spec: ServiceSpec, logDir: string): Promise<
   return handleFor(spec, launch(spec, logFile), logFile);
 };
 
-/** Waits until a started server answers its probe; throws with its last output when it ends or stays silent. */
-export const awaitReady = async (spec: ServiceSpec, service: RunningService): Promise<void> => {
+/**
+ * Waits until a started server answers its probe; when it ends, stays silent or `signal` aborts, it is
+ * stopped and the error holds its last output.
+ */
+export const awaitReady = async (
+  spec: ServiceSpec,
+  service: RunningService,
+  signal?: AbortSignal,
+): Promise<void> => {
   const ended = new AbortController();
   void service.exited.then(() => ended.abort(new Error(`${spec.name} ended before it was ready`)));
   try {
     await waitFor(`readiness of ${spec.name}`, () => isReady(spec.ready), {
       timeoutMs: spec.readyTimeoutMs ?? 60_000,
-      signal: ended.signal,
+      signal: signal === undefined ? ended.signal : AbortSignal.any([ended.signal, signal]),
     });
   } catch (error) {
     const tail = await logTail(service.logFile);

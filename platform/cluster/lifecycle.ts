@@ -1,0 +1,73 @@
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { run, tryRun } from "../process/run.ts";
+import { waitFor } from "../process/wait.ts";
+import {
+  awaitServices,
+  ensureSupervisor,
+  findSupervisor,
+  stopSupervisor,
+} from "../supervise/control.ts";
+import { ensureTool, hasTool } from "../tools/ensure-tool.ts";
+import { ensureCgroups, removeCgroups } from "./cgroups.ts";
+import { endPods, forgetContainers, removeMounts, removeStrayFiles } from "./cleanup.ts";
+import { prepareClusterServices } from "./cluster-services.ts";
+import { node, type Layout } from "./layout.ts";
+import { applyManifests, clusterManifests } from "./manifests.ts";
+import { ensureNodeNetwork, removeNodeNetwork } from "./network.ts";
+import { closePacketFilter, removePacketFilter } from "./packet-filter/packet-filter.ts";
+
+/** Says that something has come about. */
+export type Tell = (what: string) => void;
+
+/** Ends and removes what a run that was killed may have left: nothing of it can be trusted to work. */
+const clearLeftovers = async (layout: Layout): Promise<void> => {
+  await endPods(layout);
+  await removeMounts(layout);
+  await forgetContainers(layout);
+  await removeStrayFiles(layout);
+  await removeCgroups();
+};
+
+const awaitNode = async (layout: Layout): Promise<void> => {
+  const kubectl = [await ensureTool("kubectl"), `--kubeconfig=${layout.kubeconfig}`];
+  const path = "jsonpath={.status.conditions[?(@.type=='Ready')].status}";
+  await waitFor(
+    `readiness of node ${node.name}`,
+    async () => (await run([...kubectl, "get", "node", node.name, "-o", path])) === "True",
+    { timeoutMs: 120_000, intervalMs: 300 },
+  );
+};
+
+/** Brings the cluster up, or finds it up: every process ready and the node able to take pods. */
+export const startCluster = async (layout: Layout, tell: Tell): Promise<void> => {
+  await mkdir(layout.state, { recursive: true });
+  const specs = await prepareClusterServices(layout);
+  if ((await findSupervisor(layout)) === undefined) await clearLeftovers(layout);
+  await ensureCgroups();
+  await ensureNodeNetwork(layout);
+  if ((await findSupervisor(layout)) === undefined) await closePacketFilter();
+  await ensureSupervisor(layout, specs);
+  await awaitServices(layout, specs.map(({ name }) => name), tell);
+  await applyManifests(layout, clusterManifests);
+  await awaitNode(layout);
+};
+
+const removeProxyRules = async (): Promise<void> => {
+  if (await hasTool("kube-proxy")) await tryRun([await ensureTool("kube-proxy"), "--cleanup"]);
+};
+
+/** Ends everything of the cluster and takes back every link, rule, mount and group; data stays unless purged. */
+export const stopCluster = async (layout: Layout, purge: boolean, tell: Tell): Promise<void> => {
+  await stopSupervisor(layout);
+  tell("processes");
+  await clearLeftovers(layout);
+  tell("pods, mounts and control groups");
+  await removeProxyRules();
+  await removePacketFilter();
+  await removeNodeNetwork(layout);
+  tell("links and packet rules");
+  if (!purge) return;
+  await rm(layout.state, { recursive: true, force: true });
+  tell(`data in ${join(layout.state)}`);
+};
