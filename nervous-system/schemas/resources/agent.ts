@@ -47,6 +47,7 @@ const attempt = z
     reason: boundedText(1024, "How it ended, as one PascalCase word."),
     message: z.string().max(2048).describe("How it ended, for people.").optional(),
     toSeq: sequence("Last frame of its epoch.").optional(),
+    endTime: timeSchema("When its end was read: the pause before the next attempt is counted from here.").optional(),
     disruption: z.boolean().describe("Whether the cluster ended it, so that it does not count.").optional(),
   })
   .describe("One attempt that has ended.");

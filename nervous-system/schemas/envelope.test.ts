@@ -1,0 +1,53 @@
+import { describe, expect, it } from "@jest/globals";
+import { envelopeText, parseEnvelope, type Envelope } from "#nervous-system/schemas/envelope.ts";
+import { chainFilter, frameSubject, partitionOf, subjectToken } from "#nervous-system/schemas/subjects.ts";
+
+const envelope: Envelope = {
+  agent_uid: "01890a5d-ac96-774b-bcce-b302099a8057",
+  mission_uid: "01890a5d-ac96-774b-bcce-b302099a8058",
+  mission: "fix-bug-99",
+  namespace: "team-a",
+  lineage: 0,
+  producer: "agent",
+  recorder: "scribe",
+  epoch: 1,
+  seq: 137,
+  observed: "1763701174123456789",
+  event_type: "THOUGHT",
+  event_id: "e-1",
+};
+
+describe("an envelope", () => {
+  it("comes back from its text", () => {
+    expect(parseEnvelope(envelopeText(envelope))).toEqual({ ok: true, envelope });
+  });
+
+  const broken: ReadonlyArray<[string, string, RegExp]> = [
+    ["is not JSON", "{", /not JSON/],
+    ["has its members in another order", JSON.stringify(envelope), /RFC 8785/],
+    ["has a member nobody knows", envelopeText({ ...envelope, extra: 1 } as Envelope), /invalid/],
+    ["has no sequence number", envelopeText({ ...envelope, seq: 0 }), /invalid/],
+  ];
+  it.each(broken)("is refused when it %s", (_, text, reason) => {
+    expect(parseEnvelope(text)).toEqual({ ok: false, reason: expect.stringMatching(reason) });
+  });
+});
+
+describe("subjects", () => {
+  it("name partition, namespace, mission, agent, epoch and type", () => {
+    const p = partitionOf(envelope.mission_uid);
+    expect(frameSubject(envelope)).toBe(`context.${p}.team-a.${envelope.mission_uid}.${envelope.agent_uid}.1.THOUGHT`);
+    expect(chainFilter(envelope.agent_uid, 1)).toBe(`context.*.*.*.${envelope.agent_uid}.1.*`);
+  });
+
+  it.each([
+    ["a.b", "a%2Eb"],
+    ["a b", "a%20b"],
+    ["x\r\nPUB y", "x%0D%0APUB%20y"],
+    ["*", "%2A"],
+    ["é", "%C3%A9"],
+    ["", "_"],
+  ])("encode %j as %s", (text, token) => {
+    expect(subjectToken(text)).toBe(token);
+  });
+});
