@@ -1,6 +1,6 @@
 import { checkStep } from "#test/model-server/check.ts";
 import { turnOf, type ChatRequest } from "#test/model-server/conversation.ts";
-import type { Answer, Fault, Scenario } from "#test/model-server/scenario.ts";
+import type { Answer, Fault, Scenario, Step } from "#test/model-server/scenario.ts";
 
 /** What the server does with one request. */
 export type Decision =
@@ -18,6 +18,9 @@ const stepAt = (scenario: Scenario, turn: number): number | undefined => {
   return scenario.repeatFrom + ((turn - scenario.repeatFrom) % period);
 };
 
+const strikingFault = (step: Step, struck: number): Fault | undefined =>
+  step.times === undefined || struck < step.times ? step.fault : undefined;
+
 /**
  * Finds the step from the conversation alone (the number of answers in it), so that neither a restart of this server nor a
  * second attempt of an agent matters. `struck` tells how often this very request was met with the step's fault before.
@@ -30,7 +33,7 @@ export const decide = (scenario: Scenario, request: ChatRequest, struck: number)
     return { kind: "refuse", turn, problem: `the agent asks for step ${turn + 1} of ${scenario.steps.length}` };
   const problems = checkStep(step, request);
   if (problems.length > 0) return { kind: "refuse", turn, problem: problems.join("\n") };
-  const fault = step.times === undefined || struck < step.times ? step.fault : undefined;
+  const fault = strikingFault(step, struck);
   if (fault !== undefined && fault.kind !== "slow") return { kind: "fault", turn, fault };
   const answer = fillIn(step.answer ?? { tools: [] }, turn);
   return { kind: "answer", turn, answer, delayMs: fault?.delayMs ?? 0 };
