@@ -1,0 +1,103 @@
+import type { DiskFile } from "./disk.ts";
+import { HEADER_BYTES, MAX_PAYLOAD_BYTES, mayBeginRecord, parseRecord } from "./record-codec.ts";
+
+/** What a scan meets. `offset` is where it stands, `end` where the next begins. A bad stretch that nothing whole follows is a `tail`. */
+export type ScanStep =
+  | { kind: "record"; index: number; payload: Buffer; offset: number; end: number }
+  | { kind: "lost"; from: number; to: number; offset: number; end: number }
+  | { kind: "tail"; why: "torn" | "corrupt"; lostTo: number; offset: number };
+
+/** Where a scan of a segment stands: the byte offset and the index that should stand there. */
+export type ScanPlace = { offset: number; expected: number };
+
+const WINDOW_BYTES = 512 * 1024;
+const LARGEST_BYTES = HEADER_BYTES + MAX_PAYLOAD_BYTES;
+
+type Window = { start: number; bytes: Buffer };
+type Segment = { file: DiskFile; salt: number; end: number };
+
+const load = async (segment: Segment, offset: number, atLeast: number): Promise<Window> => {
+  const length = Math.min(Math.max(atLeast, WINDOW_BYTES), segment.end - offset);
+  return { start: offset, bytes: await segment.file.read(offset, Math.max(0, length)) };
+};
+
+const holds = (window: Window, offset: number, needBytes: number): boolean =>
+  offset >= window.start && offset + needBytes <= window.start + window.bytes.length;
+
+const isZero = (bytes: Buffer): boolean => bytes.every((byte) => byte === 0);
+
+/** The next whole record behind `place.offset`, searched byte by byte; it may be any later one. */
+const findNext = async (
+  segment: Segment,
+  place: ScanPlace,
+): Promise<{ offset: number; index: number } | undefined> => {
+  for (let from = place.offset + 1; from + HEADER_BYTES <= segment.end; from += WINDOW_BYTES) {
+    const window = await load(segment, from, WINDOW_BYTES + LARGEST_BYTES);
+    const stop = Math.min(WINDOW_BYTES, window.bytes.length);
+    for (let at = 0; at < stop; at += 1) {
+      if (!mayBeginRecord(window.bytes, at, place.expected, place.expected + segment.end)) continue;
+      const parsed = parseRecord(window.bytes, at, segment.salt);
+      if (parsed.kind === "record") return { offset: from + at, index: parsed.index };
+    }
+  }
+  return undefined;
+};
+
+const resync = async (segment: Segment, place: ScanPlace, tail: ScanStep): Promise<ScanStep> => {
+  const next = await findNext(segment, place);
+  if (next === undefined) return tail;
+  return { kind: "lost", from: place.expected, to: next.index - 1, offset: place.offset, end: next.offset };
+};
+
+const corruptOrTorn = async (segment: Segment, place: ScanPlace): Promise<"torn" | "corrupt"> => {
+  for (let from = place.offset; from < segment.end; from += WINDOW_BYTES) {
+    const { bytes } = await load(segment, from, WINDOW_BYTES);
+    if (!isZero(bytes)) return "corrupt";
+  }
+  return "torn"; // the file grew, its bytes never came: a write that was never acknowledged
+};
+
+const onBadHeader = async (segment: Segment, place: ScanPlace): Promise<ScanStep> => {
+  const why = await corruptOrTorn(segment, place);
+  return resync(segment, place, { kind: "tail", why, lostTo: place.expected, offset: place.offset });
+};
+
+const tornAt = ({ offset, expected }: ScanPlace): ScanStep => ({
+  kind: "tail",
+  why: "torn",
+  lostTo: expected - 1,
+  offset,
+});
+
+/** Walks one segment from `place`, in windows of 512 KiB, and gives each record, each loss and at last the tail if it is bad. */
+export async function* scanSegment(
+  segment: Segment,
+  place: ScanPlace,
+): AsyncGenerator<ScanStep, void, undefined> {
+  let { offset, expected } = place;
+  let window: Window = { start: offset, bytes: Buffer.alloc(0) };
+  while (offset < segment.end) {
+    if (!holds(window, offset, HEADER_BYTES)) window = await load(segment, offset, HEADER_BYTES);
+    let parsed = parseRecord(window.bytes, offset - window.start, segment.salt);
+    if (parsed.kind === "short" && offset + parsed.needBytes <= segment.end) {
+      window = await load(segment, offset, parsed.needBytes);
+      parsed = parseRecord(window.bytes, offset - window.start, segment.salt);
+    }
+    const here: ScanPlace = { offset, expected };
+    let step: ScanStep;
+    if (parsed.kind === "record") {
+      step = { kind: "record", index: parsed.index, payload: parsed.payload, offset, end: offset + parsed.size };
+    } else if (parsed.kind === "badPayload") {
+      step = { kind: "lost", from: expected, to: parsed.index, offset, end: offset + parsed.size };
+    } else {
+      step = parsed.kind === "short" ? tornAt(here) : await onBadHeader(segment, here);
+    }
+    if (step.kind === "record" && step.index > expected) {
+      yield { kind: "lost", from: expected, to: step.index - 1, offset, end: offset };
+    }
+    yield step;
+    if (step.kind === "tail") return;
+    offset = step.end;
+    expected = (step.kind === "record" ? step.index : step.to) + 1;
+  }
+}

@@ -1,0 +1,124 @@
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { readCursor, type Cursor } from "./cursor-file.ts";
+import type { Disk } from "./disk.ts";
+import { takeLock, type Processes } from "./lock.ts";
+import { createReader, type WalReader } from "./reader.ts";
+import { recoverSegments } from "./recover.ts";
+import { createTrimmer } from "./trimmer.ts";
+import { createWriter, type Stall, type WriterLimits } from "./writer.ts";
+
+/** Where and within which limits a log lives. */
+export type WalOptions = {
+  directory: string;
+  disk: Disk;
+  clock: Clock;
+  processes: Processes;
+  /** A random unsigned 32-bit number for each segment. */
+  salt: () => number;
+  limits?: Partial<WriterLimits>;
+};
+
+/** A record as it was found when the log was opened. */
+export type LastRecord = { index: number; payload: Buffer };
+
+/** What the log holds at this moment. */
+export type WalStats = { bytes: number; segments: number; written: number; cursor: number; stall?: Stall };
+
+/** A write-ahead log: indices from 1, gap-free, each record on the medium before its append resolves. */
+export type Wal = {
+  /** Resolves with the record's index when it is on the medium; waits while the disk or the cap has no room. */
+  append(payload: Uint8Array): Promise<number>;
+  /** A reader that begins with index `from`. */
+  reader(from: number): WalReader;
+  /** Everything up to `index` is held elsewhere; `note` is found again in `cursor()` after a restart. */
+  advance(index: number, note?: Uint8Array): Promise<void>;
+  /** The last `advance`; index 0 when there was none. */
+  cursor(): Cursor;
+  /** The newest readable record there was at opening. */
+  last: LastRecord | undefined;
+  /** The index that the first append since opening gets; more than `last.index + 1` when records were lost. */
+  first: number;
+  /** Resolves when an index above `index` is written, or rejects with the signal's reason. */
+  writtenBeyond(index: number, signal: AbortSignal): Promise<void>;
+  stats(): WalStats;
+  close(): Promise<void>;
+};
+
+const DEFAULT_LIMITS: WriterLimits = {
+  segmentBytes: 64 * 1024 * 1024,
+  maxBytes: 512 * 1024 * 1024,
+  groupBytes: 4 * 1024 * 1024,
+};
+
+const createSignal = (): { raise: () => void; wait: (signal: AbortSignal) => Promise<void> } => {
+  const waiting = new Set<() => void>();
+  return {
+    raise: () => {
+      for (const wake of waiting) wake();
+      waiting.clear();
+    },
+    wait: (signal) =>
+      new Promise((resolve, reject) => {
+        if (signal.aborted) return reject(signal.reason);
+        const onAbort = (): void => {
+          waiting.delete(wake);
+          reject(signal.reason);
+        };
+        const wake = (): void => {
+          signal.removeEventListener("abort", onAbort);
+          resolve();
+        };
+        waiting.add(wake);
+        signal.addEventListener("abort", onAbort, { once: true });
+      }),
+  };
+};
+
+/** Opens the log in `directory`, cuts what a crash tore, and continues behind the last record. Rejects with `WAL_LOCKED` while another process has it. */
+export const openWal = async (options: WalOptions): Promise<Wal> => {
+  const { disk, directory } = options;
+  await disk.list(directory);
+  const unlock = await takeLock(disk, directory, options.processes);
+  const cursor = (await readCursor(disk, directory, "cursor")) ?? { index: 0, note: Buffer.alloc(0) };
+  const mark = await readCursor(disk, directory, "mark");
+  const found = await recoverSegments(disk, directory, Math.max(cursor.index, mark?.index ?? 0));
+  const { segments } = found;
+  const written = createSignal();
+  const writer = await createWriter({
+    ...options,
+    segments,
+    limits: { ...DEFAULT_LIMITS, ...options.limits },
+    generation: found.generation,
+    first: found.next,
+    onWritten: written.raise,
+  });
+  const trimmer = createTrimmer({ disk, directory, segments, cursor, written: writer.written });
+  return {
+    append: writer.append,
+    reader: (from) => createReader({ disk, directory, segments, written: writer.written }, from),
+    advance: async (index, note = Buffer.alloc(0)) => {
+      if (await trimmer.advance({ index, note: Buffer.from(note) })) writer.roomMade();
+    },
+    cursor: trimmer.cursor,
+    last: found.last,
+    first: found.next,
+    writtenBeyond: async (index, signal) => {
+      while (writer.written() <= index) await written.wait(signal);
+    },
+    stats: () => {
+      const stall = writer.stalled();
+      return {
+        bytes: segments.reduce((sum, segment) => sum + segment.bytes, 0),
+        segments: segments.length,
+        written: writer.written(),
+        cursor: trimmer.cursor().index,
+        ...(stall === undefined ? {} : { stall }),
+      };
+    },
+    close: async () => {
+      await writer.close();
+      await trimmer.close();
+      await unlock();
+    },
+  };
+};
