@@ -1,12 +1,12 @@
-import type { Agent } from "#nervous-system/schemas/resources/agent.ts";
+import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
 import type { TokenPod } from "#pipeline/identity/token-reviews.ts";
 
 /** Which attempt of which Agent a pod is. */
-export type PodBinding =
+export type PodBinding<A> =
   /** The pod of the Agent's current attempt: its frames and its effects count. */
-  | { readonly kind: "current"; readonly agent: Agent; readonly attempt: number }
+  | { readonly kind: "current"; readonly agent: A; readonly attempt: number }
   /** One of the last three attempts before it: late frames are taken, effects are not. */
-  | { readonly kind: "earlier"; readonly agent: Agent; readonly attempt: number }
+  | { readonly kind: "earlier"; readonly agent: A; readonly attempt: number }
   /** A pod that was never this Agent's, or is too old. */
   | { readonly kind: "stranger" }
   /** Nothing is known yet: the operator may still be writing it down. */
@@ -21,7 +21,10 @@ export const parsePodName = (name: string): { readonly agent: string; readonly a
 };
 
 /** Decides what a pod is to the Agent that its name claims. */
-export const computePodBinding = (pod: TokenPod, agent: Agent | undefined): PodBinding => {
+export const computePodBinding = <A extends { status?: AgentStatus | undefined }>(
+  pod: TokenPod,
+  agent: A | undefined,
+): PodBinding<A> => {
   const claimed = parsePodName(pod.name);
   if (claimed === undefined) return { kind: "stranger" };
   if (agent?.status === undefined) return { kind: "unknown" };

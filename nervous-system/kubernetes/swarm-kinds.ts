@@ -1,0 +1,27 @@
+import type { KubeObject, ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
+import { agentDefinition, type AgentSpec, type AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
+import { apiGroup, apiVersion } from "#nervous-system/schemas/resources/define-resource.ts";
+import { missionDefinition, type MissionSpec, type MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
+import { modelDefinition, type ModelSpec, type ModelStatus } from "#nervous-system/schemas/resources/model.ts";
+
+/** A Mission as the API server holds it, defaults applied. */
+export type Mission = KubeObject & { spec: MissionSpec; status?: MissionStatus };
+/** An Agent as the API server holds it, defaults applied. */
+export type Agent = KubeObject & { spec: AgentSpec; status?: AgentStatus };
+/** A Model as the API server holds it, defaults applied. */
+export type Model = KubeObject & { spec: ModelSpec; status?: ModelStatus };
+
+const ours = (definition: { plural: string; kind: string }): Omit<ResourceKind, "object"> => ({
+  group: apiGroup,
+  version: apiVersion,
+  plural: definition.plural,
+  kind: definition.kind,
+  namespaced: true,
+});
+
+/** Kind of Missions. */
+export const missions: ResourceKind<Mission> = ours(missionDefinition);
+/** Kind of Agents. */
+export const agents: ResourceKind<Agent> = ours(agentDefinition);
+/** Kind of Models. */
+export const models: ResourceKind<Model> = ours(modelDefinition);
