@@ -1,0 +1,76 @@
+import type { ServerResponse } from "node:http";
+import type { RunSummary } from "./engine-protocol.ts";
+import { exceptionText, httpStatusOf, type ClickHouseException } from "./exception.ts";
+import { contentTypeOf } from "./formats.ts";
+
+/** What every answer to one query says of it. */
+export type AnswerFrame = {
+  readonly queryId: string;
+  readonly format?: string;
+  readonly version: string;
+  readonly timezone: string;
+  readonly encoding?: string | undefined;
+  /** Marks an exception within the rows; unguessable, so that no row can look like one. */
+  readonly exceptionTag: string;
+  readonly insert: boolean;
+};
+
+const summaryHeader = (frame: AnswerFrame, summary: RunSummary | undefined): string => {
+  const [rows, bytes] = [String(summary?.rowsRead ?? 0), String(summary?.bytesRead ?? 0)];
+  const [writtenRows, writtenBytes] = frame.insert ? [rows, bytes] : ["0", "0"];
+  return JSON.stringify({
+    read_rows: rows,
+    read_bytes: bytes,
+    written_rows: writtenRows,
+    written_bytes: writtenBytes,
+    total_rows_to_read: "0",
+    result_rows: frame.insert ? rows : "0",
+    result_bytes: frame.insert ? bytes : "0",
+    elapsed_ns: String(summary?.elapsedNs ?? 0),
+  });
+};
+
+const commonHeaders = (frame: AnswerFrame, summary?: RunSummary): Record<string, string> => ({
+  "X-ClickHouse-Query-Id": frame.queryId,
+  "X-ClickHouse-Server-Display-Name": "enchanted-clickhouse",
+  "X-ClickHouse-Timezone": frame.timezone,
+  "X-ClickHouse-Summary": summaryHeader(frame, summary),
+  ...(frame.format === undefined ? {} : { "X-ClickHouse-Format": frame.format }),
+});
+
+/** Headers of an answer with rows. */
+export const successHeaders = (frame: AnswerFrame, summary?: RunSummary): Record<string, string> => ({
+  ...commonHeaders(frame, summary),
+  "Content-Type": contentTypeOf(frame.format ?? "TabSeparated"),
+  "X-ClickHouse-Exception-Tag": frame.exceptionTag,
+  ...(frame.encoding === undefined ? {} : { "Content-Encoding": frame.encoding }),
+});
+
+/** Answers with an exception alone: no row has been sent. */
+export const answerException = (
+  response: ServerResponse,
+  frame: AnswerFrame,
+  error: ClickHouseException,
+  status?: number,
+): void => {
+  if (response.headersSent || response.destroyed) return void response.destroy();
+  response.writeHead(status ?? httpStatusOf(error.code), {
+    ...commonHeaders(frame),
+    "Content-Type": "text/plain; charset=UTF-8",
+    "X-ClickHouse-Exception-Code": String(error.code),
+  });
+  response.end(`${exceptionText(error, frame.version)}\n`);
+};
+
+/** Answers a statement that has no rows. */
+export const answerNothing = (response: ServerResponse, frame: AnswerFrame, summary: RunSummary): void => {
+  const { encoding: _none, ...plain } = frame;
+  response.writeHead(200, successHeaders(plain, summary)).end();
+};
+
+/** The tail that clients since ClickHouse 25.11 look for: text between two marks, its length before the second. */
+export const exceptionTail = (frame: AnswerFrame, error: ClickHouseException): string => {
+  const text = `${exceptionText(error, frame.version)}\n`;
+  const tag = frame.exceptionTag;
+  return `\r\n__exception__\r\n${tag}\r\n${text}${Buffer.byteLength(text)} ${tag}\r\n__exception__\r\n`;
+};
