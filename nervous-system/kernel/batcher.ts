@@ -46,9 +46,23 @@ const batchLength = <T, R>(entries: readonly Entry<T, R>[], maxItems: number, ma
   return count;
 };
 
+const settleBatch = async <T, R>(
+  batch: readonly Entry<T, R>[],
+  flush: BatcherOptions<T, R>["flush"],
+): Promise<void> => {
+  try {
+    const result = await flush(batch.map((entry) => entry.item));
+    for (const entry of batch) entry.resolve(result);
+  } catch (error) {
+    for (const entry of batch) entry.reject(error);
+  }
+};
+
+const closedError = (): Error => new Error("the batcher is closed: its owner is stopping");
+
 /** Creates an empty batcher. */
 export const createBatcher = <T, R = void>(options: BatcherOptions<T, R>): Batcher<T, R> => {
-  const { maxItems, maxBytes, maxWaitMs, bytesOf, flush, clock } = options;
+  const { maxItems, maxBytes, maxWaitMs } = options;
   let waiting: Entry<T, R>[] = [];
   let waitingBytes = 0;
   let flushingBytes = 0;
@@ -67,26 +81,20 @@ export const createBatcher = <T, R = void>(options: BatcherOptions<T, R>): Batch
     cancelTimer = undefined;
     return batch;
   };
-  const flushBatch = async (batch: readonly Entry<T, R>[]): Promise<void> => {
-    try {
-      const result = await flush(batch.map((entry) => entry.item));
-      for (const entry of batch) entry.resolve(result);
-    } catch (error) {
-      for (const entry of batch) entry.reject(error);
-    }
-    flushingBytes = 0;
-  };
   const isDue = (): boolean =>
     waiting.length > 0 && (due || maxWaitMs === 0 || waiting.length >= maxItems || waitingBytes >= maxBytes);
   const run = async (): Promise<void> => {
     // One turn of the microtask queue: everything added by the code that runs now shares the first batch.
     await Promise.resolve();
-    while (isDue()) await flushBatch(takeBatch());
+    while (isDue()) {
+      await settleBatch(takeBatch(), options.flush);
+      flushingBytes = 0;
+    }
     running = undefined;
   };
   const kick = (): void => {
     if (isDue()) running ??= run();
-    else if (waiting.length > 0) cancelTimer ??= clock.after(maxWaitMs, expire);
+    else if (waiting.length > 0) cancelTimer ??= options.clock.after(maxWaitMs, expire);
   };
   const expire = (): void => {
     cancelTimer = undefined;
@@ -102,9 +110,9 @@ export const createBatcher = <T, R = void>(options: BatcherOptions<T, R>): Batch
   };
   return {
     add: (item) => {
-      if (closed) return Promise.reject(new Error("the batcher is closed: items are refused while its owner stops"));
+      if (closed) return Promise.reject(closedError());
       const { promise, resolve, reject } = Promise.withResolvers<R>();
-      const bytes = bytesOf(item);
+      const bytes = options.bytesOf(item);
       waiting.push({ item, bytes, resolve, reject });
       waitingBytes += bytes;
       kick();

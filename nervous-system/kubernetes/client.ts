@@ -1,6 +1,7 @@
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { isNotFound, parseApiError } from "#nervous-system/kubernetes/errors.ts";
 import type {
+  ClientLimits,
   DeleteOptions,
   KubeClient,
   ListPage,
@@ -22,12 +23,11 @@ import type { HttpRequest, Transport } from "#nervous-system/kubernetes/transpor
 import { createWatchDecoder } from "#nervous-system/kubernetes/watch-stream.ts";
 
 /** What a client is made of. */
-export type ClientOptions = {
+export type ClientOptions = ClientLimits & {
   transport: Transport;
   clock: Pick<Clock, "sleep">;
   /** Name under which our fields are owned. Default `enchanted-operator`. */
   fieldManager?: string;
-  guard?: () => void;
 };
 
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -54,7 +54,7 @@ const describe = ({ method, path }: Pick<HttpRequest, "method" | "path">): strin
 
 type Call = (request: RawRequest) => Promise<unknown>;
 
-const createCall = ({ transport, clock, guard }: ClientOptions): Call => {
+const createCall = ({ transport, clock, guard, timeoutMs }: ClientOptions): Call => {
   const attempt = async (request: HttpRequest, retriesLeft: number): Promise<unknown> => {
     const answer = await transport.send(request);
     if (answer.status < 300) return JSON.parse(answer.text);
@@ -67,7 +67,7 @@ const createCall = ({ transport, clock, guard }: ClientOptions): Call => {
   };
   return (request) =>
     attempt(
-      { timeoutMs: REQUEST_TIMEOUT_MS, ...request, ...(guard && request.method !== "GET" && { guard }) },
+      { timeoutMs: timeoutMs ?? REQUEST_TIMEOUT_MS, ...request, ...(guard && request.method !== "GET" && { guard }) },
       MAX_RETRIES,
     );
 };
@@ -172,7 +172,7 @@ export const createKubeClient = (options: ClientOptions): KubeClient => {
     ...readsOf(call),
     ...writesOf(call, options.fieldManager ?? "enchanted-operator"),
     watch: watchOf(options.transport),
-    guardedBy: (guard) => createKubeClient({ ...options, guard }),
+    with: (limits) => createKubeClient({ ...options, ...limits }),
     request: call,
   };
 };

@@ -37,6 +37,14 @@ export type WatchRequest<T extends KubeObject> = Selection & {
 /** A request by path; the time limit defaults to 30 s. */
 export type RawRequest = Omit<HttpRequest, "timeoutMs" | "guard"> & { timeoutMs?: number };
 
+/** Limits of a client's requests. */
+export type ClientLimits = {
+  /** Asked just before each write leaves; when it throws, nothing leaves. The fence of a leader. */
+  guard?: () => void;
+  /** How long a request may take, in milliseconds; default 30 s, lists 60 s. Watches have their own. */
+  timeoutMs?: number;
+};
+
 /**
  * The API server. Answers are the server's objects; failures are `ApiError` (it refused) or `ConnectionError` (no
  * answer, so a write may or may not have happened).
@@ -66,8 +74,8 @@ export type KubeClient = {
   patchStatus<T extends KubeObject>(kind: ResourceKind<T>, target: Target, status: MergePatch): Promise<T>;
   /** Deletes exactly the object with that uid; an object that is gone already is success. */
   delete(kind: ResourceKind, target: ObjectRef & { uid: string }, options?: DeleteOptions): Promise<void>;
-  /** A client over the same connections whose writes ask `guard` just before they leave; when it throws, none leaves. */
-  guardedBy(guard: () => void): KubeClient;
+  /** A client over the same connections with other limits. */
+  with(limits: ClientLimits): KubeClient;
   /** Sends a plain request, for what the methods above do not cover (raw paths, subresources). */
   request(request: RawRequest): Promise<unknown>;
 };
