@@ -1,0 +1,51 @@
+import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { build } from "esbuild";
+
+/** One program of ours: what it is bundled from and where the bundle goes, relative to the checkout. */
+export type EntryPoint = { readonly image: string; readonly from: string; readonly file: string };
+
+/** Every program that is bundled, by the image that carries it. */
+export const entryPoints: readonly EntryPoint[] = [
+  { image: "operator", from: "operator/main.ts", file: "main.js" },
+  { image: "pipeline", from: "pipeline/main.ts", file: "main.js" },
+  { image: "scribe", from: "scribe/main.ts", file: "main.js" },
+  { image: "scribe", from: "scribe/wrap.ts", file: "wrap.js" },
+  { image: "scribe", from: "scribe/verify.ts", file: "verify.js" },
+  { image: "supervisor", from: "supervisor/main.ts", file: "main.js" },
+  { image: "agent-image", from: "agent-image/cortex/main.ts", file: "main.js" },
+  { image: "scenario-model", from: "test/model-server/main.ts", file: "main.js" },
+  { image: "clickhouse", from: "platform/stores/clickhouse/main.ts", file: "main.js" },
+];
+
+/** CommonJS packages inside an ES module bundle still call require for Node's own modules. */
+const banner =
+  'import { createRequire as createRequireOfBundle } from "node:module"; const require = createRequireOfBundle(import.meta.url);';
+
+/** Bundles every program of one image into `dist/<image>/`, from nothing. */
+export const bundleImage = async (root: string, image: string): Promise<string> => {
+  const outDir = join(root, "dist", image);
+  await rm(outDir, { recursive: true, force: true });
+  for (const entry of entryPoints.filter((one) => one.image === image)) {
+    const source = join(root, entry.from);
+    if (!existsSync(source)) {
+      throw new Error(`The image "${image}" is bundled from ${entry.from}, which does not exist.`);
+    }
+    await build({
+      entryPoints: [source],
+      outfile: join(outDir, entry.file),
+      absWorkingDir: root,
+      bundle: true,
+      platform: "node",
+      target: "node24",
+      format: "esm",
+      banner: { js: banner },
+      // A native add-on cannot be inside a bundle; its image carries the package beside it.
+      external: ["chdb"],
+      sourcemap: "linked",
+      logLevel: "silent",
+    });
+  }
+  return outDir;
+};

@@ -1,0 +1,148 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { readFile } from "node:fs/promises";
+import { run } from "../process/run.ts";
+import { ensureTool } from "../tools/ensure-tool.ts";
+import type { ToolName } from "../versions.ts";
+import { ensureBaseImage } from "./base.ts";
+import { readDockerfile, type ImageBuilder } from "./builder.ts";
+import { bundleImage } from "./bundle.ts";
+
+/** Where images are made from and with what. */
+export type ImageWorkshop = {
+  readonly builder: ImageBuilder;
+  /** The checkout. */
+  readonly root: string;
+  readonly cacheDir: string;
+};
+
+/** Makes one image and answers its reference by digest. */
+type MakeImage = (shop: ImageWorkshop, base: () => Promise<string>) => Promise<string>;
+
+const staticTool =
+  (tool: ToolName): MakeImage =>
+  async ({ builder }) => {
+    const binary = await ensureTool(tool);
+    return builder.buildImage({
+      name: tool,
+      dockerfile: `FROM scratch\nCOPY ${tool} /${tool}\nENTRYPOINT ["/${tool}"]\n`,
+      files: { [tool]: binary },
+      // The path names everything that the binary was built from.
+      contentKey: binary.split("/").at(-2) ?? binary,
+    });
+  };
+
+/** A program of ours: its own Dockerfile over its bundle, with `ARG BASE`; COPY sees only the bundle. */
+const product =
+  (image: string, dockerfile = `${image}/Dockerfile`): MakeImage =>
+  async ({ builder, root }, base) => {
+    const text = await readDockerfile(join(root, dockerfile));
+    return builder.buildImage({
+      name: image,
+      dockerfile: text,
+      files: { dist: await bundleImage(root, image) },
+      buildArgs: { BASE: await base() },
+    });
+  };
+
+const clickhouse: MakeImage = async ({ builder, root }, base) => {
+  const engine = join(root, "node_modules/chdb/package.json");
+  const { version } = JSON.parse(await readFile(engine, "utf8")) as { version: string };
+  const withEngine = await builder.buildImage({
+    name: "clickhouse-engine",
+    dockerfile: "ARG BASE\nFROM ${BASE}\nCOPY node_modules /opt/clickhouse/node_modules\n",
+    files: {
+      "node_modules/chdb": join(root, "node_modules/chdb"),
+      "node_modules/@chdb": join(root, "node_modules/@chdb"),
+    },
+    buildArgs: { BASE: await base() },
+    contentKey: `chdb ${version}`,
+  });
+  return builder.buildImage({
+    name: "clickhouse",
+    dockerfile: [
+      ...["ARG BASE", "FROM ${BASE}", "COPY dist /opt/clickhouse", "USER 65532:65532"],
+      ...['ENTRYPOINT ["node", "/opt/clickhouse/main.js"]', ""],
+    ].join("\n"),
+    files: { dist: await bundleImage(root, "clickhouse") },
+    buildArgs: { BASE: withEngine },
+  });
+};
+
+const gitea: MakeImage = async ({ builder }, base) => {
+  const binary = await ensureTool("gitea");
+  const assets = await giteaAssets();
+  return builder.buildImage({
+    name: "gitea",
+    dockerfile: [
+      ...["ARG BASE", "FROM ${BASE}", "COPY gitea /usr/local/bin/gitea", "COPY assets /opt/gitea"],
+      ...["ENV HOME=/data USER=git", "RUN useradd --uid 1000 --home-dir /data git", "USER 1000:1000"],
+      ...['ENTRYPOINT ["/usr/local/bin/gitea"]', ""],
+    ].join("\n"),
+    files: { gitea: binary, ...Object.fromEntries(Object.entries(assets).map(([k, v]) => [`assets/${k}`, v])) },
+    buildArgs: { BASE: await base() },
+    contentKey: binary.split("/").at(-2) ?? binary,
+  });
+};
+
+/** The directories of Gitea's module that the running program reads. */
+export const giteaAssets = async (): Promise<Readonly<Record<string, string>>> => {
+  await ensureTool("gitea"); // its build has the module downloaded
+  const module = join(import.meta.dirname, "../tools/gitea");
+  const dir = (await run(["go", "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", "code.gitea.io/gitea"], { cwd: module })).trim();
+  const parts = ["templates", "options", "public"].map((name) => [name, join(dir, name)] as const);
+  return Object.fromEntries(parts.filter(([, path]) => existsSync(path)));
+};
+
+const pause: MakeImage = async ({ builder, root, cacheDir }) => {
+  const binary = join(cacheDir, "bin/pause/pause");
+  await run(["go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "."], {
+    cwd: join(root, "platform/images/pause"),
+    env: { CGO_ENABLED: "0", GOTOOLCHAIN: "local", GOWORK: "off" },
+  });
+  return builder.buildImage({
+    name: "pause",
+    dockerfile: 'FROM scratch\nCOPY pause /pause\nUSER 65535:65535\nENTRYPOINT ["/pause"]\n',
+    files: { pause: binary },
+    alias: "1",
+  });
+};
+
+const images = {
+  pause,
+  base: (_, base) => base(),
+  nats: staticTool("nats-server"),
+  s3: staticTool("versitygw"),
+  jaeger: staticTool("jaeger"),
+  clickhouse,
+  gitea,
+  operator: product("operator"),
+  pipeline: product("pipeline"),
+  scribe: product("scribe"),
+  supervisor: product("supervisor"),
+  "agent-image": product("agent-image"),
+  "scenario-model": product("scenario-model", "test/model-server/Dockerfile"),
+} as const satisfies Record<string, MakeImage>;
+
+/** The name of an image that the platform makes. */
+export type ImageName = keyof typeof images;
+
+/** Every image, in the order of making. */
+export const imageNames = Object.keys(images) as ImageName[];
+
+/** Makes the named images, each only when its inputs changed, and answers them by digest. */
+export const ensureImages = async (
+  shop: ImageWorkshop,
+  names: readonly ImageName[],
+  tell: (name: ImageName, reference: string) => void,
+): Promise<Partial<Record<ImageName, string>>> => {
+  let base: Promise<string> | undefined;
+  const baseOnce = (): Promise<string> => (base ??= ensureBaseImage(shop.builder, shop.root, shop.cacheDir));
+  const made: Partial<Record<ImageName, string>> = {};
+  for (const name of names) {
+    const reference = await images[name](shop, baseOnce);
+    made[name] = reference;
+    tell(name, reference);
+  }
+  return made;
+};

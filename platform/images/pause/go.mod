@@ -1,0 +1,3 @@
+module swarm.enchanted.dev/platform/images/pause
+
+go 1.26
