@@ -86,23 +86,22 @@ export const createBatcher = <T, R = void>(options: BatcherOptions<T, R>): Batch
   const run = async (): Promise<void> => {
     // One turn of the microtask queue: everything added by the code that runs now shares the first batch.
     await Promise.resolve();
-    while (isDue()) {
-      await settleBatch(takeBatch(), options.flush);
-      flushingBytes = 0;
-    }
+    while (isDue()) await settleBatch(takeBatch(), options.flush).then(() => (flushingBytes = 0));
     running = undefined;
   };
   const kick = (): void => {
     if (isDue()) running ??= run();
-    else if (waiting.length > 0) cancelTimer ??= options.clock.after(maxWaitMs, expire);
+    else if (waiting.length > 0) {
+      cancelTimer ??= options.clock.after(maxWaitMs, () => {
+        cancelTimer = undefined;
+        due = true;
+        kick();
+      });
+    }
   };
-  const expire = (): void => {
-    cancelTimer = undefined;
-    due = true;
-    kick();
-  };
+  const isIdle = (): boolean => waiting.length === 0 && !running;
   const drain = async (): Promise<void> => {
-    while (waiting.length > 0 || running) {
+    while (!isIdle()) {
       due = waiting.length > 0;
       kick();
       await running;
