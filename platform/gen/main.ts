@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { stringify } from "yaml";
 import { resources } from "#nervous-system/schemas/resources/catalog.ts";
+import { renderValuesSchema } from "#platform/gen/chart-values.ts";
 import { renderCrd } from "#platform/gen/crd.ts";
 import { renderEventSchema } from "#platform/gen/event-schema.ts";
 import { renderFrameReference, renderResourceReference } from "#platform/gen/reference.ts";
@@ -22,6 +23,7 @@ for (const definition of resources) {
   write(`charts/enchanted-swarm/templates/crds/${definition.plural}.yaml`, text);
 }
 write("nervous-system/schemas/json/event_v1.json", `${JSON.stringify(renderEventSchema(), null, 2)}\n`);
+write("charts/enchanted-swarm/values.schema.json", `${JSON.stringify(renderValuesSchema(), null, 2)}\n`);
 write("docs/reference/resources.md", renderResourceReference(resources));
 write("docs/reference/frames.md", renderFrameReference());
 

@@ -1,0 +1,104 @@
+import { z } from "zod";
+
+const image = z.string().max(512);
+const storage = z
+  .strictObject({
+    size: z
+      .string()
+      .regex(/^[0-9]+[KMGT]i?$/)
+      .describe("Size of the claim."),
+    storageClassName: z.string().describe("Storage class; empty for the cluster's default."),
+  })
+  .describe("The claim that keeps its data.");
+const external = {
+  bundled: z.boolean().describe("Whether the chart runs it."),
+  image: image.describe("Image when bundled."),
+  existingSecret: z.string().describe("Secret with the credentials when external."),
+};
+const duration = z.string().regex(/^([0-9]+(ms|s|m|h))+$/);
+const namespace = z
+  .string()
+  .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/)
+  .max(63);
+
+/** The values of the chart; `values.schema.json` and its reference page come from here. */
+export const chartValues = z.strictObject({
+  global: z.looseObject({}).describe("Helm's own.").optional(),
+  images: z
+    .strictObject({
+      operator: image.describe("Operator, by digest."),
+      pipeline: image.describe("Collector, gateway and siphon, by digest."),
+      scribe: image.describe("Scribe and fetch of every agent pod, by digest."),
+      supervisor: image.describe("Publisher, by digest."),
+    })
+    .describe("Images of the product."),
+  imagePullPolicy: z.enum(["Always", "IfNotPresent", "Never"]).describe("For every container."),
+  imagePullSecrets: z
+    .array(z.strictObject({ name: z.string().describe("Secret.") }))
+    .describe("For every pod of the chart."),
+  tenants: z.array(namespace).describe("Namespaces that run missions."),
+  defaults: z
+    .strictObject({
+      agentImage: image.describe("Image of the agent container, by digest."),
+      agentStop: duration.describe("Time an agent gets at SIGTERM."),
+      drainTimeout: duration.describe("Time its scribe then gets to hand over the record."),
+    })
+    .describe("What a Mission gets that does not say otherwise."),
+  caBundle: z
+    .string()
+    .describe("PEM certificates that Git hosts and model endpoints may be signed by, beside the public ones."),
+  gateway: z
+    .strictObject({
+      allowPrivate: z.boolean().describe("Whether forges and models on private addresses may be reached."),
+    })
+    .describe("The only way from an agent to a model or a forge."),
+  operator: z
+    .strictObject({
+      replicas: z.int().min(1).max(5).describe("Operators; one leads, the others wait."),
+      logLevel: z.enum(["debug", "info", "warn", "error"]).describe("Log level of every component."),
+    })
+    .describe("The operator."),
+  wal: storage.describe("Write-ahead logs of gateway and publisher."),
+  nats: z
+    .strictObject({
+      ...external,
+      url: z.string().describe("nats:// URL when external."),
+      replicas: z.union([z.literal(1), z.literal(3)]).describe("Copies of each message."),
+      maxBytes: z
+        .string()
+        .regex(/^[0-9]+[KMGT]i?$/)
+        .describe("Size of the stream; a full stream refuses, and the write-ahead logs hold."),
+      storage,
+    })
+    .describe("The stream of all frames."),
+  clickhouse: z
+    .strictObject({
+      ...external,
+      url: z.string().describe("HTTP URL when external."),
+      memory: z
+        .string()
+        .regex(/^[0-9]+[KMGT]i?$/)
+        .describe("Memory limit when bundled."),
+      storage,
+    })
+    .describe("The ledger."),
+  s3: z
+    .strictObject({
+      ...external,
+      endpoint: z.string().describe("URL when external."),
+      region: z.string().describe("Region."),
+      bucket: z.string().describe("Bucket of the blobs."),
+      storage,
+    })
+    .describe("Blobs."),
+  jaeger: z
+    .strictObject({
+      bundled: external.bundled,
+      image: external.image,
+      endpoint: z.string().describe("OTLP gRPC endpoint when external; empty: traces are not forwarded."),
+    })
+    .describe("Traces."),
+});
+
+/** JSON Schema of the values, as Helm checks them at install. */
+export const renderValuesSchema = (): object => z.toJSONSchema(chartValues, { target: "draft-7", io: "input" });
