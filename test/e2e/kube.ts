@@ -59,7 +59,8 @@ export const openCluster = async (): Promise<Kube> => {
       return JSON.parse(await ok(["get", kind, "-n", namespace, ...filter, "-o", "json"])).items;
     },
     apply: (object) => ok(["apply", "-f", "-"], JSON.stringify(object)),
-    forward: (namespace, service, port) => forwardBy(start(["port-forward", "-n", namespace, `service/${service}`, `:${port}`])),
+    forward: (namespace, service, port) =>
+      forwardBy(start(["port-forward", "-n", namespace, `service/${service}`, `:${port}`])),
   };
 };
 
