@@ -12,8 +12,7 @@ type Report = Parameters<SpanExporter["export"]>[1];
 type ResultCode = Parameters<Report>[0]["code"];
 
 // Values of ExportResultCode in @opentelemetry/core, which the SDK does not pass on.
-const succeeded = 0 as ResultCode;
-const failed = 1 as ResultCode;
+const [succeeded, failed] = [0, 1] as unknown as readonly [ResultCode, ResultCode];
 
 /** Where spans go: an OTLP gRPC endpoint (`http://host:port`), a file of JSON lines, both or neither. */
 export type SpanTargets = { readonly otlpEndpoint?: string; readonly jsonlPath?: string };

@@ -1,0 +1,107 @@
+import { appendFile, mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createGit, type Git, type GitResult, type GitRunOptions } from "#nervous-system/git/git.ts";
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+
+/** Where an agent's repository comes from and where it is laid out. */
+export type RepositoryOptions = {
+  /** Bare repository that `fetch` made; only read. */
+  readonly fetched: string;
+  /** Directory to lay the working tree out in; must not exist or be empty. */
+  readonly workTree: string;
+  /** Directory of our own, outside the working tree, for the record's repository. */
+  readonly privateDir: string;
+  /** What to start from, first that exists: a commit, a branch or a tag. */
+  readonly revisions: readonly string[];
+  readonly author: { readonly name: string; readonly email: string };
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Pick<Clock, "after">;
+};
+
+/** The agent's repository, laid out. */
+export type Repository = {
+  /** Commit that the work starts from, and its tree. */
+  readonly base: string;
+  readonly baseTree: string;
+  /** Git in the agent's own `.git`, which commands may have changed: for the agent's eyes only. */
+  readonly working: Git;
+  /** Git over the same files with an index and object store that no command touches: for the record and the proposal. */
+  readonly record: Git;
+  readonly workTree: string;
+};
+
+/** A step of Git that the agent cannot go on without has failed. */
+export class RepositoryFailure extends Error {
+  override readonly name = "RepositoryFailure";
+}
+
+/** The output of a call that must work, without its last newline; throws `RepositoryFailure`. */
+export const mustRun = async (git: Git, args: readonly string[], options?: GitRunOptions): Promise<string> => {
+  const result: GitResult = await git.run(args, options);
+  if (result.kind === "failed") throw new RepositoryFailure(result.message);
+  return result.stdout.toString().replace(/\n$/, "");
+};
+
+const findBase = async (git: Git, revisions: readonly string[]): Promise<string> => {
+  for (const revision of revisions) {
+    const found = await git.run(["rev-parse", "--verify", "--quiet", "--end-of-options", `${revision}^{commit}`]);
+    if (found.kind === "ok") return found.stdout.toString().trim();
+  }
+  throw new RepositoryFailure(`the fetched repository holds none of: ${revisions.join(", ")}; did fetch end well?`);
+};
+
+// Objects are borrowed, not copied: no clone means no upload-pack, which would refuse a repository of another user.
+const borrowObjects = (gitDir: string, fetched: string): Promise<void> =>
+  writeFile(join(gitDir, "objects", "info", "alternates"), `${join(fetched, "objects")}\n`);
+
+const layOut = async (working: Git, options: RepositoryOptions, base: string): Promise<void> => {
+  const gitDir = join(options.workTree, ".git");
+  await mustRun(working, ["init", "--quiet", "--template=", "--initial-branch=work", "."]);
+  await mkdir(join(gitDir, "info"), { recursive: true });
+  await borrowObjects(gitDir, options.fetched);
+  await appendFile(
+    join(gitDir, "config"),
+    `[user]\n\tname = ${options.author.name}\n\temail = ${options.author.email}\n`,
+  );
+  await mustRun(working, ["reset", "--quiet", "--hard", base]);
+};
+
+const identity = ({ name, email }: RepositoryOptions["author"]): Record<string, string> => ({
+  GIT_AUTHOR_NAME: name,
+  GIT_AUTHOR_EMAIL: email,
+  GIT_COMMITTER_NAME: name,
+  GIT_COMMITTER_EMAIL: email,
+});
+
+const withEnvironment = (git: Git, env: Readonly<Record<string, string>>): Git => ({
+  run: (args, call = {}) => git.run(args, { ...call, env: { ...env, ...call.env } }),
+});
+
+const createRecord = async (options: RepositoryOptions, base: string): Promise<Git> => {
+  const { env, clock, workTree } = options;
+  const gitDir = join(options.privateDir, "record.git");
+  await mustRun(createGit({ env, clock }), ["init", "--quiet", "--bare", "--template=", gitDir]);
+  await mkdir(join(gitDir, "info"), { recursive: true });
+  await borrowObjects(gitDir, options.fetched);
+  const git = createGit({ dir: workTree, gitDir, env, clock, maxOutputBytes: 32 * 1024 * 1024 });
+  const record = withEnvironment(git, {
+    GIT_WORK_TREE: workTree,
+    GIT_LITERAL_PATHSPECS: "1",
+    ...identity(options.author),
+  });
+  await mustRun(record, ["read-tree", base]);
+  return record;
+};
+
+/** Lays the working tree out at the first revision that exists, and beside it the repository of the record. */
+export const prepareRepository = async (options: RepositoryOptions): Promise<Repository> => {
+  const { env, clock, workTree } = options;
+  const source = createGit({ gitDir: options.fetched, env, clock, safeDirectories: [options.fetched] });
+  const base = await findBase(source, options.revisions);
+  await mkdir(workTree, { recursive: true });
+  const plain = createGit({ dir: workTree, env, clock, maxOutputBytes: 4 * 1024 * 1024 });
+  await layOut(plain, options, base);
+  const record = await createRecord(options, base);
+  const baseTree = await mustRun(record, ["rev-parse", `${base}^{tree}`]);
+  return { base, baseTree, working: withEnvironment(plain, identity(options.author)), record, workTree };
+};
