@@ -19,6 +19,7 @@ type Gathered = { readonly chunks: Buffer[]; readonly next: Promise<IteratorResu
 // A result that is whole within this much and this time is answered with true status and summary; others stream.
 const HELD_BYTES = 64 * 1024;
 const HELD_MS = 50;
+const LINGER_MS = 100;
 
 const gather = async (rows: AsyncIterator<Buffer>, clock: Clock): Promise<Gathered> => {
   const chunks: Buffer[] = [];
@@ -59,10 +60,11 @@ const end = async (response: ServerResponse, compressor: Duplex | undefined, gon
 };
 
 // The answer must not look whole, so it ends without the last chunk of its transfer encoding.
-const breakOff = async (to: Recipient, compressor: Duplex | undefined, error: ClickHouseException): Promise<void> => {
+const breakOff = async (to: Recipient, compressor: Duplex | undefined, error: ClickHouseException, clock: Clock) => {
   await send(compressor ?? to.response, exceptionTail(to.frame, error), to.gone);
   await end(to.response, compressor, to.gone);
-  await nextTurn();
+  // Clients drop what they have not read yet when the connection breaks: let them read the exception first.
+  await clock.sleep(LINGER_MS);
   to.response.socket?.end();
 };
 
@@ -75,7 +77,14 @@ const answerWhole = async (to: Recipient, chunks: Buffer[], outcome: Promise<Run
   compressor.end(Buffer.concat(chunks));
 };
 
-const stream = async (to: Recipient, rows: AsyncIterator<Buffer>, { chunks, next }: Gathered, query: RunningQuery) => {
+type Streaming = { readonly query: RunningQuery; readonly clock: Clock };
+
+const stream = async (
+  to: Recipient,
+  rows: AsyncIterator<Buffer>,
+  { chunks, next }: Gathered,
+  { query, clock }: Streaming,
+) => {
   const { response, frame, gone } = to;
   response.writeHead(200, successHeaders(frame));
   const compressor = encoder(frame.encoding);
@@ -87,7 +96,7 @@ const stream = async (to: Recipient, rows: AsyncIterator<Buffer>, { chunks, next
     if (query.rows.readableLength === 0) flush(compressor);
   }
   const failure = await query.outcome.then(() => undefined, asException);
-  if (failure !== undefined) return breakOff(to, compressor, failure);
+  if (failure !== undefined) return breakOff(to, compressor, failure, clock);
   await end(response, compressor, gone);
   response.end();
 };
@@ -97,7 +106,7 @@ export const answerRows = async (to: Recipient, query: RunningQuery, clock: Cloc
   const rows = query.rows[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   const gathered = await gather(rows, clock);
   to.gone.throwIfAborted();
-  if (gathered.next !== undefined) return stream(to, rows, gathered, query);
+  if (gathered.next !== undefined) return stream(to, rows, gathered, { query, clock });
   await answerWhole(to, gathered.chunks, query.outcome).catch((error: unknown) =>
     answerException(to.response, to.frame, asException(error)),
   );

@@ -6,7 +6,7 @@ import { contentTypeOf } from "./formats.ts";
 /** What every answer to one query says of it. */
 export type AnswerFrame = {
   readonly queryId: string;
-  readonly format?: string;
+  readonly format: string;
   readonly version: string;
   readonly timezone: string;
   readonly encoding?: string | undefined;
@@ -15,17 +15,17 @@ export type AnswerFrame = {
   readonly insert: boolean;
 };
 
-const summaryHeader = (frame: AnswerFrame, summary: RunSummary | undefined): string => {
-  const [rows, bytes] = [String(summary?.rowsRead ?? 0), String(summary?.bytesRead ?? 0)];
-  const [writtenRows, writtenBytes] = frame.insert ? [rows, bytes] : ["0", "0"];
+// chDB counts what a statement wrote or answered, not what it read of its tables: for a query that stays "0".
+const summaryHeader = ({ insert }: AnswerFrame, summary: RunSummary | undefined): string => {
+  const [rows, bytes] = [String(summary?.rows ?? 0), String(summary?.bytes ?? 0)];
   return JSON.stringify({
-    read_rows: rows,
-    read_bytes: bytes,
-    written_rows: writtenRows,
-    written_bytes: writtenBytes,
+    read_rows: insert ? rows : "0",
+    read_bytes: insert ? bytes : "0",
+    written_rows: insert ? rows : "0",
+    written_bytes: insert ? bytes : "0",
     total_rows_to_read: "0",
-    result_rows: frame.insert ? rows : "0",
-    result_bytes: frame.insert ? bytes : "0",
+    result_rows: rows,
+    result_bytes: bytes,
     elapsed_ns: String(summary?.elapsedNs ?? 0),
   });
 };
@@ -35,13 +35,13 @@ const commonHeaders = (frame: AnswerFrame, summary?: RunSummary): Record<string,
   "X-ClickHouse-Server-Display-Name": "enchanted-clickhouse",
   "X-ClickHouse-Timezone": frame.timezone,
   "X-ClickHouse-Summary": summaryHeader(frame, summary),
-  ...(frame.format === undefined ? {} : { "X-ClickHouse-Format": frame.format }),
+  "X-ClickHouse-Format": frame.format,
 });
 
 /** Headers of an answer with rows. */
 export const successHeaders = (frame: AnswerFrame, summary?: RunSummary): Record<string, string> => ({
   ...commonHeaders(frame, summary),
-  "Content-Type": contentTypeOf(frame.format ?? "TabSeparated"),
+  "Content-Type": contentTypeOf(frame.format),
   "X-ClickHouse-Exception-Tag": frame.exceptionTag,
   ...(frame.encoding === undefined ? {} : { "Content-Encoding": frame.encoding }),
 });

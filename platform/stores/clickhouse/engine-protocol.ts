@@ -21,8 +21,8 @@ export type EngineRequest =
   | { readonly type: "end-session"; readonly sessionKey: string }
   | { readonly type: "stop" };
 
-/** What a finished statement has cost. */
-export type RunSummary = { readonly rowsRead: number; readonly bytesRead: number; readonly elapsedNs: number };
+/** A finished statement: the rows it wrote or answered, their size in the engine, and its time. */
+export type RunSummary = { readonly rows: number; readonly bytes: number; readonly elapsedNs: number };
 
 /** What the engine process tells the server. */
 export type EngineReply =

@@ -36,7 +36,7 @@ const runEngine = async (): Promise<void> => {
     ...engineFiles(dir),
     send: (reply) => void process.send?.(reply),
     exit: (code) => process.exit(code),
-    after: clock.after,
+    after: (ms, run) => void clock.after(ms, run),
   });
   process.on("message", (request) => handle(request as EngineRequest));
 };

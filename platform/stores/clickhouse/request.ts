@@ -15,6 +15,7 @@ export type QueryRequest = {
     readonly close: boolean;
   };
   readonly waitEndOfQuery: boolean;
+  readonly roles: readonly string[];
   /** Native ClickHouse block compression, which this server does not speak. */
   readonly nativeCompression: boolean;
 };
@@ -83,6 +84,7 @@ export const parseRequest = (message: IncomingMessage, url: URLSearchParams, mak
     settings: settingsOf(url, message.method),
     params: Object.fromEntries(params.map(([name, value]) => [name.slice("param_".length), value])),
     ...sessionOf(url),
+    roles: url.getAll("role"),
     waitEndOfQuery: isOn(url.get("wait_end_of_query")),
     nativeCompression: isOn(url.get("compress")) || isOn(url.get("decompress")),
   };

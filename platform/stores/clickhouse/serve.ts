@@ -7,7 +7,8 @@ import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import type { Users } from "./authenticate.ts";
 import { renderEngineConfig, type EngineLimits } from "./engine-config.ts";
-import { superviseEngine, type EngineChild } from "./engine-client.ts";
+import { createEngine } from "./engine-client.ts";
+import type { EngineChild } from "./engine-supervisor.ts";
 import { createFifoPool } from "./fifo-pool.ts";
 import { createHttpSessions } from "./http-sessions.ts";
 import { createHttpServer } from "./server.ts";
@@ -31,7 +32,8 @@ export type ServeOptions = {
 /** A running server. */
 export type Serving = { readonly url: string; readonly stop: () => Promise<void> };
 
-const STOP_GRACE_MS = 20_000;
+// Half of what a pod has between SIGTERM and SIGKILL; the engine has the rest.
+const STOP_GRACE_MS = 12_000;
 
 /** Where the engine keeps its data and finds its configuration, below the server's directory. */
 export const engineFiles = (dir: string): { readonly dataDir: string; readonly configFile: string } => ({
@@ -63,7 +65,7 @@ export const serve = async (options: ServeOptions): Promise<Serving> => {
   await rm(spoolDir, { recursive: true, force: true });
   await mkdir(spoolDir, { recursive: true, mode: 0o700 });
   await writeFile(engineFiles(dir).configFile, renderEngineConfig(options.limits));
-  const engine = superviseEngine({ spawn: options.spawn, clock, log });
+  const engine = createEngine({ spawn: options.spawn, clock, log });
   let lastId = 0;
   const nextId = (): number => (lastId += 1);
   const sql = `CREATE DATABASE IF NOT EXISTS ${identifier(options.database ?? "default")}`;

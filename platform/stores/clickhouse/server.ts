@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Log } from "#nervous-system/kernel/log.ts";
 import { answerException, type AnswerFrame } from "./answer.ts";
 import { authenticate, credentialsOf, type Users } from "./authenticate.ts";
-import { asException, type ClickHouseException } from "./exception.ts";
+import { asException } from "./exception.ts";
 import { handleQuery, type QueryDeps } from "./query-handler.ts";
 import { parseRequest } from "./request.ts";
 
@@ -22,22 +22,34 @@ const health = ({ engine }: ServerOptions, response: ServerResponse): void =>
     ? plain(response, 503, "The ClickHouse engine is starting: ask again.\n")
     : plain(response, 200, "Ok.\n");
 
+type Failing = { readonly message: IncomingMessage; readonly response: ServerResponse; readonly frame: AnswerFrame };
+
+const UNAUTHENTICATED = 516;
+const UNEXPECTED = 1002;
+
 const fail = (
-  options: ServerOptions,
-  response: ServerResponse,
-  frame: AnswerFrame,
+  { log }: ServerOptions,
+  { message, response, frame }: Failing,
   thrown: unknown,
   anonymous: boolean,
-) => {
-  const error: ClickHouseException = asException(thrown);
+): void => {
   if (response.destroyed) return;
-  if (error.code === 1002)
-    options.log.error({ queryId: frame.queryId, err: thrown }, "a query failed inside the server");
-  if (error.code === 516 && anonymous)
-    response.setHeader("WWW-Authenticate", 'Basic realm="ClickHouse server HTTP API"');
-  // The rest of a body that nobody reads would be taken for the next request.
-  response.setHeader("Connection", "close");
-  answerException(response, frame, error, error.code === 516 && anonymous ? 401 : undefined);
+  const error = asException(thrown);
+  if (error.code === UNEXPECTED)
+    log.error({ queryId: frame.queryId, err: String(thrown) }, "a query failed inside the server");
+  const challenge = error.code === UNAUTHENTICATED && anonymous;
+  if (challenge) response.setHeader("WWW-Authenticate", 'Basic realm="ClickHouse server HTTP API"');
+  // A body read in part leaves its rest in the connection; one not begun is skipped by Node.
+  if (message.readableDidRead && !message.complete) response.setHeader("Connection", "close");
+  answerException(response, frame, error, challenge ? 401 : undefined);
+};
+
+const goneSignal = (response: ServerResponse): AbortSignal => {
+  const controller = new AbortController();
+  response.once("close", () => {
+    if (!response.writableFinished) controller.abort();
+  });
+  return controller.signal;
 };
 
 const answerQuery = async (
@@ -53,15 +65,17 @@ const answerQuery = async (
     version: facts?.version ?? "starting",
     timezone: facts?.timezone ?? "UTC",
     exceptionTag: options.makeId().replaceAll("-", "").slice(0, 16),
+    format: request.defaultFormat,
     insert: false,
   };
+  const gone = goneSignal(response);
   const credentials = credentialsOf(message.headers, url);
   try {
     const user = authenticate(options.users, credentials);
     const readonly = options.users[user]?.readonly === true;
-    await handleQuery(options, { message, response, request, user, readonly, frame });
+    await handleQuery(options, { message, response, request, user, readonly, frame, gone });
   } catch (error) {
-    fail(options, response, frame, error, credentials === undefined);
+    fail(options, { message, response, frame }, error, credentials === undefined);
   }
 };
 

@@ -1,5 +1,5 @@
 import { fork } from "node:child_process";
-import type { EngineChild } from "./engine-client.ts";
+import type { EngineChild } from "./engine-supervisor.ts";
 import type { EngineReply } from "./engine-protocol.ts";
 
 // Every statement holds one thread while it runs; the rest are for cancelling and looking.

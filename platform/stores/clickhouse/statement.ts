@@ -37,20 +37,21 @@ const endOfStatement = (tokens: readonly Token[]): number => {
 };
 
 // `FORMAT name` counts only as the last clause or before SETTINGS: a column may be called format.
-const formatClause = (tokens: readonly Token[]): number | undefined => {
-  const at = tokens.findLastIndex(
-    (token, i) =>
-      isWord(token, "FORMAT") &&
-      token.depth === 0 &&
-      i > 0 &&
-      tokens[i + 1]?.kind === "word" &&
-      (tokens[i + 2] === undefined || isWord(tokens[i + 2], "SETTINGS")),
-  );
-  return at === -1 ? undefined : at;
+const formatClause = (tokens: readonly Token[]): readonly [keyword: Token, name: Token] | undefined => {
+  const at = tokens.findLastIndex((token, i) => isWord(token, "FORMAT") && token.depth === 0 && i > 0);
+  const [keyword, name, next] = tokens.slice(Math.max(at, 0));
+  const ends = next === undefined || isWord(next, "SETTINGS");
+  return at > 0 && keyword && name?.kind === "word" && ends ? [keyword, name] : undefined;
 };
 
 const hasOutfile = (tokens: readonly Token[]): boolean =>
   tokens.some((token, i) => token.depth === 0 && isWord(token, "INTO") && isWord(tokens[i + 1], "OUTFILE"));
+
+const cutAround = (sql: string, last: Token, clause: readonly [Token, Token] | undefined): Omit<Select, "format"> => {
+  if (clause === undefined) return { kind: "select", before: sql.slice(0, last.end), after: "" };
+  const [keyword, name] = clause;
+  return { kind: "select", before: sql.slice(0, keyword.start), after: sql.slice(name.end, last.end) };
+};
 
 /** Reads one statement's text: whether it answers rows, and in which format. Throws SYNTAX_ERROR on several statements. */
 export const parseStatement = (sql: string): Statement => {
@@ -59,14 +60,10 @@ export const parseStatement = (sql: string): Statement => {
   const [first, last] = [tokens[0], tokens.at(-1)];
   if (first === undefined || last === undefined) return refuse("Syntax error: Empty query");
   if (hasOutfile(tokens)) refuse("INTO OUTFILE is not allowed over HTTP: the rows are the answer's body");
-  const at = formatClause(tokens);
-  const format = at === undefined ? {} : { format: tokens[at + 1]?.text ?? "" };
-  const insert = isWord(first, "INSERT");
-  if (!STREAMED.has(first.text.toUpperCase()))
-    return { kind: "command", sql: sql.slice(0, last.end), insert, ...format };
-  const cut = at === undefined ? last.end : (tokens[at]?.start ?? last.end);
-  const after = at === undefined ? "" : sql.slice(tokens[at + 1]?.end, last.end);
-  return { kind: "select", before: sql.slice(0, cut), after, ...format };
+  const clause = formatClause(tokens);
+  const format = clause === undefined ? {} : { format: clause[1].text };
+  if (STREAMED.has(first.text.toUpperCase())) return { ...cutAround(sql, last, clause), ...format };
+  return { kind: "command", sql: sql.slice(0, last.end), insert: isWord(first, "INSERT"), ...format };
 };
 
 /** The statement with its output sent to a file or FIFO. */
