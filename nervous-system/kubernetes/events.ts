@@ -40,7 +40,7 @@ const MAX_WAITING = 1024;
 const BURST = 25;
 const REFILL_MS = 300_000;
 
-type Series = { path: string; count: number; firstMs: number; lastMs: number; writtenMs: number };
+type Series = { path: string; count: number; lastMs: number; writtenMs: number };
 type Bucket = { tokens: number; atMs: number };
 
 /** A map that forgets what was set longest ago. */
@@ -102,7 +102,7 @@ export const createEventRecorder = (options: EventRecorderOptions): EventRecorde
     const name = `${note.regarding.metadata.name.slice(0, 200)}.${clock.now().toString(16)}${(serial++).toString(16)}`;
     const event = renderEvent(note, { name, time: microTime(clock.now()), controller, instance });
     const path = objectPath(events, event.metadata);
-    remember(told, key, { path, count: 1, firstMs: nowMs, lastMs: nowMs, writtenMs: -Infinity });
+    remember(told, key, { path, count: 1, lastMs: nowMs, writtenMs: -Infinity });
     push(() => client.create(events, event));
   };
   const repeat = (key: string, series: Series): void => {
