@@ -91,6 +91,19 @@ export const metricTable = {
     "resource",
     "end",
   ),
+  modelCalls: counter("enchanted_model_calls_total", "Exchanges with models by status; 0 where none came.", "status"),
+  modelCallSeconds: seconds(
+    "enchanted_model_call_seconds",
+    "Duration of one exchange with a model, to its last byte.",
+    [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600],
+  ),
+  modelTokens: counter("enchanted_model_tokens_total", "Tokens by direction (input, output).", "direction"),
+  gatewayRefusals: counter("enchanted_gateway_refusals_total", "Requests not carried out, by reason.", "type"),
+  publications: counter("enchanted_publications_total", "Proposals answered, by state (open, refused).", "state"),
+  publicationRetries: counter(
+    "enchanted_publication_retries_total",
+    "Proposals put back because forge, cluster or store did not answer.",
+  ),
 } as const satisfies Record<string, MetricSpec>;
 
 /** Name of a metric in the table. */

@@ -1,0 +1,105 @@
+import { createGrpcClient } from "#nervous-system/comms/grpc-client.ts";
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import type { Log } from "#nervous-system/kernel/log.ts";
+import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
+import { stableId, type Ids } from "#nervous-system/schemas/ids.ts";
+import { nextEpoch } from "./epoch.ts";
+import { createExporter, type ExportState } from "./exporter.ts";
+import type { FrameSubject, RecorderIdentity, TraceIds } from "./identity.ts";
+import { createRecorder } from "./recorder.ts";
+import { createCollectorUplink } from "./uplink.ts";
+import { createNodeDisk } from "./wal/node-disk.ts";
+import { createNodeProcesses } from "./wal/node-processes.ts";
+import { openWal } from "./wal/wal.ts";
+
+/** What the recorder of a component (gateway, supervisor) is made of. */
+export type ComponentRecorderOptions = {
+  component: RecorderIdentity["recorder"] & Producer;
+  /** Name of the component's pod: with the namespace it makes the chain's identity. */
+  podName: string;
+  /** Where the chart is installed. */
+  releaseNamespace: string;
+  /** Directory of its own on the component's claim. */
+  directory: string;
+  /** `host:port` of the collector, and the CA of its certificate. */
+  collector: { address: string; caPem: string; serverName?: string };
+  /** The component's projected token of audience `enchanted-collector`. */
+  token: () => Promise<string>;
+  clock: Clock;
+  ids: Ids;
+  random: () => number;
+  log: Log;
+};
+
+/** One frame of a component. */
+export type ComponentFrame = {
+  eventType: string;
+  /** Where the same fact must have the same id however often it is told; a fresh one without it. */
+  eventId?: string | undefined;
+  payload: Readonly<Record<string, unknown>>;
+  /** The mission and the agent that it is about. */
+  subject: FrameSubject;
+  parentEventId?: string | undefined;
+  trace?: TraceIds | undefined;
+};
+
+/** The record of a component: frames go to its own log first, then to the collector. */
+export type ComponentRecorder = {
+  /** Resolves with the frame's event id when it is *written*; rejects where the frame is refused or the log is closed. */
+  write(frame: ComponentFrame): Promise<string>;
+  /** Whether a frame written now would not wait for room on the disk. */
+  healthy(): boolean;
+  state(): ExportState;
+  /** Ends the export after at most `drainMs` and closes the log. */
+  close(drainMs: number): Promise<void>;
+};
+
+const noMission = "00000000-0000-0000-0000-000000000000";
+
+const identityOf = (options: ComponentRecorderOptions): RecorderIdentity => ({
+  agent_uid: stableId(options.component, options.podName, options.releaseNamespace),
+  agentId: `${options.component}/${options.podName}`,
+  // What a component writes about no mission in particular, such as its own gaps.
+  mission_uid: noMission,
+  mission: "-",
+  namespace: options.releaseNamespace,
+  lineage: 0,
+  recorder: options.component,
+});
+
+/** Opens the log of a component, counts a new epoch and starts the export. */
+export const startComponentRecorder = async (options: ComponentRecorderOptions): Promise<ComponentRecorder> => {
+  const { clock, log, random, directory } = options;
+  const disk = createNodeDisk();
+  const salt = (): number => Math.floor(random() * 0x1_0000_0000);
+  const wal = await openWal({ directory, disk, clock, processes: createNodeProcesses(), salt });
+  const epoch = await nextEpoch(disk, directory);
+  const recorder = await createRecorder({ identity: identityOf(options), wal, clock, ids: options.ids, epoch });
+  const client = createGrpcClient({ ...options.collector, token: options.token, clock });
+  const exporter = createExporter({ recorder, wal, uplink: createCollectorUplink(client), clock, random, log });
+  const stop = new AbortController();
+  const running = exporter.run(stop.signal);
+  return {
+    write: async ({ eventType, eventId, payload, subject, parentEventId, trace }) => {
+      const ids = {
+        ...(eventId === undefined ? {} : { event_id: eventId }),
+        ...(parentEventId === undefined ? {} : { parent_event_id: parentEventId }),
+      };
+      const result = await recorder.record(
+        { event_type: eventType, payload, ...ids },
+        { producer: options.component, subject, ...(trace === undefined ? {} : { trace }) },
+      );
+      if (!result.ok) throw new Error(`the frame ${eventType} was refused: ${result.reason}`);
+      return result.eventId;
+    },
+    healthy: () => wal.stats().stall === undefined,
+    state: () => exporter.state(),
+    close: async (drainMs) => {
+      await exporter.drain(drainMs);
+      stop.abort();
+      await running;
+      client.close();
+      await wal.close();
+    },
+  };
+};

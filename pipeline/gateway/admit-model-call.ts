@@ -1,0 +1,79 @@
+import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { granted, refused, refusedUntil, type Granted } from "#pipeline/gateway/refusal.ts";
+import type { ModelRoute } from "#pipeline/gateway/routes.ts";
+
+/** What a model call is judged on. */
+export type ModelCallSnapshot = {
+  readonly agent: Agent;
+  readonly mission: Mission | undefined;
+  readonly model: Model | undefined;
+  readonly route: ModelRoute;
+};
+
+/** What an admitted call is carried out with. */
+export type AdmittedCall = { readonly mission: Mission; readonly model: Model };
+
+type Check = (s: ModelCallSnapshot) => Granted<never> | undefined;
+
+const suspendedRetrySeconds = 30;
+
+const agentStays: Check = ({ agent }) =>
+  agent.metadata.deletionTimestamp === undefined
+    ? undefined
+    : refused(403, "agent_deleted", `Agent "${agent.metadata.name}" is being deleted`);
+
+const agentRuns: Check = ({ agent }) =>
+  agent.spec.suspend
+    ? refusedUntil(429, "suspended", `Agent "${agent.metadata.name}" is suspended`, suspendedRetrySeconds)
+    : undefined;
+
+const missionExists: Check = ({ agent, mission }) =>
+  mission === undefined
+    ? refused(403, "mission_not_found", `Mission "${agent.spec.missionRef.name}" does not exist`)
+    : undefined;
+
+const missionStays: Check = ({ mission }) =>
+  mission?.metadata.deletionTimestamp === undefined
+    ? undefined
+    : refused(403, "mission_deleted", `Mission "${mission.metadata.name}" is being deleted`);
+
+const missionRuns: Check = ({ mission }) =>
+  mission?.spec.suspend === true
+    ? refusedUntil(429, "suspended", `Mission "${mission.metadata.name}" is suspended`, suspendedRetrySeconds)
+    : undefined;
+
+const modelExists: Check = ({ agent, model }) =>
+  model === undefined
+    ? refusedUntil(503, "model_not_found", `Model "${agent.spec.modelRef.name}" does not exist: create it`, 10)
+    : undefined;
+
+const routeFits: Check = ({ model, route }) =>
+  model === undefined || model.spec.provider === route.provider
+    ? undefined
+    : refused(
+        400,
+        "wrong_provider",
+        `Model "${model.metadata.name}" is served by ${model.spec.provider}, and this route speaks ${route.provider}`,
+      );
+
+const checks: readonly Check[] = [
+  agentStays,
+  agentRuns,
+  missionExists,
+  missionStays,
+  missionRuns,
+  modelExists,
+  routeFits,
+];
+
+/** Decides whether an agent may ask its model; the first check that refuses is told. */
+export const admitModelCall = (snapshot: ModelCallSnapshot): Granted<AdmittedCall> => {
+  for (const check of checks) {
+    const blocked = check(snapshot);
+    if (blocked !== undefined) return blocked;
+  }
+  const { mission, model } = snapshot;
+  if (mission === undefined || model === undefined)
+    throw new Error("the checks let a call without mission or model pass");
+  return granted({ mission, model });
+};

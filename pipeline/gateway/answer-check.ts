@@ -1,0 +1,51 @@
+import type { IncomingMessage } from "node:http";
+import { z } from "zod";
+import { judgeSecret } from "#nervous-system/kubernetes/secret-use.ts";
+import { Reason } from "#nervous-system/schemas/conditions.ts";
+import { gitSecretKeys } from "#nervous-system/schemas/names.ts";
+import { checkModel, type CheckResult, type ProbeTools } from "#pipeline/gateway/check-model.ts";
+import { readBody } from "#pipeline/gateway/read-body.ts";
+import { granted, refused, type Granted } from "#pipeline/gateway/refusal.ts";
+
+const name = z.string().min(1).max(253);
+
+/** What the operator may ask to be checked. */
+export const checkRequestSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("Model"), namespace: name, name }),
+  z.object({ kind: z.literal("GitSecret"), namespace: name, name, host: name }),
+]);
+
+const maxCheckBytes = 16_384;
+
+const parseCheck = (bytes: Buffer): Granted<z.infer<typeof checkRequestSchema>> => {
+  try {
+    const parsed = checkRequestSchema.safeParse(JSON.parse(bytes.toString("utf8")));
+    return parsed.success
+      ? granted(parsed.data)
+      : refused(400, "invalid_check", `not a check: ${z.prettifyError(parsed.error)}`);
+  } catch {
+    return refused(400, "invalid_check", "a check is one JSON object");
+  }
+};
+
+const checkGitSecret = async (
+  tools: ProbeTools,
+  check: { readonly namespace: string; readonly name: string; readonly host: string },
+): Promise<CheckResult> => {
+  const secret = await tools.view.secret(check);
+  const verdict = judgeSecret(secret, { ...check, use: "git", keys: Object.values(gitSecretKeys) });
+  return verdict.kind === "usable"
+    ? { ok: true, reason: Reason.Resolved, message: `the Secret may be used for ${check.host}` }
+    : { ok: false, reason: verdict.reason, message: verdict.message };
+};
+
+/** Answers `POST /internal/v1/check`. */
+export const answerCheck = async (tools: ProbeTools, incoming: IncomingMessage): Promise<Granted<CheckResult>> => {
+  const bytes = await readBody(incoming, maxCheckBytes);
+  if (bytes.kind === "refused") return bytes;
+  const check = parseCheck(bytes.value);
+  if (check.kind === "refused") return check;
+  return granted(
+    await (check.value.kind === "Model" ? checkModel(tools, check.value) : checkGitSecret(tools, check.value)),
+  );
+};

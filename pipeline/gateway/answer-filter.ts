@@ -1,0 +1,56 @@
+import { createAnswerReader, type AnswerFacts } from "#nervous-system/telemetry/exchange/answer-reader.ts";
+import { createSseSplitter } from "#nervous-system/telemetry/exchange/sse-events.ts";
+
+/**
+ * Passes an answer on, byte for byte, but keeps back what would tell the client that it is complete: the last event of a stream,
+ * the last chunk of anything else. That is let go only when the exchange is in the record.
+ */
+export type AnswerFilter = {
+  /** Takes a chunk of the answer; answers what may go to the client now. */
+  push(chunk: Buffer): Buffer;
+  /** Ends the answer; answers what was kept back. */
+  end(): { readonly kept: Buffer; readonly facts: AnswerFacts };
+};
+
+const createStreamFilter = (dropsUsageEvent: boolean): AnswerFilter => {
+  const splitter = createSseSplitter();
+  const reader = createAnswerReader();
+  const kept: Buffer[] = [];
+  return {
+    push: (chunk) => {
+      const free: Buffer[] = [];
+      for (const event of splitter.push(chunk)) {
+        const step = reader.readEvent(event);
+        if (step.usageOnly && dropsUsageEvent) continue;
+        // Whatever follows the last event waits with it, in order.
+        (step.last || kept.length > 0 ? kept : free).push(event.bytes);
+      }
+      return Buffer.concat(free);
+    },
+    end: () => ({ kept: Buffer.concat([...kept, splitter.rest()]), facts: reader.facts() }),
+  };
+};
+
+const createWholeFilter = (): AnswerFilter => {
+  const all: Buffer[] = [];
+  let kept: Buffer = Buffer.alloc(0);
+  return {
+    push: (chunk) => {
+      const free = kept;
+      all.push(chunk);
+      kept = chunk;
+      return free;
+    },
+    end: () => {
+      const reader = createAnswerReader();
+      reader.readWhole(Buffer.concat(all).toString("utf8"));
+      return { kept, facts: reader.facts() };
+    },
+  };
+};
+
+/** Creates the filter that fits the answer's content type. */
+export const createAnswerFilter = (contentType: string | undefined, dropsUsageEvent: boolean): AnswerFilter =>
+  contentType?.toLowerCase().startsWith("text/event-stream") === true
+    ? createStreamFilter(dropsUsageEvent)
+    : createWholeFilter();

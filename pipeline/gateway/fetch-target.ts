@@ -1,0 +1,89 @@
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import type { Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { awaitBinding, lookUntilKnown } from "#pipeline/gateway/await-binding.ts";
+import type { ClusterView } from "#pipeline/gateway/cluster-view.ts";
+import { granted, refused, type Granted } from "#pipeline/gateway/refusal.ts";
+import type { Principal, TokenPod } from "#pipeline/identity/token-reviews.ts";
+
+/** A host and port that someone wants a tunnel to. */
+export type Endpoint = { readonly host: string; readonly port: number };
+
+/** The target of a CONNECT request, `host:port`. */
+export const parseAuthority = (authority: string): Endpoint | undefined => {
+  const [, host, port] = /^(\[[0-9a-fA-F:.]+\]|[^\s:[\]/@]+):([0-9]{1,5})$/.exec(authority) ?? [];
+  const number = Number(port);
+  if (host === undefined || number < 1 || number > 65_535) return undefined;
+  return { host: host.toLowerCase(), port: number };
+};
+
+/** The one endpoint that a mission's repository is at. */
+export const repositoryEndpoint = (repo: string): Endpoint => {
+  const url = new URL(repo);
+  return { host: url.hostname.toLowerCase(), port: Number(url.port || (url.protocol === "https:" ? 443 : 80)) };
+};
+
+/** The mission whose verifier a pod's name claims to be, `<mission>-verify-<n>`. */
+export const parseVerifierName = (name: string): string | undefined => /^(.+)-verify-[0-9]+$/.exec(name)?.[1];
+
+type Waiting = Pick<Clock, "sleep" | "monotonicMs">;
+
+const decideVerifier = (mission: Mission | undefined, pod: TokenPod): Granted<Mission> | undefined => {
+  const stranger = refused(403, "unknown_pod", `pod "${pod.name}" is not the current verifier of any Mission`);
+  if (mission === undefined) return stranger;
+  const { podUID, podName } = mission.status?.verification ?? {};
+  if (podUID === pod.uid) return granted(mission);
+  return podUID !== undefined && podName === pod.name ? stranger : undefined;
+};
+
+const missionOfVerifier = (
+  view: Pick<ClusterView, "missionNow">,
+  ref: { readonly namespace: string; readonly name: string },
+  pod: TokenPod,
+  clock: Waiting,
+): Promise<Granted<Mission>> =>
+  lookUntilKnown(
+    async () => decideVerifier(await view.missionNow(ref), pod),
+    `pod "${pod.name}" is not yet known as the verifier of a Mission`,
+    clock,
+  );
+
+const missionOfAgentPod = async (
+  view: Pick<ClusterView, "agent" | "agentNow" | "missionNow">,
+  namespace: string,
+  pod: TokenPod,
+  clock: Waiting,
+): Promise<Granted<Mission>> => {
+  const bound = await awaitBinding(view, namespace, pod, clock);
+  if (bound.kind === "refused") return bound;
+  const name = bound.value.agent.spec.missionRef.name;
+  const mission = await view.missionNow({ namespace, name });
+  return mission === undefined
+    ? refused(403, "mission_not_found", `Mission "${name}" does not exist`)
+    : granted(mission);
+};
+
+/** Decides whether a pod may have a tunnel: to the host and port of its mission's repository, and nowhere else. */
+export const admitTunnel = async (
+  view: Pick<ClusterView, "agent" | "agentNow" | "missionNow">,
+  principal: Principal,
+  authority: string,
+  clock: Waiting,
+): Promise<Granted<Endpoint>> => {
+  const wanted = parseAuthority(authority);
+  if (wanted === undefined) return refused(400, "invalid_target", `"${authority}" is not host:port`);
+  const { pod, namespace } = principal;
+  if (pod === undefined) return refused(403, "not_a_pod", "this token was not issued to a pod");
+  const verified = parseVerifierName(pod.name);
+  const mission =
+    verified === undefined
+      ? await missionOfAgentPod(view, namespace, pod, clock)
+      : await missionOfVerifier(view, { namespace, name: verified }, pod, clock);
+  if (mission.kind === "refused") return mission;
+  const allowed = repositoryEndpoint(mission.value.spec.workspace.repo);
+  if (allowed.host === wanted.host && allowed.port === wanted.port) return granted(allowed);
+  return refused(
+    403,
+    "target_not_allowed",
+    `Mission "${mission.value.metadata.name}" may fetch from ${allowed.host}:${allowed.port} only, not from ${authority}`,
+  );
+};

@@ -1,0 +1,55 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ClusterView } from "#pipeline/gateway/cluster-view.ts";
+import { admitModelCall } from "#pipeline/gateway/admit-model-call.ts";
+import { awaitBinding } from "#pipeline/gateway/await-binding.ts";
+import { runExchange, type ExchangeEnd, type ExchangeTools } from "#pipeline/gateway/exchange.ts";
+import { readBody } from "#pipeline/gateway/read-body.ts";
+import { refused, type Granted } from "#pipeline/gateway/refusal.ts";
+import { knownRoutes, parseRoute } from "#pipeline/gateway/routes.ts";
+import { computeUpstreamBody } from "#pipeline/gateway/upstream-request.ts";
+import type { Principal } from "#pipeline/identity/token-reviews.ts";
+
+/** What model calls are answered with. */
+export type ModelCallTools = Omit<ExchangeTools, "view"> & {
+  readonly view: ClusterView;
+  readonly maxBodyBytes: number;
+};
+
+const abortWhenGone = (client: ServerResponse): AbortSignal => {
+  const abort = new AbortController();
+  client.once("close", () => {
+    if (!client.writableFinished) abort.abort(new Error("the client went away"));
+  });
+  return abort.signal;
+};
+
+/** Answers one model call of a pod. */
+export const answerModelCall = async (
+  tools: ModelCallTools,
+  principal: Principal,
+  incoming: IncomingMessage,
+  client: ServerResponse,
+): Promise<Granted<ExchangeEnd>> => {
+  const route = parseRoute(incoming.url ?? "");
+  if (route === undefined) return refused(404, "no_such_route", `the gateway serves ${knownRoutes().join(", ")}`);
+  if (incoming.method !== "POST") return refused(405, "method_not_allowed", "model calls are POST requests");
+  if (principal.pod === undefined) return refused(403, "not_a_pod", "this token was not issued to a pod");
+  const { view, clock } = tools;
+  const { namespace } = principal;
+  const bound = await awaitBinding(view, namespace, principal.pod, clock);
+  if (bound.kind === "refused") return bound;
+  const { agent } = bound.value;
+  const admitted = admitModelCall({
+    agent,
+    route,
+    mission: view.mission({ namespace, name: agent.spec.missionRef.name }),
+    model: view.model({ namespace, name: agent.spec.modelRef.name }),
+  });
+  if (admitted.kind === "refused") return admitted;
+  const signal = abortWhenGone(client);
+  const bytes = await readBody(incoming, tools.maxBodyBytes);
+  if (bytes.kind === "refused") return bytes;
+  const body = computeUpstreamBody(bytes.value, route, admitted.value.model.spec.model);
+  if (body.kind === "refused") return body;
+  return runExchange(tools, { ...admitted.value, ...bound.value, route, body: body.value, incoming, client, signal });
+};

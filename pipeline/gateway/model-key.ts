@@ -1,0 +1,23 @@
+import { judgeSecret } from "#nervous-system/kubernetes/secret-use.ts";
+import type { Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import type { ClusterView } from "#pipeline/gateway/cluster-view.ts";
+
+/** The key of a Model, if it names one, or why it must not be used. */
+export type ModelKey =
+  | { readonly kind: "usable"; readonly apiKey: string | undefined }
+  | { readonly kind: "refused"; readonly reason: "SecretNotFound" | "SecretNotAllowed"; readonly message: string };
+
+/** Reads the key of a Model from its Secret, if that is meant for the Model's host. */
+export const readModelKey = async (view: Pick<ClusterView, "secret">, model: Model): Promise<ModelKey> => {
+  const ref = model.spec.apiKeySecretRef;
+  if (ref === undefined) return { kind: "usable", apiKey: undefined };
+  const namespace = model.metadata.namespace ?? "";
+  const verdict = judgeSecret(await view.secret({ namespace, name: ref.name }), {
+    namespace,
+    name: ref.name,
+    use: "model",
+    host: new URL(model.spec.endpoint).host,
+    keys: [ref.key],
+  });
+  return verdict.kind === "usable" ? { kind: "usable", apiKey: verdict.values[ref.key] } : verdict;
+};

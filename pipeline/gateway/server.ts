@@ -1,0 +1,141 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import type { Log } from "#nervous-system/kernel/log.ts";
+import { audience } from "#nervous-system/schemas/names.ts";
+import { answerCheck } from "#pipeline/gateway/answer-check.ts";
+import { answerTunnel, type TunnelTools } from "#pipeline/gateway/answer-tunnel.ts";
+import { authenticate } from "#pipeline/gateway/authenticate.ts";
+import { answerModelCall, type ModelCallTools } from "#pipeline/gateway/model-call.ts";
+import type { GatewayMetrics } from "#pipeline/gateway/measure.ts";
+import { refused, renderRefusal, type Granted, type Refusal } from "#pipeline/gateway/refusal.ts";
+import type { TokenReviews } from "#pipeline/identity/token-reviews.ts";
+
+/** What the gateway's server is made of. */
+export type GatewayServerOptions = ModelCallTools &
+  Pick<TunnelTools, "limits"> & {
+    readonly reviews: TokenReviews;
+    /** Username of the operator's ServiceAccount, the only one that may ask for checks. */
+    readonly operator: string;
+    readonly tls: { readonly cert: string; readonly key: string };
+    readonly listen: { readonly host: string; readonly port: number };
+    readonly metrics: GatewayMetrics;
+    readonly log: Log;
+  };
+
+/** A listening gateway. */
+export type GatewayServer = {
+  readonly port: number;
+  /** Accepts nothing new and lets what runs end, for at most `graceMs`. */
+  close(graceMs: number): Promise<void>;
+};
+
+const reply = (client: ServerResponse, refusal: Refusal): void => {
+  if (client.headersSent) return;
+  const { status, headers, body } = renderRefusal(refusal);
+  // What is left of the request's body is not read, so the connection cannot be used again.
+  client.writeHead(status, { ...headers, connection: "close" }).end(body);
+};
+
+const answerInternal = async (
+  options: GatewayServerOptions,
+  incoming: IncomingMessage,
+  client: ServerResponse,
+): Promise<Granted<unknown>> => {
+  if (incoming.url !== "/internal/v1/check" || incoming.method !== "POST")
+    return refused(404, "no_such_route", "the gateway's internal route is POST /internal/v1/check");
+  const principal = await authenticate(options.reviews, incoming.headers.authorization, audience.gateway, 401);
+  if (principal.kind === "refused") return principal;
+  if (principal.value.username !== options.operator)
+    return refused(403, "not_the_operator", `only ${options.operator} may ask for checks`);
+  const result = await answerCheck(options, incoming);
+  if (result.kind === "granted")
+    client.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(result.value));
+  return result;
+};
+
+const answerModel = async (
+  options: GatewayServerOptions,
+  incoming: IncomingMessage,
+  client: ServerResponse,
+): Promise<Granted<unknown>> => {
+  const principal = await authenticate(options.reviews, incoming.headers.authorization, audience.collector, 401);
+  if (principal.kind === "refused") return principal;
+  const result = await answerModelCall(options, principal.value, incoming, client);
+  if (result.kind === "granted") options.metrics.exchange(result.value);
+  return result;
+};
+
+const answer = async (
+  options: GatewayServerOptions,
+  incoming: IncomingMessage,
+  client: ServerResponse,
+): Promise<void> => {
+  const internal = incoming.url?.startsWith("/internal/") === true;
+  try {
+    const result = await (internal ? answerInternal : answerModel)(options, incoming, client);
+    if (result.kind === "granted") return;
+    options.metrics.refused(result.refusal.type);
+    reply(client, result.refusal);
+  } catch (error) {
+    // A client that broke off in the middle of its own request has nobody left to tell.
+    if (!incoming.complete && incoming.destroyed) return void client.destroy();
+    options.log.error({ err: error, path: incoming.url }, "a request failed for a reason of the gateway's own");
+    options.metrics.refused("internal");
+    reply(client, { status: 500, type: "internal", message: "the gateway failed; its log has the reason" });
+    if (!client.writableEnded) client.destroy();
+  }
+};
+
+const listenOn = (server: ReturnType<typeof createServer>, { host, port }: GatewayServerOptions["listen"]) =>
+  new Promise<number>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
+  });
+
+/** Starts the gateway's HTTPS server; rejects when the address cannot be bound. */
+export const startGatewayServer = async (options: GatewayServerOptions): Promise<GatewayServer> => {
+  const running = new Set<Promise<void>>();
+  const tunnels = new Set<Duplex>();
+  const track = (work: Promise<void>): void => {
+    running.add(work);
+    void work.finally(() => running.delete(work));
+  };
+  const tools: TunnelTools = { ...options, open: new Map() };
+  const tunnel = async (incoming: IncomingMessage, client: Duplex, head: Buffer): Promise<void> => {
+    try {
+      const refusal = await answerTunnel(tools, incoming, client, head);
+      if (refusal !== undefined) options.metrics.refused(refusal.type);
+    } catch (error) {
+      options.log.error({ err: error, target: incoming.url }, "a tunnel failed for a reason of the gateway's own");
+      client.destroy();
+    }
+  };
+  const server = createServer({ ...options.tls, minVersion: "TLSv1.2" });
+  server.on("request", (incoming: IncomingMessage, client: ServerResponse) => track(answer(options, incoming, client)));
+  server.on("connect", (incoming: IncomingMessage, client: Duplex, head: Buffer) => {
+    // The server takes its own listener away with the socket; a reset must not end the process.
+    client.on("error", () => client.destroy());
+    tunnels.add(client);
+    client.once("close", () => tunnels.delete(client));
+    track(tunnel(incoming, client, head));
+  });
+  server.on("clientError", (_, socket) => socket.destroy());
+  const port = await listenOn(server, options.listen);
+  return {
+    port,
+    close: async (graceMs) => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      const ended = Promise.allSettled(running);
+      const { promise: timeUp, resolve: giveUp } = Promise.withResolvers<void>();
+      const cancel = options.clock.after(graceMs, giveUp);
+      await Promise.race([ended, timeUp]);
+      cancel();
+      server.closeAllConnections();
+      for (const client of tunnels) client.destroy();
+      await closed;
+    },
+  };
+};

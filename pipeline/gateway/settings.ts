@@ -1,0 +1,38 @@
+import { z } from "zod";
+
+const seconds = (fallback: number, description: string) =>
+  z.coerce.number().int().min(1).max(86_400).default(fallback).describe(description);
+
+const flag = (description: string) => z.enum(["true", "false"]).default("false").describe(description);
+
+/** The gateway's environment. */
+export const gatewaySettings = z.object({
+  ENCHANTED_RELEASE_NAMESPACE: z.string().min(1).describe("namespace that the chart is installed in"),
+  ENCHANTED_POD_NAME: z.string().min(1).describe("name of this pod (metadata.name)"),
+  ENCHANTED_OPERATOR_ACCOUNT: z
+    .string()
+    .min(1)
+    .default("enchanted-operator")
+    .describe("ServiceAccount that may ask for checks"),
+  ENCHANTED_LISTEN: z
+    .string()
+    .regex(/^.*:[0-9]+$/)
+    .default("0.0.0.0:8443")
+    .describe("host:port of the HTTPS server"),
+  ENCHANTED_TLS_CERT_FILE: z.string().min(1).describe("PEM file with the server's certificate chain"),
+  ENCHANTED_TLS_KEY_FILE: z.string().min(1).describe("PEM file with its key"),
+  ENCHANTED_CA_FILE: z.string().min(1).describe("PEM file with the chart's CA, for the collector"),
+  ENCHANTED_COLLECTOR: z.string().min(1).default("enchanted-collector:4317").describe("host:port of the collector"),
+  ENCHANTED_TOKEN_FILE: z.string().min(1).describe("projected token of audience enchanted-collector"),
+  ENCHANTED_WAL_DIR: z.string().min(1).describe("directory on this component's own claim"),
+  ENCHANTED_EXTRA_CA_FILE: z.string().optional().describe("PEM file with further CAs of model endpoints"),
+  ENCHANTED_ALLOW_PRIVATE: flag("true lets model endpoints and forges be at private addresses"),
+  ENCHANTED_ALLOW_LOOPBACK: flag("true lets them be at loopback addresses: for tests and one-machine set-ups"),
+  ENCHANTED_MODEL_ANSWER_SECONDS: seconds(600, "longest wait for the first byte of a model's answer"),
+  ENCHANTED_MODEL_IDLE_SECONDS: seconds(300, "longest silence in the middle of a model's answer"),
+  ENCHANTED_TUNNEL_IDLE_SECONDS: seconds(120, "longest silence of a tunnel"),
+  ENCHANTED_TUNNEL_TOTAL_SECONDS: seconds(1800, "longest life of a tunnel"),
+});
+
+/** See `gatewaySettings`. */
+export type GatewaySettings = z.output<typeof gatewaySettings>;

@@ -1,0 +1,154 @@
+import { readFile } from "node:fs/promises";
+import { getCACertificates } from "node:tls";
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import type { Log } from "#nervous-system/kernel/log.ts";
+import { createInformer, type Informer } from "#nervous-system/kubernetes/informer.ts";
+import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
+import type { KubeObject, ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
+import { agents, missions, models } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { startComponentRecorder, type ComponentRecorder } from "#nervous-system/recorder/component.ts";
+import type { Ids } from "#nervous-system/schemas/ids.ts";
+import { startHealthServer } from "#nervous-system/telemetry/health-server.ts";
+import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
+import { createClusterView } from "#pipeline/gateway/cluster-view.ts";
+import { createGatewayMetrics } from "#pipeline/gateway/measure.ts";
+import type { BlobWriter } from "#pipeline/gateway/ports.ts";
+import { startGatewayServer } from "#pipeline/gateway/server.ts";
+import type { GatewaySettings } from "#pipeline/gateway/settings.ts";
+import { createTokenReviews } from "#pipeline/identity/token-reviews.ts";
+
+/** What the gateway gets from the process that it runs in. */
+export type GatewayEnvironment = {
+  readonly settings: GatewaySettings;
+  readonly client: KubeClient;
+  readonly blobs: BlobWriter;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly log: Log;
+  /** Port of /metrics, /healthz and /readyz. */
+  readonly healthPort: number;
+};
+
+/** A running gateway. */
+export type Gateway = {
+  readonly port: number;
+  readonly healthPort: number;
+  /** Lets running exchanges end and the record drain, within `graceMs`. */
+  stop(graceMs: number): Promise<void>;
+};
+
+const maxBodyBytes = 32 * 1024 * 1024;
+const maxAnswerBytes = 32 * 1024 * 1024;
+const staleCacheMs = 120_000;
+
+const readExtraCa = async (file: string | undefined): Promise<readonly string[] | undefined> =>
+  file === undefined ? undefined : [...getCACertificates("default"), await readFile(file, "utf8")];
+
+type Following = { readonly informers: readonly Informer[]; readonly stop: AbortController };
+
+const followCluster = (environment: GatewayEnvironment) => {
+  const stop = new AbortController();
+  const follow = <T extends KubeObject>(kind: ResourceKind<T>): Informer<T> => {
+    const informer = createInformer<T>({ ...environment, kind });
+    void informer.run(stop.signal).catch((error: unknown) => {
+      if (!stop.signal.aborted) environment.log.error({ err: error, kind: kind.kind }, "an informer ended");
+    });
+    return informer;
+  };
+  const caches = { agents: follow(agents), missions: follow(missions), models: follow(models) };
+  const following: Following = { informers: Object.values(caches), stop };
+  return { caches, following };
+};
+
+const whyUnready = ({ informers }: Following, recorder: ComponentRecorder): readonly string[] => {
+  const reasons = informers
+    .filter((informer) => !informer.hasSynced() || informer.silenceMs() > staleCacheMs)
+    .map((informer) => `${informer.kind.plural} are not followed: the API server does not answer`);
+  if (!recorder.healthy()) reasons.push("the record waits for room on the disk");
+  return reasons;
+};
+
+const startRecorder = ({ settings, ...rest }: GatewayEnvironment): Promise<ComponentRecorder> =>
+  readFile(settings.ENCHANTED_CA_FILE, "utf8").then((caPem) =>
+    startComponentRecorder({
+      ...rest,
+      component: "gateway",
+      podName: settings.ENCHANTED_POD_NAME,
+      releaseNamespace: settings.ENCHANTED_RELEASE_NAMESPACE,
+      directory: settings.ENCHANTED_WAL_DIR,
+      collector: { address: settings.ENCHANTED_COLLECTOR, caPem },
+      token: async () => (await readFile(settings.ENCHANTED_TOKEN_FILE, "utf8")).trim(),
+    }),
+  );
+
+const listenAddress = (text: string): { readonly host: string; readonly port: number } => {
+  const colon = text.lastIndexOf(":");
+  return { host: text.slice(0, colon) || "0.0.0.0", port: Number(text.slice(colon + 1)) };
+};
+
+const startServer = async (
+  environment: GatewayEnvironment,
+  view: ReturnType<typeof createClusterView>,
+  frames: ComponentRecorder,
+  metrics: ReturnType<typeof createGatewayMetrics>,
+) => {
+  const { settings, client, clock, log, blobs } = environment;
+  return startGatewayServer({
+    view,
+    frames,
+    blobs,
+    clock,
+    log,
+    metrics,
+    reviews: createTokenReviews({ client, clock }),
+    operator: `system:serviceaccount:${settings.ENCHANTED_RELEASE_NAMESPACE}:${settings.ENCHANTED_OPERATOR_ACCOUNT}`,
+    tls: {
+      cert: await readFile(settings.ENCHANTED_TLS_CERT_FILE, "utf8"),
+      key: await readFile(settings.ENCHANTED_TLS_KEY_FILE, "utf8"),
+    },
+    listen: listenAddress(settings.ENCHANTED_LISTEN),
+    addresses: {
+      allowPrivate: settings.ENCHANTED_ALLOW_PRIVATE === "true",
+      allowLoopback: settings.ENCHANTED_ALLOW_LOOPBACK === "true",
+    },
+    ca: await readExtraCa(settings.ENCHANTED_EXTRA_CA_FILE),
+    answerWithinMs: settings.ENCHANTED_MODEL_ANSWER_SECONDS * 1000,
+    idleMs: settings.ENCHANTED_MODEL_IDLE_SECONDS * 1000,
+    maxBodyBytes,
+    maxAnswerBytes,
+    limits: {
+      connectMs: 10_000,
+      idleMs: settings.ENCHANTED_TUNNEL_IDLE_SECONDS * 1000,
+      totalMs: settings.ENCHANTED_TUNNEL_TOTAL_SECONDS * 1000,
+    },
+  });
+};
+
+/** Starts the gateway; resolves when it listens and knows the cluster. */
+export const startGateway = async (environment: GatewayEnvironment): Promise<Gateway> => {
+  const registry = createRegistry();
+  const recorder = await startRecorder(environment);
+  const { caches, following } = followCluster(environment);
+  const health = await startHealthServer({
+    port: environment.healthPort,
+    registry,
+    unready: () => whyUnready(following, recorder),
+  });
+  await Promise.all(following.informers.map((informer) => informer.synced(following.stop.signal)));
+  const view = createClusterView(environment.client, caches);
+  const server = await startServer(environment, view, recorder, createGatewayMetrics(registry));
+  environment.log.info({ port: server.port }, "the gateway listens");
+  return {
+    port: server.port,
+    healthPort: health.port,
+    stop: async (graceMs) => {
+      const startedMs = environment.clock.monotonicMs();
+      await server.close(graceMs);
+      following.stop.abort();
+      await recorder.close(Math.max(0, graceMs - (environment.clock.monotonicMs() - startedMs)));
+      await health.close();
+    },
+  };
+};

@@ -1,0 +1,75 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { ModelSpec } from "#nervous-system/schemas/resources/model.ts";
+import { granted, refused, type Granted } from "#pipeline/gateway/refusal.ts";
+import type { ModelRoute } from "#pipeline/gateway/routes.ts";
+
+/** The body of a model call as it goes to the provider. */
+export type UpstreamBody = {
+  readonly bytes: Buffer;
+  readonly json: Readonly<Record<string, unknown>>;
+  /** Whether we asked for token counts in the stream and the client did not: their event is taken out again. */
+  readonly dropsUsageEvent: boolean;
+};
+
+const parseObject = (bytes: Buffer): Readonly<Record<string, unknown>> | undefined => {
+  try {
+    const value: unknown = JSON.parse(bytes.toString("utf8"));
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+const asksForUsage = (body: Readonly<Record<string, unknown>>): boolean => {
+  const options = body["stream_options"];
+  return (
+    typeof options === "object" && options !== null && "include_usage" in options && options.include_usage === true
+  );
+};
+
+const streamsChat = (route: ModelRoute, body: Readonly<Record<string, unknown>>): boolean =>
+  (route.operation === "chat/completions" || route.operation === "completions") && body["stream"] === true;
+
+/** Makes the provider's body of the agent's: the Model's name in place of the agent's, and token counts asked for in streams. */
+export const computeUpstreamBody = (bytes: Buffer, route: ModelRoute, model: string): Granted<UpstreamBody> => {
+  const asked = parseObject(bytes);
+  if (asked === undefined) return refused(400, "invalid_body", "the body of a model call must be one JSON object");
+  const needsUsage = streamsChat(route, asked) && !asksForUsage(asked);
+  const options = { ...(asked["stream_options"] as object | undefined), include_usage: true };
+  const json = { ...asked, model, ...(needsUsage ? { stream_options: options } : {}) };
+  return granted({ bytes: Buffer.from(JSON.stringify(json)), json, dropsUsageEvent: needsUsage });
+};
+
+// Whatever else an agent sends (cookies, forwarded addresses, organisation headers, a key of its own) stays here.
+const passedOn = ["accept", "user-agent", "anthropic-version", "anthropic-beta", "openai-beta"] as const;
+
+/** The headers that the provider sees: a few of the agent's, and the key. */
+export const computeUpstreamHeaders = (
+  headers: IncomingHttpHeaders,
+  provider: ModelSpec["provider"],
+  apiKey: string | undefined,
+): Record<string, string> => {
+  const result: Record<string, string> = { "content-type": "application/json", "accept-encoding": "identity" };
+  for (const name of passedOn) {
+    const value = headers[name];
+    if (typeof value === "string") result[name] = value;
+  }
+  if (provider === "Anthropic") {
+    result["anthropic-version"] ??= "2023-06-01";
+    if (apiKey !== undefined) result["x-api-key"] = apiKey;
+  } else if (apiKey !== undefined) result["authorization"] = `Bearer ${apiKey}`;
+  return result;
+};
+
+const kept =
+  /^(content-type|retry-after|date|x-request-id|request-id|x-ratelimit-.*|anthropic-ratelimit-.*|cache-control)$/;
+
+/** The headers of the provider's answer that the agent sees. */
+export const computeAnswerHeaders = (headers: IncomingHttpHeaders): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(headers).filter(
+      (entry): entry is [string, string] => kept.test(entry[0]) && typeof entry[1] === "string",
+    ),
+  );

@@ -1,0 +1,88 @@
+import http, { type IncomingMessage } from "node:http";
+import https from "node:https";
+import { isIP } from "node:net";
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import type { ResolvedTarget } from "#pipeline/gateway/address-policy.ts";
+
+/** One request to a provider. */
+export type UpstreamRequest = {
+  readonly url: URL;
+  /** Where the URL's host was found to be; nothing is resolved again. */
+  readonly target: ResolvedTarget;
+  readonly method: "GET" | "POST";
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Buffer;
+  /** Every trusted CA, PEM; the machine's own without it. */
+  readonly ca?: readonly string[] | undefined;
+  /** Until the answer's first byte, milliseconds. */
+  readonly answerWithinMs: number;
+  readonly signal: AbortSignal;
+  readonly clock: Pick<Clock, "after">;
+};
+
+/** The answer as it begins, or why there is none. */
+export type UpstreamAnswer =
+  | { readonly kind: "answered"; readonly response: IncomingMessage }
+  | { readonly kind: "failed"; readonly why: "timeout" | "aborted" | "unreachable"; readonly message: string };
+
+const connectWithinMs = 10_000;
+
+const describe = (url: URL, error: NodeJS.ErrnoException): string =>
+  `${url.origin} could not be reached: ${error.code === undefined ? "" : `${error.code}: `}${error.message}`;
+
+const open = (request: UpstreamRequest): http.ClientRequest => {
+  const { url, target } = request;
+  const options: https.RequestOptions = {
+    host: target.address,
+    family: target.family,
+    port: target.port,
+    path: url.pathname,
+    method: request.method,
+    headers: {
+      ...request.headers,
+      host: url.host,
+      ...(request.body === undefined ? {} : { "content-length": String(request.body.length) }),
+    },
+    // A socket of its own for each call: a pooled one that the provider just closed would fail a call that cannot be repeated.
+    agent: false,
+  };
+  if (url.protocol === "http:") return http.request(options);
+  const servername = isIP(target.host) === 0 ? { servername: target.host } : {};
+  return https.request({ ...options, ...servername, ...(request.ca === undefined ? {} : { ca: [...request.ca] }) });
+};
+
+/** Sends a request and answers when the provider begins to; it follows no redirect and never rejects. */
+export const askUpstream = (request: UpstreamRequest): Promise<UpstreamAnswer> =>
+  new Promise((resolve) => {
+    const sent = open(request);
+    let why: "timeout" | "aborted" | "unreachable" = "unreachable";
+    const stop = (reason: "timeout" | "aborted", message: string): void => {
+      why = reason;
+      sent.destroy(new Error(message));
+    };
+    const cancelConnect = request.clock.after(connectWithinMs, () =>
+      stop("timeout", `no connection within ${connectWithinMs} ms`),
+    );
+    const cancelAnswer = request.clock.after(request.answerWithinMs, () =>
+      stop("timeout", `no answer within ${request.answerWithinMs} ms`),
+    );
+    // Stays until the answer has ended: an abort then ends the answer too.
+    const onAbort = (): void => stop("aborted", "the client went away");
+    request.signal.addEventListener("abort", onAbort, { once: true });
+    sent.on("socket", (socket) => {
+      socket.once(request.url.protocol === "https:" ? "secureConnect" : "connect", cancelConnect);
+    });
+    const settle = (answer: UpstreamAnswer): void => {
+      cancelConnect();
+      cancelAnswer();
+      resolve(answer);
+    };
+    sent.on("error", (error: NodeJS.ErrnoException) => {
+      request.signal.removeEventListener("abort", onAbort);
+      settle({ kind: "failed", why, message: describe(request.url, error) });
+    });
+    sent.on("close", () => request.signal.removeEventListener("abort", onAbort));
+    sent.once("response", (response) => settle({ kind: "answered", response }));
+    if (request.signal.aborted) onAbort();
+    else sent.end(request.body);
+  });
