@@ -34,6 +34,7 @@ export const Reason = {
   Resumed: "Resumed",
   NotSuspended: "NotSuspended",
   NotFinished: "NotFinished",
+  InvalidRepository: "InvalidRepository",
   // References
   Resolved: "Resolved",
   ModelNotFound: "ModelNotFound",
@@ -59,6 +60,7 @@ export const Reason = {
   NotRetryable: "NotRetryable",
   OutOfMemory: "OutOfMemory",
   DiskExceeded: "DiskExceeded",
+  DeadlineExceeded: "DeadlineExceeded",
   Evicted: "Evicted",
   PodDeleted: "PodDeleted",
   NodeUnreachable: "NodeUnreachable",

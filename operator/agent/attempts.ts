@@ -1,0 +1,69 @@
+import { Reason } from "#nervous-system/schemas/conditions.ts";
+import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
+import type { AgentSnapshot, AgentTimes } from "#operator/agent/snapshot.ts";
+import type { PodEnd } from "#operator/pod/end.ts";
+
+/** Disruptions that an Agent survives; they do not count as attempts, but not for ever. */
+export const maxDisruptions = 10;
+
+type Ended = NonNullable<AgentStatus["history"]>[number];
+
+/** Number of the current attempt; 0 before the first. */
+export const currentAttempt = ({ agent }: Pick<AgentSnapshot, "agent">): number => agent.status?.attempt ?? 0;
+
+/** The record of the current attempt's end, once it is in the status. */
+export const recordedEnd = (snapshot: Pick<AgentSnapshot, "agent">): Ended | undefined =>
+  snapshot.agent.status?.history?.find(({ attempt }) => attempt === currentAttempt(snapshot));
+
+/** How often an Agent failed and was disrupted. */
+export type Tally = { failures: number; disruptions: number };
+
+/** The tally after one more end; a pod that was stopped for `suspend` counts as neither. */
+export const tallyAfter = (status: AgentStatus | undefined, end: PodEnd): Tally => {
+  const { failures = 0, disruptions = 0 } = status ?? {};
+  switch (end.verdict) {
+    case "failed":
+    case "fatal":
+      return { failures: failures + 1, disruptions };
+    case "disrupted":
+      return { failures, disruptions: end.reason === Reason.Suspended ? disruptions : disruptions + 1 };
+    case "succeeded":
+      return { failures, disruptions };
+  }
+};
+
+/** Why an Agent must give up after this end; nothing while it may try again. */
+export const givesUp = (
+  end: PodEnd,
+  tally: Tally,
+  maxAttempts: number,
+): { reason: string; message: string } | undefined => {
+  if (end.verdict === "fatal") return { reason: end.reason, message: end.message };
+  if (end.verdict === "failed" && tally.failures >= maxAttempts)
+    return {
+      reason: Reason.AttemptsExhausted,
+      message: `All ${maxAttempts} attempts failed. The last: ${end.message}`,
+    };
+  if (end.verdict === "disrupted" && tally.disruptions > maxDisruptions)
+    return {
+      reason: Reason.DisruptedTooOften,
+      message: `The cluster ended ${tally.disruptions} attempts. The last: ${end.message}`,
+    };
+  return undefined;
+};
+
+/**
+ * Pause before the attempt after this end, in milliseconds: base × 2^(n-1), at most the longest. An unreachable forge
+ * is asked as seldom as after a failure, although it does not count as one.
+ */
+export const pauseMs = (
+  end: { reason: string; disruption?: boolean | undefined },
+  tally: Tally,
+  times: AgentTimes,
+): number => {
+  if (end.reason === Reason.Suspended) return 0;
+  const quick = end.disruption === true && end.reason !== Reason.RepositoryUnreachable;
+  const base = quick ? times.disruptionPauseMs : times.failurePauseMs;
+  const n = end.disruption === true ? tally.disruptions : tally.failures;
+  return Math.min(times.longestPauseMs, base * 2 ** Math.min(20, Math.max(0, n - 1)));
+};

@@ -1,0 +1,348 @@
+import { describe, expect, it } from "@jest/globals";
+import { Reason } from "#nervous-system/schemas/conditions.ts";
+import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
+import { decideAgent } from "#operator/agent/decide.ts";
+import type { AgentSnapshot } from "#operator/agent/snapshot.ts";
+import { computeAgentStatus } from "#operator/agent/status.ts";
+import { podFacts } from "#operator/pod/facts.ts";
+import { anAgent } from "#test/builders/agent.ts";
+import { aMission } from "#test/builders/mission.ts";
+import { aModel } from "#test/builders/model.ts";
+import { aPod } from "#test/builders/pod.ts";
+import {
+  disruptedStatus,
+  diskExceededStatus,
+  endedStatus,
+  fetchFailedStatus,
+  runningStatus,
+  unschedulableStatus,
+  waitingStatus,
+  type PodStatus,
+} from "#test/builders/pod-status.ts";
+
+const nowMs = Date.parse("2026-11-23T10:00:00Z");
+const times = {
+  stopMs: 10_000,
+  drainMs: 30_000,
+  failurePauseMs: 10_000,
+  disruptionPauseMs: 1_000,
+  longestPauseMs: 300_000,
+};
+
+const snapshot = (given: Partial<AgentSnapshot> = {}): AgentSnapshot => ({
+  agent: anAgent(),
+  mission: aMission(),
+  model: aModel(),
+  pod: undefined,
+  podIsLive: true,
+  earlierPods: [],
+  addresses: { collector: "10.0.0.1", gateway: "10.0.0.2" },
+  fold: undefined,
+  framesAreLive: true,
+  times,
+  nowMs,
+  ...given,
+});
+
+const firstAttempt: AgentStatus = {
+  attempt: 1,
+  podName: "fix-bug-coder-1",
+  podUID: "2b6f0000-0000-4000-8000-000000000001",
+};
+const withPod = (status: PodStatus, agentStatus: AgentStatus = firstAttempt): AgentSnapshot =>
+  snapshot({
+    agent: anAgent({ status: agentStatus }),
+    pod: podFacts(aPod({ attempt: agentStatus.attempt ?? 1, status })),
+  });
+
+const actsOf = (given: AgentSnapshot): string[] => decideAgent(given).acts.map(({ kind }) => kind);
+
+const fetchFailed = (reason: string): AgentSnapshot => withPod(fetchFailedStatus(reason, "the forge said so"));
+
+/** The case name is the specification. */
+const table: ReadonlyArray<{
+  name: string;
+  given: AgentSnapshot;
+  stand: string;
+  reason: string;
+  acts: string[];
+  kind: string;
+}> = [
+  {
+    name: "a new Agent persists attempt 1 and makes its pod",
+    given: snapshot(),
+    stand: "Starting",
+    reason: Reason.PodPending,
+    acts: ["createPod"],
+    kind: "waiting",
+  },
+  {
+    name: "an attempt that was persisted before a crash gets its pod under the same number",
+    given: snapshot({ agent: anAgent({ status: { attempt: 1, podName: "fix-bug-coder-1" } }) }),
+    stand: "Starting",
+    reason: Reason.PodPending,
+    acts: ["createPod"],
+    kind: "waiting",
+  },
+  {
+    name: "without a live look at the pod nothing is started",
+    given: snapshot({ agent: anAgent({ status: { attempt: 1 } }), podIsLive: false }),
+    stand: "Pending",
+    reason: Reason.PodPending,
+    acts: [],
+    kind: "done",
+  },
+  {
+    name: "a mission that is gone starts nothing",
+    given: snapshot({ mission: undefined }),
+    stand: "Pending",
+    reason: Reason.MissionNotFound,
+    acts: [],
+    kind: "waiting",
+  },
+  {
+    name: "a Model that was deleted is named",
+    given: snapshot({ model: undefined }),
+    stand: "Pending",
+    reason: Reason.ModelNotFound,
+    acts: [],
+    kind: "waiting",
+  },
+  {
+    name: "a working pod is Running",
+    given: withPod(runningStatus()),
+    stand: "Running",
+    reason: Reason.PodRunning,
+    acts: [],
+    kind: "done",
+  },
+  {
+    name: "an image that cannot be pulled is told, and waited for",
+    given: withPod(waitingStatus("ImagePullBackOff", "not found")),
+    stand: "Starting",
+    reason: Reason.ImagePullFailed,
+    acts: [],
+    kind: "waiting",
+  },
+  {
+    name: "a pod that no node takes is told, and waited for",
+    given: withPod(unschedulableStatus("0/1 nodes are available: 1 Insufficient cpu.")),
+    stand: "Starting",
+    reason: Reason.PodUnschedulable,
+    acts: [],
+    kind: "waiting",
+  },
+  {
+    name: "exit 0 is success, and the pod is released",
+    given: withPod(endedStatus()),
+    stand: "Succeeded",
+    reason: Reason.Succeeded,
+    acts: ["releasePod"],
+    kind: "done",
+  },
+  {
+    name: "a failed attempt is retried after a pause",
+    given: withPod(endedStatus({ exitCode: 1 })),
+    stand: "Retrying",
+    reason: Reason.AttemptFailed,
+    acts: ["releasePod"],
+    kind: "waiting",
+  },
+  {
+    name: "the last attempt that fails ends the Agent",
+    given: withPod(endedStatus({ exitCode: 1 }), { ...firstAttempt, attempt: 3, failures: 2 }),
+    stand: "Failed",
+    reason: Reason.AttemptsExhausted,
+    acts: ["releasePod"],
+    kind: "stalled",
+  },
+  {
+    name: "exit 2 is never tried again",
+    given: withPod(endedStatus({ exitCode: 2 })),
+    stand: "Failed",
+    reason: Reason.NotRetryable,
+    acts: ["releasePod"],
+    kind: "stalled",
+  },
+  {
+    name: "memory beyond the limit counts as a failure",
+    given: withPod(endedStatus({ exitCode: 137, agentReason: "OOMKilled" })),
+    stand: "Retrying",
+    reason: Reason.OutOfMemory,
+    acts: ["releasePod"],
+    kind: "waiting",
+  },
+  {
+    name: "its own use of the disk counts as a failure",
+    given: withPod(diskExceededStatus(), { ...firstAttempt, attempt: 3, failures: 2 }),
+    stand: "Failed",
+    reason: Reason.AttemptsExhausted,
+    acts: ["releasePod"],
+    kind: "stalled",
+  },
+  ...["PreemptionByScheduler", "DeletionByTaintManager", "EvictionByEvictionAPI", "TerminationByKubelet"].map(
+    (reason) => ({
+      name: `a disruption (${reason}) does not count, however many attempts failed before`,
+      given: withPod(disruptedStatus(reason), { ...firstAttempt, attempt: 3, failures: 2 }),
+      stand: "Retrying",
+      reason: Reason.Evicted as string,
+      acts: ["releasePod"],
+      kind: "waiting",
+    }),
+  ),
+  {
+    name: "the eleventh disruption ends the Agent",
+    given: withPod(disruptedStatus("EvictionByEvictionAPI"), { ...firstAttempt, attempt: 11, disruptions: 10 }),
+    stand: "Failed",
+    reason: Reason.DisruptedTooOften,
+    acts: ["releasePod"],
+    kind: "stalled",
+  },
+  {
+    name: "a pod that was forced away, finalizer and all, is a disruption",
+    given: snapshot({ agent: anAgent({ status: firstAttempt }) }),
+    stand: "Retrying",
+    reason: Reason.PodDeleted,
+    acts: [],
+    kind: "waiting",
+  },
+  ...[Reason.RepositoryNotFound, Reason.AuthenticationFailed, Reason.RefNotFound].map((reason) => ({
+    name: `${reason} is not tried again`,
+    given: fetchFailed(reason),
+    stand: "Failed",
+    reason: reason as string,
+    acts: ["releasePod"],
+    kind: "stalled",
+  })),
+  {
+    name: "a forge that does not answer is tried again",
+    given: fetchFailed(Reason.RepositoryUnreachable),
+    stand: "Retrying",
+    reason: Reason.RepositoryUnreachable,
+    acts: ["releasePod"],
+    kind: "waiting",
+  },
+  {
+    name: "a suspended Agent stops its pod",
+    given: { ...withPod(runningStatus()), agent: anAgent({ spec: { suspend: true }, status: firstAttempt }) },
+    stand: "Draining",
+    reason: Reason.Draining,
+    acts: ["deletePod"],
+    kind: "waiting",
+  },
+  {
+    name: "a suspended Agent without a pod makes none",
+    given: snapshot({ agent: anAgent({ spec: { suspend: true } }) }),
+    stand: "Suspended",
+    reason: Reason.Suspended,
+    acts: [],
+    kind: "done",
+  },
+];
+
+describe("decideAgent", () => {
+  for (const { name, given, stand, reason, acts, kind } of table) {
+    it(name, () => {
+      const plan = decideAgent(given);
+      expect({
+        stand: plan.stand,
+        reason: plan.reason,
+        acts: plan.acts.map((act) => act.kind),
+        kind: plan.outcome.kind,
+      }).toEqual({ stand, reason, acts, kind });
+    });
+  }
+
+  it("starts attempt 2 only when the pause is over", () => {
+    const at = (endTime: string): AgentSnapshot =>
+      snapshot({
+        agent: anAgent({
+          status: {
+            ...firstAttempt,
+            failures: 1,
+            history: [{ attempt: 1, reason: Reason.AttemptFailed, endTime, disruption: false }],
+          },
+        }),
+      });
+    expect(decideAgent(at("2026-11-23T09:59:55Z")).outcome).toMatchObject({ kind: "waiting", recheckMs: 5_000 });
+    expect(actsOf(at("2026-11-23T09:59:55Z"))).toEqual([]);
+    expect(decideAgent(at("2026-11-23T09:59:50Z")).acts).toEqual([{ kind: "createPod", attempt: 2 }]);
+  });
+
+  it("lengthens the pause with every failure", () => {
+    const pauses = [1, 2, 3].map((failures) => {
+      const plan = decideAgent(
+        withPod(endedStatus({ exitCode: 1 }), { ...firstAttempt, attempt: failures, failures: failures - 1 }),
+      );
+      return plan.outcome.kind === "waiting" ? plan.outcome.recheckMs : plan.stand;
+    });
+    expect(pauses).toEqual([10_000, 20_000, "Failed"]);
+  });
+
+  it("releases a pod whose end was recorded before a crash", () => {
+    const history = [{ attempt: 1, reason: Reason.AttemptFailed, endTime: "2026-11-23T09:59:59Z" }];
+    const given = withPod(endedStatus({ exitCode: 1 }), { ...firstAttempt, failures: 1, history });
+    expect(actsOf(given)).toEqual(["releasePod"]);
+  });
+
+  it("counts the stop for suspend as neither failure nor disruption", () => {
+    const agent = anAgent({ spec: { suspend: true }, status: firstAttempt });
+    const pod = podFacts(
+      aPod({ status: endedStatus({ exitCode: 143 }), metadata: { deletionTimestamp: "2026-11-23T09:59:00Z" } }),
+    );
+    const given = snapshot({ agent, pod });
+    const plan = decideAgent(given);
+    const status = computeAgentStatus(given, plan);
+    expect(status).toMatchObject({ phase: "Suspended", failures: 0, disruptions: 0 });
+    expect(status.history).toMatchObject([{ attempt: 1, reason: "Suspended" }]);
+  });
+
+  it("says which node is silent, and what to do about it", () => {
+    const pod = podFacts(
+      aPod({
+        status: runningStatus(),
+        metadata: { deletionTimestamp: "2026-11-23T09:50:00Z", deletionGracePeriodSeconds: 45 },
+      }),
+    );
+    const plan = decideAgent(snapshot({ agent: anAgent({ status: firstAttempt }), pod }));
+    expect(plan).toMatchObject({ reason: Reason.NodeUnreachable, stalled: true, acts: [] });
+    expect(plan.message).toContain("node-1");
+  });
+});
+
+describe("deletion of an Agent", () => {
+  const deleting = (deletionTimestamp: string, pod?: PodStatus, podMeta = {}): AgentSnapshot =>
+    snapshot({
+      agent: anAgent({ status: firstAttempt, metadata: { deletionTimestamp } }),
+      pod: pod === undefined ? undefined : podFacts(aPod({ status: pod, metadata: podMeta })),
+    });
+
+  it("stops the pod and waits for its scribe", () => {
+    const given = deleting("2026-11-23T10:00:00Z", runningStatus());
+    expect(actsOf(given)).toEqual(["deletePod"]);
+    expect(decideAgent(given).outcome.kind).toBe("waiting");
+  });
+
+  it("lets go when the record is whole", () => {
+    expect(actsOf(deleting("2026-11-23T10:00:00Z", endedStatus()))).toEqual(["releasePod", "releaseAgent"]);
+  });
+
+  it("tells of the frames that were not confirmed", () => {
+    const given = deleting("2026-11-23T10:00:00Z", endedStatus({ scribe: { lastSeq: 9, ackedSeq: 7 } }));
+    expect(actsOf(given)).toEqual(["warnOfGap", "releasePod", "releaseAgent"]);
+  });
+
+  it("lets go of a silent pod after drain and 60 s, with a warning", () => {
+    const podMeta = { deletionTimestamp: "2026-11-23T09:59:00Z", deletionGracePeriodSeconds: 45 };
+    expect(actsOf(deleting("2026-11-23T09:58:31Z", runningStatus(), podMeta))).toEqual([]);
+    expect(actsOf(deleting("2026-11-23T09:58:30Z", runningStatus(), podMeta))).toEqual([
+      "warnOfGap",
+      "releasePod",
+      "releaseAgent",
+    ]);
+  });
+
+  it("lets an Agent go that never had a pod", () => {
+    expect(actsOf(deleting("2026-11-23T10:00:00Z"))).toEqual(["releaseAgent"]);
+  });
+});

@@ -1,0 +1,105 @@
+import { describe, expect, it } from "@jest/globals";
+import { graceSecondsOf, renderAgentPod } from "#operator/agent/render.ts";
+import { anAgent } from "#test/builders/agent.ts";
+import { aMission } from "#test/builders/mission.ts";
+import { aModel } from "#test/builders/model.ts";
+import { someHash } from "#test/builders/pod-status.ts";
+import { aPodConfig } from "#test/builders/pod-config.ts";
+
+const pod = (mission = aMission(), agent = anAgent(), attempt = 1) =>
+  renderAgentPod(aPodConfig(), {
+    agent,
+    mission,
+    model: aModel(),
+    attempt,
+    addresses: { collector: "10.0.0.1", gateway: "10.0.0.2" },
+  });
+
+const containers = (rendered = pod()) => [
+  ...(rendered.spec?.initContainers ?? []),
+  ...(rendered.spec?.containers ?? []),
+];
+
+const envOf = (name: string, rendered = pod()): Record<string, string | undefined> =>
+  Object.fromEntries((containers(rendered).find((c) => c.name === name)?.env ?? []).map((e) => [e.name, e.value]));
+
+describe("renderAgentPod", () => {
+  it("gives each container its own user, no privilege, and a read-only root", () => {
+    expect(containers().map((c) => [c.name, c.securityContext?.runAsUser])).toEqual([
+      ["fetch", 65534],
+      ["scribe", 65533],
+      ["agent", 65532],
+    ]);
+    for (const { securityContext } of containers())
+      expect(securityContext).toMatchObject({
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        runAsNonRoot: true,
+        capabilities: { drop: ["ALL"] },
+      });
+  });
+
+  it("bounds every container", () => {
+    for (const { resources } of containers()) {
+      expect(Object.keys(resources?.requests ?? {})).toEqual(["cpu", "memory"]);
+      expect(Object.keys(resources?.limits ?? {})).toEqual(["cpu", "memory"]);
+    }
+    const scribe = containers().find(({ name }) => name === "scribe")?.resources;
+    expect(scribe?.requests).toEqual({ cpu: "10m", memory: "96Mi" });
+    expect(scribe?.limits?.["memory"]).toBe("128Mi");
+  });
+
+  it("gives the agent neither token nor secret, and the socket read-only", () => {
+    const mission = aMission({
+      spec: { workspace: { repo: "https://forge.example.org/a/b.git", secretRef: { name: "git" } } },
+    });
+    const agent = containers(pod(mission)).find(({ name }) => name === "agent");
+    expect(agent?.volumeMounts?.map(({ name, readOnly }) => `${name}${readOnly === true ? ":ro" : ""}`)).toEqual([
+      "sock:ro",
+      "workspace",
+      "fetch:ro",
+      "bin:ro",
+      "tmp",
+    ]);
+    const fetch = containers(pod(mission)).find(({ name }) => name === "fetch");
+    expect(fetch?.volumeMounts?.map(({ name }) => name)).toContain("git-secret");
+    expect(pod(mission).spec?.automountServiceAccountToken).toBe(false);
+  });
+
+  it("passes texts of people untouched by the kubelet's expansion", () => {
+    const goal = "Print $(HOME), $HOME and $$.";
+    expect(envOf("agent", pod(aMission({ spec: { goal } })))["ENCHANTED_GOAL"]).toBe(
+      "Print $$(HOME), $$HOME and $$$$.",
+    );
+  });
+
+  it("resumes from the hash and the commit that earlier attempts left", () => {
+    const fresh = pod();
+    expect(envOf("scribe", fresh)["ENCHANTED_RESUME_HASH"]).toBe("0".repeat(64));
+    expect(envOf("fetch", fresh)).not.toHaveProperty("ENCHANTED_BASE_COMMIT");
+    const agent = anAgent({
+      status: { attempt: 2, baseCommit: "1".repeat(40), ledger: { lastSeq: 3, hash: someHash } },
+    });
+    const second = pod(aMission(), agent, 2);
+    expect(second.metadata.name).toBe("fix-bug-coder-2");
+    expect(envOf("scribe", second)).toMatchObject({ ENCHANTED_RESUME_HASH: someHash, ENCHANTED_ATTEMPT: "2" });
+    expect(envOf("agent", second)["ENCHANTED_BASE_COMMIT"]).toBe("1".repeat(40));
+  });
+
+  it("leaves agent, scribe and kubelet their time at the end", () => {
+    expect(graceSecondsOf({ stopMs: 10_000, drainMs: 30_000 })).toBe(45);
+    expect(pod().spec?.terminationGracePeriodSeconds).toBe(45);
+  });
+
+  it("belongs to its Agent, is held for observation, and is labelled for the network", () => {
+    const { metadata } = pod();
+    expect(metadata.ownerReferences).toMatchObject([{ kind: "Agent", controller: true, blockOwnerDeletion: true }]);
+    expect(metadata.finalizers).toEqual(["swarm.enchanted.dev/observe"]);
+    expect(metadata.labels).toMatchObject({
+      "swarm.enchanted.dev/mission": "fix-bug",
+      "swarm.enchanted.dev/agent": "fix-bug-coder",
+      "swarm.enchanted.dev/attempt": "1",
+      "swarm.enchanted.dev/confined": "true",
+    });
+  });
+});

@@ -1,0 +1,168 @@
+import type { Pod } from "#nervous-system/kubernetes/kinds.ts";
+import { controllerReference, type Draft } from "#nervous-system/kubernetes/resource-kind.ts";
+import { zeroHash } from "#nervous-system/schemas/chain.ts";
+import type { Addresses } from "#operator/agent/snapshot.ts";
+import { collectorHost, collectorPort, gatewayHost, gatewayPort, type PodConfig } from "#operator/pod/config.ts";
+import { environment } from "#operator/pod/environment.ts";
+import { fetchContainer, fetchVolumes, type Source } from "#operator/pod/fetch.ts";
+import { audience, label, observeFinalizer } from "#nervous-system/schemas/names.ts";
+import { agentPodName } from "#operator/pod/names.ts";
+import {
+  commonSpec,
+  containerSecurity,
+  emptyDir,
+  mount,
+  mountReadOnly,
+  tokenVolume,
+  type Container,
+} from "#operator/pod/parts.ts";
+import { traceparentOf } from "#operator/pod/trace.ts";
+import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
+
+/** Everything that the pod of one attempt is rendered from. */
+export type AgentPodInput = {
+  agent: Agent;
+  mission: Mission;
+  model: Model;
+  attempt: number;
+  addresses: Addresses;
+};
+
+const scribeUser = 65533;
+const agentUser = 65532;
+const socketPath = "/enchanted/sock/context.sock";
+/** Margin that the kubelet needs beyond what agent and scribe get, in seconds. */
+const graceMarginSeconds = 5;
+
+const identityOf = ({ agent, mission, attempt }: AgentPodInput): Record<string, string> => ({
+  ENCHANTED_NAMESPACE: agent.metadata.namespace ?? "",
+  ENCHANTED_MISSION: mission.metadata.name,
+  ENCHANTED_MISSION_UID: mission.metadata.uid,
+  ENCHANTED_AGENT: agent.metadata.name,
+  ENCHANTED_AGENT_UID: agent.metadata.uid,
+  ENCHANTED_ATTEMPT: String(attempt),
+  ENCHANTED_LINEAGE: "0",
+});
+
+const sourceOf = ({ agent, mission }: AgentPodInput): Source => ({
+  repo: mission.spec.workspace.repo,
+  ref: mission.spec.workspace.ref,
+  commit: agent.status?.baseCommit,
+  secret: mission.spec.workspace.secretRef?.name,
+});
+
+const scribeContainer = (config: PodConfig, input: AgentPodInput): Container => ({
+  name: "scribe",
+  image: config.scribeImage,
+  restartPolicy: "Always",
+  command: ["node", "/opt/scribe/main.js", "scribe"],
+  env: environment({
+    ...identityOf(input),
+    ENCHANTED_RESUME_HASH: input.agent.status?.ledger?.hash ?? zeroHash,
+    ENCHANTED_COLLECTOR: `${collectorHost}:${collectorPort}`,
+    ENCHANTED_GATEWAY: `${gatewayHost}:${gatewayPort}`,
+    ENCHANTED_CA_PEM: config.caPem,
+    ENCHANTED_DRAIN_MS: String(config.drainMs),
+    ENCHANTED_SOCKET: socketPath,
+  }),
+  startupProbe: {
+    exec: { command: ["node", "/opt/scribe/main.js", "ready"] },
+    periodSeconds: 1,
+    timeoutSeconds: 10,
+    failureThreshold: 120,
+  },
+  resources: { requests: { cpu: "10m", memory: "96Mi" }, limits: { cpu: "1", memory: "128Mi" } },
+  securityContext: containerSecurity(scribeUser),
+  volumeMounts: [
+    mount("sock", "/enchanted/sock"),
+    mount("wal", "/enchanted/wal"),
+    mountReadOnly("fetch", "/enchanted/fetch"),
+    mountReadOnly("token-scribe", "/enchanted/token"),
+  ],
+});
+
+const workOf = ({ agent, mission, model }: AgentPodInput): Record<string, string> => ({
+  ENCHANTED_GOAL: mission.spec.goal,
+  ENCHANTED_TASK: agent.spec.task.text,
+  ENCHANTED_CRITERIA: JSON.stringify(mission.spec.successCriteria.map(({ command }) => command)),
+  ENCHANTED_MODEL: model.spec.model,
+  ENCHANTED_PROVIDER: model.spec.provider,
+  TRACEPARENT: traceparentOf(mission.metadata.uid),
+});
+
+const mouths: Readonly<Record<string, string>> = {
+  ENCHANTED_SOCKET: socketPath,
+  ENCHANTED_SERVICE: "127.0.0.1:4320",
+  OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4317",
+  OPENAI_BASE_URL: "http://127.0.0.1:4321/openai/v1",
+  ANTHROPIC_BASE_URL: "http://127.0.0.1:4321/anthropic/v1",
+};
+
+const agentContainer = (config: PodConfig, input: AgentPodInput): Container => {
+  const { repo, ref, commit } = sourceOf(input);
+  return {
+    name: "agent",
+    image: input.agent.spec.image,
+    command: ["/enchanted/bin/node", "/enchanted/bin/wrap.js", "--", "node", "/opt/cortex/main.js"],
+    env: environment({
+      ...identityOf(input),
+      ENCHANTED_REPO: repo,
+      ENCHANTED_REF: ref,
+      ENCHANTED_BASE_COMMIT: commit,
+      ENCHANTED_AGENT_STOP_MS: String(config.stopMs),
+      ...mouths,
+      ...workOf(input),
+      // The root file system is read-only and the user has no home.
+      HOME: "/tmp",
+    }),
+    resources: config.agentResources,
+    securityContext: containerSecurity(agentUser),
+    volumeMounts: [
+      mountReadOnly("sock", "/enchanted/sock"),
+      mount("workspace", "/workspace"),
+      mountReadOnly("fetch", "/enchanted/fetch"),
+      mountReadOnly("bin", "/enchanted/bin"),
+      mount("tmp", "/tmp"),
+    ],
+  };
+};
+
+/** Grace of an agent pod in seconds: native sidecars get only what the agent leaves of it. */
+export const graceSecondsOf = ({ stopMs, drainMs }: Pick<PodConfig, "stopMs" | "drainMs">): number =>
+  Math.ceil((stopMs + drainMs) / 1000) + graceMarginSeconds;
+
+/** The pod of one attempt, as docs/spec/contracts.md §2 says. */
+export const renderAgentPod = (config: PodConfig, input: AgentPodInput): Draft<Pod> => {
+  const { agent, mission, attempt, addresses } = input;
+  const source = sourceOf(input);
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: {
+      name: agentPodName(agent.metadata.name, attempt),
+      namespace: agent.metadata.namespace,
+      labels: {
+        [label.mission]: mission.metadata.name,
+        [label.missionUid]: mission.metadata.uid,
+        [label.agent]: agent.metadata.name,
+        [label.attempt]: String(attempt),
+        [label.confined]: "true",
+      },
+      finalizers: [observeFinalizer],
+      ownerReferences: [controllerReference(agent)],
+    },
+    spec: {
+      ...commonSpec(addresses, graceSecondsOf(config)),
+      initContainers: [fetchContainer(config, source, identityOf(input)), scribeContainer(config, input)],
+      containers: [agentContainer(config, input)],
+      volumes: [
+        ...fetchVolumes(config, source),
+        emptyDir("sock", "16Mi"),
+        emptyDir("wal", config.walSize),
+        emptyDir("workspace", config.workspaceSize),
+        emptyDir("tmp", config.workspaceSize),
+        tokenVolume("token-scribe", audience.collector),
+      ],
+    },
+  };
+};

@@ -1,0 +1,130 @@
+import { describe, expect, it } from "@jest/globals";
+import { findCondition } from "#nervous-system/schemas/conditions.ts";
+import { agentDefinition, type AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
+import { decideAgent } from "#operator/agent/decide.ts";
+import type { AgentSnapshot } from "#operator/agent/snapshot.ts";
+import { computeAgentStatus } from "#operator/agent/status.ts";
+import { agentStory } from "#operator/agent/story.ts";
+import { emptyAgent } from "#operator/frames/fold.ts";
+import { podFacts } from "#operator/pod/facts.ts";
+import { anAgent } from "#test/builders/agent.ts";
+import { aMission } from "#test/builders/mission.ts";
+import { aModel } from "#test/builders/model.ts";
+import { aPod } from "#test/builders/pod.ts";
+import { endedStatus, runningStatus, someCommit, someHash, type PodStatus } from "#test/builders/pod-status.ts";
+
+const times = { stopMs: 1, drainMs: 1, failurePauseMs: 1, disruptionPauseMs: 1, longestPauseMs: 1 };
+
+const snapshot = (status: AgentStatus | undefined, pod?: PodStatus, attempt = 1): AgentSnapshot => ({
+  agent: anAgent(status === undefined ? {} : { status }),
+  mission: aMission(),
+  model: aModel(),
+  pod: pod === undefined ? undefined : podFacts(aPod({ attempt, status: pod })),
+  podIsLive: true,
+  earlierPods: [],
+  addresses: { collector: "10.0.0.1", gateway: "10.0.0.2" },
+  fold: undefined,
+  framesAreLive: true,
+  times,
+  nowMs: Date.parse("2026-11-23T10:00:00Z"),
+});
+
+const step = (given: AgentSnapshot): AgentStatus => computeAgentStatus(given, decideAgent(given));
+
+describe("computeAgentStatus", () => {
+  it("persists the attempt before any pod exists", () => {
+    const status = step(snapshot(undefined));
+    expect(status).toMatchObject({ attempt: 1, podName: "fix-bug-coder-1", phase: "Starting" });
+    expect(status.podUID).toBeUndefined();
+  });
+
+  it("takes over the pod's identity and the base commit while it runs", () => {
+    const status = step(snapshot({ attempt: 1 }, runningStatus()));
+    expect(status).toMatchObject({ podUID: aPod().metadata.uid, nodeName: "node-1", baseCommit: someCommit });
+    expect(findCondition(status.conditions, "Ready")?.status).toBe("True");
+    expect(findCondition(status.conditions, "WorkspaceReady")?.status).toBe("True");
+  });
+
+  it("reads the three termination messages at the end", () => {
+    const before: AgentStatus = { attempt: 1, podUID: aPod().metadata.uid };
+    const status = step(
+      snapshot(before, endedStatus({ agentMessage: { outcome: "Succeeded", headSHA: "f".repeat(40) } })),
+    );
+    expect(status).toMatchObject({
+      phase: "Succeeded",
+      ledger: { lastSeq: 7, ackedSeq: 7, hash: someHash },
+      headSHA: "f".repeat(40),
+      baseCommit: someCommit,
+      history: [{ attempt: 1, exitCode: 0, reason: "Succeeded", toSeq: 7 }],
+    });
+    expect(findCondition(status.conditions, "Complete")?.status).toBe("True");
+    expect(findCondition(status.conditions, "Recording")?.reason).toBe("RecordComplete");
+  });
+
+  it("forgets the old pod when the next attempt starts, and keeps where every attempt starts from", () => {
+    const before: AgentStatus = {
+      attempt: 1,
+      podUID: aPod().metadata.uid,
+      nodeName: "node-1",
+      baseCommit: someCommit,
+      failures: 1,
+      ledger: { lastSeq: 7, ackedSeq: 7, hash: someHash },
+      history: [{ attempt: 1, reason: "AttemptFailed", endTime: "2026-11-23T09:00:00Z" }],
+    };
+    const status = step(snapshot(before, endedStatus({ exitCode: 1 })));
+    expect(status).toMatchObject({ attempt: 2, podName: "fix-bug-coder-2", baseCommit: someCommit });
+    expect(status.podUID).toBeUndefined();
+    expect(status.nodeName).toBeUndefined();
+    expect(status.ledger?.hash).toBe(someHash);
+  });
+
+  it("keeps ten ends at most, newest last", () => {
+    const history = Array.from({ length: 10 }, (_, i) => ({ attempt: i + 1, reason: "AttemptDisrupted" }));
+    const before: AgentStatus = { attempt: 11, podUID: aPod().metadata.uid, history };
+    const status = step(snapshot(before, endedStatus({ exitCode: 1 }), 11));
+    expect(status.history?.map(({ attempt }) => attempt)).toEqual([2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+  });
+
+  it("is what the schema allows, whatever the containers wrote", () => {
+    const noise = "x".repeat(100_000);
+    const status = step(
+      snapshot({ attempt: 1 }, { ...endedStatus({ exitCode: 1, agentMessage: noise }), message: noise }),
+    );
+    expect(agentDefinition.status.safeParse(status).success).toBe(true);
+  });
+
+  it("says the same when nothing happened", () => {
+    const first = step(snapshot({ attempt: 1 }, runningStatus()));
+    const later = snapshot(first, runningStatus());
+    expect(computeAgentStatus({ ...later, nowMs: later.nowMs + 60_000 }, decideAgent(later))).toEqual(first);
+  });
+
+  it("shows what the frames of the current attempt say, and ignores those of an earlier one", () => {
+    const activity = {
+      kind: "ACTION",
+      tool: "write_file",
+      file: "src/auth.ts",
+      summary: "Editing src/auth.ts",
+      since: "2026-11-23T09:59:00Z",
+    };
+    const fold = { ...emptyAgent, epoch: 2, seq: 41, activity };
+    const at = (attempt: number): AgentStatus => step({ ...snapshot({ attempt }, runningStatus(), attempt), fold });
+    expect(at(2)).toMatchObject({
+      activity: { summary: "Editing src/auth.ts" },
+      ledger: { lastSeq: 41, ackedSeq: 41 },
+    });
+    expect(at(3).activity).toBeUndefined();
+  });
+});
+
+describe("agentStory", () => {
+  it("tells an attempt from its start to its end once", () => {
+    const started = step(snapshot(undefined));
+    const running = step(snapshot(started, runningStatus()));
+    const ended = step(snapshot(running, endedStatus()));
+    expect(agentStory({}, started).map(({ reason }) => reason)).toEqual(["AttemptStarted"]);
+    expect(agentStory(started, running)).toEqual([]);
+    expect(agentStory(running, ended).map(({ reason }) => reason)).toEqual(["Succeeded"]);
+    expect(agentStory(ended, ended)).toEqual([]);
+  });
+});

@@ -1,0 +1,189 @@
+import { describe, expect, it } from "@jest/globals";
+import fc from "fast-check";
+import { activityOf } from "#operator/frames/activity.ts";
+import { emptyMission, maxKept, type MissionFold, type ObservedFrame } from "#operator/frames/fold.ts";
+import { reduceMission } from "#operator/frames/reduce.ts";
+import { anAgent } from "#test/builders/agent.ts";
+import { aFrame } from "#test/builders/frame.ts";
+
+const uid = anAgent().metadata.uid;
+const publisher = "00000000-0000-4000-8000-0000000000bb";
+const gateway = "00000000-0000-4000-8000-0000000000aa";
+
+const foldAll = (frames: readonly ObservedFrame[], from: MissionFold = emptyMission("m")): MissionFold =>
+  frames.reduce(reduceMission, from);
+
+const story = [
+  aFrame(1, { event_type: "LIFECYCLE", producer: "scribe" }, { phase: "Started", attempt: 1 }),
+  aFrame(
+    2,
+    { event_type: "ACTION" },
+    { tool: "read_file", arguments: { path: "src/auth.ts" }, ok: true, duration_ms: 1 },
+  ),
+  aFrame(
+    3,
+    { event_type: "MODEL_CALL", producer: "gateway", agent_uid: gateway, seq: 1, about: { agent_uid: uid, epoch: 1 } },
+    { input_tokens: 100, output_tokens: 20 },
+  ),
+  aFrame(4, { event_type: "STATE_CHANGE", seq: 3 }, { file_modified: "src/auth.ts", new_state_hash: "tree" }),
+  aFrame(5, { event_type: "PROPOSAL", seq: 4, event_id: "p1" }, { title: "Fix", head: "abc" }),
+  aFrame(
+    6,
+    {
+      event_type: "PUBLICATION",
+      producer: "supervisor",
+      agent_uid: publisher,
+      seq: 1,
+      about: { agent_uid: uid, epoch: 1 },
+    },
+    { proposal_event_id: "p1", state: "open", url: "https://f/1", number: 1, branch: "b", head: "def" },
+  ),
+];
+
+describe("reduceMission", () => {
+  it("folds an attempt from its start to its pull request", () => {
+    const fold = foldAll(story);
+    expect(fold).toMatchObject({
+      firstSeq: 1,
+      lastSeq: 6,
+      usage: { frames: 6, modelCalls: 1, inputTokens: 100, outputTokens: 20 },
+      publications: { p1: { state: "open", url: "https://f/1", head: "def" } },
+    });
+    expect(fold.agents[uid]).toMatchObject({
+      epoch: 1,
+      seq: 4,
+      phase: "Started",
+      stateHash: "tree",
+      usage: { frames: 6, modelCalls: 1 },
+      proposals: [{ eventId: "p1", head: "abc" }],
+      activity: { summary: "Proposing Fix" },
+    });
+  });
+
+  it("believes a PUBLICATION of nobody but the publisher", () => {
+    const forged = aFrame(
+      1,
+      { event_type: "PUBLICATION" },
+      { proposal_event_id: "p1", state: "open", url: "https://evil/1" },
+    );
+    expect(foldAll([forged]).publications).toEqual({});
+  });
+
+  it("lets late frames of an old attempt count, and move nothing", () => {
+    const fold = foldAll([
+      aFrame(1, { event_type: "ACTION", epoch: 2, seq: 1 }, { tool: "search", arguments: { query: "q" } }),
+      aFrame(2, { event_type: "ACTION", epoch: 1, seq: 5 }, { tool: "git" }),
+    ]);
+    expect(fold.agents[uid]).toMatchObject({
+      epoch: 2,
+      seq: 1,
+      activity: { summary: "Searching q" },
+      usage: { frames: 2 },
+    });
+  });
+
+  it("keeps a bounded number of proposals and publications", () => {
+    const many = Array.from({ length: 60 }, (_, i) => [
+      aFrame(2 * i + 1, { event_type: "PROPOSAL", seq: i + 1, event_id: `p${i}` }, {}),
+      aFrame(
+        2 * i + 2,
+        { event_type: "PUBLICATION", producer: "supervisor", agent_uid: publisher, seq: i + 1 },
+        { proposal_event_id: `p${i}`, state: "open" },
+      ),
+    ]).flat();
+    const fold = foldAll(many);
+    expect(fold.agents[uid]?.proposals).toHaveLength(maxKept);
+    expect(Object.keys(fold.publications)).toHaveLength(maxKept);
+    expect(fold.publications["p59"]).toBeDefined();
+  });
+});
+
+const types = [
+  "ACTION",
+  "THOUGHT",
+  "STATE_CHANGE",
+  "PROPOSAL",
+  "MODEL_CALL",
+  "LIFECYCLE",
+  "ERROR",
+  "NEWER_TYPE",
+] as const;
+
+/** Streams as JetStream gives them: strictly ordered within each chain, interleaved between chains. */
+const streams = fc
+  .array(
+    fc.record({
+      type: fc.constantFrom(...types),
+      epoch: fc.integer({ min: 1, max: 3 }),
+      payload: fc.dictionary(
+        fc.constantFrom("tool", "text", "phase", "head", "input_tokens", "message"),
+        fc.jsonValue(),
+      ),
+    }),
+    { maxLength: 60 },
+  )
+  .map((drawn) => {
+    const last = new Map<number, number>();
+    return drawn.map(({ type, epoch, payload }, index) => {
+      const seq = (last.get(epoch) ?? 0) + 1;
+      last.set(epoch, seq);
+      return aFrame(index + 1, { event_type: type, epoch, seq }, payload as Record<string, unknown>);
+    });
+  });
+
+describe("the fold, for every stream", () => {
+  it("does not depend on where batches are cut or where a rebuild overlaps", () => {
+    fc.assert(
+      fc.property(streams, fc.nat(), fc.nat(), (frames, a, b) => {
+        const cut = frames.length === 0 ? 0 : a % (frames.length + 1);
+        const overlap = cut === 0 ? 0 : b % (cut + 1);
+        const whole = foldAll(frames);
+        const resumed = foldAll(frames.slice(cut - overlap), foldAll(frames.slice(0, cut)));
+        expect(resumed).toEqual(whole);
+      }),
+    );
+  });
+
+  it("is not changed by redelivery of anything, in any order", () => {
+    fc.assert(
+      fc.property(streams, fc.infiniteStream(fc.nat()), (frames, picks) => {
+        const whole = foldAll(frames);
+        const again = frames.length === 0 ? [] : [...picks.take(20)].map((n) => frames[n % frames.length]!);
+        expect(foldAll(again, whole)).toEqual(whole);
+      }),
+    );
+  });
+
+  it("counts every frame once", () => {
+    fc.assert(
+      fc.property(streams, (frames) => {
+        expect(foldAll([...frames, ...frames]).usage.frames).toBe(frames.length);
+      }),
+    );
+  });
+});
+
+describe("activityOf", () => {
+  it("is bounded and on one line, whatever the agent wrote", () => {
+    fc.assert(
+      fc.property(fc.string({ maxLength: 500 }), (text) => {
+        const told = activityOf(aFrame(1, { event_type: "ACTION" }, { tool: text, arguments: { command: text } }));
+        expect(told?.summary.length).toBeLessThanOrEqual(80);
+        expect(told?.summary).not.toMatch(/[\n\r]/);
+      }),
+    );
+  });
+
+  it("speaks as people do", () => {
+    const say = (type: string, payload: Record<string, unknown>): string | undefined =>
+      activityOf(aFrame(1, { event_type: type }, payload))?.summary;
+    expect([
+      say("STATE_CHANGE", { file_modified: "src/auth.ts" }),
+      say("ACTION", { tool: "run_command", arguments: { command: "npm test" } }),
+      say("ACTION", { tool: "teleport" }),
+      say("THOUGHT", { text: "hm" }),
+      say("MODEL_CALL", {}),
+      say("constructor", {}),
+    ]).toEqual(["Editing src/auth.ts", "Running npm test", "Using teleport", "Thinking", undefined, undefined]);
+  });
+});

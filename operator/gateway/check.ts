@@ -1,0 +1,12 @@
+/** What the gateway is asked: whether a Model can be used, or whether a Secret may be sent to a host. */
+export type CheckQuestion =
+  | { kind: "Model"; namespace: string; name: string }
+  | { kind: "GitSecret"; namespace: string; name: string; host: string };
+
+/** The gateway's verdict, or that it could not be asked; then nothing is known. */
+export type CheckAnswer =
+  | { kind: "answered"; ok: boolean; reason: string; message: string }
+  | { kind: "unavailable"; message: string };
+
+/** The one process that may read Secrets; the operator asks it instead of reading them. */
+export type GatewayCheck = (question: CheckQuestion) => Promise<CheckAnswer>;

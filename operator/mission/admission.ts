@@ -1,0 +1,113 @@
+import { ConditionType, findCondition, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
+import { waitingPlan, type MissionPlan, type Phase } from "#operator/mission/plan.ts";
+import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
+import { agentName } from "#operator/pod/names.ts";
+
+/** Why a mission is not admitted: which condition is False, and whether a person must act. */
+export type Blocked = {
+  reason: string;
+  message: string;
+  refused: NonNullable<MissionPlan["refused"]>;
+  stalled: boolean;
+};
+
+/** One condition of admission, read as a sentence. */
+export type Check = (snapshot: MissionSnapshot) => Blocked | undefined;
+
+const repositoryIsAddressable: Check = ({ mission }) => {
+  const { repo } = mission.spec.workspace;
+  const url = URL.canParse(repo) ? new URL(repo) : undefined;
+  const usable = url?.protocol === "https:" && url.username === "" && url.password === "" && url.pathname.length > 1;
+  return usable
+    ? undefined
+    : {
+        refused: "Accepted",
+        stalled: true,
+        reason: Reason.InvalidRepository,
+        message: `"${repo}" is no https clone URL without credentials; create a mission with a right one and name a Secret in workspace.secretRef.`,
+      };
+};
+
+const modelNames = ({ mission }: MissionSnapshot): string[] => [
+  ...new Set(mission.spec.team.map(({ modelRef }) => modelRef.name)),
+];
+
+const modelsExist: Check = (snapshot) => {
+  const missing = modelNames(snapshot).find((name) => !snapshot.models.has(name));
+  return missing === undefined
+    ? undefined
+    : {
+        refused: "ResolvedRefs",
+        stalled: true,
+        reason: Reason.ModelNotFound,
+        message: `Model "${missing}" does not exist in namespace "${snapshot.mission.metadata.namespace ?? ""}"; create it.`,
+      };
+};
+
+const modelsAreReady: Check = (snapshot) => {
+  const waiting = modelNames(snapshot).find(
+    (name) => !isTrue(snapshot.models.get(name)?.status?.conditions, ConditionType.Ready),
+  );
+  if (waiting === undefined) return undefined;
+  const told = findCondition(snapshot.models.get(waiting)?.status?.conditions, ConditionType.Ready);
+  return {
+    refused: "ResolvedRefs",
+    stalled: false,
+    reason: Reason.ModelNotReady,
+    message: `Model "${waiting}" is not ready: ${told?.message ?? "the gateway has not tried it yet"}`,
+  };
+};
+
+const secretIsAllowed: Check = ({ mission, secret }) => {
+  const name = mission.spec.workspace.secretRef?.name;
+  if (name === undefined) return undefined;
+  if (secret?.kind === "answered" && secret.ok) return undefined;
+  if (secret?.kind === "answered")
+    return { refused: "ResolvedRefs", stalled: true, reason: secret.reason, message: secret.message };
+  return {
+    refused: "ResolvedRefs",
+    stalled: false,
+    reason: Reason.CheckUnavailable,
+    message: `Whether Secret "${name}" may be used is not known: ${secret?.message ?? "the gateway was not asked"}`,
+  };
+};
+
+const recordingIsHealthy: Check = ({ record }) =>
+  record.healthy
+    ? undefined
+    : { refused: "Recording", stalled: false, reason: Reason.RecordingUnhealthy, message: record.message };
+
+/** The order is the contract: what a person can change comes first. */
+export const admissionChecks: readonly Check[] = [
+  repositoryIsAddressable,
+  modelsExist,
+  modelsAreReady,
+  secretIsAllowed,
+  recordingIsHealthy,
+];
+
+const recheckMs = 10_000;
+const startMs = 300_000;
+
+const missingMembers = ({ mission, agents }: MissionSnapshot): string[] =>
+  mission.spec.team.map(({ name }) => name).filter((name) => !agents.has(agentName(mission.metadata.name, name)));
+
+/** A mission whose agents are not all there: it is admitted and they are made, or it is told why not. */
+export const admission: Phase<MissionSnapshot> = (snapshot) => {
+  const missing = missingMembers(snapshot);
+  if (missing.length === 0) return undefined;
+  for (const check of admissionChecks) {
+    const blocked = check(snapshot);
+    if (blocked !== undefined) return waitingPlan({ stand: "Pending", ...blocked }, recheckMs);
+  }
+  const names = missing.map((member) => agentName(snapshot.mission.metadata.name, member));
+  return waitingPlan(
+    {
+      stand: "Running",
+      reason: Reason.Working,
+      message: `At work: ${names.join(", ")}.`,
+      acts: missing.map((member) => ({ kind: "createAgent", member })),
+    },
+    startMs,
+  );
+};

@@ -1,0 +1,100 @@
+import { ConditionType, findCondition, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
+import { admission } from "#operator/mission/admission.ts";
+import { waitingPlan, type MissionAct, type MissionPlan, type Phase } from "#operator/mission/plan.ts";
+import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
+import { publication } from "#operator/mission/publication.ts";
+import { verification } from "#operator/mission/verification.ts";
+import { work } from "#operator/mission/work.ts";
+
+// The garbage collector takes the Agents and the verifier pods with their owner; there is nothing of the mission's own.
+const deletion: Phase<MissionSnapshot> = ({ mission }) =>
+  mission.metadata.deletionTimestamp === undefined
+    ? undefined
+    : {
+        stand: "Pending",
+        reason: Reason.Draining,
+        message: "The mission is being deleted.",
+        stalled: false,
+        acts: [],
+        outcome: { kind: "done" },
+      };
+
+const endOf = ({ mission }: MissionSnapshot): "Complete" | "Failed" | undefined => {
+  const conditions = mission.status?.conditions;
+  if (isTrue(conditions, ConditionType.Complete)) return "Complete";
+  return isTrue(conditions, ConditionType.Failed) ? "Failed" : undefined;
+};
+
+const finished: Phase<MissionSnapshot> = (snapshot) => {
+  const stand = endOf(snapshot);
+  if (stand === undefined) return undefined;
+  const { conditions, outcome: ending } = snapshot.mission.status ?? {};
+  const told = findCondition(conditions, ConditionType[stand]);
+  return {
+    stand,
+    reason: told?.reason ?? "",
+    message: told?.message ?? "",
+    stalled: stand === "Failed",
+    ...(ending === undefined ? {} : { ending }),
+    acts: [],
+    outcome: { kind: "done" },
+  };
+};
+
+const suspendRecheckMs = 60_000;
+
+const isFinished = (conditions: Parameters<typeof isTrue>[0]): boolean =>
+  isTrue(conditions, ConditionType.Complete) || isTrue(conditions, ConditionType.Failed);
+
+const suspended: Phase<MissionSnapshot> = ({ mission, agents, verifier }) => {
+  if (!mission.spec.suspend) return undefined;
+  const unfinished = [...agents.values()].filter(({ status }) => !isFinished(status?.conditions));
+  const draining = unfinished.filter(({ status }) => !isTrue(status?.conditions, ConditionType.Suspended));
+  const acts: MissionAct[] = unfinished
+    .filter(({ spec }) => !spec.suspend)
+    .map((agent) => ({ kind: "suspendAgent", agent, suspend: true }));
+  const living = verifier !== undefined && !verifier.ended ? verifier : undefined;
+  if (living !== undefined && living.deletingUntil === undefined) acts.push({ kind: "deleteVerifier", pod: living });
+  const pods = draining.length + (living === undefined ? 0 : 1);
+  const plan = {
+    stand: "Suspended" as const,
+    reason: pods === 0 ? Reason.Suspended : Reason.Draining,
+    message: pods === 0 ? "No pod runs until suspend is false again." : `${pods} pods are being stopped.`,
+    acts,
+  };
+  return waitingPlan(plan, suspendRecheckMs);
+};
+
+// Resuming is part of every later state, so it is added to whatever the later phases decide.
+const resumes = ({ mission, agents }: MissionSnapshot): MissionAct[] =>
+  mission.spec.suspend
+    ? []
+    : [...agents.values()]
+        .filter(({ spec, status }) => spec.suspend && !isFinished(status?.conditions))
+        .map((agent) => ({ kind: "suspendAgent", agent, suspend: false }));
+
+/*
+ *  Pending ──admitted──> Running ──agents exited 0──> Publishing ──pull requests open──> Verifying ──> Complete
+ *     ^                    │  ^                           │                                  │
+ *     └─ refused, waits    v  │ suspend                   └────────── refused ──> Failed <────┘ criteria failed
+ *                       Suspended          an agent gives up ─────────────────────^
+ */
+const phases: readonly Phase<MissionSnapshot>[] = [
+  deletion,
+  finished,
+  suspended,
+  admission,
+  work,
+  publication,
+  verification,
+];
+
+/** Decides what happens to a Mission next: the first phase that answers. */
+export const decideMission = (snapshot: MissionSnapshot): MissionPlan => {
+  for (const phase of phases) {
+    const plan = phase(snapshot);
+    if (plan === undefined) continue;
+    return plan.ending === undefined ? { ...plan, acts: [...resumes(snapshot), ...plan.acts] } : plan;
+  }
+  throw new Error("the last phase always answers");
+};

@@ -1,0 +1,80 @@
+import { Reason } from "#nervous-system/schemas/conditions.ts";
+import type { AgentFold, MissionFold, ProposalFold, PublicationFold } from "#operator/frames/fold.ts";
+import { endingPlan, waitingPlan, type Phase } from "#operator/mission/plan.ts";
+import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
+import type { Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
+
+const recheckMs = 60_000;
+/** How long the frames of an agent whose scribe left no last word may take to arrive, in milliseconds. */
+const unwitnessedMs = 30_000;
+
+/** The proposals of an agent that count: those of its last attempt that proposed anything. */
+export const proposalsOf = (agent: AgentFold | undefined): readonly ProposalFold[] => {
+  const epoch = agent?.proposals.reduce((last, proposal) => Math.max(last, proposal.epoch), 0);
+  return agent?.proposals.filter((proposal) => proposal.epoch === epoch) ?? [];
+};
+
+/** Every proposal that counts, with its publication where there is one, in the team's order. */
+export const publicationsOf = ({
+  agents,
+  fold,
+}: Pick<MissionSnapshot, "agents" | "fold">): ReadonlyArray<{
+  proposal: ProposalFold;
+  publication: PublicationFold | undefined;
+}> =>
+  [...agents.values()].flatMap(({ metadata }) =>
+    proposalsOf(fold?.agents[metadata.uid]).map((proposal) => ({
+      proposal,
+      publication: fold?.publications[proposal.eventId],
+    })),
+  );
+
+type Behind = { message: string; waitMs: number };
+
+const hasFolded = (fold: MissionFold | undefined, { metadata, status }: Agent): boolean => {
+  const seen = fold?.agents[metadata.uid];
+  const attempt = status?.attempt ?? 0;
+  const needed = status?.ledger?.ackedSeq ?? 0;
+  if (needed === 0 || (seen !== undefined && seen.epoch > attempt)) return true;
+  return seen !== undefined && seen.epoch === attempt && seen.seq >= needed;
+};
+
+const isWitnessed = ({ status }: Agent): boolean =>
+  status?.history?.some(({ attempt, toSeq }) => attempt === status.attempt && toSeq !== undefined) === true;
+
+// An agent that proposes just before it exits is judged only after its last frame was read: no proposal is overlooked.
+const behind = ({ agents, fold, record, nowMs }: MissionSnapshot): Behind | undefined => {
+  if (!record.healthy) return { message: `The record cannot be read: ${record.message}`, waitMs: recheckMs };
+  for (const agent of agents.values()) {
+    const name = agent.metadata.name;
+    if (!hasFolded(fold, agent))
+      return { message: `The last frames of Agent "${name}" are on their way.`, waitMs: recheckMs };
+    const endedMs = Date.parse(agent.status?.completionTime ?? "") || nowMs;
+    const leftMs = isWitnessed(agent) ? 0 : endedMs + unwitnessedMs - nowMs;
+    if (leftMs > 0)
+      return { message: `Agent "${name}" left no last word; late frames may still come.`, waitMs: leftMs };
+  }
+  return undefined;
+};
+
+/** The agents are done: every proposal of theirs must have become an open pull request. */
+export const publication: Phase<MissionSnapshot> = (snapshot) => {
+  const late = behind(snapshot);
+  if (late !== undefined)
+    return waitingPlan({ stand: "Publishing", reason: Reason.Publishing, message: late.message }, late.waitMs);
+  const all = publicationsOf(snapshot);
+  const refused = all.find(({ publication: p }) => p?.state === "refused" || p?.state === "closed");
+  if (refused?.publication !== undefined) {
+    const { state, reason, message, url } = refused.publication;
+    const told = state === "closed" ? `pull request ${url} was closed` : `${reason}: ${message}`;
+    return endingPlan("Failed", {
+      reason: Reason.PublicationRefused,
+      message: `The change was not published: ${told}`,
+      evidence: refused.proposal.eventId,
+    });
+  }
+  const open = all.filter(({ publication: p }) => p === undefined);
+  if (open.length === 0) return undefined;
+  const message = `${open.length} of ${all.length} proposals wait for their pull request.`;
+  return waitingPlan({ stand: "Publishing", reason: Reason.Publishing, message }, recheckMs);
+};

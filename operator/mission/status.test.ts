@@ -1,0 +1,144 @@
+import { describe, expect, it } from "@jest/globals";
+import { findCondition } from "#nervous-system/schemas/conditions.ts";
+import { missionDefinition, type MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
+import { emptyAgent, emptyMission } from "#operator/frames/fold.ts";
+import { decideMission } from "#operator/mission/decide.ts";
+import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
+import { computeMissionStatus } from "#operator/mission/status.ts";
+import { missionStory } from "#operator/mission/story.ts";
+import { traceIdOf } from "#operator/pod/trace.ts";
+import { anAgent } from "#test/builders/agent.ts";
+import { aMission } from "#test/builders/mission.ts";
+import { aModel, readyModelStatus } from "#test/builders/model.ts";
+
+const at = "2026-11-23T10:00:00Z";
+const agent = anAgent({
+  status: {
+    attempt: 1,
+    completionTime: "2026-11-23T09:00:00Z",
+    ledger: { lastSeq: 2, ackedSeq: 2 },
+    conditions: [{ type: "Complete", status: "True", reason: "Succeeded", message: "", lastTransitionTime: at }],
+  },
+});
+
+const snapshot = (status: MissionStatus | undefined, given: Partial<MissionSnapshot> = {}): MissionSnapshot => ({
+  mission: aMission(status === undefined ? {} : { status }),
+  agents: new Map(),
+  models: new Map([["scripted", aModel({ status: readyModelStatus })]]),
+  secret: undefined,
+  record: { healthy: true, message: "", position: 40 },
+  fold: undefined,
+  verifier: undefined,
+  gatewayAddress: "10.0.0.2",
+  agentImage: agent.spec.image,
+  verifierPauseMs: 1_000,
+  nowMs: Date.parse(at),
+  ...given,
+});
+
+const step = (given: MissionSnapshot): MissionStatus => computeMissionStatus(given, decideMission(given));
+const statusOf = (status: MissionStatus, type: Parameters<typeof findCondition>[1]): string | undefined =>
+  findCondition(status.conditions, type)?.status;
+
+describe("computeMissionStatus", () => {
+  it("marks where the record of an admitted mission begins", () => {
+    const status = step(snapshot(undefined));
+    expect(status).toMatchObject({
+      phase: "Running",
+      startTime: at,
+      ledger: { firstSeq: 41, traceID: traceIdOf(aMission().metadata.uid) },
+    });
+    expect([statusOf(status, "Ready"), statusOf(status, "Accepted"), statusOf(status, "ResolvedRefs")]).toEqual([
+      "True",
+      "True",
+      "True",
+    ]);
+  });
+
+  it("says which reference is missing and stalls", () => {
+    const status = step(snapshot(undefined, { models: new Map() }));
+    expect(statusOf(status, "Accepted")).toBe("True");
+    expect(statusOf(status, "ResolvedRefs")).toBe("False");
+    expect(statusOf(status, "Stalled")).toBe("True");
+    expect(findCondition(status.conditions, "Ready")).toMatchObject({ status: "False", reason: "ModelNotFound" });
+    expect(status.startTime).toBeUndefined();
+  });
+
+  it("waits as Reconciling where nobody has to act", () => {
+    const status = step(snapshot(undefined, { record: { healthy: false, message: "away", position: 0 } }));
+    expect([statusOf(status, "Reconciling"), statusOf(status, "Stalled"), statusOf(status, "Recording")]).toEqual([
+      "True",
+      undefined,
+      "False",
+    ]);
+  });
+
+  it("lists the pull request and ends Complete and Ready", () => {
+    const fold = {
+      ...emptyMission("m"),
+      lastSeq: 50,
+      agents: {
+        [agent.metadata.uid]: {
+          ...emptyAgent,
+          epoch: 1,
+          seq: 2,
+          proposals: [{ eventId: "p", epoch: 1, seq: 1, head: "a" }],
+        },
+      },
+      publications: {
+        p: {
+          proposalEventId: "p",
+          state: "open" as const,
+          url: "https://f/1",
+          number: 1,
+          branch: "b",
+          head: "c",
+          reason: "",
+          message: "",
+        },
+      },
+    };
+    const before = step(snapshot(undefined));
+    const given = snapshot(before, { agents: new Map([[agent.metadata.name, agent]]), fold });
+    const status = step(given);
+    expect(status).toMatchObject({
+      phase: "Complete",
+      completionTime: at,
+      agentsSummary: "1/1",
+      pullRequests: [{ url: "https://f/1", number: 1, headSHA: "c", state: "open" }],
+      outcome: { reason: "Published" },
+      ledger: { firstSeq: 41, lastSeq: 50 },
+    });
+    expect([statusOf(status, "Ready"), statusOf(status, "Complete"), statusOf(status, "Failed")]).toEqual([
+      "True",
+      "True",
+      undefined,
+    ]);
+    expect(missionStory(before, status).map(({ reason }) => reason)).toEqual(["Published", "Published"]);
+    const again = snapshot(status, { agents: given.agents, fold, nowMs: Date.parse(at) + 60_000 });
+    expect(step(again)).toEqual(status);
+  });
+
+  it("is what the schema allows, however much an agent said", () => {
+    const noisy = anAgent({
+      status: {
+        conditions: [
+          {
+            type: "Failed",
+            status: "True",
+            reason: "AttemptsExhausted",
+            message: "x".repeat(32_000),
+            lastTransitionTime: at,
+          },
+        ],
+      },
+    });
+    const status = step(snapshot(step(snapshot(undefined)), { agents: new Map([[noisy.metadata.name, noisy]]) }));
+    expect(missionDefinition.status.safeParse(status).success).toBe(true);
+    expect([statusOf(status, "Ready"), statusOf(status, "Stalled"), statusOf(status, "Failed")]).toEqual([
+      "False",
+      "True",
+      "True",
+    ]);
+  });
+});

@@ -1,0 +1,106 @@
+import { Reason } from "#nervous-system/schemas/conditions.ts";
+import { endingPlan, waitingPlan, type Ending, type MissionPlan, type Phase } from "#operator/mission/plan.ts";
+import { publicationsOf } from "#operator/mission/publication.ts";
+import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
+import { judgeEnd, vanished, type PodEnd } from "#operator/pod/end.ts";
+import type { PodFacts } from "#operator/pod/facts.ts";
+import { hindranceOf } from "#operator/pod/pending.ts";
+import { parseVerifyEnd } from "#operator/pod/termination.ts";
+
+/** Verifier pods that the cluster may end before the mission gives up. */
+export const maxVerifierRuns = 10;
+
+const recheckMs = 60_000;
+
+/** What the criteria are run on. */
+export type Target = { ref: string; commit: string };
+
+/** The published head, or, where nothing was proposed, the commit that the agents started from. */
+export const targetOf = (snapshot: MissionSnapshot): Target => {
+  const published = publicationsOf(snapshot).findLast(({ publication }) => publication !== undefined)?.publication;
+  if (published !== undefined) return { ref: published.branch, commit: published.head };
+  const base = [...snapshot.agents.values()].map(({ status }) => status?.baseCommit).find((c) => c !== undefined);
+  return { ref: snapshot.mission.spec.workspace.ref, commit: base ?? "" };
+};
+
+const published = (snapshot: MissionSnapshot): string => {
+  const urls = publicationsOf(snapshot).flatMap(({ publication }) => publication?.url || []);
+  return urls.length === 0 ? "The agents finished; nothing was proposed." : `Open: ${urls.join(", ")}.`;
+};
+
+const withoutCriteria = (snapshot: MissionSnapshot): MissionPlan =>
+  endingPlan("Complete", {
+    reason: publicationsOf(snapshot).length === 0 ? Reason.AgentsFinished : Reason.Published,
+    message: published(snapshot),
+  });
+
+const runPlan = (snapshot: MissionSnapshot, attempt: number): MissionPlan => {
+  const { ref, commit } = targetOf(snapshot);
+  if (snapshot.gatewayAddress === undefined) {
+    const message = "Service enchanted-gateway has no cluster address yet.";
+    return waitingPlan({ stand: "Verifying", reason: Reason.CheckUnavailable, message }, recheckMs);
+  }
+  const message = `The success criteria are run on ${ref} at ${commit.slice(0, 12)}.`;
+  const acts = [{ kind: "createVerifier", attempt, ref, commit } as const];
+  return waitingPlan({ stand: "Verifying", reason: Reason.Verifying, message, acts }, recheckMs);
+};
+
+const alivePlan = (snapshot: MissionSnapshot, pod: PodFacts): MissionPlan => {
+  const { ref, commit } = targetOf(snapshot);
+  const hindrance = hindranceOf(pod, snapshot.nowMs);
+  const stuck = hindrance?.stuck === true;
+  return waitingPlan(
+    {
+      stand: "Verifying",
+      reason: stuck ? hindrance.reason : Reason.Verifying,
+      message: stuck ? hindrance.message : `The success criteria are run on ${ref} at ${commit.slice(0, 12)}.`,
+      stalled: stuck,
+    },
+    recheckMs,
+  );
+};
+
+const failure = (pod: PodFacts, end: PodEnd): Ending => {
+  const told = parseVerifyEnd(pod.main?.terminated?.message);
+  if (told === undefined)
+    return { reason: Reason.CriteriaFailed, message: `The success criteria could not be met: ${end.message}` };
+  return {
+    reason: Reason.CriteriaFailed,
+    message: `\`${told.command.slice(0, 512)}\` ended with exit code ${told.exitCode} on the published branch.`,
+    evidence: told.output.slice(-2048),
+  };
+};
+
+const disruptedPlan = (snapshot: MissionSnapshot, run: number, end: PodEnd): MissionPlan => {
+  if (run >= maxVerifierRuns) {
+    const message = `The cluster ended ${run} verifier pods. The last: ${end.message}`;
+    return endingPlan("Failed", { reason: Reason.VerifierDisrupted, message });
+  }
+  const { verifier, nowMs, verifierPauseMs } = snapshot;
+  const last = verifier?.main?.terminated ?? verifier?.fetch?.terminated;
+  const sinceMs = Date.parse(last?.finishedAt ?? verifier?.createdAt ?? "") || 0;
+  const waitMs = sinceMs + verifierPauseMs * 2 ** (run - 1) - nowMs;
+  return waitMs <= 0
+    ? runPlan(snapshot, run + 1)
+    : waitingPlan({ stand: "Verifying", reason: Reason.Verifying, message: end.message }, waitMs);
+};
+
+const endedPlan = (snapshot: MissionSnapshot, run: number, pod: PodFacts): MissionPlan => {
+  const end = judgeEnd(pod);
+  if (end.verdict === "disrupted") return disruptedPlan(snapshot, run, end);
+  if (end.verdict !== "succeeded") return endingPlan("Failed", failure(pod, end), pod.main?.terminated?.exitCode);
+  const count = snapshot.mission.spec.successCriteria.length;
+  const message = `All ${count} success criteria hold. ${published(snapshot)}`;
+  return endingPlan("Complete", { reason: Reason.CriteriaMet, message }, 0);
+};
+
+/** Everything is published: the success criteria decide, run by a pod that no agent ever touched. */
+export const verification: Phase<MissionSnapshot> = (snapshot) => {
+  const { mission, verifier } = snapshot;
+  if (mission.spec.successCriteria.length === 0) return withoutCriteria(snapshot);
+  const last = mission.status?.verification;
+  if (last === undefined) return runPlan(snapshot, 1);
+  if (last.commit !== targetOf(snapshot).commit) return runPlan(snapshot, last.attempt + 1);
+  if (verifier === undefined) return disruptedPlan(snapshot, last.attempt, vanished);
+  return verifier.ended ? endedPlan(snapshot, last.attempt, verifier) : alivePlan(snapshot, verifier);
+};

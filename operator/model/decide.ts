@@ -1,0 +1,76 @@
+import type { Outcome } from "#nervous-system/kernel/outcome.ts";
+import { ConditionType, mergeConditions, Reason, type DecidedCondition } from "#nervous-system/schemas/conditions.ts";
+import type { ModelStatus } from "#nervous-system/schemas/resources/model.ts";
+import { annotation } from "#nervous-system/schemas/names.ts";
+import type { Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { kubeTime } from "#operator/agent/snapshot.ts";
+import type { CheckAnswer } from "#operator/gateway/check.ts";
+
+/** A Model, and what the gateway says of it. */
+export type ModelSnapshot = {
+  model: Model;
+  answer: CheckAnswer;
+  /** When the gateway was asked, Unix milliseconds. */
+  probedAtMs: number;
+  /** When to ask again, in milliseconds. */
+  recheckMs: number;
+  nowMs: number;
+};
+
+const secretReasons: ReadonlySet<string> = new Set([Reason.SecretNotFound, Reason.SecretNotAllowed]);
+
+const conditionsOf = ({ model, answer }: ModelSnapshot): DecidedCondition[] => {
+  const { Ready, ResolvedRefs, Stalled, Reconciling } = ConditionType;
+  if (answer.kind === "unavailable") {
+    const told = { reason: Reason.CheckUnavailable, message: `The gateway could not be asked: ${answer.message}` };
+    return [
+      { type: Ready, status: "Unknown", ...told },
+      { type: Reconciling, status: "True", ...told },
+    ];
+  }
+  const { ok, reason, message } = answer;
+  const resolved: DecidedCondition = {
+    type: ResolvedRefs,
+    status: "True",
+    reason: Reason.Resolved,
+    message: model.spec.apiKeySecretRef === undefined ? "It needs no key." : "The key may be used.",
+  };
+  if (ok)
+    return [
+      { type: Ready, status: "True", reason: Reason.ProbeSucceeded, message: message || "The endpoint answers." },
+      resolved,
+    ];
+  const told = { reason: reason || Reason.EndpointUnreachable, message };
+  const failed: DecidedCondition = { type: Ready, status: "False", ...told };
+  return secretReasons.has(reason)
+    ? [failed, { type: ResolvedRefs, status: "False", ...told }, { type: Stalled, status: "True", ...told }]
+    : [failed, resolved, { type: Reconciling, status: "True", ...told }];
+};
+
+/** The whole status of a Model. */
+export const computeModelStatus = (snapshot: ModelSnapshot): ModelStatus => {
+  const { model, probedAtMs, answer, nowMs } = snapshot;
+  const generation = model.metadata.generation ?? 0;
+  const requestedAt = model.metadata.annotations?.[annotation.requestedAt];
+  const conditions = mergeConditions(model.status?.conditions, conditionsOf(snapshot), {
+    now: kubeTime(nowMs),
+    generation,
+  });
+  return {
+    ...model.status,
+    observedGeneration: generation,
+    conditions,
+    phase: answer.kind === "answered" && answer.ok ? "Ready" : "NotReady",
+    ...(answer.kind === "answered" ? { lastProbeTime: kubeTime(probedAtMs) } : {}),
+    ...(requestedAt === undefined ? {} : { lastHandledReconcileAt: requestedAt.slice(0, 128) }),
+  };
+};
+
+/** When a Model is looked at again: always, because endpoints and keys change without telling anyone here. */
+export const modelOutcome = ({ answer, recheckMs }: ModelSnapshot): Outcome => {
+  if (answer.kind === "unavailable")
+    return { kind: "waiting", reason: Reason.CheckUnavailable, message: answer.message, recheckMs };
+  return answer.ok
+    ? { kind: "done", recheckMs }
+    : { kind: "waiting", reason: answer.reason, message: answer.message, recheckMs };
+};

@@ -1,0 +1,182 @@
+import { Reason } from "#nervous-system/schemas/conditions.ts";
+import type { PodFacts } from "#operator/pod/facts.ts";
+import { parseAgentEnd, parseFetchEnd } from "#operator/pod/termination.ts";
+
+/**
+ * How a pod ended, by who is answerable for it: `failed` counts as an attempt, `fatal` must not be tried again,
+ * `disrupted` is the cluster's or the network's doing and does not count.
+ */
+export type PodEnd = {
+  verdict: "succeeded" | "failed" | "fatal" | "disrupted";
+  reason: string;
+  message: string;
+  exitCode?: number;
+};
+
+type Judge = (pod: PodFacts) => PodEnd | undefined;
+
+const mainEnd = ({ main }: PodFacts) => main?.terminated;
+
+/** The agent's own last words, if it left any. */
+const lastWords = (pod: PodFacts): string => {
+  const told = parseAgentEnd(mainEnd(pod)?.message);
+  const words = [told?.reason, told?.message].filter((text) => text !== undefined && text !== "");
+  return words.length === 0 ? "" : ` It says: ${words.join(": ")}`;
+};
+
+const exitedWell: Judge = (pod) =>
+  mainEnd(pod)?.exitCode === 0
+    ? {
+        verdict: "succeeded",
+        reason: Reason.Succeeded,
+        message: "The agent finished its work.",
+        exitCode: 0,
+      }
+    : undefined;
+
+/** Exit code by which an agent says that trying again is of no use. */
+export const notRetryableExitCode = 2;
+
+const refusedToRetry: Judge = (pod) =>
+  mainEnd(pod)?.exitCode === notRetryableExitCode
+    ? {
+        verdict: "fatal",
+        reason: Reason.NotRetryable,
+        message: `The agent ended with exit code 2: another attempt would end the same way.${lastWords(pod)}`,
+        exitCode: notRetryableExitCode,
+      }
+    : undefined;
+
+const fatalFetch: ReadonlySet<string> = new Set([
+  Reason.RepositoryNotFound,
+  Reason.AuthenticationFailed,
+  Reason.RefNotFound,
+]);
+
+const workspaceNotFetched: Judge = ({ fetch, disruption, deletingUntil }) => {
+  const end = fetch?.terminated;
+  if (end === undefined || end.exitCode === 0) return undefined;
+  const told = parseFetchEnd(end.message);
+  if (told?.kind !== "failed") {
+    if (disruption !== undefined || deletingUntil !== undefined) return undefined;
+    return {
+      verdict: "failed",
+      reason: Reason.AttemptFailed,
+      message: `The container that fetches the repository ended with exit code ${end.exitCode} (${end.reason || "Error"}).`,
+      exitCode: end.exitCode,
+    };
+  }
+  const verdict = fatalFetch.has(told.reason) ? "fatal" : "disrupted";
+  return { verdict, reason: told.reason, message: told.message, exitCode: end.exitCode };
+};
+
+const exitCodeOf = (pod: PodFacts): { exitCode?: number } => {
+  const code = mainEnd(pod)?.exitCode;
+  return code === undefined ? {} : { exitCode: code };
+};
+
+// The kubelet evicts for a pod's own limits without the condition DisruptionTarget, and for the node's pressure with it.
+const filledItsDisk: Judge = (pod) =>
+  pod.reason === "Evicted" && pod.disruption === undefined
+    ? {
+        verdict: "failed",
+        reason: Reason.DiskExceeded,
+        message: `The pod was evicted for its own use of the disk: ${pod.message}`,
+        ...exitCodeOf(pod),
+      }
+    : undefined;
+
+const clusterEndedIt: Judge = (pod) =>
+  pod.disruption === undefined
+    ? undefined
+    : {
+        verdict: "disrupted",
+        reason: Reason.Evicted,
+        message: `The cluster ended the pod (${pod.disruption.reason}): ${pod.disruption.message}`,
+        ...exitCodeOf(pod),
+      };
+
+const wasDeleted: Judge = (pod) =>
+  pod.deletingUntil === undefined
+    ? undefined
+    : {
+        verdict: "disrupted",
+        reason: Reason.PodDeleted,
+        message: "The pod was deleted before the agent had finished.",
+        ...exitCodeOf(pod),
+      };
+
+const ranOutOfMemory: Judge = (pod) =>
+  mainEnd(pod)?.reason === "OOMKilled"
+    ? {
+        verdict: "failed",
+        reason: Reason.OutOfMemory,
+        message: "The agent container used more memory than its limit and was killed.",
+        ...exitCodeOf(pod),
+      }
+    : undefined;
+
+const ranOutOfTime: Judge = (pod) =>
+  pod.reason === "DeadlineExceeded"
+    ? {
+        verdict: "failed",
+        reason: Reason.DeadlineExceeded,
+        message: "The pod was stopped because it took longer than it may.",
+        ...exitCodeOf(pod),
+      }
+    : undefined;
+
+// A kubelet that refuses a pod (no room after all, node shutting down) ends it with a reason and without containers.
+const kubeletRefusedIt: Judge = (pod) =>
+  mainEnd(pod) === undefined && pod.reason !== ""
+    ? {
+        verdict: "disrupted",
+        reason: Reason.PodRejected,
+        message: `The node did not run the pod (${pod.reason}): ${pod.message}`,
+      }
+    : undefined;
+
+const endedBadly: Judge = (pod) => {
+  const end = mainEnd(pod);
+  if (end === undefined) return undefined;
+  return {
+    verdict: "failed",
+    reason: Reason.AttemptFailed,
+    message: `The agent ended with exit code ${end.exitCode}.${lastWords(pod)}`,
+    exitCode: end.exitCode,
+  };
+};
+
+/** The order is the contract: what the agent itself said comes first, then who ended it, then its exit code. */
+const judges: readonly Judge[] = [
+  exitedWell,
+  refusedToRetry,
+  workspaceNotFetched,
+  filledItsDisk,
+  clusterEndedIt,
+  wasDeleted,
+  ranOutOfMemory,
+  ranOutOfTime,
+  kubeletRefusedIt,
+  endedBadly,
+];
+
+/** Judges a pod that has ended; see `PodEnd`. */
+export const judgeEnd = (pod: PodFacts): PodEnd => {
+  for (const judge of judges) {
+    const end = judge(pod);
+    if (end !== undefined) return end;
+  }
+  return {
+    verdict: "disrupted",
+    reason: Reason.PodRejected,
+    message: `The pod ended as ${pod.phase} and no container of it says why.`,
+  };
+};
+
+/** The end of a pod that is gone without having been read: it was forced away, finalizer and all. */
+export const vanished: PodEnd = {
+  verdict: "disrupted",
+  reason: Reason.PodDeleted,
+  message: "The pod is gone and nobody could read how it ended.",
+};

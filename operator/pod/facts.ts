@@ -1,0 +1,120 @@
+import type { Json, Pod } from "#nervous-system/kubernetes/kinds.ts";
+import { label, observeFinalizer } from "#nervous-system/schemas/names.ts";
+
+/** State of one container, flattened. */
+export type ContainerFacts = {
+  running: boolean;
+  /** Why it waits, as the kubelet says, e.g. `ImagePullBackOff`. */
+  waitingReason?: string;
+  waitingMessage?: string;
+  terminated?: { exitCode: number; reason: string; message: string; finishedAt?: string };
+  restarts: number;
+  ready: boolean;
+};
+
+/** Everything the decisions want to know of a pod; plain data, read once. */
+export type PodFacts = {
+  name: string;
+  uid: string;
+  resourceVersion: string;
+  attempt: number;
+  phase: string;
+  nodeName?: string;
+  /** `status.reason` and `status.message`: why the kubelet or the eviction ended it. */
+  reason: string;
+  message: string;
+  createdAt: string;
+  /** Deletion was asked for; the time at which its grace ends. */
+  deletingUntil?: string;
+  /** No process of it can be alive: a terminal phase, or the node has confirmed its deletion. */
+  ended: boolean;
+  finalizers: readonly string[];
+  held: boolean;
+  /** Condition `PodScheduled` while it is False. */
+  unscheduled?: { reason: string; message: string };
+  scheduled: boolean;
+  /** Condition `DisruptionTarget`: the cluster, not the agent, ends it. */
+  disruption?: { reason: string; message: string };
+  fetch?: ContainerFacts;
+  scribe?: ContainerFacts;
+  /** The container that does the work: `agent`, or `verify`. */
+  main?: ContainerFacts;
+};
+
+type Status = Exclude<Json<NonNullable<Pod["status"]>>, undefined>;
+type RawContainer = NonNullable<Status["containerStatuses"]>[number];
+type RawCondition = NonNullable<Status["conditions"]>[number];
+
+const terminatedOf = (raw: RawContainer): Pick<ContainerFacts, "terminated"> => {
+  // A sidecar that restarted shows its end under lastState until the next one.
+  const ended = raw.state?.terminated ?? (raw.state?.running ? undefined : raw.lastState?.terminated);
+  if (ended === undefined) return {};
+  return {
+    terminated: {
+      exitCode: ended.exitCode,
+      reason: ended.reason ?? "",
+      message: ended.message ?? "",
+      ...(ended.finishedAt === undefined ? {} : { finishedAt: ended.finishedAt }),
+    },
+  };
+};
+
+const containerFacts = (raw: RawContainer): ContainerFacts => ({
+  running: raw.state?.running !== undefined,
+  ...(raw.state?.waiting?.reason === undefined ? {} : { waitingReason: raw.state.waiting.reason }),
+  ...(raw.state?.waiting?.message === undefined ? {} : { waitingMessage: raw.state.waiting.message }),
+  ...terminatedOf(raw),
+  restarts: raw.restartCount,
+  ready: raw.ready,
+});
+
+const factsOf = <K extends string>(
+  key: K,
+  raws: readonly RawContainer[] | undefined,
+  names: readonly string[],
+): { [P in K]?: ContainerFacts } => {
+  const raw = raws?.find(({ name }) => names.includes(name));
+  return raw === undefined ? {} : ({ [key]: containerFacts(raw) } as { [P in K]: ContainerFacts });
+};
+
+const conditionFacts = (conditions: readonly RawCondition[] | undefined) => {
+  const scheduled = conditions?.find(({ type }) => type === "PodScheduled");
+  const target = conditions?.find(({ type, status }) => type === "DisruptionTarget" && status === "True");
+  const told = (c: RawCondition) => ({ reason: c.reason ?? "", message: c.message ?? "" });
+  return {
+    scheduled: scheduled?.status === "True",
+    ...(scheduled?.status === "False" ? { unscheduled: told(scheduled) } : {}),
+    ...(target === undefined ? {} : { disruption: told(target) }),
+  };
+};
+
+// The kubelet deletes with grace 0 only after every container has ended; who forces a deletion by hand vouches for the same.
+const isEnded = ({ metadata, status }: Pod): boolean =>
+  status?.phase === "Succeeded" ||
+  status?.phase === "Failed" ||
+  (metadata.deletionTimestamp !== undefined && metadata.deletionGracePeriodSeconds === 0);
+
+/** Reads a Pod into plain facts. */
+export const podFacts = (pod: Pod): PodFacts => {
+  const { metadata, spec, status } = pod;
+  const finalizers = metadata.finalizers ?? [];
+  return {
+    name: metadata.name,
+    uid: metadata.uid,
+    resourceVersion: metadata.resourceVersion,
+    attempt: Number(metadata.labels?.[label.attempt] ?? 0),
+    phase: status?.phase ?? "Pending",
+    ...(spec?.nodeName === undefined ? {} : { nodeName: spec.nodeName }),
+    reason: status?.reason ?? "",
+    message: status?.message ?? "",
+    createdAt: metadata.creationTimestamp,
+    ...(metadata.deletionTimestamp === undefined ? {} : { deletingUntil: metadata.deletionTimestamp }),
+    ended: isEnded(pod),
+    finalizers,
+    held: finalizers.includes(observeFinalizer),
+    ...conditionFacts(status?.conditions),
+    ...factsOf("fetch", status?.initContainerStatuses, ["fetch"]),
+    ...factsOf("scribe", status?.initContainerStatuses, ["scribe"]),
+    ...factsOf("main", status?.containerStatuses, ["agent", "verify"]),
+  };
+};

@@ -1,0 +1,70 @@
+import type { Pod } from "#nervous-system/kubernetes/kinds.ts";
+import { collectorHost, gatewayHost } from "#operator/pod/config.ts";
+
+/** Spec of a pod. */
+export type PodSpec = NonNullable<Pod["spec"]>;
+/** One container of a pod. */
+export type Container = PodSpec["containers"][number];
+/** One volume of a pod. */
+export type Volume = NonNullable<PodSpec["volumes"]>[number];
+/** One mount of a container. */
+export type Mount = NonNullable<Container["volumeMounts"]>[number];
+
+/** Group that owns the volumes: what the containers of one pod share although their users differ. */
+export const sharedGroup = 65530;
+
+/** Security of the pod as a whole, as the restricted Pod Security Standard asks. */
+export const podSecurity: NonNullable<PodSpec["securityContext"]> = {
+  runAsNonRoot: true,
+  fsGroup: sharedGroup,
+  fsGroupChangePolicy: "OnRootMismatch",
+  seccompProfile: { type: "RuntimeDefault" },
+};
+
+/** Security of one container, which runs as a user of its own. */
+export const containerSecurity = (user: number): NonNullable<Container["securityContext"]> => ({
+  runAsUser: user,
+  runAsGroup: user,
+  runAsNonRoot: true,
+  allowPrivilegeEscalation: false,
+  readOnlyRootFilesystem: true,
+  capabilities: { drop: ["ALL"] },
+  seccompProfile: { type: "RuntimeDefault" },
+});
+
+/** Scratch space that dies with the pod. */
+export const emptyDir = (name: string, sizeLimit: string): Volume => ({ name, emptyDir: { sizeLimit } });
+
+/** The least lifetime that the API server grants, in seconds. */
+const tokenSeconds = 600;
+
+/** A token of the pod's service account for one audience, at `<mount>/token`. */
+export const tokenVolume = (name: string, audience: string): Volume => ({
+  name,
+  projected: {
+    defaultMode: 0o440,
+    sources: [{ serviceAccountToken: { audience, expirationSeconds: tokenSeconds, path: "token" } }],
+  },
+});
+
+/** A mount that may be written. */
+export const mount = (name: string, mountPath: string): Mount => ({ name, mountPath });
+
+/** A mount that may only be read. */
+export const mountReadOnly = (name: string, mountPath: string): Mount => ({ name, mountPath, readOnly: true });
+
+/** What every pod that the operator makes has in common: no service account token, no links, no DNS of its own needs. */
+export const commonSpec = (
+  addresses: { collector?: string | undefined; gateway: string },
+  graceSeconds: number,
+): Omit<PodSpec, "containers"> => ({
+  restartPolicy: "Never",
+  automountServiceAccountToken: false,
+  enableServiceLinks: false,
+  terminationGracePeriodSeconds: graceSeconds,
+  securityContext: podSecurity,
+  hostAliases: [
+    ...(addresses.collector === undefined ? [] : [{ ip: addresses.collector, hostnames: [collectorHost] }]),
+    { ip: addresses.gateway, hostnames: [gatewayHost] },
+  ],
+});

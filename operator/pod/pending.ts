@@ -1,0 +1,134 @@
+import { Reason } from "#nervous-system/schemas/conditions.ts";
+import type { ContainerFacts, PodFacts } from "#operator/pod/facts.ts";
+
+/** Why a pod that has not ended does not work yet, or no longer. */
+export type Hindrance = {
+  reason: string;
+  message: string;
+  /** A person or the cluster must act before it goes on. */
+  stuck: boolean;
+};
+
+const containers = (pod: PodFacts): ReadonlyArray<readonly [string, ContainerFacts | undefined]> => [
+  ["fetch", pod.fetch],
+  ["scribe", pod.scribe],
+  ["main", pod.main],
+];
+
+const pullFailures: ReadonlySet<string> = new Set([
+  "ErrImagePull",
+  "ImagePullBackOff",
+  "InvalidImageName",
+  "ErrImageNeverPull",
+  "ImageInspectError",
+  "RegistryUnavailable",
+]);
+
+const rejections: ReadonlySet<string> = new Set([
+  "CreateContainerConfigError",
+  "CreateContainerError",
+  "RunContainerError",
+]);
+
+const waitingFor = (
+  pod: PodFacts,
+  reasons: ReadonlySet<string>,
+): { name: string; reason: string; message: string } | undefined => {
+  for (const [name, container] of containers(pod)) {
+    const reason = container?.waitingReason;
+    if (reason !== undefined && reasons.has(reason)) return { name, reason, message: container?.waitingMessage ?? "" };
+  }
+  return undefined;
+};
+
+/** How long after the end of its grace a deleted pod may stay silent before its node counts as unreachable, in ms. */
+export const nodeSilenceMs = 60_000;
+
+type Look = (pod: PodFacts, nowMs: number) => Hindrance | undefined;
+
+const nodeIsSilent: Look = (pod, nowMs) => {
+  if (pod.deletingUntil === undefined) return undefined;
+  if (nowMs <= Date.parse(pod.deletingUntil) + nodeSilenceMs) return undefined;
+  const node = pod.nodeName ?? "unknown";
+  return {
+    reason: Reason.NodeUnreachable,
+    message: `Node "${node}" does not confirm the end of pod "${pod.name}"; remove the node, or taint it with node.kubernetes.io/out-of-service once it is surely off.`,
+    stuck: true,
+  };
+};
+
+const isDraining: Look = (pod) =>
+  pod.deletingUntil === undefined
+    ? undefined
+    : {
+        reason: Reason.Draining,
+        message: `Pod "${pod.name}" is being stopped; its scribe hands over what it still holds.`,
+        stuck: false,
+      };
+
+const isUnscheduled: Look = ({ unscheduled }) =>
+  unscheduled === undefined
+    ? undefined
+    : { reason: Reason.PodUnschedulable, message: unscheduled.message, stuck: true };
+
+const imageIsMissing: Look = (pod) => {
+  const found = waitingFor(pod, pullFailures);
+  return found === undefined
+    ? undefined
+    : {
+        reason: Reason.ImagePullFailed,
+        message: `The image of container "${found.name}" cannot be pulled (${found.reason}): ${found.message}`,
+        stuck: true,
+      };
+};
+
+const containerIsRejected: Look = (pod) => {
+  const found = waitingFor(pod, rejections);
+  return found === undefined
+    ? undefined
+    : {
+        reason: Reason.PodRejected,
+        message: `Container "${found.name}" cannot be started (${found.reason}): ${found.message}`,
+        stuck: true,
+      };
+};
+
+const fetchIsAtWork: Look = ({ fetch }) =>
+  fetch !== undefined && fetch.terminated === undefined && fetch.running
+    ? { reason: Reason.PreparingWorkspace, message: "The repository is being fetched.", stuck: false }
+    : undefined;
+
+const scribeIsNotUp: Look = ({ fetch, scribe, main }) => {
+  if (fetch?.terminated?.exitCode !== 0 || main?.running === true) return undefined;
+  const restarts = scribe?.restarts ?? 0;
+  return restarts > 1
+    ? {
+        reason: Reason.RecordingUnhealthy,
+        message: `The scribe was restarted ${restarts} times: ${scribe?.terminated?.message || scribe?.waitingMessage || "no message"}`,
+        stuck: true,
+      }
+    : undefined;
+};
+
+const isPending: Look = ({ main }) =>
+  main?.running === true ? undefined : { reason: Reason.PodPending, message: "The pod is starting.", stuck: false };
+
+const looks: readonly Look[] = [
+  nodeIsSilent,
+  isDraining,
+  isUnscheduled,
+  imageIsMissing,
+  containerIsRejected,
+  scribeIsNotUp,
+  fetchIsAtWork,
+  isPending,
+];
+
+/** What keeps a living pod from working; nothing while its main container runs. */
+export const hindranceOf: (pod: PodFacts, nowMs: number) => Hindrance | undefined = (pod, nowMs) => {
+  for (const look of looks) {
+    const found = look(pod, nowMs);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+};

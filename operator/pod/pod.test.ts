@@ -1,0 +1,100 @@
+import { describe, expect, it } from "@jest/globals";
+import fc from "fast-check";
+import { environment } from "#operator/pod/environment.ts";
+import { judgeEnd } from "#operator/pod/end.ts";
+import { podFacts } from "#operator/pod/facts.ts";
+import { hindranceOf } from "#operator/pod/pending.ts";
+import { parseAgentEnd, parseFetchEnd, parseScribeEnd, parseVerifyEnd } from "#operator/pod/termination.ts";
+import { traceparentOf } from "#operator/pod/trace.ts";
+import { aMission } from "#test/builders/mission.ts";
+import { aPod } from "#test/builders/pod.ts";
+import { endedStatus, runningStatus } from "#test/builders/pod-status.ts";
+
+describe("termination messages", () => {
+  it("come from containers that may write anything", () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
+        for (const parse of [parseAgentEnd, parseFetchEnd, parseScribeEnd, parseVerifyEnd])
+          expect(() => parse(text)).not.toThrow();
+      }),
+    );
+  });
+
+  it("are nothing when half written", () => {
+    expect(parseScribeEnd('{"lastSeq":4,"ackedS')).toBeUndefined();
+    expect(parseFetchEnd('{"commit":"not a commit"}')).toBeUndefined();
+  });
+});
+
+describe("environment", () => {
+  it("survives the kubelet's expansion", () => {
+    // k8s.io/kubernetes third_party/forked/golang/expansion: `$$` is `$`, `$(NAME)` of a known name its value.
+    const expand = (text: string): string =>
+      text.replaceAll(/\$\$|\$\((\w+)\)/g, (m) => (m === "$$" ? "$" : "EXPANDED"));
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom("$", "(", ")", "HOME", "$$", " ")), (parts) => {
+        const text = parts.join("");
+        expect(expand(environment({ A: text })[0]?.value ?? "")).toBe(text);
+      }),
+    );
+  });
+});
+
+describe("a pod's end", () => {
+  it("is judged for every combination without a hole", () => {
+    fc.assert(
+      fc.property(
+        fc.record({
+          phase: fc.constantFrom("Failed", "Succeeded"),
+          reason: fc.constantFrom(undefined, "Evicted", "NodeShutdown", "DeadlineExceeded"),
+          exitCode: fc.constantFrom(0, 1, 2, 137),
+          containers: fc.boolean(),
+          deleted: fc.boolean(),
+        }),
+        ({ phase, reason, exitCode, containers, deleted }) => {
+          const full = endedStatus({ exitCode });
+          const status = { ...full, phase, ...(reason && { reason }), ...(!containers && { containerStatuses: [] }) };
+          const metadata = deleted ? { deletionTimestamp: "2026-11-23T09:00:00Z" } : {};
+          const end = judgeEnd(podFacts(aPod({ status, metadata })));
+          if (containers && exitCode === 0) expect(end.verdict).toBe("succeeded");
+          else expect(end.verdict).not.toBe("succeeded");
+          expect(end.message).not.toBe("");
+        },
+      ),
+    );
+  });
+
+  it("is reached when the node has confirmed the deletion, and not before", () => {
+    const at = { deletionTimestamp: "2026-11-23T09:00:00Z" };
+    const draining = aPod({ status: runningStatus(), metadata: { ...at, deletionGracePeriodSeconds: 45 } });
+    const confirmed = aPod({ status: runningStatus(), metadata: { ...at, deletionGracePeriodSeconds: 0 } });
+    expect([podFacts(draining).ended, podFacts(confirmed).ended]).toEqual([false, true]);
+  });
+});
+
+describe("hindranceOf", () => {
+  it("finds nothing wrong with a working pod", () => {
+    expect(hindranceOf(podFacts(aPod({ status: runningStatus() })), 0)).toBeUndefined();
+  });
+
+  it("tells of a scribe that does not come up", () => {
+    const status = runningStatus();
+    const scribe = {
+      ...status.initContainerStatuses![1]!,
+      restartCount: 3,
+      state: { waiting: { reason: "CrashLoopBackOff" } },
+    };
+    const pod = aPod({
+      status: { ...status, initContainerStatuses: [status.initContainerStatuses![0]!, scribe], containerStatuses: [] },
+    });
+    expect(hindranceOf(podFacts(pod), 0)).toMatchObject({ reason: "RecordingUnhealthy", stuck: true });
+  });
+});
+
+describe("traceparentOf", () => {
+  it("is a valid W3C traceparent, the same for the same mission", () => {
+    const { uid } = aMission().metadata;
+    expect(traceparentOf(uid)).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+    expect(traceparentOf(uid)).toBe(traceparentOf(uid));
+  });
+});

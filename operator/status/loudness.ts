@@ -1,0 +1,43 @@
+import { ConditionType } from "#nervous-system/schemas/conditions.ts";
+import type { Condition } from "#nervous-system/schemas/resources/status-parts.ts";
+import { sameJson } from "#operator/status/same.ts";
+
+/**
+ * How loudly a new status differs from the old one: `structure` is written at once (what the next decision rests on),
+ * `condition` may flap and is written as the flap limits allow, `activity` is for people and waits its turn.
+ */
+export type Loudness = "structure" | "condition" | "activity" | "nothing";
+
+type WithConditions = { conditions?: Condition[] | undefined };
+
+/** Conditions that change in a life as it should be together with others, and are written with those. */
+const quietTypes: ReadonlySet<string> = new Set([
+  ConditionType.PodScheduled,
+  ConditionType.WorkspaceReady,
+  ConditionType.Recording,
+]);
+
+/** Conditions that end or hold a life: their coming and going is never held back. */
+const structuralTypes: ReadonlySet<string> = new Set([
+  ConditionType.Complete,
+  ConditionType.Failed,
+  ConditionType.Suspended,
+]);
+
+const shape = (conditions: readonly Condition[] | undefined, keep: (type: string) => boolean): string[] =>
+  (conditions ?? []).filter(({ type }) => keep(type)).map(({ type, status, reason }) => `${type}=${status}/${reason}`);
+
+const differsIn = <S extends WithConditions>(before: S, after: S, keep: (type: string) => boolean): boolean =>
+  !sameJson(shape(before.conditions, keep), shape(after.conditions, keep));
+
+/** Compares two statuses; `structural` names the members that decisions rest on. */
+export const loudnessOf = <S extends WithConditions>(
+  before: S,
+  after: S,
+  structural: readonly (keyof S)[],
+): Loudness => {
+  if (structural.some((key) => !sameJson(before[key], after[key]))) return "structure";
+  if (differsIn(before, after, (type) => structuralTypes.has(type))) return "structure";
+  if (differsIn(before, after, (type) => !quietTypes.has(type))) return "condition";
+  return sameJson(before, after) ? "nothing" : "activity";
+};

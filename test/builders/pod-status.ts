@@ -1,0 +1,118 @@
+import type { Pod } from "#nervous-system/kubernetes/kinds.ts";
+
+/** What a kubelet writes about a pod. */
+export type PodStatus = NonNullable<Pod["status"]>;
+type ContainerStatus = NonNullable<PodStatus["containerStatuses"]>[number];
+
+/** Commit that `fetch` reports in builders. */
+export const someCommit = "1".repeat(40);
+/** Hash that `scribe` reports in builders. */
+export const someHash = "c".repeat(64);
+
+const at = "2026-11-23T09:01:00Z";
+
+const container = (
+  name: string,
+  state: ContainerStatus["state"],
+  more: Partial<ContainerStatus> = {},
+): ContainerStatus => ({
+  name,
+  image: "image",
+  imageID: "",
+  ready: false,
+  restartCount: 0,
+  ...(state === undefined ? {} : { state }),
+  ...more,
+});
+
+const ended = (name: string, exitCode: number, message: unknown, reason?: string): ContainerStatus =>
+  container(name, {
+    terminated: {
+      exitCode,
+      reason: reason ?? (exitCode === 0 ? "Completed" : "Error"),
+      message: typeof message === "string" ? message : JSON.stringify(message),
+      startedAt: at,
+      finishedAt: at,
+    },
+  });
+
+const running = (name: string): ContainerStatus =>
+  container(name, { running: { startedAt: at } }, { ready: true, started: true });
+
+const scheduled = { type: "PodScheduled", status: "True", lastProbeTime: at, lastTransitionTime: at };
+
+/** Scheduled, everything up, the agent at work. */
+export const runningStatus = (): PodStatus => ({
+  phase: "Running",
+  conditions: [scheduled],
+  initContainerStatuses: [ended("fetch", 0, { commit: someCommit }), running("scribe")],
+  containerStatuses: [running("agent")],
+});
+
+/** How an agent pod ended; members that are left out ended well. */
+export type EndedPod = {
+  exitCode?: number;
+  agentMessage?: unknown;
+  agentReason?: string;
+  scribe?: { lastSeq: number; ackedSeq: number } | undefined;
+};
+
+/** The agent has ended and its scribe after it. */
+export const endedStatus = ({ exitCode = 0, agentMessage = "", agentReason, scribe }: EndedPod = {}): PodStatus => ({
+  phase: exitCode === 0 ? "Succeeded" : "Failed",
+  conditions: [scheduled],
+  initContainerStatuses: [
+    ended("fetch", 0, { commit: someCommit }),
+    ended("scribe", 0, { lastSeq: 7, ackedSeq: 7, hash: someHash, ...scribe }),
+  ],
+  containerStatuses: [ended("agent", exitCode, agentMessage, agentReason)],
+});
+
+/** `fetch` could not make the repository ready. */
+export const fetchFailedStatus = (reason: string, message: string): PodStatus => ({
+  phase: "Failed",
+  conditions: [scheduled],
+  initContainerStatuses: [
+    ended("fetch", 1, { reason, message }),
+    container("scribe", { waiting: { reason: "PodInitializing" } }),
+  ],
+  containerStatuses: [container("agent", { waiting: { reason: "PodInitializing" } })],
+});
+
+/** The cluster takes the pod away, for a reason that is not the agent's. */
+export const disruptedStatus = (reason: string): PodStatus => ({
+  ...endedStatus({ exitCode: 143 }),
+  conditions: [
+    scheduled,
+    { type: "DisruptionTarget", status: "True", reason, message: "taken away", lastTransitionTime: at },
+  ],
+});
+
+/** The pod was evicted for using more disk than it asked for. */
+export const diskExceededStatus = (): PodStatus => ({
+  ...endedStatus({ exitCode: 137 }),
+  reason: "Evicted",
+  message: 'Usage of EmptyDir volume "workspace" exceeds the limit "2Gi".',
+});
+
+/** A container waits for its image, or for something else that the kubelet names. */
+export const waitingStatus = (reason: string, message: string): PodStatus => ({
+  phase: "Pending",
+  conditions: [scheduled],
+  initContainerStatuses: [container("fetch", { waiting: { reason, message } })],
+  containerStatuses: [],
+});
+
+/** No node takes the pod. */
+export const unschedulableStatus = (message: string): PodStatus => ({
+  phase: "Pending",
+  conditions: [{ type: "PodScheduled", status: "False", reason: "Unschedulable", message, lastTransitionTime: at }],
+});
+
+/** The verifier pod at its end. */
+export const verifierStatus = (exitCode: number, message: unknown = ""): PodStatus => ({
+  phase: exitCode === 0 ? "Succeeded" : "Failed",
+  conditions: [scheduled],
+  initContainerStatuses: [ended("fetch", 0, { commit: someCommit })],
+  containerStatuses: [ended("verify", exitCode, message)],
+});
