@@ -4,22 +4,24 @@ import { errorCode, type Disk, type DiskFile } from "./disk.ts";
 /** How far the log has been handed over, with up to 1 KiB that the owner wants to find again. */
 export type Cursor = { index: number; note: Buffer };
 
-const FIXED_BYTES = 12; // index u64 ‖ CRC u32
+const FIXED_BYTES = 14; // index u64 ‖ CRC u32 ‖ length of the note u16; a mark may have an older, longer note behind it
+
+const checksum = (bytes: Buffer): number => crc32c(bytes, 12, bytes.length, crc32c(bytes, 0, 8));
 
 const encode = ({ index, note }: Cursor): Buffer => {
   const bytes = Buffer.alloc(FIXED_BYTES + note.length);
   bytes.writeBigUInt64BE(BigInt(index), 0);
+  bytes.writeUInt16BE(note.length, 12);
   bytes.set(note, FIXED_BYTES);
-  const sum = crc32c(bytes, FIXED_BYTES, bytes.length, crc32c(bytes, 0, 8));
-  bytes.writeUInt32BE(sum, 8);
+  bytes.writeUInt32BE(checksum(bytes), 8);
   return bytes;
 };
 
 const decode = (bytes: Buffer): Cursor | undefined => {
   if (bytes.length < FIXED_BYTES) return undefined;
-  const sum = crc32c(bytes, FIXED_BYTES, bytes.length, crc32c(bytes, 0, 8));
-  if (sum !== bytes.readUInt32BE(8)) return undefined;
-  return { index: Number(bytes.readBigUInt64BE(0)), note: bytes.subarray(FIXED_BYTES) };
+  const whole = bytes.subarray(0, FIXED_BYTES + bytes.readUInt16BE(12));
+  if (checksum(whole) !== bytes.readUInt32BE(8)) return undefined;
+  return { index: Number(bytes.readBigUInt64BE(0)), note: whole.subarray(FIXED_BYTES) };
 };
 
 const readWhole = async (disk: Disk, path: string): Promise<Buffer> => {
@@ -45,9 +47,14 @@ export const readCursor = async (
   }
 };
 
-/** Replaces the cursor atomically; when it resolves the new one is on the medium. */
-export const writeCursor = async (disk: Disk, directory: string, cursor: Cursor): Promise<void> => {
-  const temporary = `${directory}/cursor.new`;
+/** Replaces the file `name` atomically; when it resolves the new one is on the medium. */
+export const writeCursor = async (
+  disk: Disk,
+  directory: string,
+  cursor: Cursor,
+  name: "cursor" | "epoch" = "cursor",
+): Promise<void> => {
+  const temporary = `${directory}/${name}.new`;
   await disk.unlink(temporary).catch((error: unknown) => {
     if (errorCode(error) !== "ENOENT") throw error;
   });
@@ -58,23 +65,19 @@ export const writeCursor = async (disk: Disk, directory: string, cursor: Cursor)
   } finally {
     await file.close();
   }
-  await disk.rename(temporary, `${directory}/cursor`);
+  await disk.rename(temporary, `${directory}/${name}`);
   await disk.syncDirectory(directory);
 };
 
-/** Opens, or makes, the file that remembers the last acknowledged index. */
-export const openMark = async (disk: Disk, directory: string): Promise<DiskFile> => {
+/** Opens, or makes, a mark: `mark` remembers the last acknowledged index, `stored` the last one handed over. */
+export const openMark = async (disk: Disk, directory: string, name: "mark" | "stored"): Promise<DiskFile> => {
   try {
-    return await disk.open(`${directory}/mark`);
+    return await disk.open(`${directory}/${name}`);
   } catch (error) {
     if (errorCode(error) !== "ENOENT") throw error;
-    return disk.create(`${directory}/mark`);
+    return disk.create(`${directory}/${name}`);
   }
 };
 
-/**
- * Notes the last acknowledged index, without a sync: it outlives a killed process, not always a dead machine.
- * It tells a tail that a crash cut short from one that was acknowledged and went missing.
- */
-export const writeMark = (mark: DiskFile, index: number): Promise<void> =>
-  mark.write(encode({ index, note: Buffer.alloc(0) }), 0);
+/** Writes a mark, without a sync: it outlives a killed process, not always a dead machine, and is only ever a hint. */
+export const writeMark = (mark: DiskFile, cursor: Cursor): Promise<void> => mark.write(encode(cursor), 0);

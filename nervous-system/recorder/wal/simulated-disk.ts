@@ -7,7 +7,9 @@ type Inode = { cached: Buffer; durable: Buffer };
 export type DiskOperation = "write" | "sync" | "create" | "truncate" | "syncDirectory" | "unlink" | "rename";
 
 /** A disk in memory that forgets, on a crash, what was not synced, and fails when told to. */
-export type SimulatedDisk = Disk & {
+export type SimulatedDisk = {
+  /** The disk as the machine sees it until its next crash; what a dead machine still tries fails with EIO. */
+  mount(): Disk;
   /** Called before each operation; an answer is thrown as an error of that code. */
   fault: ((operation: DiskOperation, path: string) => string | undefined) | undefined;
   /** Bytes that fit on it; a write beyond is cut short with ENOSPC. */
@@ -40,8 +42,9 @@ const survive = (inode: Inode, pick: (n: number) => number): Buffer => {
 export const createSimulatedDisk = (): SimulatedDisk => {
   let cachedNames = new Map<string, Inode>();
   let durableNames = new Map<string, Inode>();
-  const check = (operation: DiskOperation, path: string): void => {
-    const code = disk.fault?.(operation, path);
+  let crashes = 0;
+  const check = (operation: DiskOperation, path: string, mounted: number): void => {
+    const code = mounted === crashes ? disk.fault?.(operation, path) : "EIO";
     if (code !== undefined) throw failure(code, path);
   };
   const used = (): number => [...cachedNames.values()].reduce((sum, inode) => sum + inode.cached.length, 0);
@@ -56,18 +59,18 @@ export const createSimulatedDisk = (): SimulatedDisk => {
     if (part.length < data.length) throw failure("ENOSPC", path);
   };
 
-  const fileOf = (inode: Inode, path: string): DiskFile => ({
+  const fileOf = (inode: Inode, path: string, mounted: number): DiskFile => ({
     write: async (data, position) => {
-      check("write", path);
+      check("write", path, mounted);
       writeTo(inode, path, data, position);
     },
     read: async (position, length) => Buffer.from(inode.cached.subarray(position, position + length)),
     sync: async () => {
-      check("sync", path);
+      check("sync", path, mounted);
       inode.durable = Buffer.from(inode.cached);
     },
     truncate: async (size) => {
-      check("truncate", path);
+      check("truncate", path, mounted);
       inode.cached = inode.cached.subarray(0, size);
     },
     size: async () => inode.cached.length,
@@ -80,34 +83,39 @@ export const createSimulatedDisk = (): SimulatedDisk => {
     return inode;
   };
 
-  const disk: SimulatedDisk = {
-    fault: undefined,
-    capacityBytes: Number.MAX_SAFE_INTEGER,
+  const mount = (mounted: number): Disk => ({
     list: async (directory) =>
       [...cachedNames.keys()].filter((path) => dirname(path) === directory).map((path) => path.slice(directory.length + 1)),
     create: async (path) => {
-      check("create", path);
+      check("create", path, mounted);
       if (cachedNames.has(path)) throw failure("EEXIST", path);
       const inode = { cached: Buffer.alloc(0), durable: Buffer.alloc(0) };
       cachedNames.set(path, inode);
-      return fileOf(inode, path);
+      return fileOf(inode, path, mounted);
     },
-    open: async (path) => fileOf(find(path), path),
+    open: async (path) => fileOf(find(path), path, mounted),
     rename: async (from, to) => {
-      check("rename", from);
+      check("rename", from, mounted);
       cachedNames.set(to, find(from));
       cachedNames.delete(from);
     },
     unlink: async (path) => {
-      check("unlink", path);
+      check("unlink", path, mounted);
       find(path);
       cachedNames.delete(path);
     },
     syncDirectory: async (directory) => {
-      check("syncDirectory", directory);
+      check("syncDirectory", directory, mounted);
       durableNames = new Map(cachedNames);
     },
+  });
+
+  const disk: SimulatedDisk = {
+    fault: undefined,
+    capacityBytes: Number.MAX_SAFE_INTEGER,
+    mount: () => mount(crashes),
     crash: (pick) => {
+      crashes += 1;
       const after = new Map<string, Inode>();
       for (const path of new Set([...cachedNames.keys(), ...durableNames.keys()])) {
         const inode = pick(1) === 0 ? durableNames.get(path) : cachedNames.get(path);

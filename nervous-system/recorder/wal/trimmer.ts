@@ -1,11 +1,13 @@
-import { writeCursor, type Cursor } from "./cursor-file.ts";
-import { errorCode, type Disk } from "./disk.ts";
+import { writeCursor, writeMark, type Cursor } from "./cursor-file.ts";
+import { errorCode, type Disk, type DiskFile } from "./disk.ts";
 import type { LiveSegment } from "./writer.ts";
 
 /** The half of the log that lets go of what is held elsewhere. */
 export type Trimmer = {
   /** Moves the cursor forward; answers whether segments were removed. Backward is ignored. */
   advance(cursor: Cursor): Promise<boolean>;
+  /** Lets go of everything that can go: the disk has no room. */
+  release(): Promise<boolean>;
   cursor(): Cursor;
   /** Makes the cursor durable as far as the disk lets it. */
   close(): Promise<void>;
@@ -17,21 +19,29 @@ export type TrimmerOptions = {
   directory: string;
   segments: LiveSegment[];
   cursor: Cursor;
+  /** The unsynced copy of the cursor, newer than the durable one after a kill. */
+  stored: DiskFile;
   written: () => number;
+  /** Bytes of stored segments that stay, for a stream that loses what it had stored. */
+  keepBytes: number;
 };
 
 // A lost cursor costs only sending again what the other side then drops, so it is not made durable for each step.
 const PERSIST_EVERY = 1024;
 
-/** How many of the oldest segments can go: all of theirs is stored, and the segment behind holds a record to continue from. */
+/**
+ * How many of the oldest segments go: all of theirs is stored, the segment behind holds a record to continue from, and
+ * what stays is still `keepBytes` or more.
+ */
 export const removableSegments = (
   segments: readonly LiveSegment[],
-  cursor: number,
-  written: number,
+  state: { cursor: number; written: number; keepBytes: number },
 ): number => {
+  let left = segments.reduce((sum, segment) => sum + segment.bytes, 0);
   let count = 0;
   for (const next of segments.slice(1)) {
-    if (next.first - 1 > cursor || next.first > written) break;
+    left -= segments[count]?.bytes ?? 0;
+    if (next.first - 1 > state.cursor || next.first > state.written || left < state.keepBytes) break;
     count += 1;
   }
   return count;
@@ -51,8 +61,8 @@ export const createTrimmer = (options: TrimmerOptions): Trimmer => {
     durable = target.index;
   };
 
-  const trim = async (): Promise<boolean> => {
-    const count = removableSegments(segments, cursor.index, options.written());
+  const trim = async (keepBytes: number): Promise<boolean> => {
+    const count = removableSegments(segments, { cursor: cursor.index, written: options.written(), keepBytes });
     if (count === 0) {
       if (cursor.index - durable >= PERSIST_EVERY) await persist();
       return false;
@@ -69,8 +79,8 @@ export const createTrimmer = (options: TrimmerOptions): Trimmer => {
   };
 
   /** One at a time: two trims would unlink the same file. A full disk only delays them. */
-  const inTurn = (): Promise<boolean> => {
-    const result = turn.then(trim).catch(() => false);
+  const inTurn = (keepBytes: number): Promise<boolean> => {
+    const result = turn.then(() => trim(keepBytes)).catch(() => false);
     turn = result;
     return result;
   };
@@ -79,12 +89,15 @@ export const createTrimmer = (options: TrimmerOptions): Trimmer => {
     advance: async (next) => {
       if (next.index <= cursor.index) return false;
       cursor = next;
-      return inTurn();
+      await writeMark(options.stored, next).catch(() => undefined); // a hint that spares sending again
+      return inTurn(options.keepBytes);
     },
+    release: () => inTurn(0),
     cursor: () => cursor,
     close: async () => {
       await turn;
       await persist().catch(() => undefined);
+      await options.stored.close();
     },
   };
 };

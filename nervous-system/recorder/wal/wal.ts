@@ -1,5 +1,5 @@
 import type { Clock } from "#nervous-system/kernel/clock.ts";
-import { readCursor, type Cursor } from "./cursor-file.ts";
+import { openMark, readCursor, type Cursor } from "./cursor-file.ts";
 import type { Disk } from "./disk.ts";
 import { takeLock, type Processes } from "./lock.ts";
 import { createReader, type WalReader } from "./reader.ts";
@@ -48,6 +48,7 @@ const DEFAULT_LIMITS: WriterLimits = {
   segmentBytes: 64 * 1024 * 1024,
   maxBytes: 512 * 1024 * 1024,
   groupBytes: 4 * 1024 * 1024,
+  keepBytes: 64 * 1024 * 1024,
 };
 
 const createSignal = (): { raise: () => void; wait: (signal: AbortSignal) => Promise<void> } => {
@@ -74,25 +75,35 @@ const createSignal = (): { raise: () => void; wait: (signal: AbortSignal) => Pro
   };
 };
 
+const findCursor = async (disk: Disk, directory: string): Promise<Cursor> => {
+  const durable = await readCursor(disk, directory, "cursor");
+  const stored = await readCursor(disk, directory, "stored");
+  const [older, newer] = (durable?.index ?? 0) > (stored?.index ?? 0) ? [stored, durable] : [durable, stored];
+  return newer ?? older ?? { index: 0, note: Buffer.alloc(0) };
+};
+
 /** Opens the log in `directory`, cuts what a crash tore, and continues behind the last record. Rejects with `WAL_LOCKED` while another process has it. */
 export const openWal = async (options: WalOptions): Promise<Wal> => {
   const { disk, directory } = options;
   await disk.list(directory);
   const unlock = await takeLock(disk, directory, options.processes);
-  const cursor = (await readCursor(disk, directory, "cursor")) ?? { index: 0, note: Buffer.alloc(0) };
+  const cursor = await findCursor(disk, directory);
   const mark = await readCursor(disk, directory, "mark");
   const found = await recoverSegments(disk, directory, Math.max(cursor.index, mark?.index ?? 0));
   const { segments } = found;
   const written = createSignal();
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const writer = await createWriter({
     ...options,
     segments,
-    limits: { ...DEFAULT_LIMITS, ...options.limits },
+    limits,
     generation: found.generation,
     first: found.next,
     onWritten: written.raise,
+    onStall: () => void trimmer.release().then((made) => made && writer.roomMade()),
   });
-  const trimmer = createTrimmer({ disk, directory, segments, cursor, written: writer.written });
+  const stored = await openMark(disk, directory, "stored");
+  const trimmer = createTrimmer({ disk, directory, segments, cursor, stored, written: writer.written, keepBytes: limits.keepBytes });
   return {
     append: writer.append,
     reader: (from) => createReader({ disk, directory, segments, written: writer.written }, from),

@@ -11,8 +11,8 @@ export type Stall = { reason: "full" | "noSpace" | "diskError"; message: string 
 /** A segment with the bytes that are known to be on the medium. */
 export type LiveSegment = SegmentName & { bytes: number };
 
-/** Limits of the writer, in bytes. */
-export type WriterLimits = { segmentBytes: number; maxBytes: number; groupBytes: number };
+/** Limits of the log, in bytes: of a segment, of everything, of one group, and of what stays after it is stored. */
+export type WriterLimits = { segmentBytes: number; maxBytes: number; groupBytes: number; keepBytes: number };
 
 /** What the writer needs from outside. */
 export type WriterOptions = {
@@ -27,6 +27,8 @@ export type WriterOptions = {
   generation: number;
   first: number;
   onWritten: () => void;
+  /** Called when there is no room; whoever can make some does. */
+  onStall: () => void;
 };
 
 type Pending = {
@@ -64,7 +66,7 @@ const stallOf = (error: unknown, directory: string): Stall => {
 /** Creates the writer: one group is gathered while the one before it is being synced. */
 export const createWriter = async (options: WriterOptions): Promise<WalWriter> => {
   const { disk, directory, clock, limits, segments } = options;
-  const mark = await openMark(disk, directory);
+  const mark = await openMark(disk, directory, "mark");
   const queue: Pending[] = [];
   let generation = options.generation;
   let nextIndex = options.first;
@@ -125,13 +127,14 @@ export const createWriter = async (options: WriterOptions): Promise<WalWriter> =
     await target.sync();
     segment.bytes += bytes;
     written = (group.at(-1) as Pending).index;
-    await writeMark(mark, written).catch(() => undefined); // a hint: the records themselves are safe
+    await writeMark(mark, { index: written, note: Buffer.alloc(0) }).catch(() => undefined); // a hint: the records themselves are safe
   };
 
   const pause = async (reason: Stall): Promise<void> => {
     stall = reason;
     const retry = new AbortController();
     wake = () => retry.abort();
+    options.onStall();
     await clock.sleep(RETRY_MS, retry.signal).catch(() => undefined);
     wake = undefined;
   };

@@ -1,0 +1,18 @@
+// Numbers that a double cannot hold, or would write differently (1.0, 1e3, 12345678901234567890), keep their own spelling.
+// The standard's `JSON.rawJSON` and the reviver's source text do it; TypeScript's library does not declare them yet.
+type RawJson = { rawJSON(text: string): unknown };
+type WithSource = (this: unknown, key: string, value: unknown, context: { source?: string }) => unknown;
+
+const mayChange = /\d{16}|\d\.\d|\d[eE]|-0/;
+
+const keepSpelling: WithSource = (_key, value, { source }) => {
+  if (typeof value !== "number" || source === undefined || String(value) === source) return value;
+  return (JSON as unknown as RawJson).rawJSON(source);
+};
+
+/** Whether writing the parsed `text` again could spell a number differently. */
+export const hasFragileNumbers = (text: string): boolean => mayChange.test(text);
+
+/** Parses JSON so that `JSON.stringify` writes every number as it stood; such numbers are opaque objects meanwhile. */
+export const parseExactJson = (text: string): unknown =>
+  JSON.parse(text, keepSpelling as (key: string, value: unknown) => unknown);

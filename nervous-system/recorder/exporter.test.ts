@@ -1,0 +1,235 @@
+import { describe, expect, it } from "@jest/globals";
+import fc from "fast-check";
+import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc-failure.ts";
+import { manualClock, systemClock } from "#nervous-system/kernel/clock.ts";
+import { silentLog } from "#nervous-system/kernel/log.ts";
+import { chainHash, verifyChain, zeroHash, type ChainedFrame } from "#nervous-system/schemas/chain.ts";
+import { countingIds, randomIds } from "#nervous-system/schemas/ids.ts";
+import type { ComposedFrame } from "./compose.ts";
+import { createExporter, type Exporter } from "./exporter.ts";
+import { createModelStream, type ModelStream } from "./model-stream.ts";
+import { createRecorder, type Recorder } from "./recorder.ts";
+import { identity, openTestWal } from "./testing.ts";
+import { createSimulatedDisk, type SimulatedDisk } from "./wal/simulated-disk.ts";
+import type { Wal } from "./wal/wal.ts";
+
+const agent = { producer: "agent" } as const;
+const thought = (text: string): { event_type: string; payload: { text: string } } => ({ event_type: "THOUGHT", payload: { text } });
+
+type Life = { recorder: Recorder; exporter: Exporter; wal: Wal; end: () => Promise<void>; die: () => Promise<void> };
+
+/** A clock whose waits are over at once: backoff is not what these tests are about. */
+const hastyClock = { ...systemClock(), sleep: (_ms: number, signal?: AbortSignal) => systemClock().sleep(0, signal) };
+
+const live = async (disk: SimulatedDisk, stream: ModelStream, how: { life?: number; epoch?: number; segmentBytes?: number } = {}): Promise<Life> => {
+  const wal = await openTestWal(disk, how.life ?? 1, how.segmentBytes === undefined ? {} : { segmentBytes: how.segmentBytes });
+  const recorder = await createRecorder({ identity, wal, clock: systemClock(), ids: randomIds(), epoch: how.epoch ?? 1 });
+  const exporter = createExporter({ recorder, wal, uplink: stream, clock: hastyClock, random: () => 0, log: silentLog });
+  const stop = new AbortController();
+  const running = exporter.run(stop.signal);
+  const die = async (): Promise<void> => {
+    stop.abort();
+    await running;
+  };
+  return {
+    recorder,
+    exporter,
+    wal,
+    die,
+    end: async () => {
+      await die();
+      await wal.close();
+    },
+  };
+};
+
+const chained = (frame: ComposedFrame): ChainedFrame => ({
+  agentUid: frame.envelope.agent_uid,
+  epoch: frame.envelope.epoch,
+  seq: frame.envelope.seq,
+  prevHash: frame.prevHash,
+  observedNs: BigInt(frame.envelope.observed),
+  envelopeText: frame.envelopeText,
+  bytes: frame.bytes,
+  hash: frame.hash,
+});
+
+const seqs = (stream: ModelStream): number[] => stream.frames.map(({ envelope }) => envelope.seq);
+const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1);
+
+describe("the exporter", () => {
+  it("brings every frame to the stream, in order, in exports of at most 512, and moves the cursor", async () => {
+    const stream = createModelStream();
+    const { recorder, exporter, wal, end } = await live(createSimulatedDisk(), stream);
+    await Promise.all(upTo(1200).map((n) => recorder.record(thought(String(n)), agent)));
+    expect(await exporter.drain(5000)).toBe(true);
+    expect(seqs(stream)).toEqual(upTo(1200));
+    expect(verifyChain(stream.frames.map(chained), zeroHash)).toBeUndefined();
+    expect(stream.calls.send).toBeGreaterThanOrEqual(3);
+    expect(wal.stats().cursor).toBe(1200);
+    expect(exporter.state().stored).toMatchObject({ epoch: 1, seq: 1200 });
+    await end();
+  });
+
+  it("sends again what the stream lost although it had been stored", async () => {
+    const disk = createSimulatedDisk();
+    const stream = createModelStream();
+    const first = await live(disk, stream);
+    await Promise.all(upTo(20).map((n) => first.recorder.record(thought(String(n)), agent)));
+    await first.exporter.drain(5000);
+    await first.end();
+    stream.loseTail(8);
+    const second = await live(disk, stream, { life: 2 });
+    await second.recorder.record(thought("21"), agent);
+    await second.exporter.drain(5000);
+    expect(seqs(stream)).toEqual(upTo(21));
+    expect(verifyChain(stream.frames.map(chained), zeroHash)).toBeUndefined();
+    await second.end();
+  });
+
+  it("names a gap in the middle of the log, keeps the numbers whole, and ties both sides of it together", async () => {
+    const disk = createSimulatedDisk();
+    const stream = createModelStream();
+    const down = { when: "before" as const, error: new GrpcFailure(grpcStatus.unavailable, "down") };
+    stream.failure = () => down;
+    const first = await live(disk, stream, { segmentBytes: 2000 });
+    for (const n of upTo(12)) await first.recorder.record(thought(String(n)), agent);
+    await first.end();
+    const middle = disk.paths().filter((path) => path.endsWith(".wal")).toSorted()[1] as string;
+    disk.contents(middle).fill(0xff, 30, 900);
+    stream.failure = undefined;
+    const second = await live(disk, stream, { life: 2, segmentBytes: 2000 });
+    await second.exporter.drain(5000);
+    expect(seqs(stream)).toEqual(upTo(12));
+    const gaps = stream.frames.filter(({ envelope }) => envelope.event_type === "GAP");
+    expect(gaps.length).toBeGreaterThan(0);
+    stream.frames.slice(1).forEach((frame, at) => expect(frame.prevHash).toBe(stream.frames[at]?.hash));
+    const misfits = stream.frames.map(chained).filter((frame) => chainHash(frame) !== frame.hash);
+    expect(misfits.map(({ seq }) => seq)).toEqual([gaps.at(-1)?.envelope.seq]);
+    await second.end();
+  });
+
+  it("asks for the token's error again and again, and says so, until it is accepted", async () => {
+    const stream = createModelStream();
+    let refusals = 5;
+    const error = new GrpcFailure(grpcStatus.unauthenticated, "token expired");
+    stream.failure = () => (refusals-- > 0 ? { when: "before", error } : undefined);
+    const { recorder, exporter, end } = await live(createSimulatedDisk(), stream);
+    await recorder.record(thought("kept"), agent);
+    expect(await exporter.drain(5000)).toBe(true);
+    expect(seqs(stream)).toEqual([1]);
+    expect(refusals).toBeLessThan(0);
+    expect(exporter.state().failing).toBeUndefined();
+    await end();
+  });
+
+  it("waits as long as the collector asks", async () => {
+    const disk = createSimulatedDisk();
+    const stream = createModelStream();
+    const clock = manualClock();
+    const wal = await openTestWal(disk);
+    const recorder = await createRecorder({ identity, wal, clock, ids: countingIds(), epoch: 1 });
+    const error = new GrpcFailure(grpcStatus.unavailable, "full", 7000);
+    stream.failure = () => (stream.calls.tail === 1 ? { when: "before", error } : undefined);
+    const exporter = createExporter({ recorder, wal, uplink: stream, clock, random: () => 0, log: silentLog });
+    const stop = new AbortController();
+    const running = exporter.run(stop.signal);
+    await clock.advance(6999);
+    expect(stream.calls.tail).toBe(1);
+    expect(exporter.state().failing).toMatch(/full/);
+    await clock.advance(1);
+    expect(stream.calls.tail).toBe(2);
+    stop.abort();
+    await running;
+    await wal.close();
+  });
+
+  it("sends nothing while the stream is ahead of the log: two recorders, or a lost log", async () => {
+    const stream = createModelStream();
+    const first = await live(createSimulatedDisk(), stream);
+    await Promise.all(upTo(3).map((n) => first.recorder.record(thought(String(n)), agent)));
+    await first.exporter.drain(5000);
+    await first.end();
+    const { recorder, exporter, end } = await live(createSimulatedDisk(), stream, { life: 2 });
+    await recorder.record(thought("another"), agent);
+    while (exporter.state().failing === undefined) await new Promise(setImmediate);
+    expect(exporter.state().failing).toMatch(/stream holds seq 3 .* the log ends at/);
+    expect(stream.frames).toHaveLength(3);
+    await end();
+  });
+
+  it("drain gives up when its time is over", async () => {
+    const stream = createModelStream();
+    stream.failure = () => ({ when: "before", error: new GrpcFailure(grpcStatus.unavailable, "down") });
+    const { recorder, exporter, end } = await live(createSimulatedDisk(), stream);
+    await recorder.record(thought("stuck"), agent);
+    expect(await exporter.drain(20)).toBe(false);
+    await end();
+  });
+
+  it("stores each acknowledged frame exactly once, whatever dies: property over kills, failures and lost tails", async () => {
+    const step = fc.oneof(
+      { weight: 5, arbitrary: fc.record({ kind: fc.constant("record" as const), count: fc.integer({ min: 1, max: 20 }) }) },
+      { weight: 2, arbitrary: fc.record({ kind: fc.constant("kill" as const), picks: fc.array(fc.nat(), { minLength: 1, maxLength: 9 }) }) },
+      { weight: 2, arbitrary: fc.record({ kind: fc.constant("fail" as const), after: fc.boolean(), times: fc.integer({ min: 1, max: 3 }) }) },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant("loseTail" as const), count: fc.nat(10) }) },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant("nextEpoch" as const) }) },
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 14 }), async (steps) => {
+        const disk = createSimulatedDisk();
+        const stream = createModelStream();
+        const acknowledged = new Map<string, string>();
+        let [number, epoch, text] = [1, 1, 0];
+        let life = await live(disk, stream, { life: number, epoch });
+        const restart = async (): Promise<void> => {
+          number += 1;
+          life = await live(disk, stream, { life: number, epoch });
+        };
+        for (const act of steps) {
+          if (act.kind === "record") {
+            const texts = upTo(act.count).map(() => String((text += 1)));
+            const results = await Promise.all(texts.map((word) => life.recorder.record(thought(word), agent)));
+            results.forEach((result, at) => {
+              if (result.ok) acknowledged.set(`${epoch}/${result.seq}`, texts[at] as string);
+            });
+          } else if (act.kind === "kill") {
+            const dying = life.recorder.record(thought("unacknowledged"), agent).catch(() => undefined);
+            let at = 0;
+            disk.crash((n) => (act.picks[at++ % act.picks.length] as number) % (n + 1));
+            await life.end().catch(() => undefined);
+            await dying;
+            await restart();
+          } else if (act.kind === "fail") {
+            let left = act.times;
+            const error = new GrpcFailure(grpcStatus.unavailable, "broken");
+            stream.failure = () => (left-- > 0 ? { when: act.after ? "after" : "before", error } : undefined);
+          } else if (act.kind === "loseTail") {
+            await life.exporter.drain(5000);
+            await life.end();
+            const losable = stream.frames.filter(({ envelope }) => envelope.epoch === epoch).length;
+            stream.loseTail(Math.min(act.count, losable));
+            await restart();
+          } else {
+            await life.exporter.drain(5000);
+            await life.end();
+            epoch += 1;
+            await restart();
+          }
+        }
+        expect(await life.exporter.drain(5000)).toBe(true);
+        await life.end();
+        const stored = new Map(stream.frames.map((frame) => [`${frame.envelope.epoch}/${frame.envelope.seq}`, frame]));
+        expect(stored.size).toBe(stream.frames.length);
+        for (const [key, word] of acknowledged) {
+          expect(Buffer.from(stored.get(key)?.bytes ?? []).toString()).toContain(`"text":"${word}"`);
+        }
+        for (const each of upTo(epoch)) {
+          const frames = stream.frames.filter(({ envelope }) => envelope.epoch === each);
+          expect(verifyChain(frames.map(chained))).toBeUndefined();
+        }
+      }),
+      { numRuns: 60 },
+    );
+  }, 60_000);
+});

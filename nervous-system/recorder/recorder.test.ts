@@ -1,0 +1,194 @@
+import { describe, expect, it } from "@jest/globals";
+import { manualClock, type ManualClock } from "#nervous-system/kernel/clock.ts";
+import { chainHash, zeroHash } from "#nervous-system/schemas/chain.ts";
+import { parseEnvelope } from "#nervous-system/schemas/envelope.ts";
+import { countingIds } from "#nervous-system/schemas/ids.ts";
+import type { ComposedFrame } from "./compose.ts";
+import { createRecorder, type Recorder } from "./recorder.ts";
+import { decodeStoredFrame } from "./stored-record.ts";
+import { identity, openTestWal, readFrames } from "./testing.ts";
+import { createSimulatedDisk } from "./wal/simulated-disk.ts";
+import type { Wal } from "./wal/wal.ts";
+
+type Bench = { recorder: Recorder; wal: Wal; clock: ManualClock; frames: () => Promise<ComposedFrame[]> };
+
+const START_MS = Date.parse("2026-11-21T05:00:00Z");
+
+const bench = async (epoch = 1): Promise<Bench> => {
+  const clock = manualClock(START_MS);
+  const wal = await openTestWal(createSimulatedDisk());
+  const recorder = await createRecorder({ identity, wal, clock, ids: countingIds(), epoch });
+  return { recorder, wal, clock, frames: () => readFrames(wal) };
+};
+
+const agent = { producer: "agent" } as const;
+const thought = (text: string): string => JSON.stringify({ event_type: "THOUGHT", payload: { text } });
+const partOf = (frame: ComposedFrame): Record<string, unknown> =>
+  JSON.parse(Buffer.from(frame.bytes).toString("utf8")) as Record<string, unknown>;
+
+describe("the recorder", () => {
+  it("numbers frames from 1, chains them, and every hash is that of the bytes that are kept", async () => {
+    const { recorder, frames } = await bench();
+    const results = await Promise.all(["a", "b", "c"].map((text) => recorder.recordLine(thought(text), agent)));
+    expect(results.map((result) => result.ok && result.seq)).toEqual([1, 2, 3]);
+    let prevHash = zeroHash;
+    for (const frame of await frames()) {
+      const { envelope } = frame;
+      expect(parseEnvelope(frame.envelopeText).ok).toBe(true);
+      expect(frame.prevHash).toBe(prevHash);
+      expect(frame.hash).toBe(
+        chainHash({
+          agentUid: identity.agent_uid,
+          epoch: 1,
+          seq: envelope.seq,
+          prevHash,
+          observedNs: BigInt(envelope.observed),
+          envelopeText: frame.envelopeText,
+          bytes: frame.bytes,
+        }),
+      );
+      prevHash = frame.hash;
+    }
+    expect(recorder.written()).toMatchObject({ seq: 3, hash: prevHash });
+  });
+
+  it("stamps what the producer left out, and keeps what it said", async () => {
+    const { recorder, frames } = await bench();
+    await recorder.recordLine(thought("x"), agent);
+    const own = { event_id: "mine", timestamp: "2026-11-21T04:59:34.123456789Z", agent_id: "architect" };
+    await recorder.recordLine(JSON.stringify({ ...own, event: "THOUGHT", text: "y" }), agent);
+    const [stamped, kept] = await frames();
+    expect(partOf(stamped as ComposedFrame)).toMatchObject({
+      event_id: "00000000-0000-7000-8000-000000000001",
+      timestamp: "2026-11-21T05:00:00.000000000Z",
+      agent_id: identity.agentId,
+    });
+    expect(partOf(kept as ComposedFrame)).toMatchObject({ ...own, event_type: "THOUGHT", payload: { text: "y" } });
+    expect(kept?.claimedNs).toBe(BigInt(Date.parse("2026-11-21T04:59:34Z")) * 1_000_000n + 123_456_789n);
+    expect(kept?.envelope.event_id).toBe("mine");
+  });
+
+  it("flags a claim that is off by more than a minute, and a payload that lacks its fields", async () => {
+    const { recorder, frames } = await bench();
+    const at = (offsetMs: number): string =>
+      JSON.stringify({ event_type: "THOUGHT", text: "t", timestamp: new Date(START_MS + offsetMs).toISOString() });
+    for (const line of [at(-59_000), at(-61_000), at(3_600_000), '{"event_type":"THOUGHT"}']) {
+      await recorder.recordLine(line, agent);
+    }
+    expect((await frames()).map((frame) => frame.envelope.flags)).toEqual([
+      undefined,
+      ["clock_skew"],
+      ["clock_skew"],
+      ["payload_invalid"],
+    ]);
+  });
+
+  it.each([
+    ["not JSON", "{half", "Malformed"],
+    ["not an object", "[1]", "Malformed"],
+    ["no type", '{"payload":{}}', "Malformed"],
+    ["a type that an agent may not write", '{"event_type":"VERDICT","payload":{}}', "Forbidden"],
+    ["too large", JSON.stringify({ event_type: "THOUGHT", text: "x".repeat(256 * 1024) }), "TooLarge"],
+    ["too large with its stamps", `{"event_type":"THOUGHT","text":"${"x".repeat(256 * 1024 - 40)}"}`, "TooLarge"],
+  ])("refuses a line that is %s, and gives it no number", async (_name, line, code) => {
+    const { recorder, frames } = await bench();
+    expect(await recorder.recordLine(line, agent)).toMatchObject({ ok: false, code });
+    expect(await recorder.recordLine(thought("next"), agent)).toMatchObject({ ok: true, seq: 1 });
+    expect(await frames()).toHaveLength(1);
+  });
+
+  it("keeps the spelling of numbers that a double would change, and judges them as numbers", async () => {
+    const { recorder, frames } = await bench();
+    const line =
+      '{"event_type":"DECISION_RATIONALE","payload":{"reasoning":"r","rejected_alternatives":[],"confidence_score":1.0,"big":12345678901234567890}}';
+    await recorder.recordLine(line, agent);
+    const [frame] = await frames();
+    const text = Buffer.from((frame as ComposedFrame).bytes).toString("utf8");
+    expect(text).toContain('"confidence_score":1.0,"big":12345678901234567890');
+    expect(frame?.envelope.flags).toBeUndefined();
+  });
+
+  it("takes trace ids into the envelope and leaves stamps that a producer invents in its payload", async () => {
+    const { recorder, frames } = await bench();
+    const trace = { trace_id: "ab".repeat(16), span_id: "cd".repeat(8) };
+    await recorder.recordLine(JSON.stringify({ event_type: "THOUGHT", text: "t", ...trace, seq: 99, producer: "scribe" }), agent);
+    const [frame] = await frames();
+    expect(frame?.envelope).toMatchObject({ ...trace, seq: 1, producer: "agent" });
+    expect(partOf(frame as ComposedFrame)).toMatchObject({ payload: { text: "t", seq: 99, producer: "scribe" } });
+    expect(partOf(frame as ComposedFrame)["payload"]).not.toHaveProperty("trace_id");
+  });
+
+  it("gives a frame that is sent again the place that it has, also after a restart", async () => {
+    const disk = createSimulatedDisk();
+    const line = JSON.stringify({ event_id: "0197a3f0-0000-7000-8000-00000000abcd", event_type: "THOUGHT", text: "once" });
+    for (const life of [1, 2]) {
+      const wal = await openTestWal(disk, life);
+      const recorder = await createRecorder({ identity, wal, clock: manualClock(), ids: countingIds(), epoch: 1 });
+      const twice = await Promise.all([recorder.recordLine(line, agent), recorder.recordLine(line, agent)]);
+      expect(twice.map((result) => result.ok && result.seq)).toEqual([1, 1]);
+      expect(await readFrames(wal)).toHaveLength(1);
+      await wal.close();
+    }
+  });
+
+  it("records twice what two producers' counters named alike", async () => {
+    const { recorder, frames } = await bench();
+    const line = JSON.stringify({ event_id: "1", event_type: "THOUGHT", text: "again" });
+    await recorder.recordLine(line, agent);
+    await recorder.recordLine(line, agent);
+    expect(await frames()).toHaveLength(2);
+  });
+
+  it("continues the epoch after a restart, and begins the next one behind the last hash", async () => {
+    const disk = createSimulatedDisk();
+    const open = async (life: number, epoch: number): Promise<{ recorder: Recorder; wal: Wal }> => {
+      const wal = await openTestWal(disk, life);
+      return { wal, recorder: await createRecorder({ identity, wal, clock: manualClock(), ids: countingIds(), epoch }) };
+    };
+    const first = await open(1, 1);
+    await first.recorder.recordLine(thought("one"), agent);
+    await first.wal.close();
+    const second = await open(2, 1);
+    expect(await second.recorder.recordLine(thought("two"), agent)).toMatchObject({ seq: 2 });
+    const { hash } = second.recorder.written();
+    await second.wal.close();
+    const third = await open(3, 2);
+    expect(await third.recorder.recordLine(thought("three"), agent)).toMatchObject({ seq: 1 });
+    const last = (await readFrames(third.wal)).at(-1);
+    expect(last).toMatchObject({ prevHash: hash, envelope: { epoch: 2, seq: 1 } });
+    await third.wal.close();
+    await expect(open(4, 1)).rejects.toThrow(/epoch 2, later than 1/);
+  });
+
+  it("puts GAPs where acknowledged frames at the end of the log are gone", async () => {
+    const disk = createSimulatedDisk();
+    const wal = await openTestWal(disk, 1);
+    const recorder = await createRecorder({ identity, wal, clock: manualClock(), ids: countingIds(), epoch: 1 });
+    for (const text of ["one", "two", "three"]) await recorder.recordLine(thought(text), agent);
+    await wal.close();
+    const path = disk.paths().find((name) => name.endsWith(".wal")) as string;
+    disk.cutFile(path, disk.contents(path).length / 2);
+    const reopened = await openTestWal(disk, 2);
+    const next = await createRecorder({ identity, wal: reopened, clock: manualClock(), ids: countingIds(), epoch: 1 });
+    expect(await next.recordLine(thought("four"), agent)).toMatchObject({ seq: 4 });
+    const frames = await readFrames(reopened);
+    expect(frames.map(({ envelope }) => [envelope.seq, envelope.event_type])).toEqual([
+      [1, "THOUGHT"],
+      [2, "GAP"],
+      [3, "GAP"],
+      [4, "THOUGHT"],
+    ]);
+    expect(partOf(frames[1] as ComposedFrame)["payload"]).toMatchObject({ epoch: 1, from: 2, to: 3 });
+  });
+});
+
+describe("a stored record", () => {
+  it("of a format that this version does not know is named, not guessed", async () => {
+    const { recorder, wal } = await bench();
+    await recorder.recordLine(thought("x"), agent);
+    const [entry] = await wal.reader(1).next({ records: 1, bytes: 1 });
+    const payload = entry?.kind === "record" ? Buffer.from(entry.payload) : Buffer.alloc(0);
+    payload.writeUInt8(9, 0);
+    expect(() => decodeStoredFrame(payload)).toThrow(/format 9/);
+  });
+});

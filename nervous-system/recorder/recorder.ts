@@ -1,0 +1,143 @@
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { zeroHash } from "#nervous-system/schemas/chain.ts";
+import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
+import { maxFrameBytes, type ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
+import type { Ids } from "#nervous-system/schemas/ids.ts";
+import { composeFrame, positionAfter, type ChainPosition } from "./compose.ts";
+import type { FrameSubject, RecorderIdentity, TraceIds } from "./identity.ts";
+import { readFrame, readLine, tooLarge, type Accepted, type Refusal } from "./read-input.ts";
+import { createRecentEvents, type RecentEvents } from "./recent-events.ts";
+import { recoverPosition } from "./recover-position.ts";
+import { decodeStoredFrame, encodeStoredFrame } from "./stored-record.ts";
+import type { Wal } from "./wal/wal.ts";
+
+/** What a recorder is made of. */
+export type RecorderOptions = {
+  identity: RecorderIdentity;
+  wal: Wal;
+  clock: Pick<Clock, "nowNs">;
+  ids: Ids;
+  /** Attempt of the agent, or starts of the component. */
+  epoch: number;
+  /** Hash that the epoch resumes from, 64 hex digits; without it the chain continues from what the log holds. */
+  resumeHash?: string;
+};
+
+/** Who writes a frame, and what it belongs to. */
+export type RecordOptions = { producer: Producer; trace?: TraceIds; subject?: FrameSubject };
+
+/** The place that a frame got, or why it got none. */
+export type RecordResult = { ok: true; seq: number; eventId: string } | Refusal;
+
+/** Gives frames their sequence number, their envelope and their link in the chain. */
+export type Recorder = {
+  /** Resolves when the frame is on the medium (*written*), or with the reason why it is refused; rejects once the log is closed. */
+  record(frame: unknown, options: RecordOptions): Promise<RecordResult>;
+  /** The same for a line of JSON, whose numbers keep their spelling. */
+  recordLine(line: string, options: RecordOptions): Promise<RecordResult>;
+  epoch: number;
+  identity: RecorderIdentity;
+  /** Sequence number and hash of the last frame *written* in this epoch: 0 and the hash resumed from before the first. */
+  written(): { seq: number; hash: string };
+};
+
+const RECENT_EVENTS = 4096;
+
+const gapFrame = (position: ChainPosition, lost: number): ProducedFrame => ({
+  event_type: "GAP",
+  payload: {
+    epoch: position.epoch,
+    from: position.seq + 1,
+    to: position.seq + lost,
+    why: "acknowledged frames at the end of the log could not be read after a restart",
+  },
+});
+
+const startOfEpoch = (options: RecorderOptions, found: ChainPosition | undefined): ChainPosition => {
+  const { epoch, resumeHash } = options;
+  if (found !== undefined && found.epoch > epoch) {
+    throw new Error(`the log belongs to epoch ${found.epoch}, later than ${epoch}; give each attempt a log of its own`);
+  }
+  if (found?.epoch === epoch) return found;
+  return { epoch, seq: 0, hash: resumeHash ?? found?.hash ?? zeroHash, observedNs: found?.observedNs ?? 0n };
+};
+
+/** The mutable end of a chain: every frame goes through `append`, in the order of its calls. */
+class ChainWriter {
+  position: ChainPosition;
+  written: { seq: number; hash: string };
+  private readonly options: RecorderOptions;
+
+  constructor(options: RecorderOptions, position: ChainPosition) {
+    this.options = options;
+    this.position = position;
+    this.written = position;
+  }
+
+  append(accepted: Accepted, { producer, trace, subject }: RecordOptions): Promise<RecordResult> {
+    const { identity, wal, clock, ids } = this.options;
+    const eventId = ids.next();
+    const stamps = { identity, producer, accepted, subject, trace, eventId, nowNs: clock.nowNs(), after: this.position };
+    const frame = composeFrame(stamps);
+    if (frame.bytes.length > maxFrameBytes) return Promise.resolve(tooLarge());
+    this.position = positionAfter(frame);
+    const { seq, event_id } = frame.envelope;
+    return wal.append(encodeStoredFrame(frame)).then(() => {
+      this.written = { seq, hash: frame.hash };
+      return { ok: true, seq, eventId: event_id };
+    });
+  }
+
+  /** Puts a GAP in the place of each frame that is lost, so that the sequence stays whole and the loss has a name. */
+  async fill(lost: number): Promise<void> {
+    const { recorder: producer } = this.options.identity;
+    const gap = gapFrame(this.position, lost);
+    const places = Array.from({ length: lost }, () => this.append({ ok: true, frame: gap, flags: [] }, { producer }));
+    await Promise.all(places);
+  }
+}
+
+const recallEvents = async (wal: Wal, epoch: number): Promise<RecentEvents<RecordResult>> => {
+  const recent = createRecentEvents<RecordResult>(RECENT_EVENTS);
+  const reader = wal.reader(Math.max(1, wal.first - RECENT_EVENTS));
+  const limit = { records: 512, bytes: 4 * 1024 * 1024 };
+  for (let entries = await reader.next(limit); entries.length > 0; entries = await reader.next(limit)) {
+    for (const entry of entries) {
+      if (entry.kind === "gap") continue;
+      const { envelope, bytes } = decodeStoredFrame(entry.payload);
+      if (envelope.epoch !== epoch || envelope.producer !== "agent") continue;
+      const place = { ok: true as const, seq: envelope.seq, eventId: envelope.event_id };
+      recent.remember(JSON.parse(Buffer.from(bytes).toString("utf8")) as ProducedFrame, Promise.resolve(place));
+    }
+  }
+  await reader.close();
+  return recent;
+};
+
+/** Creates the recorder of one chain on its log; what the log lost since the last start becomes GAP frames first. */
+export const createRecorder = async (options: RecorderOptions): Promise<Recorder> => {
+  const { wal, epoch, identity } = options;
+  const found = recoverPosition(wal);
+  const start = startOfEpoch(options, found.position);
+  const chain = new ChainWriter(options, found.position ?? start);
+  if (found.lost > 0) await chain.fill(found.lost);
+  const recent = await recallEvents(wal, epoch);
+  chain.position = startOfEpoch(options, chain.position);
+  chain.written = chain.position;
+
+  const accept = async (accepted: Accepted | Refusal, how: RecordOptions): Promise<RecordResult> => {
+    if (!accepted.ok) return accepted;
+    const before = recent.find(accepted.frame);
+    if (before !== undefined) return before;
+    const place = chain.append(accepted, how);
+    recent.remember(accepted.frame, place);
+    return place;
+  };
+  return {
+    record: (frame, how) => accept(readFrame(frame, how.producer), how),
+    recordLine: (line, how) => accept(readLine(line, how.producer), how),
+    epoch,
+    identity,
+    written: () => chain.written,
+  };
+};

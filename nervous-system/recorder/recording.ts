@@ -1,0 +1,74 @@
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import type { Log } from "#nervous-system/kernel/log.ts";
+import type { Ids } from "#nervous-system/schemas/ids.ts";
+import { nextEpoch } from "./epoch.ts";
+import { createExporter, type ExportState } from "./exporter.ts";
+import type { RecorderIdentity } from "./identity.ts";
+import { createRecorder, type Recorder } from "./recorder.ts";
+import type { Uplink } from "./uplink.ts";
+import type { Disk } from "./wal/disk.ts";
+import type { Processes } from "./wal/lock.ts";
+import { openWal, type WalStats } from "./wal/wal.ts";
+import type { WriterLimits } from "./wal/writer.ts";
+
+/** What a whole recording is made of. */
+export type RecordingOptions = {
+  /** Where the log lives; no other process uses it. */
+  directory: string;
+  identity: RecorderIdentity;
+  /** The attempt of an agent; without it the starts of this component are counted beside the log. */
+  epoch?: number;
+  resumeHash?: string;
+  uplink: Uplink;
+  disk: Disk;
+  processes: Processes;
+  clock: Clock;
+  ids: Ids;
+  /** Uniform in [0, 1). */
+  random: () => number;
+  log: Log;
+  limits?: Partial<WriterLimits>;
+};
+
+/** How far the frames of this epoch have come; `settled` is known to the stores only. */
+export type Marks = { written: number; stored: number };
+
+/** A recorder with its log and its exporter, running. */
+export type Recording = {
+  recorder: Recorder;
+  marks(): Marks;
+  health(): { wal: WalStats; exporting: ExportState };
+  /** Resolves true when everything written is stored, false when `limitMs` are over first. */
+  drain(limitMs: number): Promise<boolean>;
+  /** Ends the exporter and closes the log; what is not stored is sent after the next start. */
+  close(): Promise<void>;
+};
+
+const randomSalt = (random: () => number) => (): number => Math.floor(random() * 0x1_0000_0000);
+
+/** Opens the log, continues the chain and begins to export. Rejects with `WalError` while another process has the log. */
+export const startRecording = async (options: RecordingOptions): Promise<Recording> => {
+  const { directory, disk, clock, random } = options;
+  const limits = options.limits === undefined ? {} : { limits: options.limits };
+  const wal = await openWal({ directory, disk, clock, processes: options.processes, salt: randomSalt(random), ...limits });
+  const epoch = options.epoch ?? (await nextEpoch(disk, directory));
+  const recorder = await createRecorder({ ...options, wal, epoch });
+  const exporter = createExporter({ ...options, recorder, wal });
+  const stop = new AbortController();
+  const running = exporter.run(stop.signal);
+  const storedSeq = (): number => {
+    const { stored } = exporter.state();
+    return stored?.epoch === epoch ? stored.seq : 0;
+  };
+  return {
+    recorder,
+    marks: () => ({ written: recorder.written().seq, stored: storedSeq() }),
+    health: () => ({ wal: wal.stats(), exporting: exporter.state() }),
+    drain: exporter.drain,
+    close: async () => {
+      stop.abort();
+      await running;
+      await wal.close();
+    },
+  };
+};

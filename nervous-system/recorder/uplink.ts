@@ -1,0 +1,47 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import type { GrpcClient } from "#nervous-system/comms/grpc-client.ts";
+import { exportLogs, tailMethod } from "#nervous-system/comms/grpc-methods.ts";
+import { TailRequestSchema, TailResponseSchema } from "#nervous-system/schemas/gen/context_pb.ts";
+import { encodeLogsRequest, type OutgoingFrame } from "#nervous-system/telemetry/otlp/encode-logs.ts";
+import { decodeExportResponse, type PartialSuccess } from "#nervous-system/telemetry/otlp/status.ts";
+import type { ComposedFrame } from "./compose.ts";
+
+/** The end of a chain as the stream holds it: seq 0 and zeros when empty. */
+export type StreamTail = { seq: number; hash: string };
+
+/** The way to the stream. Both reject with `GrpcFailure`. */
+export type Uplink = {
+  tail(chain: { agentUid: string; epoch: number }, signal: AbortSignal): Promise<StreamTail>;
+  /** Resolves when the frames are *stored*; the answer names what the collector put a GAP in the place of. */
+  send(frames: readonly ComposedFrame[], signal: AbortSignal): Promise<PartialSuccess | undefined>;
+};
+
+const TAIL_DEADLINE_MS = 10_000;
+const EXPORT_DEADLINE_MS = 30_000;
+
+/** The frame in the form of OTLP's encoder. */
+export const outgoing = (frame: ComposedFrame): OutgoingFrame => ({
+  eventType: frame.envelope.event_type,
+  timeUnixNano: frame.claimedNs,
+  observedTimeUnixNano: BigInt(frame.envelope.observed),
+  bytes: frame.bytes,
+  envelope: frame.envelopeText,
+  prevHash: frame.prevHash,
+  hash: frame.hash,
+  traceId: frame.envelope.trace_id,
+  spanId: frame.envelope.span_id,
+});
+
+/** The collector as uplink: OTLP logs and `ContextService/Tail` over one channel. */
+export const createCollectorUplink = (client: GrpcClient): Uplink => ({
+  tail: async ({ agentUid, epoch }, signal) => {
+    const request = toBinary(TailRequestSchema, create(TailRequestSchema, { agentUid, epoch }));
+    const answer = await client.unary(tailMethod, Buffer.from(request), { deadlineMs: TAIL_DEADLINE_MS, signal });
+    const { seq, hash } = fromBinary(TailResponseSchema, answer);
+    return { seq: Number(seq), hash };
+  },
+  send: async (frames, signal) => {
+    const request = encodeLogsRequest(frames.map(outgoing));
+    return decodeExportResponse(await client.unary(exportLogs, request, { deadlineMs: EXPORT_DEADLINE_MS, signal }));
+  },
+});
