@@ -10,8 +10,7 @@ type Variables = Readonly<Record<string, string | undefined>>;
 /** Where built tools are kept between runs: ENCHANTED_CACHE, else the user's cache directory. */
 export const cacheDirectory = (variables: Variables = process.env): string =>
   resolve(
-    variables["ENCHANTED_CACHE"] ??
-      join(variables["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "enchanted-swarm"),
+    variables["ENCHANTED_CACHE"] ?? join(variables["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "enchanted-swarm"),
   );
 
 /** Where the embedded platform keeps everything it makes: ENCHANTED_STATE, else `.enchanted/` of the checkout. */
@@ -19,6 +18,7 @@ export const stateDirectory = (variables: Variables = process.env): string =>
   resolve(variables["ENCHANTED_STATE"] ?? join(repositoryRoot, ".enchanted"));
 
 /** The environment that a child process gets: ours with `extra` over it. */
-export const childEnvironment = (
-  extra: Readonly<Record<string, string>> = {},
-): Record<string, string | undefined> => ({ ...process.env, ...extra });
+export const childEnvironment = (extra: Readonly<Record<string, string>> = {}): Record<string, string | undefined> => ({
+  ...process.env,
+  ...extra,
+});

@@ -109,13 +109,7 @@ export const goTools = {
 export type ToolName = keyof typeof goTools;
 
 /** What integration tests start; these are built before everything else. */
-export const testTools: readonly ToolName[] = [
-  "etcd",
-  "nats-server",
-  "kube-apiserver",
-  "kubectl",
-  "versitygw",
-];
+export const testTools: readonly ToolName[] = ["etcd", "nats-server", "kube-apiserver", "kubectl", "versitygw"];
 
 /** Debian package → a file whose presence shows that it is installed. */
 export const debianPackages: Readonly<Record<string, string>> = {

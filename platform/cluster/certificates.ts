@@ -48,35 +48,59 @@ export const ensureAuthority = async (dir: string, name: string): Promise<KeyPai
   if (existsSync(files.certFile)) return files;
   await mkdir(dir, { recursive: true, mode: 0o711 });
   await run([
-    ...["openssl", "req", "-x509", ...newEcKey, "-days", VALID_DAYS],
-    ...["-subj", `/CN=${name}`, "-keyout", files.keyFile, "-out", files.certFile],
-    ...["-addext", "keyUsage=critical,keyCertSign,cRLSign"],
+    "openssl",
+    "req",
+    "-x509",
+    ...newEcKey,
+    "-days",
+    VALID_DAYS,
+    "-subj",
+    `/CN=${name}`,
+    "-keyout",
+    files.keyFile,
+    "-out",
+    files.certFile,
+    "-addext",
+    "keyUsage=critical,keyCertSign,cRLSign",
   ]);
   return files;
 };
 
 /** Issues a certificate signed by `authority` into `dir`; one already issued for the same holder stays. */
-export const ensureCertificate = async (
-  dir: string,
-  authority: KeyPair,
-  identity: Identity,
-): Promise<KeyPair> => {
+export const ensureCertificate = async (dir: string, authority: KeyPair, identity: Identity): Promise<KeyPair> => {
   const files = filesOf(dir, identity.name);
   const wanted = renderSubject(identity) + "\n" + renderExtensions(identity);
   const recipe = join(dir, `${identity.name}.ext`);
   const issued = existsSync(files.certFile) ? await readFile(recipe, "utf8").catch(() => "") : "";
   if (issued === `# ${wanted}`) return files;
   const request = await run([
-    ...["openssl", "req", "-new", ...newEcKey],
-    ...["-subj", renderSubject(identity), "-keyout", files.keyFile],
+    "openssl",
+    "req",
+    "-new",
+    ...newEcKey,
+    "-subj",
+    renderSubject(identity),
+    "-keyout",
+    files.keyFile,
   ]);
   // Written last in its whole form: a run that ends in between issues the certificate again.
   const extensions = join(dir, `${identity.name}.cnf`);
   await writeFile(extensions, renderExtensions(identity));
   await run(
     [
-      ...["openssl", "x509", "-req", "-days", VALID_DAYS, "-extfile", extensions],
-      ...["-CA", authority.certFile, "-CAkey", authority.keyFile, "-out", files.certFile],
+      "openssl",
+      "x509",
+      "-req",
+      "-days",
+      VALID_DAYS,
+      "-extfile",
+      extensions,
+      "-CA",
+      authority.certFile,
+      "-CAkey",
+      authority.keyFile,
+      "-out",
+      files.certFile,
     ],
     { input: request },
   );

@@ -6,17 +6,16 @@ import { node } from "./layout.ts";
 
 const MOUNT = "/sys/fs/cgroup";
 
+const isVersion2 = (hierarchy: string): boolean => existsSync(join(hierarchy, "cgroup.controllers"));
+
 /** The hierarchies of control groups: one for each controller in version 1, a single one in version 2. */
 const hierarchies = async (): Promise<string[]> => {
-  if (existsSync(join(MOUNT, "cgroup.controllers"))) return [MOUNT];
-  const names = await readdir(MOUNT);
-  return names
-    .map((name) => join(MOUNT, name))
-    .filter((path) => existsSync(join(path, "cgroup.procs")) && !existsSync(join(path, "cgroup.controllers")));
+  if (isVersion2(MOUNT)) return [MOUNT];
+  const paths = (await readdir(MOUNT)).map((name) => join(MOUNT, name));
+  return paths.filter((path) => existsSync(join(path, "cgroup.procs")));
 };
 
-const ourGroups = async (): Promise<string[]> =>
-  (await hierarchies()).map((hierarchy) => join(hierarchy, node.cgroup));
+const ourGroups = async (): Promise<string[]> => (await hierarchies()).map((hierarchy) => join(hierarchy, node.cgroup));
 
 /** A new cpuset of version 1 has no processors and no memory, and takes no process until it is given some. */
 const inheritCpuset = async (hierarchy: string, group: string): Promise<void> => {
@@ -26,19 +25,24 @@ const inheritCpuset = async (hierarchy: string, group: string): Promise<void> =>
   }
 };
 
+/** In version 2 a group passes on only the controllers that it is told to. */
+const passOnControllers = async (hierarchy: string, group: string): Promise<void> => {
+  const available = (await readFile(join(hierarchy, "cgroup.controllers"), "utf8")).trim().split(" ");
+  for (const dir of [hierarchy, group]) {
+    for (const controller of available.filter(Boolean)) {
+      // One that cannot be passed on here is none that the kubelet asks for.
+      await writeFile(join(dir, "cgroup.subtree_control"), `+${controller}`).catch(() => undefined);
+    }
+  }
+};
+
 /** Makes the control group that every pod and build lies below. */
 export const ensureCgroups = async (): Promise<void> => {
   for (const hierarchy of await hierarchies()) {
     const group = join(hierarchy, node.cgroup);
     await mkdir(group, { recursive: true });
     await inheritCpuset(hierarchy, group);
-    const controllers = join(hierarchy, "cgroup.controllers");
-    if (!existsSync(controllers)) continue;
-    const enable = (await readFile(controllers, "utf8")).trim().split(" ").map((name) => `+${name}`);
-    for (const dir of [hierarchy, group]) {
-      // A controller that cannot be passed down here is none that the kubelet asks for.
-      await tryRun(["sh", "-c", 'for c in $0; do echo "$c" > "$1" || true; done', enable.join(" "), join(dir, "cgroup.subtree_control")]);
-    }
+    if (isVersion2(hierarchy)) await passOnControllers(hierarchy, group);
   }
 };
 

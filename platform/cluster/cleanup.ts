@@ -67,8 +67,13 @@ export const removeStrayFiles = async (layout: Layout): Promise<void> => {
     const target = await readlink(link).catch(() => "");
     if (target.startsWith(`${layout.podLogs}/`)) await unlink(link);
   }
-  for (const name of await listDir(CNI_RESULTS)) {
-    if (name.startsWith(`${node.cniNetwork}-`)) await rm(join(CNI_RESULTS, name), { force: true });
+  const results = await listDir(CNI_RESULTS);
+  const ours = new RegExp(`^${node.cniNetwork}-(?<sandbox>[0-9a-f]+)-eth0$`, "u");
+  for (const sandbox of results.map((name) => ours.exec(name)?.groups?.["sandbox"])) {
+    if (sandbox === undefined) continue;
+    for (const name of results.filter((one) => one.includes(sandbox))) {
+      await rm(join(CNI_RESULTS, name), { force: true });
+    }
   }
 };
 

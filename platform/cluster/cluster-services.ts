@@ -112,12 +112,27 @@ const nodeServices = async (
   await config("cni/10-enchanted.conflist", renderCniConfig(layout));
   await config("dockerd.json", "{}");
   return [
-    containerdService(layout, await ensureTool("containerd"), await ensureTool("containerd-shim-runc-v2"), containerdConfig, path),
+    containerdService(
+      layout,
+      await ensureTool("containerd"),
+      await ensureTool("containerd-shim-runc-v2"),
+      containerdConfig,
+      path,
+    ),
     registryService(await config("registry.yaml", renderRegistryConfig(layout, ports.registry)), ports.registry),
     dockerdService(layout),
-    kubeletService(layout, await ensureTool("kubelet"), { config: kubeletConfig, kubeconfig: kubeconfigs.kubelet }, ports),
+    kubeletService(
+      layout,
+      await ensureTool("kubelet"),
+      { config: kubeletConfig, kubeconfig: kubeconfigs.kubelet },
+      ports,
+    ),
     kubeProxyService(await ensureTool("kube-proxy"), proxyConfig, ports),
-    corednsService(await ensureTool("coredns"), await config("Corefile", renderCorefile(ports, kubeconfigs.dns)), ports),
+    corednsService(
+      await ensureTool("coredns"),
+      await config("Corefile", renderCorefile(ports, kubeconfigs.dns)),
+      ports,
+    ),
   ];
 };
 
@@ -132,13 +147,24 @@ const ownServices = (layout: Layout): ServiceSpec[] =>
 
 /** Writes every file that the cluster's processes read and answers the processes in their order of starting. */
 export const prepareClusterServices = async (layout: Layout): Promise<ServiceSpec[]> => {
-  for (const dir of [layout.config, layout.cniConfig, layout.docker, layout.containerd, layout.registry, layout.podLogs]) {
+  for (const dir of [
+    layout.config,
+    layout.cniConfig,
+    layout.docker,
+    layout.containerd,
+    layout.registry,
+    layout.podLogs,
+  ]) {
     await mkdir(dir, { recursive: true });
   }
   const ports = await ensureClusterPorts(layout.ports);
   const pki = await ensureControlPlanePki(layout.pki, [
-    ...[`IP:${node.address}`, "IP:10.96.0.1", "DNS:kubernetes", "DNS:kubernetes.default"],
-    ...["DNS:kubernetes.default.svc", "DNS:kubernetes.default.svc.cluster.local"],
+    `IP:${node.address}`,
+    "IP:10.96.0.1",
+    "DNS:kubernetes",
+    "DNS:kubernetes.default",
+    "DNS:kubernetes.default.svc",
+    "DNS:kubernetes.default.svc.cluster.local",
   ]);
   const kubeconfigs = await issueKubeconfigs(layout, pki, `https://${node.address}:${ports.apiServer}`);
   const [etcd, apiServer, ...controllers] = await controlPlane(layout, pki, ports, kubeconfigs);

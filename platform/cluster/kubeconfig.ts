@@ -8,11 +8,7 @@ export type ApiServerAddress = { readonly url: string; readonly caFile: string }
 const base64Of = async (path: string): Promise<string> => (await readFile(path)).toString("base64");
 
 /** Writes a kubeconfig, whole in itself, that speaks to the API server with the given client certificate. */
-export const writeKubeconfig = async (
-  path: string,
-  server: ApiServerAddress,
-  client: KeyPair,
-): Promise<string> => {
+export const writeKubeconfig = async (path: string, server: ApiServerAddress, client: KeyPair): Promise<string> => {
   const name = "enchanted";
   const config = {
     apiVersion: "v1",

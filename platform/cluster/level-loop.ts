@@ -17,11 +17,7 @@ const RECHECK_MS = 30_000;
 const RETRY_MS = 1_000;
 
 /** Runs the loop until aborted: after each change, and every half minute in any case. */
-export const runLevelLoop = async (
-  client: ApiClient,
-  loop: LevelLoop,
-  signal: AbortSignal,
-): Promise<void> => {
+export const runLevelLoop = async (client: ApiClient, loop: LevelLoop, signal: AbortSignal): Promise<void> => {
   const clock = systemClock();
   let wake = (): void => {};
   let changed = true;

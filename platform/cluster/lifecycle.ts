@@ -2,12 +2,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { run, tryRun } from "../process/run.ts";
 import { waitFor } from "../process/wait.ts";
-import {
-  awaitServices,
-  ensureSupervisor,
-  findSupervisor,
-  stopSupervisor,
-} from "../supervise/control.ts";
+import { awaitServices, ensureSupervisor, findSupervisor, stopSupervisor } from "../supervise/control.ts";
 import { ensureTool, hasTool } from "../tools/ensure-tool.ts";
 import { ensureCgroups, removeCgroups } from "./cgroups.ts";
 import { endPods, forgetContainers, removeMounts, removeStrayFiles } from "./cleanup.ts";
@@ -48,7 +43,11 @@ export const startCluster = async (layout: Layout, tell: Tell): Promise<void> =>
   await ensureNodeNetwork(layout);
   if ((await findSupervisor(layout)) === undefined) await closePacketFilter();
   await ensureSupervisor(layout, specs);
-  await awaitServices(layout, specs.map(({ name }) => name), tell);
+  await awaitServices(
+    layout,
+    specs.map(({ name }) => name),
+    tell,
+  );
   await applyManifests(layout, clusterManifests);
   await awaitNode(layout);
 };

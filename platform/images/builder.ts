@@ -27,10 +27,7 @@ export type ImageBuilder = {
 const TAG_LENGTH = 32;
 
 /** The tag that names everything an image is made of. */
-export const renderImageTag = (
-  recipe: Pick<ImageRecipe, "dockerfile" | "buildArgs">,
-  content: string,
-): string =>
+export const renderImageTag = (recipe: Pick<ImageRecipe, "dockerfile" | "buildArgs">, content: string): string =>
   createHash("sha256")
     .update(JSON.stringify([recipe.dockerfile, recipe.buildArgs ?? {}, content]))
     .digest("hex")
@@ -44,7 +41,11 @@ const finish = (docker: Dockerode, stream: NodeJS.ReadableStream, what: string):
     docker.modem.followProgress(stream, (error, events: Progress[] | null) => {
       const failure = error?.message ?? events?.find((event) => event.error !== undefined)?.error;
       if (failure === undefined) return resolve();
-      const output = (events ?? []).map(({ stream: text = "" }) => text).join("").split("\n").slice(-20);
+      const output = (events ?? [])
+        .map(({ stream: text = "" }) => text)
+        .join("")
+        .split("\n")
+        .slice(-20);
       reject(new Error(`${what} failed: ${failure}\n${output.join("\n")}`));
     }),
   );

@@ -15,7 +15,7 @@ export const entryPoints: readonly EntryPoint[] = [
   { image: "scribe", from: "scribe/verify.ts", file: "verify.js" },
   { image: "supervisor", from: "supervisor/main.ts", file: "main.js" },
   { image: "agent-image", from: "agent-image/cortex/main.ts", file: "main.js" },
-  { image: "scenario-model", from: "test/model-server/main.ts", file: "main.js" },
+  { image: "model-server", from: "test/model-server/main.ts", file: "main.js" },
   { image: "clickhouse", from: "platform/stores/clickhouse/main.ts", file: "main.js" },
 ];
 

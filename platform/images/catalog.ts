@@ -1,7 +1,7 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { readFile } from "node:fs/promises";
 import { run } from "../process/run.ts";
+import { giteaAssets } from "../stores/gitea-assets.ts";
 import { ensureTool } from "../tools/ensure-tool.ts";
 import type { ToolName } from "../versions.ts";
 import { ensureBaseImage } from "./base.ts";
@@ -32,15 +32,19 @@ const staticTool =
     });
   };
 
-/** A program of ours: its own Dockerfile over its bundle, with `ARG BASE`; COPY sees only the bundle. */
+/** Where the parts of a product's image are, when not in the folder of its name. */
+type ProductParts = { readonly folder?: string; readonly bundle?: string; readonly files?: readonly string[] };
+
+/** A program of ours: its Dockerfile, with `ARG BASE`, over `dist/<bundle>/` and the named files of the checkout. */
 const product =
-  (image: string, dockerfile = `${image}/Dockerfile`): MakeImage =>
+  (name: string, { folder = name, bundle = name, files = [] }: ProductParts = {}): MakeImage =>
   async ({ builder, root }, base) => {
-    const text = await readDockerfile(join(root, dockerfile));
+    const dockerfile = await readDockerfile(join(root, folder, "Dockerfile"));
+    const further = files.map((path) => [path, join(root, path)] as const);
     return builder.buildImage({
-      name: image,
-      dockerfile: text,
-      files: { dist: await bundleImage(root, image) },
+      name,
+      dockerfile,
+      files: { [`dist/${bundle}`]: await bundleImage(root, bundle), ...Object.fromEntries(further) },
       buildArgs: { BASE: await base() },
     });
   };
@@ -61,8 +65,13 @@ const clickhouse: MakeImage = async ({ builder, root }, base) => {
   return builder.buildImage({
     name: "clickhouse",
     dockerfile: [
-      ...["ARG BASE", "FROM ${BASE}", "COPY dist /opt/clickhouse", "USER 65532:65532"],
-      ...['ENTRYPOINT ["node", "/opt/clickhouse/main.js"]', ""],
+      "ARG BASE",
+      "FROM ${BASE}",
+      "COPY dist /opt/clickhouse",
+      "ENV CLICKHOUSE_LISTEN_HOST=0.0.0.0",
+      "USER 65532:65532",
+      'ENTRYPOINT ["node", "/opt/clickhouse/main.js"]',
+      "",
     ].join("\n"),
     files: { dist: await bundleImage(root, "clickhouse") },
     buildArgs: { BASE: withEngine },
@@ -75,23 +84,20 @@ const gitea: MakeImage = async ({ builder }, base) => {
   return builder.buildImage({
     name: "gitea",
     dockerfile: [
-      ...["ARG BASE", "FROM ${BASE}", "COPY gitea /usr/local/bin/gitea", "COPY assets /opt/gitea"],
-      ...["ENV HOME=/data USER=git", "RUN useradd --uid 1000 --home-dir /data git", "USER 1000:1000"],
-      ...['ENTRYPOINT ["/usr/local/bin/gitea"]', ""],
+      "ARG BASE",
+      "FROM ${BASE}",
+      "COPY gitea /usr/local/bin/gitea",
+      "COPY assets /opt/gitea",
+      "ENV HOME=/data USER=git",
+      "RUN useradd --uid 1000 --home-dir /data git",
+      "USER 1000:1000",
+      'ENTRYPOINT ["/usr/local/bin/gitea"]',
+      "",
     ].join("\n"),
     files: { gitea: binary, ...Object.fromEntries(Object.entries(assets).map(([k, v]) => [`assets/${k}`, v])) },
     buildArgs: { BASE: await base() },
     contentKey: binary.split("/").at(-2) ?? binary,
   });
-};
-
-/** The directories of Gitea's module that the running program reads. */
-export const giteaAssets = async (): Promise<Readonly<Record<string, string>>> => {
-  await ensureTool("gitea"); // its build has the module downloaded
-  const module = join(import.meta.dirname, "../tools/gitea");
-  const dir = (await run(["go", "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", "code.gitea.io/gitea"], { cwd: module })).trim();
-  const parts = ["templates", "options", "public"].map((name) => [name, join(dir, name)] as const);
-  return Object.fromEntries(parts.filter(([, path]) => existsSync(path)));
 };
 
 const pause: MakeImage = async ({ builder, root, cacheDir }) => {
@@ -121,7 +127,11 @@ const images = {
   scribe: product("scribe"),
   supervisor: product("supervisor"),
   "agent-image": product("agent-image"),
-  "scenario-model": product("scenario-model", "test/model-server/Dockerfile"),
+  "scenario-model": product("scenario-model", {
+    folder: "test/model-server",
+    bundle: "model-server",
+    files: ["manifests/samples/scenarios"],
+  }),
 } as const satisfies Record<string, MakeImage>;
 
 /** The name of an image that the platform makes. */

@@ -19,19 +19,11 @@ const tryTake = (name: string): Promise<Server | undefined> =>
   });
 
 /** Runs `work` while holding the machine-wide lock called `name`; waits while another process holds it. */
-export const withLock = async <T>(
-  name: string,
-  work: () => Promise<T>,
-  timeoutMs = 30 * 60_000,
-): Promise<T> => {
-  const held = await waitFor(
-    `the lock on ${name}, held by another run of ours,`,
-    () => tryTake(name),
-    {
-      timeoutMs,
-      intervalMs: 200,
-    },
-  );
+export const withLock = async <T>(name: string, work: () => Promise<T>, timeoutMs = 30 * 60_000): Promise<T> => {
+  const held = await waitFor(`the lock on ${name}, held by another run of ours,`, () => tryTake(name), {
+    timeoutMs,
+    intervalMs: 200,
+  });
   try {
     return await work();
   } finally {

@@ -19,5 +19,4 @@ export const freePorts = async (count: number, host = "127.0.0.1"): Promise<numb
 };
 
 /** Asks the kernel for one TCP port that is free on `host` now. */
-export const freePort = async (host = "127.0.0.1"): Promise<number> =>
-  (await freePorts(1, host))[0] as number;
+export const freePort = async (host = "127.0.0.1"): Promise<number> => (await freePorts(1, host))[0] as number;

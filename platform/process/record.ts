@@ -24,8 +24,7 @@ const readStartTicks = async (pid: number): Promise<string | undefined> => {
   }
 };
 
-const readBootId = async (): Promise<string> =>
-  (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
+const readBootId = async (): Promise<string> => (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
 
 /** Records a running process, or answers undefined when it has ended. */
 export const recordProcess = async (pid: number): Promise<ProcessRecord | undefined> => {
@@ -40,10 +39,7 @@ export const isRunning = async (record: ProcessRecord): Promise<boolean> => {
 };
 
 /** Sends a signal to the recorded process, and to nothing else that may carry its id now. */
-export const signalRecorded = async (
-  record: ProcessRecord,
-  signal: NodeJS.Signals,
-): Promise<boolean> => {
+export const signalRecorded = async (record: ProcessRecord, signal: NodeJS.Signals): Promise<boolean> => {
   if (!(await isRunning(record))) return false;
   try {
     return process.kill(record.pid, signal);

@@ -56,10 +56,7 @@ export const tryRun = (command: readonly string[], options: RunOptions = {}): Pr
   });
 
 /** Runs a program to its end and answers its output; throws CommandFailed when its code is not zero. */
-export const run = async (
-  command: readonly string[],
-  options: RunOptions = {},
-): Promise<string> => {
+export const run = async (command: readonly string[], options: RunOptions = {}): Promise<string> => {
   const result = await tryRun(command, options);
   if (result.code !== 0) throw new CommandFailed(command, result);
   return result.stdout;

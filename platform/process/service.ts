@@ -103,11 +103,7 @@ export const launchService = async (spec: ServiceSpec, logDir: string): Promise<
  * Waits until a started server answers its probe; when it ends, stays silent or `signal` aborts, it is
  * stopped and the error holds its last output.
  */
-export const awaitReady = async (
-  spec: ServiceSpec,
-  service: RunningService,
-  signal?: AbortSignal,
-): Promise<void> => {
+export const awaitReady = async (spec: ServiceSpec, service: RunningService, signal?: AbortSignal): Promise<void> => {
   const ended = new AbortController();
   void service.exited.then(() => ended.abort(new Error(`${spec.name} ended before it was ready`)));
   try {

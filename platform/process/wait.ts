@@ -1,4 +1,5 @@
 import { systemClock, type Clock } from "#nervous-system/kernel/clock.ts";
+import { errorText } from "./error-text.ts";
 
 /** How long and how often to look. */
 export type WaitOptions = {
@@ -31,6 +32,6 @@ export const waitFor = async <T>(
     }
     await clock.sleep(options.intervalMs ?? 50, options.signal);
   }
-  const detail = lastError === undefined ? "" : `; last error: ${String(lastError)}`;
+  const detail = lastError === undefined ? "" : `; last error: ${errorText(lastError)}`;
   throw new Error(`${what} did not happen within ${options.timeoutMs / 1000} s${detail}`);
 };

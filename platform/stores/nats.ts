@@ -40,11 +40,7 @@ export const renderNatsConfig = (
   ].join("\n");
 
 /** NATS with JetStream on loopback. */
-export const natsService = (
-  binary: string,
-  configFile: string,
-  monitorPort: number,
-): ServiceSpec => ({
+export const natsService = (binary: string, configFile: string, monitorPort: number): ServiceSpec => ({
   name: "nats",
   command: [binary, "--config", configFile],
   ready: { kind: "http", url: `http://127.0.0.1:${monitorPort}/healthz` },

@@ -26,8 +26,7 @@ const PROBE_EVERY_MS = 10_000;
 const FAILED_PROBES_ALLOWED = 6;
 
 /** How long to wait before the n-th restart in a row (from 0), in milliseconds. */
-export const restartPauseMs = (failures: number): number =>
-  Math.min(FIRST_PAUSE_MS * 2 ** failures, LONGEST_PAUSE_MS);
+export const restartPauseMs = (failures: number): number => Math.min(FIRST_PAUSE_MS * 2 ** failures, LONGEST_PAUSE_MS);
 
 /** Done when the process has ended, was asked to stop, or has left its probe unanswered for a minute. */
 const watchHealth = async (spec: ServiceSpec, service: RunningService, context: SuperviseContext) => {

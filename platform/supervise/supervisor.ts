@@ -8,11 +8,12 @@ import { superviseService, type ServiceStatus } from "./supervise-service.ts";
 const createStatusWriter = (path: string, order: readonly string[]) => {
   const known = new Map<string, ServiceStatus>();
   let writing = Promise.resolve();
-  return (status: ServiceStatus): void => {
+  const report = (status: ServiceStatus): void => {
     known.set(status.name, status);
     const all = order.map((name) => known.get(name)).filter((one) => one !== undefined);
     writing = writing.then(() => writeJson(path, all)).catch((error) => console.error(String(error)));
   };
+  return { report, written: () => writing };
 };
 
 /** One supervised process: its end of supervision, and how to bring that about. */
@@ -47,11 +48,12 @@ const startOne = (
  */
 export const runSupervisor = async (layout: Layout, signal: AbortSignal): Promise<void> => {
   const specs = (await readJson<ServiceSpec[]>(layout.services)) ?? [];
-  const report = createStatusWriter(layout.status, specs.map(({ name }) => name));
-  const started: Supervised[] = [];
-  const aborted = new Promise<void>((resolve) =>
-    signal.addEventListener("abort", () => resolve(), { once: true }),
+  const { report, written } = createStatusWriter(
+    layout.status,
+    specs.map(({ name }) => name),
   );
+  const started: Supervised[] = [];
+  const aborted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
   for (const spec of specs) {
     if (signal.aborted) break;
     const { supervised, ready } = startOne(spec, layout, report);
@@ -60,4 +62,5 @@ export const runSupervisor = async (layout: Layout, signal: AbortSignal): Promis
   }
   await aborted;
   for (const supervised of started.toReversed()) await supervised.stop();
+  await written();
 };

@@ -37,11 +37,7 @@ export const closePacketFilter = (): Promise<void> =>
   applyRules(renderPacketFilter({ pods: [], namespaces: [], policies: [] }));
 
 /** Keeps the kernel's rules equal to the cluster's Pods and NetworkPolicies until aborted. */
-export const runPacketFilter = async (
-  client: ApiClient,
-  layout: Layout,
-  signal: AbortSignal,
-): Promise<void> => {
+export const runPacketFilter = async (client: ApiClient, layout: Layout, signal: AbortSignal): Promise<void> => {
   let applied = "";
   await runLevelLoop(
     client,

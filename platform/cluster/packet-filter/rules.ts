@@ -1,12 +1,5 @@
 import { node } from "../layout.ts";
-import {
-  selects,
-  type NetworkSnapshot,
-  type Peer,
-  type PodView,
-  type PolicyPort,
-  type PolicyView,
-} from "./model.ts";
+import { selects, type NetworkSnapshot, type Peer, type PodView, type PolicyPort, type PolicyView } from "./model.ts";
 
 /** A pod with this label reaches only what a policy's egress names, even when no policy selects it. */
 export const CONFINED_LABEL = "swarm.enchanted.dev/confined";
@@ -32,8 +25,7 @@ const addressed = (pods: readonly PodView[]): PodView[] =>
   );
 
 const applies = (policy: PolicyView, direction: Direction): boolean =>
-  policy.spec.policyTypes?.includes(direction) ??
-  (direction === "Ingress" || policy.spec.egress !== undefined);
+  policy.spec.policyTypes?.includes(direction) ?? (direction === "Ingress" || policy.spec.egress !== undefined);
 
 const policiesFor = (snapshot: NetworkSnapshot, pod: PodView, direction: Direction): PolicyView[] =>
   snapshot.policies.filter(

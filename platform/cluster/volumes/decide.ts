@@ -28,10 +28,7 @@ export const STORAGE_CLASS = "enchanted-local";
 const volumeName = (claim: ClaimView): string => `pvc-${claim.metadata.uid}`;
 
 /** A claim without a volume gets one; a volume that its claim gave up, or lost, goes with its data. */
-export const decideVolumes = (
-  claims: readonly ClaimView[],
-  volumes: readonly VolumeView[],
-): VolumeAction[] => {
+export const decideVolumes = (claims: readonly ClaimView[], volumes: readonly VolumeView[]): VolumeAction[] => {
   const ours = volumes.filter(({ spec }) => spec.storageClassName === STORAGE_CLASS);
   const present = new Set(ours.map(({ metadata }) => metadata.name));
   const claimed = new Set(claims.map(volumeName));

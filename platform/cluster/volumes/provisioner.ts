@@ -3,13 +3,7 @@ import { join } from "node:path";
 import type { ApiClient } from "../api-client.ts";
 import { node, type Layout } from "../layout.ts";
 import { runLevelLoop } from "../level-loop.ts";
-import {
-  decideVolumes,
-  STORAGE_CLASS,
-  type ClaimView,
-  type VolumeAction,
-  type VolumeView,
-} from "./decide.ts";
+import { decideVolumes, STORAGE_CLASS, type ClaimView, type VolumeAction, type VolumeView } from "./decide.ts";
 
 const collections = {
   claims: "/api/v1/persistentvolumeclaims",
@@ -57,11 +51,7 @@ const applyAction = async (client: ApiClient, layout: Layout, action: VolumeActi
 };
 
 /** Serves claims of our storage class from directories of the node until aborted. */
-export const runVolumeProvisioner = (
-  client: ApiClient,
-  layout: Layout,
-  signal: AbortSignal,
-): Promise<void> =>
+export const runVolumeProvisioner = (client: ApiClient, layout: Layout, signal: AbortSignal): Promise<void> =>
   runLevelLoop(
     client,
     {

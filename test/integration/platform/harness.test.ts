@@ -33,22 +33,8 @@ describe("a control plane for tests", () => {
     const kubeconfig = await plane.kubeconfigFor({ user: "reader", groups: ["readers"] });
     const before = await kubectl(kubeconfig, "get", "configmaps");
     expect(before.stderr).toContain('User "reader" cannot list resource "configmaps"');
-    await kubectl(
-      plane.kubeconfigPath,
-      "create",
-      "role",
-      "read",
-      "--verb=list",
-      "--resource=configmaps",
-    );
-    await kubectl(
-      plane.kubeconfigPath,
-      "create",
-      "rolebinding",
-      "read",
-      "--role=read",
-      "--group=readers",
-    );
+    await kubectl(plane.kubeconfigPath, "create", "role", "read", "--verb=list", "--resource=configmaps");
+    await kubectl(plane.kubeconfigPath, "create", "rolebinding", "read", "--role=read", "--group=readers");
     expect((await kubectl(kubeconfig, "get", "configmaps")).code).toBe(0);
   });
 
@@ -88,12 +74,7 @@ describe("NATS for tests", () => {
       const nats = await startNats({ dir: ${JSON.stringify(join(dir, "orphan"))} });
       console.log(nats.pid);
       process.kill(process.pid, "SIGKILL");`;
-    const { stdout } = await tryRun([
-      process.execPath,
-      "--input-type=module-typescript",
-      "-e",
-      script,
-    ]);
+    const { stdout } = await tryRun([process.execPath, "--input-type=module-typescript", "-e", script]);
     const state = await readFile(`/proc/${Number(stdout)}/stat`, "utf8").catch(() => "gone");
     expect(state === "gone" || /\) [ZX] /.test(state)).toBe(true);
     expect(Number(stdout)).toBeGreaterThan(1);

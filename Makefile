@@ -1,0 +1,50 @@
+# Every target works as the first command typed on an empty machine: it brings what it needs.
+.DEFAULT_GOAL := help
+.PHONY: help up test down status verify
+.ONESHELL:
+SHELL := /bin/sh
+.SHELLFLAGS := -eu -c
+
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+export KUBECONTEXT VALUES PURGE
+
+NODE := node --disable-warning=ExperimentalWarning
+STAMP := node_modules/.enchanted-lockfile
+
+help: ## Show this text
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@echo
+	@echo '  make up KUBECONTEXT=name VALUES=file    only the chart, on a cluster you have'
+	@echo '  make down PURGE=1                       removes the data too'
+
+# The stamp holds the lockfile's hash: a copy of node_modules from elsewhere is as good as none.
+define bootstrap
+	command -v node >/dev/null || { echo 'Node 20 or newer is needed; install it and put it into PATH.' >&2; exit 1; }
+	sum=$$(sha256sum package-lock.json | cut -d' ' -f1)
+	if [ "$$(cat $(STAMP) 2>/dev/null)" != "$$sum" ]; then
+	  echo "Installing npm packages"
+	  npm ci --ignore-scripts --no-audit --no-fund
+	  npm rebuild --ignore-scripts=false
+	  echo "$$sum" > $(STAMP)
+	fi
+endef
+
+up: ## Start the embedded cluster with everything in it
+	@$(bootstrap)
+	$(NODE) platform/main.ts up
+
+test: ## Run every test: verify, integration, end to end
+	@$(bootstrap)
+	$(NODE) platform/main.ts test
+
+down: ## End it all; PURGE=1 removes the data too
+	@$(bootstrap)
+	$(NODE) platform/main.ts down
+
+status: ## Tell what runs
+	@$(bootstrap)
+	$(NODE) platform/main.ts status
+
+verify: ## Check generated files, types, lint, format, unit tests
+	@$(bootstrap)
+	npm run -s verify
