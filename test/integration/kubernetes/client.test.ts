@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import {
@@ -87,10 +86,11 @@ describe("writes", () => {
     expect(applied.data).toEqual({ mine: "2", theirs: "1" });
     const changed = { ...guarded, data: { mine: "3" } };
     expect(isConflict(await rejection(test.admin.apply(configMaps, changed)))).toBe(true);
-    const { resourceVersion: fresh } = applied.metadata;
-    const replaced = { ...changed, metadata: { ...draft.metadata, resourceVersion: fresh, uid: randomUUID() } };
-    expect(isConflict(await rejection(test.admin.apply(configMaps, replaced)))).toBe(true);
-    expect((await test.admin.get(configMaps, made.metadata)).data).toEqual({ mine: "2", theirs: "1" });
+    await test.admin.delete(configMaps, made.metadata);
+    expect(isConflict(await rejection(test.admin.apply(configMaps, guarded)))).toBe(true);
+    await test.admin.create(configMaps, configMapDraft(namespace, "applied", { reborn: "1" }));
+    expect(isConflict(await rejection(test.admin.apply(configMaps, guarded)))).toBe(true);
+    expect((await test.admin.get(configMaps, made.metadata)).data).toEqual({ reborn: "1" });
   });
 
   it("patches only what was read", async () => {
