@@ -99,13 +99,12 @@ export const createBatcher = <T, R = void>(options: BatcherOptions<T, R>): Batch
       });
     }
   };
-  const isIdle = (): boolean => waiting.length === 0 && !running;
   const drain = async (): Promise<void> => {
-    while (!isIdle()) {
-      due = waiting.length > 0;
-      kick();
-      await running;
-    }
+    if (waiting.length === 0 && !running) return;
+    due = waiting.length > 0;
+    kick();
+    await running;
+    return drain();
   };
   return {
     add: (item) => {
