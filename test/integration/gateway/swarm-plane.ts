@@ -156,6 +156,7 @@ export const createAgent = async (
   client: KubeClient,
   ref: { readonly namespace: string; readonly name: string },
   spec: { readonly mission: string; readonly model: string; readonly suspend?: boolean },
+  itsPod?: Pod,
 ): Promise<{ agent: Agent; pod: Pod }> => {
   const created = await client.create(agents, {
     apiVersion: groupVersion,
@@ -167,7 +168,7 @@ export const createAgent = async (
       suspend: spec.suspend ?? false,
     }),
   } as unknown as Draft<Agent>);
-  const pod = await createPod(client, ref.namespace, `${ref.name}-1`);
+  const pod = itsPod ?? (await createPod(client, ref.namespace, `${ref.name}-1`));
   const agent = await setAgentStatus(client, created, {
     attempt: 1,
     podName: pod.metadata.name,

@@ -1,0 +1,59 @@
+import { describe, expect, it } from "@jest/globals";
+import { judgeAddress, resolveTarget } from "#pipeline/gateway/address-policy.ts";
+
+const strict = { allowPrivate: false, allowLoopback: false };
+const open = { allowPrivate: true, allowLoopback: true };
+
+describe("judgeAddress", () => {
+  it.each(["169.254.169.254", "::ffff:169.254.169.254", "fe80::1", "fd00:ec2::254", "0.0.0.0", "224.0.0.1", "::"])(
+    "never lets %s pass",
+    (address) => {
+      expect(judgeAddress(address, open)).toMatch(/link-local/);
+    },
+  );
+
+  it.each(["10.1.2.3", "172.16.0.1", "192.168.1.1", "100.64.0.1", "fc00::1", "::ffff:10.0.0.1"])(
+    "lets the private %s pass where that is set",
+    (address) => {
+      expect(judgeAddress(address, strict)).toMatch(/private/);
+      expect(judgeAddress(address, open)).toBeUndefined();
+    },
+  );
+
+  it("lets public addresses pass and loopback where that is set", () => {
+    expect(judgeAddress("93.184.216.34", strict)).toBeUndefined();
+    expect(judgeAddress("2606:2800:220:1::1", strict)).toBeUndefined();
+    expect(judgeAddress("127.0.0.2", strict)).toMatch(/loopback/);
+    expect(judgeAddress("::1", open)).toBeUndefined();
+  });
+});
+
+describe("resolveTarget", () => {
+  const to = (...addresses: string[]) =>
+    Promise.resolve(addresses.map((address) => ({ address, family: address.includes(":") ? 6 : 4 })));
+
+  it("connects to what the name was when it was asked, once", async () => {
+    let asked = 0;
+    const target = await resolveTarget({ host: "git.example", port: 443 }, strict, () => {
+      asked += 1;
+      return to("93.184.216.34");
+    });
+    expect(target).toEqual({
+      kind: "granted",
+      value: { address: "93.184.216.34", family: 4, host: "git.example", port: 443 },
+    });
+    expect(asked).toBe(1);
+  });
+
+  it("refuses a name with one bad address among good ones", async () => {
+    const target = await resolveTarget({ host: "x", port: 1 }, strict, () => to("93.184.216.34", "169.254.169.254"));
+    expect(target).toMatchObject({ kind: "refused", refusal: { status: 403, type: "address_not_allowed" } });
+  });
+
+  it("says so when the name does not resolve, and takes addresses as they are", async () => {
+    const lost = await resolveTarget({ host: "x", port: 1 }, strict, () => Promise.reject(new Error("ENOTFOUND")));
+    expect(lost).toMatchObject({ kind: "refused", refusal: { type: "name_not_resolved" } });
+    const literal = await resolveTarget({ host: "[::1]", port: 1 }, open);
+    expect(literal).toMatchObject({ kind: "granted", value: { address: "::1", family: 6, host: "::1" } });
+  });
+});

@@ -1,0 +1,199 @@
+import { createServer, type Server } from "node:net";
+import type { AddressInfo } from "node:net";
+import { once } from "node:events";
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import type { Pod } from "#nervous-system/kubernetes/kinds.ts";
+import { connectThrough, post, startTestGateway, type TestGateway } from "#test/integration/gateway/gateway-harness.ts";
+import { startTestUpstream, type TestUpstream } from "#test/integration/gateway/https-upstream.ts";
+import {
+  createAccount,
+  createAgent,
+  createMission,
+  createModel,
+  createPod,
+  createSecret,
+  startSwarmPlane,
+  tokenFor,
+} from "#test/integration/gateway/swarm-plane.ts";
+import { eventually, freshNamespace, type TestPlane } from "#test/integration/kubernetes/control-plane.ts";
+
+let test: TestPlane;
+let upstream: TestUpstream;
+let gateway: TestGateway;
+let forge: Server;
+let forgePort = 0;
+let namespace = "";
+let pod: Pod;
+
+const basic = (token: string): string => `Basic ${Buffer.from(`token:${token}`).toString("base64")}`;
+
+beforeAll(async () => {
+  test = await startSwarmPlane();
+  upstream = await startTestUpstream(test.dir);
+  // Answers every connection with what it is sent, so that both directions are seen.
+  forge = createServer((socket) => socket.pipe(socket));
+  forge.listen(0, "127.0.0.1");
+  await once(forge, "listening");
+  forgePort = (forge.address() as AddressInfo).port;
+  namespace = await freshNamespace(test.admin);
+  await createAccount(test.admin, namespace);
+  await createAccount(test.admin, namespace, "enchanted-operator");
+  await createModel(test.admin, namespace, "open", { endpoint: `${upstream.url}/v1` });
+  await createMission(
+    test.admin,
+    { namespace, name: "fix" },
+    { workspace: { repo: `https://localhost:${forgePort}/team/app.git` } },
+  );
+  ({ pod } = await createAgent(test.admin, { namespace, name: "fix-coder" }, { mission: "fix", model: "open" }));
+  gateway = await startTestGateway(test, namespace, upstream);
+}, 600_000);
+
+afterAll(async () => {
+  await gateway?.stop();
+  await upstream?.stop();
+  forge?.close();
+  await test?.stop();
+}, 60_000);
+
+const fetchToken = (of: Pod): Promise<string> => tokenFor(test.admin, { namespace }, "enchanted-fetch", of);
+
+const tunnelTo = async (authority: string, authorization: string | undefined) => {
+  const { status, head, socket } = await connectThrough(gateway, authority, authorization);
+  if (status !== 200) socket.destroy();
+  return { status, head, socket };
+};
+
+describe("a tunnel", () => {
+  it("reaches the mission's repository, in both directions, by bearer token or as Git sends it", async () => {
+    const token = await fetchToken(pod);
+    for (const authorization of [`Bearer ${token}`, basic(token)]) {
+      const { status, socket } = await tunnelTo(`localhost:${forgePort}`, authorization);
+      expect(status).toBe(200);
+      socket.write("over and back");
+      const [chunk] = (await once(socket, "data")) as [Buffer];
+      expect(chunk.toString()).toBe("over and back");
+      socket.destroy();
+    }
+  });
+
+  it("goes nowhere else: not to another port, another name of the same machine, or the API server", async () => {
+    const authorization = `Bearer ${await fetchToken(pod)}`;
+    for (const target of [
+      `localhost:${forgePort + 1}`,
+      `127.0.0.1:${forgePort}`,
+      new URL(test.plane.url).host,
+      "169.254.169.254:80",
+    ]) {
+      const { status, head } = await tunnelTo(target, authorization);
+      expect({ target, status }).toEqual({ target, status: 403 });
+      expect(head).toContain("target_not_allowed");
+    }
+    expect((await tunnelTo("no-port", authorization)).status).toBe(400);
+  });
+
+  it("is refused without a token, with a model's token, and to a pod that nobody knows", async () => {
+    const target = `localhost:${forgePort}`;
+    const without = await tunnelTo(target, undefined);
+    expect(without.status).toBe(407);
+    expect(without.head).toMatch(/proxy-authenticate: Basic/i);
+    const models = await tokenFor(test.admin, { namespace }, "enchanted-collector", pod);
+    expect((await tunnelTo(target, `Bearer ${models}`)).status).toBe(407);
+    const stranger = await createPod(test.admin, namespace, "stranger");
+    expect((await tunnelTo(target, `Bearer ${await fetchToken(stranger)}`)).status).toBe(403);
+  });
+
+  it("is given to the verifier that the mission names, and to no other that claims so", async () => {
+    const name = "check-verify-1";
+    const verifier = await createPod(test.admin, namespace, name);
+    await createMission(
+      test.admin,
+      { namespace, name: "check" },
+      { workspace: { repo: `https://localhost:${forgePort}/team/app.git` } },
+      { verification: { attempt: 1, podName: name, podUID: verifier.metadata.uid, commit: "0".repeat(40) } },
+    );
+    const target = `localhost:${forgePort}`;
+    const { status, socket } = await tunnelTo(target, `Bearer ${await fetchToken(verifier)}`);
+    expect(status).toBe(200);
+    socket.destroy();
+    const fake = await createPod(test.admin, namespace, "fix-verify-1");
+    const waiting = await tunnelTo(target, `Bearer ${await fetchToken(fake)}`);
+    expect(waiting.status).toBe(503);
+    expect(waiting.head).toMatch(/retry-after: 2/i);
+  }, 30_000);
+
+  it("waits for a pod that calls before the operator has written it down", async () => {
+    const early = await createPod(test.admin, namespace, "late-coder-1");
+    const token = await fetchToken(early);
+    const asked = tunnelTo(`localhost:${forgePort}`, `Bearer ${token}`);
+    await createAgent(test.admin, { namespace, name: "late-coder" }, { mission: "fix", model: "open" }, early);
+    const { status, socket } = await asked;
+    expect(status).toBe(200);
+    socket.destroy();
+  }, 30_000);
+});
+
+describe("a check", () => {
+  const check = async (body: unknown, account = "enchanted-operator") => {
+    const token = await tokenFor(test.admin, { namespace, name: account }, "enchanted-gateway");
+    const got = await post(gateway, "/internal/v1/check", token, body);
+    return { status: got.status, ...(JSON.parse(got.body) as { ok?: boolean; reason?: string; message?: string }) };
+  };
+  const model = (name: string) => ({ kind: "Model", namespace, name });
+  const answer = (status: number) => upstream.respond((_, response) => response.writeHead(status).end("{}"));
+  const known = (name: string) =>
+    eventually("the cache knows it", async () => (await check(model(name))).reason !== "ModelNotFound");
+
+  it("is answered to the operator only", async () => {
+    expect((await check(model("open"), "default")).status).toBe(403);
+    expect((await post(gateway, "/internal/v1/check", undefined, model("open"))).status).toBe(401);
+    expect((await check({ kind: "Nonsense" })).status).toBe(400);
+  });
+
+  it("of a Model tells what its endpoint says to the list of models", async () => {
+    answer(200);
+    expect(await check(model("open"))).toMatchObject({ ok: true, reason: "ProbeSucceeded" });
+    answer(401);
+    expect(await check(model("open"))).toMatchObject({ ok: false, reason: "AuthenticationFailed" });
+    answer(500);
+    expect(await check(model("open"))).toMatchObject({ ok: false, reason: "EndpointUnreachable" });
+    expect(await check(model("missing"))).toMatchObject({ ok: false, reason: "ModelNotFound" });
+  });
+
+  it("of a Model whose endpoint lists no models asks it for one token", async () => {
+    upstream.asked.length = 0;
+    upstream.respond((asked, response) => response.writeHead(asked.method === "GET" ? 404 : 200).end("{}"));
+    expect(await check(model("open"))).toMatchObject({ ok: true });
+    expect(upstream.asked.map(({ method, path }) => `${method} ${path}`)).toEqual([
+      "GET /v1/models",
+      "POST /v1/chat/completions",
+    ]);
+    expect(JSON.parse(upstream.asked[1]?.body ?? "")).toMatchObject({ max_tokens: 1 });
+    answer(404);
+    expect(await check(model("open"))).toMatchObject({ ok: false, message: expect.stringContaining("/v1") });
+  });
+
+  it("of a Model at a port where nobody listens, and of one without its Secret", async () => {
+    await createModel(test.admin, namespace, "nobody", { endpoint: "https://localhost:1/v1" });
+    await known("nobody");
+    expect(await check(model("nobody"))).toMatchObject({ ok: false, reason: "EndpointUnreachable" });
+    await createModel(test.admin, namespace, "keyless", { apiKeySecretRef: { name: "none", key: "apiKey" } });
+    await known("keyless");
+    expect(await check(model("keyless"))).toMatchObject({ ok: false, reason: "SecretNotFound" });
+  });
+
+  it("of a Git Secret tells whether it may go to the host", async () => {
+    await createSecret(
+      test.admin,
+      { namespace, name: "forge" },
+      { use: "git", hosts: "git.example" },
+      { username: "a", password: "b" },
+    );
+    const git = (host: string) => check({ kind: "GitSecret", namespace, name: "forge", host });
+    expect(await git("git.example")).toMatchObject({ ok: true });
+    expect(await git("evil.example")).toMatchObject({ ok: false, reason: "SecretNotAllowed" });
+    expect(await check({ kind: "GitSecret", namespace, name: "none", host: "git.example" })).toMatchObject({
+      ok: false,
+      reason: "SecretNotFound",
+    });
+  });
+});
