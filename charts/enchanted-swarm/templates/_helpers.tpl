@@ -98,3 +98,47 @@ readinessProbe: { httpGet: { path: /readyz, port: health }, periodSeconds: 2 }
     sources:
       - serviceAccountToken: { path: token, audience: enchanted-collector, expirationSeconds: 3600 }
 {{- end }}
+
+{{- define "enchanted.commonEnv" -}}
+- { name: ENCHANTED_RELEASE_NAMESPACE, value: {{ .Release.Namespace }} }
+- name: ENCHANTED_POD_NAME
+  valueFrom: { fieldRef: { fieldPath: metadata.name } }
+- { name: LOG_LEVEL, value: {{ .Values.operator.logLevel }} }
+{{- end }}
+
+{{/* What the recorder embedded in a component needs. */}}
+{{- define "enchanted.recorderEnv" -}}
+- { name: ENCHANTED_COLLECTOR, value: "enchanted-collector:4317" }
+- { name: ENCHANTED_CA_FILE, value: /ca/ca.crt }
+- { name: ENCHANTED_TOKEN_FILE, value: /token/token }
+- { name: ENCHANTED_WAL_DIR, value: /wal }
+{{- end }}
+
+{{- define "enchanted.recorderVolumes" -}}
+- name: ca
+  configMap: { name: enchanted-ca }
+{{ include "enchanted.collectorToken" . }}
+{{ include "enchanted.apiToken" . }}
+- { name: tmp, emptyDir: {} }
+{{- end }}
+
+{{/* The ServiceAccount's own token, mounted by hand, so that no pod gets one without asking. */}}
+{{- define "enchanted.apiToken" -}}
+- name: api
+  projected:
+    sources:
+      - serviceAccountToken: { path: token, expirationSeconds: 3600 }
+      - configMap: { name: kube-root-ca.crt, items: [{ key: ca.crt, path: ca.crt }] }
+      - downwardAPI: { items: [{ path: namespace, fieldRef: { fieldPath: metadata.namespace } }] }
+{{- end }}
+
+{{- define "enchanted.walClaim" -}}
+volumeClaimTemplates:
+  - metadata: { name: wal }
+    spec:
+      accessModes: [ReadWriteOnce]
+      {{- with .Values.wal.storageClassName }}
+      storageClassName: {{ . }}
+      {{- end }}
+      resources: { requests: { storage: {{ .Values.wal.size }} } }
+{{- end }}
