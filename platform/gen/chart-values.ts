@@ -64,10 +64,6 @@ export const chartValues = z.strictObject({
       ...external,
       url: z.string().describe("nats:// URL when external."),
       replicas: z.union([z.literal(1), z.literal(3)]).describe("Copies of each message."),
-      maxBytes: z
-        .string()
-        .regex(/^[0-9]+[KMGT]i?$/)
-        .describe("Size of the stream; a full stream refuses, and the write-ahead logs hold."),
       storage,
     })
     .describe("The stream of all frames."),
