@@ -1,6 +1,7 @@
 import { appendFile, mkdir } from "node:fs/promises";
 import { drainPending, Session } from "chdb";
 import { execute, preparation, restoration, rowsOf } from "./engine-connection.ts";
+import { releaseConnection } from "./engine-release.ts";
 import type { EngineReply, EngineRequest, RunRequest } from "./engine-protocol.ts";
 
 /** What the engine process needs from its surroundings. */
@@ -46,7 +47,7 @@ const runAlone = async ({ open }: Connections, request: RunRequest): Promise<Eng
   try {
     return await runOn(connection, request);
   } finally {
-    connection.close();
+    releaseConnection(connection);
   }
 };
 
@@ -95,6 +96,12 @@ const processes = async ({ control }: Connections, id: number): Promise<EngineRe
   return { type: "processes", id, queryIds: Object.fromEntries(found.map((row) => [row.request, row.query_id])) };
 };
 
+const endSession = ({ sessions }: Connections, key: string): void => {
+  const session = sessions.get(key);
+  sessions.delete(key);
+  if (session !== undefined) releaseConnection(session);
+};
+
 const stop = async (host: EngineHost, { sessions, control }: Connections): Promise<void> => {
   for (const session of sessions.values()) session.close();
   control.close();
@@ -123,8 +130,9 @@ export const startEngineProcess = async (host: EngineHost): Promise<(request: En
       case "processes":
         return void processes(connections, request.id).then(host.send);
       case "end-session":
-        connections.sessions.get(request.sessionKey)?.close();
-        return void connections.sessions.delete(request.sessionKey);
+        return endSession(connections, request.sessionKey);
+      case "ping":
+        return void execute(connections.control, "SELECT 1").then(() => host.send({ type: "pong" }));
       case "stop":
         return void stop(host, connections);
     }

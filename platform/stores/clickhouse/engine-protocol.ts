@@ -19,6 +19,7 @@ export type EngineRequest =
   | { readonly type: "kill"; readonly id: number }
   | { readonly type: "processes"; readonly id: number }
   | { readonly type: "end-session"; readonly sessionKey: string }
+  | { readonly type: "ping" }
   | { readonly type: "stop" };
 
 /** A finished statement: the rows it wrote or answered, their size in the engine, and its time. */
@@ -27,6 +28,7 @@ export type RunSummary = { readonly rows: number; readonly bytes: number; readon
 /** What the engine process tells the server. */
 export type EngineReply =
   | { readonly type: "ready"; readonly version: string; readonly timezone: string }
+  | { readonly type: "pong" }
   | ({ readonly type: "done"; readonly id: number } & RunSummary)
   | { readonly type: "failed"; readonly id: number; readonly message: string }
   /** The engine's own query id of every running request, by request id. */

@@ -20,7 +20,7 @@ export type SupervisorOptions = {
   readonly spawn: () => EngineChild;
   readonly clock: Clock;
   readonly log: Log;
-  readonly onReply: (reply: Exclude<EngineReply, { type: "ready" }>) => void;
+  readonly onReply: (reply: Exclude<EngineReply, { type: "ready" | "pong" }>) => void;
   /** The process has ended: every request sent to it is lost. */
   readonly onLost: (how: string) => void;
 };
@@ -38,6 +38,8 @@ const READY_WAIT_MS = 60_000;
 const RESTART_FIRST_MS = 100;
 const RESTART_CAP_MS = 5_000;
 const STOP_GRACE_MS = 10_000;
+const BEAT_MS = 5_000;
+const MISSED_BEATS = 6;
 
 /** An exception that says: not now, send it again. */
 export const retryLater = (message: string): ClickHouseException =>
@@ -48,16 +50,32 @@ type State = {
   facts: EngineFacts | undefined;
   /** Ends since the engine was last ready. */
   failures: number;
+  /** Pings sent since the last answer. */
+  missed: number;
   stopping: boolean;
   ready: PromiseWithResolvers<void>;
   readonly gone: PromiseWithResolvers<void>;
 };
 
-const becameReady = ({ log }: SupervisorOptions, state: State, facts: EngineFacts): void => {
+// Counted in beats, not in time: a machine that slept must not find its engine guilty.
+const beat = (options: SupervisorOptions, state: State, child: EngineChild): void => {
+  if (state.child !== child || state.stopping) return;
+  if (state.missed >= MISSED_BEATS) {
+    options.log.error({ missed: state.missed }, "the ClickHouse engine does not answer; ending it");
+    return child.kill();
+  }
+  state.missed += 1;
+  child.send({ type: "ping" });
+  options.clock.after(BEAT_MS, () => beat(options, state, child));
+};
+
+const becameReady = (options: SupervisorOptions, state: State, facts: EngineFacts): void => {
   state.facts = facts;
   state.failures = 0;
-  log.info({ ...facts }, "the ClickHouse engine is ready");
+  state.missed = 0;
+  options.log.info({ ...facts }, "the ClickHouse engine is ready");
   state.ready.resolve();
+  if (state.child !== undefined) beat(options, state, state.child);
 };
 
 const ended = (options: SupervisorOptions, state: State, how: string): void => {
@@ -78,6 +96,7 @@ const start = (options: SupervisorOptions, state: State): void => {
   state.child = child;
   child.onReply((reply) => {
     if (reply.type === "ready") becameReady(options, state, { version: reply.version, timezone: reply.timezone });
+    else if (reply.type === "pong") state.missed = 0;
     else options.onReply(reply);
   });
   child.onExit((how) => ended(options, state, how));
@@ -105,6 +124,7 @@ export const superviseEngine = (options: SupervisorOptions): Supervisor => {
     child: undefined,
     facts: undefined,
     failures: 0,
+    missed: 0,
     stopping: false,
     ready: Promise.withResolvers(),
     gone: Promise.withResolvers(),
