@@ -6,6 +6,7 @@ import { resources } from "#nervous-system/schemas/resources/catalog.ts";
 import { renderValuesSchema } from "#platform/gen/chart-values.ts";
 import { renderCrd } from "#platform/gen/crd.ts";
 import { renderEventSchema } from "#platform/gen/event-schema.ts";
+import { renderComponentRules, rights } from "#platform/gen/rbac.ts";
 import { renderFrameReference, renderResourceReference } from "#platform/gen/reference.ts";
 
 const write = (path: string, text: string): void => {
@@ -22,6 +23,10 @@ for (const definition of resources) {
   write(`crds/${definition.plural}.yaml`, text);
   write(`charts/enchanted-swarm/templates/crds/${definition.plural}.yaml`, text);
 }
+write(
+  "charts/enchanted-swarm/rbac.yaml",
+  yaml(Object.fromEntries(Object.entries(rights).map(([name, component]) => [name, renderComponentRules(component)]))),
+);
 write("nervous-system/schemas/json/event_v1.json", `${JSON.stringify(renderEventSchema(), null, 2)}\n`);
 write("charts/enchanted-swarm/values.schema.json", `${JSON.stringify(renderValuesSchema(), null, 2)}\n`);
 write("docs/reference/resources.md", renderResourceReference(resources));
