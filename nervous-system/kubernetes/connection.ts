@@ -20,8 +20,8 @@ export type Connection = {
   watches: http.Agent;
 };
 
-/** Answers the current connection; reads credentials again when they are a minute old, or at once after `refresh`. */
-export type Connector = { current(): Promise<Connection>; refresh(): void; close(): void };
+/** Answers the current connection; reads credentials again when they are a minute old. */
+export type Connector = { current(): Promise<Connection>; close(): void };
 
 // client-go reads a projected token again each minute; tokens live 10 minutes or more.
 const CREDENTIALS_FRESH_MS = 60_000;
@@ -74,7 +74,6 @@ export const createConnector = (source: KubeSource, clock: Pick<Clock, "monotoni
   }
   const base = new URL(cluster.server);
   let known: { connection: Connection; print: string; readAtMs: number } | undefined;
-  let stale = false;
 
   const read = async (): Promise<Connection> => {
     const options: https.RequestOptions = {};
@@ -85,16 +84,12 @@ export const createConnector = (source: KubeSource, clock: Pick<Clock, "monotoni
         ? { ...known.connection, headers: headersOf(options) }
         : connect(base, options, cluster.proxyUrl !== undefined);
     known = { connection, print, readAtMs: clock.monotonicMs() };
-    stale = false;
     return connection;
   };
   return {
     current: async () => {
-      const fresh = known !== undefined && !stale && clock.monotonicMs() - known.readAtMs < CREDENTIALS_FRESH_MS;
+      const fresh = known !== undefined && clock.monotonicMs() - known.readAtMs < CREDENTIALS_FRESH_MS;
       return fresh && known ? known.connection : await read();
-    },
-    refresh: () => {
-      stale = true;
     },
     close: () => {
       known?.connection.requests.destroy();

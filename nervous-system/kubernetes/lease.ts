@@ -39,7 +39,7 @@ export type LeaderElector = {
   /** Whether the lease is surely held now, by the monotonic clock alone. */
   isLeader(): boolean;
   /** Throws `LeaseLostError` unless the lease is surely held: the guard of every write. */
-  fence(): void;
+  fence: () => void;
 };
 
 /** What an elector is made of. */

@@ -154,19 +154,12 @@ export const createTransport = ({ connector, userAgent, clock, onAnswer }: Trans
       throw error;
     }
   };
-  const withFreshSocket = (request: HttpRequest, onData?: (chunk: Buffer) => void): Promise<HttpAnswer> =>
-    attempt(request, onData).catch((error: unknown) => {
+  const withFreshSocket = (request: HttpRequest): Promise<HttpAnswer> =>
+    attempt(request).catch((error: unknown) => {
       // The server may close an idle socket in the moment in which we pick it; reading again costs nothing.
-      const again = request.method === "GET" && !onData && isConnectionError(error) && error.code === "ECONNRESET";
+      const again = request.method === "GET" && isConnectionError(error) && error.code === "ECONNRESET";
       if (!again) throw error;
       return attempt(request);
     });
-  const withFreshCredentials = async (request: HttpRequest, onData?: (chunk: Buffer) => void): Promise<HttpAnswer> => {
-    const answer = await withFreshSocket(request, onData);
-    if (answer.status !== 401) return answer;
-    // The token may have been rotated since it was read; a second 401 is the truth.
-    connector.refresh();
-    return attempt(request, onData);
-  };
-  return { send: (request) => withFreshCredentials(request), stream: withFreshCredentials };
+  return { send: (request) => withFreshSocket(request), stream: attempt };
 };

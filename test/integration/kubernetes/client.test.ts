@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import {
   isAlreadyExists,
@@ -33,6 +34,26 @@ const rejection = (promise: Promise<unknown>): Promise<unknown> =>
     },
     (error: unknown) => error,
   );
+
+type Gate = { url: string; knocked: Promise<void>; open(): void; close(): Promise<void> };
+
+/** A TCP relay to the API server that holds every byte back until it is opened. */
+const startGate = async (target: string): Promise<Gate> => {
+  const opened = Promise.withResolvers<void>();
+  const knocked = Promise.withResolvers<void>();
+  const { hostname, port } = new URL(target);
+  const server = createServer((socket) => {
+    knocked.resolve();
+    const upstream = connect(Number(port), hostname);
+    void opened.promise.then(() => socket.pipe(upstream).pipe(socket));
+    socket.on("error", () => upstream.destroy()).on("close", () => upstream.destroy());
+    upstream.on("error", () => socket.destroy()).on("close", () => socket.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const close = (): Promise<void> => new Promise((resolve) => server.close(() => resolve()));
+  const { port: own } = server.address() as AddressInfo;
+  return { url: `https://127.0.0.1:${own}`, knocked: knocked.promise, open: () => opened.resolve(), close };
+};
 
 describe("reads", () => {
   it("answers undefined, or NotFound, for what does not exist", async () => {
@@ -142,6 +163,28 @@ describe("writes", () => {
     expect(String(error)).toContain("not the leader");
     expect(asked).toBe(1);
     expect(await test.admin.find(configMaps, { namespace, name: "guarded" })).toBeUndefined();
+  });
+});
+
+describe("a guard", () => {
+  it("judges a write when it can leave, not when it was asked for", async () => {
+    const config = await readFile(test.plane.kubeconfigPath, "utf8");
+    const gate = await startGate(test.plane.url);
+    const { client, close } = clientOn({ kind: "text", text: config.replaceAll(test.plane.url, gate.url) });
+    let isLeader = true;
+    const guarded = client.with({
+      guard: () => {
+        if (!isLeader) throw new Error("not the leader any more");
+      },
+    });
+    const late = rejection(guarded.create(configMaps, configMapDraft(namespace, "late")));
+    await gate.knocked;
+    isLeader = false;
+    gate.open();
+    expect(String(await late)).toContain("not the leader any more");
+    expect(await client.find(configMaps, { namespace, name: "late" })).toBeUndefined();
+    close();
+    await gate.close();
   });
 });
 

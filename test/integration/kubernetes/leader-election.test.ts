@@ -6,6 +6,7 @@ import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
 import { createInformer } from "#nervous-system/kubernetes/informer.ts";
 import { configMaps, leases } from "#nervous-system/kubernetes/kinds.ts";
+import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { createLeaderElector, type LeaderElector } from "#nervous-system/kubernetes/lease.ts";
 import {
   configMapDraft,
@@ -98,9 +99,9 @@ describe("two processes and one lease", () => {
 });
 
 describe("elector", () => {
-  const elect = (namespace: string, identity: string): LeaderElector =>
+  const elect = (namespace: string, identity: string, client = test.admin): LeaderElector =>
     createLeaderElector({
-      client: test.admin,
+      client,
       namespace,
       name: "election",
       identity,
@@ -143,6 +144,25 @@ describe("elector", () => {
     await eventually("the lease is stolen between two renewals", steal);
     expect(await held).toBe("lost");
     expect(elector.isLeader()).toBe(false);
+  });
+
+  it("counts from when a renewal began, not from when its answer came", async () => {
+    const namespace = await freshNamespace(test.admin);
+    const slow: KubeClient = {
+      ...test.admin,
+      with: () => slow,
+      create: async (kind, draft) => {
+        const created = await test.admin.create(kind, draft);
+        await clock.sleep(1500);
+        return created;
+      },
+    };
+    const elector = elect(namespace, "first", slow);
+    await elector.acquire(new AbortController().signal);
+    const answeredMs = clock.monotonicMs();
+    expect(elector.isLeader()).toBe(true);
+    await eventually("the fence closes", () => !elector.isLeader());
+    expect(clock.monotonicMs() - answeredMs).toBeLessThan(1000);
   });
 
   it("renews for as long as it is asked to", async () => {

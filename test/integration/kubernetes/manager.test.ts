@@ -93,10 +93,15 @@ const startOperator = async (reconciler: Reconciler, stopTimeoutMs = 5000): Prom
     unready: () => manager.unready(),
   });
   const asked = new AbortController();
-  const end = manager.run(asked.signal).finally(async () => {
-    await server.close();
-    close();
-  });
+  const run = async (): Promise<ManagerEnd> => {
+    try {
+      return await manager.run(asked.signal);
+    } finally {
+      await server.close();
+      close();
+    }
+  };
+  const end = run();
   const stop = (): Promise<ManagerEnd> => {
     asked.abort();
     return end;
