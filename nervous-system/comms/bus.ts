@@ -1,0 +1,60 @@
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import type { Ids } from "#nervous-system/schemas/ids.ts";
+import type { ChainTail } from "./chain-plan.ts";
+import { readTail } from "./chain-tail.ts";
+import { connectBus, type BusOptions } from "./connection.ts";
+import { createDeadLetters, type DeadLetters } from "./dead-letters.ts";
+import { openDurableReader, type DurableOptions, type DurableReader } from "./durable-reader.ts";
+import { followStream, type FollowOptions } from "./follower.ts";
+import { createPublisher, type FramePublisher } from "./publisher.ts";
+import type { StreamItem } from "./stored-frame.ts";
+import { readLastSeq } from "./stream-position.ts";
+import { ensureStreams, type StreamOptions } from "./streams.ts";
+
+/** What every component has of JetStream. */
+export type Bus = {
+  /** Whether NATS is reachable now. */
+  connected(): boolean;
+  /** Creates the streams, or brings their settings up to date. */
+  ensureStreams(options: StreamOptions): Promise<void>;
+  readonly publisher: FramePublisher;
+  readonly deadLetters: DeadLetters;
+  /** The last frame that the stream holds of a chain. */
+  tail(agentUid: string, epoch: number): Promise<ChainTail>;
+  /** Stream sequence of the newest frame; rejects while NATS or the stream is away. */
+  lastSeq(): Promise<number>;
+  /** Reads the stream from a named place that survives the reader. */
+  openReader(options: Omit<DurableOptions, "connection" | "clock" | "log">): Promise<DurableReader>;
+  /** Follows the stream without leaving a mark in it. */
+  follow(options: FollowOptions): AsyncGenerator<StreamItem>;
+  /** Stores what was accepted for publishing, then disconnects. */
+  close(): Promise<void>;
+};
+
+/** What a bus needs beside its address. */
+export type BusDependencies = BusOptions & {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly ids: Ids;
+};
+
+/** Connects to NATS, waiting for it as long as it takes, and stays connected until closed. */
+export const createBus = async (options: BusDependencies): Promise<Bus> => {
+  const { clock, random, ids, log } = options;
+  const connection = await connectBus(options);
+  const publisher = createPublisher({ connection, clock, random, ids });
+  return {
+    connected: connection.connected,
+    ensureStreams: (streams) => ensureStreams(connection.manager, streams),
+    publisher,
+    deadLetters: createDeadLetters(connection.js),
+    tail: (agentUid, epoch) => readTail(connection.manager, agentUid, epoch),
+    lastSeq: () => readLastSeq(connection.manager),
+    openReader: (durable) => openDurableReader({ ...durable, connection, clock, log }),
+    follow: (follow) => followStream(connection, follow),
+    close: async () => {
+      await publisher.close();
+      await connection.close();
+    },
+  };
+};

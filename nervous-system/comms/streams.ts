@@ -1,0 +1,67 @@
+import type { JetStreamManager, StreamConfig } from "@nats-io/jetstream";
+import { contextStream, deadStream } from "#nervous-system/schemas/subjects.ts";
+
+/** How the streams are kept. */
+export type StreamOptions = {
+  /** 1 on one server, 3 on a cluster. */
+  readonly replicas: 1 | 3;
+  /** Bound of the dead letters, bytes; the oldest go first. */
+  readonly maxDeadBytes?: number;
+};
+
+const DEFAULT_DEAD_BYTES = 1024 * 1024 * 1024;
+const HOUR_NS = 3_600_000_000_000;
+
+/** Every frame, in the swarm's one order; a full stream refuses, and the WALs of the recorders hold. */
+export const contextConfig = (options: StreamOptions): Partial<StreamConfig> & { name: string } => ({
+  name: contextStream,
+  subjects: ["context.>"],
+  storage: "file",
+  retention: "limits",
+  discard: "new",
+  max_age: 0,
+  num_replicas: options.replicas,
+  allow_atomic: true,
+  allow_direct: true,
+});
+
+/** What could not become a frame, with the reason; a bounded window of it, as it is for people only. */
+export const deadConfig = (options: StreamOptions): Partial<StreamConfig> & { name: string } => ({
+  name: deadStream,
+  subjects: ["dead.>"],
+  storage: "file",
+  retention: "limits",
+  discard: "old",
+  max_bytes: options.maxDeadBytes ?? DEFAULT_DEAD_BYTES,
+  // A letter sent again after a lost acknowledgement is the same letter.
+  duplicate_window: HOUR_NS,
+  num_replicas: options.replicas,
+  allow_direct: true,
+});
+
+const STREAM_NOT_FOUND = 10059;
+
+const isNotFound = (error: unknown): boolean => {
+  const { code, name } = (error ?? {}) as { code?: unknown; name?: unknown };
+  return code === STREAM_NOT_FOUND || name === "StreamNotFoundError";
+};
+
+const ensureStream = async (
+  manager: JetStreamManager,
+  config: Partial<StreamConfig> & { name: string },
+): Promise<void> => {
+  try {
+    await manager.streams.info(config.name);
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+    await manager.streams.add(config);
+    return;
+  }
+  await manager.streams.update(config.name, config);
+};
+
+/** Creates the streams, or brings their settings up to date; what they hold stays. */
+export const ensureStreams = async (manager: JetStreamManager, options: StreamOptions): Promise<void> => {
+  await ensureStream(manager, contextConfig(options));
+  await ensureStream(manager, deadConfig(options));
+};
