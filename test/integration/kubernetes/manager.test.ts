@@ -10,11 +10,12 @@ import { configMaps, leases } from "#nervous-system/kubernetes/kinds.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { createLeaderElector, leaseAccess } from "#nervous-system/kubernetes/lease.ts";
 import { controllerReference, parseKey } from "#nervous-system/kubernetes/resource-kind.ts";
-import { createMetrics, createRegistry } from "#nervous-system/telemetry/metrics.ts";
+import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { createControllerMetrics, metricsOf } from "#operator/runtime/controller-metrics.ts";
 import { createController } from "#operator/runtime/controller.ts";
 import { startHttpServer } from "#operator/runtime/http-server.ts";
 import { createManager, type ManagerEnd } from "#operator/runtime/manager.ts";
+import { createProcessMetrics } from "#operator/runtime/process-metrics.ts";
 import { itself, itsController } from "#operator/runtime/sources.ts";
 import {
   clientOn,
@@ -61,12 +62,13 @@ type Reconciler = (client: KubeClient, key: string) => Promise<Outcome>;
 
 const startOperator = async (reconciler: Reconciler, stopTimeoutMs = 5000): Promise<Operator> => {
   const registry = createRegistry();
-  const requests = createMetrics(registry, ["restRequests"]).restRequests;
-  const { client, close } = clientOn({ kind: "file", path: operatorConfig }, (answer) => requests.inc(answer));
+  const processMetrics = createProcessMetrics(registry);
+  const { client, close } = clientOn({ kind: "file", path: operatorConfig }, processMetrics.onAnswer);
   const times = { durationMs: 3000, renewDeadlineMs: 2000, retryMs: 300 };
   const common = { clock, random: () => 0.5, log: silentLog };
   const elector = createLeaderElector({ ...common, client, namespace, name: "op", identity: "op-1", times });
-  const informer = createInformer({ ...common, client, kind: configMaps, selection: { namespace } });
+  const onEnd = processMetrics.onEndOf(configMaps);
+  const informer = createInformer({ ...common, client, kind: configMaps, selection: { namespace }, onEnd });
   const writer = client.with({ guard: elector.fence });
   const controller = createController({
     ...common,
@@ -89,7 +91,10 @@ const startOperator = async (reconciler: Reconciler, stopTimeoutMs = 5000): Prom
     port: 0,
     host: "127.0.0.1",
     registry,
-    beforeScrape: () => controller.refreshMetrics(),
+    beforeScrape: () => {
+      controller.refreshMetrics();
+      processMetrics.refresh({ informers: [informer], elector, leaseName: "op" });
+    },
     unready: () => manager.unready(),
   });
   const asked = new AbortController();
@@ -144,6 +149,10 @@ describe("manager", () => {
     expect(metrics).toMatch(/controller_runtime_max_concurrent_reconciles\{controller="copier"\} 2/);
     expect(metrics).toMatch(/workqueue_adds_total\{name="copier"\} [1-9]/);
     expect(metrics).toMatch(/rest_client_requests_total\{method="POST",code="201",host="127\.0\.0\.1:\d+"\} [1-9]/);
+    expect(metrics).toContain('leader_election_master_status{name="op"} 1');
+    expect(metrics).toContain('enchanted_informer_steps_total{resource="configmaps",end="listed"} 1');
+    expect(metrics).toMatch(/enchanted_informer_silence_seconds\{resource="configmaps"\} [0-9]/);
+    expect(metrics).toMatch(/process_resident_memory_bytes [1-9]/);
     expect((await fetch(`${operator.url}/healthz`)).status).toBe(200);
     expect(await operator.stop()).toBe("stopped");
     expect(await holder()).toBe("");
