@@ -44,8 +44,15 @@ export type ReleaseTarget = {
 /** Installs or upgrades the product's chart and waits until all of it is ready. */
 export const installChart = async (target: ReleaseTarget): Promise<void> => {
   await run([
-    ...[await ensureTool("helm"), "upgrade", "--install", "enchanted-swarm", target.chart],
-    ...["--namespace", RELEASE_NAMESPACE, "--create-namespace", "--wait", "--timeout", "10m"],
+    await ensureTool("helm"),
+    "upgrade",
+    "--install",
+    "enchanted-swarm",
+    target.chart,
+    `--namespace=${RELEASE_NAMESPACE}`,
+    "--create-namespace",
+    "--wait",
+    "--timeout=10m",
     ...(target.kubeconfig === undefined ? [] : ["--kubeconfig", target.kubeconfig]),
     ...(target.context === undefined ? [] : ["--kube-context", target.context]),
     ...(target.valuesFile === undefined ? [] : ["--values", target.valuesFile]),

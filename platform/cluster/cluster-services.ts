@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { childEnvironment, repositoryRoot } from "../environment.ts";
+import { repositoryRoot } from "../environment.ts";
 import type { ServiceSpec } from "../process/service.ts";
 import { ensureTool } from "../tools/ensure-tool.ts";
 import { controllerManagerService, schedulerService } from "./controllers.ts";
@@ -105,7 +105,6 @@ const nodeServices = async (
     commonName: node.name,
     altNames: [`DNS:${node.name}`, `IP:${node.address}`],
   });
-  const path = childEnvironment()["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin";
   const containerdConfig = await config("containerd.toml", renderContainerdConfig(layout, ports.registry));
   const kubeletConfig = await config("kubelet.yaml", renderKubeletConfig(layout, ports, serving, pki.ca.certFile));
   const proxyConfig = await config("kube-proxy.yaml", renderKubeProxyConfig(ports, kubeconfigs.proxy));
@@ -117,7 +116,6 @@ const nodeServices = async (
       await ensureTool("containerd"),
       await ensureTool("containerd-shim-runc-v2"),
       containerdConfig,
-      path,
     ),
     registryService(await config("registry.yaml", renderRegistryConfig(layout, ports.registry)), ports.registry),
     dockerdService(layout),

@@ -155,15 +155,13 @@ export const ensureForge = async (layout: Layout, image: string): Promise<ForgeA
   const config = renderGiteaConfig({
     url: forge.url,
     address: "0.0.0.0",
-    port: 3e3,
+    port: 3000,
     work: "/data",
     assets: "/opt/gitea",
     user: "git",
-    ...{
-      certFile: "/etc/gitea/tls.crt",
-      keyFile: "/etc/gitea/tls.key",
-      secret,
-    },
+    certFile: "/etc/gitea/tls.crt",
+    keyFile: "/etc/gitea/tls.key",
+    secret,
   });
   const files = {
     "app.ini": config,

@@ -3,17 +3,13 @@ import type { ServiceSpec } from "../process/service.ts";
 import { node, type Layout } from "./layout.ts";
 import type { ClusterPorts } from "./cluster-ports.ts";
 
+const SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
+
 /** containerd, with a shim of its own version in front of any that the machine has. */
-export const containerdService = (
-  layout: Layout,
-  binary: string,
-  shim: string,
-  configFile: string,
-  path: string,
-): ServiceSpec => ({
+export const containerdService = (layout: Layout, binary: string, shim: string, configFile: string): ServiceSpec => ({
   name: "containerd",
   command: [binary, "--config", configFile],
-  env: { PATH: `${dirname(shim)}:${path}` },
+  env: { PATH: `${dirname(shim)}:${SYSTEM_PATH}` },
   ready: { kind: "socket", path: layout.containerdSocket },
 });
 

@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 /** What differs between one Gitea and another. */
 export type GiteaConfigOptions = {
   /** The address people and programs use, without a slash at the end. */
@@ -15,6 +17,9 @@ export type GiteaConfigOptions = {
   /** 64 hex digits that its own secrets are made of. */
   readonly secret: string;
 };
+
+/** Even unused it must be there: Gitea would write it into a file that it may not change. */
+const jwtSecret = (secret: string): string => createHash("sha256").update(`oauth2 ${secret}`).digest("base64url");
 
 /** Gitea's app.ini: https, SQLite, no registration, nothing that calls out. */
 export const renderGiteaConfig = (options: GiteaConfigOptions): string => `APP_NAME = Enchanted forge
@@ -51,6 +56,7 @@ PASSWORD_HASH_ALGO = pbkdf2
 
 [oauth2]
 ENABLED = false
+JWT_SECRET = ${jwtSecret(options.secret)}
 
 [service]
 DISABLE_REGISTRATION = true
