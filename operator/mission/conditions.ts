@@ -1,7 +1,7 @@
 import { ConditionType, findCondition, Reason, type DecidedCondition } from "#nervous-system/schemas/conditions.ts";
 import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
 import type { MissionPlan } from "#operator/mission/plan.ts";
-import type { RecordHealth } from "#operator/mission/snapshot.ts";
+import type { RecordHealth } from "#operator/frames/view.ts";
 
 const maxMessage = 2048;
 
@@ -53,7 +53,9 @@ export const missionConditions = (
     { type: ConditionType.Ready, status: isReady(plan) ? "True" : "False", ...told },
     ...ofAdmission(plan, before),
   ];
-  if (!finished) list.push(ofRecord(record));
+  // While the observer reads the past it knows nothing new, and a finished mission's record is judged no more.
+  const asBefore = finished || (record.starting === true && kept !== undefined);
+  if (!asBefore) list.push(ofRecord(record));
   else if (kept !== undefined) list.push({ ...kept, type: ConditionType.Recording });
   if (plan.stand === "Pending" && !plan.stalled) list.push(as(ConditionType.Reconciling));
   if (plan.stalled) list.push(as(ConditionType.Stalled));

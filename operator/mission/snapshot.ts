@@ -1,16 +1,9 @@
 import type { MissionFold } from "#operator/frames/fold.ts";
+import type { RecordHealth } from "#operator/frames/view.ts";
 import type { CheckAnswer } from "#operator/gateway/check.ts";
 import type { PodFacts } from "#operator/pod/facts.ts";
 import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
 
-/** Whether what happens is being recorded, as the observer of the stream sees it. */
-export type RecordHealth = {
-  healthy: boolean;
-  /** Why not, for people. */
-  message: string;
-  /** Stream sequence read so far. */
-  position: number;
-};
 
 /** Everything that decides what happens to a Mission next, read once. */
 export type MissionSnapshot = {

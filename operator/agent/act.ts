@@ -1,0 +1,97 @@
+import { accessTo, type Access } from "#nervous-system/kubernetes/access.ts";
+import { isAlreadyExists, isNotFound } from "#nervous-system/kubernetes/errors.ts";
+import type { EventRecorder } from "#nervous-system/kubernetes/events.ts";
+import { pods } from "#nervous-system/kubernetes/kinds.ts";
+import type { KubeClient, Target } from "#nervous-system/kubernetes/kube-client.ts";
+import { controllerOf } from "#nervous-system/kubernetes/resource-kind.ts";
+import { agents, type Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { assertNever } from "#nervous-system/kernel/outcome.ts";
+import { Reason } from "#nervous-system/schemas/conditions.ts";
+import { observeFinalizer } from "#nervous-system/schemas/names.ts";
+import type { AgentAct } from "#operator/agent/plan.ts";
+import { renderAgentPod } from "#operator/agent/render.ts";
+import type { AgentSnapshot } from "#operator/agent/snapshot.ts";
+import type { PodConfig } from "#operator/pod/config.ts";
+import type { PodFacts } from "#operator/pod/facts.ts";
+
+/** What effects on an Agent's pods need. */
+export type AgentActor = {
+  client: Pick<KubeClient, "create" | "find" | "patch" | "delete">;
+  events: Pick<EventRecorder, "record">;
+  config: PodConfig;
+};
+
+/** Rights that these effects need. */
+export const agentActAccess: readonly Access[] = [
+  accessTo(pods, ["get", "create", "patch", "delete"]),
+  accessTo(agents, ["patch"]),
+  // Owner references that block the owner's deletion ask for this right where that admission plugin is on.
+  accessTo(agents, ["update"], "finalizers"),
+];
+
+const without = (finalizers: readonly string[] | undefined): string[] =>
+  (finalizers ?? []).filter((name) => name !== observeFinalizer);
+
+const ignoringGone = async (write: Promise<unknown>): Promise<void> => {
+  await write.catch((error: unknown) => {
+    if (!isNotFound(error)) throw error;
+  });
+};
+
+const createPod = async ({ client, config }: AgentActor, snapshot: AgentSnapshot, attempt: number): Promise<void> => {
+  const { agent, mission, model, addresses } = snapshot;
+  if (mission === undefined || model === undefined || addresses === undefined)
+    throw new TypeError(`a pod of Agent "${agent.metadata.name}" was decided without what it is made of`);
+  const draft = renderAgentPod(config, { agent, mission, model, attempt, addresses });
+  try {
+    await client.create(pods, draft);
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error;
+    const found = await client.find(pods, { namespace: agent.metadata.namespace, name: draft.metadata.name });
+    // Our own pod, made just before a crash or by an answer that got lost, is what was wanted.
+    if (found !== undefined && controllerOf(found)?.uid === agent.metadata.uid) return;
+    throw error;
+  }
+};
+
+const podTarget = ({ metadata }: Agent, pod: PodFacts): Target => ({
+  namespace: metadata.namespace,
+  name: pod.name,
+  uid: pod.uid,
+  resourceVersion: pod.resourceVersion,
+});
+
+const releaseAgent = ({ client }: AgentActor, { metadata }: Agent): Promise<void> => {
+  const { name, namespace, uid, resourceVersion } = metadata;
+  const patch = { metadata: { finalizers: without(metadata.finalizers) } };
+  return ignoringGone(client.patch(agents, { name, namespace, uid, resourceVersion }, patch));
+};
+
+/** Carries out one effect; each may be repeated after a crash and then changes nothing. */
+export const actOnAgent = async (actor: AgentActor, snapshot: AgentSnapshot, act: AgentAct): Promise<void> => {
+  const { agent } = snapshot;
+  const { namespace } = agent.metadata;
+  switch (act.kind) {
+    case "createPod":
+      return createPod(actor, snapshot, act.attempt);
+    case "deletePod":
+      return actor.client.delete(pods, { namespace, name: act.pod.name, uid: act.pod.uid });
+    case "releasePod": {
+      const patch = { metadata: { finalizers: without(act.pod.finalizers) } };
+      return ignoringGone(actor.client.patch(pods, podTarget(agent, act.pod), patch));
+    }
+    case "releaseAgent":
+      return releaseAgent(actor, agent);
+    case "warnOfGap":
+      actor.events.record({
+        regarding: agent,
+        type: "Warning",
+        reason: Reason.RecordGap,
+        action: "LetGo",
+        note: act.message,
+      });
+      return;
+    default:
+      return assertNever(act);
+  }
+};

@@ -1,0 +1,105 @@
+import type { Outcome } from "#nervous-system/kernel/outcome.ts";
+import { accessTo, type Access } from "#nervous-system/kubernetes/access.ts";
+import { isForbidden, isInvalid } from "#nervous-system/kubernetes/errors.ts";
+import { agents } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { Reason } from "#nervous-system/schemas/conditions.ts";
+import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
+import { actOnAgent, agentActAccess, type AgentActor } from "#operator/agent/act.ts";
+import { decideAgent } from "#operator/agent/decide.ts";
+import { observeAgent, type AgentSources } from "#operator/agent/observe.ts";
+import type { AgentPlan } from "#operator/agent/plan.ts";
+import type { AgentSnapshot } from "#operator/agent/snapshot.ts";
+import { computeAgentStatus } from "#operator/agent/status.ts";
+import { agentStory } from "#operator/agent/story.ts";
+import type { Reconcile } from "#operator/runtime/controller.ts";
+import { noLaterThan, type StatusWriter, type StatusWritten } from "#operator/status/writer.ts";
+
+/** What the Agent controller is made of. */
+export type AgentController = { sources: AgentSources; actor: AgentActor; status: StatusWriter };
+
+/** Rights that the controller needs beyond its caches. */
+export const agentAccess: readonly Access[] = [...agentActAccess, accessTo(agents, ["patch"], "status")];
+
+// What the next decision rests on; everything else in the status is for people.
+const structural: readonly (keyof AgentStatus)[] = [
+  "attempt",
+  "podUID",
+  "failures",
+  "disruptions",
+  "history",
+  "completionTime",
+  "lastHandledReconcileAt",
+];
+
+const refusedRecheckMs = 30_000;
+
+const writeStatus = (
+  { status }: AgentController,
+  snapshot: AgentSnapshot,
+  plan: AgentPlan,
+): Promise<StatusWritten<AgentSnapshot["agent"]>> =>
+  status.write({
+    kind: agents,
+    object: snapshot.agent,
+    before: snapshot.agent.status ?? {},
+    after: computeAgentStatus(snapshot, plan),
+    structural,
+    story: agentStory,
+  });
+
+const refusal = (error: unknown): AgentPlan | undefined => {
+  if (!isForbidden(error) && !isInvalid(error)) return undefined;
+  const message = `The API server refuses the pod: ${String((error as Error).message)}`;
+  const reason = Reason.PodRejected;
+  return {
+    stand: "Starting",
+    reason,
+    message,
+    stalled: true,
+    progress: { kind: "none" },
+    acts: [],
+    outcome: { kind: "waiting", reason, message, recheckMs: refusedRecheckMs },
+  };
+};
+
+// A quota or an admission policy refuses the pod itself: people must see it, and it is tried again now and then.
+const act = async (controller: AgentController, snapshot: AgentSnapshot, plan: AgentPlan): Promise<AgentPlan> => {
+  try {
+    for (const next of plan.acts) await actOnAgent(controller.actor, snapshot, next);
+    return plan;
+  } catch (error) {
+    const refused = plan.acts.some(({ kind }) => kind === "createPod") ? refusal(error) : undefined;
+    if (refused === undefined) throw error;
+    return refused;
+  }
+};
+
+/** An attempt is persisted before its pod is made, and an end before its pod is released: a crash between repeats the act. */
+const mustPersistFirst = ({ progress }: AgentPlan): boolean =>
+  progress.kind === "started" || progress.kind === "ended";
+
+const reconcileSnapshot = async (controller: AgentController, snapshot: AgentSnapshot): Promise<Outcome> => {
+  const plan = decideAgent(snapshot);
+  if (snapshot.agent.metadata.deletionTimestamp !== undefined) {
+    await act(controller, snapshot, plan);
+    return plan.outcome;
+  }
+  if (!mustPersistFirst(plan)) {
+    const acted = await act(controller, snapshot, plan);
+    const { waitMs } = await writeStatus(controller, snapshot, acted);
+    return noLaterThan(acted.outcome, waitMs);
+  }
+  const { object } = await writeStatus(controller, snapshot, plan);
+  const persisted = { ...snapshot, agent: object };
+  const acted = await act(controller, persisted, plan);
+  if (acted !== plan) await writeStatus(controller, persisted, acted);
+  return acted.outcome;
+};
+
+/** Creates the reconcile function of Agents. */
+export const createAgentReconcile =
+  (controller: AgentController): Reconcile =>
+  async (key) => {
+    const snapshot = await observeAgent(controller.sources, key);
+    return snapshot === undefined ? { kind: "done" } : reconcileSnapshot(controller, snapshot);
+  };

@@ -1,0 +1,94 @@
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { pods, type Pod } from "#nervous-system/kubernetes/kinds.ts";
+import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
+import { controllerOf, keyOf } from "#nervous-system/kubernetes/resource-kind.ts";
+import type { Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { ConditionType, isTrue } from "#nervous-system/schemas/conditions.ts";
+import { currentAttempt, recordedEnd } from "#operator/agent/attempts.ts";
+import type { Addresses, AgentSnapshot, AgentTimes } from "#operator/agent/snapshot.ts";
+import { byOwner, type Caches } from "#operator/caches.ts";
+import type { FrameView } from "#operator/frames/view.ts";
+import { collectorHost, gatewayHost } from "#operator/pod/config.ts";
+import { podFacts, type PodFacts } from "#operator/pod/facts.ts";
+import { agentPodName } from "#operator/pod/names.ts";
+import { clusterAddress } from "#operator/pod/services.ts";
+
+/** Where everything that an Agent's decision needs is read. */
+export type AgentSources = {
+  caches: Caches;
+  client: Pick<KubeClient, "find">;
+  frames: FrameView;
+  times: AgentTimes;
+  releaseNamespace: string;
+  clock: Pick<Clock, "now">;
+};
+
+/** The cluster addresses of collector and gateway, once both have one. */
+export const observeAddresses = ({
+  caches,
+  releaseNamespace,
+}: Pick<AgentSources, "caches" | "releaseNamespace">): Addresses | undefined => {
+  const addressOf = (name: string): string | undefined =>
+    clusterAddress(caches.services.get(keyOf({ namespace: releaseNamespace, name })));
+  const collector = addressOf(collectorHost);
+  const gateway = addressOf(gatewayHost);
+  return collector === undefined || gateway === undefined ? undefined : { collector, gateway };
+};
+
+type CurrentPod = Pick<AgentSnapshot, "pod" | "podIsLive">;
+
+const isOwnedBy = (agent: Agent, pod: Pod): boolean => controllerOf(pod)?.uid === agent.metadata.uid;
+
+const isOver = ({ status }: Agent): boolean =>
+  isTrue(status?.conditions, ConditionType.Complete) || isTrue(status?.conditions, ConditionType.Failed);
+
+const isExpected = (agent: Agent, pod: PodFacts | undefined): boolean =>
+  pod !== undefined && (agent.status?.podUID === undefined || agent.status.podUID === pod.uid);
+
+const factsOf = (agent: Agent, found: Pod | undefined): PodFacts | undefined =>
+  found !== undefined && isOwnedBy(agent, found) ? podFacts(found) : undefined;
+
+// A cache may lag: that a pod lives may be believed, because nothing is made while it does; that it is over may not.
+const mayBelieve = (agent: Agent, cached: PodFacts | undefined): boolean => {
+  if (currentAttempt({ agent }) === 0) return false;
+  if (agent.metadata.deletionTimestamp !== undefined) return false;
+  if (isOver(agent)) return true;
+  return isExpected(agent, cached) && cached?.ended === false && recordedEnd({ agent }) === undefined;
+};
+
+const observePod = async ({ caches, client }: AgentSources, agent: Agent): Promise<CurrentPod> => {
+  const attempt = currentAttempt({ agent });
+  if (attempt === 0) return { pod: undefined, podIsLive: true };
+  const ref = { namespace: agent.metadata.namespace, name: agentPodName(agent.metadata.name, attempt) };
+  const cached = factsOf(agent, caches.pods.get(keyOf(ref)));
+  if (mayBelieve(agent, cached)) return { pod: cached, podIsLive: false };
+  const live = factsOf(agent, await client.find(pods, ref));
+  // Another pod under the name of one that is gone is nobody's attempt.
+  return { pod: isExpected(agent, live) ? live : undefined, podIsLive: true };
+};
+
+/** Reads everything about the Agent of `key`; nothing where it does not exist. */
+export const observeAgent = async (sources: AgentSources, key: string): Promise<AgentSnapshot | undefined> => {
+  const { caches, frames, times, clock } = sources;
+  const agent = caches.agents.get(key);
+  if (agent === undefined) return undefined;
+  const { namespace, uid } = agent.metadata;
+  const mission = caches.missions.get(keyOf({ namespace, name: agent.spec.missionRef.name }));
+  const current = await observePod(sources, agent);
+  const name = agentPodName(agent.metadata.name, currentAttempt({ agent }));
+  return {
+    agent,
+    mission,
+    model: caches.models.get(keyOf({ namespace, name: agent.spec.modelRef.name })),
+    ...current,
+    earlierPods: caches.pods
+      .byIndex(byOwner, uid)
+      .filter(({ metadata }) => metadata.name !== name)
+      .map(podFacts),
+    addresses: observeAddresses(sources),
+    fold: mission === undefined ? undefined : frames.mission(mission.metadata.uid)?.agents[uid],
+    framesAreLive: frames.health().starting !== true,
+    times,
+    nowMs: clock.now(),
+  };
+};

@@ -1,0 +1,69 @@
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import type { Log } from "#nervous-system/kernel/log.ts";
+import type { Access } from "#nervous-system/kubernetes/access.ts";
+import { createInformer, informerAccess, type Informer, type InformerOptions } from "#nervous-system/kubernetes/informer.ts";
+import { pods, type Pod } from "#nervous-system/kubernetes/kinds.ts";
+import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
+import { controllerOf, keyOf, type KubeObject, type ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
+import { agents, missions, models, type Agent, type Mission, type Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { label } from "#nervous-system/schemas/names.ts";
+import { services, type Service } from "#operator/pod/services.ts";
+
+/** Index of children by the UID of their controlling owner. */
+export const byOwner = "owner";
+/** Index of objects by their own UID. */
+export const byUid = "uid";
+/** Index of missions by the key of a Model that their team names. */
+export const byModel = "model";
+
+/** What the operator keeps of the API server. */
+export type Caches = {
+  missions: Informer<Mission>;
+  agents: Informer<Agent>;
+  models: Informer<Model>;
+  /** Pods that the operator made. */
+  pods: Informer<Pod>;
+  /** Services of the release's namespace. */
+  services: Informer<Service>;
+};
+
+/** What the caches are made of. */
+export type CacheOptions = {
+  client: Pick<KubeClient, "list" | "watch">;
+  /** Where collector and gateway are. */
+  releaseNamespace: string;
+  clock: Clock;
+  /** Uniform in [0, 1). */
+  random: () => number;
+  log: Log;
+};
+
+/** What the caches need. */
+export const cacheAccess: readonly Access[] = [missions, agents, models, pods, services].flatMap((kind) => [
+  ...informerAccess(kind),
+]);
+
+const ownerUid = (object: KubeObject): string[] => {
+  const owner = controllerOf(object);
+  return owner === undefined ? [] : [owner.uid];
+};
+
+const modelKeys = ({ metadata, spec }: Mission): string[] =>
+  spec.team.map(({ modelRef }) => keyOf({ namespace: metadata.namespace, name: modelRef.name }));
+
+const ownUid = ({ metadata }: KubeObject): string[] => [metadata.uid];
+
+/** Creates the informers; the manager runs them. */
+export const createCaches = ({ releaseNamespace, ...shared }: CacheOptions): Caches => {
+  const follow = <T extends KubeObject>(
+    kind: ResourceKind<T>,
+    more: Pick<InformerOptions<T>, "selection" | "indexers"> = {},
+  ): Informer<T> => createInformer<T>({ ...shared, kind, ...more });
+  return {
+    missions: follow(missions, { indexers: { [byModel]: modelKeys, [byUid]: ownUid } }),
+    agents: follow(agents, { indexers: { [byOwner]: ownerUid, [byUid]: ownUid } }),
+    models: follow(models),
+    pods: follow(pods, { selection: { labelSelector: label.mission }, indexers: { [byOwner]: ownerUid } }),
+    services: follow(services, { selection: { namespace: releaseNamespace } }),
+  };
+};

@@ -1,0 +1,27 @@
+import type { Bus } from "#nervous-system/comms/bus.ts";
+import type { FrameObserverOptions } from "#operator/frames/observer.ts";
+
+/** A bus as the observer uses it. */
+export type ObservedBus = FrameObserverOptions["bus"];
+
+/**
+ * A bus that is still being connected: until then it is away. The operator starts, deletes and tells people what is
+ * missing also while NATS is not there.
+ */
+export const lateBus = (connecting: Promise<Bus>): ObservedBus => {
+  let bus: Bus | undefined;
+  connecting.then(
+    (connected) => (bus = connected),
+    () => undefined,
+  );
+  const present = (): Bus => {
+    if (bus === undefined) throw new Error("there is no connection to NATS yet");
+    return bus;
+  };
+  return {
+    connected: () => bus?.connected() ?? false,
+    // eslint-disable-next-line @typescript-eslint/require-await -- a missing bus is a rejection, not a throw
+    lastSeq: async () => present().lastSeq(),
+    follow: (options) => present().follow(options),
+  };
+};

@@ -1,0 +1,181 @@
+import { setImmediate } from "node:timers/promises";
+import type { Bus } from "#nervous-system/comms/bus.ts";
+import type { StoredFrame } from "#nervous-system/comms/stored-frame.ts";
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import type { Log } from "#nervous-system/kernel/log.ts";
+import { emptyMission, type MissionFold, type ObservedFrame } from "#operator/frames/fold.ts";
+import { reduceMission } from "#operator/frames/reduce.ts";
+import type { FrameView, RecordHealth } from "#operator/frames/view.ts";
+
+/** What the observer is made of. */
+export type FrameObserverOptions = {
+  bus: Pick<Bus, "connected" | "follow" | "lastSeq">;
+  clock: Pick<Clock, "monotonicMs" | "sleep">;
+  log: Log;
+  /** First stream sequence that an unfinished mission needs; nothing where no mission needs any. */
+  firstNeeded: () => number | undefined;
+  /** Whether a mission is still there; the fold of one that is gone is forgotten. */
+  isKnown: (missionUid: string) => boolean;
+  /** Called for each frame once it is folded. */
+  onFrame: (frame: ObservedFrame) => void;
+  /** Called once everything that was in the stream at the start has been read. */
+  onCaughtUp: () => void;
+};
+
+/** Follows the stream and folds it; a part of the manager. */
+export type FrameObserver = FrameView & { readonly name: string; run(signal: AbortSignal): Promise<void> };
+
+const probeEveryMs = 5_000;
+const silentAfterMs = 20_000;
+const retryMs = 1_000;
+/** Frames between two turns of the event loop while the stream is read from the past. */
+const framesPerTurn = 500;
+
+// Reading a payload costs more than the fold: only the types whose payload says something here are parsed.
+const payloadMatters: ReadonlySet<string> = new Set([
+  "ACTION",
+  "STATE_CHANGE",
+  "PROPOSAL",
+  "PUBLICATION",
+  "MODEL_CALL",
+  "LIFECYCLE",
+  "ERROR",
+]);
+
+const payloadOf = (bytes: Uint8Array): Record<string, unknown> => {
+  try {
+    const { payload } = JSON.parse(Buffer.from(bytes).toString("utf8")) as { payload?: unknown };
+    return typeof payload === "object" && payload !== null ? (payload as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+};
+
+/** A stored frame as the fold reads it. */
+export const observedFrame = ({ streamSeq, envelope, bytes }: StoredFrame): ObservedFrame => ({
+  streamSeq,
+  envelope,
+  payload: payloadMatters.has(envelope.event_type) ? payloadOf(bytes) : {},
+});
+
+type State = {
+  folds: Map<string, MissionFold>;
+  position: number;
+  /** Set by the first look at the stream. */
+  goal: number | undefined;
+  caughtUp: boolean;
+  probedAtMs: number;
+  problem: string;
+};
+
+const healthOf = ({ bus, clock }: FrameObserverOptions, state: State): RecordHealth => {
+  const { position, caughtUp, problem } = state;
+  const bad = (message: string, more: Partial<RecordHealth> = {}): RecordHealth => ({
+    healthy: false,
+    message,
+    position,
+    ...more,
+  });
+  if (!bus.connected()) return bad("The operator has no connection to NATS.", { starting: !caughtUp });
+  if (!caughtUp)
+    return bad(problem === "" ? "The record is being read from where the missions began." : problem, { starting: true });
+  if (clock.monotonicMs() - state.probedAtMs > silentAfterMs)
+    return bad(problem === "" ? "The stream has not answered for 20 s." : problem);
+  return { healthy: true, message: "", position };
+};
+
+const take = (options: FrameObserverOptions, state: State, frame: ObservedFrame): void => {
+  const uid = frame.envelope.mission_uid;
+  const before = state.folds.get(uid) ?? emptyMission(uid);
+  const after = reduceMission(before, frame);
+  if (after === before) return;
+  state.folds.set(uid, after);
+  options.onFrame(frame);
+};
+
+const noteProgress = (options: FrameObserverOptions, state: State): void => {
+  if (state.caughtUp || state.goal === undefined || state.position < state.goal) return;
+  state.caughtUp = true;
+  options.log.info({ position: state.position, missions: state.folds.size }, "the record is read up to the present");
+  options.onCaughtUp();
+};
+
+const begin = async (options: FrameObserverOptions, state: State): Promise<void> => {
+  const last = await options.bus.lastSeq();
+  state.probedAtMs = options.clock.monotonicMs();
+  if (state.goal === undefined) state.position = Math.min(last, (options.firstNeeded() ?? last + 1) - 1);
+  // A stream that was made anew counts from the beginning.
+  if (last < state.position) state.position = last;
+  state.goal ??= last;
+  noteProgress(options, state);
+};
+
+const follow = async (options: FrameObserverOptions, state: State, signal: AbortSignal): Promise<void> => {
+  await begin(options, state);
+  let turn = 0;
+  for await (const item of options.bus.follow({ fromSeq: state.position + 1, signal })) {
+    if (item.kind === "frame") take(options, state, observedFrame(item.frame));
+    state.position = item.kind === "frame" ? item.frame.streamSeq : item.poison.streamSeq;
+    noteProgress(options, state);
+    if (++turn % framesPerTurn === 0) await setImmediate();
+  }
+};
+
+const prune = ({ isKnown }: FrameObserverOptions, state: State): void => {
+  for (const uid of state.folds.keys()) if (!isKnown(uid)) state.folds.delete(uid);
+};
+
+/** Looks at the stream from time to time; answers when it is not the one that is being followed any more. */
+const probe = async (options: FrameObserverOptions, state: State, signal: AbortSignal): Promise<void> => {
+  for (;;) {
+    await options.clock.sleep(probeEveryMs, signal);
+    try {
+      const last = await options.bus.lastSeq();
+      state.probedAtMs = options.clock.monotonicMs();
+      state.problem = "";
+      if (last < state.position) return;
+    } catch (error) {
+      state.problem = `The stream does not answer: ${String(error)}`;
+    }
+    if (state.caughtUp) prune(options, state);
+  }
+};
+
+const once = async (options: FrameObserverOptions, state: State, signal: AbortSignal): Promise<void> => {
+  const both = new AbortController();
+  const either = AbortSignal.any([signal, both.signal]);
+  try {
+    await Promise.race([follow(options, state, either), probe(options, state, either)]);
+  } finally {
+    both.abort(new Error("following anew"));
+  }
+};
+
+/** Creates an observer that has read nothing. */
+export const createFrameObserver = (options: FrameObserverOptions): FrameObserver => {
+  const state: State = {
+    folds: new Map(),
+    position: 0,
+    goal: undefined,
+    caughtUp: false,
+    probedAtMs: Number.NEGATIVE_INFINITY,
+    problem: "",
+  };
+  return {
+    name: "frames",
+    health: () => healthOf(options, state),
+    mission: (uid) => state.folds.get(uid),
+    run: async (signal) => {
+      while (!signal.aborted) {
+        try {
+          await once(options, state, signal);
+        } catch (error) {
+          if (signal.aborted) return;
+          state.problem = `The stream cannot be read: ${String(error)}`;
+          options.log.warn({ err: error }, "following the stream failed; trying again");
+        }
+        await options.clock.sleep(retryMs, signal).catch(() => undefined);
+      }
+    },
+  };
+};

@@ -1,0 +1,100 @@
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { pods } from "#nervous-system/kubernetes/kinds.ts";
+import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
+import { controllerOf, keyOf } from "#nervous-system/kubernetes/resource-kind.ts";
+import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { ConditionType, isTrue } from "#nervous-system/schemas/conditions.ts";
+import { byOwner, type Caches } from "#operator/caches.ts";
+import type { FrameView } from "#operator/frames/view.ts";
+import type { CheckAnswer, GatewayCheck } from "#operator/gateway/check.ts";
+import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
+import { gatewayHost } from "#operator/pod/config.ts";
+import { podFacts, type PodFacts } from "#operator/pod/facts.ts";
+import { agentName } from "#operator/pod/names.ts";
+import { clusterAddress } from "#operator/pod/services.ts";
+
+/** Where everything that a Mission's decision needs is read. */
+export type MissionSources = {
+  caches: Caches;
+  client: Pick<KubeClient, "find">;
+  frames: FrameView;
+  check: GatewayCheck;
+  releaseNamespace: string;
+  agentImage: string;
+  verifierPauseMs: number;
+  clock: Pick<Clock, "now">;
+};
+
+const isOver = ({ status, metadata }: Mission): boolean =>
+  metadata.deletionTimestamp !== undefined ||
+  isTrue(status?.conditions, ConditionType.Complete) ||
+  isTrue(status?.conditions, ConditionType.Failed);
+
+const hostOf = (repo: string): string => (URL.canParse(repo) ? new URL(repo).host : "");
+
+// The secret is judged where it decides: before the agents are made.
+const observeSecret = async (
+  { check }: MissionSources,
+  mission: Mission,
+  agents: ReadonlyMap<string, Agent>,
+): Promise<CheckAnswer | undefined> => {
+  const { secretRef, repo } = mission.spec.workspace;
+  const admitted = mission.spec.team.every(({ name }) => agents.has(agentName(mission.metadata.name, name)));
+  if (secretRef === undefined || admitted || isOver(mission) || mission.spec.suspend) return undefined;
+  const { namespace = "" } = mission.metadata;
+  return check({ kind: "GitSecret", namespace, name: secretRef.name, host: hostOf(repo) });
+};
+
+const observeVerifier = async (
+  { caches, client }: MissionSources,
+  mission: Mission,
+): Promise<PodFacts | undefined> => {
+  const run = mission.status?.verification;
+  if (run === undefined || isOver(mission)) return undefined;
+  const ref = { namespace: mission.metadata.namespace, name: run.podName };
+  const cached = caches.pods.get(keyOf(ref));
+  const facts = cached?.metadata.uid === run.podUID ? cached : undefined;
+  if (facts !== undefined && !podFacts(facts).ended) return podFacts(facts);
+  const live = await client.find(pods, ref);
+  return live !== undefined && live.metadata.uid === run.podUID ? podFacts(live) : undefined;
+};
+
+const observeModels = ({ caches }: MissionSources, { metadata, spec }: Mission): ReadonlyMap<string, Model> =>
+  new Map(
+    spec.team.flatMap(({ modelRef: { name } }) => {
+      const model = caches.models.get(keyOf({ namespace: metadata.namespace, name }));
+      return model === undefined ? [] : [[name, model] as const];
+    }),
+  );
+
+const observeAgents = ({ caches }: MissionSources, { metadata }: Mission): ReadonlyMap<string, Agent> =>
+  new Map(
+    caches.agents
+      .byIndex(byOwner, metadata.uid)
+      .filter((agent) => controllerOf(agent)?.uid === metadata.uid)
+      .map((agent) => [agent.metadata.name, agent]),
+  );
+
+/** Reads everything about the Mission of `key`; nothing where it does not exist. */
+export const observeMission = async (
+  sources: MissionSources,
+  key: string,
+): Promise<MissionSnapshot | undefined> => {
+  const { caches, frames, releaseNamespace, agentImage, verifierPauseMs, clock } = sources;
+  const mission = caches.missions.get(key);
+  if (mission === undefined) return undefined;
+  const agents = observeAgents(sources, mission);
+  return {
+    mission,
+    agents,
+    models: observeModels(sources, mission),
+    secret: await observeSecret(sources, mission, agents),
+    record: frames.health(),
+    fold: frames.mission(mission.metadata.uid),
+    verifier: await observeVerifier(sources, mission),
+    gatewayAddress: clusterAddress(caches.services.get(keyOf({ namespace: releaseNamespace, name: gatewayHost }))),
+    agentImage,
+    verifierPauseMs,
+    nowMs: clock.now(),
+  };
+};

@@ -1,0 +1,38 @@
+import { controllerReference, type Draft } from "#nervous-system/kubernetes/resource-kind.ts";
+import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { label, observeFinalizer } from "#nervous-system/schemas/names.ts";
+import { groupVersion } from "#nervous-system/schemas/resources/define-resource.ts";
+import { agentName } from "#operator/pod/names.ts";
+
+const maxTitle = 256;
+
+const titleOf = (goal: string): string => {
+  const line = goal.trim().split(/\r?\n/, 1)[0] ?? "";
+  return (line === "" ? "The mission's goal" : line).slice(0, maxTitle);
+};
+
+/** The Agent of one member of the team; with one member the task is the goal itself. */
+export const renderAgent = (mission: Mission, member: string, image: string): Draft<Agent> => {
+  const wanted = mission.spec.team.find(({ name }) => name === member);
+  if (wanted === undefined) throw new TypeError(`mission "${mission.metadata.name}" has no member "${member}"`);
+  const { goal } = mission.spec;
+  return {
+    apiVersion: groupVersion,
+    kind: "Agent",
+    metadata: {
+      name: agentName(mission.metadata.name, member),
+      namespace: mission.metadata.namespace,
+      labels: { [label.mission]: mission.metadata.name, [label.missionUid]: mission.metadata.uid },
+      finalizers: [observeFinalizer],
+      ownerReferences: [controllerReference(mission)],
+    },
+    spec: {
+      missionRef: { name: mission.metadata.name },
+      role: wanted.role,
+      task: { id: member, title: titleOf(goal), text: goal },
+      modelRef: wanted.modelRef,
+      image,
+      suspend: false,
+    },
+  };
+};

@@ -1,0 +1,51 @@
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { accessTo, type Access } from "#nervous-system/kubernetes/access.ts";
+import { models } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { ConditionType } from "#nervous-system/schemas/conditions.ts";
+import type { ModelStatus } from "#nervous-system/schemas/resources/model.ts";
+import type { Caches } from "#operator/caches.ts";
+import { computeModelStatus, modelOutcome } from "#operator/model/decide.ts";
+import type { Probes } from "#operator/model/probes.ts";
+import type { Reconcile } from "#operator/runtime/controller.ts";
+import { normal, turned, warning, type StoryLine } from "#operator/status/story.ts";
+import { noLaterThan, type StatusWriter } from "#operator/status/writer.ts";
+
+/** What the Model controller is made of. */
+export type ModelController = {
+  caches: Pick<Caches, "models">;
+  probes: Probes;
+  status: StatusWriter;
+  clock: Pick<Clock, "now">;
+};
+
+/** Rights that the controller needs beyond its caches. */
+export const modelAccess: readonly Access[] = [accessTo(models, ["patch"], "status")];
+
+const structural: readonly (keyof ModelStatus)[] = ["observedGeneration", "lastHandledReconcileAt"];
+
+const story = (before: ModelStatus, after: ModelStatus): StoryLine[] => {
+  const ready = turned(before.conditions, after.conditions, ConditionType.Ready, "True");
+  if (ready !== undefined) return [normal(ready.reason, ready.message)];
+  const not = turned(before.conditions, after.conditions, ConditionType.Ready, "False");
+  return not === undefined ? [] : [warning(not.reason, not.message)];
+};
+
+// When the endpoint was asked last is worth a write only together with what it answered.
+const keepingProbeTime = (before: ModelStatus, after: ModelStatus): ModelStatus => {
+  const { lastProbeTime } = before;
+  const told = (status: ModelStatus): string => JSON.stringify([status.conditions, status.observedGeneration]);
+  return lastProbeTime !== undefined && told(before) === told(after) ? { ...after, lastProbeTime } : after;
+};
+
+/** Creates the reconcile function of Models. */
+export const createModelReconcile =
+  ({ caches, probes, status, clock }: ModelController): Reconcile =>
+  async (key) => {
+    const model = caches.models.get(key);
+    if (model === undefined || model.metadata.deletionTimestamp !== undefined) return { kind: "done" };
+    const snapshot = { model, ...(await probes.of(model)), nowMs: clock.now() };
+    const before = model.status ?? {};
+    const after = keepingProbeTime(before, computeModelStatus(snapshot));
+    const { waitMs } = await status.write({ kind: models, object: model, before, after, structural, story });
+    return noLaterThan(modelOutcome(snapshot), waitMs);
+  };

@@ -1,0 +1,199 @@
+import type { Tracer } from "@opentelemetry/api";
+import type { Registry } from "prom-client";
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import type { Log } from "#nervous-system/kernel/log.ts";
+import { createEventRecorder, type EventRecorder } from "#nervous-system/kubernetes/events.ts";
+import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
+import type { LeaseTimes } from "#nervous-system/kubernetes/lease-decision.ts";
+import { createLeaderElector } from "#nervous-system/kubernetes/lease.ts";
+import { keyOf } from "#nervous-system/kubernetes/resource-kind.ts";
+import { ConditionType, isTrue } from "#nervous-system/schemas/conditions.ts";
+import { apiGroup } from "#nervous-system/schemas/resources/define-resource.ts";
+import { createAgentReconcile } from "#operator/agent/controller.ts";
+import type { AgentTimes } from "#operator/agent/snapshot.ts";
+import { byModel, byUid, createCaches, type Caches } from "#operator/caches.ts";
+import { createFrameObserver, type FrameObserver, type FrameObserverOptions } from "#operator/frames/observer.ts";
+import { activityLimits, createPace, flapLimits } from "#operator/frames/pace.ts";
+import { urgencyOf } from "#operator/frames/wake.ts";
+import type { ObservedFrame } from "#operator/frames/fold.ts";
+import type { GatewayCheck } from "#operator/gateway/check.ts";
+import { createMissionReconcile } from "#operator/mission/controller.ts";
+import { createModelReconcile } from "#operator/model/controller.ts";
+import { createProbes, probeTimes } from "#operator/model/probes.ts";
+import type { PodConfig } from "#operator/pod/config.ts";
+import { createControllerMetrics, metricsOf } from "#operator/runtime/controller-metrics.ts";
+import { createController, type Controller, type Reconcile } from "#operator/runtime/controller.ts";
+import { createManager, type Manager } from "#operator/runtime/manager.ts";
+import { itself, itsController } from "#operator/runtime/sources.ts";
+import { createStatusWriter } from "#operator/status/writer.ts";
+
+/** What the operator gets from the process that it runs in. */
+export type OperatorOptions = {
+  client: KubeClient;
+  releaseNamespace: string;
+  /** Unique per process. */
+  identity: string;
+  lease: LeaseTimes;
+  bus: FrameObserverOptions["bus"];
+  check: GatewayCheck;
+  config: PodConfig;
+  times: AgentTimes;
+  /** Pause before a disrupted verifier is run again, in milliseconds. */
+  verifierPauseMs: number;
+  /** How long workers may take to end what they are at, in milliseconds. */
+  stopTimeoutMs: number;
+  registry: Registry;
+  tracer: Tracer;
+  clock: Clock;
+  /** Uniform in [0, 1). */
+  random: () => number;
+  log: Log;
+};
+
+/** A whole operator, not yet running. */
+export type Operator = {
+  manager: Manager;
+  /** Brings gauges up to date; before each scrape. */
+  beforeScrape(): void;
+  /** Writes the Events that wait; after the manager has ended. */
+  flush(): Promise<void>;
+};
+
+const workers = 4;
+/** How soon after a frame the status may show what it says, in milliseconds. */
+const activityDelayMs = 2_000;
+
+type Reconciles = { mission: Reconcile; agent: Reconcile; model: Reconcile };
+type Controllers = { mission: Controller; agent: Controller; model: Controller };
+
+const createControllers = (options: OperatorOptions, reconciles: Reconciles): Controllers => {
+  const metrics = createControllerMetrics(options.registry);
+  const make = (name: keyof Reconciles): Controller =>
+    createController({ ...options, name, workers, reconcile: reconciles[name], metrics: metricsOf(metrics, name, workers) });
+  return { mission: make("mission"), agent: make("agent"), model: make("model") };
+};
+
+const watchAll = ({ mission, agent, model }: Controllers, caches: Caches): void => {
+  mission.watch(caches.missions, itself);
+  mission.watch(caches.agents, itsController(apiGroup, "Mission"));
+  mission.watch(caches.pods, itsController(apiGroup, "Mission"));
+  mission.watch(caches.models, ({ object }) =>
+    caches.missions.byIndex(byModel, keyOf(object.metadata)).map(({ metadata }) => keyOf(metadata)),
+  );
+  agent.watch(caches.agents, itself);
+  agent.watch(caches.pods, itsController(apiGroup, "Agent"));
+  model.watch(caches.models, itself);
+};
+
+// The mission's frames begin where its status says, so the oldest unfinished mission says where to read from.
+const firstNeeded = ({ missions }: Caches): number | undefined => {
+  const needed = missions
+    .list()
+    .filter(
+      ({ status }) =>
+        !isTrue(status?.conditions, ConditionType.Complete) && !isTrue(status?.conditions, ConditionType.Failed),
+    )
+    .flatMap(({ status }) => status?.ledger?.firstSeq ?? []);
+  return needed.length === 0 ? undefined : needed.reduce((a, b) => Math.min(a, b));
+};
+
+const wakeFor = (caches: Caches, { mission, agent }: Controllers, frame: ObservedFrame): void => {
+  const urgency = urgencyOf(frame);
+  if (urgency === "none") return;
+  const { mission_uid, agent_uid, about } = frame.envelope;
+  const wake = (controller: Controller, key: string): void =>
+    urgency === "transition" ? controller.enqueue(key) : controller.enqueueAfter(key, activityDelayMs);
+  for (const found of caches.missions.byIndex(byUid, mission_uid)) wake(mission, keyOf(found.metadata));
+  for (const found of caches.agents.byIndex(byUid, about?.agent_uid ?? agent_uid)) wake(agent, keyOf(found.metadata));
+};
+
+type Observing = { observer: FrameObserver; connect(controllers: Controllers): void };
+
+// Controllers ask the observer and the observer wakes controllers: the circle is closed once both exist.
+const observeFrames = ({ bus, clock, log }: OperatorOptions, caches: Caches): Observing => {
+  let controllers: Controllers | undefined;
+  const observer = createFrameObserver({
+    bus,
+    clock,
+    log,
+    firstNeeded: () => firstNeeded(caches),
+    isKnown: (uid) => caches.missions.byIndex(byUid, uid).length > 0,
+    onFrame: (frame) => {
+      // While the past is read nobody is woken for each of its frames.
+      if (controllers !== undefined && observer.health().starting !== true) wakeFor(caches, controllers, frame);
+    },
+    onCaughtUp: () => {
+      for (const { metadata } of caches.missions.list()) controllers?.mission.enqueue(keyOf(metadata));
+      for (const { metadata } of caches.agents.list()) controllers?.agent.enqueue(keyOf(metadata));
+    },
+  });
+  return { observer, connect: (made) => (controllers = made) };
+};
+
+const createReconciles = (
+  options: OperatorOptions,
+  caches: Caches,
+  writer: { client: KubeClient; events: EventRecorder },
+  frames: FrameObserver,
+): Reconciles => {
+  const { check, clock, config, times, releaseNamespace, verifierPauseMs } = options;
+  const activity = createPace(clock, activityLimits);
+  const flaps = createPace(clock, flapLimits);
+  const probes = createProbes(check, clock, probeTimes);
+  const forget = (uid: string): void => {
+    for (const memory of [activity, flaps, probes]) memory.forget(uid);
+  };
+  for (const informer of [caches.missions, caches.agents, caches.models])
+    informer.addHandler(({ kind, object }) => {
+      if (kind === "deleted") forget(object.metadata.uid);
+    });
+  const status = createStatusWriter({ ...writer, activity, flaps });
+  const shared = { caches, client: writer.client, frames, releaseNamespace, clock };
+  const { agentImage } = config;
+  return {
+    mission: createMissionReconcile({
+      sources: { ...shared, check, agentImage, verifierPauseMs },
+      actor: { ...writer, config },
+      status,
+    }),
+    agent: createAgentReconcile({ sources: { ...shared, times }, actor: { ...writer, config }, status }),
+    model: createModelReconcile({ caches, probes, status, clock }),
+  };
+};
+
+/** Puts the operator together; `manager.run` starts it. */
+export const createOperator = (options: OperatorOptions): Operator => {
+  const { client, releaseNamespace, identity, lease, clock, log } = options;
+  const elector = createLeaderElector({ ...options, namespace: releaseNamespace, name: "enchanted-operator", times: lease });
+  const caches = createCaches(options);
+  const writing = client.with({ guard: elector.fence });
+  const events = createEventRecorder({
+    client: writing,
+    controller: `${apiGroup}/operator`,
+    instance: identity,
+    clock,
+    log,
+  });
+  const { observer, connect } = observeFrames(options, caches);
+  const controllers = createControllers(
+    options,
+    createReconciles(options, caches, { client: writing, events }, observer),
+  );
+  connect(controllers);
+  watchAll(controllers, caches);
+  const all = Object.values(controllers);
+  const manager = createManager({
+    ...options,
+    informers: Object.values(caches),
+    controllers: all,
+    runnables: [observer],
+    elector,
+  });
+  return {
+    manager,
+    beforeScrape: () => {
+      for (const controller of all) controller.refreshMetrics();
+    },
+    flush: () => events.flush(),
+  };
+};

@@ -1,0 +1,83 @@
+import type { Outcome } from "#nervous-system/kernel/outcome.ts";
+import type { EventRecorder } from "#nervous-system/kubernetes/events.ts";
+import type { KubeClient, Target } from "#nervous-system/kubernetes/kube-client.ts";
+import type { KubeObject, ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
+import type { Condition } from "#nervous-system/schemas/resources/status-parts.ts";
+import type { Pace } from "#operator/frames/pace.ts";
+import { loudnessOf, type Loudness } from "#operator/status/loudness.ts";
+import { mergePatchOf } from "#operator/status/merge-patch.ts";
+import type { StoryLine } from "#operator/status/story.ts";
+
+type WithConditions = { conditions?: Condition[] | undefined };
+
+/** What a status is written for. */
+export type StatusChange<T extends KubeObject, S extends WithConditions> = {
+  kind: ResourceKind<T>;
+  object: T;
+  before: S;
+  after: S;
+  /** Members of the status that the next decision rests on. */
+  structural: readonly (keyof S)[];
+  story: (before: S, after: S) => readonly StoryLine[];
+};
+
+/** The object as it is now, and how long a change that had to wait must wait, in milliseconds. */
+export type StatusWritten<T> = { object: T; waitMs: number };
+
+/** The one place that writes statuses: one merge patch, only if something changed, and not more often than it may. */
+export type StatusWriter = {
+  write<T extends KubeObject, S extends WithConditions>(change: StatusChange<T, S>): Promise<StatusWritten<T>>;
+};
+
+/** What the writer is made of. */
+export type StatusWriterOptions = {
+  client: Pick<KubeClient, "patchStatus">;
+  events: Pick<EventRecorder, "record">;
+  /** Limits of activity, and of conditions that may flap. */
+  activity: Pace;
+  flaps: Pace;
+};
+
+const targetOf = ({ metadata }: KubeObject): Target => ({
+  name: metadata.name,
+  namespace: metadata.namespace,
+  uid: metadata.uid,
+  resourceVersion: metadata.resourceVersion,
+});
+
+/** Creates the writer. */
+export const createStatusWriter = ({ client, events, activity, flaps }: StatusWriterOptions): StatusWriter => {
+  const waitFor = (loudness: Loudness, uid: string): number => {
+    if (loudness === "activity") return activity.take(uid);
+    const waitMs = loudness === "condition" ? flaps.take(uid) : 0;
+    // A transition carries the newest activity with it, so activity alone has to wait again.
+    if (waitMs === 0) activity.take(uid);
+    return waitMs;
+  };
+  return {
+    write: async ({ kind, object, before, after, structural, story }) => {
+      const loudness = loudnessOf(before, after, structural);
+      if (loudness === "nothing") return { object, waitMs: 0 };
+      const waitMs = waitFor(loudness, object.metadata.uid);
+      if (waitMs > 0) return { object, waitMs };
+      const written = await client.patchStatus(kind, targetOf(object), mergePatchOf(before, after));
+      for (const { type, reason, note } of story(before, after))
+        events.record({ regarding: written, type, reason, action: "Reconcile", note });
+      return { object: written, waitMs: 0 };
+    },
+  };
+};
+
+/** The outcome, looked at again no later than in `waitMs` when something had to wait. */
+export const noLaterThan = (outcome: Outcome, waitMs: number): Outcome => {
+  if (waitMs === 0) return outcome;
+  switch (outcome.kind) {
+    case "done":
+    case "waiting":
+      return { ...outcome, recheckMs: Math.min(outcome.recheckMs ?? waitMs, waitMs) };
+    case "stalled":
+      return { kind: "waiting", reason: outcome.reason, message: outcome.message, recheckMs: waitMs };
+    case "failed":
+      return outcome;
+  }
+};
