@@ -15,18 +15,21 @@ export type AnswerFrame = {
   readonly insert: boolean;
 };
 
+const NOTHING: RunSummary = { rows: 0, bytes: 0, elapsedNs: 0 };
+
 // chDB counts what a statement wrote or answered, not what it read of its tables: for a query that stays "0".
-const summaryHeader = ({ insert }: AnswerFrame, summary: RunSummary | undefined): string => {
-  const [rows, bytes] = [String(summary?.rows ?? 0), String(summary?.bytes ?? 0)];
+const summaryHeader = ({ insert }: AnswerFrame, summary: RunSummary = NOTHING): string => {
+  const [rows, bytes] = [String(summary.rows), String(summary.bytes)];
+  const [movedRows, movedBytes] = insert ? [rows, bytes] : ["0", "0"];
   return JSON.stringify({
-    read_rows: insert ? rows : "0",
-    read_bytes: insert ? bytes : "0",
-    written_rows: insert ? rows : "0",
-    written_bytes: insert ? bytes : "0",
+    read_rows: movedRows,
+    read_bytes: movedBytes,
+    written_rows: movedRows,
+    written_bytes: movedBytes,
     total_rows_to_read: "0",
     result_rows: rows,
     result_bytes: bytes,
-    elapsed_ns: String(summary?.elapsedNs ?? 0),
+    elapsed_ns: String(summary.elapsedNs),
   });
 };
 

@@ -1,7 +1,7 @@
 import { appendFile, mkdir } from "node:fs/promises";
-import { drainPending, Session } from "chdb";
+import type { Session } from "chdb";
 import { execute, preparation, restoration, rowsOf } from "./engine-connection.ts";
-import { releaseConnection } from "./engine-release.ts";
+import { loadEngineLibrary, type EngineLibrary } from "./engine-library.ts";
 import type { EngineReply, EngineRequest, RunRequest } from "./engine-protocol.ts";
 
 /** What the engine process needs from its surroundings. */
@@ -14,7 +14,7 @@ export type EngineHost = {
   readonly after: (ms: number, run: () => void) => void;
 };
 
-type Connections = {
+type Connections = Pick<EngineLibrary, "release" | "idle"> & {
   readonly open: () => Session;
   /** Holds the engine while no request runs; carries KILL and looks at processes. */
   readonly control: Session;
@@ -22,8 +22,12 @@ type Connections = {
   readonly running: Set<number>;
 };
 
-// The engine's default of 256 KiB is for text alone; here parameters pass as text too.
-const MAX_QUERY_BYTES = 64 * 1024 * 1024;
+const CONNECTION_ARGS = [
+  // The default of 256 KiB is for text alone; here parameters pass as text too.
+  `--max_query_size=${64 * 1024 * 1024}`,
+  // The default, mmap, keeps a whole spooled body resident while it is read.
+  "--storage_file_read_method=pread",
+];
 
 // A KILL that comes before the engine has listed the query hits nothing, so it is repeated until the query ends.
 const KILL_AGAIN_MS = 100;
@@ -42,12 +46,12 @@ const runOn = async (connection: Session, request: RunRequest): Promise<EngineRe
 };
 
 // A fresh connection costs under a millisecond and lets nothing of one request reach another.
-const runAlone = async ({ open }: Connections, request: RunRequest): Promise<EngineReply> => {
+const runAlone = async ({ open, release }: Connections, request: RunRequest): Promise<EngineReply> => {
   const connection = open();
   try {
     return await runOn(connection, request);
   } finally {
-    releaseConnection(connection);
+    release(connection);
   }
 };
 
@@ -96,25 +100,31 @@ const processes = async ({ control }: Connections, id: number): Promise<EngineRe
   return { type: "processes", id, queryIds: Object.fromEntries(found.map((row) => [row.request, row.query_id])) };
 };
 
-const endSession = ({ sessions }: Connections, key: string): void => {
+const endSession = ({ sessions, release }: Connections, key: string): void => {
   const session = sessions.get(key);
   sessions.delete(key);
-  if (session !== undefined) releaseConnection(session);
+  if (session !== undefined) release(session);
 };
 
-const stop = async (host: EngineHost, { sessions, control }: Connections): Promise<void> => {
-  for (const session of sessions.values()) session.close();
-  control.close();
-  await drainPending();
+const stop = async (host: EngineHost, { sessions, control, idle, release }: Connections): Promise<void> => {
+  await idle();
+  for (const connection of [...sessions.values(), control]) release(connection);
   host.exit(0);
 };
 
 /** Hosts the ClickHouse engine: one data directory, a connection for each request, kept ones for sessions. */
 export const startEngineProcess = async (host: EngineHost): Promise<(request: EngineRequest) => void> => {
   await mkdir(host.dataDir, { recursive: true });
-  const connectionArgs = [`--config-file=${host.configFile}`, `--max_query_size=${MAX_QUERY_BYTES}`];
-  const open = (): Session => new Session(host.dataDir, { connectionArgs });
-  const connections: Connections = { open, control: open(), sessions: new Map(), running: new Set() };
+  const library = await loadEngineLibrary();
+  const args = [`--config-file=${host.configFile}`, ...CONNECTION_ARGS];
+  const open = (): Session => library.open(host.dataDir, args);
+  const connections: Connections = {
+    ...library,
+    open,
+    control: open(),
+    sessions: new Map(),
+    running: new Set(),
+  };
   const [facts] = await rowsOf<{ version: string; timezone: string }>(
     connections.control,
     "SELECT version() AS version, timezone() AS timezone",

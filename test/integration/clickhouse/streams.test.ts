@@ -84,24 +84,27 @@ describe("ClickHouse HTTP interface: streams", () => {
     const controller = new AbortController();
     const query = `SELECT count(), '${mark}' FROM numbers(1000000000000) WHERE sipHash64(number) = 1`;
     const asking = test.client.query({ query, abort_signal: controller.signal });
-    const failed = expect(asking).rejects.toThrow("aborted");
+    const failed = asking.then(
+      () => "answered",
+      (error: { message: string }) => error.message,
+    );
     await waitFor("the query to run", async () => (await running(mark)) === 1, { timeoutMs: 10_000 });
     controller.abort();
-    await failed;
+    expect(await failed).toMatch(/abort/);
     await waitFor("the query to be cancelled", async () => (await running(mark)) === 0, { timeoutMs: 10_000 });
   }, 30_000);
 
   it("kills a query by the id that its client gave it", async () => {
     const query_id = randomUUID();
     const query = `SELECT count(), 'kill me' FROM numbers(1000000000000) WHERE sipHash64(number) = 2`;
-    const failed = expect(test.client.query({ query, query_id })).rejects.toMatchObject({
-      code: "394",
-      type: "QUERY_WAS_CANCELLED",
-    });
+    const failed = test.client.query({ query, query_id }).then(
+      () => "answered",
+      (error: { code: string }) => error.code,
+    );
     await waitFor("the query to run", async () => (await running("kill me")) === 1, { timeoutMs: 10_000 });
     await expect(test.client.query({ query: "SELECT 1", query_id })).rejects.toMatchObject({ code: "216" });
     await test.client.command({ query: `KILL QUERY WHERE query_id = '${query_id}' SYNC` });
-    await failed;
+    expect(await failed).toBe("394");
   }, 30_000);
 
   it("takes a large insert in bounded memory and leaves no file behind", async () => {
