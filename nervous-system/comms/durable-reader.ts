@@ -71,6 +71,7 @@ export const openDurableReader = async (options: DurableOptions): Promise<Durabl
   const { manager, js } = connection;
   const unacked = new Map<number, JsMsg>();
   let lastGiven = 0;
+  let ackedThrough = 0;
   let opened: Opened | undefined;
   let waiting: Promise<IteratorResult<JsMsg>> | undefined;
   let closed = false;
@@ -121,14 +122,22 @@ export const openDurableReader = async (options: DurableOptions): Promise<Durabl
     return undefined;
   };
 
+  /** A server that died may have forgotten an acknowledgement; what was given before is never given again. */
+  const recall = (message: JsMsg): void => {
+    if (message.seq <= ackedThrough) message.ack();
+    else unacked.set(message.seq, message);
+  };
+
   return {
     next: async (signal) => {
       for (;;) {
         signal.throwIfAborted();
         const message = await receiveSafely(signal);
         if (message === undefined) continue;
-        if (unacked.has(message.seq)) unacked.set(message.seq, message);
-        if (message.seq <= lastGiven) continue;
+        if (message.seq <= lastGiven) {
+          recall(message);
+          continue;
+        }
         lastGiven = message.seq;
         unacked.set(message.seq, message);
         return itemOf(message);
@@ -137,9 +146,11 @@ export const openDurableReader = async (options: DurableOptions): Promise<Durabl
     ackThrough: async (streamSeq) => {
       const message = unacked.get(streamSeq);
       if (message === undefined) throw new RangeError(`message ${streamSeq} was not read or is acknowledged`);
+      ackedThrough = streamSeq;
       for (const seq of [...unacked.keys()].filter((known) => known <= streamSeq)) unacked.delete(seq);
       // When the acknowledgement is lost, a later one covers it, or the message is read and skipped again.
-      await message.ackAck({ timeout: 5_000 }).catch((error: unknown) => {
+      const confirmed = message.ackAck({ timeout: 5_000 });
+      await untilAborted(confirmed, connection.currentLink()).catch((error: unknown) => {
         log.warn({ consumer: name, error: String(error) }, "an acknowledgement was not confirmed");
       });
     },

@@ -1,0 +1,66 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createBus, type Bus } from "#nervous-system/comms/bus.ts";
+import type { StoredFrame } from "#nervous-system/comms/stored-frame.ts";
+import { systemClock } from "#nervous-system/kernel/clock.ts";
+import { silentLog } from "#nervous-system/kernel/log.ts";
+import { randomIds } from "#nervous-system/schemas/ids.ts";
+import { startNats, type NatsServer } from "#platform/stores/nats.ts";
+
+/** A stack of things to end when a test is over, last first. */
+export const createCleanup = (): {
+  add(clean: () => Promise<unknown> | void): void;
+  run(): Promise<void>;
+} => {
+  const cleanups: Array<() => Promise<unknown> | void> = [];
+  return {
+    add: (clean) => void cleanups.push(clean),
+    run: async () => {
+      for (const clean of cleanups.splice(0).toReversed()) await clean();
+    },
+  };
+};
+
+/** A fresh directory that is gone after the test. */
+export const temporaryDirectory = async (cleanup: ReturnType<typeof createCleanup>): Promise<string> => {
+  const dir = await mkdtemp(join(tmpdir(), "enchanted-pipeline-"));
+  cleanup.add(() => rm(dir, { recursive: true, force: true }));
+  return dir;
+};
+
+/** A NATS server that flushes before it acknowledges. */
+export const startTestNats = async (cleanup: ReturnType<typeof createCleanup>): Promise<NatsServer> => {
+  const nats = await startNats({ dir: await temporaryDirectory(cleanup) });
+  cleanup.add(() => nats.stop());
+  return nats;
+};
+
+/** A bus with its streams on a server. */
+export const connectTestBus = async (nats: NatsServer, cleanup: ReturnType<typeof createCleanup>): Promise<Bus> => {
+  const bus = await createBus({
+    servers: nats.url,
+    name: "test",
+    log: silentLog,
+    clock: systemClock(),
+    random: Math.random,
+    ids: randomIds(),
+  });
+  cleanup.add(() => bus.close());
+  await bus.ensureStreams({ replicas: 1 });
+  return bus;
+};
+
+/** The first `count` frames of the stream from `fromSeq` on, in its order. */
+export const readFrames = async (bus: Bus, count: number, fromSeq?: number): Promise<StoredFrame[]> => {
+  const abort = new AbortController();
+  const frames: StoredFrame[] = [];
+  if (count === 0) return frames;
+  for await (const item of bus.follow({ signal: abort.signal, ...(fromSeq && { fromSeq }) })) {
+    if (item.kind === "poison") throw new Error(item.poison.reason);
+    frames.push(item.frame);
+    if (frames.length === count) break;
+  }
+  abort.abort();
+  return frames;
+};

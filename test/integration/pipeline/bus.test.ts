@@ -1,0 +1,213 @@
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import type { Bus } from "#nervous-system/comms/bus.ts";
+import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
+import { verifyChain } from "#nervous-system/schemas/chain.ts";
+import type { NatsServer } from "#platform/stores/nats.ts";
+import { connectTestBus, createCleanup, readFrames, startTestNats } from "./bus-harness.ts";
+import { agentUid, chainBuilder } from "./chain-builder.ts";
+
+const cleanup = createCleanup();
+let nats: NatsServer;
+let bus: Bus;
+beforeAll(async () => {
+  nats = await startTestNats(cleanup);
+  bus = await connectTestBus(nats, cleanup);
+}, 600_000);
+afterAll(() => cleanup.run());
+
+const kinds = (results: ReadonlyArray<{ kind: string }>): string[] => results.map((r) => r.kind);
+
+describe("publishing", () => {
+  it("stores the frames of a chain in order and moves its tail", async () => {
+    const chain = chainBuilder({ agent_uid: agentUid(1) });
+    expect(await bus.tail(agentUid(1), 1)).toMatchObject({ seq: 0, hash: "0".repeat(64) });
+    const frames = chain.take(3);
+    expect(kinds(await bus.publisher.publish(frames))).toEqual(["stored", "stored", "stored"]);
+    expect(await bus.tail(agentUid(1), 1)).toMatchObject({ seq: 3, hash: frames[2]?.hash });
+  });
+
+  it("answers duplicate for what the stream holds, in whatever mixture", async () => {
+    const frames = chainBuilder({ agent_uid: agentUid(2) }).take(5);
+    await bus.publisher.publish(frames.slice(0, 3));
+    const again = await bus.publisher.publish(frames);
+    expect(kinds(again)).toEqual(["duplicate", "duplicate", "duplicate", "stored", "stored"]);
+    expect(await bus.tail(agentUid(2), 1)).toMatchObject({ seq: 5 });
+  });
+
+  it("does not store a frame whose predecessors are missing, and says where to begin", async () => {
+    const frames = chainBuilder({ agent_uid: agentUid(3) }).take(5);
+    await bus.publisher.publish(frames.slice(0, 2));
+    const results = await bus.publisher.publish(frames.slice(3));
+    expect(results).toEqual([
+      { kind: "missing", expected: 3 },
+      { kind: "missing", expected: 3 },
+    ]);
+  });
+
+  it("names a chain that was rewritten", async () => {
+    const frames = chainBuilder({ agent_uid: agentUid(4) }).take(2);
+    const rewritten = chainBuilder({ agent_uid: agentUid(4), persona: "other" }).take(3);
+    await bus.publisher.publish(frames);
+    expect(kinds(await bus.publisher.publish(rewritten.slice(1)))).toEqual(["fork", "fork"]);
+  });
+
+  it("keeps epochs apart", async () => {
+    await bus.publisher.publish(chainBuilder({ agent_uid: agentUid(5), epoch: 1 }).take(2));
+    const second = chainBuilder({ agent_uid: agentUid(5), epoch: 2 }).take(1);
+    expect(kinds(await bus.publisher.publish(second))).toEqual(["stored"]);
+    expect(await bus.tail(agentUid(5), 1)).toMatchObject({ seq: 2 });
+    expect(await bus.tail(agentUid(5), 2)).toMatchObject({ seq: 1 });
+  });
+
+  it("refuses what could speak to the server, alone", async () => {
+    const evil: RecordedFrame = {
+      ...chainBuilder({ agent_uid: agentUid(6) }).next(),
+      hash: "0\r\nNats-Msg-Id: x",
+    };
+    const good = chainBuilder({ agent_uid: agentUid(7) }).take(1);
+    const [refused, stored] = await Promise.allSettled([bus.publisher.publish([evil]), bus.publisher.publish(good)]);
+    expect(refused).toMatchObject({ status: "rejected", reason: { name: "UnsafeSubjectError" } });
+    expect(stored).toMatchObject({ status: "fulfilled", value: [{ kind: "stored" }] });
+  });
+
+  it("stores a chain once when two publishers race on it", async () => {
+    const other = await connectTestBus(nats, cleanup);
+    const frames = chainBuilder({ agent_uid: agentUid(8) }).take(400);
+    const race = async (publisher: Bus["publisher"]): Promise<string[]> => {
+      const seen: string[] = [];
+      for (let from = 0; from < frames.length; from += 20)
+        seen.push(...kinds(await publisher.publish(frames.slice(from, from + 20))));
+      return seen;
+    };
+    const [one, two] = await Promise.all([race(bus.publisher), race(other.publisher)]);
+    const stored = [...one, ...two].filter((kind) => kind === "stored");
+    expect([...one, ...two].filter((kind) => kind !== "stored" && kind !== "duplicate")).toEqual([]);
+    expect(stored).toHaveLength(frames.length);
+    expect(await bus.tail(agentUid(8), 1)).toMatchObject({ seq: 400, hash: frames[399]?.hash });
+  });
+});
+
+describe("a server killed again and again under load", () => {
+  it("loses nothing acknowledged, stores nothing twice, keeps every chain", async () => {
+    const victim = await startTestNats(cleanup);
+    const buses = [await connectTestBus(victim, cleanup), await connectTestBus(victim, cleanup)];
+    let running = true;
+    const acknowledged = new Map<number, number>();
+
+    // Each recorder sends 20 frames at a time, twice now and then, and goes on only from what was acknowledged.
+    const record = async (agent: number): Promise<void> => {
+      const chain = chainBuilder({ agent_uid: agentUid(100 + agent) });
+      let sent = 0;
+      while (running) {
+        const frames = chain.take(20);
+        for (let done = false; !done;) {
+          const publisher = buses[(agent + sent) % 2]?.publisher;
+          sent += 1;
+          const results = await publisher?.publish(frames).catch(() => undefined);
+          done = results?.every(({ kind }) => kind === "stored" || kind === "duplicate") === true;
+        }
+        acknowledged.set(agent, frames.at(-1)?.envelope.seq ?? 0);
+      }
+    };
+    const recorders = [1, 2, 3, 4, 5].map(record);
+    for (let kills = 0; kills < 8; kills += 1) {
+      const before = acknowledged.get(1) ?? 0;
+      while ((acknowledged.get(1) ?? 0) < before + 60) await new Promise((go) => setImmediate(go));
+      victim.kill("SIGKILL");
+      await victim.restart();
+    }
+    running = false;
+    await Promise.all(recorders);
+
+    for (const agent of [1, 2, 3, 4, 5]) {
+      const tail = await buses[0]!.tail(agentUid(100 + agent), 1);
+      expect(tail.seq).toBe(acknowledged.get(agent));
+    }
+    const total = [...acknowledged.values()].reduce((sum, seq) => sum + seq, 0);
+    const frames = await readFrames(buses[0]!, total);
+    const byAgent = Map.groupBy(frames, (frame) => frame.envelope.agent_uid);
+    for (const agent of [1, 2, 3, 4, 5]) {
+      const chain = byAgent.get(agentUid(100 + agent)) ?? [];
+      expect(chain.map((frame) => frame.envelope.seq)).toEqual(
+        Array.from({ length: acknowledged.get(agent) ?? 0 }, (_, index) => index + 1),
+      );
+      const links = chain.map((frame) => ({
+        ...frame,
+        agentUid: frame.envelope.agent_uid,
+        epoch: frame.envelope.epoch,
+        seq: frame.envelope.seq,
+        observedNs: BigInt(frame.envelope.observed),
+      }));
+      expect(verifyChain(links, "0".repeat(64))).toBeUndefined();
+    }
+  }, 120_000);
+});
+
+describe("dead letters", () => {
+  it("are kept with their reason, a letter sent twice once", async () => {
+    const letter = {
+      refusedBy: "collector",
+      namespace: "team-a",
+      agentUid: agentUid(1),
+      reason: "not\r\nJSON é",
+      bytes: Buffer.from("{"),
+      id: "a/1/7",
+    };
+    await bus.deadLetters.put(letter);
+    await bus.deadLetters.put(letter);
+  });
+});
+
+describe("a durable reader", () => {
+  it("gives every message once, in order, and again from the last acknowledgement after a crash", async () => {
+    const own = await connectTestBus(await startTestNats(cleanup), cleanup);
+    const frames = chainBuilder({ agent_uid: agentUid(50) }).take(300);
+    await own.publisher.publish(frames);
+    const { signal } = new AbortController();
+    const options = { name: "ledger", maxAckPending: 200, prefetch: 100 };
+    const take = async (count: number, reader: { next: typeof first.next }): Promise<number[]> => {
+      const seqs: number[] = [];
+      for (let i = 0; i < count; i += 1) {
+        const item = await reader.next(signal);
+        seqs.push(item.kind === "frame" ? item.frame.envelope.seq : -1);
+      }
+      return seqs;
+    };
+    const range = (from: number, to: number): number[] =>
+      Array.from({ length: to - from + 1 }, (_, index) => from + index);
+
+    const first = await own.openReader(options);
+    expect(await take(150, first)).toEqual(range(1, 150));
+    await first.ackThrough(100);
+    first.close();
+
+    const second = await own.openReader(options);
+    expect(await take(120, second)).toEqual(range(101, 220));
+    await second.ackThrough(220);
+    expect(await take(80, second)).toEqual(range(221, 300));
+    await second.ackThrough(300);
+    expect(await second.pending()).toBe(0);
+    second.close();
+  }, 60_000);
+
+  it("passes over nothing when the server dies between deliveries", async () => {
+    const victim = await startTestNats(cleanup);
+    const own = await connectTestBus(victim, cleanup);
+    const frames = chainBuilder({ agent_uid: agentUid(51) }).take(2000);
+    await own.publisher.publish(frames);
+    const reader = await own.openReader({ name: "ledger", maxAckPending: 400, prefetch: 100 });
+    const { signal } = new AbortController();
+    const seqs: number[] = [];
+    while (seqs.length < frames.length) {
+      const item = await reader.next(signal);
+      if (item.kind === "frame") seqs.push(item.frame.envelope.seq);
+      if (seqs.length % 100 === 0 && item.kind === "frame") await reader.ackThrough(item.frame.streamSeq);
+      if (seqs.length % 450 === 0) {
+        victim.kill("SIGKILL");
+        await victim.restart();
+      }
+    }
+    expect(seqs).toEqual(frames.map((frame) => frame.envelope.seq));
+    reader.close();
+  }, 120_000);
+});
