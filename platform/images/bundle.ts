@@ -14,7 +14,7 @@ export const entryPoints: readonly EntryPoint[] = [
   { image: "scribe", from: "scribe/wrap.ts", file: "wrap.js" },
   { image: "scribe", from: "scribe/verify.ts", file: "verify.js" },
   { image: "supervisor", from: "supervisor/main.ts", file: "main.js" },
-  { image: "agent-image", from: "agent-image/cortex/main.ts", file: "main.js" },
+  { image: "cortex", from: "agent-image/cortex/main.ts", file: "main.js" },
   { image: "model-server", from: "test/model-server/main.ts", file: "main.js" },
   { image: "clickhouse", from: "platform/stores/clickhouse/main.ts", file: "main.js" },
 ];
@@ -43,7 +43,7 @@ export const bundleImage = async (root: string, image: string): Promise<string> 
       banner: { js: banner },
       // A native add-on cannot be inside a bundle; its image carries the package beside it.
       external: ["chdb"],
-      sourcemap: "linked",
+      keepNames: true,
       logLevel: "silent",
     });
   }

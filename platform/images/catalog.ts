@@ -126,7 +126,7 @@ const images = {
   pipeline: product("pipeline"),
   scribe: product("scribe"),
   supervisor: product("supervisor"),
-  "agent-image": product("agent-image"),
+  "agent-image": product("agent-image", { bundle: "cortex" }),
   "scenario-model": product("scenario-model", {
     folder: "test/model-server",
     bundle: "model-server",

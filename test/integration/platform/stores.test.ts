@@ -3,9 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CreateBucketCommand, GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { createTracing } from "#nervous-system/telemetry/tracer.ts";
 import { run } from "#platform/process/run.ts";
+import { waitFor } from "#platform/process/wait.ts";
 import { requestForge } from "#platform/stores/gitea-api.ts";
 import { startGitea, type GiteaServer } from "#platform/stores/gitea.ts";
+import { startJaeger } from "#platform/stores/jaeger.ts";
 import { startS3 } from "#platform/stores/s3.ts";
 
 let dir = "";
@@ -33,6 +36,26 @@ describe("S3 for tests", () => {
     const wrong = clientWith("wrong").send(new GetObjectCommand({ Bucket: "kept", Key: "a/b" }));
     await expect(wrong).rejects.toMatchObject({ name: "SignatureDoesNotMatch" });
   }, 300_000);
+});
+
+describe("Jaeger for tests", () => {
+  it("answers a trace that came by OTLP", async () => {
+    await using jaeger = await startJaeger({ dir: join(dir, "jaeger") });
+    const tracing = createTracing({ serviceName: "harness", otlpEndpoint: jaeger.otlpEndpoint });
+    const span = tracing.tracer.startSpan("agent_execution_cycle");
+    span.end();
+    await tracing.shutdown();
+    const url = `${jaeger.queryUrl}/api/traces/${span.spanContext().traceId}`;
+    const found = await waitFor(
+      "the trace",
+      async () => {
+        const response = await fetch(url);
+        return response.ok && ((await response.json()) as { data: { spans: { operationName: string }[] }[] });
+      },
+      { timeoutMs: 20_000 },
+    );
+    expect(found.data[0]?.spans.map(({ operationName }) => operationName)).toEqual(["agent_execution_cycle"]);
+  }, 600_000);
 });
 
 describe("a forge for tests", () => {
