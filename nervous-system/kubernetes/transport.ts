@@ -101,7 +101,7 @@ const exchange = (
     const fail = (error: NodeJS.ErrnoException): void =>
       settle(() => reject(reason ?? failure(request, connection.base, error.code ?? "ECONNRESET", error.message)));
     request.signal?.addEventListener("abort", abort, { once: true });
-    sent.once("error", fail);
+    sent.on("error", fail);
     sent.once("response", (response) => {
       const status = response.statusCode ?? 0;
       const chunks: Buffer[] = [];
@@ -115,7 +115,7 @@ const exchange = (
         }
       });
       // A body cut short ends in `error` or in `close` without `end`: never taken for a whole answer.
-      response.once("error", fail);
+      response.on("error", fail);
       response.once("close", () => fail(new Error("the connection closed before the answer was whole")));
       response.once("end", () =>
         settle(() =>

@@ -15,7 +15,9 @@ export type ManagerOptions = {
   controllers: readonly Controller[];
   runnables?: readonly Runnable[];
   elector: LeaderElector;
-  /** How long workers may take to end what they are at, in milliseconds. */
+  /** Called when the workers have ended and the lease is still held: writes the last Events. */
+  beforeRelease?: () => Promise<void>;
+  /** How long workers, and then `beforeRelease`, may take to end what they are at, in milliseconds. */
   stopTimeoutMs: number;
   clock: Clock;
   log: Log;
@@ -96,7 +98,8 @@ const lead = async (options: ManagerOptions, signal: AbortSignal): Promise<Manag
   const end = await Promise.race([held, asked, runnables.failed]);
   // Renewals go on while workers end what they are at, so that their last writes still pass the fence.
   leading.abort();
-  const inOrder = await within(options, Promise.all([...controllers.map((c) => c.stop()), runnables.all]));
+  const stopped = Promise.all([...controllers.map((c) => c.stop()), runnables.all]);
+  const inOrder = await within(options, stopped.then(options.beforeRelease));
   renewing.abort();
   await held;
   await settleLease(options, end, inOrder);

@@ -55,12 +55,15 @@ beforeEach(async () => {
 type Operator = {
   url: string;
   end: Promise<ManagerEnd>;
+  /** Whether it still led when it was asked for its last words. */
+  lastWords: readonly boolean[];
   stop(): Promise<ManagerEnd>;
 };
 
 type Reconciler = (client: KubeClient, key: string) => Promise<Outcome>;
 
 const startOperator = async (reconciler: Reconciler, stopTimeoutMs = 5000): Promise<Operator> => {
+  const lastWords: boolean[] = [];
   const registry = createRegistry();
   const processMetrics = createProcessMetrics(registry);
   const { client, close } = clientOn({ kind: "file", path: operatorConfig }, processMetrics.onAnswer);
@@ -85,6 +88,9 @@ const startOperator = async (reconciler: Reconciler, stopTimeoutMs = 5000): Prom
     informers: [informer],
     controllers: [controller],
     elector,
+    beforeRelease: async () => {
+      lastWords.push(elector.isLeader());
+    },
     stopTimeoutMs,
   });
   const server = await startHttpServer({
@@ -111,7 +117,7 @@ const startOperator = async (reconciler: Reconciler, stopTimeoutMs = 5000): Prom
     asked.abort();
     return end;
   };
-  return { url: `http://127.0.0.1:${server.port}`, end, stop };
+  return { url: `http://127.0.0.1:${server.port}`, end, lastWords, stop };
 };
 
 const copy: Reconciler = async (client, key) => {
@@ -171,8 +177,10 @@ describe("manager", () => {
     const stopped = operator.stop();
     await clock.sleep(100);
     expect(await holder()).toBe("op-1");
+    expect(operator.lastWords).toEqual([]);
     goOn.resolve();
     expect(await stopped).toBe("stopped");
+    expect(operator.lastWords).toEqual([true]);
     expect(await holder()).toBe("");
     const copies = (await test.admin.list(configMaps, { namespace })).items.filter((item) =>
       item.metadata.name.endsWith("-copy"),
