@@ -1,0 +1,67 @@
+import { z } from "zod";
+
+const uuid = z.string().regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/, "is not a lower-case UUID");
+const address = z.string().regex(/^[^\s:]+:\d{1,5}$/, "is not host:port");
+const milliseconds = z.coerce.number().int().min(0).max(3_600_000);
+const port = z.coerce.number().int().min(0).max(65_535);
+
+/** Environment of `main.js scribe`. Paths and ports have the pod's values unless a test or `enchanted run` sets them. */
+export const scribeEnvironment = z.object({
+  ENCHANTED_NAMESPACE: z.string().describe("namespace of the mission"),
+  ENCHANTED_MISSION: z.string().describe("name of the mission"),
+  ENCHANTED_MISSION_UID: uuid.describe("UID of the mission"),
+  ENCHANTED_AGENT: z.string().describe("name of the agent"),
+  ENCHANTED_AGENT_UID: uuid.describe("UID of the agent"),
+  ENCHANTED_ATTEMPT: z.coerce.number().int().min(0).describe("number of the attempt, which is the epoch"),
+  ENCHANTED_LINEAGE: z.coerce.number().int().min(0).default(0).describe("lineage of the agent, 0 before any rewind"),
+  ENCHANTED_RESUME_HASH: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional()
+    .describe("hash that the epoch resumes from, 64 hex digits"),
+  ENCHANTED_COLLECTOR: address.describe("host:port of the collector"),
+  ENCHANTED_GATEWAY: address.describe("host:port of the gateway"),
+  ENCHANTED_CA_PEM: z.string().describe("PEM of the CA that signed collector and gateway"),
+  ENCHANTED_DRAIN_MS: milliseconds.default(20_000).describe("time to bring the rest to the collector at the end"),
+  ENCHANTED_SOCKET: z.string().default("/enchanted/sock/context.sock").describe("path of the unix socket"),
+  ENCHANTED_WAL_DIR: z.string().default("/enchanted/wal").describe("directory of the log"),
+  ENCHANTED_WAL_MAX_BYTES: z.coerce.number().int().min(1_000_000).optional().describe("size of the log at which writers wait"),
+  ENCHANTED_TOKEN_FILE: z.string().default("/enchanted/token/token").describe("file with the projected token"),
+  ENCHANTED_TERMINATION_LOG: z.string().default("/dev/termination-log").describe("file for the last message"),
+  ENCHANTED_HEARTBEAT_MS: milliseconds.min(100).default(30_000).describe("time between two heartbeats"),
+  ENCHANTED_SERVICE_PORT: port.default(4320).describe("loopback port of the context service"),
+  ENCHANTED_OTLP_PORT: port.default(4317).describe("loopback port of OTLP"),
+  ENCHANTED_MODEL_PORT: port.default(4321).describe("loopback port of the model routes"),
+});
+
+/** See `scribeEnvironment`. */
+export type ScribeConfig = z.output<typeof scribeEnvironment>;
+
+/** Environment of `main.js ready`. */
+export const readyEnvironment = scribeEnvironment.pick({ ENCHANTED_SOCKET: true });
+
+/** Environment of `main.js fetch`. */
+export const fetchEnvironment = z.object({
+  ENCHANTED_GATEWAY: address.describe("host:port of the gateway"),
+  ENCHANTED_CA_PEM: z.string().describe("PEM of the CA that signed the gateway"),
+  ENCHANTED_REPO: z
+    .string()
+    .regex(/^https:\/\//, "is not an https URL")
+    .describe("clone URL of the repository"),
+  ENCHANTED_REF: z.string().default("HEAD").describe("branch, tag or full ref to fetch"),
+  ENCHANTED_BASE_COMMIT: z
+    .string()
+    .regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/)
+    .optional()
+    .describe("commit to start from; the head of the ref without it"),
+  ENCHANTED_GIT_CA_PEM: z.string().optional().describe("PEM of the CA of the forge, beside the machine's own"),
+  ENCHANTED_FETCH_DIR: z.string().default("/enchanted/fetch").describe("directory for the clone"),
+  ENCHANTED_BIN_DIR: z.string().default("/enchanted/bin").describe("directory for node, wrap.js and verify.js"),
+  ENCHANTED_GIT_SECRET_DIR: z.string().default("/enchanted/git-secret").describe("directory of the Git Secret, if any"),
+  ENCHANTED_TOKEN_FILE: z.string().default("/enchanted/token/token").describe("file with the projected token"),
+  ENCHANTED_TERMINATION_LOG: z.string().default("/dev/termination-log").describe("file for the last message"),
+  ENCHANTED_FETCH_TIMEOUT_MS: milliseconds.default(600_000).describe("time that a clone may take"),
+});
+
+/** See `fetchEnvironment`. */
+export type FetchConfig = z.output<typeof fetchEnvironment>;

@@ -1,0 +1,83 @@
+import { mkdir, rm } from "node:fs/promises";
+import type { Git, GitResult, GitRunOptions } from "#nervous-system/git/git.ts";
+import { findRef, listedPatterns, type RemoteRef } from "./remote-ref.ts";
+
+/** Why a repository could not be fetched, in the words of the pod's termination message. */
+export type FetchReason = "RepositoryNotFound" | "AuthenticationFailed" | "RefNotFound" | "RepositoryUnreachable";
+
+/** What `fetch` came to. */
+export type FetchOutcome = { kind: "fetched"; commit: string } | { kind: "failed"; reason: FetchReason; message: string };
+
+/** What to clone and where to. */
+export type CloneOptions = {
+  url: string;
+  ref: string;
+  /** 40 or 64 hex digits; the head of the ref without it. */
+  baseCommit: string | undefined;
+  /** The bare repository to make; what stands there is removed. */
+  directory: string;
+  /** Runs Git in `directory` with the credential, the proxy and the CAs. */
+  git: Git;
+};
+
+const reasons = new Set<string>(["RepositoryNotFound", "AuthenticationFailed", "RefNotFound", "RepositoryUnreachable"]);
+
+const failed = (result: Extract<GitResult, { kind: "failed" }>): FetchOutcome => ({
+  kind: "failed",
+  reason: reasons.has(result.reason) ? (result.reason as FetchReason) : "RepositoryUnreachable",
+  message: result.message,
+});
+
+const refMissing = (message: string): FetchOutcome => ({ kind: "failed", reason: "RefNotFound", message });
+
+const resolveRef = async (options: CloneOptions, how: GitRunOptions): Promise<RemoteRef | FetchOutcome> => {
+  const { git, url, ref } = options;
+  const listed = await git.run(["ls-remote", "--symref", "--", url, ...listedPatterns(ref)], how);
+  if (listed.kind === "failed") return failed(listed);
+  const found = findRef(listed.stdout.toString("utf8"), ref);
+  return found ?? refMissing(`the repository ${url} has no branch or tag "${ref}"; name one that it has in workspace.ref`);
+};
+
+/** Whether the commit came with the ref, or comes when it is asked for by its own name. */
+const obtainCommit = async (options: CloneOptions, commit: string, how: GitRunOptions): Promise<boolean> => {
+  const { git, url } = options;
+  const here = await git.run(["cat-file", "-e", `${commit}^{commit}`], how);
+  if (here.kind === "ok") return true;
+  const asked = await git.run(["fetch", "--quiet", "--no-tags", "--", url, commit], how);
+  return asked.kind === "ok";
+};
+
+const peel = async (git: Git, ref: string): Promise<string | undefined> => {
+  const peeled = await git.run(["rev-parse", "--verify", "--quiet", `${ref}^{commit}`]);
+  return peeled.kind === "ok" ? peeled.stdout.toString("utf8").trim() : undefined;
+};
+
+/** Makes the commit what a plain clone of the bare repository checks out. */
+const pointHead = async ({ git }: CloneOptions, { name, branch }: RemoteRef, commit: string): Promise<GitResult> => {
+  for (const ref of new Set([`refs/heads/${branch}`, name.startsWith("refs/") ? name : `refs/heads/${branch}`])) {
+    const moved = await git.run(["update-ref", ref, commit]);
+    if (moved.kind === "failed") return moved;
+  }
+  return git.run(["symbolic-ref", "HEAD", `refs/heads/${branch}`]);
+};
+
+/** Clones the whole history of one ref into a fresh bare repository whose HEAD is exactly the commit asked for. */
+export const cloneBare = async (options: CloneOptions): Promise<FetchOutcome> => {
+  const { git, url, directory, baseCommit } = options;
+  const how: GitRunOptions = { subject: url };
+  await rm(directory, { recursive: true, force: true });
+  await mkdir(directory, { recursive: true });
+  const found = await resolveRef(options, how);
+  if ("kind" in found) return found;
+  const made = await git.run(["init", "--quiet", "--bare", "--template=", "."]);
+  if (made.kind === "failed") return failed(made);
+  const fetched = await git.run(["fetch", "--quiet", "--no-tags", "--", url, `+${found.name}:refs/heads/${found.branch}`], how);
+  if (fetched.kind === "failed") return failed(fetched);
+  if (baseCommit !== undefined && !(await obtainCommit(options, baseCommit, how))) {
+    return refMissing(`the repository ${url} has no commit ${baseCommit}; was the branch "${found.branch}" rewritten?`);
+  }
+  const commit = await peel(git, baseCommit ?? `refs/heads/${found.branch}`);
+  if (commit === undefined) return refMissing(`"${options.ref}" of ${url} is not a commit`);
+  const pointed = await pointHead(options, found, commit);
+  return pointed.kind === "failed" ? failed(pointed) : { kind: "fetched", commit };
+};

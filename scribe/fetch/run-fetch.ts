@@ -1,0 +1,79 @@
+import { access, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { createGit, type Git } from "#nervous-system/git/git.ts";
+import type { GitCredentials } from "#nervous-system/git/protected-config.ts";
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import type { FetchConfig } from "../config.ts";
+import { cloneBare, type FetchOutcome } from "./clone.ts";
+import { copyTools } from "./copy-tools.ts";
+import { writeBundle } from "./trust.ts";
+
+/** What a fetch needs beside its configuration. */
+export type FetchOptions = {
+  config: FetchConfig;
+  /** PATH and TMPDIR are taken from it. */
+  env: Readonly<Record<string, string | undefined>>;
+  clock: Pick<Clock, "after">;
+  /** The Node to copy, and the scripts that lie beside it in the image. */
+  tools: { node: string; scripts: readonly string[] };
+  /** PEM of the CAs that are trusted anyway. */
+  defaultCas: readonly string[];
+};
+
+const mountedCredentials = async (config: FetchConfig): Promise<GitCredentials | undefined> => {
+  const directory = config.ENCHANTED_GIT_SECRET_DIR;
+  try {
+    await access(join(directory, "password"));
+    return { origin: new URL(config.ENCHANTED_REPO).origin, directory };
+  } catch {
+    return undefined;
+  }
+};
+
+const createFetchGit = async (options: FetchOptions, directory: string, scratch: string): Promise<Git> => {
+  const { config } = options;
+  const extra = config.ENCHANTED_GIT_CA_PEM === undefined ? [] : [config.ENCHANTED_GIT_CA_PEM];
+  const credentials = await mountedCredentials(config);
+  return createGit({
+    dir: directory,
+    env: options.env,
+    clock: options.clock,
+    protocols: ["https"],
+    timeoutMs: config.ENCHANTED_FETCH_TIMEOUT_MS,
+    caFile: await writeBundle(join(scratch, "forge.pem"), [...options.defaultCas, ...extra]),
+    proxy: {
+      url: `https://${config.ENCHANTED_GATEWAY}`,
+      token: (await readFile(config.ENCHANTED_TOKEN_FILE, "utf8")).trim(),
+      caFile: await writeBundle(join(scratch, "gateway.pem"), [config.ENCHANTED_CA_PEM]),
+    },
+    ...(credentials === undefined ? {} : { credentials }),
+  });
+};
+
+/** Copies the tools and clones the repository through the gateway; a failure of the clone is an answer, not an exception. */
+export const runFetch = async (options: FetchOptions): Promise<FetchOutcome> => {
+  const { config, tools } = options;
+  await copyTools(tools.node, tools.scripts, config.ENCHANTED_BIN_DIR);
+  const directory = join(config.ENCHANTED_FETCH_DIR, "repo.git");
+  await mkdir(config.ENCHANTED_FETCH_DIR, { recursive: true });
+  const scratch = await mkdtemp(join(config.ENCHANTED_FETCH_DIR, ".fetch-")); // the root file system may be read-only
+  try {
+    return await cloneBare({
+      url: config.ENCHANTED_REPO,
+      ref: config.ENCHANTED_REF,
+      baseCommit: config.ENCHANTED_BASE_COMMIT,
+      directory,
+      git: await createFetchGit(options, directory, scratch),
+    });
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+};
+
+const MAX_MESSAGE_CHARS = 1200; // the kubelet keeps 4 KiB, and JSON's escapes may take part of it
+
+/** The termination message of a fetch. */
+export const renderFetchMessage = (outcome: FetchOutcome): string =>
+  outcome.kind === "fetched"
+    ? JSON.stringify({ commit: outcome.commit })
+    : JSON.stringify({ reason: outcome.reason, message: outcome.message.slice(0, MAX_MESSAGE_CHARS) });

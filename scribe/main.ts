@@ -1,0 +1,68 @@
+import { writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { getCACertificates } from "node:tls";
+import { fileURLToPath } from "node:url";
+import { systemClock } from "#nervous-system/kernel/clock.ts";
+import { parseConfig, type ConfigResult } from "#nervous-system/kernel/config.ts";
+import { randomIds } from "#nervous-system/schemas/ids.ts";
+import { createLogger } from "#nervous-system/telemetry/logger.ts";
+import { fetchEnvironment, readyEnvironment, scribeEnvironment } from "./config.ts";
+import { renderFetchMessage, runFetch } from "./fetch/run-fetch.ts";
+import { isReady } from "./ready.ts";
+import { startScribe } from "./start.ts";
+
+const USAGE = "usage: node main.js scribe|fetch|ready";
+const log = createLogger("scribe", "info");
+
+/** The configuration, or the end of the process with what is wrong in it. */
+const configured = <T>(result: ConfigResult<T>): T => {
+  if (result.kind === "valid") return result.value;
+  console.error(result.message);
+  process.exit(2);
+};
+
+const runScribe = async (): Promise<void> => {
+  const config = configured(parseConfig(scribeEnvironment, process.env));
+  const scribe = await startScribe({ config, clock: systemClock(), ids: randomIds(), random: Math.random, log });
+  const stopped = new Promise<void>((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
+  });
+  await stopped;
+  await scribe.stop();
+};
+
+const fetchRepository = async (): Promise<number> => {
+  const config = configured(parseConfig(fetchEnvironment, process.env));
+  const beside = dirname(fileURLToPath(import.meta.url));
+  const outcome = await runFetch({
+    config,
+    env: process.env,
+    clock: systemClock(),
+    tools: { node: process.execPath, scripts: ["wrap.js", "verify.js"].map((name) => join(beside, name)) },
+    defaultCas: getCACertificates("default"),
+  });
+  const message = renderFetchMessage(outcome);
+  console.log(message);
+  await writeFile(config.ENCHANTED_TERMINATION_LOG, message).catch(() => undefined);
+  return outcome.kind === "fetched" ? 0 : 1;
+};
+
+const ready = async (): Promise<number> => {
+  const { ENCHANTED_SOCKET: path } = configured(parseConfig(readyEnvironment, process.env));
+  if (await isReady(path)) return 0;
+  console.error(`${path} does not accept connections`);
+  return 1;
+};
+
+switch (process.argv[2]) {
+  case "scribe":
+    await runScribe();
+    process.exit(0);
+  case "fetch":
+    process.exit(await fetchRepository());
+  case "ready":
+    process.exit(await ready());
+  default:
+    console.error(USAGE);
+    process.exit(2);
+}

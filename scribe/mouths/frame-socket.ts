@@ -1,0 +1,57 @@
+import { chmod, lstat, unlink } from "node:fs/promises";
+import { createServer, type Socket } from "node:net";
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { serveFrameConnection, type FrameConnectionOptions } from "./frame-connection.ts";
+import { createReadBudget } from "./read-budget.ts";
+
+/** How the socket listens. */
+export type FrameSocketOptions = Omit<FrameConnectionOptions, "budget"> & {
+  path: string;
+  clock: Pick<Clock, "after">;
+};
+
+/** A listening frame socket. */
+export type FrameSocketServer = {
+  /** Takes no new connection, lets the open ones end for `graceMs`, then cuts them. */
+  close(graceMs: number): Promise<void>;
+};
+
+const MAX_CONNECTIONS = 256;
+const BUDGET_BYTES = 16 * 1024 * 1024;
+
+/** Removes the socket that a killed scribe left; anything else at that path is not ours to remove. */
+const removeStale = async (path: string): Promise<void> => {
+  const found = await lstat(path).catch(() => undefined);
+  if (found?.isSocket() === true) await unlink(path);
+};
+
+/** Listens on a unix socket for JSON lines; only user and group may write to it. */
+export const listenForFrames = async (options: FrameSocketOptions): Promise<FrameSocketServer> => {
+  const { path, clock } = options;
+  const budget = createReadBudget(BUDGET_BYTES);
+  const open = new Set<Socket>();
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+    serveFrameConnection(socket, { ...options, budget });
+  });
+  server.maxConnections = MAX_CONNECTIONS;
+  await removeStale(path);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(path, resolve);
+  });
+  await chmod(path, 0o660);
+  return {
+    close: (graceMs) =>
+      new Promise((resolve) => {
+        const cancel = clock.after(graceMs, () => {
+          for (const socket of open) socket.destroy();
+        });
+        server.close(() => {
+          cancel();
+          resolve();
+        });
+      }),
+  };
+};

@@ -1,0 +1,68 @@
+import { symlink, unlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { z } from "zod";
+import { systemClock } from "#nervous-system/kernel/clock.ts";
+import { parseConfig } from "#nervous-system/kernel/config.ts";
+import { exitCodeOf, startChild, type WrappedChild } from "./wrap/child.ts";
+import { forwardFrames } from "./wrap/frame-forwarder.ts";
+import { leaveLastWords, renderLastWords } from "./wrap/last-words.ts";
+
+// enchanted-wrap: process 1 of the agent container. `node wrap.js -- command args…`
+//
+// It forwards signals and kills the child's process group when the child outlives its time. What it cannot do is reap
+// orphans: Node waits only for children of its own, so a grandchild that outlived its parent stays a zombie until the
+// container ends. A zombie holds a process id and nothing else.
+
+const milliseconds = z.coerce.number().int().min(0).max(3_600_000);
+const environment = z.object({
+  ENCHANTED_SOCKET: z.string().default("/enchanted/sock/context.sock").describe("path of the scribe's socket"),
+  ENCHANTED_AGENT_STOP_MS: milliseconds.default(10_000).describe("time that the program gets at SIGTERM"),
+  ENCHANTED_CAPTURE_MS: milliseconds.default(5_000).describe("time for frames that come after the program's end"),
+  ENCHANTED_SOCKET_LINK: z.string().default("/tmp/enchanted_context.sock").describe("well-known name of the socket"),
+  ENCHANTED_TERMINATION_LOG: z.string().default("/dev/termination-log").describe("file for the last message"),
+});
+type WrapConfig = z.output<typeof environment>;
+
+const FORWARDED = ["SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGCONT"] as const;
+const clock = systemClock();
+
+const linkSocket = async (config: WrapConfig): Promise<void> => {
+  await unlink(config.ENCHANTED_SOCKET_LINK).catch(() => undefined);
+  await symlink(config.ENCHANTED_SOCKET, config.ENCHANTED_SOCKET_LINK).catch(() => undefined); // a convenience only
+};
+
+/** Passes signals on; at SIGTERM the child has its time, then its whole group is killed. Answers whether it was told to stop. */
+const passSignals = (child: WrappedChild, stopMs: number): (() => boolean) => {
+  let isStopping = false;
+  for (const signal of FORWARDED) process.on(signal, () => child.signal(signal));
+  process.on("SIGTERM", () => {
+    child.signal("SIGTERM");
+    if (isStopping) return;
+    isStopping = true;
+    const cancel = clock.after(stopMs, () => child.killGroup());
+    void child.ended.then(cancel);
+  });
+  return () => isStopping;
+};
+
+const run = async (config: WrapConfig, command: string, args: readonly string[]): Promise<number> => {
+  await linkSocket(config);
+  const child = startChild({ command, args, env: process.env, directory: tmpdir(), kill: process.kill.bind(process) });
+  const wasStopped = passSignals(child, config.ENCHANTED_AGENT_STOP_MS);
+  const forwarder = forwardFrames({ source: child.frames, socketPath: config.ENCHANTED_SOCKET, clock });
+  const end = await child.ended;
+  if (wasStopped()) child.killGroup(); // what the program left behind has had its time too
+  const isWhole = await forwarder.finish(config.ENCHANTED_CAPTURE_MS);
+  await leaveLastWords(config.ENCHANTED_TERMINATION_LOG, renderLastWords(end, isWhole));
+  if (end.kind === "notStarted") console.error(`enchanted-wrap: ${command}: ${end.message}`);
+  return exitCodeOf(end);
+};
+
+const separator = process.argv.indexOf("--");
+const [command, ...args] = separator < 0 ? [] : process.argv.slice(separator + 1);
+const parsed = parseConfig(environment, process.env);
+if (command === undefined || parsed.kind === "invalid") {
+  console.error(parsed.kind === "invalid" ? parsed.message : "usage: node wrap.js -- command [arguments]");
+  process.exit(2);
+}
+process.exit(await run(parsed.value, command, args));

@@ -1,0 +1,64 @@
+import { isUtf8 } from "node:buffer";
+import type { Readable } from "node:stream";
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { maxFrameBytes } from "#nervous-system/schemas/frames/parse-frame.ts";
+import { createLineSplitter, type SplitLine } from "../mouths/line-splitter.ts";
+import { createLineSender } from "./line-sender.ts";
+import { createRefusalReport } from "./refusal-report.ts";
+
+/** Copies what a child writes to FD 3 into the scribe's socket. */
+export type FrameForwarder = {
+  /** After the child's exit: waits for the end of the pipe and for every answer, `limitMs` in all; false if frames are left. */
+  finish(limitMs: number): Promise<boolean>;
+};
+
+/** What a forwarder connects. */
+export type FrameForwarderOptions = { source: Readable; socketPath: string; clock: Clock };
+
+/** Begins to copy lines; garbage is reported as ERROR frames and never disturbs the child. */
+export const forwardFrames = ({ source, socketPath, clock }: FrameForwarderOptions): FrameForwarder => {
+  const splitter = createLineSplitter(maxFrameBytes);
+  const report = createRefusalReport();
+  const reported = new Set<string>();
+  const sender = createLineSender({
+    path: socketPath,
+    clock,
+    onRefused: (line, reason) => {
+      if (!reported.delete(line)) tell(report.onRefused(reason, line)); // a refused report is not reported in turn
+    },
+    onRoom: () => void source.resume(),
+  });
+  const tell = (frame: string | undefined): void => {
+    if (frame === undefined) return;
+    reported.add(frame);
+    sender.send(frame);
+  };
+  const forward = (line: SplitLine): void => {
+    if (line.kind === "tooLong") return tell(report.onRefused(`it is longer than ${maxFrameBytes} bytes`, ""));
+    if (!isUtf8(line.bytes)) return tell(report.onRefused("it is not UTF-8", line.bytes.toString("latin1")));
+    const text = line.bytes.toString("utf8").trim();
+    if (text !== "") sender.send(text);
+  };
+  const ended = new Promise<void>((resolve) => {
+    source.on("data", (chunk: Buffer) => {
+      for (const line of splitter.push(chunk)) forward(line);
+      if (sender.isFull()) source.pause();
+    });
+    source.once("end", resolve);
+    source.once("close", resolve);
+    source.on("error", () => resolve());
+  });
+  return {
+    finish: async (limitMs) => {
+      const until = clock.monotonicMs() + limitMs;
+      await Promise.race([ended, clock.sleep(limitMs)]);
+      source.destroy();
+      for (const line of splitter.end()) forward(line);
+      await sender.flush(Math.max(0, until - clock.monotonicMs())); // refusals among the last answers are reported yet
+      tell(report.atEnd());
+      const isWhole = await sender.flush(Math.max(0, until - clock.monotonicMs()));
+      sender.close();
+      return isWhole;
+    },
+  };
+};
