@@ -1,29 +1,21 @@
 import { renderRules, type Access, type PolicyRule } from "#nervous-system/kubernetes/access.ts";
-import { eventAccess } from "#nervous-system/kubernetes/events.ts";
-import { leaseAccess } from "#nervous-system/kubernetes/lease.ts";
-import { agentAccess } from "#operator/agent/controller.ts";
-import { cacheAccess } from "#operator/caches.ts";
-import { missionAccess } from "#operator/mission/controller.ts";
-import { modelAccess } from "#operator/model/controller.ts";
+import { operatorAccess } from "#operator/access.ts";
+import { uninstallClusterAccess, uninstallReleaseAccess } from "#operator/uninstall/uninstall.ts";
 import { gatewayClusterAccess, gatewayTenantAccess } from "#pipeline/gateway/cluster-view.ts";
 
 /** What a component may do: in the whole cluster, in the release's namespace, and in each tenant's namespace. */
 export type ComponentRights = { cluster?: readonly Access[]; release?: readonly Access[]; tenant?: readonly Access[] };
 
-const isService = (access: Access): boolean => access.resource === "services";
+/** What the operator needs only where it runs itself. */
+const isOfRelease = ({ resource }: Access): boolean => resource === "services" || resource === "leases";
 
 /** The rights of every component, each declared beside the calls that use it. */
 export const rights: Readonly<Record<string, ComponentRights>> = {
   operator: {
-    cluster: [
-      ...cacheAccess.filter((access) => !isService(access)),
-      ...missionAccess,
-      ...agentAccess,
-      ...modelAccess,
-      ...eventAccess,
-    ],
-    release: [...leaseAccess, ...cacheAccess.filter(isService)],
+    cluster: operatorAccess.filter((access) => !isOfRelease(access)),
+    release: operatorAccess.filter(isOfRelease),
   },
+  uninstall: { cluster: uninstallClusterAccess, release: uninstallReleaseAccess },
   gateway: { cluster: gatewayClusterAccess, tenant: gatewayTenantAccess },
 };
 

@@ -9,6 +9,7 @@ export type EntryPoint = { readonly image: string; readonly from: string; readon
 /** Every program that is bundled, by the image that carries it. */
 export const entryPoints: readonly EntryPoint[] = [
   { image: "operator", from: "operator/main.ts", file: "main.js" },
+  { image: "operator", from: "operator/uninstall/main.ts", file: "uninstall.js" },
   { image: "pipeline", from: "pipeline/main.ts", file: "main.js" },
   { image: "scribe", from: "scribe/main.ts", file: "main.js" },
   { image: "scribe", from: "scribe/wrap.ts", file: "wrap.js" },
