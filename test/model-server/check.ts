@@ -27,12 +27,16 @@ const problemsOf = (want: Expectation, text: string): string[] => {
   return problems;
 };
 
+/** The problems of one demand; a tool that was called several times satisfies it by any of its results. */
 const checkOne = (want: Expectation, request: ChatRequest): string[] => {
   const messages = newMessages(request);
-  const about = want.tool === undefined ? messages.at(-1) : messages.find((one) => one.tool === want.tool);
-  if (about === undefined) return [`there is no result of the tool "${want.tool}"`];
+  const about = want.tool === undefined ? messages.slice(-1) : messages.filter((one) => one.tool === want.tool);
+  const results = about.map(({ text }) => ({ text, problems: problemsOf(want, text) }));
+  const last = results.at(-1);
+  if (last === undefined) return [`there is no result of the tool "${want.tool ?? ""}"`];
+  if (results.some((result) => result.problems.length === 0)) return [];
   const who = want.tool === undefined ? "the last message" : `the result of "${want.tool}"`;
-  return problemsOf(want, about.text).map((problem) => `${who} ${problem}; it is: ${shown(about.text)}`);
+  return last.problems.map((problem) => `${who} ${problem}; it is: ${shown(last.text)}`);
 };
 
 /** Everything in which the conversation is not what the step expects; empty when all is well. */

@@ -1,0 +1,130 @@
+import { SpanStatusCode, type Span, type Tracer } from "@opentelemetry/api";
+import type { LanguageModel, ModelMessage } from "ai";
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { traceparentOf } from "#nervous-system/telemetry/context-propagator.ts";
+import { Enchanted, GenAi, GenAiOperation } from "#nervous-system/telemetry/genai.ts";
+import { createConclude } from "../engine/conclude.ts";
+import { createExecutor } from "../engine/execute.ts";
+import type { Journal } from "../engine/journal.ts";
+import type { Limits } from "../engine/limits.ts";
+import { runLoop } from "../engine/loop.ts";
+import { propose } from "../engine/propose.ts";
+import { createRepetitionGuard } from "../engine/repetition.ts";
+import type { BlobStore } from "../engine/blobs.ts";
+import type { ModelAnswer } from "../models/answer.ts";
+import { createAsk, type Ask } from "../models/ask.ts";
+import type { Kill } from "../tools/command.ts";
+import { createDecide } from "../tools/decide.ts";
+import { createFinish } from "../tools/finish.ts";
+import { createWorkspaceTools } from "../tools/registry.ts";
+import type { WorkspaceFiles } from "../workspace/files.ts";
+import { createObserver } from "../workspace/observation.ts";
+import type { Repository } from "../workspace/repository.ts";
+import type { AgentOutcome } from "./base-agent.ts";
+import { coderInstructions, renderOpening, type CoderTask } from "./coder-prompt.ts";
+
+/** How the coder speaks to its model. */
+export type CoderModel = {
+  readonly model: LanguageModel;
+  readonly name: string;
+  readonly provider: string;
+  readonly callMs: number;
+  readonly retryMs: number;
+  readonly maxOutputTokens: number;
+  readonly windowChars: number;
+};
+
+/** Everything a coder works with. */
+export type CoderOptions = {
+  readonly task: CoderTask;
+  readonly model: CoderModel;
+  readonly limits: Limits;
+  readonly repository: Repository;
+  readonly files: WorkspaceFiles;
+  readonly commandEnv: Readonly<Record<string, string>>;
+  readonly journal: Journal;
+  readonly blobs: BlobStore;
+  readonly privateDir: string;
+  readonly repo: string;
+  readonly branch: string;
+  readonly tracer: Tracer;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly kill: Kill;
+  readonly signal: AbortSignal;
+};
+
+const markAnswer = (span: Span, answer: ModelAnswer): void => {
+  span.setAttributes({
+    [GenAi.finishReasons]: [answer.finishReason],
+    [GenAi.inputTokens]: answer.inputTokens,
+    [GenAi.outputTokens]: answer.outputTokens,
+  });
+};
+
+/** Puts each turn of the model into a `chat` span and carries its trace to the gateway. */
+const traced =
+  ({ tracer, model }: CoderOptions, ask: Ask) =>
+  (messages: readonly ModelMessage[]): Promise<ModelAnswer> => {
+    const attributes = {
+      [GenAi.operationName]: GenAiOperation.chat,
+      [GenAi.providerName]: model.provider,
+      [GenAi.requestModel]: model.name,
+      // The gateway records the exchange as a frame, so nobody makes another of this span.
+      [Enchanted.eventId]: "gateway",
+    };
+    return tracer.startActiveSpan(`${GenAiOperation.chat} ${model.name}`, { attributes }, async (span) => {
+      const traceparent = traceparentOf(span);
+      try {
+        const answer = await ask(messages, traceparent === undefined ? {} : { traceparent });
+        markAnswer(span, answer);
+        return answer;
+      } catch (error) {
+        span.setStatus({ code: SpanStatusCode.ERROR, message: String(error).slice(0, 500) });
+        throw error;
+      } finally {
+        span.end();
+      }
+    });
+  };
+
+/** Lets a coder do its task: looks, decides, changes, checks, and proposes the change. Throws what ends it early. */
+export const runCoder = async (options: CoderOptions): Promise<AgentOutcome> => {
+  const { repository, journal, clock, signal, kill, tracer, model } = options;
+  const observer = createObserver(repository.record, repository.baseTree);
+  const conclude = createConclude({
+    ...options,
+    criteria: options.task.criteria,
+    observer,
+    workTree: repository.workTree,
+  });
+  const tools = [
+    ...createWorkspaceTools(options, kill),
+    createDecide((decision) => journal.decision(decision)),
+    createFinish(conclude),
+  ];
+  const ask = createAsk({
+    ...model,
+    tools,
+    instructions: coderInstructions,
+    clock,
+    random: options.random,
+    signal,
+    onRetry: (failure, waitMs) =>
+      journal.heartbeat(`waiting ${Math.round(waitMs / 1000)} s for the model: ${failure.reason}`),
+  });
+  const guard = createRepetitionGuard();
+  const execute = createExecutor({ tools, journal, observer, guard, tracer, clock, signal });
+  const loop = {
+    ask: traced(options, ask),
+    execute,
+    journal,
+    limits: options.limits,
+    windowChars: model.windowChars,
+    clock,
+    signal,
+  };
+  const conclusion = await runLoop(loop, renderOpening(options.task));
+  const headSha = await propose({ ...options, observer }, conclusion);
+  return { kind: "succeeded", message: conclusion.title, headSha };
+};

@@ -1,0 +1,147 @@
+import { mkdir, mkdtemp, realpath } from "node:fs/promises";
+import { join } from "node:path";
+import type { Span, Tracer } from "@opentelemetry/api";
+import { connectFrameSocket } from "#nervous-system/comms/socket-ipc.ts";
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import type { Ids } from "#nervous-system/schemas/ids.ts";
+import { contextFromTraceparent } from "#nervous-system/telemetry/context-propagator.ts";
+import { Enchanted } from "#nervous-system/telemetry/genai.ts";
+import { failureOf, runAgentCycle, type AgentOutcome } from "./agents/base-agent.ts";
+import { runCoder } from "./agents/coder.ts";
+import type { CortexConfig } from "./config.ts";
+import { createBlobStore, type BlobStore } from "./engine/blobs.ts";
+import { createJournal, type Journal } from "./engine/journal.ts";
+import { createModel } from "./models/provider.ts";
+import type { Kill } from "./tools/command.ts";
+import { createWorkspaceFiles } from "./workspace/files.ts";
+import { prepareRepository, type Repository } from "./workspace/repository.ts";
+
+/** What an attempt gets from the process it runs in. */
+export type AttemptOptions = {
+  readonly config: CortexConfig;
+  readonly tracer: Tracer;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly random: () => number;
+  readonly kill: Kill;
+  /** Aborts when the agent is asked to stop. */
+  readonly signal: AbortSignal;
+};
+
+const coderModel = (config: CortexConfig) => {
+  const anthropic = config.ENCHANTED_PROVIDER === "Anthropic";
+  const model = createModel({
+    provider: config.ENCHANTED_PROVIDER,
+    model: config.ENCHANTED_MODEL,
+    baseUrl: anthropic ? config.ANTHROPIC_BASE_URL : config.OPENAI_BASE_URL,
+    apiKey: anthropic ? config.ANTHROPIC_API_KEY : config.OPENAI_API_KEY,
+  });
+  return {
+    model,
+    name: config.ENCHANTED_MODEL,
+    provider: anthropic ? "anthropic" : "openai",
+    callMs: config.ENCHANTED_MODEL_TIMEOUT_MS,
+    retryMs: config.ENCHANTED_MODEL_RETRY_MS,
+    maxOutputTokens: config.ENCHANTED_MAX_OUTPUT_TOKENS,
+    windowChars: config.ENCHANTED_WINDOW_CHARS,
+  };
+};
+
+const limitsOf = (config: CortexConfig) => ({
+  maxTurns: config.ENCHANTED_MAX_TURNS,
+  maxTokens: config.ENCHANTED_MAX_TOKENS,
+  timeMs: config.ENCHANTED_TIME_LIMIT_MS,
+  maxNonsense: 6,
+});
+
+const commandEnvironment = (config: CortexConfig, home: string): Record<string, string> => ({
+  PATH: config.PATH,
+  HOME: home,
+  TMPDIR: config.TMPDIR,
+  LANG: "C.UTF-8",
+  TERM: "dumb",
+  NO_COLOR: "1",
+  CI: "true",
+});
+
+const prepare = (options: AttemptOptions, privateDir: string, workTree: string): Promise<Repository> => {
+  const { config, clock } = options;
+  const base = config.ENCHANTED_BASE_COMMIT;
+  return prepareRepository({
+    fetched: config.ENCHANTED_FETCHED,
+    workTree,
+    privateDir,
+    revisions: base === undefined ? [config.ENCHANTED_REF, "HEAD"] : [base],
+    author: {
+      name: `${config.ENCHANTED_AGENT} (Enchanted Swarm)`,
+      email: `${config.ENCHANTED_AGENT}@swarm.enchanted.invalid`,
+    },
+    env: { PATH: config.PATH, TMPDIR: config.TMPDIR },
+    clock,
+  });
+};
+
+const work = async (options: AttemptOptions, journal: Journal, blobs: BlobStore, span: Span): Promise<AgentOutcome> => {
+  const { config, ids } = options;
+  const privateDir = await mkdtemp(join(config.TMPDIR, "cortex-"));
+  const home = join(privateDir, "home");
+  await mkdir(home);
+  const workTree = join(await realpath(config.ENCHANTED_WORKSPACE), "repo");
+  const repository = await prepare(options, privateDir, workTree);
+  span.setAttribute(Enchanted.startHash, repository.baseTree);
+  return runCoder({
+    ...options,
+    task: { goal: config.ENCHANTED_GOAL, task: config.ENCHANTED_TASK, criteria: config.ENCHANTED_CRITERIA },
+    model: coderModel(config),
+    limits: limitsOf(config),
+    repository,
+    files: createWorkspaceFiles(workTree, () => ids.next()),
+    commandEnv: commandEnvironment(config, home),
+    journal,
+    blobs,
+    privateDir,
+    repo: config.ENCHANTED_REPO,
+    branch: config.ENCHANTED_REF,
+  });
+};
+
+/** The last frame of an attempt that did not succeed; a record that is gone cannot be written to. */
+const recordEnd = async (journal: Journal, signal: AbortSignal, error: unknown): Promise<void> => {
+  const { reason, message } = failureOf(error);
+  if (reason === "RecorderUnavailable" || reason === "RecordRefused") return;
+  if (signal.aborted) await journal.heartbeat("stopped: the agent was asked to end");
+  else await journal.error(`${reason}: ${message}`, true, error instanceof Error ? error.stack : undefined);
+};
+
+/** Runs one attempt to its end and answers how it ended; the record is whole before it answers. */
+export const runAttempt = (options: AttemptOptions): Promise<AgentOutcome> => {
+  const { config, clock, ids, tracer, signal } = options;
+  const cycle = {
+    tracer,
+    signal,
+    parent: contextFromTraceparent(config.TRACEPARENT),
+    agent: config.ENCHANTED_AGENT,
+    mission: config.ENCHANTED_MISSION,
+    attempt: config.ENCHANTED_ATTEMPT,
+    task: config.ENCHANTED_TASK || config.ENCHANTED_GOAL,
+    node: config.HOSTNAME,
+  };
+  return runAgentCycle(cycle, async (span) => {
+    const socket = await connectFrameSocket({
+      path: config.ENCHANTED_SOCKET,
+      clock,
+      reconnectMs: config.ENCHANTED_RECORDER_WAIT_MS,
+    });
+    const blobs = createBlobStore(config.ENCHANTED_SERVICE, clock);
+    const journal = createJournal({ agent: config.ENCHANTED_AGENT, socket, blobs, span, clock, ids });
+    try {
+      return await work(options, journal, blobs, span);
+    } catch (error) {
+      await recordEnd(journal, signal, error);
+      throw error;
+    } finally {
+      blobs.close();
+      await socket.close();
+    }
+  });
+};

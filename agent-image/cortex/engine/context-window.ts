@@ -1,0 +1,35 @@
+import type { ModelMessage } from "ai";
+
+const elided = (chars: number): string =>
+  `[left out to save room: ${chars} characters; call the tool again if you need them]`;
+
+type ToolMessage = Extract<ModelMessage, { role: "tool" }>;
+type ToolResult = Extract<ToolMessage["content"][number], { type: "tool-result" }>;
+
+const textOf = (result: ToolResult): string => (result.output.type === "text" ? result.output.value : "");
+
+const sizeOf = (message: ModelMessage): number => JSON.stringify(message.content).length;
+
+const shrink = (message: ToolMessage): ToolMessage => ({
+  ...message,
+  content: message.content.map((part) => {
+    if (part.type !== "tool-result") return part;
+    const text = textOf(part);
+    const note = elided(text.length);
+    return text.length <= note.length ? part : { ...part, output: { type: "text", value: note } };
+  }),
+});
+
+/**
+ * Fits the conversation into `maxChars` by leaving out the oldest tool results. No message goes away, so calls and results
+ * stay paired, and the latest `keep` messages stay whole.
+ */
+export const fitWindow = (messages: readonly ModelMessage[], maxChars: number, keep = 6): readonly ModelMessage[] => {
+  let size = messages.reduce((sum, message) => sum + sizeOf(message), 0);
+  return messages.map((message, index) => {
+    if (size <= maxChars || message.role !== "tool" || index >= messages.length - keep) return message;
+    const smaller = shrink(message);
+    size -= sizeOf(message) - sizeOf(smaller);
+    return smaller;
+  });
+};

@@ -1,0 +1,109 @@
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type Socket } from "node:net";
+import { createInterface } from "node:readline";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { exportTraces, putBlobMethod } from "#nervous-system/comms/grpc-methods.ts";
+import { startGrpcServer, type GrpcHandler } from "#nervous-system/comms/grpc-server.ts";
+import { systemClock } from "#nervous-system/kernel/clock.ts";
+import { BlobChunkSchema, PutBlobResponseSchema } from "#nervous-system/schemas/gen/context_pb.ts";
+import { parseFrameText, type ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
+
+/** The scribe's side of an agent: what was recorded, in order, and the blobs and spans it sent. */
+export type RecorderPeer = {
+  readonly frames: readonly ProducedFrame[];
+  /** Flags of the frames, such as payload_invalid; must stay empty. */
+  readonly flags: readonly string[];
+  readonly blobs: ReadonlyMap<string, Buffer>;
+  /** OTLP trace exports as they came, joined. */
+  spans(): string;
+  readonly servicePort: number;
+  /** Resolves when a recorded frame satisfies the condition. */
+  until(condition: (frame: ProducedFrame) => boolean): Promise<void>;
+  /** Cuts every connection and listens no more, as a scribe that died. */
+  vanish(): Promise<void>;
+  close(): Promise<void>;
+};
+
+const clock = systemClock();
+
+/** Listens on a unix socket and on a service port, and acknowledges whatever is a frame. */
+export const startRecorderPeer = async (socketPath: string): Promise<RecorderPeer> => {
+  const frames: ProducedFrame[] = [];
+  const flags: string[] = [];
+  const blobs = new Map<string, Buffer>();
+  const spans: Buffer[] = [];
+  const waiting = new Set<() => void>();
+
+  const record = (line: string): object => {
+    const parsed = parseFrameText(line);
+    if (!parsed.ok) return { ok: false, reason: parsed.reason };
+    frames.push(parsed.frame);
+    flags.push(...parsed.flags);
+    for (const look of waiting) look();
+    return { ok: true, seq: frames.length, event_id: parsed.frame.event_id ?? "" };
+  };
+
+  const peers = new Set<Socket>();
+  const socket = createServer((peer) => {
+    peers.add(peer);
+    peer.on("error", () => {});
+    createInterface({ input: peer }).on("line", (line) => peer.write(`${JSON.stringify(record(line))}\n`));
+  }).listen(socketPath);
+  await once(socket, "listening");
+
+  const handlers: GrpcHandler[] = [
+    {
+      kind: "clientStream",
+      method: putBlobMethod,
+      handle: async (requests) => {
+        const chunks: Uint8Array[] = [];
+        for await (const request of requests) chunks.push(fromBinary(BlobChunkSchema, request).chunk);
+        const bytes = Buffer.concat(chunks);
+        const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+        blobs.set(digest, bytes);
+        return Buffer.from(
+          toBinary(PutBlobResponseSchema, create(PutBlobResponseSchema, { digest, size: BigInt(bytes.length) })),
+        );
+      },
+    },
+    {
+      kind: "unary",
+      method: exportTraces,
+      handle: async (request) => {
+        spans.push(request);
+        return Buffer.alloc(0);
+      },
+    },
+  ];
+  const service = await startGrpcServer({ address: "127.0.0.1:0", handlers, clock, onError: () => {} });
+
+  return {
+    frames,
+    flags,
+    blobs,
+    spans: () => Buffer.concat(spans).toString("latin1"),
+    servicePort: service.port,
+    until: (condition) =>
+      new Promise((resolve) => {
+        const look = (): void => {
+          if (!frames.some(condition)) return;
+          waiting.delete(look);
+          resolve();
+        };
+        waiting.add(look);
+        look();
+      }),
+    vanish: async () => {
+      const gone = once(socket, "close");
+      socket.close();
+      for (const peer of peers) peer.destroy();
+      await gone;
+    },
+    close: async () => {
+      socket.close();
+      for (const peer of peers) peer.destroy();
+      await service.close(500);
+    },
+  };
+};
