@@ -33,12 +33,15 @@ const summaryHeader = ({ insert }: AnswerFrame, summary: RunSummary = NOTHING): 
   });
 };
 
+// A query id or format of the client's choice may hold what no header can.
+const headerSafe = (text: string): string => text.replaceAll(/[^\x20-\x7e]/g, "?");
+
 const commonHeaders = (frame: AnswerFrame, summary?: RunSummary): Record<string, string> => ({
-  "X-ClickHouse-Query-Id": frame.queryId,
+  "X-ClickHouse-Query-Id": headerSafe(frame.queryId),
   "X-ClickHouse-Server-Display-Name": "enchanted-clickhouse",
   "X-ClickHouse-Timezone": frame.timezone,
   "X-ClickHouse-Summary": summaryHeader(frame, summary),
-  "X-ClickHouse-Format": frame.format,
+  "X-ClickHouse-Format": headerSafe(frame.format),
 });
 
 /** Headers of an answer with rows. */

@@ -24,13 +24,17 @@ const dataAfter = (sql: string, end: number): number => {
   return Math.max(end, gap.lastIndex);
 };
 
+// A semicolon before the data would hide a second statement.
+const isNoInsert = (token: Token, place: number): boolean =>
+  token.text === ";" || (place === 1 && !isWord(token, "INSERT"));
+
 // Reads on only to FORMAT or VALUES: what follows is data, not SQL.
 const findDataClause = (sql: string): Found | undefined => {
   const tokens: Token[] = [];
   for (const token of tokensOf(sql)) {
     const previous = tokens.at(-1);
     tokens.push(token);
-    if (tokens.length === 1 && !isWord(token, "INSERT")) return undefined;
+    if (isNoInsert(token, tokens.length)) return undefined;
     if (tokens.length < 4 || token.depth !== 0) continue;
     if (isWord(previous, "FORMAT") && token.kind === "word" && tokens.length > 4)
       return { tokens: tokens.slice(0, -2), clause: previous as Token, format: token.text, end: token.end };

@@ -22,6 +22,17 @@ const refuseUnserved = ({ nativeCompression, roles }: QueryRequest): void => {
     throw new ClickHouseException(511, "UNKNOWN_ROLE", `There is no role ${roles[0]}: this server has users only`);
 };
 
+// Names become part of statements that run before the user's own, so nothing but a name may be one.
+const NAME = /^[A-Za-z_][A-Za-z0-9_.]*$/;
+
+const refuseBadNames = ({ settings, params, defaultFormat }: QueryRequest): void => {
+  const bad = [...Object.keys(settings), ...Object.keys(params)].find((name) => !NAME.test(name));
+  if (bad !== undefined)
+    throw new ClickHouseException(36, "BAD_ARGUMENTS", `${JSON.stringify(bad)} is no name of a setting or parameter`);
+  if (!NAME.test(defaultFormat))
+    throw new ClickHouseException(73, "UNKNOWN_FORMAT", `Unknown format ${JSON.stringify(defaultFormat)}`);
+};
+
 const withFields = (request: QueryRequest, fields: readonly (readonly [string, string])[]): QueryRequest => {
   const params = fields.filter(([name]) => name.startsWith("param_"));
   const query = fields.find(([name]) => name === "query")?.[1] ?? "";
@@ -55,6 +66,7 @@ export const prepareStatement = async (
   const type = message.headers["content-type"] ?? "";
   const multipart = /^multipart\/form-data/i.test(type);
   const request = multipart ? withFields(asked, parseMultipart(type, await buffer(body))) : asked;
+  refuseBadNames(request);
   const read = await readAsked(request.query, body);
   if (read.kind === "insert") await spool(read.data, spoolPath);
   const statement: Statement =

@@ -80,13 +80,17 @@ const answerQuery = async (
 };
 
 const route = (options: ServerOptions, message: IncomingMessage, response: ServerResponse): void => {
-  const url = new URL(message.url ?? "/", "http://clickhouse");
+  const url = URL.parse(`http://clickhouse${message.url ?? "/"}`);
+  if (url === null) return plain(response, 400, "The URL is not valid\n");
   if (url.pathname === "/ping" || url.pathname === "/replicas_status") return health(options, response);
   if (url.pathname !== "/") return plain(response, 404, `There is no handle ${url.pathname}\n`);
   if (message.method === "GET" && !url.searchParams.has("query")) return health(options, response);
   if (message.method !== "GET" && message.method !== "POST")
     return plain(response, 501, "Only GET and POST are served\n");
-  void answerQuery(options, message, response, url.searchParams);
+  answerQuery(options, message, response, url.searchParams).catch((error: unknown) => {
+    options.log.error({ err: String(error) }, "an answer failed");
+    response.destroy();
+  });
 };
 
 /** The HTTP server of ClickHouse's interface, not yet listening. */

@@ -156,4 +156,29 @@ describe("ClickHouse HTTP interface: users", () => {
     const answer = await fetch(`${url}/?query=${query}`, { headers });
     expect(answer.headers.get("x-clickhouse-exception-code")).toBe("164");
   });
+
+  it("lets no name of a parameter or setting carry SQL past the read-only user", async () => {
+    await test.client.command({ query: "CREATE TABLE precious (a UInt8) ENGINE = Memory" });
+    const attack = "x = '1'; DROP TABLE precious; SET param_y";
+    const names = [`param_${attack}`, attack.replace("x", "max_threads")];
+    const basic = { Authorization: `Basic ${Buffer.from("reader:rd'é:").toString("base64")}` };
+    for (const name of names) {
+      const query = new URLSearchParams({ [name]: "1" }).toString();
+      const answer = await fetch(`${test.server.url}/?${query}`, { method: "POST", body: "SELECT 1", headers: basic });
+      expect([answer.status, answer.headers.get("x-clickhouse-exception-code")]).toEqual([400, "36"]);
+    }
+    const many = "INSERT INTO precious (a); DROP TABLE precious; INSERT INTO precious FORMAT CSV 1";
+    const answer = await fetch(`${test.server.url}/`, { method: "POST", body: many, headers: basic });
+    expect(answer.headers.get("x-clickhouse-exception-code")).toBe("62");
+    expect(await rowsOf(test.client, "SELECT count() AS c FROM precious")).toEqual([{ c: 0 }]);
+  });
+
+  it("outlives ids, formats and paths that fit no header or URL", async () => {
+    const odd = encodeURIComponent("é\n€\u0000");
+    const byId = await post(test.server, `query_id=${odd}`, "SELECT 1");
+    const byFormat = await post(test.server, `default_format=${odd}`, "SELECT 1");
+    expect([byId.status, byFormat.status]).toEqual([200, 404]);
+    expect((await fetch(`${test.server.url}//`)).status).toBe(404);
+    expect(await test.client.ping()).toEqual({ success: true });
+  });
 });
