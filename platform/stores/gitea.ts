@@ -74,7 +74,17 @@ const environmentOf = (work: string) => ({
 
 const runAsNobody = ({ binary, config, work }: Prepared, args: readonly string[]): Promise<string> =>
   run(
-    ['setpriv', `--reuid=${NOBODY.uid}`, `--regid=${NOBODY.gid}`, '--clear-groups', '--', binary, '--config', config, ...args],
+    [
+      "setpriv",
+      `--reuid=${NOBODY.uid}`,
+      `--regid=${NOBODY.gid}`,
+      "--clear-groups",
+      "--",
+      binary,
+      "--config",
+      config,
+      ...args,
+    ],
     { cwd: work, env: environmentOf(work) },
   );
 
@@ -108,7 +118,19 @@ export const startGitea = async (options: { readonly dir: string }): Promise<Git
   const { caFile, ...prepared } = await prepare(options.dir, url, port);
   await runAsNobody(prepared, ["migrate"]);
   const adminPassword = randomBytes(16).toString("hex");
-  await runAsNobody(prepared, ['admin', 'user', 'create', '--admin', '--username', ADMIN, '--password', adminPassword, '--email', 'enchanted@localhost.invalid', '--must-change-password=false']);
+  await runAsNobody(prepared, [
+    "admin",
+    "user",
+    "create",
+    "--admin",
+    "--username",
+    ADMIN,
+    "--password",
+    adminPassword,
+    "--email",
+    "enchanted@localhost.invalid",
+    "--must-change-password=false",
+  ]);
   const server = await startRestartable(giteaService(prepared, url, caFile), join(options.dir, "logs"));
   const caPem = await readFile(caFile, "utf8");
   const adminToken = await createGiteaToken({ url, caPem, user: ADMIN, password: adminPassword }, "harness");
