@@ -4,7 +4,7 @@ import { request } from "node:http";
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from "@jest/globals";
 import fc from "fast-check";
 import { waitFor } from "#platform/process/wait.ts";
 import { post, rowsOf, startTestServer, type TestServer } from "./server.ts";
@@ -28,6 +28,9 @@ const frames = (from: number, count: number): Frame[] =>
     at: "2026-01-02 03:04:05.123456789",
     frame: `frame ${from + i} é\u0000\u0001"\\`,
   }));
+
+// The machine may be building other things.
+jest.setTimeout(60_000);
 
 let test: TestServer;
 

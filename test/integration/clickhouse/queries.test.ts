@@ -1,6 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
 import fc from "fast-check";
 import { post, rowsOf, startTestServer, type TestServer } from "./server.ts";
+
+// The machine may be building other things.
+jest.setTimeout(60_000);
 
 let test: TestServer;
 

@@ -1,7 +1,10 @@
 import { readFile } from "node:fs/promises";
-import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
 import { waitFor } from "#platform/process/wait.ts";
 import { post, rowsOf, startTestServer, type TestServer } from "./server.ts";
+
+// The machine may be building other things.
+jest.setTimeout(60_000);
 
 let test: TestServer;
 

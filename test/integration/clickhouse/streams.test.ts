@@ -1,9 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { readFile, readdir } from "node:fs/promises";
 import { Readable } from "node:stream";
-import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
 import { waitFor } from "#platform/process/wait.ts";
 import { post, rowsOf, startTestServer, type TestServer } from "./server.ts";
+
+// The machine may be building other things.
+jest.setTimeout(60_000);
 
 let test: TestServer;
 
