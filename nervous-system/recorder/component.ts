@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { createGrpcClient } from "#nervous-system/comms/grpc-client.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
@@ -19,7 +20,7 @@ export type ComponentRecorderOptions = {
   podName: string;
   /** Where the chart is installed. */
   releaseNamespace: string;
-  /** Directory of its own on the component's claim. */
+  /** The component's claim; the log is a directory in it. */
   directory: string;
   /** `host:port` of the collector, and the CA of its certificate. */
   collector: { address: string; caPem: string; serverName?: string };
@@ -69,7 +70,9 @@ const identityOf = (options: ComponentRecorderOptions): RecorderIdentity => ({
 
 /** Opens the log of a component, counts a new epoch and starts the export. */
 export const startComponentRecorder = async (options: ComponentRecorderOptions): Promise<ComponentRecorder> => {
-  const { clock, log, random, directory } = options;
+  const { clock, log, random } = options;
+  // Below the claim's root, where a file system may keep a lost+found of its own.
+  const directory = join(options.directory, "chain");
   const disk = createNodeDisk();
   const salt = (): number => Math.floor(random() * 0x1_0000_0000);
   const wal = await openWal({ directory, disk, clock, processes: createNodeProcesses(), salt });

@@ -43,8 +43,11 @@ const maxBodyBytes = 32 * 1024 * 1024;
 const maxAnswerBytes = 32 * 1024 * 1024;
 const staleCacheMs = 120_000;
 
-const readExtraCa = async (file: string | undefined): Promise<readonly string[] | undefined> =>
-  file === undefined ? undefined : [...getCACertificates("default"), await readFile(file, "utf8")];
+/** Every CA to trust; undefined where there is none beside the machine's own, as with a file that is empty. */
+const readExtraCa = async (file: string | undefined): Promise<readonly string[] | undefined> => {
+  const extra = file === undefined ? "" : await readFile(file, "utf8");
+  return extra.trim() === "" ? undefined : [...getCACertificates("default"), extra];
+};
 
 type Following = { readonly informers: readonly Informer[]; readonly stop: AbortController };
 

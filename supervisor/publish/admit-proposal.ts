@@ -1,0 +1,107 @@
+import { judgeSecret } from "#nervous-system/kubernetes/secret-use.ts";
+import type { Secret } from "#nervous-system/kubernetes/kinds.ts";
+import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { gitSecretKeys } from "#nervous-system/schemas/names.ts";
+import type { Proposal } from "#supervisor/publish/proposal.ts";
+import { refuse, type Refused } from "#supervisor/publish/verdict.ts";
+
+/** What a proposal is judged on before anything of it is fetched. */
+export type ProposalSnapshot = {
+  readonly proposal: Proposal;
+  readonly mission: Mission | undefined;
+  readonly agent: Agent | undefined;
+  /** The Secret that the mission names, if it names one that exists. */
+  readonly secret: Secret | undefined;
+};
+
+/** Where a proposal goes, and with which credential. */
+export type Admitted = {
+  readonly mission: Mission;
+  readonly agent: Agent;
+  readonly repo: URL;
+  readonly ref: string;
+  readonly credentials: { readonly username: string; readonly password: string };
+};
+
+type Check = (s: ProposalSnapshot) => Refused | undefined;
+
+const missionIsThis: Check = ({ proposal, mission }) =>
+  mission?.metadata.uid === proposal.missionUid
+    ? undefined
+    : refuse("MissionNotFound", `Mission "${proposal.mission}" (${proposal.missionUid}) does not exist any more`);
+
+const missionStays: Check = ({ mission }) =>
+  mission?.metadata.deletionTimestamp === undefined
+    ? undefined
+    : refuse("MissionNotFound", `Mission "${mission.metadata.name}" is being deleted`);
+
+const agentIsThis: Check = ({ proposal, agent }) =>
+  agent?.metadata.uid === proposal.agentUid
+    ? undefined
+    : refuse("AgentNotFound", `the proposing Agent "${proposal.agentName}" (${proposal.agentUid}) does not exist`);
+
+const agentIsOfMission: Check = ({ agent, mission }) =>
+  agent?.spec.missionRef.name === mission?.metadata.name
+    ? undefined
+    : refuse("AgentNotFound", `Agent "${agent?.metadata.name}" does not work for Mission "${mission?.metadata.name}"`);
+
+const attemptIsCurrent: Check = ({ proposal, agent }) => {
+  const current = agent?.status?.attempt ?? 0;
+  return proposal.epoch >= current
+    ? undefined
+    : refuse("StaleAttempt", `the proposal is of attempt ${proposal.epoch}; attempt ${current} has taken its place`);
+};
+
+const repoIsTheMissions: Check = ({ proposal, mission }) =>
+  proposal.repo === mission?.spec.workspace.repo
+    ? undefined
+    : refuse(
+        "RepositoryNotAllowed",
+        `the mission's repository is ${mission?.spec.workspace.repo}, not ${proposal.repo}`,
+      );
+
+const branchIsTheMissions: Check = ({ proposal, mission }) =>
+  proposal.branch === mission?.spec.workspace.ref
+    ? undefined
+    : refuse("BranchNotAllowed", `the mission works on "${mission?.spec.workspace.ref}", not on "${proposal.branch}"`);
+
+const secretIsNamed: Check = ({ mission }) =>
+  mission?.spec.workspace.secretRef === undefined
+    ? refuse("SecretNotFound", "publishing needs a credential: name a Secret in workspace.secretRef")
+    : undefined;
+
+/** In this order; the first that refuses is told. */
+const checks: readonly Check[] = [
+  missionIsThis,
+  missionStays,
+  agentIsThis,
+  agentIsOfMission,
+  attemptIsCurrent,
+  repoIsTheMissions,
+  branchIsTheMissions,
+  secretIsNamed,
+];
+
+const firstRefusal = (s: ProposalSnapshot): Refused | undefined => {
+  for (const check of checks) {
+    const blocked = check(s);
+    if (blocked !== undefined) return blocked;
+  }
+  return undefined;
+};
+
+/** Decides whether a proposal may be published at all, and where. */
+export const admitProposal = (s: ProposalSnapshot): { readonly kind: "ok"; readonly value: Admitted } | Refused => {
+  const blocked = firstRefusal(s);
+  if (blocked !== undefined) return blocked;
+  const { mission, agent, secret } = s;
+  if (mission === undefined || agent === undefined) throw new Error("the checks let a proposal without a mission pass");
+  const { repo: url, ref, secretRef } = mission.spec.workspace;
+  const repo = new URL(url);
+  const namespace = mission.metadata.namespace ?? "";
+  const wanted = { namespace, name: secretRef?.name ?? "", use: "git", host: repo.host } as const;
+  const verdict = judgeSecret(secret, { ...wanted, keys: Object.values(gitSecretKeys) });
+  if (verdict.kind === "refused") return refuse(verdict.reason, verdict.message);
+  const { username = "", password = "" } = verdict.values;
+  return { kind: "ok", value: { mission, agent, repo, ref, credentials: { username, password } } };
+};

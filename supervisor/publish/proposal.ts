@@ -1,0 +1,70 @@
+import type { StoredFrame } from "#nervous-system/comms/stored-frame.ts";
+import { z } from "zod";
+import { refuse, type Refused } from "#supervisor/publish/verdict.ts";
+
+/** A bundle of more bytes than this is not fetched. */
+export const maxBundleBytes = 64 * 1024 * 1024;
+
+const commit = z.string().regex(/^([0-9a-f]{40}|[0-9a-f]{64})$/, "must be a full commit id in lower-case hex");
+
+const payloadSchema = z.looseObject({
+  bundle: z.string().regex(/^sha256:[0-9a-f]{64}$/),
+  bundle_bytes: z.number().int().min(1).max(maxBundleBytes),
+  repo: z.string().min(1).max(2048),
+  branch: z.string().min(1).max(255),
+  base: commit,
+  head: commit,
+  title: z.string().trim().min(1),
+  body: z.string(),
+});
+
+/** A proposal as its frame makes it: what the agent says, and what the record knows of the agent. */
+export type Proposal = z.output<typeof payloadSchema> & {
+  readonly eventId: string;
+  /** Name of the Agent that the frame claims; believed only where the UID agrees. */
+  readonly agentName: string;
+  readonly agentUid: string;
+  readonly epoch: number;
+  readonly seq: number;
+  readonly hash: string;
+  /** When the frame was recorded, Unix seconds. */
+  readonly observedSeconds: number;
+  readonly namespace: string;
+  readonly mission: string;
+  readonly missionUid: string;
+};
+
+const frameSchema = z.looseObject({ agent_id: z.string().min(1).max(253), payload: z.unknown() });
+
+const parseJson = (bytes: Uint8Array): unknown => {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString("utf8"));
+  } catch {
+    return undefined;
+  }
+};
+
+/** Reads a PROPOSAL frame; one that is malformed is refused with what is wrong. */
+export const parseProposal = (frame: StoredFrame): { readonly kind: "ok"; readonly value: Proposal } | Refused => {
+  const outer = frameSchema.safeParse(parseJson(frame.bytes));
+  const payload = payloadSchema.safeParse(outer.data?.payload);
+  if (!outer.success || !payload.success) {
+    const error = outer.error ?? payload.error;
+    return refuse("InvalidProposal", `the proposal is malformed: ${error === undefined ? "" : z.prettifyError(error)}`);
+  }
+  const { envelope } = frame;
+  const value: Proposal = {
+    ...payload.data,
+    eventId: envelope.event_id,
+    agentName: outer.data.agent_id,
+    agentUid: envelope.agent_uid,
+    epoch: envelope.epoch,
+    seq: envelope.seq,
+    hash: frame.hash,
+    observedSeconds: Number(BigInt(envelope.observed) / 1_000_000_000n),
+    namespace: envelope.namespace,
+    mission: envelope.mission,
+    missionUid: envelope.mission_uid,
+  };
+  return { kind: "ok", value };
+};

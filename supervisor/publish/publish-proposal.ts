@@ -1,0 +1,80 @@
+import type { Forge, ForgeAnswer, PullRequest, PullRequestDraft } from "#supervisor/forge/forge.ts";
+import type { Admitted } from "#supervisor/publish/admit-proposal.ts";
+import { branchOf, oneLine, renderPullRequestBody } from "#supervisor/publish/commit-message.ts";
+import { inspectBundle } from "#supervisor/publish/inspect-bundle.ts";
+import type { Proposal } from "#supervisor/publish/proposal.ts";
+import { fetchServerBranch, pushBranch } from "#supervisor/publish/push-branch.ts";
+import { done, refuse, retry, type Step } from "#supervisor/publish/verdict.ts";
+import type { Workshop } from "#supervisor/publish/workshop.ts";
+import { writeCommit } from "#supervisor/publish/write-commit.ts";
+
+/** What a proposal became on the forge. */
+export type Published = {
+  readonly pullRequest: PullRequest;
+  readonly branch: string;
+  readonly commit: string;
+};
+
+/** What one publication is carried out with. */
+export type PublicationTools = {
+  readonly workshop: Workshop;
+  /** Reads the bundle by its digest; the bytes are known to have it. */
+  readBundle(proposal: Proposal): Promise<Step<Buffer>>;
+  /** The forge of the mission's repository, with the mission's credential. */
+  openForge(admitted: Admitted): Promise<Step<Forge>>;
+};
+
+const asStep = <T>(answer: ForgeAnswer<T>): Step<T> => {
+  switch (answer.kind) {
+    case "ok":
+      return done(answer.value);
+    case "retry":
+      return retry(answer.message);
+    case "refused":
+      return refuse(answer.reason, answer.message);
+  }
+};
+
+const ensurePullRequest = async (forge: Forge, draft: PullRequestDraft, head: string): Promise<Step<PullRequest>> => {
+  const found = asStep(await forge.findPullRequest(draft.branch, head));
+  if (found.kind !== "ok") return found;
+  // Whoever merged or closed this very commit has decided; the same change is not proposed again.
+  if (found.value !== undefined && found.value.state !== "open") return done(found.value);
+  if (found.value === undefined) return asStep(await forge.openPullRequest(draft));
+  if (found.value.head === head) return done(found.value);
+  return asStep(await forge.describePullRequest(found.value.number, draft));
+};
+
+/** The commit that the bundle's tree becomes: everything that touches what the agent made, none of it with a credential. */
+const prepareCommit = async (tools: PublicationTools, proposal: Proposal): Promise<Step<string>> => {
+  const bundle = await tools.readBundle(proposal);
+  if (bundle.kind !== "ok") return bundle;
+  const inspected = await inspectBundle(tools.workshop, bundle.value, proposal);
+  if (inspected.kind !== "ok") return inspected;
+  const written = await writeCommit(tools.workshop, proposal);
+  return written.kind === "ok" ? done(written.value.commit) : written;
+};
+
+/** Publishes an admitted proposal; doing it again does nothing that is done already. */
+export const publishProposal = async (
+  tools: PublicationTools,
+  proposal: Proposal,
+  admitted: Admitted,
+): Promise<Step<Published>> => {
+  const repo = admitted.repo.href;
+  const server = tools.workshop.withCredentials({ origin: admitted.repo.origin, ...admitted.credentials });
+  const fetched = await fetchServerBranch(server, repo, admitted.ref);
+  if (fetched.kind !== "ok") return fetched;
+  const commit = await prepareCommit(tools, proposal);
+  if (commit.kind !== "ok") return commit;
+  const forge = await tools.openForge(admitted);
+  if (forge.kind !== "ok") return forge;
+  const branch = branchOf(proposal);
+  const trailers = [`Mission: ${proposal.namespace}/${proposal.mission}`, `Agent: ${proposal.agentName}`];
+  const pushed = await pushBranch(server, repo, { branch, commit: commit.value, trailers });
+  if (pushed.kind !== "ok") return pushed;
+  const title = oneLine(proposal.title, 200);
+  const draft = { branch, base: admitted.ref, title, body: renderPullRequestBody(proposal) };
+  const opened = await ensurePullRequest(forge.value, draft, commit.value);
+  return opened.kind === "ok" ? done({ pullRequest: opened.value, branch, commit: commit.value }) : opened;
+};

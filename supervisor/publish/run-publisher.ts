@@ -1,0 +1,96 @@
+import type { DurableReader } from "#nervous-system/comms/durable-reader.ts";
+import type { StoredFrame, StreamItem } from "#nervous-system/comms/stored-frame.ts";
+import { fullJitterMs } from "#nervous-system/kernel/backoff.ts";
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import type { Log } from "#nervous-system/kernel/log.ts";
+import type { ComponentRecorder } from "#nervous-system/recorder/component.ts";
+import { createAckMark } from "#supervisor/publish/ack-mark.ts";
+import { renderPublication, type PublicationEnd } from "#supervisor/publish/publication-frame.ts";
+import { refuse, type Retryable } from "#supervisor/publish/verdict.ts";
+
+/** What the publisher's loop is made of. */
+export type PublisherLoop = {
+  readonly reader: Pick<DurableReader, "next" | "ackThrough">;
+  answer(frame: StoredFrame): Promise<PublicationEnd | Retryable>;
+  readonly record: Pick<ComponentRecorder, "write">;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  /** Proposals at work at the same time. */
+  readonly concurrency: number;
+  /** How long a proposal is tried again before it is refused, milliseconds. */
+  readonly giveUpAfterMs: number;
+  readonly onEnd: (end: PublicationEnd) => void;
+  readonly onRetry: () => void;
+};
+
+const backoff = { baseMs: 1_000, capMs: 60_000 };
+
+/** Answers until there is an end: what is transient is tried again, with growing pauses, for as long as is sensible. */
+const answerUntilEnd = async (
+  loop: PublisherLoop,
+  frame: StoredFrame,
+  signal: AbortSignal,
+): Promise<PublicationEnd> => {
+  const startedMs = loop.clock.monotonicMs();
+  for (let attempt = 0; ; attempt += 1) {
+    const end = await loop.answer(frame);
+    signal.throwIfAborted();
+    if (end.kind !== "retry") return end;
+    const { event_id: proposal, mission, namespace } = frame.envelope;
+    loop.onRetry();
+    loop.log.warn({ proposal, mission, namespace, attempt }, `a proposal waits: ${end.message}`);
+    if (loop.clock.monotonicMs() - startedMs > loop.giveUpAfterMs) return refuse("PublicationTimedOut", end.message);
+    await loop.clock.sleep(backoff.baseMs + fullJitterMs(attempt, { ...backoff, random: loop.random }), signal);
+  }
+};
+
+const settle = async (loop: PublisherLoop, item: StreamItem, signal: AbortSignal): Promise<void> => {
+  if (item.kind === "poison") {
+    loop.log.warn({ streamSeq: item.poison.streamSeq }, `a proposal cannot be read: ${item.poison.reason}`);
+    return;
+  }
+  const end = await answerUntilEnd(loop, item.frame, signal);
+  await loop.record.write(renderPublication(item.frame, end));
+  loop.onEnd(end);
+  const { event_id: proposal, mission, namespace } = item.frame.envelope;
+  const outcome = end.kind === "ok" ? { url: end.value.pullRequest.url } : { reason: end.reason };
+  loop.log.info({ proposal, mission, namespace, ...outcome }, end.kind === "ok" ? "published" : end.message);
+};
+
+/**
+ * Answers every proposal of the stream until the signal aborts. Several are at work at once, so that one forge that is down holds up
+ * no other; the stream is acknowledged up to the oldest that is unfinished, and what is delivered again after a crash is settled by
+ * reading the remote. Rejects when the record cannot be written: a restart begins from what was acknowledged.
+ */
+export const runPublisher = async (loop: PublisherLoop, signal: AbortSignal): Promise<void> => {
+  const failed = new AbortController();
+  const stop = AbortSignal.any([signal, failed.signal]);
+  const mark = createAckMark();
+  const work = async (item: StreamItem, seq: number): Promise<void> => {
+    try {
+      await settle(loop, item, stop);
+      const through = mark.finish(seq);
+      if (through !== undefined) await loop.reader.ackThrough(through);
+    } catch (error) {
+      if (!stop.aborted) failed.abort(error);
+    }
+  };
+  const running = new Set<Promise<void>>();
+  const begin = async (): Promise<void> => {
+    const item = await loop.reader.next(stop);
+    const seq = item.kind === "frame" ? item.frame.streamSeq : item.poison.streamSeq;
+    mark.begin(seq);
+    const task = work(item, seq).finally(() => running.delete(task));
+    running.add(task);
+    if (running.size >= loop.concurrency) await Promise.race(running);
+  };
+  try {
+    while (!stop.aborted) await begin();
+  } catch (error) {
+    if (!stop.aborted) throw error;
+  } finally {
+    await Promise.allSettled(running);
+  }
+  if (failed.signal.aborted) throw failed.signal.reason;
+};

@@ -1,0 +1,40 @@
+import { z } from "zod";
+
+/** The publisher's environment. */
+export const publisherSettings = z.object({
+  ENCHANTED_RELEASE_NAMESPACE: z.string().min(1).describe("namespace that the chart is installed in"),
+  ENCHANTED_POD_NAME: z.string().min(1).describe("name of this pod (metadata.name)"),
+  ENCHANTED_CA_FILE: z.string().min(1).describe("PEM file with the chart's CA, for the collector"),
+  ENCHANTED_COLLECTOR: z.string().min(1).default("enchanted-collector:4317").describe("host:port of the collector"),
+  ENCHANTED_TOKEN_FILE: z.string().min(1).describe("projected token of audience enchanted-collector"),
+  ENCHANTED_WAL_DIR: z.string().min(1).describe("directory on this component's own claim"),
+  ENCHANTED_SCRATCH_DIR: z
+    .string()
+    .min(1)
+    .default("/tmp/publisher")
+    .describe("directory for what is gone after a publication"),
+  NATS_URL: z.string().min(1).describe("nats://host:port of JetStream, several separated by commas"),
+  NATS_USER: z.string().optional().describe("user name of this component at NATS"),
+  NATS_PASSWORD: z.string().optional().describe("its password"),
+  NATS_CA_FILE: z.string().optional().describe("PEM file with the CA of NATS"),
+  KUBECONFIG: z.string().optional().describe("path of a kubeconfig; inside a cluster unset"),
+  LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info").describe("debug, info, warn or error"),
+  ENCHANTED_HEALTH_PORT: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(8080)
+    .describe("port of /metrics, /healthz and /readyz"),
+  ENCHANTED_EXTRA_CA_FILE: z.string().optional().describe("PEM file with further CAs of forges"),
+  ENCHANTED_GIVE_UP_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(604_800)
+    .default(3_600)
+    .describe("how long a proposal is tried again while forge or cluster do not answer"),
+});
+
+/** See `publisherSettings`. */
+export type PublisherSettings = z.output<typeof publisherSettings>;

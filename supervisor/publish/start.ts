@@ -1,0 +1,146 @@
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { getCACertificates } from "node:tls";
+import type { Bus } from "#nervous-system/comms/bus.ts";
+import { createGrpcClient } from "#nervous-system/comms/grpc-client.ts";
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import type { Log } from "#nervous-system/kernel/log.ts";
+import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
+import { startComponentRecorder } from "#nervous-system/recorder/component.ts";
+import type { Ids } from "#nervous-system/schemas/ids.ts";
+import { typeFilter } from "#nervous-system/schemas/subjects.ts";
+import { startHealthServer } from "#nervous-system/telemetry/health-server.ts";
+import { createMetrics, createRegistry } from "#nervous-system/telemetry/metrics.ts";
+import { createOpenForge } from "#supervisor/forge/open-forge.ts";
+import type { ForgeAnswer } from "#supervisor/forge/forge.ts";
+import { answerProposal, type AnswerTools } from "#supervisor/publish/answer-proposal.ts";
+import { readBundle } from "#supervisor/publish/read-bundle.ts";
+import { runPublisher } from "#supervisor/publish/run-publisher.ts";
+import type { PublisherSettings } from "#supervisor/publish/settings.ts";
+import { done, refuse, retry, type Step } from "#supervisor/publish/verdict.ts";
+
+/** What the publisher gets from the process that it runs in. */
+export type PublisherEnvironment = {
+  readonly settings: PublisherSettings;
+  /** The process's environment, for the programs that Git starts. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly client: KubeClient;
+  readonly bus: Pick<Bus, "openReader" | "connected">;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly log: Log;
+};
+
+const maxAckPending = 256;
+const concurrency = 16;
+const forgeTimeoutMs = 30_000;
+
+const asStep = <T>(answer: ForgeAnswer<T>): Step<T> => {
+  if (answer.kind === "ok") return done(answer.value);
+  return answer.kind === "retry" ? retry(answer.message) : refuse(answer.reason, answer.message);
+};
+
+/** Every CA that forges are verified with, as list and as file for Git; none where the machine's own are enough. */
+const collectCas = async (settings: PublisherSettings) => {
+  const file = settings.ENCHANTED_EXTRA_CA_FILE;
+  const extra = file === undefined ? "" : await readFile(file, "utf8");
+  if (extra.trim() === "") return { ca: undefined, caFile: undefined };
+  const ca = [...getCACertificates("default"), extra];
+  const caFile = join(settings.ENCHANTED_SCRATCH_DIR, "forges.pem");
+  await writeFile(caFile, ca.join("\n"), { mode: 0o600 });
+  return { ca, caFile };
+};
+
+/** What a killed run left half-done is of no use: a publication begins from the record and the remote. */
+const emptyScratch = async (dir: string): Promise<void> => {
+  await rm(dir, { recursive: true, force: true });
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+};
+
+const collectorOf = async (environment: PublisherEnvironment) => {
+  const { settings } = environment;
+  return {
+    collector: { address: settings.ENCHANTED_COLLECTOR, caPem: await readFile(settings.ENCHANTED_CA_FILE, "utf8") },
+    token: async () => (await readFile(settings.ENCHANTED_TOKEN_FILE, "utf8")).trim(),
+  };
+};
+
+/** Lets `count` calls run at a time: Git needs the processor, and a waiting proposal needs none. */
+const atOnce = <A, R>(count: number, run: (argument: A) => Promise<R>): ((argument: A) => Promise<R>) => {
+  const waiting: Array<() => void> = [];
+  let free = count;
+  return async (argument) => {
+    if (free === 0) await new Promise<void>((resolve) => waiting.push(resolve));
+    else free -= 1;
+    try {
+      return await run(argument);
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) free += 1;
+      else next();
+    }
+  };
+};
+
+/** Runs the publisher until the signal aborts; rejects where it cannot go on, so that a restart begins again. */
+export const runPublisherProcess = async (environment: PublisherEnvironment, signal: AbortSignal): Promise<void> => {
+  const { settings, bus, clock, log, client, env } = environment;
+  await emptyScratch(settings.ENCHANTED_SCRATCH_DIR);
+  const registry = createRegistry();
+  const metrics = createMetrics(registry, ["publications", "publicationRetries"]);
+  const uplink = await collectorOf(environment);
+  const record = await startComponentRecorder({
+    ...environment,
+    ...uplink,
+    component: "supervisor",
+    podName: settings.ENCHANTED_POD_NAME,
+    releaseNamespace: settings.ENCHANTED_RELEASE_NAMESPACE,
+    directory: settings.ENCHANTED_WAL_DIR,
+  });
+  const { ca, caFile } = await collectCas(settings);
+  const openForge = createOpenForge({ ca, timeoutMs: forgeTimeoutMs, clock });
+  const blobs = createGrpcClient({ ...uplink.collector, token: uplink.token, clock });
+  const tools: AnswerTools = {
+    client,
+    clock,
+    env,
+    scratchDir: settings.ENCHANTED_SCRATCH_DIR,
+    caFile,
+    readBundle: (proposal) => readBundle(blobs, proposal),
+    openForge: async ({ repo, credentials }) => asStep(await openForge(repo, credentials)),
+  };
+  const unready = (): readonly string[] => (bus.connected() ? [] : ["NATS is away"]);
+  const health = await startHealthServer({ port: settings.ENCHANTED_HEALTH_PORT, registry, unready });
+  const reader = await bus.openReader({
+    name: "publisher",
+    filter: typeFilter("PROPOSAL"),
+    maxAckPending,
+    prefetch: concurrency,
+  });
+  log.info({ port: health.port }, "the publisher reads proposals");
+  try {
+    await runPublisher(
+      {
+        reader,
+        answer: atOnce(2, (frame) => answerProposal(tools, frame)),
+        record,
+        clock,
+        random: environment.random,
+        log,
+        concurrency,
+        giveUpAfterMs: settings.ENCHANTED_GIVE_UP_SECONDS * 1000,
+        onEnd: (end) =>
+          metrics.publications.inc({ state: end.kind === "ok" ? end.value.pullRequest.state : "refused" }),
+        onRetry: () => metrics.publicationRetries.inc(),
+      },
+      signal,
+    );
+  } finally {
+    reader.close();
+    blobs.close();
+    await record.close(10_000);
+    await health.close();
+  }
+};
