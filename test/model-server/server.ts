@@ -96,6 +96,16 @@ const parseChat = (body: string): ChatRequest | undefined => {
   }
 };
 
+/** Waits before an answer; false when the client has gone meanwhile. */
+const waited = async (clock: Clock, delayMs: number, response: ServerResponse): Promise<boolean> => {
+  const gone = new AbortController();
+  response.once("close", () => gone.abort());
+  return clock.sleep(delayMs, gone.signal).then(
+    () => true,
+    () => false,
+  );
+};
+
 const play = async (
   options: ScenarioServerOptions,
   incoming: IncomingMessage,
@@ -121,8 +131,8 @@ const play = async (
   }
   journal.played(name, decision.turn);
   if (decision.kind === "fault") return sendFault(response, decision.fault);
-  await clock.sleep(decision.delayMs);
-  if (!response.destroyed) sendAnswer(response, request, decision, Math.floor(clock.now() / 1000));
+  if (await waited(clock, decision.delayMs, response))
+    sendAnswer(response, request, decision, Math.floor(clock.now() / 1000));
 };
 
 const listModels = (scenarios: ReadonlyMap<string, Scenario>): unknown => ({

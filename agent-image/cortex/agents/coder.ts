@@ -1,5 +1,4 @@
 import { SpanStatusCode, type Span, type Tracer } from "@opentelemetry/api";
-import type { LanguageModel, ModelMessage } from "ai";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { traceparentOf } from "#nervous-system/telemetry/context-propagator.ts";
 import { Enchanted, GenAi, GenAiOperation } from "#nervous-system/telemetry/genai.ts";
@@ -13,6 +12,7 @@ import { createRepetitionGuard } from "../engine/repetition.ts";
 import type { BlobStore } from "../engine/blobs.ts";
 import type { ModelAnswer } from "../models/answer.ts";
 import { createAsk, type Ask } from "../models/ask.ts";
+import type { ChatModel, ConversationMessage } from "../models/message.ts";
 import type { Kill } from "../tools/command.ts";
 import { createDecide } from "../tools/decide.ts";
 import { createFinish } from "../tools/finish.ts";
@@ -25,7 +25,7 @@ import { coderInstructions, renderOpening, type CoderTask } from "./coder-prompt
 
 /** How the coder speaks to its model. */
 export type CoderModel = {
-  readonly model: LanguageModel;
+  readonly model: ChatModel;
   readonly name: string;
   readonly provider: string;
   readonly callMs: number;
@@ -65,7 +65,7 @@ const markAnswer = (span: Span, answer: ModelAnswer): void => {
 /** Puts each turn of the model into a `chat` span and carries its trace to the gateway. */
 const traced =
   ({ tracer, model }: CoderOptions, ask: Ask) =>
-  (messages: readonly ModelMessage[]): Promise<ModelAnswer> => {
+  (messages: readonly ConversationMessage[]): Promise<ModelAnswer> => {
     const attributes = {
       [GenAi.operationName]: GenAiOperation.chat,
       [GenAi.providerName]: model.provider,

@@ -1,16 +1,15 @@
-import type { ModelMessage } from "ai";
+import type { ConversationMessage, ToolResultMessage } from "../models/message.ts";
 
 const elided = (chars: number): string =>
   `[left out to save room: ${chars} characters; call the tool again if you need them]`;
 
-type ToolMessage = Extract<ModelMessage, { role: "tool" }>;
-type ToolResult = Extract<ToolMessage["content"][number], { type: "tool-result" }>;
+type ToolResult = Extract<ToolResultMessage["content"][number], { type: "tool-result" }>;
 
 const textOf = (result: ToolResult): string => (result.output.type === "text" ? result.output.value : "");
 
-const sizeOf = (message: ModelMessage): number => JSON.stringify(message.content).length;
+const sizeOf = (message: ConversationMessage): number => JSON.stringify(message.content).length;
 
-const shrink = (message: ToolMessage): ToolMessage => ({
+const shrink = (message: ToolResultMessage): ToolResultMessage => ({
   ...message,
   content: message.content.map((part) => {
     if (part.type !== "tool-result") return part;
@@ -24,7 +23,11 @@ const shrink = (message: ToolMessage): ToolMessage => ({
  * Fits the conversation into `maxChars` by leaving out the oldest tool results. No message goes away, so calls and results
  * stay paired, and the latest `keep` messages stay whole.
  */
-export const fitWindow = (messages: readonly ModelMessage[], maxChars: number, keep = 6): readonly ModelMessage[] => {
+export const fitWindow = (
+  messages: readonly ConversationMessage[],
+  maxChars: number,
+  keep = 6,
+): readonly ConversationMessage[] => {
   let size = messages.reduce((sum, message) => sum + sizeOf(message), 0);
   return messages.map((message, index) => {
     if (size <= maxChars || message.role !== "tool" || index >= messages.length - keep) return message;

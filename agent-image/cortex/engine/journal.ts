@@ -9,6 +9,7 @@ import type { Decision } from "../tools/decide.ts";
 import type { FileChange, Observation } from "../workspace/observation.ts";
 import type { BlobStore } from "./blobs.ts";
 import { AgentStopped } from "./failure.ts";
+import { boundValue, maxTextChars, renderChange } from "./payloads.ts";
 
 /** One use of a tool. */
 export type ActionRecord = {
@@ -42,23 +43,7 @@ export type JournalOptions = {
   readonly ids: Ids;
 };
 
-// A frame holds at most 256 KiB, of which JSON's escapes may take up to six bytes a character.
-const maxTextChars = 24_000;
 const blobDeadlineMs = 10_000;
-
-const boundDeep = (value: unknown): unknown => {
-  if (typeof value === "string") return boundText(value, maxTextChars);
-  if (Array.isArray(value)) return value.slice(0, 200).map(boundDeep);
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, boundDeep(inner)]));
-};
-
-const boundArguments = (value: unknown): unknown => {
-  const bounded = boundDeep(value);
-  return JSON.stringify(bounded ?? null).length <= maxTextChars * 3
-    ? bounded
-    : boundText(JSON.stringify(bounded), maxTextChars);
-};
 
 const timestampOf = (clock: Clock): string => {
   const ns = clock.nowNs();
@@ -72,24 +57,14 @@ const putLong = async (blobs: BlobStore, text: string): Promise<string | undefin
   return blobs.put(Buffer.from(text), blobDeadlineMs).catch(() => undefined);
 };
 
-const changePayload = (change: FileChange, blob: string | undefined): PayloadOf<"STATE_CHANGE"> => {
-  const patch = change.patch;
-  const short = patch !== undefined && patch.length <= maxTextChars;
-  return {
-    file_modified: change.path,
-    change: change.change,
-    ...(change.oldPath === undefined ? {} : { old_path: change.oldPath }),
-    lines_added: change.added,
-    lines_removed: change.removed,
-    ...(short ? { patch } : {}),
-    ...(blob === undefined ? {} : { blob }),
-    ...(short || blob !== undefined ? {} : { patch_omitted: "too long for a frame, and no blob could be stored" }),
-  };
+type Writer = {
+  readonly write: <T extends FrameType>(type: T, payload: PayloadOf<T>) => Promise<string>;
+  /** Puts the same fact on the span; its event id keeps others from making a second frame of it. */
+  readonly mark: (event: string, eventId: string, payload: unknown) => void;
 };
 
-/** Creates the journal of one agent; a record that cannot be written ends the agent (`AgentStopped`). */
-export const createJournal = ({ agent, socket, blobs, span, clock, ids }: JournalOptions): Journal => {
-  const write = async <T extends FrameType>(type: T, payload: PayloadOf<T>): Promise<string> => {
+const createWriter = ({ agent, socket, span, clock, ids }: JournalOptions): Writer => ({
+  write: async (type, payload) => {
     const frame = {
       event_id: ids.next(),
       timestamp: timestampOf(clock),
@@ -99,65 +74,81 @@ export const createJournal = ({ agent, socket, blobs, span, clock, ids }: Journa
     };
     const ack = await socket.send(frame);
     if (ack.ok) return ack.event_id;
-    throw new AgentStopped({
-      reason: "RecordRefused",
-      message: `the recorder refused a ${type}: ${ack.reason}`,
-      retry: false,
-    });
-  };
-  const mark = (event: string, eventId: string, payload: unknown): void => {
+    const message = `the recorder refused a ${type}: ${ack.reason}`;
+    throw new AgentStopped({ reason: "RecordRefused", message, retry: false });
+  },
+  mark: (event, eventId, payload) => {
     span.addEvent(event, { [Enchanted.payload]: JSON.stringify(payload), [Enchanted.eventId]: eventId });
-  };
+  },
+});
 
-  const stateChange = async (change: FileChange, place: Partial<PayloadOf<"STATE_CHANGE">>): Promise<void> => {
-    const blob = await putLong(blobs, change.patch ?? "");
-    const payload = { ...changePayload(change, blob), ...place };
-    const eventId = await write("STATE_CHANGE", payload);
-    const { patch: _patch, ...facts } = payload;
-    mark(Enchanted.stateChangeApplied, eventId, facts);
+const recordDecision = async ({ write, mark }: Writer, decision: Decision): Promise<void> => {
+  const cut = (text: string): string => boundText(text, 4_000);
+  const payload = {
+    reasoning: cut(decision.reasoning),
+    options_considered: decision.options_considered.map(cut),
+    rejected_alternatives: decision.rejected_alternatives.map(cut),
+    selected_strategy: cut(decision.selected_strategy),
+    confidence_score: decision.confidence_score,
   };
+  const eventId = await write("DECISION_RATIONALE", payload);
+  mark(Enchanted.decisionMade, eventId, { rationale: payload.reasoning, ...payload });
+};
 
+const recordAction = async ({ write }: Writer, blobs: BlobStore, action: ActionRecord): Promise<string> => {
+  const blob = await putLong(blobs, action.result);
+  const result = boundText(action.result, maxTextChars);
+  return write("ACTION", {
+    tool: action.tool,
+    arguments: boundValue(action.arguments),
+    result,
+    ...(blob === undefined ? {} : { result_blob: blob }),
+    ok: action.ok,
+    duration_ms: action.durationMs,
+    ...(action.ok ? {} : { error: boundText(result, 1_000) }),
+  });
+};
+
+const recordChange = async (
+  { write, mark }: Writer,
+  blobs: BlobStore,
+  change: FileChange,
+  place: Partial<PayloadOf<"STATE_CHANGE">>,
+): Promise<void> => {
+  const blob = await putLong(blobs, change.patch ?? "");
+  const payload = { ...renderChange(change, blob), ...place };
+  const eventId = await write("STATE_CHANGE", payload);
+  const { patch: _patch, ...facts } = payload;
+  mark(Enchanted.stateChangeApplied, eventId, facts);
+};
+
+/** Creates the journal of one agent; a record that cannot be written ends the agent (`AgentStopped`). */
+export const createJournal = (options: JournalOptions): Journal => {
+  const { blobs, ids } = options;
+  const writer = createWriter(options);
   return {
     thought: async (text) => {
-      await write("THOUGHT", { text: boundText(text, maxTextChars) });
+      await writer.write("THOUGHT", { text: boundText(text, maxTextChars) });
     },
-    decision: async (decision) => {
-      const payload = boundDeep(decision) as Decision;
-      mark(Enchanted.decisionMade, await write("DECISION_RATIONALE", payload), {
-        rationale: payload.reasoning,
-        ...payload,
-      });
-    },
-    action: async ({ tool, arguments: given, result, ok, durationMs }) => {
-      const blob = await putLong(blobs, result);
-      const bounded = boundText(result, maxTextChars);
-      return write("ACTION", {
-        tool,
-        arguments: boundArguments(given),
-        result: bounded,
-        ...(blob === undefined ? {} : { result_blob: blob }),
-        ok,
-        duration_ms: durationMs,
-        ...(ok ? {} : { error: boundText(bounded, 1_000) }),
-      });
-    },
+    decision: (decision) => recordDecision(writer, decision),
+    action: (action) => recordAction(writer, blobs, action),
     stateChanges: async ({ before, after, changes }, observedBy) => {
       const id = ids.next();
-      const last = changes.length - 1;
+      const count = changes.length;
       for (const [index, change] of changes.entries()) {
-        const trees = { old_state_hash: before, ...(index === last ? { new_state_hash: after } : {}) };
-        await stateChange(change, { ...trees, batch: { id, index, count: changes.length }, observed_by: observedBy });
+        const trees = { old_state_hash: before, ...(index === count - 1 ? { new_state_hash: after } : {}) };
+        await recordChange(writer, blobs, change, { ...trees, batch: { id, index, count }, observed_by: observedBy });
       }
     },
     error: async (message, fatal, stack) => {
       const where = stack === undefined ? {} : { stack: boundText(stack, maxTextChars) };
-      await write("ERROR", { message: boundText(message, maxTextChars), fatal, ...where });
+      await writer.write("ERROR", { message: boundText(message, maxTextChars), fatal, ...where });
     },
     heartbeat: async (activity) => {
-      await write("HEARTBEAT", { activity });
+      await writer.write("HEARTBEAT", { activity });
     },
     proposal: async (payload) => {
-      await write("PROPOSAL", payload);
+      await writer.write("PROPOSAL", payload);
     },
   };
 };

@@ -1,8 +1,7 @@
-import type { ModelMessage, ToolModelMessage } from "ai";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
-import type { ModelAnswer } from "../models/answer.ts";
+import type { ModelAnswer, RequestedCall } from "../models/answer.ts";
+import type { ConversationMessage, ToolResultMessage } from "../models/message.ts";
 import type { Conclusion } from "../tools/finish.ts";
-import type { RequestedCall } from "../models/answer.ts";
 import { fitWindow } from "./context-window.ts";
 import type { Executed } from "./execute.ts";
 import { AgentStopped } from "./failure.ts";
@@ -11,7 +10,7 @@ import { decideLimit, type Limits, type Usage } from "./limits.ts";
 
 /** What the loop between model and tools needs. */
 export type LoopOptions = {
-  readonly ask: (messages: readonly ModelMessage[]) => Promise<ModelAnswer>;
+  readonly ask: (messages: readonly ConversationMessage[]) => Promise<ModelAnswer>;
   readonly execute: (call: RequestedCall) => Promise<Executed>;
   readonly journal: Journal;
   readonly limits: Limits;
@@ -26,7 +25,7 @@ const complaint = (answer: ModelAnswer): string => {
   return "Your answer holds no tool call, so nothing happened. Call a tool; when the work is done, call finish.";
 };
 
-const resultMessage = (call: RequestedCall, text: string): ToolModelMessage => ({
+const resultMessage = (call: RequestedCall, text: string): ToolResultMessage => ({
   role: "tool",
   content: [{ type: "tool-result", toolCallId: call.id, toolName: call.name, output: { type: "text", value: text } }],
 });
@@ -35,13 +34,17 @@ const recordThoughts = async (journal: Journal, answer: ModelAnswer): Promise<vo
   for (const text of [answer.reasoning, answer.text]) if (text.trim() !== "") await journal.thought(text);
 };
 
-type TurnEnd = { readonly messages: readonly ModelMessage[]; readonly problem: string; readonly finished?: Conclusion };
+type TurnEnd = {
+  readonly messages: readonly ConversationMessage[];
+  readonly problem: string;
+  readonly finished?: Conclusion;
+};
 
 const notRun = "not run: finish had ended the work";
 
 /** Runs the calls of one answer in order; `problem` is empty when at least one of them could be run. */
 const runCalls = async (options: LoopOptions, calls: readonly RequestedCall[]): Promise<TurnEnd> => {
-  const messages: ModelMessage[] = [];
+  const messages: ConversationMessage[] = [];
   const problems: string[] = [];
   let finished: Conclusion | undefined;
   for (const call of calls) {
@@ -65,7 +68,7 @@ const takeTurn = async (options: LoopOptions, answer: ModelAnswer): Promise<Turn
 /** Lets the model work with the tools until it finishes; throws `AgentStopped` at a limit and the signal's reason when stopped. */
 export const runLoop = async (options: LoopOptions, opening: string): Promise<Conclusion> => {
   const started = options.clock.monotonicMs();
-  const messages: ModelMessage[] = [{ role: "user", content: opening }];
+  const messages: ConversationMessage[] = [{ role: "user", content: opening }];
   let used: Usage = { turns: 0, tokens: 0, elapsedMs: 0, nonsenseInARow: 0, lastNonsense: "" };
   for (;;) {
     options.signal.throwIfAborted();

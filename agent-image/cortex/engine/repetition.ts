@@ -9,8 +9,8 @@ export type RepetitionGuard = {
   see(call: { tool: string; input: unknown; result: string; tree: string }): RepetitionVerdict;
 };
 
-// `exit code 0 after 31 ms` and the like differ each time without meaning anything.
-const withoutTimes = (text: string): string => text.replaceAll(/\d+(\.\d+)?\s*m?s\b/g, "");
+// `after 31 ms`, `duration_ms 31.25` and the like differ each time without meaning anything.
+const withoutTimes = (text: string): string => text.replaceAll(/\d+\.\d+|\d+\s*m?s\b/g, "");
 
 /** Creates a guard that warns at the third and gives up at the sixth time. */
 export const createRepetitionGuard = (warnAt = 3, stuckAt = 6): RepetitionGuard => {

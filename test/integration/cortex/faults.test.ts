@@ -36,18 +36,48 @@ describe("a model that stumbles", () => {
 
 describe("a model that never makes sense", () => {
   it.each([
-    ["nonsense", {}, 1, "ModelNonsense", "7 answers in a row"],
-    ["never-finishes", { ENCHANTED_MAX_TURNS: "8" }, 1, "TurnLimit", "after 8 turns"],
-    ["never-finishes", { ENCHANTED_TIME_LIMIT_MS: "400" }, 1, "TimeLimit", "not finished"],
-    ["never-finishes", { ENCHANTED_MAX_TOKENS: "3000" }, 1, "TokenLimit", "limit 3000"],
-    ["repeats-itself", {}, 1, "RepeatedActions", "read_file"],
-    ["wrong-fix", {}, 1, "RepeatedActions", "finish"],
-    ["always-busy", { ENCHANTED_MODEL_RETRY_MS: "1500" }, 1, "ModelRateLimited", "429"],
-    ["garbage", {}, 1, "ModelNonsense", "cannot be read"],
-    ["flood", {}, 1, "ModelNonsense", "never ended"],
-    ["silent", { ENCHANTED_MODEL_TIMEOUT_MS: "300" }, 1, "ModelTimeout", "3 tries"],
-    ["no-such-scenario", {}, 2, "ModelNotFound", "no scenario"],
-  ])("ends the agent on %s %j", async (scenario, env, code, reason, words) => {
+    { scenario: "nonsense", env: {}, code: 1, reason: "ModelNonsense", words: "7 answers in a row" },
+    {
+      scenario: "never-finishes",
+      env: { ENCHANTED_MAX_TURNS: "8" },
+      code: 1,
+      reason: "TurnLimit",
+      words: "after 8 turns",
+    },
+    {
+      scenario: "never-finishes",
+      env: { ENCHANTED_TIME_LIMIT_MS: "400" },
+      code: 1,
+      reason: "TimeLimit",
+      words: "not finished",
+    },
+    {
+      scenario: "never-finishes",
+      env: { ENCHANTED_MAX_TOKENS: "3000" },
+      code: 1,
+      reason: "TokenLimit",
+      words: "limit 3000",
+    },
+    { scenario: "repeats-itself", env: {}, code: 1, reason: "RepeatedActions", words: "read_file" },
+    { scenario: "wrong-fix", env: {}, code: 1, reason: "RepeatedActions", words: "finish" },
+    {
+      scenario: "always-busy",
+      env: { ENCHANTED_MODEL_RETRY_MS: "1500" },
+      code: 1,
+      reason: "ModelRateLimited",
+      words: "429",
+    },
+    { scenario: "garbage", env: {}, code: 1, reason: "ModelNonsense", words: "cannot be read" },
+    { scenario: "flood", env: {}, code: 1, reason: "ModelNonsense", words: "never ended" },
+    {
+      scenario: "silent",
+      env: { ENCHANTED_MODEL_TIMEOUT_MS: "300" },
+      code: 1,
+      reason: "ModelTimeout",
+      words: "3 tries",
+    },
+    { scenario: "no-such-scenario", env: {}, code: 2, reason: "ModelNotFound", words: "no scenario" },
+  ])("ends the agent on $scenario $env", async ({ scenario, env, code, reason, words }) => {
     const end = await stage.start(scenario, env).end;
     expect(end.termination).toMatchObject({ outcome: "Failed", reason, message: expect.stringContaining(words) });
     expect(end.code).toBe(code);
@@ -73,7 +103,7 @@ const spanStatus = async (): Promise<unknown> => {
 };
 
 describe("the end from outside", () => {
-  it("stops at SIGTERM in the middle of a command, records it and exits like a terminated process", async () => {
+  it("stops at SIGTERM in the middle of a model call, records it and exits like a terminated process", async () => {
     const { child, end } = stage.start("slow");
     await stage.recorder.until((frame) => frame.event_type === "ACTION" && frame.payload["tool"] === "list_files");
     child.kill("SIGTERM");
