@@ -1,7 +1,9 @@
 import { renderRules, type Access, type PolicyRule } from "#nervous-system/kubernetes/access.ts";
 import { operatorAccess } from "#operator/access.ts";
 import { uninstallClusterAccess, uninstallReleaseAccess } from "#operator/uninstall/uninstall.ts";
+import { collectorClusterAccess } from "#pipeline/collector/identify.ts";
 import { gatewayClusterAccess, gatewayTenantAccess } from "#pipeline/gateway/cluster-view.ts";
+import { publisherClusterAccess, publisherTenantAccess } from "#supervisor/publish/observe-proposal.ts";
 
 /** What a component may do: in the whole cluster, in the release's namespace, and in each tenant's namespace. */
 export type ComponentRights = { cluster?: readonly Access[]; release?: readonly Access[]; tenant?: readonly Access[] };
@@ -16,7 +18,9 @@ export const rights: Readonly<Record<string, ComponentRights>> = {
     release: operatorAccess.filter(isOfRelease),
   },
   uninstall: { cluster: uninstallClusterAccess, release: uninstallReleaseAccess },
+  collector: { cluster: collectorClusterAccess },
   gateway: { cluster: gatewayClusterAccess, tenant: gatewayTenantAccess },
+  publisher: { cluster: publisherClusterAccess, tenant: publisherTenantAccess },
 };
 
 /** The rules of a component by scope, as the chart's roles take them. */
