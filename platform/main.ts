@@ -15,7 +15,7 @@ import { runSteps, type Step } from "./steps/progress.ts";
 import { describeStatus } from "./steps/status.ts";
 import { runAllTests } from "./steps/test.ts";
 import { chartOnlySteps, renderWelcome, testPreparation, upSteps, type UpOptions } from "./steps/up.ts";
-import { findSupervisor } from "./supervise/control.ts";
+import { findSupervisor, SUPERVISOR_LOCK } from "./supervise/control.ts";
 import { runSupervisor } from "./supervise/supervisor.ts";
 import { ensureTool } from "./tools/ensure-tool.ts";
 
@@ -33,8 +33,9 @@ const options: UpOptions = {
 };
 
 const walk = (steps: readonly Step[]): Promise<void> => runSteps(steps, clock, say);
-/** Only one run at a time changes what is up. */
-const alone = <T>(work: () => Promise<T>): Promise<T> => withLock(`state ${layout.state}`, work);
+const LOCK_WAIT_MS = 10_000;
+/** Only one run at a time on this machine changes what is up. */
+const alone = <T>(work: () => Promise<T>): Promise<T> => withLock("embedded platform", work);
 
 /** Aborts at SIGTERM and SIGINT. */
 const untilAsked = (): AbortSignal => {
@@ -84,7 +85,7 @@ const commands: Readonly<Record<string, () => Promise<void>>> = {
     });
     if (!passed) process.exitCode = 1;
   },
-  supervise: () => runSupervisor(layout, untilAsked()),
+  supervise: () => withLock(SUPERVISOR_LOCK, () => runSupervisor(layout, untilAsked()), LOCK_WAIT_MS),
   "packet-filter": async () => {
     await forgetReady("packet-filter");
     await runPacketFilter(await platformClient(), layout, untilAsked());

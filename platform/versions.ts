@@ -26,6 +26,15 @@ const kubernetesLdflags = [
   `-X k8s.io/client-go/pkg/version.gitVersion=${KUBERNETES}`,
 ].join(" ");
 
+/** Without these `helm template` and `helm lint` take the cluster for Kubernetes 1.20. */
+const helmLdflags = [
+  "-X helm.sh/helm/v3/internal/version.version=v3.22.0",
+  ...["pkg/lint/rules", "pkg/chartutil"].flatMap((path) => [
+    `-X helm.sh/helm/v3/${path}.k8sVersionMajor=1`,
+    `-X helm.sh/helm/v3/${path}.k8sVersionMinor=36`,
+  ]),
+].join(" ");
+
 const kubernetes = (command: string): GoTool => ({
   group: "kubernetes",
   module: "k8s.io/kubernetes",
@@ -88,6 +97,7 @@ export const goTools = {
     module: "helm.sh/helm/v3",
     version: "v3.22.0",
     package: "helm.sh/helm/v3/cmd/helm",
+    ldflags: helmLdflags,
   },
   gitea: {
     group: "gitea",

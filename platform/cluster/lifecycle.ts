@@ -1,8 +1,15 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { run, tryRun } from "../process/run.ts";
+import { isLocked } from "../process/lock.ts";
 import { waitFor } from "../process/wait.ts";
-import { awaitServices, ensureSupervisor, findSupervisor, stopSupervisor } from "../supervise/control.ts";
+import {
+  awaitServices,
+  ensureSupervisor,
+  findSupervisor,
+  stopSupervisor,
+  SUPERVISOR_LOCK,
+} from "../supervise/control.ts";
 import { ensureTool, hasTool } from "../tools/ensure-tool.ts";
 import { ensureCgroups, removeCgroups } from "./cgroups.ts";
 import { endPods, forgetContainers, removeMounts, removeStrayFiles } from "./cleanup.ts";
@@ -14,6 +21,18 @@ import { closePacketFilter, removePacketFilter } from "./packet-filter/packet-fi
 
 /** Says that something has come about. */
 export type Tell = (what: string) => void;
+
+/**
+ * Links, addresses, packet rules and control groups have one name on a machine: a second platform, of
+ * another state directory, would take the first one's apart.
+ */
+const refuseAnother = async (layout: Layout): Promise<void> => {
+  if ((await findSupervisor(layout)) !== undefined || !(await isLocked(SUPERVISOR_LOCK))) return;
+  throw new Error(
+    `Another embedded platform runs on this machine; the one of ${layout.state} does not. ` +
+      "End the other one first: make down, in its checkout or with its ENCHANTED_STATE.",
+  );
+};
 
 /** Ends and removes what a run that was killed may have left: nothing of it can be trusted to work. */
 const clearLeftovers = async (layout: Layout): Promise<void> => {
@@ -36,6 +55,7 @@ const awaitNode = async (layout: Layout): Promise<void> => {
 
 /** Brings the cluster up, or finds it up: every process ready and the node able to take pods. */
 export const startCluster = async (layout: Layout, tell: Tell): Promise<void> => {
+  await refuseAnother(layout);
   await mkdir(layout.state, { recursive: true });
   const specs = await prepareClusterServices(layout);
   if ((await findSupervisor(layout)) === undefined) await clearLeftovers(layout);
@@ -58,6 +78,7 @@ const removeProxyRules = async (): Promise<void> => {
 
 /** Ends everything of the cluster and takes back every link, rule, mount and group; data stays unless purged. */
 export const stopCluster = async (layout: Layout, purge: boolean, tell: Tell): Promise<void> => {
+  await refuseAnother(layout);
   await stopSupervisor(layout);
   tell("processes");
   await clearLeftovers(layout);

@@ -18,6 +18,14 @@ const tryTake = (name: string): Promise<Server | undefined> =>
     server.listen(socketName(name), () => resolve(server));
   });
 
+/** Whether another process, or another part of this one, holds the lock called `name` now. */
+export const isLocked = async (name: string): Promise<boolean> => {
+  const taken = await tryTake(name);
+  if (taken === undefined) return true;
+  await new Promise((done) => taken.close(done));
+  return false;
+};
+
 /** Runs `work` while holding the machine-wide lock called `name`; waits while another process holds it. */
 export const withLock = async <T>(name: string, work: () => Promise<T>, timeoutMs = 30 * 60_000): Promise<T> => {
   const held = await waitFor(`the lock on ${name}, held by another run of ours,`, () => tryTake(name), {

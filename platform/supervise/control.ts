@@ -10,6 +10,9 @@ import type { ServiceSpec } from "../process/service.ts";
 import { waitFor } from "../process/wait.ts";
 import type { ServiceStatus } from "./supervise-service.ts";
 
+/** The lock that a supervisor holds as long as it lives: there is one on a machine. */
+export const SUPERVISOR_LOCK = "supervisor";
+
 /** The recorded supervisor, when it runs. */
 export const findSupervisor = async (layout: Layout): Promise<ProcessRecord | undefined> => {
   const record = await readJson<ProcessRecord>(layout.supervisor);
