@@ -33,7 +33,7 @@ export type Exporter = {
 };
 
 const READ_LIMIT = { records: 2048, bytes: 4 * 1024 * 1024 };
-const BACKOFF = { baseMs: 200, capMs: 10_000 };
+const BACKOFF = { baseMs: 200, capMs: 5_000 };
 const AUTHENTICATION = new Set<number>([grpcStatus.unauthenticated, grpcStatus.permissionDenied]);
 
 const describe = (failure: GrpcFailure): string => {
@@ -169,8 +169,8 @@ export const createExporter = (options: ExporterOptions): Exporter => {
     attempt += 1;
     state.failing = describe(failure);
     const fields = { code: failure.code, attempt, waitMs: Math.round(waitMs) };
-    const isExpected = isRetryable(failure) || AUTHENTICATION.has(failure.code);
-    (isExpected ? log.warn : log.error)(fields, state.failing);
+    if (isRetryable(failure) || AUTHENTICATION.has(failure.code)) log.warn(fields, state.failing);
+    else log.error(fields, state.failing);
     await clock.sleep(waitMs, signal).catch(() => undefined);
   };
 

@@ -85,8 +85,11 @@ class SocketLineSender implements LineSender {
       this.socket = socket;
       for (const line of this.unanswered) socket.write(`${line}\n`);
     });
-    createInterface({ input: socket, crlfDelay: Infinity }).on("line", (text) => this.onAnswer(socket, text));
-    socket.on("error", () => undefined); // "close" follows, and connects again
+    const lines = createInterface({ input: socket, crlfDelay: Infinity });
+    lines.on("line", (text) => this.onAnswer(socket, text));
+    // "close" follows, and connects again. The interface repeats the socket's errors and would throw them.
+    lines.on("error", () => undefined);
+    socket.on("error", () => undefined);
     socket.once("close", () => {
       this.socket = undefined;
       if (!this.closed) this.options.clock.after(RECONNECT_MS, () => (this.closed ? undefined : this.connect()));

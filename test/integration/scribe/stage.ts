@@ -1,0 +1,190 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createConnection, createServer, type AddressInfo, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { build } from "esbuild";
+import { verifyChain, zeroHash, type ChainFault } from "#nervous-system/schemas/chain.ts";
+import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
+import { ensureAuthority, ensureCertificate, type KeyPair } from "#platform/cluster/certificates.ts";
+
+const root = new URL("../../..", import.meta.url).pathname;
+const banner =
+  'import { createRequire as createRequireOfBundle } from "node:module"; const require = createRequireOfBundle(import.meta.url);';
+
+/** A directory with a certificate for 127.0.0.1 and the scribe's programs as they are shipped: bundled, run by a plain Node. */
+export type Stage = { dir: string; programs: string; caPem: string; tls: KeyPair; remove(): Promise<void> };
+
+/** Prepares a stage. */
+export const setStage = async (): Promise<Stage> => {
+  const dir = await mkdtemp(join(tmpdir(), "scribe-"));
+  const authority = await ensureAuthority(join(dir, "pki"), "test-ca");
+  const tls = await ensureCertificate(join(dir, "pki"), authority, {
+    name: "server",
+    commonName: "server",
+    altNames: ["IP:127.0.0.1", "DNS:localhost"],
+  });
+  const programs = join(dir, "programs");
+  await build({
+    entryPoints: ["main", "wrap", "verify"].map((name) => join(root, "scribe", `${name}.ts`)),
+    outdir: programs,
+    absWorkingDir: root,
+    bundle: true,
+    platform: "node",
+    target: "node24",
+    format: "esm",
+    banner: { js: banner },
+    logLevel: "silent",
+  });
+  return {
+    dir,
+    programs,
+    tls,
+    caPem: await readFile(authority.certFile, "utf8"),
+    remove: () => rm(dir, { recursive: true, force: true }),
+  };
+};
+
+/** Waits until `isSo`, or throws with `what` after `limitMs`. */
+export const until = async (what: string, isSo: () => boolean | Promise<boolean>, limitMs = 20_000): Promise<void> => {
+  const end = performance.now() + limitMs;
+  while (!(await isSo())) {
+    if (performance.now() > end) throw new Error(`not in ${limitMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+};
+
+/** A port that was free a moment ago. */
+export const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+
+/** A program that was started, its output so far and its end. */
+export type Running = { process: ChildProcess; output: () => string; ended: Promise<number> };
+
+/** Starts a program of the stage, or any other. */
+export const start = (command: string, args: readonly string[], env: Record<string, string>, cwd?: string): Running => {
+  const child = spawn(command, args, {
+    env: { PATH: process.env["PATH"] ?? "", ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+    ...(cwd === undefined ? {} : { cwd }),
+  });
+  const chunks: Buffer[] = [];
+  child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
+  child.stderr.on("data", (chunk: Buffer) => chunks.push(chunk));
+  const ended = new Promise<number>((resolve) => child.once("close", (code) => resolve(code ?? -1)));
+  return { process: child, output: () => Buffer.concat(chunks).toString("utf8"), ended };
+};
+
+/** Where one pod's scribe has its things. */
+export type Pod = { dir: string; env: Record<string, string>; socket: string; termination: string; token: string };
+
+/** Lays out the volumes of one pod. */
+export const layOutPod = async (stage: Stage, name: string, collectorPort: number, more: Record<string, string> = {}): Promise<Pod> => {
+  const dir = join(stage.dir, name);
+  await mkdir(dir, { recursive: true });
+  const token = join(dir, "token");
+  await writeFile(token, "pod-token\n");
+  const [socket, termination] = [join(dir, "context.sock"), join(dir, "termination")];
+  await writeFile(termination, "");
+  const ports = { service: await freePort(), otlp: await freePort(), model: await freePort() };
+  const env = {
+    ENCHANTED_NAMESPACE: "default",
+    ENCHANTED_MISSION: "fix-bug",
+    ENCHANTED_MISSION_UID: "22222222-2222-4222-8222-222222222222",
+    ENCHANTED_AGENT: "fix-bug-coder",
+    ENCHANTED_AGENT_UID: "11111111-1111-4111-8111-111111111111",
+    ENCHANTED_ATTEMPT: "1",
+    ENCHANTED_LINEAGE: "0",
+    ENCHANTED_COLLECTOR: `127.0.0.1:${collectorPort}`,
+    ENCHANTED_GATEWAY: "127.0.0.1:9",
+    ENCHANTED_CA_PEM: stage.caPem,
+    ENCHANTED_DRAIN_MS: "10000",
+    ENCHANTED_SOCKET: socket,
+    ENCHANTED_SOCKET_LINK: join(dir, "link.sock"),
+    ENCHANTED_WAL_DIR: join(dir, "wal"),
+    ENCHANTED_TOKEN_FILE: token,
+    ENCHANTED_TERMINATION_LOG: termination,
+    ENCHANTED_SERVICE_PORT: String(ports.service),
+    ENCHANTED_OTLP_PORT: String(ports.otlp),
+    ENCHANTED_MODEL_PORT: String(ports.model),
+    ...more,
+  };
+  return { dir, env, socket, termination, token };
+};
+
+/** Starts the pod's scribe and waits until its startup probe would pass. */
+export const startPodScribe = async (stage: Stage, pod: Pod): Promise<Running> => {
+  const scribe = start(process.execPath, [join(stage.programs, "main.js"), "scribe"], pod.env);
+  const accepts = (): Promise<boolean> =>
+    new Promise((resolve) => {
+      const probe = createConnection(pod.socket);
+      probe.once("connect", () => resolve(probe.destroy() !== undefined));
+      probe.once("error", () => resolve(false));
+    });
+  await until("the scribe's socket accepts", async () => {
+    if (scribe.process.exitCode !== null) throw new Error(`the scribe ended: ${scribe.output()}`);
+    return accepts();
+  });
+  return scribe;
+};
+
+/** Ends a scribe as the kubelet does. */
+export const stopScribe = (scribe: Running): Promise<number> => {
+  scribe.process.kill("SIGTERM");
+  return scribe.ended;
+};
+
+/** An answer of the scribe's socket. */
+export type Answer = { ok: boolean; seq?: number; event_id?: string; reason?: string };
+
+/** A client of the socket that shows every answer in its order. */
+export type Writer = { socket: Socket; answers: Answer[]; write(text: string): void; answered(count: number): Promise<void> };
+
+/** Connects a writer to a pod's socket. */
+export const connectWriter = async (path: string): Promise<Writer> => {
+  const socket = createConnection(path);
+  await new Promise((resolve, reject) => {
+    socket.once("connect", resolve);
+    socket.once("error", reject);
+  });
+  socket.on("error", () => undefined);
+  const answers: Answer[] = [];
+  const lines = createInterface({ input: socket });
+  lines.on("error", () => undefined); // a killed scribe resets the connection
+  lines.on("line", (line) => answers.push(JSON.parse(line) as Answer));
+  return {
+    socket,
+    answers,
+    write: (text) => void socket.write(text),
+    answered: (count) => until(`${count} answers`, () => answers.length >= count),
+  };
+};
+
+/** A THOUGHT as a line. */
+export const thought = (text: string): string => `${JSON.stringify({ event_type: "THOUGHT", payload: { text } })}\n`;
+
+/** What a frame's producer wrote. */
+export const producerPart = (frame: RecordedFrame): { event_type: string; payload: Record<string, unknown> } =>
+  JSON.parse(Buffer.from(frame.bytes).toString("utf8")) as { event_type: string; payload: Record<string, unknown> };
+
+/** The first fault in the chain of one epoch's frames, from its start. */
+export const chainFault = (frames: readonly RecordedFrame[]): ChainFault | undefined =>
+  verifyChain(
+    frames.map((frame) => ({
+      agentUid: frame.envelope.agent_uid,
+      epoch: frame.envelope.epoch,
+      seq: frame.envelope.seq,
+      prevHash: frame.prevHash,
+      observedNs: BigInt(frame.envelope.observed),
+      envelopeText: frame.envelopeText,
+      bytes: frame.bytes,
+      hash: frame.hash,
+    })),
+    zeroHash,
+  );
