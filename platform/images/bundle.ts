@@ -44,6 +44,13 @@ export const bundleImage = async (root: string, image: string): Promise<string> 
       banner: { js: banner },
       // A native add-on cannot be inside a bundle; its image carries the package beside it.
       external: ["chdb"],
+      // The exporter's ES module build requires grpc-js in a way that no bundler follows; its CommonJS build does not.
+      alias: {
+        "@opentelemetry/exporter-trace-otlp-grpc": join(
+          root,
+          "node_modules/@opentelemetry/exporter-trace-otlp-grpc/dist/index.cjs",
+        ),
+      },
       keepNames: true,
       logLevel: "silent",
     });
