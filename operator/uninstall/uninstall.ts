@@ -106,7 +106,7 @@ const stopOperator = async (options: UninstallOptions): Promise<void> => {
   await until(options, options.drainMs, async () => (await options.client.list(pods, query)).items.length === 0);
 };
 
-const release = <T extends KubeObject>(object: T): { readonly [field: string]: unknown } | undefined => {
+const release = (object: KubeObject): { readonly [field: string]: unknown } | undefined => {
   const { finalizers = [] } = object.metadata;
   if (!finalizers.includes(observeFinalizer)) return undefined;
   return { metadata: { finalizers: finalizers.filter((name) => name !== observeFinalizer) } };

@@ -44,7 +44,9 @@ export const openLedger = async (kube: Kube, namespace: string): Promise<Ledger>
         query_params: { mission: missionUid },
         format: "JSONEachRow",
       });
-      const rows = await result.json<LedgerRow & { epoch: number | string; seq: number | string }>();
+      const rows = await result.json<
+        Omit<LedgerRow, "epoch" | "seq"> & { epoch: number | string; seq: number | string }
+      >();
       return rows.map((row) => ({ ...row, epoch: Number(row.epoch), seq: Number(row.seq) }));
     },
     [Symbol.asyncDispose]: async () => {

@@ -61,4 +61,4 @@ export const isFrameType = (type: string): type is FrameType => Object.hasOwn(ca
 
 /** Whether `producer` may write frames of `type`; a type nobody here knows may be written by agents only. */
 export const mayWrite = (producer: Producer, type: string): boolean =>
-  isFrameType(type) ? (catalog[type].producers as readonly Producer[]).includes(producer) : producer === "agent";
+  isFrameType(type) ? catalog[type].producers.includes(producer) : producer === "agent";

@@ -75,7 +75,7 @@ export type Resource<Spec, Status> = {
 
 /** Adds CEL rules to a schema. */
 export const withRules = <T extends z.ZodType>(schema: T, ...rules: readonly CelRule[]): T =>
-  schema.meta({ ...schema.meta(), "x-kubernetes-validations": rules }) as T;
+  schema.meta({ ...schema.meta(), "x-kubernetes-validations": rules });
 
 /** The rule that a value never changes once the object exists. */
 export const immutable = (what: string): CelRule => ({
@@ -89,7 +89,7 @@ export const mapList = <T extends z.ZodType>(item: T, key: string, max: number, 
     .array(item)
     .max(max)
     .describe(description)
-    .meta({ description, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key] }) as z.ZodArray<T>;
+    .meta({ description, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key] });
 
 /** A text of 1..`max` characters. */
 export const boundedText = (max: number, description: string): z.ZodString =>
