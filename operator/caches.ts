@@ -1,11 +1,23 @@
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import type { Access } from "#nervous-system/kubernetes/access.ts";
-import { createInformer, informerAccess, type Informer, type InformerOptions } from "#nervous-system/kubernetes/informer.ts";
+import {
+  createInformer,
+  informerAccess,
+  type Informer,
+  type InformerOptions,
+} from "#nervous-system/kubernetes/informer.ts";
 import { pods, type Pod } from "#nervous-system/kubernetes/kinds.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { controllerOf, keyOf, type KubeObject, type ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
-import { agents, missions, models, type Agent, type Mission, type Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import {
+  agents,
+  missions,
+  models,
+  type Agent,
+  type Mission,
+  type Model,
+} from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { label } from "#nervous-system/schemas/names.ts";
 import { services, type Service } from "#operator/pod/services.ts";
 

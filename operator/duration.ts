@@ -6,6 +6,7 @@ export const durationPattern = /^([0-9]+(ms|s|m|h))+$/;
 /** Milliseconds of a duration that matches `durationPattern`. */
 export const durationMs = (text: string): number => {
   let total = 0;
-  for (const [, amount, unit] of text.matchAll(/([0-9]+)(ms|s|m|h)/g)) total += Number(amount) * (unitMs[unit ?? ""] ?? 0);
+  for (const [, amount, unit] of text.matchAll(/([0-9]+)(ms|s|m|h)/g))
+    total += Number(amount) * (unitMs[unit ?? ""] ?? 0);
   return total;
 };

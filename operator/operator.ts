@@ -69,7 +69,13 @@ type Controllers = { mission: Controller; agent: Controller; model: Controller }
 const createControllers = (options: OperatorOptions, reconciles: Reconciles): Controllers => {
   const metrics = createControllerMetrics(options.registry);
   const make = (name: keyof Reconciles): Controller =>
-    createController({ ...options, name, workers, reconcile: reconciles[name], metrics: metricsOf(metrics, name, workers) });
+    createController({
+      ...options,
+      name,
+      workers,
+      reconcile: reconciles[name],
+      metrics: metricsOf(metrics, name, workers),
+    });
   return { mission: make("mission"), agent: make("agent"), model: make("model") };
 };
 
@@ -164,7 +170,12 @@ const createReconciles = (
 /** Puts the operator together; `manager.run` starts it. */
 export const createOperator = (options: OperatorOptions): Operator => {
   const { client, releaseNamespace, identity, lease, clock, log } = options;
-  const elector = createLeaderElector({ ...options, namespace: releaseNamespace, name: "enchanted-operator", times: lease });
+  const elector = createLeaderElector({
+    ...options,
+    namespace: releaseNamespace,
+    name: "enchanted-operator",
+    times: lease,
+  });
   const caches = createCaches(options);
   const writing = client.with({ guard: elector.fence });
   const events = createEventRecorder({

@@ -4,7 +4,12 @@ import { durationMs, durationPattern } from "#operator/duration.ts";
 
 const text = (description: string): z.ZodString => z.string().min(1).describe(description);
 const duration = (fallback: string, description: string) =>
-  z.string().regex(durationPattern).default(fallback).transform(durationMs).describe(`${description}, such as ${fallback}`);
+  z
+    .string()
+    .regex(durationPattern)
+    .default(fallback)
+    .transform(durationMs)
+    .describe(`${description}, such as ${fallback}`);
 const quantity = (fallback: string, description: string) =>
   z
     .string()
@@ -38,7 +43,13 @@ export const operatorSettings = z.object({
   ENCHANTED_EXTRA_CA_FILE: z.string().optional().describe("PEM file with further CAs that forges are signed by"),
   ENCHANTED_GATEWAY: text("host:port of the gateway").default("enchanted-gateway:8443"),
   ENCHANTED_GATEWAY_TOKEN_FILE: text("projected token of audience enchanted-gateway"),
-  ENCHANTED_HEALTH_PORT: z.coerce.number().int().min(0).max(65_535).default(8080).describe("port of metrics and health"),
+  ENCHANTED_HEALTH_PORT: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(8080)
+    .describe("port of metrics and health"),
   ENCHANTED_LEASE_DURATION: duration(`${DEFAULT_LEASE_TIMES.durationMs / 1000}s`, "how long the lease is valid"),
   NATS_URL: text("JetStream, nats://host:port"),
   NATS_USER: z.string().optional().describe("user of JetStream"),

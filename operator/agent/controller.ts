@@ -49,7 +49,7 @@ const writeStatus = (
 
 const refusal = (error: unknown): AgentPlan | undefined => {
   if (!isForbidden(error) && !isInvalid(error)) return undefined;
-  const message = `The API server refuses the pod: ${String((error as Error).message)}`;
+  const message = `The API server refuses the pod: ${(error as Error).message}`;
   const reason = Reason.PodRejected;
   return {
     stand: "Starting",
@@ -75,8 +75,7 @@ const act = async (controller: AgentController, snapshot: AgentSnapshot, plan: A
 };
 
 /** An attempt is persisted before its pod is made, and an end before its pod is released: a crash between repeats the act. */
-const mustPersistFirst = ({ progress }: AgentPlan): boolean =>
-  progress.kind === "started" || progress.kind === "ended";
+const mustPersistFirst = ({ progress }: AgentPlan): boolean => progress.kind === "started" || progress.kind === "ended";
 
 const reconcileSnapshot = async (controller: AgentController, snapshot: AgentSnapshot): Promise<Outcome> => {
   const plan = decideAgent(snapshot);

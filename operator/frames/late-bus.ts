@@ -20,7 +20,6 @@ export const lateBus = (connecting: Promise<Bus>): ObservedBus => {
   };
   return {
     connected: () => bus?.connected() ?? false,
-    // eslint-disable-next-line @typescript-eslint/require-await -- a missing bus is a rejection, not a throw
     lastSeq: async () => present().lastSeq(),
     follow: (options) => present().follow(options),
   };

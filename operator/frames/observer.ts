@@ -78,7 +78,9 @@ const healthOf = ({ bus, clock }: FrameObserverOptions, state: State): RecordHea
   });
   if (!bus.connected()) return bad("The operator has no connection to NATS.", { starting: !caughtUp });
   if (!caughtUp)
-    return bad(problem === "" ? "The record is being read from where the missions began." : problem, { starting: true });
+    return bad(problem === "" ? "The record is being read from where the missions began." : problem, {
+      starting: true,
+    });
   if (clock.monotonicMs() - state.probedAtMs > silentAfterMs)
     return bad(problem === "" ? "The stream has not answered for 20 s." : problem);
   return { healthy: true, message: "", position };

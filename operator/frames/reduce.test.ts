@@ -127,7 +127,7 @@ const streams = fc
     return drawn.map(({ type, epoch, payload }, index) => {
       const seq = (last.get(epoch) ?? 0) + 1;
       last.set(epoch, seq);
-      return aFrame(index + 1, { event_type: type, epoch, seq }, payload as Record<string, unknown>);
+      return aFrame(index + 1, { event_type: type, epoch, seq }, payload);
     });
   });
 

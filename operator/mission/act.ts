@@ -3,7 +3,12 @@ import { accessTo, type Access } from "#nervous-system/kubernetes/access.ts";
 import { isAlreadyExists } from "#nervous-system/kubernetes/errors.ts";
 import { pods, type Pod } from "#nervous-system/kubernetes/kinds.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
-import { controllerOf, type Draft, type KubeObject, type ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
+import {
+  controllerOf,
+  type Draft,
+  type KubeObject,
+  type ResourceKind,
+} from "#nervous-system/kubernetes/resource-kind.ts";
 import { agents, missions, type Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { MissionAct } from "#operator/mission/plan.ts";
 import { renderAgent } from "#operator/mission/render-agent.ts";

@@ -45,10 +45,7 @@ const observeSecret = async (
   return check({ kind: "GitSecret", namespace, name: secretRef.name, host: hostOf(repo) });
 };
 
-const observeVerifier = async (
-  { caches, client }: MissionSources,
-  mission: Mission,
-): Promise<PodFacts | undefined> => {
+const observeVerifier = async ({ caches, client }: MissionSources, mission: Mission): Promise<PodFacts | undefined> => {
   const run = mission.status?.verification;
   if (run === undefined || isOver(mission)) return undefined;
   const ref = { namespace: mission.metadata.namespace, name: run.podName };
@@ -76,10 +73,7 @@ const observeAgents = ({ caches }: MissionSources, { metadata }: Mission): Reado
   );
 
 /** Reads everything about the Mission of `key`; nothing where it does not exist. */
-export const observeMission = async (
-  sources: MissionSources,
-  key: string,
-): Promise<MissionSnapshot | undefined> => {
+export const observeMission = async (sources: MissionSources, key: string): Promise<MissionSnapshot | undefined> => {
   const { caches, frames, releaseNamespace, agentImage, verifierPauseMs, clock } = sources;
   const mission = caches.missions.get(key);
   if (mission === undefined) return undefined;

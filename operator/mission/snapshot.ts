@@ -4,7 +4,6 @@ import type { CheckAnswer } from "#operator/gateway/check.ts";
 import type { PodFacts } from "#operator/pod/facts.ts";
 import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
 
-
 /** Everything that decides what happens to a Mission next, read once. */
 export type MissionSnapshot = {
   mission: Mission;

@@ -94,27 +94,34 @@ const isEnded = ({ metadata, status }: Pod): boolean =>
   status?.phase === "Failed" ||
   (metadata.deletionTimestamp !== undefined && metadata.deletionGracePeriodSeconds === 0);
 
-/** Reads a Pod into plain facts. */
-export const podFacts = (pod: Pod): PodFacts => {
-  const { metadata, spec, status } = pod;
+const identityFacts = ({ metadata }: Pod) => {
   const finalizers = metadata.finalizers ?? [];
   return {
     name: metadata.name,
     uid: metadata.uid,
     resourceVersion: metadata.resourceVersion,
     attempt: Number(metadata.labels?.[label.attempt] ?? 0),
-    phase: status?.phase ?? "Pending",
-    ...(spec?.nodeName === undefined ? {} : { nodeName: spec.nodeName }),
-    reason: status?.reason ?? "",
-    message: status?.message ?? "",
     createdAt: metadata.creationTimestamp,
     ...(metadata.deletionTimestamp === undefined ? {} : { deletingUntil: metadata.deletionTimestamp }),
-    ended: isEnded(pod),
     finalizers,
     held: finalizers.includes(observeFinalizer),
-    ...conditionFacts(status?.conditions),
-    ...factsOf("fetch", status?.initContainerStatuses, ["fetch"]),
-    ...factsOf("scribe", status?.initContainerStatuses, ["scribe"]),
-    ...factsOf("main", status?.containerStatuses, ["agent", "verify"]),
   };
 };
+
+const runFacts = (status: Status | undefined) => ({
+  phase: status?.phase ?? "Pending",
+  reason: status?.reason ?? "",
+  message: status?.message ?? "",
+  ...conditionFacts(status?.conditions),
+  ...factsOf("fetch", status?.initContainerStatuses, ["fetch"]),
+  ...factsOf("scribe", status?.initContainerStatuses, ["scribe"]),
+  ...factsOf("main", status?.containerStatuses, ["agent", "verify"]),
+});
+
+/** Reads a Pod into plain facts. */
+export const podFacts = (pod: Pod): PodFacts => ({
+  ...identityFacts(pod),
+  ...runFacts(pod.status),
+  ...(pod.spec?.nodeName === undefined ? {} : { nodeName: pod.spec.nodeName }),
+  ended: isEnded(pod),
+});

@@ -59,6 +59,8 @@ export const commonSpec = (
   graceSeconds: number,
 ): Omit<PodSpec, "containers"> => ({
   restartPolicy: "Never",
+  // Projected tokens need the account's name; what it may do is nothing.
+  serviceAccountName: "default",
   automountServiceAccountToken: false,
   enableServiceLinks: false,
   terminationGracePeriodSeconds: graceSeconds,

@@ -39,6 +39,9 @@ describe("mergePatchOf", () => {
   });
 
   it("names only what changed", () => {
-    expect(mergePatchOf({ a: 1, b: { c: 1, d: 2 }, e: 1 }, { a: 1, b: { c: 1, d: 3 } })).toEqual({ b: { d: 3 }, e: null });
+    expect(mergePatchOf({ a: 1, b: { c: 1, d: 2 }, e: 1 }, { a: 1, b: { c: 1, d: 3 } })).toEqual({
+      b: { d: 3 },
+      e: null,
+    });
   });
 });

@@ -1,0 +1,327 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
+import { zeroHash } from "#nervous-system/schemas/chain.ts";
+import { events, pods, type Pod } from "#nervous-system/kubernetes/kinds.ts";
+import { agents, missions, models, type Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { isTrue, type ConditionType } from "#nervous-system/schemas/conditions.ts";
+import { stableId } from "#nervous-system/schemas/ids.ts";
+import { groupVersion } from "#nervous-system/schemas/resources/define-resource.ts";
+import type { MissionSpecInput } from "#nervous-system/schemas/resources/mission.ts";
+import { aMissionSpec } from "#test/builders/mission.ts";
+import { aModelSpec } from "#test/builders/model.ts";
+import {
+  disruptedStatus,
+  endedStatus,
+  fetchFailedStatus,
+  runningStatus,
+  someCommit,
+  someHash,
+  verifierStatus,
+  waitingStatus,
+} from "#test/builders/pod-status.ts";
+import { eventually, freshNamespace } from "#test/integration/kubernetes/control-plane.ts";
+import { startKubelet, wholeLife, type Kubelet } from "#test/integration/operator/kubelet.ts";
+import { runOperator, type TestOperator } from "#test/integration/operator/run-operator.ts";
+import { dropLease, startWorld, type World } from "#test/integration/operator/world.ts";
+import { chainBuilder } from "#test/integration/pipeline/chain-builder.ts";
+
+let world: World;
+let namespace = "";
+let kubelet: Kubelet;
+let operators: TestOperator[] = [];
+
+beforeAll(async () => {
+  world = await startWorld();
+}, 600_000);
+afterAll(() => world?.stop(), 60_000);
+beforeEach(async () => {
+  namespace = await freshNamespace(world.admin);
+  kubelet = await startKubelet(world.admin, namespace);
+  await world.admin.create(models, {
+    apiVersion: groupVersion,
+    kind: "Model",
+    metadata: { namespace, name: "scripted" },
+    spec: aModelSpec() as never,
+  });
+});
+afterEach(async () => {
+  for (const operator of operators.splice(0)) await operator.stop();
+  await kubelet.stop();
+  await dropLease(world.admin);
+});
+
+const operate = (...[options]: [Parameters<typeof runOperator>[1]?]): TestOperator => {
+  const operator = runOperator(world, options);
+  operators.push(operator);
+  return operator;
+};
+
+const submit = (spec: Partial<MissionSpecInput> = {}): Promise<Mission> =>
+  world.admin.create(missions, {
+    apiVersion: groupVersion,
+    kind: "Mission",
+    metadata: { namespace, name: "fix-bug" },
+    spec: aMissionSpec(spec) as never,
+  });
+
+const mission = (): Promise<Mission | undefined> => world.admin.find(missions, { namespace, name: "fix-bug" });
+const agent = () => world.admin.find(agents, { namespace, name: "fix-bug-coder" });
+
+const missionIs = (type: ConditionType): Promise<void> =>
+  eventually(`the mission is ${type}`, async () => isTrue((await mission())?.status?.conditions, type));
+
+const patchMission = async (patch: object): Promise<void> => {
+  const { metadata } = (await mission())!;
+  const { uid, resourceVersion } = await world.admin
+    .get(missions, { namespace, name: metadata.name })
+    .then((m) => m.metadata);
+  await world.admin.patch(missions, { namespace, name: metadata.name, uid, resourceVersion }, { ...patch });
+};
+
+const envOf = (pod: Pod, container: string): Record<string, string | undefined> =>
+  Object.fromEntries(
+    [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])]
+      .find(({ name }) => name === container)
+      ?.env?.map(({ name, value }) => [name, value]) ?? [],
+  );
+
+const story = async (kind: string): Promise<string[]> => {
+  const { items } = await world.admin.list(events, { namespace });
+  return items
+    .filter(({ regarding }) => regarding.kind === kind)
+    .toSorted((a, b) => (a.eventTime < b.eventTime ? -1 : 1))
+    .map(({ reason }) => reason);
+};
+
+describe("a mission", () => {
+  it("becomes an Agent, a pod, and Complete, in at most ten writes", async () => {
+    kubelet.script(/^fix-bug-coder-/, ...wholeLife());
+    const operator = operate();
+    await submit();
+    await missionIs("Complete");
+    const done = await mission();
+    expect(done?.status).toMatchObject({
+      phase: "Complete",
+      agentsSummary: "1/1",
+      outcome: { reason: "AgentsFinished" },
+    });
+    expect((await agent())?.status).toMatchObject({ phase: "Succeeded", attempt: 1, baseCommit: someCommit });
+    await eventually("the pod is released", async () => {
+      const pod = await world.admin.find(pods, { namespace, name: "fix-bug-coder-1" });
+      return pod !== undefined && (pod.metadata.finalizers ?? []).length === 0;
+    });
+    const counted = operator.writes.filter(({ kind }) => kind !== "Model");
+    process.stdout.write(
+      `API writes per one-agent mission: ${counted.length} (${counted.map(({ verb, kind }) => `${verb} ${kind}`).join(", ")})\n`,
+    );
+    expect(counted.length).toBeLessThanOrEqual(10);
+    await operator.stop();
+    expect(await story("Mission")).toEqual(["Admitted", "AgentsFinished"]);
+    expect(await story("Agent")).toEqual(["AttemptStarted", "Succeeded"]);
+  });
+
+  it("publishes, verifies on the published head, and tells it", async () => {
+    kubelet.script(/-verify-/, verifierStatus(0, { command: "npm test", exitCode: 0, output: "" }));
+    operate();
+    const { metadata } = await submit({ successCriteria: [{ command: "npm test" }] });
+    await kubelet.pod("fix-bug-coder-1");
+    await kubelet.report("fix-bug-coder-1", runningStatus());
+    await eventually("the agent is bound to its pod", async () => (await agent())?.status?.podUID !== undefined);
+    const { uid } = (await agent())!.metadata;
+    const of = { mission_uid: metadata.uid, mission: "fix-bug", namespace };
+    const own = chainBuilder({ ...of, agent_uid: uid });
+    const proposal = {
+      event_type: "PROPOSAL",
+      event_id: `p-${uid}`,
+      payload: { title: "Fix it", head: "9".repeat(40) },
+    };
+    await world.bus.publisher.publish([own.next(), own.next(proposal)]);
+    await kubelet.report("fix-bug-coder-1", endedStatus({ scribe: { lastSeq: 2, ackedSeq: 2 } }));
+    await eventually(
+      "the mission waits for its pull request",
+      async () => (await mission())?.status?.phase === "Publishing",
+    );
+    const publisher = chainBuilder({
+      ...of,
+      agent_uid: stableId("publisher", namespace),
+      producer: "supervisor",
+      recorder: "supervisor",
+      about: { agent_uid: uid, epoch: 1 },
+    });
+    const head = "7".repeat(40);
+    const payload = {
+      proposal_event_id: `p-${uid}`,
+      state: "open",
+      url: "https://forge.example.org/pulls/1",
+      number: 1,
+      branch: "swarm/fix-bug/fix-bug-coder",
+      head,
+    };
+    await world.bus.publisher.publish([publisher.next({ event_type: "PUBLICATION", payload })]);
+    await missionIs("Complete");
+    const verifier = await kubelet.pod("fix-bug-verify-1");
+    expect(envOf(verifier, "fetch")).toMatchObject({ ENCHANTED_REF: payload.branch, ENCHANTED_BASE_COMMIT: head });
+    expect((await mission())?.status).toMatchObject({
+      outcome: { reason: "CriteriaMet" },
+      pullRequests: [{ url: payload.url, state: "open", headSHA: head }],
+      verification: { attempt: 1, podUID: verifier.metadata.uid, commit: head, exitCode: 0 },
+      ledger: { lastSeq: expect.any(Number) },
+    });
+    for (const operator of operators.splice(0)) await operator.stop();
+    expect(await story("Mission")).toEqual(["Admitted", "Published", "Verifying", "CriteriaMet"]);
+  });
+
+  it("fails by the criteria that failed, with the end of their output", async () => {
+    kubelet.script(/^fix-bug-coder-/, ...wholeLife());
+    kubelet.script(/-verify-1/, disruptedStatus("EvictionByEvictionAPI"));
+    kubelet.script(/-verify-2/, verifierStatus(1, { command: "npm test", exitCode: 1, output: "1 failing" }));
+    operate();
+    await submit({ successCriteria: [{ command: "npm test" }] });
+    await missionIs("Failed");
+    expect((await mission())?.status).toMatchObject({
+      outcome: { reason: "CriteriaFailed", evidence: "1 failing" },
+      verification: { attempt: 2, exitCode: 1 },
+    });
+  });
+});
+
+describe("attempts", () => {
+  it("start again from the base commit, on the chain that the last one left", async () => {
+    kubelet.script(/-1$/, ...wholeLife({ exitCode: 1, scribe: { lastSeq: 0, ackedSeq: 0 } }));
+    kubelet.script(/-2$/, ...wholeLife());
+    operate();
+    await submit();
+    await missionIs("Complete");
+    const second = await kubelet.pod("fix-bug-coder-2");
+    expect(envOf(second, "fetch")["ENCHANTED_BASE_COMMIT"]).toBe(someCommit);
+    expect(envOf(second, "scribe")["ENCHANTED_RESUME_HASH"]).toBe(someHash);
+    expect(envOf(await kubelet.pod("fix-bug-coder-1"), "scribe")["ENCHANTED_RESUME_HASH"]).toBe(zeroHash);
+    expect((await agent())?.status).toMatchObject({ failures: 1, disruptions: 0, attempt: 2 });
+    expect(kubelet.mostAtOnce()).toBe(1);
+  });
+
+  it("end the mission when all of them failed, but a disruption does not count", async () => {
+    kubelet.script(/-1$/, disruptedStatus("PreemptionByScheduler"));
+    kubelet.script(/-[23]$/, ...wholeLife({ exitCode: 1 }));
+    operate();
+    await submit({ retry: { maxAttempts: 2 } });
+    await missionIs("Failed");
+    expect((await agent())?.status).toMatchObject({ failures: 2, disruptions: 1, attempt: 3, phase: "Failed" });
+    expect((await mission())?.status?.outcome?.reason).toBe("AttemptsExhausted");
+  });
+
+  it("survive a pod that was deleted from outside", async () => {
+    kubelet.script(/-1$/, runningStatus());
+    kubelet.script(/-2$/, ...wholeLife());
+    operate();
+    await submit();
+    await eventually("the agent runs", async () => (await agent())?.status?.phase === "Running");
+    const pod = await kubelet.pod("fix-bug-coder-1");
+    await world.admin.delete(pods, { namespace, name: pod.metadata.name, uid: pod.metadata.uid });
+    await missionIs("Complete");
+    expect((await agent())?.status).toMatchObject({ disruptions: 1, failures: 0, attempt: 2 });
+    expect(kubelet.mostAtOnce()).toBe(1);
+  });
+
+  it("are not repeated for a repository that does not exist", async () => {
+    kubelet.script(/-1$/, fetchFailedStatus("RepositoryNotFound", "https://forge.example.org/x.git: not found"));
+    operate();
+    await submit();
+    await missionIs("Failed");
+    expect((await mission())?.status?.outcome).toMatchObject({
+      reason: "RepositoryNotFound",
+      message: expect.stringContaining("not found"),
+    });
+    expect(kubelet.seen()).toEqual(["fix-bug-coder-1"]);
+  });
+});
+
+describe("suspend", () => {
+  it("drains the pod, makes none, and goes on with the next attempt", async () => {
+    kubelet.script(/-1$/, runningStatus());
+    kubelet.script(/-2$/, ...wholeLife());
+    operate();
+    await submit();
+    await eventually("the agent runs", async () => (await agent())?.status?.phase === "Running");
+    await patchMission({ spec: { suspend: true } });
+    await missionIs("Suspended");
+    expect((await agent())?.status).toMatchObject({ phase: "Suspended", failures: 0, disruptions: 0 });
+    expect(kubelet.seen()).toEqual(["fix-bug-coder-1"]);
+    await patchMission({ spec: { suspend: false } });
+    await missionIs("Complete");
+    expect(kubelet.seen()).toEqual(["fix-bug-coder-1", "fix-bug-coder-2"]);
+  });
+});
+
+describe("deleting a mission that runs", () => {
+  it("leaves nothing, and no finalizer stuck", async () => {
+    kubelet.script(/-1$/, runningStatus());
+    operate();
+    await submit();
+    await eventually("the agent runs", async () => (await agent())?.status?.phase === "Running");
+    const { metadata } = (await mission())!;
+    await world.admin.delete(missions, { namespace, name: "fix-bug", uid: metadata.uid });
+    await eventually("nothing is left", async () => {
+      const left = await Promise.all([
+        world.admin.list(missions, { namespace }),
+        world.admin.list(agents, { namespace }),
+        world.admin.list(pods, { namespace }),
+      ]);
+      return left.every(({ items }) => items.length === 0);
+    });
+  });
+});
+
+describe("a status that flaps", () => {
+  it("costs a bounded number of writes", async () => {
+    const operator = operate();
+    await submit();
+    await kubelet.pod("fix-bug-coder-1");
+    await kubelet.report("fix-bug-coder-1", waitingStatus("ErrImagePull", "no such host"));
+    await eventually("the agent is bound to its pod", async () => (await agent())?.status?.podUID !== undefined);
+    const before = operator.writes.length;
+    for (let i = 0; i < 300; i += 1) {
+      const status =
+        i % 2 === 0 ? waitingStatus("PodInitializing", `turn ${i}`) : waitingStatus("ImagePullBackOff", `turn ${i}`);
+      await kubelet.report("fix-bug-coder-1", status);
+    }
+    const written = operator.writes.slice(before).filter(({ kind }) => kind === "Agent");
+    expect(written.length).toBeLessThanOrEqual(20);
+    expect(JSON.stringify(await agent()).length).toBeLessThan(65_536);
+  });
+});
+
+describe("an operator that dies after every single write", () => {
+  it("comes to the same end, with one pod at a time and none twice", async () => {
+    kubelet.script(/-1$/, ...wholeLife({ exitCode: 1 }));
+    kubelet.script(/-2$/, ...wholeLife());
+    kubelet.script(/-verify-/, verifierStatus(0));
+    await submit({ successCriteria: [{ command: "npm test" }] });
+    let lives = 0;
+    while (!isTrue((await mission())?.status?.conditions, "Complete")) {
+      lives += 1;
+      if (lives > 40) throw new Error("the mission does not get on");
+      const dead = Promise.withResolvers<void>();
+      let isDead = false;
+      const operator = runOperator(world, {
+        beforeWrite: () => {
+          if (isDead) throw new Error("dead");
+        },
+        afterWrite: ({ kind }) => {
+          if (kind === "Model") return;
+          isDead = true;
+          dead.resolve();
+          throw new Error("the answer got lost");
+        },
+      });
+      await dead.promise;
+      await operator.stop();
+      await dropLease(world.admin);
+    }
+    process.stdout.write(`operators that died on the way: ${lives}\n`);
+    expect(kubelet.seen()).toEqual(["fix-bug-coder-1", "fix-bug-coder-2"]);
+    expect(kubelet.mostAtOnce()).toBe(1);
+    expect((await agent())?.status).toMatchObject({ attempt: 2, failures: 1, disruptions: 0 });
+    expect((await mission())?.status?.verification?.attempt).toBe(1);
+    expect(lives).toBeGreaterThan(8);
+  });
+});
