@@ -21,8 +21,11 @@ export type FrameResult =
   | { readonly kind: "duplicate" }
   /** Frames before it are not in the stream; `expected` is the seq to send from. */
   | { readonly kind: "missing"; readonly expected: number }
-  /** It contradicts the frame that the stream holds before or in its place. */
-  | { readonly kind: "fork"; readonly why: string };
+  /**
+   * It contradicts the frame that the stream holds in its place, or before it: then `follows` is the hash that a
+   * frame in its place would have to follow.
+   */
+  | { readonly kind: "fork"; readonly why: string; readonly follows?: string };
 
 /** Name of the chain that a frame belongs to. */
 export const chainKey = (frame: RecordedFrame): string => `${frame.envelope.agent_uid}/${frame.envelope.epoch}`;
@@ -35,7 +38,11 @@ const place = (tail: ChainTail, frame: RecordedFrame): FrameResult => {
   if (seq > tail.seq + 1) return { kind: "missing", expected: tail.seq + 1 };
   // The first frame of an epoch follows a frame of another epoch, which the stream may hold or not.
   if (tail.seq > 0 && frame.prevHash !== tail.hash)
-    return { kind: "fork", why: `prev_hash is not the hash of the stored seq ${tail.seq}` };
+    return {
+      kind: "fork",
+      why: `prev_hash is not the hash of the stored seq ${tail.seq}`,
+      follows: tail.hash,
+    };
   return { kind: "stored" };
 };
 

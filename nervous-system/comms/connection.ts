@@ -75,6 +75,7 @@ export const connectBus = async (options: BusOptions): Promise<BusConnection> =>
     connected: () => up && !nats.isClosed(),
     currentLink: () => link.signal,
     close: async () => {
+      if (nats.isClosed()) return;
       if (up) await nats.drain();
       else await nats.close();
     },

@@ -21,6 +21,8 @@ export type GrpcClientOptions = {
 export type CallLimits = {
   readonly deadlineMs: number;
   readonly signal?: AbortSignal;
+  /** Metadata sent beside the token. */
+  readonly metadata?: Readonly<Record<string, string>>;
 };
 
 /** Calls raw-bytes methods over one channel that reconnects by itself; rejects with `GrpcFailure`. */
@@ -64,8 +66,9 @@ const cancelOn = (signal: AbortSignal | undefined, call: Started): (() => void) 
 /** Creates a client; it connects with its first call. */
 export const createGrpcClient = (options: GrpcClientOptions): GrpcClient => {
   const client = new Client(options.address, channelCredentials(options.caPem), channelOptions(options.serverName));
-  const metadata = async (): Promise<Metadata> => {
+  const metadataOf = async (limits: CallLimits): Promise<Metadata> => {
     const carried = new Metadata();
+    for (const [name, value] of Object.entries(limits.metadata ?? {})) carried.set(name, value);
     if (options.token) carried.set("authorization", `Bearer ${await options.token()}`);
     return carried;
   };
@@ -79,7 +82,7 @@ export const createGrpcClient = (options: GrpcClientOptions): GrpcClient => {
 
   return {
     unary: async (method, request, limits) => {
-      const carried = await metadata();
+      const carried = await metadataOf(limits);
       const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
       const done = settle(resolve, reject);
       const set = callOptions(limits);
@@ -87,7 +90,7 @@ export const createGrpcClient = (options: GrpcClientOptions): GrpcClient => {
       return promise.finally(cancelOn(limits.signal, call));
     },
     clientStream: async (method, requests, limits) => {
-      const carried = await metadata();
+      const carried = await metadataOf(limits);
       const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
       const done = settle(resolve, reject);
       const set = callOptions(limits);
@@ -103,7 +106,7 @@ export const createGrpcClient = (options: GrpcClientOptions): GrpcClient => {
       return promise.finally(stopListening);
     },
     async *serverStream(method, request, limits) {
-      const carried = await metadata();
+      const carried = await metadataOf(limits);
       const set = callOptions(limits);
       const call = client.makeServerStreamRequest(method.path, asIs, asIs, request, carried, set);
       const stopListening = cancelOn(limits.signal, call);

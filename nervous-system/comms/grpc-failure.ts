@@ -1,19 +1,21 @@
 import { Metadata, status } from "@grpc/grpc-js";
 import { decodeRetryMs, encodeRetryStatus } from "#nervous-system/telemetry/otlp/status.ts";
 
+const code = (value: status): number => value;
+
 /** Status codes of gRPC by name. */
 export const grpcStatus = {
-  cancelled: status.CANCELLED,
-  invalidArgument: status.INVALID_ARGUMENT,
-  deadlineExceeded: status.DEADLINE_EXCEEDED,
-  notFound: status.NOT_FOUND,
-  permissionDenied: status.PERMISSION_DENIED,
-  resourceExhausted: status.RESOURCE_EXHAUSTED,
-  aborted: status.ABORTED,
-  unimplemented: status.UNIMPLEMENTED,
-  internal: status.INTERNAL,
-  unavailable: status.UNAVAILABLE,
-  unauthenticated: status.UNAUTHENTICATED,
+  cancelled: code(status.CANCELLED),
+  invalidArgument: code(status.INVALID_ARGUMENT),
+  deadlineExceeded: code(status.DEADLINE_EXCEEDED),
+  notFound: code(status.NOT_FOUND),
+  permissionDenied: code(status.PERMISSION_DENIED),
+  resourceExhausted: code(status.RESOURCE_EXHAUSTED),
+  aborted: code(status.ABORTED),
+  unimplemented: code(status.UNIMPLEMENTED),
+  internal: code(status.INTERNAL),
+  unavailable: code(status.UNAVAILABLE),
+  unauthenticated: code(status.UNAUTHENTICATED),
 } as const;
 
 const DETAILS_KEY = "grpc-status-details-bin";

@@ -31,5 +31,8 @@ export const getBlobMethod: GrpcMethod = {
   responseStream: true,
 };
 
+/** Metadata of `PutBlob` by which a component names the namespace that it works for; a pod's own is taken from its token. */
+export const namespaceMetadata = "enchanted-namespace";
+
 /** Largest message either side sends or accepts, bytes. */
 export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;

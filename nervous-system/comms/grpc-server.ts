@@ -16,6 +16,8 @@ import { pump } from "./grpc-pump.ts";
 export type CallContext = {
   /** The bearer token, without its scheme; undefined when there is none. */
   readonly token: string | undefined;
+  /** A text of the call's metadata; undefined when there is none. */
+  metadata(name: string): string | undefined;
   /** Aborts when the client goes away or its deadline passes. */
   readonly signal: AbortSignal;
 };
@@ -71,7 +73,11 @@ type AnyCall = { readonly metadata: Metadata; on(event: "cancelled", heard: () =
 const contextOf = (call: AnyCall): CallContext => {
   const abort = new AbortController();
   call.on("cancelled", () => abort.abort(new GrpcFailure(grpcStatus.cancelled, "the client ended the call")));
-  return { token: bearerToken(call.metadata), signal: abort.signal };
+  const metadata = (name: string): string | undefined => {
+    const [value] = call.metadata.get(name);
+    return typeof value === "string" ? value : undefined;
+  };
+  return { token: bearerToken(call.metadata), metadata, signal: abort.signal };
 };
 
 type Failing = (error: unknown) => ReturnType<typeof renderStatus>;

@@ -104,6 +104,43 @@ export const metricTable = {
     "enchanted_publication_retries_total",
     "Proposals put back because forge, cluster or store did not answer.",
   ),
+  framesStored: counter(
+    "enchanted_frames_stored_total",
+    "Frames that the collector knows to be in the stream, on disk.",
+  ),
+  framesRefused: counter("enchanted_frames_refused_total", "Frames that the collector put a GAP in the place of."),
+  exportsRefused: counter(
+    "enchanted_exports_refused_total",
+    "Exports refused as a whole, by gRPC status code.",
+    "code",
+  ),
+  spansForwarded: counter("enchanted_span_exports_forwarded_total", "Exports of spans that the trace backend took."),
+  spansLost: counter(
+    "enchanted_span_exports_lost_total",
+    "Exports of spans lost: best effort, the backend was away or slow.",
+  ),
+  sinkFrames: counter("enchanted_sink_frames_total", "Frames that a sink's store holds.", "sink"),
+  sinkBatches: counter(
+    "enchanted_sink_batches_total",
+    "Batches by how the store answered (written, retryable, rejected).",
+    "sink",
+    "result",
+  ),
+  sinkPoison: counter(
+    "enchanted_sink_poison_total",
+    "Messages that a sink could not keep and put to the dead letters.",
+    "sink",
+  ),
+  sinkWatermark: gauge(
+    "enchanted_sink_watermark",
+    "Stream sequence up to which a sink's store holds everything.",
+    "sink",
+  ),
+  sinkPending: gauge(
+    "enchanted_sink_pending_frames",
+    "Frames in the stream that a sink's store does not hold yet.",
+    "sink",
+  ),
 } as const satisfies Record<string, MetricSpec>;
 
 /** Name of a metric in the table. */

@@ -9,10 +9,13 @@ import { randomIds } from "#nervous-system/schemas/ids.ts";
 import { startNats, type NatsServer } from "#platform/stores/nats.ts";
 
 /** A stack of things to end when a test is over, last first. */
-export const createCleanup = (): {
+export type Cleanup = {
   add(clean: () => Promise<unknown> | void): void;
   run(): Promise<void>;
-} => {
+};
+
+/** Creates an empty stack. */
+export const createCleanup = (): Cleanup => {
   const cleanups: Array<() => Promise<unknown> | void> = [];
   return {
     add: (clean) => void cleanups.push(clean),
@@ -23,21 +26,21 @@ export const createCleanup = (): {
 };
 
 /** A fresh directory that is gone after the test. */
-export const temporaryDirectory = async (cleanup: ReturnType<typeof createCleanup>): Promise<string> => {
+export const temporaryDirectory = async (cleanup: Cleanup): Promise<string> => {
   const dir = await mkdtemp(join(tmpdir(), "enchanted-pipeline-"));
   cleanup.add(() => rm(dir, { recursive: true, force: true }));
   return dir;
 };
 
 /** A NATS server that flushes before it acknowledges. */
-export const startTestNats = async (cleanup: ReturnType<typeof createCleanup>): Promise<NatsServer> => {
+export const startTestNats = async (cleanup: Cleanup): Promise<NatsServer> => {
   const nats = await startNats({ dir: await temporaryDirectory(cleanup) });
   cleanup.add(() => nats.stop());
   return nats;
 };
 
 /** A bus with its streams on a server. */
-export const connectTestBus = async (nats: NatsServer, cleanup: ReturnType<typeof createCleanup>): Promise<Bus> => {
+export const connectTestBus = async (nats: NatsServer, cleanup: Cleanup): Promise<Bus> => {
   const bus = await createBus({
     servers: nats.url,
     name: "test",

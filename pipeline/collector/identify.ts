@@ -1,0 +1,113 @@
+import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc-failure.ts";
+import { informerAccess } from "#nervous-system/kubernetes/informer.ts";
+import { tokenReviewAccess } from "#nervous-system/kubernetes/reviews.ts";
+import { agents, type Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
+import { stableId } from "#nervous-system/schemas/ids.ts";
+import { audience } from "#nervous-system/schemas/names.ts";
+import { computePodBinding, parsePodName } from "#pipeline/identity/pod-binding.ts";
+import type { Principal, TokenPod, TokenReviews } from "#pipeline/identity/token-reviews.ts";
+import type { Caller } from "#pipeline/collector/caller.ts";
+
+/** What the collector needs in the whole cluster. */
+export const collectorClusterAccess = [...tokenReviewAccess, ...informerAccess(agents)];
+
+type Ref = { readonly namespace: string; readonly name: string };
+
+/** Where Agents are looked up: in the cache, or past it for a pod so new that the cache may not know it. */
+export type AgentLookup = {
+  agent(ref: Ref): Agent | undefined;
+  agentNow(ref: Ref): Promise<Agent | undefined>;
+};
+
+/** What identification needs. */
+export type IdentifyOptions = {
+  readonly reviews: TokenReviews;
+  readonly lookup: AgentLookup;
+  readonly releaseNamespace: string;
+};
+
+/** Tells who calls; rejects with `GrpcFailure`. */
+export type Identify = (token: string | undefined) => Promise<Caller>;
+
+const RETRY_MS = 1_000;
+
+/** ServiceAccounts of the release that write frames of their own, by what their frames name as producer. */
+const components: Readonly<Record<string, Producer>> = {
+  "enchanted-gateway": "gateway",
+  "enchanted-publisher": "supervisor",
+};
+
+const denied = (message: string): GrpcFailure => new GrpcFailure(grpcStatus.permissionDenied, message);
+const unavailable = (message: string): GrpcFailure => new GrpcFailure(grpcStatus.unavailable, message, RETRY_MS);
+
+const ownerOf = (agent: Agent): string => {
+  const owner = agent.metadata.ownerReferences?.find(({ kind }) => kind === "Mission");
+  if (owner === undefined)
+    throw denied(`Agent "${agent.metadata.name}" belongs to no Mission; let the operator create Agents`);
+  return owner.uid;
+};
+
+const agentCaller = (agent: Agent, epoch: number): Caller => ({
+  agentUid: agent.metadata.uid,
+  namespace: agent.metadata.namespace ?? "",
+  producers: ["agent", "scribe"],
+  recorder: "scribe",
+  bound: { epoch, missionUid: ownerOf(agent), mission: agent.spec.missionRef.name },
+});
+
+const componentCaller = (component: Producer, pod: TokenPod, namespace: string): Caller => ({
+  agentUid: stableId(component, pod.name, namespace),
+  namespace,
+  producers: [component],
+  recorder: component,
+});
+
+const bind = async (lookup: AgentLookup, namespace: string, pod: TokenPod): Promise<Caller> => {
+  const ref = { namespace, name: parsePodName(pod.name)?.agent ?? pod.name };
+  let binding = computePodBinding(pod, lookup.agent(ref));
+  if (binding.kind === "unknown") {
+    const fresh = await lookup.agentNow(ref).catch((error: unknown) => {
+      throw unavailable(`the Agent of pod "${pod.name}" could not be read: ${String(error)}`);
+    });
+    binding = computePodBinding(pod, fresh);
+  }
+  if (binding.kind === "unknown")
+    throw unavailable(`pod "${pod.name}" is not yet known as the pod of an Agent; try again`);
+  if (binding.kind === "stranger")
+    throw denied(`pod "${pod.name}" is none of the last attempts of an Agent in namespace "${namespace}"`);
+  return agentCaller(binding.agent, binding.attempt);
+};
+
+const callerOf = (options: IdentifyOptions, principal: Principal): Promise<Caller> | Caller => {
+  const { namespace, pod, serviceAccount } = principal;
+  if (pod === undefined)
+    throw denied(
+      `the token of "${principal.username}" names no pod; send the token that the kubelet projects into a pod, with audience "${audience.collector}"`,
+    );
+  const component = namespace === options.releaseNamespace ? components[serviceAccount] : undefined;
+  return component === undefined ? bind(options.lookup, namespace, pod) : componentCaller(component, pod, namespace);
+};
+
+/** Creates the identification of callers by their projected token. */
+export const createIdentify =
+  (options: IdentifyOptions): Identify =>
+  async (token) => {
+    if (token === undefined)
+      throw new GrpcFailure(
+        grpcStatus.unauthenticated,
+        `send a ServiceAccount token of audience "${audience.collector}" in metadata "authorization: Bearer <token>"`,
+      );
+    const verdict = await options.reviews.authenticate(token, audience.collector);
+    switch (verdict.kind) {
+      case "authentic":
+        return callerOf(options, verdict.principal);
+      case "refused":
+        throw new GrpcFailure(
+          grpcStatus.unauthenticated,
+          `the token is not valid for audience "${audience.collector}": ${verdict.message}`,
+        );
+      case "unavailable":
+        throw unavailable(verdict.message);
+    }
+  };

@@ -1,0 +1,27 @@
+import { z } from "zod";
+
+/** The collector's environment, beside what every part of the pipeline takes. */
+export const collectorSettings = z.object({
+  ENCHANTED_RELEASE_NAMESPACE: z.string().min(1).describe("namespace that the chart is installed in"),
+  ENCHANTED_LISTEN: z
+    .string()
+    .regex(/^.+:[0-9]+$/)
+    .default("0.0.0.0:4317")
+    .describe("host:port of the gRPC server"),
+  ENCHANTED_TLS_CERT_FILE: z.string().min(1).describe("PEM file with the server's certificate chain"),
+  ENCHANTED_TLS_KEY_FILE: z.string().min(1).describe("PEM file with its key"),
+  ENCHANTED_TRACES_ENDPOINT: z
+    .string()
+    .regex(/^(?:http:\/\/)?[^/]+:[0-9]+$/)
+    .optional()
+    .describe("host:port of an OTLP gRPC backend that gets the spans, http:// in front or not; none keeps no spans"),
+  ENCHANTED_AGENT_FRAMES_PER_SECOND: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(20_000)
+    .describe("frames a second that one agent may send; ten times that at once"),
+});
+
+/** See `collectorSettings`. */
+export type CollectorSettings = z.output<typeof collectorSettings>;

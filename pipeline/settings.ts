@@ -1,0 +1,49 @@
+import { z } from "zod";
+
+/** What every part of the pipeline takes from its environment. */
+export const sharedSettings = z.object({
+  LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info").describe("debug, info, warn or error"),
+  ENCHANTED_HEALTH_PORT: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(8080)
+    .describe("port of /metrics, /healthz and /readyz"),
+});
+
+/** Where the API server is. */
+export const kubeSettings = z.object({
+  KUBECONFIG: z.string().optional().describe("path of a kubeconfig; inside a cluster unset"),
+});
+
+/** Where NATS is. */
+export const busSettings = z.object({
+  NATS_URL: z.string().min(1).describe("nats://host:port of JetStream, several separated by commas"),
+  NATS_USER: z.string().optional().describe("user name of this component at NATS"),
+  NATS_PASSWORD: z.string().optional().describe("its password"),
+  NATS_CA_FILE: z.string().optional().describe("PEM file with the CA of NATS"),
+  NATS_REPLICAS: z
+    .enum(["1", "3"])
+    .default("1")
+    .transform((text) => (text === "3" ? 3 : 1))
+    .describe("copies of each stream: 1 on one server, 3 on a cluster"),
+});
+
+/** Where blobs are kept. */
+export const blobSettings = z.object({
+  S3_ENDPOINT: z.url().describe("http(s)://host:port of the S3 service"),
+  S3_REGION: z.string().min(1).default("us-east-1").describe("region of the bucket"),
+  S3_BUCKET: z.string().min(3).describe("bucket for blobs; it is created when it is missing"),
+  S3_ACCESS_KEY_ID: z.string().min(1).describe("access key"),
+  S3_SECRET_ACCESS_KEY: z.string().min(1).describe("its secret"),
+});
+
+/** See the schemas of the same names. */
+export type SharedSettings = z.output<typeof sharedSettings>;
+/** See `kubeSettings`. */
+export type KubeSettings = z.output<typeof kubeSettings>;
+/** See `busSettings`. */
+export type BusSettings = z.output<typeof busSettings>;
+/** See `blobSettings`. */
+export type BlobSettings = z.output<typeof blobSettings>;
