@@ -69,17 +69,38 @@ const register = ({ running }: QueryDeps, queryId: string, id: number): (() => v
   return () => void running.delete(queryId);
 };
 
-const inTurn = async (deps: QueryDeps, exchange: Exchange, prepared: Prepared, id: number): Promise<void> => {
-  const gone = exchange.gone;
-  const session = prepared.request.session && deps.sessions.take(exchange.user, prepared.request.session);
+const once = (run: () => void): (() => void) => {
+  let ran = false;
+  return () => {
+    if (!ran) run();
+    ran = true;
+  };
+};
+
+// A client may send its next query as soon as it has read the last byte of this one, with the same session or query
+// id: both must be free before that byte is sent, so they are given back when the engine is done.
+const releasing = (deps: QueryDeps, release: () => void): QueryDeps => ({
+  ...deps,
+  engine: { ...deps.engine, run: (request) => deps.engine.run(request).finally(release) },
+});
+
+type Turn = { readonly id: number; readonly unregister: () => void };
+
+const inTurn = async (deps: QueryDeps, exchange: Exchange, prepared: Prepared, { id, unregister }: Turn) => {
+  const { gone, response, user } = exchange;
+  const session = prepared.request.session && deps.sessions.take(user, prepared.request.session);
+  const release = once(() => {
+    session?.release();
+    unregister();
+  });
   const releaseSlot = await deps.slots.take();
   try {
     gone.throwIfAborted();
-    const to = { response: exchange.response, frame: frameOf(exchange, prepared), gone };
-    await run(deps, to, baseOf(id, prepared.request, session?.key), prepared);
+    const to = { response, frame: frameOf(exchange, prepared), gone };
+    await run(releasing(deps, release), to, baseOf(id, prepared.request, session?.key), prepared);
   } finally {
     releaseSlot();
-    session?.release();
+    release();
   }
 };
 
@@ -87,11 +108,11 @@ const inTurn = async (deps: QueryDeps, exchange: Exchange, prepared: Prepared, i
 export const handleQuery = async (deps: QueryDeps, exchange: Exchange): Promise<void> => {
   const { message, request: asked } = exchange;
   const id = deps.nextId();
-  const unregister = register(deps, asked.queryId, id);
+  const unregister = once(register(deps, asked.queryId, id));
   const spoolPath = join(deps.spoolDir, `${id}.rows`);
   const request = exchange.readonly ? { ...asked, settings: { ...asked.settings, readonly: "2" } } : asked;
   try {
-    await inTurn(deps, exchange, await prepareStatement(message, request, spoolPath), id);
+    await inTurn(deps, exchange, await prepareStatement(message, request, spoolPath), { id, unregister });
   } finally {
     unregister();
     await removeSpool(spoolPath);
