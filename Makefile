@@ -8,7 +8,7 @@ SHELL := /bin/sh
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 export KUBECONTEXT VALUES PURGE
 
-NODE := node --disable-warning=ExperimentalWarning
+NODE := $(CURDIR)/node_modules/.bin/node --disable-warning=ExperimentalWarning
 STAMP := node_modules/.enchanted-lockfile
 
 help: ## Show this text
