@@ -5,7 +5,11 @@ import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
 
 /** A frame as a producer sends it: its type, its payload, and what else it knows. */
-export type OutgoingFrame = ProducedFrame & { readonly parent_event_id?: string };
+export type OutgoingFrame = ProducedFrame & {
+  readonly parent_event_id?: string;
+  readonly trace_id?: string;
+  readonly span_id?: string;
+};
 
 /** What the recorder said of one frame: written to its log, or refused. */
 export type FrameAck =

@@ -1,4 +1,4 @@
-import type { Span } from "@opentelemetry/api";
+import { isSpanContextValid, type Span } from "@opentelemetry/api";
 import type { FrameSocket } from "#nervous-system/comms/socket-ipc.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { FrameType, PayloadOf } from "#nervous-system/schemas/frames/catalog.ts";
@@ -63,9 +63,16 @@ type Writer = {
   readonly mark: (event: string, eventId: string, payload: unknown) => void;
 };
 
+/** The ids by which a frame finds its span; a span that is not kept has none. */
+const traceOf = (span: Span): { trace_id?: string; span_id?: string } => {
+  const context = span.spanContext();
+  return isSpanContextValid(context) ? { trace_id: context.traceId, span_id: context.spanId } : {};
+};
+
 const createWriter = ({ agent, socket, span, clock, ids }: JournalOptions): Writer => ({
   write: async (type, payload) => {
     const frame = {
+      ...traceOf(span),
       event_id: ids.next(),
       timestamp: timestampOf(clock),
       agent_id: agent,

@@ -1,0 +1,139 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { parseAllDocuments } from "yaml";
+import { startControlPlane, type ControlPlane } from "#platform/cluster/control-plane.ts";
+import { ensureTool } from "#platform/tools/ensure-tool.ts";
+
+const run = promisify(execFile);
+const digest = `@sha256:${"0".repeat(64)}`;
+const images = ["operator", "pipeline", "scribe", "supervisor"].map(
+  (name) => `images.${name}=r.example.org/${name}${digest}`,
+);
+const required = ["--set", [...images, `defaults.agentImage=r.example.org/agent${digest}`].join(",")];
+
+type KubeObject = {
+  kind: string;
+  metadata: { name: string; namespace?: string };
+  spec?: { template?: { spec?: { containers?: object[] } } } | undefined;
+};
+
+let dir = "";
+let helm = "";
+let cluster: ControlPlane;
+
+const render = async (...more: string[]): Promise<KubeObject[]> => {
+  const args = [
+    "template",
+    "enchanted-swarm",
+    "charts/enchanted-swarm",
+    "--namespace",
+    "default",
+    "--kube-version",
+    "1.36.3",
+    ...required,
+  ];
+  const { stdout } = await run(helm, [...args, ...more], { maxBuffer: 16 * 1024 * 1024 });
+  return parseAllDocuments(stdout)
+    .map((document) => document.toJS() as KubeObject | null)
+    .filter((object) => object !== null);
+};
+
+const dryRun = async (object: KubeObject): Promise<string> => {
+  const child = run(cluster.kubectl, [
+    "--kubeconfig",
+    cluster.kubeconfigPath,
+    "create",
+    "--dry-run=server",
+    "--validate=strict",
+    "-f",
+    "-",
+  ]);
+  child.child.stdin?.end(JSON.stringify(object));
+  return (await child).stdout;
+};
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), "chart-"));
+  helm = await ensureTool("helm");
+  cluster = await startControlPlane({ dir });
+}, 120_000);
+
+afterAll(async () => {
+  await cluster?.stop();
+  await rm(dir, { recursive: true, force: true });
+});
+
+describe("the chart", () => {
+  it("renders only what a real API server takes, strictly", async () => {
+    const objects = await render();
+    const answers = await Promise.all(objects.map(dryRun));
+    expect(answers).toHaveLength(objects.length);
+    expect(answers.filter((answer) => !answer.includes("created (server dry run)"))).toEqual([]);
+  }, 120_000);
+
+  it("runs every pod under restricted Pod Security", async () => {
+    const namespace = "restricted";
+    const kubectl = ["--kubeconfig", cluster.kubeconfigPath];
+    await run(cluster.kubectl, [...kubectl, "create", "namespace", namespace]);
+    await run(cluster.kubectl, [
+      ...kubectl,
+      "label",
+      "namespace",
+      namespace,
+      "pod-security.kubernetes.io/enforce=restricted",
+    ]);
+    const workloads = (await render()).filter((object) => object.spec?.template?.spec?.containers !== undefined);
+    expect(workloads.length).toBeGreaterThanOrEqual(9);
+    for (const workload of workloads) {
+      const pod: KubeObject & { apiVersion: string } = {
+        apiVersion: "v1",
+        kind: "Pod",
+        metadata: { name: workload.metadata.name, namespace },
+        spec: workload.spec?.template?.spec,
+      };
+      await expect(dryRun(withoutClaims(pod))).resolves.toContain("created");
+    }
+  }, 120_000);
+
+  it("leaves a store out that is not bundled, and asks for its address", async () => {
+    await expect(render("--set", "clickhouse.bundled=false")).rejects.toMatchObject({
+      stderr: expect.stringMatching(/clickhouse\.(url|existingSecret) is required/),
+    });
+    const external = await render(
+      "--set",
+      "clickhouse.bundled=false,clickhouse.url=https://ch.example.org,clickhouse.existingSecret=ch",
+    );
+    expect(external.map((object) => object.metadata.name)).not.toContain("enchanted-clickhouse");
+    expect(JSON.stringify(external)).toContain("https://ch.example.org");
+  });
+
+  it("refuses a value that does not exist", async () => {
+    await expect(render("--set", "gateway.allowPrivat=true")).rejects.toMatchObject({
+      stderr: expect.stringMatching(/allowPrivat/),
+    });
+  });
+
+  it("says which image is missing and where it comes from", async () => {
+    await expect(render("--set", "images.scribe=")).rejects.toMatchObject({
+      stderr: expect.stringMatching(/images\.scribe is required.*make up/),
+    });
+  });
+});
+
+/** A StatefulSet's controller adds the volumes of its claims; a bare pod needs something in their place. */
+const withoutClaims = (pod: KubeObject): KubeObject => {
+  const spec = pod.spec as unknown as {
+    containers: Array<{ volumeMounts?: Array<{ name: string }> }>;
+    volumes?: Array<{ name: string }>;
+  };
+  const named = new Set(spec.volumes?.map((volume) => volume.name));
+  const mounted = new Set(
+    spec.containers.flatMap((container) => container.volumeMounts ?? []).map((mount) => mount.name),
+  );
+  const missing = [...mounted].filter((name) => !named.has(name)).map((name) => ({ name, emptyDir: {} }));
+  return { ...pod, spec: { ...spec, volumes: [...(spec.volumes ?? []), ...missing] } } as unknown as KubeObject;
+};
