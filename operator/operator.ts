@@ -59,7 +59,8 @@ export type Operator = {
   flush(): Promise<void>;
 };
 
-const workers = 4;
+// Reconciles wait for the API server most of their time.
+const workers = 16;
 /** How soon after a frame the status may show what it says, in milliseconds. */
 const activityDelayMs = 2_000;
 

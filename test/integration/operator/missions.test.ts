@@ -77,6 +77,11 @@ const patchMission = async (patch: object): Promise<void> => {
   await world.admin.patch(missions, { namespace, name: metadata.name, uid, resourceVersion }, { ...patch });
 };
 
+const modelIsReady = (): Promise<void> =>
+  eventually("the model is Ready", async () =>
+    isTrue((await world.admin.find(models, { namespace, name: "scripted" }))?.status?.conditions, "Ready"),
+  );
+
 const envOf = (pod: Pod, container: string): Record<string, string | undefined> =>
   Object.fromEntries(
     [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])]
@@ -96,6 +101,7 @@ describe("a mission", () => {
   it("becomes an Agent, a pod, and Complete, in at most ten writes", async () => {
     kubelet.script(/^fix-bug-coder-/, ...wholeLife());
     const operator = operate();
+    await modelIsReady();
     await submit();
     await missionIs("Complete");
     const done = await mission();
@@ -122,6 +128,7 @@ describe("a mission", () => {
   it("publishes, verifies on the published head, and tells it", async () => {
     kubelet.script(/-verify-/, verifierStatus(0, { command: "npm test", exitCode: 0, output: "" }));
     operate();
+    await modelIsReady();
     const { metadata } = await submit({ successCriteria: [{ command: "npm test" }] });
     await kubelet.pod("fix-bug-coder-1");
     await kubelet.report("fix-bug-coder-1", runningStatus());

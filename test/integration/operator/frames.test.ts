@@ -1,0 +1,93 @@
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import type { Bus } from "#nervous-system/comms/bus.ts";
+import { systemClock } from "#nervous-system/kernel/clock.ts";
+import { silentLog } from "#nervous-system/kernel/log.ts";
+import { createFrameObserver, type FrameObserver, type FrameObserverOptions } from "#operator/frames/observer.ts";
+import type { NatsServer } from "#platform/stores/nats.ts";
+import { eventually } from "#test/integration/kubernetes/control-plane.ts";
+import { connectTestBus, createCleanup, startTestNats } from "#test/integration/pipeline/bus-harness.ts";
+import { agentUid, chainBuilder, missionUid } from "#test/integration/pipeline/chain-builder.ts";
+
+const cleanup = createCleanup();
+let nats: NatsServer;
+let bus: Bus;
+
+beforeEach(async () => {
+  nats = await startTestNats(cleanup);
+  bus = await connectTestBus(nats, cleanup);
+}, 300_000);
+afterEach(() => cleanup.run(), 60_000);
+
+const observe = (options: Partial<FrameObserverOptions> = {}): { observer: FrameObserver; woken: string[] } => {
+  const woken: string[] = [];
+  const stopping = new AbortController();
+  const observer = createFrameObserver({
+    bus,
+    clock: systemClock(),
+    log: silentLog,
+    firstNeeded: () => 1,
+    isKnown: () => true,
+    onFrame: ({ envelope }) => woken.push(envelope.event_type),
+    onCaughtUp: () => woken.push("caught up"),
+    ...options,
+  });
+  const running = observer.run(stopping.signal);
+  cleanup.add(async () => {
+    stopping.abort(new Error("the test is over"));
+    await running;
+  });
+  return { observer, woken };
+};
+
+const edit = { event_type: "STATE_CHANGE", payload: { file_modified: "src/auth.ts" } };
+const agent = agentUid(1);
+
+describe("the frame observer", () => {
+  it("folds what was in the stream and what comes later, once", async () => {
+    const chain = chainBuilder({ agent_uid: agent });
+    await bus.publisher.publish(chain.take(20));
+    const { observer, woken } = observe();
+    await eventually("it has caught up", () => observer.health().healthy);
+    expect(observer.mission(missionUid)?.usage.frames).toBe(20);
+    await bus.publisher.publish([chain.next(edit)]);
+    await eventually("the new frame is folded", () => observer.mission(missionUid)?.agents[agent]?.seq === 21);
+    expect(observer.mission(missionUid)?.agents[agent]?.activity?.summary).toBe("Editing src/auth.ts");
+    expect(woken.indexOf("caught up")).toBe(20);
+    expect(woken).toHaveLength(22);
+  });
+
+  it("rebuilds the same fold from the first frame that a mission needs", async () => {
+    const chain = chainBuilder({ agent_uid: agent });
+    await bus.publisher.publish(chain.take(30));
+    const first = observe().observer;
+    const second = observe({ firstNeeded: () => 11 }).observer;
+    await eventually("both have caught up", () => first.health().healthy && second.health().healthy);
+    expect(second.mission(missionUid)).toMatchObject({ firstSeq: 11, lastSeq: 30, usage: { frames: 20 } });
+    expect(first.mission(missionUid)).toMatchObject({ firstSeq: 1, lastSeq: 30, usage: { frames: 30 } });
+  });
+
+  it("says that nothing is recorded while NATS is away, and goes on where it was", async () => {
+    const chain = chainBuilder({ agent_uid: agent });
+    await bus.publisher.publish(chain.take(5));
+    const { observer, woken } = observe();
+    await eventually("it has caught up", () => observer.health().healthy);
+    await nats.stop();
+    await eventually("it says so", () => !observer.health().healthy);
+    expect(observer.health()).toMatchObject({ message: expect.stringContaining("NATS"), position: 5 });
+    await nats.restart();
+    await eventually("NATS is back", () => bus.connected());
+    await bus.publisher.publish(chain.take(5));
+    await eventually("the rest is folded", () => observer.mission(missionUid)?.usage.frames === 10);
+    await eventually("it is well again", () => observer.health().healthy);
+    expect(woken.filter((type) => type === "caught up")).toHaveLength(1);
+  });
+
+  it("forgets missions that are gone", async () => {
+    let known = true;
+    await bus.publisher.publish(chainBuilder({ agent_uid: agent }).take(3));
+    const { observer } = observe({ isKnown: () => known });
+    await eventually("it has caught up", () => observer.health().healthy);
+    known = false;
+    await eventually("the fold is gone", () => observer.mission(missionUid) === undefined);
+  });
+});
