@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { LONGEST_STATE } from "../environment.ts";
 
 /** Addresses and names of the one node; everything of ours on the network can be told by them. */
 export const node = {
@@ -36,9 +37,6 @@ export type Layout = {
   readonly supervisor: string;
   readonly status: string;
 };
-
-/** A unix socket's path has at most 107 bytes, and the kubelet's lie deep below the state directory. */
-const LONGEST_STATE = 60;
 
 /** Derives every path from the state directory. */
 export const layoutOf = (state: string): Layout => {

@@ -1,6 +1,6 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { run, tryRun } from "../process/run.ts";
+import { run } from "../process/run.ts";
 import { isLocked } from "../process/lock.ts";
 import { waitFor } from "../process/wait.ts";
 import {
@@ -10,13 +10,14 @@ import {
   stopSupervisor,
   SUPERVISOR_LOCK,
 } from "../supervise/control.ts";
-import { ensureTool, hasTool } from "../tools/ensure-tool.ts";
+import { ensureTool } from "../tools/ensure-tool.ts";
 import { ensureCgroups, removeCgroups } from "./cgroups.ts";
 import { endPods, forgetContainers, removeMounts, removeStrayFiles } from "./cleanup.ts";
 import { prepareClusterServices } from "./cluster-services.ts";
 import { node, type Layout } from "./layout.ts";
 import { applyManifests, clusterManifests } from "./manifests.ts";
 import { ensureNodeNetwork, removeNodeNetwork } from "./network.ts";
+import { removeProxyRules } from "./proxy-rules.ts";
 import { closePacketFilter, removePacketFilter } from "./packet-filter/packet-filter.ts";
 
 /** Says that something has come about. */
@@ -70,10 +71,6 @@ export const startCluster = async (layout: Layout, tell: Tell): Promise<void> =>
   );
   await applyManifests(layout, clusterManifests);
   await awaitNode(layout);
-};
-
-const removeProxyRules = async (): Promise<void> => {
-  if (await hasTool("kube-proxy")) await tryRun([await ensureTool("kube-proxy"), "--cleanup"]);
 };
 
 /** Ends everything of the cluster and takes back every link, rule, mount and group; data stays unless purged. */

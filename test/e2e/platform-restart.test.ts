@@ -40,9 +40,7 @@ const leftovers = async () => ({
   links: (await run(["ip", "-brief", "link"]))
     .split("\n")
     .filter((line) => line.startsWith(node.link) || line.startsWith("veth")),
-  rules: (await run(["iptables-save"]))
-    .split("\n")
-    .filter((line) => line.includes("ENCHANTED-") || line.includes("KUBE-SVC")),
+  rules: (await run(["iptables-save"])).split("\n").filter((line) => /ENCHANTED-|KUBE-/.test(line)),
   pods: await podProcesses(),
   shims: (await tryRun(["pgrep", "--full", `containerd-shim-runc-v2.*${layout.containerdSocket}`])).stdout,
 });
