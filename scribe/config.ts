@@ -1,6 +1,8 @@
 import { z } from "zod";
 
-const uuid = z.string().regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/, "is not a lower-case UUID");
+const uuid = z
+  .string()
+  .regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/, "is not a lower-case UUID");
 const address = z.string().regex(/^[^\s:]+:\d{1,5}$/, "is not host:port");
 const milliseconds = z.coerce.number().int().min(0).max(3_600_000);
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -25,7 +27,12 @@ export const scribeEnvironment = z.object({
   ENCHANTED_DRAIN_MS: milliseconds.default(20_000).describe("time to bring the rest to the collector at the end"),
   ENCHANTED_SOCKET: z.string().default("/enchanted/sock/context.sock").describe("path of the unix socket"),
   ENCHANTED_WAL_DIR: z.string().default("/enchanted/wal").describe("directory of the log"),
-  ENCHANTED_WAL_MAX_BYTES: z.coerce.number().int().min(1_000_000).optional().describe("size of the log at which writers wait"),
+  ENCHANTED_WAL_MAX_BYTES: z.coerce
+    .number()
+    .int()
+    .min(1_000_000)
+    .optional()
+    .describe("size of the log at which writers wait"),
   ENCHANTED_TOKEN_FILE: z.string().default("/enchanted/token/token").describe("file with the projected token"),
   ENCHANTED_TERMINATION_LOG: z.string().default("/dev/termination-log").describe("file for the last message"),
   ENCHANTED_HEARTBEAT_MS: milliseconds.min(100).default(30_000).describe("time between two heartbeats"),
@@ -60,6 +67,7 @@ export const fetchEnvironment = z.object({
   ENCHANTED_GIT_SECRET_DIR: z.string().default("/enchanted/git-secret").describe("directory of the Git Secret, if any"),
   ENCHANTED_TOKEN_FILE: z.string().default("/enchanted/token/token").describe("file with the projected token"),
   ENCHANTED_TERMINATION_LOG: z.string().default("/dev/termination-log").describe("file for the last message"),
+  ENCHANTED_GATEWAY_WAIT_MS: milliseconds.default(30_000).describe("time that a gateway may take to become ready"),
   ENCHANTED_FETCH_TIMEOUT_MS: milliseconds.default(600_000).describe("time that a clone may take"),
 });
 

@@ -15,6 +15,7 @@ import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
 import { listenForFrames, type FrameSocketServer } from "./mouths/frame-socket.ts";
 import { listenForService, listenForSpans } from "./mouths/grpc-ports.ts";
 import { listenForModels, type ModelPort } from "./mouths/model-port.ts";
+import { splitAddress } from "./split-address.ts";
 
 /** What a scribe needs beside its configuration. */
 export type ScribeOptions = { config: ScribeConfig; clock: Clock; ids: Ids; random: () => number; log: Log };
@@ -53,11 +54,6 @@ const record = (options: ScribeOptions, collector: GrpcClient): Promise<Recordin
   });
 };
 
-const splitAddress = (address: string): { host: string; port: number } => {
-  const at = address.lastIndexOf(":");
-  return { host: address.slice(0, at), port: Number(address.slice(at + 1)) };
-};
-
 const openMouths = async (options: ScribeOptions, recording: Recording, collector: GrpcClient): Promise<Mouths> => {
   const { config, clock, log } = options;
   const grpc = { collector, clock, log };
@@ -86,7 +82,13 @@ const leaveMessage = async (path: string, recording: Recording): Promise<void> =
   await writeFile(path, JSON.stringify({ lastSeq: written, ackedSeq: stored, hash })).catch(() => undefined);
 };
 
-type Running = { options: ScribeOptions; recording: Recording; mouths: Mouths; lifecycle: Lifecycle; collector: GrpcClient };
+type Running = {
+  options: ScribeOptions;
+  recording: Recording;
+  mouths: Mouths;
+  lifecycle: Lifecycle;
+  collector: GrpcClient;
+};
 
 const SAY_MS = 1000;
 
@@ -104,7 +106,11 @@ const drain = async ({ options, recording, mouths, lifecycle, collector }: Runni
   await leaveMessage(config.ENCHANTED_TERMINATION_LOG, recording);
   const marks = recording.marks();
   if (isWhole) log.info(marks, "every frame is stored");
-  else log.error(marks, `the end of the record is not stored: ${recording.health().exporting.failing ?? "no time was left"}`);
+  else
+    log.error(
+      marks,
+      `the end of the record is not stored: ${recording.health().exporting.failing ?? "no time was left"}`,
+    );
   await recording.close();
   collector.close();
 };

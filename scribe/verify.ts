@@ -27,8 +27,12 @@ const clone = async (config: VerifyConfig, directory: string): Promise<Criterion
   const fetched = `${config.ENCHANTED_FETCH_DIR}/repo.git`;
   const git = createGit({ env: process.env, clock: systemClock(), protocols: ["file"], safeDirectories: [fetched] });
   await rm(directory, { recursive: true, force: true });
-  const cloned = await git.run(["clone", "--quiet", "--no-hardlinks", "--", fetched, directory], { timeoutMs: 600_000 });
-  return cloned.kind === "ok" ? undefined : { command: "git clone", exitCode: cloned.code ?? 1, output: cloned.message };
+  const cloned = await git.run(["clone", "--quiet", "--no-hardlinks", "--", fetched, directory], {
+    timeoutMs: 600_000,
+  });
+  return cloned.kind === "ok"
+    ? undefined
+    : { command: "git clone", exitCode: cloned.code ?? 1, output: cloned.message };
 };
 
 const verify = async (config: VerifyConfig): Promise<number> => {

@@ -34,7 +34,10 @@ const isSkewed = (claimedNs: bigint, observedNs: bigint): boolean => {
 const traceStamps = (ids: TraceIds | undefined): Pick<Envelope, "trace_id" | "span_id"> =>
   ids === undefined ? {} : { trace_id: ids.traceId, span_id: ids.spanId };
 
-const stampsOf = ({ identity, subject }: Composition): Omit<Envelope, "producer" | "epoch" | "seq" | "observed" | "event_type" | "event_id"> => {
+const stampsOf = ({
+  identity,
+  subject,
+}: Composition): Omit<Envelope, "producer" | "epoch" | "seq" | "observed" | "event_type" | "event_id"> => {
   const { agentId: _name, ...stamps } = identity;
   return { ...stamps, ...subject };
 };

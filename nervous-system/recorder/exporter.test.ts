@@ -14,17 +14,41 @@ import { createSimulatedDisk, type SimulatedDisk } from "./wal/simulated-disk.ts
 import type { Wal } from "./wal/wal.ts";
 
 const agent = { producer: "agent" } as const;
-const thought = (text: string): { event_type: string; payload: { text: string } } => ({ event_type: "THOUGHT", payload: { text } });
+const thought = (text: string): { event_type: string; payload: { text: string } } => ({
+  event_type: "THOUGHT",
+  payload: { text },
+});
 
 type Life = { recorder: Recorder; exporter: Exporter; wal: Wal; end: () => Promise<void>; die: () => Promise<void> };
 
 /** A clock whose waits are over at once: backoff is not what these tests are about. */
 const hastyClock = { ...systemClock(), sleep: (_ms: number, signal?: AbortSignal) => systemClock().sleep(0, signal) };
 
-const live = async (disk: SimulatedDisk, stream: ModelStream, how: { life?: number; epoch?: number; segmentBytes?: number } = {}): Promise<Life> => {
-  const wal = await openTestWal(disk, how.life ?? 1, how.segmentBytes === undefined ? {} : { segmentBytes: how.segmentBytes });
-  const recorder = await createRecorder({ identity, wal, clock: systemClock(), ids: randomIds(), epoch: how.epoch ?? 1 });
-  const exporter = createExporter({ recorder, wal, uplink: stream, clock: hastyClock, random: () => 0, log: silentLog });
+const live = async (
+  disk: SimulatedDisk,
+  stream: ModelStream,
+  how: { life?: number; epoch?: number; segmentBytes?: number } = {},
+): Promise<Life> => {
+  const wal = await openTestWal(
+    disk,
+    how.life ?? 1,
+    how.segmentBytes === undefined ? {} : { segmentBytes: how.segmentBytes },
+  );
+  const recorder = await createRecorder({
+    identity,
+    wal,
+    clock: systemClock(),
+    ids: randomIds(),
+    epoch: how.epoch ?? 1,
+  });
+  const exporter = createExporter({
+    recorder,
+    wal,
+    uplink: stream,
+    clock: hastyClock,
+    random: () => 0,
+    log: silentLog,
+  });
   const stop = new AbortController();
   const running = exporter.run(stop.signal);
   const die = async (): Promise<void> => {
@@ -95,7 +119,10 @@ describe("the exporter", () => {
     const first = await live(disk, stream, { segmentBytes: 2000 });
     for (const n of upTo(12)) await first.recorder.record(thought(String(n)), agent);
     await first.end();
-    const middle = disk.paths().filter((path) => path.endsWith(".wal")).toSorted()[1] as string;
+    const middle = disk
+      .paths()
+      .filter((path) => path.endsWith(".wal"))
+      .toSorted()[1] as string;
     disk.contents(middle).fill(0xff, 30, 900);
     stream.failure = undefined;
     const second = await live(disk, stream, { life: 2, segmentBytes: 2000 });
@@ -169,9 +196,25 @@ describe("the exporter", () => {
 
   it("stores each acknowledged frame exactly once, whatever dies: property over kills, failures and lost tails", async () => {
     const step = fc.oneof(
-      { weight: 5, arbitrary: fc.record({ kind: fc.constant("record" as const), count: fc.integer({ min: 1, max: 20 }) }) },
-      { weight: 2, arbitrary: fc.record({ kind: fc.constant("kill" as const), picks: fc.array(fc.nat(), { minLength: 1, maxLength: 9 }) }) },
-      { weight: 2, arbitrary: fc.record({ kind: fc.constant("fail" as const), after: fc.boolean(), times: fc.integer({ min: 1, max: 3 }) }) },
+      {
+        weight: 5,
+        arbitrary: fc.record({ kind: fc.constant("record" as const), count: fc.integer({ min: 1, max: 20 }) }),
+      },
+      {
+        weight: 2,
+        arbitrary: fc.record({
+          kind: fc.constant("kill" as const),
+          picks: fc.array(fc.nat(), { minLength: 1, maxLength: 9 }),
+        }),
+      },
+      {
+        weight: 2,
+        arbitrary: fc.record({
+          kind: fc.constant("fail" as const),
+          after: fc.boolean(),
+          times: fc.integer({ min: 1, max: 3 }),
+        }),
+      },
       { weight: 1, arbitrary: fc.record({ kind: fc.constant("loseTail" as const), count: fc.nat(10) }) },
       { weight: 1, arbitrary: fc.record({ kind: fc.constant("nextEpoch" as const) }) },
     );

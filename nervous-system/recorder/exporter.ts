@@ -125,7 +125,8 @@ class Session {
       batch.map(({ frame }) => frame),
       this.signal,
     );
-    if (partial !== undefined) log.warn({ rejected: partial.rejected }, `the collector refused frames: ${partial.message}`);
+    if (partial !== undefined)
+      log.warn({ rejected: partial.rejected }, `the collector refused frames: ${partial.message}`);
     const last = batch.at(-1);
     if (last !== undefined) await this.advance(last.done, last.frame);
   }
@@ -190,7 +191,9 @@ export const createExporter = (options: ExporterOptions): Exporter => {
     drain: async (limitMs) => {
       const limit = new AbortController();
       const cancel = clock.after(limitMs, () => limit.abort());
-      const aborted = new Promise<void>((resolve) => limit.signal.addEventListener("abort", () => resolve(), { once: true }));
+      const aborted = new Promise<void>((resolve) =>
+        limit.signal.addEventListener("abort", () => resolve(), { once: true }),
+      );
       while (!isDrained() && !limit.signal.aborted) {
         let wake = (): void => undefined;
         const moved = new Promise<void>((resolve) => (wake = resolve));

@@ -18,7 +18,8 @@ export type ModelStream = Uplink & {
 export const createModelStream = (): ModelStream => {
   const tails = (): Map<string, ChainTail> => {
     const found = new Map<string, ChainTail>();
-    for (const frame of stream.frames) found.set(chainKey(frame), { seq: frame.envelope.seq, hash: frame.hash, streamSeq: 1 });
+    for (const frame of stream.frames)
+      found.set(chainKey(frame), { seq: frame.envelope.seq, hash: frame.hash, streamSeq: 1 });
     return found;
   };
   const stream: ModelStream = {

@@ -10,7 +10,9 @@ export type RecentEvents<R> = {
 };
 
 const digestOf = (frame: ProducedFrame): string =>
-  createHash("sha256").update(`${frame.event_type}\n${JSON.stringify(frame.payload)}`).digest("base64");
+  createHash("sha256")
+    .update(`${frame.event_type}\n${JSON.stringify(frame.payload)}`)
+    .digest("base64");
 
 /** Remembers the last `capacity` frames whose id is a UUID; an id of another form may be a producer's counter, used again. */
 export const createRecentEvents = <R>(capacity: number): RecentEvents<R> => {

@@ -111,7 +111,10 @@ describe("the recorder", () => {
   it("takes trace ids into the envelope and leaves stamps that a producer invents in its payload", async () => {
     const { recorder, frames } = await bench();
     const trace = { trace_id: "ab".repeat(16), span_id: "cd".repeat(8) };
-    await recorder.recordLine(JSON.stringify({ event_type: "THOUGHT", text: "t", ...trace, seq: 99, producer: "scribe" }), agent);
+    await recorder.recordLine(
+      JSON.stringify({ event_type: "THOUGHT", text: "t", ...trace, seq: 99, producer: "scribe" }),
+      agent,
+    );
     const [frame] = await frames();
     expect(frame?.envelope).toMatchObject({ ...trace, seq: 1, producer: "agent" });
     expect(partOf(frame as ComposedFrame)).toMatchObject({ payload: { text: "t", seq: 99, producer: "scribe" } });
@@ -120,7 +123,11 @@ describe("the recorder", () => {
 
   it("gives a frame that is sent again the place that it has, also after a restart", async () => {
     const disk = createSimulatedDisk();
-    const line = JSON.stringify({ event_id: "0197a3f0-0000-7000-8000-00000000abcd", event_type: "THOUGHT", text: "once" });
+    const line = JSON.stringify({
+      event_id: "0197a3f0-0000-7000-8000-00000000abcd",
+      event_type: "THOUGHT",
+      text: "once",
+    });
     for (const life of [1, 2]) {
       const wal = await openTestWal(disk, life);
       const recorder = await createRecorder({ identity, wal, clock: manualClock(), ids: countingIds(), epoch: 1 });
@@ -143,7 +150,10 @@ describe("the recorder", () => {
     const disk = createSimulatedDisk();
     const open = async (life: number, epoch: number): Promise<{ recorder: Recorder; wal: Wal }> => {
       const wal = await openTestWal(disk, life);
-      return { wal, recorder: await createRecorder({ identity, wal, clock: manualClock(), ids: countingIds(), epoch }) };
+      return {
+        wal,
+        recorder: await createRecorder({ identity, wal, clock: manualClock(), ids: countingIds(), epoch }),
+      };
     };
     const first = await open(1, 1);
     await first.recorder.recordLine(thought("one"), agent);

@@ -77,7 +77,16 @@ class ChainWriter {
   append(accepted: Accepted, { producer, trace, subject }: RecordOptions): Promise<RecordResult> {
     const { identity, wal, clock, ids } = this.options;
     const eventId = accepted.frame.event_id ?? ids.next();
-    const stamps = { identity, producer, accepted, subject, trace, eventId, nowNs: clock.nowNs(), after: this.position };
+    const stamps = {
+      identity,
+      producer,
+      accepted,
+      subject,
+      trace,
+      eventId,
+      nowNs: clock.nowNs(),
+      after: this.position,
+    };
     const frame = composeFrame(stamps);
     if (frame.bytes.length > maxFrameBytes) return Promise.resolve(tooLarge());
     this.position = positionAfter(frame);

@@ -50,7 +50,14 @@ const randomSalt = (random: () => number) => (): number => Math.floor(random() *
 export const startRecording = async (options: RecordingOptions): Promise<Recording> => {
   const { directory, disk, clock, random } = options;
   const limits = options.limits === undefined ? {} : { limits: options.limits };
-  const wal = await openWal({ directory, disk, clock, processes: options.processes, salt: randomSalt(random), ...limits });
+  const wal = await openWal({
+    directory,
+    disk,
+    clock,
+    processes: options.processes,
+    salt: randomSalt(random),
+    ...limits,
+  });
   const epoch = options.epoch ?? (await nextEpoch(disk, directory));
   const recorder = await createRecorder({ ...options, wal, epoch });
   const exporter = createExporter({ ...options, recorder, wal });

@@ -26,7 +26,9 @@ export const encodeStoredFrame = (frame: ComposedFrame): Buffer => {
 export const decodeStoredFrame = (record: Buffer): ComposedFrame => {
   const version = record.readUInt8(0);
   if (version !== VERSION) {
-    throw new Error(`the log holds a record of format ${version}, this version reads ${VERSION}; start the version that wrote it to drain the log`);
+    throw new Error(
+      `the log holds a record of format ${version}, this version reads ${VERSION}; start the version that wrote it to drain the log`,
+    );
   }
   const end = FIXED_BYTES + record.readUInt32BE(73);
   const text = record.toString("utf8", FIXED_BYTES, end);

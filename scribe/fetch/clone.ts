@@ -6,7 +6,9 @@ import { findRef, listedPatterns, type RemoteRef } from "./remote-ref.ts";
 export type FetchReason = "RepositoryNotFound" | "AuthenticationFailed" | "RefNotFound" | "RepositoryUnreachable";
 
 /** What `fetch` came to. */
-export type FetchOutcome = { kind: "fetched"; commit: string } | { kind: "failed"; reason: FetchReason; message: string };
+export type FetchOutcome =
+  | { kind: "fetched"; commit: string }
+  | { kind: "failed"; reason: FetchReason; message: string };
 
 /** What to clone and where to. */
 export type CloneOptions = {
@@ -35,7 +37,9 @@ const resolveRef = async (options: CloneOptions, how: GitRunOptions): Promise<Re
   const listed = await git.run(["ls-remote", "--symref", "--", url, ...listedPatterns(ref)], how);
   if (listed.kind === "failed") return failed(listed);
   const found = findRef(listed.stdout.toString("utf8"), ref);
-  return found ?? refMissing(`the repository ${url} has no branch or tag "${ref}"; name one that it has in workspace.ref`);
+  return (
+    found ?? refMissing(`the repository ${url} has no branch or tag "${ref}"; name one that it has in workspace.ref`)
+  );
 };
 
 /** Whether the commit came with the ref, or comes when it is asked for by its own name. */
@@ -53,11 +57,9 @@ const peel = async (git: Git, ref: string): Promise<string | undefined> => {
 };
 
 /** Makes the commit what a plain clone of the bare repository checks out. */
-const pointHead = async ({ git }: CloneOptions, { name, branch }: RemoteRef, commit: string): Promise<GitResult> => {
-  for (const ref of new Set([`refs/heads/${branch}`, name.startsWith("refs/") ? name : `refs/heads/${branch}`])) {
-    const moved = await git.run(["update-ref", ref, commit]);
-    if (moved.kind === "failed") return moved;
-  }
+const pointHead = async ({ git }: CloneOptions, { branch }: RemoteRef, commit: string): Promise<GitResult> => {
+  const moved = await git.run(["update-ref", `refs/heads/${branch}`, commit]);
+  if (moved.kind === "failed") return moved;
   return git.run(["symbolic-ref", "HEAD", `refs/heads/${branch}`]);
 };
 
@@ -71,12 +73,14 @@ export const cloneBare = async (options: CloneOptions): Promise<FetchOutcome> =>
   if ("kind" in found) return found;
   const made = await git.run(["init", "--quiet", "--bare", "--template=", "."]);
   if (made.kind === "failed") return failed(made);
-  const fetched = await git.run(["fetch", "--quiet", "--no-tags", "--", url, `+${found.name}:refs/heads/${found.branch}`], how);
+  // Under its own name: a branch cannot hold an annotated tag.
+  const place = found.name.startsWith("refs/") ? found.name : `refs/heads/${found.branch}`;
+  const fetched = await git.run(["fetch", "--quiet", "--no-tags", "--", url, `+${found.name}:${place}`], how);
   if (fetched.kind === "failed") return failed(fetched);
   if (baseCommit !== undefined && !(await obtainCommit(options, baseCommit, how))) {
     return refMissing(`the repository ${url} has no commit ${baseCommit}; was the branch "${found.branch}" rewritten?`);
   }
-  const commit = await peel(git, baseCommit ?? `refs/heads/${found.branch}`);
+  const commit = await peel(git, baseCommit ?? place);
   if (commit === undefined) return refMissing(`"${options.ref}" of ${url} is not a commit`);
   const pointed = await pointHead(options, found, commit);
   return pointed.kind === "failed" ? failed(pointed) : { kind: "fetched", commit };

@@ -1,10 +1,13 @@
-import { access, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { access, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { createGit, type Git } from "#nervous-system/git/git.ts";
 import type { GitCredentials } from "#nervous-system/git/protected-config.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { tokenFrom } from "#nervous-system/recorder/token-file.ts";
 import type { FetchConfig } from "../config.ts";
 import { cloneBare, type FetchOutcome } from "./clone.ts";
+import { splitAddress } from "../split-address.ts";
+import { startConnectBridge, type ConnectBridge } from "./connect-bridge.ts";
 import { copyTools } from "./copy-tools.ts";
 import { writeBundle } from "./trust.ts";
 
@@ -13,7 +16,7 @@ export type FetchOptions = {
   config: FetchConfig;
   /** PATH and TMPDIR are taken from it. */
   env: Readonly<Record<string, string | undefined>>;
-  clock: Pick<Clock, "after">;
+  clock: Clock;
   /** The Node to copy, and the scripts that lie beside it in the image. */
   tools: { node: string; scripts: readonly string[] };
   /** PEM of the CAs that are trusted anyway. */
@@ -30,7 +33,9 @@ const mountedCredentials = async (config: FetchConfig): Promise<GitCredentials |
   }
 };
 
-const createFetchGit = async (options: FetchOptions, directory: string, scratch: string): Promise<Git> => {
+type Place = { directory: string; scratch: string; proxy: string };
+
+const createFetchGit = async (options: FetchOptions, { directory, scratch, proxy }: Place): Promise<Git> => {
   const { config } = options;
   const extra = config.ENCHANTED_GIT_CA_PEM === undefined ? [] : [config.ENCHANTED_GIT_CA_PEM];
   const credentials = await mountedCredentials(config);
@@ -41,31 +46,43 @@ const createFetchGit = async (options: FetchOptions, directory: string, scratch:
     protocols: ["https"],
     timeoutMs: config.ENCHANTED_FETCH_TIMEOUT_MS,
     caFile: await writeBundle(join(scratch, "forge.pem"), [...options.defaultCas, ...extra]),
-    proxy: {
-      url: `https://${config.ENCHANTED_GATEWAY}`,
-      token: (await readFile(config.ENCHANTED_TOKEN_FILE, "utf8")).trim(),
-      caFile: await writeBundle(join(scratch, "gateway.pem"), [config.ENCHANTED_CA_PEM]),
-    },
+    proxy: { url: proxy },
     ...(credentials === undefined ? {} : { credentials }),
   });
+};
+
+const clone = async (options: FetchOptions, bridge: ConnectBridge, scratch: string): Promise<FetchOutcome> => {
+  const { config } = options;
+  const directory = join(config.ENCHANTED_FETCH_DIR, "repo.git");
+  const outcome = await cloneBare({
+    url: config.ENCHANTED_REPO,
+    ref: config.ENCHANTED_REF,
+    baseCommit: config.ENCHANTED_BASE_COMMIT,
+    directory,
+    git: await createFetchGit(options, { directory, scratch, proxy: bridge.url }),
+  });
+  const failure = bridge.lastFailure();
+  if (outcome.kind === "fetched" || failure === undefined) return outcome;
+  return { ...outcome, message: `${failure}; ${outcome.message}` };
 };
 
 /** Copies the tools and clones the repository through the gateway; a failure of the clone is an answer, not an exception. */
 export const runFetch = async (options: FetchOptions): Promise<FetchOutcome> => {
   const { config, tools } = options;
   await copyTools(tools.node, tools.scripts, config.ENCHANTED_BIN_DIR);
-  const directory = join(config.ENCHANTED_FETCH_DIR, "repo.git");
   await mkdir(config.ENCHANTED_FETCH_DIR, { recursive: true });
   const scratch = await mkdtemp(join(config.ENCHANTED_FETCH_DIR, ".fetch-")); // the root file system may be read-only
+  const bridge = await startConnectBridge({
+    gateway: splitAddress(config.ENCHANTED_GATEWAY),
+    caPem: config.ENCHANTED_CA_PEM,
+    token: tokenFrom(config.ENCHANTED_TOKEN_FILE),
+    clock: options.clock,
+    patienceMs: config.ENCHANTED_GATEWAY_WAIT_MS,
+  });
   try {
-    return await cloneBare({
-      url: config.ENCHANTED_REPO,
-      ref: config.ENCHANTED_REF,
-      baseCommit: config.ENCHANTED_BASE_COMMIT,
-      directory,
-      git: await createFetchGit(options, directory, scratch),
-    });
+    return await clone(options, bridge, scratch);
   } finally {
+    await bridge.close();
     await rm(scratch, { recursive: true, force: true });
   }
 };

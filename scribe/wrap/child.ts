@@ -4,7 +4,10 @@ import type { Readable } from "node:stream";
 import { openFramePipe } from "./frame-pipe.ts";
 
 /** How a child ended. */
-export type ChildEnd = { kind: "exited"; code: number } | { kind: "signalled"; signal: NodeJS.Signals } | { kind: "notStarted"; message: string };
+export type ChildEnd =
+  | { kind: "exited"; code: number }
+  | { kind: "signalled"; signal: NodeJS.Signals }
+  | { kind: "notStarted"; message: string };
 
 /** A running child with its FD 3. */
 export type WrappedChild = {

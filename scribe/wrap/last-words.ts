@@ -4,7 +4,10 @@ import { exitCodeOf, type ChildEnd } from "./child.ts";
 const describe = (end: ChildEnd): { reason: string; message: string } => {
   switch (end.kind) {
     case "exited":
-      return { reason: end.code === 0 ? "Exited" : "ExitCode", message: `the agent's program ended with exit code ${end.code}` };
+      return {
+        reason: end.code === 0 ? "Exited" : "ExitCode",
+        message: `the agent's program ended with exit code ${end.code}`,
+      };
     case "signalled":
       return { reason: "Killed", message: `the agent's program was ended by ${end.signal}` };
     case "notStarted":

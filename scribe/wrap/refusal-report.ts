@@ -10,7 +10,10 @@ const MAX_TOLD = 20;
 const HEAD_CHARS = 200;
 
 const errorFrame = (message: string, head?: string): string =>
-  JSON.stringify({ event_type: "ERROR", payload: { message, fatal: false, ...(head === undefined ? {} : { line: head }) } });
+  JSON.stringify({
+    event_type: "ERROR",
+    payload: { message, fatal: false, ...(head === undefined ? {} : { line: head }) },
+  });
 
 /** Creates a report that has told nothing yet. */
 export const createRefusalReport = (): RefusalReport => {
@@ -18,7 +21,9 @@ export const createRefusalReport = (): RefusalReport => {
   return {
     onRefused: (reason, line) => {
       refused += 1;
-      return refused <= MAX_TOLD ? errorFrame(`a line on FD 3 was refused: ${reason}`, line.slice(0, HEAD_CHARS)) : undefined;
+      return refused <= MAX_TOLD
+        ? errorFrame(`a line on FD 3 was refused: ${reason}`, line.slice(0, HEAD_CHARS))
+        : undefined;
     },
     atEnd: () => (refused > MAX_TOLD ? errorFrame(`${refused - MAX_TOLD} more lines on FD 3 were refused`) : undefined),
   };

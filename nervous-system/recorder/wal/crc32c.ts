@@ -30,8 +30,7 @@ export const crc32c = (data: Uint8Array, start = 0, end = data.length, seed = 0)
   let crc = ~seed;
   let i = start;
   for (; i + 8 <= end; i += 8) {
-    const low =
-      crc ^ (byteAt(i) | (byteAt(i + 1) << 8) | (byteAt(i + 2) << 16) | (byteAt(i + 3) << 24));
+    const low = crc ^ (byteAt(i) | (byteAt(i + 1) << 8) | (byteAt(i + 2) << 16) | (byteAt(i + 3) << 24));
     crc =
       at(7, low & 255) ^
       at(6, (low >>> 8) & 255) ^

@@ -34,11 +34,7 @@ const readWhole = async (disk: Disk, path: string): Promise<Buffer> => {
 };
 
 /** What `name` holds, or `undefined` if it is missing or damaged: then everything still there is handed over again. */
-export const readCursor = async (
-  disk: Disk,
-  directory: string,
-  name: string,
-): Promise<Cursor | undefined> => {
+export const readCursor = async (disk: Disk, directory: string, name: string): Promise<Cursor | undefined> => {
   try {
     return decode(await readWhole(disk, `${directory}/${name}`));
   } catch (error) {

@@ -51,11 +51,7 @@ const locked = (path: string, owner: string): WalError =>
   new WalError("WAL_LOCKED", `${path} is held by process ${owner}; end that process or use another directory`);
 
 /** Takes the lock of `directory`, over from a dead process if need be; answers how to give it back. */
-export const takeLock = async (
-  disk: Disk,
-  directory: string,
-  processes: Processes,
-): Promise<() => Promise<void>> => {
+export const takeLock = async (disk: Disk, directory: string, processes: Processes): Promise<() => Promise<void>> => {
   const path = `${directory}/lock`;
   const self = processes.self();
   for (let attempt = 0; attempt < 5; attempt += 1) {

@@ -3,9 +3,7 @@ import { scanSegment, type ScanPlace, type ScanStep } from "./segment-scan.ts";
 import type { LiveSegment } from "./writer.ts";
 
 /** What reading meets, in order: a record, or a stretch of indices that cannot be read any more. */
-export type WalEntry =
-  | { kind: "record"; index: number; payload: Buffer }
-  | { kind: "gap"; from: number; to: number };
+export type WalEntry = { kind: "record"; index: number; payload: Buffer } | { kind: "gap"; from: number; to: number };
 
 /** How much one `next` gives at most. */
 export type ReadLimit = { records: number; bytes: number };

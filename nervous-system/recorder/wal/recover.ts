@@ -59,11 +59,7 @@ const sizeOf = async (disk: Disk, path: string): Promise<number> => {
  * Finds the end of the log. `known` is an index that was surely given out (cursor or mark): if the records end before it,
  * they were lost, and the next index leaves their place empty, so that a reader reports the gap, now and after every restart.
  */
-export const recoverSegments = async (
-  disk: Disk,
-  directory: string,
-  known: number,
-): Promise<Recovered> => {
+export const recoverSegments = async (disk: Disk, directory: string, known: number): Promise<Recovered> => {
   const names = parseSegmentNames(await disk.list(directory));
   const segments: LiveSegment[] = [];
   for (const name of names) segments.push({ ...name, bytes: await sizeOf(disk, `${directory}/${name.file}`) });

@@ -27,10 +27,7 @@ const holds = (window: Window, offset: number, needBytes: number): boolean =>
 const isZero = (bytes: Buffer): boolean => bytes.every((byte) => byte === 0);
 
 /** The next whole record behind `place.offset`, searched byte by byte; it may be any later one. */
-const findNext = async (
-  segment: Segment,
-  place: ScanPlace,
-): Promise<{ offset: number; index: number } | undefined> => {
+const findNext = async (segment: Segment, place: ScanPlace): Promise<{ offset: number; index: number } | undefined> => {
   for (let from = place.offset + 1; from + HEADER_BYTES <= segment.end; from += WINDOW_BYTES) {
     const window = await load(segment, from, WINDOW_BYTES + LARGEST_BYTES);
     const stop = Math.min(WINDOW_BYTES, window.bytes.length);
@@ -70,10 +67,7 @@ const tornAt = ({ offset, expected }: ScanPlace): ScanStep => ({
 });
 
 /** Walks one segment from `place`, in windows of 512 KiB, and gives each record, each loss and at last the tail if it is bad. */
-export async function* scanSegment(
-  segment: Segment,
-  place: ScanPlace,
-): AsyncGenerator<ScanStep, void, undefined> {
+export async function* scanSegment(segment: Segment, place: ScanPlace): AsyncGenerator<ScanStep, void, undefined> {
   let { offset, expected } = place;
   let window: Window = { start: offset, bytes: Buffer.alloc(0) };
   while (offset < segment.end) {

@@ -85,7 +85,9 @@ export const createSimulatedDisk = (): SimulatedDisk => {
 
   const mount = (mounted: number): Disk => ({
     list: async (directory) =>
-      [...cachedNames.keys()].filter((path) => dirname(path) === directory).map((path) => path.slice(directory.length + 1)),
+      [...cachedNames.keys()]
+        .filter((path) => dirname(path) === directory)
+        .map((path) => path.slice(directory.length + 1)),
     create: async (path) => {
       check("create", path, mounted);
       if (cachedNames.has(path)) throw failure("EEXIST", path);

@@ -100,42 +100,45 @@ const picker = (picks: readonly number[]): ((n: number) => number) => {
 describe("the write-ahead log, whatever happens to the machine", () => {
   it("has every acknowledged record after any crash, in order, once, and reports no gap", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(action, { maxLength: 25 }), fc.integer({ min: 60, max: 400 }), async (actions, segmentBytes) => {
-        const disk = createSimulatedDisk();
-        const model = newModel();
-        let life = 1;
-        let wal = await open(disk, life, segmentBytes);
-        for (const act of actions) {
-          if (act.kind === "append") {
-            await appendAll(wal, model, nextOf(wal), act.payloads);
-            continue;
+      fc.asyncProperty(
+        fc.array(action, { maxLength: 25 }),
+        fc.integer({ min: 60, max: 400 }),
+        async (actions, segmentBytes) => {
+          const disk = createSimulatedDisk();
+          const model = newModel();
+          let life = 1;
+          let wal = await open(disk, life, segmentBytes);
+          for (const act of actions) {
+            if (act.kind === "append") {
+              await appendAll(wal, model, nextOf(wal), act.payloads);
+              continue;
+            }
+            if (act.kind === "advance") {
+              model.stored = Math.min(wal.stats().cursor + act.by, wal.stats().written);
+              await wal.advance(model.stored);
+              continue;
+            }
+            if (act.kind === "close") await wal.close();
+            else {
+              // Frozen in the middle of a group: its appends never answer, the machine dies, another life begins.
+              disk.fault = (operation) => (operation === (act.duringSync ? "sync" : "write") ? "EIO" : undefined);
+              const next = nextOf(wal);
+              act.payloads.forEach((payload, at) => submit(model, next + at, payload));
+              const dying = act.payloads.map((payload) => wal.append(Buffer.from(payload)).catch(() => 0));
+              while (wal.stats().stall === undefined) await Promise.resolve();
+              disk.crash(picker(act.picks));
+              await wal.close().catch(() => undefined);
+              await Promise.all(dying);
+              disk.fault = undefined;
+            }
+            life += 1;
+            wal = await open(disk, life, segmentBytes);
+            judge(await readAll(wal, wal.cursor().index + 1), model, wal.cursor().index + 1, false);
           }
-          if (act.kind === "advance") {
-            model.stored = Math.min(wal.stats().cursor + act.by, wal.stats().written);
-            await wal.advance(model.stored);
-            continue;
-          }
-          if (act.kind === "close") await wal.close();
-          else {
-            // Frozen in the middle of a group: its appends never answer, the machine dies, another life begins.
-            disk.fault = (operation) =>
-              operation === (act.duringSync ? "sync" : "write") ? "EIO" : undefined;
-            const next = nextOf(wal);
-            act.payloads.forEach((payload, at) => submit(model, next + at, payload));
-            const dying = act.payloads.map((payload) => wal.append(Buffer.from(payload)).catch(() => 0));
-            while (wal.stats().stall === undefined) await Promise.resolve();
-            disk.crash(picker(act.picks));
-            await wal.close().catch(() => undefined);
-            await Promise.all(dying);
-            disk.fault = undefined;
-          }
-          life += 1;
-          wal = await open(disk, life, segmentBytes);
           judge(await readAll(wal, wal.cursor().index + 1), model, wal.cursor().index + 1, false);
-        }
-        judge(await readAll(wal, wal.cursor().index + 1), model, wal.cursor().index + 1, false);
-        await wal.close();
-      }),
+          await wal.close();
+        },
+      ),
       { numRuns: 150 },
     );
   });

@@ -103,7 +103,15 @@ export const openWal = async (options: WalOptions): Promise<Wal> => {
     onStall: () => void trimmer.release().then((made) => made && writer.roomMade()),
   });
   const stored = await openMark(disk, directory, "stored");
-  const trimmer = createTrimmer({ disk, directory, segments, cursor, stored, written: writer.written, keepBytes: limits.keepBytes });
+  const trimmer = createTrimmer({
+    disk,
+    directory,
+    segments,
+    cursor,
+    stored,
+    written: writer.written,
+    keepBytes: limits.keepBytes,
+  });
   return {
     append: writer.append,
     reader: (from) => createReader({ disk, directory, segments, written: writer.written }, from),

@@ -3,7 +3,13 @@ import { createHash } from "node:crypto";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { chainKey, emptyTail, planFrames, type ChainTail } from "#nervous-system/comms/chain-plan.ts";
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc-failure.ts";
-import { exportLogs, exportTraces, getBlobMethod, putBlobMethod, tailMethod } from "#nervous-system/comms/grpc-methods.ts";
+import {
+  exportLogs,
+  exportTraces,
+  getBlobMethod,
+  putBlobMethod,
+  tailMethod,
+} from "#nervous-system/comms/grpc-methods.ts";
 import { startGrpcServer, type CallContext, type GrpcHandler } from "#nervous-system/comms/grpc-server.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { parseEnvelope, type RecordedFrame } from "#nervous-system/schemas/envelope.ts";
@@ -116,7 +122,10 @@ const handlersOf = (peer: CollectorPeer, blobs: Map<string, Buffer>): GrpcHandle
 ];
 
 /** Starts a peer with TLS on loopback; give it another's `frames` and `port` to let that one return. */
-export const startCollectorPeer = async (tls: KeyPair, before?: Pick<CollectorPeer, "frames" | "port">): Promise<CollectorPeer> => {
+export const startCollectorPeer = async (
+  tls: KeyPair,
+  before?: Pick<CollectorPeer, "frames" | "port">,
+): Promise<CollectorPeer> => {
   const peer: CollectorPeer = {
     port: before?.port ?? 0,
     frames: before?.frames ?? [],

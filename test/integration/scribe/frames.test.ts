@@ -45,7 +45,9 @@ afterEach(async () => {
 
 const types = (): string[] => peer.frames.map(({ envelope }) => envelope.event_type);
 const texts = (): unknown[] =>
-  peer.frames.filter(({ envelope }) => envelope.event_type === "THOUGHT").map((frame) => producerPart(frame).payload["text"]);
+  peer.frames
+    .filter(({ envelope }) => envelope.event_type === "THOUGHT")
+    .map((frame) => producerPart(frame).payload["text"]);
 
 describe("the scribe's socket", () => {
   it("acknowledges pipelined frames of several writers in order, and the collector gets all of them once, chained", async () => {

@@ -1,6 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { startCollectorPeer } from "./collector-peer.ts";
-import { chainFault, connectWriter, layOutPod, producerPart, setStage, startPodScribe, stopScribe, thought, until, type Stage } from "./stage.ts";
+import {
+  chainFault,
+  connectWriter,
+  layOutPod,
+  producerPart,
+  setStage,
+  startPodScribe,
+  stopScribe,
+  thought,
+  until,
+  type Stage,
+} from "./stage.ts";
 
 // `make chaos` raises it; 50 keep the suite short.
 const KILLS = Number(process.env["ENCHANTED_TEST_KILLS"] ?? 50);

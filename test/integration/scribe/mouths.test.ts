@@ -70,7 +70,9 @@ describe("the service port", () => {
     const blob = randomBytes(3_000_000);
     const chunks = async function* (): AsyncIterable<Buffer> {
       for (let at = 0; at < blob.length; at += 65_536) {
-        yield Buffer.from(toBinary(BlobChunkSchema, create(BlobChunkSchema, { chunk: blob.subarray(at, at + 65_536) })));
+        yield Buffer.from(
+          toBinary(BlobChunkSchema, create(BlobChunkSchema, { chunk: blob.subarray(at, at + 65_536) })),
+        );
       }
     };
     const put = fromBinary(PutBlobResponseSchema, await client.clientStream(putBlobMethod, chunks(), limits));
@@ -120,7 +122,12 @@ describe("the model port", () => {
     };
     const response = await fetch(url("/openai/v1/chat/completions?x=1"), {
       method: "POST",
-      headers: { authorization: "Bearer stolen", "x-api-key": "sk-1", "api-key": "k", "content-type": "application/json" },
+      headers: {
+        authorization: "Bearer stolen",
+        "x-api-key": "sk-1",
+        "api-key": "k",
+        "content-type": "application/json",
+      },
       body: '{"model":"m"}',
     });
     expect(response.headers.get("x-kept")).toBe("yes");
@@ -145,12 +152,15 @@ describe("the model port", () => {
     expect(await response.json()).toMatchObject({ error: { type: "budget_exhausted" } });
   });
 
-  it.each(["/", "/v1/models", "/internal/v1/check", "/openai/v1/%2e%2e/%2e%2e/internal/v1/check"])("serves nothing at %s", async (path) => {
-    answer = () => {
-      throw new Error("this must not reach the gateway");
-    };
-    expect((await fetch(url(path))).status).toBe(404);
-  });
+  it.each(["/", "/v1/models", "/internal/v1/check", "/openai/v1/%2e%2e/%2e%2e/internal/v1/check"])(
+    "serves nothing at %s",
+    async (path) => {
+      answer = () => {
+        throw new Error("this must not reach the gateway");
+      };
+      expect((await fetch(url(path))).status).toBe(404);
+    },
+  );
 
   it("hangs up on the gateway when the agent hangs up", async () => {
     let isCut = false;

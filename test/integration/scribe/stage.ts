@@ -85,7 +85,12 @@ export const start = (command: string, args: readonly string[], env: Record<stri
 export type Pod = { dir: string; env: Record<string, string>; socket: string; termination: string; token: string };
 
 /** Lays out the volumes of one pod. */
-export const layOutPod = async (stage: Stage, name: string, collectorPort: number, more: Record<string, string> = {}): Promise<Pod> => {
+export const layOutPod = async (
+  stage: Stage,
+  name: string,
+  collectorPort: number,
+  more: Record<string, string> = {},
+): Promise<Pod> => {
   const dir = join(stage.dir, name);
   await mkdir(dir, { recursive: true });
   const token = join(dir, "token");
@@ -144,7 +149,12 @@ export const stopScribe = (scribe: Running): Promise<number> => {
 export type Answer = { ok: boolean; seq?: number; event_id?: string; reason?: string };
 
 /** A client of the socket that shows every answer in its order. */
-export type Writer = { socket: Socket; answers: Answer[]; write(text: string): void; answered(count: number): Promise<void> };
+export type Writer = {
+  socket: Socket;
+  answers: Answer[];
+  write(text: string): void;
+  answered(count: number): Promise<void>;
+};
 
 /** Connects a writer to a pod's socket. */
 export const connectWriter = async (path: string): Promise<Writer> => {

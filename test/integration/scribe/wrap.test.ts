@@ -1,7 +1,19 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from "@jest/globals";
 import { readFile, readlink, writeFile } from "node:fs/promises";
 import { startCollectorPeer, type CollectorPeer } from "./collector-peer.ts";
-import { chainFault, layOutPod, producerPart, setStage, start, startPodScribe, stopScribe, until, type Pod, type Running, type Stage } from "./stage.ts";
+import {
+  chainFault,
+  layOutPod,
+  producerPart,
+  setStage,
+  start,
+  startPodScribe,
+  stopScribe,
+  until,
+  type Pod,
+  type Running,
+  type Stage,
+} from "./stage.ts";
 
 jest.setTimeout(60_000);
 
@@ -44,7 +56,9 @@ const line = (text: string): string => `echo '{"event_type":"THOUGHT","text":"${
 
 describe("enchanted-wrap", () => {
   it("copies FD 3 to the record and leaves stdout, stderr and the environment alone", async () => {
-    const wrapped = shell(`${line("one")}; echo out; echo err >&2; echo "$TRACEPARENT"; ${line("two")}`, { TRACEPARENT: "00-ab-cd-01" });
+    const wrapped = shell(`${line("one")}; echo out; echo err >&2; echo "$TRACEPARENT"; ${line("two")}`, {
+      TRACEPARENT: "00-ab-cd-01",
+    });
     expect(await wrapped.ended).toBe(0);
     expect(wrapped.output().split("\n").toSorted().join(" ").trim()).toBe("00-ab-cd-01 err out");
     expect(await thoughts()).toEqual(["one", "two"]);
@@ -91,7 +105,10 @@ describe("enchanted-wrap", () => {
     expect(await shell(`${line("before")}; echo garbage >&3; ${line("after")}; ${torn}`).ended).toBe(137);
     const frames = await record();
     const errors = frames.filter(({ event_type }) => event_type === "ERROR").map(({ payload }) => payload);
-    expect(frames.filter(({ event_type }) => event_type === "THOUGHT").map(({ payload }) => payload["text"])).toEqual(["before", "after"]);
+    expect(frames.filter(({ event_type }) => event_type === "THOUGHT").map(({ payload }) => payload["text"])).toEqual([
+      "before",
+      "after",
+    ]);
     expect(errors).toEqual([
       { message: expect.stringMatching(/FD 3 was refused: the line is not JSON/), fatal: false, line: "garbage" },
       { message: expect.stringMatching(/not JSON/), fatal: false, line: '{"event_type":"THOUGHT","te' },
@@ -106,7 +123,11 @@ describe("enchanted-wrap", () => {
   });
 
   it("captures what a grandchild writes after the child's exit", async () => {
-    expect(await shell(`(while [ ! -e ${pod.dir}/go ]; do sleep 0.05; done; ${line("late")}) & ${line("early")}; (sleep 0.2; touch ${pod.dir}/go) & exit 3`).ended).toBe(3);
+    expect(
+      await shell(
+        `(while [ ! -e ${pod.dir}/go ]; do sleep 0.05; done; ${line("late")}) & ${line("early")}; (sleep 0.2; touch ${pod.dir}/go) & exit 3`,
+      ).ended,
+    ).toBe(3);
     expect(await thoughts()).toEqual(["early", "late"]);
   });
 
@@ -121,12 +142,18 @@ describe("enchanted-wrap", () => {
 
   it("keeps concurrent writers' lines of at most 4,096 bytes whole", async () => {
     const writer = `i=0; while [ $i -lt 200 ]; do printf '{"event_type":"THOUGHT","text":"%s %01000d"}\\n' $0 $i >&3; i=$((i+1)); done`;
-    expect(await shell(["a", "b", "c", "d"].map((name) => `sh -c '${writer.replaceAll("'", `'"'"'`)}' ${name} &`).join(" ") + " wait").ended).toBe(0);
+    expect(
+      await shell(
+        ["a", "b", "c", "d"].map((name) => `sh -c '${writer.replaceAll("'", `'"'"'`)}' ${name} &`).join(" ") + " wait",
+      ).ended,
+    ).toBe(0);
     expect(new Set(await thoughts()).size).toBe(800);
   });
 
   it("passes SIGTERM on, and the program may end in its own way", async () => {
-    const wrapped = shell(`trap '${line("bye").replaceAll("'", `'"'"'`)}; exit 9' TERM; echo ready; while :; do sleep 0.05; done`);
+    const wrapped = shell(
+      `trap '${line("bye").replaceAll("'", `'"'"'`)}; exit 9' TERM; echo ready; while :; do sleep 0.05; done`,
+    );
     await until("the program runs", () => wrapped.output().includes("ready"));
     wrapped.process.kill("SIGTERM");
     expect(await wrapped.ended).toBe(9);
@@ -140,7 +167,10 @@ describe("enchanted-wrap", () => {
     expect(await wrapped.ended).toBe(137);
     const grandchild = Number(wrapped.output());
     const isGone = async (): Promise<boolean> =>
-      readFile(`/proc/${grandchild}/stat`, "utf8").then((stat) => stat.includes(") Z "), () => true);
+      readFile(`/proc/${grandchild}/stat`, "utf8").then(
+        (stat) => stat.includes(") Z "),
+        () => true,
+      );
     await until("the grandchild is gone", isGone);
     expect(JSON.parse(await readFile(pod.termination, "utf8"))).toMatchObject({ reason: "Killed" });
   });
@@ -155,7 +185,9 @@ describe("enchanted-wrap", () => {
 
   it("hands frames over when the scribe is killed and returns in the middle", async () => {
     const go = `${pod.dir}/go`;
-    const wrapped = shell(`${line("one")}; while [ ! -e ${go} ]; do sleep 0.05; done; ${line("two")}`, { ENCHANTED_CAPTURE_MS: "20000" });
+    const wrapped = shell(`${line("one")}; while [ ! -e ${go} ]; do sleep 0.05; done; ${line("two")}`, {
+      ENCHANTED_CAPTURE_MS: "20000",
+    });
     await until("the first arrived", () => peer.frames.some(({ envelope }) => envelope.event_type === "THOUGHT"));
     scribe.process.kill("SIGKILL");
     await scribe.ended;
@@ -169,6 +201,8 @@ describe("enchanted-wrap", () => {
     scribe.process.kill("SIGKILL");
     await scribe.ended;
     expect(await shell(`${line("lost")}; exit 5`, { ENCHANTED_CAPTURE_MS: "200" }).ended).toBe(5);
-    expect(JSON.parse(await readFile(pod.termination, "utf8"))).toMatchObject({ message: expect.stringMatching(/could not be handed/) });
+    expect(JSON.parse(await readFile(pod.termination, "utf8"))).toMatchObject({
+      message: expect.stringMatching(/could not be handed/),
+    });
   });
 });

@@ -1,0 +1,259 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from "@jest/globals";
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { startGitForge, type GitForge } from "./git-forge.ts";
+import { setStage, start, type Running, type Stage } from "./stage.ts";
+
+jest.setTimeout(60_000);
+
+const author = {
+  GIT_AUTHOR_NAME: "a",
+  GIT_AUTHOR_EMAIL: "a@example.invalid",
+  GIT_COMMITTER_NAME: "a",
+  GIT_COMMITTER_EMAIL: "a@example.invalid",
+};
+const git = (dir: string, ...args: string[]): string => {
+  const done = spawnSync("git", ["-C", dir, ...args], { env: { ...process.env, ...author }, encoding: "utf8" });
+  if (done.status !== 0) throw new Error(done.stderr);
+  return done.stdout.trim();
+};
+
+let stage: Stage;
+let forge: GitForge;
+let dir: string;
+let number = 0;
+const commits = { first: "", second: "", feature: "" };
+
+beforeAll(async () => {
+  stage = await setStage();
+  const root = join(stage.dir, "repositories");
+  const work = join(stage.dir, "work");
+  await mkdir(work, { recursive: true });
+  git(work, "init", "--quiet", "--initial-branch=main");
+  const commit = async (text: string): Promise<string> => {
+    await writeFile(join(work, "file.txt"), text);
+    git(work, "add", "file.txt");
+    git(work, "commit", "--quiet", "-m", text);
+    return git(work, "rev-parse", "HEAD");
+  };
+  commits.first = await commit("first");
+  git(work, "tag", "-a", "v1", "-m", "annotated");
+  commits.second = await commit("second");
+  git(work, "checkout", "--quiet", "-b", "feature/x");
+  commits.feature = await commit("feature");
+  git(work, "checkout", "--quiet", "main");
+  for (const name of ["public.git", "private.git"])
+    git(stage.dir, "clone", "--quiet", "--bare", work, join(root, name));
+  forge = await startGitForge({
+    tls: stage.tls,
+    root,
+    credentials: { username: "robot", password: "s3cret" },
+    fetchToken: "fetch-token",
+  });
+});
+afterAll(async () => {
+  await forge.close();
+  await stage.remove();
+});
+
+beforeEach(async () => {
+  number += 1;
+  dir = join(stage.dir, `fetch-${number}`);
+  await mkdir(join(dir, "secret"), { recursive: true });
+  await writeFile(join(dir, "token"), "fetch-token\n");
+  await writeFile(join(dir, "other-token"), "unknown");
+  await writeFile(join(dir, "termination"), "");
+  forge.seen.length = 0;
+});
+
+const fetchWith = (more: Record<string, string>): Running =>
+  start(process.execPath, [`${stage.programs}/main.js`, "fetch"], {
+    ENCHANTED_GATEWAY: forge.tunnel,
+    ENCHANTED_CA_PEM: stage.caPem,
+    ENCHANTED_GIT_CA_PEM: stage.caPem,
+    ENCHANTED_GATEWAY_WAIT_MS: "0",
+    ENCHANTED_REPO: `${forge.url}/public.git`,
+    ENCHANTED_REF: "main",
+    ENCHANTED_FETCH_DIR: join(dir, "fetch"),
+    ENCHANTED_BIN_DIR: join(dir, "bin"),
+    ENCHANTED_GIT_SECRET_DIR: join(dir, "secret"),
+    ENCHANTED_TOKEN_FILE: join(dir, "token"),
+    ENCHANTED_TERMINATION_LOG: join(dir, "termination"),
+    ...more,
+  });
+const message = async (): Promise<Record<string, string>> =>
+  JSON.parse(await readFile(join(dir, "termination"), "utf8")) as Record<string, string>;
+const bare = (...args: string[]): string => git(join(dir, "fetch", "repo.git"), ...args);
+
+describe("fetch", () => {
+  it("clones the ref through the tunnel with its token, and puts the tools in place", async () => {
+    const running = fetchWith({});
+    expect([await running.ended, running.output()]).toEqual([0, expect.stringContaining(commits.second)]);
+    expect(await message()).toEqual({ commit: commits.second });
+    expect([bare("rev-parse", "HEAD"), bare("symbolic-ref", "HEAD")]).toEqual([commits.second, "refs/heads/main"]);
+    expect(bare("rev-list", "--count", "HEAD")).toBe("2");
+    expect(forge.seen[0]).toBe(`CONNECT ${forge.url.slice("https://".length)} Bearer fetch-token`);
+    expect((await readdir(join(dir, "bin"))).toSorted()).toEqual(["node", "verify.js", "wrap.js"]);
+    expect((await stat(join(dir, "bin", "node"))).mode & 0o777).toBe(0o755);
+    const version = spawnSync(join(dir, "bin", "node"), ["--version"], { encoding: "utf8" });
+    expect(version.stdout.trim()).toBe(process.version);
+    expect(await readdir(join(dir, "fetch"))).toEqual(["repo.git"]);
+  });
+
+  it.each([
+    ["a branch with a slash", { ENCHANTED_REF: "feature/x" }, () => commits.feature],
+    ["an annotated tag, peeled to its commit", { ENCHANTED_REF: "v1" }, () => commits.first],
+    ["a full ref", { ENCHANTED_REF: "refs/heads/feature/x" }, () => commits.feature],
+    ["the default branch where no ref is named", { ENCHANTED_REF: "" }, () => commits.second],
+  ])("fetches %s", async (_name, more, commit) => {
+    const running = fetchWith(more);
+    expect([await running.ended, running.output()]).toEqual([0, expect.anything()]);
+    expect(await message()).toEqual({ commit: commit() });
+    expect(bare("rev-parse", "HEAD")).toBe(commit());
+  });
+
+  it("points HEAD at exactly the base commit, also an older one", async () => {
+    expect(await fetchWith({ ENCHANTED_BASE_COMMIT: commits.first }).ended).toBe(0);
+    expect(await message()).toEqual({ commit: commits.first });
+    expect(bare("rev-parse", "HEAD")).toBe(commits.first);
+  });
+
+  it("uses the mounted credential, sent only to the forge and never in an argument", async () => {
+    await writeFile(join(dir, "secret", "username"), "robot");
+    await writeFile(join(dir, "secret", "password"), "s3cret");
+    const running = fetchWith({ ENCHANTED_REPO: `${forge.url}/private.git` });
+    expect([await running.ended, running.output()]).toEqual([0, expect.anything()]);
+    expect(forge.seen.some((line) => line.startsWith("GET /private.git") && line.endsWith(" robot:s3cret"))).toBe(true);
+    expect(forge.seen.filter((line) => line.startsWith("CONNECT")).join()).not.toContain("s3cret");
+    const config = await readFile(join(dir, "fetch", "repo.git", "config"), "utf8");
+    expect(config).not.toMatch(/s3cret|fetch-token/);
+  });
+
+  it("starts from nothing over what a killed run left", async () => {
+    await mkdir(join(dir, "fetch", "repo.git", "refs"), { recursive: true });
+    await writeFile(join(dir, "fetch", "repo.git", "HEAD"), "garbage");
+    expect(await fetchWith({}).ended).toBe(0);
+    expect(bare("rev-parse", "HEAD")).toBe(commits.second);
+  });
+
+  it.each([
+    [
+      "a repository that does not exist",
+      () => ({ ENCHANTED_REPO: `${forge.url}/none.git` }),
+      "RepositoryNotFound",
+      /none\.git/,
+    ],
+    [
+      "a credential that is missing",
+      () => ({ ENCHANTED_REPO: `${forge.url}/private.git` }),
+      "AuthenticationFailed",
+      /user name|password/,
+    ],
+    ["a branch that does not exist", () => ({ ENCHANTED_REF: "no-such" }), "RefNotFound", /no branch or tag "no-such"/],
+    [
+      "a base commit that does not exist",
+      () => ({ ENCHANTED_BASE_COMMIT: "0123456789".repeat(4) }),
+      "RefNotFound",
+      /no commit 0123456789/,
+    ],
+    [
+      "a forge that does not answer",
+      () => ({ ENCHANTED_REPO: "https://localhost:9/x.git" }),
+      "RepositoryUnreachable",
+      /localhost:9/,
+    ],
+    [
+      "a gateway that does not answer",
+      () => ({ ENCHANTED_GATEWAY: "localhost:9" }),
+      "RepositoryUnreachable",
+      /the gateway localhost:9 does not answer: ECONNREFUSED/,
+    ],
+    [
+      "a gateway that does not know the token",
+      () => ({ ENCHANTED_TOKEN_FILE: join(dir, "other-token") }),
+      "RepositoryUnreachable",
+      /refuses a way to .* with status 407/,
+    ],
+    [
+      "a forge whose certificate nobody signed",
+      () => ({ ENCHANTED_GIT_CA_PEM: "" }),
+      "RepositoryUnreachable",
+      /certificate/i,
+    ],
+  ])("answers %s with its reason", async (_name, more, reason, words) => {
+    const running = fetchWith(more());
+    expect(await running.ended).toBe(1);
+    const left = await message();
+    expect(left).toMatchObject({ reason, message: expect.stringMatching(words) });
+    expect(JSON.stringify(left) + running.output()).not.toContain("fetch-token");
+  });
+
+  it("says that a wrong password is wrong", async () => {
+    await writeFile(join(dir, "secret", "username"), "robot");
+    await writeFile(join(dir, "secret", "password"), "wrong");
+    const running = fetchWith({ ENCHANTED_REPO: `${forge.url}/private.git` });
+    expect(await running.ended).toBe(1);
+    expect(await message()).toMatchObject({ reason: "AuthenticationFailed" });
+    expect(running.output()).not.toContain("wrong@");
+  });
+
+  it("waits for a gateway that is not ready yet", async () => {
+    forge.unreadyFor = 2;
+    const running = fetchWith({ ENCHANTED_GATEWAY_WAIT_MS: "20000" });
+    expect([await running.ended, running.output()]).toEqual([0, expect.anything()]);
+    expect(forge.unreadyFor).toBe(0);
+  });
+
+  it("refuses a repository that is not https before it asks anybody", async () => {
+    const running = fetchWith({ ENCHANTED_REPO: "http://localhost/x.git" });
+    expect(await running.ended).toBe(2);
+    expect(running.output()).toMatch(/ENCHANTED_REPO: is not an https URL/);
+    expect(forge.seen).toEqual([]);
+  });
+});
+
+describe("verify", () => {
+  const verify = (criteria: readonly string[]): Running =>
+    start(join(dir, "bin", "node"), [join(dir, "bin", "verify.js")], {
+      ENCHANTED_CRITERIA: JSON.stringify(criteria),
+      ENCHANTED_FETCH_DIR: join(dir, "fetch"),
+      ENCHANTED_WORKSPACE: join(dir, "workspace"),
+      ENCHANTED_TERMINATION_LOG: join(dir, "termination"),
+    });
+
+  beforeEach(async () => {
+    expect(await fetchWith({ ENCHANTED_REF: "feature/x" }).ended).toBe(0);
+    await rm(join(dir, "termination"));
+  });
+
+  it("runs every criterion in a clone of the commit and ends with 0", async () => {
+    const running = verify(["test $(cat file.txt) = feature", "echo done"]);
+    expect(await running.ended).toBe(0);
+    expect(await message()).toEqual({ command: "echo done", exitCode: 0, output: "done\n" });
+    expect(running.output()).toContain("$ echo done");
+  });
+
+  it("stops at the first failure with its code and the end of its output", async () => {
+    const after = join(dir, "after");
+    expect(await verify(["true", "seq 1 2000; echo 'it broke' >&2; exit 3", `touch ${after}`]).ended).toBe(3);
+    const left = await message();
+    expect(left).toMatchObject({ exitCode: 3, output: expect.stringMatching(/2000[\s\S]*it broke\n$/) });
+    expect(existsSync(after)).toBe(false);
+  });
+
+  it("keeps its message below what the kubelet keeps, whatever was printed", async () => {
+    expect(
+      await verify([String.raw`i=0; while [ $i -lt 3000 ]; do printf '\001'; i=$((i+1)); done; exit 1`]).ended,
+    ).toBe(1);
+    expect((await stat(join(dir, "termination"))).size).toBeLessThanOrEqual(4096);
+    expect(await message()).toMatchObject({ exitCode: 1 });
+  });
+
+  it("says so when there is nothing to clone", async () => {
+    await rm(join(dir, "fetch"), { recursive: true });
+    expect(await verify(["true"]).ended).not.toBe(0);
+    expect(await message()).toMatchObject({ command: "git clone" });
+  });
+});
