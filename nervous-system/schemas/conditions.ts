@@ -35,6 +35,7 @@ export const Reason = {
   NotSuspended: "NotSuspended",
   NotFinished: "NotFinished",
   InvalidRepository: "InvalidRepository",
+  NameReserved: "NameReserved",
   // References
   Resolved: "Resolved",
   ModelNotFound: "ModelNotFound",

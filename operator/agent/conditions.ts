@@ -2,7 +2,7 @@ import { ConditionType, findCondition, Reason, type DecidedCondition } from "#ne
 import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
 import type { AgentPlan } from "#operator/agent/plan.ts";
 import type { AgentSnapshot } from "#operator/agent/snapshot.ts";
-import type { PodFacts } from "#operator/pod/facts.ts";
+import { hasRun, type PodFacts } from "#operator/pod/facts.ts";
 import { parseFetchEnd, parseScribeEnd } from "#operator/pod/termination.ts";
 
 /** A text of at most `max` characters; what is cut is marked. */
@@ -53,21 +53,13 @@ const workspaceCondition = (pod: PodFacts): DecidedCondition[] => {
 
 const recordingAtEnd = (pod: PodFacts | undefined): DecidedCondition[] => {
   const type = ConditionType.Recording;
+  const gap = (message: string): DecidedCondition[] => [{ type, status: "False", reason: Reason.RecordGap, message }];
+  if (pod !== undefined && !hasRun(pod.scribe)) return [];
   const end = parseScribeEnd(pod?.scribe?.terminated?.message);
-  if (end === undefined)
-    return pod !== undefined && pod.main === undefined
-      ? []
-      : [{ type, status: "False", reason: Reason.RecordGap, message: "The scribe left no word of where it stopped." }];
-  return end.ackedSeq >= end.lastSeq
-    ? [{ type, status: "True", reason: Reason.RecordComplete, message: "Every frame of the last attempt is stored." }]
-    : [
-        {
-          type,
-          status: "False",
-          reason: Reason.RecordGap,
-          message: `${end.lastSeq - end.ackedSeq} frames were written and not confirmed.`,
-        },
-      ];
+  if (end === undefined) return gap("The scribe left no word of where it stopped.");
+  if (end.ackedSeq < end.lastSeq) return gap(`${end.lastSeq - end.ackedSeq} frames were written and not confirmed.`);
+  const message = "Every frame of the last attempt is stored.";
+  return [{ type, status: "True", reason: Reason.RecordComplete, message }];
 };
 
 const recordingWhileAlive = ({ fold, framesAreLive }: AgentSnapshot, pod: PodFacts): DecidedCondition[] | undefined => {

@@ -1,7 +1,7 @@
 import { Reason } from "#nervous-system/schemas/conditions.ts";
 import type { AgentAct, AgentPlan, Phase } from "#operator/agent/plan.ts";
 import type { AgentSnapshot } from "#operator/agent/snapshot.ts";
-import type { PodFacts } from "#operator/pod/facts.ts";
+import { hasRun, type PodFacts } from "#operator/pod/facts.ts";
 import { observeFinalizer } from "#nervous-system/schemas/names.ts";
 import { parseScribeEnd } from "#operator/pod/termination.ts";
 
@@ -16,9 +16,7 @@ const podsOf = ({ pod, earlierPods }: AgentSnapshot): readonly PodFacts[] =>
 const gapOf = (pod: PodFacts): AgentAct[] => {
   const end = parseScribeEnd(pod.scribe?.terminated?.message);
   if (end !== undefined && end.ackedSeq >= end.lastSeq) return [];
-  // A pod whose scribe never ran has recorded nothing.
-  if (end === undefined && pod.scribe === undefined) return [];
-  if (end === undefined && pod.main === undefined && pod.ended) return [];
+  if (!hasRun(pod.scribe)) return [];
   const message =
     end === undefined
       ? `Pod "${pod.name}" ended without a word of its scribe: the end of its record may be missing.`

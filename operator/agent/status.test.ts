@@ -11,7 +11,14 @@ import { anAgent } from "#test/builders/agent.ts";
 import { aMission } from "#test/builders/mission.ts";
 import { aModel } from "#test/builders/model.ts";
 import { aPod } from "#test/builders/pod.ts";
-import { endedStatus, runningStatus, someCommit, someHash, type PodStatus } from "#test/builders/pod-status.ts";
+import {
+  endedStatus,
+  fetchFailedStatus,
+  runningStatus,
+  someCommit,
+  someHash,
+  type PodStatus,
+} from "#test/builders/pod-status.ts";
 
 const times = { stopMs: 1, drainMs: 1, failurePauseMs: 1, disruptionPauseMs: 1, longestPauseMs: 1 };
 
@@ -59,6 +66,13 @@ describe("computeAgentStatus", () => {
     });
     expect(findCondition(status.conditions, "Complete")?.status).toBe("True");
     expect(findCondition(status.conditions, "Recording")?.reason).toBe("RecordComplete");
+  });
+
+  it("speaks of a gap only where something was recorded and not confirmed", () => {
+    const recording = (status: PodStatus): string | undefined =>
+      findCondition(step(snapshot({ attempt: 1 }, status)).conditions, "Recording")?.reason;
+    expect(recording(fetchFailedStatus("RepositoryNotFound", "not found"))).toBeUndefined();
+    expect(recording(endedStatus({ scribe: { lastSeq: 9, ackedSeq: 7 } }))).toBe("RecordGap");
   });
 
   it("forgets the old pod when the next attempt starts, and keeps where every attempt starts from", () => {

@@ -28,6 +28,17 @@ const repositoryIsAddressable: Check = ({ mission }) => {
       };
 };
 
+// Pods of an Agent `<mission>-verify` would carry the names of the verifier's.
+const memberNamesAreFree: Check = ({ mission }) =>
+  mission.spec.team.every(({ name }) => name !== "verify")
+    ? undefined
+    : {
+        refused: "Accepted",
+        stalled: true,
+        reason: Reason.NameReserved,
+        message: 'A member of the team is named "verify", as the pods that run the success criteria are; rename it.',
+      };
+
 const modelNames = ({ mission }: MissionSnapshot): string[] => [
   ...new Set(mission.spec.team.map(({ modelRef }) => modelRef.name)),
 ];
@@ -80,6 +91,7 @@ const recordingIsHealthy: Check = ({ record }) =>
 /** The order is the contract: what a person can change comes first. */
 export const admissionChecks: readonly Check[] = [
   repositoryIsAddressable,
+  memberNamesAreFree,
   modelsExist,
   modelsAreReady,
   secretIsAllowed,

@@ -125,6 +125,15 @@ const table: ReadonlyArray<{
     stalled: true,
   },
   {
+    name: "a member whose pods would be named as the verifier's is refused",
+    given: snapshot({
+      mission: aMission({ spec: { team: [{ name: "verify", role: "Coder", modelRef: { name: "scripted" } }] } }),
+    }),
+    stand: "Pending",
+    reason: Reason.NameReserved,
+    stalled: true,
+  },
+  {
     name: "a Model that does not exist must be created",
     given: snapshot({ models: new Map() }),
     stand: "Pending",

@@ -41,6 +41,10 @@ export type PodFacts = {
   main?: ContainerFacts;
 };
 
+/** Whether a container ever ran; one that never did has left nothing behind. */
+export const hasRun = (container: ContainerFacts | undefined): boolean =>
+  container !== undefined && (container.running || container.terminated !== undefined || container.restarts > 0);
+
 type Status = Exclude<Json<NonNullable<Pod["status"]>>, undefined>;
 type RawContainer = NonNullable<Status["containerStatuses"]>[number];
 type RawCondition = NonNullable<Status["conditions"]>[number];
