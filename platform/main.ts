@@ -14,7 +14,7 @@ import { withLock } from "./process/lock.ts";
 import { runSteps, type Step } from "./steps/progress.ts";
 import { describeStatus } from "./steps/status.ts";
 import { runAllTests } from "./steps/test.ts";
-import { chartOnlySteps, renderWelcome, testPreparation, upSteps, type UpOptions } from "./steps/up.ts";
+import { chartOnlySteps, packagesStep, renderWelcome, testProgramsStep, upSteps, type UpOptions } from "./steps/up.ts";
 import { findSupervisor, SUPERVISOR_LOCK } from "./supervise/control.ts";
 import { runSupervisor } from "./supervise/supervisor.ts";
 import { ensureTool } from "./tools/ensure-tool.ts";
@@ -71,14 +71,15 @@ const commands: Readonly<Record<string, () => Promise<void>>> = {
   cluster: () => alone(() => startCluster(layout, (what) => say(`ready: ${what}`))),
   down: () => alone(down),
   status: async () => say(await describeStatus(layout)),
-  tools: () => walk(testPreparation(options)),
+  tools: () => walk([packagesStep(options), testProgramsStep]),
   test: async () => {
     const passed = await runAllTests({
       root: repositoryRoot,
       resultsDir: join(repositoryRoot, "dist/test-results"),
       clock,
       say,
-      prepare: () => walk(testPreparation(options)),
+      installPackages: () => walk([packagesStep(options)]),
+      buildPrograms: () => walk([testProgramsStep]),
       isClusterUp: async () => (await findSupervisor(layout)) !== undefined,
       clusterUp: () => alone(up),
       clusterDown: () => alone(down),

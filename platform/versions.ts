@@ -135,6 +135,9 @@ export const debianPackages: Readonly<Record<string, string>> = {
   "util-linux": "/usr/bin/setpriv",
   git: "/usr/bin/git",
   gcc: "/usr/bin/gcc",
+  "libc6-dev": "/usr/include/stdio.h",
+  procps: "/usr/bin/pgrep",
+  curl: "/usr/bin/curl",
 };
 
 /** The Debian release that images are made of. */

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { readJson } from "../process/json-file.ts";
@@ -14,8 +14,10 @@ export type TestOptions = {
   readonly resultsDir: string;
   readonly clock: Pick<Clock, "monotonicMs">;
   readonly say: (text: string) => void;
-  /** Brings packages and programs of the integration tests. */
-  readonly prepare: () => Promise<void>;
+  /** Brings what unit tests run. */
+  readonly installPackages: () => Promise<void>;
+  /** Builds the programs that integration tests start. */
+  readonly buildPrograms: () => Promise<void>;
   readonly isClusterUp: () => Promise<boolean>;
   readonly clusterUp: () => Promise<void>;
   readonly clusterDown: () => Promise<void>;
@@ -64,13 +66,16 @@ export const runAllTests = async (options: TestOptions): Promise<boolean> => {
   const began = options.clock.monotonicMs();
   await mkdir(options.resultsDir, { recursive: true });
   const tallies = [
+    await counted(options, "the installation of packages", options.installPackages),
     await runCounted(options, "verify", ["npm", "run", "-s", "verify"]),
-    await counted(options, "preparation", options.prepare),
+    await counted(options, "the build of programs", options.buildPrograms),
     await runCounted(options, "integration", ["npm", "run", "-s", "integration"]),
     ...(await endToEnd(options)),
   ];
   const { passed, failed } = sumTallies(tallies);
   options.say(`Tests took ${renderDuration(options.clock.monotonicMs() - began)}.`);
-  options.say(`${passed} passed, ${failed} failed`);
+  const total = `${passed} passed, ${failed} failed`;
+  await writeFile(join(options.resultsDir, "total"), `${total}\n`);
+  options.say(total);
   return failed === 0;
 };

@@ -24,16 +24,17 @@ export type UpOptions = {
   readonly hosted?: HostedModel;
 };
 
-const packagesStep = ({ isRoot }: UpOptions): Step => ({
+/** Installs the Debian packages that are missing. */
+export const packagesStep = ({ isRoot }: UpOptions): Step => ({
   title: "Debian packages",
   run: ({ note }) => ensureDebianPackages(isRoot, note),
 });
 
-/** What integration tests need on a machine that has nothing of ours yet. */
-export const testPreparation = (options: UpOptions): Step[] => [
-  packagesStep(options),
-  { title: "Programs that tests start", run: ({ note }) => ensureTools([...testTools, "gitea", "jaeger"], note) },
-];
+/** Builds the programs that integration tests start. */
+export const testProgramsStep: Step = {
+  title: "Programs that tests start",
+  run: ({ note }) => ensureTools([...testTools, "gitea", "jaeger", "helm"], note),
+};
 
 const requireRoot = (isRoot: boolean): void => {
   if (isRoot) return;

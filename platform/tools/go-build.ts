@@ -60,6 +60,8 @@ export const builtPath = async ({ name, tool, toolsDir, cacheDir }: GoBuild): Pr
 export const buildGoTool = async (build: GoBuild): Promise<string> => {
   const path = await builtPath(build);
   if (existsSync(path)) return path;
+  // What a killed build left is nobody's: whoever builds an entry holds its lock.
+  await rm(dirname(path), { recursive: true, force: true });
   await mkdir(dirname(path), { recursive: true });
   const temporary = await mkdtemp(join(dirname(path), ".building-"));
   try {
