@@ -1,0 +1,288 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/globals";
+import { setAgentStatus } from "#test/integration/gateway/swarm-plane.ts";
+import { eventually } from "#test/integration/kubernetes/control-plane.ts";
+import { propose, type MadeProposal, type Workspace } from "#test/integration/publisher/coder-workspace.ts";
+import {
+  createProposer,
+  startPublisherWorld,
+  startTestPublisher,
+  type PublisherChange,
+  type PublisherWorld,
+  type TestPublisher,
+} from "#test/integration/publisher/publisher-harness.ts";
+
+let world: PublisherWorld;
+const publishers: TestPublisher[] = [];
+
+beforeAll(async () => {
+  world = await startPublisherWorld();
+}, 900_000);
+afterAll(() => world?.stop(), 120_000);
+afterEach(async () => {
+  for (const publisher of publishers.splice(0)) await publisher.stop();
+});
+
+const start = async (change?: PublisherChange): Promise<TestPublisher> => {
+  const publisher = await startTestPublisher(world, change);
+  publishers.push(publisher);
+  return publisher;
+};
+
+const make = (
+  work: (workspace: Workspace) => Promise<void>,
+  how?: Parameters<typeof propose>[3],
+): Promise<MadeProposal> => propose(world.root, world.seed, work, how);
+
+const fix = (workspace: Workspace): Promise<void> => workspace.add("src/add.js", "exports.add = (a, b) => a + b;\n");
+
+const answerTo = async (publisher: TestPublisher, eventId: string): Promise<Record<string, unknown>> => {
+  const find = () => publisher.frames.find((frame) => frame.payload["proposal_event_id"] === eventId);
+  await eventually(`the answer to ${eventId}`, () => find() !== undefined, 60_000);
+  return { ...find()?.payload };
+};
+
+type Pull = {
+  number: number;
+  state: string;
+  title: string;
+  body: string;
+  head: { ref: string; sha: string };
+  base: { ref: string };
+};
+const repoPath = (): string => `/repos/${world.gitea.adminUser}/calculator`;
+const pullsOf = async (branch: string): Promise<Pull[]> =>
+  (await world.forge<Pull[]>("GET", `${repoPath()}/pulls?state=all&limit=50`)).filter(
+    (pull) => pull.head.ref === branch,
+  );
+type Commit = {
+  commit: { message: string; author: { name: string } };
+  parents: Array<{ sha: string }>;
+  files?: Array<{ filename: string }>;
+};
+
+describe("a proposal", () => {
+  it("becomes one commit in the agent's name on the mission's branch, and a pull request", async () => {
+    const publisher = await start();
+    const proposer = await createProposer(world, "fix");
+    const made = await make(fix);
+    const id = await proposer.propose(made);
+    const answer = await answerTo(publisher, id);
+    const branch = "swarm/fix/fix-coder";
+    expect(answer).toMatchObject({ state: "open", branch, base: world.seed.base });
+    const pulls = await pullsOf(branch);
+    expect(pulls).toHaveLength(1);
+    expect(pulls[0]).toMatchObject({
+      number: answer["number"],
+      title: "Add numbers instead of subtracting them",
+      base: { ref: "main" },
+      head: { sha: answer["head"] },
+    });
+    const commit = await world.forge<Commit>("GET", `${repoPath()}/git/commits/${String(answer["head"])}`);
+    expect(commit.commit.author.name).toBe("fix-coder");
+    expect(commit.parents.map(({ sha }) => sha)).toEqual([world.seed.base]);
+    expect(commit.files?.map(({ filename }) => filename)).toEqual(["src/add.js"]);
+    const lines = commit.commit.message.split("\n");
+    expect(lines).toContain(`Mission: ${world.namespace}/fix`);
+    expect(lines).toContain("Agent: fix-coder");
+    const record = lines.filter((line) => line.startsWith("Record: "));
+    expect(record).toHaveLength(1);
+    expect(record[0]).toMatch(new RegExp(`^Record: ${proposer.agent.metadata.uid}/1/1/[0-9a-f]{64}$`));
+    expect(publisher.frames[0]).toMatchObject({
+      eventType: "PUBLICATION",
+      parentEventId: id,
+      subject: {
+        mission_uid: proposer.mission.metadata.uid,
+        namespace: world.namespace,
+        about: { agent_uid: proposer.agent.metadata.uid, epoch: 1 },
+      },
+    });
+    expect(await readdir(join(world.root, "scratch"))).toEqual([]);
+  }, 60_000);
+
+  it("that is delivered again changes nothing on the forge and gives the same event id", async () => {
+    const first = await start();
+    const proposer = await createProposer(world, "again");
+    const id = await proposer.propose(await make(fix));
+    const answer = await answerTo(first, id);
+    const second = await start({ durable: "publisher-again" });
+    expect(await answerTo(second, id)).toEqual(answer);
+    const idOf = (publisher: TestPublisher) =>
+      publisher.frames.find((frame) => frame.payload["proposal_event_id"] === id)?.eventId;
+    expect(idOf(second)).toBe(idOf(first));
+    expect(await pullsOf("swarm/again/again-coder")).toHaveLength(1);
+  }, 120_000);
+
+  it("whose publisher died between push and pull request is finished by the next one, with one commit", async () => {
+    const proposer = await createProposer(world, "crash");
+    const died = Promise.withResolvers<void>();
+    const never = new Promise<never>(() => undefined);
+    const wrapForge: PublisherChange["wrapForge"] = (forge) => ({
+      ...forge,
+      openPullRequest: () => {
+        died.resolve();
+        return never;
+      },
+    });
+    const first = await startTestPublisher(world, { wrapForge });
+    const id = await proposer.propose(await make(fix));
+    await died.promise;
+    first.kill();
+    const branch = "swarm/crash/crash-coder";
+    const pushed = await world.forge<{ commit: { id: string } }>(
+      "GET",
+      `${repoPath()}/branches/${encodeURIComponent(branch)}`,
+    );
+    expect(await pullsOf(branch)).toEqual([]);
+    const next = await start();
+    const answer = await answerTo(next, id);
+    expect(answer).toMatchObject({ state: "open", head: pushed.commit.id });
+    expect(await pullsOf(branch)).toHaveLength(1);
+  }, 120_000);
+
+  it("that could not be recorded is not acknowledged, and its successor opens nothing twice", async () => {
+    const proposer = await createProposer(world, "unrecorded");
+    const first = await startTestPublisher(world, {
+      beforeRecord: (frame) =>
+        frame.subject.mission === "unrecorded" ? Promise.reject(new Error("the disk is full")) : Promise.resolve(),
+    });
+    const id = await proposer.propose(await make(fix));
+    await expect(first.ended).rejects.toThrow("the disk is full");
+    const next = await start();
+    expect(await answerTo(next, id)).toMatchObject({ state: "open" });
+    expect(await pullsOf("swarm/unrecorded/unrecorded-coder")).toHaveLength(1);
+  }, 120_000);
+
+  it("that follows another of the same agent takes its place in the same pull request", async () => {
+    const publisher = await start();
+    const proposer = await createProposer(world, "twice");
+    const one = await answerTo(publisher, await proposer.propose(await make(fix)));
+    const better = await make((workspace) =>
+      workspace.add("src/add.js", "exports.add = (a, b) => Number(a) + Number(b);\n"),
+    );
+    const two = await answerTo(publisher, await proposer.propose(better, { title: "Add numbers better" }));
+    expect(two["number"]).toBe(one["number"]);
+    expect(two["head"]).not.toBe(one["head"]);
+    const pulls = await pullsOf("swarm/twice/twice-coder");
+    expect(pulls).toHaveLength(1);
+    expect(pulls[0]).toMatchObject({ title: "Add numbers better", head: { sha: two["head"] } });
+  }, 120_000);
+
+  it("waits while the forge is away and is published when it is back", async () => {
+    const publisher = await start();
+    const proposer = await createProposer(world, "patient");
+    const made = await make(fix);
+    await world.gitea.stop();
+    const id = await proposer.propose(made);
+    await eventually("it is tried again", () => publisher.retries() > 1, 60_000);
+    await world.gitea.restart();
+    expect(await answerTo(publisher, id)).toMatchObject({ state: "open" });
+  }, 180_000);
+});
+
+describe("a proposal is refused", () => {
+  let publisher: TestPublisher;
+  const refusalOf = async (
+    name: string,
+    made: MadeProposal,
+    change?: Readonly<Record<string, unknown>>,
+    how?: { readonly secret?: string },
+  ) => {
+    publisher = await start();
+    const proposer = await createProposer(world, name, how);
+    return answerTo(publisher, await proposer.propose(made, change));
+  };
+
+  it.each<readonly [string, string, (workspace: Workspace) => Promise<void>]>([
+    ["a symbolic link", "EntryNotAllowed", (w) => w.addEntry("120000", "link", "/etc/passwd")],
+    ["a submodule", "EntryNotAllowed", (w) => w.addEntry("160000", "vendor", world.seed.base)],
+    [".gitattributes", "PathNotAllowed", (w) => w.add(".gitattributes", "* filter=x\n")],
+    [".gitmodules in a folder", "PathNotAllowed", (w) => w.add("a/.GitModules", "x")],
+    ["CI files", "PathNotAllowed", (w) => w.add(".gitea/workflows/x.yaml", "on: push\n")],
+    [
+      "CI files in another spelling",
+      "PathNotAllowed",
+      (w) => w.addEntry("100644", ".GitHub/workflows/x.yml", "on: push\n"),
+    ],
+    ["an owners file", "PathNotAllowed", (w) => w.add("docs/CODEOWNERS", "* @me\n")],
+    ["names that collide", "PathNotAllowed", (w) => w.addEntry("100644", "SRC/add.js", "x")],
+    [
+      "a pointer of LFS",
+      "EntryNotAllowed",
+      (w) => w.add("big.bin", "version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
+    ],
+    ["nothing", "NothingChanged", (w) => w.allowEmpty()],
+    [
+      "201 files",
+      "TooManyFiles",
+      async (w) => {
+        for (let i = 0; i < 201; i += 1) await w.addEntry("100644", `many/${i}.txt`, "x");
+      },
+    ],
+  ])(
+    "that holds %s",
+    async (what, reason, work) => {
+      const name = `h-${what
+        .replaceAll(/[^a-z0-9]+/gi, "-")
+        .toLowerCase()
+        .slice(0, 30)}`.replace(/-$/, "");
+      expect(await refusalOf(name, await make(work))).toMatchObject({ state: "refused", reason });
+      expect(await pullsOf(`swarm/${name}/${name}-coder`)).toEqual([]);
+    },
+    60_000,
+  );
+
+  it("that starts from a commit the server does not have", async () => {
+    const made = await make(async (workspace) => {
+      await workspace.add("a.txt", "a");
+      await workspace.commit();
+      await workspace.add("b.txt", "b");
+    });
+    const base = made.head;
+    expect(await refusalOf("unrelated", { ...made, base })).toMatchObject({ state: "refused", reason: "BaseNotFound" });
+  }, 60_000);
+
+  it("whose bundle holds other refs, other bytes, no bundle, or broken objects", async () => {
+    const two = await make(fix, { refs: ["refs/heads/proposal", "refs/heads/main"], thin: false });
+    expect(await refusalOf("two-refs", two)).toMatchObject({ reason: "InvalidBundle" });
+    const made = await make(fix);
+    expect(await refusalOf("other-head", { ...made, head: made.base })).toMatchObject({ reason: "InvalidBundle" });
+    expect(await refusalOf("no-bundle", { ...made, bundle: Buffer.from("hello") })).toMatchObject({
+      reason: "InvalidBundle",
+    });
+    const broken = Buffer.from(made.bundle);
+    broken.fill(7, broken.length - 60, broken.length - 20);
+    expect(await refusalOf("broken", { ...made, bundle: broken })).toMatchObject({ reason: "InvalidBundle" });
+    expect(await refusalOf("malformed", made, { base: "main" })).toMatchObject({ reason: "InvalidProposal" });
+  }, 120_000);
+
+  it("that goes to another repository or branch, or comes from an attempt that is over", async () => {
+    const made = await make(fix);
+    expect(await refusalOf("other-repo", made, { repo: "https://evil.invalid/a/b.git" })).toMatchObject({
+      reason: "RepositoryNotAllowed",
+    });
+    expect(await refusalOf("other-branch", made, { branch: "release" })).toMatchObject({ reason: "BranchNotAllowed" });
+    publisher = await start();
+    const proposer = await createProposer(world, "stale");
+    await setAgentStatus(world.test.admin, proposer.agent, { attempt: 2 });
+    expect(await answerTo(publisher, await proposer.propose(made))).toMatchObject({ reason: "StaleAttempt" });
+  }, 120_000);
+
+  it("whose credential is wrong, or whose Secret is missing", async () => {
+    const made = await make(fix);
+    expect(await refusalOf("wrong-password", made, {}, { secret: "wrong" })).toMatchObject({
+      state: "refused",
+      reason: "AuthenticationFailed",
+    });
+    expect(await refusalOf("no-secret", made, {}, { secret: "none" })).toMatchObject({ reason: "SecretNotFound" });
+  }, 60_000);
+
+  it("when its branch holds someone else's work", async () => {
+    await world.forge("POST", `${repoPath()}/branches`, {
+      new_branch_name: "swarm/taken/taken-coder",
+      old_branch_name: "main",
+    });
+    expect(await refusalOf("taken", await make(fix))).toMatchObject({ state: "refused", reason: "BranchTaken" });
+  }, 60_000);
+});
