@@ -7,6 +7,7 @@ import { cutBatches, planFrame, positionOfTail, type Travelling } from "./export
 import type { Recorder } from "./recorder.ts";
 import { decodePosition, decodeStoredFrame, encodePosition } from "./stored-record.ts";
 import type { Uplink } from "./uplink.ts";
+import type { WalEntry } from "./wal/reader.ts";
 import type { Wal } from "./wal/wal.ts";
 
 /** What an exporter is made of. */
@@ -75,10 +76,9 @@ class Session {
         const entries = await reader.next(READ_LIMIT);
         if (entries.length === 0) await wal.writtenBeyond(index, this.signal);
         const frames: Travelling[] = [];
-        for (const entry of entries) {
-          index = entry.kind === "record" ? entry.index : entry.to;
-          if (entry.kind === "record") frames.push(...(await this.plan(entry.index, entry.payload)));
-        }
+        for (const entry of entries) frames.push(...(await this.plan(entry)));
+        const last = entries.at(-1);
+        if (last !== undefined) index = last.kind === "record" ? last.index : last.to;
         for (const batch of cutBatches(frames)) await this.send(batch);
         if (this.read !== undefined) await this.advance(index, this.read); // what the stream held already, and gaps
       }
@@ -110,8 +110,10 @@ class Session {
     return position;
   }
 
-  private async plan(index: number, payload: Buffer): Promise<Travelling[]> {
-    const next = decodeStoredFrame(payload);
+  private async plan(entry: WalEntry): Promise<Travelling[]> {
+    if (entry.kind === "gap") return []; // seen again, as missing numbers, by the record behind it
+    const { index } = entry;
+    const next = decodeStoredFrame(entry.payload);
     const { epoch } = next.envelope;
     const plan = planFrame(this.options.recorder.identity, await this.tailOf(epoch), next);
     this.held.set(epoch, plan.held);

@@ -1,4 +1,4 @@
-import { mayWrite, type FrameType } from "#nervous-system/schemas/frames/catalog.ts";
+import { mayWrite } from "#nervous-system/schemas/frames/catalog.ts";
 import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
 import { maxFrameBytes, parseFrame, type ParsedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
 import { hasFragileNumbers, parseExactJson } from "./exact-json.ts";
@@ -31,7 +31,7 @@ export const readFrame = (value: unknown, producer: Producer): Accepted | Refusa
   if (!parsed.ok) return refusal("Malformed", parsed.reason);
   const type = parsed.frame.event_type;
   if (!mayWrite(producer, type)) {
-    return refusal("Forbidden", `the producer "${producer}" may not write ${type satisfies string | FrameType} frames`);
+    return refusal("Forbidden", `the producer "${producer}" may not write ${type} frames`);
   }
   return trace === undefined ? parsed : { ...parsed, trace };
 };

@@ -29,7 +29,7 @@ const answerError = (answer: ServerResponse, status: number, type: string, messa
 const UNREACHABLE = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ETIMEDOUT", "ENOTFOUND", "EAI_AGAIN"]);
 
 const onFailure = (answer: ServerResponse, error: unknown): void => {
-  const { code = "", message = String(error) } = error as NodeJS.ErrnoException;
+  const { code = "", message } = error as NodeJS.ErrnoException;
   if (UNREACHABLE.has(code)) {
     answerError(answer, 503, "gateway_unavailable", `the model gateway does not answer (${code}); try again`);
   } else {

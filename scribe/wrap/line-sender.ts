@@ -103,7 +103,8 @@ class SocketLineSender implements LineSender {
     const line = this.unanswered.shift();
     if (line === undefined) return;
     this.bytes -= line.length;
-    if (answer.ok !== true) this.options.onRefused(line, String(answer.reason ?? "no reason given"));
+    if (answer.ok !== true)
+      this.options.onRefused(line, typeof answer.reason === "string" ? answer.reason : "no reason given");
     if (wasFull && !this.isFull()) this.options.onRoom();
     if (this.unanswered.length > 0) return;
     for (const resolve of this.idle) resolve();

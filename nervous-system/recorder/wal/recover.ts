@@ -1,6 +1,6 @@
-import type { Disk } from "./disk.ts";
+import type { Disk, DiskFile } from "./disk.ts";
 import { parseSegmentNames, type SegmentName } from "./segment-name.ts";
-import { scanSegment } from "./segment-scan.ts";
+import { scanSegment, type ScanStep } from "./segment-scan.ts";
 import type { LiveSegment } from "./writer.ts";
 
 /** What an opened directory holds. */
@@ -15,30 +15,32 @@ export type Recovered = {
 
 type Survey = { last: { index: number; payload: Buffer } | undefined; next: number; bytes: number };
 
+type SurveyLimits = { last: number; cut: boolean };
+
+/** Takes one step of a scan into the survey. */
+const observe = async (survey: Survey, step: ScanStep, file: DiskFile, limits: SurveyLimits): Promise<void> => {
+  if (step.kind === "tail") {
+    survey.next = Math.max(survey.next, step.lostTo + 1);
+    if (!limits.cut || step.why !== "torn") return;
+    await file.truncate(step.offset);
+    survey.bytes = step.offset;
+    return;
+  }
+  survey.next = (step.kind === "record" ? step.index : step.to) + 1;
+  if (step.kind === "record" && step.index <= limits.last) {
+    survey.last = { index: step.index, payload: Buffer.from(step.payload) };
+  }
+};
+
 /** Walks one segment to its end; with `cut`, what a crash tore off there is removed. */
-const surveySegment = async (
-  disk: Disk,
-  path: string,
-  name: SegmentName,
-  limits: { last: number; cut: boolean },
-): Promise<Survey> => {
+const surveySegment = async (disk: Disk, path: string, name: SegmentName, limits: SurveyLimits): Promise<Survey> => {
   const file = await disk.open(path);
   try {
     const size = await file.size();
     const survey: Survey = { last: undefined, next: name.first, bytes: size };
-    const place = { offset: 0, expected: name.first };
-    for await (const step of scanSegment({ file, salt: name.salt, end: size }, place)) {
-      if (step.kind === "tail") {
-        survey.next = Math.max(survey.next, step.lostTo + 1);
-        if (!limits.cut || step.why !== "torn") continue;
-        await file.truncate(step.offset);
-        survey.bytes = step.offset;
-        continue;
-      }
-      survey.next = (step.kind === "record" ? step.index : step.to) + 1;
-      if (step.kind === "record" && step.index <= limits.last) {
-        survey.last = { index: step.index, payload: Buffer.from(step.payload) };
-      }
+    const segment = { file, salt: name.salt, end: size };
+    for await (const step of scanSegment(segment, { offset: 0, expected: name.first })) {
+      await observe(survey, step, file, limits);
     }
     return survey;
   } finally {

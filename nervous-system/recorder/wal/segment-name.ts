@@ -20,4 +20,4 @@ export const parseSegmentNames = (files: readonly string[]): SegmentName[] =>
       if (generation === undefined || first === undefined || salt === undefined) return [];
       return [{ file, generation: Number(generation), first: Number(first), salt: Number.parseInt(salt, 16) }];
     })
-    .sort((a, b) => a.generation - b.generation);
+    .toSorted((a, b) => a.generation - b.generation);

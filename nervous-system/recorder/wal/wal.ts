@@ -99,7 +99,7 @@ export const openWal = async (options: WalOptions): Promise<Wal> => {
     limits,
     generation: found.generation,
     first: found.next,
-    onWritten: written.raise,
+    onWritten: () => written.raise(),
     onStall: () => void trimmer.release().then((made) => made && writer.roomMade()),
   });
   const stored = await openMark(disk, directory, "stored");
@@ -109,16 +109,16 @@ export const openWal = async (options: WalOptions): Promise<Wal> => {
     segments,
     cursor,
     stored,
-    written: writer.written,
+    written: () => writer.written(),
     keepBytes: limits.keepBytes,
   });
   return {
-    append: writer.append,
-    reader: (from) => createReader({ disk, directory, segments, written: writer.written }, from),
+    append: (payload) => writer.append(payload),
+    reader: (from) => createReader({ disk, directory, segments, written: () => writer.written() }, from),
     advance: async (index, note = Buffer.alloc(0)) => {
       if (await trimmer.advance({ index, note: Buffer.from(note) })) writer.roomMade();
     },
-    cursor: trimmer.cursor,
+    cursor: () => trimmer.cursor(),
     last: found.last,
     first: found.next,
     writtenBeyond: async (index, signal) => {

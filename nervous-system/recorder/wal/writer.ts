@@ -54,6 +54,11 @@ const RETRY_MS = 250;
 // ext4 and xfs answer these when the medium or the quota has no room left.
 const NO_SPACE = new Set(["ENOSPC", "EDQUOT"]);
 
+const fullStall = (directory: string, held: number, maxBytes: number): Stall => ({
+  reason: "full",
+  message: `the log in ${directory} holds ${held} of ${maxBytes} bytes; it goes on when frames have been stored`,
+});
+
 const stallOf = (error: unknown, directory: string): Stall => {
   const code = errorCode(error);
   const what = NO_SPACE.has(code) ? "has no space left" : `answers ${code === "" ? String(error) : code}`;
@@ -63,133 +68,154 @@ const stallOf = (error: unknown, directory: string): Stall => {
   };
 };
 
-/** Creates the writer: one group is gathered while the one before it is being synced. */
-export const createWriter = async (options: WriterOptions): Promise<WalWriter> => {
-  const { disk, directory, clock, limits, segments } = options;
-  const mark = await openMark(disk, directory, "mark");
-  const queue: Pending[] = [];
-  let generation = options.generation;
-  let nextIndex = options.first;
-  let written = options.first - 1;
-  let file: DiskFile | undefined;
-  let stall: Stall | undefined;
-  let closing = false;
-  let running: Promise<void> | undefined;
-  let wake: (() => void) | undefined;
+/** The state of the writer: one group is gathered while the one before it is being synced. */
+class GroupWriter implements WalWriter {
+  private readonly options: WriterOptions;
+  private readonly mark: DiskFile;
+  private readonly queue: Pending[] = [];
+  private generation: number;
+  private nextIndex: number;
+  private lastWritten: number;
+  private file: DiskFile | undefined;
+  private stall: Stall | undefined;
+  private closing = false;
+  private running: Promise<void> | undefined;
+  private wake: (() => void) | undefined;
 
-  const openSegment = async (first: number): Promise<DiskFile> => {
-    const name = segmentName(generation + 1, first, options.salt());
-    const created = await disk.create(`${directory}/${name.file}`);
-    generation += 1; // taken even if the rest fails: a name is never used twice
-    await disk.syncDirectory(directory);
-    segments.push({ ...name, bytes: 0 });
-    file = created;
-    return created;
-  };
+  constructor(options: WriterOptions, mark: DiskFile) {
+    this.options = options;
+    this.mark = mark;
+    this.generation = options.generation;
+    this.nextIndex = options.first;
+    this.lastWritten = options.first - 1;
+  }
 
-  /** Leaves a segment whose last write failed: after a failed sync nobody knows what the medium holds. */
-  const abandonSegment = async (): Promise<void> => {
-    const broken = file;
-    file = undefined;
-    await broken?.truncate(segments.at(-1)?.bytes ?? 0).catch(() => undefined);
-    await broken?.close().catch(() => undefined);
-  };
+  append(payload: Uint8Array): Promise<number> {
+    const refusal = this.refusalOf(payload);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    return new Promise((resolve, reject) => {
+      this.queue.push({ index: this.nextIndex, payload, resolve, reject });
+      this.nextIndex += 1;
+      this.running ??= Promise.resolve().then(() => this.run());
+    });
+  }
 
-  const rotateIfFull = async (groupBytes: number, first: number): Promise<DiskFile> => {
-    const used = segments.at(-1)?.bytes ?? 0;
-    if (file !== undefined && (used === 0 || used + groupBytes <= limits.segmentBytes)) return file;
-    await file?.close();
-    file = undefined;
-    return openSegment(first);
-  };
+  written(): number {
+    return this.lastWritten;
+  }
 
-  const total = (): number => segments.reduce((sum, segment) => sum + segment.bytes, 0);
+  stalled(): Stall | undefined {
+    return this.stall;
+  }
 
-  const takeGroup = (): { group: Pending[]; bytes: number } => {
-    const limit = Math.min(limits.groupBytes, limits.segmentBytes);
+  roomMade(): void {
+    this.wake?.();
+  }
+
+  async close(): Promise<void> {
+    this.closing = true;
+    this.wake?.();
+    await this.running;
+    const why = `the log in ${this.options.directory} was closed while ${this.stall?.message ?? "records waited"}`;
+    for (const pending of this.queue.splice(0)) pending.reject(new WalError("WAL_CLOSED", why));
+    await this.file?.close();
+    await this.mark.close();
+  }
+
+  private refusalOf(payload: Uint8Array): WalError | undefined {
+    if (this.closing) return new WalError("WAL_CLOSED", `the log in ${this.options.directory} is closed`);
+    if (payload.length <= MAX_PAYLOAD_BYTES) return undefined;
+    const message = `a record of ${payload.length} bytes is larger than the limit of ${MAX_PAYLOAD_BYTES}`;
+    return new WalError("RECORD_TOO_LARGE", message);
+  }
+
+  private async run(): Promise<void> {
+    while (this.queue.length > 0 && !(this.closing && this.stall !== undefined)) await this.step();
+    this.running = undefined;
+  }
+
+  private async step(): Promise<void> {
+    const { limits, directory, onWritten } = this.options;
+    const { group, bytes } = this.takeGroup();
+    const held = this.options.segments.reduce((sum, segment) => sum + segment.bytes, 0);
+    if (held + bytes > limits.maxBytes) return this.pause(fullStall(directory, held, limits.maxBytes));
+    try {
+      await this.writeGroup(group, bytes);
+    } catch (error) {
+      await this.abandonSegment();
+      return this.pause(stallOf(error, directory));
+    }
+    this.stall = undefined;
+    this.queue.splice(0, group.length);
+    for (const pending of group) pending.resolve(pending.index);
+    onWritten();
+  }
+
+  private takeGroup(): { group: Pending[]; bytes: number } {
+    const limit = Math.min(this.options.limits.groupBytes, this.options.limits.segmentBytes);
     let bytes = 0;
     let count = 0;
-    for (; count < queue.length; count += 1) {
-      const size = recordSize((queue[count] as Pending).payload);
+    for (const { payload } of this.queue) {
+      const size = recordSize(payload);
       if (count > 0 && bytes + size > limit) break;
       bytes += size;
+      count += 1;
     }
-    return { group: queue.slice(0, count), bytes };
-  };
+    return { group: this.queue.slice(0, count), bytes };
+  }
 
-  const writeGroup = async (group: readonly Pending[], bytes: number): Promise<void> => {
-    const target = await rotateIfFull(bytes, (group[0] as Pending).index);
-    const segment = segments.at(-1) as LiveSegment;
+  private async writeGroup(group: readonly Pending[], bytes: number): Promise<void> {
+    const target = await this.rotateIfFull(bytes, (group[0] as Pending).index);
+    const segment = this.options.segments.at(-1) as LiveSegment;
     const buffer = Buffer.allocUnsafe(bytes);
     let offset = 0;
     for (const { index, payload } of group) offset = encodeRecord(buffer, offset, { index, payload }, segment.salt);
     await target.write(buffer, segment.bytes);
     await target.sync();
     segment.bytes += bytes;
-    written = (group.at(-1) as Pending).index;
-    await writeMark(mark, { index: written, note: Buffer.alloc(0) }).catch(() => undefined); // a hint: the records themselves are safe
-  };
+    this.lastWritten = (group.at(-1) as Pending).index;
+    const note = Buffer.alloc(0);
+    await writeMark(this.mark, { index: this.lastWritten, note }).catch(() => undefined); // a hint: the records are safe
+  }
 
-  const pause = async (reason: Stall): Promise<void> => {
-    stall = reason;
+  private async rotateIfFull(groupBytes: number, first: number): Promise<DiskFile> {
+    const used = this.options.segments.at(-1)?.bytes ?? 0;
+    const fits = used === 0 || used + groupBytes <= this.options.limits.segmentBytes;
+    if (this.file !== undefined && fits) return this.file;
+    await this.file?.close();
+    this.file = undefined;
+    return this.openSegment(first);
+  }
+
+  private async openSegment(first: number): Promise<DiskFile> {
+    const { disk, directory, segments, salt } = this.options;
+    const name = segmentName(this.generation + 1, first, salt());
+    const created = await disk.create(`${directory}/${name.file}`);
+    this.generation += 1; // taken even if the rest fails: a name is never used twice
+    await disk.syncDirectory(directory);
+    segments.push({ ...name, bytes: 0 });
+    this.file = created;
+    return created;
+  }
+
+  /** Leaves a segment whose last write failed: after a failed sync nobody knows what the medium holds. */
+  private async abandonSegment(): Promise<void> {
+    const broken = this.file;
+    this.file = undefined;
+    await broken?.truncate(this.options.segments.at(-1)?.bytes ?? 0).catch(() => undefined);
+    await broken?.close().catch(() => undefined);
+  }
+
+  private async pause(reason: Stall): Promise<void> {
+    this.stall = reason;
     const retry = new AbortController();
-    wake = () => retry.abort();
-    options.onStall();
-    await clock.sleep(RETRY_MS, retry.signal).catch(() => undefined);
-    wake = undefined;
-  };
+    this.wake = () => retry.abort();
+    this.options.onStall();
+    await this.options.clock.sleep(RETRY_MS, retry.signal).catch(() => undefined);
+    this.wake = undefined;
+  }
+}
 
-  const step = async (): Promise<void> => {
-    const { group, bytes } = takeGroup();
-    if (total() + bytes > limits.maxBytes) {
-      const message = `the log in ${directory} holds ${total()} of ${limits.maxBytes} bytes; it goes on when frames have been stored`;
-      return pause({ reason: "full", message });
-    }
-    try {
-      await writeGroup(group, bytes);
-    } catch (error) {
-      await abandonSegment();
-      return pause(stallOf(error, directory));
-    }
-    stall = undefined;
-    queue.splice(0, group.length);
-    for (const pending of group) pending.resolve(pending.index);
-    options.onWritten();
-  };
-
-  const run = async (): Promise<void> => {
-    while (queue.length > 0 && !(closing && stall !== undefined)) await step();
-    running = undefined;
-  };
-
-  const kick = (): void => {
-    running ??= Promise.resolve().then(run);
-  };
-
-  return {
-    append: (payload) => {
-      if (closing) return Promise.reject(new WalError("WAL_CLOSED", `the log in ${directory} is closed`));
-      if (payload.length > MAX_PAYLOAD_BYTES) {
-        const message = `a record of ${payload.length} bytes is larger than the limit of ${MAX_PAYLOAD_BYTES}`;
-        return Promise.reject(new WalError("RECORD_TOO_LARGE", message));
-      }
-      return new Promise((resolve, reject) => {
-        queue.push({ index: nextIndex, payload, resolve, reject });
-        nextIndex += 1;
-        kick();
-      });
-    },
-    written: () => written,
-    stalled: () => stall,
-    roomMade: () => wake?.(),
-    close: async () => {
-      closing = true;
-      wake?.();
-      await running;
-      const message = `the log in ${directory} was closed while ${stall?.message ?? "records waited"}`;
-      for (const pending of queue.splice(0)) pending.reject(new WalError("WAL_CLOSED", message));
-      await file?.close();
-      await mark.close();
-    },
-  };
-};
+/** Creates the writer of a log that was recovered. */
+export const createWriter = async (options: WriterOptions): Promise<WalWriter> =>
+  new GroupWriter(options, await openMark(options.disk, options.directory, "mark"));

@@ -86,7 +86,7 @@ export const startGitForge = async (options: GitForgeOptions): Promise<GitForge>
     }
     runBackend(options.root, incoming, response);
   });
-  const forgePort = await listen(forge as unknown as Server);
+  const forgePort = await listen(forge);
   const tunnel = createTlsServer(tls);
   tunnel.on("connect", (incoming: IncomingMessage, socket) => {
     const given = incoming.headers["proxy-authorization"];
@@ -105,7 +105,7 @@ export const startGitForge = async (options: GitForgeOptions): Promise<GitForge>
     socket.on("error", () => through.destroy());
     through.on("error", () => socket.destroy());
   });
-  const tunnelPort = await listen(tunnel as unknown as Server);
+  const tunnelPort = await listen(tunnel);
   const gitForge: GitForge = {
     unreadyFor: 0,
     url: `https://localhost:${forgePort}`,

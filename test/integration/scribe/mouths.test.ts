@@ -132,9 +132,9 @@ describe("the model port", () => {
     });
     expect(response.headers.get("x-kept")).toBe("yes");
     const reader = response.body!.getReader();
-    expect(Buffer.from((await reader.read()).value!).toString()).toBe("data: first\n\n"); // before the gateway has ended
+    expect(Buffer.from((await reader.read()).value ?? []).toString()).toBe("data: first\n\n"); // before the gateway has ended
     finish();
-    expect(Buffer.from((await reader.read()).value!).toString()).toBe("data: last\n\n");
+    expect(Buffer.from((await reader.read()).value ?? []).toString()).toBe("data: last\n\n");
     expect(body).toBe('{"model":"m"}');
     expect(seen?.url).toBe("/openai/v1/chat/completions?x=1");
     expect(seen?.headers.authorization).toBe("Bearer pod-token");
@@ -181,7 +181,7 @@ describe("the model port", () => {
       response.write("half", () => response.socket?.destroy());
     };
     const response = await fetch(url("/openai/v1/x"));
-    await expect(response.text()).rejects.toThrow();
+    await expect(response.text()).rejects.toThrow(/terminated|aborted|closed/);
   });
 
   it("answers 502 when the gateway breaks off before it answers, and 503 when it is away", async () => {
