@@ -136,11 +136,6 @@ export const metricTable = {
     "Stream sequence up to which a sink's store holds everything.",
     "sink",
   ),
-  sinkPending: gauge(
-    "enchanted_sink_pending_frames",
-    "Frames in the stream that a sink's store does not hold yet.",
-    "sink",
-  ),
 } as const satisfies Record<string, MetricSpec>;
 
 /** Name of a metric in the table. */
