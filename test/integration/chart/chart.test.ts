@@ -18,7 +18,7 @@ const required = ["--set", [...images, `defaults.agentImage=r.example.org/agent$
 type KubeObject = {
   kind: string;
   metadata: { name: string; namespace?: string };
-  spec?: { template?: { spec?: { containers?: object[] } } } | undefined;
+  spec?: { template?: { spec?: { containers?: object[] } }; containers?: object[] } | undefined;
 };
 
 let dir = "";
