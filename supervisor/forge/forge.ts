@@ -5,6 +5,7 @@ export type PullRequest = {
   readonly state: "open" | "merged" | "closed";
   /** Commit at its head. */
   readonly head: string;
+  readonly title: string;
 };
 
 /** What a pull request is opened with. */

@@ -17,6 +17,7 @@ export type OctokitForgeOptions = {
 const pullSchema = z.object({
   html_url: z.string(),
   number: z.number(),
+  title: z.string(),
   state: z.string(),
   merged_at: z.string().nullish(),
   head: z.object({ ref: z.string(), sha: z.string(), repo: z.object({ full_name: z.string() }).nullish() }),
@@ -27,6 +28,7 @@ type Pull = z.output<typeof pullSchema>;
 const toPullRequest = (pull: Pull): PullRequest => ({
   url: pull.html_url,
   number: pull.number,
+  title: pull.title,
   state: pull.state === "open" ? "open" : pull.merged_at ? "merged" : "closed",
   head: pull.head.sha,
 });

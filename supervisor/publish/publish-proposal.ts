@@ -41,7 +41,8 @@ const ensurePullRequest = async (forge: Forge, draft: PullRequestDraft, head: st
   // Whoever merged or closed this very commit has decided; the same change is not proposed again.
   if (found.value !== undefined && found.value.state !== "open") return done(found.value);
   if (found.value === undefined) return asStep(await forge.openPullRequest(draft));
-  if (found.value.head === head) return done(found.value);
+  // The push has moved its head already; its words may still be those of the proposal before.
+  if (found.value.head === head && found.value.title === draft.title) return done(found.value);
   return asStep(await forge.describePullRequest(found.value.number, draft));
 };
 

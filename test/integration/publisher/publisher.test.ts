@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 import { setAgentStatus } from "#test/integration/gateway/swarm-plane.ts";
 import { eventually } from "#test/integration/kubernetes/control-plane.ts";
 import { propose, type MadeProposal, type Workspace } from "#test/integration/publisher/coder-workspace.ts";
@@ -183,13 +183,15 @@ describe("a proposal", () => {
 
 describe("a proposal is refused", () => {
   let publisher: TestPublisher;
+  beforeEach(async () => {
+    publisher = await start();
+  });
   const refusalOf = async (
     name: string,
     made: MadeProposal,
     change?: Readonly<Record<string, unknown>>,
     how?: { readonly secret?: string },
   ) => {
-    publisher = await start();
     const proposer = await createProposer(world, name, how);
     return answerTo(publisher, await proposer.propose(made, change));
   };
@@ -263,7 +265,6 @@ describe("a proposal is refused", () => {
       reason: "RepositoryNotAllowed",
     });
     expect(await refusalOf("other-branch", made, { branch: "release" })).toMatchObject({ reason: "BranchNotAllowed" });
-    publisher = await start();
     const proposer = await createProposer(world, "stale");
     await setAgentStatus(world.test.admin, proposer.agent, { attempt: 2 });
     expect(await answerTo(publisher, await proposer.propose(made))).toMatchObject({ reason: "StaleAttempt" });
