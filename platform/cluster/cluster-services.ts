@@ -25,6 +25,8 @@ import {
   kubeProxyService,
   registryService,
 } from "./node-services.ts";
+import { registryHost } from "../images/registry.ts";
+import { writeRegistryAccess } from "./registry-access.ts";
 import { ensureControlPlanePki, kubeconfigPathIn, type ControlPlanePki } from "./pki.ts";
 
 /** Who the cluster's own processes are to the API server. */
@@ -110,6 +112,7 @@ const nodeServices = async (
   const proxyConfig = await config("kube-proxy.yaml", renderKubeProxyConfig(ports, kubeconfigs.proxy));
   await config("cni/10-enchanted.conflist", renderCniConfig(layout));
   await config("dockerd.json", "{}");
+  const users = await writeRegistryAccess(layout, registryHost(ports.registry));
   return [
     containerdService(
       layout,
@@ -117,7 +120,7 @@ const nodeServices = async (
       await ensureTool("containerd-shim-runc-v2"),
       containerdConfig,
     ),
-    registryService(await config("registry.yaml", renderRegistryConfig(layout, ports.registry)), ports.registry),
+    registryService(await config("registry.yaml", renderRegistryConfig(layout, ports.registry, users)), ports.registry),
     dockerdService(layout),
     kubeletService(
       layout,

@@ -23,6 +23,8 @@ state = "${layout.containerd}/state"
     bin_dirs = ["/usr/lib/cni"]
     conf_dir = "${layout.cniConfig}"
 [plugins.'io.containerd.cri.v1.images']
+  [plugins.'io.containerd.cri.v1.images'.registry]
+    config_path = "${layout.config}/registries"
   [plugins.'io.containerd.cri.v1.images'.pinned_images]
     sandbox = "${pauseImage(registryPort)}"
 `;
@@ -127,10 +129,11 @@ export const renderCorefile = (ports: ClusterPorts, kubeconfig: string): string 
 `;
 
 /** The image registry's configuration. */
-export const renderRegistryConfig = (layout: Layout, port: number): string =>
+export const renderRegistryConfig = (layout: Layout, port: number, usersFile: string): string =>
   stringify({
     version: 0.1,
     log: { level: "warn" },
     storage: { filesystem: { rootdirectory: layout.registry }, delete: { enabled: true } },
+    auth: { htpasswd: { realm: "enchanted", path: usersFile } },
     http: { addr: `127.0.0.1:${port}` },
   });

@@ -51,7 +51,8 @@ export const corednsService = (binary: string, corefile: string, ports: ClusterP
 export const registryService = (configFile: string, port: number): ServiceSpec => ({
   name: "registry",
   command: ["/usr/bin/docker-registry", "serve", configFile],
-  ready: { kind: "http", url: `http://127.0.0.1:${port}/v2/` },
+  // It asks for credentials first; that it asks shows that it serves.
+  ready: { kind: "http", url: `http://127.0.0.1:${port}/v2/`, anyStatus: true },
 });
 
 /**

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import Dockerode from "dockerode";
 import type { Layout } from "../cluster/layout.ts";
 import { packContext, type ContextParts } from "./context.ts";
-import { findDigest, registryHost } from "./registry.ts";
+import { findDigest, type Registry } from "./registry.ts";
 
 /** An image to build: a name below `enchanted/`, its context and the arguments of the build. */
 export type ImageRecipe = ContextParts & {
@@ -51,24 +51,26 @@ const finish = (docker: Dockerode, stream: NodeJS.ReadableStream, what: string):
   );
 
 /** Creates a builder on the platform's dockerd. */
-export const createImageBuilder = (layout: Layout, registryPort: number): ImageBuilder => {
+export const createImageBuilder = (layout: Layout, registry: Registry): ImageBuilder => {
   const docker = new Dockerode({ socketPath: layout.dockerSocket });
-  const host = registryHost(registryPort);
+  const { host, user: username, password } = registry;
+  const account = { username, password, serveraddress: host };
   const push = async (name: string, tag: string): Promise<string> => {
-    const stream = await docker.getImage(`${host}/${name}:${tag}`).push({ authconfig: {} });
+    const stream = await docker.getImage(`${host}/${name}:${tag}`).push({ authconfig: account });
     await finish(docker, stream, `The push of ${name}:${tag}`);
-    const digest = await findDigest(host, name, tag);
+    const digest = await findDigest(registry, name, tag);
     if (digest === undefined) throw new Error(`The registry lost ${name}:${tag} right after its push.`);
     return `${host}/${name}@${digest}`;
   };
   const present = async (name: string, tag: string): Promise<string | undefined> => {
-    const digest = await findDigest(host, name, tag);
+    const digest = await findDigest(registry, name, tag);
     return digest === undefined ? undefined : `${host}/${name}@${digest}`;
   };
   const build = async (recipe: ImageRecipe, name: string, tag: string, tarFile: string) => {
     const stream = await docker.buildImage(createReadStream(tarFile), {
       t: `${host}/${name}:${tag}`,
       buildargs: { ...recipe.buildArgs },
+      registryconfig: { [host]: account },
       // Builds have no link of their own here; a RUN step uses the machine's.
       networkmode: "host",
     });

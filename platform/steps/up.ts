@@ -1,13 +1,13 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { installChart, writeChartValues } from "../cluster/chart.ts";
-import { ensureClusterPorts } from "../cluster/cluster-ports.ts";
 import { ensureForge, type ForgeAccess } from "../cluster/forge.ts";
 import type { Layout } from "../cluster/layout.ts";
 import { startCluster } from "../cluster/lifecycle.ts";
 import { renderSample, seedSample, type HostedModel } from "../cluster/sample.ts";
 import { createImageBuilder } from "../images/builder.ts";
 import { ensureImages, imageNames, type ImageName } from "../images/catalog.ts";
+import { openRegistry } from "../images/registry.ts";
 import { ensureDebianPackages } from "../tools/debian-packages.ts";
 import { allTools, ensureTools } from "../tools/ensure-tools.ts";
 import { ensureTool } from "../tools/ensure-tool.ts";
@@ -49,8 +49,7 @@ export const upSteps = (options: UpOptions): Step[] => {
   const images: Partial<Record<ImageName, string>> = {};
   let access: ForgeAccess | undefined;
   const makeImages = async (names: readonly ImageName[], note: (text: string) => void): Promise<void> => {
-    const ports = await ensureClusterPorts(layout.ports);
-    const shop = { builder: createImageBuilder(layout, ports.registry), root, cacheDir };
+    const shop = { builder: createImageBuilder(layout, await openRegistry(layout)), root, cacheDir };
     Object.assign(images, await ensureImages(shop, names, (name) => note(`image ${name}`)));
   };
   const requireMade = <T>(value: T | undefined): T => {

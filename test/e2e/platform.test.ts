@@ -4,6 +4,7 @@ import { layoutOf, node } from "#platform/cluster/layout.ts";
 import { cacheDirectory, repositoryRoot, stateDirectory } from "#platform/environment.ts";
 import { createImageBuilder } from "#platform/images/builder.ts";
 import { ensureImages } from "#platform/images/catalog.ts";
+import { openRegistry } from "#platform/images/registry.ts";
 import { waitFor } from "#platform/process/wait.ts";
 import { openCluster, type Kube } from "#test/e2e/kube.ts";
 
@@ -66,8 +67,8 @@ const reach = async (from: string, host: string, port: number): Promise<string> 
 
 beforeAll(async () => {
   kube = await openCluster();
-  const { registry } = await ensureClusterPorts(layout.ports);
-  const shop = { builder: createImageBuilder(layout, registry), root: repositoryRoot, cacheDir: cacheDirectory() };
+  const builder = createImageBuilder(layout, await openRegistry(layout));
+  const shop = { builder, root: repositoryRoot, cacheDir: cacheDirectory() };
   const { base = "" } = await ensureImages(shop, ["base"], () => {});
   await kube.run(["delete", "namespace", namespace, "--ignore-not-found"]);
   await kube.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
@@ -119,6 +120,13 @@ describe("the embedded cluster", () => {
       const script = `process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0"; fetch("https://${node.address}:${port}/pods").then((r) => console.log(r.status))`;
       expect((await kube.ok(["exec", "-n", namespace, "client", "--", "node", "-e", script])).trim()).toBe("401");
     }
+  });
+});
+
+describe("the registry", () => {
+  it("asks everybody for credentials", async () => {
+    const { host } = await openRegistry(layout);
+    expect((await fetch(`http://${host}/v2/_catalog`)).status).toBe(401);
   });
 });
 
