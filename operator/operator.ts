@@ -23,7 +23,7 @@ import { createProbes, probeTimes } from "#operator/model/probes.ts";
 import type { PodConfig } from "#operator/pod/config.ts";
 import { createControllerMetrics, metricsOf } from "#operator/runtime/controller-metrics.ts";
 import { createController, type Controller, type Reconcile } from "#operator/runtime/controller.ts";
-import { createManager, type Manager } from "#operator/runtime/manager.ts";
+import { createManager, type Manager, type Runnable } from "#operator/runtime/manager.ts";
 import { itself, itsController } from "#operator/runtime/sources.ts";
 import { createStatusWriter } from "#operator/status/writer.ts";
 
@@ -55,8 +55,6 @@ export type Operator = {
   manager: Manager;
   /** Brings gauges up to date; before each scrape. */
   beforeScrape(): void;
-  /** Writes the Events that wait; after the manager has ended. */
-  flush(): Promise<void>;
 };
 
 // Reconciles wait for the API server most of their time.
@@ -168,6 +166,18 @@ const createReconciles = (
   };
 };
 
+// Events that wait are written before the lease is given up; afterwards the fence would refuse them.
+const lastWords = (events: EventRecorder): Runnable => ({
+  name: "events",
+  run: async (signal) => {
+    await new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+    await events.flush();
+  },
+});
+
 /** Puts the operator together; `manager.run` starts it. */
 export const createOperator = (options: OperatorOptions): Operator => {
   const { client, releaseNamespace, identity, lease, clock, log } = options;
@@ -198,7 +208,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
     ...options,
     informers: Object.values(caches),
     controllers: all,
-    runnables: [observer],
+    runnables: [observer, lastWords(events)],
     elector,
   });
   return {
@@ -206,6 +216,5 @@ export const createOperator = (options: OperatorOptions): Operator => {
     beforeScrape: () => {
       for (const controller of all) controller.refreshMetrics();
     },
-    flush: () => events.flush(),
   };
 };

@@ -56,7 +56,7 @@ const startProcess = async (name: string): Promise<RunningService> => {
     ENCHANTED_GATEWAY: new URL(gateway.url).host,
     ENCHANTED_GATEWAY_TOKEN_FILE: join(dir, "token"),
     ENCHANTED_HEALTH_PORT: String(port),
-    ENCHANTED_LEASE_DURATION: "3s",
+    ENCHANTED_LEASE_DURATION: "6s",
     ENCHANTED_FAILURE_PAUSE: "100ms",
     LOG_LEVEL: "debug",
   };

@@ -70,7 +70,7 @@ export const runOperator = (world: World, options: TestOperatorOptions = {}): Te
     client: watched(client, options.beforeWrite ?? (() => undefined), after),
     releaseNamespace,
     identity: `operator-${(serial += 1)}`,
-    lease: { durationMs: 3_000, renewDeadlineMs: 2_000, retryMs: 100 },
+    lease: { durationMs: 15_000, renewDeadlineMs: 10_000, retryMs: 100 },
     bus: world.bus,
     check: options.check ?? yes,
     config: aPodConfig(),
@@ -89,7 +89,6 @@ export const runOperator = (world: World, options: TestOperatorOptions = {}): Te
     stop: async () => {
       stopping.abort(new Error("the test is over"));
       await ended.catch(() => undefined);
-      await operator.flush();
       close();
     },
   };
