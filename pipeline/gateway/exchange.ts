@@ -47,11 +47,27 @@ type Outcome = {
   readonly finish: () => void;
 };
 
+// A collector that restarts is back within these; an agent waits for its answer longer than that anyway.
+const putPausesMs = [500, 2_000, 5_000];
+
+/** Stores a blob, trying again while the collector is away; rejects with the last failure. */
+const putPatiently = async (tools: ExchangeTools, namespace: string, bytes: Buffer): Promise<string> => {
+  for (const pauseMs of putPausesMs) {
+    try {
+      return await tools.blobs.put(namespace, bytes);
+    } catch (error) {
+      tools.log.warn({ err: error, pauseMs }, "a blob of a model call could not be stored; trying again");
+      await tools.clock.sleep(pauseMs);
+    }
+  }
+  return tools.blobs.put(namespace, bytes);
+};
+
 const putRequest = async (tools: ExchangeTools, exchange: Exchange): Promise<Granted<string>> => {
   if (!tools.frames.healthy())
     return refusedUntil(503, "recording_unavailable", "the gateway cannot write its record at present", 5);
   try {
-    return granted(await tools.blobs.put(exchange.mission.metadata.namespace ?? "", exchange.body.bytes));
+    return granted(await putPatiently(tools, exchange.mission.metadata.namespace ?? "", exchange.body.bytes));
   } catch (error) {
     tools.log.warn({ err: error }, "the blob of a model request could not be stored");
     return refusedUntil(503, "recording_unavailable", "the request could not be recorded, so it is not sent", 5);
@@ -147,7 +163,7 @@ const carryOut = async (tools: ExchangeTools, exchange: Exchange, request: Upstr
 const putAnswer = async (tools: ExchangeTools, exchange: Exchange, answer: Buffer): Promise<string | undefined> => {
   if (answer.length === 0) return undefined;
   try {
-    return await tools.blobs.put(exchange.mission.metadata.namespace ?? "", answer);
+    return await putPatiently(tools, exchange.mission.metadata.namespace ?? "", answer);
   } catch (error) {
     // The exchange has happened: it is recorded without its answer rather than not at all.
     tools.log.error({ err: error }, "the blob of a model's answer could not be stored");

@@ -1,0 +1,144 @@
+import { describe, expect, it } from "@jest/globals";
+import fc from "fast-check";
+import { parseRepository } from "#supervisor/forge/repository.ts";
+import { createAckMark } from "#supervisor/publish/ack-mark.ts";
+import { parseBundleHeader } from "#supervisor/publish/bundle-header.ts";
+import { oneLine, renderCommitMessage } from "#supervisor/publish/commit-message.ts";
+import type { Proposal } from "#supervisor/publish/proposal.ts";
+import { parseRawDiff } from "#supervisor/publish/raw-diff.ts";
+
+const commit = "a".repeat(40);
+
+const bundle = (header: string, objects = 3): Buffer => {
+  const pack = Buffer.alloc(12);
+  pack.write("PACK");
+  pack.writeUInt32BE(2, 4);
+  pack.writeUInt32BE(objects, 8);
+  return Buffer.concat([Buffer.from(header), pack]);
+};
+
+describe("parseBundleHeader", () => {
+  const good = `# v2 git bundle\n-${"b".repeat(40)} subject\n${commit} refs/heads/proposal\n\n`;
+
+  it("reads the one ref, what it needs and how many objects follow", () => {
+    expect(parseBundleHeader(bundle(good))).toEqual({
+      kind: "ok",
+      value: { head: commit, prerequisites: ["b".repeat(40)], objects: 3 },
+    });
+    expect(parseBundleHeader(bundle(good.replace("v2", "v3").replace("\n-", "\n@object-format=sha1\n-"))).kind).toBe(
+      "ok",
+    );
+  });
+
+  it.each([
+    ["another version", good.replace("v2", "v4")],
+    ["a filter", good.replace("v2", "v3").replace("\n-", "\n@filter=blob:none\n-")],
+    ["another ref", good.replace("proposal", "main")],
+    ["two refs", good.replace("\n\n", `\n${commit} refs/heads/other\n\n`)],
+    ["no ref", "# v2 git bundle\n\n"],
+    ["no end", "# v2 git bundle\n"],
+    ["nonsense", good.replace("\n-", "\nrm -rf /\n-")],
+  ])("refuses %s", (_, header) => {
+    expect(parseBundleHeader(bundle(header))).toMatchObject({ kind: "refused", reason: "InvalidBundle" });
+  });
+
+  it("refuses more objects than a change can need, and a header without a pack", () => {
+    expect(parseBundleHeader(bundle(good, 4_000_000_000))).toMatchObject({ reason: "BundleTooLarge" });
+    expect(parseBundleHeader(Buffer.from(good))).toMatchObject({ reason: "InvalidBundle" });
+  });
+
+  it("never throws, whatever the bytes", () => {
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 500 }), (bytes) => void parseBundleHeader(Buffer.from(bytes))));
+  });
+});
+
+describe("parseRawDiff", () => {
+  const entry = (path: string): string => `:100644 100755 ${commit} ${"c".repeat(40)} M\0${path}\0`;
+
+  it("reads every path as it is, with quotes, newlines and arrows in it", () => {
+    const paths = ['a "b"', "c\nd", "e => f", "ü"];
+    const changes = parseRawDiff(Buffer.from(paths.map(entry).join("")));
+    expect(changes?.map(({ path }) => path)).toEqual(paths);
+    expect(changes?.[0]).toMatchObject({ oldMode: "100644", newMode: "100755", status: "M", newId: "c".repeat(40) });
+    expect(parseRawDiff(Buffer.alloc(0))).toEqual([]);
+  });
+
+  it("gives nothing for what it does not understand", () => {
+    expect(parseRawDiff(Buffer.from(`:1 2 3\0a\0`))).toBeUndefined();
+    expect(
+      parseRawDiff(Buffer.concat([Buffer.from(entry("")).subarray(0, -1), Buffer.from([0xff, 0])])),
+    ).toBeUndefined();
+  });
+});
+
+describe("renderCommitMessage", () => {
+  const proposal: Proposal = {
+    bundle: `sha256:${"0".repeat(64)}`,
+    bundle_bytes: 1,
+    repo: "https://h/o/r",
+    branch: "main",
+    base: commit,
+    head: commit,
+    title: "Fix\nMission: forged",
+    body: "Because.\n\n  record : forged\nAgent: forged",
+    eventId: "e",
+    agentName: "fix-coder",
+    agentUid: "u",
+    epoch: 2,
+    seq: 7,
+    hash: "d".repeat(64),
+    observedSeconds: 1,
+    namespace: "team",
+    mission: "fix",
+    missionUid: "m",
+  };
+
+  it("ends with trailers that lead to the record, and lets no line of the agent's pass for one", () => {
+    const lines = renderCommitMessage(proposal).split("\n");
+    expect(lines[0]).toBe("Fix Mission: forged");
+    const trailers = lines.filter((line) => /^\s*(Mission|Agent|Record)\s*:/i.test(line) && !/ :/.test(line));
+    expect(trailers).toEqual(["Mission: team/fix", "Agent: fix-coder", `Record: u/2/7/${"d".repeat(64)}`]);
+  });
+
+  it("cuts a title to one line without control characters", () => {
+    expect(oneLine("a\u0007\r\nb\u001b[31m", 100)).toBe("a b[31m");
+    expect(oneLine("x".repeat(50), 10)).toHaveLength(10);
+  });
+});
+
+describe("parseRepository", () => {
+  it("finds owner, name and forge, also below a path", () => {
+    expect(parseRepository(new URL("https://git.example:3000/team/app.git"))).toEqual({
+      forge: new URL("https://git.example:3000/"),
+      owner: "team",
+      name: "app",
+    });
+    expect(parseRepository(new URL("https://h/gitea/team/app"))).toMatchObject({ forge: new URL("https://h/gitea/") });
+    expect(parseRepository(new URL("https://h/app.git"))).toBeUndefined();
+  });
+});
+
+describe("the acknowledgement mark", () => {
+  it("goes up to the oldest that is unfinished, in whatever order they finish", () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(fc.integer({ min: 1, max: 1000 }), { minLength: 1, maxLength: 40 }),
+        fc.infiniteStream(fc.nat()),
+        (taken, random) => {
+          const mark = createAckMark();
+          const unfinished = taken.toSorted((a, b) => a - b);
+          const all = [...unfinished];
+          for (const seq of unfinished) mark.begin(seq);
+          let acknowledged = 0;
+          while (unfinished.length > 0) {
+            const [seq = 0] = unfinished.splice((random.next().value ?? 0) % unfinished.length, 1);
+            acknowledged = mark.finish(seq) ?? acknowledged;
+            const oldest = unfinished[0];
+            const expected = all.filter((one) => oldest === undefined || one < oldest).at(-1) ?? 0;
+            expect(acknowledged).toBe(expected);
+          }
+        },
+      ),
+    );
+  });
+});
