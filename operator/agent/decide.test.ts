@@ -6,8 +6,7 @@ import type { AgentSnapshot } from "#operator/agent/snapshot.ts";
 import { computeAgentStatus } from "#operator/agent/status.ts";
 import { podFacts } from "#operator/pod/facts.ts";
 import { anAgent } from "#test/builders/agent.ts";
-import { aMission } from "#test/builders/mission.ts";
-import { aModel } from "#test/builders/model.ts";
+import { anAgentSnapshot } from "#test/builders/agent-snapshot.ts";
 import { aPod } from "#test/builders/pod.ts";
 import {
   disruptedStatus,
@@ -20,29 +19,7 @@ import {
   type PodStatus,
 } from "#test/builders/pod-status.ts";
 
-const nowMs = Date.parse("2026-11-23T10:00:00Z");
-const times = {
-  stopMs: 10_000,
-  drainMs: 30_000,
-  failurePauseMs: 10_000,
-  disruptionPauseMs: 1_000,
-  longestPauseMs: 300_000,
-};
-
-const snapshot = (given: Partial<AgentSnapshot> = {}): AgentSnapshot => ({
-  agent: anAgent(),
-  mission: aMission(),
-  model: aModel(),
-  pod: undefined,
-  podIsLive: true,
-  earlierPods: [],
-  addresses: { collector: "10.0.0.1", gateway: "10.0.0.2" },
-  fold: undefined,
-  framesAreLive: true,
-  times,
-  nowMs,
-  ...given,
-});
+const snapshot = anAgentSnapshot;
 
 const firstAttempt: AgentStatus = {
   attempt: 1,
@@ -307,42 +284,5 @@ describe("decideAgent", () => {
     const plan = decideAgent(snapshot({ agent: anAgent({ status: firstAttempt }), pod }));
     expect(plan).toMatchObject({ reason: Reason.NodeUnreachable, stalled: true, acts: [] });
     expect(plan.message).toContain("node-1");
-  });
-});
-
-describe("deletion of an Agent", () => {
-  const deleting = (deletionTimestamp: string, pod?: PodStatus, podMeta = {}): AgentSnapshot =>
-    snapshot({
-      agent: anAgent({ status: firstAttempt, metadata: { deletionTimestamp } }),
-      pod: pod === undefined ? undefined : podFacts(aPod({ status: pod, metadata: podMeta })),
-    });
-
-  it("stops the pod and waits for its scribe", () => {
-    const given = deleting("2026-11-23T10:00:00Z", runningStatus());
-    expect(actsOf(given)).toEqual(["deletePod"]);
-    expect(decideAgent(given).outcome.kind).toBe("waiting");
-  });
-
-  it("lets go when the record is whole", () => {
-    expect(actsOf(deleting("2026-11-23T10:00:00Z", endedStatus()))).toEqual(["releasePod", "releaseAgent"]);
-  });
-
-  it("tells of the frames that were not confirmed", () => {
-    const given = deleting("2026-11-23T10:00:00Z", endedStatus({ scribe: { lastSeq: 9, ackedSeq: 7 } }));
-    expect(actsOf(given)).toEqual(["warnOfGap", "releasePod", "releaseAgent"]);
-  });
-
-  it("lets go of a silent pod after drain and 60 s, with a warning", () => {
-    const podMeta = { deletionTimestamp: "2026-11-23T09:59:00Z", deletionGracePeriodSeconds: 45 };
-    expect(actsOf(deleting("2026-11-23T09:58:31Z", runningStatus(), podMeta))).toEqual([]);
-    expect(actsOf(deleting("2026-11-23T09:58:30Z", runningStatus(), podMeta))).toEqual([
-      "warnOfGap",
-      "releasePod",
-      "releaseAgent",
-    ]);
-  });
-
-  it("lets an Agent go that never had a pod", () => {
-    expect(actsOf(deleting("2026-11-23T10:00:00Z"))).toEqual(["releaseAgent"]);
   });
 });

@@ -1,103 +1,32 @@
 import { describe, expect, it } from "@jest/globals";
 import { Reason } from "#nervous-system/schemas/conditions.ts";
-import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
-import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
-import { emptyAgent, emptyMission, type MissionFold, type PublicationFold } from "#operator/frames/fold.ts";
 import { decideMission } from "#operator/mission/decide.ts";
 import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
-import { podFacts, type PodFacts } from "#operator/pod/facts.ts";
 import { anAgent } from "#test/builders/agent.ts";
 import { aMission } from "#test/builders/mission.ts";
-import { aModel, readyModelStatus } from "#test/builders/model.ts";
-import { aPod } from "#test/builders/pod.ts";
+import { aModel } from "#test/builders/model.ts";
 import {
   disruptedStatus,
   fetchFailedStatus,
   runningStatus,
   someCommit,
   verifierStatus,
-  type PodStatus,
 } from "#test/builders/pod-status.ts";
-
-const nowMs = Date.parse("2026-11-23T10:00:00Z");
-const condition = (type: string, reason: string) => ({
-  type,
-  status: "True" as const,
-  reason,
-  message: `because of ${reason}`,
-  lastTransitionTime: "2026-11-23T09:30:00Z",
-});
-
-const readyModel = aModel({ status: readyModelStatus });
-const named = (agent: Agent): ReadonlyMap<string, Agent> => new Map([[agent.metadata.name, agent]]);
-
-const snapshot = (given: Partial<MissionSnapshot> = {}): MissionSnapshot => ({
-  mission: aMission(),
-  agents: new Map(),
-  models: new Map([["scripted", readyModel]]),
-  secret: undefined,
-  record: { healthy: true, message: "", position: 40 },
-  fold: undefined,
-  verifier: undefined,
-  gatewayAddress: "10.0.0.2",
-  agentImage: anAgent().spec.image,
-  verifierPauseMs: 1_000,
-  nowMs,
-  ...given,
-});
-
-const doneStatus: AgentStatus = {
-  attempt: 1,
-  baseCommit: someCommit,
-  ledger: { lastSeq: 9, ackedSeq: 9 },
-  history: [{ attempt: 1, reason: "Succeeded", toSeq: 9 }],
-  completionTime: "2026-11-23T09:59:00Z",
-  conditions: [condition("Complete", "Succeeded")],
-};
-const done = named(anAgent({ status: doneStatus }));
-const uid = anAgent().metadata.uid;
-
-const head = "2".repeat(40);
-const open: PublicationFold = {
-  proposalEventId: "p1",
-  state: "open",
-  url: "https://forge.example.org/team/calculator/pulls/1",
-  number: 1,
-  branch: "swarm/fix-bug/fix-bug-coder",
+import {
+  condition,
+  named,
+  snapshot,
+  done,
   head,
-  reason: "",
-  message: "",
-};
-
-const fold = (publications: readonly PublicationFold[] = [], seq = 9): MissionFold => ({
-  ...emptyMission(aMission().metadata.uid),
-  agents: {
-    [uid]: { ...emptyAgent, epoch: 1, seq, proposals: [{ eventId: "p1", epoch: 1, seq: 8, head: "3".repeat(40) }] },
-  },
-  publications: Object.fromEntries(publications.map((p) => [p.proposalEventId, p])),
-});
-const withoutProposal: MissionFold = {
-  ...emptyMission(aMission().metadata.uid),
-  agents: { [uid]: { ...emptyAgent, epoch: 1, seq: 9 } },
-};
-
-const tested = { successCriteria: [{ command: "npm test" }] };
-const verifying = (attempt = 1, status: Partial<Mission["status"]> = {}): Mission =>
-  aMission({
-    spec: tested,
-    status: {
-      startTime: "2026-11-23T09:00:00Z",
-      verification: { attempt, podName: `fix-bug-verify-${attempt}`, podUID: aPod().metadata.uid, commit: head },
-      ...status,
-    },
-  });
-const verifierPod = (status: PodStatus, metadata = {}): PodFacts =>
-  podFacts(aPod({ owner: aMission(), status, metadata }));
-const published = { agents: done, fold: fold([open]) };
-
-const secretMission = aMission({
-  spec: { workspace: { repo: "https://forge.example.org/a/b.git", secretRef: { name: "git" } } },
-});
+  open,
+  fold,
+  withoutProposal,
+  tested,
+  verifying,
+  verifierPod,
+  published,
+  secretMission,
+} from "#test/builders/mission-snapshot.ts";
 
 /** The case name is the specification. */
 const table: ReadonlyArray<{
@@ -319,65 +248,4 @@ describe("decideMission", () => {
       });
     });
   }
-
-  it("tells the first thing that a person can change", () => {
-    const nothingIsWell = snapshot({
-      models: new Map(),
-      record: { healthy: false, message: "away", position: 0 },
-      mission: secretMission,
-    });
-    expect(decideMission(nothingIsWell).reason).toBe(Reason.ModelNotFound);
-  });
-
-  it("shows the end of the output of the command that failed", () => {
-    const plan = decideMission(
-      snapshot({
-        ...published,
-        mission: verifying(),
-        verifier: verifierPod(verifierStatus(1, { command: "npm test", exitCode: 1, output: "1 failing" })),
-      }),
-    );
-    expect(plan.ending).toMatchObject({ evidence: "1 failing" });
-    expect(plan.message).toContain("`npm test`");
-  });
-
-  it("suspends its agent and then, resumed, lets it go on", () => {
-    const running = anAgent({ status: { attempt: 1 } });
-    const suspend = decideMission(snapshot({ mission: aMission({ spec: { suspend: true } }), agents: named(running) }));
-    expect(suspend).toMatchObject({ reason: Reason.Draining, acts: [{ kind: "suspendAgent", suspend: true }] });
-    const paused = anAgent({ spec: { suspend: true }, status: { conditions: [condition("Suspended", "Suspended")] } });
-    const still = decideMission(snapshot({ mission: aMission({ spec: { suspend: true } }), agents: named(paused) }));
-    expect(still).toMatchObject({ reason: Reason.Suspended, acts: [] });
-    const resumed = decideMission(snapshot({ agents: named(paused) }));
-    expect(resumed).toMatchObject({ stand: "Running", acts: [{ kind: "suspendAgent", suspend: false }] });
-  });
-
-  it("counts only the proposals of the last attempt that proposed", () => {
-    const early = { eventId: "p0", epoch: 1, seq: 3, head };
-    const late = { eventId: "p1", epoch: 2, seq: 3, head };
-    const twice: MissionFold = {
-      ...fold([open]),
-      agents: { [uid]: { ...emptyAgent, epoch: 2, seq: 9, proposals: [early, late] } },
-    };
-    const agents = named(
-      anAgent({ status: { ...doneStatus, attempt: 2, history: [{ attempt: 2, reason: "Succeeded", toSeq: 9 }] } }),
-    );
-    expect(decideMission(snapshot({ agents, fold: twice })).stand).toBe("Complete");
-  });
-
-  it("waits for late frames of an agent whose scribe left no last word, but not for ever", () => {
-    const { ledger: _none, ...rest } = doneStatus;
-    const agents = named(anAgent({ status: { ...rest, history: [{ attempt: 1, reason: "Succeeded" }] } }));
-    const at = (completion: string): string =>
-      decideMission(
-        snapshot({
-          agents: named({
-            ...[...agents.values()][0]!,
-            status: { ...rest, history: [{ attempt: 1, reason: "Succeeded" }], completionTime: completion },
-          }),
-        }),
-      ).stand;
-    expect(at("2026-11-23T09:59:45Z")).toBe("Publishing");
-    expect(at("2026-11-23T09:59:29Z")).toBe("Complete");
-  });
 });

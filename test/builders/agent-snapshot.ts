@@ -1,0 +1,29 @@
+import type { AgentSnapshot } from "#operator/agent/snapshot.ts";
+import { anAgent } from "#test/builders/agent.ts";
+import { aMission } from "#test/builders/mission.ts";
+import { aModel } from "#test/builders/model.ts";
+
+const nowMs = Date.parse("2026-11-23T10:00:00Z");
+const times = {
+  stopMs: 10_000,
+  drainMs: 30_000,
+  failurePauseMs: 10_000,
+  disruptionPauseMs: 1_000,
+  longestPauseMs: 300_000,
+};
+
+/** An Agent that is new, at ten o'clock, with everything that it needs. */
+export const anAgentSnapshot = (given: Partial<AgentSnapshot> = {}): AgentSnapshot => ({
+  agent: anAgent(),
+  mission: aMission(),
+  model: aModel(),
+  pod: undefined,
+  podIsLive: true,
+  earlierPods: [],
+  addresses: { collector: "10.0.0.1", gateway: "10.0.0.2" },
+  fold: undefined,
+  framesAreLive: true,
+  times,
+  nowMs,
+  ...given,
+});
