@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage } from "node:http";
 import { request } from "node:https";
-import type { AddressInfo, Socket } from "node:net";
+import { isIP, type AddressInfo, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 
@@ -33,7 +33,10 @@ const askForTunnel = (target: string, bearer: string, options: ConnectBridgeOpti
   const { host, port } = options.gateway;
   const headers = { host: target, "proxy-authorization": `Bearer ${bearer}` };
   return new Promise((resolve) => {
-    const tunnel = request({ host, port, ca: options.caPem, method: "CONNECT", path: target, headers, agent: false });
+    // Else node takes the name to verify from the host header, which names the tunnel's far end.
+    const servername = isIP(host) === 0 ? host : "";
+    const tls = { host, port, servername, ca: options.caPem, agent: false };
+    const tunnel = request({ ...tls, method: "CONNECT", path: target, headers });
     tunnel.once("connect", (response, socket, head) => {
       const status = response.statusCode ?? 0;
       if (status === 200) return resolve({ socket, head });
