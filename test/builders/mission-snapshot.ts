@@ -9,7 +9,9 @@ import { aModel, readyModelStatus } from "#test/builders/model.ts";
 import { aPod } from "#test/builders/pod.ts";
 import { someCommit, type PodStatus } from "#test/builders/pod-status.ts";
 
+/** The time of every snapshot, Unix milliseconds. */
 export const nowMs = Date.parse("2026-11-23T10:00:00Z");
+/** A condition that holds. */
 export const condition = (type: string, reason: string) => ({
   type,
   status: "True" as const,
@@ -18,9 +20,12 @@ export const condition = (type: string, reason: string) => ({
   lastTransitionTime: "2026-11-23T09:30:00Z",
 });
 
+/** The Model `scripted`, ready. */
 export const readyModel = aModel({ status: readyModelStatus });
+/** One agent, as a snapshot holds agents. */
 export const named = (agent: Agent): ReadonlyMap<string, Agent> => new Map([[agent.metadata.name, agent]]);
 
+/** A new Mission with everything that it needs. */
 export const snapshot = (given: Partial<MissionSnapshot> = {}): MissionSnapshot => ({
   mission: aMission(),
   agents: new Map(),
@@ -36,6 +41,7 @@ export const snapshot = (given: Partial<MissionSnapshot> = {}): MissionSnapshot 
   ...given,
 });
 
+/** Status of an Agent that finished in its first attempt. */
 export const doneStatus: AgentStatus = {
   attempt: 1,
   baseCommit: someCommit,
@@ -44,10 +50,14 @@ export const doneStatus: AgentStatus = {
   completionTime: "2026-11-23T09:59:00Z",
   conditions: [condition("Complete", "Succeeded")],
 };
+/** The coder, finished. */
 export const done = named(anAgent({ status: doneStatus }));
+/** The coder's UID. */
 export const uid = anAgent().metadata.uid;
 
+/** Commit that was published. */
 export const head = "2".repeat(40);
+/** The coder's proposal, published. */
 export const open: PublicationFold = {
   proposalEventId: "p1",
   state: "open",
@@ -59,6 +69,7 @@ export const open: PublicationFold = {
   message: "",
 };
 
+/** Frames of a coder that proposed once. */
 export const fold = (publications: readonly PublicationFold[] = [], seq = 9): MissionFold => ({
   ...emptyMission(aMission().metadata.uid),
   agents: {
@@ -66,12 +77,15 @@ export const fold = (publications: readonly PublicationFold[] = [], seq = 9): Mi
   },
   publications: Object.fromEntries(publications.map((p) => [p.proposalEventId, p])),
 });
+/** Frames of a coder that proposed nothing. */
 export const withoutProposal: MissionFold = {
   ...emptyMission(aMission().metadata.uid),
   agents: { [uid]: { ...emptyAgent, epoch: 1, seq: 9 } },
 };
 
+/** A spec with one success criterion. */
 export const tested = { successCriteria: [{ command: "npm test" }] };
+/** A Mission whose verifier pod is in the status. */
 export const verifying = (attempt = 1, status: Partial<Mission["status"]> = {}): Mission =>
   aMission({
     spec: tested,
@@ -81,10 +95,13 @@ export const verifying = (attempt = 1, status: Partial<Mission["status"]> = {}):
       ...status,
     },
   });
+/** A verifier pod as it was read. */
 export const verifierPod = (status: PodStatus, metadata = {}): PodFacts =>
   podFacts(aPod({ owner: aMission(), status, metadata }));
+/** Everything done and published. */
 export const published = { agents: done, fold: fold([open]) };
 
+/** A Mission that names a Git Secret. */
 export const secretMission = aMission({
   spec: { workspace: { repo: "https://forge.example.org/a/b.git", secretRef: { name: "git" } } },
 });
