@@ -115,7 +115,7 @@ export type Answer = { readonly status: number; readonly headers: IncomingMessag
 
 /** Begins a request; the answer's chunks are left to the caller. */
 export const begin = (
-  gateway: TestGateway,
+  gateway: Pick<TestGateway, "port" | "caPem">,
   path: string,
   token: string | undefined,
   body: unknown,
@@ -146,7 +146,7 @@ export const begin = (
 
 /** Sends a request and reads the whole answer; rejects where the answer breaks off. */
 export const post = async (
-  gateway: TestGateway,
+  gateway: Pick<TestGateway, "port" | "caPem">,
   path: string,
   token: string | undefined,
   body: unknown,

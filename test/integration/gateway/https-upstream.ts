@@ -29,6 +29,7 @@ export const serverIdentity = async (dir: string, name: string, altNames: readon
   return {
     ...pair,
     caFile: ca.certFile,
+    caPem: await readFile(ca.certFile, "utf8"),
     cert: await readFile(pair.certFile, "utf8"),
     key: await readFile(pair.keyFile, "utf8"),
   };

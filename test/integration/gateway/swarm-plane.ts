@@ -66,12 +66,17 @@ export const createAccount = async (client: KubeClient, namespace: string, name 
 };
 
 /** Creates a pod that no kubelet will ever run: its UID is what tokens are bound to. */
-export const createPod = (client: KubeClient, namespace: string, name: string): Promise<Pod> =>
+export const createPod = (
+  client: KubeClient,
+  namespace: string,
+  name: string,
+  serviceAccountName = "default",
+): Promise<Pod> =>
   client.create(pods, {
     apiVersion: "v1",
     kind: "Pod",
     metadata: { namespace, name },
-    spec: { containers: [{ name: "c", image: "none" }], serviceAccountName: "default" },
+    spec: { containers: [{ name: "c", image: "none" }], serviceAccountName },
   });
 
 /** A token as the kubelet would project it. */

@@ -33,6 +33,8 @@ export type TestCollector = {
   readonly bus: Bus;
   readonly blobs: ObjectStore;
   readonly releaseNamespace: string;
+  /** PEM file with the CA of its certificate. */
+  readonly caFile: string;
   /** A client that verifies the collector's certificate and sends this token. */
   clientOf(token: string | undefined): GrpcClient;
 };
@@ -64,7 +66,7 @@ export const startTestCollector = async (
   const { client, close } = await clientWithAccess(test, user, access);
   cleanup.add(close);
   const dir = await temporaryDirectory(cleanup);
-  const tls = await serverIdentity(join(dir, "pki"), "collector", ["DNS:enchanted-collector"]);
+  const tls = await serverIdentity(join(dir, "pki"), "collector", ["DNS:enchanted-collector", "IP:127.0.0.1"]);
   const blobs = await startBlobs(cleanup);
   const bus = await connectTestBus(nats, cleanup);
   const settings = collectorSettings.parse({
@@ -99,7 +101,7 @@ export const startTestCollector = async (
     cleanup.add(() => made.close());
     return made;
   };
-  return { collector, bus, blobs, releaseNamespace, clientOf };
+  return { collector, bus, blobs, releaseNamespace, caFile: tls.caFile, clientOf };
 };
 
 /** An agent at work: its chain, its token, and its client to the collector. */

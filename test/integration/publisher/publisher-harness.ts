@@ -9,6 +9,7 @@ import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { ComponentFrame } from "#nervous-system/recorder/component.ts";
 import { typeFilter } from "#nervous-system/schemas/subjects.ts";
 import { startGitea, type GiteaServer } from "#platform/stores/gitea.ts";
+import type { NatsServer } from "#platform/stores/nats.ts";
 import { requestForge } from "#platform/stores/gitea-api.ts";
 import { run } from "#platform/process/run.ts";
 import { createOpenForge } from "#supervisor/forge/open-forge.ts";
@@ -28,7 +29,7 @@ import {
 } from "#test/integration/gateway/swarm-plane.ts";
 import { freshNamespace, type TestPlane } from "#test/integration/kubernetes/control-plane.ts";
 import { chainBuilder } from "#test/integration/pipeline/chain-builder.ts";
-import { connectTestBus, createCleanup, startTestNats } from "#test/integration/pipeline/bus-harness.ts";
+import { connectTestBus, createCleanup, startTestNats, type Cleanup } from "#test/integration/pipeline/bus-harness.ts";
 import { createSeed, type MadeProposal } from "#test/integration/publisher/coder-workspace.ts";
 
 /** A forge with a repository, a cluster with a mission on it, a stream, and the rights of the publisher. */
@@ -40,7 +41,9 @@ export type PublisherWorld = {
   readonly test: TestPlane;
   readonly client: KubeClient;
   readonly namespace: string;
+  readonly nats: NatsServer;
   readonly bus: Bus;
+  readonly cleanup: Cleanup;
   readonly blobs: Map<string, Buffer>;
   /** Asks the forge's API as its administrator. */
   forge<T>(method: string, path: string, body?: unknown): Promise<T>;
@@ -74,7 +77,8 @@ export const startPublisherWorld = async (): Promise<PublisherWorld> => {
   const repo = `${gitea.url}/${gitea.adminUser}/calculator.git`;
   const seed = await createSeed(root);
   await pushSeed(gitea, seed, repo);
-  const bus = await connectTestBus(await startTestNats(cleanup), cleanup);
+  const nats = await startTestNats(cleanup);
+  const bus = await connectTestBus(nats, cleanup);
   const test = await startSwarmPlane();
   cleanup.add(() => test.stop());
   const namespace = await freshNamespace(test.admin);
@@ -88,7 +92,8 @@ export const startPublisherWorld = async (): Promise<PublisherWorld> => {
   const access = { cluster: publisherClusterAccess, tenant: publisherTenantAccess, namespace };
   const { client, close } = await clientWithAccess(test, user, access);
   cleanup.add(close);
-  return { root, gitea, repo, seed, test, client, namespace, bus, blobs: new Map(), forge, stop: cleanup.run };
+  const parts = { root, gitea, repo, seed, test, client, namespace, nats, bus, cleanup, forge };
+  return { ...parts, blobs: new Map(), stop: cleanup.run };
 };
 
 /** A mission with one agent, who can propose. */
