@@ -32,12 +32,12 @@ const rbac = (plural: string, kind: string, namespaced: boolean): ResourceKind =
   namespaced,
 });
 
-/** A client of a user who has exactly the declared rights: some in the whole cluster, some in one namespace. */
-export const clientWithAccess = async (
+/** The kubeconfig of a user who has exactly the declared rights: some in the whole cluster, some in one namespace. */
+export const kubeconfigWithAccess = async (
   test: TestPlane,
   user: string,
   access: { readonly cluster: readonly Access[]; readonly tenant: readonly Access[]; readonly namespace: string },
-): Promise<{ client: KubeClient; close: () => void }> => {
+): Promise<string> => {
   const name = user.replaceAll(":", "-");
   const subjects = [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: user }];
   const draft = (kind: ResourceKind, metadata: object, rest: object): Promise<KubeObject> =>
@@ -57,8 +57,14 @@ export const clientWithAccess = async (
   const { namespace } = access;
   await draft(rbac("roles", "Role", true), { namespace }, { rules: renderRules(access.tenant) });
   await draft(rbac("rolebindings", "RoleBinding", true), { namespace }, { subjects, roleRef: roleRef("Role") });
-  return clientOn({ kind: "file", path: await test.plane.kubeconfigFor({ user }) });
+  return test.plane.kubeconfigFor({ user });
 };
+
+/** A client of such a user. */
+export const clientWithAccess = async (
+  ...of: Parameters<typeof kubeconfigWithAccess>
+): Promise<{ client: KubeClient; close: () => void }> =>
+  clientOn({ kind: "file", path: await kubeconfigWithAccess(...of) });
 
 /** Creates the ServiceAccount that pods and components get tokens of. */
 export const createAccount = async (client: KubeClient, namespace: string, name = "default"): Promise<void> => {

@@ -1,0 +1,126 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { typeFilter } from "#nervous-system/schemas/subjects.ts";
+import { createCollectorBlobs } from "#pipeline/gateway/collector-blobs.ts";
+import { publisherClusterAccess, publisherTenantAccess } from "#supervisor/publish/observe-proposal.ts";
+import { createAccount, createPod, tokenFor } from "#test/integration/gateway/swarm-plane.ts";
+import { eventually } from "#test/integration/kubernetes/control-plane.ts";
+import { readFrames } from "#test/integration/pipeline/bus-harness.ts";
+import {
+  startTestAgent,
+  startTestCollector,
+  send,
+  type TestCollector,
+} from "#test/integration/pipeline/collector-harness.ts";
+import { createMission, kubeconfigWithAccess } from "#test/integration/gateway/swarm-plane.ts";
+import { propose } from "#test/integration/publisher/coder-workspace.ts";
+import { startPublisherWorld, type PublisherWorld } from "#test/integration/publisher/publisher-harness.ts";
+
+const podName = "enchanted-publisher-0";
+let world: PublisherWorld;
+let collector: TestCollector;
+let environment: Record<string, string>;
+
+beforeAll(async () => {
+  world = await startPublisherWorld();
+  collector = await startTestCollector(world.test, world.nats, world.cleanup);
+  const { releaseNamespace } = collector;
+  const { admin } = world.test;
+  await createAccount(admin, releaseNamespace, "enchanted-publisher");
+  const pod = await createPod(admin, releaseNamespace, podName, "enchanted-publisher");
+  const account = { namespace: releaseNamespace, name: "enchanted-publisher" };
+  await writeFile(join(world.root, "token"), await tokenFor(admin, account, "enchanted-collector", pod));
+  const access = { cluster: publisherClusterAccess, tenant: publisherTenantAccess, namespace: world.namespace };
+  environment = {
+    PATH: process.env["PATH"] ?? "",
+    KUBECONFIG: await kubeconfigWithAccess(
+      world.test,
+      `system:serviceaccount:${releaseNamespace}:publisher-process`,
+      access,
+    ),
+    ENCHANTED_RELEASE_NAMESPACE: releaseNamespace,
+    ENCHANTED_POD_NAME: podName,
+    ENCHANTED_CA_FILE: collector.caFile,
+    ENCHANTED_COLLECTOR: `127.0.0.1:${collector.collector.port}`,
+    ENCHANTED_TOKEN_FILE: join(world.root, "token"),
+    ENCHANTED_WAL_DIR: join(world.root, "wal"),
+    ENCHANTED_SCRATCH_DIR: join(world.root, "process-scratch"),
+    ENCHANTED_EXTRA_CA_FILE: world.gitea.caFile,
+    ENCHANTED_HEALTH_PORT: "0",
+    NATS_URL: world.nats.url,
+  };
+}, 900_000);
+afterAll(() => world?.stop(), 120_000);
+
+/** The supervisor as its image runs it, and what it logged. */
+const startSupervisor = (
+  args: readonly string[],
+  env: Record<string, string>,
+): { child: ChildProcess; output: () => string } => {
+  const child = spawn(process.execPath, ["supervisor/main.ts", ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+  let text = "";
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk: Buffer) => (text += chunk.toString()));
+  return { child, output: () => text };
+};
+
+describe("the publisher's process", () => {
+  it("takes a bundle from the collector, opens the pull request and answers in the stream, then stops when told", async () => {
+    const { namespace, test, repo, bus } = world;
+    const mission = await createMission(
+      test.admin,
+      { namespace, name: "whole" },
+      { workspace: { repo, secretRef: { name: "forge" } } },
+    );
+    const agent = await startTestAgent(test, collector, { namespace, mission }, "whole-coder");
+    const made = await propose(world.root, world.seed, (workspace) =>
+      workspace.add("src/add.js", "exports.add = (a, b) => a + b;\n"),
+    );
+    const bundle = await createCollectorBlobs(agent.client).put("", made.bundle);
+    expect(bundle).toBe(made.digest);
+    const files = [{ path: "src/add.js", change: "modified" }];
+    const words = { title: "Add instead of subtracting", body: "The test failed.", branch: "main", files };
+    const payload = { bundle, bundle_bytes: made.bundle.length, repo, base: made.base, head: made.head, ...words };
+    const frame = agent.chain.next({ event_type: "PROPOSAL", agent_id: "whole-coder", payload });
+    await send(agent.client, [frame]);
+
+    const { child, output } = startSupervisor(["publisher"], environment);
+    const answers = async () => {
+      const frames = await readFrames(bus, await bus.lastSeq());
+      return frames.filter((one) => one.envelope.event_type === "PUBLICATION");
+    };
+    await eventually(
+      `an answer in the stream, filtered as ${typeFilter("PUBLICATION")}`,
+      async () => {
+        if (child.exitCode !== null) throw new Error(`the publisher ended: ${output()}`);
+        return (await answers()).length > 0;
+      },
+      60_000,
+    );
+    const [answer] = await answers();
+    expect(answer?.envelope).toMatchObject({
+      producer: "supervisor",
+      mission_uid: mission.metadata.uid,
+      about: { agent_uid: agent.agent.metadata.uid, epoch: 1 },
+    });
+    expect(JSON.parse(Buffer.from(answer?.bytes ?? "").toString())).toMatchObject({
+      payload: { state: "open", proposal_event_id: frame.envelope.event_id, branch: "swarm/whole/whole-coder" },
+    });
+    child.kill("SIGTERM");
+    const [code] = (await once(child, "exit")) as [number];
+    expect(code).toBe(0);
+    expect(output()).not.toContain(world.gitea.adminPassword);
+  }, 120_000);
+
+  it("says what is wrong with its command line or its environment", async () => {
+    const wrong = startSupervisor(["nonsense"], environment);
+    expect(await once(wrong.child, "exit")).toEqual([64, null]);
+    expect(wrong.output()).toContain("usage: main.js publisher");
+    const { NATS_URL: _, ...lacking } = environment;
+    const without = startSupervisor(["publisher"], lacking);
+    expect(await once(without.child, "exit")).toEqual([64, null]);
+    expect(without.output()).toContain("NATS_URL: is not set");
+  }, 60_000);
+});
