@@ -38,7 +38,7 @@ forge_git() {
 }
 
 code=$(curl -sS -K "$work/curl" -o "$work/answer" -w '%{http_code}' -H 'Content-Type: application/json' \
-  -d "{\"name\":\"$repo\",\"default_branch\":\"main\",\"description\":\"A sample with an honest failing test\"}" \
+  -d "{\"name\":\"$repo\",\"default_branch\":\"main\",\"private\":true,\"description\":\"A sample with an honest failing test\"}" \
   "$FORGE_URL/api/v1/user/repos")
 case "$code" in
   201) echo "created $FORGE_URL/$FORGE_USER/$repo" ;;

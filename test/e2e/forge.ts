@@ -44,10 +44,10 @@ export const openForge = async (kube: Kube, dir: string): Promise<Forge> => {
   return {
     host,
     git: async (args) => {
-      const config = ["-c", `http.sslCAInfo=${caFile}`, "-c", `http.curloptResolve=${resolve}`];
+      const config = ["-c", `http.curloptResolve=${resolve}`];
       const rewritten = args.map((arg) => arg.replace(`https://${host}/`, `https://${host}:${forward.port}/`));
       const { stdout } = await run("git", [...config, ...rewritten], {
-        env: { ...process.env, GIT_ASKPASS: askpass, GIT_TERMINAL_PROMPT: "0" },
+        env: { ...process.env, GIT_ASKPASS: askpass, GIT_SSL_CAINFO: caFile, GIT_TERMINAL_PROMPT: "0" },
       });
       return stdout;
     },
