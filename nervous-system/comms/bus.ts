@@ -8,7 +8,7 @@ import { openDurableReader, type DurableOptions, type DurableReader } from "./du
 import { followStream, type FollowOptions } from "./follower.ts";
 import { createPublisher, type FramePublisher } from "./publisher.ts";
 import type { StreamItem } from "./stored-frame.ts";
-import { readLastSeq } from "./stream-position.ts";
+import { readLastSeq, readStreamCreated } from "./stream-position.ts";
 import { ensureStreams, type StreamOptions } from "./streams.ts";
 
 /** What every component has of JetStream. */
@@ -23,6 +23,8 @@ export type Bus = {
   tail(agentUid: string, epoch: number): Promise<ChainTail>;
   /** Stream sequence of the newest frame; rejects while NATS or the stream is away. */
   lastSeq(): Promise<number>;
+  /** When the stream was created, RFC 3339; a stream created anew has another one. */
+  streamCreated(): Promise<string>;
   /** Reads the stream from a named place that survives the reader. */
   openReader(options: Omit<DurableOptions, "connection" | "clock" | "log">): Promise<DurableReader>;
   /** Follows the stream without leaving a mark in it. */
@@ -50,6 +52,7 @@ export const createBus = async (options: BusDependencies): Promise<Bus> => {
     deadLetters: createDeadLetters(connection.js),
     tail: (agentUid, epoch) => readTail(connection.manager, agentUid, epoch),
     lastSeq: () => readLastSeq(connection.manager),
+    streamCreated: () => readStreamCreated(connection.manager),
     openReader: (durable) => openDurableReader({ ...durable, connection, clock, log }),
     follow: (follow) => followStream(connection, follow),
     close: async () => {

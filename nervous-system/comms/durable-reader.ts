@@ -18,8 +18,10 @@ export type DurableOptions = {
   readonly filter?: string;
   /** Messages that may be read ahead of the last acknowledgement. */
   readonly maxAckPending: number;
-  /** How many messages the client fetches ahead. */
-  readonly prefetch: number;
+  /** How much the client fetches ahead: messages, or bytes where messages may be large. */
+  readonly prefetch: number | { readonly bytes: number };
+  /** Where to begin, whatever was acknowledged: for a store that knows itself what it holds. */
+  readonly fromSeq?: number;
 };
 
 /** Reads the stream in its order, each message once, from what was acknowledged last. */
@@ -67,9 +69,10 @@ type Opened = { messages: ConsumerMessages; iterator: AsyncIterator<JsMsg>; deli
  * consumer is set back to what was acknowledged and read again from there. What was already given is skipped.
  */
 export const openDurableReader = async (options: DurableOptions): Promise<DurableReader> => {
-  const { connection, log, name } = options;
+  const { connection, log, name, prefetch } = options;
   const { manager, js } = connection;
   const unacked = new Map<number, JsMsg>();
+  let beginAt = options.fromSeq;
   let lastGiven = 0;
   let ackedThrough = 0;
   let opened: Opened | undefined;
@@ -78,9 +81,12 @@ export const openDurableReader = async (options: DurableOptions): Promise<Durabl
 
   const open = async (): Promise<Opened> => {
     await ensureDurable(options);
-    const reset = await manager.consumers.reset(contextStream, name);
+    const reset = await manager.consumers.reset(contextStream, name, beginAt);
+    beginAt = undefined;
     const consumer: Consumer = await js.consumers.get(contextStream, name);
-    const messages = await consumer.consume({ max_messages: options.prefetch });
+    const messages = await consumer.consume(
+      typeof prefetch === "number" ? { max_messages: prefetch } : { max_bytes: prefetch.bytes },
+    );
     const iterator = messages[Symbol.asyncIterator]();
     return { messages, iterator, delivered: reset.delivered.consumer_seq };
   };

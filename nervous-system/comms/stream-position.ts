@@ -6,3 +6,9 @@ export const readLastSeq = async (manager: Pick<JetStreamManager, "streams">): P
   const { state } = await manager.streams.info(contextStream);
   return state.last_seq;
 };
+
+/** When the stream was created: sequences of another stream of the same name mean other frames. */
+export const readStreamCreated = async (manager: Pick<JetStreamManager, "streams">): Promise<string> => {
+  const { created } = await manager.streams.info(contextStream);
+  return created;
+};

@@ -1,0 +1,109 @@
+import { createClient } from "@clickhouse/client";
+
+/** Where ClickHouse is and who we are. */
+export type ClickHouseOptions = {
+  /** `http(s)://host:port` of the HTTP interface. */
+  readonly url: string;
+  readonly username: string;
+  readonly password: string;
+  readonly requestTimeoutMs?: number;
+};
+
+/** ClickHouse as far as the product uses it. Everything rejects with `ClickHouseFailure`. */
+export type SqlClient = {
+  /** Runs a statement that answers no rows. */
+  command(query: string): Promise<void>;
+  /** Runs a query with bound parameters. */
+  query<Row>(query: string, params?: Readonly<Record<string, unknown>>): Promise<Row[]>;
+  /** Inserts rows; the same token inserts the same rows once. */
+  insert(table: string, rows: readonly object[], options: { token?: string; signal?: AbortSignal }): Promise<void>;
+  close(): Promise<void>;
+};
+
+/** What ClickHouse, or the way to it, answered instead of a result. */
+export class ClickHouseFailure extends Error {
+  override readonly name = "ClickHouseFailure";
+  /**
+   * `data`: the rows cannot be stored as they are. `schema`: a table, a column or the database is not there.
+   * `passing`: everything else, from a server that is away to one that is full.
+   */
+  readonly kind: "data" | "schema" | "passing";
+
+  constructor(kind: ClickHouseFailure["kind"], message: string, cause: unknown) {
+    super(message, { cause });
+    this.kind = kind;
+  }
+}
+
+/** Codes of ClickHouse's ErrorCodes.cpp that say the rows themselves are wrong. */
+const DATA_CODES: ReadonlySet<string> = new Set([
+  "6", // CANNOT_PARSE_TEXT
+  "26", // CANNOT_PARSE_QUOTED_STRING
+  "27", // CANNOT_PARSE_INPUT_ASSERTION_FAILED
+  "38", // CANNOT_PARSE_DATE
+  "41", // CANNOT_PARSE_DATETIME
+  "53", // TYPE_MISMATCH
+  "69", // ARGUMENT_OUT_OF_BOUND
+  "70", // CANNOT_CONVERT_TYPE
+  "72", // CANNOT_PARSE_NUMBER
+  "117", // INCORRECT_DATA
+  "131", // TOO_LARGE_STRING_SIZE
+]);
+
+/** UNKNOWN_TABLE, UNKNOWN_DATABASE, NO_SUCH_COLUMN_IN_TABLE, UNKNOWN_IDENTIFIER. */
+const SCHEMA_CODES: ReadonlySet<string> = new Set(["60", "81", "16", "47"]);
+
+/** Reads whatever the client rejected with. */
+export const toClickHouseFailure = (error: unknown): ClickHouseFailure => {
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
+  const known = String(code);
+  const kind = DATA_CODES.has(known) ? "data" : SCHEMA_CODES.has(known) ? "schema" : "passing";
+  return new ClickHouseFailure(kind, `ClickHouse (${known}): ${String(message ?? error)}`, error);
+};
+
+const REQUEST_TIMEOUT_MS = 60_000;
+
+const orFailure = async <T>(request: Promise<T>): Promise<T> => {
+  try {
+    return await request;
+  } catch (error) {
+    throw toClickHouseFailure(error);
+  }
+};
+
+/** Creates a client; it connects with its first statement. */
+export const createSqlClient = (options: ClickHouseOptions): SqlClient => {
+  const { url, username, password } = options;
+  const client = createClient({
+    url,
+    username,
+    password,
+    request_timeout: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
+    // What it would log is in the error that it throws.
+    log: { level: 127 },
+  });
+  return {
+    command: async (query) => {
+      await orFailure(client.command({ query }));
+    },
+    query: async <Row>(query: string, params: Readonly<Record<string, unknown>> = {}) => {
+      const result = await orFailure(client.query({ query, query_params: { ...params }, format: "JSONEachRow" }));
+      return orFailure(result.json<Row>());
+    },
+    insert: async (table, rows, { token, signal }) => {
+      if (signal?.aborted) throw toClickHouseFailure(signal.reason);
+      const inserted = client.insert({
+        table,
+        values: rows,
+        format: "JSONEachRow",
+        clickhouse_settings: {
+          date_time_input_format: "best_effort",
+          ...(token === undefined ? {} : { insert_deduplicate: 1, insert_deduplication_token: token }),
+        },
+        ...(signal === undefined ? {} : { abort_signal: signal }),
+      });
+      await orFailure(inserted);
+    },
+    close: () => client.close(),
+  };
+};

@@ -1,0 +1,169 @@
+import { readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import type { z } from "zod";
+import { createBus, type Bus } from "#nervous-system/comms/bus.ts";
+import { createGrpcClient } from "#nervous-system/comms/grpc-client.ts";
+import { createObjectStore, type ObjectStore } from "#nervous-system/comms/object-store.ts";
+import { systemClock, type Clock } from "#nervous-system/kernel/clock.ts";
+import { parseConfig, type ConfigResult } from "#nervous-system/kernel/config.ts";
+import { createKubeClient } from "#nervous-system/kubernetes/client.ts";
+import { createConnector } from "#nervous-system/kubernetes/connection.ts";
+import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
+import { createTransport } from "#nervous-system/kubernetes/transport.ts";
+import { tokenFrom } from "#nervous-system/recorder/token-file.ts";
+import { randomIds, type Ids } from "#nervous-system/schemas/ids.ts";
+import { createObjectClient } from "#nervous-system/stores/s3/object-client.ts";
+import { createLogger, type Logger } from "#nervous-system/telemetry/logger.ts";
+import { collectorSettings } from "#pipeline/collector/settings.ts";
+import { startCollector } from "#pipeline/collector/start.ts";
+import { createCollectorBlobs } from "#pipeline/gateway/collector-blobs.ts";
+import { gatewaySettings } from "#pipeline/gateway/settings.ts";
+import { startGateway } from "#pipeline/gateway/start.ts";
+import { retrying } from "#pipeline/retrying.ts";
+import {
+  blobSettings,
+  busSettings,
+  kubeSettings,
+  sharedSettings,
+  type BlobSettings,
+  type BusSettings,
+  type KubeSettings,
+  type SharedSettings,
+} from "#pipeline/settings.ts";
+import { siphonSettings } from "#pipeline/siphon/settings.ts";
+import { startSiphon } from "#pipeline/siphon/start.ts";
+
+const STOP_GRACE_MS = 25_000;
+
+/** What every part gets from this process. */
+type Process = {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly ids: Ids;
+  readonly log: Logger;
+  readonly healthPort: number;
+};
+
+type Running = { stop(graceMs: number): Promise<void> };
+
+const kubeClient = ({ KUBECONFIG: path }: KubeSettings, userAgent: string, clock: Clock): KubeClient => {
+  const source = path === undefined ? { kind: "in-cluster" as const } : { kind: "file" as const, path };
+  const transport = createTransport({ connector: createConnector(source, clock), userAgent, clock });
+  return createKubeClient({ transport, clock });
+};
+
+const busConnector = (name: string, settings: BusSettings, shared: Process) => async (): Promise<Bus> => {
+  const ca = settings.NATS_CA_FILE;
+  const bus = await createBus({
+    ...shared,
+    name,
+    servers: settings.NATS_URL,
+    user: settings.NATS_USER,
+    password: settings.NATS_PASSWORD,
+    caPem: ca === undefined ? undefined : await readFile(ca, "utf8"),
+  });
+  await retrying("setting up the streams", () => bus.ensureStreams({ replicas: settings.NATS_REPLICAS }), shared);
+  return bus;
+};
+
+const blobStore = async (settings: BlobSettings, shared: Process): Promise<ObjectStore> => {
+  const client = createObjectClient({
+    endpoint: settings.S3_ENDPOINT,
+    region: settings.S3_REGION,
+    bucket: settings.S3_BUCKET,
+    accessKeyId: settings.S3_ACCESS_KEY_ID,
+    secretAccessKey: settings.S3_SECRET_ACCESS_KEY,
+  });
+  // Frames do not wait for the store of blobs: a blob that cannot be put yet is sent again by its owner.
+  void retrying("seeing to the bucket", () => client.ensureBucket(), shared);
+  return createObjectStore({ client, spoolDir: tmpdir() });
+};
+
+const collector = async (settings: z.output<typeof schemas.collector>, shared: Process): Promise<Running> =>
+  startCollector({
+    ...shared,
+    settings,
+    client: kubeClient(settings, "enchanted-collector", shared.clock),
+    connectBus: busConnector("collector", settings, shared),
+    blobs: await blobStore(settings, shared),
+  });
+
+const gateway = async (settings: z.output<typeof schemas.gateway>, shared: Process): Promise<Running> => {
+  const toCollector = createGrpcClient({
+    address: settings.ENCHANTED_COLLECTOR,
+    caPem: await readFile(settings.ENCHANTED_CA_FILE, "utf8"),
+    token: tokenFrom(settings.ENCHANTED_TOKEN_FILE),
+    clock: shared.clock,
+  });
+  return startGateway({
+    ...shared,
+    settings,
+    client: kubeClient(settings, "enchanted-gateway", shared.clock),
+    blobs: createCollectorBlobs(toCollector),
+  });
+};
+
+const siphon = (settings: z.output<typeof schemas.siphon>, shared: Process): Promise<Running> =>
+  startSiphon({ ...shared, settings, connectBus: busConnector("siphon", settings, shared) });
+
+const schemas = {
+  collector: collectorSettings.extend({
+    ...sharedSettings.shape,
+    ...kubeSettings.shape,
+    ...busSettings.shape,
+    ...blobSettings.shape,
+  }),
+  gateway: gatewaySettings.extend({ ...sharedSettings.shape, ...kubeSettings.shape }),
+  siphon: siphonSettings.extend({ ...sharedSettings.shape, ...busSettings.shape }),
+};
+
+const untilStopped = (): Promise<string> =>
+  new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
+  });
+
+type Started = { readonly shared: Process; readonly running: Promise<Running> };
+
+const processOf = (name: string, settings: SharedSettings): Process => ({
+  clock: systemClock(),
+  random: Math.random,
+  ids: randomIds(),
+  log: createLogger(name, settings.LOG_LEVEL),
+  healthPort: settings.ENCHANTED_HEALTH_PORT,
+});
+
+const starting = <S extends SharedSettings>(
+  name: string,
+  parsed: ConfigResult<S>,
+  start: (settings: S, shared: Process) => Promise<Running>,
+): Started => {
+  if (parsed.kind === "invalid") {
+    process.stderr.write(`${parsed.message}\n`);
+    process.exit(64);
+  }
+  const shared = processOf(name, parsed.value);
+  return { shared, running: start(parsed.value, shared) };
+};
+
+const parts: Readonly<Record<string, () => Started>> = {
+  collector: () => starting("collector", parseConfig(schemas.collector, process.env), collector),
+  gateway: () => starting("gateway", parseConfig(schemas.gateway, process.env), gateway),
+  siphon: () => starting("siphon", parseConfig(schemas.siphon, process.env), siphon),
+};
+
+const run = async ({ shared, running }: Started): Promise<number> => {
+  const stopped = untilStopped();
+  // What is not started yet holds nothing that has to be finished.
+  const first = await Promise.race([running, stopped]);
+  if (typeof first === "string") return 0;
+  shared.log.info({ signal: await stopped }, "stopping");
+  await first.stop(STOP_GRACE_MS);
+  return 0;
+};
+
+const part = parts[process.argv[2] ?? ""];
+if (part === undefined) {
+  process.stderr.write(`usage: main.js ${Object.keys(parts).join(" | ")}\n`);
+  process.exit(64);
+}
+process.exit(await run(part()));

@@ -1,0 +1,137 @@
+import type { FrameType } from "#nervous-system/schemas/frames/catalog.ts";
+
+/** What is lifted out of a payload into columns of its own; what is absent is empty or 0. */
+export type Projected = {
+  /** What the frame says, in words. */
+  readonly text: string;
+  readonly subject: string;
+  readonly from_agent: string;
+  readonly to_agent: string;
+  readonly channel: string;
+  /** Path in the workspace. */
+  readonly file: string;
+  readonly change: string;
+  readonly lines_added: number;
+  readonly lines_removed: number;
+  readonly tool: string;
+  readonly ok: number;
+  readonly model: string;
+  readonly input_tokens: number;
+  readonly output_tokens: number;
+  readonly duration_ms: number;
+  /** State, phase or outcome, in one word. */
+  readonly state: string;
+};
+
+/** A payload as it is in the record: it may lack its type's fields and is flagged then. */
+export type LoosePayload = Readonly<Record<string, unknown>>;
+
+/** The columns of a frame from which nothing is lifted. */
+export const nothingProjected: Projected = {
+  text: "",
+  subject: "",
+  from_agent: "",
+  to_agent: "",
+  channel: "",
+  file: "",
+  change: "",
+  lines_added: 0,
+  lines_removed: 0,
+  tool: "",
+  ok: 0,
+  model: "",
+  input_tokens: 0,
+  output_tokens: 0,
+  duration_ms: 0,
+  state: "",
+};
+
+const MAX_UINT32 = 0xffff_ffff;
+
+// A lone surrogate cannot be written as UTF-8.
+const str = (value: unknown): string =>
+  typeof value === "string"
+    ? value.toWellFormed()
+    : value === undefined || value === null
+      ? ""
+      : JSON.stringify(value).toWellFormed();
+
+const count = (value: unknown): number =>
+  typeof value === "number" && value > 0 ? Math.min(Math.floor(value), MAX_UINT32) : 0;
+
+const flag = (value: unknown): number => (value === true ? 1 : 0);
+
+const member = (value: unknown, name: string): unknown =>
+  typeof value === "object" && value !== null ? (value as LoosePayload)[name] : undefined;
+
+type Project = (payload: LoosePayload) => Partial<Projected>;
+
+/** A new frame type does not compile until it says what is lifted out of it. */
+const projections: { readonly [T in FrameType]: Project } = {
+  THOUGHT: (p) => ({ text: str(p["text"]) }),
+  DECISION_RATIONALE: (p) => ({ text: str(p["reasoning"]), state: str(p["selected_strategy"]) }),
+  STATE_CHANGE: (p) => ({
+    file: str(p["file_modified"]),
+    change: str(p["change"]),
+    lines_added: count(p["lines_added"]),
+    lines_removed: count(p["lines_removed"]),
+    tool: str(p["observed_by"]),
+    text: str(p["patch"]),
+  }),
+  MESSAGE: (p) => ({
+    from_agent: str(p["from"]),
+    to_agent: str(p["to"]),
+    channel: str(p["channel"]),
+    subject: str(p["subject"]),
+    text: str(p["text"]),
+  }),
+  ACTION: (p) => ({
+    tool: str(p["tool"]),
+    ok: flag(p["ok"]),
+    duration_ms: count(p["duration_ms"]),
+    text: str(p["error"] ?? p["result"]),
+  }),
+  MODEL_CALL: (p) => ({
+    model: str(p["model"]),
+    input_tokens: count(member(p["tokens"], "input")),
+    output_tokens: count(member(p["tokens"], "output")),
+    duration_ms: count(p["latency_ms"]),
+    state: str(p["stop_reason"]),
+  }),
+  PLAN: (p) => ({ text: str(p["tasks"]) }),
+  TASK: (p) => ({ subject: str(p["id"]), state: str(p["state"]), to_agent: str(p["agent"]) }),
+  CLAIM: (p) => ({ subject: str(p["branch"]), state: str(p["action"]), text: str(p["files"]) }),
+  LIFECYCLE: (p) => ({ state: str(p["phase"]), text: str(p["reason"]) }),
+  HEARTBEAT: (p) => ({ text: str(p["activity"]) }),
+  SNAPSHOT: (p) => ({ subject: str(p["snapshot_id"]), text: str(p["uri"]) }),
+  REQUEST: (p) => ({
+    subject: str(p["request_id"]),
+    state: str(p["kind"]),
+    tool: str(p["tool"]),
+    text: str(p["summary"]),
+  }),
+  INTERVENTION: (p) => ({
+    subject: str(p["request_id"]),
+    state: str(p["kind"]),
+    from_agent: str(p["by"]),
+    text: str(p["text"]),
+  }),
+  PROPOSAL: (p) => ({ subject: str(p["branch"]), text: str(p["title"]) }),
+  PUBLICATION: (p) => ({ subject: str(p["branch"]), state: str(p["state"]), text: str(p["url"] ?? p["message"]) }),
+  VERDICT: (p) => ({
+    subject: str(p["subject"]),
+    tool: str(p["gate"]),
+    ok: flag(p["passed"]),
+    text: str(p["findings"]),
+  }),
+  ROLLOUT: (p) => ({ subject: str(p["image"]), state: str(p["action"]), text: str(p["reason"]) }),
+  LESSON: (p) => ({ text: str(p["learned"]) }),
+  ERROR: (p) => ({ text: str(p["message"]), ok: 0, state: p["fatal"] === true ? "fatal" : "" }),
+  GAP: (p) => ({ text: str(p["why"]) }),
+};
+
+/** Lifts the typed columns out of a payload; never throws, whatever the payload holds. */
+export const projectColumns = (eventType: string, payload: LoosePayload): Projected => {
+  const project = Object.hasOwn(projections, eventType) ? projections[eventType as FrameType] : undefined;
+  return project === undefined ? nothingProjected : { ...nothingProjected, ...project(payload) };
+};

@@ -1,0 +1,96 @@
+import type { StoredFrame } from "#nervous-system/comms/stored-frame.ts";
+import { parseTimestampNs, renderTimestamp } from "#nervous-system/recorder/timestamp.ts";
+import { projectColumns, type LoosePayload, type Projected } from "#pipeline/siphon/ledger/projected-columns.ts";
+
+/** A row of `enchanted.context_frames`. */
+export type LedgerRow = Projected & {
+  readonly agent_uid: string;
+  readonly epoch: number;
+  readonly seq: number;
+  readonly event_id: string;
+  readonly mission_uid: string;
+  readonly mission: string;
+  readonly namespace: string;
+  readonly lineage: number;
+  readonly producer: string;
+  readonly recorder: string;
+  readonly event_type: string;
+  readonly persona: string;
+  readonly observed: string;
+  readonly trace_id: string;
+  readonly span_id: string;
+  readonly parent_event_id: string;
+  readonly about_agent_uid: string;
+  readonly about_epoch: number;
+  readonly flags: readonly string[];
+  readonly stream_seq: number;
+  readonly stored: string;
+  readonly timestamp: string;
+  readonly agent_id: string;
+  readonly related_commit_hash: string;
+  readonly frame: string;
+  readonly envelope: string;
+  readonly prev_hash: string;
+  readonly hash: string;
+};
+
+/** The last nanosecond that DateTime64(9) holds. */
+const MAX_NS = 2n ** 63n - 1n;
+
+const time = (ns: bigint): string => renderTimestamp(ns >= 0n && ns <= MAX_NS ? ns : 0n);
+
+const parseObject = (text: string): LoosePayload => {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? (value as LoosePayload) : {};
+  } catch {
+    return {};
+  }
+};
+
+const asText = (value: unknown): string => (typeof value === "string" ? value.toWellFormed() : "");
+
+const asPayload = (value: unknown): LoosePayload =>
+  typeof value === "object" && value !== null ? (value as LoosePayload) : {};
+
+/** The row of a frame; the bytes are kept as they are, everything typed beside them is a projection that may be empty. */
+export const projectRow = (stored: StoredFrame): LedgerRow => {
+  const { envelope, envelopeText } = stored;
+  const frame = Buffer.from(stored.bytes.buffer, stored.bytes.byteOffset, stored.bytes.length).toString("utf8");
+  const produced = parseObject(frame);
+  const observedNs = BigInt(envelope.observed);
+  const { persona = "", trace_id = "", span_id = "", parent_event_id = "", about, flags = [] } = envelope;
+  const { agent_uid, epoch, seq, event_id, mission_uid, mission, namespace, lineage, producer, recorder, event_type } =
+    envelope;
+  return {
+    ...projectColumns(event_type, asPayload(produced["payload"])),
+    agent_uid,
+    epoch,
+    seq,
+    event_id,
+    mission_uid,
+    mission,
+    namespace,
+    lineage,
+    producer,
+    recorder,
+    event_type,
+    persona,
+    observed: time(observedNs),
+    trace_id,
+    span_id,
+    parent_event_id,
+    about_agent_uid: about?.agent_uid ?? "",
+    about_epoch: about?.epoch ?? 0,
+    flags,
+    stream_seq: stored.streamSeq,
+    stored: time(stored.storedNs),
+    timestamp: time(parseTimestampNs(asText(produced["timestamp"])) ?? observedNs),
+    agent_id: asText(produced["agent_id"]),
+    related_commit_hash: asText(produced["related_commit_hash"]),
+    frame,
+    envelope: envelopeText,
+    prev_hash: stored.prevHash,
+    hash: stored.hash,
+  };
+};

@@ -1,0 +1,51 @@
+import { createClient, type ClickHouseClient } from "@clickhouse/client";
+import type { StoredFrame } from "#nervous-system/comms/stored-frame.ts";
+import { createSqlClient } from "#nervous-system/stores/clickhouse/sql-client.ts";
+import { createLedgerSink } from "#pipeline/siphon/ledger/sink.ts";
+import type { Sink } from "#pipeline/siphon/sink.ts";
+import { startClickHouse, type ClickHouseServer } from "#platform/stores/clickhouse/start.ts";
+import { temporaryDirectory, type Cleanup } from "./bus-harness.ts";
+
+/** A ClickHouse server with ways to it: ours and the official client. */
+export type TestLedger = {
+  readonly server: ClickHouseServer;
+  readonly client: ClickHouseClient;
+  sink(): Sink;
+  rows<Row>(query: string): Promise<Row[]>;
+};
+
+/** Starts a ClickHouse server. */
+export const startTestLedger = async (cleanup: Cleanup): Promise<TestLedger> => {
+  const server = await startClickHouse({ dir: await temporaryDirectory(cleanup) });
+  cleanup.add(() => server.stop());
+  const { url, username, password } = server;
+  const client = createClient({ url, username, password, log: { level: 127 } });
+  cleanup.add(() => client.close());
+  return {
+    server,
+    client,
+    sink: () => createLedgerSink(createSqlClient({ url, username, password, requestTimeoutMs: 10_000 })),
+    rows: async <Row>(query: string) => (await client.query({ query, format: "JSONEachRow" })).json<Row>(),
+  };
+};
+
+/** What the ledger holds, as anybody would ask for it. */
+export type LedgerFrame = { stream_seq: number; hash: string; frame: string; envelope: string; prev_hash: string };
+
+/** Every frame of the ledger in the stream's order. */
+export const ledgerFrames = async (ledger: TestLedger): Promise<LedgerFrame[]> => {
+  const rows = await ledger.rows<LedgerFrame>(
+    "SELECT stream_seq, hash, frame, envelope, prev_hash FROM enchanted.context_frames FINAL ORDER BY stream_seq, hash",
+  );
+  return rows.map((row) => ({ ...row, stream_seq: Number(row.stream_seq) }));
+};
+
+/** The same of frames of the stream. */
+export const asLedger = (frames: readonly StoredFrame[]): LedgerFrame[] =>
+  frames.map((frame) => ({
+    stream_seq: frame.streamSeq,
+    hash: frame.hash,
+    frame: Buffer.from(frame.bytes).toString(),
+    envelope: frame.envelopeText,
+    prev_hash: frame.prevHash,
+  }));

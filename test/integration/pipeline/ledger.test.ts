@@ -1,0 +1,228 @@
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
+import { systemClock } from "#nervous-system/kernel/clock.ts";
+import { silentLog } from "#nervous-system/kernel/log.ts";
+import type { Bus } from "#nervous-system/comms/bus.ts";
+import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
+import type { StoredFrame } from "#nervous-system/comms/stored-frame.ts";
+import { createSiphonMetrics } from "#pipeline/siphon/measure.ts";
+import { runSink } from "#pipeline/siphon/run-sink.ts";
+import { describeSinkContract } from "#pipeline/siphon/sink-contract.ts";
+import type { Sink } from "#pipeline/siphon/sink.ts";
+import { eventually } from "#test/integration/kubernetes/control-plane.ts";
+import { connectTestBus, createCleanup, readFrames, startTestNats } from "./bus-harness.ts";
+import { agentUid, chainBuilder } from "./chain-builder.ts";
+import { asLedger, ledgerFrames, startTestLedger, type TestLedger } from "./ledger-harness.ts";
+
+const strangePayloads: ReadonlyArray<Record<string, unknown>> = [
+  { event_type: "THOUGHT", payload: { text: 7 } },
+  { event_type: "THOUGHT", payload: { text: "nul \u0000, quotes \"'`\\, 𝄞, \ud800 alone" }, timestamp: "tomorrow" },
+  { event_type: "STATE_CHANGE", payload: { lines_added: -1, lines_removed: 1e300, file_modified: ["a"] } },
+  { event_type: "MODEL_CALL", payload: { tokens: "many", latency_ms: "slow" } },
+  { event_type: "ACTION", payload: [] as unknown as Record<string, unknown> },
+  { event_type: "NOT_YET_INVENTED", payload: { n: Number.MAX_SAFE_INTEGER }, timestamp: "9999-12-31T23:59:59Z" },
+  {
+    event_type: "MESSAGE",
+    payload: { to: null, from: {}, text: "x".repeat(200_000) },
+    timestamp: "0001-01-01T00:00:00Z",
+  },
+];
+
+describeSinkContract("ledger", async () => {
+  const cleanup = createCleanup();
+  const ledger = await startTestLedger(cleanup);
+  let streamSeq = 0;
+  const stored = (frame: RecordedFrame): StoredFrame => ({
+    ...frame,
+    streamSeq: (streamSeq += 1),
+    storedNs: 1_763_701_174_000_000_001n,
+  });
+  const chain = chainBuilder({ agent_uid: agentUid(1) });
+  return {
+    open: () => ledger.sink(),
+    frames: (count) => chain.take(count).map(stored),
+    strangeFrames: () => strangePayloads.map((event) => stored(chain.next(event))),
+    visible: async () => (await ledgerFrames(ledger)).map(({ hash }) => hash),
+    stopStore: () => ledger.server.stop(),
+    startStore: () => ledger.server.restart(),
+    stop: () => cleanup.run(),
+  };
+});
+
+const cleanup = createCleanup();
+let ledger: TestLedger;
+let bus: Bus;
+let metrics: ReturnType<typeof createSiphonMetrics>;
+let feeding: { stop(): Promise<void> } | undefined;
+const trouble: string[] = [];
+
+beforeAll(async () => {
+  metrics = createSiphonMetrics(createRegistry());
+  bus = await connectTestBus(await startTestNats(cleanup), cleanup);
+  ledger = await startTestLedger(cleanup);
+}, 600_000);
+afterAll(async () => {
+  await feeding?.stop();
+  await cleanup.run();
+}, 60_000);
+
+const feed = (sink: Sink, maxMessages = 64): { stop(): Promise<void> } => {
+  const stopping = new AbortController();
+  const running = runSink(
+    {
+      sink,
+      bus,
+      limits: { maxMessages, maxBytes: 1 << 20, lingerMs: 20 },
+      clock: systemClock(),
+      random: () => 0.01,
+      metrics,
+      log: silentLog,
+      onTrouble: (reason) => void (reason && trouble.push(reason)),
+    },
+    stopping.signal,
+  );
+  const stop = async (): Promise<void> => {
+    stopping.abort(new Error("stopped"));
+    await running;
+    await sink.close();
+    feeding = undefined;
+  };
+  return (feeding = { stop });
+};
+
+const counted = async (): Promise<number> => {
+  const [row] = await ledger.rows<{ n: string }>("SELECT uniqExact(hash) AS n FROM enchanted.context_frames").catch(() => []);
+  return Number(row?.n ?? 0);
+};
+
+/** The ledger is the stream, frame for frame, and no row is there twice. */
+const expectLedgerEqualsStream = async (total: number): Promise<void> => {
+  await eventually(`the ledger holds ${total} frames`, async () => (await counted()) >= total, 60_000);
+  expect(await ledgerFrames(ledger)).toEqual(asLedger(await readFrames(bus, total)));
+  const [rows] = await ledger.rows<{ n: string }>("SELECT count() AS n FROM enchanted.context_frames");
+  expect(Number(rows?.n)).toBe(total);
+};
+
+/** Stops answering at a chosen step, as a process that is killed there. */
+const dyingSink = (
+  sink: Sink,
+  dieAt: (batch: number) => "before" | "after" | undefined,
+): Sink & { died: Promise<void> } => {
+  const dead = Promise.withResolvers<void>();
+  let batches = 0;
+  const die = (signal: AbortSignal): Promise<never> => {
+    dead.resolve();
+    return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  };
+  return {
+    ...sink,
+    died: dead.promise,
+    write: async (batch, signal) => {
+      const when = dieAt((batches += 1));
+      if (when === "before") return die(signal);
+      const result = await sink.write(batch, signal);
+      return when === "after" ? die(signal) : result;
+    },
+  };
+};
+
+describe("feeding the ledger", () => {
+  const chains = [10, 11, 12].map((n) => chainBuilder({ agent_uid: agentUid(n) }));
+  let total = 0;
+  const publish = async (count: number): Promise<void> => {
+    for (const chain of chains) await bus.publisher.publish(chain.take(count));
+    total += count * chains.length;
+  };
+
+  it("makes it the stream, frame for frame", async () => {
+    await publish(200);
+    const running = feed(ledger.sink());
+    await expectLedgerEqualsStream(total);
+    await publish(100);
+    await expectLedgerEqualsStream(total);
+    await running.stop();
+  }, 120_000);
+
+  it("gives the same counts when it dies between cut, write and acknowledgement", async () => {
+    for (const when of ["before", "after", "after", "before"] as const) {
+      await publish(70);
+      const sink = dyingSink(ledger.sink(), (batch) => (batch === 2 ? when : undefined));
+      const killed = feed(sink, 50);
+      await sink.died;
+      await killed.stop();
+      // The next process knows only what stream and store hold; it cuts larger batches.
+      const running = feed(ledger.sink(), 80);
+      await expectLedgerEqualsStream(total);
+      await running.stop();
+    }
+  }, 120_000);
+
+  it("waits for a dead store and goes on where it was", async () => {
+    const running = feed(ledger.sink());
+    await publish(10);
+    await expectLedgerEqualsStream(total);
+    ledger.server.kill("SIGKILL");
+    await publish(50);
+    await eventually("the sink says what keeps it", () => trouble.some((reason) => reason.includes("ClickHouse")));
+    await ledger.server.restart();
+    await expectLedgerEqualsStream(total);
+    await running.stop();
+  }, 120_000);
+
+  it("fills a store that lost everything, from the stream's beginning", async () => {
+    await ledger.client.command({ query: "DROP DATABASE enchanted SYNC" });
+    const running = feed(ledger.sink());
+    await expectLedgerEqualsStream(total);
+    await ledger.client.command({ query: "DROP DATABASE enchanted SYNC" });
+    await publish(10);
+    await expectLedgerEqualsStream(total);
+    await running.stop();
+  }, 120_000);
+
+  it("buries what the store will never take, and keeps all the rest", async () => {
+    const sink = ledger.sink();
+    const [one, ...rest] = chains[0]!.take(9);
+    await bus.publisher.publish([one!, ...rest.slice(0, 4)]);
+    await bus.publisher.publish(
+      rest.slice(4).map((frame, index) => (index === 1 ? { ...frame, bytes: Buffer.from([0xff]) } : frame)),
+    );
+    const { streamSeq } = await bus.tail(agentUid(10), 1);
+    const running = feed(sink);
+    await eventually("the rest is there", async () => (await counted()) >= total + 8, 60_000);
+    const frames = await readFrames(bus, streamSeq);
+    expect(await ledgerFrames(ledger)).toEqual(asLedger(frames.filter(({ bytes }) => bytes.length > 1)));
+    expect((await metrics.sinkPoison.get()).values).toEqual([{ labels: { sink: "ledger" }, value: 1 }]);
+    await running.stop();
+  }, 120_000);
+});
+
+describe("reading the ledger", () => {
+  it("answers conversations, decisions and file changes by name", async () => {
+    const chain = chainBuilder({ agent_uid: agentUid(20), mission: "views" });
+    await bus.publisher.publish([
+      chain.next({ event_type: "MESSAGE", payload: { to: "b", from: "a", channel: "review", text: "looks good" } }),
+      chain.next({
+        event_type: "DECISION_RATIONALE",
+        payload: { reasoning: "it is simpler", rejected_alternatives: ["x", "y"], confidence_score: 0.5 },
+      }),
+      chain.next({
+        event_type: "STATE_CHANGE",
+        payload: { file_modified: "src/a.ts", change: "modified", lines_added: 3 },
+      }),
+    ]);
+    const running = feed(ledger.sink());
+    const ask = <Row>(from: string, what: string): Promise<Row[]> =>
+      ledger.rows<Row>(`SELECT ${what} FROM enchanted.${from} WHERE mission = 'views'`);
+    await eventually("the frames are there", async () => (await ask("file_changes", "seq")).length === 1);
+    expect(await ask("conversations", "from_agent, to_agent, channel, text")).toEqual([
+      { from_agent: "a", to_agent: "b", channel: "review", text: "looks good" },
+    ]);
+    expect(await ask("decisions", "reasoning, rejected_alternatives, confidence_score")).toEqual([
+      { reasoning: "it is simpler", rejected_alternatives: ["x", "y"], confidence_score: 0.5 },
+    ]);
+    expect(await ask("file_changes", "file, change, lines_added, toString(observed) AS observed")).toEqual([
+      { file: "src/a.ts", change: "modified", lines_added: 3, observed: "2025-11-21 04:59:34.000000003" },
+    ]);
+    await running.stop();
+  }, 60_000);
+});
