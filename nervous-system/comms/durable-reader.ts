@@ -38,16 +38,26 @@ export type DurableReader = {
 const ACK_WAIT_NS = 120_000_000_000;
 const REOPEN_MS = 500;
 
+/** JSConsumerAlreadyExists: with other settings than the ones given. */
+const EXISTS = 10148;
+
 const ensureDurable = async (options: DurableOptions): Promise<void> => {
-  await options.connection.manager.consumers.add(contextStream, {
-    durable_name: options.name,
-    ack_policy: "all",
-    deliver_policy: "all",
-    ack_wait: ACK_WAIT_NS,
-    max_ack_pending: options.maxAckPending,
-    max_deliver: -1,
-    ...(options.filter === undefined ? {} : { filter_subject: filterSubject(options.filter) }),
-  });
+  const { consumers } = options.connection.manager;
+  // What may differ from what an earlier version asked for.
+  const changing = { ack_wait: ACK_WAIT_NS, max_ack_pending: options.maxAckPending };
+  try {
+    await consumers.add(contextStream, {
+      durable_name: options.name,
+      ack_policy: "all",
+      deliver_policy: "all",
+      max_deliver: -1,
+      ...changing,
+      ...(options.filter === undefined ? {} : { filter_subject: filterSubject(options.filter) }),
+    });
+  } catch (error) {
+    if ((error as { code?: unknown } | null)?.code !== EXISTS) throw error;
+    await consumers.update(contextStream, options.name, changing);
+  }
 };
 
 const itemOf = (message: JsMsg): StreamItem =>

@@ -110,15 +110,16 @@ const views = [
   ),
 ];
 
-const addColumns = Object.entries(columns).map(
-  ([column, type]) => `ALTER TABLE ${framesTable} ADD COLUMN IF NOT EXISTS ${column} ${type}`,
-);
+const addColumns = `ALTER TABLE ${framesTable}
+${Object.entries(columns)
+  .map(([column, type]) => `  ADD COLUMN IF NOT EXISTS ${column} ${type}`)
+  .join(",\n")}`;
 
 /** Statements that create the ledger, or bring an older one up to date; running them again changes nothing. */
 export const migrations: readonly string[] = [
   `CREATE DATABASE IF NOT EXISTS ${database}`,
   createFrames,
-  ...addColumns,
+  addColumns,
   createCuts,
   ...views,
 ];
