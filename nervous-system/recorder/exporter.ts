@@ -33,7 +33,7 @@ export type Exporter = {
   drain(limitMs: number): Promise<boolean>;
 };
 
-const READ_LIMIT = { records: 2048, bytes: 4 * 1024 * 1024 };
+const READ_LIMIT = { records: 512, bytes: 1024 * 1024 };
 const BACKOFF = { baseMs: 200, capMs: 5_000 };
 const AUTHENTICATION = new Set<number>([grpcStatus.unauthenticated, grpcStatus.permissionDenied]);
 

@@ -17,7 +17,7 @@ export type FrameSocketServer = {
 };
 
 const MAX_CONNECTIONS = 256;
-const BUDGET_BYTES = 16 * 1024 * 1024;
+const BUDGET_BYTES = 4 * 1024 * 1024;
 
 /** Removes the socket that a killed scribe left; anything else at that path is not ours to remove. */
 const removeStale = async (path: string): Promise<void> => {

@@ -40,82 +40,89 @@ const generationHolding = (source: ReaderSource, from: number): number => {
   return (holding ?? source.segments[0])?.generation ?? 0;
 };
 
-/** Creates a reader that begins with index `from`. */
-export const createReader = (source: ReaderSource, from: number): WalReader => {
-  let due = from; // the next index that the caller is owed
-  let generation = generationHolding(source, from);
-  let entered = -1;
-  let place: ScanPlace = { offset: 0, expected: 0 };
-  let open: { generation: number; file: DiskFile } | undefined;
+class SegmentReader implements WalReader {
+  private readonly source: ReaderSource;
+  /** The next index that the caller is owed. */
+  private due: number;
+  private generation: number;
+  private entered = -1;
+  private place: ScanPlace = { offset: 0, expected: 0 };
+  private open: { generation: number; file: DiskFile } | undefined;
 
-  const fileOf = async (segment: LiveSegment): Promise<DiskFile> => {
-    if (open?.generation === segment.generation) return open.file;
-    await open?.file.close();
-    open = undefined;
-    const file = await source.disk.open(`${source.directory}/${segment.file}`);
-    open = { generation: segment.generation, file };
+  constructor(source: ReaderSource, from: number) {
+    this.source = source;
+    this.due = from;
+    this.generation = generationHolding(source, from);
+  }
+
+  async next(limit: ReadLimit): Promise<WalEntry[]> {
+    const out: WalEntry[] = [];
+    for (;;) {
+      const view = viewFrom(this.source, this.generation);
+      if (view === undefined) return [...out, ...this.gapUpTo(this.source.written())];
+      this.generation = view.segment.generation;
+      this.enter(view, out);
+      const finished = await this.readSegment(view, limit, out);
+      if (!finished || view.isNewest || out.length > 0) return out;
+      this.generation += 1;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.open?.file.close();
+    this.open = undefined;
+  }
+
+  private async fileOf(segment: LiveSegment): Promise<DiskFile> {
+    if (this.open?.generation === segment.generation) return this.open.file;
+    await this.close();
+    const file = await this.source.disk.open(`${this.source.directory}/${segment.file}`);
+    this.open = { generation: segment.generation, file };
     return file;
-  };
+  }
 
-  const gapUpTo = (to: number): WalEntry[] => {
-    if (to < due) return [];
-    const gap: WalEntry = { kind: "gap", from: due, to };
-    due = to + 1;
-    return [gap];
-  };
-
-  /** What a step says to the caller; indices that the next segment begins anew do not count here. */
-  const entriesOf = (step: ScanStep, last: number): WalEntry[] => {
-    if (step.kind === "tail") return gapUpTo(last);
-    if (step.kind === "lost") return gapUpTo(Math.min(step.to, last));
-    if (step.index > last || step.index < due) return [];
-    due = step.index + 1;
-    return [{ kind: "record", index: step.index, payload: step.payload }];
-  };
-
-  const behind = (step: ScanStep, view: View): ScanPlace => {
-    if (step.kind === "tail") return { offset: view.end, expected: view.last + 1 };
-    return { offset: step.end, expected: (step.kind === "record" ? step.index : step.to) + 1 };
-  };
+  private enter({ segment }: View, out: WalEntry[]): void {
+    if (this.entered === segment.generation) return;
+    this.entered = segment.generation;
+    this.place = { offset: 0, expected: segment.first };
+    out.push(...this.gapUpTo(segment.first - 1));
+  }
 
   /** Reads on in one segment; answers whether it came to the end of it. */
-  const readSegment = async (view: View, limit: ReadLimit, out: WalEntry[]): Promise<boolean> => {
-    const { salt } = view.segment;
-    const file = await fileOf(view.segment);
+  private async readSegment(view: View, limit: ReadLimit, out: WalEntry[]): Promise<boolean> {
+    const segment = { file: await this.fileOf(view.segment), salt: view.segment.salt, end: view.end };
     let bytes = 0;
-    for await (const step of scanSegment({ file, salt, end: view.end }, place)) {
-      place = behind(step, view);
-      out.push(...entriesOf(step, view.last));
+    for await (const step of scanSegment(segment, this.place)) {
+      this.place = placeBehind(step, view);
+      out.push(...this.entriesOf(step, view.last));
       bytes += step.kind === "record" ? step.payload.length : 0;
       if (out.length >= limit.records || bytes >= limit.bytes) return false;
     }
-    if (view.isNewest) out.push(...gapUpTo(view.last)); // cut off at its end, and known to have been written
+    if (view.isNewest) out.push(...this.gapUpTo(view.last)); // cut off at its end, and known to have been written
     return true;
-  };
+  }
 
-  const enter = ({ segment }: View, out: WalEntry[]): void => {
-    if (entered === segment.generation) return;
-    entered = segment.generation;
-    place = { offset: 0, expected: segment.first };
-    out.push(...gapUpTo(segment.first - 1));
-  };
+  /** What a step says to the caller; indices that the next segment begins anew do not count here. */
+  private entriesOf(step: ScanStep, last: number): WalEntry[] {
+    if (step.kind === "tail") return this.gapUpTo(last);
+    if (step.kind === "lost") return this.gapUpTo(Math.min(step.to, last));
+    if (step.index > last || step.index < this.due) return [];
+    this.due = step.index + 1;
+    return [{ kind: "record", index: step.index, payload: step.payload }];
+  }
 
-  return {
-    next: async (limit) => {
-      const out: WalEntry[] = [];
-      for (;;) {
-        const view = viewFrom(source, generation);
-        if (view === undefined) return [...out, ...gapUpTo(source.written())];
-        generation = view.segment.generation;
-        enter(view, out);
-        const finished = await readSegment(view, limit, out);
-        if (!finished || view.isNewest || out.length > 0) return out;
-        generation += 1;
-      }
-    },
-    close: async () => {
-      await open?.file.close();
-      open = undefined;
-    },
-  };
+  private gapUpTo(to: number): WalEntry[] {
+    if (to < this.due) return [];
+    const gap: WalEntry = { kind: "gap", from: this.due, to };
+    this.due = to + 1;
+    return [gap];
+  }
+}
+
+const placeBehind = (step: ScanStep, view: View): ScanPlace => {
+  if (step.kind === "tail") return { offset: view.end, expected: view.last + 1 };
+  return { offset: step.end, expected: (step.kind === "record" ? step.index : step.to) + 1 };
 };
+
+/** Creates a reader that begins with index `from`. */
+export const createReader = (source: ReaderSource, from: number): WalReader => new SegmentReader(source, from);

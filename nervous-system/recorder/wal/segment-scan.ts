@@ -1,5 +1,5 @@
 import type { DiskFile } from "./disk.ts";
-import { HEADER_BYTES, MAX_PAYLOAD_BYTES, mayBeginRecord, parseRecord } from "./record-codec.ts";
+import { HEADER_BYTES, MAX_PAYLOAD_BYTES, mayBeginRecord, parseRecord, type Parsed } from "./record-codec.ts";
 
 /** What a scan meets. `offset` is where it stands, `end` where the next begins. A bad stretch that nothing whole follows is a `tail`. */
 export type ScanStep =
@@ -10,7 +10,7 @@ export type ScanStep =
 /** Where a scan of a segment stands: the byte offset and the index that should stand there. */
 export type ScanPlace = { offset: number; expected: number };
 
-const WINDOW_BYTES = 512 * 1024;
+const WINDOW_BYTES = 256 * 1024;
 const LARGEST_BYTES = HEADER_BYTES + MAX_PAYLOAD_BYTES;
 
 type Window = { start: number; bytes: Buffer };
@@ -66,26 +66,41 @@ const tornAt = ({ offset, expected }: ScanPlace): ScanStep => ({
   offset,
 });
 
-/** Walks one segment from `place`, in windows of 512 KiB, and gives each record, each loss and at last the tail if it is bad. */
+/** What stands at `place`, with a window that reaches as far as it needs. */
+const parseAt = async (
+  segment: Segment,
+  window: Window,
+  offset: number,
+): Promise<{ window: Window; parsed: Parsed }> => {
+  const near = holds(window, offset, HEADER_BYTES) ? window : await load(segment, offset, HEADER_BYTES);
+  const parsed = parseRecord(near.bytes, offset - near.start, segment.salt);
+  if (parsed.kind !== "short" || offset + parsed.needBytes > segment.end) return { window: near, parsed };
+  const far = await load(segment, offset, parsed.needBytes);
+  return { window: far, parsed: parseRecord(far.bytes, 0, segment.salt) };
+};
+
+const stepOf = (segment: Segment, place: ScanPlace, parsed: Parsed): ScanStep | Promise<ScanStep> => {
+  const { offset, expected } = place;
+  switch (parsed.kind) {
+    case "record":
+      return { kind: "record", index: parsed.index, payload: parsed.payload, offset, end: offset + parsed.size };
+    case "badPayload":
+      return { kind: "lost", from: expected, to: parsed.index, offset, end: offset + parsed.size };
+    case "short":
+      return tornAt(place);
+    case "badHeader":
+      return onBadHeader(segment, place);
+  }
+};
+
+/** Walks one segment from `place`, in windows of 256 KiB, and gives each record, each loss and at last the tail if it is bad. */
 export async function* scanSegment(segment: Segment, place: ScanPlace): AsyncGenerator<ScanStep, void, undefined> {
   let { offset, expected } = place;
   let window: Window = { start: offset, bytes: Buffer.alloc(0) };
   while (offset < segment.end) {
-    if (!holds(window, offset, HEADER_BYTES)) window = await load(segment, offset, HEADER_BYTES);
-    let parsed = parseRecord(window.bytes, offset - window.start, segment.salt);
-    if (parsed.kind === "short" && offset + parsed.needBytes <= segment.end) {
-      window = await load(segment, offset, parsed.needBytes);
-      parsed = parseRecord(window.bytes, offset - window.start, segment.salt);
-    }
-    const here: ScanPlace = { offset, expected };
-    let step: ScanStep;
-    if (parsed.kind === "record") {
-      step = { kind: "record", index: parsed.index, payload: parsed.payload, offset, end: offset + parsed.size };
-    } else if (parsed.kind === "badPayload") {
-      step = { kind: "lost", from: expected, to: parsed.index, offset, end: offset + parsed.size };
-    } else {
-      step = parsed.kind === "short" ? tornAt(here) : await onBadHeader(segment, here);
-    }
+    const found = await parseAt(segment, window, offset);
+    window = found.window;
+    const step = await stepOf(segment, { offset, expected }, found.parsed);
     if (step.kind === "record" && step.index > expected) {
       yield { kind: "lost", from: expected, to: step.index - 1, offset, end: offset };
     }

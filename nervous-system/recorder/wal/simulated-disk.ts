@@ -38,105 +38,115 @@ const survive = (inode: Inode, pick: (n: number) => number): Buffer => {
   return left;
 };
 
-/** Creates an empty simulated disk. */
-export const createSimulatedDisk = (): SimulatedDisk => {
-  let cachedNames = new Map<string, Inode>();
-  let durableNames = new Map<string, Inode>();
-  let crashes = 0;
-  const check = (operation: DiskOperation, path: string, mounted: number): void => {
-    const code = mounted === crashes ? disk.fault?.(operation, path) : "EIO";
-    if (code !== undefined) throw failure(code, path);
-  };
-  const used = (): number => [...cachedNames.values()].reduce((sum, inode) => sum + inode.cached.length, 0);
+class MemoryDisk implements SimulatedDisk {
+  fault: SimulatedDisk["fault"] = undefined;
+  capacityBytes = Number.MAX_SAFE_INTEGER;
+  private cachedNames = new Map<string, Inode>();
+  private durableNames = new Map<string, Inode>();
+  private crashes = 0;
 
-  const writeTo = (inode: Inode, path: string, data: Uint8Array, position: number): void => {
-    const room = Math.max(0, disk.capacityBytes - used() + inode.cached.length - position);
+  mount(): Disk {
+    const mounted = this.crashes;
+    const check = (operation: DiskOperation, path: string): void => this.check(operation, path, mounted);
+    return {
+      list: async (directory) =>
+        this.paths().flatMap((path) => (dirname(path) === directory ? [path.slice(directory.length + 1)] : [])),
+      create: async (path) => {
+        check("create", path);
+        if (this.cachedNames.has(path)) throw failure("EEXIST", path);
+        const inode = { cached: Buffer.alloc(0), durable: Buffer.alloc(0) };
+        this.cachedNames.set(path, inode);
+        return this.fileOf(inode, path, check);
+      },
+      open: async (path) => this.fileOf(this.find(path), path, check),
+      rename: async (from, to) => {
+        check("rename", from);
+        this.cachedNames.set(to, this.find(from));
+        this.cachedNames.delete(from);
+      },
+      unlink: async (path) => {
+        check("unlink", path);
+        this.find(path);
+        this.cachedNames.delete(path);
+      },
+      syncDirectory: async (directory) => {
+        check("syncDirectory", directory);
+        this.durableNames = new Map(this.cachedNames);
+      },
+    };
+  }
+
+  crash(pick: (n: number) => number): void {
+    this.crashes += 1;
+    const after = new Map<string, Inode>();
+    for (const path of new Set([...this.cachedNames.keys(), ...this.durableNames.keys()])) {
+      const inode = pick(1) === 0 ? this.durableNames.get(path) : this.cachedNames.get(path);
+      if (inode !== undefined) after.set(path, inode);
+    }
+    for (const inode of new Set(after.values())) {
+      inode.cached = survive(inode, pick);
+      inode.durable = Buffer.from(inode.cached);
+    }
+    this.cachedNames = after;
+    this.durableNames = new Map(after);
+  }
+
+  contents(path: string): Buffer {
+    return this.find(path).cached;
+  }
+
+  cutFile(path: string, size: number): void {
+    const inode = this.find(path);
+    inode.cached = inode.cached.subarray(0, size);
+    inode.durable = Buffer.from(inode.cached);
+  }
+
+  paths(): string[] {
+    return [...this.cachedNames.keys()];
+  }
+
+  private check(operation: DiskOperation, path: string, mounted: number): void {
+    const code = mounted === this.crashes ? this.fault?.(operation, path) : "EIO";
+    if (code !== undefined) throw failure(code, path);
+  }
+
+  private find(path: string): Inode {
+    const inode = this.cachedNames.get(path);
+    if (inode === undefined) throw failure("ENOENT", path);
+    return inode;
+  }
+
+  private fileOf(inode: Inode, path: string, check: (operation: DiskOperation, path: string) => void): DiskFile {
+    return {
+      write: async (data, position) => {
+        check("write", path);
+        this.writeTo(inode, path, data, position);
+      },
+      read: async (position, length) => Buffer.from(inode.cached.subarray(position, position + length)),
+      sync: async () => {
+        check("sync", path);
+        inode.durable = Buffer.from(inode.cached);
+      },
+      truncate: async (size) => {
+        check("truncate", path);
+        inode.cached = inode.cached.subarray(0, size);
+      },
+      size: async () => inode.cached.length,
+      close: async () => undefined,
+    };
+  }
+
+  private writeTo(inode: Inode, path: string, data: Uint8Array, position: number): void {
+    const used = [...this.cachedNames.values()].reduce((sum, { cached }) => sum + cached.length, 0);
+    const room = Math.max(0, this.capacityBytes - used + inode.cached.length - position);
     const part = data.subarray(0, room);
     const grown = Buffer.alloc(Math.max(inode.cached.length, position + part.length));
     inode.cached.copy(grown);
     grown.set(part, position);
     inode.cached = grown;
     if (part.length < data.length) throw failure("ENOSPC", path);
-  };
+  }
+}
 
-  const fileOf = (inode: Inode, path: string, mounted: number): DiskFile => ({
-    write: async (data, position) => {
-      check("write", path, mounted);
-      writeTo(inode, path, data, position);
-    },
-    read: async (position, length) => Buffer.from(inode.cached.subarray(position, position + length)),
-    sync: async () => {
-      check("sync", path, mounted);
-      inode.durable = Buffer.from(inode.cached);
-    },
-    truncate: async (size) => {
-      check("truncate", path, mounted);
-      inode.cached = inode.cached.subarray(0, size);
-    },
-    size: async () => inode.cached.length,
-    close: async () => undefined,
-  });
-
-  const find = (path: string): Inode => {
-    const inode = cachedNames.get(path);
-    if (inode === undefined) throw failure("ENOENT", path);
-    return inode;
-  };
-
-  const mount = (mounted: number): Disk => ({
-    list: async (directory) =>
-      [...cachedNames.keys()]
-        .filter((path) => dirname(path) === directory)
-        .map((path) => path.slice(directory.length + 1)),
-    create: async (path) => {
-      check("create", path, mounted);
-      if (cachedNames.has(path)) throw failure("EEXIST", path);
-      const inode = { cached: Buffer.alloc(0), durable: Buffer.alloc(0) };
-      cachedNames.set(path, inode);
-      return fileOf(inode, path, mounted);
-    },
-    open: async (path) => fileOf(find(path), path, mounted),
-    rename: async (from, to) => {
-      check("rename", from, mounted);
-      cachedNames.set(to, find(from));
-      cachedNames.delete(from);
-    },
-    unlink: async (path) => {
-      check("unlink", path, mounted);
-      find(path);
-      cachedNames.delete(path);
-    },
-    syncDirectory: async (directory) => {
-      check("syncDirectory", directory, mounted);
-      durableNames = new Map(cachedNames);
-    },
-  });
-
-  const disk: SimulatedDisk = {
-    fault: undefined,
-    capacityBytes: Number.MAX_SAFE_INTEGER,
-    mount: () => mount(crashes),
-    crash: (pick) => {
-      crashes += 1;
-      const after = new Map<string, Inode>();
-      for (const path of new Set([...cachedNames.keys(), ...durableNames.keys()])) {
-        const inode = pick(1) === 0 ? durableNames.get(path) : cachedNames.get(path);
-        if (inode !== undefined) after.set(path, inode);
-      }
-      for (const inode of new Set(after.values())) {
-        inode.cached = survive(inode, pick);
-        inode.durable = Buffer.from(inode.cached);
-      }
-      cachedNames = after;
-      durableNames = new Map(after);
-    },
-    contents: (path) => find(path).cached,
-    cutFile: (path, size) => {
-      const inode = find(path);
-      inode.cached = inode.cached.subarray(0, size);
-      inode.durable = Buffer.from(inode.cached);
-    },
-    paths: () => [...cachedNames.keys()],
-  };
-  return disk;
-};
+/** Creates an empty simulated disk. */
+export const createSimulatedDisk = (): SimulatedDisk => new MemoryDisk();

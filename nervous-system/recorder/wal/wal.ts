@@ -47,7 +47,7 @@ export type Wal = {
 const DEFAULT_LIMITS: WriterLimits = {
   segmentBytes: 64 * 1024 * 1024,
   maxBytes: 512 * 1024 * 1024,
-  groupBytes: 4 * 1024 * 1024,
+  groupBytes: 1024 * 1024,
   keepBytes: 64 * 1024 * 1024,
 };
 

@@ -192,7 +192,7 @@ class GroupWriter implements WalWriter {
     const name = segmentName(this.generation + 1, first, salt());
     const created = await disk.create(`${directory}/${name.file}`);
     this.generation += 1; // taken even if the rest fails: a name is never used twice
-    await disk.syncDirectory(directory);
+    await disk.syncDirectory(directory).catch((error: unknown) => created.close().then(() => Promise.reject(error)));
     segments.push({ ...name, bytes: 0 });
     this.file = created;
     return created;

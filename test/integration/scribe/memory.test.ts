@@ -1,0 +1,60 @@
+import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
+import { readFile } from "node:fs/promises";
+import { startCollectorPeer, type CollectorPeer } from "./collector-peer.ts";
+import { connectWriter, layOutPod, setStage, startPodScribe, stopScribe, thought, type Stage } from "./stage.ts";
+
+jest.setTimeout(120_000);
+
+const LIMIT_MIB = 96;
+
+let stage: Stage;
+let peer: CollectorPeer;
+beforeAll(async () => {
+  stage = await setStage();
+  peer = await startCollectorPeer(stage.tls);
+});
+afterAll(async () => {
+  await peer.close();
+  await stage.remove();
+});
+
+/** The environment that the image sets, so that what is measured is what is shipped. */
+const imageEnvironment = async (): Promise<Record<string, string>> => {
+  const line = /^ENV (.*)$/m.exec(await readFile("scribe/Dockerfile", "utf8"))?.[1] ?? "";
+  return Object.fromEntries(
+    [...line.matchAll(/(\w+)=(?:"([^"]*)"|(\S+))/g)].map(([, name, quoted, bare]) => [name, quoted ?? bare]),
+  );
+};
+
+describe("the memory of a scribe", () => {
+  it(`stays below ${LIMIT_MIB} MiB under a load of small and of large frames`, async () => {
+    const environment = await imageEnvironment();
+    expect(Object.keys(environment)).toContain("NODE_OPTIONS");
+    const pod = await layOutPod(stage, "pod", peer.port, environment);
+    const scribe = await startPodScribe(stage, pod);
+    let peakKib = 0;
+    const measure = async (): Promise<void> => {
+      const status = await readFile(`/proc/${scribe.process.pid}/status`, "utf8");
+      peakKib = Math.max(peakKib, Number(/RssAnon:\s+(\d+)/.exec(status)?.[1]));
+    };
+    const writers = await Promise.all(Array.from({ length: 8 }, () => connectWriter(pod.socket)));
+    let sent = 0;
+    const burst = async (count: number, bytes: number): Promise<void> => {
+      for (const writer of writers) {
+        for (let n = 0; n < count; n += 1) writer.write(thought("x".repeat(bytes)));
+      }
+      sent += count;
+      for (const writer of writers) {
+        await writer.answered(sent);
+        await measure();
+      }
+    };
+    for (let round = 0; round < 5; round += 1) await burst(200, 1000);
+    for (let round = 0; round < 3; round += 1) await burst(10, 200 * 1024);
+    for (const writer of writers) writer.socket.destroy();
+    expect(await stopScribe(scribe)).toBe(0);
+    expect(peer.frames).toHaveLength(8 * sent + 3);
+    expect(peakKib / 1024).toBeGreaterThan(10);
+    expect(peakKib / 1024).toBeLessThan(LIMIT_MIB);
+  });
+});
