@@ -4,9 +4,7 @@ import type { AgentPlan } from "#operator/agent/plan.ts";
 import type { AgentSnapshot } from "#operator/agent/snapshot.ts";
 import { hasRun, type PodFacts } from "#operator/pod/facts.ts";
 import { parseFetchEnd, parseScribeEnd } from "#operator/pod/termination.ts";
-
-/** A text of at most `max` characters; what is cut is marked. */
-export const cut = (text: string, max: number): string => (text.length <= max ? text : `${text.slice(0, max - 1)}…`);
+import { cut } from "#operator/status/cut.ts";
 
 /** The summary and the ends: what `kubectl wait` is given. */
 export const headline = (plan: AgentPlan): DecidedCondition[] => {

@@ -129,6 +129,16 @@ describe("computeAgentStatus", () => {
     });
     expect(at(3).activity).toBeUndefined();
   });
+
+  it("does nothing any more once its attempt has ended, whatever frames still arrive", () => {
+    const activity = { kind: "PROPOSAL", summary: "Proposing Fix", since: "2026-11-23T09:59:00Z" };
+    const fold = { ...emptyAgent, epoch: 1, seq: 7, activity };
+    const running = step({ ...snapshot({ attempt: 1 }, runningStatus()), fold });
+    const ended = step({ ...snapshot(running, endedStatus()), fold });
+    const later = step({ ...snapshot(ended, endedStatus()), fold });
+    expect(running.activity).toEqual(activity);
+    expect([ended.activity, later.activity]).toEqual([undefined, undefined]);
+  });
 });
 
 describe("agentStory", () => {

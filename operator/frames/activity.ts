@@ -1,4 +1,6 @@
 import type { ObservedFrame } from "#operator/frames/fold.ts";
+import { cut } from "#operator/status/cut.ts";
+import { kubeTime } from "#operator/status/kube-time.ts";
 
 /** What an agent is doing, for people: the column `Doing`. */
 export type Activity = {
@@ -15,11 +17,11 @@ type Told = Omit<Activity, "since">;
 type Payload = Readonly<Record<string, unknown>>;
 
 const maxChars = 80;
+// The bounds of status.activity: a longer name would make the API server refuse the whole status.
+const maxToolChars = 64;
+const maxFileChars = 512;
 
-const oneLine = (text: string): string => {
-  const flat = text.replaceAll(/\s+/g, " ").trim();
-  return flat.length <= maxChars ? flat : `${flat.slice(0, maxChars - 1)}…`;
-};
+const oneLine = (text: string): string => cut(text.replaceAll(/\s+/g, " ").trim(), maxChars);
 
 const textOf = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
 
@@ -44,15 +46,19 @@ const ofAction = (payload: Payload): Told => {
   const tool = textOf(payload["tool"]) ?? "a tool";
   const file = argumentOf(payload, "path", "file");
   const object = file ?? argumentOf(payload, "command", "query", "pattern", "args");
-  const verb = verbs[tool] ?? `Using ${tool}`;
-  const summary = oneLine(object === undefined ? verb : `${verb} ${object}`);
-  return { kind: "ACTION", tool, ...(file === undefined ? {} : { file }), summary };
+  const verb = Object.hasOwn(verbs, tool) ? verbs[tool] : `Using ${tool}`;
+  return {
+    kind: "ACTION",
+    tool: cut(tool, maxToolChars),
+    ...(file === undefined ? {} : { file: cut(file, maxFileChars) }),
+    summary: oneLine(object === undefined ? `${verb}` : `${verb} ${object}`),
+  };
 };
 
 const ofStateChange = (payload: Payload): Told => {
   const file = textOf(payload["file_modified"]) ?? "a file";
   const verb = payload["change"] === "deleted" ? "Deleting" : "Editing";
-  return { kind: "STATE_CHANGE", file, summary: oneLine(`${verb} ${file}`) };
+  return { kind: "STATE_CHANGE", file: cut(file, maxFileChars), summary: oneLine(`${verb} ${file}`) };
 };
 
 const tellers: Readonly<Record<string, (payload: Payload) => Told>> = {
@@ -72,12 +78,10 @@ const tellers: Readonly<Record<string, (payload: Payload) => Told>> = {
 
 const nsPerMs = 1_000_000n;
 
-/** RFC 3339 of a recorder's nanoseconds, to the second, as Kubernetes writes times. */
-export const secondsOf = (observedNs: string): string =>
-  `${new Date(Number(BigInt(observedNs) / nsPerMs)).toISOString().slice(0, 19)}Z`;
-
 /** What the frame says its agent is doing; frames of components and of bookkeeping say nothing. */
 export const activityOf = ({ envelope, payload }: ObservedFrame): Activity | undefined => {
   const tell = Object.hasOwn(tellers, envelope.event_type) ? tellers[envelope.event_type] : undefined;
-  return tell === undefined ? undefined : { ...tell(payload), since: secondsOf(envelope.observed) };
+  return tell === undefined
+    ? undefined
+    : { ...tell(payload), since: kubeTime(Number(BigInt(envelope.observed) / nsPerMs)) };
 };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
+import { agentDefinition } from "#nervous-system/schemas/resources/agent.ts";
 import { activityOf } from "#operator/frames/activity.ts";
 import { emptyMission, maxKept, type MissionFold, type ObservedFrame } from "#operator/frames/fold.ts";
 import { reduceMission } from "#operator/frames/reduce.ts";
@@ -174,6 +175,16 @@ describe("activityOf", () => {
     );
   });
 
+  it("stays within the bounds of the status, so that no name of a tool or file blocks its agent", () => {
+    const long = "x".repeat(2_000);
+    const { activity } = agentDefinition.status.shape;
+    const told = [
+      activityOf(aFrame(1, { event_type: "ACTION" }, { tool: long, arguments: { path: long } })),
+      activityOf(aFrame(1, { event_type: "STATE_CHANGE" }, { file_modified: long })),
+    ];
+    expect(told.map((one) => activity.safeParse(one).success)).toEqual([true, true]);
+  });
+
   it("speaks as people do", () => {
     const say = (type: string, payload: Record<string, unknown>): string | undefined =>
       activityOf(aFrame(1, { event_type: type }, payload))?.summary;
@@ -181,9 +192,18 @@ describe("activityOf", () => {
       say("STATE_CHANGE", { file_modified: "src/auth.ts" }),
       say("ACTION", { tool: "run_command", arguments: { command: "npm test" } }),
       say("ACTION", { tool: "teleport" }),
+      say("ACTION", { tool: "constructor" }),
       say("THOUGHT", { text: "hm" }),
       say("MODEL_CALL", {}),
       say("constructor", {}),
-    ]).toEqual(["Editing src/auth.ts", "Running npm test", "Using teleport", "Thinking", undefined, undefined]);
+    ]).toEqual([
+      "Editing src/auth.ts",
+      "Running npm test",
+      "Using teleport",
+      "Using constructor",
+      "Thinking",
+      undefined,
+      undefined,
+    ]);
   });
 });

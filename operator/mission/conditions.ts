@@ -2,42 +2,63 @@ import { ConditionType, findCondition, Reason, type DecidedCondition } from "#ne
 import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
 import type { MissionPlan } from "#operator/mission/plan.ts";
 import type { RecordHealth } from "#operator/frames/view.ts";
+import { cut } from "#operator/status/cut.ts";
 
 const maxMessage = 2048;
 
-const cut = (text: string): string => (text.length <= maxMessage ? text : `${text.slice(0, maxMessage - 1)}…`);
+const toldWhenTrue = {
+  Accepted: { reason: Reason.Admitted, message: "The spec can be worked on." },
+  ResolvedRefs: { reason: Reason.Resolved, message: "Every reference was found." },
+} as const;
 
 const admissionOrder = [ConditionType.Accepted, ConditionType.ResolvedRefs] as const;
 
 // The checks run in the order of the conditions, so whatever stands before the refused one holds.
 const ofAdmission = (plan: MissionPlan, before: MissionStatus): DecidedCondition[] => {
   const { refused, reason } = plan;
-  const message = cut(plan.message);
+  const message = cut(plan.message, maxMessage);
   const neverAdmitted = before.startTime === undefined && plan.stand !== "Running";
   const list: DecidedCondition[] = [];
   for (const type of admissionOrder) {
     if (refused === type) return [...list, { type, status: "False", reason, message }];
     const old = findCondition(before.conditions, type);
     if (refused === undefined && neverAdmitted && old?.status !== "True") return list;
-    const holds = type === ConditionType.Accepted ? "The spec can be worked on." : "Every reference was found.";
-    const told = type === ConditionType.Accepted ? Reason.Admitted : Reason.Resolved;
-    list.push({ type, status: "True", reason: told, message: holds });
+    list.push({ type, status: "True", ...toldWhenTrue[type] });
   }
   return list;
 };
 
-const ofRecord = (record: RecordHealth): DecidedCondition =>
-  record.healthy
-    ? { type: ConditionType.Recording, status: "True", reason: Reason.Recording, message: "Frames are stored." }
-    : {
-        type: ConditionType.Recording,
-        status: "False",
-        reason: Reason.RecordingUnhealthy,
-        message: cut(record.message),
-      };
+const ofRecord = (
+  { stand }: MissionPlan,
+  before: MissionStatus,
+  { healthy, starting, message }: RecordHealth,
+): DecidedCondition[] => {
+  const type = ConditionType.Recording;
+  const old = findCondition(before.conditions, type);
+  const isFinished = stand === "Complete" || stand === "Failed";
+  // While the observer reads the past it knows nothing new, and a finished mission's record is judged no more.
+  if (old !== undefined && (isFinished || starting === true)) return [{ ...old, type }];
+  if (isFinished) return [];
+  return healthy
+    ? [{ type, status: "True", reason: Reason.Recording, message: "Frames are stored." }]
+    : [{ type, status: "False", reason: Reason.RecordingUnhealthy, message: cut(message, maxMessage) }];
+};
 
 const isReady = ({ stand, stalled }: MissionPlan): boolean =>
   stand === "Complete" || (!stalled && (stand === "Running" || stand === "Publishing" || stand === "Verifying"));
+
+type Rule = { type: ConditionType; holds: (plan: MissionPlan) => boolean };
+
+const presentWhileTrue: readonly Rule[] = [
+  { type: ConditionType.Reconciling, holds: ({ stand, stalled }) => stand === "Pending" && !stalled },
+  { type: ConditionType.Stalled, holds: ({ stalled }) => stalled },
+  { type: ConditionType.Complete, holds: ({ stand }) => stand === "Complete" },
+  { type: ConditionType.Failed, holds: ({ stand }) => stand === "Failed" },
+  {
+    type: ConditionType.Suspended,
+    holds: ({ stand, reason }) => stand === "Suspended" && reason === Reason.Suspended,
+  },
+];
 
 /** Every condition of the Mission; `Reconciling`, `Stalled` and the ends are there only while true. */
 export const missionConditions = (
@@ -45,22 +66,13 @@ export const missionConditions = (
   before: MissionStatus,
   record: RecordHealth,
 ): DecidedCondition[] => {
-  const told = { reason: plan.reason, message: cut(plan.message) };
-  const as = (type: ConditionType): DecidedCondition => ({ type, status: "True", ...told });
-  const finished = plan.stand === "Complete" || plan.stand === "Failed";
-  const kept = findCondition(before.conditions, ConditionType.Recording);
-  const list: DecidedCondition[] = [
+  const told = { reason: plan.reason, message: cut(plan.message, maxMessage) };
+  return [
     { type: ConditionType.Ready, status: isReady(plan) ? "True" : "False", ...told },
     ...ofAdmission(plan, before),
+    ...ofRecord(plan, before, record),
+    ...presentWhileTrue
+      .filter(({ holds }) => holds(plan))
+      .map(({ type }): DecidedCondition => ({ type, status: "True", ...told })),
   ];
-  // While the observer reads the past it knows nothing new, and a finished mission's record is judged no more.
-  const asBefore = finished || (record.starting === true && kept !== undefined);
-  if (!asBefore) list.push(ofRecord(record));
-  else if (kept !== undefined) list.push({ ...kept, type: ConditionType.Recording });
-  if (plan.stand === "Pending" && !plan.stalled) list.push(as(ConditionType.Reconciling));
-  if (plan.stalled) list.push(as(ConditionType.Stalled));
-  if (plan.stand === "Complete") list.push(as(ConditionType.Complete));
-  if (plan.stand === "Failed") list.push(as(ConditionType.Failed));
-  if (plan.stand === "Suspended" && plan.reason === Reason.Suspended) list.push(as(ConditionType.Suspended));
-  return list;
 };

@@ -1,5 +1,11 @@
 import { Reason } from "#nervous-system/schemas/conditions.ts";
-import type { AgentFold, MissionFold, ProposalFold, PublicationFold } from "#operator/frames/fold.ts";
+import {
+  emptyAgent,
+  type AgentFold,
+  type MissionFold,
+  type ProposalFold,
+  type PublicationFold,
+} from "#operator/frames/fold.ts";
 import { endingPlan, waitingPlan, type Phase } from "#operator/mission/plan.ts";
 import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
 import type { Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
@@ -32,11 +38,11 @@ export const publicationsOf = ({
 type Behind = { message: string; waitMs: number };
 
 const hasFolded = (fold: MissionFold | undefined, { metadata, status }: Agent): boolean => {
-  const seen = fold?.agents[metadata.uid];
-  const attempt = status?.attempt ?? 0;
-  const needed = status?.ledger?.ackedSeq ?? 0;
-  if (needed === 0 || (seen !== undefined && seen.epoch > attempt)) return true;
-  return seen !== undefined && seen.epoch === attempt && seen.seq >= needed;
+  const { attempt = 0, ledger } = status ?? {};
+  const needed = ledger?.ackedSeq ?? 0;
+  if (needed === 0) return true;
+  const { epoch, seq } = fold?.agents[metadata.uid] ?? emptyAgent;
+  return epoch > attempt || (epoch === attempt && seq >= needed);
 };
 
 const isWitnessed = ({ status }: Agent): boolean =>

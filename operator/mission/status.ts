@@ -1,34 +1,37 @@
 import { ConditionType, isTrue, mergeConditions } from "#nervous-system/schemas/conditions.ts";
 import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
-import { kubeTime } from "#operator/agent/snapshot.ts";
+import type { PublicationFold } from "#operator/frames/fold.ts";
 import { missionConditions } from "#operator/mission/conditions.ts";
-import type { MissionPlan } from "#operator/mission/plan.ts";
+import type { Ending, MissionPlan } from "#operator/mission/plan.ts";
 import { publicationsOf } from "#operator/mission/publication.ts";
 import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
-import { annotation } from "#nervous-system/schemas/names.ts";
 import { traceIdOf } from "#operator/pod/trace.ts";
+import { kubeTime } from "#operator/status/kube-time.ts";
+import { observedOf } from "#operator/status/observed.ts";
+
+// Throughout, a member that is undefined is one that is absent: the merge patch removes it, or never names it.
 
 /** The verifier pod that this reconcile made or found. */
 export type MadeVerifier = { attempt: number; podName: string; podUID: string; commit: string };
 
 const maxPullRequests = 20;
 
-const pullRequests = (snapshot: MissionSnapshot, before: MissionStatus): Pick<MissionStatus, "pullRequests"> => {
-  const found = publicationsOf(snapshot).flatMap(({ publication: p }) =>
-    p === undefined || p.url === ""
-      ? []
-      : [
-          {
-            url: p.url,
-            ...(p.number === 0 ? {} : { number: p.number }),
-            ...(p.head === "" ? {} : { headSHA: p.head }),
-            state: p.state,
-          },
-        ],
-  );
+type PullRequest = NonNullable<MissionStatus["pullRequests"]>[number];
+
+// The publisher leaves number and head empty where the forge did not get that far.
+const pullRequestOf = ({ url, number, head, state }: PublicationFold): PullRequest => ({
+  url,
+  number: number === 0 ? undefined : number,
+  headSHA: head === "" ? undefined : head,
+  state,
+});
+
+const pullRequestsOf = (snapshot: MissionSnapshot, before: MissionStatus): PullRequest[] | undefined => {
+  const found = publicationsOf(snapshot).flatMap(({ publication }) => publication ?? []);
+  const opened = found.filter(({ url }) => url !== "").map(pullRequestOf);
   // A list-map by url: the last word about a pull request counts.
-  const byUrl = new Map([...(before.pullRequests ?? []), ...found].map((pr) => [pr.url, pr]));
-  return byUrl.size === 0 ? {} : { pullRequests: [...byUrl.values()].slice(-maxPullRequests) };
+  const byUrl = new Map([...(before.pullRequests ?? []), ...opened].map((pr) => [pr.url, pr]));
+  return byUrl.size === 0 ? undefined : [...byUrl.values()].slice(-maxPullRequests);
 };
 
 const counts = ({ agents, mission }: MissionSnapshot) => {
@@ -44,41 +47,35 @@ const counts = ({ agents, mission }: MissionSnapshot) => {
   };
 };
 
-const ledger = (
+const ledgerOf = (
   { fold, record, mission }: MissionSnapshot,
-  before: MissionStatus,
+  { ledger }: MissionStatus,
 ): NonNullable<MissionStatus["ledger"]> => ({
   // Where a rebuilt observer starts to read: nothing of this mission can be in the stream before its admission.
-  firstSeq: before.ledger?.firstSeq ?? record.position + 1,
-  ...(fold === undefined
-    ? before.ledger?.lastSeq === undefined
-      ? {}
-      : { lastSeq: before.ledger.lastSeq }
-    : { lastSeq: fold.lastSeq }),
-  traceID: before.ledger?.traceID ?? traceIdOf(mission.metadata.uid),
+  firstSeq: ledger?.firstSeq ?? record.position + 1,
+  lastSeq: fold?.lastSeq ?? ledger?.lastSeq,
+  traceID: ledger?.traceID ?? traceIdOf(mission.metadata.uid),
 });
 
-const verification = (
-  plan: MissionPlan,
-  before: MissionStatus,
+const verificationOf = (
+  { verifierExitCode }: MissionPlan,
+  { verification }: MissionStatus,
   made: MadeVerifier | undefined,
-): Pick<MissionStatus, "verification"> => {
-  if (made !== undefined) return { verification: made };
-  if (before.verification === undefined) return {};
-  const { verifierExitCode: exitCode } = plan;
-  return { verification: { ...before.verification, ...(exitCode === undefined ? {} : { exitCode }) } };
+): MissionStatus["verification"] => {
+  if (made !== undefined || verification === undefined) return made;
+  return { ...verification, exitCode: verifierExitCode ?? verification.exitCode };
 };
 
-const outcome = ({ ending }: MissionPlan): Pick<MissionStatus, "outcome"> =>
-  ending === undefined
-    ? {}
-    : {
-        outcome: {
-          reason: ending.reason.slice(0, 128),
-          message: ending.message.slice(0, 4096),
-          ...(ending.evidence === undefined ? {} : { evidence: ending.evidence.slice(0, 4096) }),
-        },
-      };
+const outcomeOf = ({ reason, message, evidence }: Ending): MissionStatus["outcome"] => ({
+  reason: reason.slice(0, 128),
+  message: message.slice(0, 4096),
+  evidence: evidence?.slice(0, 4096),
+});
+
+const isAdmitted = ({ stand }: MissionPlan, { startTime }: MissionStatus): boolean =>
+  startTime !== undefined || stand === "Running";
+
+const isOver = ({ stand }: MissionPlan): boolean => stand === "Complete" || stand === "Failed";
 
 /** The whole status that the plan leads to, from the status before, what the frames tell, and nothing else. */
 export const computeMissionStatus = (
@@ -88,23 +85,20 @@ export const computeMissionStatus = (
 ): MissionStatus => {
   const { mission, record, fold, nowMs } = snapshot;
   const before = mission.status ?? {};
-  const generation = mission.metadata.generation ?? 0;
-  const requestedAt = mission.metadata.annotations?.[annotation.requestedAt];
-  const admitted = before.startTime !== undefined || plan.stand === "Running";
-  const isOver = plan.stand === "Complete" || plan.stand === "Failed";
+  const observed = observedOf(mission);
   const now = kubeTime(nowMs);
+  const at = { now, generation: observed.observedGeneration };
   return {
     ...before,
-    observedGeneration: generation,
-    conditions: mergeConditions(before.conditions, missionConditions(plan, before, record), { now, generation }),
-    phase: plan.stand,
-    ...(admitted ? { startTime: before.startTime ?? now, ledger: ledger(snapshot, before) } : {}),
-    ...(isOver ? { completionTime: before.completionTime ?? now } : {}),
+    ...observed,
     ...counts(snapshot),
-    ...(fold === undefined ? {} : { usage: fold.usage }),
-    ...pullRequests(snapshot, before),
-    ...verification(plan, before, made),
-    ...outcome(plan),
-    ...(requestedAt === undefined ? {} : { lastHandledReconcileAt: requestedAt.slice(0, 128) }),
+    conditions: mergeConditions(before.conditions, missionConditions(plan, before, record), at),
+    phase: plan.stand,
+    ...(isAdmitted(plan, before) ? { startTime: before.startTime ?? now, ledger: ledgerOf(snapshot, before) } : {}),
+    ...(isOver(plan) ? { completionTime: before.completionTime ?? now } : {}),
+    ...(plan.ending === undefined ? {} : { outcome: outcomeOf(plan.ending) }),
+    usage: fold?.usage ?? before.usage,
+    pullRequests: pullRequestsOf(snapshot, before),
+    verification: verificationOf(plan, before, made),
   };
 };

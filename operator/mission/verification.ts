@@ -71,15 +71,19 @@ const failure = (pod: PodFacts, end: PodEnd): Ending => {
   };
 };
 
+const endedAtMs = (pod: PodFacts | undefined): number => {
+  if (pod === undefined) return 0;
+  const last = pod.main?.terminated ?? pod.fetch?.terminated;
+  return Date.parse(last?.finishedAt ?? pod.createdAt) || 0;
+};
+
 const disruptedPlan = (snapshot: MissionSnapshot, run: number, end: PodEnd): MissionPlan => {
   if (run >= maxVerifierRuns) {
     const message = `The cluster ended ${run} verifier pods. The last: ${end.message}`;
     return endingPlan("Failed", { reason: Reason.VerifierDisrupted, message });
   }
   const { verifier, nowMs, verifierPauseMs } = snapshot;
-  const last = verifier?.main?.terminated ?? verifier?.fetch?.terminated;
-  const sinceMs = Date.parse(last?.finishedAt ?? verifier?.createdAt ?? "") || 0;
-  const waitMs = sinceMs + verifierPauseMs * 2 ** (run - 1) - nowMs;
+  const waitMs = endedAtMs(verifier) + verifierPauseMs * 2 ** (run - 1) - nowMs;
   return waitMs <= 0
     ? runPlan(snapshot, run + 1)
     : waitingPlan({ stand: "Verifying", reason: Reason.Verifying, message: end.message }, waitMs);

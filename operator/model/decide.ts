@@ -1,10 +1,10 @@
 import type { Outcome } from "#nervous-system/kernel/outcome.ts";
 import { ConditionType, mergeConditions, Reason, type DecidedCondition } from "#nervous-system/schemas/conditions.ts";
 import type { ModelStatus } from "#nervous-system/schemas/resources/model.ts";
-import { annotation } from "#nervous-system/schemas/names.ts";
 import type { Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
-import { kubeTime } from "#operator/agent/snapshot.ts";
 import type { CheckAnswer } from "#operator/gateway/check.ts";
+import { kubeTime } from "#operator/status/kube-time.ts";
+import { observedOf } from "#operator/status/observed.ts";
 
 /** A Model, and what the gateway says of it. */
 export type ModelSnapshot = {
@@ -50,19 +50,17 @@ const conditionsOf = ({ model, answer }: ModelSnapshot): DecidedCondition[] => {
 /** The whole status of a Model. */
 export const computeModelStatus = (snapshot: ModelSnapshot): ModelStatus => {
   const { model, probedAtMs, answer, nowMs } = snapshot;
-  const generation = model.metadata.generation ?? 0;
-  const requestedAt = model.metadata.annotations?.[annotation.requestedAt];
+  const observed = observedOf(model);
   const conditions = mergeConditions(model.status?.conditions, conditionsOf(snapshot), {
     now: kubeTime(nowMs),
-    generation,
+    generation: observed.observedGeneration,
   });
   return {
     ...model.status,
-    observedGeneration: generation,
+    ...observed,
     conditions,
     phase: answer.kind === "answered" && answer.ok ? "Ready" : "NotReady",
     ...(answer.kind === "answered" ? { lastProbeTime: kubeTime(probedAtMs) } : {}),
-    ...(requestedAt === undefined ? {} : { lastHandledReconcileAt: requestedAt.slice(0, 128) }),
   };
 };
 

@@ -5,11 +5,10 @@ import { label, observeFinalizer } from "#nervous-system/schemas/names.ts";
 export type ContainerFacts = {
   running: boolean;
   /** Why it waits, as the kubelet says, e.g. `ImagePullBackOff`. */
-  waitingReason?: string;
-  waitingMessage?: string;
-  terminated?: { exitCode: number; reason: string; message: string; finishedAt?: string };
+  waitingReason?: string | undefined;
+  waitingMessage?: string | undefined;
+  terminated?: { exitCode: number; reason: string; message: string; finishedAt?: string | undefined } | undefined;
   restarts: number;
-  ready: boolean;
 };
 
 /** Everything the decisions want to know of a pod; plain data, read once. */
@@ -19,26 +18,26 @@ export type PodFacts = {
   resourceVersion: string;
   attempt: number;
   phase: string;
-  nodeName?: string;
+  nodeName?: string | undefined;
   /** `status.reason` and `status.message`: why the kubelet or the eviction ended it. */
   reason: string;
   message: string;
   createdAt: string;
   /** Deletion was asked for; the time at which its grace ends. */
-  deletingUntil?: string;
+  deletingUntil?: string | undefined;
   /** No process of it can be alive: a terminal phase, or the node has confirmed its deletion. */
   ended: boolean;
   finalizers: readonly string[];
   held: boolean;
   /** Condition `PodScheduled` while it is False. */
-  unscheduled?: { reason: string; message: string };
+  unscheduled?: { reason: string; message: string } | undefined;
   scheduled: boolean;
   /** Condition `DisruptionTarget`: the cluster, not the agent, ends it. */
-  disruption?: { reason: string; message: string };
-  fetch?: ContainerFacts;
-  scribe?: ContainerFacts;
+  disruption?: { reason: string; message: string } | undefined;
+  fetch?: ContainerFacts | undefined;
+  scribe?: ContainerFacts | undefined;
   /** The container that does the work: `agent`, or `verify`. */
-  main?: ContainerFacts;
+  main?: ContainerFacts | undefined;
 };
 
 /** Whether a container ever ran; one that never did has left nothing behind. */
@@ -49,46 +48,38 @@ type Status = Exclude<Json<NonNullable<Pod["status"]>>, undefined>;
 type RawContainer = NonNullable<Status["containerStatuses"]>[number];
 type RawCondition = NonNullable<Status["conditions"]>[number];
 
-const terminatedOf = (raw: RawContainer): Pick<ContainerFacts, "terminated"> => {
+const terminatedOf = (raw: RawContainer): ContainerFacts["terminated"] => {
   // A sidecar that restarted shows its end under lastState until the next one.
   const ended = raw.state?.terminated ?? (raw.state?.running ? undefined : raw.lastState?.terminated);
-  if (ended === undefined) return {};
-  return {
-    terminated: {
-      exitCode: ended.exitCode,
-      reason: ended.reason ?? "",
-      message: ended.message ?? "",
-      ...(ended.finishedAt === undefined ? {} : { finishedAt: ended.finishedAt }),
-    },
-  };
+  if (ended === undefined) return undefined;
+  const { exitCode, reason = "", message = "", finishedAt } = ended;
+  return { exitCode, reason, message, finishedAt };
 };
 
 const containerFacts = (raw: RawContainer): ContainerFacts => ({
   running: raw.state?.running !== undefined,
-  ...(raw.state?.waiting?.reason === undefined ? {} : { waitingReason: raw.state.waiting.reason }),
-  ...(raw.state?.waiting?.message === undefined ? {} : { waitingMessage: raw.state.waiting.message }),
-  ...terminatedOf(raw),
+  waitingReason: raw.state?.waiting?.reason,
+  waitingMessage: raw.state?.waiting?.message,
+  terminated: terminatedOf(raw),
   restarts: raw.restartCount,
-  ready: raw.ready,
 });
 
-const factsOf = <K extends string>(
-  key: K,
+const factsOf = (
   raws: readonly RawContainer[] | undefined,
-  names: readonly string[],
-): { [P in K]?: ContainerFacts } => {
+  ...names: readonly string[]
+): ContainerFacts | undefined => {
   const raw = raws?.find(({ name }) => names.includes(name));
-  return raw === undefined ? {} : ({ [key]: containerFacts(raw) } as { [P in K]: ContainerFacts });
+  return raw === undefined ? undefined : containerFacts(raw);
 };
 
 const conditionFacts = (conditions: readonly RawCondition[] | undefined) => {
   const scheduled = conditions?.find(({ type }) => type === "PodScheduled");
   const target = conditions?.find(({ type, status }) => type === "DisruptionTarget" && status === "True");
-  const told = (c: RawCondition) => ({ reason: c.reason ?? "", message: c.message ?? "" });
+  const told = ({ reason = "", message = "" }: RawCondition) => ({ reason, message });
   return {
     scheduled: scheduled?.status === "True",
-    ...(scheduled?.status === "False" ? { unscheduled: told(scheduled) } : {}),
-    ...(target === undefined ? {} : { disruption: told(target) }),
+    unscheduled: scheduled?.status === "False" ? told(scheduled) : undefined,
+    disruption: target === undefined ? undefined : told(target),
   };
 };
 
@@ -106,26 +97,33 @@ const identityFacts = ({ metadata }: Pod) => {
     resourceVersion: metadata.resourceVersion,
     attempt: Number(metadata.labels?.[label.attempt] ?? 0),
     createdAt: metadata.creationTimestamp,
-    ...(metadata.deletionTimestamp === undefined ? {} : { deletingUntil: metadata.deletionTimestamp }),
+    deletingUntil: metadata.deletionTimestamp,
     finalizers,
     held: finalizers.includes(observeFinalizer),
   };
 };
 
-const runFacts = (status: Status | undefined) => ({
-  phase: status?.phase ?? "Pending",
-  reason: status?.reason ?? "",
-  message: status?.message ?? "",
-  ...conditionFacts(status?.conditions),
-  ...factsOf("fetch", status?.initContainerStatuses, ["fetch"]),
-  ...factsOf("scribe", status?.initContainerStatuses, ["scribe"]),
-  ...factsOf("main", status?.containerStatuses, ["agent", "verify"]),
+const runFacts = ({
+  phase = "Pending",
+  reason = "",
+  message = "",
+  conditions,
+  initContainerStatuses,
+  containerStatuses,
+}: Status) => ({
+  phase,
+  reason,
+  message,
+  ...conditionFacts(conditions),
+  fetch: factsOf(initContainerStatuses, "fetch"),
+  scribe: factsOf(initContainerStatuses, "scribe"),
+  main: factsOf(containerStatuses, "agent", "verify"),
 });
 
 /** Reads a Pod into plain facts. */
 export const podFacts = (pod: Pod): PodFacts => ({
   ...identityFacts(pod),
-  ...runFacts(pod.status),
-  ...(pod.spec?.nodeName === undefined ? {} : { nodeName: pod.spec.nodeName }),
+  ...runFacts(pod.status ?? {}),
+  nodeName: pod.spec?.nodeName,
   ended: isEnded(pod),
 });

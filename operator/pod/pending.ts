@@ -98,16 +98,19 @@ const fetchIsAtWork: Look = ({ fetch }) =>
     ? { reason: Reason.PreparingWorkspace, message: "The repository is being fetched.", stuck: false }
     : undefined;
 
-const scribeIsNotUp: Look = ({ fetch, scribe, main }) => {
-  if (fetch?.terminated?.exitCode !== 0 || main?.running === true) return undefined;
-  const restarts = scribe?.restarts ?? 0;
-  return restarts > 1
-    ? {
-        reason: Reason.RecordingUnhealthy,
-        message: `The scribe was restarted ${restarts} times: ${scribe?.terminated?.message || scribe?.waitingMessage || "no message"}`,
-        stuck: true,
-      }
-    : undefined;
+// The kubelet starts the agent only behind a ready scribe, so only the time between fetch and agent is the scribe's.
+const awaitsScribe = ({ fetch, main }: PodFacts): boolean =>
+  fetch?.terminated?.exitCode === 0 && main?.running !== true;
+
+const scribeIsNotUp: Look = (pod) => {
+  const { scribe } = pod;
+  if (!awaitsScribe(pod) || scribe === undefined || scribe.restarts <= 1) return undefined;
+  const told = scribe.terminated?.message || scribe.waitingMessage || "no message";
+  return {
+    reason: Reason.RecordingUnhealthy,
+    message: `The scribe was restarted ${scribe.restarts} times: ${told}`,
+    stuck: true,
+  };
 };
 
 const isPending: Look = ({ main }) =>

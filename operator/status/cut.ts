@@ -1,0 +1,2 @@
+/** A text of at most `max` characters; what is cut is marked. */
+export const cut = (text: string, max: number): string => (text.length <= max ? text : `${text.slice(0, max - 1)}…`);
