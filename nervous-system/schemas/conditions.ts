@@ -19,7 +19,6 @@ export const ConditionType = {
 export const Reason = {
   // Missions
   Admitted: "Admitted",
-  AgentsCreated: "AgentsCreated",
   Working: "Working",
   Publishing: "Publishing",
   Published: "Published",
@@ -32,8 +31,6 @@ export const Reason = {
   VerifierDisrupted: "VerifierDisrupted",
   Suspended: "Suspended",
   Resumed: "Resumed",
-  NotSuspended: "NotSuspended",
-  NotFinished: "NotFinished",
   InvalidRepository: "InvalidRepository",
   NameReserved: "NameReserved",
   // References
@@ -79,8 +76,6 @@ export const Reason = {
   // Models
   ProbeSucceeded: "ProbeSucceeded",
   EndpointUnreachable: "EndpointUnreachable",
-  // Anything
-  ReconcileFailed: "ReconcileFailed",
 } as const;
 
 /** See `Reason`. */
