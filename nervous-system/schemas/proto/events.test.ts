@@ -9,7 +9,7 @@ const messageName = (type: string): string =>
   type.toLowerCase().replaceAll(/(^|_)(.)/g, (_, __, letter: string) => letter.toUpperCase());
 
 type Definition = { type: string; innerType?: z.ZodType; element?: z.ZodType; shape?: Record<string, z.ZodType> };
-const definitionOf = (schema: z.ZodType): Definition => schema.def as Definition;
+const definitionOf = (schema: z.ZodType): Definition => schema.def;
 
 const unwrap = (schema: z.ZodType): z.ZodType => {
   const { type, innerType } = definitionOf(schema);

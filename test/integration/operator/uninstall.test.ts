@@ -74,7 +74,7 @@ describe("uninstalling", () => {
         labels: { [label.confined]: "true" },
       },
       spec: { containers: [{ name: "agent", image: "example.org/agent" }] },
-    } as never);
+    });
 
     await run();
 
