@@ -1,20 +1,13 @@
-import { Client, credentials, Metadata, type CallOptions as GrpcCallOptions } from "@grpc/grpc-js";
-import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { Metadata, type CallOptions as GrpcCallOptions } from "@grpc/grpc-js";
 import { toGrpcFailure } from "./grpc-failure.ts";
-import { MAX_MESSAGE_BYTES, type GrpcMethod } from "./grpc-methods.ts";
+import { openGrpcChannel, type ChannelOptions } from "./grpc-channel.ts";
+import type { GrpcMethod } from "./grpc-methods.ts";
 import { pump } from "./grpc-pump.ts";
 
 /** Where a gRPC server is and how to prove who we are. */
-export type GrpcClientOptions = {
-  /** `host:port`. */
-  readonly address: string;
-  /** CA that the server's certificate must come from; plaintext without it (loopback only). */
-  readonly caPem?: string;
-  /** Name that the certificate must carry, when it is not the host of `address`. */
-  readonly serverName?: string;
+export type GrpcClientOptions = ChannelOptions & {
   /** Bearer token, asked for on every call because projected tokens rotate. */
   readonly token?: () => Promise<string>;
-  readonly clock: Pick<Clock, "now">;
 };
 
 /** Limits of one call. */
@@ -36,23 +29,6 @@ export type GrpcClient = {
 
 const asIs = (bytes: Buffer): Buffer => bytes;
 
-const channelOptions = (serverName: string | undefined): Record<string, string | number> => ({
-  "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
-  "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
-  "grpc.keepalive_time_ms": 20_000,
-  "grpc.keepalive_timeout_ms": 10_000,
-  "grpc.initial_reconnect_backoff_ms": 200,
-  "grpc.max_reconnect_backoff_ms": 5_000,
-  // Retrying belongs to the caller, who knows what is stored.
-  "grpc.enable_retries": 0,
-  // An agent's HTTPS_PROXY must not stand between its recorder and the collector.
-  "grpc.enable_http_proxy": 0,
-  ...(serverName === undefined ? {} : { "grpc.ssl_target_name_override": serverName }),
-});
-
-const channelCredentials = (caPem: string | undefined) =>
-  caPem === undefined ? credentials.createInsecure() : credentials.createSsl(Buffer.from(caPem));
-
 type Started = { cancel(): void };
 
 /** Cancels the call when the signal aborts; the answer stops listening. */
@@ -65,7 +41,7 @@ const cancelOn = (signal: AbortSignal | undefined, call: Started): (() => void) 
 
 /** Creates a client; it connects with its first call. */
 export const createGrpcClient = (options: GrpcClientOptions): GrpcClient => {
-  const client = new Client(options.address, channelCredentials(options.caPem), channelOptions(options.serverName));
+  const channel = openGrpcChannel(options);
   const metadataOf = async (limits: CallLimits): Promise<Metadata> => {
     const carried = new Metadata();
     for (const [name, value] of Object.entries(limits.metadata ?? {})) carried.set(name, value);
@@ -86,7 +62,7 @@ export const createGrpcClient = (options: GrpcClientOptions): GrpcClient => {
       const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
       const done = settle(resolve, reject);
       const set = callOptions(limits);
-      const call = client.makeUnaryRequest(method.path, asIs, asIs, request, carried, set, done);
+      const call = channel.current().makeUnaryRequest(method.path, asIs, asIs, request, carried, set, done);
       return promise.finally(cancelOn(limits.signal, call));
     },
     clientStream: async (method, requests, limits) => {
@@ -94,7 +70,7 @@ export const createGrpcClient = (options: GrpcClientOptions): GrpcClient => {
       const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
       const done = settle(resolve, reject);
       const set = callOptions(limits);
-      const call = client.makeClientStreamRequest(method.path, asIs, asIs, carried, set, done);
+      const call = channel.current().makeClientStreamRequest(method.path, asIs, asIs, carried, set, done);
       const stopListening = cancelOn(limits.signal, call);
       const over = new AbortController();
       call.on("status", () => over.abort());
@@ -108,7 +84,7 @@ export const createGrpcClient = (options: GrpcClientOptions): GrpcClient => {
     async *serverStream(method, request, limits) {
       const carried = await metadataOf(limits);
       const set = callOptions(limits);
-      const call = client.makeServerStreamRequest(method.path, asIs, asIs, request, carried, set);
+      const call = channel.current().makeServerStreamRequest(method.path, asIs, asIs, request, carried, set);
       const stopListening = cancelOn(limits.signal, call);
       try {
         for await (const chunk of call) yield chunk as Buffer;
@@ -119,6 +95,6 @@ export const createGrpcClient = (options: GrpcClientOptions): GrpcClient => {
         call.cancel();
       }
     },
-    close: () => client.close(),
+    close: () => channel.close(),
   };
 };

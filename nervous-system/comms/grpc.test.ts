@@ -1,5 +1,7 @@
+import { createServer, type AddressInfo, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
+import { waitFor } from "#platform/process/wait.ts";
 import { createGrpcClient, type GrpcClient } from "./grpc-client.ts";
 import { GrpcFailure, grpcStatus, isRetryable } from "./grpc-failure.ts";
 import { exportLogs, getBlobMethod, MAX_MESSAGE_BYTES, putBlobMethod, tailMethod } from "./grpc-methods.ts";
@@ -203,5 +205,33 @@ describe("streams", () => {
     };
     expect((await failureOf(read())).message).toBe("a blob is at most 64 MiB");
     expect(received).toEqual(["one"]);
+  });
+});
+
+describe("a connection that never comes about", () => {
+  it("is given up, so that the server is found once it is there", async () => {
+    // Takes connections and says nothing, as a way does that swallows packets.
+    const held = new Set<Socket>();
+    const silent = createServer((socket) => held.add(socket));
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    const { port } = silent.address() as AddressInfo;
+    const client = createGrpcClient({ address: `127.0.0.1:${port}`, caPem: "", clock, connectLimitMs: 300 });
+    cleanups.push(() => client.close());
+    const ask = (): Promise<GrpcFailure> => failureOf(client.unary(exportLogs, Buffer.alloc(1), { deadlineMs: 200 }));
+
+    const arrived = (count: number): Promise<void> =>
+      waitFor(
+        `connection ${count}`,
+        async () => {
+          expect((await ask()).code).toBe(grpcStatus.deadlineExceeded);
+          return held.size >= count;
+        },
+        { timeoutMs: 10_000 },
+      ).then(() => undefined);
+    await arrived(1);
+    await arrived(2);
+
+    for (const socket of held) socket.destroy();
+    await new Promise((resolve) => silent.close(resolve));
   });
 });

@@ -102,4 +102,16 @@ describe("frame socket", () => {
   it("says where it looked when nobody is there at the start", async () => {
     await expect(connect(0)).rejects.toThrow(path);
   });
+
+  it("outlives a recorder that died with the frame unread", async () => {
+    server = createServer({ pauseOnConnect: true }, (peer) => peers.push(peer)).listen(path);
+    await once(server, "listening");
+    const socket = await connect();
+    const sent = socket.send(thought("e1"));
+    // What the peer never read makes its end a reset, not a close.
+    await stop();
+    await listen(acknowledging([]));
+    expect(await sent).toMatchObject({ ok: true, event_id: "e1" });
+    await socket.close();
+  });
 });

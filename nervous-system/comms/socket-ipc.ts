@@ -100,6 +100,8 @@ export const connectFrameSocket = async (options: FrameSocketOptions): Promise<F
   const attach = (socket: Socket): void => {
     current = socket;
     const lines = createInterface({ input: socket, crlfDelay: Infinity });
+    // readline tells the socket's errors again, and nobody listening there would be a crash; the socket's own handler decides.
+    lines.on("error", () => {});
     lines.on("line", (line) => {
       const answer = parseAck(line);
       // An answer that cannot be read could belong to any frame: everything is asked again on a fresh connection.
