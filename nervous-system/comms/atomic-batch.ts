@@ -33,17 +33,18 @@ const rawHeaders = (lines: string): MsgHdrs => {
   return { encode: () => bytes } as unknown as MsgHdrs;
 };
 
-type Answer = { seq?: number; count?: number; error?: { err_code?: number; description?: string } };
+type Refusal = { err_code?: number; description?: string };
+type Answer = { seq?: number; count?: number; error?: Refusal };
+
+const refusal = ({ err_code: code = 0, description: message = "no reason given" }: Refusal): BatchOutcome => {
+  if (CONFLICTS.has(code)) return { kind: "conflict" };
+  return PASSING.has(code) ? { kind: "unknown", error: new Error(message) } : { kind: "refused", code, message };
+};
 
 const readAnswer = (bytes: Uint8Array, count: number): BatchOutcome => {
   const answer = JSON.parse(Buffer.from(bytes).toString("utf8")) as Answer;
   const { error, seq } = answer;
-  if (CONFLICTS.has(error?.err_code ?? 0)) return { kind: "conflict" };
-  if (error) {
-    const code = error.err_code ?? 0;
-    const message = error.description ?? "JetStream gave no reason";
-    return PASSING.has(code) ? { kind: "unknown", error: new Error(message) } : { kind: "refused", code, message };
-  }
+  if (error) return refusal(error);
   if (typeof seq !== "number" || (answer.count ?? 1) !== count) {
     return { kind: "unknown", error: new Error("JetStream answered a batch with another count") };
   }

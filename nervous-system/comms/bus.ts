@@ -4,7 +4,8 @@ import type { ChainTail } from "./chain-plan.ts";
 import { readTail } from "./chain-tail.ts";
 import { connectBus, type BusOptions } from "./connection.ts";
 import { createDeadLetters, type DeadLetters } from "./dead-letters.ts";
-import { openDurableReader, type DurableOptions, type DurableReader } from "./durable-reader.ts";
+import type { DurableOptions } from "./deliveries.ts";
+import { openDurableReader, type DurableReader } from "./durable-reader.ts";
 import { followStream, type FollowOptions } from "./follower.ts";
 import { createPublisher, type FramePublisher } from "./publisher.ts";
 import type { StreamItem } from "./stored-frame.ts";
@@ -53,7 +54,7 @@ export const createBus = async (options: BusDependencies): Promise<Bus> => {
     tail: (agentUid, epoch) => readTail(connection.manager, agentUid, epoch),
     lastSeq: () => readLastSeq(connection.manager),
     streamCreated: () => readStreamCreated(connection.manager),
-    openReader: (durable) => openDurableReader({ ...durable, connection, clock, log }),
+    openReader: (durable) => Promise.resolve(openDurableReader({ ...durable, connection, clock, log })),
     follow: (follow) => followStream(connection, follow),
     close: async () => {
       await publisher.close();

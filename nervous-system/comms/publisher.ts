@@ -3,18 +3,10 @@ import { createBatcher } from "#nervous-system/kernel/batcher.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import type { Ids } from "#nervous-system/schemas/ids.ts";
-import { commitBatch, type BatchOutcome } from "./atomic-batch.ts";
-import { planFrames, type ChainPlan, type ChainTail, type FrameResult } from "./chain-plan.ts";
+import type { FrameResult } from "./chain-plan.ts";
 import type { BusConnection } from "./connection.ts";
-import {
-  cutBatches,
-  MAX_BATCH_BYTES,
-  MAX_BATCH_FRAMES,
-  prepareFrame,
-  renderBatch,
-  type PreparedFrame,
-} from "./prepared-frame.ts";
-import { createTails } from "./tails.ts";
+import { MAX_BATCH_BYTES, MAX_BATCH_FRAMES, prepareFrame, type PreparedFrame } from "./prepared-frame.ts";
+import { createStoreFrames } from "./store-frames.ts";
 
 /** The stream did not take the frames in time, or refuses them because it is full; sending them again is safe. */
 export class BusUnavailableError extends Error {
@@ -50,8 +42,6 @@ export type FramePublisher = {
 type Submission = { readonly frames: readonly PreparedFrame[] };
 type Answers = ReadonlyMap<Submission, readonly FrameResult[]>;
 
-const COMMIT_TIMEOUT_MS = 5_000;
-
 /** Bytes, or the share of a batch that the number of frames takes: whichever fills it first. */
 const weigh = ({ frames }: Submission): number =>
   Math.max(
@@ -59,69 +49,24 @@ const weigh = ({ frames }: Submission): number =>
     (frames.length * MAX_BATCH_BYTES) / MAX_BATCH_FRAMES,
   );
 
-const answersOf = (group: readonly Submission[], plan: ChainPlan): Answers => {
+const answersOf = (group: readonly Submission[], results: readonly FrameResult[]): Answers => {
   let from = 0;
-  return new Map(group.map((submission) => [submission, plan.results.slice(from, (from += submission.frames.length))]));
+  return new Map(group.map((submission) => [submission, results.slice(from, (from += submission.frames.length))]));
 };
-
-const lacksFrames = (result: FrameResult): boolean => result.kind === "missing" || result.kind === "fork";
 
 /** Creates a publisher; several may write the same chains at the same time, in one process or many. */
 export const createPublisher = (options: PublisherOptions): FramePublisher => {
-  const { connection, clock, ids } = options;
+  const { clock } = options;
   const patienceMs = options.patienceMs ?? 15_000;
-  const tails = createTails(connection);
-
-  const plan = async (frames: readonly PreparedFrame[]): Promise<ChainPlan> => {
-    const recorded = frames.map(({ frame }) => frame);
-    const planned = planFrames(await tails.load(recorded), recorded);
-    if (!planned.results.some(lacksFrames)) return planned;
-    // Another writer may have moved the chain past what we remember.
-    tails.forget(recorded);
-    return planFrames(await tails.load(recorded), recorded);
-  };
-
-  const commit = async (batch: readonly PreparedFrame[]): Promise<BatchOutcome> => {
-    const recorded = batch.map(({ frame }) => frame);
-    const messages = renderBatch(batch, (key): ChainTail => tails.known(key));
-    const outcome = await commitBatch(connection.nats, messages, {
-      id: ids.next(),
-      timeoutMs: COMMIT_TIMEOUT_MS,
-      link: connection.currentLink(),
-    });
-    if (outcome.kind === "stored") tails.advance(recorded, outcome.firstSeq);
-    else tails.forget(recorded);
-    return outcome;
-  };
-
-  /** One attempt on a group: its answers, or the outcome that stopped it. */
-  const attempt = async (group: readonly Submission[]): Promise<Answers | BatchOutcome> => {
-    const frames = group.flatMap((submission) => submission.frames);
-    const planned = await plan(frames);
-    const wanted = planned.publish.flatMap((index) => frames[index] ?? []);
-    for (const batch of cutBatches(wanted)) {
-      const outcome = await commit(batch);
-      if (outcome.kind !== "stored") return outcome;
-    }
-    return answersOf(group, planned);
-  };
-
-  /** Like `attempt`, with what the connection throws as an outcome. */
-  const attemptSafely = async (group: readonly Submission[]): Promise<Answers | BatchOutcome> => {
-    const link = connection.currentLink();
-    if (link.aborted) return { kind: "unknown", error: link.reason };
-    try {
-      return await attempt(group);
-    } catch (error) {
-      return { kind: "unknown", error };
-    }
-  };
+  const storeFrames = createStoreFrames(options.connection, options.ids);
 
   const flush = async (group: readonly Submission[]): Promise<Answers> => {
     const started = clock.monotonicMs();
-    for (let failures = 0; ;) {
-      const outcome = await attemptSafely(group);
-      if (!("kind" in outcome)) return outcome;
+    const frames = group.flatMap((submission) => submission.frames);
+    let failures = 0;
+    for (;;) {
+      const outcome = await storeFrames(frames);
+      if (outcome.kind === "done") return answersOf(group, outcome.results);
       if (outcome.kind === "refused")
         throw new BusUnavailableError(`JetStream refuses: ${outcome.message} (${outcome.code})`);
       if (clock.monotonicMs() - started >= patienceMs) {

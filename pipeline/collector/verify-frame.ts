@@ -99,21 +99,33 @@ const decodeText = (bytes: Uint8Array): string | undefined => {
   }
 };
 
+type Read = { readonly ok: true; readonly frame: RecordedFrame } | { readonly ok: false; readonly reason: string };
+
+const readFrame = (record: LogRecordView): Read => {
+  if (record.bodyKind !== "string") return { ok: false, reason: "the body is not a string" };
+  const envelopeText = decodeText(record.envelope);
+  if (envelopeText === undefined) return { ok: false, reason: "the envelope is not UTF-8" };
+  const parsed = parseEnvelope(envelopeText);
+  if (!parsed.ok) return parsed;
+  const { prevHash, hash, body: bytes } = record;
+  return HASH.test(prevHash) && HASH.test(hash)
+    ? { ok: true, frame: { envelope: parsed.envelope, envelopeText, bytes, prevHash, hash } }
+    : { ok: false, reason: "enchanted.prev_hash and enchanted.hash are 64 hex digits each" };
+};
+
+const whyRefused = (record: LogRecordView, frame: RecordedFrame, caller: Caller): string | undefined =>
+  contradiction(record, frame.envelope) ??
+  badHash(frame) ??
+  badBytes(frame.bytes, frame.envelope) ??
+  badRight(frame.envelope, caller);
+
 /** Checks a log record against who sent it: whose chain, whose right, which hash, which bytes. */
 export const verifyFrame = (record: LogRecordView, caller: Caller): Verified => {
-  if (record.bodyKind !== "string") return { kind: "malformed", reason: "the body is not a string" };
-  const envelopeText = decodeText(record.envelope);
-  if (envelopeText === undefined) return { kind: "malformed", reason: "the envelope is not UTF-8" };
-  const parsed = parseEnvelope(envelopeText);
-  if (!parsed.ok) return { kind: "malformed", reason: parsed.reason };
-  const { envelope } = parsed;
-  const { prevHash, hash, body: bytes } = record;
-  if (!HASH.test(prevHash) || !HASH.test(hash))
-    return { kind: "malformed", reason: "enchanted.prev_hash and enchanted.hash are 64 hex digits each" };
-  const theirs = foreign(envelope, caller);
+  const read = readFrame(record);
+  if (!read.ok) return { kind: "malformed", reason: read.reason };
+  const { frame } = read;
+  const theirs = foreign(frame.envelope, caller);
   if (theirs !== undefined) return { kind: "foreign", reason: theirs };
-  const frame: RecordedFrame = { envelope, envelopeText, bytes, prevHash, hash };
-  const reason =
-    contradiction(record, envelope) ?? badHash(frame) ?? badBytes(bytes, envelope) ?? badRight(envelope, caller);
+  const reason = whyRefused(record, frame, caller);
   return reason === undefined ? { kind: "frame", frame } : { kind: "refused", frame, reason };
 };

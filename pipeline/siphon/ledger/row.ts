@@ -1,4 +1,5 @@
 import type { StoredFrame } from "#nervous-system/comms/stored-frame.ts";
+import type { Envelope } from "#nervous-system/schemas/envelope.ts";
 import { parseTimestampNs, renderTimestamp } from "#nervous-system/recorder/timestamp.ts";
 import { projectColumns, type LoosePayload, type Projected } from "#pipeline/siphon/ledger/projected-columns.ts";
 
@@ -53,17 +54,29 @@ const asText = (value: unknown): string => (typeof value === "string" ? value.to
 const asPayload = (value: unknown): LoosePayload =>
   typeof value === "object" && value !== null ? (value as LoosePayload) : {};
 
+type EnvelopeColumns = Pick<
+  LedgerRow,
+  "persona" | "trace_id" | "span_id" | "parent_event_id" | "about_agent_uid" | "about_epoch" | "flags"
+>;
+
+/** What an envelope may lack is empty in the ledger. */
+const optionalColumns = (envelope: Envelope): EnvelopeColumns => {
+  const { persona = "", trace_id = "", span_id = "", parent_event_id = "", flags = [], about } = envelope;
+  const { agent_uid: about_agent_uid, epoch: about_epoch } = about ?? { agent_uid: "", epoch: 0 };
+  return { persona, trace_id, span_id, parent_event_id, about_agent_uid, about_epoch, flags };
+};
+
 /** The row of a frame; the bytes are kept as they are, everything typed beside them is a projection that may be empty. */
 export const projectRow = (stored: StoredFrame): LedgerRow => {
   const { envelope, envelopeText } = stored;
   const frame = Buffer.from(stored.bytes.buffer, stored.bytes.byteOffset, stored.bytes.length).toString("utf8");
   const produced = parseObject(frame);
   const observedNs = BigInt(envelope.observed);
-  const { persona = "", trace_id = "", span_id = "", parent_event_id = "", about, flags = [] } = envelope;
-  const { agent_uid, epoch, seq, event_id, mission_uid, mission, namespace, lineage, producer, recorder, event_type } =
-    envelope;
+  const { agent_uid, epoch, seq, event_id, mission_uid, mission } = envelope;
+  const { namespace, lineage, producer, recorder, event_type } = envelope;
   return {
     ...projectColumns(event_type, asPayload(produced["payload"])),
+    ...optionalColumns(envelope),
     agent_uid,
     epoch,
     seq,
@@ -75,14 +88,7 @@ export const projectRow = (stored: StoredFrame): LedgerRow => {
     producer,
     recorder,
     event_type,
-    persona,
     observed: time(observedNs),
-    trace_id,
-    span_id,
-    parent_event_id,
-    about_agent_uid: about?.agent_uid ?? "",
-    about_epoch: about?.epoch ?? 0,
-    flags,
     stream_seq: stored.streamSeq,
     stored: time(stored.storedNs),
     timestamp: time(parseTimestampNs(asText(produced["timestamp"])) ?? observedNs),

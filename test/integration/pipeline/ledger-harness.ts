@@ -33,11 +33,10 @@ export const startTestLedger = async (cleanup: Cleanup): Promise<TestLedger> => 
 export type LedgerFrame = { stream_seq: number; hash: string; frame: string; envelope: string; prev_hash: string };
 
 /** Every frame of the ledger in the stream's order. */
-export const ledgerFrames = async (ledger: TestLedger): Promise<LedgerFrame[]> => {
-  const rows = await ledger.rows<LedgerFrame>(
-    "SELECT stream_seq, hash, frame, envelope, prev_hash FROM enchanted.context_frames FINAL ORDER BY stream_seq, hash",
+export const ledgerFrames = (ledger: TestLedger): Promise<LedgerFrame[]> => {
+  return ledger.rows<LedgerFrame>(
+    "SELECT toFloat64(stream_seq) AS stream_seq, hash, frame, envelope, prev_hash FROM enchanted.context_frames FINAL ORDER BY context_frames.stream_seq, hash",
   );
-  return rows.map((row) => ({ ...row, stream_seq: Number(row.stream_seq) }));
 };
 
 /** The same of frames of the stream. */

@@ -19,7 +19,7 @@ const strangePayloads: ReadonlyArray<Record<string, unknown>> = [
   { event_type: "THOUGHT", payload: { text: "nul \u0000, quotes \"'`\\, 𝄞, \ud800 alone" }, timestamp: "tomorrow" },
   { event_type: "STATE_CHANGE", payload: { lines_added: -1, lines_removed: 1e300, file_modified: ["a"] } },
   { event_type: "MODEL_CALL", payload: { tokens: "many", latency_ms: "slow" } },
-  { event_type: "ACTION", payload: [] as unknown as Record<string, unknown> },
+  { event_type: "ACTION", payload: [] },
   { event_type: "NOT_YET_INVENTED", payload: { n: Number.MAX_SAFE_INTEGER }, timestamp: "9999-12-31T23:59:59Z" },
   {
     event_type: "MESSAGE",
@@ -91,7 +91,9 @@ const feed = (sink: Sink, maxMessages = 64): { stop(): Promise<void> } => {
 };
 
 const counted = async (): Promise<number> => {
-  const [row] = await ledger.rows<{ n: string }>("SELECT uniqExact(hash) AS n FROM enchanted.context_frames").catch(() => []);
+  const [row] = await ledger
+    .rows<{ n: string }>("SELECT uniqExact(hash) AS n FROM enchanted.context_frames")
+    .catch(() => []);
   return Number(row?.n ?? 0);
 };
 

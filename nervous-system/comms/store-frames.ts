@@ -1,0 +1,65 @@
+import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
+import type { Ids } from "#nervous-system/schemas/ids.ts";
+import { commitBatch, type BatchOutcome } from "./atomic-batch.ts";
+import { planFrames, type ChainPlan, type FrameResult } from "./chain-plan.ts";
+import type { BusConnection } from "./connection.ts";
+import { cutBatches, renderBatch, type PreparedFrame } from "./prepared-frame.ts";
+import { createTails } from "./tails.ts";
+
+/** What one attempt to store frames came to: a result a frame, or the outcome that stopped it. */
+export type StoreOutcome =
+  | { readonly kind: "done"; readonly results: readonly FrameResult[] }
+  | Exclude<BatchOutcome, { kind: "stored" }>;
+
+/** Stores frames of any chains, once: what a chain holds already is left out. Never rejects. */
+export type StoreFrames = (frames: readonly PreparedFrame[]) => Promise<StoreOutcome>;
+
+const COMMIT_TIMEOUT_MS = 5_000;
+
+const lacksFrames = (result: FrameResult): boolean => result.kind === "missing" || result.kind === "fork";
+
+const recordedOf = (frames: readonly PreparedFrame[]): RecordedFrame[] => frames.map(({ frame }) => frame);
+
+/** Creates the storing of frames over one connection; it remembers the tails of the chains that it writes. */
+export const createStoreFrames = (connection: BusConnection, ids: Ids): StoreFrames => {
+  const tails = createTails(connection);
+
+  const plan = async (frames: readonly RecordedFrame[]): Promise<ChainPlan> => {
+    const planned = planFrames(await tails.load(frames), frames);
+    if (!planned.results.some(lacksFrames)) return planned;
+    // Another writer may have moved the chain past what we remember.
+    tails.forget(frames);
+    return planFrames(await tails.load(frames), frames);
+  };
+
+  const commit = async (batch: readonly PreparedFrame[]): Promise<BatchOutcome> => {
+    const outcome = await commitBatch(connection.nats, renderBatch(batch, tails.known), {
+      id: ids.next(),
+      timeoutMs: COMMIT_TIMEOUT_MS,
+      link: connection.currentLink(),
+    });
+    if (outcome.kind === "stored") tails.advance(recordedOf(batch), outcome.firstSeq);
+    else tails.forget(recordedOf(batch));
+    return outcome;
+  };
+
+  const attempt = async (frames: readonly PreparedFrame[]): Promise<StoreOutcome> => {
+    const { publish, results } = await plan(recordedOf(frames));
+    const wanted = publish.flatMap((index) => frames[index] ?? []);
+    for (const batch of cutBatches(wanted)) {
+      const outcome = await commit(batch);
+      if (outcome.kind !== "stored") return outcome;
+    }
+    return { kind: "done", results };
+  };
+
+  return async (frames) => {
+    const link = connection.currentLink();
+    if (link.aborted) return { kind: "unknown", error: link.reason };
+    try {
+      return await attempt(frames);
+    } catch (error) {
+      return { kind: "unknown", error };
+    }
+  };
+};
