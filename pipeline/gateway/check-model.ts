@@ -50,7 +50,8 @@ const smallestRequest = (model: Model): { readonly operation: string; readonly b
 
 const statusOf = (answer: UpstreamAnswer): number | undefined => {
   if (answer.kind === "failed") return undefined;
-  answer.response.resume();
+  // Only the status counts, and an answer that never ends must not be read for ever.
+  answer.response.destroy();
   return answer.response.statusCode ?? 0;
 };
 

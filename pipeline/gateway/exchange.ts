@@ -116,7 +116,7 @@ const failedOutcome = (exchange: Exchange, answer: Extract<UpstreamAnswer, { kin
 });
 
 const redirectOutcome = (exchange: Exchange, response: IncomingMessage): Outcome => {
-  response.resume();
+  response.destroy();
   const error = `the endpoint redirects (${response.statusCode}); name the final address in the Model's endpoint`;
   return {
     status: response.statusCode ?? 0,

@@ -36,6 +36,9 @@ const startIdleTimer = (clock: Pick<Clock, "after">, ms: number, onIdle: () => v
   };
 };
 
+// Anything of three digits arrives as a status, and not all of it can be told.
+const toldStatus = (status = 0): number => (status >= 200 && status <= 599 ? status : 502);
+
 const write = async (client: ServerResponse, bytes: Buffer, signal: AbortSignal): Promise<void> => {
   if (bytes.length > 0 && !client.write(bytes)) await once(client, "drain", { signal });
 };
@@ -60,7 +63,7 @@ export const relayAnswer = async (options: RelayOptions): Promise<Relayed> => {
   const idle = startIdleTimer(options.clock, options.idleMs, () =>
     stop(`the provider was silent for ${options.idleMs} ms in the middle of its answer`),
   );
-  client.writeHead(upstream.statusCode ?? 502, computeAnswerHeaders(upstream.headers));
+  client.writeHead(toldStatus(upstream.statusCode), computeAnswerHeaders(upstream.headers));
   client.flushHeaders();
   try {
     for await (const chunk of upstream as AsyncIterable<Buffer>) {

@@ -53,7 +53,7 @@ const open = (request: UpstreamRequest): http.ClientRequest => {
 
 /** Sends a request and answers when the provider begins to; it follows no redirect and never rejects. */
 export const askUpstream = (request: UpstreamRequest): Promise<UpstreamAnswer> =>
-  new Promise((resolve) => {
+  new Promise<UpstreamAnswer>((resolve) => {
     const sent = open(request);
     let why: "timeout" | "aborted" | "unreachable" = "unreachable";
     const stop = (reason: "timeout" | "aborted", message: string): void => {
@@ -81,8 +81,17 @@ export const askUpstream = (request: UpstreamRequest): Promise<UpstreamAnswer> =
       request.signal.removeEventListener("abort", onAbort);
       settle({ kind: "failed", why, message: describe(request.url, error) });
     });
-    sent.on("close", () => request.signal.removeEventListener("abort", onAbort));
+    sent.on("close", () => {
+      request.signal.removeEventListener("abort", onAbort);
+      // Node closes without an error where the answer changes the protocol (101).
+      settle({ kind: "failed", why, message: `${request.url.origin} closed without an answer` });
+    });
     sent.once("response", (response) => settle({ kind: "answered", response }));
     if (request.signal.aborted) onAbort();
     else sent.end(request.body);
-  });
+  }).catch((error: unknown) => ({
+    // A header that cannot be sent, such as a key of several lines; Node's words do not hold its value.
+    kind: "failed",
+    why: "unreachable",
+    message: describe(request.url, error as NodeJS.ErrnoException),
+  }));
