@@ -64,6 +64,8 @@ export const createForgeFetch =
     const cancel = clock.after(timeoutMs, giveUp);
     sent.once("response", resolve);
     sent.on("error", reject);
+    // Node closes without an error where the answer changes the protocol (101).
+    sent.once("close", () => reject(new Error(`${target.origin} closed without an answer`)));
     sent.end(init.body);
     try {
       return await toResponse(await promise, target.origin);

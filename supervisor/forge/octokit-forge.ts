@@ -15,8 +15,9 @@ export type OctokitForgeOptions = {
 
 // Both flavours answer with more; a merged pull request is `closed` with `merged` (Gitea) or `merged_at` (both).
 const pullSchema = z.object({
-  html_url: z.string(),
-  number: z.number(),
+  // Both go into a frame, which has its bounds: one that it cannot take would stop the publisher for everybody.
+  html_url: z.url({ protocol: /^https?$/ }).max(2048),
+  number: z.int32().min(0),
   title: z.string(),
   state: z.string(),
   merged_at: z.string().nullish(),
