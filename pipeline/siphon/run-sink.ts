@@ -31,7 +31,11 @@ class StoreLost extends Error {
   override readonly name = "StoreLost";
 }
 
-type Feed = RunSinkOptions & { readonly signal: AbortSignal };
+type Feed = RunSinkOptions & {
+  readonly signal: AbortSignal;
+  /** Called for each batch that is in the store and acknowledged. */
+  readonly onProgress: () => void;
+};
 
 const bury = async ({ bus, sink, metrics }: Feed, item: StreamItem, reason: string): Promise<void> => {
   const { streamSeq, bytes } = item.kind === "frame" ? item.frame : item.poison;
@@ -125,6 +129,7 @@ const feedOnce = async (feed: Feed, { reader, gatherer, stream }: Opened): Promi
   await reader.ackThrough(gathered.last);
   metrics.sinkWatermark.set({ sink: sink.name }, cut.to);
   feed.onTrouble(undefined);
+  feed.onProgress();
 };
 
 const feedUntilBroken = async (feed: Feed): Promise<void> => {
@@ -144,13 +149,17 @@ const feedUntilBroken = async (feed: Feed): Promise<void> => {
  *        ^______________________ whatever breaks begins again here ______________________|
  */
 export const runSink = async (options: RunSinkOptions, signal: AbortSignal): Promise<void> => {
-  const feed: Feed = { ...options, signal };
-  for (let failures = 0; !signal.aborted; failures += 1) {
+  let failures = 0;
+  const onProgress = (): void => {
+    failures = 0;
+  };
+  const feed: Feed = { ...options, signal, onProgress };
+  while (!signal.aborted) {
     try {
       await feedUntilBroken(feed);
     } catch (error) {
       const reason = `sink ${feed.sink.name} begins again: ${error instanceof Error ? error.message : String(error)}`;
-      if (!signal.aborted) await pause(feed, failures, reason).catch(() => {});
+      if (!signal.aborted) await pause(feed, failures++, reason).catch(() => {});
     }
   }
 };
