@@ -28,7 +28,7 @@ export type TokenUser = { username: string; uid?: string; groups?: string[]; ext
 /** The verdict on a token. */
 export type TokenVerdict = { kind: "authentic"; user: TokenUser } | { kind: "refused"; message: string };
 
-type TokenStatus = { authenticated?: boolean; user?: TokenUser; error?: string };
+type TokenStatus = { authenticated?: boolean; user?: TokenUser; audiences?: string[]; error?: string };
 
 /** Asks the API server whose token this is; the token must be issued for one of the audiences. */
 export const reviewToken = async (
@@ -37,7 +37,10 @@ export const reviewToken = async (
   audiences: readonly string[],
 ): Promise<TokenVerdict> => {
   const { status } = (await review(client, tokenReviews, { token, audiences })) as { status: TokenStatus };
-  if (status.authenticated === true && status.user) return { kind: "authentic", user: status.user };
+  // An authenticator that knows no audiences names none: its token is good for the API server, not for us.
+  const isForUs = status.audiences?.some((audience) => audiences.includes(audience)) === true;
+  if (status.authenticated === true && status.user && isForUs) return { kind: "authentic", user: status.user };
+  if (status.authenticated === true) return { kind: "refused", message: "the token was issued for another audience" };
   return { kind: "refused", message: status.error ?? "the API server does not know this token" };
 };
 

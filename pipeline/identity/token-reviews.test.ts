@@ -14,11 +14,12 @@ const user = {
 
 /** Answers as the API server would, or not at all; counts the questions. */
 const apiServer = () => {
-  const state = { asked: 0, away: false, authentic: true };
+  const state = { asked: 0, away: false, authentic: true, audiences: ["a", "b"] };
   const request = (): Promise<unknown> => {
     state.asked += 1;
     if (state.away) return Promise.reject(new Error("ECONNREFUSED"));
-    return Promise.resolve({ status: state.authentic ? { authenticated: true, user } : { error: "expired" } });
+    const { authentic, audiences } = state;
+    return Promise.resolve({ status: authentic ? { authenticated: true, user, audiences } : { error: "expired" } });
   };
   return { state, client: { request } };
 };
@@ -58,6 +59,13 @@ describe("token reviews", () => {
     await clock.advance(2_000);
     expect((await reviews.authenticate(token, "a")).kind).toBe("unavailable");
     expect((await reviews.authenticate(tokenUntil(9e9), "a")).kind).toBe("unavailable");
+  });
+
+  it.each([[["b"]], [[]]])("refuse a token that is authentic for the audiences %j only", async (audiences) => {
+    const { state, client } = apiServer();
+    state.audiences = audiences;
+    const verdict = await createTokenReviews({ client, clock: manualClock() }).authenticate(tokenUntil(9e9), "a");
+    expect(verdict).toMatchObject({ kind: "refused", message: expect.stringContaining("audience") });
   });
 
   it("forget a token that is refused", async () => {
