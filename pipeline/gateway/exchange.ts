@@ -191,7 +191,7 @@ export const runExchange = async (tools: ExchangeTools, exchange: Exchange): Pro
     await tools.frames.write(
       renderModelCall({
         ...exchange,
-        request: exchange.body.json,
+        contextWindow: exchange.body.contextWindow,
         requestBlob: requestBlob.value,
         answer: outcome.facts,
         answerBlob,

@@ -1,6 +1,6 @@
 import type { TraceIds } from "#nervous-system/recorder/identity.ts";
 import type { AnswerFacts } from "#nervous-system/telemetry/exchange/answer-reader.ts";
-import { computeContextWindow } from "#nervous-system/telemetry/exchange/context-window.ts";
+import type { ContextWindow } from "#nervous-system/telemetry/exchange/context-window.ts";
 import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { ComponentFrame } from "#nervous-system/recorder/component.ts";
 
@@ -10,7 +10,7 @@ export type ExchangeFacts = {
   readonly attempt: number;
   readonly mission: Mission;
   readonly model: Model;
-  readonly request: Readonly<Record<string, unknown>>;
+  readonly contextWindow: ContextWindow;
   readonly requestBlob: string;
   readonly answer: AnswerFacts;
   readonly answerBlob?: string | undefined;
@@ -21,15 +21,12 @@ export type ExchangeFacts = {
   readonly trace?: TraceIds | undefined;
 };
 
-// A frame holds 256 KiB and a hash takes 67 bytes of it; the request's blob has the whole window.
-const maxHashes = 2_000;
+// Words of the endpoint, which may be of any length.
 const maxErrorCharacters = 2_000;
+const maxStopReasonCharacters = 256;
 
-const contextWindowOf = (request: ExchangeFacts["request"]): Record<string, unknown> => {
-  const hashes = computeContextWindow(request);
-  if (hashes.length <= maxHashes) return { context_window: hashes };
-  return { context_window: hashes.slice(-maxHashes), context_window_omitted: hashes.length - maxHashes };
-};
+const contextWindowOf = ({ hashes, omitted }: ContextWindow): Record<string, unknown> =>
+  omitted === 0 ? { context_window: hashes } : { context_window: hashes, context_window_omitted: omitted };
 
 const present = (fields: Readonly<Record<string, unknown>>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
@@ -40,11 +37,11 @@ export const renderModelCall = (facts: ExchangeFacts): ComponentFrame => ({
   payload: present({
     provider: facts.model.spec.provider,
     model: facts.model.spec.model,
-    ...contextWindowOf(facts.request),
+    ...contextWindowOf(facts.contextWindow),
     input_tokens: facts.answer.inputTokens,
     output_tokens: facts.answer.outputTokens,
     latency_ms: facts.latencyMs,
-    stop_reason: facts.answer.stopReason,
+    stop_reason: facts.answer.stopReason?.slice(0, maxStopReasonCharacters),
     status: facts.status,
     request_blob: facts.requestBlob,
     response_blob: facts.answerBlob,

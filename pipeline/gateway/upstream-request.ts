@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
+import { computeContextWindow, type ContextWindow } from "#nervous-system/telemetry/exchange/context-window.ts";
 import type { ModelSpec } from "#nervous-system/schemas/resources/model.ts";
 import { granted, refused, type Granted } from "#pipeline/gateway/refusal.ts";
 import type { ModelRoute } from "#pipeline/gateway/routes.ts";
@@ -6,10 +7,13 @@ import type { ModelRoute } from "#pipeline/gateway/routes.ts";
 /** The body of a model call as it goes to the provider. */
 export type UpstreamBody = {
   readonly bytes: Buffer;
-  readonly json: Readonly<Record<string, unknown>>;
+  readonly contextWindow: ContextWindow;
   /** Whether we asked for token counts in the stream and the client did not: their event is taken out again. */
   readonly dropsUsageEvent: boolean;
 };
+
+// A frame holds 256 KiB and a hash takes 67 bytes of it; the request's blob has the whole window.
+const maxHashes = 2_000;
 
 const parseObject = (bytes: Buffer): Readonly<Record<string, unknown>> | undefined => {
   try {
@@ -39,7 +43,13 @@ export const computeUpstreamBody = (bytes: Buffer, route: ModelRoute, model: str
   const needsUsage = streamsChat(route, asked) && !asksForUsage(asked);
   const options = { ...(asked["stream_options"] as object | undefined), include_usage: true };
   const json = { ...asked, model, ...(needsUsage ? { stream_options: options } : {}) };
-  return granted({ bytes: Buffer.from(JSON.stringify(json)), json, dropsUsageEvent: needsUsage });
+  try {
+    // Before it is sent: an exchange whose window cannot be told could not be recorded.
+    const contextWindow = computeContextWindow(json, maxHashes);
+    return granted({ bytes: Buffer.from(JSON.stringify(json)), contextWindow, dropsUsageEvent: needsUsage });
+  } catch (error) {
+    return refused(400, "invalid_body", `the body cannot be written again as JSON: ${(error as Error).message}`);
+  }
 };
 
 // Whatever else an agent sends (cookies, forwarded addresses, organisation headers, a key of its own) stays here.

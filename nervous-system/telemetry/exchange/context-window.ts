@@ -1,6 +1,9 @@
 import { createHash } from "node:crypto";
 import canonicalize from "canonicalize";
 
+/** What a model was asked with, by hash, and how many messages before those are not named. */
+export type ContextWindow = { readonly hashes: readonly string[]; readonly omitted: number };
+
 const hashOf = (message: unknown): string =>
   createHash("sha256")
     .update(canonicalize(message) ?? "null")
@@ -13,11 +16,14 @@ const asList = (value: unknown): readonly unknown[] => {
 
 /**
  * The hash of each message of a request, in order: sha256 of its RFC 8785 JSON. Anthropic's `system` and the `instructions` of
- * the Responses protocol stand first, as a message of role `system`.
+ * the Responses protocol stand first, as a message of role `system`. Of more than `max` messages the last are taken. Throws for
+ * what RFC 8785 cannot write, such as a number beyond all bounds.
  */
-export const computeContextWindow = (body: Readonly<Record<string, unknown>>): readonly string[] => {
+export const computeContextWindow = (body: Readonly<Record<string, unknown>>, max = Infinity): ContextWindow => {
   const system = body["system"] ?? body["instructions"];
   const messages = asList(body["messages"] ?? body["input"] ?? body["prompt"]);
   const first = system === undefined || system === null ? [] : [{ role: "system", content: system }];
-  return [...first, ...messages].map(hashOf);
+  const all = [...first, ...messages];
+  const omitted = Math.max(0, all.length - max);
+  return { hashes: all.slice(omitted).map(hashOf), omitted };
 };

@@ -1,0 +1,25 @@
+import { describe, expect, it } from "@jest/globals";
+import { computeUpstreamBody } from "#pipeline/gateway/upstream-request.ts";
+
+const route = { provider: "OpenAICompatible", operation: "chat/completions" } as const;
+const bodyOf = (text: string) => computeUpstreamBody(Buffer.from(text), route, "real");
+
+describe("the body of a model call", () => {
+  it.each([
+    ["a number that no JSON can hold", '{"messages":[{"role":"user","content":"x","n":1e999}]}'],
+    ["a nesting that nobody can write again", `{"messages":[${"[".repeat(50_000)}${"]".repeat(50_000)}]}`],
+    ["no object", "[1]"],
+  ])("is refused where it holds %s: what cannot be recorded is not sent", (_, text) => {
+    expect(bodyOf(text)).toMatchObject({ kind: "refused", refusal: { status: 400, type: "invalid_body" } });
+  });
+
+  it("tells the hashes of its last messages, however many it holds", () => {
+    const few = bodyOf(`{"system":"s","messages":[1,2]}`);
+    expect(few).toMatchObject({ value: { contextWindow: { hashes: { length: 3 }, omitted: 0 } } });
+    const many = bodyOf(`{"messages":[${"0,".repeat(400_000)}7]}`);
+    expect(many).toMatchObject({ value: { contextWindow: { hashes: { length: 2_000 }, omitted: 398_001 } } });
+    const last = bodyOf(`{"messages":[7]}`);
+    if (many.kind === "refused" || last.kind === "refused") throw new Error("refused");
+    expect(many.value.contextWindow.hashes.at(-1)).toBe(last.value.contextWindow.hashes[0]);
+  });
+});
