@@ -8,7 +8,7 @@ import { projectRow } from "./row.ts";
 import { columns } from "./tables.ts";
 
 const stored = (bytes: string, envelope: Partial<Envelope> = {}): StoredFrame => {
-  const whole = {
+  const whole: Envelope = {
     agent_uid: "22222222-0000-4000-8000-000000000001",
     mission_uid: "11111111-0000-4000-8000-000000000001",
     mission: "fix-bug",

@@ -26,6 +26,7 @@ import { freshNamespace, type TestPlane } from "#test/integration/kubernetes/con
 import { createMission, createAccount } from "#test/integration/gateway/swarm-plane.ts";
 import { connectTestBus, temporaryDirectory, type Cleanup } from "./bus-harness.ts";
 import { chainBuilder } from "./chain-builder.ts";
+import { outgoing } from "./outgoing.ts";
 
 /** A collector under exactly its own rights, with what stands behind it. */
 export type TestCollector = {
@@ -146,17 +147,6 @@ export const startTestAgent = async (
   });
   return { agent, token, client: collector.clientOf(token), chain };
 };
-
-/** A frame as the recorder's exporter sends it. */
-export const outgoing = (frame: RecordedFrame): OutgoingFrame => ({
-  eventType: frame.envelope.event_type,
-  timeUnixNano: 1n,
-  observedTimeUnixNano: BigInt(frame.envelope.observed),
-  bytes: frame.bytes,
-  envelope: frame.envelopeText,
-  prevHash: frame.prevHash,
-  hash: frame.hash,
-});
 
 /** Exports frames; rejects with `GrpcFailure`. */
 export const send = async (

@@ -27,14 +27,8 @@ import { createAccount, createPod, startSwarmPlane, tokenFor } from "#test/integ
 import { eventually, type TestPlane } from "#test/integration/kubernetes/control-plane.ts";
 import { createCleanup, readFrames, startTestNats } from "./bus-harness.ts";
 import { chainBuilder } from "./chain-builder.ts";
-import {
-  missionIn,
-  outgoing,
-  send,
-  startTestAgent,
-  startTestCollector,
-  type TestCollector,
-} from "./collector-harness.ts";
+import { outgoing } from "./outgoing.ts";
+import { missionIn, send, startTestAgent, startTestCollector, type TestCollector } from "./collector-harness.ts";
 
 const cleanup = createCleanup();
 let plane: TestPlane;
