@@ -13,6 +13,8 @@ type PullRequest = { number: number; state: string; title: string; head: { ref: 
 export type Forge = AsyncDisposable & {
   /** Name that missions call it by. */
   host: string;
+  /** What the sample missions' Secret holds. */
+  credentials(): Promise<{ username: string; token: string }>;
   git(args: readonly string[]): Promise<string>;
   pullRequest(number: number): Promise<PullRequest>;
 };
@@ -43,6 +45,7 @@ export const openForge = async (kube: Kube, dir: string): Promise<Forge> => {
   };
   return {
     host,
+    credentials: async () => ({ username, token: password }),
     git: async (args) => {
       const config = ["-c", `http.curloptResolve=${resolve}`];
       const rewritten = args.map((arg) => arg.replace(`https://${host}/`, `https://${host}:${forward.port}/`));
