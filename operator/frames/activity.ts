@@ -32,26 +32,28 @@ const argumentOf = (payload: Payload, ...names: readonly string[]): string | und
   return found.find((text) => text !== undefined);
 };
 
-const verbs: Readonly<Record<string, string>> = {
-  read_file: "Reading",
-  list_files: "Listing",
-  search: "Searching",
-  write_file: "Editing",
-  apply_patch: "Editing",
-  run_command: "Running",
-  git: "Running git",
-};
+const verbs: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    read_file: "Reading",
+    list_files: "Listing",
+    search: "Searching",
+    write_file: "Editing",
+    apply_patch: "Editing",
+    run_command: "Running",
+    git: "Running git",
+  }),
+);
 
 const ofAction = (payload: Payload): Told => {
   const tool = textOf(payload["tool"]) ?? "a tool";
   const file = argumentOf(payload, "path", "file");
   const object = file ?? argumentOf(payload, "command", "query", "pattern", "args");
-  const verb = Object.hasOwn(verbs, tool) ? verbs[tool] : `Using ${tool}`;
+  const verb = verbs.get(tool) ?? `Using ${tool}`;
   return {
     kind: "ACTION",
     tool: cut(tool, maxToolChars),
     ...(file === undefined ? {} : { file: cut(file, maxFileChars) }),
-    summary: oneLine(object === undefined ? `${verb}` : `${verb} ${object}`),
+    summary: oneLine(object === undefined ? verb : `${verb} ${object}`),
   };
 };
 

@@ -18,7 +18,7 @@ export type UsageFold = {
 };
 
 /** One PROPOSAL of an agent. */
-export type ProposalFold = { eventId: string; epoch: number; seq: number; head: string };
+export type ProposalFold = { eventId: string; epoch: number };
 
 /** What became of one PROPOSAL; the last PUBLICATION about it counts. */
 export type PublicationFold = {
@@ -38,11 +38,9 @@ export type AgentFold = {
   epoch: number;
   /** Last sequence number of that attempt. */
   seq: number;
-  phase?: "Started" | "Draining" | "Stopped";
   activity?: Activity;
-  /** Git tree of its workspace. */
-  stateHash?: string;
-  lastError?: { epoch: number; message: string };
+  /** Its last ERROR, for people. */
+  lastError?: string;
   usage: UsageFold;
   /** Newest last. */
   proposals: readonly ProposalFold[];
@@ -51,10 +49,8 @@ export type AgentFold = {
 /** Everything the operator remembers of a mission's frames: bounded, and a pure function of the frames. */
 export type MissionFold = {
   missionUid: string;
-  /** Stream sequences of the first and the last frame folded. */
-  firstSeq: number;
+  /** Stream sequence of the last frame folded. */
   lastSeq: number;
-  traceId?: string;
   usage: UsageFold;
   agents: Readonly<Record<string, AgentFold>>;
   /** By the PROPOSAL's event id. */
@@ -72,7 +68,6 @@ export const noUsage: UsageFold = { inputTokens: 0, outputTokens: 0, modelCalls:
 /** The fold of a mission of which no frame was read. */
 export const emptyMission = (missionUid: string): MissionFold => ({
   missionUid,
-  firstSeq: 0,
   lastSeq: 0,
   usage: noUsage,
   agents: {},

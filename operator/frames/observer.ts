@@ -38,7 +38,6 @@ const payloadMatters: ReadonlySet<string> = new Set([
   "PROPOSAL",
   "PUBLICATION",
   "MODEL_CALL",
-  "LIFECYCLE",
   "ERROR",
 ]);
 

@@ -45,7 +45,6 @@ describe("reduceMission", () => {
   it("folds an attempt from its start to its pull request", () => {
     const fold = foldAll(story);
     expect(fold).toMatchObject({
-      firstSeq: 1,
       lastSeq: 6,
       usage: { frames: 6, modelCalls: 1, inputTokens: 100, outputTokens: 20 },
       publications: { p1: { state: "open", url: "https://f/1", head: "def" } },
@@ -53,10 +52,8 @@ describe("reduceMission", () => {
     expect(fold.agents[uid]).toMatchObject({
       epoch: 1,
       seq: 4,
-      phase: "Started",
-      stateHash: "tree",
       usage: { frames: 6, modelCalls: 1 },
-      proposals: [{ eventId: "p1", head: "abc" }],
+      proposals: [{ eventId: "p1", epoch: 1 }],
       activity: { summary: "Proposing Fix" },
     });
   });

@@ -26,38 +26,18 @@ const addUsage = (usage: UsageFold, { envelope, payload }: ObservedFrame): Usage
 
 type AgentStep = (agent: AgentFold, frame: ObservedFrame) => AgentFold;
 
-const lifecycle: AgentStep = (agent, { payload }) => {
-  const phase = payload["phase"];
-  return phase === "Started" || phase === "Draining" || phase === "Stopped" ? { ...agent, phase } : agent;
-};
-
-const stateChange: AgentStep = (agent, { payload }) => {
-  const hash = textOf(payload["new_state_hash"]);
-  return hash === "" ? agent : { ...agent, stateHash: hash.slice(0, 128) };
-};
-
-const errorTold: AgentStep = (agent, { envelope, payload }) => ({
+const failed: AgentStep = (agent, { payload }) => ({
   ...agent,
-  lastError: { epoch: envelope.epoch, message: textOf(payload["message"]).slice(0, 512) },
+  lastError: textOf(payload["message"]).slice(0, 512),
 });
 
-const proposed: AgentStep = (agent, { envelope, payload }) => ({
+const proposed: AgentStep = (agent, { envelope: { event_id: eventId, epoch } }) => ({
   ...agent,
-  proposals: [
-    ...agent.proposals,
-    {
-      eventId: envelope.event_id,
-      epoch: envelope.epoch,
-      seq: envelope.seq,
-      head: textOf(payload["head"]).slice(0, 64),
-    },
-  ].slice(-maxKept),
+  proposals: [...agent.proposals, { eventId, epoch }].slice(-maxKept),
 });
 
 const steps: Readonly<Record<string, AgentStep>> = {
-  LIFECYCLE: lifecycle,
-  STATE_CHANGE: stateChange,
-  ERROR: errorTold,
+  ERROR: failed,
   PROPOSAL: proposed,
 };
 
@@ -130,12 +110,9 @@ export const reduceMission = (mission: MissionFold, frame: ObservedFrame): Missi
   const { envelope, streamSeq } = frame;
   const chain = `${envelope.agent_uid}/${envelope.epoch}`;
   if (envelope.seq <= (mission.chains[chain] ?? 0)) return mission;
-  const traceId = mission.traceId ?? envelope.trace_id;
   const placed: MissionFold = {
     ...mission,
-    firstSeq: mission.firstSeq === 0 ? streamSeq : mission.firstSeq,
     lastSeq: Math.max(mission.lastSeq, streamSeq),
-    ...(traceId === undefined ? {} : { traceId }),
     usage: addUsage(mission.usage, frame),
     chains: { ...mission.chains, [chain]: envelope.seq },
   };

@@ -82,7 +82,7 @@ describe("computeMissionStatus", () => {
           ...emptyAgent,
           epoch: 1,
           seq: 2,
-          proposals: [{ eventId: "p", epoch: 1, seq: 1, head: "a" }],
+          proposals: [{ eventId: "p", epoch: 1 }],
         },
       },
       publications: {

@@ -14,7 +14,7 @@ const reasonOf = (agent: Agent): { reason: string; message: string } => {
 };
 
 const lastErrorOf = ({ fold }: MissionSnapshot, agent: Agent): string | undefined =>
-  fold?.agents[agent.metadata.uid]?.lastError?.message;
+  fold?.agents[agent.metadata.uid]?.lastError;
 
 const doing = (agents: readonly Agent[]): string =>
   agents.map(({ metadata, status }) => `${metadata.name} (${status?.phase ?? "Pending"})`).join(", ");

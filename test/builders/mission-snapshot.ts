@@ -73,7 +73,7 @@ export const open: PublicationFold = {
 export const fold = (publications: readonly PublicationFold[] = [], seq = 9): MissionFold => ({
   ...emptyMission(aMission().metadata.uid),
   agents: {
-    [uid]: { ...emptyAgent, epoch: 1, seq, proposals: [{ eventId: "p1", epoch: 1, seq: 8, head: "3".repeat(40) }] },
+    [uid]: { ...emptyAgent, epoch: 1, seq, proposals: [{ eventId: "p1", epoch: 1 }] },
   },
   publications: Object.fromEntries(publications.map((p) => [p.proposalEventId, p])),
 });
