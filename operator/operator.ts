@@ -7,7 +7,7 @@ import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import type { LeaseTimes } from "#nervous-system/kubernetes/lease-decision.ts";
 import { createLeaderElector } from "#nervous-system/kubernetes/lease.ts";
 import { keyOf } from "#nervous-system/kubernetes/resource-kind.ts";
-import { ConditionType, isTrue } from "#nervous-system/schemas/conditions.ts";
+import { isFinished } from "#nervous-system/schemas/conditions.ts";
 import { apiGroup } from "#nervous-system/schemas/resources/define-resource.ts";
 import { createAgentReconcile } from "#operator/agent/controller.ts";
 import type { AgentTimes } from "#operator/agent/snapshot.ts";
@@ -94,10 +94,7 @@ const watchAll = ({ mission, agent, model }: Controllers, caches: Caches): void 
 const firstNeeded = ({ missions }: Caches): number | undefined => {
   const needed = missions
     .list()
-    .filter(
-      ({ status }) =>
-        !isTrue(status?.conditions, ConditionType.Complete) && !isTrue(status?.conditions, ConditionType.Failed),
-    )
+    .filter(({ status }) => !isFinished(status?.conditions))
     .flatMap(({ status }) => status?.ledger?.firstSeq ?? []);
   return needed.length === 0 ? undefined : needed.reduce((a, b) => Math.min(a, b));
 };

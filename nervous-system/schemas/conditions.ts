@@ -112,3 +112,7 @@ export const findCondition = (
 /** Whether the condition of `type` is True. */
 export const isTrue = (conditions: readonly Condition[] | undefined, type: ConditionType): boolean =>
   findCondition(conditions, type)?.status === "True";
+
+/** Whether a Mission or an Agent is over, for good or ill: neither is ever taken up again. */
+export const isFinished = (conditions: readonly Condition[] | undefined): boolean =>
+  isTrue(conditions, ConditionType.Complete) || isTrue(conditions, ConditionType.Failed);

@@ -3,7 +3,7 @@ import { pods, type Pod } from "#nervous-system/kubernetes/kinds.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { controllerOf, keyOf } from "#nervous-system/kubernetes/resource-kind.ts";
 import type { Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
-import { ConditionType, isTrue } from "#nervous-system/schemas/conditions.ts";
+import { isFinished } from "#nervous-system/schemas/conditions.ts";
 import { currentAttempt, recordedEnd } from "#operator/agent/attempts.ts";
 import type { Addresses, AgentSnapshot, AgentTimes } from "#operator/agent/snapshot.ts";
 import { byOwner, type Caches } from "#operator/caches.ts";
@@ -39,9 +39,6 @@ type CurrentPod = Pick<AgentSnapshot, "pod" | "podIsLive">;
 
 const isOwnedBy = (agent: Agent, pod: Pod): boolean => controllerOf(pod)?.uid === agent.metadata.uid;
 
-const isOver = ({ status }: Agent): boolean =>
-  isTrue(status?.conditions, ConditionType.Complete) || isTrue(status?.conditions, ConditionType.Failed);
-
 const isExpected = (agent: Agent, pod: PodFacts | undefined): boolean =>
   pod !== undefined && (agent.status?.podUID === undefined || agent.status.podUID === pod.uid);
 
@@ -52,7 +49,7 @@ const factsOf = (agent: Agent, found: Pod | undefined): PodFacts | undefined =>
 const mayBelieve = (agent: Agent, cached: PodFacts | undefined): boolean => {
   if (currentAttempt({ agent }) === 0) return false;
   if (agent.metadata.deletionTimestamp !== undefined) return false;
-  if (isOver(agent)) return true;
+  if (isFinished(agent.status?.conditions)) return true;
   return isExpected(agent, cached) && cached?.ended === false && recordedEnd({ agent }) === undefined;
 };
 

@@ -2,7 +2,7 @@ import type { Outcome } from "#nervous-system/kernel/outcome.ts";
 import type { PodEnd } from "#operator/pod/end.ts";
 import type { PodFacts } from "#operator/pod/facts.ts";
 
-/** One effect on the API server. All of them happen after the status was written, and each may happen twice. */
+/** One effect on the API server; each may happen twice. A new attempt and an end are in the status before any of them. */
 export type AgentAct =
   | { kind: "createPod"; attempt: number }
   | { kind: "deletePod"; pod: PodFacts }

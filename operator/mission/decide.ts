@@ -1,4 +1,4 @@
-import { ConditionType, findCondition, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
+import { ConditionType, findCondition, isFinished, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
 import { admission } from "#operator/mission/admission.ts";
 import { waitingPlan, type MissionAct, type MissionPlan, type Phase } from "#operator/mission/plan.ts";
 import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
@@ -42,9 +42,6 @@ const finished: Phase<MissionSnapshot> = (snapshot) => {
 };
 
 const suspendRecheckMs = 60_000;
-
-const isFinished = (conditions: Parameters<typeof isTrue>[0]): boolean =>
-  isTrue(conditions, ConditionType.Complete) || isTrue(conditions, ConditionType.Failed);
 
 const suspended: Phase<MissionSnapshot> = ({ mission, agents, verifier }) => {
   if (!mission.spec.suspend) return undefined;

@@ -3,7 +3,7 @@ import { pods } from "#nervous-system/kubernetes/kinds.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { controllerOf, keyOf } from "#nervous-system/kubernetes/resource-kind.ts";
 import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
-import { ConditionType, isTrue } from "#nervous-system/schemas/conditions.ts";
+import { isFinished } from "#nervous-system/schemas/conditions.ts";
 import { byOwner, type Caches } from "#operator/caches.ts";
 import type { FrameView } from "#operator/frames/view.ts";
 import type { CheckAnswer, GatewayCheck } from "#operator/gateway/check.ts";
@@ -26,9 +26,7 @@ export type MissionSources = {
 };
 
 const isOver = ({ status, metadata }: Mission): boolean =>
-  metadata.deletionTimestamp !== undefined ||
-  isTrue(status?.conditions, ConditionType.Complete) ||
-  isTrue(status?.conditions, ConditionType.Failed);
+  metadata.deletionTimestamp !== undefined || isFinished(status?.conditions);
 
 const hostOf = (repo: string): string => (URL.canParse(repo) ? new URL(repo).host : "");
 

@@ -5,8 +5,8 @@ import { isConflict, isNotFound } from "#nervous-system/kubernetes/errors.ts";
 import { pods, type Pod } from "#nervous-system/kubernetes/kinds.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import type { KubeObject, ObjectMeta, ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
-import { agents, missions, type Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
-import { ConditionType, isTrue } from "#nervous-system/schemas/conditions.ts";
+import { agents, missions } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { isFinished } from "#nervous-system/schemas/conditions.ts";
 import { label, observeFinalizer } from "#nervous-system/schemas/names.ts";
 
 /** A Deployment, as far as its size goes. */
@@ -75,14 +75,11 @@ const change = async <T extends KubeObject>(
   }
 };
 
-const isFinished = ({ status }: Mission): boolean =>
-  isTrue(status?.conditions, ConditionType.Complete) || isTrue(status?.conditions, ConditionType.Failed);
-
 const suspendAll = async (options: UninstallOptions): Promise<void> => {
   const { items } = await options.client.list(missions);
   for (const mission of items)
     await change(options, missions, mission, (m) =>
-      isFinished(m) || m.spec.suspend ? undefined : { spec: { suspend: true } },
+      isFinished(m.status?.conditions) || m.spec.suspend ? undefined : { spec: { suspend: true } },
     );
   options.log.info({ missions: items.length }, "missions suspended");
 };
