@@ -2,10 +2,12 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
 import type { GatewayCheck } from "#operator/gateway/check.ts";
 import { createHttpsGatewayCheck } from "#operator/gateway/https-check.ts";
 import { startTestUpstream, type TestUpstream } from "#test/integration/gateway/https-upstream.ts";
+
+jest.setTimeout(120_000);
 
 let dir = "";
 let gateway: TestUpstream;

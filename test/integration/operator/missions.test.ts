@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from "@jest/globals";
 import { zeroHash } from "#nervous-system/schemas/chain.ts";
 import { events, pods, type Pod } from "#nervous-system/kubernetes/kinds.ts";
 import { agents, missions, models, type Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
@@ -23,6 +23,8 @@ import { startKubelet, wholeLife, type Kubelet } from "#test/integration/operato
 import { runOperator, type TestOperator } from "#test/integration/operator/run-operator.ts";
 import { dropLease, startWorld, type World } from "#test/integration/operator/world.ts";
 import { chainBuilder } from "#test/integration/pipeline/chain-builder.ts";
+
+jest.setTimeout(120_000);
 
 let world: World;
 let namespace = "";

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
 import { namespaces, pods, type Pod } from "#nervous-system/kubernetes/kinds.ts";
 import { isInvalid } from "#nervous-system/kubernetes/errors.ts";
 import { collectionPath, type Draft } from "#nervous-system/kubernetes/resource-kind.ts";
@@ -9,6 +9,8 @@ import { aMission } from "#test/builders/mission.ts";
 import { aModel } from "#test/builders/model.ts";
 import { aPodConfig } from "#test/builders/pod-config.ts";
 import { startTestPlane, type TestPlane } from "#test/integration/kubernetes/control-plane.ts";
+
+jest.setTimeout(120_000);
 
 const namespace = "confined";
 let test: TestPlane;

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
 import { agents, missions, models } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { leases } from "#nervous-system/kubernetes/kinds.ts";
 import { isTrue } from "#nervous-system/schemas/conditions.ts";
@@ -14,6 +14,8 @@ import { startTestUpstream, type TestUpstream } from "#test/integration/gateway/
 import { eventually, freshNamespace } from "#test/integration/kubernetes/control-plane.ts";
 import { startKubelet, wholeLife, type Kubelet } from "#test/integration/operator/kubelet.ts";
 import { releaseNamespace, startWorld, type World } from "#test/integration/operator/world.ts";
+
+jest.setTimeout(120_000);
 
 let world: World;
 let dir = "";
