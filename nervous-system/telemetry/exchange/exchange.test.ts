@@ -60,6 +60,16 @@ describe("a streamed answer", () => {
     expect(splitter.rest().toString()).toBe("data: half");
   });
 
+  it("takes time in proportion to its length, though no event in it ends", () => {
+    const line = Buffer.from(`data: ${"x".repeat(100)}\n`);
+    const splitter = createSseSplitter();
+    const before = process.cpuUsage();
+    for (let i = 0; i < 100_000; i += 1) splitter.push(line);
+    const { user, system } = process.cpuUsage(before);
+    expect(splitter.rest()).toHaveLength(100_000 * line.length);
+    expect((user + system) / 1e6).toBeLessThan(3);
+  });
+
   it("reads the end of the Responses protocol", () => {
     const { facts, steps } = readAll([
       Buffer.from(

@@ -36,22 +36,33 @@ const endOfEvent = (bytes: Buffer, from: number): number => {
   return -1;
 };
 
-/** Creates a splitter; it holds at most one unfinished event. */
+// A boundary may lie across two chunks: at most its last three bytes were seen before.
+const seamBytes = 3;
+
+/** Creates a splitter; it holds at most one unfinished event, in the pieces that it came in: joining them at each chunk would cost the square of its length. */
 export const createSseSplitter = (): SseSplitter => {
-  let pending: Buffer = Buffer.alloc(0);
+  let held: Uint8Array[] = [];
+  let seam: Buffer = Buffer.alloc(0);
   return {
     push: (chunk) => {
-      // A boundary may lie across two chunks: at most its last three bytes were seen before.
-      let from = Math.max(0, pending.length - 3);
-      pending = pending.length === 0 ? Buffer.from(chunk) : Buffer.concat([pending, chunk]);
+      const around = Buffer.concat([seam, chunk]);
+      if (endOfEvent(around, 0) < 0) {
+        held.push(chunk);
+        seam = around.subarray(-seamBytes);
+        return [];
+      }
+      let pending = Buffer.concat([...held, chunk]);
+      let from = pending.length - around.length;
       const events: SseEvent[] = [];
       for (let end = endOfEvent(pending, from); end >= 0; end = endOfEvent(pending, from)) {
         events.push(parseSseEvent(pending.subarray(0, end)));
         pending = pending.subarray(end);
         from = 0;
       }
+      held = [pending];
+      seam = pending.subarray(-seamBytes);
       return events;
     },
-    rest: () => pending,
+    rest: () => Buffer.concat(held),
   };
 };
