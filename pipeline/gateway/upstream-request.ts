@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
+import { maxJsonValues, parseBoundedJson } from "#nervous-system/telemetry/exchange/bounded-json.ts";
 import { computeContextWindow, type ContextWindow } from "#nervous-system/telemetry/exchange/context-window.ts";
 import type { ModelSpec } from "#nervous-system/schemas/resources/model.ts";
 import { granted, refused, type Granted } from "#pipeline/gateway/refusal.ts";
@@ -17,7 +18,7 @@ const maxHashes = 2_000;
 
 const parseObject = (bytes: Buffer): Readonly<Record<string, unknown>> | undefined => {
   try {
-    const value: unknown = JSON.parse(bytes.toString("utf8"));
+    const value: unknown = parseBoundedJson(bytes.toString("utf8"));
     return typeof value === "object" && value !== null && !Array.isArray(value)
       ? (value as Record<string, unknown>)
       : undefined;
@@ -39,7 +40,12 @@ const streamsChat = (route: ModelRoute, body: Readonly<Record<string, unknown>>)
 /** Makes the provider's body of the agent's: the Model's name in place of the agent's, and token counts asked for in streams. */
 export const computeUpstreamBody = (bytes: Buffer, route: ModelRoute, model: string): Granted<UpstreamBody> => {
   const asked = parseObject(bytes);
-  if (asked === undefined) return refused(400, "invalid_body", "the body of a model call must be one JSON object");
+  if (asked === undefined)
+    return refused(
+      400,
+      "invalid_body",
+      `the body of a model call must be one JSON object of at most ${maxJsonValues} values`,
+    );
   const needsUsage = streamsChat(route, asked) && !asksForUsage(asked);
   const options = { ...(asked["stream_options"] as object | undefined), include_usage: true };
   const json = { ...asked, model, ...(needsUsage ? { stream_options: options } : {}) };

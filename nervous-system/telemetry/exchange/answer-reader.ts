@@ -1,3 +1,5 @@
+import { parseBoundedJson } from "#nervous-system/telemetry/exchange/bounded-json.ts";
+
 /** What an answer of a model says about itself; absent where it does not. */
 export type AnswerFacts = {
   readonly inputTokens?: number;
@@ -31,7 +33,7 @@ const textOf = (...values: readonly unknown[]): string | undefined =>
 
 const parseJson = (text: string): Fields => {
   try {
-    return fieldsOf(JSON.parse(text));
+    return fieldsOf(parseBoundedJson(text));
   } catch {
     return {};
   }

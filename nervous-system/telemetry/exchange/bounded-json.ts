@@ -1,0 +1,36 @@
+/** Values of one JSON document at most: each costs tens of bytes once parsed, however short it is written. */
+export const maxJsonValues = 1_000_000;
+
+const quote = 0x22;
+const backslash = 0x5c;
+const openers = new Set([0x2c, 0x5b, 0x7b]); // , [ {
+
+const isEscaped = (text: string, at: number): boolean => {
+  let slashes = 0;
+  while (text.charCodeAt(at - 1 - slashes) === backslash) slashes += 1;
+  return slashes % 2 === 1;
+};
+
+const endOfString = (text: string, from: number): number => {
+  let at = text.indexOf('"', from);
+  while (at >= 0 && isEscaped(text, at)) at = text.indexOf('"', at + 1);
+  return at < 0 ? text.length : at;
+};
+
+/** Whether a JSON text holds more values than `max`, told without parsing it. */
+export const holdsTooMuch = (text: string, max = maxJsonValues): boolean => {
+  let values = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === quote) at = endOfString(text, at + 1);
+    else if (openers.has(code)) values += 1;
+    if (values > max) return true;
+  }
+  return false;
+};
+
+/** Parses JSON of a stranger; throws `SyntaxError` for what is none, `RangeError` for what holds too many values. */
+export const parseBoundedJson = (text: string): unknown => {
+  if (holdsTooMuch(text)) throw new RangeError(`it holds more than ${maxJsonValues} values`);
+  return JSON.parse(text);
+};
