@@ -219,15 +219,13 @@ describe("a connection that never comes about", () => {
     cleanups.push(() => client.close());
     const ask = (): Promise<GrpcFailure> => failureOf(client.unary(exportLogs, Buffer.alloc(1), { deadlineMs: 200 }));
 
-    const arrived = (count: number): Promise<void> =>
-      waitFor(
-        `connection ${count}`,
-        async () => {
-          expect((await ask()).code).toBe(grpcStatus.deadlineExceeded);
-          return held.size >= count;
-        },
-        { timeoutMs: 10_000 },
-      ).then(() => undefined);
+    const arrived = async (count: number): Promise<void> => {
+      const more = async (): Promise<boolean> => {
+        expect((await ask()).code).toBe(grpcStatus.deadlineExceeded);
+        return held.size >= count;
+      };
+      await waitFor(`connection ${count}`, more, { timeoutMs: 10_000 });
+    };
     await arrived(1);
     await arrived(2);
 
