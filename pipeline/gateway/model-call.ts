@@ -2,9 +2,10 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ClusterView } from "#pipeline/gateway/cluster-view.ts";
 import { admitModelCall } from "#pipeline/gateway/admit-model-call.ts";
 import { awaitBinding } from "#pipeline/gateway/await-binding.ts";
-import { runExchange, type ExchangeEnd, type ExchangeTools } from "#pipeline/gateway/exchange.ts";
+import { runExchange, type Exchange, type ExchangeEnd, type ExchangeTools } from "#pipeline/gateway/exchange.ts";
 import { readBody } from "#pipeline/gateway/read-body.ts";
-import { refused, type Granted } from "#pipeline/gateway/refusal.ts";
+import { refused, refusedUntil, type Granted } from "#pipeline/gateway/refusal.ts";
+import type { Room } from "#pipeline/gateway/room.ts";
 import { knownRoutes, parseRoute } from "#pipeline/gateway/routes.ts";
 import { computeUpstreamBody } from "#pipeline/gateway/upstream-request.ts";
 import type { Principal } from "#pipeline/identity/token-reviews.ts";
@@ -13,6 +14,8 @@ import type { Principal } from "#pipeline/identity/token-reviews.ts";
 export type ModelCallTools = Omit<ExchangeTools, "view"> & {
   readonly view: ClusterView;
   readonly maxBodyBytes: number;
+  /** For the calls of all agents and their bodies. */
+  readonly room: Room;
 };
 
 const abortWhenGone = (client: ServerResponse): AbortSignal => {
@@ -22,6 +25,22 @@ const abortWhenGone = (client: ServerResponse): AbortSignal => {
   });
   return abort.signal;
 };
+
+const exchangeOnce = async (
+  tools: ModelCallTools,
+  call: Omit<Exchange, "body" | "signal">,
+): Promise<Granted<ExchangeEnd>> => {
+  const signal = abortWhenGone(call.client);
+  const bytes = await readBody(call.incoming, tools.maxBodyBytes);
+  if (bytes.kind === "refused") return bytes;
+  const body = computeUpstreamBody(bytes.value, call.route, call.model.spec.model);
+  if (body.kind === "refused") return body;
+  return runExchange(tools, { ...call, body: body.value, signal });
+};
+
+/** What a body will take; one that does not tell its length may be of any that is allowed. */
+const expectedBytes = ({ headers }: IncomingMessage, max: number): number =>
+  Math.min(Number(headers["content-length"] ?? max), max);
 
 /** Answers one model call of a pod. */
 export const answerModelCall = async (
@@ -46,10 +65,12 @@ export const answerModelCall = async (
     model: view.model({ namespace, name: agent.spec.modelRef.name }),
   });
   if (admitted.kind === "refused") return admitted;
-  const signal = abortWhenGone(client);
-  const bytes = await readBody(incoming, tools.maxBodyBytes);
-  if (bytes.kind === "refused") return bytes;
-  const body = computeUpstreamBody(bytes.value, route, admitted.value.model.spec.model);
-  if (body.kind === "refused") return body;
-  return runExchange(tools, { ...admitted.value, ...bound.value, route, body: body.value, incoming, client, signal });
+  const leave = tools.room.enter(agent.metadata.uid, expectedBytes(incoming, tools.maxBodyBytes));
+  if (leave === "yours") return refusedUntil(429, "too_many_calls", "wait for the calls that are under way", 2);
+  if (leave === "everybody's") return refusedUntil(503, "gateway_busy", "the gateway works on all it can hold", 2);
+  try {
+    return await exchangeOnce(tools, { ...admitted.value, ...bound.value, route, incoming, client });
+  } finally {
+    leave();
+  }
 };

@@ -10,10 +10,11 @@ import { authenticate } from "#pipeline/gateway/authenticate.ts";
 import { answerModelCall, type ModelCallTools } from "#pipeline/gateway/model-call.ts";
 import type { GatewayMetrics } from "#pipeline/gateway/measure.ts";
 import { refused, renderRefusal, type Granted, type Refusal } from "#pipeline/gateway/refusal.ts";
+import { createRoom } from "#pipeline/gateway/room.ts";
 import type { TokenReviews } from "#pipeline/identity/token-reviews.ts";
 
 /** What the gateway's server is made of. */
-export type GatewayServerOptions = ModelCallTools &
+export type GatewayServerOptions = Omit<ModelCallTools, "room"> &
   Pick<TunnelTools, "limits"> & {
     readonly reviews: TokenReviews;
     /** Username of the operator's ServiceAccount, the only one that may ask for checks. */
@@ -30,6 +31,11 @@ export type GatewayServer = {
   /** Accepts nothing new and lets what runs end, for at most `graceMs`. */
   close(graceMs: number): Promise<void>;
 };
+
+// An agent asks one thing at a time, and its helpers a few; a body takes several times its size while it is worked on.
+const roomLimits = { callsPerCaller: 4, bytesPerCaller: 32 * 1024 * 1024, bytes: 96 * 1024 * 1024 };
+
+type Answering = GatewayServerOptions & Pick<ModelCallTools, "room">;
 
 const reply = (client: ServerResponse, refusal: Refusal): void => {
   if (client.headersSent) return;
@@ -56,7 +62,7 @@ const answerInternal = async (
 };
 
 const answerModel = async (
-  options: GatewayServerOptions,
+  options: Answering,
   incoming: IncomingMessage,
   client: ServerResponse,
 ): Promise<Granted<unknown>> => {
@@ -67,11 +73,7 @@ const answerModel = async (
   return result;
 };
 
-const answer = async (
-  options: GatewayServerOptions,
-  incoming: IncomingMessage,
-  client: ServerResponse,
-): Promise<void> => {
+const answer = async (options: Answering, incoming: IncomingMessage, client: ServerResponse): Promise<void> => {
   const internal = incoming.url?.startsWith("/internal/") === true;
   try {
     const result = await (internal ? answerInternal : answerModel)(options, incoming, client);
@@ -102,7 +104,7 @@ export const startGatewayServer = async (options: GatewayServerOptions): Promise
     running.add(work);
     void work.finally(() => running.delete(work));
   };
-  const tools: TunnelTools = { ...options, open: new Map() };
+  const tools: TunnelTools & Answering = { ...options, open: new Map(), room: createRoom(roomLimits) };
   const tunnel = async (incoming: IncomingMessage, client: Duplex, head: Buffer): Promise<void> => {
     try {
       const refusal = await answerTunnel(tools, incoming, client, head);
@@ -113,7 +115,7 @@ export const startGatewayServer = async (options: GatewayServerOptions): Promise
     }
   };
   const server = createServer({ ...options.tls, minVersion: "TLSv1.2" });
-  server.on("request", (incoming: IncomingMessage, client: ServerResponse) => track(answer(options, incoming, client)));
+  server.on("request", (incoming: IncomingMessage, client: ServerResponse) => track(answer(tools, incoming, client)));
   server.on("connect", (incoming: IncomingMessage, client: Duplex, head: Buffer) => {
     // The server takes its own listener away with the socket; a reset must not end the process.
     client.on("error", () => client.destroy());

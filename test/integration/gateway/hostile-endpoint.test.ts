@@ -2,6 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
+import type { Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { checkModel } from "#pipeline/gateway/check-model.ts";
 import { relayAnswer, type Relayed } from "#pipeline/gateway/relay.ts";
 import { askUpstream, type UpstreamAnswer } from "#pipeline/gateway/upstream.ts";
@@ -76,11 +77,11 @@ describe("an endpoint that does not behave", () => {
       socket.write(`HTTP/1.1 ${status}\r\nTransfer-Encoding: chunked\r\n\r\n`);
       writeForEver(socket, Buffer.from(`400\r\n${"x".repeat(1024)}\r\n`));
     });
-    const model = {
+    const model: Model = {
       apiVersion: "swarm.enchanted.dev/v1alpha1",
       kind: "Model",
-      metadata: { name: "m", namespace: "n", uid: "u" },
-      spec: { provider: "OpenAICompatible" as const, endpoint: `${endpoint.url.origin}/v1`, model: "m" },
+      metadata: { name: "m", namespace: "n", uid: "u", resourceVersion: "1" },
+      spec: { provider: "OpenAICompatible", endpoint: `${endpoint.url.origin}/v1`, model: "m" },
     };
     const view = { model: () => model, secret: () => Promise.resolve(undefined) };
     const addresses = { allowPrivate: true, allowLoopback: true };

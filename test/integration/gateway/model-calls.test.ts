@@ -246,6 +246,18 @@ describe("a model call is refused", () => {
     expect(upstream.asked).toEqual([]);
   });
 
+  it("beyond the few that one agent may have under way", async () => {
+    const held: Array<() => void> = [];
+    upstream.respond((_, response) => held.push(() => response.writeHead(200).end("{}")));
+    const first = Array.from({ length: 4 }, () => post(gateway, chat, token, question));
+    await eventually("four are under way", () => held.length === 4);
+    expect(await refusalOf(chat, token)).toMatchObject({ status: 429, type: "too_many_calls", retry: "2" });
+    for (const answer of held) answer();
+    expect((await Promise.all(first)).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    answerJson({});
+    expect((await post(gateway, chat, token, question)).status).toBe(200);
+  });
+
   it("from an attempt that is over, the moment the next one is written down", async () => {
     const made = await createAgent(test.admin, { namespace, name: "retried" }, { mission: "fix", model: "gpt" });
     const old = await tokenFor(test.admin, { namespace }, audience, made.pod);
