@@ -28,15 +28,16 @@ const repositoryIsAddressable: Check = ({ mission }) => {
       };
 };
 
-// Pods of an Agent `<mission>-verify` would carry the names of the verifier's.
+// Pods of an Agent `…-verify` would carry the names of a verifier's: of this mission, or of one that is named so.
 const memberNamesAreFree: Check = ({ mission }) =>
-  mission.spec.team.every(({ name }) => name !== "verify")
+  mission.spec.team.every(({ name }) => !/(^|-)verify$/.test(name))
     ? undefined
     : {
         refused: "Accepted",
         stalled: true,
         reason: Reason.NameReserved,
-        message: 'A member of the team is named "verify", as the pods that run the success criteria are; rename it.',
+        message:
+          'A member of the team is named "verify" or "…-verify", as the pods that run the success criteria are; rename it.',
       };
 
 const modelNames = ({ mission }: MissionSnapshot): string[] => [

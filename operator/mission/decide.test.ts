@@ -63,6 +63,15 @@ const table: ReadonlyArray<{
     stalled: true,
   },
   {
+    name: "a member whose pods would be named as those of another mission's verifier is refused",
+    given: snapshot({
+      mission: aMission({ spec: { team: [{ name: "b-verify", role: "Coder", modelRef: { name: "scripted" } }] } }),
+    }),
+    stand: "Pending",
+    reason: Reason.NameReserved,
+    stalled: true,
+  },
+  {
     name: "a Model that does not exist must be created",
     given: snapshot({ models: new Map() }),
     stand: "Pending",
