@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { maxJsonValues, parseBoundedJson } from "#nervous-system/telemetry/exchange/bounded-json.ts";
-import { computeContextWindow, type ContextWindow } from "#nervous-system/telemetry/exchange/context-window.ts";
+import { computeRecentWindow, type ContextWindow } from "#nervous-system/telemetry/exchange/context-window.ts";
 import type { ModelSpec } from "#nervous-system/schemas/resources/model.ts";
 import { granted, refused, type Granted } from "#pipeline/gateway/refusal.ts";
 import type { ModelRoute } from "#pipeline/gateway/routes.ts";
@@ -51,7 +51,7 @@ export const computeUpstreamBody = (bytes: Buffer, route: ModelRoute, model: str
   const json = { ...asked, model, ...(needsUsage ? { stream_options: options } : {}) };
   try {
     // Before it is sent: an exchange whose window cannot be told could not be recorded.
-    const contextWindow = computeContextWindow(json, maxHashes);
+    const contextWindow = computeRecentWindow(json, maxHashes);
     return granted({ bytes: Buffer.from(JSON.stringify(json)), contextWindow, dropsUsageEvent: needsUsage });
   } catch (error) {
     return refused(400, "invalid_body", `the body cannot be written again as JSON: ${(error as Error).message}`);

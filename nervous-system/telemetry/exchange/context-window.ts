@@ -19,7 +19,7 @@ const asList = (value: unknown): readonly unknown[] => {
  * the Responses protocol stand first, as a message of role `system`. Of more than `max` messages the last are taken. Throws for
  * what RFC 8785 cannot write, such as a number beyond all bounds.
  */
-export const computeContextWindow = (body: Readonly<Record<string, unknown>>, max = Infinity): ContextWindow => {
+export const computeRecentWindow = (body: Readonly<Record<string, unknown>>, max: number): ContextWindow => {
   const system = body["system"] ?? body["instructions"];
   const messages = asList(body["messages"] ?? body["input"] ?? body["prompt"]);
   const first = system === undefined || system === null ? [] : [{ role: "system", content: system }];
@@ -27,3 +27,7 @@ export const computeContextWindow = (body: Readonly<Record<string, unknown>>, ma
   const omitted = Math.max(0, all.length - max);
   return { hashes: all.slice(omitted).map(hashOf), omitted };
 };
+
+/** The hash of every message of a request that this process made itself; see `computeRecentWindow`. */
+export const computeContextWindow = (body: Readonly<Record<string, unknown>>): readonly string[] =>
+  computeRecentWindow(body, Infinity).hashes;
