@@ -23,7 +23,7 @@ define bootstrap
 	sum=$$(sha256sum package-lock.json | cut -d' ' -f1)
 	if [ "$$(cat $(STAMP) 2>/dev/null)" != "$$sum" ]; then
 	  echo "Installing npm packages"
-	  npm ci --ignore-scripts --no-audit --no-fund
+	  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	  npm rebuild --ignore-scripts=false
 	  echo "$$sum" > $(STAMP)
 	fi
