@@ -3,7 +3,7 @@ import type { Bus } from "#nervous-system/comms/bus.ts";
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc-failure.ts";
 import { getBlobMethod, namespaceMetadata, putBlobMethod, tailMethod } from "#nervous-system/comms/grpc-methods.ts";
 import type { GrpcHandler } from "#nervous-system/comms/grpc-server.ts";
-import type { ObjectStore } from "#nervous-system/comms/object-store.ts";
+import type { ObjectStore, StoredBlob } from "#nervous-system/comms/object-store.ts";
 import {
   BlobChunkSchema,
   GetBlobRequestSchema,
@@ -80,18 +80,43 @@ const namespaceFor = (caller: Caller, asked: string): string => {
   throw new GrpcFailure(grpcStatus.permissionDenied, `blobs of namespace "${asked}" are not this pod's`);
 };
 
-const putBlobHandler = ({ identify, blobs }: ContextServiceOptions): GrpcHandler => ({
-  kind: "clientStream",
-  method: putBlobMethod,
-  handle: async (requests, { token, metadata }) => {
-    const namespace = namespaceFor(await identify(token), metadata(namespaceMetadata) ?? "");
-    const { digest, size } = await blobs.putStream(namespace, chunksOf(requests)).catch((error: unknown) => {
-      throw storeFailure(error);
-    });
-    const answer = create(PutBlobResponseSchema, { digest, size: BigInt(size) });
-    return Buffer.from(toBinary(PutBlobResponseSchema, answer));
-  },
-});
+const MAX_UPLOADS = 4;
+
+/** Runs the uploads of one agent a few at a time: each may lie on the collector's disk until it is whole. */
+const createUploads = () => {
+  const open = new Map<string, number>();
+  return async <T>({ agentUid, bound }: Caller, upload: () => Promise<T>): Promise<T> => {
+    const count = open.get(agentUid) ?? 0;
+    if (bound !== undefined && count >= MAX_UPLOADS)
+      throw new GrpcFailure(grpcStatus.unavailable, `at most ${MAX_UPLOADS} blobs of an agent at a time`, RETRY_MS);
+    open.set(agentUid, count + 1);
+    try {
+      return await upload();
+    } finally {
+      const left = (open.get(agentUid) ?? 1) - 1;
+      if (left === 0) open.delete(agentUid);
+      else open.set(agentUid, left);
+    }
+  };
+};
+
+const putBlobHandler = ({ identify, blobs }: ContextServiceOptions): GrpcHandler => {
+  const uploads = createUploads();
+  return {
+    kind: "clientStream",
+    method: putBlobMethod,
+    handle: async (requests, { token, metadata }) => {
+      const caller = await identify(token);
+      const namespace = namespaceFor(caller, metadata(namespaceMetadata) ?? "");
+      const put = (): Promise<StoredBlob> => blobs.putStream(namespace, chunksOf(requests));
+      const { digest, size } = await uploads(caller, put).catch((error: unknown) => {
+        throw storeFailure(error);
+      });
+      const answer = create(PutBlobResponseSchema, { digest, size: BigInt(size) });
+      return Buffer.from(toBinary(PutBlobResponseSchema, answer));
+    },
+  };
+};
 
 const getBlobHandler = ({ identify, blobs }: ContextServiceOptions): GrpcHandler => ({
   kind: "serverStream",

@@ -80,7 +80,13 @@ describe("an endpoint that does not behave", () => {
     const model: Model = {
       apiVersion: "swarm.enchanted.dev/v1alpha1",
       kind: "Model",
-      metadata: { name: "m", namespace: "n", uid: "u", resourceVersion: "1" },
+      metadata: {
+        name: "m",
+        namespace: "n",
+        uid: "u",
+        resourceVersion: "1",
+        creationTimestamp: "2026-01-01T00:00:00Z",
+      },
       spec: { provider: "OpenAICompatible", endpoint: `${endpoint.url.origin}/v1`, model: "m" },
     };
     const view = { model: () => model, secret: () => Promise.resolve(undefined) };

@@ -1,0 +1,40 @@
+import { describe, expect, it } from "@jest/globals";
+import { grpcStatus } from "#nervous-system/comms/grpc-failure.ts";
+import { putBlobMethod } from "#nervous-system/comms/grpc-methods.ts";
+import type { Caller } from "#pipeline/collector/caller.ts";
+import { createContextService } from "#pipeline/collector/context-service.ts";
+
+const agent = (agentUid: string): Caller => ({
+  agentUid,
+  namespace: "n",
+  producers: ["agent", "scribe"],
+  recorder: "scribe",
+  bound: { epoch: 1, missionUid: "m", mission: "m" },
+});
+
+describe("blobs on their way to the store", () => {
+  it("are a few of each agent at a time, so that none fills the collector's disk", async () => {
+    const { promise: stored, resolve: store } = Promise.withResolvers<{ digest: string; size: number }>();
+    const handlers = createContextService({
+      identify: (token) => Promise.resolve(agent(token ?? "")),
+      bus: { tail: () => Promise.reject(new Error("not asked")) },
+      blobs: {
+        put: () => Promise.reject(new Error("not asked")),
+        putStream: () => stored,
+        get: () => Promise.resolve(undefined),
+      },
+    });
+    const put = handlers.find(({ method }) => method === putBlobMethod);
+    if (put?.kind !== "clientStream") throw new Error("there is no PutBlob");
+    const signal = new AbortController().signal;
+    const upload = (token: string) =>
+      put.handle((async function* () {})(), { token, signal, metadata: () => undefined });
+
+    const first = Array.from({ length: 4 }, () => upload("a"));
+    await expect(upload("a")).rejects.toMatchObject({ code: grpcStatus.unavailable });
+    const other = upload("b");
+    store({ digest: "sha256:x", size: 0 });
+    expect(await Promise.all([...first, other])).toHaveLength(5);
+    expect(await upload("a")).toBeInstanceOf(Buffer);
+  });
+});
