@@ -5,12 +5,21 @@ const strict = { allowPrivate: false, allowLoopback: false };
 const open = { allowPrivate: true, allowLoopback: true };
 
 describe("judgeAddress", () => {
-  it.each(["169.254.169.254", "::ffff:169.254.169.254", "fe80::1", "fd00:ec2::254", "0.0.0.0", "224.0.0.1", "::"])(
-    "never lets %s pass",
-    (address) => {
-      expect(judgeAddress(address, open)).toMatch(/link-local/);
-    },
-  );
+  it.each([
+    "100.100.100.200",
+    "168.63.129.16",
+    "192.0.0.192",
+    "64:ff9b::a9fe:a9fe",
+    "169.254.169.254",
+    "::ffff:169.254.169.254",
+    "fe80::1",
+    "fd00:ec2::254",
+    "0.0.0.0",
+    "224.0.0.1",
+    "::",
+  ])("never lets %s pass", (address) => {
+    expect(judgeAddress(address, open)).toMatch(/link-local/);
+  });
 
   it.each(["10.1.2.3", "172.16.0.1", "192.168.1.1", "100.64.0.1", "fc00::1", "::ffff:10.0.0.1"])(
     "lets the private %s pass where that is set",

@@ -36,6 +36,11 @@ const never = listOf(
   "fe80::/10",
   "ff00::/8",
   "fd00:ec2::/32",
+  // Metadata services beyond link-local (Alibaba, Azure, Oracle), and link-local behind NAT64.
+  "100.100.100.200/32",
+  "168.63.129.16/32",
+  "192.0.0.0/24",
+  "64:ff9b::a9fe:0/112",
 );
 const loopback = listOf("127.0.0.0/8", "::1/128");
 const privateNets = listOf("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7");
