@@ -42,6 +42,18 @@ const story = [
 ];
 
 describe("reduceMission", () => {
+  it("keeps usage within the bounds of the status, whatever an endpoint says that it counted", () => {
+    const call = (seq: number) =>
+      aFrame(
+        seq,
+        { event_type: "MODEL_CALL", producer: "gateway", agent_uid: gateway, seq, about: { agent_uid: uid, epoch: 1 } },
+        { input_tokens: Number.MAX_SAFE_INTEGER, output_tokens: Number.MAX_SAFE_INTEGER },
+      );
+    const fold = foldAll([call(1), call(2)]);
+    for (const usage of [fold.usage, fold.agents[uid]?.usage])
+      expect(usage).toMatchObject({ inputTokens: Number.MAX_SAFE_INTEGER, outputTokens: Number.MAX_SAFE_INTEGER });
+  });
+
   it("folds an attempt from its start to its pull request", () => {
     const fold = foldAll(story);
     expect(fold).toMatchObject({

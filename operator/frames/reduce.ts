@@ -19,8 +19,8 @@ const addUsage = (usage: UsageFold, { envelope, payload }: ObservedFrame): Usage
   return {
     ...counted,
     modelCalls: usage.modelCalls + 1,
-    inputTokens: usage.inputTokens + countOf(payload["input_tokens"]),
-    outputTokens: usage.outputTokens + countOf(payload["output_tokens"]),
+    inputTokens: Math.min(usage.inputTokens + countOf(payload["input_tokens"]), Number.MAX_SAFE_INTEGER),
+    outputTokens: Math.min(usage.outputTokens + countOf(payload["output_tokens"]), Number.MAX_SAFE_INTEGER),
   };
 };
 
