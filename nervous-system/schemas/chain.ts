@@ -41,7 +41,8 @@ export type ChainedFrame = ChainLink & { hash: string };
 /** What is wrong with a chain, first fault only. */
 export type ChainFault = { epoch: number; seq: number; why: string };
 
-const faultOf = (frame: ChainedFrame, seq: number, prevHash: string | undefined): string | undefined => {
+/** What is wrong with one frame, where `seq` is due; without `prevHash` whatever it resumes from is taken. */
+export const linkFault = (frame: ChainedFrame, seq: number, prevHash: string | undefined): string | undefined => {
   if (frame.seq !== seq) return `expected seq ${seq}`;
   if (prevHash !== undefined && frame.prevHash !== prevHash) return "prev_hash is not the hash of the frame before";
   return chainHash(frame) === frame.hash ? undefined : "hash does not fit the frame";
@@ -52,7 +53,7 @@ export const verifyChain = (frames: Iterable<ChainedFrame>, resumedFrom?: string
   let seq = 1;
   let prevHash = resumedFrom;
   for (const frame of frames) {
-    const why = faultOf(frame, seq, prevHash);
+    const why = linkFault(frame, seq, prevHash);
     if (why !== undefined) return { epoch: frame.epoch, seq: frame.seq, why };
     prevHash = frame.hash;
     seq += 1;

@@ -1,11 +1,12 @@
 import { describe, expect, it } from "@jest/globals";
-import type { Agent } from "#nervous-system/schemas/resources/agent.ts";
+import type { Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { aMetadata } from "#test/builders/metadata.ts";
 import { computePodBinding, parsePodName } from "#pipeline/identity/pod-binding.ts";
 
 const agentAt = (attempt: number, podUID: string, history: ReadonlyArray<readonly [number, string]> = []): Agent => ({
   apiVersion: "swarm.enchanted.dev/v1alpha1",
   kind: "Agent",
-  metadata: { name: "fix-coder", namespace: "team", uid: "u", resourceVersion: "1" },
+  metadata: aMetadata("Agent", "fix-coder", { namespace: "team", uid: "u" }),
   spec: {
     missionRef: { name: "fix" },
     role: "Coder",

@@ -1,6 +1,6 @@
 import { waitFor } from "#platform/process/wait.ts";
-import type { Agent } from "#nervous-system/schemas/resources/agent.ts";
-import type { Mission } from "#nervous-system/schemas/resources/mission.ts";
+import type { Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import type { Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { isTrue } from "#nervous-system/schemas/conditions.ts";
 import type { Kube } from "#test/e2e/kube.ts";
 

@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { parse } from "yaml";
 import { isTrue } from "#nervous-system/schemas/conditions.ts";
-import type { Mission } from "#nervous-system/schemas/resources/mission.ts";
+import type { Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { waitFor } from "#platform/process/wait.ts";
 import { openCluster, type Kube } from "#test/e2e/kube.ts";
 import { cloneBranch, openForge, type Forge } from "#test/e2e/forge.ts";

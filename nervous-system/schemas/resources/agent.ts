@@ -5,17 +5,17 @@ import {
   nameRule,
   reference,
   withRules,
-  type Resource,
   type ResourceDefinition,
 } from "#nervous-system/schemas/resources/define-resource.ts";
-import { commonStatus, timeSchema, usageSchema } from "#nervous-system/schemas/resources/status-parts.ts";
-
-const count = (description: string): z.ZodInt32 => z.int32().min(0).describe(description);
-const sequence = (description: string): z.ZodNumber =>
-  z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).describe(description);
-const uid = (description: string): z.ZodString => z.string().max(36).describe(description);
-const commit = (description: string): z.ZodString => z.string().max(64).describe(description);
-const hash = (description: string): z.ZodString => z.string().max(64).describe(description);
+import {
+  commit,
+  commonStatus,
+  count,
+  sequence,
+  time,
+  uid,
+  usageSchema,
+} from "#nervous-system/schemas/resources/status-parts.ts";
 
 const spec = z
   .object({
@@ -47,7 +47,7 @@ const attempt = z
     reason: boundedText(1024, "How it ended, as one PascalCase word."),
     message: z.string().max(2048).describe("How it ended, for people.").optional(),
     toSeq: sequence("Last frame of its epoch.").optional(),
-    endTime: timeSchema("When its end was read: the pause before the next attempt is counted from here.").optional(),
+    endTime: time("When its end was read: the pause before the next attempt is counted from here.").optional(),
     disruption: z.boolean().describe("Whether the cluster ended it, so that it does not count.").optional(),
   })
   .describe("One attempt that has ended.");
@@ -65,7 +65,7 @@ const status = z
       .object({
         lastSeq: sequence("Last frame written in the current epoch."),
         ackedSeq: sequence("Last frame known to be in the stream.").optional(),
-        hash: hash("Hash of the last frame.").optional(),
+        hash: commit("Hash of the last frame.").optional(),
       })
       .describe("Where the record of this agent stands.")
       .optional(),
@@ -75,7 +75,7 @@ const status = z
         tool: z.string().max(64).describe("Tool in use.").optional(),
         file: z.string().max(512).describe("File concerned.").optional(),
         summary: z.string().max(256).describe("What it is doing, in a few words."),
-        since: timeSchema("Since when."),
+        since: time("Since when."),
       })
       .describe("What the agent is doing.")
       .optional(),
@@ -83,8 +83,8 @@ const status = z
     headSHA: commit("Commit that the agent proposed.").optional(),
     usage: usageSchema.optional(),
     history: z.array(attempt).max(10).describe("Attempts that ended, newest last.").optional(),
-    startTime: timeSchema("When the first attempt began.").optional(),
-    completionTime: timeSchema("When the agent finished or gave up.").optional(),
+    startTime: time("When the first attempt began.").optional(),
+    completionTime: time("When the agent finished or gave up.").optional(),
   })
   .describe("What is.");
 
@@ -134,5 +134,3 @@ export type AgentSpec = z.output<typeof spec>;
 export type AgentSpecInput = z.input<typeof spec>;
 /** What an Agent has come to. */
 export type AgentStatus = z.output<typeof status>;
-/** An Agent as the API server gives it. */
-export type Agent = Resource<AgentSpec, AgentStatus>;

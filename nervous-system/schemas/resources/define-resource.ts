@@ -39,40 +39,6 @@ export const apiVersion = "v1alpha1";
 /** `group/version`, as manifests write it. */
 export const groupVersion = `${apiGroup}/${apiVersion}`;
 
-/** Metadata of an object, as far as it is used here. */
-export type Metadata = {
-  name: string;
-  namespace: string;
-  uid: string;
-  resourceVersion: string;
-  generation?: number;
-  creationTimestamp?: string;
-  deletionTimestamp?: string;
-  finalizers?: string[];
-  labels?: Record<string, string>;
-  annotations?: Record<string, string>;
-  ownerReferences?: OwnerReference[];
-};
-
-/** Reference from an owned object to its owner. */
-export type OwnerReference = {
-  apiVersion: string;
-  kind: string;
-  name: string;
-  uid: string;
-  controller?: boolean;
-  blockOwnerDeletion?: boolean;
-};
-
-/** An object of a resource as the API server gives it. */
-export type Resource<Spec, Status> = {
-  apiVersion: string;
-  kind: string;
-  metadata: Metadata;
-  spec: Spec;
-  status?: Status;
-};
-
 /** Adds CEL rules to a schema. */
 export const withRules = <T extends z.ZodType>(schema: T, ...rules: readonly CelRule[]): T =>
   schema.meta({ ...schema.meta(), "x-kubernetes-validations": rules });

@@ -6,16 +6,17 @@ import {
   nameRule,
   reference,
   withRules,
-  type Resource,
   type ResourceDefinition,
 } from "#nervous-system/schemas/resources/define-resource.ts";
-import { commonStatus, timeSchema, usageSchema } from "#nervous-system/schemas/resources/status-parts.ts";
-
-const count = (description: string): z.ZodInt32 => z.int32().min(0).describe(description);
-const sequence = (description: string): z.ZodNumber =>
-  z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).describe(description);
-const uid = (description: string): z.ZodString => z.string().max(36).describe(description);
-const commit = (description: string): z.ZodString => z.string().max(64).describe(description);
+import {
+  commit,
+  commonStatus,
+  count,
+  sequence,
+  time,
+  uid,
+  usageSchema,
+} from "#nervous-system/schemas/resources/status-parts.ts";
 
 const criterion = z
   .object({
@@ -96,8 +97,8 @@ const pullRequest = z
 const status = z
   .object({
     ...commonStatus,
-    startTime: timeSchema("When the mission was admitted.").optional(),
-    completionTime: timeSchema("When it became complete or failed.").optional(),
+    startTime: time("When the mission was admitted.").optional(),
+    completionTime: time("When it became complete or failed.").optional(),
     activeAgents: count("Agents at work.").optional(),
     succeededAgents: count("Agents that finished.").optional(),
     failedAgents: count("Agents that gave up.").optional(),
@@ -175,5 +176,3 @@ export type MissionSpec = z.output<typeof spec>;
 export type MissionSpecInput = z.input<typeof spec>;
 /** What a Mission has come to. */
 export type MissionStatus = z.output<typeof status>;
-/** A Mission as the API server gives it. */
-export type Mission = Resource<MissionSpec, MissionStatus>;

@@ -1,11 +1,6 @@
 import { z } from "zod";
-import {
-  boundedText,
-  nameRule,
-  type Resource,
-  type ResourceDefinition,
-} from "#nervous-system/schemas/resources/define-resource.ts";
-import { commonStatus, timeSchema } from "#nervous-system/schemas/resources/status-parts.ts";
+import { boundedText, nameRule, type ResourceDefinition } from "#nervous-system/schemas/resources/define-resource.ts";
+import { commonStatus, time } from "#nervous-system/schemas/resources/status-parts.ts";
 
 const spec = z
   .object({
@@ -33,7 +28,7 @@ const spec = z
 const status = z
   .object({
     ...commonStatus,
-    lastProbeTime: timeSchema("When the gateway last asked the endpoint.").optional(),
+    lastProbeTime: time("When the gateway last asked the endpoint.").optional(),
   })
   .describe("What is.");
 
@@ -67,5 +62,3 @@ export type ModelSpec = z.output<typeof spec>;
 export type ModelSpecInput = z.input<typeof spec>;
 /** What a Model has come to. */
 export type ModelStatus = z.output<typeof status>;
-/** A Model as the API server gives it. */
-export type Model = Resource<ModelSpec, ModelStatus>;

@@ -1,8 +1,22 @@
 import { z } from "zod";
 import { boundedText, mapList } from "#nervous-system/schemas/resources/define-resource.ts";
 
-const time = (description: string): z.ZodString =>
+/** A time, RFC 3339. */
+export const time = (description: string): z.ZodString =>
   z.string().max(40).describe(description).meta({ description, format: "date-time" });
+
+/** A number of things, at most 2^31 - 1. */
+export const count = (description: string): z.ZodInt32 => z.int32().min(0).describe(description);
+
+/** A sequence number, or a sum that may grow large. */
+export const sequence = (description: string): z.ZodNumber =>
+  z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).describe(description);
+
+/** The UID of an object. */
+export const uid = (description: string): z.ZodString => z.string().max(36).describe(description);
+
+/** A Git commit or another hash, in hex. */
+export const commit = (description: string): z.ZodString => z.string().max(64).describe(description);
 
 /** One condition, as Kubernetes writes them. */
 export const conditionSchema = z
@@ -34,17 +48,9 @@ export const commonStatus = {
 /** Tokens and frames. */
 export const usageSchema = z
   .object({
-    inputTokens: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).describe("Tokens sent to models.").optional(),
-    outputTokens: z
-      .number()
-      .int()
-      .min(0)
-      .max(Number.MAX_SAFE_INTEGER)
-      .describe("Tokens that models answered.")
-      .optional(),
-    modelCalls: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).describe("Exchanges with models.").optional(),
-    frames: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).describe("Context frames in the record.").optional(),
+    inputTokens: sequence("Tokens sent to models.").optional(),
+    outputTokens: sequence("Tokens that models answered.").optional(),
+    modelCalls: sequence("Exchanges with models.").optional(),
+    frames: sequence("Context frames in the record.").optional(),
   })
   .describe("What was used so far.");
-
-export { time as timeSchema };
