@@ -61,9 +61,6 @@ const count = (value: unknown): number =>
 
 const flag = (value: unknown): number => (value === true ? 1 : 0);
 
-const member = (value: unknown, name: string): unknown =>
-  typeof value === "object" && value !== null ? (value as LoosePayload)[name] : undefined;
-
 type Project = (payload: LoosePayload) => Partial<Projected>;
 
 /** A new frame type does not compile until it says what is lifted out of it. */
@@ -93,8 +90,8 @@ const projections: { readonly [T in FrameType]: Project } = {
   }),
   MODEL_CALL: (p) => ({
     model: str(p["model"]),
-    input_tokens: count(member(p["tokens"], "input")),
-    output_tokens: count(member(p["tokens"], "output")),
+    input_tokens: count(p["input_tokens"]),
+    output_tokens: count(p["output_tokens"]),
     duration_ms: count(p["latency_ms"]),
     state: str(p["stop_reason"]),
   }),
