@@ -140,6 +140,9 @@ const bind = (server: Server, options: GrpcServerOptions): Promise<number> => {
   });
 };
 
+/** Calls at once on one connection. */
+const MAX_STREAMS = 32;
+
 /** Starts a server of raw-bytes methods; rejects when the address cannot be bound. */
 export const startGrpcServer = async (options: GrpcServerOptions): Promise<GrpcServer> => {
   const server = new Server({
@@ -147,6 +150,8 @@ export const startGrpcServer = async (options: GrpcServerOptions): Promise<GrpcS
     "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
     "grpc.keepalive_time_ms": 30_000,
     "grpc.keepalive_timeout_ms": 10_000,
+    // A caller who is not known yet may fill one message for each stream.
+    "grpc.max_concurrent_streams": MAX_STREAMS,
   });
   for (const handler of options.handlers) {
     const { method } = handler;
