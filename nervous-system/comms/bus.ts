@@ -45,15 +45,17 @@ export type BusDependencies = BusOptions & {
 export const createBus = async (options: BusDependencies): Promise<Bus> => {
   const { clock, random, ids, log } = options;
   const connection = await connectBus(options);
+  const { whileUp } = connection;
+  const deadLetters = createDeadLetters(connection.js);
   const publisher = createPublisher({ connection, clock, random, ids });
   return {
     connected: connection.connected,
-    ensureStreams: (streams) => ensureStreams(connection.manager, streams),
+    ensureStreams: (streams) => whileUp(() => ensureStreams(connection.manager, streams)),
     publisher,
-    deadLetters: createDeadLetters(connection.js),
-    tail: (agentUid, epoch) => readTail(connection.manager, agentUid, epoch),
-    lastSeq: () => readLastSeq(connection.manager),
-    streamCreated: () => readStreamCreated(connection.manager),
+    deadLetters: { put: (letter) => whileUp(() => deadLetters.put(letter)) },
+    tail: (agentUid, epoch) => whileUp(() => readTail(connection.manager, agentUid, epoch)),
+    lastSeq: () => whileUp(() => readLastSeq(connection.manager)),
+    streamCreated: () => whileUp(() => readStreamCreated(connection.manager)),
     openReader: (durable) => Promise.resolve(openDurableReader({ ...durable, connection, clock, log })),
     follow: (follow) => followStream(connection, follow),
     close: async () => {

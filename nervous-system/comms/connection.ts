@@ -2,6 +2,7 @@ import { connect, type NatsConnection } from "nats";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { JetStreamClient, JetStreamManager } from "@nats-io/jetstream";
 import type { Log } from "#nervous-system/kernel/log.ts";
+import { untilAborted } from "./until-aborted.ts";
 
 /** Where NATS is and who we are. */
 export type BusOptions = {
@@ -25,6 +26,11 @@ export type BusConnection = {
   connected(): boolean;
   /** A signal that aborts when the connection that is up now goes down. */
   currentLink(): AbortSignal;
+  /**
+   * Does a request and gives its answer; rejects as soon as the connection is lost, since no answer comes then
+   * and waiting for the request's own timeout would only keep its caller.
+   */
+  whileUp<T>(request: () => Promise<T>): Promise<T>;
   /** Delivers what was accepted, then closes. */
   close(): Promise<void>;
 };
@@ -74,6 +80,10 @@ export const connectBus = async (options: BusOptions): Promise<BusConnection> =>
     manager,
     connected: () => up && !nats.isClosed(),
     currentLink: () => link.signal,
+    whileUp: async (request) => {
+      link.signal.throwIfAborted();
+      return untilAborted(request(), link.signal);
+    },
     close: async () => {
       if (nats.isClosed()) return;
       if (up) await nats.drain();

@@ -1,4 +1,4 @@
-import type { Consumer, ConsumerMessages, JsMsg } from "@nats-io/jetstream";
+import type { ConsumerMessages, JsMsg } from "@nats-io/jetstream";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import { contextStream } from "#nervous-system/schemas/subjects.ts";
@@ -24,7 +24,9 @@ export type DurableOptions = {
 };
 
 const ACK_WAIT_NS = 120_000_000_000;
-const REOPEN_MS = 500;
+const REOPEN_MS = 250;
+// A pull that was lost is missed after two heartbeats, each half of this.
+const PULL_EXPIRES_MS = 10_000;
 
 /** JSConsumerAlreadyExists: with other settings than the ones given. */
 const EXISTS = 10148;
@@ -48,7 +50,13 @@ const ensureDurable = async (options: DurableOptions): Promise<void> => {
   }
 };
 
-type Opened = { messages: ConsumerMessages; iterator: AsyncIterator<JsMsg>; delivered: number };
+type Opened = {
+  messages: ConsumerMessages;
+  iterator: AsyncIterator<JsMsg>;
+  delivered: number;
+  /** The connection that it reads over. */
+  link: AbortSignal;
+};
 
 /**
  * The deliveries of a durable consumer, none passed over.
@@ -93,21 +101,33 @@ export class Deliveries {
 
   private async open(): Promise<Opened> {
     const { connection, name, prefetch } = this.options;
-    await ensureDurable(this.options);
-    const reset = await connection.manager.consumers.reset(contextStream, name, this.beginAt);
+    const { manager, js, whileUp } = connection;
+    const link = connection.currentLink();
+    await whileUp(() => ensureDurable(this.options));
+    const reset = await whileUp(() => manager.consumers.reset(contextStream, name, this.beginAt));
     this.beginAt = undefined;
-    const consumer: Consumer = await connection.js.consumers.get(contextStream, name);
-    const messages = await consumer.consume(
-      typeof prefetch === "number" ? { max_messages: prefetch } : { max_bytes: prefetch.bytes },
-    );
-    return { messages, iterator: messages[Symbol.asyncIterator](), delivered: reset.delivered.consumer_seq };
+    const consumer = await whileUp(() => js.consumers.get(contextStream, name));
+    const limit = typeof prefetch === "number" ? { max_messages: prefetch } : { max_bytes: prefetch.bytes };
+    const consuming = consumer.consume({ ...limit, expires: PULL_EXPIRES_MS });
+    const messages = await whileUp(() => consuming).catch((error: unknown) => {
+      // Nobody would read it, and what it fetched would be missing elsewhere.
+      void consuming.then(
+        (late) => late.stop(),
+        () => {},
+      );
+      throw error;
+    });
+    return { messages, iterator: messages[Symbol.asyncIterator](), delivered: reset.delivered.consumer_seq, link };
   }
 
   /** The next delivery in an unbroken row; undefined when the row broke and the consumer must be reopened. */
   private async receive(signal: AbortSignal): Promise<JsMsg | undefined> {
     const { log, name } = this.options;
     this.opened ??= await this.open();
-    this.waiting ??= this.opened.iterator.next();
+    if (this.closed) this.discard();
+    if (this.opened === undefined) throw new Error(`the reader "${name}" is closed`);
+    // The client pulls again by itself, yet late when its first pull after the loss is lost, too.
+    this.waiting ??= untilAborted(this.opened.iterator.next(), this.opened.link);
     const result = await untilAborted(this.waiting, signal);
     this.waiting = undefined;
     if (result.done === true) return undefined;

@@ -12,6 +12,9 @@ export type FollowOptions = {
   readonly signal: AbortSignal;
 };
 
+// A pull that was lost is missed after two heartbeats, each half of this.
+const PULL_EXPIRES_MS = 10_000;
+
 /**
  * Follows the stream without leaving a mark in it: every message from `fromSeq` on, in order, none missing,
  * then the new ones as they come, until the signal aborts. The client sets itself up again after a gap.
@@ -22,7 +25,7 @@ export async function* followStream(connection: BusConnection, options: FollowOp
     ...(filters === undefined ? {} : { filter_subjects: filters.map(filterSubject) }),
     ...(fromSeq === undefined ? {} : { opt_start_seq: fromSeq }),
   });
-  const messages = await consumer.consume();
+  const messages = await consumer.consume({ expires: PULL_EXPIRES_MS });
   const stop = (): void => messages.stop();
   signal.addEventListener("abort", stop, { once: true });
   if (signal.aborted) stop();

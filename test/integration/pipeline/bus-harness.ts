@@ -1,11 +1,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "nats";
 import { createBus, type Bus } from "#nervous-system/comms/bus.ts";
 import type { StoredFrame } from "#nervous-system/comms/stored-frame.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
+import { deadStream, frameHeaders } from "#nervous-system/schemas/subjects.ts";
 import { startNats, type NatsServer } from "#platform/stores/nats.ts";
 
 /** A stack of things to end when a test is over, last first. */
@@ -66,4 +69,26 @@ export const readFrames = async (bus: Bus, count: number, fromSeq?: number): Pro
   }
   abort.abort();
   return frames;
+};
+
+/** A dead letter as people find it. */
+export type FoundLetter = { subject: string; reason: string; text: string };
+
+/** Every dead letter of a server. */
+export const deadLettersOf = async (nats: NatsServer): Promise<FoundLetter[]> => {
+  const connection = await connect({ servers: nats.url });
+  try {
+    const manager = await jetstreamManager(connection);
+    const { state } = await manager.streams.info(deadStream);
+    const letters: FoundLetter[] = [];
+    for (let seq = state.first_seq; seq <= state.last_seq; seq += 1) {
+      const letter = await manager.streams.getMessage(deadStream, { seq });
+      if (letter === null) continue;
+      const { subject, header, data } = letter;
+      letters.push({ subject, reason: header.get(frameHeaders.reason), text: Buffer.from(data).toString() });
+    }
+    return letters;
+  } finally {
+    await connection.close();
+  }
 };

@@ -3,7 +3,7 @@ import type { Bus } from "#nervous-system/comms/bus.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { verifyChain } from "#nervous-system/schemas/chain.ts";
 import type { NatsServer } from "#platform/stores/nats.ts";
-import { connectTestBus, createCleanup, readFrames, startTestNats } from "./bus-harness.ts";
+import { connectTestBus, createCleanup, deadLettersOf, readFrames, startTestNats } from "./bus-harness.ts";
 import { agentUid, chainBuilder } from "./chain-builder.ts";
 
 const cleanup = createCleanup();
@@ -155,6 +155,9 @@ describe("dead letters", () => {
     };
     await bus.deadLetters.put(letter);
     await bus.deadLetters.put(letter);
+    expect(await deadLettersOf(nats)).toEqual([
+      { subject: `dead.collector.team-a.${agentUid(1)}`, reason: "not JSON", text: "{" },
+    ]);
   });
 });
 

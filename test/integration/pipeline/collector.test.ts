@@ -25,7 +25,7 @@ import { createCollectorBlobs } from "#pipeline/gateway/collector-blobs.ts";
 import type { NatsServer } from "#platform/stores/nats.ts";
 import { createAccount, createPod, startSwarmPlane, tokenFor } from "#test/integration/gateway/swarm-plane.ts";
 import { eventually, type TestPlane } from "#test/integration/kubernetes/control-plane.ts";
-import { createCleanup, readFrames, startTestNats } from "./bus-harness.ts";
+import { createCleanup, deadLettersOf, readFrames, startTestNats } from "./bus-harness.ts";
 import { chainBuilder } from "./chain-builder.ts";
 import { outgoing } from "./outgoing.ts";
 import { missionIn, send, startTestAgent, startTestCollector, type TestCollector } from "./collector-harness.ts";
@@ -221,6 +221,11 @@ describe("a frame that may not be kept", () => {
       refused_type: "VERDICT",
     });
     expect(stored.map(({ hash }) => hash)).toEqual(frames.map(({ hash }) => hash));
+    const letters = (await deadLettersOf(nats)).filter(({ subject }) => subject.endsWith(agent.metadata.uid));
+    expect(letters.map(({ reason, text }) => [reason, text])).toEqual([
+      ["producer agent may not write VERDICT here", String(frames[1]?.bytes)],
+      ["the hash does not fit the frame: it was changed on its way", String(tampered.bytes)],
+    ]);
     // Sent again, and followed by the next frame, nothing more is refused or stored twice.
     expect(await send(client, [...frames.slice(4), chain.next()])).toBeUndefined();
     expect((await tailOf(client, agent.metadata.uid)).seq).toBe(6);

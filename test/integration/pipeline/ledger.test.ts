@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/globals";
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
@@ -9,6 +9,7 @@ import { createSiphonMetrics } from "#pipeline/siphon/measure.ts";
 import { runSink } from "#pipeline/siphon/run-sink.ts";
 import { describeSinkContract } from "#pipeline/siphon/sink-contract.ts";
 import type { Sink } from "#pipeline/siphon/sink.ts";
+import type { NatsServer } from "#platform/stores/nats.ts";
 import { eventually } from "#test/integration/kubernetes/control-plane.ts";
 import { connectTestBus, createCleanup, readFrames, startTestNats } from "./bus-harness.ts";
 import { agentUid, chainBuilder } from "./chain-builder.ts";
@@ -51,6 +52,7 @@ describeSinkContract("ledger", async () => {
 
 const cleanup = createCleanup();
 let ledger: TestLedger;
+let nats: NatsServer;
 let bus: Bus;
 let metrics: ReturnType<typeof createSiphonMetrics>;
 let feeding: { stop(): Promise<void> } | undefined;
@@ -58,13 +60,12 @@ const trouble: string[] = [];
 
 beforeAll(async () => {
   metrics = createSiphonMetrics(createRegistry());
-  bus = await connectTestBus(await startTestNats(cleanup), cleanup);
+  nats = await startTestNats(cleanup);
+  bus = await connectTestBus(nats, cleanup);
   ledger = await startTestLedger(cleanup);
 }, 600_000);
-afterAll(async () => {
-  await feeding?.stop();
-  await cleanup.run();
-}, 60_000);
+afterEach(() => feeding?.stop(), 60_000);
+afterAll(() => cleanup.run(), 60_000);
 
 const feed = (sink: Sink, maxMessages = 64): { stop(): Promise<void> } => {
   const stopping = new AbortController();
@@ -167,6 +168,19 @@ describe("feeding the ledger", () => {
     await publish(50);
     await eventually("the sink says what keeps it", () => trouble.some((reason) => reason.includes("ClickHouse")));
     await ledger.server.restart();
+    await expectLedgerEqualsStream(total);
+    await running.stop();
+  }, 120_000);
+
+  it("misses nothing when the stream's server is killed while it reads", async () => {
+    const running = feed(ledger.sink(), 20);
+    for (let kills = 0; kills < 4; kills += 1) {
+      const before = await counted();
+      await publish(60);
+      await eventually("it reads", async () => (await counted()) > before);
+      nats.kill("SIGKILL");
+      await nats.restart();
+    }
     await expectLedgerEqualsStream(total);
     await running.stop();
   }, 120_000);
