@@ -11,10 +11,13 @@ import { recoverPosition } from "./recover-position.ts";
 import { decodeStoredFrame, encodeStoredFrame } from "./stored-record.ts";
 import type { Wal } from "./wal/wal.ts";
 
+/** The part of a log that a recorder uses. */
+export type RecorderLog = Pick<Wal, "append" | "reader" | "first" | "last" | "cursor">;
+
 /** What a recorder is made of. */
 export type RecorderOptions = {
   identity: RecorderIdentity;
-  wal: Wal;
+  wal: RecorderLog;
   clock: Pick<Clock, "nowNs">;
   ids: Ids;
   /** Attempt of the agent, or starts of the component. */
@@ -106,7 +109,7 @@ class ChainWriter {
   }
 }
 
-const recallEvents = async (wal: Wal, epoch: number): Promise<RecentEvents<RecordResult>> => {
+const recallEvents = async (wal: RecorderLog, epoch: number): Promise<RecentEvents<RecordResult>> => {
   const recent = createRecentEvents<RecordResult>(RECENT_EVENTS);
   const reader = wal.reader(Math.max(1, wal.first - RECENT_EVENTS));
   const limit = { records: 512, bytes: 4 * 1024 * 1024 };

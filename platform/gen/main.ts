@@ -2,6 +2,8 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { stringify } from "yaml";
+import { commands } from "#cli/commands.ts";
+import { renderCliReference } from "#cli/help.ts";
 import { resources } from "#nervous-system/schemas/resources/catalog.ts";
 import { renderValuesSchema } from "#platform/gen/chart-values.ts";
 import { renderCrd } from "#platform/gen/crd.ts";
@@ -31,6 +33,7 @@ write("nervous-system/schemas/json/event_v1.json", `${JSON.stringify(renderEvent
 write("charts/enchanted-swarm/values.schema.json", `${JSON.stringify(renderValuesSchema(), null, 2)}\n`);
 write("docs/reference/resources.md", renderResourceReference(resources));
 write("docs/reference/frames.md", renderFrameReference());
+write("docs/reference/cli.md", renderCliReference(commands));
 
 const proto = "nervous-system/schemas/proto";
 execFileSync("buf", ["generate", proto, "--template", `${proto}/buf.gen.yaml`, "--path", `${proto}/context.proto`], {

@@ -26,6 +26,8 @@ export type ChildOptions = {
   /** A writable directory, for the moment in which the pipe has a name. */
   directory: string;
   kill: (pid: number, signal: NodeJS.Signals) => void;
+  /** Whether the child stays in our own process group, where the terminal's signals reach it; `killGroup` is not for it. */
+  sharesGroup?: boolean;
 };
 
 const endOf = (child: ChildProcess): Promise<ChildEnd> =>
@@ -42,11 +44,18 @@ export const exitCodeOf = (end: ChildEnd): number => {
   return end.kind === "notStarted" ? 127 : 128 + (constants.signals[end.signal] ?? 0);
 };
 
-/** Starts the child in a process group of its own, with our stdin, stdout and stderr, and a pipe as FD 3. */
-export const startChild = ({ command, args, env, directory, kill }: ChildOptions): WrappedChild => {
+/** Starts the child, in a process group of its own unless told, with our stdin, stdout and stderr, and a pipe as FD 3. */
+export const startChild = ({
+  command,
+  args,
+  env,
+  directory,
+  kill,
+  sharesGroup = false,
+}: ChildOptions): WrappedChild => {
   const pipe = openFramePipe(directory);
   const stdio: StdioOptions = ["inherit", "inherit", "inherit", pipe?.childEnd ?? "pipe"];
-  const child = spawn(command, [...args], { env, stdio, detached: true });
+  const child = spawn(command, [...args], { env, stdio, detached: !sharesGroup });
   pipe?.handedOver();
   const ended = endOf(child);
   const send = (pid: number | undefined, signal: NodeJS.Signals): void => {

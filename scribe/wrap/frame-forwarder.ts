@@ -3,7 +3,7 @@ import type { Readable } from "node:stream";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { maxFrameBytes } from "#nervous-system/schemas/frames/parse-frame.ts";
 import { createLineSplitter, type SplitLine } from "../mouths/line-splitter.ts";
-import { createLineSender } from "./line-sender.ts";
+import { createLineSender, type LineSender, type LineSenderEvents } from "./line-sender.ts";
 import { createRefusalReport } from "./refusal-report.ts";
 
 /** Copies what a child writes to FD 3 into the scribe's socket. */
@@ -12,17 +12,24 @@ export type FrameForwarder = {
   finish(limitMs: number): Promise<boolean>;
 };
 
-/** What a forwarder connects. */
-export type FrameForwarderOptions = { source: Readable; socketPath: string; clock: Clock };
+/** What a forwarder connects: a source, and a socket or whatever else takes lines. */
+export type FrameForwarderOptions = { source: Readable; clock: Clock } & (
+  | { socketPath: string }
+  | { openSender: (events: LineSenderEvents) => LineSender }
+);
+
+const senderOf = (options: FrameForwarderOptions, events: LineSenderEvents): LineSender =>
+  "openSender" in options
+    ? options.openSender(events)
+    : createLineSender({ path: options.socketPath, clock: options.clock, ...events });
 
 /** Begins to copy lines; garbage is reported as ERROR frames and never disturbs the child. */
-export const forwardFrames = ({ source, socketPath, clock }: FrameForwarderOptions): FrameForwarder => {
+export const forwardFrames = (options: FrameForwarderOptions): FrameForwarder => {
+  const { source, clock } = options;
   const splitter = createLineSplitter(maxFrameBytes);
   const report = createRefusalReport();
   const reported = new Set<string>();
-  const sender = createLineSender({
-    path: socketPath,
-    clock,
+  const sender = senderOf(options, {
     onRefused: (line, reason) => {
       if (!reported.delete(line)) tell(report.onRefused(reason, line)); // a refused report is not reported in turn
     },
@@ -36,8 +43,8 @@ export const forwardFrames = ({ source, socketPath, clock }: FrameForwarderOptio
   const forward = (line: SplitLine): void => {
     if (line.kind === "tooLong") return tell(report.onRefused(`it is longer than ${maxFrameBytes} bytes`, ""));
     if (!isUtf8(line.bytes)) return tell(report.onRefused("it is not UTF-8", line.bytes.toString("latin1")));
-    const text = line.bytes.toString("utf8").trim();
-    if (text !== "") sender.send(text);
+    const text = line.bytes.toString("utf8");
+    if (text.trim() !== "") sender.send(text);
   };
   const ended = new Promise<void>((resolve) => {
     source.on("data", (chunk: Buffer) => {

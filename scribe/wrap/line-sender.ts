@@ -13,15 +13,16 @@ export type LineSender = {
   close(): void;
 };
 
-/** What a sender needs. */
-export type LineSenderOptions = {
-  path: string;
-  clock: Pick<Clock, "after" | "sleep">;
+/** What a sender tells. */
+export type LineSenderEvents = {
   /** The scribe refused a line, with its reason. */
   onRefused: (line: string, reason: string) => void;
   /** There is room again. */
   onRoom: () => void;
 };
+
+/** What a sender needs. */
+export type LineSenderOptions = LineSenderEvents & { path: string; clock: Pick<Clock, "after" | "sleep"> };
 
 const MAX_UNANSWERED = 1024;
 const MAX_BYTES = 4 * 1024 * 1024;

@@ -1,0 +1,106 @@
+import { parseArgs } from "node:util";
+import { CliError, type Ending, type Host } from "./host.ts";
+
+/** One option of a command. */
+export type Option = {
+  name: string;
+  type: "string" | "boolean";
+  /** How its value is called in help texts. */
+  value?: string;
+  description: string;
+  default?: string;
+  choices?: readonly string[];
+};
+
+/** The values of options, by name; what was not given and has no default is absent. */
+export type OptionValues = Readonly<Record<string, string | boolean | undefined>>;
+
+/** A command line that was read. */
+export type Invocation = { options: OptionValues; operands: readonly string[]; program: readonly string[] };
+
+/** What a command's module exports. */
+export type CommandRun = (host: Host, invocation: Invocation) => Promise<Ending>;
+
+/** A command as help, completion and the reference page tell it. */
+export type Command = {
+  name: string;
+  summary: string;
+  description: readonly string[];
+  /** How operands are called, such as `bash|zsh|fish`. */
+  operand?: { name: string; choices: readonly string[] };
+  /** Whether a program to run stands behind `--`. */
+  takesProgram?: boolean;
+  options: readonly Option[];
+  examples: ReadonlyArray<readonly [line: string, meaning: string]>;
+  exitCodes: ReadonlyArray<readonly [code: string, meaning: string]>;
+  load(): Promise<CommandRun>;
+};
+
+const helpOption: Option = { name: "help", type: "boolean", description: "show this help" };
+
+/** Every option of a command, `--help` last. */
+export const optionsOf = (command: Command): readonly Option[] => [...command.options, helpOption];
+
+const usageError = (command: Command, message: string): CliError =>
+  new CliError(`enchanted ${command.name}: ${message}; see: enchanted ${command.name} --help`);
+
+const checkChoices = (command: Command, values: OptionValues): void => {
+  for (const { name, choices } of command.options) {
+    const value = values[name];
+    if (typeof value === "string" && choices !== undefined && !choices.includes(value))
+      throw usageError(command, `--${name} ${value}: the value must be one of ${choices.join(", ")}`);
+  }
+};
+
+const checkOperands = (command: Command, operands: readonly string[]): void => {
+  const [first, second] = operands;
+  const { operand } = command;
+  if (operand === undefined && first !== undefined) {
+    const hint = command.takesProgram === true ? `put -- before the program: enchanted run -- ${first}` : "";
+    throw usageError(command, `"${first}" is not expected here${hint === "" ? "" : `; ${hint}`}`);
+  }
+  if (operand === undefined) return;
+  if (first === undefined || second !== undefined || !operand.choices.includes(first))
+    throw usageError(command, `name one of ${operand.choices.join(", ")}`);
+};
+
+const read = (command: Command, args: readonly string[]): { values: OptionValues; positionals: string[] } => {
+  const entries = optionsOf(command).map(({ name, type, default: initial }) => {
+    const short = name === "help" ? { short: "h" } : {};
+    return [name, { type, ...short, ...(initial === undefined ? {} : { default: initial }) }] as const;
+  });
+  try {
+    return parseArgs({ args: [...args], options: Object.fromEntries(entries), allowPositionals: true, strict: true });
+  } catch (error) {
+    const [sentence = "bad arguments"] = (error as Error).message.split(". ");
+    throw usageError(command, sentence.replace(/^Unknown option/, "unknown option"));
+  }
+};
+
+/** Reads the arguments behind a command's name; throws `CliError` when they are wrong. */
+export const parseInvocation = (command: Command, args: readonly string[]): Invocation | "help" => {
+  const separator = command.takesProgram === true ? args.indexOf("--") : -1;
+  const own = separator < 0 ? args : args.slice(0, separator);
+  const { values, positionals } = read(command, own);
+  if (values["help"] === true) return "help";
+  checkChoices(command, values);
+  checkOperands(command, positionals);
+  const program = separator < 0 ? [] : args.slice(separator + 1);
+  if (command.takesProgram === true && program.length === 0)
+    throw usageError(command, "say which program to run: enchanted run -- <program> [arguments]");
+  return { options: values, operands: positionals, program };
+};
+
+/** The text of an option that has a default or must be there. */
+export const textOption = (options: OptionValues, name: string): string => {
+  const value = options[name];
+  return typeof value === "string" ? value : "";
+};
+
+/** The whole number in an option; throws `CliError` unless it is within the bounds. */
+export const countOption = (options: OptionValues, name: string, max: number): number => {
+  const text = textOption(options, name);
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value > max) throw new CliError(`--${name} ${text}: give a whole number from 0 to ${max}`);
+  return value;
+};

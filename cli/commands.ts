@@ -1,0 +1,129 @@
+import type { Command, Option } from "./arguments.ts";
+
+const file: Option = {
+  name: "file",
+  type: "string",
+  value: "path",
+  description: "the file of context frames",
+  default: "swarm_context.jsonl",
+};
+const output: Option = {
+  name: "output",
+  type: "string",
+  value: "format",
+  description: "how to print: text for people, json for programs",
+  default: "text",
+  choices: ["text", "json"],
+};
+const usage = ["2", "the command line is wrong, or the file cannot be used; the message says which"] as const;
+
+/** Every command, in the order of the help. A new one is a file beside this and an entry here. */
+export const commands: readonly Command[] = [
+  {
+    name: "run",
+    summary: "run a program and record what it tells and does",
+    description: [
+      "Runs a program in this terminal as if enchanted were not there, and appends what it tells on file descriptor 3 or to the socket $ENCHANTED_SOCKET, its calls of models, and the changes it makes in a Git work tree to a file, one Context Frame a line, each linked to the one before by a hash.",
+      "The program finds OPENAI_BASE_URL and ANTHROPIC_BASE_URL pointed to a port on loopback that passes each call on to the base URL that was set before, with the program's own key, and TRACEPARENT.",
+      "Changes of files are observed about once a second: tracked files, and untracked ones that are not ignored. A program that records STATE_CHANGE frames itself is not observed any longer.",
+    ],
+    takesProgram: true,
+    options: [
+      { ...file, description: "the file to append to" },
+      { name: "agent", type: "string", value: "name", description: "name of the agent; else the program's name" },
+      { name: "no-observe", type: "boolean", description: "do not observe the Git work tree" },
+      { name: "no-models", type: "boolean", description: "leave OPENAI_BASE_URL and ANTHROPIC_BASE_URL alone" },
+      {
+        name: "linger",
+        type: "string",
+        value: "ms",
+        description: "how long to wait, after the program's end, for processes it left behind that still hold FD 3",
+        default: "1000",
+      },
+    ],
+    examples: [
+      ["enchanted run -- claude", "record an interactive agent by its calls of models and its changes of files"],
+      [
+        `enchanted run -- bash -c 'echo "{\\"event_type\\":\\"THOUGHT\\",\\"text\\":\\"hm\\"}" >&3'`,
+        "record a thought",
+      ],
+      ["enchanted run --no-observe --file /tmp/a.jsonl -- make", "record elsewhere, without observing files"],
+    ],
+    exitCodes: [
+      ["the program's own", "a program that a signal ends is told by that signal, 128+n in a shell"],
+      ["125", "enchanted failed before the program began"],
+      ["126", "the program is not executable"],
+      ["127", "there is no such program"],
+      usage,
+    ],
+    load: async () => (await import("./run.ts")).run,
+  },
+  {
+    name: "sink",
+    summary: "append the frames that arrive on standard input to a file",
+    description: [
+      "Reads JSON lines, and JSON printed over several lines such as OpenTelemetry's ConsoleSpanExporter writes, until the end of its input. A span becomes a frame for each of its events and one for itself.",
+      "What is no frame becomes an ERROR frame, so it is not lost silently.",
+    ],
+    options: [{ ...file, description: "the file to append to" }],
+    examples: [
+      ["./enchanted_swarm_cli --task=refactor 3> >(enchanted sink)", "record FD 3 without the wrapper"],
+      ["enchanted sink --file chained.jsonl < swarm_context.jsonl", "give recorded spans a hash chain"],
+    ],
+    exitCodes: [["0", "everything was written"], ["1", "a part could not be written; the message says why"], usage],
+    load: async () => (await import("./sink.ts")).sink,
+  },
+  {
+    name: "tail",
+    summary: "print a file of context, one line a frame",
+    description: [
+      "Reads frames and the spans of ConsoleSpanExporter. Colour only on a terminal, and never with NO_COLOR.",
+    ],
+    options: [
+      file,
+      { name: "follow", type: "boolean", description: "go on with what is appended, until interrupted" },
+      { name: "type", type: "string", value: "types", description: "only these event types, separated by commas" },
+      output,
+    ],
+    examples: [
+      ["enchanted tail --follow", "watch a recording"],
+      ["enchanted tail --type DECISION_RATIONALE,STATE_CHANGE --output json", "decisions and changes, for jq"],
+    ],
+    exitCodes: [["0", "the file was read"], usage],
+    load: async () => (await import("./tail.ts")).tail,
+  },
+  {
+    name: "verify",
+    summary: "verify the hash chains of a file",
+    description: [
+      "Checks that each frame's hash fits its bytes and stamps, that it names the hash of the frame before it, and that no frame is missing, for every chain in the file. What was cut off at a chain's end cannot be seen; a recording that ends without LIFECYCLE Stopped is shown as unfinished.",
+      "Spans of ConsoleSpanExporter carry no hashes: they are counted, and nothing can be said about them.",
+    ],
+    options: [file, output],
+    examples: [["enchanted verify", "verify ./swarm_context.jsonl"]],
+    exitCodes: [["0", "no fault was found"], ["1", "a fault was found; the first one is named"], usage],
+    load: async () => (await import("./verify.ts")).verify,
+  },
+  {
+    name: "doctor",
+    summary: "check what recording on this machine needs",
+    description: ["Each line says ok or fail, and what to do."],
+    options: [file, output],
+    examples: [["enchanted doctor", "check this directory"]],
+    exitCodes: [["0", "everything is there"], ["1", "something is missing"], usage],
+    load: async () => (await import("./doctor.ts")).doctor,
+  },
+  {
+    name: "completion",
+    summary: "print a completion script for a shell",
+    description: ["Completes commands, options and their values."],
+    operand: { name: "shell", choices: ["bash", "zsh", "fish"] },
+    options: [],
+    examples: [
+      ["source <(enchanted completion bash)", "for this bash"],
+      ["enchanted completion fish > ~/.config/fish/completions/enchanted.fish", "for every fish"],
+    ],
+    exitCodes: [["0", "the script was printed"], usage],
+    load: async () => (await import("./completion.ts")).completion,
+  },
+];

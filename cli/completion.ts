@@ -1,0 +1,106 @@
+import { optionsOf, type Command, type CommandRun } from "./arguments.ts";
+import { commands } from "./commands.ts";
+import { exitCode, exited } from "./host.ts";
+
+const quoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
+
+const words = (command: Command): string =>
+  [...(command.operand?.choices ?? []), ...optionsOf(command).map(({ name }) => `--${name}`)].join(" ");
+
+const bashValues = (): string[] =>
+  commands.flatMap((command) =>
+    command.options.flatMap(({ name, choices }) =>
+      choices === undefined ? [] : [`    ${command.name}:--${name}) words="${choices.join(" ")}" ;;`],
+    ),
+  );
+
+const bash = (): string =>
+  [
+    "# completion of enchanted for bash; load with: source <(enchanted completion bash)",
+    "_enchanted() {",
+    '  local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" command="${COMP_WORDS[1]}" words="" i',
+    "  for ((i = 2; i < COMP_CWORD; i++)); do",
+    '    if [[ "${COMP_WORDS[i]}" == -- ]]; then',
+    '      if declare -F _command_offset >/dev/null; then _command_offset $((i + 1)); else COMPREPLY=($(compgen -c -f -- "$current")); fi',
+    "      return",
+    "    fi",
+    "  done",
+    "  if ((COMP_CWORD == 1)); then",
+    `    COMPREPLY=($(compgen -W "${commands.map(({ name }) => name).join(" ")} --help --version" -- "$current"))`,
+    "    return",
+    "  fi",
+    '  if [[ "$previous" == --file ]]; then COMPREPLY=($(compgen -f -- "$current")); return; fi',
+    '  case "$command:$previous" in',
+    ...bashValues(),
+    '    *) case "$command" in',
+    ...commands.map((command) => `      ${command.name}) words="${words(command)}" ;;`),
+    "    esac ;;",
+    "  esac",
+    '  COMPREPLY=($(compgen -W "$words" -- "$current"))',
+    "}",
+    "complete -F _enchanted enchanted",
+    "",
+  ].join("\n");
+
+const zshArguments = (command: Command): string => {
+  const options = optionsOf(command).map(({ name, description, value, choices }) => {
+    const action = choices === undefined ? (name === "file" ? "_files" : "") : `(${choices.join(" ")})`;
+    const label = description.replaceAll(/[[\]:]/g, " ");
+    return quoted(`--${name}[${label}]${value === undefined ? "" : `:${value}:${action}`}`);
+  });
+  const operand =
+    command.operand === undefined ? [] : [quoted(`1:${command.operand.name}:(${command.operand.choices.join(" ")})`)];
+  const program = command.takesProgram === true ? [quoted("*:: :_normal")] : [];
+  return `    ${command.name}) _arguments ${[...options, ...operand, ...program].join(" ")} ;;`;
+};
+
+const zsh = (): string =>
+  [
+    "#compdef enchanted",
+    "# completion of enchanted for zsh; load with: source <(enchanted completion zsh)",
+    "_enchanted() {",
+    "  if ((CURRENT == 2)); then",
+    `    local -a commands=(${commands.map(({ name, summary }) => quoted(`${name}:${summary}`)).join(" ")})`,
+    "    _describe command commands",
+    "    return",
+    "  fi",
+    "  shift words; ((CURRENT--))",
+    '  case "$words[1]" in',
+    ...commands.map(zshArguments),
+    "  esac",
+    "}",
+    "compdef _enchanted enchanted",
+    "",
+  ].join("\n");
+
+const fishLines = (command: Command): string[] => {
+  const when = `-n ${quoted(`__fish_seen_subcommand_from ${command.name}`)}`;
+  const options = optionsOf(command).map(({ name, description, value, choices }) => {
+    const files = name === "file" ? " -F" : "";
+    const given = choices === undefined ? "" : ` -a ${quoted(choices.join(" "))}`;
+    return `complete -c enchanted ${when} -l ${name}${value === undefined ? "" : " -r"}${files}${given} -d ${quoted(description)}`;
+  });
+  const operand = command.operand;
+  return operand === undefined
+    ? options
+    : [...options, `complete -c enchanted ${when} -a ${quoted(operand.choices.join(" "))}`];
+};
+
+const fish = (): string =>
+  [
+    "# completion of enchanted for fish",
+    "complete -c enchanted -f",
+    ...commands.map(
+      ({ name, summary }) => `complete -c enchanted -n __fish_use_subcommand -a ${name} -d ${quoted(summary)}`,
+    ),
+    ...commands.flatMap(fishLines),
+    "",
+  ].join("\n");
+
+const shells: Readonly<Record<string, () => string>> = { bash, zsh, fish };
+
+/** `enchanted completion`. */
+export const completion: CommandRun = async (host, { operands }) => {
+  host.stdout().write(shells[operands[0] ?? ""]?.() ?? "");
+  return exited(exitCode.ok);
+};

@@ -1,0 +1,80 @@
+import { randomBytes } from "node:crypto";
+import { readFileSync, writeSync } from "node:fs";
+import { constants } from "node:os";
+import { systemClock } from "#nervous-system/kernel/clock.ts";
+import { randomIds } from "#nervous-system/schemas/ids.ts";
+import { parseInvocation } from "./arguments.ts";
+import { commands } from "./commands.ts";
+import { renderCommandHelp, renderHelp } from "./help.ts";
+import { CliError, exitCode, exited, type Ending, type Host } from "./host.ts";
+
+const host: Host = {
+  env: process.env,
+  cwd: process.cwd(),
+  platform: process.platform,
+  nodeVersion: process.version,
+  pid: process.pid,
+  stdin: () => process.stdin,
+  stdout: () => process.stdout,
+  warn: (line) => void writeSync(2, `${line}\n`),
+  clock: systemClock(),
+  ids: randomIds(),
+  randomHex: (bytes) => randomBytes(bytes).toString("hex"),
+  kill: (pid, signal) => void process.kill(pid, signal),
+  onSignal: (signal, handle) => void process.on(signal, handle),
+};
+
+const version = (): string => {
+  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+};
+
+const print = (text: string): Ending => {
+  process.stdout.write(text);
+  return exited(exitCode.ok);
+};
+
+const dispatch = async (name: string | undefined, args: readonly string[]): Promise<Ending> => {
+  if (name === "--version") return print(`${version()}\n`);
+  if (name === "--help" || name === "-h" || name === "help") return print(renderHelp(commands));
+  const command = commands.find((candidate) => candidate.name === name);
+  if (command === undefined) {
+    const names = commands.map((known) => known.name).join(", ");
+    const what = name === undefined ? "say what to do" : `there is no command "${name}"`;
+    throw new CliError(`enchanted: ${what}; commands: ${names}; see: enchanted --help`);
+  }
+  const invocation = parseInvocation(command, args);
+  if (invocation === "help") return print(renderCommandHelp(command));
+  return (await command.load())(host, invocation);
+};
+
+const told = (error: unknown): Ending => {
+  if (error instanceof CliError) {
+    host.warn(error.message);
+    return exited(error.code);
+  }
+  host.warn(`enchanted: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  return exited(exitCode.failed);
+};
+
+/**
+ * Ends as the program ended. Node puts the terminal's modes back as it found them when it exits, which would undo what the
+ * program did to them (`stty`), and cannot die of a signal that it handles: so a shell takes the process over to end it.
+ */
+const leave = (ending: Ending): void => {
+  const code = ending.kind === "exited" ? ending.code : 128 + (constants.signals[ending.signal] ?? 0);
+  const number = ending.kind === "exited" ? undefined : constants.signals[ending.signal];
+  const script = number === undefined ? `exit ${code}` : `ulimit -c 0; kill -${number} $$; exit ${code}`;
+  try {
+    process.removeAllListeners("warning"); // that execve is experimental is nothing to tell a user
+    process.execve?.("/bin/sh", ["sh", "-c", script], { PATH: process.env["PATH"] ?? "" });
+  } catch {
+    // Where there is no such call or shell, the code says it alone.
+  }
+  process.exit(code);
+};
+
+const [name, ...args] = process.argv.slice(2);
+const ending = await dispatch(name, args).catch(told);
+if (ending.kind === "signalled" || ending.ofProgram === true) leave(ending);
+else process.exitCode = ending.code;

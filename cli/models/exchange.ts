@@ -1,0 +1,83 @@
+import type { AnswerFacts } from "#nervous-system/telemetry/exchange/answer-reader.ts";
+import { createAnswerReader } from "#nervous-system/telemetry/exchange/answer-reader.ts";
+import { computeContextWindow } from "#nervous-system/telemetry/exchange/context-window.ts";
+import { createSseSplitter } from "#nervous-system/telemetry/exchange/sse-events.ts";
+import type { ModelTarget } from "./routes.ts";
+
+/** Keeps the beginning of a body, up to a bound, while it passes. */
+export type BodyCopy = { add(chunk: Buffer): void; text(): string | undefined };
+
+const maxBodyBytes = 16 * 1024 * 1024;
+const maxHashes = 2000;
+const maxErrorChars = 2000;
+
+/** Creates an empty copy; its text is undefined when the body was larger than 16 MiB. */
+export const createBodyCopy = (): BodyCopy => {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  return {
+    add: (chunk) => {
+      size += chunk.length;
+      if (size <= maxBodyBytes) chunks.push(chunk);
+      else chunks.length = 0;
+    },
+    text: () => (size > maxBodyBytes ? undefined : Buffer.concat(chunks).toString("utf8")),
+  };
+};
+
+/** What an answer says of itself, streamed or whole. */
+export const readAnswer = (contentType: string, text: string | undefined): AnswerFacts => {
+  const reader = createAnswerReader();
+  if (text === undefined) return {};
+  if (!contentType.includes("text/event-stream")) reader.readWhole(text);
+  else for (const event of createSseSplitter().push(Buffer.from(`${text}\n\n`))) reader.readEvent(event);
+  return reader.facts();
+};
+
+const parseRequest = (text: string | undefined): Readonly<Record<string, unknown>> | undefined => {
+  try {
+    const value: unknown = JSON.parse(text ?? "");
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+/** Whether a request is an exchange with a model, and not a list of models or the like. */
+export const isExchange = (method: string | undefined, text: string | undefined): boolean =>
+  method === "POST" && typeof parseRequest(text)?.["model"] === "string";
+
+/** One exchange that is over. */
+export type Exchange = {
+  target: ModelTarget;
+  request: string | undefined;
+  answer: AnswerFacts;
+  /** HTTP status; 0 when there was no answer. */
+  status: number;
+  latencyMs: number;
+  error?: string | undefined;
+};
+
+const windowOf = (request: Readonly<Record<string, unknown>>): Record<string, unknown> => {
+  const hashes = computeContextWindow(request);
+  if (hashes.length <= maxHashes) return { context_window: hashes };
+  return { context_window: hashes.slice(-maxHashes), context_window_omitted: hashes.length - maxHashes };
+};
+
+/** The payload of an exchange's MODEL_CALL. */
+export const renderModelCall = (exchange: Exchange): Record<string, unknown> => {
+  const request = parseRequest(exchange.request) ?? {};
+  const { answer } = exchange;
+  const payload = {
+    provider: exchange.target.provider,
+    model: request["model"],
+    ...windowOf(request),
+    input_tokens: answer.inputTokens,
+    output_tokens: answer.outputTokens,
+    latency_ms: exchange.latencyMs,
+    stop_reason: answer.stopReason,
+    status: exchange.status,
+    error: (exchange.error ?? answer.error)?.slice(0, maxErrorChars),
+  };
+  return Object.fromEntries(Object.entries(payload).filter(([, value]) => value !== undefined));
+};

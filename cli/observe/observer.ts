@@ -1,0 +1,122 @@
+import type { TraceIds } from "#nervous-system/recorder/identity.ts";
+import type { Host } from "../host.ts";
+import type { OpenRecord } from "../record/open-record.ts";
+import { changesBetween, type FileChange } from "./changes.ts";
+import { openSnapshots, type Snapshots } from "./snapshots.ts";
+
+/** Watches a work tree and records what changes in it. */
+export type Observer = {
+  /** The work tree that is watched. */
+  place: string;
+  start(): void;
+  /** Records what changed since the last look, and ends. */
+  finish(): Promise<void>;
+};
+
+/** What an observer needs. */
+export type ObserverOptions = { host: Host; record: OpenRecord; directory: string; trace: TraceIds };
+
+const SHORTEST_MS = 1000;
+/** A look takes at most this share of the time, however large the tree is. */
+const SHARE = 20;
+
+const payloadOf = (change: FileChange, place: Record<string, unknown>): Record<string, unknown> => ({
+  file_modified: change.path,
+  change: change.change,
+  ...(change.oldPath === undefined ? {} : { old_path: change.oldPath }),
+  ...(change.added === undefined ? {} : { lines_added: change.added, lines_removed: change.removed }),
+  ...place,
+  ...(change.patch === undefined ? {} : { patch: change.patch }),
+  observed_by: "wrapper",
+});
+
+/** One observation as the payloads of its frames; only the last one names the tree behind it. */
+export const renderObservation = (
+  changes: readonly FileChange[],
+  trees: { id: string; before: string; after: string },
+): Array<Record<string, unknown>> =>
+  changes.map((change, index) =>
+    payloadOf(change, {
+      old_state_hash: trees.before,
+      ...(index === changes.length - 1 ? { new_state_hash: trees.after } : {}),
+      batch: { id: trees.id, index, count: changes.length },
+    }),
+  );
+
+class TreeObserver implements Observer {
+  readonly place: string;
+  private readonly options: ObserverOptions;
+  private readonly snapshots: Snapshots;
+  private tree: string;
+  private cancel: () => void = () => undefined;
+  private looking: Promise<void> = Promise.resolve();
+  private isOver = false;
+
+  constructor(options: ObserverOptions, snapshots: Snapshots, tree: string) {
+    this.options = options;
+    this.snapshots = snapshots;
+    this.tree = tree;
+    this.place = snapshots.top;
+  }
+
+  start(): void {
+    this.schedule(SHORTEST_MS);
+  }
+
+  async finish(): Promise<void> {
+    this.isOver = true;
+    this.cancel();
+    await this.looking;
+    await this.look();
+  }
+
+  private schedule(ms: number): void {
+    const { clock } = this.options.host;
+    this.cancel = clock.after(ms, () => {
+      this.looking = this.lookAndGoOn();
+    });
+  }
+
+  private async lookAndGoOn(): Promise<void> {
+    const { clock } = this.options.host;
+    const began = clock.monotonicMs();
+    await this.look();
+    if (!this.isOver) this.schedule(Math.max(SHORTEST_MS, SHARE * (clock.monotonicMs() - began)));
+  }
+
+  /** A tree that changes while Git reads it, or a repository in the middle of something, is looked at again next time. */
+  private async look(): Promise<void> {
+    if (this.options.record.saysChanges()) return;
+    try {
+      const after = await this.snapshots.take();
+      if (after === this.tree) return;
+      const changes = await changesBetween(this.snapshots, this.tree, after);
+      await this.tell(changes, after);
+      this.tree = after;
+    } catch {
+      // See above; the last look at the end is the one that counts.
+    }
+  }
+
+  private async tell(changes: readonly FileChange[], after: string): Promise<void> {
+    const { host, record, trace } = this.options;
+    const trees = { id: host.ids.next(), before: this.tree, after };
+    const payloads = renderObservation(changes, trees);
+    const frames = payloads.map((payload) =>
+      record.tell({ event_type: "STATE_CHANGE", payload }, { producer: "agent", trace }),
+    );
+    await Promise.all(frames);
+  }
+}
+
+/** Takes the first snapshot; undefined outside a work tree, or where Git cannot read it. */
+export const observeWorkTree = async (options: ObserverOptions): Promise<Observer | undefined> => {
+  const { host, record, directory } = options;
+  const place = { cwd: host.cwd, directory, except: record.path, env: host.env, clock: host.clock };
+  try {
+    const snapshots = await openSnapshots(place);
+    return snapshots && new TreeObserver(options, snapshots, await snapshots.take());
+  } catch {
+    return undefined;
+  }
+};

@@ -1,0 +1,78 @@
+import { copyFile, mkdir } from "node:fs/promises";
+import { isAbsolute, join, relative, resolve } from "node:path";
+import { createGit, type Git, type GitResult } from "#nervous-system/git/git.ts";
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+
+/** Takes snapshots of a work tree as Git trees, with an index and an object directory of its own: the repository is only read. */
+export type Snapshots = {
+  /** Top of the work tree. */
+  top: string;
+  git: Git;
+  /** Further variables for calls that read the trees. */
+  env: Readonly<Record<string, string>>;
+  /** The tree of the work tree as it is now: tracked files, and untracked ones that are not ignored. */
+  take(): Promise<string>;
+};
+
+/** Where snapshots are taken, and which file of ours they leave out. */
+export type SnapshotOptions = {
+  cwd: string;
+  directory: string;
+  except: string;
+  env: Readonly<Record<string, string | undefined>>;
+  clock: Clock;
+};
+
+const TIMEOUT_MS = 20_000;
+
+const textOf = (result: GitResult): string => {
+  if (result.kind === "failed") throw new Error(result.message);
+  return result.stdout.toString("utf8").replace(/\n$/, "");
+};
+
+const exclusion = (top: string, path: string): string[] => {
+  const inside = relative(top, path);
+  return inside.startsWith("..") || isAbsolute(inside) ? [] : [`:(exclude,top,literal)${inside}`];
+};
+
+/** Finds the work tree that `cwd` is in and prepares snapshots of it; undefined where there is none, or no Git. */
+export const openSnapshots = async (options: SnapshotOptions): Promise<Snapshots | undefined> => {
+  const { cwd, directory, clock } = options;
+  const outside = createGit({ env: options.env, dir: cwd, clock, safeDirectories: ["*"] });
+  const found = await outside.run(["rev-parse", "--show-toplevel", "--git-path", "index", "--git-path", "objects"]);
+  if (found.kind === "failed") return undefined;
+  const [top = "", indexPath = "", objects = ""] = textOf(found).split("\n");
+  if (top === "") return undefined;
+  const index = join(directory, "index");
+  await mkdir(join(directory, "objects"), { recursive: true });
+  // The repository's own index spares hashing every file; without one the first snapshot hashes them.
+  await copyFile(resolve(cwd, indexPath), index).catch(() => undefined);
+  const env = {
+    GIT_INDEX_FILE: index,
+    GIT_OBJECT_DIRECTORY: join(directory, "objects"),
+    GIT_ALTERNATE_OBJECT_DIRECTORIES: resolve(cwd, objects),
+    GIT_OPTIONAL_LOCKS: "0",
+  };
+  const git = createGit({
+    env: options.env,
+    dir: top,
+    clock,
+    safeDirectories: ["*"],
+    timeoutMs: TIMEOUT_MS,
+    config: [
+      ["core.splitIndex", "false"],
+      ["advice.addEmbeddedRepo", "false"],
+      ["core.safecrlf", "false"],
+    ],
+  });
+  const paths = ["--", ":(top)", ...exclusion(top, options.except)];
+  return {
+    top,
+    git,
+    env,
+    take: async () => {
+      textOf(await git.run(["add", "--all", "--ignore-errors", ...paths], { env }));
+      return textOf(await git.run(["write-tree"], { env }));
+    },
+  };
+};

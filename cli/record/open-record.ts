@@ -1,0 +1,100 @@
+import { open, type FileHandle } from "node:fs/promises";
+import { basename, resolve } from "node:path";
+import { createFileLog, type FileLog } from "#nervous-system/recorder/context-file/file-log.ts";
+import type { TraceIds } from "#nervous-system/recorder/identity.ts";
+import { createRecorder, type Recorder, type RecordResult } from "#nervous-system/recorder/recorder.ts";
+import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
+import type { ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
+import { CliError, type Host } from "../host.ts";
+
+/** A file of context that is being appended to, and the chain of its own that this process writes. */
+export type OpenRecord = {
+  path: string;
+  recorder: Recorder;
+  /** Frames that were not written, because the file could not be written any more. */
+  lost(): number;
+  /** Records a frame; what the file refuses is counted by `lost`, never thrown. */
+  tell(frame: ProducedFrame, how: Telling): Promise<RecordResult>;
+  /** The same for a line of JSON that a program wrote. */
+  line(text: string): Promise<RecordResult>;
+  /** Whether a program has told a STATE_CHANGE itself. */
+  saysChanges(): boolean;
+  /** Waits for the last write; answers why the record ends early, if it does. */
+  close(): Promise<string | undefined>;
+};
+
+/** Who says a frame, and what it belongs to. */
+export type Telling = { producer: Producer; trace?: TraceIds };
+
+const noMission = "00000000-0000-0000-0000-000000000000";
+const failedWrite: RecordResult = { ok: false, code: "Malformed", reason: "the file cannot be written" };
+
+const reasons: Readonly<Record<string, string>> = {
+  EACCES: "you may not write there",
+  EROFS: "the file system is read-only",
+  ENOENT: "the directory does not exist",
+  EISDIR: "it is a directory",
+  ENOTDIR: "a part of the path is a file",
+  ENOSPC: "no space is left",
+};
+
+/** What a failed file operation means, in words. */
+export const fileTrouble = (error: unknown): string => {
+  const { code = "", message } = error as NodeJS.ErrnoException;
+  return reasons[code] ?? message;
+};
+
+const openForAppending = async (path: string): Promise<FileHandle> => {
+  const file = await open(path, "a+", 0o600).catch((error: unknown) => {
+    throw new CliError(`enchanted: ${path} cannot be opened: ${fileTrouble(error)}; name another file with --file`, 2);
+  });
+  if ((await file.stat()).isFile()) return file;
+  await file.close();
+  throw new CliError(`enchanted: ${path} is not a file; name another one with --file`, 2);
+};
+
+/** Opens the file and begins a chain under a fresh agent UID; throws `CliError` when the file cannot be written. */
+export const openRecord = async (host: Host, file: string, agentId: string): Promise<OpenRecord> => {
+  const path = resolve(host.cwd, file);
+  const log: FileLog = await createFileLog(await openForAppending(path));
+  const recorder = await createRecorder({
+    identity: {
+      agent_uid: host.ids.next(),
+      mission_uid: noMission,
+      mission: (basename(host.cwd) || "-").slice(0, 253),
+      namespace: "local",
+      lineage: 0,
+      recorder: "scribe",
+      agentId: agentId.slice(0, 128),
+    },
+    wal: log,
+    clock: host.clock,
+    ids: host.ids,
+    epoch: 1,
+  });
+  let lost = 0;
+  let saysChanges = false;
+  const counted = (result: Promise<RecordResult>): Promise<RecordResult> =>
+    result.catch(() => {
+      lost += 1;
+      return failedWrite;
+    });
+  return {
+    path,
+    recorder,
+    lost: () => lost,
+    tell: (frame, how) => counted(recorder.record(frame, how)),
+    line: (text) => {
+      saysChanges ||= /"STATE_CHANGE"/.test(text);
+      return counted(recorder.recordLine(text, { producer: "agent" }));
+    },
+    saysChanges: () => saysChanges,
+    close: async () => {
+      await log.close();
+      const failure = log.failure();
+      return failure === undefined
+        ? undefined
+        : `enchanted: the record ends early: ${path}: ${fileTrouble(failure)}; ${lost} frame(s) were not written`;
+    },
+  };
+};

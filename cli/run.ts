@@ -1,0 +1,119 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import type { TraceIds } from "#nervous-system/recorder/identity.ts";
+import { listenForFrames, type FrameSocketServer } from "#scribe/mouths/frame-socket.ts";
+import { startChild, type ChildEnd, type WrappedChild } from "#scribe/wrap/child.ts";
+import { forwardFrames } from "#scribe/wrap/frame-forwarder.ts";
+import { countOption, textOption, type CommandRun, type Invocation } from "./arguments.ts";
+import { exitCode, exited, type Ending, type Host } from "./host.ts";
+import { openModelPort, type LocalModelPort } from "./models/model-port.ts";
+import { modelEnvironment } from "./models/routes.ts";
+import { observeWorkTree, type Observer } from "./observe/observer.ts";
+import { createIntake } from "./record/intake.ts";
+import { openRecord, type OpenRecord } from "./record/open-record.ts";
+import { passSignals } from "./run/signals.ts";
+import { traceFor } from "./run/trace.ts";
+
+type Session = {
+  host: Host;
+  record: OpenRecord;
+  directory: string;
+  trace: { ids: TraceIds; traceparent: string };
+  socket: FrameSocketServer;
+  socketPath: string;
+  models: LocalModelPort | undefined;
+  observer: Observer | undefined;
+};
+
+const SOCKET_GRACE_MS = 200;
+
+const openSession = async (host: Host, { options, program }: Invocation, directory: string): Promise<Session> => {
+  const name = basename(program[0] ?? "program");
+  const record = await openRecord(host, textOption(options, "file"), textOption(options, "agent") || name);
+  const trace = traceFor(host);
+  const socketPath = join(directory, "context.sock");
+  const socket = await listenForFrames({
+    path: socketPath,
+    recorder: { recordLine: (text) => record.line(text) },
+    clock: host.clock,
+    onRefused: () => undefined,
+  });
+  const observer =
+    options["no-observe"] === true ? undefined : await observeWorkTree({ host, record, directory, trace: trace.ids });
+  const models = options["no-models"] === true ? undefined : await openModelPort({ host, record, trace: trace.ids });
+  return { host, record, directory, trace, socket, socketPath, models, observer };
+};
+
+const environmentOf = ({ host, socketPath, trace, models }: Session): NodeJS.ProcessEnv => ({
+  ...host.env,
+  ENCHANTED_SOCKET: socketPath,
+  TRACEPARENT: trace.traceparent,
+  ...(models === undefined ? {} : modelEnvironment(models.port)),
+});
+
+const endingOf = (host: Host, end: ChildEnd, program: string): Ending => {
+  if (end.kind === "signalled") return end;
+  if (end.kind === "exited") return { ...end, ofProgram: true };
+  const isThere = end.message.includes("EACCES");
+  host.warn(`enchanted: ${program}: ${isThere ? "is not executable" : "there is no such program"} (${end.message})`);
+  return { ...exited(isThere ? exitCode.notExecutable : exitCode.notFound), ofProgram: true };
+};
+
+const lifecycle = (session: Session, phase: "Started" | "Stopped", more: Record<string, unknown>): Promise<unknown> =>
+  session.record.tell(
+    { event_type: "LIFECYCLE", payload: { phase, attempt: session.record.recorder.epoch, ...more } },
+    { producer: "scribe", trace: session.trace.ids },
+  );
+
+const describeEnd = (end: ChildEnd): Record<string, unknown> => {
+  if (end.kind === "exited") return { reason: "Exited", exit_code: end.code };
+  return end.kind === "signalled" ? { reason: "Killed", signal: end.signal } : { reason: "CommandNotStarted" };
+};
+
+const runProgram = async (session: Session, { options, program }: Invocation): Promise<ChildEnd> => {
+  const { host, record, directory } = session;
+  const lingerMs = countOption(options, "linger", 3_600_000);
+  const [command = "", ...args] = program;
+  await lifecycle(session, "Started", { program: basename(command), observing: session.observer?.place ?? null });
+  const child: WrappedChild = startChild({
+    command,
+    args,
+    env: environmentOf(session),
+    directory,
+    kill: (pid, signal) => host.kill(pid, signal),
+    sharesGroup: true,
+  });
+  passSignals(host, child);
+  session.observer?.start();
+  const forwarder = forwardFrames({
+    source: child.frames,
+    clock: host.clock,
+    openSender: (events) => createIntake(record, events),
+  });
+  const end = await child.ended;
+  await forwarder.finish(lingerMs);
+  return end;
+};
+
+const closeSession = async (session: Session, end: ChildEnd | undefined): Promise<void> => {
+  await session.observer?.finish();
+  await session.models?.close();
+  await session.socket.close(SOCKET_GRACE_MS);
+  if (end !== undefined) await lifecycle(session, "Stopped", describeEnd(end));
+  const failure = await session.record.close();
+  if (failure !== undefined) session.host.warn(failure);
+};
+
+/** `enchanted run -- program`: the program shares our terminal and process group, and we only listen. */
+export const run: CommandRun = async (host, invocation) => {
+  const directory = await mkdtemp(join(tmpdir(), "enchanted-"));
+  try {
+    const session = await openSession(host, invocation, directory);
+    const end = await runProgram(session, invocation);
+    await closeSession(session, end);
+    return endingOf(host, end, invocation.program[0] ?? "");
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+};

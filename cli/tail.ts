@@ -1,0 +1,90 @@
+import { once as nextEvent } from "node:events";
+import type { Writable } from "node:stream";
+import type { ContextItem } from "#nervous-system/recorder/context-file/read-items.ts";
+import { textOption, type CommandRun } from "./arguments.ts";
+import { exitCode, exited, type Host } from "./host.ts";
+import { framesOf, summaryOf, type ToldFrame } from "./record/describe-frame.ts";
+import { once, readItems, type ReadOptions } from "./record/read-file.ts";
+
+const POLL_MS = 200;
+
+const colours: Readonly<Record<string, string>> = {
+  DECISION_RATIONALE: "35",
+  STATE_CHANGE: "32",
+  MODEL_CALL: "36",
+  ERROR: "31",
+  GAP: "31",
+  LIFECYCLE: "2",
+  HEARTBEAT: "2",
+};
+
+/** Control characters of a payload must not reach a terminal: they could move its cursor or change its title. */
+const printable = (text: string): string => text.replaceAll(/\s+/g, " ").replaceAll(/\p{C}/gu, "�");
+
+/** How lines are laid out: colours, and the width they are cut at. */
+export type LineStyle = { colour: boolean; width: number | undefined };
+
+/** One frame as one line for people. */
+export const renderTailLine = ({ frame }: ToldFrame, { colour, width }: LineStyle): string => {
+  const time = (frame.timestamp ?? "").slice(11, 23).padEnd(12);
+  const head = `${time} ${printable(frame.agent_id ?? "-")
+    .slice(0, 20)
+    .padEnd(12)}`;
+  const type = printable(frame.event_type).padEnd(18);
+  const room = width === undefined ? undefined : Math.max(20, width - head.length - type.length - 3);
+  const summary = printable(summaryOf(frame)).slice(0, room);
+  const code = colour ? colours[frame.event_type] : undefined;
+  return `${head} ${code === undefined ? type : `\u001B[${code}m${type}\u001B[0m`} ${summary}`;
+};
+
+const renderItem = (item: ContextItem, types: ReadonlySet<string>, style: LineStyle | undefined): string[] => {
+  const frames = framesOf(item).filter(({ frame }) => types.size === 0 || types.has(frame.event_type));
+  return frames.map((told) => (style === undefined ? JSON.stringify(told.frame) : renderTailLine(told, style)));
+};
+
+const styleFor = (host: Host): LineStyle => {
+  const out = host.stdout();
+  const isTerminal = out.isTTY === true;
+  const colour = isTerminal && (host.env["NO_COLOR"] ?? "") === "" && host.env["TERM"] !== "dumb";
+  return { colour, width: isTerminal ? out.columns : undefined };
+};
+
+/** Whether the line went out; false once the reader of our output has gone. */
+const print = async (out: Writable, line: string): Promise<boolean> => {
+  if (out.destroyed || out.errored !== null) return false;
+  if (!out.write(`${line}\n`))
+    await Promise.race([nextEvent(out, "drain"), nextEvent(out, "close")]).catch(() => undefined);
+  return !out.destroyed;
+};
+
+const following = (host: Host, out: Writable): ReadOptions => {
+  const stop = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) host.onSignal(signal, () => stop.abort());
+  out.once("error", () => stop.abort());
+  return {
+    more: () =>
+      host.clock.sleep(POLL_MS, stop.signal).then(
+        () => true,
+        () => false,
+      ),
+  };
+};
+
+/** `enchanted tail`. */
+export const tail: CommandRun = async (host, { options }) => {
+  const out = host.stdout();
+  out.on("error", () => undefined); // `enchanted tail | head` ends us, and is no failure
+  const types = new Set(
+    textOption(options, "type")
+      .split(",")
+      .filter((type) => type !== ""),
+  );
+  const style = options["output"] === "json" ? undefined : styleFor(host);
+  const reading = options["follow"] === true ? following(host, out) : once;
+  for await (const item of readItems(host, textOption(options, "file"), reading)) {
+    for (const line of renderItem(item, types, style)) {
+      if (!(await print(out, line))) return exited(exitCode.ok);
+    }
+  }
+  return exited(exitCode.ok);
+};

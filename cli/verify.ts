@@ -1,0 +1,36 @@
+import { textOption, type CommandRun } from "./arguments.ts";
+import { exitCode, exited } from "./host.ts";
+import { createChainCheck, type ChainReport, type FileReport } from "./record/check-chains.ts";
+import { once, readItems } from "./record/read-file.ts";
+
+const counted = (count: number, one: string, more = `${one}s`): string => `${count} ${count === 1 ? one : more}`;
+
+const chainLine = ({ agent_uid, epoch, frames, hash, finished }: ChainReport): string =>
+  `chain ${agent_uid} epoch ${epoch}: ${counted(frames, "frame")}, last hash ${hash}${finished ? "" : ", unfinished"}`;
+
+/** The report for people. */
+export const renderReport = (file: string, report: FileReport): string[] => {
+  const lines = report.ok ? report.chains.map(chainLine) : [];
+  for (const { line, why } of report.torn) lines.push(`note: ${file}:${line}: ${why}`);
+  if (report.spans > 0)
+    lines.push(
+      `not verified: ${counted(report.spans, "OpenTelemetry span")}: they carry no hashes, so a change would not show`,
+    );
+  if (report.unchained > 0)
+    lines.push(`not verified: ${counted(report.unchained, "JSON document")} without a hash, written by something else`);
+  if (report.fault !== undefined) return [...lines, `FAULT: ${file}:${report.fault.line}: ${report.fault.why}`];
+  const what = `${counted(report.frames, "frame")} in ${counted(report.chains.length, "chain")}`;
+  return [...lines, report.frames === 0 ? `nothing to verify in ${file}: no frame has a hash` : `ok: ${what} verified`];
+};
+
+/** `enchanted verify`. */
+export const verify: CommandRun = async (host, { options }) => {
+  const file = textOption(options, "file");
+  const check = createChainCheck();
+  for await (const item of readItems(host, file, once)) check.take(item);
+  const report = check.report();
+  const text =
+    options["output"] === "json" ? JSON.stringify({ file, ...report }) : renderReport(file, report).join("\n");
+  host.stdout().write(`${text}\n`);
+  return exited(report.ok ? exitCode.ok : exitCode.fault);
+};

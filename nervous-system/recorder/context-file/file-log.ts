@@ -1,0 +1,107 @@
+import type { FileHandle } from "node:fs/promises";
+import { decodeStoredFrame } from "../stored-record.ts";
+import type { Wal } from "../wal/wal.ts";
+import { renderFrameLine } from "./frame-line.ts";
+
+/** A file of context frames as the log of one recorder: it begins a chain of its own, whatever the file holds. */
+export type FileLog = Pick<Wal, "append" | "reader" | "first" | "last" | "cursor"> & {
+  /** Why nothing more can be written: the error of the first write that failed. */
+  failure(): Error | undefined;
+  /** Resolves when everything appended so far is on the medium or has failed. */
+  settled(): Promise<void>;
+  close(): Promise<void>;
+};
+
+type Waiting = { line: string; resolve(index: number): void; reject(error: Error): void };
+
+const GROUP_BYTES = 1024 * 1024;
+
+/** A killed writer may have left half a line; what we write begins a line of its own. */
+const endsMidLine = async (file: FileHandle): Promise<boolean> => {
+  const { size } = await file.stat();
+  if (size === 0) return false;
+  const last = Buffer.alloc(1);
+  await file.read(last, 0, 1, size - 1);
+  return last.toString() !== "\n";
+};
+
+const writeAll = async (file: FileHandle, bytes: Buffer): Promise<void> => {
+  for (let at = 0; at < bytes.length;) at += (await file.write(bytes, at)).bytesWritten;
+};
+
+/** Group commit: while one group is written and synced, the next one gathers. Lines go out by one appending write a group. */
+class AppendingLog implements FileLog {
+  readonly first = 1;
+  readonly last = undefined;
+  private readonly file: FileHandle;
+  private head: string;
+  private waiting: Waiting[] = [];
+  private running: Promise<void> | undefined;
+  private failed: Error | undefined;
+  private index = 0;
+
+  constructor(file: FileHandle, head: string) {
+    this.file = file;
+    this.head = head;
+  }
+
+  append(payload: Uint8Array): Promise<number> {
+    if (this.failed !== undefined) return Promise.reject(this.failed);
+    const line = `${renderFrameLine(decodeStoredFrame(Buffer.from(payload)))}\n`;
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    this.waiting.push({ line, resolve, reject });
+    this.running ??= this.run();
+    return promise;
+  }
+
+  reader(): ReturnType<Wal["reader"]> {
+    return { next: async () => [], close: async () => undefined };
+  }
+
+  cursor(): ReturnType<Wal["cursor"]> {
+    return { index: 0, note: Buffer.alloc(0) };
+  }
+
+  failure(): Error | undefined {
+    return this.failed;
+  }
+
+  async settled(): Promise<void> {
+    await this.running;
+  }
+
+  async close(): Promise<void> {
+    await this.running;
+    await this.file.close();
+  }
+
+  private async run(): Promise<void> {
+    await Promise.resolve(); // whatever is appended in this turn goes out together
+    while (this.waiting.length > 0) await this.writeGroup(this.takeGroup());
+    this.running = undefined;
+  }
+
+  private takeGroup(): Waiting[] {
+    let bytes = 0;
+    const end = this.waiting.findIndex(({ line }) => (bytes += line.length) > GROUP_BYTES);
+    return this.waiting.splice(0, end < 0 ? this.waiting.length : Math.max(1, end));
+  }
+
+  private async writeGroup(group: Waiting[]): Promise<void> {
+    try {
+      if (this.failed !== undefined) throw this.failed;
+      await writeAll(this.file, Buffer.from(this.head + group.map(({ line }) => line).join("")));
+      this.head = "";
+      await this.file.datasync();
+      for (const { resolve } of group) resolve((this.index += 1));
+    } catch (error) {
+      // The chain is whole up to here. Going on would leave a hole in it, so nothing more is written.
+      this.failed ??= error as Error;
+      for (const { reject } of group) reject(this.failed);
+    }
+  }
+}
+
+/** Creates the log on a file opened for reading and appending (`a+`); the log closes it. */
+export const createFileLog = async (file: FileHandle): Promise<FileLog> =>
+  new AppendingLog(file, (await endsMidLine(file)) ? "\n" : "");

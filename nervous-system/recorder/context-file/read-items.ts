@@ -1,0 +1,68 @@
+import { createDocumentJoiner, type JoinedDocument } from "./document-joiner.ts";
+import { frameLineStart, parseFrameLine } from "./frame-line.ts";
+import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
+
+/** One thing in a file of context: a frame with its proof, other JSON, or text that is neither. `line` counts from 1. */
+export type ContextItem =
+  | { kind: "frame"; line: number; frame: RecordedFrame }
+  | { kind: "json"; line: number; value: Record<string, unknown> }
+  | { kind: "unreadable"; line: number; reason: string; isTorn: boolean };
+
+/** Reads the items of a file from its lines. */
+export type ItemReader = {
+  push(line: string): ContextItem[];
+  /** `rest` is what stands behind the last newline. */
+  end(rest: string): ContextItem[];
+};
+
+const parseObject = (text: string): Record<string, unknown> | undefined => {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+const wholeItem = ({ text, line }: JoinedDocument): ContextItem | undefined => {
+  const parsed = parseFrameLine(text);
+  if (parsed.kind === "frame") return { kind: "frame", line, frame: parsed.frame };
+  if (parsed.kind === "damaged") return undefined;
+  const value = parseObject(text);
+  return value === undefined ? undefined : { kind: "json", line, value };
+};
+
+/** A frame behind the half line of a writer that was killed: two processes append to one file. */
+const afterTornPart = ({ text, line }: JoinedDocument): ContextItem | undefined => {
+  for (let at = text.indexOf(frameLineStart, 1); at > 0; at = text.indexOf(frameLineStart, at + 1)) {
+    const parsed = parseFrameLine(text.slice(at));
+    if (parsed.kind === "frame") return { kind: "frame", line, frame: parsed.frame };
+  }
+  return undefined;
+};
+
+const itemsOf = (document: JoinedDocument): ContextItem[] => {
+  const { text, line, isWhole } = document;
+  const unreadable = (reason: string, isTorn: boolean): ContextItem => ({ kind: "unreadable", line, reason, isTorn });
+  if (!isWhole) return [unreadable("a JSON document begins here and never ends", true)];
+  const whole = wholeItem(document);
+  if (whole !== undefined) return [whole];
+  const behind = afterTornPart(document);
+  if (behind !== undefined) return [unreadable("half a line, left by a writer that was killed", true), behind];
+  const parsed = parseFrameLine(text);
+  if (parsed.kind === "damaged") return [unreadable(parsed.reason, false)];
+  // A writer that is killed leaves the beginning of a line, and a whole line ends with a brace.
+  const isTorn = text.startsWith("{") && !text.endsWith("}");
+  return [unreadable(isTorn ? "half a line, left by a writer that was killed" : "the line is not JSON", isTorn)];
+};
+
+/** Creates a reader at the beginning of a file. */
+export const createItemReader = (): ItemReader => {
+  const joiner = createDocumentJoiner();
+  return {
+    push: (line) => joiner.push(line).flatMap(itemsOf),
+    end: (rest) => [...joiner.push(rest), ...joiner.end()].flatMap(itemsOf),
+  };
+};

@@ -1,0 +1,141 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
+import { appendFile, copyFile, readFile, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { enchanted, payloads, setCliStage, type CliStage } from "./cli-stage.ts";
+
+jest.setTimeout(120_000);
+
+const golden = resolve("test/integration/cli/golden/console-spans.jsonl");
+let stage: CliStage;
+beforeEach(async () => {
+  stage = await setCliStage();
+});
+afterEach(() => stage.remove());
+
+const record = (script: string): Promise<unknown> => stage.cli(["run", "--no-observe", "--", "bash", "-c", script]);
+const place = (): string => join(stage.cwd, "swarm_context.jsonl");
+
+describe("the file of the brief's unmodified script", () => {
+  it("is read by tail, and verify says that it cannot judge it", async () => {
+    await copyFile(golden, place());
+    const { stdout } = await stage.cli(["tail"]);
+    expect(stdout).toMatch(/DECISION_RATIONALE +Detected circular dependency in auth_module\./);
+    expect(stdout).toMatch(/STATE_CHANGE +changed src\/auth\/login\.py \+15 -4/);
+    expect(await stage.cli(["verify"])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("not verified: 1 OpenTelemetry span"),
+    });
+  });
+
+  it("gets a chain through the sink", async () => {
+    const input = await readFile(golden, "utf8");
+    expect(await stage.cli(["sink"], { input })).toMatchObject({ code: 0, stdout: "", stderr: "" });
+    const lines = await stage.lines();
+    expect(payloads(lines, "DECISION_RATIONALE")).toMatchObject([
+      { confidence_score: 0.98, selected_strategy: "dependency_injection" },
+    ]);
+    expect(payloads(lines, "STATE_CHANGE")).toMatchObject([{ file_modified: "src/auth/login.py", lines_added: 15 }]);
+    expect(await stage.cli(["verify"])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("ok: 3 frames in 1 chain"),
+    });
+  });
+});
+
+describe("verify", () => {
+  it("names the first frame that was changed, taken out, or moved", async () => {
+    await record(`for i in 1 2 3; do echo '{"event_type":"THOUGHT","text":"abc"}' >&3; done`);
+    const text = await readFile(place(), "utf8");
+    const lines = text.trimEnd().split("\n");
+    const tampered: ReadonlyArray<readonly [string, RegExp]> = [
+      [text.replace('"abc"', '"abd"'), /:2: .*seq 2: hash does not fit/],
+      [[lines[0], ...lines.slice(2), ""].join("\n"), /:2: .*seq 3: expected seq 2/],
+      [[lines[0], lines[2], lines[1], ...lines.slice(3), ""].join("\n"), /:2: .*expected seq 2/],
+      [text.replace('"text":"abc"', '"text":"ab"c"'), /:2: .*not whole JSON/],
+    ];
+    for (const [changed, fault] of tampered) {
+      await writeFile(place(), changed);
+      expect(await stage.cli(["verify"])).toMatchObject({ code: 1, stdout: expect.stringMatching(fault) });
+    }
+  });
+
+  it("reads on behind half a line that a killed writer left", async () => {
+    await record("true");
+    const [first = ""] = (await readFile(place(), "utf8")).split("\n");
+    await appendFile(place(), first.slice(0, 100));
+    await record("true");
+    const { code, stdout } = await stage.cli(["verify", "--output", "json"]);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ ok: true, frames: 4, torn: [{ line: 3 }] });
+  });
+});
+
+describe("sink, tail and the rest", () => {
+  it("the brief's shell line records FD 3 beside the terminal", async () => {
+    const event = '{"event": "STATE_CHANGE", "module": "auth", "status": "analyzing"}';
+    const script = `bash -c 'echo shown; echo "$0" >&3' '${event}' 3> >("${enchanted}" sink; echo done)`;
+    const { stdout } = await stage.start(["bash", "-c", script]).ended;
+    expect(stdout).toBe("shown\ndone\n");
+    expect(payloads(await stage.lines(), "STATE_CHANGE")).toEqual([{ module: "auth", status: "analyzing" }]);
+  });
+
+  it("tail filters, prints JSON, and keeps a payload's control characters from the terminal", async () => {
+    const evil = String.raw`{"event_type":"THOUGHT","text":"a\u001b[2Jb"}`;
+    await record(`echo '${evil}' >&3`);
+    const text = await stage.cli(["tail", "--type", "THOUGHT"]);
+    expect(text.stdout).toMatch(/THOUGHT +a�\[2Jb\n$/);
+    expect(text.stdout).not.toContain("\u001B");
+    const { stdout } = await stage.cli(["tail", "--type", "THOUGHT", "--output", "json"]);
+    expect(JSON.parse(stdout)).toMatchObject({ event_type: "THOUGHT", payload: { text: "a\u001B[2Jb" } });
+  });
+
+  it("tail --follow shows what is appended, until it is interrupted", async () => {
+    await record("true");
+    const following = stage.start([enchanted, "tail", "--follow", "--type", "THOUGHT"]);
+    const shown = new Promise((resolve) => following.child.stdout?.once("data", resolve));
+    await record(`echo '{"event_type":"THOUGHT","text":"new"}' >&3`);
+    await shown;
+    following.child.kill("SIGINT");
+    expect(await following.ended).toMatchObject({ code: 0, stdout: expect.stringMatching(/THOUGHT +new/) });
+  });
+
+  it("doctor finds nothing wrong here, and names what is", async () => {
+    expect(await stage.cli(["doctor"])).toMatchObject({ code: 0 });
+    const { code, stdout } = await stage.cli(["doctor", "--file", "none/x", "--output", "json"]);
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toContainEqual(expect.objectContaining({ check: "directory", ok: false }));
+  });
+
+  it("completes commands, options and values in bash", async () => {
+    const complete = (words: string): string =>
+      `COMP_WORDS=(${words}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _enchanted; echo "\${COMPREPLY[*]}"`;
+    const script = `source <("${enchanted}" completion bash); ${complete("enchanted ve")}; ${complete("enchanted tail --fo")}; ${complete("enchanted tail --output j")}`;
+    expect((await stage.start(["bash", "-c", script]).ended).stdout).toBe("verify\n--follow\njson\n");
+  });
+
+  it.each([
+    [["run"], /say which program to run/],
+    [["run", "ls"], /put -- before the program: enchanted run -- ls/],
+    [["tail", "--output", "xml"], /must be one of text, json/],
+    [["verify", "--nope"], /unknown option '--nope'/],
+    [["bogus"], /there is no command "bogus"; commands: run, sink/],
+    [["verify", "--file", "none"], /none cannot be read: the file does not exist/],
+    [
+      ["run", "--file", "none/x", "--", "true"],
+      /cannot be opened: the directory does not exist; name another file with --file/,
+    ],
+  ])("says what is wrong with %j", async (args, message) => {
+    expect(await stage.cli(args)).toMatchObject({ code: 2, stdout: "", stderr: expect.stringMatching(message) });
+  });
+
+  it("helps everywhere", async () => {
+    for (const name of ["run", "sink", "tail", "verify", "doctor", "completion"]) {
+      const { code, stdout } = await stage.cli([name, "--help"]);
+      expect({ code, stdout }).toEqual({
+        code: 0,
+        stdout: expect.stringMatching(/Usage: [^]*Examples:[^]*Exit codes:/),
+      });
+    }
+    expect((await stage.cli(["--version"])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+});
