@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { build } from "esbuild";
+import { build, stop } from "esbuild";
 
 /** One program of ours: what it is bundled from and where the bundle goes, relative to the checkout. */
 export type EntryPoint = { readonly image: string; readonly from: string; readonly file: string };
@@ -55,5 +55,7 @@ export const bundleImage = async (root: string, image: string): Promise<string> 
       logLevel: "silent",
     });
   }
+  // Its service is a process of its own, and would keep this one alive.
+  await stop();
   return outDir;
 };

@@ -104,6 +104,9 @@ export const startGitForge = async (options: GitForgeOptions): Promise<GitForge>
     });
     socket.on("error", () => through.destroy());
     through.on("error", () => socket.destroy());
+    // A side that is cut must not leave the other half open: it would keep the test process alive.
+    through.on("close", () => socket.destroy());
+    socket.on("close", () => through.destroy());
   });
   const tunnelPort = await listen(tunnel);
   const gitForge: GitForge = {

@@ -4,7 +4,7 @@ import { createConnection, createServer, type AddressInfo, type Socket } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { build } from "esbuild";
+import { build, stop } from "esbuild";
 import { verifyChain, zeroHash, type ChainFault } from "#nervous-system/schemas/chain.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { ensureAuthority, ensureCertificate, type KeyPair } from "#platform/cluster/certificates.ts";
@@ -37,6 +37,7 @@ export const setStage = async (): Promise<Stage> => {
     banner: { js: banner },
     logLevel: "silent",
   });
+  await stop();
   return {
     dir,
     programs,
