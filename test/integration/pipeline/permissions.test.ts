@@ -1,0 +1,130 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { parseAllDocuments } from "yaml";
+import { createBus, type Bus } from "#nervous-system/comms/bus.ts";
+import type { StreamItem } from "#nervous-system/comms/stored-frame.ts";
+import { systemClock } from "#nervous-system/kernel/clock.ts";
+import { silentLog } from "#nervous-system/kernel/log.ts";
+import { randomIds } from "#nervous-system/schemas/ids.ts";
+import { typeFilter } from "#nervous-system/schemas/subjects.ts";
+import { startNats, type NatsServer } from "#platform/stores/nats.ts";
+import { ensureTool } from "#platform/tools/ensure-tool.ts";
+import { createCleanup, temporaryDirectory } from "./bus-harness.ts";
+import { agentUid, chainBuilder } from "./chain-builder.ts";
+
+const cleanup = createCleanup();
+let nats: NatsServer;
+let passwords: Record<string, string>;
+
+type Secret = { kind?: string; metadata?: { name?: string }; stringData?: Record<string, string> };
+
+/** The Secret with NATS's configuration as the chart renders it. */
+const natsSecret = async (): Promise<Record<string, string>> => {
+  const digest = `@sha256:${"0".repeat(64)}`;
+  const images = ["operator", "pipeline", "scribe", "supervisor"].map(
+    (name) => `images.${name}=r.example.org/${name}${digest}`,
+  );
+  const values = [...images, `defaults.agentImage=r.example.org/agent${digest}`].join(",");
+  const args = [
+    "template",
+    "t",
+    "charts/enchanted-swarm",
+    "--set",
+    values,
+    "--show-only",
+    "templates/stores/nats.yaml",
+  ];
+  const { stdout } = await promisify(execFile)(await ensureTool("helm"), args);
+  const documents = parseAllDocuments(stdout).map((document) => document.toJS() as Secret | null);
+  return documents.find((found) => found?.kind === "Secret")?.stringData ?? {};
+};
+
+beforeAll(async () => {
+  const secret = await natsSecret();
+  const configuration = secret["nats.conf"] ?? "";
+  passwords = secret;
+  nats = await startNats({
+    dir: await temporaryDirectory(cleanup),
+    configuration: configuration.slice(configuration.indexOf("accounts {")),
+  });
+  cleanup.add(() => nats.stop());
+}, 600_000);
+afterAll(() => cleanup.run());
+
+const busOf = async (user: string): Promise<Bus> => {
+  const bus = await createBus({
+    servers: nats.url,
+    name: user,
+    user,
+    password: passwords[`${user}-password`],
+    log: silentLog,
+    clock: systemClock(),
+    random: Math.random,
+    ids: randomIds(),
+  });
+  cleanup.add(() => bus.close());
+  return bus;
+};
+
+const seqOf = (item: StreamItem): number => (item.kind === "frame" ? item.frame.streamSeq : 0);
+
+describe("the chart's users of NATS", () => {
+  it("may do all that their component does", async () => {
+    const soon = AbortSignal.timeout(10_000);
+    const collector = await busOf("collector");
+    await collector.ensureStreams({ replicas: 1 });
+    const frames = chainBuilder({ agent_uid: agentUid(1) }).take(3);
+    await collector.publisher.publish(frames);
+    expect(await collector.tail(agentUid(1), 1)).toMatchObject({ seq: 3 });
+    await collector.deadLetters.put({
+      refusedBy: "collector",
+      namespace: "team-a",
+      reason: "test",
+      bytes: Buffer.from("{"),
+      id: "1",
+    });
+
+    const siphon = await busOf("siphon");
+    await siphon.ensureStreams({ replicas: 1 });
+    expect(await siphon.streamCreated()).toMatch(/^20/);
+    for (const maxAckPending of [10, 20]) {
+      const ledger = await siphon.openReader({
+        name: "ledger",
+        fromSeq: 1,
+        maxAckPending,
+        prefetch: { bytes: 1 << 20 },
+      });
+      expect(seqOf(await ledger.next(soon))).toBe(1);
+      await ledger.ackThrough(1);
+      expect(await ledger.pending()).toBe(2);
+      ledger.close();
+    }
+
+    const publisher = await busOf("publisher");
+    const filter = typeFilter("THOUGHT");
+    const proposals = await publisher.openReader({ name: "publisher", filter, maxAckPending: 10, prefetch: 10 });
+    expect(seqOf(await proposals.next(soon))).toBe(1);
+    await proposals.ackThrough(1);
+    proposals.close();
+
+    const operator = await busOf("operator");
+    expect(await operator.lastSeq()).toBe(3);
+    const followed: number[] = [];
+    for await (const item of operator.follow({ signal: soon })) {
+      followed.push(seqOf(item));
+      if (followed.length === 3) break;
+    }
+    expect(followed).toEqual([1, 2, 3]);
+  }, 60_000);
+
+  it("may not write frames, nor read in another's place", async () => {
+    const stranger = await busOf("siphon");
+    const frames = chainBuilder({ agent_uid: agentUid(2) }).take(1);
+    await expect(stranger.publisher.publish(frames)).rejects.toMatchObject({ name: "BusUnavailableError" });
+    const place = await stranger.openReader({ name: "publisher", maxAckPending: 10, prefetch: 10 });
+    await expect(place.next(AbortSignal.timeout(1_500))).rejects.toMatchObject({ name: "TimeoutError" });
+    place.close();
+    expect(await (await busOf("collector")).tail(agentUid(2), 1)).toMatchObject({ seq: 0 });
+  }, 60_000);
+});
