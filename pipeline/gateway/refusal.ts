@@ -23,7 +23,7 @@ export const refused = (status: number, type: string, message: string): Granted<
   refusal: { status, type, message },
 });
 
-/** Refuses for now. */
+/** Refuses, and lets the caller try again. */
 export const refusedUntil = (
   status: 429 | 503,
   type: string,

@@ -1,7 +1,7 @@
 /** Why a proposal is not published; told in its PUBLICATION, never retried. */
 export type Refused = { readonly kind: "refused"; readonly reason: string; readonly message: string };
 
-/** What keeps a proposal for now; it is tried again. */
+/** What keeps a proposal waiting; it is tried again. */
 export type Retryable = { readonly kind: "retry"; readonly message: string };
 
 /** What every step of a publication ends in. */

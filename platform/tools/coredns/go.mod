@@ -1,7 +1,5 @@
 module swarm.enchanted.dev/platform/tools/coredns
 
-// Note this minimum version requirement. CoreDNS supports the last two
-// Go versions. This follows the upstream Go project support.
 go 1.24.0
 
 require (

@@ -79,7 +79,3 @@ require (
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 )
 
-
-// Bad imports are sometimes causing attempts to pull that code.
-// This makes the error more explicit.
-
