@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -373,7 +373,7 @@ describe("from inside an agent pod", () => {
 
   beforeAll(async () => {
     await runner.remove(name);
-    await runner.start(name, { scenario: "slow" });
+    await runner.start(name, { scenario: "long-think" });
     await runner.reached(name, "running", (_, agent) => agent?.status?.activity !== undefined);
     pod = (await runner.agentOf(name))?.status?.podName ?? "";
   }, minutes(3));
@@ -383,8 +383,6 @@ describe("from inside an agent pod", () => {
   /** Tries to connect from the agent container: `open`, or why not. */
   const connects = async (host: string, port: number): Promise<string> => {
     const script = `const s=require("node:net").connect(${port},${JSON.stringify(host)});s.setTimeout(2500,()=>{console.log("timeout");process.exit()});s.on("connect",()=>{console.log("open");process.exit()});s.on("error",e=>{console.log(e.code);process.exit()})`;
-    const file = join(dir, "probe.cjs");
-    await writeFile(file, script);
     return (
       await kube.ok(["exec", "-n", tenant, pod, "-c", "agent", "--", "/enchanted/bin/node", "-e", script])
     ).trim();
