@@ -45,10 +45,6 @@ export const frameSubject = (
 export const chainFilter = (agentUid: string, epoch: number): string =>
   `context.*.*.*.${subjectToken(agentUid)}.${epoch}.*`;
 
-/** Filter for every frame about one mission. */
-export const missionFilter = (namespace: string, missionUid: string): string =>
-  `context.${partitionOf(missionUid)}.${subjectToken(namespace)}.${subjectToken(missionUid)}.>`;
-
 /** Filter for every frame of one type. */
 export const typeFilter = (eventType: string): string => `context.*.*.*.*.*.${subjectToken(eventType)}`;
 
