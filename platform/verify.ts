@@ -8,6 +8,7 @@ const generatedPaths = [
   "charts/enchanted-swarm",
   "nervous-system/schemas/json",
   "nervous-system/schemas/gen",
+  "nervous-system/schemas/python",
   "docs/reference",
 ];
 

@@ -134,6 +134,8 @@ export const debianPackages: Readonly<Record<string, string>> = {
   openssl: "/usr/bin/openssl",
   "util-linux": "/usr/bin/setpriv",
   git: "/usr/bin/git",
+  python3: "/usr/bin/python3",
+  "python3-venv": "/usr/share/doc/python3-venv",
   gcc: "/usr/bin/gcc",
   "libc6-dev": "/usr/include/stdio.h",
   procps: "/usr/bin/pgrep",

@@ -33,6 +33,7 @@ export const Reason = {
   Resumed: "Resumed",
   InvalidRepository: "InvalidRepository",
   NameReserved: "NameReserved",
+  InvalidRedaction: "InvalidRedaction",
   // References
   Resolved: "Resolved",
   ModelNotFound: "ModelNotFound",

@@ -22,11 +22,17 @@ describe("an envelope", () => {
     expect(parseEnvelope(envelopeText(envelope))).toEqual({ ok: true, envelope });
   });
 
+  it("may be of a frame that no chain holds", () => {
+    const unchained: Envelope = { ...envelope, recorder: "collector", epoch: 0, seq: 0 };
+    expect(parseEnvelope(envelopeText(unchained))).toEqual({ ok: true, envelope: unchained });
+  });
+
   const broken: ReadonlyArray<[string, string, RegExp]> = [
     ["is not JSON", "{", /not JSON/],
     ["has its members in another order", JSON.stringify(envelope), /RFC 8785/],
     ["has a member nobody knows", envelopeText({ ...envelope, extra: 1 } as Envelope), /invalid/],
-    ["has no sequence number", envelopeText({ ...envelope, seq: 0 }), /invalid/],
+    ["has seq 0 in a chain", envelopeText({ ...envelope, seq: 0 }), /only a frame that no chain holds/],
+    ["has seq 0 in an epoch", envelopeText({ ...envelope, recorder: "collector", seq: 0 }), /only a frame/],
   ];
   it.each(broken)("is refused when it %s", (_, text, reason) => {
     expect(parseEnvelope(text)).toEqual({ ok: false, reason: expect.stringMatching(reason) });
@@ -49,5 +55,14 @@ describe("subjects", () => {
     ["", "_"],
   ])("encode %j as %s", (text, token) => {
     expect(subjectToken(text)).toBe(token);
+  });
+});
+
+describe("the partition of a mission", () => {
+  it("is the same however many missions were asked for meanwhile", () => {
+    const before = partitionOf(envelope.mission_uid);
+    const others = new Set(Array.from({ length: 5000 }, (_, n) => partitionOf(`mission-${n}`)));
+    expect(others.size).toBe(16);
+    expect(partitionOf(envelope.mission_uid)).toBe(before);
   });
 });

@@ -1,10 +1,12 @@
 import canonicalize from "canonicalize";
 import { z } from "zod";
+import { createExactReader } from "#nervous-system/schemas/exact-envelope.ts";
 import { frameTypePattern, producers } from "#nervous-system/schemas/frames/define-frame.ts";
 
 /** What the recorder may remark about a frame. */
 export const frameFlags = ["clock_skew", "payload_invalid", "late", "unknown_type", "withheld"] as const;
 
+const recorders = ["scribe", "collector", "gateway", "siphon", "supervisor", "operator"] as const;
 const uid = z.string().regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/);
 const name = z.string().min(1).max(253);
 const counter = z.number().int().min(0);
@@ -13,39 +15,44 @@ const counter = z.number().int().min(0);
  * What the recorder stamps on a frame, never taken from its producer. It travels as its RFC 8785 text, which is part of
  * the hash; `(agent_uid, epoch, seq)` is the key of the frame in every store.
  */
-export const envelopeSchema = z.strictObject({
-  agent_uid: uid,
-  mission_uid: uid,
-  mission: name,
-  namespace: name,
-  /** 0 until the first rewind. */
-  lineage: counter,
-  producer: z.enum(producers),
-  /** Who gave the sequence number: `scribe`, `collector`, or the component that embeds the recorder. */
-  recorder: z.enum(["scribe", "collector", "gateway", "siphon", "supervisor", "operator"]),
-  /** Attempt of the agent, or starts of a component. */
-  epoch: counter.max(0xffff_ffff),
-  /** Gap-free from 1 in each epoch. */
-  seq: counter.min(1),
-  /** Recorder's time, Unix nanoseconds as a decimal string, strictly increasing within an epoch. */
-  observed: z.string().regex(/^[0-9]{1,20}$/),
-  event_type: z.string().regex(frameTypePattern),
-  event_id: z.string().min(1).max(128),
-  persona: z.string().max(253).optional(),
-  trace_id: z
-    .string()
-    .regex(/^[0-9a-f]{32}$/)
-    .optional(),
-  span_id: z
-    .string()
-    .regex(/^[0-9a-f]{16}$/)
-    .optional(),
-  /** The frame that caused this one. */
-  parent_event_id: z.string().min(1).max(128).optional(),
-  /** The agent concerned, when the chain belongs to a component. */
-  about: z.strictObject({ agent_uid: uid, epoch: counter }).optional(),
-  flags: z.array(z.enum(frameFlags)).max(frameFlags.length).optional(),
-});
+export const envelopeSchema = z
+  .strictObject({
+    agent_uid: uid,
+    mission_uid: uid,
+    mission: name,
+    namespace: name,
+    /** 0 until the first rewind. */
+    lineage: counter,
+    producer: z.enum(producers),
+    /** Who gave the sequence number: `scribe`, `collector`, or the component that embeds the recorder. */
+    recorder: z.enum(recorders),
+    /** Attempt of the agent, or starts of a component. */
+    epoch: counter.max(0xffff_ffff),
+    /** Gap-free from 1 in each epoch; 0 on a stranger's frame, which belongs to no chain and is known by `event_id`. */
+    seq: counter,
+    /** Recorder's time, Unix nanoseconds as a decimal string, strictly increasing within an epoch. */
+    observed: z.string().regex(/^[0-9]{1,20}$/),
+    event_type: z.string().regex(frameTypePattern),
+    event_id: z.string().min(1).max(128),
+    persona: z.string().max(253).optional(),
+    trace_id: z
+      .string()
+      .regex(/^[0-9a-f]{32}$/)
+      .optional(),
+    span_id: z
+      .string()
+      .regex(/^[0-9a-f]{16}$/)
+      .optional(),
+    /** The frame that caused this one. */
+    parent_event_id: z.string().min(1).max(128).optional(),
+    /** The agent concerned, when the chain belongs to a component. */
+    about: z.strictObject({ agent_uid: uid, epoch: counter }).optional(),
+    flags: z.array(z.enum(frameFlags)).max(frameFlags.length).optional(),
+  })
+  .refine(({ seq, epoch, recorder }) => seq > 0 || (epoch === 0 && recorder === "collector"), {
+    path: ["seq"],
+    message: "only a frame that no chain holds has seq 0",
+  });
 
 /** See `envelopeSchema`. */
 export type Envelope = z.infer<typeof envelopeSchema>;
@@ -60,8 +67,16 @@ export const envelopeText = (envelope: Envelope): string => {
 /** A parsed envelope, or why the text is none. */
 export type ParsedEnvelope = { ok: true; envelope: Envelope } | { ok: false; reason: string };
 
+const readExactly = createExactReader({ producers, recorders, flags: frameFlags, typePattern: frameTypePattern });
+
 /** Reads the text of an envelope; anything but its exact RFC 8785 form is refused, since the hash covers the text. */
 export const parseEnvelope = (text: string): ParsedEnvelope => {
+  const exact = readExactly(text);
+  return exact === undefined ? parseBySchema(text) : { ok: true, envelope: exact };
+};
+
+/** The same by the schema, slower, which tells what is wrong. */
+export const parseBySchema = (text: string): ParsedEnvelope => {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -85,4 +100,6 @@ export type RecordedFrame = {
   prevHash: string;
   /** 64 hex digits. */
   hash: string;
+  /** User who sent it, where that was no pod of an agent and no component; the hash does not cover it. */
+  principal?: string | undefined;
 };

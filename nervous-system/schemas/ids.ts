@@ -20,18 +20,21 @@ export const countingIds = (): Ids => {
   };
 };
 
+/** The `mission_uid` of what belongs to no mission. */
+export const noMission = "00000000-0000-0000-0000-000000000000";
+
+/** Name of the mission that strangers' frames belong to: no resource can be called so. */
+export const strangersMission = "_";
+
 const enchantedNamespace = "0b0c5f6e-6c1d-5a43-9a4e-2f6f1d9b7e51";
 
 /** The same UUID for the same parts, everywhere and always: the identity of what has no Kubernetes UID. */
 export const stableId = (...parts: readonly string[]): string => v5(parts.join("\u0000"), enchantedNamespace);
 
+/** W3C ids of the span that a frame belongs to: 32 and 16 hex digits. */
+export type TraceIds = { traceId: string; spanId: string };
+
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** Whether `text` is a lower-case UUID. */
 export const isUuid = (text: string): boolean => uuidPattern.test(text);
-
-/** The 16 bytes of a lower-case UUID; throws on anything else. */
-export const uuidBytes = (uuid: string): Uint8Array => {
-  if (!isUuid(uuid)) throw new Error(`"${uuid}" is not a lower-case UUID`);
-  return Buffer.from(uuid.replaceAll("-", ""), "hex");
-};

@@ -47,6 +47,11 @@ export const chartValues = z.strictObject({
   caBundle: z
     .string()
     .describe("PEM certificates that Git hosts and model endpoints may be signed by, beside the public ones."),
+  collector: z
+    .strictObject({
+      metricsEndpoint: z.string().describe("OTLP gRPC endpoint for programs' metrics; empty keeps none."),
+    })
+    .describe("Where frames and telemetry arrive."),
   gateway: z
     .strictObject({
       allowPrivate: z.boolean().describe("Whether forges and models on private addresses may be reached."),
@@ -63,6 +68,7 @@ export const chartValues = z.strictObject({
     .strictObject({
       ...external,
       url: z.string().describe("nats:// URL when external."),
+      syncAlways: z.boolean().describe("Whether each write is synced before it is acknowledged."),
       replicas: z.union([z.literal(1), z.literal(3)]).describe("Copies of each message."),
       storage,
     })

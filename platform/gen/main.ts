@@ -8,6 +8,7 @@ import { resources } from "#nervous-system/schemas/resources/catalog.ts";
 import { renderValuesSchema } from "#platform/gen/chart-values.ts";
 import { renderCrd } from "#platform/gen/crd.ts";
 import { renderEventSchema } from "#platform/gen/event-schema.ts";
+import { renderPydantic } from "#platform/gen/pydantic.ts";
 import { renderComponentRules, rights } from "#platform/gen/rbac.ts";
 import { renderFrameReference, renderResourceReference } from "#platform/gen/reference.ts";
 
@@ -30,12 +31,26 @@ write(
   yaml(Object.fromEntries(Object.entries(rights).map(([name, component]) => [name, renderComponentRules(component)]))),
 );
 write("nervous-system/schemas/json/event_v1.json", `${JSON.stringify(renderEventSchema(), null, 2)}\n`);
+write("nervous-system/schemas/python/enchanted_frames/frames.py", renderPydantic());
 write("charts/enchanted-swarm/values.schema.json", `${JSON.stringify(renderValuesSchema(), null, 2)}\n`);
 write("docs/reference/resources.md", renderResourceReference(resources));
 write("docs/reference/frames.md", renderFrameReference());
 write("docs/reference/cli.md", renderCliReference(commands));
 
 const proto = "nervous-system/schemas/proto";
-execFileSync("buf", ["generate", proto, "--template", `${proto}/buf.gen.yaml`, "--path", `${proto}/context.proto`], {
-  stdio: "inherit",
-});
+execFileSync(
+  "buf",
+  [
+    "generate",
+    proto,
+    "--template",
+    `${proto}/buf.gen.yaml`,
+    "--path",
+    `${proto}/context.proto`,
+    "--path",
+    `${proto}/events.proto`,
+  ],
+  {
+    stdio: "inherit",
+  },
+);

@@ -5,7 +5,9 @@ export type JsonSchema = {
   format?: string;
   minimum?: number;
   maximum?: number;
+  minLength?: number;
   maxLength?: number;
+  pattern?: string;
   maxItems?: number;
   enum?: unknown[];
   required?: string[];

@@ -12,5 +12,6 @@ export const aPodConfig = (given: Partial<PodConfig> = {}): PodConfig => ({
   agentResources: { requests: { cpu: "100m", memory: "256Mi" }, limits: { cpu: "2", memory: "1Gi" } },
   workspaceSize: "2Gi",
   walSize: "512Mi",
+  walCut: "stored",
   ...given,
 });

@@ -4,7 +4,7 @@ import { defineFrame, count, text } from "#nervous-system/schemas/frames/define-
 export const gap = defineFrame({
   type: "GAP",
   description: "Frames that were lost or refused, named instead of passed over.",
-  producers: ["scribe", "operator", "collector"],
+  producers: ["scribe", "gateway", "siphon", "supervisor", "operator", "collector"],
   payload: {
     epoch: count("Epoch of the gap."),
     from: count("First sequence number missing."),

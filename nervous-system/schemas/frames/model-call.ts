@@ -5,7 +5,7 @@ import { defineFrame, count, digest, text, texts } from "#nervous-system/schemas
 export const modelCall = defineFrame({
   type: "MODEL_CALL",
   description: "One exchange with a model, written by the gateway that carried it.",
-  producers: ["gateway", "scribe"],
+  producers: ["gateway", "scribe", "collector"],
   payload: {
     provider: text("Provider of the model."),
     model: text("The model's name as the provider knows it."),

@@ -51,6 +51,12 @@ describe("a frame is refused when", () => {
     ["it is no object", "[1]", /JSON object/],
     ["it names no type", '{"payload":{}}', /names its "event_type"/],
     ["its type is not UPPER_SNAKE", '{"event_type":"a.b\\r\\nPUB x"}', /not UPPER_SNAKE/],
+    ["it is nested 101 levels deep", `{"event_type":"DREAM","payload":${"[".repeat(100)}${"]".repeat(100)}}`, /nested/],
+    [
+      "it is nested as deep as JSON can be",
+      `{"event_type":"DREAM","payload":${"[".repeat(130_000)}${"]".repeat(130_000)}}`,
+      /nested deeper than 100 levels/,
+    ],
     ["it is too big", JSON.stringify({ event_type: "THOUGHT", text: "x".repeat(maxFrameBytes) }), /larger than/],
   ];
   it.each(refusals)("%s", (_, line, reason) => {
@@ -59,6 +65,11 @@ describe("a frame is refused when", () => {
 });
 
 describe("what a frame keeps", () => {
+  it("keeps 100 levels of nesting", () => {
+    const line = `{"event_type":"DREAM","payload":{"a":${"[".repeat(98)}${"]".repeat(98)}}}`;
+    expect(parseFrameText(line)).toMatchObject({ ok: true });
+  });
+
   it("keeps a type that nobody here knows, flagged", () => {
     expect(parseFrame({ event_type: "DREAM", payload: { of: "sheep" } })).toMatchObject({
       ok: true,

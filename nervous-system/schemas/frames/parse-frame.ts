@@ -1,6 +1,9 @@
-import { z } from "zod";
 import { catalog, isFrameType } from "#nervous-system/schemas/frames/catalog.ts";
 import { frameTypePattern } from "#nervous-system/schemas/frames/define-frame.ts";
+import { maxFrameBytes } from "#nervous-system/schemas/frames/frame-limits.ts";
+import { frameMembers } from "#nervous-system/schemas/frames/frame-members.ts";
+
+export { maxFrameBytes };
 
 /** The producer's part of a frame: the five fields of the brief, and whatever else belongs to its type in `payload`. */
 export type ProducedFrame = {
@@ -25,8 +28,16 @@ export type ParsedFrame =
     }
   | { ok: false; reason: string };
 
-/** Bytes of one frame at most; longer texts go to a blob. */
-export const maxFrameBytes = 256 * 1024;
+/** Levels of lists and objects in a frame at most; readers in other languages end at a few hundred, some by crashing. */
+export const maxNesting = 100;
+
+/** Looks no deeper than the limit, so that no input exhausts the stack. */
+const isDeeperThan = (value: unknown, levels: number): boolean => {
+  if (typeof value !== "object" || value === null) return false;
+  if (levels === 0) return true;
+  for (const inner of Object.values(value)) if (isDeeperThan(inner, levels - 1)) return true;
+  return false;
+};
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
@@ -62,7 +73,7 @@ const payloadOf = (value: Record<string, unknown>): Record<string, unknown> => {
   return withAliases({ ...Object.fromEntries(strangers), ...inner });
 };
 
-const dateTime = z.iso.datetime({ offset: true });
+const dateTime = frameMembers.shape.timestamp;
 const shortText = (value: unknown): string | undefined =>
   typeof value === "string" && value.length >= 1 && value.length <= 128 ? value : undefined;
 
@@ -88,6 +99,8 @@ export const parseFrame = (value: unknown): ParsedFrame => {
       ok: false,
       reason: `event_type ${JSON.stringify(type.slice(0, 80))} is not UPPER_SNAKE of at most 64 characters`,
     };
+  if (isDeeperThan(value, maxNesting))
+    return { ok: false, reason: `the frame is nested deeper than ${maxNesting} levels` };
   const payload = payloadOf(value);
   const timestamp = dateTime.safeParse(value["timestamp"]);
   const parent = shortText(value["parent_event_id"]);

@@ -9,11 +9,13 @@ export const plan = defineFrame({
   payload: {
     tasks: z
       .array(
-        z.looseObject({
-          id: text("Task id."),
-          title: text("What is to be done."),
-          depends_on: texts("Task ids.").optional(),
-        }),
+        z
+          .looseObject({
+            id: text("Task id."),
+            title: text("What is to be done."),
+            depends_on: texts("Task ids.").optional(),
+          })
+          .describe("A task."),
       )
       .describe("The tasks, in order."),
   },

@@ -17,10 +17,12 @@ export const proposal = defineFrame({
     body: text("The reason, for people."),
     files: z
       .array(
-        z.looseObject({
-          path: text("Path."),
-          change: text("added, modified, deleted or renamed."),
-        }),
+        z
+          .looseObject({
+            path: text("Path."),
+            change: text("added, modified, deleted or renamed."),
+          })
+          .describe("A file."),
       )
       .describe("The files changed."),
   },

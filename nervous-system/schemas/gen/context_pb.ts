@@ -4,13 +4,15 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Action, Claim, DecisionRationale, Error, Gap, Heartbeat, Intervention, Lesson, Lifecycle, Message as Message$1, ModelCall, Plan, Proposal, Publication, Request, Rollout, Snapshot, StateChange, Task, Thought, Verdict } from "./events_pb.ts";
+import { file_events } from "./events_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file context.proto.
  */
 export const file_context: GenFile = /*@__PURE__*/
-  fileDesc("Cg1jb250ZXh0LnByb3RvEgxlbmNoYW50ZWQudjEiUAoMQ29udGV4dEZyYW1lEhAKCGVudmVsb3BlGAEgASgJEg0KBWZyYW1lGAIgASgMEhEKCXByZXZfaGFzaBgDIAEoDBIMCgRoYXNoGAQgASgMIi8KC1RhaWxSZXF1ZXN0EhEKCWFnZW50X3VpZBgBIAEoCRINCgVlcG9jaBgCIAEoDSIpCgxUYWlsUmVzcG9uc2USCwoDc2VxGAEgASgEEgwKBGhhc2gYAiABKAkiGgoJQmxvYkNodW5rEg0KBWNodW5rGAEgASgMIi8KD1B1dEJsb2JSZXNwb25zZRIOCgZkaWdlc3QYASABKAkSDAoEc2l6ZRgCIAEoBCIzCg5HZXRCbG9iUmVxdWVzdBIOCgZkaWdlc3QYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJMtgBCg5Db250ZXh0U2VydmljZRI9CgRUYWlsEhkuZW5jaGFudGVkLnYxLlRhaWxSZXF1ZXN0GhouZW5jaGFudGVkLnYxLlRhaWxSZXNwb25zZRJDCgdQdXRCbG9iEhcuZW5jaGFudGVkLnYxLkJsb2JDaHVuaxodLmVuY2hhbnRlZC52MS5QdXRCbG9iUmVzcG9uc2UoARJCCgdHZXRCbG9iEhwuZW5jaGFudGVkLnYxLkdldEJsb2JSZXF1ZXN0GhcuZW5jaGFudGVkLnYxLkJsb2JDaHVuazABYgZwcm90bzM");
+  fileDesc("Cg1jb250ZXh0LnByb3RvEgxlbmNoYW50ZWQudjEiUAoMQ29udGV4dEZyYW1lEhAKCGVudmVsb3BlGAEgASgJEg0KBWZyYW1lGAIgASgMEhEKCXByZXZfaGFzaBgDIAEoDBIMCgRoYXNoGAQgASgMIuYICg1Qcm9kdWNlZEZyYW1lEhAKCGV2ZW50X2lkGAEgASgJEhEKCXRpbWVzdGFtcBgCIAEoCRIQCghhZ2VudF9pZBgDIAEoCRISCgpldmVudF90eXBlGAQgASgJEhsKE3JlbGF0ZWRfY29tbWl0X2hhc2gYBSABKAkSFwoPcGFyZW50X2V2ZW50X2lkGAYgASgJEhAKCHRyYWNlX2lkGAcgASgJEg8KB3NwYW5faWQYCCABKAkSFgoMcGF5bG9hZF9qc29uGAkgASgMSAASKAoHdGhvdWdodBgQIAEoCzIVLmVuY2hhbnRlZC52MS5UaG91Z2h0SAASPQoSZGVjaXNpb25fcmF0aW9uYWxlGBEgASgLMh8uZW5jaGFudGVkLnYxLkRlY2lzaW9uUmF0aW9uYWxlSAASMQoMc3RhdGVfY2hhbmdlGBIgASgLMhkuZW5jaGFudGVkLnYxLlN0YXRlQ2hhbmdlSAASKAoHbWVzc2FnZRgTIAEoCzIVLmVuY2hhbnRlZC52MS5NZXNzYWdlSAASJgoGYWN0aW9uGBQgASgLMhQuZW5jaGFudGVkLnYxLkFjdGlvbkgAEi0KCm1vZGVsX2NhbGwYFSABKAsyFy5lbmNoYW50ZWQudjEuTW9kZWxDYWxsSAASIgoEcGxhbhgWIAEoCzISLmVuY2hhbnRlZC52MS5QbGFuSAASIgoEdGFzaxgXIAEoCzISLmVuY2hhbnRlZC52MS5UYXNrSAASJAoFY2xhaW0YGCABKAsyEy5lbmNoYW50ZWQudjEuQ2xhaW1IABIsCglsaWZlY3ljbGUYGSABKAsyFy5lbmNoYW50ZWQudjEuTGlmZWN5Y2xlSAASLAoJaGVhcnRiZWF0GBogASgLMhcuZW5jaGFudGVkLnYxLkhlYXJ0YmVhdEgAEioKCHNuYXBzaG90GBsgASgLMhYuZW5jaGFudGVkLnYxLlNuYXBzaG90SAASKAoHcmVxdWVzdBgcIAEoCzIVLmVuY2hhbnRlZC52MS5SZXF1ZXN0SAASMgoMaW50ZXJ2ZW50aW9uGB0gASgLMhouZW5jaGFudGVkLnYxLkludGVydmVudGlvbkgAEioKCHByb3Bvc2FsGB4gASgLMhYuZW5jaGFudGVkLnYxLlByb3Bvc2FsSAASMAoLcHVibGljYXRpb24YHyABKAsyGS5lbmNoYW50ZWQudjEuUHVibGljYXRpb25IABIoCgd2ZXJkaWN0GCAgASgLMhUuZW5jaGFudGVkLnYxLlZlcmRpY3RIABIoCgdyb2xsb3V0GCEgASgLMhUuZW5jaGFudGVkLnYxLlJvbGxvdXRIABImCgZsZXNzb24YIiABKAsyFC5lbmNoYW50ZWQudjEuTGVzc29uSAASJAoFZXJyb3IYIyABKAsyEy5lbmNoYW50ZWQudjEuRXJyb3JIABIgCgNnYXAYJCABKAsyES5lbmNoYW50ZWQudjEuR2FwSABCBgoEYm9keSJFCghGcmFtZUFjaxIKCgJvaxgBIAEoCBILCgNzZXEYAiABKAQSEAoIZXZlbnRfaWQYAyABKAkSDgoGcmVhc29uGAQgASgJIi8KC1RhaWxSZXF1ZXN0EhEKCWFnZW50X3VpZBgBIAEoCRINCgVlcG9jaBgCIAEoDSI6CgxUYWlsUmVzcG9uc2USCwoDc2VxGAEgASgEEgwKBGhhc2gYAiABKAkSDwoHc2V0dGxlZBgDIAEoBCIdCgxJbmJveFJlcXVlc3QSDQoFYWZ0ZXIYASABKAQiQAoJSW5ib3hJdGVtEhIKCnN0cmVhbV9zZXEYASABKAQSEAoIZW52ZWxvcGUYAiABKAkSDQoFZnJhbWUYAyABKAwiGgoJQmxvYkNodW5rEg0KBWNodW5rGAEgASgMIi8KD1B1dEJsb2JSZXNwb25zZRIOCgZkaWdlc3QYASABKAkSDAoEc2l6ZRgCIAEoBCIzCg5HZXRCbG9iUmVxdWVzdBIOCgZkaWdlc3QYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJMpgCCg5Db250ZXh0U2VydmljZRI9CgRUYWlsEhkuZW5jaGFudGVkLnYxLlRhaWxSZXF1ZXN0GhouZW5jaGFudGVkLnYxLlRhaWxSZXNwb25zZRI+CgVJbmJveBIaLmVuY2hhbnRlZC52MS5JbmJveFJlcXVlc3QaFy5lbmNoYW50ZWQudjEuSW5ib3hJdGVtMAESQwoHUHV0QmxvYhIXLmVuY2hhbnRlZC52MS5CbG9iQ2h1bmsaHS5lbmNoYW50ZWQudjEuUHV0QmxvYlJlc3BvbnNlKAESQgoHR2V0QmxvYhIcLmVuY2hhbnRlZC52MS5HZXRCbG9iUmVxdWVzdBoXLmVuY2hhbnRlZC52MS5CbG9iQ2h1bmswAWIGcHJvdG8z", [file_events]);
 
 /**
  * A frame as it travels and is kept. `frame` is never re-encoded: the hash covers its bytes.
@@ -55,6 +57,255 @@ export const ContextFrameSchema: GenMessage<ContextFrame> = /*@__PURE__*/
   messageDesc(file_context, 0);
 
 /**
+ * What a producer writes to the recorder's socket; only the type is required.
+ *
+ * @generated from message enchanted.v1.ProducedFrame
+ */
+export type ProducedFrame = Message<"enchanted.v1.ProducedFrame"> & {
+  /**
+   * Unique, 1..128 characters; stamped when empty.
+   *
+   * @generated from field: string event_id = 1;
+   */
+  eventId: string;
+
+  /**
+   * When it happened, RFC 3339; stamped when empty.
+   *
+   * @generated from field: string timestamp = 2;
+   */
+  timestamp: string;
+
+  /**
+   * Name of the agent; stamped when empty.
+   *
+   * @generated from field: string agent_id = 3;
+   */
+  agentId: string;
+
+  /**
+   * UPPER_SNAKE; may be empty where `body` is one of the messages of events.proto, which say it.
+   *
+   * @generated from field: string event_type = 4;
+   */
+  eventType: string;
+
+  /**
+   * Commit that it belongs to.
+   *
+   * @generated from field: string related_commit_hash = 5;
+   */
+  relatedCommitHash: string;
+
+  /**
+   * Event id of the frame that caused this one.
+   *
+   * @generated from field: string parent_event_id = 6;
+   */
+  parentEventId: string;
+
+  /**
+   * Span that it belongs to, hex.
+   *
+   * @generated from field: string trace_id = 7;
+   */
+  traceId: string;
+
+  /**
+   * @generated from field: string span_id = 8;
+   */
+  spanId: string;
+
+  /**
+   * @generated from oneof enchanted.v1.ProducedFrame.body
+   */
+  body: {
+    /**
+     * The payload as a JSON object, for members and types that events.proto does not know.
+     *
+     * @generated from field: bytes payload_json = 9;
+     */
+    value: Uint8Array;
+    case: "payloadJson";
+  } | {
+    /**
+     * @generated from field: enchanted.v1.Thought thought = 16;
+     */
+    value: Thought;
+    case: "thought";
+  } | {
+    /**
+     * @generated from field: enchanted.v1.DecisionRationale decision_rationale = 17;
+     */
+    value: DecisionRationale;
+    case: "decisionRationale";
+  } | {
+    /**
+     * @generated from field: enchanted.v1.StateChange state_change = 18;
+     */
+    value: StateChange;
+    case: "stateChange";
+  } | {
+    /**
+     * @generated from field: enchanted.v1.Message message = 19;
+     */
+    value: Message$1;
+    case: "message";
+  } | {
+    /**
+     * @generated from field: enchanted.v1.Action action = 20;
+     */
+    value: Action;
+    case: "action";
+  } | {
+    /**
+     * @generated from field: enchanted.v1.ModelCall model_call = 21;
+     */
+    value: ModelCall;
+    case: "modelCall";
+  } | {
+    /**
+     * @generated from field: enchanted.v1.Plan plan = 22;
+     */
+    value: Plan;
+    case: "plan";
+  } | {
+    /**
+     * @generated from field: enchanted.v1.Task task = 23;
+     */
+    value: Task;
+    case: "task";
+  } | {
+    /**
+     * @generated from field: enchanted.v1.Claim claim = 24;
+     */
+    value: Claim;
+    case: "claim";
+  } | {
+    /**
+     * @generated from field: enchanted.v1.Lifecycle lifecycle = 25;
+     */
+    value: Lifecycle;
+    case: "lifecycle";
+  } | {
+    /**
+     * @generated from field: enchanted.v1.Heartbeat heartbeat = 26;
+     */
+    value: Heartbeat;
+    case: "heartbeat";
+  } | {
+    /**
+     * @generated from field: enchanted.v1.Snapshot snapshot = 27;
+     */
+    value: Snapshot;
+    case: "snapshot";
+  } | {
+    /**
+     * @generated from field: enchanted.v1.Request request = 28;
+     */
+    value: Request;
+    case: "request";
+  } | {
+    /**
+     * @generated from field: enchanted.v1.Intervention intervention = 29;
+     */
+    value: Intervention;
+    case: "intervention";
+  } | {
+    /**
+     * @generated from field: enchanted.v1.Proposal proposal = 30;
+     */
+    value: Proposal;
+    case: "proposal";
+  } | {
+    /**
+     * @generated from field: enchanted.v1.Publication publication = 31;
+     */
+    value: Publication;
+    case: "publication";
+  } | {
+    /**
+     * @generated from field: enchanted.v1.Verdict verdict = 32;
+     */
+    value: Verdict;
+    case: "verdict";
+  } | {
+    /**
+     * @generated from field: enchanted.v1.Rollout rollout = 33;
+     */
+    value: Rollout;
+    case: "rollout";
+  } | {
+    /**
+     * @generated from field: enchanted.v1.Lesson lesson = 34;
+     */
+    value: Lesson;
+    case: "lesson";
+  } | {
+    /**
+     * @generated from field: enchanted.v1.Error error = 35;
+     */
+    value: Error;
+    case: "error";
+  } | {
+    /**
+     * @generated from field: enchanted.v1.Gap gap = 36;
+     */
+    value: Gap;
+    case: "gap";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message enchanted.v1.ProducedFrame.
+ * Use `create(ProducedFrameSchema)` to create a new message.
+ */
+export const ProducedFrameSchema: GenMessage<ProducedFrame> = /*@__PURE__*/
+  messageDesc(file_context, 1);
+
+/**
+ * What the recorder says of one frame, in the order of the frames.
+ *
+ * @generated from message enchanted.v1.FrameAck
+ */
+export type FrameAck = Message<"enchanted.v1.FrameAck"> & {
+  /**
+   * Whether it is on the medium.
+   *
+   * @generated from field: bool ok = 1;
+   */
+  ok: boolean;
+
+  /**
+   * Its place in the epoch.
+   *
+   * @generated from field: uint64 seq = 2;
+   */
+  seq: bigint;
+
+  /**
+   * Its id.
+   *
+   * @generated from field: string event_id = 3;
+   */
+  eventId: string;
+
+  /**
+   * Why it was refused.
+   *
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message enchanted.v1.FrameAck.
+ * Use `create(FrameAckSchema)` to create a new message.
+ */
+export const FrameAckSchema: GenMessage<FrameAck> = /*@__PURE__*/
+  messageDesc(file_context, 2);
+
+/**
  * @generated from message enchanted.v1.TailRequest
  */
 export type TailRequest = Message<"enchanted.v1.TailRequest"> & {
@@ -78,7 +329,7 @@ export type TailRequest = Message<"enchanted.v1.TailRequest"> & {
  * Use `create(TailRequestSchema)` to create a new message.
  */
 export const TailRequestSchema: GenMessage<TailRequest> = /*@__PURE__*/
-  messageDesc(file_context, 1);
+  messageDesc(file_context, 3);
 
 /**
  * @generated from message enchanted.v1.TailResponse
@@ -97,6 +348,13 @@ export type TailResponse = Message<"enchanted.v1.TailResponse"> & {
    * @generated from field: string hash = 2;
    */
   hash: string;
+
+  /**
+   * The highest sequence number that every store holds, too; 0 for none.
+   *
+   * @generated from field: uint64 settled = 3;
+   */
+  settled: bigint;
 };
 
 /**
@@ -104,7 +362,59 @@ export type TailResponse = Message<"enchanted.v1.TailResponse"> & {
  * Use `create(TailResponseSchema)` to create a new message.
  */
 export const TailResponseSchema: GenMessage<TailResponse> = /*@__PURE__*/
-  messageDesc(file_context, 2);
+  messageDesc(file_context, 4);
+
+/**
+ * @generated from message enchanted.v1.InboxRequest
+ */
+export type InboxRequest = Message<"enchanted.v1.InboxRequest"> & {
+  /**
+   * Only what the stream holds behind this place; 0 from the mission's beginning.
+   *
+   * @generated from field: uint64 after = 1;
+   */
+  after: bigint;
+};
+
+/**
+ * Describes the message enchanted.v1.InboxRequest.
+ * Use `create(InboxRequestSchema)` to create a new message.
+ */
+export const InboxRequestSchema: GenMessage<InboxRequest> = /*@__PURE__*/
+  messageDesc(file_context, 5);
+
+/**
+ * @generated from message enchanted.v1.InboxItem
+ */
+export type InboxItem = Message<"enchanted.v1.InboxItem"> & {
+  /**
+   * Place in the stream: where to go on after.
+   *
+   * @generated from field: uint64 stream_seq = 1;
+   */
+  streamSeq: bigint;
+
+  /**
+   * RFC 8785 JSON of the recorder's stamps.
+   *
+   * @generated from field: string envelope = 2;
+   */
+  envelope: string;
+
+  /**
+   * UTF-8 JSON of the producer's part.
+   *
+   * @generated from field: bytes frame = 3;
+   */
+  frame: Uint8Array;
+};
+
+/**
+ * Describes the message enchanted.v1.InboxItem.
+ * Use `create(InboxItemSchema)` to create a new message.
+ */
+export const InboxItemSchema: GenMessage<InboxItem> = /*@__PURE__*/
+  messageDesc(file_context, 6);
 
 /**
  * @generated from message enchanted.v1.BlobChunk
@@ -123,7 +433,7 @@ export type BlobChunk = Message<"enchanted.v1.BlobChunk"> & {
  * Use `create(BlobChunkSchema)` to create a new message.
  */
 export const BlobChunkSchema: GenMessage<BlobChunk> = /*@__PURE__*/
-  messageDesc(file_context, 3);
+  messageDesc(file_context, 7);
 
 /**
  * @generated from message enchanted.v1.PutBlobResponse
@@ -149,7 +459,7 @@ export type PutBlobResponse = Message<"enchanted.v1.PutBlobResponse"> & {
  * Use `create(PutBlobResponseSchema)` to create a new message.
  */
 export const PutBlobResponseSchema: GenMessage<PutBlobResponse> = /*@__PURE__*/
-  messageDesc(file_context, 4);
+  messageDesc(file_context, 8);
 
 /**
  * @generated from message enchanted.v1.GetBlobRequest
@@ -175,7 +485,7 @@ export type GetBlobRequest = Message<"enchanted.v1.GetBlobRequest"> & {
  * Use `create(GetBlobRequestSchema)` to create a new message.
  */
 export const GetBlobRequestSchema: GenMessage<GetBlobRequest> = /*@__PURE__*/
-  messageDesc(file_context, 5);
+  messageDesc(file_context, 9);
 
 /**
  * The pod's way back, beside OTLP, on the collector's port. The scribe's service port serves the same and passes it on.
@@ -192,6 +502,16 @@ export const ContextService: GenService<{
     methodKind: "unary";
     input: typeof TailRequestSchema;
     output: typeof TailResponseSchema;
+  },
+  /**
+   * What is for the caller: messages to it and interventions in its mission, in the order of the stream, as they come.
+   *
+   * @generated from rpc enchanted.v1.ContextService.Inbox
+   */
+  inbox: {
+    methodKind: "server_streaming";
+    input: typeof InboxRequestSchema;
+    output: typeof InboxItemSchema;
   },
   /**
    * Stores a blob by its content.

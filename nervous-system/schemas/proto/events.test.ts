@@ -8,7 +8,13 @@ const root = new protobuf.Root().loadSync("nervous-system/schemas/proto/events.p
 const messageName = (type: string): string =>
   type.toLowerCase().replaceAll(/(^|_)(.)/g, (_, __, letter: string) => letter.toUpperCase());
 
-type Definition = { type: string; innerType?: z.ZodType; element?: z.ZodType; shape?: Record<string, z.ZodType> };
+type Definition = {
+  type: string;
+  innerType?: z.ZodType;
+  element?: z.ZodType;
+  valueType?: z.ZodType;
+  shape?: Record<string, z.ZodType>;
+};
 const definitionOf = (schema: z.ZodType): Definition => schema.def;
 
 const unwrap = (schema: z.ZodType): z.ZodType => {
@@ -21,15 +27,17 @@ type Shape = { [field: string]: string | Shape };
 const kinds: Readonly<Record<string, string>> = {
   string: "text",
   enum: "text",
-  number: "number",
   boolean: "boolean",
   unknown: "any",
-  record: "map",
 };
+
+const numberKind = (schema: z.ZodType): string => (schema.safeParse(0.5).success ? "number" : "whole number");
 
 const shapeOf = (schema: z.ZodType): string | Shape => {
   const inner = unwrap(schema);
-  const { type, element, shape } = definitionOf(inner);
+  const { type, element, valueType, shape } = definitionOf(inner);
+  if (type === "number") return numberKind(inner);
+  if (type === "record" && valueType) return { "{}": shapeOf(valueType) };
   if (type === "array" && element) {
     const item = shapeOf(element);
     return typeof item === "string" ? `list of ${item}` : { "[]": item };
@@ -40,7 +48,7 @@ const shapeOf = (schema: z.ZodType): string | Shape => {
 
 const scalar: Readonly<Record<string, string>> = {
   string: "text",
-  uint64: "number",
+  uint64: "whole number",
   double: "number",
   bool: "boolean",
   "google.protobuf.Value": "any",
@@ -50,7 +58,7 @@ const protoShape = (message: protobuf.Type): Shape =>
   Object.fromEntries(
     message.fieldsArray.map((field) => {
       field.resolve();
-      if (field.map) return [field.name, "map"];
+      if (field.map) return [field.name, { "{}": scalar[field.type] ?? field.type }];
       const nested =
         field.resolvedType instanceof protobuf.Type && !field.type.startsWith("google.")
           ? protoShape(field.resolvedType)

@@ -7,6 +7,7 @@ import {
   withRules,
   type ResourceDefinition,
 } from "#nervous-system/schemas/resources/define-resource.ts";
+import { recording } from "#nervous-system/schemas/resources/recording.ts";
 import {
   commit,
   commonStatus,
@@ -35,6 +36,7 @@ const spec = z
       .max(512)
       .regex(/@sha256:[0-9a-f]{64}$/)
       .describe("Image of the agent container, by digest."),
+    recording: recording.optional(),
     suspend: z.boolean().default(false).describe("Drains the pod and creates none until it is false again."),
   })
   .describe("What is wanted.");

@@ -8,6 +8,7 @@ import {
   withRules,
   type ResourceDefinition,
 } from "#nervous-system/schemas/resources/define-resource.ts";
+import { recording } from "#nervous-system/schemas/resources/recording.ts";
 import {
   commit,
   commonStatus,
@@ -81,6 +82,7 @@ const spec = z
       })
       .default({ maxAttempts: 3 })
       .describe("What happens when an attempt fails."),
+    recording: recording.optional(),
     suspend: z.boolean().default(false).describe("Drains the pods (SIGTERM) and creates none until it is false again."),
   })
   .describe("What is wanted.");

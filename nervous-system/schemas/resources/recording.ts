@@ -1,0 +1,26 @@
+import { z } from "zod";
+import { boundedText, mapList } from "#nervous-system/schemas/resources/define-resource.ts";
+
+const redactionRule = z
+  .object({
+    name: z
+      .string()
+      .min(1)
+      .max(63)
+      .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/)
+      .describe("Stands in place of what was found: [redacted:<name>]."),
+    pattern: boundedText(256, "RE2; where it has a group, only the first group is cut out."),
+  })
+  .describe("One rule of redaction.");
+
+/** How a mission, and each of its agents, is recorded. */
+export const recording = z
+  .object({
+    redact: mapList(
+      redactionRule,
+      "name",
+      20,
+      "What is cut out of the record, beside the secrets that always are.",
+    ).optional(),
+  })
+  .describe("How it is recorded.");

@@ -1,0 +1,48 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { cacheDirectory } from "../environment.ts";
+import { withLock } from "../process/lock.ts";
+import { run } from "../process/run.ts";
+
+/** What stands in a Python environment of the tests, each with its exact version. */
+export const pythonRequirements = [
+  "opentelemetry-api==1.45.2",
+  "opentelemetry-sdk==1.45.2",
+  "opentelemetry-exporter-otlp-proto-http==1.45.2",
+  "opentelemetry-exporter-otlp-proto-grpc==1.45.2",
+  "pydantic==2.14.4",
+  "jsonschema==4.26.0",
+  // Builds nervous-system/schemas/python without asking the network for a builder.
+  "setuptools==80.9.0",
+] as const;
+
+const MARK = ".complete";
+
+const build = async (directory: string, requirements: readonly string[]): Promise<void> => {
+  await rm(directory, { recursive: true, force: true });
+  await mkdir(join(directory, ".."), { recursive: true });
+  // An environment knows its own place, so it is made there; the mark comes last.
+  await run(["python3", "-m", "venv", directory]);
+  const pip = [join(directory, "bin/python"), "-m", "pip"];
+  await run([...pip, "install", "--quiet", "--disable-pip-version-check", "--no-input", ...requirements]);
+  await writeFile(join(directory, `${MARK}.new`), requirements.join("\n"));
+  await rename(join(directory, `${MARK}.new`), join(directory, MARK));
+};
+
+/**
+ * Answers the Python of an environment with these packages, making it first when the cache does not hold it (about half a
+ * minute). Each version of the machine's Python has its own, because an environment is bound to the one that made it.
+ */
+export const ensurePythonEnvironment = async (requirements: readonly string[] = pythonRequirements): Promise<string> => {
+  const interpreter = await run(["python3", "-c", "import sys; print(sys.base_prefix, sys.version)"]);
+  const key = createHash("sha256").update([interpreter, ...requirements].join("\n")).digest("hex").slice(0, 16);
+  const directory = join(cacheDirectory(), "python", key);
+  if (!existsSync(join(directory, MARK))) {
+    await withLock(directory, async () => {
+      if (!existsSync(join(directory, MARK))) await build(directory, requirements);
+    });
+  }
+  return join(directory, "bin/python");
+};
