@@ -37,21 +37,81 @@ export const Enchanted = {
   payload: "payload",
 } as const;
 
-const olderNames: Readonly<Record<string, string>> = {
-  "gen_ai.system": GenAi.providerName,
-  "gen_ai.usage.prompt_tokens": GenAi.inputTokens,
-  "gen_ai.usage.completion_tokens": GenAi.outputTokens,
-  "gen_ai.response.finish_reason": GenAi.finishReasons,
-  "gen_ai.tool.call_id": GenAi.toolCallId,
-};
+/** Attributes of the conventions from 1.37 on that we only read. */
+export const GenAiContent = {
+  inputMessages: "gen_ai.input.messages",
+  outputMessages: "gen_ai.output.messages",
+  systemInstructions: "gen_ai.system_instructions",
+  toolArguments: "gen_ai.tool.call.arguments",
+  toolResult: "gen_ai.tool.call.result",
+} as const;
+
+/**
+ * What others call the same: OpenTelemetry before 1.37, OpenLLMetry (`llm.usage.*`, `llm.request.*`, `traceloop.*`) and
+ * OpenInference (`llm.token_count.*`, `input.value`, …). Of several older names the first here is taken.
+ */
+const olderNames: ReadonlyArray<readonly [older: string, today: string]> = [
+  ["gen_ai.system", GenAi.providerName],
+  ["llm.vendor", GenAi.providerName],
+  ["llm.system", GenAi.providerName],
+  ["llm.provider", GenAi.providerName],
+  ["llm.request.model", GenAi.requestModel],
+  ["llm.model_name", GenAi.requestModel],
+  ["llm.response.model", GenAi.responseModel],
+  ["gen_ai.usage.prompt_tokens", GenAi.inputTokens],
+  ["llm.usage.prompt_tokens", GenAi.inputTokens],
+  ["llm.token_count.prompt", GenAi.inputTokens],
+  ["gen_ai.usage.completion_tokens", GenAi.outputTokens],
+  ["llm.usage.completion_tokens", GenAi.outputTokens],
+  ["llm.token_count.completion", GenAi.outputTokens],
+  ["gen_ai.response.finish_reason", GenAi.finishReasons],
+  ["llm.response.finish_reason", GenAi.finishReasons],
+  ["llm.response.stop_reason", GenAi.finishReasons],
+  ["gen_ai.tool.call_id", GenAi.toolCallId],
+  ["tool_call.id", GenAi.toolCallId],
+  ["tool.name", GenAi.toolName],
+  ["agent.name", GenAi.agentName],
+];
 
 /** Renames attributes of older conventions to today's; a name of today that is there too wins. */
 export const normalizeGenAi = (attributes: Readonly<Record<string, unknown>>): Record<string, unknown> => {
-  const out: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(attributes)) {
-    const today = olderNames[name];
-    if (today === undefined) out[name] = value;
-    else out[today] ??= value;
+  const out: Record<string, unknown> = { ...attributes };
+  for (const [older, today] of olderNames) {
+    if (!Object.hasOwn(out, older)) continue;
+    out[today] ??= out[older];
+    delete out[older];
   }
   return out;
+};
+
+/** The attribute by which each convention says what a span did, and its words for operations of ours. */
+const operationNames: ReadonlyArray<readonly [attribute: string, operations: Readonly<Record<string, string>>]> = [
+  [GenAi.operationName, { text_completion: GenAiOperation.chat, generate_content: GenAiOperation.chat }],
+  ["llm.request.type", { completion: GenAiOperation.chat, embedding: "embeddings" }],
+  [
+    "openinference.span.kind",
+    {
+      LLM: GenAiOperation.chat,
+      TOOL: GenAiOperation.executeTool,
+      AGENT: GenAiOperation.invokeAgent,
+      EMBEDDING: "embeddings",
+    },
+  ],
+  ["traceloop.span.kind", { tool: GenAiOperation.executeTool, agent: GenAiOperation.invokeAgent }],
+];
+
+/** Kinds of the framework conventions that are no operation of their own: a step, told by the span's name. */
+const isStep = (attribute: string): boolean => attribute.endsWith(".span.kind");
+
+/** What a GenAI span did (`chat` for every way to ask a model); undefined when it is no GenAI span. Takes any convention. */
+export const genAiOperation = (attributes: Readonly<Record<string, unknown>>): string | undefined => {
+  for (const [attribute, operations] of operationNames) {
+    const said = attributes[attribute];
+    if (typeof said !== "string" || said === "") continue;
+    const ours = Object.hasOwn(operations, said) ? operations[said] : undefined;
+    if (ours !== undefined || !isStep(attribute)) return ours ?? said;
+  }
+  // The first conventions had no operation; who names a model asked one.
+  const { [GenAi.requestModel]: model } = normalizeGenAi(attributes);
+  return typeof model === "string" ? GenAiOperation.chat : undefined;
 };

@@ -1,41 +1,56 @@
 import { ENVELOPE_ATTRIBUTE, EVENT_NAME_PREFIX, HASH_ATTRIBUTE, PREV_HASH_ATTRIBUTE } from "./attributes.ts";
-import { FIXED64, LENGTH_DELIMITED, WireReader } from "./wire.ts";
-
-/** What a log record's body held. */
-export type BodyKind = "none" | "string" | "bytes" | "other";
+import type { BodyKind, LogRecord } from "./model.ts";
+import { FIXED64, LENGTH_DELIMITED, VARINT, WireReader } from "./wire.ts";
 
 const EMPTY = Buffer.alloc(0);
 const ENVELOPE_KEY = Buffer.from(ENVELOPE_ATTRIBUTE);
 const PREV_HASH_KEY = Buffer.from(PREV_HASH_ATTRIBUTE);
 const HASH_KEY = Buffer.from(HASH_ATTRIBUTE);
 
-/** AnyValue fields of opentelemetry/proto/common/v1/common.proto: a oneof of numbers 1 to 7. */
+/** AnyValue fields of opentelemetry/proto/common/v1/common.proto: a oneof of numbers 1 to 7, with the wire type of each. */
 const STRING_VALUE = 1;
 const BYTES_VALUE = 7;
+const BYTES = LENGTH_DELIMITED;
+const WIRE_TYPES = [-1, BYTES, VARINT, VARINT, FIXED64, BYTES, BYTES, BYTES];
 
-type AnyValue = { kind: BodyKind; start: number; stop: number };
-const NOTHING: AnyValue = { kind: "none", start: 0, stop: 0 };
+/** Where the value that `readAnyValue` read last stands, and what it is: there is one reader at a time. */
+const value = { kind: "none" as BodyKind, start: 0, stop: 0 };
 
-/** Protobuf's rule for a oneof: the last member on the wire holds. */
-const readAnyValue = (reader: WireReader): AnyValue => {
-  let found = NOTHING;
+const setValue = (kind: BodyKind, start: number, stop: number): void => {
+  value.kind = kind;
+  value.start = start;
+  value.stop = stop;
+};
+
+/**
+ * Reads the AnyValue that follows into `value`. Protobuf's rules: of a oneof the last member on the wire holds, and a
+ * message that stands twice goes on where it was.
+ */
+const readAnyValue = (reader: WireReader): void => {
+  const outer = reader.descend();
   while (reader.next()) {
-    const { field } = reader;
-    const length = reader.wireType === LENGTH_DELIMITED;
+    const { field, wireType } = reader;
     reader.skip();
-    const { start, stop } = reader;
-    if (length && field === STRING_VALUE) found = { kind: "string", start, stop };
-    else if (length && field === BYTES_VALUE) found = { kind: "bytes", start, stop };
-    else if (field <= BYTES_VALUE) found = { kind: "other", start: 0, stop: 0 };
+    if (wireType !== WIRE_TYPES[field]) continue;
+    if (field === STRING_VALUE) setValue("string", reader.start, reader.stop);
+    else if (field === BYTES_VALUE) setValue("bytes", reader.start, reader.stop);
+    else setValue("other", 0, 0);
   }
-  return found;
+  reader.ascend(outer);
+};
+
+const equals = (buffer: Buffer, start: number, stop: number, key: Buffer): boolean => {
+  if (stop - start !== key.length) return false;
+  // From behind: the names that we look for all begin alike. A call into Node would cost more than this loop.
+  for (let i = key.length - 1; i >= 0; i -= 1) if (buffer[start + i] !== key[i]) return false;
+  return true;
 };
 
 /**
  * One log record as offsets into the request: nothing is copied or turned into a string before it
  * is asked for, and every view shares the request's memory.
  */
-export class LogRecordView {
+export class LogRecordView implements LogRecord {
   bodyKind: BodyKind = "none";
   private readonly buffer: Buffer;
   private timeAt = -1;
@@ -55,7 +70,7 @@ export class LogRecordView {
   private spanStart = 0;
   private spanStop = 0;
 
-  /** Reads the record's fields; throws `WireError` when the message is malformed. */
+  /** Reads the fields of the record that `record` has gone into; throws `WireError` when it is malformed. */
   constructor(record: WireReader) {
     this.buffer = record.buffer;
     while (record.next()) this.readField(record);
@@ -119,8 +134,8 @@ export class LogRecordView {
   private readField(record: WireReader): void {
     if (record.wireType === FIXED64) this.readTime(record);
     else if (record.wireType !== LENGTH_DELIMITED) record.skip();
-    else if (record.field === 5) this.readBody(record.message());
-    else if (record.field === 6) this.readAttribute(record.message());
+    else if (record.field === 5) this.readBody(record);
+    else if (record.field === 6) this.readAttribute(record);
     else this.readText(record);
   }
 
@@ -144,55 +159,64 @@ export class LogRecordView {
     }
   }
 
-  private readBody(value: WireReader): void {
-    const held = readAnyValue(value);
-    this.bodyKind = held.kind;
-    this.bodyStart = held.start;
-    this.bodyStop = held.stop;
+  private readBody(record: WireReader): void {
+    setValue(this.bodyKind, this.bodyStart, this.bodyStop);
+    readAnyValue(record);
+    this.bodyKind = value.kind;
+    this.bodyStart = value.start;
+    this.bodyStop = value.stop;
   }
 
-  private readAttribute(pair: WireReader): void {
+  private readAttribute(record: WireReader): void {
+    const outer = record.descend();
     let keyStart = 0;
     let keyStop = 0;
-    let value: AnyValue = NOTHING;
-    while (pair.next()) {
-      if (pair.is(1, LENGTH_DELIMITED)) {
-        pair.enter();
-        keyStart = pair.start;
-        keyStop = pair.stop;
-      } else if (pair.is(2, LENGTH_DELIMITED)) value = readAnyValue(pair.message());
-      else pair.skip();
+    setValue("none", 0, 0);
+    while (record.next()) {
+      if (record.is(1, LENGTH_DELIMITED)) {
+        record.enter();
+        keyStart = record.start;
+        keyStop = record.stop;
+      } else if (record.is(2, LENGTH_DELIMITED)) readAnyValue(record);
+      else record.skip();
     }
+    record.ascend(outer);
     if (value.kind === "string") this.keep(keyStart, keyStop, value.start, value.stop);
   }
 
   private keep(keyStart: number, keyStop: number, start: number, stop: number): void {
-    const named = (key: Buffer): boolean =>
-      keyStop - keyStart === key.length && this.buffer.compare(key, 0, key.length, keyStart, keyStop) === 0;
-    if (named(ENVELOPE_KEY)) {
+    if (equals(this.buffer, keyStart, keyStop, ENVELOPE_KEY)) {
       this.envelopeStart = start;
       this.envelopeStop = stop;
-    } else if (named(PREV_HASH_KEY)) {
+    } else if (equals(this.buffer, keyStart, keyStop, PREV_HASH_KEY)) {
       this.prevHashStart = start;
       this.prevHashStop = stop;
-    } else if (named(HASH_KEY)) {
+    } else if (equals(this.buffer, keyStart, keyStop, HASH_KEY)) {
       this.hashStart = start;
       this.hashStop = stop;
     }
   }
 }
 
-const readScope = (scope: WireReader, into: LogRecordView[]): void => {
-  while (scope.next()) {
-    if (scope.is(2, LENGTH_DELIMITED)) into.push(new LogRecordView(scope.message()));
-    else scope.skip();
+const readRecords = (reader: WireReader, into: LogRecordView[]): void => {
+  while (reader.next()) {
+    if (!reader.is(2, LENGTH_DELIMITED)) reader.skip();
+    else {
+      const outer = reader.descend();
+      into.push(new LogRecordView(reader));
+      reader.ascend(outer);
+    }
   }
 };
 
-const readResource = (resource: WireReader, into: LogRecordView[]): void => {
-  while (resource.next()) {
-    if (resource.is(2, LENGTH_DELIMITED)) readScope(resource.message(), into);
-    else resource.skip();
+const readScopes = (reader: WireReader, into: LogRecordView[]): void => {
+  while (reader.next()) {
+    if (!reader.is(2, LENGTH_DELIMITED)) reader.skip();
+    else {
+      const outer = reader.descend();
+      readRecords(reader, into);
+      reader.ascend(outer);
+    }
   }
 };
 
@@ -204,8 +228,12 @@ export const decodeLogsRequest = (request: Buffer): LogRecordView[] => {
   const records: LogRecordView[] = [];
   const reader = new WireReader(request);
   while (reader.next()) {
-    if (reader.is(1, LENGTH_DELIMITED)) readResource(reader.message(), records);
-    else reader.skip();
+    if (!reader.is(1, LENGTH_DELIMITED)) reader.skip();
+    else {
+      const outer = reader.descend();
+      readScopes(reader, records);
+      reader.ascend(outer);
+    }
   }
   return records;
 };

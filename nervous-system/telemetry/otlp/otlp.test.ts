@@ -214,6 +214,24 @@ describe("ExportLogsServiceRequest", () => {
     );
   });
 
+  it("with a body that stands twice, or a member of a wrong wire type, is read as the library reads it", () => {
+    const message = (field: number, content: number[]): number[] => [field * 8 + 2, content.length, ...content];
+    const withRecord = (...record: number[][]): Buffer =>
+      Buffer.from(message(1, message(2, message(2, record.flat()))));
+    const text = message(1, [0x61]);
+    const number = [3 * 8, 7];
+    for (const request of [
+      withRecord(message(5, text), message(5, [])),
+      withRecord(message(5, text), message(5, number)),
+      withRecord(message(5, number), message(5, text)),
+      withRecord(message(5, [...text, ...message(2, [1])])),
+      withRecord(
+        message(6, [...message(1, [...Buffer.from("enchanted.hash")]), ...message(2, text), ...message(2, [])]),
+      ),
+    ])
+      expect(byUs(request)).toEqual(byOracle(request));
+  });
+
   it("announcing more than it holds is refused without allocating it", () => {
     const huge = Buffer.from([0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f]);
     expect(() => decodeLogsRequest(huge)).toThrow(/value of 4294967295 bytes, 0 left/);

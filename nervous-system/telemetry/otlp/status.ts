@@ -6,7 +6,8 @@ export type PartialSuccess = {
   readonly message: string;
 };
 
-const RETRY_INFO_URL = "type.googleapis.com/google.rpc.RetryInfo";
+/** Type of the detail of google.rpc.Status that says when to try again. */
+export const RETRY_INFO_URL = "type.googleapis.com/google.rpc.RetryInfo";
 
 /** Encodes an ExportLogsServiceResponse; without `partial` it is the empty, full success. */
 export const encodeExportResponse = (partial?: PartialSuccess): Buffer => {
@@ -42,6 +43,15 @@ const readPartial = (reader: WireReader): PartialSuccess => {
     } else reader.skip();
   }
   return { rejected, message };
+};
+
+/** Encodes google.rpc.Status without details, the body of a refusal over HTTP. */
+export const encodeStatus = (code: number, message: string): Buffer => {
+  const length = Buffer.byteLength(message);
+  const out = new WireWriter(1 + varintSize(code) + fieldSize(length));
+  out.varint(1, code);
+  out.text(2, message, length);
+  return out.finish();
 };
 
 /** Encodes google.rpc.Status with a RetryInfo detail, the value of trailer `grpc-status-details-bin`. */

@@ -1,6 +1,6 @@
 /** Input that is not well-formed protobuf: truncated, overlong, or with impossible tags. */
 export class WireError extends Error {
-  override readonly name = "WireError";
+  override readonly name: string = "WireError";
   /** Byte offset at which reading stopped. */
   readonly offset: number;
 
@@ -21,6 +21,10 @@ export const FIXED32 = 5;
 
 const MAX_VARINT_BYTES = 10;
 
+/** An integer as a number where that is exact. */
+export const narrowed = (value: bigint): number | bigint =>
+  value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
+
 /**
  * Walks the fields of one protobuf message inside `buffer` without copying: `next()` moves to a
  * field, then exactly one of `skip`, `enter`, `varint`, `fixed64` consumes its value.
@@ -36,7 +40,7 @@ export class WireReader {
   /** First byte after that value. */
   stop = 0;
   private position: number;
-  private readonly end: number;
+  private end: number;
 
   constructor(buffer: Buffer, start = 0, end = buffer.length) {
     this.buffer = buffer;
@@ -44,9 +48,22 @@ export class WireReader {
     this.end = end;
   }
 
+  /** Offset behind what was consumed so far. */
+  get offset(): number {
+    return this.position;
+  }
+
   /** Moves to the next field; false at the end of the message. */
   next(): boolean {
     if (this.position >= this.end) return false;
+    const byte = this.buffer[this.position] as number;
+    if (byte >= 8 && byte < 0x80) {
+      // Fields 1 to 15, nearly all there are: the tag is one byte.
+      this.position += 1;
+      this.field = byte >> 3;
+      this.wireType = byte & 7;
+      return true;
+    }
     const tag = this.varint();
     this.field = Math.floor(tag / 8);
     this.wireType = tag & 7;
@@ -56,6 +73,13 @@ export class WireReader {
 
   /** Consumes a varint; values above 2^53 lose precision (no field that we use is that large). */
   varint(): number {
+    const first = this.position < this.end ? (this.buffer[this.position] as number) : 0x80;
+    if (first >= 0x80) return this.longVarint();
+    this.position += 1;
+    return first;
+  }
+
+  private longVarint(): number {
     let value = 0;
     let scale = 1;
     for (let i = 0; i < MAX_VARINT_BYTES; i += 1) {
@@ -67,6 +91,21 @@ export class WireReader {
       scale *= 128;
     }
     return this.fail("varint longer than 10 bytes");
+  }
+
+  /** Consumes an int64 varint to the last digit: a bigint where no number can hold it. */
+  int64(): number | bigint {
+    const at = this.position;
+    const value = this.varint();
+    if (value <= Number.MAX_SAFE_INTEGER) return value;
+    let exact = 0n;
+    for (let i = this.position - 1; i >= at; i -= 1) exact = (exact << 7n) | BigInt((this.buffer[i] ?? 0) & 0x7f);
+    return narrowed(BigInt.asIntN(64, exact));
+  }
+
+  /** Consumes an int32 or enum varint; as protobuf has it, bits above the lowest 32 do not count. */
+  int32(): number {
+    return Number(BigInt.asIntN(32, BigInt(this.int64())));
   }
 
   /** Consumes a fixed64 and gives the offset of its eight bytes. */
@@ -88,6 +127,23 @@ export class WireReader {
   message(): WireReader {
     this.enter();
     return new WireReader(this.buffer, this.start, this.stop);
+  }
+
+  /**
+   * Goes into a message that follows, so that `next` walks its fields; answers what `ascend` needs to come back. Unlike
+   * `message` it makes no object.
+   */
+  descend(): number {
+    const outer = this.end;
+    const length = this.varint();
+    if (length > outer - this.position) this.fail(`value of ${length} bytes, ${outer - this.position} left`);
+    this.end = this.position + length;
+    return outer;
+  }
+
+  /** Comes back from a message whose fields are all consumed. */
+  ascend(outer: number): void {
+    this.end = outer;
   }
 
   /** Whether the found field is number `field` with wire type `wireType`. */

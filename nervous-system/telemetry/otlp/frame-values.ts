@@ -1,0 +1,63 @@
+import type { Attributes } from "./model.ts";
+
+/** Members of a payload. */
+export type Members = Record<string, unknown>;
+
+/** Whether `value` is a JSON object. */
+export const isMembers = (value: unknown): value is Members =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && !Buffer.isBuffer(value);
+
+/** A text that is not empty. */
+export const textIn = (value: unknown): string | undefined =>
+  typeof value === "string" && value !== "" ? value : undefined;
+
+// Values of OTLP are at most 32 deep; JSON in a text may be deeper than the stack of whoever walks it.
+const MAX_DEPTH = 64;
+
+/** Whether lists and objects are nested so deep that walking them is no safe thing. */
+export const isTooDeep = (value: unknown, depth = 0): boolean => {
+  if (typeof value !== "object" || value === null || Buffer.isBuffer(value)) return false;
+  return depth >= MAX_DEPTH || Object.values(value).some((inner) => isTooDeep(inner, depth + 1));
+};
+
+/** Parses JSON that may be none; undefined then, and where it is nested too deep. */
+export const parseJson = (text: string): unknown => {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isTooDeep(value) ? undefined : value;
+  } catch {
+    return undefined;
+  }
+};
+
+/** The object that a JSON text holds; undefined when it holds none. */
+export const parseMembers = (text: string): Members | undefined => {
+  if (!/^\s*\{/.test(text)) return undefined;
+  const value = parseJson(text);
+  return isMembers(value) ? value : undefined;
+};
+
+/** The value that a JSON text of a list or an object holds; any other value as it is. */
+export const unfold = (value: unknown): unknown =>
+  typeof value === "string" && /^\s*[[{]/.test(value) ? (parseJson(value) ?? value) : value;
+
+/** A value as JSON can write it: bytes as base64, integers beyond 2^53 as decimal text, NaN and infinities as text. */
+export const toJsonValue = (value: unknown): unknown => {
+  if (typeof value === "bigint") return value.toString();
+  if (typeof value === "number") return Number.isFinite(value) ? value : String(value);
+  if (Buffer.isBuffer(value)) return value.toString("base64");
+  if (Array.isArray(value)) return value.map(toJsonValue);
+  return isMembers(value) ? toMembers(value) : value;
+};
+
+/** Attributes as members of a payload. */
+export const toMembers = (attributes: Attributes): Members =>
+  Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, toJsonValue(value)]));
+
+/** `{[name]: members}`, or nothing where there are none. */
+export const unlessEmpty = (name: string, members: Members): Members =>
+  Object.keys(members).length === 0 ? {} : { [name]: members };
+
+/** The members that are not undefined. */
+export const defined = (members: Members): Members =>
+  Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));

@@ -1,0 +1,68 @@
+import { WireError, WireReader } from "./wire.ts";
+
+/** How the fields of a message are read into `T`: by number, each with its wire type; all others are skipped. */
+export type FieldReaders<T> = Readonly<
+  Record<number, readonly [wireType: number, read: (reader: WireReader, into: T) => void]>
+>;
+
+/** Reads the rest of a message. */
+export const readFields = <T>(reader: WireReader, fields: FieldReaders<T>, into: T): void => {
+  while (reader.next()) {
+    const field = fields[reader.field];
+    if (field !== undefined && field[0] === reader.wireType) field[1](reader, into);
+    else reader.skip();
+  }
+};
+
+/**
+ * The occurrences of a message field that should stand once, as pairs of bounds: protobuf reads several as one message,
+ * as if their bytes stood one behind the other.
+ */
+export type MessageParts = number[];
+
+// No writer repeats such a field; ten thousand empty ones would cost more memory than the request.
+const MAX_PARTS = 1_000;
+
+/** Consumes one occurrence of a message field. */
+export const takePart = (reader: WireReader, parts: MessageParts): void => {
+  if (parts.length >= MAX_PARTS * 2) throw new WireError(`one field more than ${MAX_PARTS} times`, reader.start);
+  reader.enter();
+  parts.push(reader.start, reader.stop);
+};
+
+/** A reader over all occurrences. */
+export const readerOver = (buffer: Buffer, parts: MessageParts): WireReader => {
+  if (parts.length <= 2) return new WireReader(buffer, parts[0] ?? 0, parts[1] ?? 0);
+  const pieces: Buffer[] = [];
+  for (let i = 0; i < parts.length; i += 2) pieces.push(buffer.subarray(parts[i], parts[i + 1]));
+  return new WireReader(Buffer.concat(pieces));
+};
+
+/** Consumes a string field; bytes that are no UTF-8 become U+FFFD. */
+export const readText = (reader: WireReader): string => {
+  reader.enter();
+  return reader.buffer.toString("utf8", reader.start, reader.stop);
+};
+
+/** Consumes an id and gives it as hex. */
+export const readHex = (reader: WireReader): string => {
+  reader.enter();
+  return reader.buffer.toString("hex", reader.start, reader.stop);
+};
+
+/** Consumes a fixed64. */
+export const readFixed64 = (reader: WireReader): bigint => reader.buffer.readBigUInt64LE(reader.fixed64());
+
+// Two bytes of a request can stand for an object of a hundred; real values take thirty bytes and more.
+const MAX_VALUES = 500_000;
+
+/** Counts what a request unfolds to, so that few bytes never become much memory. */
+export class ValueBudget {
+  private left = MAX_VALUES;
+
+  /** Counts one record, event, attribute or value; throws `WireError` when there are too many. */
+  spend(): void {
+    this.left -= 1;
+    if (this.left < 0) throw new WireError(`more than ${MAX_VALUES} values in one request`, 0);
+  }
+}
