@@ -1,16 +1,20 @@
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Ids } from "#nervous-system/schemas/ids.ts";
 import type { ChainTail } from "./chain-plan.ts";
-import { readTail } from "./chain-tail.ts";
+import { readChainOwner, type ChainOwner } from "./chain-owner.ts";
 import { connectBus, type BusOptions } from "./connection.ts";
 import { createDeadLetters, type DeadLetters } from "./dead-letters.ts";
 import type { DurableOptions } from "./deliveries.ts";
 import { openDurableReader, type DurableReader } from "./durable-reader.ts";
 import { followStream, type FollowOptions } from "./follower.ts";
+import { createJetStreamFrameStream } from "./frame-stream.ts";
 import { createPublisher, type FramePublisher } from "./publisher.ts";
+import { readSettled, type SettledQuestion } from "./settled.ts";
+import { createSpanStream, type SpanStream } from "./span-stream.ts";
 import type { StreamItem } from "./stored-frame.ts";
 import { readLastSeq, readStreamCreated } from "./stream-position.ts";
 import { ensureStreams, type StreamOptions } from "./streams.ts";
+import { createUnchainedPublisher, type UnchainedPublisher } from "./unchained.ts";
 
 /** What every component has of JetStream. */
 export type Bus = {
@@ -19,7 +23,14 @@ export type Bus = {
   /** Creates the streams, or brings their settings up to date. */
   ensureStreams(options: StreamOptions): Promise<void>;
   readonly publisher: FramePublisher;
+  /** Publishes what belongs to no chain. */
+  readonly unchained: UnchainedPublisher;
   readonly deadLetters: DeadLetters;
+  readonly spans: SpanStream;
+  /** Whose an agent's UID is. */
+  chainOwner(agentUid: string): Promise<ChainOwner>;
+  /** The highest seq of a chain that every sink holds. */
+  settled(question: SettledQuestion): Promise<number>;
   /** The last frame that the stream holds of a chain. */
   tail(agentUid: string, epoch: number): Promise<ChainTail>;
   /** Stream sequence of the newest frame; rejects while NATS or the stream is away. */
@@ -46,14 +57,19 @@ export const createBus = async (options: BusDependencies): Promise<Bus> => {
   const { clock, random, ids, log } = options;
   const connection = await connectBus(options);
   const { whileUp } = connection;
-  const deadLetters = createDeadLetters(connection.js);
-  const publisher = createPublisher({ connection, clock, random, ids });
+  const deadLetters = createDeadLetters(connection);
+  const stream = createJetStreamFrameStream(connection, ids);
+  const publisher = createPublisher({ stream, clock, random });
   return {
     connected: connection.connected,
     ensureStreams: (streams) => whileUp(() => ensureStreams(connection.manager, streams)),
     publisher,
-    deadLetters: { put: (letter) => whileUp(() => deadLetters.put(letter)) },
-    tail: (agentUid, epoch) => whileUp(() => readTail(connection.manager, agentUid, epoch)),
+    unchained: createUnchainedPublisher(connection),
+    spans: createSpanStream(connection, clock),
+    chainOwner: (agentUid) => whileUp(() => readChainOwner(connection.manager, agentUid)),
+    settled: (question) => whileUp(() => readSettled(connection.manager, question)),
+    deadLetters,
+    tail: (agentUid, epoch) => whileUp(() => stream.tail(agentUid, epoch)),
     lastSeq: () => whileUp(() => readLastSeq(connection.manager)),
     streamCreated: () => whileUp(() => readStreamCreated(connection.manager)),
     openReader: (durable) => Promise.resolve(openDurableReader({ ...durable, connection, clock, log })),

@@ -1,6 +1,7 @@
 import { headers } from "nats";
-import type { JetStreamClient } from "@nats-io/jetstream";
 import { frameHeaders, subjectToken } from "#nervous-system/schemas/subjects.ts";
+import type { BusConnection } from "./connection.ts";
+import { BusUnavailableError } from "./publisher.ts";
 import { publishableSubject } from "./subject-guard.ts";
 
 /** What could not become a frame, or could not be read from the stream. */
@@ -16,7 +17,7 @@ export type DeadLetter = {
   readonly id: string;
 };
 
-/** Keeps dead letters; resolves once the letter is on disk. */
+/** Keeps dead letters; resolves once the letter is on disk, rejects with `BusUnavailableError`. */
 export type DeadLetters = { put(letter: DeadLetter): Promise<void> };
 
 const MAX_REASON = 500;
@@ -29,13 +30,17 @@ const oneLine = (text: string): string =>
     .slice(0, MAX_REASON) || "unknown";
 
 /** Creates the writer of stream CONTEXT_DEAD. */
-export const createDeadLetters = (js: JetStreamClient): DeadLetters => ({
+export const createDeadLetters = ({ js, whileUp }: Pick<BusConnection, "js" | "whileUp">): DeadLetters => ({
   put: async (letter) => {
     const subject = publishableSubject(
       `dead.${subjectToken(letter.refusedBy)}.${subjectToken(letter.namespace)}.${subjectToken(letter.agentUid)}`,
     );
     const carried = headers();
     carried.set(frameHeaders.reason, oneLine(letter.reason));
-    await js.publish(subject, letter.bytes, { msgID: oneLine(letter.id), headers: carried });
+    try {
+      await whileUp(() => js.publish(subject, letter.bytes, { msgID: oneLine(letter.id), headers: carried }));
+    } catch (error) {
+      throw new BusUnavailableError(`JetStream did not take the dead letter: ${String(error)}`);
+    }
   },
 });

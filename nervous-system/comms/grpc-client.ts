@@ -8,6 +8,8 @@ import { pump } from "./grpc-pump.ts";
 export type GrpcClientOptions = ChannelOptions & {
   /** Bearer token, asked for on every call because projected tokens rotate. */
   readonly token?: () => Promise<string>;
+  /** Metadata sent with every call. */
+  readonly metadata?: Readonly<Record<string, string>>;
 };
 
 /** Limits of one call. */
@@ -44,7 +46,7 @@ export const createGrpcClient = (options: GrpcClientOptions): GrpcClient => {
   const channel = openGrpcChannel(options);
   const metadataOf = async (limits: CallLimits): Promise<Metadata> => {
     const carried = new Metadata();
-    for (const [name, value] of Object.entries(limits.metadata ?? {})) carried.set(name, value);
+    for (const [name, value] of Object.entries({ ...options.metadata, ...limits.metadata })) carried.set(name, value);
     if (options.token) carried.set("authorization", `Bearer ${await options.token()}`);
     return carried;
   };

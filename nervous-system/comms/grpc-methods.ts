@@ -14,6 +14,9 @@ export const exportLogs = unary("/opentelemetry.proto.collector.logs.v1.LogsServ
 /** OTLP traces: spans, passed on as they are. */
 export const exportTraces = unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export");
 
+/** OTLP metrics, passed on as they are. */
+export const exportMetrics = unary("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export");
+
 /** `ContextService/Tail`: the last frame that the stream holds of a chain. */
 export const tailMethod = unary("/enchanted.v1.ContextService/Tail");
 
@@ -31,8 +34,18 @@ export const getBlobMethod: GrpcMethod = {
   responseStream: true,
 };
 
-/** Metadata of `PutBlob` by which a component names the namespace that it works for; a pod's own is taken from its token. */
+/** `ContextService/Inbox`: what is for the caller, as it comes. */
+export const inboxMethod: GrpcMethod = {
+  path: "/enchanted.v1.ContextService/Inbox",
+  requestStream: false,
+  responseStream: true,
+};
+
+/** Metadata by which a component, or a stranger, names the namespace that it works for; a pod's own is taken from its token. */
 export const namespaceMetadata = "enchanted-namespace";
+
+/** Metadata of a stranger with a recorder of its own: the spans of the call are frames of its chain already. */
+export const recordedMetadata = "enchanted-recorded";
 
 /** Largest message either side sends or accepts, bytes. */
 export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;

@@ -47,6 +47,8 @@ export type GrpcServerOptions = {
   /** Certificate chain and key, PEM; plaintext without them (loopback only). */
   readonly tls?: { readonly cert: string; readonly key: string };
   readonly handlers: readonly GrpcHandler[];
+  /** Bytes of one message and calls at once on one connection; 16 MiB and 32 without it. */
+  readonly limits?: { readonly messageBytes: number; readonly streams: number };
   /** Told of every error that is no `GrpcFailure`, which the client sees only as INTERNAL. */
   readonly onError: (method: string, error: unknown) => void;
   readonly clock: Pick<Clock, "after">;
@@ -145,13 +147,14 @@ const MAX_STREAMS = 32;
 
 /** Starts a server of raw-bytes methods; rejects when the address cannot be bound. */
 export const startGrpcServer = async (options: GrpcServerOptions): Promise<GrpcServer> => {
+  const { messageBytes, streams } = options.limits ?? { messageBytes: MAX_MESSAGE_BYTES, streams: MAX_STREAMS };
   const server = new Server({
-    "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
+    "grpc.max_receive_message_length": messageBytes,
     "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
     "grpc.keepalive_time_ms": 30_000,
     "grpc.keepalive_timeout_ms": 10_000,
     // A caller who is not known yet may fill one message for each stream.
-    "grpc.max_concurrent_streams": MAX_STREAMS,
+    "grpc.max_concurrent_streams": streams,
   });
   for (const handler of options.handlers) {
     const { method } = handler;

@@ -18,13 +18,17 @@ export const MAX_BATCH_FRAMES = 1000;
 /** Our bound of an atomic batch, bytes. */
 export const MAX_BATCH_BYTES = 4 * 1024 * 1024;
 
+const principalLine = ({ principal }: RecordedFrame): string =>
+  principal === undefined ? "" : `${frameHeaders.principal}: ${headerValue(encodeURIComponent(principal))}\r\n`;
+
 /** Makes a frame's message; throws `UnsafeSubjectError` when it could speak to the server. */
 export const prepareFrame = (frame: RecordedFrame): PreparedFrame => {
   const subject = publishableSubject(frameSubject(frame.envelope));
   const headerLines =
     `${frameHeaders.envelope}: ${headerValue(frame.envelopeText)}\r\n` +
     `${frameHeaders.prevHash}: ${headerValue(frame.prevHash)}\r\n` +
-    `${frameHeaders.hash}: ${headerValue(frame.hash)}\r\n`;
+    `${frameHeaders.hash}: ${headerValue(frame.hash)}\r\n` +
+    principalLine(frame);
   return {
     frame,
     key: chainKey(frame),

@@ -2,9 +2,8 @@ import { fullJitterMs } from "#nervous-system/kernel/backoff.ts";
 import { createBatcher } from "#nervous-system/kernel/batcher.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
-import type { Ids } from "#nervous-system/schemas/ids.ts";
 import type { FrameResult } from "./chain-plan.ts";
-import type { BusConnection } from "./connection.ts";
+import type { FrameStream } from "./frame-stream.ts";
 import { MAX_BATCH_BYTES, MAX_BATCH_FRAMES, prepareFrame, type PreparedFrame } from "./prepared-frame.ts";
 import { createStoreFrames } from "./store-frames.ts";
 
@@ -15,10 +14,9 @@ export class BusUnavailableError extends Error {
 
 /** What a publisher needs. */
 export type PublisherOptions = {
-  readonly connection: BusConnection;
+  readonly stream: FrameStream;
   readonly clock: Pick<Clock, "after" | "monotonicMs" | "sleep">;
   readonly random: () => number;
-  readonly ids: Ids;
   /** How long frames wait for company, milliseconds; 5 unless told otherwise. */
   readonly gatherMs?: number;
   /** How long a group is tried before its frames are given back, milliseconds; 15,000 unless told otherwise. */
@@ -58,7 +56,7 @@ const answersOf = (group: readonly Submission[], results: readonly FrameResult[]
 export const createPublisher = (options: PublisherOptions): FramePublisher => {
   const { clock } = options;
   const patienceMs = options.patienceMs ?? 15_000;
-  const storeFrames = createStoreFrames(options.connection, options.ids);
+  const storeFrames = createStoreFrames(options.stream);
 
   const flush = async (group: readonly Submission[]): Promise<Answers> => {
     const started = clock.monotonicMs();

@@ -5,8 +5,11 @@ import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { createMessageSplitter, delimit, PROTOBUF_OPENER } from "#nervous-system/comms/delimited-messages.ts";
 import { connectFrameSocket, RecorderUnavailable } from "#nervous-system/comms/socket-ipc.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
+import { FrameAckSchema, ProducedFrameSchema } from "#nervous-system/schemas/gen/context_pb.ts";
 
 let directory: string;
 let path: string;
@@ -99,6 +102,23 @@ describe("frame socket", () => {
     server = undefined;
   });
 
+  it("asks everything again when an answer cannot be read, and gives no later answer to the wrong frame", async () => {
+    const seen: string[] = [];
+    await listen((line, peer) => {
+      const isFirst = seen.length === 0;
+      seen.push(line);
+      if (isFirst) return void peer.write("garbage\n");
+      acknowledging([])(line, peer);
+    });
+    const socket = await connect();
+    const answers = await Promise.all([socket.send(thought("a")), socket.send(thought("b"))]);
+    expect(answers).toMatchObject([
+      { ok: true, event_id: "a" },
+      { ok: true, event_id: "b" },
+    ]);
+    await socket.close();
+  });
+
   it("says where it looked when nobody is there at the start", async () => {
     await expect(connect(0)).rejects.toThrow(path);
   });
@@ -112,6 +132,55 @@ describe("frame socket", () => {
     await stop();
     await listen(acknowledging([]));
     expect(await sent).toMatchObject({ ok: true, event_id: "e1" });
+    await socket.close();
+  });
+});
+
+describe("frame socket in protobuf", () => {
+  /** A recorder that reads protobuf behind the opener and answers by `answer`; what it read is kept. */
+  const listenForMessages = async (answer: (id: string, count: number) => Buffer): Promise<string[]> => {
+    const seen: string[] = [];
+    server = createServer((peer) => {
+      peers.push(peer);
+      peer.on("error", () => {});
+      const splitter = createMessageSplitter(1000);
+      let isOpened = false;
+      peer.on("data", (chunk: Buffer) => {
+        if (!isOpened) expect(chunk[0]).toBe(PROTOBUF_OPENER);
+        for (const found of splitter.push(isOpened ? chunk : chunk.subarray(1))) {
+          if (found.kind === "lost") throw new Error(found.reason);
+          seen.push(fromBinary(ProducedFrameSchema, found.bytes).eventId);
+          peer.write(answer(seen.at(-1)!, seen.length));
+        }
+        isOpened = true;
+      });
+    }).listen(path);
+    await once(server, "listening");
+    return seen;
+  };
+  const ackOf = (eventId: string, seq: number): Buffer =>
+    delimit(toBinary(FrameAckSchema, create(FrameAckSchema, { ok: true, seq: BigInt(seq), eventId })));
+  const connectProtobuf = () => connectFrameSocket({ path, clock: systemClock(), encoding: "protobuf" });
+
+  it("answers overlapping sends in their order", async () => {
+    await listenForMessages(ackOf);
+    const socket = await connectProtobuf();
+    const ids = Array.from({ length: 50 }, (_, i) => `e${i}`);
+    const answers = await Promise.all(ids.map((id) => socket.send(thought(id))));
+    expect(answers).toEqual(ids.map((id, i) => ({ ok: true, seq: i + 1, event_id: id })));
+    await socket.close();
+  });
+
+  it.each([
+    ["that is no FrameAck", delimit(Buffer.from([0x07]))],
+    ["whose length does not end", Buffer.alloc(11, 0x80)],
+  ])("asks everything again on a fresh connection at an answer %s", async (_, garbage) => {
+    const seen = await listenForMessages((id, count) => (count === 1 ? garbage : ackOf(id, count)));
+    const socket = await connectProtobuf();
+    const answers = await Promise.all([socket.send(thought("a")), socket.send(thought("b"))]);
+    expect(answers.map((answer) => answer.ok && answer.event_id)).toEqual(["a", "b"]);
+    expect(seen.slice(-2)).toEqual(["a", "b"]);
+    expect(peers).toHaveLength(2);
     await socket.close();
   });
 });

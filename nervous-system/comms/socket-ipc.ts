@@ -1,25 +1,8 @@
 import { createConnection, type Socket } from "node:net";
-import { createInterface } from "node:readline";
-import { z } from "zod";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
-import type { ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
+import { frameLanguages, type FrameAck, type FrameEncoding, type OutgoingFrame } from "./frame-encoding.ts";
 
-/** A frame as a producer sends it: its type, its payload, and what else it knows. */
-export type OutgoingFrame = ProducedFrame & {
-  readonly parent_event_id?: string;
-  readonly trace_id?: string;
-  readonly span_id?: string;
-};
-
-/** What the recorder said of one frame: written to its log, or refused. */
-export type FrameAck =
-  | { readonly ok: true; readonly seq: number; readonly event_id: string }
-  | { readonly ok: false; readonly reason: string };
-
-const ack = z.union([
-  z.object({ ok: z.literal(true), seq: z.number(), event_id: z.string() }),
-  z.object({ ok: z.literal(false), reason: z.string() }),
-]);
+export type { FrameAck, FrameEncoding, OutgoingFrame } from "./frame-encoding.ts";
 
 /** The recorder's socket cannot be reached, and no longer will be waited for. */
 export class RecorderUnavailable extends Error {
@@ -33,6 +16,8 @@ export type FrameSocketOptions = {
   readonly clock: Pick<Clock, "now" | "sleep">;
   /** How long a lost connection is sought before every waiting frame is rejected; 30,000 ms unless told. */
   readonly reconnectMs?: number;
+  /** Language of the connection; JSON lines unless told. Protobuf is smaller and, for the recorder, the same. */
+  readonly encoding?: FrameEncoding;
 };
 
 /** A connection to the recorder that heals itself. */
@@ -47,15 +32,7 @@ export type FrameSocket = {
   close(): Promise<void>;
 };
 
-type Waiting = { readonly line: string; resolve(answer: FrameAck): void; reject(error: Error): void };
-
-const parseAck = (line: string): FrameAck | undefined => {
-  try {
-    return ack.parse(JSON.parse(line));
-  } catch {
-    return undefined;
-  }
-};
+type Waiting = { readonly written: string | Buffer; resolve(answer: FrameAck): void; reject(error: Error): void };
 
 const open = (path: string): Promise<Socket> =>
   new Promise((resolve, reject) => {
@@ -87,6 +64,7 @@ const openPatiently = async ({ path, clock, reconnectMs = 30_000 }: FrameSocketO
 
 /** Connects to the recorder; rejects with `RecorderUnavailable` when it is not there in time. */
 export const connectFrameSocket = async (options: FrameSocketOptions): Promise<FrameSocket> => {
+  const language = frameLanguages[options.encoding ?? "json"];
   const waiting: Waiting[] = [];
   let failure: Error | undefined;
   let closing = false;
@@ -99,12 +77,10 @@ export const connectFrameSocket = async (options: FrameSocketOptions): Promise<F
 
   const attach = (socket: Socket): void => {
     current = socket;
-    const lines = createInterface({ input: socket, crlfDelay: Infinity });
-    // readline tells the socket's errors again, and nobody listening there would be a crash; the socket's own handler decides.
-    lines.on("error", () => {});
-    lines.on("line", (line) => {
-      const answer = parseAck(line);
-      // An answer that cannot be read could belong to any frame: everything is asked again on a fresh connection.
+    language.readAcks(socket, (answer) => {
+      // An answer that cannot be read could belong to any frame, and so could all behind it: everything is asked again on a
+      // fresh connection.
+      if (socket.destroyed) return;
       if (answer === undefined) return void socket.destroy();
       waiting.shift()?.resolve(answer);
     });
@@ -114,7 +90,8 @@ export const connectFrameSocket = async (options: FrameSocketOptions): Promise<F
       current = undefined;
       if (!closing || waiting.length > 0) void reconnect();
     });
-    for (const one of waiting) socket.write(one.line);
+    if (language.opening !== undefined) socket.write(language.opening);
+    for (const one of waiting) socket.write(one.written);
   };
 
   const reconnect = async (): Promise<void> => {
@@ -130,9 +107,9 @@ export const connectFrameSocket = async (options: FrameSocketOptions): Promise<F
     send: (frame) => {
       if (failure !== undefined) return Promise.reject(failure);
       const { promise, resolve, reject } = Promise.withResolvers<FrameAck>();
-      const one = { line: `${JSON.stringify(frame)}\n`, resolve, reject };
+      const one = { written: language.encode(frame), resolve, reject };
       waiting.push(one);
-      current?.write(one.line);
+      current?.write(one.written);
       return promise;
     },
     close: async () => {

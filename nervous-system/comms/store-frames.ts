@@ -1,8 +1,7 @@
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
-import type { Ids } from "#nervous-system/schemas/ids.ts";
-import { commitBatch, type BatchOutcome } from "./atomic-batch.ts";
+import type { BatchOutcome } from "./atomic-batch.ts";
 import { planFrames, type ChainPlan, type FrameResult } from "./chain-plan.ts";
-import type { BusConnection } from "./connection.ts";
+import type { FrameStream } from "./frame-stream.ts";
 import { cutBatches, renderBatch, type PreparedFrame } from "./prepared-frame.ts";
 import { createTails } from "./tails.ts";
 
@@ -14,15 +13,13 @@ export type StoreOutcome =
 /** Stores frames of any chains, once: what a chain holds already is left out. Never rejects. */
 export type StoreFrames = (frames: readonly PreparedFrame[]) => Promise<StoreOutcome>;
 
-const COMMIT_TIMEOUT_MS = 5_000;
-
 const lacksFrames = (result: FrameResult): boolean => result.kind === "missing" || result.kind === "fork";
 
 const recordedOf = (frames: readonly PreparedFrame[]): RecordedFrame[] => frames.map(({ frame }) => frame);
 
-/** Creates the storing of frames over one connection; it remembers the tails of the chains that it writes. */
-export const createStoreFrames = (connection: BusConnection, ids: Ids): StoreFrames => {
-  const tails = createTails(connection);
+/** Creates the storing of frames in one stream; it remembers the tails of the chains that it writes. */
+export const createStoreFrames = (stream: FrameStream): StoreFrames => {
+  const tails = createTails(stream);
 
   const plan = async (frames: readonly RecordedFrame[]): Promise<ChainPlan> => {
     const planned = planFrames(await tails.load(frames), frames);
@@ -33,11 +30,7 @@ export const createStoreFrames = (connection: BusConnection, ids: Ids): StoreFra
   };
 
   const commit = async (batch: readonly PreparedFrame[]): Promise<BatchOutcome> => {
-    const outcome = await commitBatch(connection.nats, renderBatch(batch, tails.known), {
-      id: ids.next(),
-      timeoutMs: COMMIT_TIMEOUT_MS,
-      link: connection.currentLink(),
-    });
+    const outcome = await stream.commit(renderBatch(batch, tails.known));
     if (outcome.kind === "stored") tails.advance(recordedOf(batch), outcome.firstSeq);
     else tails.forget(recordedOf(batch));
     return outcome;
@@ -54,7 +47,7 @@ export const createStoreFrames = (connection: BusConnection, ids: Ids): StoreFra
   };
 
   return async (frames) => {
-    const link = connection.currentLink();
+    const link = stream.currentLink();
     if (link.aborted) return { kind: "unknown", error: link.reason };
     try {
       return await attempt(frames);

@@ -43,6 +43,15 @@ const isEnvelope = (value: unknown): value is Envelope => {
   return texts.every((text) => typeof text === "string") && Number.isSafeInteger(epoch) && Number.isSafeInteger(seq);
 };
 
+const decodePrincipal = (text: string): { principal?: string } => {
+  if (text === "") return {};
+  try {
+    return { principal: decodeURIComponent(text) };
+  } catch {
+    return { principal: text }; // not written by us; what it says is all there is
+  }
+};
+
 const parse = (text: string): unknown => {
   try {
     return JSON.parse(text);
@@ -57,9 +66,9 @@ const parse = (text: string): unknown => {
  */
 export const readStreamMessage = (message: StreamMessage): StreamItem => {
   const { streamSeq, storedNs, subject, data } = message;
-  const envelopeText = message.headers?.get(frameHeaders.envelope) ?? "";
-  const prevHash = message.headers?.get(frameHeaders.prevHash) ?? "";
-  const hash = message.headers?.get(frameHeaders.hash) ?? "";
+  const header = (name: string): string => message.headers?.get(name) ?? "";
+  const envelopeText = header(frameHeaders.envelope);
+  const [prevHash, hash] = [header(frameHeaders.prevHash), header(frameHeaders.hash)];
   const envelope = parse(envelopeText);
   const poison = (reason: string): StreamItem => ({
     kind: "poison",
@@ -69,6 +78,15 @@ export const readStreamMessage = (message: StreamMessage): StreamItem => {
   if (!HASH.test(hash) || !HASH.test(prevHash)) return poison("the hash headers are not 64 hex digits");
   return {
     kind: "frame",
-    frame: { envelope, envelopeText, bytes: data, prevHash, hash, streamSeq, storedNs },
+    frame: {
+      envelope,
+      envelopeText,
+      bytes: data,
+      prevHash,
+      hash,
+      ...decodePrincipal(header(frameHeaders.principal)),
+      streamSeq,
+      storedNs,
+    },
   };
 };

@@ -1,5 +1,5 @@
 import type { JetStreamManager, StreamConfig } from "@nats-io/jetstream";
-import { contextStream, deadStream } from "#nervous-system/schemas/subjects.ts";
+import { contextStream, deadStream, spansStream } from "#nervous-system/schemas/subjects.ts";
 
 /** How the streams are kept. */
 export type StreamOptions = {
@@ -7,9 +7,13 @@ export type StreamOptions = {
   readonly replicas: 1 | 3;
   /** Bound of the dead letters, bytes; the oldest go first. */
   readonly maxDeadBytes?: number;
+  /** Bound of the spans that wait for trace backends, bytes; the oldest go first. */
+  readonly maxSpanBytes?: number;
 };
 
 const DEFAULT_DEAD_BYTES = 1024 * 1024 * 1024;
+const DEFAULT_SPAN_BYTES = 256 * 1024 * 1024;
+const TEN_MINUTES_NS = 600_000_000_000;
 const HOUR_NS = 3_600_000_000_000;
 
 /** Every frame, in the swarm's one order; a full stream refuses, and the WALs of the recorders hold. */
@@ -22,6 +26,21 @@ export const contextConfig = (options: StreamOptions): Partial<StreamConfig> & {
   max_age: 0,
   num_replicas: options.replicas,
   allow_atomic: true,
+  allow_direct: true,
+  // Only strangers' frames carry ids that the stream compares; those of chains are held by their place.
+  duplicate_window: TEN_MINUTES_NS,
+});
+
+/** Spans on their way to trace backends: best effort, the record is in the frames. */
+export const spansConfig = (options: StreamOptions): Partial<StreamConfig> & { name: string } => ({
+  name: spansStream,
+  subjects: ["spans.>"],
+  storage: "file",
+  retention: "limits",
+  discard: "old",
+  max_bytes: options.maxSpanBytes ?? DEFAULT_SPAN_BYTES,
+  max_age: HOUR_NS,
+  num_replicas: options.replicas,
   allow_direct: true,
 });
 
@@ -64,4 +83,5 @@ const ensureStream = async (
 export const ensureStreams = async (manager: JetStreamManager, options: StreamOptions): Promise<void> => {
   await ensureStream(manager, contextConfig(options));
   await ensureStream(manager, deadConfig(options));
+  await ensureStream(manager, spansConfig(options));
 };

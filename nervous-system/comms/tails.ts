@@ -1,8 +1,7 @@
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { chainKey, emptyTail, type ChainTail } from "./chain-plan.ts";
-import { readTail } from "./chain-tail.ts";
 import { untilAborted } from "./until-aborted.ts";
-import type { BusConnection } from "./connection.ts";
+import type { FrameStream } from "./frame-stream.ts";
 
 /** What a publisher remembers of the chains it writes; forgetting one only costs a read. */
 export type Tails = {
@@ -18,13 +17,13 @@ export type Tails = {
 const MAX_CHAINS = 10_000;
 
 /** Creates an empty memory of at most 10,000 chains, which a lost connection clears. */
-export const createTails = (connection: BusConnection): Tails => {
+export const createTails = (stream: Pick<FrameStream, "tail" | "currentLink">): Tails => {
   const tails = new Map<string, ChainTail>();
-  let link = connection.currentLink();
+  let link = stream.currentLink();
 
   // A server that comes back may have lost what it had not flushed: nothing remembered is true then.
   const clearAfterLoss = (): void => {
-    const current = connection.currentLink();
+    const current = stream.currentLink();
     if (current !== link || current.aborted) tails.clear();
     link = current;
   };
@@ -40,7 +39,7 @@ export const createTails = (connection: BusConnection): Tails => {
       clearAfterLoss();
       const wanted = new Map(frames.map((frame) => [chainKey(frame), frame.envelope]));
       const loaded = [...wanted].map(async ([key, { agent_uid, epoch }]) => {
-        const tail = tails.get(key) ?? (await readTail(connection.manager, agent_uid, epoch));
+        const tail = tails.get(key) ?? (await stream.tail(agent_uid, epoch));
         remember(key, tail);
         return [key, tail] as const;
       });

@@ -1,0 +1,46 @@
+import type { JetStreamManager } from "@nats-io/jetstream";
+import { chainFilter, contextStream } from "#nervous-system/schemas/subjects.ts";
+import type { ChainTail } from "./chain-plan.ts";
+import { readStreamMessage } from "./stored-frame.ts";
+import { filterSubject } from "./subject-guard.ts";
+
+const NOT_FOUND = new Set([10014, 404]);
+
+/** Stream sequence up to which a sink's store holds everything; 0 while there is no such reader. */
+const floorOf = async (manager: JetStreamManager, sink: string): Promise<number> => {
+  try {
+    return (await manager.consumers.info(contextStream, sink)).ack_floor.stream_seq;
+  } catch (error) {
+    if (NOT_FOUND.has(Number((error as { code?: unknown } | null)?.code))) return 0;
+    throw error;
+  }
+};
+
+/** The highest seq of a chain below a stream sequence: the last message of each of its event types is asked for. */
+const seqUpTo = async (manager: JetStreamManager, filter: string, floor: number): Promise<number> => {
+  if (floor === 0) return 0;
+  const found = await manager.direct.getLastMessagesFor(contextStream, { multi_last: [filter], up_to_seq: floor });
+  let highest = 0;
+  for await (const { subject, data, header, seq: streamSeq } of found) {
+    const item = readStreamMessage({ subject, data, headers: header, streamSeq, storedNs: 0n });
+    if (item.kind === "frame") highest = Math.max(highest, item.frame.envelope.seq);
+  }
+  return highest;
+};
+
+/** The chain whose settled mark is asked for, with its tail. */
+export type SettledQuestion = {
+  readonly agentUid: string;
+  readonly epoch: number;
+  readonly tail: ChainTail;
+  /** Names of the durable consumers whose stores must hold a frame before its recorder may forget it. */
+  readonly sinks: readonly string[];
+};
+
+/** The highest seq of a chain that every sink's store holds, 0 for none. */
+export const readSettled = async (manager: JetStreamManager, question: SettledQuestion): Promise<number> => {
+  const { agentUid, epoch, tail, sinks } = question;
+  const floor = Math.min(...(await Promise.all(sinks.map((sink) => floorOf(manager, sink)))));
+  if (floor >= tail.streamSeq) return tail.seq;
+  return seqUpTo(manager, filterSubject(chainFilter(agentUid, epoch)), floor);
+};
