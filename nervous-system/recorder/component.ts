@@ -3,15 +3,14 @@ import { createGrpcClient } from "#nervous-system/comms/grpc-client.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
-import { stableId, type Ids } from "#nervous-system/schemas/ids.ts";
-import { nextEpoch } from "./epoch.ts";
-import { createExporter, type ExportState } from "./exporter.ts";
+import { noMission, stableId, type Ids } from "#nervous-system/schemas/ids.ts";
+import type { ExportState } from "./exporter.ts";
 import type { FrameSubject, RecorderIdentity, TraceIds } from "./identity.ts";
-import { createRecorder } from "./recorder.ts";
+import { startRecording } from "./recording.ts";
+import type { WalCut } from "./settling.ts";
 import { createCollectorUplink } from "./uplink.ts";
 import { createNodeDisk } from "./wal/node-disk.ts";
 import { createNodeProcesses } from "./wal/node-processes.ts";
-import { openWal } from "./wal/wal.ts";
 
 /** What the recorder of a component (gateway, supervisor) is made of. */
 export type ComponentRecorderOptions = {
@@ -30,6 +29,8 @@ export type ComponentRecorderOptions = {
   ids: Ids;
   random: () => number;
   log: Log;
+  /** `stored` unless told. */
+  cut?: WalCut;
 };
 
 /** One frame of a component. */
@@ -55,8 +56,6 @@ export type ComponentRecorder = {
   close(drainMs: number): Promise<void>;
 };
 
-const noMission = "00000000-0000-0000-0000-000000000000";
-
 const identityOf = (options: ComponentRecorderOptions): RecorderIdentity => ({
   agent_uid: stableId(options.component, options.podName, options.releaseNamespace),
   agentId: `${options.component}/${options.podName}`,
@@ -70,39 +69,36 @@ const identityOf = (options: ComponentRecorderOptions): RecorderIdentity => ({
 
 /** Opens the log of a component, counts a new epoch and starts the export. */
 export const startComponentRecorder = async (options: ComponentRecorderOptions): Promise<ComponentRecorder> => {
-  const { clock, log, random } = options;
-  // Below the claim's root, where a file system may keep a lost+found of its own.
-  const directory = join(options.directory, "chain");
-  const disk = createNodeDisk();
-  const salt = (): number => Math.floor(random() * 0x1_0000_0000);
-  const wal = await openWal({ directory, disk, clock, processes: createNodeProcesses(), salt });
-  const epoch = await nextEpoch(disk, directory);
-  const recorder = await createRecorder({ identity: identityOf(options), wal, clock, ids: options.ids, epoch });
+  const { clock } = options;
   const client = createGrpcClient({ ...options.collector, token: options.token, clock });
-  const exporter = createExporter({ recorder, wal, uplink: createCollectorUplink(client), clock, random, log });
-  const stop = new AbortController();
-  const running = exporter.run(stop.signal);
+  const recording = await startRecording({
+    ...options,
+    // Below the claim's root, where a file system may keep a lost+found of its own.
+    directory: join(options.directory, "chain"),
+    identity: identityOf(options),
+    uplink: createCollectorUplink(client),
+    disk: createNodeDisk(),
+    processes: createNodeProcesses(),
+  });
   return {
     write: async ({ eventType, eventId, payload, subject, parentEventId, trace }) => {
       const ids = {
         ...(eventId === undefined ? {} : { event_id: eventId }),
         ...(parentEventId === undefined ? {} : { parent_event_id: parentEventId }),
       };
-      const result = await recorder.record(
+      const result = await recording.recorder.record(
         { event_type: eventType, payload, ...ids },
         { producer: options.component, subject, ...(trace === undefined ? {} : { trace }) },
       );
       if (!result.ok) throw new Error(`the frame ${eventType} was refused: ${result.reason}`);
       return result.eventId;
     },
-    healthy: () => wal.stats().stall === undefined,
-    state: () => exporter.state(),
+    healthy: () => recording.health().wal.stall === undefined,
+    state: () => recording.health().exporting,
     close: async (drainMs) => {
-      await exporter.drain(drainMs);
-      stop.abort();
-      await running;
+      await recording.drain(drainMs);
+      await recording.close();
       client.close();
-      await wal.close();
     },
   };
 };

@@ -3,7 +3,7 @@ import { envelopeText, type Envelope, type RecordedFrame } from "#nervous-system
 import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
 import type { FrameSubject, RecorderIdentity, TraceIds } from "./identity.ts";
 import type { Accepted } from "./read-input.ts";
-import { parseTimestampNs, renderTimestamp } from "./timestamp.ts";
+import { parseTimestampNs, renderTimestamp } from "#nervous-system/schemas/timestamp.ts";
 
 /** A frame with the time that its producer claims, Unix nanoseconds. */
 export type ComposedFrame = RecordedFrame & { claimedNs: bigint };

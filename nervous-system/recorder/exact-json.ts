@@ -1,6 +1,6 @@
 // Numbers that a double cannot hold, or would write differently (1.0, 1e3, 12345678901234567890), keep their own spelling.
 // The standard's `JSON.rawJSON` and the reviver's source text do it; TypeScript's library does not declare them yet.
-type RawJson = { rawJSON(text: string): unknown };
+type RawJson = { rawJSON(text: string): unknown; isRawJSON?(value: unknown): boolean };
 type WithSource = (this: unknown, key: string, value: unknown, context: { source?: string }) => unknown;
 
 const mayChange = /\d{16}|\d\.\d|\d[eE]|-0/;
@@ -16,3 +16,6 @@ export const hasFragileNumbers = (text: string): boolean => mayChange.test(text)
 /** Parses JSON so that `JSON.stringify` writes every number as it stood; such numbers are opaque objects meanwhile. */
 export const parseExactJson = (text: string): unknown =>
   JSON.parse(text, keepSpelling as (key: string, value: unknown) => unknown);
+
+/** Whether a value is a number that keeps its own spelling; an engine that cannot make one (Node 20) has none. */
+export const isExactNumber = (value: unknown): boolean => (JSON as unknown as RawJson).isRawJSON?.(value) === true;

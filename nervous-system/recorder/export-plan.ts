@@ -21,26 +21,56 @@ export const positionOfTail = (epoch: number, tail: StreamTail): ChainPosition =
   observedNs: 0n,
 });
 
+const WHY = "frames could not be read from the recorder's log";
+
 const conflict = (next: ComposedFrame): Error =>
   new Error(
     `the stream holds another frame as seq ${next.envelope.seq} of epoch ${next.envelope.epoch} of agent ${next.envelope.agent_uid}: ` +
       "the log was lost, or two recorders write one chain; nothing is sent before that is settled",
   );
 
+const isGap = ({ envelope }: ComposedFrame): boolean => envelope.event_type === "GAP";
+
 /**
  * What has to travel so that `next` follows `held` in the stream: nothing when the stream holds it, fillers before it when
- * frames between them are lost. Throws when the stream holds another frame in its place.
+ * frames between them are lost. A GAP of the log gives way to the frame that the stream holds in its place, and the next
+ * GAP ties what follows to it. Throws when the stream holds another frame in the place of one that is not lost.
  */
 export const planFrame = (
   identity: RecorderIdentity,
   held: ChainPosition,
   next: ComposedFrame,
 ): { frames: ComposedFrame[]; held: ChainPosition } => {
-  if (next.envelope.seq === held.seq && next.hash !== held.hash) throw conflict(next);
+  if (next.envelope.seq === held.seq && next.hash !== held.hash && !isGap(next)) throw conflict(next);
   if (next.envelope.seq <= held.seq) return { frames: [], held };
-  const why = "frames could not be read from the recorder's log";
-  const fillers = next.envelope.seq > held.seq + 1 ? fillGap(identity, held, next, why) : [];
+  if (isGap(next) && next.envelope.seq === held.seq + 1 && held.seq > 0 && next.prevHash !== held.hash)
+    return { frames: [tied(identity, held, next)], held: positionAfter(next) };
+  const { envelope, prevHash } = next;
+  const end = { seq: envelope.seq, observedNs: BigInt(envelope.observed), prevHash };
+  const fillers = envelope.seq > held.seq + 1 ? fillGap(identity, held, end, WHY) : [];
   return { frames: [...fillers, next], held: positionAfter(next) };
+};
+
+/** A GAP in the place of `next`, which follows what the stream holds and which what stands behind `next` follows. */
+const tied = (identity: RecorderIdentity, held: ChainPosition, next: ComposedFrame): ComposedFrame => {
+  const { seq, observed } = next.envelope;
+  const end = { seq: seq + 1, observedNs: BigInt(observed) + 1n, prevHash: next.hash };
+  return fillGap(identity, held, end, WHY)[0] ?? next;
+};
+
+/** The last frame of an epoch, which cannot be read any more: its hash where another frame tells it. */
+export type LostEnd = Omit<ChainPosition, "hash"> & { hash: string | undefined };
+
+/** What has to travel so that the stream holds its epoch up to `last`, when nothing of it stands behind what is lost. */
+export const planEnd = (
+  identity: RecorderIdentity,
+  held: ChainPosition,
+  last: LostEnd,
+): { frames: ComposedFrame[]; held: ChainPosition } => {
+  if (last.seq <= held.seq) return { frames: [], held };
+  const end = { seq: last.seq + 1, observedNs: last.observedNs + 1n, prevHash: last.hash };
+  const frames = fillGap(identity, held, end, WHY);
+  return { frames, held: positionAfter(frames.at(-1) as ComposedFrame) };
 };
 
 /** Cuts travelling frames into exports. */

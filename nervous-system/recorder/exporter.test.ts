@@ -11,6 +11,7 @@ import { createModelStream, type ModelStream } from "./model-stream.ts";
 import { createRecorder, type Recorder } from "./recorder.ts";
 import { identity, openTestWal } from "./testing.ts";
 import { createSimulatedDisk, type SimulatedDisk } from "./wal/simulated-disk.ts";
+import type { WalCut } from "./settling.ts";
 import type { Wal } from "./wal/wal.ts";
 
 const agent = { producer: "agent" } as const;
@@ -27,7 +28,7 @@ const hastyClock = { ...systemClock(), sleep: (_ms: number, signal?: AbortSignal
 const live = async (
   disk: SimulatedDisk,
   stream: ModelStream,
-  how: { life?: number; epoch?: number; segmentBytes?: number } = {},
+  how: { life?: number; epoch?: number; segmentBytes?: number; cut?: WalCut } = {},
 ): Promise<Life> => {
   const wal = await openTestWal(
     disk,
@@ -48,6 +49,7 @@ const live = async (
     clock: hastyClock,
     random: () => 0,
     log: silentLog,
+    ...(how.cut === undefined ? {} : { cut: how.cut }),
   });
   const stop = new AbortController();
   const running = exporter.run(stop.signal);
@@ -133,6 +135,106 @@ describe("the exporter", () => {
     stream.frames.slice(1).forEach((frame, at) => expect(frame.prevHash).toBe(stream.frames[at]?.hash));
     const misfits = stream.frames.map(chained).filter((frame) => chainHash(frame) !== frame.hash);
     expect(misfits.map(({ seq }) => seq)).toEqual([gaps.at(-1)?.envelope.seq]);
+    await second.end();
+  });
+
+  /** Flips the last byte of the newest segment: the end of the last frame there. */
+  const damageEnd = (disk: SimulatedDisk): void => {
+    const newest = disk
+      .paths()
+      .filter((path) => path.endsWith(".wal"))
+      .toSorted()
+      .at(-1) as string;
+    disk.flip(newest, disk.contents(newest).length - 1, 0);
+  };
+  const kinds = (stream: ModelStream): unknown[] =>
+    stream.frames.map(({ envelope: { epoch, seq, event_type } }) => [epoch, seq, event_type]);
+  const down = { when: "before" as const, error: new GrpcFailure(grpcStatus.unavailable, "down") };
+
+  it("names the last frame of an epoch when it is lost, though nothing of that epoch stands behind it", async () => {
+    const disk = createSimulatedDisk();
+    const stream = createModelStream();
+    stream.failure = () => down;
+    const first = await live(disk, stream);
+    for (const text of ["one", "two"]) await first.recorder.record(thought(text), agent);
+    await first.end();
+    const second = await live(disk, stream, { life: 2, epoch: 2 });
+    damageEnd(disk); // after the start, which found nothing wrong
+    await second.recorder.record(thought("three"), agent);
+    stream.failure = undefined;
+    expect(await second.exporter.drain(5000)).toBe(true);
+    expect(kinds(stream)).toEqual([
+      [1, 1, "THOUGHT"],
+      [1, 2, "GAP"],
+      [2, 1, "THOUGHT"],
+    ]);
+    stream.frames.slice(1).forEach((frame, at) => expect(frame.prevHash).toBe(stream.frames[at]?.hash));
+    await second.end();
+  });
+
+  it("names what is lost at the end of the log at once, by a GAP behind it", async () => {
+    const disk = createSimulatedDisk();
+    const stream = createModelStream();
+    stream.failure = () => down;
+    const { recorder, exporter, end } = await live(disk, stream);
+    for (const text of ["one", "two"]) await recorder.record(thought(text), agent);
+    damageEnd(disk);
+    stream.failure = undefined;
+    expect(await exporter.drain(5000)).toBe(true);
+    expect(kinds(stream)).toEqual([
+      [1, 1, "THOUGHT"],
+      [1, 2, "GAP"],
+      [1, 3, "GAP"],
+    ]);
+    await end();
+  });
+
+  it("goes on behind frames that only the stream still has", async () => {
+    const disk = createSimulatedDisk();
+    const stream = createModelStream();
+    const first = await live(disk, stream);
+    await first.recorder.record(thought("one"), agent);
+    await first.exporter.drain(5000);
+    await first.die();
+    // Stored, but the answer was lost with the process: neither cursor nor hint knows of it.
+    const marks = ["/log/stored", "/log/cursor"].filter((path) => disk.paths().includes(path));
+    for (const path of marks) disk.cutFile(path, 0);
+    damageEnd(disk);
+    const second = await live(disk, stream, { life: 2 });
+    await second.recorder.record(thought("two"), agent);
+    expect(await second.exporter.drain(5000)).toBe(true);
+    expect(kinds(stream)).toEqual([
+      [1, 1, "THOUGHT"],
+      [1, 2, "GAP"],
+      [1, 3, "THOUGHT"],
+    ]);
+    stream.frames.slice(1).forEach((frame, at) => expect(frame.prevHash).toBe(stream.frames[at]?.hash));
+    await second.end();
+  });
+
+  it("sends everything again that a stream lost, of earlier epochs too, when it is told to start again", async () => {
+    const disk = createSimulatedDisk();
+    const stream = createModelStream();
+    const first = await live(disk, stream);
+    await Promise.all(upTo(5).map((n) => first.recorder.record(thought(String(n)), agent)));
+    await first.exporter.drain(5000);
+    await first.end();
+    const second = await live(disk, stream, { life: 2, epoch: 2, cut: "settled" });
+    await second.exporter.drain(5000);
+    stream.loseTail(3); // nobody is told, and the new epoch has nothing to be compared with
+    await second.recorder.record(thought("6"), agent);
+    await second.exporter.drain(5000);
+    expect(kinds(stream)).toHaveLength(3);
+    second.exporter.startAgain();
+    expect(await second.exporter.drain(5000)).toBe(true);
+    expect(kinds(stream)).toEqual([
+      [1, 1, "THOUGHT"],
+      [1, 2, "THOUGHT"],
+      [2, 1, "THOUGHT"],
+      [1, 3, "THOUGHT"],
+      [1, 4, "THOUGHT"],
+      [1, 5, "THOUGHT"],
+    ]);
     await second.end();
   });
 

@@ -14,5 +14,4 @@ export type FrameSubject = Partial<
   Pick<Envelope, "mission_uid" | "mission" | "namespace" | "lineage" | "persona" | "about">
 >;
 
-/** W3C ids of the span that a frame belongs to: 32 and 16 hex digits. */
-export type TraceIds = { traceId: string; spanId: string };
+export type { TraceIds } from "#nervous-system/schemas/ids.ts";

@@ -1,4 +1,5 @@
 import { mayWrite } from "#nervous-system/schemas/frames/catalog.ts";
+import type { Envelope } from "#nervous-system/schemas/envelope.ts";
 import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
 import { maxFrameBytes, parseFrame, type ParsedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
 import { hasFragileNumbers, parseExactJson } from "./exact-json.ts";
@@ -8,7 +9,10 @@ import type { TraceIds } from "./identity.ts";
 export type Refusal = { ok: false; code: "Malformed" | "Forbidden" | "TooLarge"; reason: string };
 
 /** A frame that may be recorded. */
-export type Accepted = Extract<ParsedFrame, { ok: true }> & { trace?: TraceIds };
+export type Accepted = Omit<Extract<ParsedFrame, { ok: true }>, "flags"> & {
+  flags: NonNullable<Envelope["flags"]>;
+  trace?: TraceIds;
+};
 
 const refusal = (code: Refusal["code"], reason: string): Refusal => ({ ok: false, code, reason });
 

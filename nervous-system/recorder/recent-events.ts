@@ -14,7 +14,10 @@ const digestOf = (frame: ProducedFrame): string =>
     .update(`${frame.event_type}\n${JSON.stringify(frame.payload)}`)
     .digest("base64");
 
-/** Remembers the last `capacity` frames whose id is a UUID; an id of another form may be a producer's counter, used again. */
+// What is computed from a span, a log record or a blob is a digest.
+const isUnique = (id: string): boolean => isUuid(id) || /^[0-9a-f]{64}$/.test(id);
+
+/** Remembers the last `capacity` frames whose id is a UUID or a digest; one of another form may be a producer's counter, used again. */
 export const createRecentEvents = <R>(capacity: number): RecentEvents<R> => {
   const known = new Map<string, { result: Promise<R>; digest: string }>();
   return {
@@ -23,7 +26,7 @@ export const createRecentEvents = <R>(capacity: number): RecentEvents<R> => {
       return found?.digest === digestOf(frame) ? found.result : undefined;
     },
     remember: (frame, result) => {
-      if (frame.event_id === undefined || !isUuid(frame.event_id)) return;
+      if (frame.event_id === undefined || !isUnique(frame.event_id)) return;
       known.delete(frame.event_id);
       known.set(frame.event_id, { result, digest: digestOf(frame) });
       const [oldest] = known.keys();

@@ -4,6 +4,7 @@ import { chainHash, zeroHash } from "#nervous-system/schemas/chain.ts";
 import { parseEnvelope } from "#nervous-system/schemas/envelope.ts";
 import { countingIds } from "#nervous-system/schemas/ids.ts";
 import type { ComposedFrame } from "./compose.ts";
+import { createRedactor } from "./redact.ts";
 import { createRecorder, type Recorder } from "./recorder.ts";
 import { decodeStoredFrame } from "./stored-record.ts";
 import { identity, openTestWal, readFrames } from "./testing.ts";
@@ -21,6 +22,8 @@ const bench = async (epoch = 1): Promise<Bench> => {
   return { recorder, wal, clock, frames: () => readFrames(wal) };
 };
 
+// Made of pieces, so that nobody takes it for a secret that leaked.
+const secret = ["AK", "IA", "ABCDEFGHIJKLMNOP"].join("");
 const agent = { producer: "agent" } as const;
 const thought = (text: string): string => JSON.stringify({ event_type: "THOUGHT", payload: { text } });
 const partOf = (frame: ComposedFrame): Record<string, unknown> =>
@@ -121,20 +124,61 @@ describe("the recorder", () => {
     expect(partOf(frame as ComposedFrame)["payload"]).not.toHaveProperty("trace_id");
   });
 
-  it("gives a frame that is sent again the place that it has, also after a restart", async () => {
+  it.each([
+    ["", '"text":"once"'],
+    [" with a secret in it", `"text":"${secret}","count":1`],
+    [" with numbers in another spelling", '"text":"once","cost":1.0,"big":12345678901234567890'],
+  ])("gives a frame%s that is sent again the place that it has, also after a restart", async (_name, members) => {
     const disk = createSimulatedDisk();
-    const line = JSON.stringify({
-      event_id: "0197a3f0-0000-7000-8000-00000000abcd",
-      event_type: "THOUGHT",
-      text: "once",
-    });
+    const line = `{"event_id":"0197a3f0-0000-7000-8000-00000000abcd","event_type":"THOUGHT",${members}}`;
     for (const life of [1, 2]) {
       const wal = await openTestWal(disk, life);
-      const recorder = await createRecorder({ identity, wal, clock: manualClock(), ids: countingIds(), epoch: 1 });
+      const recorder = await createRecorder({
+        identity,
+        wal,
+        clock: manualClock(),
+        ids: countingIds(),
+        epoch: 1,
+        redactor: createRedactor([]),
+      });
       const twice = await Promise.all([recorder.recordLine(line, agent), recorder.recordLine(line, agent)]);
       expect(twice.map((result) => result.ok && result.seq)).toEqual([1, 1]);
       expect(await readFrames(wal)).toHaveLength(1);
       await wal.close();
+    }
+  });
+
+  it("writes no secret, says that it withheld something, and keeps the spelling of numbers beside it", async () => {
+    const wal = await openTestWal(createSimulatedDisk());
+    const redactor = createRedactor([{ name: "ticket", pattern: "ACME-[0-9]+" }]);
+    const recorder = await createRecorder({
+      identity,
+      wal,
+      clock: manualClock(),
+      ids: countingIds(),
+      epoch: 1,
+      redactor,
+    });
+    await recorder.recordLine(`{"event_type":"THOUGHT","text":"${secret} ACME-7","cost":1.0,"list":[]}`, agent);
+    await recorder.recordLine(thought("nothing"), agent);
+    const [first, second] = await readFrames(wal);
+    expect(Buffer.from((first as ComposedFrame).bytes).toString("utf8")).toContain(
+      '"payload":{"text":"[redacted:aws-key] [redacted:ticket]","cost":1.0,"list":[]}',
+    );
+    expect([first?.envelope.flags, second?.envelope.flags]).toEqual([["withheld"], undefined]);
+    await wal.close();
+  });
+
+  it("refuses what nests too deeply, which would end the stack of whoever writes it", async () => {
+    const { recorder } = await bench();
+    const nested = (levels: number): string =>
+      `{"event_type":"THOUGHT","text":"t","deep":${"[".repeat(levels)}${"]".repeat(levels)}}`;
+    expect(await recorder.recordLine(nested(90), agent)).toMatchObject({ ok: true });
+    for (const levels of [300, 100_000]) {
+      expect(await recorder.recordLine(nested(levels), agent)).toMatchObject({
+        code: "Malformed",
+        reason: expect.stringMatching(/nested deeper than 100/),
+      });
     }
   });
 
@@ -180,13 +224,14 @@ describe("the recorder", () => {
     disk.cutFile(path, disk.contents(path).length / 2);
     const reopened = await openTestWal(disk, 2);
     const next = await createRecorder({ identity, wal: reopened, clock: manualClock(), ids: countingIds(), epoch: 1 });
-    expect(await next.recordLine(thought("four"), agent)).toMatchObject({ seq: 4 });
+    expect(await next.recordLine(thought("four"), agent)).toMatchObject({ seq: 5 });
     const frames = await readFrames(reopened);
     expect(frames.map(({ envelope }) => [envelope.seq, envelope.event_type])).toEqual([
       [1, "THOUGHT"],
       [2, "GAP"],
       [3, "GAP"],
-      [4, "THOUGHT"],
+      [4, "GAP"], // ties what follows to the stream, which may hold what is lost here
+      [5, "THOUGHT"],
     ]);
     expect(partOf(frames[1] as ComposedFrame)["payload"]).toMatchObject({ epoch: 1, from: 2, to: 3 });
   });

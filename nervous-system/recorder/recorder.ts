@@ -4,7 +4,9 @@ import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
 import { maxFrameBytes, type ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
 import type { Ids } from "#nervous-system/schemas/ids.ts";
 import { composeFrame, positionAfter, type ChainPosition } from "./compose.ts";
+import { parseExactJson } from "./exact-json.ts";
 import type { FrameSubject, RecorderIdentity, TraceIds } from "./identity.ts";
+import type { Redactor } from "./redact.ts";
 import { readFrame, readLine, tooLarge, type Accepted, type Refusal } from "./read-input.ts";
 import { createRecentEvents, type RecentEvents } from "./recent-events.ts";
 import { recoverPosition } from "./recover-position.ts";
@@ -20,6 +22,8 @@ export type RecorderOptions = {
   wal: RecorderLog;
   clock: Pick<Clock, "nowNs">;
   ids: Ids;
+  /** Takes secrets out of what producers say; without it everything is written as it came. */
+  redactor?: Redactor | undefined;
   /** Attempt of the agent, or starts of the component. */
   epoch: number;
   /** Hash that the epoch resumes from, 64 hex digits; without it the chain continues from what the log holds. */
@@ -38,6 +42,8 @@ export type Recorder = {
   record(frame: unknown, options: RecordOptions): Promise<RecordResult>;
   /** The same for a line of JSON, whose numbers keep their spelling. */
   recordLine(line: string, options: RecordOptions): Promise<RecordResult>;
+  /** Names frames at the end of the log that were acknowledged and cannot be read any more, by a GAP behind them. */
+  tellOfLoss(count: number): Promise<RecordResult>;
   epoch: number;
   identity: RecorderIdentity;
   /** Sequence number and hash of the last frame *written* in this epoch: 0 and the hash resumed from before the first. */
@@ -46,14 +52,9 @@ export type Recorder = {
 
 const RECENT_EVENTS = 4096;
 
-const gapFrame = (position: ChainPosition, lost: number): ProducedFrame => ({
+const gapFrame = (epoch: number, from: number, to: number): ProducedFrame => ({
   event_type: "GAP",
-  payload: {
-    epoch: position.epoch,
-    from: position.seq + 1,
-    to: position.seq + lost,
-    why: "acknowledged frames at the end of the log could not be read after a restart",
-  },
+  payload: { epoch, from, to, why: "acknowledged frames at the end of the log could not be read any more" },
 });
 
 const startOfEpoch = (options: RecorderOptions, found: ChainPosition | undefined): ChainPosition => {
@@ -100,14 +101,33 @@ class ChainWriter {
     });
   }
 
-  /** Puts a GAP in the place of each frame that is lost, so that the sequence stays whole and the loss has a name. */
+  /**
+   * Puts a GAP in the place of each frame that is lost, so that the sequence stays whole and the loss has a name; and one
+   * more, which the exporter can tie to whatever the stream holds, because it may hold those that are lost here.
+   */
   async fill(lost: number): Promise<void> {
     const { recorder: producer } = this.options.identity;
-    const gap = gapFrame(this.position, lost);
-    const places = Array.from({ length: lost }, () => this.append({ ok: true, frame: gap, flags: [] }, { producer }));
+    const { epoch, seq } = this.position;
+    const gap = gapFrame(epoch, seq + 1, seq + lost);
+    const places = Array.from({ length: lost + 1 }, () =>
+      this.append({ ok: true, frame: gap, flags: [] }, { producer }),
+    );
     await Promise.all(places);
   }
+
+  /** Puts a GAP behind what is lost. */
+  tell(lost: number): Promise<RecordResult> {
+    const { recorder: producer } = this.options.identity;
+    const { epoch, seq } = this.position;
+    return this.append({ ok: true, frame: gapFrame(epoch, Math.max(1, seq - lost + 1), seq), flags: [] }, { producer });
+  }
 }
+
+const redacted = (accepted: Accepted, redactor: Redactor | undefined): Accepted => {
+  if (redactor === undefined) return accepted;
+  const { frame, withheld } = redactor.redact(accepted.frame);
+  return withheld ? { ...accepted, frame, flags: [...accepted.flags, "withheld"] } : accepted;
+};
 
 const recallEvents = async (wal: RecorderLog, epoch: number): Promise<RecentEvents<RecordResult>> => {
   const recent = createRecentEvents<RecordResult>(RECENT_EVENTS);
@@ -119,7 +139,9 @@ const recallEvents = async (wal: RecorderLog, epoch: number): Promise<RecentEven
       const { envelope, bytes } = decodeStoredFrame(entry.payload);
       if (envelope.epoch !== epoch || envelope.producer !== "agent") continue;
       const place = { ok: true as const, seq: envelope.seq, eventId: envelope.event_id };
-      recent.remember(JSON.parse(Buffer.from(bytes).toString("utf8")) as ProducedFrame, Promise.resolve(place));
+      // With the spelling of its numbers: the same frame, sent again, is compared by its text.
+      const frame = parseExactJson(Buffer.from(bytes).toString("utf8")) as ProducedFrame;
+      recent.remember(frame, Promise.resolve(place));
     }
   }
   await reader.close();
@@ -137,8 +159,10 @@ export const createRecorder = async (options: RecorderOptions): Promise<Recorder
   chain.position = startOfEpoch(options, chain.position);
   chain.written = chain.position;
 
-  const accept = async (accepted: Accepted | Refusal, how: RecordOptions): Promise<RecordResult> => {
-    if (!accepted.ok) return accepted;
+  const accept = async (given: Accepted | Refusal, how: RecordOptions): Promise<RecordResult> => {
+    if (!given.ok) return given;
+    // First of all: what is remembered, after a restart too, is the frame as it was written.
+    const accepted = redacted(given, options.redactor);
     const before = recent.find(accepted.frame);
     if (before !== undefined) return before;
     const place = chain.append(accepted, how);
@@ -148,6 +172,7 @@ export const createRecorder = async (options: RecorderOptions): Promise<Recorder
   return {
     record: (frame, how) => accept(readFrame(frame, how.producer), how),
     recordLine: (line, how) => accept(readLine(line, how.producer), how),
+    tellOfLoss: (count) => chain.tell(count),
     epoch,
     identity,
     written: () => chain.written,

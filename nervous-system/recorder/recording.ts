@@ -5,6 +5,8 @@ import { nextEpoch } from "./epoch.ts";
 import { createExporter, type ExportState } from "./exporter.ts";
 import type { RecorderIdentity } from "./identity.ts";
 import { createRecorder, type Recorder } from "./recorder.ts";
+import type { Redactor } from "./redact.ts";
+import { createSettling, type WalCut } from "./settling.ts";
 import type { Uplink } from "./uplink.ts";
 import type { Disk } from "./wal/disk.ts";
 import type { Processes } from "./wal/lock.ts";
@@ -28,17 +30,20 @@ export type RecordingOptions = {
   random: () => number;
   log: Log;
   limits?: Partial<WriterLimits>;
+  redactor?: Redactor | undefined;
+  /** `stored` unless told. */
+  cut?: WalCut;
 };
 
-/** How far the frames of this epoch have come; `settled` is known to the stores only. */
-export type Marks = { written: number; stored: number };
+/** How far the frames of this epoch have come; what is settled is heard of now and then. */
+export type Marks = { written: number; stored: number; settled: number };
 
 /** A recorder with its log and its exporter, running. */
 export type Recording = {
   recorder: Recorder;
   marks(): Marks;
   health(): { wal: WalStats; exporting: ExportState };
-  /** Resolves true when everything written is stored, false when `limitMs` are over first. */
+  /** Resolves true when everything written is stored, and settled where the log is cut there; false when `limitMs` are over first. */
   drain(limitMs: number): Promise<boolean>;
   /** Ends the exporter and closes the log; what is not stored is sent after the next start. */
   close(): Promise<void>;
@@ -60,18 +65,27 @@ export const startRecording = async (options: RecordingOptions): Promise<Recordi
   });
   const epoch = options.epoch ?? (await nextEpoch(disk, directory));
   const recorder = await createRecorder({ ...options, wal, epoch });
-  const exporter = createExporter({ ...options, recorder, wal });
+  const cut = options.cut ?? "stored";
+  const settling = createSettling({ ...options, recorder, wal, cut, onLost: () => exporter.startAgain() });
+  const exporter = createExporter({ ...options, recorder, wal, cut, onStored: settling.stored });
   const stop = new AbortController();
-  const running = exporter.run(stop.signal);
+  const running = Promise.all([exporter.run(stop.signal), settling.run(stop.signal)]);
   const storedSeq = (): number => {
     const { stored } = exporter.state();
     return stored?.epoch === epoch ? stored.seq : 0;
   };
   return {
     recorder,
-    marks: () => ({ written: recorder.written().seq, stored: storedSeq() }),
+    marks: () => ({ written: recorder.written().seq, stored: storedSeq(), settled: settling.settled() }),
     health: () => ({ wal: wal.stats(), exporting: exporter.state() }),
-    drain: exporter.drain,
+    drain: async (limitMs) => {
+      const limit = new AbortController();
+      const cancel = clock.after(limitMs, () => limit.abort());
+      const isStored = await exporter.drain(limitMs);
+      const isDone = isStored && (cut === "stored" || (await settling.reached(recorder.written().seq, limit.signal)));
+      cancel();
+      return isDone;
+    },
     close: async () => {
       stop.abort();
       await running;

@@ -14,6 +14,7 @@ export const recoverPosition = (wal: Pick<Wal, "last" | "first" | "cursor">): Re
   if (last !== undefined && last.index >= cursor.index) {
     return { position: positionAfter(decodeStoredFrame(last.payload)), lost: wal.first - 1 - last.index };
   }
-  if (stored === undefined) return { position: undefined, lost: 0 };
+  // Not one record is left to tell: then all that were ever given out are lost.
+  if (stored === undefined) return { position: undefined, lost: wal.first - 1 };
   return { position: stored, lost: wal.first - 1 - cursor.index };
 };

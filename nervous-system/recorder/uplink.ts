@@ -6,8 +6,8 @@ import { encodeLogsRequest, type OutgoingFrame } from "#nervous-system/telemetry
 import { decodeExportResponse, type PartialSuccess } from "#nervous-system/telemetry/otlp/status.ts";
 import type { ComposedFrame } from "./compose.ts";
 
-/** The end of a chain as the stream holds it: seq 0 and zeros when empty. */
-export type StreamTail = { seq: number; hash: string };
+/** The end of a chain as the stream holds it: seq 0 and zeros when empty; `settled` is the highest seq that every store holds. */
+export type StreamTail = { seq: number; hash: string; settled?: number };
 
 /** The way to the stream. Both reject with `GrpcFailure`. */
 export type Uplink = {
@@ -37,8 +37,8 @@ export const createCollectorUplink = (client: GrpcClient): Uplink => ({
   tail: async ({ agentUid, epoch }, signal) => {
     const request = toBinary(TailRequestSchema, create(TailRequestSchema, { agentUid, epoch }));
     const answer = await client.unary(tailMethod, Buffer.from(request), { deadlineMs: TAIL_DEADLINE_MS, signal });
-    const { seq, hash } = fromBinary(TailResponseSchema, answer);
-    return { seq: Number(seq), hash };
+    const { seq, hash, settled } = fromBinary(TailResponseSchema, answer);
+    return { seq: Number(seq), hash, settled: Number(settled) };
   },
   send: async (frames, signal) => {
     const request = encodeLogsRequest(frames.map(outgoing));

@@ -52,7 +52,7 @@ describe("the log on a disk without room", () => {
   });
 
   it("waits at its cap until records are stored", async () => {
-    const limits = { segmentBytes: 300, groupBytes: 300, maxBytes: 1000, keepBytes: 0 };
+    const limits = { segmentBytes: 300, groupBytes: 300, maxBytes: 1000, keepBytes: 0, floorBytes: 0 };
     const wal = await open(createSimulatedDisk(), { limits });
     const appended: number[] = [];
     const all = Promise.all(
@@ -110,10 +110,52 @@ describe("the log on a disk that fails", () => {
   });
 });
 
+describe("the log after a process was killed in the middle of a write", () => {
+  it("brings to the medium what it finds in the machine's memory before it counts on it", async () => {
+    const disk = createSimulatedDisk();
+    const wal = await open(disk);
+    await wal.append(Buffer.from("one"));
+    disk.lies = true; // written, and not synced when the process died
+    await wal.append(Buffer.from("two"));
+    disk.lies = false;
+    const second = await open(disk);
+    expect(indices(await readAll(second))).toEqual([1, 2]);
+    disk.crash(() => 0); // now the machine dies too
+    const third = await open(disk);
+    expect(indices(await readAll(third))).toEqual([1, 2]);
+    await third.close();
+  });
+
+  it.each([
+    ["in a payload", 25],
+    ["in a header", 7],
+    ["nowhere", 0],
+  ])("takes an end whose bytes never came, from %s on, for a write that nobody acknowledged", async (_where, kept) => {
+    const disk = createSimulatedDisk();
+    const wal = await open(disk);
+    await wal.append(Buffer.from("one"));
+    await wal.close();
+    const path = disk.paths().find((name) => name.endsWith(".wal")) as string;
+    const before = disk.contents(path).length;
+    const next = await open(disk);
+    await next.append(Buffer.from("two that is longer"));
+    await next.append(Buffer.from("three"));
+    await next.close();
+    const added = disk.paths().find((name) => name.endsWith(".wal") && name !== path) as string;
+    disk.contents(added).fill(0, kept);
+    for (const hint of ["/log/mark", "/log/stored"]) disk.cutFile(hint, 0);
+    const reopened = await open(disk);
+    expect(before).toBeGreaterThan(0);
+    expect(reopened.first).toBe(2);
+    expect(indices(await readAll(reopened))).toEqual([1]);
+    await reopened.close();
+  });
+});
+
 describe("letting go of what is stored", () => {
   it("has the cursor on the medium before a segment is unlinked", async () => {
     const disk = createSimulatedDisk();
-    const limits = { segmentBytes: 100, groupBytes: 100, keepBytes: 0 };
+    const limits = { segmentBytes: 100, groupBytes: 100, keepBytes: 0, floorBytes: 0 };
     const wal = await open(disk, { limits });
     for (let n = 0; n < 6; n += 1) await wal.append(Buffer.alloc(70));
     let isCursorDurable = false;
@@ -135,12 +177,30 @@ describe("letting go of what is stored", () => {
   });
 
   it("keeps stored segments, for a stream that loses its tail, as long as there is room", async () => {
-    const limits = { segmentBytes: 100, groupBytes: 100, keepBytes: 250 };
+    const limits = { segmentBytes: 100, groupBytes: 100, keepBytes: 250, floorBytes: 0 };
     const wal = await open(createSimulatedDisk(), { limits });
     for (let n = 0; n < 6; n += 1) await wal.append(Buffer.alloc(70));
     await wal.advance(6);
     expect(wal.stats().bytes).toBeGreaterThanOrEqual(250);
     expect(indices(await readAll(wal))).toEqual([[1, 3], 4, 5, 6]);
+    await wal.close();
+  });
+});
+
+describe("a log that has no room", () => {
+  it("keeps its floor of what is stored, where a producer without an answer finds what it said", async () => {
+    const disk = createSimulatedDisk();
+    const limits = { segmentBytes: 100, groupBytes: 100, keepBytes: 1_000_000, floorBytes: 250 };
+    const wal = await open(disk, { limits });
+    for (let n = 0; n < 12; n += 1) await wal.append(Buffer.alloc(70));
+    await wal.advance(12);
+    disk.capacityBytes = 0;
+    const waiting = wal.append(Buffer.alloc(70));
+    await until(() => wal.stats().stall !== undefined && wal.stats().segments < 12);
+    expect(wal.stats().bytes).toBeGreaterThanOrEqual(250);
+    expect(wal.stats().bytes).toBeLessThan(500);
+    disk.capacityBytes = 1_000_000;
+    expect(await waiting).toBe(13);
     await wal.close();
   });
 });

@@ -42,6 +42,8 @@ const surveySegment = async (disk: Disk, path: string, name: SegmentName, limits
     for await (const step of scanSegment(segment, { offset: 0, expected: name.first })) {
       await observe(survey, step, file, limits);
     }
+    // A killed process may have left what it wrote in the machine's memory only; from now on it counts as written.
+    if (limits.cut) await file.sync();
     return survey;
   } finally {
     await file.close();

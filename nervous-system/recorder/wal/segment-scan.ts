@@ -24,7 +24,7 @@ const load = async (segment: Segment, offset: number, atLeast: number): Promise<
 const holds = (window: Window, offset: number, needBytes: number): boolean =>
   offset >= window.start && offset + needBytes <= window.start + window.bytes.length;
 
-const isZero = (bytes: Buffer): boolean => bytes.every((byte) => byte === 0);
+const lastNonZero = (bytes: Buffer): number => bytes.findLastIndex((byte) => byte !== 0);
 
 /** The next whole record behind `place.offset`, searched byte by byte; it may be any later one. */
 const findNext = async (segment: Segment, place: ScanPlace): Promise<{ offset: number; index: number } | undefined> => {
@@ -46,17 +46,30 @@ const resync = async (segment: Segment, place: ScanPlace, tail: ScanStep): Promi
   return { kind: "lost", from: place.expected, to: next.index - 1, offset: place.offset, end: next.offset };
 };
 
-const corruptOrTorn = async (segment: Segment, place: ScanPlace): Promise<"torn" | "corrupt"> => {
-  for (let from = place.offset; from < segment.end; from += WINDOW_BYTES) {
+/**
+ * Whether everything from `offset` on is zero. Then the file grew and its bytes never came: a write that was never
+ * acknowledged. What was acknowledged ends in its payload's last byte, and none that a recorder writes is zero.
+ */
+const isZeroFrom = async (segment: Segment, offset: number): Promise<boolean> => {
+  for (let from = offset; from < segment.end; from += WINDOW_BYTES) {
     const { bytes } = await load(segment, from, WINDOW_BYTES);
-    if (!isZero(bytes)) return "corrupt";
+    if (lastNonZero(bytes) >= 0) return false;
   }
-  return "torn"; // the file grew, its bytes never came: a write that was never acknowledged
+  return true;
 };
 
 const onBadHeader = async (segment: Segment, place: ScanPlace): Promise<ScanStep> => {
-  const why = await corruptOrTorn(segment, place);
-  return resync(segment, place, { kind: "tail", why, lostTo: place.expected, offset: place.offset });
+  if (await isZeroFrom(segment, place.offset + HEADER_BYTES)) return tornAt(place);
+  return resync(segment, place, { kind: "tail", why: "corrupt", lostTo: place.expected, offset: place.offset });
+};
+
+const onBadPayload = async (
+  segment: Segment,
+  place: ScanPlace,
+  bad: { index: number; end: number },
+): Promise<ScanStep> => {
+  if (await isZeroFrom(segment, bad.end - 1)) return tornAt(place);
+  return { kind: "lost", from: place.expected, to: bad.index, offset: place.offset, end: bad.end };
 };
 
 const tornAt = ({ offset, expected }: ScanPlace): ScanStep => ({
@@ -80,12 +93,12 @@ const parseAt = async (
 };
 
 const stepOf = (segment: Segment, place: ScanPlace, parsed: Parsed): ScanStep | Promise<ScanStep> => {
-  const { offset, expected } = place;
+  const { offset } = place;
   switch (parsed.kind) {
     case "record":
       return { kind: "record", index: parsed.index, payload: parsed.payload, offset, end: offset + parsed.size };
     case "badPayload":
-      return { kind: "lost", from: expected, to: parsed.index, offset, end: offset + parsed.size };
+      return onBadPayload(segment, place, { index: parsed.index, end: offset + parsed.size });
     case "short":
       return tornAt(place);
     case "badHeader":

@@ -1,10 +1,11 @@
 import { dirname } from "node:path";
 import type { Disk, DiskFile } from "./disk.ts";
 
-type Inode = { cached: Buffer; durable: Buffer };
+/** A file: `before` is what the medium holds while synced bytes are overwritten or cut and that is not synced yet. */
+type Inode = { bytes: Buffer; size: number; durable: number; before: Buffer | undefined; dropped: boolean };
 
 /** The operations that a fault can hit. */
-export type DiskOperation = "write" | "sync" | "create" | "truncate" | "syncDirectory" | "unlink" | "rename";
+export type DiskOperation = "read" | "write" | "sync" | "create" | "truncate" | "syncDirectory" | "unlink" | "rename";
 
 /** A disk in memory that forgets, on a crash, what was not synced, and fails when told to. */
 export type SimulatedDisk = {
@@ -14,10 +15,14 @@ export type SimulatedDisk = {
   fault: ((operation: DiskOperation, path: string) => string | undefined) | undefined;
   /** Bytes that fit on it; a write beyond is cut short with ENOSPC. */
   capacityBytes: number;
+  /** Whether a sync answers without bringing anything to the medium, as a disk does that lies about its cache. */
+  lies: boolean;
   /** The machine dies: of everything unsynced any part may be left. `pick(n)` chooses an integer in [0, n]. */
   crash(pick: (n: number) => number): void;
   /** The bytes of a file, to be damaged in place. */
   contents(path: string): Buffer;
+  /** Flips one bit of a file, on the medium too. */
+  flip(path: string, at: number, bit: number): void;
   cutFile(path: string, size: number): void;
   paths(): string[];
 };
@@ -25,22 +30,62 @@ export type SimulatedDisk = {
 const failure = (code: string, path: string): Error =>
   Object.assign(new Error(`${code}: simulated, ${path}`), { code });
 
-const startsWith = (whole: Buffer, head: Buffer): boolean =>
-  whole.length >= head.length && whole.subarray(0, head.length).equals(head);
+const newInode = (bytes: Buffer): Inode => ({
+  bytes,
+  size: bytes.length,
+  durable: bytes.length,
+  before: undefined,
+  dropped: false,
+});
+
+const cached = ({ bytes, size }: Inode): Buffer => bytes.subarray(0, size);
 
 /** What a crash leaves of a file: the synced bytes and some, or none, of what came after, perhaps as zeros. */
 const survive = (inode: Inode, pick: (n: number) => number): Buffer => {
-  const { cached, durable } = inode;
-  if (!startsWith(cached, durable)) return pick(1) === 0 ? durable : cached;
-  const kept = durable.length + pick(cached.length - durable.length);
-  const left = Buffer.from(cached.subarray(0, kept));
-  if (pick(3) === 0) left.fill(0, durable.length + pick(kept - durable.length));
+  const { size, durable, before } = inode;
+  if (before !== undefined) return Buffer.from(pick(1) === 0 ? before : cached(inode));
+  const kept = durable + pick(size - durable);
+  const left = Buffer.from(inode.bytes.subarray(0, kept));
+  if (pick(3) === 0) left.fill(0, durable + pick(kept - durable));
   return left;
+};
+
+/** Remembers what the medium holds before its bytes from `position` on change in the cache only. */
+const keepBefore = (inode: Inode, position: number): void => {
+  if (position < inode.durable) inode.before ??= Buffer.from(inode.bytes.subarray(0, inode.durable));
+};
+
+const syncInode = (inode: Inode): void => {
+  if (inode.dropped) return; // after a failed sync the kernel may have dropped the pages, and says nothing the next time
+  inode.before = undefined;
+  inode.durable = inode.size;
+};
+
+const writeInode = (inode: Inode, data: Uint8Array, position: number): void => {
+  keepBefore(inode, position);
+  const size = Math.max(inode.size, position + data.length);
+  if (size > inode.bytes.length) {
+    const grown = Buffer.alloc(Math.max(size, 2 * inode.bytes.length, 256));
+    cached(inode).copy(grown);
+    inode.bytes = grown;
+  }
+  inode.bytes.set(data, position);
+  inode.size = size;
+};
+
+const truncateInode = (inode: Inode, size: number): void => {
+  if (size >= inode.size) return;
+  keepBefore(inode, size);
+  inode.bytes.fill(0, size, inode.size);
+  inode.size = size;
+  if (inode.before === undefined) return;
+  inode.durable = Math.min(inode.durable, size);
 };
 
 class MemoryDisk implements SimulatedDisk {
   fault: SimulatedDisk["fault"] = undefined;
   capacityBytes = Number.MAX_SAFE_INTEGER;
+  lies = false;
   private cachedNames = new Map<string, Inode>();
   private durableNames = new Map<string, Inode>();
   private crashes = 0;
@@ -54,7 +99,7 @@ class MemoryDisk implements SimulatedDisk {
       create: async (path) => {
         check("create", path);
         if (this.cachedNames.has(path)) throw failure("EEXIST", path);
-        const inode = { cached: Buffer.alloc(0), durable: Buffer.alloc(0) };
+        const inode = newInode(Buffer.alloc(0));
         this.cachedNames.set(path, inode);
         return this.fileOf(inode, path, check);
       },
@@ -83,22 +128,25 @@ class MemoryDisk implements SimulatedDisk {
       const inode = pick(1) === 0 ? this.durableNames.get(path) : this.cachedNames.get(path);
       if (inode !== undefined) after.set(path, inode);
     }
-    for (const inode of new Set(after.values())) {
-      inode.cached = survive(inode, pick);
-      inode.durable = Buffer.from(inode.cached);
-    }
+    const left = new Map([...new Set(after.values())].map((inode) => [inode, newInode(survive(inode, pick))]));
+    for (const [path, inode] of after) after.set(path, left.get(inode) as Inode);
     this.cachedNames = after;
     this.durableNames = new Map(after);
   }
 
   contents(path: string): Buffer {
-    return this.find(path).cached;
+    return cached(this.find(path));
+  }
+
+  flip(path: string, at: number, bit: number): void {
+    const inode = this.find(path);
+    for (const bytes of [cached(inode), inode.before ?? Buffer.alloc(0)])
+      if (at < bytes.length) bytes[at] = (bytes[at] as number) ^ (1 << bit);
   }
 
   cutFile(path: string, size: number): void {
     const inode = this.find(path);
-    inode.cached = inode.cached.subarray(0, size);
-    inode.durable = Buffer.from(inode.cached);
+    Object.assign(inode, newInode(Buffer.from(inode.bytes.subarray(0, size))));
   }
 
   paths(): string[] {
@@ -122,28 +170,36 @@ class MemoryDisk implements SimulatedDisk {
         check("write", path);
         this.writeTo(inode, path, data, position);
       },
-      read: async (position, length) => Buffer.from(inode.cached.subarray(position, position + length)),
-      sync: async () => {
-        check("sync", path);
-        inode.durable = Buffer.from(inode.cached);
+      read: async (position, length) => {
+        check("read", path);
+        return Buffer.from(cached(inode).subarray(position, position + length));
       },
+      sync: async () => this.sync(inode, () => check("sync", path)),
       truncate: async (size) => {
         check("truncate", path);
-        inode.cached = inode.cached.subarray(0, size);
+        truncateInode(inode, size);
       },
-      size: async () => inode.cached.length,
+      size: async () => inode.size,
       close: async () => undefined,
     };
   }
 
+  private sync(inode: Inode, check: () => void): void {
+    try {
+      check();
+    } catch (error) {
+      inode.dropped = true;
+      throw error;
+    }
+    if (!this.lies) syncInode(inode);
+  }
+
   private writeTo(inode: Inode, path: string, data: Uint8Array, position: number): void {
-    const used = [...this.cachedNames.values()].reduce((sum, { cached }) => sum + cached.length, 0);
-    const room = Math.max(0, this.capacityBytes - used + inode.cached.length - position);
+    const used = [...this.cachedNames.values()].reduce((sum, { size }) => sum + size, 0);
+    // What is overwritten where it is needs no room.
+    const room = Math.max(0, this.capacityBytes - used) + Math.max(0, inode.size - position);
     const part = data.subarray(0, room);
-    const grown = Buffer.alloc(Math.max(inode.cached.length, position + part.length));
-    inode.cached.copy(grown);
-    grown.set(part, position);
-    inode.cached = grown;
+    writeInode(inode, part, position);
     if (part.length < data.length) throw failure("ENOSPC", path);
   }
 }

@@ -6,7 +6,9 @@ import type { LiveSegment } from "./writer.ts";
 export type Trimmer = {
   /** Moves the cursor forward; answers whether segments were removed. Backward is ignored. */
   advance(cursor: Cursor): Promise<boolean>;
-  /** Lets go of everything that can go: the disk has no room. */
+  /** From now on nothing behind `index` is let go of, whatever the cursor says. */
+  hold(index: number): Promise<boolean>;
+  /** Lets go of all but the floor: the disk has no room. */
   release(): Promise<boolean>;
   cursor(): Cursor;
   /** Makes the cursor durable as far as the disk lets it. */
@@ -24,6 +26,8 @@ export type TrimmerOptions = {
   written: () => number;
   /** Bytes of stored segments that stay, for a stream that loses what it had stored. */
   keepBytes: number;
+  /** The same where there is no room. */
+  floorBytes: number;
 };
 
 // A lost cursor costs only sending again what the other side then drops, so it is not made durable for each step.
@@ -47,22 +51,37 @@ export const removableSegments = (
   return count;
 };
 
+/** A full disk has no room for another cursor file; the mark is overwritten where it is, because freeing segments needs one. */
+const makeDurable = async ({ disk, directory, stored }: TrimmerOptions, cursor: Cursor): Promise<void> => {
+  try {
+    await writeCursor(disk, directory, cursor);
+  } catch {
+    await writeMark(stored, cursor);
+    await stored.sync();
+  }
+};
+
 /** Creates the trimmer: the cursor is on the medium before a segment is unlinked. */
 export const createTrimmer = (options: TrimmerOptions): Trimmer => {
   const { disk, directory, segments } = options;
   let { cursor } = options;
+  let held = Number.MAX_SAFE_INTEGER;
   let durable = cursor.index;
   let turn: Promise<unknown> = Promise.resolve();
 
   const persist = async (): Promise<void> => {
     if (durable === cursor.index) return;
     const target = cursor;
-    await writeCursor(disk, directory, target);
+    await makeDurable(options, target);
     durable = target.index;
   };
 
   const trim = async (keepBytes: number): Promise<boolean> => {
-    const count = removableSegments(segments, { cursor: cursor.index, written: options.written(), keepBytes });
+    const count = removableSegments(segments, {
+      cursor: Math.min(cursor.index, held),
+      written: options.written(),
+      keepBytes,
+    });
     if (count === 0) {
       if (cursor.index - durable >= PERSIST_EVERY) await persist();
       return false;
@@ -92,7 +111,11 @@ export const createTrimmer = (options: TrimmerOptions): Trimmer => {
       await writeMark(options.stored, next).catch(() => undefined); // a hint that spares sending again
       return inTurn(options.keepBytes);
     },
-    release: () => inTurn(0),
+    hold: (index) => {
+      held = index;
+      return inTurn(options.keepBytes);
+    },
+    release: () => inTurn(options.floorBytes),
     cursor: () => cursor,
     close: async () => {
       await turn;

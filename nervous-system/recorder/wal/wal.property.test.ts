@@ -21,7 +21,7 @@ const open = (disk: SimulatedDisk, life: number, segmentBytes: number): Promise<
     clock: systemClock(),
     processes: { self: () => String(life), isAlive: () => false },
     salt: () => (salt = (Math.imul(salt, 1_664_525) + 1_013_904_223) >>> 0),
-    limits: { segmentBytes, groupBytes: segmentBytes, keepBytes: 0 },
+    limits: { segmentBytes, groupBytes: segmentBytes, keepBytes: 0, floorBytes: 0 },
   });
 };
 

@@ -4,8 +4,8 @@ import type { Disk } from "./disk.ts";
 import { takeLock, type Processes } from "./lock.ts";
 import { createReader, type WalReader } from "./reader.ts";
 import { recoverSegments } from "./recover.ts";
-import { createTrimmer } from "./trimmer.ts";
-import { createWriter, type Stall, type WriterLimits } from "./writer.ts";
+import { createTrimmer, type Trimmer } from "./trimmer.ts";
+import { createWriter, type LiveSegment, type Stall, type WalWriter, type WriterLimits } from "./writer.ts";
 
 /** Where and within which limits a log lives. */
 export type WalOptions = {
@@ -32,6 +32,8 @@ export type Wal = {
   reader(from: number): WalReader;
   /** Everything up to `index` is held elsewhere; `note` is found again in `cursor()` after a restart. */
   advance(index: number, note?: Uint8Array): Promise<void>;
+  /** Nothing behind `index` is let go of from now on, even if `advance` was called for it: other stores do not have it yet. */
+  hold(index: number): Promise<void>;
   /** The last `advance`; index 0 when there was none. */
   cursor(): Cursor;
   /** The newest readable record there was at opening. */
@@ -44,11 +46,18 @@ export type Wal = {
   close(): Promise<void>;
 };
 
-const DEFAULT_LIMITS: WriterLimits = {
+const DEFAULT_LIMITS: Omit<WriterLimits, "floorBytes"> = {
   segmentBytes: 64 * 1024 * 1024,
   maxBytes: 512 * 1024 * 1024,
   groupBytes: 1024 * 1024,
   keepBytes: 64 * 1024 * 1024,
+};
+const MAX_FLOOR_BYTES = 4 * 1024 * 1024;
+
+/** The floor leaves most of the log to new records, and holds several groups. */
+const limitsOf = (given: Partial<WriterLimits> = {}): WriterLimits => {
+  const limits = { ...DEFAULT_LIMITS, ...given };
+  return { floorBytes: Math.min(MAX_FLOOR_BYTES, limits.maxBytes / 4), ...limits };
 };
 
 const createSignal = (): { raise: () => void; wait: (signal: AbortSignal) => Promise<void> } => {
@@ -82,6 +91,17 @@ const findCursor = async (disk: Disk, directory: string): Promise<Cursor> => {
   return newer ?? older ?? { index: 0, note: Buffer.alloc(0) };
 };
 
+const statsOf = (segments: readonly LiveSegment[], writer: WalWriter, trimmer: Trimmer): WalStats => {
+  const stall = writer.stalled();
+  return {
+    bytes: segments.reduce((sum, segment) => sum + segment.bytes, 0),
+    segments: segments.length,
+    written: writer.written(),
+    cursor: trimmer.cursor().index,
+    ...(stall === undefined ? {} : { stall }),
+  };
+};
+
 /** Opens the log in `directory`, cuts what a crash tore, and continues behind the last record. Rejects with `WAL_LOCKED` while another process has it. */
 export const openWal = async (options: WalOptions): Promise<Wal> => {
   const { disk, directory } = options;
@@ -92,7 +112,7 @@ export const openWal = async (options: WalOptions): Promise<Wal> => {
   const found = await recoverSegments(disk, directory, Math.max(cursor.index, mark?.index ?? 0));
   const { segments } = found;
   const written = createSignal();
-  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const limits = limitsOf(options.limits);
   const writer = await createWriter({
     ...options,
     segments,
@@ -110,7 +130,8 @@ export const openWal = async (options: WalOptions): Promise<Wal> => {
     cursor,
     stored,
     written: () => writer.written(),
-    keepBytes: limits.keepBytes,
+    keepBytes: Math.max(limits.keepBytes, limits.floorBytes),
+    floorBytes: limits.floorBytes,
   });
   return {
     append: (payload) => writer.append(payload),
@@ -118,22 +139,16 @@ export const openWal = async (options: WalOptions): Promise<Wal> => {
     advance: async (index, note = Buffer.alloc(0)) => {
       if (await trimmer.advance({ index, note: Buffer.from(note) })) writer.roomMade();
     },
+    hold: async (index) => {
+      if (await trimmer.hold(index)) writer.roomMade();
+    },
     cursor: () => trimmer.cursor(),
     last: found.last,
     first: found.next,
     writtenBeyond: async (index, signal) => {
       while (writer.written() <= index) await written.wait(signal);
     },
-    stats: () => {
-      const stall = writer.stalled();
-      return {
-        bytes: segments.reduce((sum, segment) => sum + segment.bytes, 0),
-        segments: segments.length,
-        written: writer.written(),
-        cursor: trimmer.cursor().index,
-        ...(stall === undefined ? {} : { stall }),
-      };
-    },
+    stats: () => statsOf(segments, writer, trimmer),
     close: async () => {
       await writer.close();
       await trimmer.close();

@@ -11,8 +11,17 @@ export type Stall = { reason: "full" | "noSpace" | "diskError"; message: string 
 /** A segment with the bytes that are known to be on the medium. */
 export type LiveSegment = SegmentName & { bytes: number };
 
-/** Limits of the log, in bytes: of a segment, of everything, of one group, and of what stays after it is stored. */
-export type WriterLimits = { segmentBytes: number; maxBytes: number; groupBytes: number; keepBytes: number };
+/**
+ * Limits of the log, in bytes: of a segment, of everything, of one group, of what stays after it is stored, and of what
+ * stays even when there is no room: a producer that got no answer may come back, and must find what it said before.
+ */
+export type WriterLimits = {
+  segmentBytes: number;
+  maxBytes: number;
+  groupBytes: number;
+  keepBytes: number;
+  floorBytes: number;
+};
 
 /** What the writer needs from outside. */
 export type WriterOptions = {

@@ -1,0 +1,89 @@
+import type { ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
+import { isExactNumber } from "./exact-json.ts";
+import { replacePrivateKeys } from "./redact-private-keys.ts";
+import { createOwnRules } from "./redact-own-rules.ts";
+import { builtInRules, mayHoldSecret, type BuiltInRule, type RedactionRule } from "./redaction-rules.ts";
+
+/** Takes secrets out of frames before they are written. */
+export type Redactor = {
+  /** The frame without what the rules find; `withheld` says whether anything is, or was, taken out. A frame without secrets comes back itself. */
+  redact(frame: ProducedFrame): { frame: ProducedFrame; withheld: boolean };
+};
+
+type Replace = (text: string) => string;
+
+const replaceBuiltIn = ({ name, pattern, hint, isInnocent }: BuiltInRule): Replace => {
+  const marker = `[redacted:${name}]`;
+  const replaceAll: Replace = (text) =>
+    text.replace(pattern, (found: string, ...rest: unknown[]) => {
+      const before = typeof rest[0] === "string" ? rest[0] : "";
+      const at = rest.find((part) => typeof part === "number") ?? 0;
+      const next = text[at + found.length] ?? "";
+      return isInnocent?.(found.slice(before.length), next) === true ? found : before + marker;
+    });
+  return hint === undefined ? replaceAll : (text) => (text.includes(hint) ? replaceAll(text) : text);
+};
+
+const general: readonly Replace[] = [
+  (text) => replacePrivateKeys(text, "[redacted:private-key]"),
+  ...builtInRules.map(replaceBuiltIn),
+];
+const replaceGeneral: Replace = (text) =>
+  mayHoldSecret.test(text) ? general.reduce((kept, replace) => replace(kept), text) : text;
+
+/** What one walk through a payload comes to. */
+class Walk {
+  /** Whether anything was replaced, now or by whoever redacted the frame before. */
+  withheld = false;
+  private readonly replace: Replace;
+
+  constructor(replace: Replace) {
+    this.replace = replace;
+  }
+
+  /** The value without secrets; objects and lists that hold none come back themselves. */
+  value(given: unknown): unknown {
+    if (typeof given === "string") return this.text(given);
+    if (typeof given !== "object" || given === null || isExactNumber(given)) return given;
+    return Array.isArray(given) ? this.list(given) : this.members(given as Record<string, unknown>);
+  }
+
+  private text(given: string): string {
+    const kept = this.replace(given);
+    this.withheld ||= kept !== given || given.includes("[redacted:");
+    return kept;
+  }
+
+  private list(given: readonly unknown[]): readonly unknown[] {
+    const items = given.map((item) => this.value(item));
+    return items.some((item, at) => item !== given[at]) ? items : given;
+  }
+
+  private members(given: Readonly<Record<string, unknown>>): Record<string, unknown> {
+    let isChanged = false;
+    const kept = new Map<string, unknown>();
+    for (const [name, inner] of Object.entries(given)) {
+      let newName = this.text(name);
+      while (newName !== name && (kept.has(newName) || newName in given)) newName += "'"; // two secrets were two names
+      const newInner = this.value(inner);
+      isChanged ||= newName !== name || newInner !== inner;
+      kept.set(newName, newInner);
+    }
+    return isChanged ? Object.fromEntries(kept) : given;
+  }
+}
+
+/** Creates a redactor of the built-in rules and those given; throws `RedactionRuleError` for a rule that cannot be used. */
+export const createRedactor = (rules: readonly RedactionRule[]): Redactor => {
+  const own = createOwnRules(rules);
+  const replace: Replace = (text) => own(replaceGeneral(text));
+  return {
+    redact: (frame) => {
+      const walk = new Walk(replace);
+      const payload = walk.value(frame.payload) as ProducedFrame["payload"];
+      if (payload === frame.payload) return { frame, withheld: walk.withheld };
+      const isPatch = frame.event_type === "STATE_CHANGE" && payload["patch"] !== frame.payload["patch"];
+      return { frame: { ...frame, payload: isPatch ? { ...payload, withheld: true } : payload }, withheld: true };
+    },
+  };
+};

@@ -1,0 +1,125 @@
+/** One rule of redaction: what it finds is replaced by `[redacted:<name>]`. */
+export type RedactionRule = {
+  readonly name: string;
+  /** RE2; where it has a group, only the group is replaced. */
+  readonly pattern: string;
+};
+
+/** A built-in rule. */
+export type BuiltInRule = {
+  readonly name: string;
+  /** Global. Its first group, if it has any, stands before the secret and stays; the match ends with the secret. */
+  readonly pattern: RegExp;
+  /** Where the pattern would look long at texts that hold nothing: what each that holds something has in it. */
+  readonly hint?: string;
+  /** Whether what was found is no secret after all; `next` is the character behind it. */
+  readonly isInnocent?: (secret: string, next: string) => boolean;
+};
+
+// No pattern is anchored to what stands before it: in an escaped text the `n` of `\n` stands before a token.
+// Each is linear: an attempt that fails has looked at a bounded number of characters, or at a run that no later attempt
+// looks at again, and one that succeeds is not looked at again either.
+
+// Three parts of base64url, the first of which begins a JSON object; whatever is glued to it goes with it.
+const jwt: BuiltInRule = {
+  name: "jwt",
+  hint: "eyJ",
+  pattern: /[\w.-]+/g,
+  isInnocent: (run) => {
+    const parts = run.split(".");
+    return !parts.some((part, at) => {
+      const begins = part.indexOf("eyJ");
+      return begins >= 0 && part.length - begins > 10 && (parts[at + 1] ?? "").length >= 8 && at + 2 < parts.length;
+    });
+  },
+};
+
+const placeholder = /^(?:\$|\{\{|<|%\w+%$|\*+$|\[redacted:)/;
+const looksLikeCode = (text: string): boolean =>
+  /^(?:Big)?(?:Ui|I)nt\d|^Float\d/.test(text) ||
+  (text.includes(".") && /^[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)+$/.test(text));
+const isCall = (next: string): boolean => next === "(" || next === "[";
+
+const keys = "(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)";
+const shouted = "(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY|CREDENTIALS?)";
+const suffix = "(?:_KEY|_KEY_BASE|_VALUE|_DEV|_TEST|_STAGING|_PROD|_PRODUCTION|_?[0-9]{1,3})?";
+// The quotes of a JSON text inside a JSON text are escaped.
+const quotes = `\\\\{0,3}["'\`]`;
+const sign = "[ \\t]{0,8}(?::=|=>|[:=])[ \\t]{0,8}";
+
+const assignments: readonly BuiltInRule[] = [
+  {
+    name: "assignment",
+    pattern: new RegExp(`(${keys}(?:${quotes})?${sign}${quotes})[^\\s"'\`\\\\]{8,}`, "gi"),
+    isInnocent: (secret) => placeholder.test(secret),
+  },
+  {
+    name: "assignment", // as in a file of environment variables, where the whole value is the secret
+    pattern: new RegExp(`(${shouted}${suffix}=)(?:"[^"\\n\\\\]{4,}|'[^'\\n\\\\]{4,}|[^\\s"'\`\\\\;&|<>()]{4,})`, "g"),
+    isInnocent: (secret, next) =>
+      placeholder.test(secret.replace(/^["']/, "")) ||
+      /^\d{1,9}$/.test(secret) ||
+      looksLikeCode(secret) ||
+      isCall(next),
+  },
+  {
+    name: "assignment",
+    pattern: new RegExp(`(${keys}(?:${quotes})?${sign})[A-Za-z0-9+/_~.@#%^*!=-]{8,}`, "gi"),
+    isInnocent: (secret, next) =>
+      !/\d/.test(secret) || /^[\d._-]+$/.test(secret) || looksLikeCode(secret) || isCall(next),
+  },
+];
+
+/** What is a secret wherever it stands. */
+export const builtInRules: readonly BuiltInRule[] = [
+  jwt,
+  { name: "aws-key", pattern: /(?:AKIA|ASIA)[A-Z0-9]{16}/g },
+  { name: "github-token", pattern: /(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,})/g },
+  { name: "gitlab-token", pattern: /gl(?:pat|dt|rt|ptt|ft|imt|agent|soat|cbt)-[\w-]{16,}/g },
+  { name: "slack-token", pattern: /(?:xox[abeoprs]|xapp)-[A-Za-z0-9.-]{10,}/g },
+  { name: "slack-webhook", pattern: /(hooks\.slack\.com\/services\/)[A-Za-z0-9/]{20,}/g },
+  { name: "api-key", pattern: /sk-(?:(?:ant|proj|or|svcacct|admin|None)-[\w-]{16,}|[A-Za-z0-9]{20,})/g },
+  { name: "api-key", pattern: /(?:gsk_|xai-|pplx-|hf_|r8_)[A-Za-z0-9]{30,}/g },
+  { name: "payment-key", pattern: /[rs]k_(?:live|test)_[A-Za-z0-9]{16,}/g },
+  { name: "google-key", pattern: /AIza[\w-]{35}/g },
+  { name: "google-token", pattern: /ya29\.[\w-]{20,}/g },
+  { name: "npm-token", pattern: /npm_[A-Za-z0-9]{36}/g },
+  { name: "registry-token", pattern: /(?:pypi-AgE[\w-]{40,}|dckr_pat_[\w-]{20,}|oy2[a-z0-9]{43})/g },
+  { name: "cloud-token", pattern: /(?:dop_v1_[a-f0-9]{64}|hvs\.[\w-]{24,}|SG\.[\w-]{20,}\.[\w-]{20,})/g },
+  { name: "age-key", pattern: /AGE-SECRET-KEY-1[A-Z0-9]{50,}/g },
+  { name: "bearer", pattern: /(bearer[ \t]{1,8})[A-Za-z0-9._~+/=-]{16,}/gi },
+  {
+    name: "authorization",
+    pattern:
+      /(authorization["'\\]{0,4}[ \t]{0,8}[:=][ \t]{0,8}["'\\]{0,4}(?:basic|token|apikey|digest)[ \t]{1,8})[A-Za-z0-9._~+/=-]{8,}/gi,
+  },
+  {
+    name: "url-password",
+    pattern: /(:\/\/[^\s:/?#@"'<>\\]*:)[^\s/?#"'<>\\]+(?=@)/g,
+    isInnocent: (secret) => placeholder.test(secret),
+  },
+  ...assignments,
+];
+
+// Sorted by first letter, which the engine tells apart in one step: three times as fast as a list.
+const hints = [
+  "://",
+  "a(?:kia|sia|iza|ge-s|pi[_-]?k|uthori|ccess[_-]?k)",
+  "bearer",
+  "credent",
+  "d(?:ckr_|op_v)",
+  "eyj",
+  "g(?:h[pousr]_|ithub_pat|l[a-z]{2,5}-|sk_)",
+  "h(?:ooks\\.sl|f_|vs\\.)",
+  "npm_",
+  "oy2",
+  "p(?:rivate[ _-]?key|assw|assph|plx-|ypi-)",
+  "r(?:8_|k_[lt])",
+  "s(?:k-|k_[lt]|g\\.|ecret)",
+  "token",
+  "x(?:ox|app-|ai-)",
+  "ya29",
+];
+
+/** Something of this is in every text that a built-in rule can find something in: one fast look at nearly every text. */
+export const mayHoldSecret = new RegExp(hints.join("|"), "i");
