@@ -1,30 +1,51 @@
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc-failure.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
-import { createRateLimiter } from "#pipeline/collector/rate-limit.ts";
+import type { Caller } from "#pipeline/collector/caller.ts";
+import { createRateLimiter, type RateLimiter } from "#pipeline/collector/rate-limit.ts";
 
 /** Decides whether an export may be worked on now. */
 export type Admission = {
   /** Takes room for `bytes`; the answer gives it back. Throws UNAVAILABLE, with RetryInfo, when there is none. */
   enter(bytes: number): () => void;
-  /** Throws UNAVAILABLE, with RetryInfo, when the caller sends too much. */
-  admit(key: string, frames: number): void;
+  /** Throws UNAVAILABLE, with RetryInfo, when the caller, or its namespace as a whole, sends too much. */
+  admit(caller: Pick<Caller, "agentUid" | "namespace">, frames: number): void;
 };
 
 /** Bounds of a collector. */
 export type AdmissionLimits = {
   /** Bytes of all exports that are worked on. */
   readonly maxInFlightBytes: number;
+  /** Of one agent. */
   readonly framesPerSecond: number;
+  /** Of all agents and strangers of one namespace. */
+  readonly namespaceFramesPerSecond: number;
 };
 
 const RETRY_MS = 500;
 const BURST_SECONDS = 10;
 
+type Lane = { readonly limiter: RateLimiter; readonly perSecond: number };
+
+const laneOf = (perSecond: number, clock: Pick<Clock, "monotonicMs">): Lane => ({
+  limiter: createRateLimiter({ perSecond, burst: perSecond * BURST_SECONDS }, clock),
+  perSecond,
+});
+
 /** Creates the admission of one collector. */
 export const createAdmission = (limits: AdmissionLimits, clock: Pick<Clock, "monotonicMs">): Admission => {
   let inFlight = 0;
-  const { framesPerSecond: perSecond, maxInFlightBytes } = limits;
-  const limiter = createRateLimiter({ perSecond, burst: perSecond * BURST_SECONDS }, clock);
+  const { maxInFlightBytes } = limits;
+  const agents = laneOf(limits.framesPerSecond, clock);
+  const namespaces = laneOf(limits.namespaceFramesPerSecond, clock);
+  const take = ({ limiter, perSecond }: Lane, who: string, key: string, frames: number): void => {
+    const waitMs = limiter.take(key, frames);
+    if (waitMs > 0)
+      throw new GrpcFailure(
+        grpcStatus.unavailable,
+        `${who} ${key} sends more than ${perSecond} frames a second`,
+        waitMs,
+      );
+  };
   return {
     enter: (bytes) => {
       if (inFlight > 0 && inFlight + bytes > maxInFlightBytes)
@@ -34,14 +55,9 @@ export const createAdmission = (limits: AdmissionLimits, clock: Pick<Clock, "mon
         inFlight -= bytes;
       };
     },
-    admit: (key, frames) => {
-      const waitMs = limiter.take(key, frames);
-      if (waitMs > 0)
-        throw new GrpcFailure(
-          grpcStatus.unavailable,
-          `agent ${key} sends more than ${perSecond} frames a second`,
-          waitMs,
-        );
+    admit: ({ agentUid, namespace }, frames) => {
+      take(agents, "agent", agentUid, frames);
+      take(namespaces, "namespace", namespace, frames);
     },
   };
 };

@@ -2,10 +2,12 @@ import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
 
 /** Whose token a call carries, and which chain that may write. */
 export type Caller = {
-  /** Owner of the chain. */
+  /** Owner of the chain. A stranger's own chains have UIDs of their own; this one keys its frames that have no chain. */
   readonly agentUid: string;
-  /** Namespace of the caller's pod; its blobs are kept there. */
+  /** Namespace of the caller's pod, or the one that a stranger names; its blobs are kept there. */
   readonly namespace: string;
+  /** Name of the Agent, where the caller is one's pod. */
+  readonly agent?: string;
   /** Who may be named as producer. */
   readonly producers: readonly Producer[];
   /** What its frames must name as recorder. */
@@ -16,4 +18,8 @@ export type Caller = {
     readonly missionUid: string;
     readonly mission: string;
   };
+  /** User name of a stranger: neither the pod of an agent nor a component. */
+  readonly principal?: string;
 };
+
+export { strangersMission } from "#nervous-system/schemas/ids.ts";

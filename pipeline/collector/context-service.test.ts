@@ -17,7 +17,12 @@ describe("blobs on their way to the store", () => {
     const { promise: stored, resolve: store } = Promise.withResolvers<{ digest: string; size: number }>();
     const handlers = createContextService({
       identify: (token) => Promise.resolve(agent(token ?? "")),
-      bus: { tail: () => Promise.reject(new Error("not asked")) },
+      owners: { check: () => Promise.reject(new Error("not asked")) },
+      bus: {
+        tail: () => Promise.reject(new Error("not asked")),
+        settled: () => Promise.reject(new Error("not asked")),
+      },
+      sinks: ["ledger"],
       blobs: {
         put: () => Promise.reject(new Error("not asked")),
         putStream: () => stored,

@@ -1,4 +1,4 @@
-import { create, fromBinary, toBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import type { Bus } from "#nervous-system/comms/bus.ts";
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc-failure.ts";
 import { getBlobMethod, namespaceMetadata, putBlobMethod, tailMethod } from "#nervous-system/comms/grpc-methods.ts";
@@ -11,27 +11,23 @@ import {
   TailRequestSchema,
   TailResponseSchema,
 } from "#nervous-system/schemas/gen/context_pb.ts";
-import { isUuid } from "#nervous-system/schemas/ids.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
+import type { ChainOwners } from "#pipeline/collector/chain-owners.ts";
+import { decodeMessage } from "#pipeline/collector/decode-message.ts";
 import type { Identify } from "#pipeline/collector/identify.ts";
 
 /** What the pod's way back needs. */
 export type ContextServiceOptions = {
   readonly identify: Identify;
-  readonly bus: Pick<Bus, "tail">;
+  readonly owners: ChainOwners;
+  readonly bus: Pick<Bus, "tail" | "settled">;
+  /** Durable readers whose stores must hold a frame before it counts as settled. */
+  readonly sinks: readonly string[];
   readonly blobs: ObjectStore;
 };
 
 const CHUNK_BYTES = 256 * 1024;
 const RETRY_MS = 1_000;
-
-const decode = <D extends DescMessage>(schema: D, bytes: Uint8Array): MessageShape<D> => {
-  try {
-    return fromBinary(schema, bytes);
-  } catch (error) {
-    throw new GrpcFailure(grpcStatus.invalidArgument, `malformed ${schema.typeName}: ${String(error)}`);
-  }
-};
 
 /** Blob refusals are the caller's mistake; everything else of a store passes. */
 const storeFailure = (error: unknown): GrpcFailure => {
@@ -42,7 +38,7 @@ const storeFailure = (error: unknown): GrpcFailure => {
 };
 
 async function* chunksOf(requests: AsyncIterable<Buffer>): AsyncGenerator<Uint8Array> {
-  for await (const request of requests) yield decode(BlobChunkSchema, request).chunk;
+  for await (const request of requests) yield decodeMessage(BlobChunkSchema, request).chunk;
 }
 
 /** gRPC messages of a bounded size, whatever pieces the store gives. */
@@ -54,29 +50,28 @@ async function* messagesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer
     }
 }
 
-const tailHandler = ({ identify, bus }: ContextServiceOptions): GrpcHandler => ({
+const tailHandler = ({ identify, owners, bus, sinks }: ContextServiceOptions): GrpcHandler => ({
   kind: "unary",
   method: tailMethod,
-  handle: async (request, { token }) => {
-    const caller = await identify(token);
-    const { agentUid, epoch } = decode(TailRequestSchema, request);
-    if (!isUuid(agentUid)) throw new GrpcFailure(grpcStatus.invalidArgument, "agent_uid is a lower-case UUID");
-    if (agentUid !== caller.agentUid)
-      throw new GrpcFailure(
-        grpcStatus.permissionDenied,
-        `the token belongs to agent_uid ${caller.agentUid}, not ${agentUid}`,
-      );
-    const { seq, hash } = await bus.tail(agentUid, epoch).catch((error: unknown) => {
+  handle: async (request, { token, metadata }) => {
+    const caller = await identify(token, metadata(namespaceMetadata));
+    const { agentUid, epoch } = decodeMessage(TailRequestSchema, request);
+    await owners.check(caller, agentUid);
+    try {
+      const tail = await bus.tail(agentUid, epoch);
+      const settled = await bus.settled({ agentUid, epoch, tail, sinks });
+      const answer = { seq: BigInt(tail.seq), hash: tail.hash, settled: BigInt(settled) };
+      return Buffer.from(toBinary(TailResponseSchema, create(TailResponseSchema, answer)));
+    } catch (error) {
       throw storeFailure(error);
-    });
-    return Buffer.from(toBinary(TailResponseSchema, create(TailResponseSchema, { seq: BigInt(seq), hash })));
+    }
   },
 });
 
-/** A pod has the blobs of its own namespace; a component names the one that it works for. */
+/** A pod has the blobs of its own namespace, a stranger of the one it was admitted to; a component names the one that it works for. */
 const namespaceFor = (caller: Caller, asked: string): string => {
   if (asked === "" || asked === caller.namespace) return caller.namespace;
-  if (caller.bound === undefined) return asked;
+  if (caller.bound === undefined && caller.principal === undefined) return asked;
   throw new GrpcFailure(grpcStatus.permissionDenied, `blobs of namespace "${asked}" are not this pod's`);
 };
 
@@ -85,9 +80,9 @@ const MAX_UPLOADS = 4;
 /** Runs the uploads of one agent a few at a time: each may lie on the collector's disk until it is whole. */
 const createUploads = () => {
   const open = new Map<string, number>();
-  return async <T>({ agentUid, bound }: Caller, upload: () => Promise<T>): Promise<T> => {
+  return async <T>({ agentUid, bound, principal }: Caller, upload: () => Promise<T>): Promise<T> => {
     const count = open.get(agentUid) ?? 0;
-    if (bound !== undefined && count >= MAX_UPLOADS)
+    if ((bound ?? principal) !== undefined && count >= MAX_UPLOADS)
       throw new GrpcFailure(grpcStatus.unavailable, `at most ${MAX_UPLOADS} blobs of an agent at a time`, RETRY_MS);
     open.set(agentUid, count + 1);
     try {
@@ -106,8 +101,9 @@ const putBlobHandler = ({ identify, blobs }: ContextServiceOptions): GrpcHandler
     kind: "clientStream",
     method: putBlobMethod,
     handle: async (requests, { token, metadata }) => {
-      const caller = await identify(token);
-      const namespace = namespaceFor(caller, metadata(namespaceMetadata) ?? "");
+      const asked = metadata(namespaceMetadata);
+      const caller = await identify(token, asked);
+      const namespace = namespaceFor(caller, asked ?? "");
       const put = (): Promise<StoredBlob> => blobs.putStream(namespace, chunksOf(requests));
       const { digest, size } = await uploads(caller, put).catch((error: unknown) => {
         throw storeFailure(error);
@@ -121,9 +117,9 @@ const putBlobHandler = ({ identify, blobs }: ContextServiceOptions): GrpcHandler
 const getBlobHandler = ({ identify, blobs }: ContextServiceOptions): GrpcHandler => ({
   kind: "serverStream",
   method: getBlobMethod,
-  handle: async function* (request, { token }) {
-    const caller = await identify(token);
-    const { digest, namespace } = decode(GetBlobRequestSchema, request);
+  handle: async function* (request, { token, metadata }) {
+    const caller = await identify(token, metadata(namespaceMetadata));
+    const { digest, namespace } = decodeMessage(GetBlobRequestSchema, request);
     try {
       const found = await blobs.get(namespaceFor(caller, namespace), digest);
       if (found === undefined) throw new GrpcFailure(grpcStatus.notFound, `there is no blob ${digest}`);

@@ -1,66 +1,79 @@
-import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc-failure.ts";
-import { exportLogs } from "#nervous-system/comms/grpc-methods.ts";
-import type { GrpcHandler } from "#nervous-system/comms/grpc-server.ts";
-import { decodeLogsRequest, type LogRecordView } from "#nervous-system/telemetry/otlp/decode-logs.ts";
-import { encodeExportResponse } from "#nervous-system/telemetry/otlp/status.ts";
-import { WireError } from "#nervous-system/telemetry/otlp/wire.ts";
+import { namespaceMetadata } from "#nervous-system/comms/grpc-methods.ts";
+import type { OtlpCall, OtlpReceiver } from "#nervous-system/comms/otlp-service.ts";
+import { ENVELOPE_ATTRIBUTE } from "#nervous-system/telemetry/otlp/attributes.ts";
+import { decodeLogsRequest } from "#nervous-system/telemetry/otlp/decode-logs.ts";
+import { decodeLogs } from "#nervous-system/telemetry/otlp/decode-records.ts";
+import { parseLogRecordsJson, parseLogsJson } from "#nervous-system/telemetry/otlp/json.ts";
+import { framesFromLog } from "#nervous-system/telemetry/otlp/logs-to-frames.ts";
+import type { LogRecord } from "#nervous-system/telemetry/otlp/model.ts";
+import type { TelemetryFrame } from "#nervous-system/telemetry/otlp/spans-to-frames.ts";
+import type { PartialSuccess } from "#nervous-system/telemetry/otlp/status.ts";
 import type { Admission } from "#pipeline/collector/admission.ts";
+import type { Caller } from "#pipeline/collector/caller.ts";
+import type { ChainOwners } from "#pipeline/collector/chain-owners.ts";
 import type { Identify } from "#pipeline/collector/identify.ts";
 import type { CollectorMetrics } from "#pipeline/collector/measure.ts";
+import { countingRefusals } from "#pipeline/collector/refuse.ts";
 import { takeFrames, type FrameSinks } from "#pipeline/collector/take-frames.ts";
-import { verifyFrame } from "#pipeline/collector/verify-frame.ts";
+import { takeStrangers, type StrangersTaken, type StrangerSinks } from "#pipeline/collector/take-strangers.ts";
+import { verifyFrame, type Verified } from "#pipeline/collector/verify-frame.ts";
 
 /** What taking logs needs. */
 export type ExportLogsOptions = {
   readonly identify: Identify;
+  readonly owners: ChainOwners;
   readonly admission: Admission;
-  readonly sinks: FrameSinks;
+  readonly sinks: FrameSinks & StrangerSinks;
   readonly metrics: CollectorMetrics;
 };
 
-const RETRY_MS = 1_000;
+const isChained = (record: LogRecord): boolean => record.envelope.length > 0;
 
-const decode = (request: Buffer): LogRecordView[] => {
-  try {
-    return decodeLogsRequest(request);
-  } catch (error) {
-    if (error instanceof WireError) throw new GrpcFailure(grpcStatus.invalidArgument, error.message);
-    throw error;
-  }
+/** Logs of a stranger that carry no envelope, as frames. */
+const toldBy = (request: Buffer, { encoding }: OtlpCall): TelemetryFrame[] => {
+  const logs = encoding === "json" ? parseLogsJson(request) : decodeLogs(request);
+  return logs.flatMap((log, index) => (ENVELOPE_ATTRIBUTE in log.attributes ? [] : framesFromLog(log, index)));
 };
 
-const isBusAway = (error: unknown): error is Error => error instanceof Error && error.name === "BusUnavailableError";
+const checkOwners = async (owners: ChainOwners, caller: Caller, verified: readonly Verified[]): Promise<void> => {
+  const uids = verified.flatMap((item) => ("frame" in item ? [item.frame.envelope.agent_uid] : []));
+  for (const uid of new Set(uids)) await owners.check(caller, uid);
+};
+
+const mergePartial = (chained: PartialSuccess | undefined, { refused }: StrangersTaken): PartialSuccess | undefined => {
+  if (refused.length === 0) return chained;
+  const message = `kept as dead letters only: ${[...new Set(refused)].join("; ")}`;
+  return chained === undefined
+    ? { rejected: refused.length, message }
+    : { rejected: chained.rejected + refused.length, message: `${chained.message}; ${message}` };
+};
 
 /** `LogsService/Export`: success only once every frame is in JetStream, on disk. */
-export const createExportLogs = (options: ExportLogsOptions): GrpcHandler => {
-  const { identify, admission, sinks, metrics } = options;
+export const createExportLogs = (options: ExportLogsOptions): OtlpReceiver["logs"] => {
+  const { identify, owners, admission, sinks, metrics } = options;
 
-  const take = async (request: Buffer, token: string | undefined): Promise<Buffer> => {
-    const caller = await identify(token);
-    const records = decode(request);
-    admission.admit(caller.agentUid, records.length);
-    const verified = records.map((record) => verifyFrame(record, caller));
-    const partial = await takeFrames(sinks, caller, verified);
-    metrics.framesStored.inc(records.length - (partial?.rejected ?? 0));
-    metrics.framesRefused.inc(partial?.rejected ?? 0);
-    return encodeExportResponse(partial);
+  const take = async (request: Buffer, call: OtlpCall): Promise<PartialSuccess | undefined> => {
+    const caller = await identify(call.token, call.metadata(namespaceMetadata));
+    const records = call.encoding === "json" ? parseLogRecordsJson(request) : decodeLogsRequest(request);
+    admission.admit(caller, records.length);
+    const chained = caller.principal === undefined ? records : records.filter(isChained);
+    const told = chained.length === records.length ? [] : toldBy(request, call);
+    const verified = chained.map((record) => verifyFrame(record, caller));
+    if (caller.principal !== undefined) await checkOwners(owners, caller, verified);
+    const partial = mergePartial(await takeFrames(sinks, caller, verified), await takeStrangers(sinks, caller, told));
+    const rejected = partial?.rejected ?? 0;
+    metrics.framesStored.inc(chained.length + told.length - rejected);
+    metrics.framesRefused.inc(rejected);
+    return partial;
   };
 
-  return {
-    kind: "unary",
-    method: exportLogs,
-    handle: async (request, { token }) => {
+  return (request, call) =>
+    countingRefusals(metrics, async () => {
       const leave = admission.enter(request.length);
       try {
-        return await take(request, token);
-      } catch (error) {
-        if (error instanceof GrpcFailure) metrics.exportsRefused.inc({ code: String(error.code) });
-        if (!isBusAway(error)) throw error;
-        metrics.exportsRefused.inc({ code: String(grpcStatus.unavailable) });
-        throw new GrpcFailure(grpcStatus.unavailable, error.message, RETRY_MS);
+        return await take(request, call);
       } finally {
         leave();
       }
-    },
-  };
+    });
 };

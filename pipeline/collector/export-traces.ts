@@ -1,52 +1,85 @@
-import type { GrpcClient } from "#nervous-system/comms/grpc-client.ts";
-import { toGrpcFailure } from "#nervous-system/comms/grpc-failure.ts";
-import { exportTraces } from "#nervous-system/comms/grpc-methods.ts";
-import type { GrpcHandler } from "#nervous-system/comms/grpc-server.ts";
+import { namespaceMetadata, recordedMetadata } from "#nervous-system/comms/grpc-methods.ts";
+import type { OtlpCall, OtlpReceiver } from "#nervous-system/comms/otlp-service.ts";
+import type { SpanStream } from "#nervous-system/comms/span-stream.ts";
+import { maxSpanBytes } from "#nervous-system/comms/span-stream.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
+import { decodeTraces } from "#nervous-system/telemetry/otlp/decode-traces.ts";
+import { parseTracesJson } from "#nervous-system/telemetry/otlp/json.ts";
+import { tracesJsonToWire } from "#nervous-system/telemetry/otlp/traces-json-to-wire.ts";
+import { splitTraces } from "#nervous-system/telemetry/otlp/split-traces.ts";
+import { framesFromSpan } from "#nervous-system/telemetry/otlp/spans-to-frames.ts";
+import type { PartialSuccess } from "#nervous-system/telemetry/otlp/status.ts";
+import type { Admission } from "#pipeline/collector/admission.ts";
+import type { Caller } from "#pipeline/collector/caller.ts";
 import type { Identify } from "#pipeline/collector/identify.ts";
 import type { CollectorMetrics } from "#pipeline/collector/measure.ts";
+import { countingRefusals } from "#pipeline/collector/refuse.ts";
+import { takeStrangers, type StrangerSinks } from "#pipeline/collector/take-strangers.ts";
 
-/** What passing spans on needs. */
+/** What taking spans needs. */
 export type ExportTracesOptions = {
   readonly identify: Identify;
-  /** Client of the trace backend; without it spans are counted as lost. */
-  readonly backend: Pick<GrpcClient, "unary"> | undefined;
+  readonly admission: Admission;
+  readonly sinks: StrangerSinks & { readonly spans: Pick<SpanStream, "put"> };
   readonly metrics: CollectorMetrics;
   readonly log: Log;
 };
 
 const MAX_PENDING_BYTES = 8 * 1024 * 1024;
-const DEADLINE_MS = 10_000;
 
-/**
- * `TraceService/Export`: spans go on as they came, best effort. The sender is never made to wait for the backend,
- * and what does not fit into 8 MiB of waiting spans is lost and counted: frames, not spans, are the record.
- */
-export const createExportTraces = (options: ExportTracesOptions): GrpcHandler => {
-  const { backend, metrics, log } = options;
+/** Brings spans to their stream, best effort: nobody waits for it, and what does not fit is lost and counted. */
+const createSpanLane = ({ sinks, metrics, log }: ExportTracesOptions) => {
   let pending = 0;
-
-  const forward = async (spans: Buffer): Promise<void> => {
-    if (backend === undefined || pending + spans.length > MAX_PENDING_BYTES) return metrics.spansLost.inc();
-    pending += spans.length;
+  const put = async (namespace: string, part: Buffer): Promise<void> => {
+    if (part.length > maxSpanBytes || pending + part.length > MAX_PENDING_BYTES) return metrics.spansLost.inc();
+    pending += part.length;
     try {
-      await backend.unary(exportTraces, spans, { deadlineMs: DEADLINE_MS });
-      metrics.spansForwarded.inc();
+      await sinks.spans.put(namespace, part);
     } catch (error) {
       metrics.spansLost.inc();
-      log.debug({ error: toGrpcFailure(error).message }, "the trace backend did not take spans");
+      log.debug({ error: String(error) }, "spans could not be stored");
     } finally {
-      pending -= spans.length;
+      pending -= part.length;
     }
   };
-
-  return {
-    kind: "unary",
-    method: exportTraces,
-    handle: async (request, { token }) => {
-      await options.identify(token);
-      void forward(request);
-      return Buffer.alloc(0);
-    },
+  return (namespace: string, request: Buffer): void => {
+    for (const part of splitTraces(request, maxSpanBytes)) void put(namespace, part);
   };
+};
+
+const spansOf = (request: Buffer, { encoding }: OtlpCall): ReturnType<typeof decodeTraces> =>
+  encoding === "json" ? parseTracesJson(request) : decodeTraces(request);
+
+/**
+ * `TraceService/Export`: spans go on to trace backends, and those of strangers become frames first. The spans of a pod,
+ * and of `enchanted run`, do not: the recorder there made frames of them already.
+ */
+export const createExportTraces = (options: ExportTracesOptions): OtlpReceiver["traces"] => {
+  const { identify, admission, sinks, metrics } = options;
+  const passOn = createSpanLane(options);
+
+  const takeFramesOf = async (request: Buffer, call: OtlpCall, caller: Caller): Promise<PartialSuccess | undefined> => {
+    if (caller.principal === undefined || call.metadata(recordedMetadata) !== undefined) return undefined;
+    const told = spansOf(request, call).flatMap(framesFromSpan);
+    admission.admit(caller, told.length);
+    const { stored, refused } = await takeStrangers(sinks, caller, told);
+    metrics.framesStored.inc(stored);
+    metrics.framesRefused.inc(refused.length);
+    const message = `frames kept as dead letters only: ${[...new Set(refused)].join("; ")}`;
+    // The spans themselves are taken, so none of them is rejected; the message is OTLP's way to warn.
+    return refused.length === 0 ? undefined : { rejected: 0, message };
+  };
+
+  return (request, call) =>
+    countingRefusals(metrics, async () => {
+      const leave = admission.enter(request.length);
+      try {
+        const caller = await identify(call.token, call.metadata(namespaceMetadata));
+        const partial = await takeFramesOf(request, call, caller);
+        passOn(caller.namespace, call.encoding === "json" ? tracesJsonToWire(request) : request);
+        return partial;
+      } finally {
+        leave();
+      }
+    });
 };

@@ -1,4 +1,4 @@
-import { renderTimestamp } from "#nervous-system/recorder/timestamp.ts";
+import { renderTimestamp } from "#nervous-system/schemas/timestamp.ts";
 import { envelopeText, type Envelope, type RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { stableId } from "#nervous-system/schemas/ids.ts";
 
@@ -37,5 +37,6 @@ export const gapInPlaceOf = (refused: RecordedFrame, why: string, prevHash = ref
     bytes: Buffer.from(JSON.stringify(produced)),
     prevHash,
     hash: refused.hash,
+    ...(refused.principal === undefined ? {} : { principal: refused.principal }),
   };
 };

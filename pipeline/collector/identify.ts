@@ -1,6 +1,6 @@
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc-failure.ts";
 import { informerAccess } from "#nervous-system/kubernetes/informer.ts";
-import { tokenReviewAccess } from "#nervous-system/kubernetes/reviews.ts";
+import { subjectAccessReviewAccess, tokenReviewAccess } from "#nervous-system/kubernetes/reviews.ts";
 import { agents, type Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
 import { stableId } from "#nervous-system/schemas/ids.ts";
@@ -8,9 +8,10 @@ import { audience } from "#nervous-system/schemas/names.ts";
 import { computePodBinding, parsePodName } from "#pipeline/identity/pod-binding.ts";
 import type { Principal, TokenPod, TokenReviews } from "#pipeline/identity/token-reviews.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
+import type { AdmitStranger } from "#pipeline/collector/strangers.ts";
 
 /** What the collector needs in the whole cluster. */
-export const collectorClusterAccess = [...tokenReviewAccess, ...informerAccess(agents)];
+export const collectorClusterAccess = [...tokenReviewAccess, ...subjectAccessReviewAccess, ...informerAccess(agents)];
 
 type Ref = { readonly namespace: string; readonly name: string };
 
@@ -24,11 +25,13 @@ export type AgentLookup = {
 export type IdentifyOptions = {
   readonly reviews: TokenReviews;
   readonly lookup: AgentLookup;
+  /** Judges tokens that name no pod. */
+  readonly admitStranger: AdmitStranger;
   readonly releaseNamespace: string;
 };
 
-/** Tells who calls; rejects with `GrpcFailure`. */
-export type Identify = (token: string | undefined) => Promise<Caller>;
+/** Tells who calls; `namespace` is the one that a stranger writes into, its own without it. Rejects with `GrpcFailure`. */
+export type Identify = (token: string | undefined, namespace?: string) => Promise<Caller>;
 
 const RETRY_MS = 1_000;
 
@@ -50,6 +53,7 @@ const ownerOf = (agent: Agent): string => {
 
 const agentCaller = (agent: Agent, epoch: number): Caller => ({
   agentUid: agent.metadata.uid,
+  agent: agent.metadata.name,
   namespace: agent.metadata.namespace ?? "",
   producers: ["agent", "scribe"],
   recorder: "scribe",
@@ -79,12 +83,9 @@ const bind = async (lookup: AgentLookup, namespace: string, pod: TokenPod): Prom
   return agentCaller(binding.agent, binding.attempt);
 };
 
-const callerOf = (options: IdentifyOptions, principal: Principal): Promise<Caller> | Caller => {
+const callerOf = (options: IdentifyOptions, principal: Principal, asked?: string): Promise<Caller> | Caller => {
   const { namespace, pod, serviceAccount } = principal;
-  if (pod === undefined)
-    throw denied(
-      `the token of "${principal.username}" names no pod; send the token that the kubelet projects into a pod, with audience "${audience.collector}"`,
-    );
+  if (pod === undefined) return options.admitStranger(principal, asked);
   const component = namespace === options.releaseNamespace ? components[serviceAccount] : undefined;
   return component === undefined ? bind(options.lookup, namespace, pod) : componentCaller(component, pod, namespace);
 };
@@ -92,7 +93,7 @@ const callerOf = (options: IdentifyOptions, principal: Principal): Promise<Calle
 /** Creates the identification of callers by their projected token. */
 export const createIdentify =
   (options: IdentifyOptions): Identify =>
-  async (token) => {
+  async (token, namespace) => {
     if (token === undefined)
       throw new GrpcFailure(
         grpcStatus.unauthenticated,
@@ -101,7 +102,7 @@ export const createIdentify =
     const verdict = await options.reviews.authenticate(token, audience.collector);
     switch (verdict.kind) {
       case "authentic":
-        return callerOf(options, verdict.principal);
+        return callerOf(options, verdict.principal, namespace);
       case "refused":
         throw new GrpcFailure(
           grpcStatus.unauthenticated,

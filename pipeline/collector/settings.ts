@@ -8,6 +8,11 @@ export const collectorSettings = z.object({
     .regex(/^.+:[0-9]+$/)
     .default("0.0.0.0:4317")
     .describe("host:port of the gRPC server"),
+  ENCHANTED_LISTEN_HTTP: z
+    .string()
+    .regex(/^.+:[0-9]+$/)
+    .default("0.0.0.0:4318")
+    .describe("host:port of OTLP over HTTP"),
   ENCHANTED_TLS_CERT_FILE: z.string().min(1).describe("PEM file with the server's certificate chain"),
   ENCHANTED_TLS_KEY_FILE: z.string().min(1).describe("PEM file with its key"),
   ENCHANTED_TRACES_ENDPOINT: z
@@ -15,6 +20,23 @@ export const collectorSettings = z.object({
     .regex(/^(?:http:\/\/)?[^/]+:[0-9]+$/)
     .optional()
     .describe("host:port of an OTLP gRPC backend that gets the spans, http:// in front or not; none keeps no spans"),
+  ENCHANTED_METRICS_ENDPOINT: z
+    .string()
+    .regex(/^(?:http:\/\/)?[^/]+:[0-9]+$/)
+    .optional()
+    .describe("host:port of an OTLP gRPC backend that gets the metrics that programs send; none takes none"),
+  ENCHANTED_SINKS: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]*(,[a-z][a-z0-9-]*)*$/)
+    .default("ledger")
+    .transform((text) => text.split(","))
+    .describe("readers of the stream, separated by commas, that must hold a frame before it counts as settled"),
+  ENCHANTED_NAMESPACE_FRAMES_PER_SECOND: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(60_000)
+    .describe("frames a second that all agents and strangers of one namespace may send; ten times that at once"),
   ENCHANTED_AGENT_FRAMES_PER_SECOND: z.coerce
     .number()
     .int()

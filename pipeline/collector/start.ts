@@ -1,24 +1,34 @@
 import { readFile } from "node:fs/promises";
 import type { Bus } from "#nervous-system/comms/bus.ts";
 import { createGrpcClient, type GrpcClient } from "#nervous-system/comms/grpc-client.ts";
-import { startGrpcServer, type GrpcHandler } from "#nervous-system/comms/grpc-server.ts";
+import { exportTraces } from "#nervous-system/comms/grpc-methods.ts";
+import { startGrpcServer } from "#nervous-system/comms/grpc-server.ts";
 import type { ObjectStore } from "#nervous-system/comms/object-store.ts";
+import { startOtlpHttpServer } from "#nervous-system/comms/otlp-http-server.ts";
+import { otlpGrpcHandlers, type OtlpReceiver } from "#nervous-system/comms/otlp-service.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import { createInformer, type Informer } from "#nervous-system/kubernetes/informer.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { keyOf } from "#nervous-system/kubernetes/resource-kind.ts";
+import type { Indexer } from "#nervous-system/kubernetes/store.ts";
 import { agents, type Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { createRedactor } from "#nervous-system/recorder/redact.ts";
 import { startHealthServer } from "#nervous-system/telemetry/health-server.ts";
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { createTokenReviews } from "#pipeline/identity/token-reviews.ts";
 import { createAdmission } from "#pipeline/collector/admission.ts";
+import { createChainOwners, type ChainOwners } from "#pipeline/collector/chain-owners.ts";
 import { createContextService } from "#pipeline/collector/context-service.ts";
 import { createExportLogs } from "#pipeline/collector/export-logs.ts";
+import { createExportMetrics } from "#pipeline/collector/export-metrics.ts";
 import { createExportTraces } from "#pipeline/collector/export-traces.ts";
 import { createIdentify, type Identify } from "#pipeline/collector/identify.ts";
+import { createInbox } from "#pipeline/collector/inbox.ts";
 import { createCollectorMetrics, type CollectorMetrics } from "#pipeline/collector/measure.ts";
 import type { CollectorSettings } from "#pipeline/collector/settings.ts";
+import { createStrangerFrames } from "#pipeline/collector/stranger-frames.ts";
+import { createAdmitStranger } from "#pipeline/collector/strangers.ts";
 
 /** What the collector gets from the process that it runs in. */
 export type CollectorEnvironment = {
@@ -37,16 +47,22 @@ export type CollectorEnvironment = {
 
 /** A running collector. */
 export type Collector = {
+  /** Port of gRPC. */
   readonly port: number;
+  /** Port of OTLP over HTTP. */
+  readonly httpPort: number;
   readonly healthPort: number;
   /** Accepts nothing new and finishes what was accepted, within `graceMs`. */
   stop(graceMs: number): Promise<void>;
 };
 
 const MAX_IN_FLIGHT_BYTES = 128 * 1024 * 1024;
+const SPANS_DEADLINE_MS = 10_000;
+
+const byUid: Readonly<Record<"uid", Indexer<Agent>>> = { uid: ({ metadata }) => [metadata.uid] };
 
 const followAgents = (environment: CollectorEnvironment, signal: AbortSignal): Informer<Agent> => {
-  const informer = createInformer<Agent>({ ...environment, kind: agents });
+  const informer = createInformer<Agent>({ ...environment, kind: agents, indexers: byUid });
   void informer.run(signal).catch((error: unknown) => {
     if (!signal.aborted) environment.log.error({ err: error }, "following Agents ended");
   });
@@ -56,52 +72,85 @@ const followAgents = (environment: CollectorEnvironment, signal: AbortSignal): I
 const identifyBy = (environment: CollectorEnvironment, informer: Informer<Agent>): Identify => {
   const { client, clock, settings } = environment;
   return createIdentify({
-    reviews: createTokenReviews({ client, clock }),
+    reviews: createTokenReviews({ client, clock, anyUser: true }),
     lookup: {
       agent: (ref) => informer.get(keyOf(ref)),
       agentNow: (ref) => client.find(agents, ref),
     },
+    admitStranger: createAdmitStranger({ client, clock }),
     releaseNamespace: settings.ENCHANTED_RELEASE_NAMESPACE,
   });
 };
 
-const traceBackend = ({ settings, clock }: CollectorEnvironment): GrpcClient | undefined => {
-  const address = settings.ENCHANTED_TRACES_ENDPOINT?.replace("http://", "");
-  return address === undefined ? undefined : createGrpcClient({ address, clock });
+const backendAt = (address: string | undefined, clock: Clock): GrpcClient | undefined =>
+  address === undefined ? undefined : createGrpcClient({ address: address.replace("http://", ""), clock });
+
+/** What the handlers of one collector share. */
+type Parts = {
+  readonly identify: Identify;
+  readonly owners: ChainOwners;
+  readonly bus: Bus;
+  readonly metricsBackend: GrpcClient | undefined;
+  readonly metrics: CollectorMetrics;
 };
 
-const handlersOf = (
-  environment: CollectorEnvironment,
-  parts: { identify: Identify; bus: Bus; backend: GrpcClient | undefined; metrics: CollectorMetrics },
-) => {
-  const { blobs, clock, log, settings } = environment;
-  const { identify, bus, backend, metrics } = parts;
-  const framesPerSecond = settings.ENCHANTED_AGENT_FRAMES_PER_SECOND;
-  const admission = createAdmission({ maxInFlightBytes: MAX_IN_FLIGHT_BYTES, framesPerSecond }, clock);
-  return [
-    createExportLogs({ identify, admission, sinks: bus, metrics }),
-    createExportTraces({ identify, backend, metrics, log }),
-    ...createContextService({ identify, bus, blobs }),
+const receiverOf = (environment: CollectorEnvironment, parts: Parts): OtlpReceiver => {
+  const { clock, log, settings } = environment;
+  const { identify, owners, bus, metrics } = parts;
+  const limits = {
+    maxInFlightBytes: MAX_IN_FLIGHT_BYTES,
+    framesPerSecond: settings.ENCHANTED_AGENT_FRAMES_PER_SECOND,
+    namespaceFramesPerSecond: settings.ENCHANTED_NAMESPACE_FRAMES_PER_SECOND,
+  };
+  const admission = createAdmission(limits, clock);
+  const { publisher, unchained, deadLetters, spans } = bus;
+  const compose = createStrangerFrames({ clock, redactor: createRedactor([]) });
+  const sinks = { publisher, unchained, deadLetters, spans, compose };
+  return {
+    logs: createExportLogs({ identify, owners, admission, sinks, metrics }),
+    traces: createExportTraces({ identify, admission, sinks, metrics, log }),
+    metrics: createExportMetrics({ identify, admission, backend: parts.metricsBackend, metrics }),
+  };
+};
+
+const startServers = async (environment: CollectorEnvironment, parts: Parts) => {
+  const { settings, clock, log, blobs } = environment;
+  const { identify, owners, bus } = parts;
+  const receiver = receiverOf(environment, parts);
+  const tls = {
+    cert: await readFile(settings.ENCHANTED_TLS_CERT_FILE, "utf8"),
+    key: await readFile(settings.ENCHANTED_TLS_KEY_FILE, "utf8"),
+  };
+  const onError = (method: string, error: unknown): void =>
+    log.error({ err: error, method }, "a call failed unexpectedly");
+  const sinks = settings.ENCHANTED_SINKS;
+  const handlers = [
+    ...otlpGrpcHandlers(receiver),
+    ...createContextService({ identify, owners, bus, blobs, sinks }),
+    createInbox({ identify, bus }),
   ];
+  const grpc = await startGrpcServer({ address: settings.ENCHANTED_LISTEN, tls, handlers, onError, clock });
+  const http = await startOtlpHttpServer({ address: settings.ENCHANTED_LISTEN_HTTP, tls, receiver, onError, clock });
+  return { grpc, http };
 };
 
-const startServer = async (environment: CollectorEnvironment, handlers: readonly GrpcHandler[]) => {
-  const { settings, clock, log } = environment;
-  return startGrpcServer({
-    address: settings.ENCHANTED_LISTEN,
-    tls: {
-      cert: await readFile(settings.ENCHANTED_TLS_CERT_FILE, "utf8"),
-      key: await readFile(settings.ENCHANTED_TLS_KEY_FILE, "utf8"),
+/** Brings stored spans to the trace backend, if there is one. */
+const forwardSpans = (bus: Bus, backend: GrpcClient | undefined, metrics: CollectorMetrics, signal: AbortSignal) => {
+  if (backend === undefined) return Promise.resolve();
+  return bus.spans.forward({
+    name: "traces",
+    signal,
+    onLost: () => metrics.spansLost.inc(),
+    send: async (request) => {
+      await backend.unary(exportTraces, request, { deadlineMs: SPANS_DEADLINE_MS });
+      metrics.spansForwarded.inc();
     },
-    handlers,
-    onError: (method, error) => log.error({ err: error, method }, "a call failed unexpectedly"),
-    clock,
   });
 };
 
 /** Starts the collector; resolves when it listens and knows the Agents. */
 export const startCollector = async (environment: CollectorEnvironment): Promise<Collector> => {
-  const { log } = environment;
+  const { log, settings, clock } = environment;
   const registry = createRegistry();
   const following = new AbortController();
   const informer = followAgents(environment, following.signal);
@@ -115,19 +164,25 @@ export const startCollector = async (environment: CollectorEnvironment): Promise
     ],
   });
   const [bus] = await Promise.all([environment.connectBus(), informer.synced(following.signal)]);
-  const backend = traceBackend(environment);
-  const identify = identifyBy(environment, informer);
   const metrics = createCollectorMetrics(registry);
-  const server = await startServer(environment, handlersOf(environment, { identify, bus, backend, metrics }));
+  const tracesBackend = backendAt(settings.ENCHANTED_TRACES_ENDPOINT, clock);
+  const metricsBackend = backendAt(settings.ENCHANTED_METRICS_ENDPOINT, clock);
+  const owners = createChainOwners({ bus, isAgent: (uid) => informer.byIndex("uid", uid).length > 0 });
+  const parts = { identify: identifyBy(environment, informer), owners, bus, metricsBackend, metrics };
+  const { grpc, http } = await startServers(environment, parts);
+  const forwarding = forwardSpans(bus, tracesBackend, metrics, following.signal);
   connected = bus;
-  log.info({ port: server.port }, "the collector listens");
+  log.info({ port: grpc.port, httpPort: http.port }, "the collector listens");
   return {
-    port: server.port,
+    port: grpc.port,
+    httpPort: http.port,
     healthPort: health.port,
     stop: async (graceMs) => {
-      await server.close(graceMs);
+      await Promise.all([grpc.close(graceMs), http.close(graceMs)]);
       following.abort();
-      backend?.close();
+      await forwarding;
+      tracesBackend?.close();
+      metricsBackend?.close();
       await bus.close();
       await health.close();
     },

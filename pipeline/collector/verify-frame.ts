@@ -1,9 +1,11 @@
 import { chainHash } from "#nervous-system/schemas/chain.ts";
 import { parseEnvelope, type Envelope, type RecordedFrame } from "#nervous-system/schemas/envelope.ts";
+import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
 import { mayWrite } from "#nervous-system/schemas/frames/catalog.ts";
 import { maxFrameBytes } from "#nervous-system/schemas/frames/parse-frame.ts";
-import type { LogRecordView } from "#nervous-system/telemetry/otlp/decode-logs.ts";
-import type { Caller } from "#pipeline/collector/caller.ts";
+import { noMission } from "#nervous-system/schemas/ids.ts";
+import type { LogRecord } from "#nervous-system/telemetry/otlp/model.ts";
+import { strangersMission, type Caller } from "#pipeline/collector/caller.ts";
 
 /** What the collector makes of one log record. */
 export type Verified =
@@ -18,29 +20,36 @@ export type Verified =
 const HASH = /^[0-9a-f]{64}$/;
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-const foreign = (envelope: Envelope, caller: Caller): string | undefined => {
-  const { bound } = caller;
-  const wanted: ReadonlyArray<readonly [string, unknown, unknown]> = [
-    ["agent_uid", envelope.agent_uid, caller.agentUid],
-    ["recorder", envelope.recorder, caller.recorder],
-    ...(bound === undefined
-      ? []
-      : ([
-          ["namespace", envelope.namespace, caller.namespace],
-          ["mission_uid", envelope.mission_uid, bound.missionUid],
-          ["mission", envelope.mission, bound.mission],
-          ["epoch", envelope.epoch, bound.epoch],
-          ["about", envelope.about, undefined],
-        ] as const)),
+type Wanted = ReadonlyArray<readonly [string, unknown, unknown]>;
+
+/** What the envelope must say of its agent's pod, or a stranger's of no mission; a component writes about many missions. */
+const wantedOf = (envelope: Envelope, caller: Caller): Wanted => {
+  const { bound, principal } = caller;
+  const mission = { uid: bound?.missionUid ?? noMission, name: bound?.mission ?? strangersMission };
+  const always: Wanted = [["recorder", envelope.recorder, caller.recorder]];
+  if (bound === undefined && principal === undefined)
+    return [...always, ["agent_uid", envelope.agent_uid, caller.agentUid]];
+  return [
+    ...always,
+    // A stranger's chain has a UID of its own, which was compared with the stream's.
+    ...(bound === undefined ? [] : ([["agent_uid", envelope.agent_uid, caller.agentUid]] as const)),
+    ["namespace", envelope.namespace, caller.namespace],
+    ["mission_uid", envelope.mission_uid, mission.uid],
+    ["mission", envelope.mission, mission.name],
+    ["epoch", envelope.epoch, bound?.epoch ?? envelope.epoch],
+    ["about", envelope.about, undefined],
   ];
-  const wrong = wanted.find(([, given, own]) => given !== own);
+};
+
+const foreign = (envelope: Envelope, caller: Caller): string | undefined => {
+  const wrong = wantedOf(envelope, caller).find(([, given, own]) => given !== own);
   if (wrong === undefined) return undefined;
   const [name, given, own] = wrong;
   return `the envelope says ${name} ${JSON.stringify(given)}, the token says ${JSON.stringify(own) ?? "none"}`;
 };
 
 /** What the record says beside the envelope must be the same fact. */
-const contradiction = (record: LogRecordView, envelope: Envelope): string | undefined => {
+const contradiction = (record: LogRecord, envelope: Envelope): string | undefined => {
   if (record.eventType !== envelope.event_type)
     return `event_name ${JSON.stringify(record.eventName.slice(0, 80))} is not the envelope's ${envelope.event_type}`;
   if (record.observedTimeUnixNano.toString() !== envelope.observed)
@@ -70,10 +79,17 @@ const badBytes = (bytes: Uint8Array, envelope: Envelope): string | undefined => 
     : "event_type or event_id of the bytes is not the envelope's";
 };
 
-const badRight = (envelope: Envelope, caller: Caller): string | undefined =>
-  caller.producers.includes(envelope.producer) && mayWrite(envelope.producer, envelope.event_type)
-    ? undefined
-    : `producer ${envelope.producer} may not write ${envelope.event_type} here`;
+// They move a swarm: who is no part of it may not write them.
+const swarmOnly = new Set(["PLAN", "PROPOSAL"]);
+
+/** Whether a caller may write frames of a type under a producer's name. */
+export const hasRight = (caller: Caller, producer: Producer, type: string): boolean =>
+  caller.producers.includes(producer) &&
+  mayWrite(producer, type) &&
+  !(caller.principal !== undefined && swarmOnly.has(type));
+
+const badRight = ({ producer, event_type: type }: Envelope, caller: Caller): string | undefined =>
+  hasRight(caller, producer, type) ? undefined : `producer ${producer} may not write ${type} here`;
 
 /** A GAP that bridges lost frames carries the hash that its successor follows; it is the one frame whose hash may not fit. */
 const badHash = (frame: RecordedFrame): string | undefined => {
@@ -101,27 +117,31 @@ const decodeText = (bytes: Uint8Array): string | undefined => {
 
 type Read = { readonly ok: true; readonly frame: RecordedFrame } | { readonly ok: false; readonly reason: string };
 
-const readFrame = (record: LogRecordView): Read => {
+const signature = ({ principal }: Caller): { principal?: string } => (principal === undefined ? {} : { principal });
+
+const readFrame = (record: LogRecord, caller: Caller): Read => {
   if (record.bodyKind !== "string") return { ok: false, reason: "the body is not a string" };
   const envelopeText = decodeText(record.envelope);
   if (envelopeText === undefined) return { ok: false, reason: "the envelope is not UTF-8" };
   const parsed = parseEnvelope(envelopeText);
   if (!parsed.ok) return parsed;
+  const { envelope } = parsed;
+  if (envelope.seq === 0) return { ok: false, reason: "seq 0 is the collector's to give" };
   const { prevHash, hash, body: bytes } = record;
   return HASH.test(prevHash) && HASH.test(hash)
-    ? { ok: true, frame: { envelope: parsed.envelope, envelopeText, bytes, prevHash, hash } }
+    ? { ok: true, frame: { envelope, envelopeText, bytes, prevHash, hash, ...signature(caller) } }
     : { ok: false, reason: "enchanted.prev_hash and enchanted.hash are 64 hex digits each" };
 };
 
-const whyRefused = (record: LogRecordView, frame: RecordedFrame, caller: Caller): string | undefined =>
+const whyRefused = (record: LogRecord, frame: RecordedFrame, caller: Caller): string | undefined =>
   contradiction(record, frame.envelope) ??
   badHash(frame) ??
   badBytes(frame.bytes, frame.envelope) ??
   badRight(frame.envelope, caller);
 
 /** Checks a log record against who sent it: whose chain, whose right, which hash, which bytes. */
-export const verifyFrame = (record: LogRecordView, caller: Caller): Verified => {
-  const read = readFrame(record);
+export const verifyFrame = (record: LogRecord, caller: Caller): Verified => {
+  const read = readFrame(record, caller);
   if (!read.ok) return { kind: "malformed", reason: read.reason };
   const { frame } = read;
   const theirs = foreign(frame.envelope, caller);

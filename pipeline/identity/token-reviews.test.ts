@@ -38,6 +38,7 @@ describe("token reviews", () => {
     expect(await reviews.authenticate(token, "a")).toEqual({
       kind: "authentic",
       principal: {
+        user,
         username: user.username,
         namespace: "team",
         serviceAccount: "default",
@@ -83,13 +84,11 @@ describe("token reviews", () => {
 });
 
 describe("parsePrincipal", () => {
-  it("knows ServiceAccounts only", () => {
-    expect(parsePrincipal({ username: "kubernetes-admin" })).toBeUndefined();
-    expect(parsePrincipal({ username: "system:serviceaccount:ns:sa" })).toEqual({
-      username: "system:serviceaccount:ns:sa",
-      namespace: "ns",
-      serviceAccount: "sa",
-    });
+  it("tells ServiceAccounts from other users", () => {
+    const admin = { username: "kubernetes-admin" };
+    expect(parsePrincipal(admin)).toEqual({ ...admin, namespace: "", serviceAccount: "", user: admin });
+    const account = { username: "system:serviceaccount:ns:sa" };
+    expect(parsePrincipal(account)).toEqual({ ...account, namespace: "ns", serviceAccount: "sa", user: account });
   });
 });
 

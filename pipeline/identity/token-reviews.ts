@@ -6,11 +6,15 @@ import { reviewToken, type TokenUser } from "#nervous-system/kubernetes/reviews.
 /** The pod that a projected token was issued to. */
 export type TokenPod = { readonly name: string; readonly uid: string };
 
-/** Whom a token belongs to: a ServiceAccount, and the pod where the token is a projected one. */
+/** Whom a token belongs to: a ServiceAccount, with the pod where the token is a projected one, or any other user. */
 export type Principal = {
   readonly username: string;
+  /** Empty for a user that is no ServiceAccount. */
   readonly namespace: string;
+  /** Empty for a user that is no ServiceAccount. */
   readonly serviceAccount: string;
+  /** As the API server described it, to ask for its rights. */
+  readonly user: TokenUser;
   readonly pod?: TokenPod;
 };
 
@@ -31,18 +35,24 @@ export type TokenReviewsOptions = {
   readonly clock: Pick<Clock, "now">;
   /** How long an answer holds, at most 60,000 ms by design. */
   readonly cacheMs?: number;
+  /** Whether users that are no ServiceAccounts are taken too; without it they are refused. */
+  readonly anyUser?: boolean;
 };
 
 const accountPattern = /^system:serviceaccount:([^:]+):([^:]+)$/;
 
-/** The principal of a reviewed user; only ServiceAccounts have one. */
-export const parsePrincipal = (user: TokenUser): Principal | undefined => {
+const podOf = ({ extra }: TokenUser): { pod?: TokenPod } => {
+  const name = extra?.["authentication.kubernetes.io/pod-name"]?.[0];
+  const uid = extra?.["authentication.kubernetes.io/pod-uid"]?.[0];
+  return name === undefined || uid === undefined ? {} : { pod: { name, uid } };
+};
+
+/** The principal of a reviewed user; one that is no ServiceAccount has neither namespace nor account. */
+export const parsePrincipal = (user: TokenUser): Principal => {
   const [, namespace, serviceAccount] = accountPattern.exec(user.username) ?? [];
-  if (namespace === undefined || serviceAccount === undefined) return undefined;
-  const name = user.extra?.["authentication.kubernetes.io/pod-name"]?.[0];
-  const uid = user.extra?.["authentication.kubernetes.io/pod-uid"]?.[0];
-  const pod = name === undefined || uid === undefined ? {} : { pod: { name, uid } };
-  return { username: user.username, namespace, serviceAccount, ...pod };
+  if (namespace === undefined || serviceAccount === undefined)
+    return { username: user.username, namespace: "", serviceAccount: "", user };
+  return { username: user.username, namespace, serviceAccount, user, ...podOf(user) };
 };
 
 /** The `exp` of a token that the API server has accepted before, in Unix milliseconds; 0 when it has none that can be read. */
@@ -60,11 +70,11 @@ type Known = { readonly principal: Principal; readonly reviewedAt: number; reado
 
 const maxKnown = 10_000;
 
-const verdictOf = async (client: Pick<KubeClient, "request">, token: string, audience: string) => {
+const verdictOf = async ({ client, anyUser = false }: TokenReviewsOptions, token: string, audience: string) => {
   const verdict = await reviewToken(client, token, [audience]);
   if (verdict.kind === "refused") return verdict;
   const principal = parsePrincipal(verdict.user);
-  return principal === undefined
+  return principal.serviceAccount === "" && !anyUser
     ? { kind: "refused" as const, message: `"${verdict.user.username}" is not a ServiceAccount` }
     : { kind: "authentic" as const, principal };
 };
@@ -73,7 +83,8 @@ const verdictOf = async (client: Pick<KubeClient, "request">, token: string, aud
  * Creates token reviews with a cache. While the API server is away a token that it has accepted holds until the token's own
  * expiry; one that it has not seen is `unavailable`, never refused.
  */
-export const createTokenReviews = ({ client, clock, cacheMs = 60_000 }: TokenReviewsOptions): TokenReviews => {
+export const createTokenReviews = (options: TokenReviewsOptions): TokenReviews => {
+  const { clock, cacheMs = 60_000 } = options;
   const known = new Map<string, Known>();
   const remember = (key: string, token: string, principal: Principal): void => {
     known.delete(key);
@@ -89,7 +100,7 @@ export const createTokenReviews = ({ client, clock, cacheMs = 60_000 }: TokenRev
       const unexpired = cached !== undefined && (cached.expiresAt === 0 || now < cached.expiresAt);
       if (unexpired && now - cached.reviewedAt < cacheMs) return { kind: "authentic", principal: cached.principal };
       try {
-        const verdict = await verdictOf(client, token, audience);
+        const verdict = await verdictOf(options, token, audience);
         if (verdict.kind === "authentic") remember(key, token, verdict.principal);
         else known.delete(key);
         return verdict;

@@ -1,6 +1,6 @@
 import type { StoredFrame } from "#nervous-system/comms/stored-frame.ts";
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
-import { parseTimestampNs, renderTimestamp } from "#nervous-system/recorder/timestamp.ts";
+import { parseTimestampNs, renderTimestamp } from "#nervous-system/schemas/timestamp.ts";
 import { projectColumns, type LoosePayload, type Projected } from "#pipeline/siphon/ledger/projected-columns.ts";
 
 /** A row of `enchanted.context_frames`. */
@@ -33,6 +33,7 @@ export type LedgerRow = Projected & {
   readonly envelope: string;
   readonly prev_hash: string;
   readonly hash: string;
+  readonly principal: string;
 };
 
 /** The last nanosecond that DateTime64(9) holds. */
@@ -98,5 +99,6 @@ export const projectRow = (stored: StoredFrame): LedgerRow => {
     envelope: envelopeText,
     prev_hash: stored.prevHash,
     hash: stored.hash,
+    principal: stored.principal ?? "",
   };
 };

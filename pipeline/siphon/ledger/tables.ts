@@ -58,6 +58,7 @@ export const columns: { readonly [C in keyof LedgerRow]: string } = {
   envelope: "String CODEC(ZSTD(3))",
   prev_hash: "String CODEC(ZSTD)",
   hash: "String CODEC(ZSTD)",
+  principal: name,
 };
 
 /** Durable before it is acknowledged. */

@@ -73,6 +73,7 @@ export const startTestCollector = async (
   const settings = collectorSettings.parse({
     ENCHANTED_RELEASE_NAMESPACE: releaseNamespace,
     ENCHANTED_LISTEN: "127.0.0.1:0",
+    ENCHANTED_LISTEN_HTTP: "127.0.0.1:0",
     ENCHANTED_TLS_CERT_FILE: tls.certFile,
     ENCHANTED_TLS_KEY_FILE: tls.keyFile,
     ENCHANTED_TRACES_ENDPOINT: options.traces,

@@ -101,6 +101,22 @@ describe("the chart's users of NATS", () => {
       ledger.close();
     }
 
+    // The settled mark, a stranger's chain, spans and the inbox.
+    const tail = await collector.tail(agentUid(1), 1);
+    expect(await collector.settled({ agentUid: agentUid(1), epoch: 1, tail, sinks: ["ledger"] })).toBe(1);
+    expect(await collector.chainOwner(agentUid(1))).toEqual({ kind: "swarm" });
+    await collector.spans.put("team-a", Buffer.from("spans"));
+    const [forwarded, done] = [Promise.withResolvers<string>(), new AbortController()];
+    const send = (request: Buffer): Promise<void> => Promise.resolve(forwarded.resolve(request.toString()));
+    const forwarding = collector.spans.forward({ name: "traces", send, onLost: () => {}, signal: done.signal });
+    expect(await forwarded.promise).toBe("spans");
+    done.abort();
+    await forwarding;
+    for await (const item of collector.follow({ filters: [typeFilter("THOUGHT")], signal: soon })) {
+      expect(seqOf(item)).toBe(1);
+      break;
+    }
+
     const publisher = await busOf("publisher");
     const filter = typeFilter("THOUGHT");
     const proposals = await publisher.openReader({ name: "publisher", filter, maxAckPending: 10, prefetch: 10 });

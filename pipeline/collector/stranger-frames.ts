@@ -1,0 +1,86 @@
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import type { Redactor } from "#nervous-system/recorder/redact.ts";
+import { renderTimestamp } from "#nervous-system/schemas/timestamp.ts";
+import { chainHash, zeroHash } from "#nervous-system/schemas/chain.ts";
+import { envelopeText, type Envelope, type RecordedFrame } from "#nervous-system/schemas/envelope.ts";
+import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
+import { maxFrameBytes, parseFrame, type ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
+import { noMission } from "#nervous-system/schemas/ids.ts";
+import { asProducer, type TelemetryFrame } from "#nervous-system/telemetry/otlp/spans-to-frames.ts";
+import { strangersMission, type Caller } from "#pipeline/collector/caller.ts";
+import { hasRight } from "#pipeline/collector/verify-frame.ts";
+
+/** A stranger's telemetry as a frame of no chain, or why it is none. */
+export type StrangerFrame =
+  | { readonly kind: "frame"; readonly frame: RecordedFrame }
+  | { readonly kind: "refused"; readonly reason: string; readonly id: string; readonly bytes: Buffer };
+
+/** Makes the frame of what a stranger's program told. */
+export type ComposeStrangerFrame = (told: TelemetryFrame, caller: Caller) => StrangerFrame;
+
+/** What making frames of telemetry needs. */
+export type StrangerFramesOptions = { readonly clock: Pick<Clock, "nowNs">; readonly redactor: Redactor };
+
+const MAX_NAME_CHARS = 128;
+
+// What a span tells of a call of a model is hearsay, written under the collector's own name: the gateway saw nothing of it.
+const producerOf = (type: string): Producer => (type === "MODEL_CALL" ? "collector" : "agent");
+
+type Stamps = Pick<Envelope, "producer" | "event_type" | "event_id" | "flags"> & { observedNs: bigint };
+
+const envelopeOf = (caller: Caller, { observedNs, ...stamps }: Stamps, trace: TelemetryFrame["trace"]): Envelope => ({
+  agent_uid: caller.agentUid,
+  mission_uid: noMission,
+  mission: strangersMission,
+  namespace: caller.namespace,
+  lineage: 0,
+  recorder: "collector",
+  epoch: 0,
+  seq: 0,
+  observed: observedNs.toString(),
+  ...stamps,
+  ...(trace === undefined ? {} : { trace_id: trace.traceId, span_id: trace.spanId }),
+});
+
+const bytesOf = (frame: ProducedFrame, caller: Caller, observedNs: bigint): Buffer =>
+  Buffer.from(
+    JSON.stringify({
+      ...frame,
+      timestamp: frame.timestamp ?? renderTimestamp(observedNs),
+      agent_id: frame.agent_id ?? caller.principal?.slice(0, MAX_NAME_CHARS),
+    }),
+  );
+
+const seal = (envelope: Envelope, bytes: Buffer, principal: string | undefined): RecordedFrame => {
+  const text = envelopeText(envelope);
+  const observedNs = BigInt(envelope.observed);
+  const place = { agentUid: envelope.agent_uid, epoch: 0, seq: 0, prevHash: zeroHash };
+  const hash = chainHash({ ...place, observedNs, envelopeText: text, bytes });
+  return { envelope, envelopeText: text, bytes, prevHash: zeroHash, hash, principal };
+};
+
+/** Creates the maker of frames of no chain: epoch 0, seq 0, known by their owner and their event id. */
+export const createStrangerFrames =
+  ({ clock, redactor }: StrangerFramesOptions): ComposeStrangerFrame =>
+  (given, caller) => {
+    const told = asProducer(given, producerOf(given.frame.event_type));
+    const refused = (reason: string): StrangerFrame => {
+      const bytes = Buffer.from(JSON.stringify(told.frame)).subarray(0, maxFrameBytes);
+      return { kind: "refused", reason, id: told.frame.event_id, bytes };
+    };
+    const parsed = parseFrame(told.frame);
+    if (!parsed.ok) return refused(parsed.reason);
+    const { frame, withheld } = redactor.redact(parsed.frame);
+    const { event_type } = frame;
+    const producer = producerOf(event_type);
+    if (producer === "agent" && !hasRight(caller, producer, event_type))
+      return refused(`a stranger may not write ${event_type}`);
+    const observedNs = clock.nowNs();
+    const bytes = bytesOf(frame, caller, observedNs);
+    if (bytes.length > maxFrameBytes)
+      return refused(`the frame has ${bytes.length} bytes, at most ${maxFrameBytes} are kept`);
+    const flags = [...parsed.flags, ...(withheld ? (["withheld"] as const) : [])];
+    const stamps = { producer, event_type, event_id: told.frame.event_id, observedNs };
+    const envelope = envelopeOf(caller, { ...stamps, ...(flags.length === 0 ? {} : { flags }) }, told.trace);
+    return { kind: "frame", frame: seal(envelope, bytes, caller.principal) };
+  };

@@ -1,0 +1,91 @@
+import { describe, expect, it } from "@jest/globals";
+import { grpcStatus } from "#nervous-system/comms/grpc-failure.ts";
+import { manualClock } from "#nervous-system/kernel/clock.ts";
+import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
+import { createAdmitStranger } from "#pipeline/collector/strangers.ts";
+import type { Principal } from "#pipeline/identity/token-reviews.ts";
+
+const ann: Principal = {
+  username: "ann@example.org",
+  namespace: "",
+  serviceAccount: "",
+  user: { username: "ann@example.org", groups: ["dev"] },
+};
+const robot: Principal = {
+  username: "system:serviceaccount:team-a:robot",
+  namespace: "team-a",
+  serviceAccount: "robot",
+  user: { username: "system:serviceaccount:team-a:robot" },
+};
+
+type Asked = { spec: { user: string; groups?: string[]; resourceAttributes: Record<string, string> } };
+
+/** An API server's answers to SubjectAccessReviews; what it decides is Kubernetes' own matter and tested against a real one. */
+const reviewer = (answer: () => boolean) => {
+  const asked: Asked[] = [];
+  const request: KubeClient["request"] = (call) => {
+    asked.push(JSON.parse(call.body?.text ?? "{}") as Asked);
+    try {
+      return Promise.resolve({ status: { allowed: answer() } });
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  };
+  return { client: { request }, asked };
+};
+
+describe("a user without a pod", () => {
+  it("is admitted into the namespace that it names and may record in", async () => {
+    const { client, asked } = reviewer(() => true);
+    const admit = createAdmitStranger({ client, clock: manualClock() });
+    expect(await admit(ann, "team-b")).toMatchObject({
+      namespace: "team-b",
+      principal: "ann@example.org",
+      recorder: "scribe",
+    });
+    expect(asked[0]?.spec).toMatchObject({
+      user: "ann@example.org",
+      groups: ["dev"],
+      resourceAttributes: {
+        verb: "create",
+        group: "swarm.enchanted.dev",
+        resource: "missions",
+        subresource: "record",
+        namespace: "team-b",
+      },
+    });
+  });
+
+  it("records in its own namespace when it names none, and must name one when it has none", async () => {
+    const admit = createAdmitStranger({ client: reviewer(() => true).client, clock: manualClock() });
+    expect(await admit(robot, undefined)).toMatchObject({ namespace: "team-a" });
+    await expect(admit(ann, undefined)).rejects.toMatchObject({ code: grpcStatus.invalidArgument });
+    await expect(admit(ann, "../x")).rejects.toMatchObject({ code: grpcStatus.invalidArgument });
+  });
+
+  it("is denied without the right, and told which one it lacks", async () => {
+    const admit = createAdmitStranger({ client: reviewer(() => false).client, clock: manualClock() });
+    await expect(admit(ann, "team-b")).rejects.toMatchObject({
+      code: grpcStatus.permissionDenied,
+      message: expect.stringContaining("missions/record"),
+    });
+  });
+
+  it("is asked about again after a minute, and waits while the API server is away", async () => {
+    const clock = manualClock();
+    let answer = (): boolean => true;
+    const { client, asked } = reviewer(() => answer());
+    const admit = createAdmitStranger({ client, clock });
+    await admit(ann, "team-b");
+    await admit(ann, "team-b");
+    expect(asked).toHaveLength(1);
+    await clock.advance(60_000);
+    answer = () => false;
+    await expect(admit(ann, "team-b")).rejects.toMatchObject({ code: grpcStatus.permissionDenied });
+    await clock.advance(60_000);
+    answer = () => {
+      throw new Error("connection refused");
+    };
+    await expect(admit(ann, "team-b")).rejects.toMatchObject({ code: grpcStatus.unavailable });
+  });
+});

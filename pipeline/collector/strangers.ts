@@ -1,0 +1,73 @@
+import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc-failure.ts";
+import { namespaceMetadata } from "#nervous-system/comms/grpc-methods.ts";
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
+import { reviewAccess } from "#nervous-system/kubernetes/reviews.ts";
+import { stableId } from "#nervous-system/schemas/ids.ts";
+import { apiGroup } from "#nervous-system/schemas/resources/define-resource.ts";
+import type { Principal } from "#pipeline/identity/token-reviews.ts";
+import type { Caller } from "#pipeline/collector/caller.ts";
+
+/** Admits a user without a pod into a namespace; rejects with `GrpcFailure` who may not record there. */
+export type AdmitStranger = (principal: Principal, namespace: string | undefined) => Promise<Caller>;
+
+/** What admitting strangers needs. */
+export type StrangersOptions = { readonly client: Pick<KubeClient, "request">; readonly clock: Pick<Clock, "now"> };
+
+const CACHE_MS = 60_000;
+const MAX_KNOWN = 10_000;
+const RETRY_MS = 1_000;
+
+type Verdict = { readonly allowed: boolean; readonly at: number };
+
+const namespaceOf = ({ namespace }: Principal, asked: string | undefined): string => {
+  const wanted = asked === undefined || asked === "" ? namespace : asked;
+  if (/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(wanted)) return wanted;
+  throw new GrpcFailure(
+    grpcStatus.invalidArgument,
+    `name the namespace to record in by metadata or header "${namespaceMetadata}"; ${JSON.stringify(wanted.slice(0, 80))} is none`,
+  );
+};
+
+/** Caches what the API server says of `create missions/record` for 60 s; an answer is never made up while it is away. */
+export const createAdmitStranger = ({ client, clock }: StrangersOptions): AdmitStranger => {
+  const known = new Map<string, Verdict>();
+  const ask = async ({ user }: Principal, namespace: string): Promise<boolean> => {
+    const question = { user, verb: "create", group: apiGroup, resource: "missions", subresource: "record", namespace };
+    try {
+      return (await reviewAccess(client, question)).allowed;
+    } catch (error) {
+      throw new GrpcFailure(
+        grpcStatus.unavailable,
+        `the right to record could not be asked: ${String(error)}`,
+        RETRY_MS,
+      );
+    }
+  };
+  const isAllowed = async (principal: Principal, namespace: string): Promise<boolean> => {
+    const key = `${namespace}\u0000${principal.username}`;
+    const cached = known.get(key);
+    if (cached !== undefined && clock.now() - cached.at < CACHE_MS) return cached.allowed;
+    const allowed = await ask(principal, namespace);
+    known.delete(key);
+    known.set(key, { allowed, at: clock.now() });
+    const [oldest] = known.keys();
+    if (known.size > MAX_KNOWN && oldest !== undefined) known.delete(oldest);
+    return allowed;
+  };
+  return async (principal, asked) => {
+    const namespace = namespaceOf(principal, asked);
+    if (!(await isAllowed(principal, namespace)))
+      throw new GrpcFailure(
+        grpcStatus.permissionDenied,
+        `"${principal.username}" may not record in namespace "${namespace}": grant it "create" on "missions/record" there (ClusterRole enchanted-edit has it)`,
+      );
+    return {
+      agentUid: stableId("stranger", principal.username),
+      namespace,
+      producers: ["agent", "scribe"],
+      recorder: "scribe",
+      principal: principal.username,
+    };
+  };
+};
