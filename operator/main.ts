@@ -39,6 +39,7 @@ const podConfig = async (settings: OperatorSettings): Promise<PodConfig> => {
     },
     workspaceSize: settings.ENCHANTED_WORKSPACE_SIZE,
     walSize: settings.ENCHANTED_WAL_SIZE,
+    walCut: settings.ENCHANTED_WAL_CUT,
   };
 };
 

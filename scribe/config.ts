@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { createRedactor } from "#nervous-system/recorder/redact.ts";
 
 const uuid = z
   .string()
@@ -6,6 +7,27 @@ const uuid = z
 const address = z.string().regex(/^[^\s:]+:\d{1,5}$/, "is not host:port");
 const milliseconds = z.coerce.number().int().min(0).max(3_600_000);
 const port = z.coerce.number().int().min(0).max(65_535);
+
+const rules = z.array(z.object({ name: z.string().min(1).max(63), pattern: z.string().min(1).max(256) })).max(20);
+
+const parseRules = (text: string, context: z.RefinementCtx): z.output<typeof rules> => {
+  const refuse = (message: string): never => {
+    context.addIssue({ code: "custom", message });
+    return z.NEVER;
+  };
+  let parsed: z.output<typeof rules>;
+  try {
+    parsed = rules.parse(JSON.parse(text));
+  } catch {
+    return refuse("is not a JSON list of at most 20 {name, pattern}");
+  }
+  try {
+    createRedactor(parsed);
+    return parsed;
+  } catch (error) {
+    return refuse((error as Error).message);
+  }
+};
 
 /** Environment of `main.js scribe`. Paths and ports have the pod's values unless a test or `enchanted run` sets them. */
 export const scribeEnvironment = z.object({
@@ -33,11 +55,34 @@ export const scribeEnvironment = z.object({
     .min(1_000_000)
     .optional()
     .describe("size of the log at which writers wait"),
+  ENCHANTED_WAL_CUT: z
+    .enum(["stored", "settled"])
+    .default("stored")
+    .describe("when the log lets go of a frame: once the stream has it on disk, or once every store holds it"),
+  ENCHANTED_REDACT: z
+    .string()
+    .default("[]")
+    .transform((text, context) => parseRules(text, context))
+    .describe("JSON list of {name, pattern}: what is cut out of frames beside the secrets that always are"),
+  ENCHANTED_METRICS_PORT: port.default(4322).describe("port of /metrics, /healthz and /readyz; 0 takes a free one"),
+  ENCHANTED_SOCKET_FRAMES_PER_SECOND: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(2_000)
+    .describe("frames a second that one connection of the socket may send; more waits"),
+  ENCHANTED_SOCKET_BYTES_PER_SECOND: z.coerce
+    .number()
+    .int()
+    .min(1_024)
+    .default(8 * 1024 * 1024)
+    .describe("bytes a second that one connection of the socket may send; more waits"),
   ENCHANTED_TOKEN_FILE: z.string().default("/enchanted/token/token").describe("file with the projected token"),
   ENCHANTED_TERMINATION_LOG: z.string().default("/dev/termination-log").describe("file for the last message"),
   ENCHANTED_HEARTBEAT_MS: milliseconds.min(100).default(30_000).describe("time between two heartbeats"),
   ENCHANTED_SERVICE_PORT: port.default(4320).describe("loopback port of the context service"),
-  ENCHANTED_OTLP_PORT: port.default(4317).describe("loopback port of OTLP"),
+  ENCHANTED_OTLP_PORT: port.default(4317).describe("loopback port of OTLP over gRPC"),
+  ENCHANTED_OTLP_HTTP_PORT: port.default(4318).describe("loopback port of OTLP over HTTP"),
   ENCHANTED_MODEL_PORT: port.default(4321).describe("loopback port of the model routes"),
 });
 

@@ -23,10 +23,11 @@ const configured = <T>(result: ConfigResult<T>): T => {
 
 const runScribe = async (): Promise<void> => {
   const config = configured(parseConfig(scribeEnvironment, process.env));
-  const scribe = await startScribe({ config, clock: systemClock(), ids: randomIds(), random: Math.random, log });
+  // Heard from the first moment: what an earlier life left in the log is drained, however early the pod ends.
   const stopped = new Promise<void>((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
   });
+  const scribe = await startScribe({ config, clock: systemClock(), ids: randomIds(), random: Math.random, log });
   await stopped;
   await scribe.stop();
 };

@@ -4,6 +4,7 @@ import type { GrpcServer } from "#nervous-system/comms/grpc-server.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import type { RecorderIdentity } from "#nervous-system/recorder/identity.ts";
+import { createRedactor } from "#nervous-system/recorder/redact.ts";
 import { startRecording, type Recording } from "#nervous-system/recorder/recording.ts";
 import { tokenFrom } from "#nervous-system/recorder/token-file.ts";
 import { createCollectorUplink } from "#nervous-system/recorder/uplink.ts";
@@ -13,9 +14,16 @@ import type { Ids } from "#nervous-system/schemas/ids.ts";
 import type { ScribeConfig } from "./config.ts";
 import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
 import { listenForFrames, type FrameSocketServer } from "./mouths/frame-socket.ts";
-import { listenForService, listenForSpans } from "./mouths/grpc-ports.ts";
+import { listenForService } from "./mouths/grpc-ports.ts";
 import { listenForModels, type ModelPort } from "./mouths/model-port.ts";
+import { createOtlpMouth } from "./mouths/otlp-mouth.ts";
+import { listenForOtlp, passMetricsTo, sendSpansTo, type OtlpPorts } from "./mouths/otlp-ports.ts";
+import { createSpanLane, type SpanLane } from "./mouths/span-lane.ts";
+import { startScribeHealth, type ScribeHealth } from "./measure.ts";
+import { createRefusals, type Refusals } from "./refusals.ts";
+import { watchStalls } from "./stall-watch.ts";
 import { splitAddress } from "./split-address.ts";
+import { createTally, type Tally } from "./tally.ts";
 
 /** What a scribe needs beside its configuration. */
 export type ScribeOptions = { config: ScribeConfig; clock: Clock; ids: Ids; random: () => number; log: Log };
@@ -26,7 +34,15 @@ export type Scribe = {
   stop(): Promise<void>;
 };
 
-type Mouths = { socket: FrameSocketServer; service: GrpcServer; spans: GrpcServer; models: ModelPort };
+type Mouths = {
+  socket: FrameSocketServer;
+  service: GrpcServer;
+  otlp: OtlpPorts;
+  spans: SpanLane;
+  models: ModelPort;
+  health: ScribeHealth;
+  refusals: Refusals;
+};
 
 const identityOf = (config: ScribeConfig): RecorderIdentity => ({
   agent_uid: config.ENCHANTED_AGENT_UID,
@@ -38,7 +54,7 @@ const identityOf = (config: ScribeConfig): RecorderIdentity => ({
   agentId: config.ENCHANTED_AGENT,
 });
 
-const record = (options: ScribeOptions, collector: GrpcClient): Promise<Recording> => {
+const record = (options: ScribeOptions, collector: GrpcClient, tally: Tally): Promise<Recording> => {
   const { config } = options;
   const maxBytes = config.ENCHANTED_WAL_MAX_BYTES;
   return startRecording({
@@ -48,17 +64,40 @@ const record = (options: ScribeOptions, collector: GrpcClient): Promise<Recordin
     epoch: config.ENCHANTED_ATTEMPT,
     ...(config.ENCHANTED_RESUME_HASH === undefined ? {} : { resumeHash: config.ENCHANTED_RESUME_HASH }),
     ...(maxBytes === undefined ? {} : { limits: { maxBytes, segmentBytes: Math.ceil(maxBytes / 8) } }),
+    redactor: tally.withholding(createRedactor(config.ENCHANTED_REDACT)),
+    cut: config.ENCHANTED_WAL_CUT,
     uplink: createCollectorUplink(collector),
     disk: createNodeDisk(),
     processes: createNodeProcesses(),
   });
 };
 
-const openMouths = async (options: ScribeOptions, recording: Recording, collector: GrpcClient): Promise<Mouths> => {
+type Behind = { recording: Recording; collector: GrpcClient; tally: Tally };
+
+const openMouths = async (options: ScribeOptions, { recording, collector, tally }: Behind): Promise<Mouths> => {
   const { config, clock, log } = options;
   const grpc = { collector, clock, log };
   const service = await listenForService(config.ENCHANTED_SERVICE_PORT, grpc);
-  const spans = await listenForSpans(config.ENCHANTED_OTLP_PORT, grpc);
+  const spans = createSpanLane({ send: sendSpansTo(collector), clock, random: options.random });
+  const health = await startScribeHealth({
+    port: config.ENCHANTED_METRICS_PORT,
+    recording,
+    tally,
+    spansLost: () => spans.lost(),
+  });
+  const refusals = createRefusals({ recorder: recording.recorder, log, count: health.onRefused });
+  const otlp = await listenForOtlp({
+    grpcPort: config.ENCHANTED_OTLP_PORT,
+    httpPort: config.ENCHANTED_OTLP_HTTP_PORT,
+    receiver: createOtlpMouth({
+      recorder: tally.through("otlp", recording.recorder),
+      passSpans: (request) => spans.push(request),
+      passMetrics: passMetricsTo(collector),
+      onRefused: refusals.tell,
+    }),
+    clock,
+    log,
+  });
   const models = await listenForModels({
     port: config.ENCHANTED_MODEL_PORT,
     gateway: splitAddress(config.ENCHANTED_GATEWAY),
@@ -69,11 +108,15 @@ const openMouths = async (options: ScribeOptions, recording: Recording, collecto
   // Last: once the socket accepts, the startup probe lets the agent begin.
   const socket = await listenForFrames({
     path: config.ENCHANTED_SOCKET,
-    recorder: recording.recorder,
+    recorder: tally.through("socket", recording.recorder),
     clock,
-    onRefused: (reason) => log.warn({ reason }, "a frame was refused"),
+    limits: {
+      framesPerSecond: config.ENCHANTED_SOCKET_FRAMES_PER_SECOND,
+      bytesPerSecond: config.ENCHANTED_SOCKET_BYTES_PER_SECOND,
+    },
+    onRefused: refusals.tell,
   });
-  return { socket, service, spans, models };
+  return { socket, service, otlp, spans, models, health, refusals };
 };
 
 const leaveMessage = async (path: string, recording: Recording): Promise<void> => {
@@ -100,7 +143,9 @@ const drain = async ({ options, recording, mouths, lifecycle, collector }: Runni
   await tell("Draining");
   await mouths.socket.close(Math.min(1000, config.ENCHANTED_DRAIN_MS / 4));
   const graceMs = Math.min(500, config.ENCHANTED_DRAIN_MS / 8);
-  await Promise.all([mouths.models.close(), mouths.service.close(graceMs), mouths.spans.close(graceMs)]);
+  await Promise.all([mouths.models.close(), mouths.service.close(graceMs), mouths.otlp.close(graceMs)]);
+  await mouths.spans.close(graceMs);
+  await mouths.refusals.end();
   await tell("Stopped");
   const isWhole = await recording.drain(Math.max(0, until - clock.monotonicMs()));
   await leaveMessage(config.ENCHANTED_TERMINATION_LOG, recording);
@@ -111,6 +156,7 @@ const drain = async ({ options, recording, mouths, lifecycle, collector }: Runni
       marks,
       `the end of the record is not stored: ${recording.health().exporting.failing ?? "no time was left"}`,
     );
+  await mouths.health.server.close();
   await recording.close();
   collector.close();
 };
@@ -124,15 +170,19 @@ export const startScribe = async (options: ScribeOptions): Promise<Scribe> => {
     token: tokenFrom(config.ENCHANTED_TOKEN_FILE),
     clock,
   });
-  const recording = await record(options, collector);
+  const tally = createTally();
+  const recording = await record(options, collector, tally);
   const lifecycle = createLifecycle(recording.recorder, clock, log);
-  await lifecycle.tell("Started", recording.recorder.written().seq > 0 ? "RecorderRestarted" : undefined);
-  const mouths = await openMouths(options, recording, collector);
+  // It has its place now, and is the first; a log without room must not keep the mouths shut until it is written.
+  void lifecycle.tell("Started", recording.recorder.written().seq > 0 ? "RecorderRestarted" : undefined);
+  const mouths = await openMouths(options, { recording, collector, tally });
   const stopBeating = lifecycle.beat(config.ENCHANTED_HEARTBEAT_MS);
+  const stopWatching = watchStalls(() => recording.health().wal, clock, log);
   log.info({ epoch: config.ENCHANTED_ATTEMPT, agent: config.ENCHANTED_AGENT }, "recording");
   return {
     stop: async () => {
       stopBeating();
+      stopWatching();
       await drain({ options, recording, mouths, lifecycle, collector });
     },
   };

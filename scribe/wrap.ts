@@ -31,27 +31,40 @@ const linkSocket = async (config: WrapConfig): Promise<void> => {
   await symlink(config.ENCHANTED_SOCKET, config.ENCHANTED_SOCKET_LINK).catch(() => undefined); // a convenience only
 };
 
-/** Passes signals on; at SIGTERM the child has its time, then its whole group is killed. Answers whether it was told to stop. */
-const passSignals = (child: WrappedChild, stopMs: number): (() => boolean) => {
+/** What hears signals from the first moment on: one that comes before the child is there waits for it. */
+type SignalPasser = { begin(child: WrappedChild): void; wasStopped(): boolean };
+
+/** Passes signals on; at SIGTERM the child has its time, then its whole group is killed. */
+const passSignals = (stopMs: number): SignalPasser => {
+  let child: WrappedChild | undefined;
   let isStopping = false;
-  for (const signal of FORWARDED) process.on(signal, () => child.signal(signal));
-  process.on("SIGTERM", () => {
-    child.signal("SIGTERM");
-    if (isStopping) return;
+  const early: NodeJS.Signals[] = [];
+  const pass = (signal: NodeJS.Signals): void => {
+    if (child === undefined) return void early.push(signal);
+    child.signal(signal);
+    if (signal !== "SIGTERM" || isStopping) return;
     isStopping = true;
-    const cancel = clock.after(stopMs, () => child.killGroup());
+    const cancel = clock.after(stopMs, () => child?.killGroup());
     void child.ended.then(cancel);
-  });
-  return () => isStopping;
+  };
+  for (const signal of [...FORWARDED, "SIGTERM"] as const) process.on(signal, pass);
+  return {
+    begin: (started) => {
+      child = started;
+      for (const signal of early) pass(signal);
+    },
+    wasStopped: () => isStopping,
+  };
 };
 
 const run = async (config: WrapConfig, command: string, args: readonly string[]): Promise<number> => {
+  const signals = passSignals(config.ENCHANTED_AGENT_STOP_MS);
   await linkSocket(config);
   const child = startChild({ command, args, env: process.env, directory: tmpdir(), kill: process.kill.bind(process) });
-  const wasStopped = passSignals(child, config.ENCHANTED_AGENT_STOP_MS);
+  signals.begin(child);
   const forwarder = forwardFrames({ source: child.frames, socketPath: config.ENCHANTED_SOCKET, clock });
   const end = await child.ended;
-  if (wasStopped()) child.killGroup(); // what the program left behind has had its time too
+  if (signals.wasStopped()) child.killGroup(); // what the program left behind has had its time too
   const isWhole = await forwarder.finish(config.ENCHANTED_CAPTURE_MS);
   await leaveLastWords(config.ENCHANTED_TERMINATION_LOG, renderLastWords(end, isWhole));
   if (end.kind === "notStarted") console.error(`enchanted-wrap: ${command}: ${end.message}`);

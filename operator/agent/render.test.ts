@@ -49,6 +49,21 @@ describe("renderAgentPod", () => {
     expect(scribe?.limits?.["memory"]).toBe("128Mi");
   });
 
+  it("shows where the scribe's metrics are, away from the ports that programs use", () => {
+    const scribe = containers().find(({ name }) => name === "scribe");
+    expect(scribe?.ports).toEqual([{ name: "metrics", containerPort: 4322, protocol: "TCP" }]);
+    expect(envOf("scribe")["ENCHANTED_METRICS_PORT"]).toBe("4322");
+  });
+
+  it("gives the scribe the rules that the agent was made with", () => {
+    const recording = { redact: [{ name: "ticket", pattern: "ACME-[0-9]+$" }] };
+    const agent = anAgent();
+    const rendered = pod(aMission(), { ...agent, spec: { ...agent.spec, recording } });
+    // `$` is doubled for the kubelet.
+    expect(envOf("scribe", rendered)["ENCHANTED_REDACT"]).toBe(JSON.stringify(recording.redact).replace("$", "$$$$"));
+    expect(envOf("scribe")).not.toHaveProperty("ENCHANTED_REDACT");
+  });
+
   it("gives the agent neither token nor secret, and the socket read-only", () => {
     const mission = aMission({
       spec: { workspace: { repo: "https://forge.example.org/a/b.git", secretRef: { name: "git" } } },

@@ -31,6 +31,7 @@ export type AgentPodInput = {
 const scribeUser = 65533;
 const agentUser = 65532;
 const socketPath = "/enchanted/sock/context.sock";
+const metricsPort = 4322;
 /** Margin that the kubelet needs beyond what agent and scribe get, in seconds. */
 const graceMarginSeconds = 5;
 
@@ -63,8 +64,13 @@ const scribeContainer = (config: PodConfig, input: AgentPodInput): Container => 
     ENCHANTED_GATEWAY: `${gatewayHost}:${gatewayPort}`,
     ENCHANTED_CA_PEM: config.caPem,
     ENCHANTED_DRAIN_MS: String(config.drainMs),
+    ENCHANTED_WAL_CUT: config.walCut,
+    ENCHANTED_REDACT: rulesOf(input.agent),
     ENCHANTED_SOCKET: socketPath,
+    ENCHANTED_METRICS_PORT: String(metricsPort),
   }),
+  // Beside its other ports: the program in the pod shares them, and 8080 is what many programs listen on.
+  ports: [{ name: "metrics", containerPort: metricsPort, protocol: "TCP" }],
   startupProbe: {
     exec: { command: ["node", "/opt/scribe/main.js", "ready"] },
     periodSeconds: 1,
@@ -81,6 +87,9 @@ const scribeContainer = (config: PodConfig, input: AgentPodInput): Container => 
   ],
 });
 
+const rulesOf = ({ spec }: Agent): string | undefined =>
+  spec.recording?.redact === undefined ? undefined : JSON.stringify(spec.recording.redact);
+
 const workOf = ({ agent, mission, model }: AgentPodInput): Record<string, string> => ({
   ENCHANTED_GOAL: mission.spec.goal,
   ENCHANTED_TASK: agent.spec.task.text,
@@ -94,6 +103,7 @@ const mouths: Readonly<Record<string, string>> = {
   ENCHANTED_SOCKET: socketPath,
   ENCHANTED_SERVICE: "127.0.0.1:4320",
   OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4317",
+  OTEL_EXPORTER_OTLP_PROTOCOL: "grpc",
   OPENAI_BASE_URL: "http://127.0.0.1:4321/openai/v1",
   ANTHROPIC_BASE_URL: "http://127.0.0.1:4321/anthropic/v1",
 };

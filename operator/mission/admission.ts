@@ -1,4 +1,5 @@
 import { ConditionType, findCondition, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
+import { createRedactor } from "#nervous-system/recorder/redact.ts";
 import { waitingPlan, type MissionPlan, type Phase } from "#operator/mission/plan.ts";
 import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
 import { agentName } from "#operator/pod/names.ts";
@@ -39,6 +40,20 @@ const memberNamesAreFree: Check = ({ mission }) =>
         message:
           'A member of the team is named "verify" or "…-verify", as the pods that run the success criteria are; rename it.',
       };
+
+const redactionCompiles: Check = ({ mission }) => {
+  try {
+    createRedactor(mission.spec.recording?.redact ?? []);
+    return undefined;
+  } catch (error) {
+    return {
+      refused: "Accepted",
+      stalled: true,
+      reason: Reason.InvalidRedaction,
+      message: `recording.redact cannot be used: ${(error as Error).message}; see https://github.com/google/re2/wiki/Syntax.`,
+    };
+  }
+};
 
 const modelNames = ({ mission }: MissionSnapshot): string[] => [
   ...new Set(mission.spec.team.map(({ modelRef }) => modelRef.name)),
@@ -93,6 +108,7 @@ const recordingIsHealthy: Check = ({ record }) =>
 export const admissionChecks: readonly Check[] = [
   repositoryIsAddressable,
   memberNamesAreFree,
+  redactionCompiles,
   modelsExist,
   modelsAreReady,
   secretIsAllowed,

@@ -54,6 +54,13 @@ const table: ReadonlyArray<{
     stalled: true,
   },
   {
+    name: "a rule of redaction that is no RE2 is refused",
+    given: snapshot({ mission: aMission({ spec: { recording: { redact: [{ name: "a", pattern: "(?=x)" }] } } }) }),
+    stand: "Pending",
+    reason: Reason.InvalidRedaction,
+    stalled: true,
+  },
+  {
     name: "a member whose pods would be named as the verifier's is refused",
     given: snapshot({
       mission: aMission({ spec: { team: [{ name: "verify", role: "Coder", modelRef: { name: "scripted" } }] } }),
@@ -70,6 +77,15 @@ const table: ReadonlyArray<{
     stand: "Pending",
     reason: Reason.NameReserved,
     stalled: true,
+  },
+  {
+    name: "a rule of redaction that is RE2 is not in the way",
+    given: snapshot({
+      mission: aMission({ spec: { recording: { redact: [{ name: "ticket", pattern: "ACME-[0-9]+" }] } } }),
+    }),
+    stand: "Running",
+    reason: Reason.Working,
+    acts: [{ kind: "createAgent", member: "coder" }],
   },
   {
     name: "a Model that does not exist must be created",

@@ -15,7 +15,7 @@ const titleOf = (goal: string): string => {
 export const renderAgent = (mission: Mission, member: string, image: string): Draft<Agent> => {
   const wanted = mission.spec.team.find(({ name }) => name === member);
   if (wanted === undefined) throw new TypeError(`mission "${mission.metadata.name}" has no member "${member}"`);
-  const { goal } = mission.spec;
+  const { goal, recording } = mission.spec;
   return {
     apiVersion: groupVersion,
     kind: "Agent",
@@ -32,6 +32,8 @@ export const renderAgent = (mission: Mission, member: string, image: string): Dr
       task: { id: member, title: titleOf(goal), text: goal },
       modelRef: wanted.modelRef,
       image,
+      // As it was admitted: what the mission says later may not be RE2.
+      ...(recording === undefined ? {} : { recording }),
       suspend: false,
     },
   };

@@ -25,6 +25,8 @@ export type PodConfig = {
   workspaceSize: string;
   /** Size of the write-ahead log of the scribe. */
   walSize: string;
+  /** When a scribe lets go of a frame: once it is stored in the stream, or once every store holds it. */
+  walCut: "stored" | "settled";
 };
 
 /** Service and port of the collector, resolved by the pod's hostAliases. */

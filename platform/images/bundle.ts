@@ -24,9 +24,8 @@ export const entryPoints: readonly EntryPoint[] = [
 const banner =
   'import { createRequire as createRequireOfBundle } from "node:module"; const require = createRequireOfBundle(import.meta.url);';
 
-/** Bundles every program of one image into `dist/<image>/`, from nothing. */
-export const bundleImage = async (root: string, image: string): Promise<string> => {
-  const outDir = join(root, "dist", image);
+/** Bundles every program of one image, from nothing, into `dist/<image>/` unless told. */
+export const bundleImage = async (root: string, image: string, outDir = join(root, "dist", image)): Promise<string> => {
   await rm(outDir, { recursive: true, force: true });
   for (const entry of entryPoints.filter((one) => one.image === image)) {
     const source = join(root, entry.from);
@@ -52,6 +51,9 @@ export const bundleImage = async (root: string, image: string): Promise<string> 
         ),
       },
       keepNames: true,
+      // Source text stays in memory: without comments and white space a scribe takes 11 MiB less. Names stay for stack traces.
+      minifyWhitespace: true,
+      minifySyntax: true,
       logLevel: "silent",
     });
   }

@@ -1,14 +1,10 @@
 import { chmod, lstat, unlink } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
-import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { serveFrameConnection, type FrameConnectionOptions } from "./frame-connection.ts";
 import { createReadBudget } from "./read-budget.ts";
 
 /** How the socket listens. */
-export type FrameSocketOptions = Omit<FrameConnectionOptions, "budget"> & {
-  path: string;
-  clock: Pick<Clock, "after">;
-};
+export type FrameSocketOptions = Omit<FrameConnectionOptions, "budget"> & { path: string };
 
 /** A listening frame socket. */
 export type FrameSocketServer = {

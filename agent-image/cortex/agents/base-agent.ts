@@ -55,6 +55,7 @@ export const runAgentCycle = (
     [Enchanted.node]: cycle.node,
     [Enchanted.mission]: cycle.mission,
     [Enchanted.attempt]: cycle.attempt,
+    [Enchanted.eventId]: "lifecycle", // the scribe's frames tell of beginning and end
   };
   return cycle.tracer.startActiveSpan(Enchanted.cycleSpan, { attributes }, cycle.parent, async (span) => {
     try {

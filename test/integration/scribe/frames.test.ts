@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from "@jest/globals";
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc-failure.ts";
 import { startCollectorPeer, type CollectorPeer } from "./collector-peer.ts";
 import {
@@ -68,7 +68,8 @@ describe("the scribe's socket", () => {
   });
 
   it("is open to user and group only", async () => {
-    expect((await stat(pod.socket)).mode & 0o777).toBe(0o660);
+    // It accepts a moment before it has its mode; until then it is open to its user only.
+    await until("it has its mode", async () => ((await stat(pod.socket)).mode & 0o777) === 0o660);
   });
 
   it("answers garbage with its reason, in its place, and goes on", async () => {
@@ -121,6 +122,53 @@ describe("the scribe's socket", () => {
     await writeFile(pod.token, "rotated");
     await until("the frame arrived", () => texts().length === 1);
     writer.socket.destroy();
+  });
+});
+
+describe("secrets", () => {
+  // Made of pieces, so that nobody takes it for one that leaked.
+  const secret = ["gh", "p_", "abcdefghijklmnopqrstuvwxyz0123456789"].join("");
+
+  it("are nowhere: not in the log, not at the collector; and a frame that is sent again is known", async () => {
+    scribe.process.kill("SIGKILL");
+    await scribe.ended;
+    pod.env["ENCHANTED_REDACT"] = JSON.stringify([{ name: "ticket", pattern: "ACME-([0-9]+)" }]);
+    scribe = await startPodScribe(stage, pod);
+    const frame = { event_id: "0197a3f0-0000-7000-8000-00000000abcd", event_type: "STATE_CHANGE" };
+    const line = JSON.stringify({
+      ...frame,
+      payload: { file_modified: ".env", patch: `+T=${secret}`, note: "ACME-77" },
+    });
+    const send = async (): Promise<unknown> => {
+      const writer = await connectWriter(pod.socket);
+      writer.write(`${line}\n`);
+      await writer.answered(1);
+      writer.socket.destroy();
+      return writer.answers[0];
+    };
+    const first = await send();
+    scribe.process.kill("SIGKILL");
+    await scribe.ended;
+    scribe = await startPodScribe(stage, pod);
+    expect(await send()).toEqual(first);
+    const changes = (): typeof peer.frames =>
+      peer.frames.filter(({ envelope }) => envelope.event_type === "STATE_CHANGE");
+    await until("the change arrived", () => changes().length > 0);
+    expect(changes().map(producerPart)).toMatchObject([
+      { payload: { patch: "+T=[redacted:github-token]", note: "ACME-[redacted:ticket]", withheld: true } },
+    ]);
+    expect(changes()[0]?.envelope.flags).toEqual(["withheld"]);
+    const directory = pod.env["ENCHANTED_WAL_DIR"]!;
+    for (const name of await readdir(directory))
+      expect(await readFile(`${directory}/${name}`, "latin1")).not.toContain(secret);
+    expect(scribe.output()).not.toContain(secret);
+  });
+
+  it("have rules that are checked before anything is recorded", async () => {
+    const env = { ...pod.env, ENCHANTED_REDACT: '[{"name":"a","pattern":"(?=x)"}]' };
+    const broken = start(process.execPath, [`${stage.programs}/main.js`, "scribe"], env);
+    expect(await broken.ended).toBe(2);
+    expect(broken.output()).toMatch(/ENCHANTED_REDACT.*"a" is not RE2/s);
   });
 });
 

@@ -4,15 +4,12 @@ import { createConnection, createServer, type AddressInfo, type Socket } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { build, stop } from "esbuild";
 import { verifyChain, zeroHash, type ChainFault } from "#nervous-system/schemas/chain.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
+import { bundleImage } from "#platform/images/bundle.ts";
 import { ensureAuthority, ensureCertificate, type KeyPair } from "#platform/cluster/certificates.ts";
 
 const root = new URL("../../..", import.meta.url).pathname;
-const banner =
-  'import { createRequire as createRequireOfBundle } from "node:module"; const require = createRequireOfBundle(import.meta.url);';
-
 /** A directory with a certificate for 127.0.0.1 and the scribe's programs as they are shipped: bundled, run by a plain Node. */
 export type Stage = { dir: string; programs: string; caPem: string; tls: KeyPair; remove(): Promise<void> };
 
@@ -26,18 +23,7 @@ export const setStage = async (): Promise<Stage> => {
     altNames: ["IP:127.0.0.1", "DNS:localhost"],
   });
   const programs = join(dir, "programs");
-  await build({
-    entryPoints: ["main", "wrap", "verify"].map((name) => join(root, "scribe", `${name}.ts`)),
-    outdir: programs,
-    absWorkingDir: root,
-    bundle: true,
-    platform: "node",
-    target: "node24",
-    format: "esm",
-    banner: { js: banner },
-    logLevel: "silent",
-  });
-  await stop();
+  await bundleImage(root, "scribe", programs);
   return {
     dir,
     programs,
@@ -98,7 +84,13 @@ export const layOutPod = async (
   await writeFile(token, "pod-token\n");
   const [socket, termination] = [join(dir, "context.sock"), join(dir, "termination")];
   await writeFile(termination, "");
-  const ports = { service: await freePort(), otlp: await freePort(), model: await freePort() };
+  const ports = {
+    service: await freePort(),
+    otlp: await freePort(),
+    otlpHttp: await freePort(),
+    model: await freePort(),
+    metrics: await freePort(),
+  };
   const env = {
     ENCHANTED_NAMESPACE: "default",
     ENCHANTED_MISSION: "fix-bug",
@@ -118,7 +110,9 @@ export const layOutPod = async (
     ENCHANTED_TERMINATION_LOG: termination,
     ENCHANTED_SERVICE_PORT: String(ports.service),
     ENCHANTED_OTLP_PORT: String(ports.otlp),
+    ENCHANTED_OTLP_HTTP_PORT: String(ports.otlpHttp),
     ENCHANTED_MODEL_PORT: String(ports.model),
+    ENCHANTED_METRICS_PORT: String(ports.metrics),
     ...more,
   };
   return { dir, env, socket, termination, token };

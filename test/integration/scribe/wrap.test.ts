@@ -150,6 +150,20 @@ describe("enchanted-wrap", () => {
     expect(new Set(await thoughts()).size).toBe(800);
   });
 
+  it("names what two writers tore of each other's long lines, and finds its way at the next", async () => {
+    const half = `printf '{"event_type":"THOUGHT","text":"%06000d' 1 >&3`;
+    expect(await shell(`${half}; ${line("into it")}; printf '"}\\n' >&3; ${line("after")}`).ended).toBe(0);
+    const frames = await record();
+    const told = frames.map(
+      ({ event_type, payload }) => payload["text"] ?? `${event_type} ${payload["message"] as string}`,
+    );
+    expect(told.map(String).toSorted((a, b) => (a < b ? -1 : 1))).toEqual([
+      expect.stringMatching(/^ERROR a line on FD 3 was refused: the line is not JSON/),
+      expect.stringMatching(/^ERROR a line on FD 3 was refused: the line is not JSON/),
+      "after",
+    ]);
+  });
+
   it("passes SIGTERM on, and the program may end in its own way", async () => {
     const wrapped = shell(
       `trap '${line("bye").replaceAll("'", `'"'"'`)}; exit 9' TERM; echo ready; while :; do sleep 0.05; done`,

@@ -1,0 +1,13 @@
+import { describe, expect, it } from "@jest/globals";
+import { renderAgent } from "#operator/mission/render-agent.ts";
+import { aMission } from "#test/builders/mission.ts";
+
+const image = `enchanted/cortex@sha256:${"a".repeat(64)}`;
+
+describe("renderAgent", () => {
+  it("stamps the rules of redaction into the Agent, so that its pods follow those that were admitted", () => {
+    const recording = { redact: [{ name: "ticket", pattern: "ACME-[0-9]+" }] };
+    expect(renderAgent(aMission({ spec: { recording } }), "coder", image).spec).toMatchObject({ recording });
+    expect(renderAgent(aMission(), "coder", image).spec).not.toHaveProperty("recording");
+  });
+});

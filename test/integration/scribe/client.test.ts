@@ -1,0 +1,190 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from "@jest/globals";
+import { execFile } from "node:child_process";
+import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { buildClient } from "#platform/client/build.ts";
+import { startCollectorPeer, type CollectorPeer } from "./collector-peer.ts";
+import {
+  chainFault,
+  layOutPod,
+  producerPart,
+  setStage,
+  start,
+  startPodScribe,
+  until,
+  type Pod,
+  type Running,
+  type Stage,
+} from "./stage.ts";
+
+jest.setTimeout(120_000);
+
+const root = new URL("../../..", import.meta.url).pathname;
+
+/** A program of somebody else: plain JavaScript beside an installed package. */
+const PROGRAM = `
+import { createContextClient } from "enchanted-client";
+const [directory, from, to, how = "close"] = process.argv.slice(2);
+const client = await createContextClient({ directory });
+const took = [];
+for (let n = Number(from); n < Number(to); n += 1) {
+  const begun = process.hrtime.bigint();
+  const wait = client.record({ event_type: "THOUGHT", payload: { text: "n" + n, more: { list: [n, "x".repeat(500)] } } });
+  took.push(Number(process.hrtime.bigint() - begun));
+  if (wait !== undefined) await wait;
+  if (n % 100 === 99) {
+    await client.flush();
+    console.log("flushed " + n);
+  } else if (n % 10 === 0) await new Promise((resolve) => setImmediate(resolve));
+}
+took.sort((a, b) => a - b);
+console.log("p99 " + took[Math.floor(took.length * 0.99)] + " ns");
+if (how === "stay") setInterval(() => undefined, 1000);
+if (how === "close") {
+  const handedOver = await client.handOver(30000);
+  console.log("closed " + handedOver + " " + (await client.close()));
+}
+`;
+
+let stage: Stage;
+let peer: CollectorPeer;
+let pod: Pod;
+let scribe: Running | undefined;
+let number = 0;
+
+beforeAll(async () => {
+  stage = await setStage();
+  await buildClient(root, join(stage.dir, "client"));
+  await mkdir(join(stage.dir, "node_modules"));
+  await symlink(join(stage.dir, "client"), join(stage.dir, "node_modules", "enchanted-client"));
+  await writeFile(join(stage.dir, "program.mjs"), PROGRAM);
+}, 60_000);
+afterAll(() => stage.remove());
+
+beforeEach(async () => {
+  number += 1;
+  peer = await startCollectorPeer(stage.tls);
+  pod = await layOutPod(stage, `client-${number}`, peer.port);
+  scribe = undefined;
+});
+afterEach(async () => {
+  scribe?.process.kill("SIGKILL");
+  await scribe?.ended;
+  await peer.close();
+});
+
+const run = (from: number, to: number, how = "close"): Running =>
+  start(
+    process.execPath,
+    [join(stage.dir, "program.mjs"), join(pod.dir, "client-log"), `${from}`, `${to}`, how],
+    pod.env,
+  );
+const kill = async (running: Running | undefined): Promise<void> => {
+  running?.process.kill("SIGKILL");
+  await running?.ended;
+};
+const texts = (): unknown[] =>
+  peer.frames
+    .filter(({ envelope }) => envelope.event_type === "THOUGHT")
+    .map((frame) => producerPart(frame).payload["text"]);
+const all = (to: number): string[] => Array.from({ length: to }, (_, n) => `n${n}`);
+const flushedOf = (program: Running): number =>
+  Number(
+    program
+      .output()
+      .match(/flushed \d+/g)
+      ?.at(-1)
+      ?.slice(8) ?? -1,
+  );
+
+describe("the published client", () => {
+  it("brings every frame once and in order while the scribe is killed and returns", async () => {
+    scribe = await startPodScribe(stage, pod);
+    const program = run(0, 6000);
+    for (const at of [500, 2000, 3500]) {
+      await until(`frame ${at} is flushed`, () => flushedOf(program) >= at);
+      await kill(scribe);
+      await until(`frame ${at + 500} is flushed without a scribe`, () => flushedOf(program) >= at + 500);
+      scribe = await startPodScribe(stage, pod);
+    }
+    expect(await program.ended).toBe(0);
+    expect(program.output()).toMatch(/closed true true/);
+    await until("everything arrived", () => texts().length >= 6000);
+    expect(texts()).toEqual(all(6000));
+    expect(chainFault(peer.frames)).toBeUndefined();
+  });
+
+  it("keeps what was flushed when it is killed without a scribe, and hands it over in its next life", async () => {
+    const program = run(0, 1000, "stay");
+    await until("all is flushed", () => flushedOf(program) === 999);
+    await kill(program);
+    scribe = await startPodScribe(stage, pod);
+    expect(texts()).toEqual([]);
+    const second = run(1000, 1100);
+    expect(await second.ended).toBe(0);
+    await until("everything arrived", () => texts().length >= 1100);
+    expect(texts()).toEqual(all(1100));
+  });
+
+  it("loses nothing flushed and doubles nothing, killed at any moment, again and again, with the scribe too", async () => {
+    scribe = await startPodScribe(stage, pod);
+    let from = 0;
+    for (const round of [1, 2, 3, 4, 5, 6]) {
+      const program = run(from, from + 5000);
+      await until("something is flushed", () => flushedOf(program) >= from + 99 * (round % 3));
+      if (round % 2 === 0) await kill(scribe);
+      await kill(program);
+      if (round % 2 === 0) scribe = await startPodScribe(stage, pod);
+      const last = flushedOf(program);
+      const next = run(last + 5000, last + 5001);
+      expect(await next.ended).toBe(0);
+      await until("the next life's frame arrived", () => texts().includes(`n${last + 5000}`));
+      const numbers = texts().map((text) => Number(String(text).slice(1)));
+      expect(numbers).toEqual([...new Set(numbers)].toSorted((a, b) => a - b));
+      for (let n = from; n <= last; n += 1) expect(numbers).toContain(n);
+      from = last + 10_000;
+    }
+  });
+
+  it("costs the program microseconds, and lets it end by itself", async () => {
+    scribe = await startPodScribe(stage, pod);
+    const p99s: number[] = [];
+    for (const round of [0, 1, 2]) {
+      const program = run(round * 5000, round * 5000 + 5000, "leave");
+      expect(await program.ended).toBe(0);
+      p99s.push(Number(/p99 (\d+) ns/.exec(program.output())?.[1]));
+    }
+    expect(Math.min(...p99s)).toBeLessThan(20_000);
+    await until("everything arrived", () => texts().length >= 15_000);
+    expect(new Set(texts()).size).toBe(15_000);
+  });
+
+  it("declares what it is to TypeScript", async () => {
+    await writeFile(
+      join(stage.dir, "consumer.mts"),
+      `import { createContextClient, type ContextClient } from "enchanted-client";
+const client: ContextClient = await createContextClient({ directory: "x", redact: [{ name: "a", pattern: "b" }] });
+const wait: void | Promise<void> = client.record({ event_type: "THOUGHT", payload: { text: "t" } });
+await wait;
+// @ts-expect-error: a frame has a type
+void client.record({ payload: {} });
+const whole: boolean = await client.close(1);
+if (!whole) throw new Error("lost");
+`,
+    );
+    const compiler = join(root, "node_modules/typescript/bin/tsc");
+    const options = [
+      "--ignoreConfig",
+      "--noEmit",
+      "--strict",
+      "--module",
+      "nodenext",
+      "--target",
+      "es2022",
+      "--skipLibCheck",
+    ];
+    const checked = promisify(execFile)(process.execPath, [compiler, ...options, "consumer.mts"], { cwd: stage.dir });
+    await expect(checked).resolves.toMatchObject({ stdout: "" });
+  });
+});
