@@ -10,10 +10,14 @@ export type Option = {
   description: string;
   default?: string;
   choices?: readonly string[];
+  /** Whether it may be given several times. */
+  multiple?: true;
+  /** Environment variable that stands in where the option is not given. */
+  variable?: string;
 };
 
 /** The values of options, by name; what was not given and has no default is absent. */
-export type OptionValues = Readonly<Record<string, string | boolean | undefined>>;
+export type OptionValues = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
 
 /** A command line that was read. */
 export type Invocation = { options: OptionValues; operands: readonly string[]; program: readonly string[] };
@@ -65,12 +69,14 @@ const checkOperands = (command: Command, operands: readonly string[]): void => {
 };
 
 const read = (command: Command, args: readonly string[]): { values: OptionValues; positionals: string[] } => {
-  const entries = optionsOf(command).map(({ name, type, default: initial }) => {
+  const entries = optionsOf(command).map(({ name, type, multiple = false, default: initial }) => {
     const short = name === "help" ? { short: "h" } : {};
-    return [name, { type, ...short, ...(initial === undefined ? {} : { default: initial }) }] as const;
+    return [name, { type, multiple, ...short, ...(initial === undefined ? {} : { default: initial }) }] as const;
   });
   try {
-    return parseArgs({ args: [...args], options: Object.fromEntries(entries), allowPositionals: true, strict: true });
+    const options = Object.fromEntries(entries);
+    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
+    return { values: values as OptionValues, positionals };
   } catch (error) {
     const [sentence = "bad arguments"] = (error as Error).message.split(". ");
     throw usageError(command, sentence.replace(/^Unknown option/, "unknown option"));
@@ -95,6 +101,12 @@ export const parseInvocation = (command: Command, args: readonly string[]): Invo
 export const textOption = (options: OptionValues, name: string): string => {
   const value = options[name];
   return typeof value === "string" ? value : "";
+};
+
+/** Every text of an option that may be given several times. */
+export const textsOption = (options: OptionValues, name: string): readonly string[] => {
+  const value = options[name];
+  return Array.isArray(value) ? (value as readonly string[]) : [];
 };
 
 /** The whole number in an option; throws `CliError` unless it is within the bounds. */

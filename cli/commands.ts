@@ -1,20 +1,6 @@
-import type { Command, Option } from "./arguments.ts";
+import type { Command } from "./arguments.ts";
+import { fileOption as file, outputOption as output, recordingOptions, serverOptions } from "./options.ts";
 
-const file: Option = {
-  name: "file",
-  type: "string",
-  value: "path",
-  description: "the file of context frames",
-  default: "swarm_context.jsonl",
-};
-const output: Option = {
-  name: "output",
-  type: "string",
-  value: "format",
-  description: "how to print: text for people, json for programs",
-  default: "text",
-  choices: ["text", "json"],
-};
 const usage = ["2", "the command line is wrong, or the file cannot be used; the message says which"] as const;
 
 /** Every command, in the order of the help. A new one is a file beside this and an entry here. */
@@ -25,6 +11,9 @@ export const commands: readonly Command[] = [
     description: [
       "Runs a program in this terminal as if enchanted were not there, and appends what it tells on file descriptor 3 or to the socket $ENCHANTED_SOCKET, its calls of models, and the changes it makes in a Git work tree to a file, one Context Frame a line, each linked to the one before by a hash.",
       "The program finds OPENAI_BASE_URL and ANTHROPIC_BASE_URL pointed to a port on loopback that passes each call on to the base URL that was set before, with the program's own key, and TRACEPARENT.",
+      "OTEL_EXPORTER_OTLP_ENDPOINT points to a port on loopback that takes OTLP over gRPC and HTTP: spans and log records become frames. An endpoint that is set already stays, and what goes there is not recorded.",
+      "With a collector each frame goes there too, unchanged and in the same chain. The program never waits for the collector: what it has not taken by the end stays in $XDG_STATE_HOME/enchanted/outbox (~/.local/state/enchanted/outbox), for the next run or `enchanted push`. ENCHANTED_TOKEN is kept from the program.",
+      "Secrets that look like one (keys, tokens, passwords) are replaced by [redacted:…] in the record, never in what the program does.",
       "Changes of files are observed about once a second: tracked files, and untracked ones that are not ignored. A program that records STATE_CHANGE frames itself is not observed any longer.",
     ],
     takesProgram: true,
@@ -33,6 +22,7 @@ export const commands: readonly Command[] = [
       { name: "agent", type: "string", value: "name", description: "name of the agent; else the program's name" },
       { name: "no-observe", type: "boolean", description: "do not observe the Git work tree" },
       { name: "no-models", type: "boolean", description: "leave OPENAI_BASE_URL and ANTHROPIC_BASE_URL alone" },
+      { name: "no-otlp", type: "boolean", description: "leave OTEL_EXPORTER_OTLP_ENDPOINT alone" },
       {
         name: "linger",
         type: "string",
@@ -40,6 +30,7 @@ export const commands: readonly Command[] = [
         description: "how long to wait, after the program's end, for processes it left behind that still hold FD 3",
         default: "1000",
       },
+      ...recordingOptions,
     ],
     examples: [
       ["enchanted run -- claude", "record an interactive agent by its calls of models and its changes of files"],
@@ -47,6 +38,11 @@ export const commands: readonly Command[] = [
         `enchanted run -- bash -c 'echo "{\\"event_type\\":\\"THOUGHT\\",\\"text\\":\\"hm\\"}" >&3'`,
         "record a thought",
       ],
+      [
+        "enchanted run --collector localhost:4317 --namespace team --token-file token --ca-file ca.crt --server-name enchanted-collector -- claude",
+        "record in the swarm's ledger too, through a port-forward",
+      ],
+      ["enchanted run --redact 'customer-[0-9]+' -- make", "keep the names of customers out of the record"],
       ["enchanted run --no-observe --file /tmp/a.jsonl -- make", "record elsewhere, without observing files"],
     ],
     exitCodes: [
@@ -63,15 +59,40 @@ export const commands: readonly Command[] = [
     summary: "append the frames that arrive on standard input to a file",
     description: [
       "Reads JSON lines, and JSON printed over several lines such as OpenTelemetry's ConsoleSpanExporter writes, until the end of its input. A span becomes a frame for each of its events and one for itself.",
-      "What is no frame becomes an ERROR frame, so it is not lost silently.",
+      "What is no frame becomes an ERROR frame, so it is not lost silently. With a collector each frame goes there too, as with `enchanted run`.",
     ],
-    options: [{ ...file, description: "the file to append to" }],
+    options: [{ ...file, description: "the file to append to" }, ...recordingOptions],
     examples: [
       ["./enchanted_swarm_cli --task=refactor 3> >(enchanted sink)", "record FD 3 without the wrapper"],
       ["enchanted sink --file chained.jsonl < swarm_context.jsonl", "give recorded spans a hash chain"],
     ],
     exitCodes: [["0", "everything was written"], ["1", "a part could not be written; the message says why"], usage],
     load: async () => (await import("./sink.ts")).sink,
+  },
+  {
+    name: "push",
+    summary: "send the collector what earlier runs could not",
+    description: [
+      "Sends each run that is in the outbox, the oldest first, and removes it there once the collector has every frame of it on disk. Runs that are still being recorded are left to themselves.",
+    ],
+    options: [
+      ...serverOptions,
+      { name: "all", type: "boolean", description: "also what was recorded for another collector" },
+      {
+        name: "wait",
+        type: "string",
+        value: "ms",
+        description: "give a run up when nothing of it was taken for so long",
+        default: "30000",
+      },
+      output,
+    ],
+    examples: [
+      ["enchanted push", "with the collector of the environment"],
+      ["enchanted push --output json | jq '.[] | select(.state != \"stored\")'", "what is left, and why"],
+    ],
+    exitCodes: [["0", "nothing is left"], ["1", "something is left; each line says why"], usage],
+    load: async () => (await import("./push.ts")).push,
   },
   {
     name: "tail",
@@ -107,9 +128,11 @@ export const commands: readonly Command[] = [
   {
     name: "doctor",
     summary: "check what recording on this machine needs",
-    description: ["Each line says ok or fail, and what to do."],
-    options: [file, output],
-    examples: [["enchanted doctor", "check this directory"]],
+    description: [
+      "Each line says ok or fail, and what to do. With a collector it looks whether its name resolves, its certificate is of the CA, the token is accepted, recording in the namespace is allowed, and the clocks agree; it writes nothing there.",
+    ],
+    options: [file, ...serverOptions, output],
+    examples: [["enchanted doctor", "check this directory, and the collector of the environment"]],
     exitCodes: [["0", "everything is there"], ["1", "something is missing"], usage],
     load: async () => (await import("./doctor.ts")).doctor,
   },

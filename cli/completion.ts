@@ -4,6 +4,8 @@ import { exitCode, exited } from "./host.ts";
 
 const quoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
 
+const isFile = (name: string): boolean => name === "file" || name.endsWith("-file");
+
 const words = (command: Command): string =>
   [...(command.operand?.choices ?? []), ...optionsOf(command).map(({ name }) => `--${name}`)].join(" ");
 
@@ -29,7 +31,7 @@ const bash = (): string =>
     `    COMPREPLY=($(compgen -W "${commands.map(({ name }) => name).join(" ")} --help --version" -- "$current"))`,
     "    return",
     "  fi",
-    '  if [[ "$previous" == --file ]]; then COMPREPLY=($(compgen -f -- "$current")); return; fi',
+    '  if [[ "$previous" == --file || "$previous" == --*-file ]]; then COMPREPLY=($(compgen -f -- "$current")); return; fi',
     '  case "$command:$previous" in',
     ...bashValues(),
     '    *) case "$command" in',
@@ -43,10 +45,12 @@ const bash = (): string =>
   ].join("\n");
 
 const zshArguments = (command: Command): string => {
-  const options = optionsOf(command).map(({ name, description, value, choices }) => {
-    const action = choices === undefined ? (name === "file" ? "_files" : "") : `(${choices.join(" ")})`;
+  const options = optionsOf(command).map(({ name, description, value, choices, multiple }) => {
+    const action = choices === undefined ? (isFile(name) ? "_files" : "") : `(${choices.join(" ")})`;
     const label = description.replaceAll(/[[\]:]/g, " ");
-    return quoted(`--${name}[${label}]${value === undefined ? "" : `:${value}:${action}`}`);
+    return quoted(
+      `${multiple === true ? "*" : ""}--${name}[${label}]${value === undefined ? "" : `:${value}:${action}`}`,
+    );
   });
   const operand =
     command.operand === undefined ? [] : [quoted(`1:${command.operand.name}:(${command.operand.choices.join(" ")})`)];
@@ -76,7 +80,7 @@ const zsh = (): string =>
 const fishLines = (command: Command): string[] => {
   const when = `-n ${quoted(`__fish_seen_subcommand_from ${command.name}`)}`;
   const options = optionsOf(command).map(({ name, description, value, choices }) => {
-    const files = name === "file" ? " -F" : "";
+    const files = isFile(name) ? " -F" : "";
     const given = choices === undefined ? "" : ` -a ${quoted(choices.join(" "))}`;
     return `complete -c enchanted ${when} -l ${name}${value === undefined ? "" : " -r"}${files}${given} -d ${quoted(description)}`;
   });

@@ -3,9 +3,11 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { createServer } from "node:net";
 import { runBounded, type BoundedEnd } from "#nervous-system/git/bounded-process.ts";
-import { textOption, type CommandRun } from "./arguments.ts";
+import { textOption, type CommandRun, type OptionValues } from "./arguments.ts";
 import { exitCode, exited, type Host } from "./host.ts";
 import { createChainCheck } from "./record/check-chains.ts";
+import { hasOwnEndpoint } from "./run/otlp-port.ts";
+import { readServer } from "./server/settings.ts";
 import { fileTrouble } from "./record/open-record.ts";
 import { once, readItems } from "./record/read-file.ts";
 
@@ -103,6 +105,20 @@ const record = async (host: Host, name: string): Promise<Finding> => {
   return { check, ok: false, detail: `${path}:${report.fault?.line}: ${report.fault?.why}`, remedy };
 };
 
+const telemetry = ({ env }: Host): Finding => ({
+  check: "OTLP",
+  ok: true,
+  detail: hasOwnEndpoint(env)
+    ? `goes to ${env["OTEL_EXPORTER_OTLP_ENDPOINT"]} as set, so programs' own telemetry is not recorded`
+    : "programs' own telemetry is recorded",
+});
+
+const collector = async (host: Host, options: OptionValues): Promise<Finding[]> => {
+  const server = readServer(host, options);
+  if (server === undefined) return [{ check: "collector", ok: true, detail: "none: frames go to the file only" }];
+  return (await import("./server/check-server.ts")).checkServer(host, server);
+};
+
 /** `enchanted doctor`. */
 export const doctor: CommandRun = async (host, { options }) => {
   const file = textOption(options, "file");
@@ -116,6 +132,8 @@ export const doctor: CommandRun = async (host, { options }) => {
       socket(),
       record(host, file),
     ])),
+    telemetry(host),
+    ...(await collector(host, options)),
   ];
   const lines = findings.map(
     ({ check, ok, detail, remedy }) =>

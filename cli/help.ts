@@ -5,7 +5,9 @@ const optionLabel = ({ name, value }: Option): string =>
 
 const optionText = (option: Option): string => {
   const choices = option.choices === undefined ? "" : ` (${option.choices.join(", ")})`;
-  return `${option.description}${choices}${option.default === undefined ? "" : ` [${option.default}]`}`;
+  const variable = option.variable === undefined ? "" : `; else ${option.variable}`;
+  const often = option.multiple === true ? "; may be given several times" : "";
+  return `${option.description}${choices}${variable}${often}${option.default === undefined ? "" : ` [${option.default}]`}`;
 };
 
 /** The first line of a command's help: how it is called. */

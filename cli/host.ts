@@ -13,6 +13,10 @@ export type Host = {
   stdout(): Writable & { isTTY?: boolean; columns?: number };
   /** One line on standard error; `stderr` is never opened before, since a program may share it. */
   warn(line: string): void;
+  /** Whether standard error is a terminal. */
+  hasTerminal(): boolean;
+  /** Text on standard error as it is, such as a line that is written over. */
+  show(text: string): void;
   clock: Clock;
   ids: Ids;
   /** `bytes` random bytes as lower-case hex. */

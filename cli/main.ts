@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync, writeSync } from "node:fs";
 import { constants } from "node:os";
+import { isatty } from "node:tty";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
 import { parseInvocation } from "./arguments.ts";
@@ -17,6 +18,8 @@ const host: Host = {
   stdin: () => process.stdin,
   stdout: () => process.stdout,
   warn: (line) => void writeSync(2, `${line}\n`),
+  hasTerminal: () => isatty(2),
+  show: (text) => void writeSync(2, text),
   clock: systemClock(),
   ids: randomIds(),
   randomHex: (bytes) => randomBytes(bytes).toString("hex"),

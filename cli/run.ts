@@ -11,18 +11,22 @@ import { openModelPort, type LocalModelPort } from "./models/model-port.ts";
 import { modelEnvironment } from "./models/routes.ts";
 import { observeWorkTree, type Observer } from "./observe/observer.ts";
 import { createIntake } from "./record/intake.ts";
-import { openRecord, type OpenRecord } from "./record/open-record.ts";
+import type { OpenRecord } from "./record/open-record.ts";
+import { openRecording, type Recording } from "./record/open-recording.ts";
+import { hasOwnEndpoint, openOtlpPort, otlpEnvironment, type OtlpPort } from "./run/otlp-port.ts";
 import { passSignals } from "./run/signals.ts";
 import { traceFor } from "./run/trace.ts";
 
 type Session = {
   host: Host;
+  recording: Recording;
   record: OpenRecord;
   directory: string;
   trace: { ids: TraceIds; traceparent: string };
   socket: FrameSocketServer;
   socketPath: string;
   models: LocalModelPort | undefined;
+  otlp: OtlpPort | undefined;
   observer: Observer | undefined;
 };
 
@@ -30,26 +34,37 @@ const SOCKET_GRACE_MS = 200;
 
 const openSession = async (host: Host, { options, program }: Invocation, directory: string): Promise<Session> => {
   const name = basename(program[0] ?? "program");
-  const record = await openRecord(host, textOption(options, "file"), textOption(options, "agent") || name);
+  const recording = await openRecording(host, options, textOption(options, "agent") || name);
+  const { record, sending } = recording;
   const trace = traceFor(host);
   const socketPath = join(directory, "context.sock");
   const socket = await listenForFrames({
     path: socketPath,
-    recorder: { recordLine: (text) => record.line(text) },
+    recorder: {
+      recordLine: (text) => record.line(text),
+      record: (frame, how) => record.hear(frame, how),
+    },
     clock: host.clock,
     onRefused: () => undefined,
   });
   const observer =
     options["no-observe"] === true ? undefined : await observeWorkTree({ host, record, directory, trace: trace.ids });
   const models = options["no-models"] === true ? undefined : await openModelPort({ host, record, trace: trace.ids });
-  return { host, record, directory, trace, socket, socketPath, models, observer };
+  const otlp =
+    options["no-otlp"] === true || hasOwnEndpoint(host.env)
+      ? undefined
+      : await openOtlpPort({ host, record, beside: sending });
+  return { host, recording, record, directory, trace, socket, socketPath, models, otlp, observer };
 };
 
-const environmentOf = ({ host, socketPath, trace, models }: Session): NodeJS.ProcessEnv => ({
+/** An agent has no use for the user's token of the collector, and may be talked into anything. */
+const environmentOf = ({ host, socketPath, trace, models, otlp }: Session): NodeJS.ProcessEnv => ({
   ...host.env,
+  ENCHANTED_TOKEN: undefined,
   ENCHANTED_SOCKET: socketPath,
   TRACEPARENT: trace.traceparent,
   ...(models === undefined ? {} : modelEnvironment(models.port)),
+  ...(otlp === undefined ? {} : otlpEnvironment(otlp.port, host.env)),
 });
 
 const endingOf = (host: Host, end: ChildEnd, program: string): Ending => {
@@ -76,6 +91,8 @@ const runProgram = async (session: Session, { options, program }: Invocation): P
   const lingerMs = countOption(options, "linger", 3_600_000);
   const [command = "", ...args] = program;
   await lifecycle(session, "Started", { program: basename(command), observing: session.observer?.place ?? null });
+  // Before the program: it may signal us as soon as it runs, and no handler runs before this function awaits.
+  passSignals(host, { signal: (signal) => child.signal(signal) });
   const child: WrappedChild = startChild({
     command,
     args,
@@ -84,7 +101,7 @@ const runProgram = async (session: Session, { options, program }: Invocation): P
     kill: (pid, signal) => host.kill(pid, signal),
     sharesGroup: true,
   });
-  passSignals(host, child);
+  session.recording.sending?.begin();
   session.observer?.start();
   const forwarder = forwardFrames({
     source: child.frames,
@@ -99,10 +116,10 @@ const runProgram = async (session: Session, { options, program }: Invocation): P
 const closeSession = async (session: Session, end: ChildEnd | undefined): Promise<void> => {
   await session.observer?.finish();
   await session.models?.close();
+  await session.otlp?.close();
   await session.socket.close(SOCKET_GRACE_MS);
   if (end !== undefined) await lifecycle(session, "Stopped", describeEnd(end));
-  const failure = await session.record.close();
-  if (failure !== undefined) session.host.warn(failure);
+  for (const line of await session.recording.close()) session.host.warn(line);
 };
 
 /** `enchanted run -- program`: the program shares our terminal and process group, and we only listen. */

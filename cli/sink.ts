@@ -1,10 +1,9 @@
 import type { Readable } from "node:stream";
 import { forwardFrames } from "#scribe/wrap/frame-forwarder.ts";
 import type { CommandRun } from "./arguments.ts";
-import { textOption } from "./arguments.ts";
 import { exitCode, exited } from "./host.ts";
 import { createIntake } from "./record/intake.ts";
-import { openRecord } from "./record/open-record.ts";
+import { openRecording } from "./record/open-recording.ts";
 
 const endOf = (source: Readable): Promise<void> =>
   new Promise((resolve) => {
@@ -13,7 +12,8 @@ const endOf = (source: Readable): Promise<void> =>
 
 /** `enchanted sink`. An interrupt of the terminal is meant for the program beside it, so only the end of input ends it. */
 export const sink: CommandRun = async (host, { options }) => {
-  const record = await openRecord(host, textOption(options, "file"), "sink");
+  const recording = await openRecording(host, options, "sink");
+  recording.sending?.begin();
   for (const signal of ["SIGINT", "SIGHUP", "SIGQUIT"] as const) host.onSignal(signal, () => undefined);
   const source = host.stdin();
   const ended = endOf(source);
@@ -21,11 +21,10 @@ export const sink: CommandRun = async (host, { options }) => {
   const forwarder = forwardFrames({
     source,
     clock: host.clock,
-    openSender: (events) => createIntake(record, events),
+    openSender: (events) => createIntake(recording.record, events),
   });
   await ended;
   const isWhole = await forwarder.finish(0);
-  const failure = await record.close();
-  if (failure !== undefined) host.warn(failure);
-  return exited(isWhole && failure === undefined ? exitCode.ok : exitCode.fault);
+  for (const line of await recording.close()) host.warn(line);
+  return exited(isWhole && recording.record.isWhole() ? exitCode.ok : exitCode.fault);
 };

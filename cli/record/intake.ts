@@ -68,7 +68,7 @@ class RecordIntake implements LineSender {
     const span = parseSpan(text);
     if (span === undefined) return this.record.line(text);
     const how = { producer: "agent" as const, ...(span.trace === undefined ? {} : { trace: span.trace }) };
-    const told = await Promise.all(span.frames.map((frame) => this.record.tell(frame, how)));
+    const told = await Promise.all(span.frames.map((frame) => this.record.hear(frame, how)));
     return told.find(({ ok }) => !ok) ?? told[0] ?? neverEnded;
   }
 }

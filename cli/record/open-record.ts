@@ -1,11 +1,13 @@
 import { open, type FileHandle } from "node:fs/promises";
-import { basename, resolve } from "node:path";
+import { resolve } from "node:path";
 import { createFileLog, type FileLog } from "#nervous-system/recorder/context-file/file-log.ts";
-import type { TraceIds } from "#nervous-system/recorder/identity.ts";
+import type { RecorderIdentity, TraceIds } from "#nervous-system/recorder/identity.ts";
 import { createRecorder, type Recorder, type RecordResult } from "#nervous-system/recorder/recorder.ts";
+import type { Redactor } from "#nervous-system/recorder/redact.ts";
 import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
 import type { ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
 import { CliError, type Host } from "../host.ts";
+import { bothLogs, type OutgoingLog } from "../outbox/outgoing-log.ts";
 
 /** A file of context that is being appended to, and the chain of its own that this process writes. */
 export type OpenRecord = {
@@ -13,8 +15,12 @@ export type OpenRecord = {
   recorder: Recorder;
   /** Frames that were not written, because the file could not be written any more. */
   lost(): number;
-  /** Records a frame; what the file refuses is counted by `lost`, never thrown. */
+  /** Whether the file took everything. */
+  isWhole(): boolean;
+  /** Records what we say ourselves; what the file refuses is counted by `lost`, never thrown. */
   tell(frame: ProducedFrame, how: Telling): Promise<RecordResult>;
+  /** The same for a frame that a program told. */
+  hear(frame: unknown, how: Telling): Promise<RecordResult>;
   /** The same for a line of JSON that a program wrote. */
   line(text: string): Promise<RecordResult>;
   /** Whether a program has told a STATE_CHANGE itself. */
@@ -26,8 +32,9 @@ export type OpenRecord = {
 /** Who says a frame, and what it belongs to. */
 export type Telling = { producer: Producer; trace?: TraceIds };
 
-const noMission = "00000000-0000-0000-0000-000000000000";
 const failedWrite: RecordResult = { ok: false, code: "Malformed", reason: "the file cannot be written" };
+
+const isChange = (frame: unknown): boolean => (frame as { event_type?: unknown }).event_type === "STATE_CHANGE";
 
 const reasons: Readonly<Record<string, string>> = {
   EACCES: "you may not write there",
@@ -53,23 +60,26 @@ const openForAppending = async (path: string): Promise<FileHandle> => {
   throw new CliError(`enchanted: ${path} is not a file; name another one with --file`, 2);
 };
 
+/** What a record is made of. */
+export type RecordSettings = {
+  file: string;
+  identity: RecorderIdentity;
+  redactor: Redactor | undefined;
+  /** Opens what the frames go to beside the file. */
+  openOutgoing(): Promise<Pick<OutgoingLog, "append"> | undefined>;
+};
+
 /** Opens the file and begins a chain under a fresh agent UID; throws `CliError` when the file cannot be written. */
-export const openRecord = async (host: Host, file: string, agentId: string): Promise<OpenRecord> => {
-  const path = resolve(host.cwd, file);
+export const openRecord = async (host: Host, settings: RecordSettings): Promise<OpenRecord> => {
+  const path = resolve(host.cwd, settings.file);
   const log: FileLog = await createFileLog(await openForAppending(path));
+  const outgoing = await settings.openOutgoing();
   const recorder = await createRecorder({
-    identity: {
-      agent_uid: host.ids.next(),
-      mission_uid: noMission,
-      mission: (basename(host.cwd) || "-").slice(0, 253),
-      namespace: "local",
-      lineage: 0,
-      recorder: "scribe",
-      agentId: agentId.slice(0, 128),
-    },
-    wal: log,
+    identity: settings.identity,
+    wal: outgoing === undefined ? log : bothLogs(log, outgoing),
     clock: host.clock,
     ids: host.ids,
+    redactor: settings.redactor,
     epoch: 1,
   });
   let lost = 0;
@@ -79,11 +89,17 @@ export const openRecord = async (host: Host, file: string, agentId: string): Pro
       lost += 1;
       return failedWrite;
     });
+  const record = (frame: unknown, how: Telling): Promise<RecordResult> => counted(recorder.record(frame, how));
   return {
     path,
     recorder,
     lost: () => lost,
-    tell: (frame, how) => counted(recorder.record(frame, how)),
+    isWhole: () => log.failure() === undefined,
+    tell: record,
+    hear: (frame, how) => {
+      saysChanges ||= isChange(frame);
+      return record(frame, how);
+    },
     line: (text) => {
       saysChanges ||= /"STATE_CHANGE"/.test(text);
       return counted(recorder.recordLine(text, { producer: "agent" }));

@@ -106,6 +106,44 @@ describe("sink, tail and the rest", () => {
     expect(JSON.parse(stdout)).toContainEqual(expect.objectContaining({ check: "directory", ok: false }));
   });
 
+  it("a run whose outbox cannot be made says so, and is recorded in its file", async () => {
+    await writeFile(join(stage.cwd, "token"), "t");
+    const env = {
+      XDG_STATE_HOME: join(stage.cwd, "token"),
+      ENCHANTED_COLLECTOR: "localhost:1",
+      ENCHANTED_NAMESPACE: "a",
+    };
+    const end = await stage.cli(["run", "--token-file", "token", "--", "true"], { env });
+    expect(end).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/^enchanted: nothing is sent: .*XDG_STATE_HOME/),
+    });
+    expect(await stage.lines()).toHaveLength(2);
+  });
+
+  it("push sends nothing to another collector than the one that a run was recorded for", async () => {
+    await writeFile(join(stage.cwd, "token"), "t");
+    const env = { XDG_STATE_HOME: stage.cwd, ENCHANTED_NAMESPACE: "a", ENCHANTED_TOKEN_FILE: "token" };
+    await stage.cli(["run", "--drain", "0", "--collector", "127.0.0.1:1", "--", "true"], { env });
+    const push = ["push", "--wait", "0", "--output", "json", "--collector", "127.0.0.1:2"];
+    const kept = await stage.cli(push, { env });
+    expect(kept.code).toBe(1);
+    expect(JSON.parse(kept.stdout)).toMatchObject([{ state: "elsewhere", collector: "127.0.0.1:1" }]);
+    const tried = await stage.cli([...push, "--all"], { env });
+    expect(JSON.parse(tried.stdout)).toMatchObject([{ state: "left", frames: 2, stored: 0 }]);
+  });
+
+  it("secrets are kept out of the record unless they are wanted there", async () => {
+    const secret = ["glpat", "b2".repeat(10)].join("-");
+    const input = `${JSON.stringify({ event_type: "THOUGHT", text: secret })}\n`;
+    await stage.cli(["sink"], { input });
+    await stage.cli(["sink", "--no-redact"], { input });
+    expect(payloads(await stage.lines(), "THOUGHT").map(({ text }) => text)).toEqual([
+      "[redacted:gitlab-token]",
+      secret,
+    ]);
+  });
+
   it("completes commands, options and values in bash", async () => {
     const complete = (words: string): string =>
       `COMP_WORDS=(${words}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _enchanted; echo "\${COMPREPLY[*]}"`;
@@ -119,6 +157,18 @@ describe("sink, tail and the rest", () => {
     [["tail", "--output", "xml"], /must be one of text, json/],
     [["verify", "--nope"], /unknown option '--nope'/],
     [["bogus"], /there is no command "bogus"; commands: run, sink/],
+    [["run", "--collector", "localhost", "--", "true"], /--collector localhost: give host:port/],
+    [["sink", "--collector", "localhost:1"], /say which with --namespace/],
+    [
+      ["doctor", "--collector", "localhost:1", "--namespace", "a"],
+      /name it with --token-file: kubectl create token default --namespace a --audience enchanted-collector/,
+    ],
+    [["push"], /say which collector to send to with --collector host:port, or ENCHANTED_COLLECTOR/],
+    [["push", "--wait", "soon", "--collector", "a:1", "--namespace", "a", "--token-file", "/dev/null"], /is empty/],
+    [["run", "--drain", "soon", "--", "true"], /--drain soon: give a whole number/],
+    [["run", "--redact", "(", "--", "true"], /--redact: redaction rule "rule-1" is not RE2/],
+    [["run", "--redact", ".*", "--", "true"], /matches the empty text/],
+    [["sink", "--redact", "a", "--no-redact"], /--redact and --no-redact: give one of them/],
     [["verify", "--file", "none"], /none cannot be read: the file does not exist/],
     [
       ["run", "--file", "none/x", "--", "true"],
@@ -129,7 +179,7 @@ describe("sink, tail and the rest", () => {
   });
 
   it("helps everywhere", async () => {
-    for (const name of ["run", "sink", "tail", "verify", "doctor", "completion"]) {
+    for (const name of ["run", "sink", "push", "tail", "verify", "doctor", "completion"]) {
       const { code, stdout } = await stage.cli([name, "--help"]);
       expect({ code, stdout }).toEqual({
         code: 0,

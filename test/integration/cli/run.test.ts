@@ -5,6 +5,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join, resolve } from "node:path";
+import { ensurePythonEnvironment } from "#platform/tools/python-environment.ts";
 import { enchanted, payloads, setCliStage, type CliStage } from "./cli-stage.ts";
 
 jest.setTimeout(120_000);
@@ -179,6 +180,32 @@ describe("enchanted run", () => {
     const { stdout } = await stage.cli(["verify", "--output", "json"]);
     expect(JSON.parse(stdout)).toMatchObject({ ok: true, torn: [] });
     expect((JSON.parse(stdout) as { chains: unknown[] }).chains).toHaveLength(2);
+  });
+});
+
+describe("the program's own OpenTelemetry", () => {
+  it.each(["http", "grpc"])(
+    "over %s, without an endpoint in the program, becomes frames in the file",
+    async (protocol) => {
+      const python = await ensurePythonEnvironment();
+      const agent = resolve("test/integration/pipeline/agent_with_otlp.py");
+      expect(await stage.cli(["run", "--no-observe", "--", python, agent, protocol])).toMatchObject({
+        code: 0,
+        stderr: "",
+      });
+      const lines = await stage.lines();
+      expect(payloads(lines, "DECISION_RATIONALE")).toMatchObject([{ confidence_score: 0.98 }]);
+      expect(payloads(lines, "STATE_CHANGE")).toMatchObject([{ file_modified: "src/auth/login.py", lines_added: 15 }]);
+      await verified();
+    },
+  );
+
+  it("stays where the user points it, or with --no-otlp where it was", async () => {
+    const script = ["sh", "-c", 'echo "$OTEL_EXPORTER_OTLP_ENDPOINT"'];
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://mine:4318" };
+    expect((await stage.cli(["run", "--", ...script], { env })).stdout).toBe("http://mine:4318\n");
+    expect((await stage.cli(["run", "--no-otlp", "--", ...script])).stdout).toBe("\n");
+    expect((await stage.cli(["run", "--", ...script])).stdout).toMatch(/^http:\/\/127\.0\.0\.1:\d+\n$/);
   });
 });
 

@@ -1,0 +1,101 @@
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { connect } from "node:net";
+import { createGrpcClient } from "#nervous-system/comms/grpc-client.ts";
+import { exportMetrics, exportTraces } from "#nervous-system/comms/grpc-methods.ts";
+import { systemClock } from "#nervous-system/kernel/clock.ts";
+import { tracesJsonToWire } from "#nervous-system/telemetry/otlp/traces-json-to-wire.ts";
+import { hasOwnEndpoint, openOtlpPort, otlpEnvironment, type OtlpPort } from "./otlp-port.ts";
+
+const clock = systemClock();
+const traces = {
+  resourceSpans: [
+    {
+      scopeSpans: [
+        {
+          spans: [
+            {
+              traceId: "a".repeat(32),
+              spanId: "b".repeat(16),
+              name: "work",
+              startTimeUnixNano: "1763701174000000000",
+              endTimeUnixNano: "1763701175000000000",
+            },
+          ],
+        },
+      ],
+    },
+  ],
+};
+
+let port: OtlpPort;
+const heard: Array<{ event_type: string }> = [];
+const passed: string[] = [];
+beforeEach(async () => {
+  heard.length = 0;
+  passed.length = 0;
+  port = await openOtlpPort({
+    host: { clock },
+    record: {
+      hear: async (frame) => {
+        heard.push(frame as { event_type: string });
+        return { ok: true, seq: heard.length, eventId: "e" };
+      },
+    },
+    beside: { passSpans: () => void passed.push("spans"), passMetrics: () => void passed.push("metrics") },
+  });
+});
+afterEach(() => port.close());
+
+const post = (path: string, body: string): Promise<Response> =>
+  fetch(`http://127.0.0.1:${port.port}${path}`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body,
+  });
+
+describe("one port for every protocol of OTLP", () => {
+  it("takes HTTP and gRPC", async () => {
+    expect((await post("/v1/traces", JSON.stringify(traces))).status).toBe(200);
+    const client = createGrpcClient({ address: `127.0.0.1:${port.port}`, clock });
+    const request = tracesJsonToWire(Buffer.from(JSON.stringify(traces)));
+    await client.unary(exportTraces, request, { deadlineMs: 10_000 });
+    await client.unary(exportMetrics, Buffer.of(), { deadlineMs: 10_000 });
+    client.close();
+    expect(heard.map(({ event_type }) => event_type)).toEqual(["WORK", "WORK"]);
+    expect(passed).toEqual(["spans", "spans", "metrics"]);
+  });
+
+  it("takes metrics without complaint, and answers what is no OTLP", async () => {
+    expect((await post("/v1/metrics", "{}")).status).toBe(200);
+    expect((await post("/v1/traces", "{")).status).toBe(400);
+    expect((await post("/elsewhere", "{}")).status).toBe(404);
+    expect(heard).toEqual([]);
+  });
+
+  it("closes while a client holds a connection that said nothing", async () => {
+    const silent = connect(port.port, "127.0.0.1");
+    await new Promise((resolve) => silent.once("connect", resolve));
+    const cut = new Promise((resolve) => silent.once("close", resolve));
+    await port.close();
+    await cut;
+    port = await openOtlpPort({
+      host: { clock },
+      record: { hear: () => Promise.reject(new Error()) },
+      beside: undefined,
+    });
+  });
+});
+
+describe("what the program finds", () => {
+  it("is our port, unless an endpoint is set; a protocol that is set stays", () => {
+    expect(hasOwnEndpoint({})).toBe(false);
+    expect(hasOwnEndpoint({ OTEL_EXPORTER_OTLP_ENDPOINT: "http://mine" })).toBe(true);
+    expect(otlpEnvironment(7, {})).toEqual({
+      OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:7",
+      OTEL_EXPORTER_OTLP_PROTOCOL: "http/protobuf",
+    });
+    expect(otlpEnvironment(7, { OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" })).toMatchObject({
+      OTEL_EXPORTER_OTLP_PROTOCOL: "grpc",
+    });
+  });
+});

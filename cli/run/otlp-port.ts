@@ -1,0 +1,94 @@
+import type { OtlpReceiver } from "#nervous-system/comms/otlp-service.ts";
+import type { Host } from "../host.ts";
+import type { OpenRecord } from "../record/open-record.ts";
+import { openSharedPort } from "./shared-port.ts";
+
+/** Where the program's own telemetry becomes frames. */
+export type OtlpPort = { port: number; close(): Promise<void> };
+
+/** What the port needs. */
+export type OtlpPortOptions = {
+  host: Pick<Host, "clock">;
+  record: Pick<OpenRecord, "hear">;
+  /** Where spans and metrics go beside the record; nowhere without a collector. */
+  beside: { passSpans(request: Buffer): void; passMetrics(request: Buffer): void } | undefined;
+};
+
+type Server = { port: number; close(graceMs: number): Promise<void> };
+
+const GRACE_MS = 200;
+const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
+
+const receiverOf = async ({ record, beside }: OtlpPortOptions): Promise<OtlpReceiver> => {
+  const { createOtlpMouth } = await import("#scribe/mouths/otlp-mouth.ts");
+  return createOtlpMouth({
+    recorder: { record: (frame, how) => record.hear(frame, how) },
+    passSpans: (request) => beside?.passSpans(request),
+    // Measurements are no context: an exporter must not fail for that, and the collector gets them when it is there.
+    passMetrics: async (request, { encoding }) => {
+      if (encoding === "protobuf") beside?.passMetrics(request);
+      return undefined;
+    },
+    onRefused: () => undefined,
+  });
+};
+
+const onError = (): void => undefined; // the program has heard of it by its answer
+
+/** The servers behind the port are loaded when the program first speaks to it, so that one which never does has not waited. */
+class OtlpServers {
+  private readonly options: OtlpPortOptions;
+  private readonly started = new Map<"http" | "grpc", Promise<Server>>();
+
+  constructor(options: OtlpPortOptions) {
+    this.options = options;
+  }
+
+  async portOf(kind: "http" | "grpc"): Promise<number> {
+    const server = this.started.get(kind) ?? (kind === "http" ? this.startHttp() : this.startGrpc());
+    this.started.set(kind, server);
+    return (await server).port;
+  }
+
+  async close(): Promise<void> {
+    const started = await Promise.allSettled(this.started.values());
+    const servers = started.flatMap((start) => (start.status === "fulfilled" ? [start.value] : []));
+    await Promise.all(servers.map((server) => server.close(GRACE_MS)));
+  }
+
+  private async startHttp(): Promise<Server> {
+    const { startOtlpHttpServer } = await import("#nervous-system/comms/otlp-http-server.ts");
+    const receiver = await receiverOf(this.options);
+    const { clock } = this.options.host;
+    return startOtlpHttpServer({ address: "127.0.0.1:0", receiver, maxBodyBytes: MAX_MESSAGE_BYTES, clock, onError });
+  }
+
+  private async startGrpc(): Promise<Server> {
+    const { startGrpcServer } = await import("#nervous-system/comms/grpc-server.ts");
+    const { otlpGrpcHandlers } = await import("#nervous-system/comms/otlp-service.ts");
+    const handlers = otlpGrpcHandlers(await receiverOf(this.options));
+    return startGrpcServer({ address: "127.0.0.1:0", handlers, clock: this.options.host.clock, onError });
+  }
+}
+
+/** Opens the port, on loopback. */
+export const openOtlpPort = async (options: OtlpPortOptions): Promise<OtlpPort> => {
+  const servers = new OtlpServers(options);
+  const shared = await openSharedPort({ http: () => servers.portOf("http"), grpc: () => servers.portOf("grpc") });
+  return {
+    port: shared.port,
+    close: async () => {
+      await servers.close();
+      await shared.close();
+    },
+  };
+};
+
+/** Whether the program's telemetry already goes somewhere: that is the user's word, and stays. */
+export const hasOwnEndpoint = (env: Host["env"]): boolean => (env["OTEL_EXPORTER_OTLP_ENDPOINT"] ?? "") !== "";
+
+/** What an OpenTelemetry exporter finds; the port speaks every protocol, so one that is set stays. */
+export const otlpEnvironment = (port: number, env: Host["env"]): Record<string, string> => ({
+  OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+  OTEL_EXPORTER_OTLP_PROTOCOL: (env["OTEL_EXPORTER_OTLP_PROTOCOL"] ?? "") || "http/protobuf",
+});

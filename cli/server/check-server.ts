@@ -1,0 +1,119 @@
+import { lookup } from "node:dns/promises";
+import { connect, type ClientHttp2Session } from "node:http2";
+import { isIP } from "node:net";
+import { grpcStatus, toGrpcFailure } from "#nervous-system/comms/grpc-failure.ts";
+import type { Finding } from "../doctor.ts";
+import type { Host } from "../host.ts";
+import { listLeftovers, outboxOf } from "../outbox/outbox.ts";
+import { connectCollector } from "./connect.ts";
+import { certificateTrouble, explainFailure } from "./explain.ts";
+import type { ServerSettings } from "./settings.ts";
+
+const LIMIT_MS = 10_000;
+/** A claimed time that is further off than this is flagged by every recorder. */
+const MAX_SKEW_MS = 60_000;
+
+const resolves = async ({ host }: ServerSettings): Promise<Finding> => {
+  const check = "collector";
+  try {
+    const { address } = await lookup(host);
+    return { check, ok: true, detail: address === host ? address : `${host} is ${address}` };
+  } catch (error) {
+    const { code = "" } = error as NodeJS.ErrnoException;
+    return { check, ok: false, detail: `${host} has no address (${code})`, remedy: "mend --collector" };
+  }
+};
+
+/** The date that the server's answer carries; any request gets one. */
+const dateFrom = (session: ClientHttp2Session): Promise<string | undefined> =>
+  new Promise((resolve, reject) => {
+    session.once("error", reject);
+    const request = session.request({ ":method": "POST", ":path": "/" });
+    request.once("response", (headers) => resolve(headers.date));
+    request.once("error", reject);
+    request.end();
+  });
+
+const openSession = (server: ServerSettings): ClientHttp2Session => {
+  const { host, port, caPem, serverName } = server;
+  const named = serverName ?? (isIP(host) === 0 ? host : undefined);
+  const authority = `https://${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
+  return connect(authority, { ca: caPem, ...(named === undefined ? {} : { servername: named }) });
+};
+
+const clock = (host: Host, date: string | undefined): Finding => {
+  const check = "clock";
+  const theirs = Date.parse(date ?? "");
+  if (Number.isNaN(theirs)) return { check, ok: true, detail: "the collector does not tell its time" };
+  const behind = Math.round((theirs - host.clock.now()) / 1000);
+  const detail =
+    behind === 0
+      ? "agrees with the collector's"
+      : `${Math.abs(behind)} s ${behind > 0 ? "behind" : "ahead of"} the collector's`;
+  if (Math.abs(behind) * 1000 <= MAX_SKEW_MS) return { check, ok: true, detail };
+  return {
+    check,
+    ok: false,
+    detail,
+    remedy: "set this machine's clock: frames are ordered by the time they are recorded",
+  };
+};
+
+const tlsRemedy = (message: string, server: ServerSettings): string =>
+  certificateTrouble(message, server) ??
+  "look whether it runs, and reach it: kubectl port-forward --namespace enchanted-system service/enchanted-collector 4317";
+
+const tls = async (host: Host, server: ServerSettings): Promise<Finding[]> => {
+  const check = "TLS";
+  const session = openSession(server);
+  const cancel = host.clock.after(LIMIT_MS, () => session.destroy(new Error(`no answer within ${LIMIT_MS} ms`)));
+  try {
+    const date = await dateFrom(session);
+    return [{ check, ok: true, detail: `${server.address} is the collector of this CA` }, clock(host, date)];
+  } catch (error) {
+    const { message } = error as Error;
+    return [{ check, ok: false, detail: `${server.address}: ${message}`, remedy: tlsRemedy(message, server) }];
+  } finally {
+    cancel();
+    session.destroy();
+  }
+};
+
+/** Asks for the tail of a chain that nobody has, which needs a good token and the right to record, and writes nothing. */
+const right = async (host: Host, server: ServerSettings): Promise<Finding[]> => {
+  const { client, uplink } = connectCollector(host, server);
+  const token: Finding = { check: "token", ok: true, detail: "accepted" };
+  const [check, { namespace }] = ["right", server];
+  try {
+    await uplink.tail({ agentUid: host.ids.next(), epoch: 1 }, AbortSignal.timeout(LIMIT_MS));
+    return [token, { check, ok: true, detail: `may record in namespace ${namespace}` }];
+  } catch (error) {
+    const failure = toGrpcFailure(error);
+    const [detail = "", ...remedy] = explainFailure(failure, server).split("; ");
+    const found = { ok: false, detail, ...(remedy.length === 0 ? {} : { remedy: remedy.join("; ") }) };
+    if (failure.code !== grpcStatus.permissionDenied) return [{ check: "token", ...found }];
+    return [token, { check, ...found, remedy: grantRemedy(namespace) }];
+  } finally {
+    client.close();
+  }
+};
+
+const grantRemedy = (namespace: string): string =>
+  `let somebody with the right to grant run: kubectl create rolebinding record --namespace ${namespace} --clusterrole enchanted-edit --serviceaccount ${namespace}:default`;
+
+const outbox = async (host: Host): Promise<Finding> => {
+  const place = outboxOf(host);
+  const { length } = await listLeftovers(place);
+  const detail =
+    length === 0 ? "empty" : `${length} run(s) in ${place}, being recorded or to be sent with: enchanted push`;
+  return { check: "outbox", ok: true, detail };
+};
+
+/** Everything that sending frames needs, one after the other: what a failure leaves open is not asked. */
+export const checkServer = async (host: Host, server: ServerSettings): Promise<Finding[]> => {
+  const name = await resolves(server);
+  if (!name.ok) return [name];
+  const secured = await tls(host, server);
+  const rest = secured.every(({ check, ok }) => ok || check !== "TLS") ? await right(host, server) : [];
+  return [name, ...secured, ...rest, await outbox(host)];
+};

@@ -1,0 +1,95 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { getCACertificates } from "node:tls";
+import { tokenFrom } from "#nervous-system/recorder/token-file.ts";
+import { textOption, type OptionValues } from "../arguments.ts";
+import { CliError, type Host } from "../host.ts";
+
+/** The collector that frames go to, and who sends them. */
+export type ServerSettings = {
+  /** `host:port`. */
+  address: string;
+  host: string;
+  port: number;
+  /** Certificates that the collector's must come from, PEM. */
+  caPem: string;
+  /** Name that its certificate must carry, when it is not the host. */
+  serverName?: string;
+  /** Where the frames are kept. */
+  namespace: string;
+  /** The file that the token is read from anew on each call; undefined when it came in the environment. */
+  tokenFile: string | undefined;
+  token(): Promise<string>;
+};
+
+/** How to get a token. */
+export const tokenCommand = (namespace: string, file = "token"): string =>
+  `kubectl create token default --namespace ${namespace} --audience enchanted-collector > ${file}`;
+
+const failed = (message: string): CliError => new CliError(`enchanted: ${message}`);
+
+/** `host:port`; an IPv6 address stands in brackets. */
+const split = (address: string): { host: string; port: number } => {
+  const [, host = "", digits = ""] = /^(\[[0-9a-fA-F:.]+\]|[^:/\s]+):(\d{1,5})$/.exec(address) ?? [];
+  const port = Number(digits);
+  if (host === "" || port < 1 || port > 65_535)
+    throw failed(`--collector ${address}: give host:port, such as localhost:4317`);
+  return { host: host.replaceAll(/[[\]]/g, ""), port };
+};
+
+const readText = (path: string, what: string, remedy: string): string => {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const { code = "" } = error as NodeJS.ErrnoException;
+    throw failed(`${what} ${path} cannot be read (${code}); ${remedy}`);
+  }
+};
+
+const readCa = (path: string): string => {
+  const remedy =
+    "write it with: kubectl get configmap enchanted-ca --namespace enchanted-system -o jsonpath='{.data.ca\\.crt}'";
+  const pem = readText(path, "the CA file", remedy);
+  if (!pem.includes("-----BEGIN CERTIFICATE-----"))
+    throw failed(`the CA file ${path} holds no certificate in PEM; ${remedy}`);
+  return pem;
+};
+
+type Token = Pick<ServerSettings, "token" | "tokenFile">;
+
+const tokenOf = (given: (name: string, variable: string) => string, host: Host, namespace: string): Token => {
+  const file = given("token-file", "ENCHANTED_TOKEN_FILE");
+  const own = host.env["ENCHANTED_TOKEN"]?.trim() ?? "";
+  if (file === "" && own !== "") return { tokenFile: undefined, token: () => Promise.resolve(own) };
+  if (file === "")
+    throw failed(`the collector wants a token; make one and name it with --token-file: ${tokenCommand(namespace)}`);
+  const tokenFile = resolve(host.cwd, file);
+  if (readText(tokenFile, "the token file", tokenCommand(namespace, file)).trim() === "")
+    throw failed(`the token file ${tokenFile} is empty; ${tokenCommand(namespace, file)}`);
+  return { tokenFile, token: tokenFrom(tokenFile) };
+};
+
+/** Reads where the collector is from options and environment; undefined without one. Throws `CliError` for what can never work. */
+export const readServer = (host: Host, options: OptionValues): ServerSettings | undefined => {
+  const given = (name: string, variable: string): string => textOption(options, name) || (host.env[variable] ?? "");
+  const address = given("collector", "ENCHANTED_COLLECTOR");
+  if (address === "") return undefined;
+  const place = split(address);
+  const namespace = given("namespace", "ENCHANTED_NAMESPACE");
+  if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(namespace))
+    throw failed(
+      namespace === ""
+        ? "the collector keeps frames by namespace; say which with --namespace"
+        : `--namespace ${namespace}: this is no name of a namespace`,
+    );
+  const caFile = given("ca-file", "ENCHANTED_CA_FILE");
+  const serverName = given("server-name", "ENCHANTED_SERVER_NAME");
+  return {
+    address,
+    ...place,
+    namespace,
+    caPem: caFile === "" ? getCACertificates("default").join("\n") : readCa(resolve(host.cwd, caFile)),
+    ...(serverName === "" ? {} : { serverName }),
+    ...tokenOf(given, host, namespace),
+  };
+};

@@ -1,0 +1,113 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, jest } from "@jest/globals";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { startTestUpstream, type TestUpstream } from "#test/integration/gateway/https-upstream.ts";
+import { createCleanup, temporaryDirectory } from "#test/integration/pipeline/bus-harness.ts";
+import { payloads, setCliStage, type CliStage } from "./cli-stage.ts";
+
+jest.setTimeout(120_000);
+
+const cleanup = createCleanup();
+let upstream: TestUpstream;
+let stage: CliStage;
+beforeAll(async () => {
+  upstream = await startTestUpstream(await temporaryDirectory(cleanup));
+  cleanup.add(() => upstream.stop());
+});
+afterAll(() => cleanup.run());
+beforeEach(async () => {
+  stage = await setCliStage();
+});
+afterEach(() => stage.remove());
+
+/** Asks by fetch, prints each piece as it comes, and lets the test go on once the first one is there. */
+const asking = `
+const [path, body] = process.argv.slice(2);
+const base = path.startsWith("/v1") ? process.env.ANTHROPIC_BASE_URL : process.env.OPENAI_BASE_URL;
+const answer = await fetch(base + path, { method: "POST", headers: { "x-api-key": "mine", authorization: "Bearer mine" }, body });
+let text = "";
+for await (const piece of answer.body) {
+  const isFirst = text === "";
+  text += Buffer.from(piece).toString();
+  if (isFirst) await fetch(process.env.FIRST_SEEN, { method: "POST" }).catch(() => undefined);
+}
+console.log(answer.status, JSON.stringify(text));
+`;
+
+const ask = async (path: string, body: unknown, env: Record<string, string>) => {
+  await writeFile(join(stage.cwd, "ask.mjs"), asking);
+  const end = await stage.cli(["run", "--no-observe", "--", process.execPath, "ask.mjs", path, JSON.stringify(body)], {
+    env: { NODE_EXTRA_CA_CERTS: upstream.caFile, FIRST_SEEN: `${upstream.url}/first-seen`, ...env },
+  });
+  return { end, calls: payloads(await stage.lines(), "MODEL_CALL") };
+};
+
+/** Sends the first event, and the rest only when the program has seen it: what is held back would never arrive. */
+const stream = (events: readonly string[]): void => {
+  const { promise: seen, resolve: see } = Promise.withResolvers<void>();
+  upstream.respond(({ path }, response) => {
+    if (path === "/first-seen") {
+      see();
+      return void response.end();
+    }
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.write(events[0]);
+    void seen.then(() => response.end(events.slice(1).join("")));
+  });
+};
+const question = { model: "m", stream: true, messages: [{ role: "user", content: "x" }] };
+
+it("streams an OpenAI-compatible answer over https as it comes, unchanged, and records it", async () => {
+  const events = [
+    'data: {"choices":[{"delta":{"content":"hé"}}]}\n\n',
+    'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n',
+    'data: {"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2}}\n\n',
+    "data: [DONE]\n\n",
+  ];
+  stream(events);
+  const { end, calls } = await ask("/chat/completions", question, { OPENAI_BASE_URL: `${upstream.url}/v9` });
+  expect(end).toMatchObject({ code: 0, stdout: `200 ${JSON.stringify(events.join(""))}\n`, stderr: "" });
+  const [asked] = upstream.asked.splice(0);
+  expect(asked).toMatchObject({ path: "/v9/chat/completions", body: JSON.stringify(question) });
+  expect(asked?.headers.authorization).toBe("Bearer mine");
+  expect(calls).toMatchObject([
+    { provider: "OpenAICompatible", model: "m", status: 200, input_tokens: 5, output_tokens: 2, stop_reason: "stop" },
+  ]);
+});
+
+it("does the same for Anthropic's form", async () => {
+  const events = [
+    'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":7,"output_tokens":1}}}\n\n',
+    'event: content_block_delta\ndata: {"type":"content_block_delta","delta":{"type":"text_delta","text":"hi"}}\n\n',
+    'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":3}}\n\n',
+    'event: message_stop\ndata: {"type":"message_stop"}\n\n',
+  ];
+  stream(events);
+  const { end, calls } = await ask("/v1/messages", question, { ANTHROPIC_BASE_URL: upstream.url });
+  expect(end).toMatchObject({ code: 0, stdout: `200 ${JSON.stringify(events.join(""))}\n`, stderr: "" });
+  const [asked] = upstream.asked.splice(0);
+  expect([asked?.path, asked?.headers["x-api-key"]]).toEqual(["/v1/messages", "mine"]);
+  expect(calls).toMatchObject([
+    { provider: "Anthropic", model: "m", input_tokens: 7, output_tokens: 3, stop_reason: "end_turn" },
+  ]);
+});
+
+it("passes a stream that breaks off on as a broken one, and records that", async () => {
+  upstream.respond(({ path }, response) => {
+    if (path === "/first-seen") return void response.end();
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.write("data: {}\n\n", () => response.destroy());
+  });
+  const { end, calls } = await ask("/chat/completions", question, { OPENAI_BASE_URL: upstream.url });
+  expect(end.code).toBe(1); // fetch tells the program of it
+  expect(calls).toMatchObject([{ model: "m", error: "the answer was cut" }]);
+});
+
+it("does not trust a certificate of another CA, and says so", async () => {
+  const { end, calls } = await ask("/chat/completions", question, {
+    OPENAI_BASE_URL: upstream.url,
+    NODE_EXTRA_CA_CERTS: "",
+  });
+  expect(end).toMatchObject({ code: 0, stdout: expect.stringMatching(/^502 .*cannot be reached/) });
+  expect(calls).toMatchObject([{ model: "m", status: 0 }]);
+});
