@@ -1,6 +1,6 @@
 # Every target works as the first command typed on an empty machine: it brings what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help up test down status verify
+.PHONY: help up test down status verify bench chaos
 .ONESHELL:
 SHELL := /bin/sh
 .SHELLFLAGS := -eu -c
@@ -45,6 +45,15 @@ status: ## Tell what runs
 	@$(bootstrap)
 	$(NODE) platform/main.ts status
 
+chaos: ## Simulate 100,000 seeds of faults, then kill real processes 1,000 times; figures in dist/chaos
+	@$(bootstrap)
+	$(NODE) test/simulation/main.ts --seeds 100000 --jobs 2
+	$(NODE) test/chaos/main.ts --kills 1000
+
 verify: ## Check generated files, types, lint, format, unit tests
 	@$(bootstrap)
 	npm run -s verify
+
+bench: ## Measure beside the peers; ONLY=P3,P4, CHECK=1 fails on a regression
+	@$(bootstrap)
+	$(NODE) test/bench/main.ts $(if $(ONLY),--only $(ONLY)) $(if $(RUNS),--runs $(RUNS)) $(if $(CHECK),--check)

@@ -1,0 +1,87 @@
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import type { NatsServer } from "#platform/stores/nats.ts";
+import type { History } from "#test/simulation/history.ts";
+import type { Random } from "#test/simulation/random.ts";
+import type { Victim } from "./victim.ts";
+
+/** What is killed. */
+export type Kind = "scribe" | "collector" | "nats";
+
+/** How often each was killed. */
+export type Kills = Record<Kind, number>;
+
+/** What a nemesis works with. */
+export type NemesisOptions = {
+  scribes: readonly Victim[];
+  collectors: readonly Victim[];
+  nats: NatsServer;
+  random: Random;
+  clock: Clock;
+  history: History;
+  /** Told after each kill. */
+  onKill: (kills: Kills) => void;
+};
+
+/** How the kills are spread: a scribe starts fast and has the most to lose. */
+const shares: ReadonlyArray<readonly [Kind, number]> = [
+  ["scribe", 0.6],
+  ["collector", 0.2],
+  ["nats", 0.2],
+];
+
+const pickKind = (random: Random): Kind => {
+  let left = random.next();
+  for (const [kind, share] of shares) {
+    if (left < share) return kind;
+    left -= share;
+  }
+  return "scribe";
+};
+
+/** Kills with -9, at random and without a plan, `count` times; what it killed comes back a moment later. */
+export const runNemesis = async (options: NemesisOptions, count: number): Promise<Kills> => {
+  const { random, clock, history, nats } = options;
+  const kills: Kills = { scribe: 0, collector: 0, nats: 0 };
+  let natsIsBack: Promise<void> = Promise.resolve();
+  let natsIsUp = true;
+
+  const killVictim = async (victim: Victim): Promise<boolean> => {
+    if (!victim.isRunning()) return false;
+    await victim.kill();
+    clock.after(random.next() ** 2 * 600, () => victim.start());
+    return true;
+  };
+  /** Its port may be some connection's for a moment. */
+  const comeBack = async (): Promise<void> => {
+    try {
+      await nats.restart();
+      natsIsUp = true;
+    } catch {
+      await clock.sleep(500);
+      await comeBack();
+    }
+  };
+  const killNats = (): boolean => {
+    if (!natsIsUp) return false;
+    natsIsUp = false;
+    nats.kill("SIGKILL");
+    natsIsBack = comeBack();
+    return true;
+  };
+  const strike = async (kind: Kind): Promise<boolean> => {
+    if (kind === "nats") return killNats();
+    return killVictim(random.pick(kind === "scribe" ? options.scribes : options.collectors));
+  };
+
+  for (let done = 0; done < count;) {
+    await clock.sleep(random.between(150, 500));
+    const kind = pickKind(random);
+    if (!(await strike(kind))) continue; // it is down already
+    done += 1;
+    kills[kind] += 1;
+    history.add("nemesis", "info", { f: "fault", value: `kill ${kind}` });
+    options.onKill(kills);
+  }
+  await natsIsBack;
+  return kills;
+};

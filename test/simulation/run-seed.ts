@@ -1,0 +1,121 @@
+import { check, type Evidence, type Violation } from "./checker.ts";
+import { heal, scheduleFaults, type FaultKind } from "./faults.ts";
+import { historyHash, type Operation } from "./history.ts";
+import { seededRandom } from "./random.ts";
+import { planScenario, type DiskNature } from "./scenario.ts";
+import { frameOf } from "./stream-server.ts";
+import { createWorld, type Inhabitant, type World } from "./world.ts";
+
+/** What one seed came to. */
+export type SeedResult = {
+  readonly seed: number;
+  readonly violations: readonly Violation[];
+  readonly faults: Readonly<Partial<Record<FaultKind, number>>>;
+  /** Frames in the stream at the end. */
+  readonly frames: number;
+  readonly virtualMs: number;
+  /** Hash over the whole history: the same seed has the same one. */
+  readonly hash: string;
+};
+
+const HEAL_LIMIT_MS = 900_000;
+/** Two heartbeats: a recorder hears of a stream that lost its tail when it sends. */
+const HEAL_LEAST_MS = 65_000;
+const LOOK_MS = 40;
+
+/** The exporter has seen that its log and the stream are two different histories, and says so; a person must look. */
+const isHalted = ({ host, damaged }: Inhabitant): boolean => {
+  const failing = host.recording()?.health().exporting.failing ?? "";
+  return damaged && /the log was lost|holds another frame/.test(failing);
+};
+
+const isWhole = ({ stream }: World, { host, producer }: Inhabitant): boolean => {
+  const recording = host.recording();
+  if (recording === undefined || !producer.isDone()) return false;
+  const { written, stored } = recording.marks();
+  const last = stream.lastOf(`${host.member.agentUid}/${recording.recorder.epoch}`);
+  const { wal } = recording.health();
+  if (wal.cursor < wal.written) return false; // of an earlier epoch, too
+  return stored === written && (written === 0 || (last !== undefined && frameOf(last).envelope.seq === written));
+};
+
+const describe = (world: World, inhabitant: Inhabitant): string => {
+  const recording = inhabitant.host.recording();
+  const done = inhabitant.producer.isDone() ? "said all" : "has not said all";
+  if (recording === undefined) return `${inhabitant.host.member.name} does not record; its producer ${done}`;
+  const state = JSON.stringify({ ...recording.marks(), ...recording.health() }, (_key, value: unknown) =>
+    typeof value === "bigint" ? value.toString() : value,
+  );
+  const last = world.stream.lastOf(`${inhabitant.host.member.agentUid}/${recording.recorder.epoch}`);
+  return `${inhabitant.host.member.name}, whose producer ${done}, stands at ${state}; the stream at ${last?.subject} ${last?.seq}`;
+};
+
+/** Runs until `isSo`, looked at now and then. */
+const runUntil = async ({ loop }: World, isSo: () => boolean, limitMs: number): Promise<boolean> => {
+  let so = false;
+  const look = (): void => {
+    so = isSo();
+    if (!so) loop.after(LOOK_MS, look);
+  };
+  look();
+  return loop.run(() => so, loop.nowMs() + limitMs);
+};
+
+/** Everything arrives once nothing hinders it; what does not is named. */
+export const settleDown = async (world: World): Promise<Violation[]> => {
+  const { loop, inhabitants, scenario } = world;
+  const leastMs = loop.nowMs() + (scenario.syncAlways ? 0 : HEAL_LEAST_MS);
+  const isQuiet = (): boolean =>
+    loop.nowMs() >= leastMs && inhabitants.every((one) => isWhole(world, one) || isHalted(one));
+  if (await runUntil(world, isQuiet, HEAL_LIMIT_MS)) return [];
+  const stuck = inhabitants.filter((one) => !isWhole(world, one) && !isHalted(one));
+  return stuck.map((one) => ({ rule: "everything arrives in the end", why: describe(world, one) }));
+};
+
+const uidsOf = (world: World, nature: DiskNature): Set<string> =>
+  new Set(world.inhabitants.flatMap((one) => (one.nature === nature && one.damaged ? [one.host.member.agentUid] : [])));
+
+/** What a world has to show. */
+export const evidenceOf = (world: World): Evidence => ({
+  history: world.history.operations,
+  stream: world.stream.messages.map(frameOf),
+  storedOnly: world.stream.storedOnly.map(frameOf),
+  flipped: uidsOf(world, "flips"),
+  lied: uidsOf(world, "lies"),
+  streamForgets: !world.scenario.syncAlways,
+});
+
+/** Judges a world. */
+export const judge = (world: World): Violation[] => [
+  ...check(evidenceOf(world)),
+  ...world.unexpected.map((error) => ({
+    rule: "no handler fails in a way that nobody foresaw",
+    why: error instanceof Error ? (error.stack ?? error.message) : String(error),
+  })),
+];
+
+type Played = { world: World; stuck: Violation[]; faults: Partial<Record<FaultKind, number>> };
+
+/** Runs the simulation of one seed to its end; `onAdd` sees its history as it comes. */
+export const playSeed = async (seed: number, onAdd?: (operation: Operation) => void): Promise<Played> => {
+  const random = seededRandom(seed);
+  const world = createWorld(planScenario(random), random, onAdd);
+  const faults: Played["faults"] = {};
+  scheduleFaults(world, (kind) => (faults[kind] = (faults[kind] ?? 0) + 1));
+  await world.loop.run(() => false, world.scenario.activeMs);
+  heal(world);
+  return { world, faults, stuck: await settleDown(world) };
+};
+
+/** Runs the simulation of one seed and judges it. */
+export const runSeed = async (seed: number, onAdd?: (operation: Operation) => void): Promise<SeedResult> => {
+  const { world, faults, stuck } = await playSeed(seed, onAdd);
+  return {
+    seed,
+    violations: [...stuck, ...judge(world)],
+    faults,
+    frames: world.stream.messages.length,
+    virtualMs: world.loop.nowMs(),
+    hash: historyHash(world.history.operations),
+  };
+};
