@@ -1,0 +1,133 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { agents, type Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { controllerReference, type Draft } from "#nervous-system/kubernetes/resource-kind.ts";
+import type { Envelope } from "#nervous-system/schemas/envelope.ts";
+import { groupVersion } from "#nervous-system/schemas/resources/define-resource.ts";
+import type { Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { collectorClusterAccess } from "#pipeline/collector/identify.ts";
+import { repositoryRoot } from "#platform/environment.ts";
+import { bundleImage } from "#platform/images/bundle.ts";
+import { freePorts } from "#platform/process/ports.ts";
+import { startService, type RunningService } from "#platform/process/service.ts";
+import { startNats, type NatsServer } from "#platform/stores/nats.ts";
+import { startS3 } from "#platform/stores/s3.ts";
+import { anAgentSpec } from "#test/builders/agent.ts";
+import { serverIdentity } from "#test/integration/gateway/https-upstream.ts";
+import {
+  createAccount,
+  createMission,
+  createPod,
+  kubeconfigWithAccess,
+  setAgentStatus,
+  startSwarmPlane,
+  tokenFor,
+} from "#test/integration/gateway/swarm-plane.ts";
+import { freshNamespace, type TestPlane } from "#test/integration/kubernetes/control-plane.ts";
+
+/** An agent that exists: what its frames must say, and the token of its pod. */
+export type BenchAgent = {
+  readonly token: string;
+  readonly stamps: Pick<Envelope, "agent_uid" | "mission_uid" | "mission" | "namespace">;
+};
+
+/** An API server, NATS and a store of blobs, for the collector that a bench starts. */
+export type Swarm = {
+  readonly nats: NatsServer;
+  readonly tls: {
+    readonly certFile: string;
+    readonly keyFile: string;
+    readonly caFile: string;
+    readonly caPem: string;
+  };
+  /** Where a collector listens, or will. */
+  readonly collectorPort: number;
+  /** Starts the collector as it is shipped. */
+  startCollector(): Promise<RunningService>;
+  createAgents(count: number): Promise<BenchAgent[]>;
+  stop(): Promise<void>;
+};
+
+const collectorEnvironment = (
+  swarm: Pick<Swarm, "nats" | "tls"> & {
+    s3: Awaited<ReturnType<typeof startS3>>;
+    kubeconfig: string;
+    namespace: string;
+  },
+  ports: { grpc: number; http: number; health: number },
+): Record<string, string> => ({
+  LOG_LEVEL: "warn",
+  KUBECONFIG: swarm.kubeconfig,
+  NATS_URL: swarm.nats.url,
+  S3_ENDPOINT: swarm.s3.endpoint,
+  S3_BUCKET: "enchanted",
+  S3_ACCESS_KEY_ID: swarm.s3.accessKey,
+  S3_SECRET_ACCESS_KEY: swarm.s3.secretKey,
+  ENCHANTED_RELEASE_NAMESPACE: swarm.namespace,
+  ENCHANTED_LISTEN: `127.0.0.1:${ports.grpc}`,
+  ENCHANTED_LISTEN_HTTP: `127.0.0.1:${ports.http}`,
+  ENCHANTED_HEALTH_PORT: String(ports.health),
+  ENCHANTED_TLS_CERT_FILE: swarm.tls.certFile,
+  ENCHANTED_TLS_KEY_FILE: swarm.tls.keyFile,
+  // What is measured is the collector, not its patience with one agent.
+  ENCHANTED_AGENT_FRAMES_PER_SECOND: "1000000",
+  ENCHANTED_NAMESPACE_FRAMES_PER_SECOND: "1000000",
+});
+
+const createBenchAgent = async (test: TestPlane, mission: Mission, name: string): Promise<BenchAgent> => {
+  const { namespace } = mission.metadata;
+  if (namespace === undefined) throw new Error("a mission is in a namespace");
+  const created = await test.admin.create(agents, {
+    apiVersion: groupVersion,
+    kind: "Agent",
+    metadata: { namespace, name, ownerReferences: [controllerReference(mission)] },
+    spec: anAgentSpec({ missionRef: { name: mission.metadata.name } }),
+  } as unknown as Draft<Agent>);
+  const pod = await createPod(test.admin, namespace, `${name}-1`);
+  await setAgentStatus(test.admin, created, { attempt: 1, podName: `${name}-1`, podUID: pod.metadata.uid });
+  const token = await tokenFor(test.admin, { namespace }, "enchanted-collector", pod);
+  const { uid: mission_uid, name: missionName } = mission.metadata;
+  return { token, stamps: { agent_uid: created.metadata.uid, mission_uid, mission: missionName, namespace } };
+};
+
+/** Starts everything but the collector; NATS flushes before it acknowledges, as in production. */
+export const startSwarm = async (directory: string): Promise<Swarm> => {
+  const test = await startSwarmPlane();
+  const nats = await startNats({ dir: join(directory, "nats") });
+  const s3 = await startS3({ dir: join(directory, "s3") });
+  const namespace = await freshNamespace(test.admin);
+  const user = `system:serviceaccount:${namespace}:enchanted-collector`;
+  const kubeconfig = await kubeconfigWithAccess(test, user, { cluster: collectorClusterAccess, tenant: [], namespace });
+  const names = ["DNS:enchanted-collector", "DNS:localhost", "IP:127.0.0.1"];
+  const identity = await serverIdentity(join(directory, "pki"), "collector", names);
+  const tls = { ...identity, caPem: await readFile(identity.caFile, "utf8") };
+  const [grpc = 0, http = 0, health = 0] = await freePorts(3);
+  const program = join(await bundleImage(repositoryRoot, "pipeline", join(directory, "pipeline")), "main.js");
+  const tenant = await freshNamespace(test.admin);
+  await createAccount(test.admin, tenant);
+  const mission = await createMission(test.admin, { namespace: tenant, name: "bench" });
+  let made = 0;
+  return {
+    nats,
+    tls,
+    collectorPort: grpc,
+    startCollector: () =>
+      startService(
+        {
+          name: "collector",
+          command: [process.execPath, program, "collector"],
+          env: collectorEnvironment({ nats, tls, s3, kubeconfig, namespace }, { grpc, http, health }),
+          ready: { kind: "http", url: `http://127.0.0.1:${health}/readyz` },
+        },
+        join(directory, "logs"),
+      ),
+    createAgents: async (count) => {
+      const created: BenchAgent[] = [];
+      for (let i = 0; i < count; i += 1) created.push(await createBenchAgent(test, mission, `agent-${(made += 1)}`));
+      return created;
+    },
+    stop: async () => {
+      await Promise.all([nats.stop(), s3.stop(), test.stop()]);
+    },
+  };
+};
