@@ -1,6 +1,7 @@
 import { grpcStatus, isRetryable, toGrpcFailure, type GrpcFailure } from "#nervous-system/comms/grpc-failure.ts";
 import { fullJitterMs } from "#nervous-system/kernel/backoff.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { createCondition } from "#nervous-system/kernel/condition.ts";
 import type { ChainPosition } from "./compose.ts";
 import { runExportSession, type Progress, type SessionOptions } from "./export-session.ts";
 import { decodePosition } from "./stored-record.ts";
@@ -38,22 +39,10 @@ const describe = (failure: GrpcFailure): string => {
   return `the collector does not take frames: ${failure.message}`;
 };
 
-/** Resolves when `isSo`, which is looked at after each change, or when the signal aborts. */
-const awaitChanges = async (isSo: () => boolean, changed: Set<() => void>, signal: AbortSignal): Promise<void> => {
-  const aborted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
-  while (!isSo() && !signal.aborted) {
-    let wake = (): void => undefined;
-    const moved = new Promise<void>((resolve) => (wake = resolve));
-    changed.add(wake);
-    await Promise.race([moved, aborted]);
-    changed.delete(wake);
-  }
-};
-
 class LogExporter implements Exporter {
   private readonly options: ExporterOptions;
   private readonly known: ExportState;
-  private readonly changed = new Set<() => void>();
+  private readonly changed = createCondition();
   private attempt = 0;
   /** Index up to which the stream has said that it holds the log; nothing, not even an empty log, before it was asked. */
   private confirmed = -1;
@@ -81,7 +70,11 @@ class LogExporter implements Exporter {
     const limit = new AbortController();
     const cancel = this.options.clock.after(limitMs, () => limit.abort());
     const isDrained = (): boolean => this.confirmed >= this.options.wal.stats().written;
-    await awaitChanges(isDrained, this.changed, limit.signal);
+    try {
+      while (!isDrained()) await this.changed.wait(limit.signal);
+    } catch {
+      // The time is over.
+    }
     cancel();
     return isDrained();
   }
@@ -109,7 +102,7 @@ class LogExporter implements Exporter {
     this.attempt = 0;
     this.known.failing = undefined;
     this.confirmed = index;
-    for (const wake of this.changed) wake();
+    this.changed.notify();
   }
 
   /** One session, until it fails or is told to end. */

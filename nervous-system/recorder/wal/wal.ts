@@ -1,4 +1,5 @@
 import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { createCondition } from "#nervous-system/kernel/condition.ts";
 import { openMark, readCursor, type Cursor } from "./cursor-file.ts";
 import type { Disk } from "./disk.ts";
 import { takeLock, type Processes } from "./lock.ts";
@@ -60,30 +61,6 @@ const limitsOf = (given: Partial<WriterLimits> = {}): WriterLimits => {
   return { floorBytes: Math.min(MAX_FLOOR_BYTES, limits.maxBytes / 4), ...limits };
 };
 
-const createSignal = (): { raise: () => void; wait: (signal: AbortSignal) => Promise<void> } => {
-  const waiting = new Set<() => void>();
-  return {
-    raise: () => {
-      for (const wake of waiting) wake();
-      waiting.clear();
-    },
-    wait: (signal) =>
-      new Promise((resolve, reject) => {
-        if (signal.aborted) return reject(signal.reason);
-        const onAbort = (): void => {
-          waiting.delete(wake);
-          reject(signal.reason);
-        };
-        const wake = (): void => {
-          signal.removeEventListener("abort", onAbort);
-          resolve();
-        };
-        waiting.add(wake);
-        signal.addEventListener("abort", onAbort, { once: true });
-      }),
-  };
-};
-
 const findCursor = async (disk: Disk, directory: string): Promise<Cursor> => {
   const durable = await readCursor(disk, directory, "cursor");
   const stored = await readCursor(disk, directory, "stored");
@@ -111,7 +88,7 @@ export const openWal = async (options: WalOptions): Promise<Wal> => {
   const mark = await readCursor(disk, directory, "mark");
   const found = await recoverSegments(disk, directory, Math.max(cursor.index, mark?.index ?? 0));
   const { segments } = found;
-  const written = createSignal();
+  const written = createCondition();
   const limits = limitsOf(options.limits);
   const writer = await createWriter({
     ...options,
@@ -119,7 +96,7 @@ export const openWal = async (options: WalOptions): Promise<Wal> => {
     limits,
     generation: found.generation,
     first: found.next,
-    onWritten: () => written.raise(),
+    onWritten: () => written.notify(),
     onStall: () => void trimmer.release().then((made) => made && writer.roomMade()),
   });
   const stored = await openMark(disk, directory, "stored");
