@@ -44,18 +44,11 @@ export const planFrame = (
   if (next.envelope.seq === held.seq && next.hash !== held.hash && !isGap(next)) throw conflict(next);
   if (next.envelope.seq <= held.seq) return { frames: [], held };
   if (isGap(next) && next.envelope.seq === held.seq + 1 && held.seq > 0 && next.prevHash !== held.hash)
-    return { frames: [tied(identity, held, next)], held: positionAfter(next) };
+    return planEnd(identity, held, positionAfter(next)); // in its place, with its hash, and bound to what the stream holds
   const { envelope, prevHash } = next;
   const end = { seq: envelope.seq, observedNs: BigInt(envelope.observed), prevHash };
   const fillers = envelope.seq > held.seq + 1 ? fillGap(identity, held, end, WHY) : [];
   return { frames: [...fillers, next], held: positionAfter(next) };
-};
-
-/** A GAP in the place of `next`, which follows what the stream holds and which what stands behind `next` follows. */
-const tied = (identity: RecorderIdentity, held: ChainPosition, next: ComposedFrame): ComposedFrame => {
-  const { seq, observed } = next.envelope;
-  const end = { seq: seq + 1, observedNs: BigInt(observed) + 1n, prevHash: next.hash };
-  return fillGap(identity, held, end, WHY)[0] ?? next;
 };
 
 /** The last frame of an epoch, which cannot be read any more: its hash where another frame tells it. */
