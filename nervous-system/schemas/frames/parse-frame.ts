@@ -1,3 +1,4 @@
+import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
 import { isDeeperThan } from "#nervous-system/kernel/nesting.ts";
 import { catalog, isFrameType } from "#nervous-system/schemas/frames/catalog.ts";
 import { frameTypePattern } from "#nervous-system/schemas/frames/define-frame.ts";
@@ -32,9 +33,6 @@ export type ParsedFrame =
 // Levels of lists and objects; readers in other languages end at a few hundred, some by crashing.
 const MAX_NESTING = 100;
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
 /** Names that other writers use for the same member. */
 const aliases: ReadonlyArray<readonly [string, string]> = [["rationale", "reasoning"]];
 
@@ -62,7 +60,7 @@ const known = new Set([
 const payloadOf = (value: Record<string, unknown>): Record<string, unknown> => {
   const strangers = Object.entries(value).filter(([key]) => !known.has(key));
   const given = value["payload"];
-  const inner = isObject(given) ? given : given === undefined ? {} : { value: given };
+  const inner = isJsonObject(given) ? given : given === undefined ? {} : { value: given };
   return withAliases({ ...Object.fromEntries(strangers), ...inner });
 };
 
@@ -84,7 +82,7 @@ const flagsOf = (type: string, payload: Record<string, unknown>): Array<"payload
  * they land in the payload too.
  */
 export const parseFrame = (value: unknown): ParsedFrame => {
-  if (!isObject(value)) return { ok: false, reason: "a frame is a JSON object" };
+  if (!isJsonObject(value)) return { ok: false, reason: "a frame is a JSON object" };
   const type = value["event_type"] ?? value["event"];
   if (typeof type !== "string") return { ok: false, reason: 'a frame names its "event_type"' };
   if (!frameTypePattern.test(type))

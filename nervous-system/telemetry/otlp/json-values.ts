@@ -1,3 +1,4 @@
+import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
 import { MAX_VALUE_DEPTH, setMember } from "./any-value.ts";
 import type { ValueBudget } from "./read-fields.ts";
 import { narrowed, WireError } from "./wire.ts";
@@ -15,9 +16,6 @@ export class OtlpJsonError extends WireError {
 /** A JSON object of the request. */
 export type JsonFields = Readonly<Record<string, unknown>>;
 
-const isObject = (value: unknown): value is JsonFields =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
 // Not the JSON of lists and objects: they can be nested deeper than the stack.
 const shown = (value: unknown): string => {
   if (typeof value === "object" && value !== null) return Array.isArray(value) ? "a list" : "an object";
@@ -27,7 +25,7 @@ const shown = (value: unknown): string => {
 /** The member as an object; empty where it is absent or null. */
 export const objectOf = (fields: JsonFields, name: string): JsonFields => {
   const value = fields[name] ?? {};
-  if (!isObject(value)) throw new OtlpJsonError(`"${name}" is no object: ${shown(value)}`);
+  if (!isJsonObject(value)) throw new OtlpJsonError(`"${name}" is no object: ${shown(value)}`);
   return value;
 };
 
@@ -36,7 +34,7 @@ export const objectsOf = (fields: JsonFields, name: string): readonly JsonFields
   const value = fields[name] ?? [];
   if (!Array.isArray(value)) throw new OtlpJsonError(`"${name}" is no list: ${shown(value)}`);
   return value.map((item: unknown) => {
-    if (!isObject(item)) throw new OtlpJsonError(`"${name}" holds what is no object: ${shown(item)}`);
+    if (!isJsonObject(item)) throw new OtlpJsonError(`"${name}" holds what is no object: ${shown(item)}`);
     return item;
   });
 };
