@@ -39,20 +39,21 @@ export const objectsOf = (fields: JsonFields, name: string): readonly JsonFields
   });
 };
 
-/** The member as a text; empty where it is absent or null. */
-export const textOf = (fields: JsonFields, name: string): string => {
-  const value = fields[name] ?? "";
-  if (typeof value !== "string") throw new OtlpJsonError(`"${name}" is no string: ${shown(value)}`);
-  return value;
+const text = (name: string, value: unknown): string => {
+  if (typeof value === "string") return value;
+  throw new OtlpJsonError(`"${name}" is no string: ${shown(value)}`);
 };
+
+/** The member as a text; empty where it is absent or null. */
+export const textOf = (fields: JsonFields, name: string): string => text(name, fields[name] ?? "");
 
 const HEX = /^(?:[0-9a-fA-F]{2})*$/;
 
 /** The member as lower-case hex: OTLP writes ids so, in either case, and not in base64. */
 export const hexOf = (fields: JsonFields, name: string): string => {
-  const text = textOf(fields, name);
-  if (!HEX.test(text)) throw new OtlpJsonError(`"${name}" is no hex: ${shown(text)}`);
-  return text.toLowerCase();
+  const digits = textOf(fields, name);
+  if (!HEX.test(digits)) throw new OtlpJsonError(`"${name}" is no hex: ${shown(digits)}`);
+  return digits.toLowerCase();
 };
 
 const INTEGER = /^-?\d{1,20}$/;
@@ -109,7 +110,7 @@ const bytes = (value: unknown): Buffer => {
 };
 
 const scalars: Readonly<Record<string, (value: unknown) => unknown>> = {
-  stringValue: (value) => textOf({ stringValue: value }, "stringValue"),
+  stringValue: (value) => text("stringValue", value),
   boolValue: bool,
   intValue: int64,
   doubleValue: double,
