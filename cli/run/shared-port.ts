@@ -1,4 +1,5 @@
-import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
+import { listen, portOf } from "#scribe/mouths/listen.ts";
 
 /** One port for HTTP/1.1 and for gRPC. */
 export type SharedPort = { port: number; close(): Promise<void> };
@@ -47,12 +48,9 @@ export const openSharedPort = async (targets: SharedTargets): Promise<SharedPort
     keep(socket);
     accept(socket, targets, keep);
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", resolve);
-  });
+  await listen(server, { port: 0 });
   return {
-    port: (server.address() as AddressInfo).port,
+    port: portOf(server),
     close: async () => {
       for (const socket of open) socket.destroy();
       await new Promise<void>((resolve) => server.close(() => resolve()));
