@@ -1,4 +1,5 @@
 import { connect, createServer, type Socket } from "node:net";
+import { join } from "#scribe/join.ts";
 import { listen, portOf } from "#scribe/mouths/listen.ts";
 
 /** One port for HTTP/1.1 and for gRPC. */
@@ -9,17 +10,6 @@ export type SharedTargets = { http(): Promise<number>; grpc(): Promise<number> }
 
 // HTTP/2 begins with "PRI * HTTP/2.0"; no method of OTLP over HTTP does.
 const HTTP2 = "PRI ";
-
-const join = (one: Socket, other: Socket): void => {
-  for (const [from, to] of [
-    [one, other],
-    [other, one],
-  ] as const) {
-    from.on("error", () => to.destroy());
-    from.once("close", () => to.destroy());
-    from.pipe(to);
-  }
-};
 
 const passOn = async (socket: Socket, first: Buffer, targets: SharedTargets): Promise<Socket> => {
   const isHttp2 = first.subarray(0, HTTP2.length).toString("latin1") === HTTP2;
