@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { createServer } from "node:net";
 import { runBounded, type BoundedEnd } from "#nervous-system/git/bounded-process.ts";
+import { listen } from "#scribe/mouths/listen.ts";
 import { textOption, type CommandRun, type OptionValues } from "./arguments.ts";
 import { exitCode, exited, type Host } from "./host.ts";
 import { createChainCheck } from "./record/check-chains.ts";
@@ -76,7 +77,7 @@ const socket = async (): Promise<Finding> => {
     const path = join(place, "context.sock");
     if (path.length > MAX_SOCKET_PATH) throw new Error(`${path} is longer than ${MAX_SOCKET_PATH} characters`);
     const server = createServer();
-    await new Promise<void>((resolve, reject) => server.once("error", reject).listen(path, resolve));
+    await listen(server, { path });
     await new Promise((resolve) => server.close(resolve));
     return { check, ok: true, detail: `${tmpdir()} takes sockets` };
   } catch (error) {

@@ -92,7 +92,7 @@ const runProgram = async (session: Session, { options, program }: Invocation): P
   const [command = "", ...args] = program;
   await lifecycle(session, "Started", { program: basename(command), observing: session.observer?.place ?? null });
   // Before the program: it may signal us as soon as it runs, and no handler runs before this function awaits.
-  passSignals(host, { signal: (signal) => child.signal(signal) });
+  passSignals(host, () => child);
   const child: WrappedChild = startChild({
     command,
     args,

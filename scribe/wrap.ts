@@ -1,4 +1,4 @@
-import { symlink, unlink } from "node:fs/promises";
+import { rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { z } from "zod";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
@@ -26,45 +26,46 @@ type WrapConfig = z.output<typeof environment>;
 const FORWARDED = ["SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGCONT"] as const;
 const clock = systemClock();
 
-const linkSocket = async (config: WrapConfig): Promise<void> => {
-  await unlink(config.ENCHANTED_SOCKET_LINK).catch(() => undefined);
-  await symlink(config.ENCHANTED_SOCKET, config.ENCHANTED_SOCKET_LINK).catch(() => undefined); // a convenience only
+const linkSocket = (config: WrapConfig): void => {
+  try {
+    rmSync(config.ENCHANTED_SOCKET_LINK, { force: true });
+    symlinkSync(config.ENCHANTED_SOCKET, config.ENCHANTED_SOCKET_LINK);
+  } catch {
+    // A convenience only.
+  }
 };
 
-/** What hears signals from the first moment on: one that comes before the child is there waits for it. */
-type SignalPasser = { begin(child: WrappedChild): void; wasStopped(): boolean };
-
-/** Passes signals on; at SIGTERM the child has its time, then its whole group is killed. */
-const passSignals = (stopMs: number): SignalPasser => {
-  let child: WrappedChild | undefined;
+/**
+ * Passes signals on; at SIGTERM the child has its time, then its whole group is killed. The child may be started after the
+ * call, before anything is awaited. Answers whether it was told to stop.
+ */
+const passSignals = (child: () => WrappedChild, stopMs: number): (() => boolean) => {
   let isStopping = false;
-  const early: NodeJS.Signals[] = [];
-  const pass = (signal: NodeJS.Signals): void => {
-    if (child === undefined) return void early.push(signal);
-    child.signal(signal);
-    if (signal !== "SIGTERM" || isStopping) return;
+  for (const signal of FORWARDED) process.on(signal, () => child().signal(signal));
+  process.on("SIGTERM", () => {
+    child().signal("SIGTERM");
+    if (isStopping) return;
     isStopping = true;
-    const cancel = clock.after(stopMs, () => child?.killGroup());
-    void child.ended.then(cancel);
-  };
-  for (const signal of [...FORWARDED, "SIGTERM"] as const) process.on(signal, pass);
-  return {
-    begin: (started) => {
-      child = started;
-      for (const signal of early) pass(signal);
-    },
-    wasStopped: () => isStopping,
-  };
+    const cancel = clock.after(stopMs, () => child().killGroup());
+    void child().ended.then(cancel);
+  });
+  return () => isStopping;
 };
 
 const run = async (config: WrapConfig, command: string, args: readonly string[]): Promise<number> => {
-  const signals = passSignals(config.ENCHANTED_AGENT_STOP_MS);
-  await linkSocket(config);
-  const child = startChild({ command, args, env: process.env, directory: tmpdir(), kill: process.kill.bind(process) });
-  signals.begin(child);
+  // Before the program: process 1 gets no signal that it does not hear, and no handler runs before this function awaits.
+  const wasStopped = passSignals(() => child, config.ENCHANTED_AGENT_STOP_MS);
+  linkSocket(config);
+  const child: WrappedChild = startChild({
+    command,
+    args,
+    env: process.env,
+    directory: tmpdir(),
+    kill: process.kill.bind(process),
+  });
   const forwarder = forwardFrames({ source: child.frames, socketPath: config.ENCHANTED_SOCKET, clock });
   const end = await child.ended;
-  if (signals.wasStopped()) child.killGroup(); // what the program left behind has had its time too
+  if (wasStopped()) child.killGroup(); // what the program left behind has had its time too
   const isWhole = await forwarder.finish(config.ENCHANTED_CAPTURE_MS);
   await leaveLastWords(config.ENCHANTED_TERMINATION_LOG, renderLastWords(end, isWhole));
   if (end.kind === "notStarted") console.error(`enchanted-wrap: ${command}: ${end.message}`);

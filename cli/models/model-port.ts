@@ -6,8 +6,8 @@ import {
   type ServerResponse,
 } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
-import type { AddressInfo } from "node:net";
 import type { TraceIds } from "#nervous-system/recorder/identity.ts";
+import { listen, portOf } from "#scribe/mouths/listen.ts";
 import { passedHeadersWithCredentials } from "#scribe/mouths/model-headers.ts";
 import type { Host } from "../host.ts";
 import type { OpenRecord } from "../record/open-record.ts";
@@ -111,12 +111,9 @@ class Carrier {
 export const openModelPort = async (options: ModelPortOptions): Promise<LocalModelPort> => {
   const carrier = new Carrier(options);
   const server = createServer({ requestTimeout: 0 }, (incoming, answer) => carrier.carry(incoming, answer));
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", resolve);
-  });
+  await listen(server, { port: 0 });
   return {
-    port: (server.address() as AddressInfo).port,
+    port: portOf(server),
     close: async () => {
       await new Promise<void>((resolve) => {
         server.close(() => resolve());

@@ -1,4 +1,6 @@
-import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
+import { join } from "#scribe/join.ts";
+import { listen, portOf } from "#scribe/mouths/listen.ts";
 
 /** One port for HTTP/1.1 and for gRPC. */
 export type SharedPort = { port: number; close(): Promise<void> };
@@ -8,17 +10,6 @@ export type SharedTargets = { http(): Promise<number>; grpc(): Promise<number> }
 
 // HTTP/2 begins with "PRI * HTTP/2.0"; no method of OTLP over HTTP does.
 const HTTP2 = "PRI ";
-
-const join = (one: Socket, other: Socket): void => {
-  for (const [from, to] of [
-    [one, other],
-    [other, one],
-  ] as const) {
-    from.on("error", () => to.destroy());
-    from.once("close", () => to.destroy());
-    from.pipe(to);
-  }
-};
 
 const passOn = async (socket: Socket, first: Buffer, targets: SharedTargets): Promise<Socket> => {
   const isHttp2 = first.subarray(0, HTTP2.length).toString("latin1") === HTTP2;
@@ -47,12 +38,9 @@ export const openSharedPort = async (targets: SharedTargets): Promise<SharedPort
     keep(socket);
     accept(socket, targets, keep);
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", resolve);
-  });
+  await listen(server, { port: 0 });
   return {
-    port: (server.address() as AddressInfo).port,
+    port: portOf(server),
     close: async () => {
       for (const socket of open) socket.destroy();
       await new Promise<void>((resolve) => server.close(() => resolve()));

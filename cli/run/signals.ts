@@ -24,12 +24,15 @@ const hasTerminal = (host: Host): boolean => {
   }
 };
 
-/** Passes on the signals that reach us alone; we outlive all of them, since the program decides what they mean. */
-export const passSignals = (host: Host, child: Pick<WrappedChild, "signal">): void => {
-  for (const signal of BY_PROCESSES) host.onSignal(signal, () => child.signal(signal));
+/**
+ * Passes on the signals that reach us alone; we outlive all of them, since the program decides what they mean. The child may be
+ * started after the call, before anything is awaited.
+ */
+export const passSignals = (host: Host, child: () => WrappedChild): void => {
+  for (const signal of BY_PROCESSES) host.onSignal(signal, () => child().signal(signal));
   for (const signal of BY_TERMINAL) {
     host.onSignal(signal, () => {
-      if (!hasTerminal(host)) child.signal(signal);
+      if (!hasTerminal(host)) child().signal(signal);
     });
   }
 };

@@ -1,6 +1,6 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import { agentFilter, contextStream } from "#nervous-system/schemas/subjects.ts";
-import { readStreamMessage } from "./stored-frame.ts";
+import { readStoredMessage } from "./stored-frame.ts";
 import { filterSubject } from "./subject-guard.ts";
 
 /** Whose an agent's UID is, by what the stream holds of it: nobody's yet, a pod's or component's, or one stranger's. */
@@ -14,8 +14,7 @@ export const readChainOwner = async (manager: JetStreamManager, agentUid: string
   const filter = filterSubject(agentFilter(agentUid));
   const last = await manager.streams.getMessage(contextStream, { last_by_subj: filter });
   if (last === null) return { kind: "nobody" };
-  const { subject, data, header, seq: streamSeq } = last;
-  const item = readStreamMessage({ subject, data, headers: header, streamSeq, storedNs: 0n });
+  const item = readStoredMessage(last);
   const principal = item.kind === "frame" ? item.frame.principal : undefined;
   return principal === undefined ? { kind: "swarm" } : { kind: "stranger", principal };
 };

@@ -1,7 +1,7 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import { chainFilter, contextStream } from "#nervous-system/schemas/subjects.ts";
 import { emptyTail, type ChainTail } from "./chain-plan.ts";
-import { readStreamMessage } from "./stored-frame.ts";
+import { readStoredMessage } from "./stored-frame.ts";
 import { filterSubject } from "./subject-guard.ts";
 
 /**
@@ -12,13 +12,7 @@ export const readTail = async (manager: JetStreamManager, agentUid: string, epoc
   const filter = filterSubject(chainFilter(agentUid, epoch));
   const last = await manager.streams.getMessage(contextStream, { last_by_subj: filter });
   if (last === null) return emptyTail;
-  const item = readStreamMessage({
-    subject: last.subject,
-    data: last.data,
-    headers: last.header,
-    streamSeq: last.seq,
-    storedNs: 0n,
-  });
+  const item = readStoredMessage(last);
   if (item.kind === "poison")
     throw new Error(`message ${last.seq} of ${contextStream} is no frame: ${item.poison.reason}`);
   const { envelope, hash, streamSeq } = item.frame;

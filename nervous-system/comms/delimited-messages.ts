@@ -1,4 +1,4 @@
-import { varintSize } from "#nervous-system/telemetry/otlp/wire.ts";
+import { varintSize, WireWriter } from "#nervous-system/telemetry/otlp/wire.ts";
 
 /** The first byte of a socket's connection that speaks protobuf; no JSON begins with it. */
 export const PROTOBUF_OPENER = 0x00;
@@ -98,13 +98,7 @@ export const createMessageSplitter = (maxBytes: number): MessageSplitter => new 
 
 /** A message behind its length. */
 export const delimit = (message: Uint8Array): Buffer => {
-  const head = varintSize(message.length);
-  const out = Buffer.allocUnsafe(head + message.length);
-  let rest = message.length;
-  for (let at = 0; at < head; at += 1) {
-    out[at] = (rest & 0x7f) | (at < head - 1 ? 0x80 : 0);
-    rest = Math.floor(rest / 128);
-  }
-  out.set(message, head);
-  return out;
+  const out = new WireWriter(varintSize(message.length) + message.length);
+  out.delimited(message);
+  return out.finish();
 };

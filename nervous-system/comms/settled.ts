@@ -1,7 +1,7 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import { chainFilter, contextStream } from "#nervous-system/schemas/subjects.ts";
 import type { ChainTail } from "./chain-plan.ts";
-import { readStreamMessage } from "./stored-frame.ts";
+import { readStoredMessage } from "./stored-frame.ts";
 import { filterSubject } from "./subject-guard.ts";
 
 const NOT_FOUND = new Set([10014, 404]);
@@ -21,8 +21,8 @@ const seqUpTo = async (manager: JetStreamManager, filter: string, floor: number)
   if (floor === 0) return 0;
   const found = await manager.direct.getLastMessagesFor(contextStream, { multi_last: [filter], up_to_seq: floor });
   let highest = 0;
-  for await (const { subject, data, header, seq: streamSeq } of found) {
-    const item = readStreamMessage({ subject, data, headers: header, streamSeq, storedNs: 0n });
+  for await (const message of found) {
+    const item = readStoredMessage(message);
     if (item.kind === "frame") highest = Math.max(highest, item.frame.envelope.seq);
   }
   return highest;

@@ -1,4 +1,5 @@
 import type { MsgHdrs } from "nats";
+import type { StoredMsg } from "@nats-io/jetstream";
 import type { Envelope, RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { frameHeaders } from "#nervous-system/schemas/subjects.ts";
 
@@ -90,3 +91,7 @@ export const readStreamMessage = (message: StreamMessage): StreamItem => {
     },
   };
 };
+
+/** The same of a message that was asked for by its subject, without the time at which it was stored. */
+export const readStoredMessage = ({ subject, data, header, seq }: StoredMsg): StreamItem =>
+  readStreamMessage({ subject, data, headers: header, streamSeq: seq, storedNs: 0n });

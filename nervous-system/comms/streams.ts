@@ -5,19 +5,16 @@ import { contextStream, deadStream, spansStream } from "#nervous-system/schemas/
 export type StreamOptions = {
   /** 1 on one server, 3 on a cluster. */
   readonly replicas: 1 | 3;
-  /** Bound of the dead letters, bytes; the oldest go first. */
-  readonly maxDeadBytes?: number;
-  /** Bound of the spans that wait for trace backends, bytes; the oldest go first. */
-  readonly maxSpanBytes?: number;
 };
 
-const DEFAULT_DEAD_BYTES = 1024 * 1024 * 1024;
-const DEFAULT_SPAN_BYTES = 256 * 1024 * 1024;
+// Bounds of the streams that let their oldest go.
+const MAX_DEAD_BYTES = 1024 * 1024 * 1024;
+const MAX_WAITING_SPAN_BYTES = 256 * 1024 * 1024;
 const TEN_MINUTES_NS = 600_000_000_000;
 const HOUR_NS = 3_600_000_000_000;
 
 /** Every frame, in the swarm's one order; a full stream refuses, and the WALs of the recorders hold. */
-export const contextConfig = (options: StreamOptions): Partial<StreamConfig> & { name: string } => ({
+const contextConfig = (options: StreamOptions): Partial<StreamConfig> & { name: string } => ({
   name: contextStream,
   subjects: ["context.>"],
   storage: "file",
@@ -32,26 +29,26 @@ export const contextConfig = (options: StreamOptions): Partial<StreamConfig> & {
 });
 
 /** Spans on their way to trace backends: best effort, the record is in the frames. */
-export const spansConfig = (options: StreamOptions): Partial<StreamConfig> & { name: string } => ({
+const spansConfig = (options: StreamOptions): Partial<StreamConfig> & { name: string } => ({
   name: spansStream,
   subjects: ["spans.>"],
   storage: "file",
   retention: "limits",
   discard: "old",
-  max_bytes: options.maxSpanBytes ?? DEFAULT_SPAN_BYTES,
+  max_bytes: MAX_WAITING_SPAN_BYTES,
   max_age: HOUR_NS,
   num_replicas: options.replicas,
   allow_direct: true,
 });
 
 /** What could not become a frame, with the reason; a bounded window of it, as it is for people only. */
-export const deadConfig = (options: StreamOptions): Partial<StreamConfig> & { name: string } => ({
+const deadConfig = (options: StreamOptions): Partial<StreamConfig> & { name: string } => ({
   name: deadStream,
   subjects: ["dead.>"],
   storage: "file",
   retention: "limits",
   discard: "old",
-  max_bytes: options.maxDeadBytes ?? DEFAULT_DEAD_BYTES,
+  max_bytes: MAX_DEAD_BYTES,
   // A letter sent again after a lost acknowledgement is the same letter.
   duplicate_window: HOUR_NS,
   num_replicas: options.replicas,

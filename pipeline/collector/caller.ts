@@ -21,5 +21,3 @@ export type Caller = {
   /** User name of a stranger: neither the pod of an agent nor a component. */
   readonly principal?: string;
 };
-
-export { strangersMission } from "#nervous-system/schemas/ids.ts";

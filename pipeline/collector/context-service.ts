@@ -3,7 +3,7 @@ import type { Bus } from "#nervous-system/comms/bus.ts";
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc-failure.ts";
 import { getBlobMethod, namespaceMetadata, putBlobMethod, tailMethod } from "#nervous-system/comms/grpc-methods.ts";
 import type { GrpcHandler } from "#nervous-system/comms/grpc-server.ts";
-import type { ObjectStore, StoredBlob } from "#nervous-system/comms/object-store.ts";
+import type { ObjectStore } from "#nervous-system/comms/object-store.ts";
 import {
   BlobChunkSchema,
   GetBlobRequestSchema,
@@ -15,6 +15,7 @@ import type { Caller } from "#pipeline/collector/caller.ts";
 import type { ChainOwners } from "#pipeline/collector/chain-owners.ts";
 import { decodeMessage } from "#pipeline/collector/decode-message.ts";
 import type { Identify } from "#pipeline/collector/identify.ts";
+import { createSeats } from "#pipeline/collector/seats.ts";
 
 /** What the pod's way back needs. */
 export type ContextServiceOptions = {
@@ -68,35 +69,20 @@ const tailHandler = ({ identify, owners, bus, sinks }: ContextServiceOptions): G
   },
 });
 
+const isComponent = ({ bound, principal }: Caller): boolean => bound === undefined && principal === undefined;
+
 /** A pod has the blobs of its own namespace, a stranger of the one it was admitted to; a component names the one that it works for. */
 const namespaceFor = (caller: Caller, asked: string): string => {
   if (asked === "" || asked === caller.namespace) return caller.namespace;
-  if (caller.bound === undefined && caller.principal === undefined) return asked;
+  if (isComponent(caller)) return asked;
   throw new GrpcFailure(grpcStatus.permissionDenied, `blobs of namespace "${asked}" are not this pod's`);
 };
 
+// Each may lie on the collector's disk until it is whole.
 const MAX_UPLOADS = 4;
 
-/** Runs the uploads of one agent a few at a time: each may lie on the collector's disk until it is whole. */
-const createUploads = () => {
-  const open = new Map<string, number>();
-  return async <T>({ agentUid, bound, principal }: Caller, upload: () => Promise<T>): Promise<T> => {
-    const count = open.get(agentUid) ?? 0;
-    if ((bound ?? principal) !== undefined && count >= MAX_UPLOADS)
-      throw new GrpcFailure(grpcStatus.unavailable, `at most ${MAX_UPLOADS} blobs of an agent at a time`, RETRY_MS);
-    open.set(agentUid, count + 1);
-    try {
-      return await upload();
-    } finally {
-      const left = (open.get(agentUid) ?? 1) - 1;
-      if (left === 0) open.delete(agentUid);
-      else open.set(agentUid, left);
-    }
-  };
-};
-
 const putBlobHandler = ({ identify, blobs }: ContextServiceOptions): GrpcHandler => {
-  const uploads = createUploads();
+  const seat = createSeats(MAX_UPLOADS, "blobs");
   return {
     kind: "clientStream",
     method: putBlobMethod,
@@ -104,12 +90,16 @@ const putBlobHandler = ({ identify, blobs }: ContextServiceOptions): GrpcHandler
       const asked = metadata(namespaceMetadata);
       const caller = await identify(token, asked);
       const namespace = namespaceFor(caller, asked ?? "");
-      const put = (): Promise<StoredBlob> => blobs.putStream(namespace, chunksOf(requests));
-      const { digest, size } = await uploads(caller, put).catch((error: unknown) => {
+      const leave = isComponent(caller) ? () => undefined : seat(caller.agentUid);
+      try {
+        const { digest, size } = await blobs.putStream(namespace, chunksOf(requests));
+        const answer = create(PutBlobResponseSchema, { digest, size: BigInt(size) });
+        return Buffer.from(toBinary(PutBlobResponseSchema, answer));
+      } catch (error) {
         throw storeFailure(error);
-      });
-      const answer = create(PutBlobResponseSchema, { digest, size: BigInt(size) });
-      return Buffer.from(toBinary(PutBlobResponseSchema, answer));
+      } finally {
+        leave();
+      }
     },
   };
 };

@@ -1,4 +1,3 @@
-import { namespaceMetadata } from "#nervous-system/comms/grpc-methods.ts";
 import type { OtlpCall, OtlpReceiver } from "#nervous-system/comms/otlp-service.ts";
 import { ENVELOPE_ATTRIBUTE } from "#nervous-system/telemetry/otlp/attributes.ts";
 import { decodeLogsRequest } from "#nervous-system/telemetry/otlp/decode-logs.ts";
@@ -8,23 +7,17 @@ import { framesFromLog } from "#nervous-system/telemetry/otlp/logs-to-frames.ts"
 import type { LogRecord } from "#nervous-system/telemetry/otlp/model.ts";
 import type { TelemetryFrame } from "#nervous-system/telemetry/otlp/spans-to-frames.ts";
 import type { PartialSuccess } from "#nervous-system/telemetry/otlp/status.ts";
-import type { Admission } from "#pipeline/collector/admission.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
 import type { ChainOwners } from "#pipeline/collector/chain-owners.ts";
-import type { Identify } from "#pipeline/collector/identify.ts";
-import type { CollectorMetrics } from "#pipeline/collector/measure.ts";
-import { countingRefusals } from "#pipeline/collector/refuse.ts";
+import { takingExports, type ExportsOptions } from "#pipeline/collector/take-exports.ts";
 import { takeFrames, type FrameSinks } from "#pipeline/collector/take-frames.ts";
 import { takeStrangers, type StrangersTaken, type StrangerSinks } from "#pipeline/collector/take-strangers.ts";
 import { verifyFrame, type Verified } from "#pipeline/collector/verify-frame.ts";
 
 /** What taking logs needs. */
-export type ExportLogsOptions = {
-  readonly identify: Identify;
+export type ExportLogsOptions = ExportsOptions & {
   readonly owners: ChainOwners;
-  readonly admission: Admission;
   readonly sinks: FrameSinks & StrangerSinks;
-  readonly metrics: CollectorMetrics;
 };
 
 const isChained = (record: LogRecord): boolean => record.envelope.length > 0;
@@ -50,10 +43,8 @@ const mergePartial = (chained: PartialSuccess | undefined, { refused }: Stranger
 
 /** `LogsService/Export`: success only once every frame is in JetStream, on disk. */
 export const createExportLogs = (options: ExportLogsOptions): OtlpReceiver["logs"] => {
-  const { identify, owners, admission, sinks, metrics } = options;
-
-  const take = async (request: Buffer, call: OtlpCall): Promise<PartialSuccess | undefined> => {
-    const caller = await identify(call.token, call.metadata(namespaceMetadata));
+  const { owners, admission, sinks, metrics } = options;
+  return takingExports(options, async (request, call, caller) => {
     const records = call.encoding === "json" ? parseLogRecordsJson(request) : decodeLogsRequest(request);
     admission.admit(caller, records.length);
     const chained = caller.principal === undefined ? records : records.filter(isChained);
@@ -65,15 +56,5 @@ export const createExportLogs = (options: ExportLogsOptions): OtlpReceiver["logs
     metrics.framesStored.inc(chained.length + told.length - rejected);
     metrics.framesRefused.inc(rejected);
     return partial;
-  };
-
-  return (request, call) =>
-    countingRefusals(metrics, async () => {
-      const leave = admission.enter(request.length);
-      try {
-        return await take(request, call);
-      } finally {
-        leave();
-      }
-    });
+  });
 };

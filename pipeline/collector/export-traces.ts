@@ -1,4 +1,4 @@
-import { namespaceMetadata, recordedMetadata } from "#nervous-system/comms/grpc-methods.ts";
+import { recordedMetadata } from "#nervous-system/comms/grpc-methods.ts";
 import type { OtlpCall, OtlpReceiver } from "#nervous-system/comms/otlp-service.ts";
 import type { SpanStream } from "#nervous-system/comms/span-stream.ts";
 import { maxSpanBytes } from "#nervous-system/comms/span-stream.ts";
@@ -9,19 +9,13 @@ import { tracesJsonToWire } from "#nervous-system/telemetry/otlp/traces-json-to-
 import { splitTraces } from "#nervous-system/telemetry/otlp/split-traces.ts";
 import { framesFromSpan } from "#nervous-system/telemetry/otlp/spans-to-frames.ts";
 import type { PartialSuccess } from "#nervous-system/telemetry/otlp/status.ts";
-import type { Admission } from "#pipeline/collector/admission.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
-import type { Identify } from "#pipeline/collector/identify.ts";
-import type { CollectorMetrics } from "#pipeline/collector/measure.ts";
-import { countingRefusals } from "#pipeline/collector/refuse.ts";
+import { takingExports, type ExportsOptions } from "#pipeline/collector/take-exports.ts";
 import { takeStrangers, type StrangerSinks } from "#pipeline/collector/take-strangers.ts";
 
 /** What taking spans needs. */
-export type ExportTracesOptions = {
-  readonly identify: Identify;
-  readonly admission: Admission;
+export type ExportTracesOptions = ExportsOptions & {
   readonly sinks: StrangerSinks & { readonly spans: Pick<SpanStream, "put"> };
-  readonly metrics: CollectorMetrics;
   readonly log: Log;
 };
 
@@ -55,7 +49,7 @@ const spansOf = (request: Buffer, { encoding }: OtlpCall): ReturnType<typeof dec
  * and of `enchanted run`, do not: the recorder there made frames of them already.
  */
 export const createExportTraces = (options: ExportTracesOptions): OtlpReceiver["traces"] => {
-  const { identify, admission, sinks, metrics } = options;
+  const { admission, sinks, metrics } = options;
   const passOn = createSpanLane(options);
 
   const takeFramesOf = async (request: Buffer, call: OtlpCall, caller: Caller): Promise<PartialSuccess | undefined> => {
@@ -70,16 +64,9 @@ export const createExportTraces = (options: ExportTracesOptions): OtlpReceiver["
     return refused.length === 0 ? undefined : { rejected: 0, message };
   };
 
-  return (request, call) =>
-    countingRefusals(metrics, async () => {
-      const leave = admission.enter(request.length);
-      try {
-        const caller = await identify(call.token, call.metadata(namespaceMetadata));
-        const partial = await takeFramesOf(request, call, caller);
-        passOn(caller.namespace, call.encoding === "json" ? tracesJsonToWire(request) : request);
-        return partial;
-      } finally {
-        leave();
-      }
-    });
+  return takingExports(options, async (request, call, caller) => {
+    const partial = await takeFramesOf(request, call, caller);
+    passOn(caller.namespace, call.encoding === "json" ? tracesJsonToWire(request) : request);
+    return partial;
+  });
 };

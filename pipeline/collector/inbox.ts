@@ -9,13 +9,14 @@ import { missionTypeFilter } from "#nervous-system/schemas/subjects.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
 import { decodeMessage } from "#pipeline/collector/decode-message.ts";
 import type { Identify } from "#pipeline/collector/identify.ts";
+import { createSeats } from "#pipeline/collector/seats.ts";
 
 /** What the inbox needs. */
 export type InboxOptions = { readonly identify: Identify; readonly bus: Pick<Bus, "follow"> };
 
 /** The names that a message to everybody carries. */
 const EVERYBODY = new Set(["*", "all"]);
-const RETRY_MS = 1_000;
+// Each is a reader in NATS.
 const MAX_INBOXES = 4;
 
 type Addressed = { readonly to?: unknown; readonly agent?: unknown };
@@ -26,7 +27,7 @@ const payloadOf = (frame: StoredFrame): Addressed => {
 };
 
 /** Whether a frame of the mission is for an agent: an intervention that names no other one, or a message to it or to all. */
-export const isAddressedTo = (frame: StoredFrame, agent: string, agentUid: string): boolean => {
+const isAddressedTo = (frame: StoredFrame, agent: string, agentUid: string): boolean => {
   if (frame.envelope.event_type === "INTERVENTION")
     return frame.envelope.about === undefined || frame.envelope.about.agent_uid === agentUid;
   if (frame.envelope.agent_uid === agentUid) return false; // its own words
@@ -45,21 +46,9 @@ const filtersOf = ({ namespace, bound }: Caller): string[] => {
   return ["MESSAGE", "INTERVENTION"].map((type) => missionTypeFilter(namespace, bound.missionUid, type));
 };
 
-/** Bounds the open inboxes of one agent: each is a reader in NATS. */
-const createSeats = () => {
-  const taken = new Map<string, number>();
-  return (agentUid: string): (() => void) => {
-    const count = taken.get(agentUid) ?? 0;
-    if (count >= MAX_INBOXES)
-      throw new GrpcFailure(grpcStatus.unavailable, `at most ${MAX_INBOXES} inboxes of an agent at a time`, RETRY_MS);
-    taken.set(agentUid, count + 1);
-    return () => void taken.set(agentUid, (taken.get(agentUid) ?? 1) - 1);
-  };
-};
-
 /** `ContextService/Inbox`: what others said to an agent, and what people did to its mission, from a place on. */
 export const createInbox = ({ identify, bus }: InboxOptions): GrpcHandler => {
-  const seat = createSeats();
+  const seat = createSeats(MAX_INBOXES, "inboxes");
   return {
     kind: "serverStream",
     method: inboxMethod,

@@ -5,9 +5,9 @@ import { chainHash, zeroHash } from "#nervous-system/schemas/chain.ts";
 import { envelopeText, type Envelope, type RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
 import { maxFrameBytes, parseFrame, type ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
-import { noMission } from "#nervous-system/schemas/ids.ts";
+import { noMission, strangersMission } from "#nervous-system/schemas/ids.ts";
 import { asProducer, type TelemetryFrame } from "#nervous-system/telemetry/otlp/spans-to-frames.ts";
-import { strangersMission, type Caller } from "#pipeline/collector/caller.ts";
+import type { Caller } from "#pipeline/collector/caller.ts";
 import { hasRight } from "#pipeline/collector/verify-frame.ts";
 
 /** A stranger's telemetry as a frame of no chain, or why it is none. */

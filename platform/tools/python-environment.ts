@@ -6,8 +6,8 @@ import { cacheDirectory } from "../environment.ts";
 import { withLock } from "../process/lock.ts";
 import { run } from "../process/run.ts";
 
-/** What stands in a Python environment of the tests, each with its exact version. */
-export const pythonRequirements = [
+// Each with its exact version.
+const requirements = [
   "opentelemetry-api==1.45.2",
   "opentelemetry-sdk==1.45.2",
   "opentelemetry-exporter-otlp-proto-http==1.45.2",
@@ -20,7 +20,7 @@ export const pythonRequirements = [
 
 const MARK = ".complete";
 
-const build = async (directory: string, requirements: readonly string[]): Promise<void> => {
+const build = async (directory: string): Promise<void> => {
   await rm(directory, { recursive: true, force: true });
   await mkdir(join(directory, ".."), { recursive: true });
   // An environment knows its own place, so it is made there; the mark comes last.
@@ -32,16 +32,16 @@ const build = async (directory: string, requirements: readonly string[]): Promis
 };
 
 /**
- * Answers the Python of an environment with these packages, making it first when the cache does not hold it (about half a
+ * Answers the Python of the tests' environment, making it first when the cache does not hold it (about half a
  * minute). Each version of the machine's Python has its own, because an environment is bound to the one that made it.
  */
-export const ensurePythonEnvironment = async (requirements: readonly string[] = pythonRequirements): Promise<string> => {
+export const ensurePythonEnvironment = async (): Promise<string> => {
   const interpreter = await run(["python3", "-c", "import sys; print(sys.base_prefix, sys.version)"]);
   const key = createHash("sha256").update([interpreter, ...requirements].join("\n")).digest("hex").slice(0, 16);
   const directory = join(cacheDirectory(), "python", key);
   if (!existsSync(join(directory, MARK))) {
     await withLock(directory, async () => {
-      if (!existsSync(join(directory, MARK))) await build(directory, requirements);
+      if (!existsSync(join(directory, MARK))) await build(directory);
     });
   }
   return join(directory, "bin/python");

@@ -3,6 +3,7 @@ import { request } from "node:https";
 import { isIP, type AddressInfo, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { join } from "../join.ts";
 
 /** The gateway's tunnel, offered on loopback as a plain proxy that needs no credential. */
 export type ConnectBridge = {
@@ -63,14 +64,6 @@ const openTunnel = async (target: string, options: ConnectBridgeOptions): Promis
     if (!answer.mayPass || options.clock.monotonicMs() + RETRY_MS > until) throw new Error(answer.message);
     await options.clock.sleep(RETRY_MS);
   }
-};
-
-const join = (client: Duplex, socket: Socket): void => {
-  client.pipe(socket).pipe(client);
-  client.once("close", () => socket.destroy());
-  socket.once("close", () => client.destroy());
-  client.on("error", () => socket.destroy());
-  socket.on("error", () => client.destroy());
 };
 
 /** Starts the bridge on a free port of loopback. */

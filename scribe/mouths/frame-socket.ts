@@ -1,5 +1,6 @@
 import { chmod, lstat, unlink } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
+import { listen } from "./listen.ts";
 import { serveFrameConnection, type FrameConnectionOptions } from "./frame-connection.ts";
 import { createReadBudget } from "./read-budget.ts";
 
@@ -33,10 +34,7 @@ export const listenForFrames = async (options: FrameSocketOptions): Promise<Fram
   });
   server.maxConnections = MAX_CONNECTIONS;
   await removeStale(path);
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(path, resolve);
-  });
+  await listen(server, { path });
   await chmod(path, 0o660);
   return {
     close: (graceMs) =>

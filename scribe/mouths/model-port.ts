@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { Agent, request as httpsRequest, type RequestOptions } from "node:https";
-import type { AddressInfo } from "node:net";
 import type { Log } from "#nervous-system/kernel/log.ts";
+import { listen, portOf } from "./listen.ts";
 import { isModelPath, passedHeaders } from "./model-headers.ts";
 
 /** How the model port listens and where it passes calls. */
@@ -68,12 +68,9 @@ export const listenForModels = async (options: ModelPortOptions): Promise<ModelP
       answerError(answer, 503, "token_unavailable", "the pod's token cannot be read; try again");
     });
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(options.port, "127.0.0.1", resolve);
-  });
+  await listen(server, { port: options.port });
   return {
-    port: (server.address() as AddressInfo).port,
+    port: portOf(server),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

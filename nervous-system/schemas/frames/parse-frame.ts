@@ -1,3 +1,5 @@
+import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
+import { isDeeperThan } from "#nervous-system/kernel/nesting.ts";
 import { catalog, isFrameType } from "#nervous-system/schemas/frames/catalog.ts";
 import { frameTypePattern } from "#nervous-system/schemas/frames/define-frame.ts";
 import { maxFrameBytes } from "#nervous-system/schemas/frames/frame-limits.ts";
@@ -28,19 +30,8 @@ export type ParsedFrame =
     }
   | { ok: false; reason: string };
 
-/** Levels of lists and objects in a frame at most; readers in other languages end at a few hundred, some by crashing. */
-export const maxNesting = 100;
-
-/** Looks no deeper than the limit, so that no input exhausts the stack. */
-const isDeeperThan = (value: unknown, levels: number): boolean => {
-  if (typeof value !== "object" || value === null) return false;
-  if (levels === 0) return true;
-  for (const inner of Object.values(value)) if (isDeeperThan(inner, levels - 1)) return true;
-  return false;
-};
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+// Levels of lists and objects; readers in other languages end at a few hundred, some by crashing.
+const MAX_NESTING = 100;
 
 /** Names that other writers use for the same member. */
 const aliases: ReadonlyArray<readonly [string, string]> = [["rationale", "reasoning"]];
@@ -69,7 +60,7 @@ const known = new Set([
 const payloadOf = (value: Record<string, unknown>): Record<string, unknown> => {
   const strangers = Object.entries(value).filter(([key]) => !known.has(key));
   const given = value["payload"];
-  const inner = isObject(given) ? given : given === undefined ? {} : { value: given };
+  const inner = isJsonObject(given) ? given : given === undefined ? {} : { value: given };
   return withAliases({ ...Object.fromEntries(strangers), ...inner });
 };
 
@@ -91,7 +82,7 @@ const flagsOf = (type: string, payload: Record<string, unknown>): Array<"payload
  * they land in the payload too.
  */
 export const parseFrame = (value: unknown): ParsedFrame => {
-  if (!isObject(value)) return { ok: false, reason: "a frame is a JSON object" };
+  if (!isJsonObject(value)) return { ok: false, reason: "a frame is a JSON object" };
   const type = value["event_type"] ?? value["event"];
   if (typeof type !== "string") return { ok: false, reason: 'a frame names its "event_type"' };
   if (!frameTypePattern.test(type))
@@ -99,8 +90,8 @@ export const parseFrame = (value: unknown): ParsedFrame => {
       ok: false,
       reason: `event_type ${JSON.stringify(type.slice(0, 80))} is not UPPER_SNAKE of at most 64 characters`,
     };
-  if (isDeeperThan(value, maxNesting))
-    return { ok: false, reason: `the frame is nested deeper than ${maxNesting} levels` };
+  if (isDeeperThan(value, MAX_NESTING))
+    return { ok: false, reason: `the frame is nested deeper than ${MAX_NESTING} levels` };
   const payload = payloadOf(value);
   const timestamp = dateTime.safeParse(value["timestamp"]);
   const parent = shortText(value["parent_event_id"]);

@@ -15,6 +15,7 @@ import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { FeatureSet_FieldPresence, ValueSchema } from "@bufbuild/protobuf/wkt";
 import { isUtf8 } from "node:buffer";
 import { isDeepStrictEqual } from "node:util";
+import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
 import { catalog, isFrameType } from "#nervous-system/schemas/frames/catalog.ts";
 import { ProducedFrameSchema } from "#nervous-system/schemas/gen/context_pb.ts";
 
@@ -154,13 +155,10 @@ const typedBody = (type: string, payload: unknown): { case: string; value: Messa
   }
 };
 
-const isObject = (value: unknown): value is Plain =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
 /** The payload, with the members that stand beside it as `parseFrame` moves them there. */
 const wholePayload = (payload: unknown, strangers: ReadonlyArray<readonly [string, unknown]>): unknown => {
   if (strangers.length === 0) return payload === undefined ? {} : payload;
-  const inner = isObject(payload) ? payload : payload === undefined ? {} : { value: payload };
+  const inner = isJsonObject(payload) ? payload : payload === undefined ? {} : { value: payload };
   return { ...Object.fromEntries(strangers), ...inner };
 };
 

@@ -61,21 +61,22 @@ export const mapList = <T extends z.ZodType>(item: T, key: string, max: number, 
 export const boundedText = (max: number, description: string): z.ZodString =>
   z.string().min(1).max(max).describe(description);
 
+const dnsLabelPattern = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+
+/** A DNS label of 1..`max` characters. */
+export const dnsLabel = (max: number, description: string): z.ZodString =>
+  z.string().min(1).max(max).regex(dnsLabelPattern).describe(description);
+
 /** A DNS label that names another object in the same namespace. */
 export const reference = (what: string): z.ZodObject<{ name: z.ZodString }> =>
   z
     .object({
-      name: z
-        .string()
-        .min(1)
-        .max(63)
-        .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/)
-        .describe(`Name of the ${what}, in the same namespace.`),
+      name: dnsLabel(63, `Name of the ${what}, in the same namespace.`),
     })
     .describe(`Reference to a ${what}.`);
 
 /** The rule that an object's name is a DNS label of at most `max` characters. */
 export const nameRule = (max: number): CelRule => ({
-  rule: `size(self.metadata.name) <= ${max} && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')`,
+  rule: `size(self.metadata.name) <= ${max} && self.metadata.name.matches('${dnsLabelPattern.source}')`,
   message: `the name must be a DNS label (a-z, 0-9, -) of at most ${max} characters, because pods are named after it`,
 });

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import {
   boundedText,
+  dnsLabel,
   immutable,
   mapList,
   nameRule,
@@ -49,12 +50,7 @@ const workspace = z
 
 const teamMember = z
   .object({
-    name: z
-      .string()
-      .min(1)
-      .max(15)
-      .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/)
-      .describe("Name of the member; its Agent is named <mission>-<name>."),
+    name: dnsLabel(15, "Name of the member; its Agent is named <mission>-<name>."),
     role: z.enum(["Coder"]).describe("What the member does."),
     modelRef: reference("Model"),
   })

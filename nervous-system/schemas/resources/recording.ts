@@ -1,14 +1,9 @@
 import { z } from "zod";
-import { boundedText, mapList } from "#nervous-system/schemas/resources/define-resource.ts";
+import { boundedText, dnsLabel, mapList } from "#nervous-system/schemas/resources/define-resource.ts";
 
 const redactionRule = z
   .object({
-    name: z
-      .string()
-      .min(1)
-      .max(63)
-      .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/)
-      .describe("Stands in place of what was found: [redacted:<name>]."),
+    name: dnsLabel(63, "Stands in place of what was found: [redacted:<name>]."),
     pattern: boundedText(256, "RE2; where it has a group, only the first group is cut out."),
   })
   .describe("One rule of redaction.");

@@ -77,12 +77,7 @@ export const readAnyValue = (reader: WireReader, budget: ValueBudget, depth = 0)
 };
 
 /** Reads a KeyValue into `target`; of equal keys the last holds. */
-export const readKeyValue = (
-  outer: WireReader,
-  target: Record<string, unknown>,
-  budget: ValueBudget,
-  depth = 0,
-): void => {
+const readKeyValue = (outer: WireReader, target: Record<string, unknown>, budget: ValueBudget, depth = 0): void => {
   const reader = outer.message();
   const parts: MessageParts = [];
   let key = "";

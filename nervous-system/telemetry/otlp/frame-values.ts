@@ -1,3 +1,4 @@
+import { isDeeperThan } from "#nervous-system/kernel/nesting.ts";
 import type { Attributes } from "./model.ts";
 
 /** Members of a payload. */
@@ -14,17 +15,11 @@ export const textIn = (value: unknown): string | undefined =>
 // Values of OTLP are at most 32 deep; JSON in a text may be deeper than the stack of whoever walks it.
 const MAX_DEPTH = 64;
 
-/** Whether lists and objects are nested so deep that walking them is no safe thing. */
-export const isTooDeep = (value: unknown, depth = 0): boolean => {
-  if (typeof value !== "object" || value === null || Buffer.isBuffer(value)) return false;
-  return depth >= MAX_DEPTH || Object.values(value).some((inner) => isTooDeep(inner, depth + 1));
-};
-
 /** Parses JSON that may be none; undefined then, and where it is nested too deep. */
 export const parseJson = (text: string): unknown => {
   try {
     const value: unknown = JSON.parse(text);
-    return isTooDeep(value) ? undefined : value;
+    return isDeeperThan(value, MAX_DEPTH) ? undefined : value;
   } catch {
     return undefined;
   }

@@ -39,7 +39,7 @@ const fixed = (bytes: 4 | 8, value: unknown): Buffer => {
 
 const double = (value: unknown): Buffer => {
   const out = Buffer.alloc(8);
-  const number = typeof value === "string" ? Number(value.replace(/^(-?)Infinity$/, "$1Infinity")) : value;
+  const number = typeof value === "string" ? Number(value) : value;
   out.writeDoubleLE(typeof number === "number" ? number : refuse("a double is none"));
   return out;
 };

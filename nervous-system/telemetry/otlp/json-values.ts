@@ -1,3 +1,4 @@
+import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
 import { MAX_VALUE_DEPTH, setMember } from "./any-value.ts";
 import type { ValueBudget } from "./read-fields.ts";
 import { narrowed, WireError } from "./wire.ts";
@@ -15,9 +16,6 @@ export class OtlpJsonError extends WireError {
 /** A JSON object of the request. */
 export type JsonFields = Readonly<Record<string, unknown>>;
 
-const isObject = (value: unknown): value is JsonFields =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
 // Not the JSON of lists and objects: they can be nested deeper than the stack.
 const shown = (value: unknown): string => {
   if (typeof value === "object" && value !== null) return Array.isArray(value) ? "a list" : "an object";
@@ -27,7 +25,7 @@ const shown = (value: unknown): string => {
 /** The member as an object; empty where it is absent or null. */
 export const objectOf = (fields: JsonFields, name: string): JsonFields => {
   const value = fields[name] ?? {};
-  if (!isObject(value)) throw new OtlpJsonError(`"${name}" is no object: ${shown(value)}`);
+  if (!isJsonObject(value)) throw new OtlpJsonError(`"${name}" is no object: ${shown(value)}`);
   return value;
 };
 
@@ -36,25 +34,26 @@ export const objectsOf = (fields: JsonFields, name: string): readonly JsonFields
   const value = fields[name] ?? [];
   if (!Array.isArray(value)) throw new OtlpJsonError(`"${name}" is no list: ${shown(value)}`);
   return value.map((item: unknown) => {
-    if (!isObject(item)) throw new OtlpJsonError(`"${name}" holds what is no object: ${shown(item)}`);
+    if (!isJsonObject(item)) throw new OtlpJsonError(`"${name}" holds what is no object: ${shown(item)}`);
     return item;
   });
 };
 
-/** The member as a text; empty where it is absent or null. */
-export const textOf = (fields: JsonFields, name: string): string => {
-  const value = fields[name] ?? "";
-  if (typeof value !== "string") throw new OtlpJsonError(`"${name}" is no string: ${shown(value)}`);
-  return value;
+const text = (name: string, value: unknown): string => {
+  if (typeof value === "string") return value;
+  throw new OtlpJsonError(`"${name}" is no string: ${shown(value)}`);
 };
+
+/** The member as a text; empty where it is absent or null. */
+export const textOf = (fields: JsonFields, name: string): string => text(name, fields[name] ?? "");
 
 const HEX = /^(?:[0-9a-fA-F]{2})*$/;
 
 /** The member as lower-case hex: OTLP writes ids so, in either case, and not in base64. */
 export const hexOf = (fields: JsonFields, name: string): string => {
-  const text = textOf(fields, name);
-  if (!HEX.test(text)) throw new OtlpJsonError(`"${name}" is no hex: ${shown(text)}`);
-  return text.toLowerCase();
+  const digits = textOf(fields, name);
+  if (!HEX.test(digits)) throw new OtlpJsonError(`"${name}" is no hex: ${shown(digits)}`);
+  return digits.toLowerCase();
 };
 
 const INTEGER = /^-?\d{1,20}$/;
@@ -111,7 +110,7 @@ const bytes = (value: unknown): Buffer => {
 };
 
 const scalars: Readonly<Record<string, (value: unknown) => unknown>> = {
-  stringValue: (value) => textOf({ stringValue: value }, "stringValue"),
+  stringValue: (value) => text("stringValue", value),
   boolValue: bool,
   intValue: int64,
   doubleValue: double,

@@ -120,7 +120,7 @@ const bodyOf = (body: unknown): { bodyKind: BodyKind; body: Buffer } => {
 };
 
 /** A log record that carries a sequenced frame, in the form in which the lazy decoder gives it. */
-export const asLogRecord = (log: OtlpLog): LogRecord => ({
+const asLogRecord = (log: OtlpLog): LogRecord => ({
   ...bodyOf(log.body),
   timeUnixNano: log.timeNs,
   observedTimeUnixNano: log.observedNs,

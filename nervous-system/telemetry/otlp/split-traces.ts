@@ -1,4 +1,4 @@
-import { LENGTH_DELIMITED, varintSize, WireReader } from "./wire.ts";
+import { fieldSize, LENGTH_DELIMITED, varintSize, WireReader, WireWriter } from "./wire.ts";
 
 // ExportTraceServiceRequest.resource_spans, ResourceSpans.scope_spans and ScopeSpans.spans: the repeated field of each level.
 const LEVELS = [1, 2, 2] as const;
@@ -21,10 +21,9 @@ const fieldsOf = (message: Buffer, repeated: number): Field[] => {
 };
 
 const wrap = (field: number, content: Buffer): Buffer => {
-  const head = [(field << 3) | LENGTH_DELIMITED];
-  let rest = content.length;
-  for (; rest >= 128; rest = Math.floor(rest / 128)) head.push((rest % 128) | 0x80);
-  return Buffer.concat([Buffer.from([...head, rest]), content]);
+  const out = new WireWriter(fieldSize(content.length));
+  out.bytes(field, content);
+  return out.finish();
 };
 
 const group = (parts: readonly Buffer[], max: number): Buffer[] => {

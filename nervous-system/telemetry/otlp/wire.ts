@@ -204,6 +204,13 @@ export class WireWriter {
     this.position += value.length;
   }
 
+  /** Writes a value behind its length and without a tag, as messages stand in a stream. */
+  delimited(value: Uint8Array): void {
+    this.writeVarint(value.length);
+    this.buffer.set(value, this.position);
+    this.position += value.length;
+  }
+
   /** Writes a string field whose UTF-8 length is known to be `length`. */
   text(field: number, value: string, length: number): void {
     this.open(field, length);
