@@ -1,10 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { agents, type Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
-import { controllerReference, type Draft } from "#nervous-system/kubernetes/resource-kind.ts";
+import type { Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
-import { groupVersion } from "#nervous-system/schemas/resources/define-resource.ts";
-import type { Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { collectorClusterAccess } from "#pipeline/collector/identify.ts";
 import { repositoryRoot } from "#platform/environment.ts";
 import { bundleImage } from "#platform/images/bundle.ts";
@@ -12,14 +9,12 @@ import { freePorts } from "#platform/process/ports.ts";
 import { startService, type RunningService } from "#platform/process/service.ts";
 import { startNats, type NatsServer } from "#platform/stores/nats.ts";
 import { startS3 } from "#platform/stores/s3.ts";
-import { anAgentSpec } from "#test/builders/agent.ts";
 import { serverIdentity } from "#test/integration/gateway/https-upstream.ts";
 import {
   createAccount,
   createMission,
-  createPod,
+  createOwnedAgent,
   kubeconfigWithAccess,
-  setAgentStatus,
   startSwarmPlane,
   tokenFor,
 } from "#test/integration/gateway/swarm-plane.ts";
@@ -77,17 +72,10 @@ const collectorEnvironment = (
 const createBenchAgent = async (test: TestPlane, mission: Mission, name: string): Promise<BenchAgent> => {
   const { namespace } = mission.metadata;
   if (namespace === undefined) throw new Error("a mission is in a namespace");
-  const created = await test.admin.create(agents, {
-    apiVersion: groupVersion,
-    kind: "Agent",
-    metadata: { namespace, name, ownerReferences: [controllerReference(mission)] },
-    spec: anAgentSpec({ missionRef: { name: mission.metadata.name } }),
-  } as unknown as Draft<Agent>);
-  const pod = await createPod(test.admin, namespace, `${name}-1`);
-  await setAgentStatus(test.admin, created, { attempt: 1, podName: `${name}-1`, podUID: pod.metadata.uid });
+  const { agent, pod } = await createOwnedAgent(test.admin, mission, name);
   const token = await tokenFor(test.admin, { namespace }, "enchanted-collector", pod);
   const { uid: mission_uid, name: missionName } = mission.metadata;
-  return { token, stamps: { agent_uid: created.metadata.uid, mission_uid, mission: missionName, namespace } };
+  return { token, stamps: { agent_uid: agent.metadata.uid, mission_uid, mission: missionName, namespace } };
 };
 
 /** Starts everything but the collector; NATS flushes before it acknowledges, as in production. */

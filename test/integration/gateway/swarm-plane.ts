@@ -3,7 +3,12 @@ import { join } from "node:path";
 import { renderRules, type Access } from "#nervous-system/kubernetes/access.ts";
 import { pods, secrets, serviceAccounts, type Pod } from "#nervous-system/kubernetes/kinds.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
-import type { Draft, KubeObject, ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
+import {
+  controllerReference,
+  type Draft,
+  type KubeObject,
+  type ResourceKind,
+} from "#nervous-system/kubernetes/resource-kind.ts";
 import { agents, missions, models, type Agent, type Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { groupVersion } from "#nervous-system/schemas/resources/define-resource.ts";
 import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
@@ -185,5 +190,24 @@ export const createAgent = async (
     podName: pod.metadata.name,
     podUID: pod.metadata.uid,
   });
+  return { agent, pod };
+};
+
+/** Creates an Agent that its mission owns, and the pod of its first attempt; `status` changes what the operator wrote. */
+export const createOwnedAgent = async (
+  client: KubeClient,
+  mission: Mission,
+  name: string,
+  status: (podUid: string) => AgentStatus = (podUID) => ({ attempt: 1, podName: `${name}-1`, podUID }),
+): Promise<{ agent: Agent; pod: Pod }> => {
+  const { namespace = "" } = mission.metadata;
+  const created = await client.create(agents, {
+    apiVersion: groupVersion,
+    kind: "Agent",
+    metadata: { namespace, name, ownerReferences: [controllerReference(mission)] },
+    spec: anAgentSpec({ missionRef: { name: mission.metadata.name } }),
+  } as unknown as Draft<Agent>);
+  const pod = await createPod(client, namespace, `${name}-1`);
+  const agent = await setAgentStatus(client, created, status(pod.metadata.uid));
   return { agent, pod };
 };
