@@ -1,16 +1,15 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Bus } from "#nervous-system/comms/bus.ts";
-import { collectorClusterAccess } from "#pipeline/collector/identify.ts";
 import { bundleImage } from "#platform/images/bundle.ts";
 import { repositoryRoot } from "#platform/environment.ts";
 import type { NatsServer } from "#platform/stores/nats.ts";
 import { serverIdentity } from "#test/integration/gateway/https-upstream.ts";
 import {
+  collectorKubeconfig,
   createAccount,
   createMission,
   createOwnedAgent,
-  kubeconfigWithAccess,
   startSwarmPlane,
   tokenFor,
 } from "#test/integration/gateway/swarm-plane.ts";
@@ -71,13 +70,6 @@ const collectorNumber = (n: number, release: string, files: CollectorFiles, port
   return { victim, port };
 };
 
-const collectorKubeconfig = async (test: TestPlane): Promise<{ release: string; kubeconfig: string }> => {
-  const release = await freshNamespace(test.admin);
-  const user = `system:serviceaccount:${release}:enchanted-collector`;
-  const access = { cluster: collectorClusterAccess, tenant: [], namespace: release };
-  return { release, kubeconfig: await kubeconfigWithAccess(test, user, access) };
-};
-
 type Size = { agents: number; collectors: number; random: Random };
 type Setting = {
   test: TestPlane;
@@ -127,10 +119,12 @@ const prepareCollectors = async (
   files: Omit<CollectorFiles, "program" | "kubeconfig">,
 ) => {
   const program = join(await bundleImage(repositoryRoot, "pipeline", join(files.dir, "pipeline")), "main.js");
-  const { release, kubeconfig } = await collectorKubeconfig(test);
+  const { namespace, kubeconfig } = await collectorKubeconfig(test);
   const collectors = [];
   for (let n = 1; n <= count; n += 1)
-    collectors.push(collectorNumber(n, release, { ...files, program, kubeconfig }, await lastingPorts(3, random.next)));
+    collectors.push(
+      collectorNumber(n, namespace, { ...files, program, kubeconfig }, await lastingPorts(3, random.next)),
+    );
   return collectors;
 };
 

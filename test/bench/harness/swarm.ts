@@ -2,7 +2,6 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
-import { collectorClusterAccess } from "#pipeline/collector/identify.ts";
 import { repositoryRoot } from "#platform/environment.ts";
 import { bundleImage } from "#platform/images/bundle.ts";
 import { freePorts } from "#platform/process/ports.ts";
@@ -11,10 +10,10 @@ import { startNats, type NatsServer } from "#platform/stores/nats.ts";
 import { startS3 } from "#platform/stores/s3.ts";
 import { serverIdentity } from "#test/integration/gateway/https-upstream.ts";
 import {
+  collectorKubeconfig,
   createAccount,
   createMission,
   createOwnedAgent,
-  kubeconfigWithAccess,
   startSwarmPlane,
   tokenFor,
 } from "#test/integration/gateway/swarm-plane.ts";
@@ -83,9 +82,7 @@ export const startSwarm = async (directory: string): Promise<Swarm> => {
   const test = await startSwarmPlane();
   const nats = await startNats({ dir: join(directory, "nats") });
   const s3 = await startS3({ dir: join(directory, "s3") });
-  const namespace = await freshNamespace(test.admin);
-  const user = `system:serviceaccount:${namespace}:enchanted-collector`;
-  const kubeconfig = await kubeconfigWithAccess(test, user, { cluster: collectorClusterAccess, tenant: [], namespace });
+  const { namespace, kubeconfig } = await collectorKubeconfig(test);
   const names = ["DNS:enchanted-collector", "DNS:localhost", "IP:127.0.0.1"];
   const identity = await serverIdentity(join(directory, "pki"), "collector", names);
   const tls = { ...identity, caPem: await readFile(identity.caFile, "utf8") };

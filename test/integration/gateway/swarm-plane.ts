@@ -14,11 +14,17 @@ import { groupVersion } from "#nervous-system/schemas/resources/define-resource.
 import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
 import type { MissionSpecInput, MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
 import type { ModelSpecInput } from "#nervous-system/schemas/resources/model.ts";
+import { collectorClusterAccess } from "#pipeline/collector/identify.ts";
 import { run } from "#platform/process/run.ts";
 import { anAgentSpec } from "#test/builders/agent.ts";
 import { aMissionSpec } from "#test/builders/mission.ts";
 import { aModelSpec } from "#test/builders/model.ts";
-import { clientOn, startTestPlane, type TestPlane } from "#test/integration/kubernetes/control-plane.ts";
+import {
+  clientOn,
+  freshNamespace,
+  startTestPlane,
+  type TestPlane,
+} from "#test/integration/kubernetes/control-plane.ts";
 
 /** An API server that knows the swarm's resources. */
 export const startSwarmPlane = async (): Promise<TestPlane> => {
@@ -70,6 +76,14 @@ export const clientWithAccess = async (
   ...of: Parameters<typeof kubeconfigWithAccess>
 ): Promise<{ client: KubeClient; close: () => void }> =>
   clientOn({ kind: "file", path: await kubeconfigWithAccess(...of) });
+
+/** A namespace for a release, and the kubeconfig of its collector with exactly the collector's rights. */
+export const collectorKubeconfig = async (test: TestPlane): Promise<{ namespace: string; kubeconfig: string }> => {
+  const namespace = await freshNamespace(test.admin);
+  const user = `system:serviceaccount:${namespace}:enchanted-collector`;
+  const access = { cluster: collectorClusterAccess, tenant: [], namespace };
+  return { namespace, kubeconfig: await kubeconfigWithAccess(test, user, access) };
+};
 
 /** Creates the ServiceAccount that pods and components get tokens of. */
 export const createAccount = async (client: KubeClient, namespace: string, name = "default"): Promise<void> => {

@@ -12,20 +12,19 @@ import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
 import { createObjectClient } from "#nervous-system/stores/s3/object-client.ts";
 import { encodeLogsRequest, type OutgoingFrame } from "#nervous-system/telemetry/otlp/encode-logs.ts";
 import { decodeExportResponse, type PartialSuccess } from "#nervous-system/telemetry/otlp/status.ts";
-import { collectorClusterAccess } from "#pipeline/collector/identify.ts";
 import { collectorSettings } from "#pipeline/collector/settings.ts";
 import { startCollector, type Collector } from "#pipeline/collector/start.ts";
 import type { NatsServer } from "#platform/stores/nats.ts";
 import { startS3 } from "#platform/stores/s3.ts";
 import { serverIdentity } from "#test/integration/gateway/https-upstream.ts";
 import {
-  clientWithAccess,
+  collectorKubeconfig,
   createAccount,
   createMission,
   createOwnedAgent,
   tokenFor,
 } from "#test/integration/gateway/swarm-plane.ts";
-import { freshNamespace, type TestPlane } from "#test/integration/kubernetes/control-plane.ts";
+import { clientOn, freshNamespace, type TestPlane } from "#test/integration/kubernetes/control-plane.ts";
 import { connectTestBus, temporaryDirectory, type Cleanup } from "./bus-harness.ts";
 import { chainBuilder } from "./chain-builder.ts";
 import { outgoing } from "./outgoing.ts";
@@ -62,11 +61,9 @@ export const startTestCollector = async (
   cleanup: Cleanup,
   options: CollectorOptions = {},
 ): Promise<TestCollector> => {
-  const releaseNamespace = await freshNamespace(test.admin);
   const clock = systemClock();
-  const user = `system:serviceaccount:${releaseNamespace}:enchanted-collector`;
-  const access = { cluster: collectorClusterAccess, tenant: [], namespace: releaseNamespace };
-  const { client, close } = await clientWithAccess(test, user, access);
+  const { namespace: releaseNamespace, kubeconfig } = await collectorKubeconfig(test);
+  const { client, close } = clientOn({ kind: "file", path: kubeconfig });
   cleanup.add(close);
   const dir = await temporaryDirectory(cleanup);
   const tls = await serverIdentity(join(dir, "pki"), "collector", ["DNS:enchanted-collector", "IP:127.0.0.1"]);
