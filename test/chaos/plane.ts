@@ -1,21 +1,15 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { controllerReference, type Draft } from "#nervous-system/kubernetes/resource-kind.ts";
-import { agents, type Agent, type Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
-import { groupVersion } from "#nervous-system/schemas/resources/define-resource.ts";
-import { anAgentSpec } from "#test/builders/agent.ts";
 import type { Bus } from "#nervous-system/comms/bus.ts";
-import { collectorClusterAccess } from "#pipeline/collector/identify.ts";
 import { bundleImage } from "#platform/images/bundle.ts";
 import { repositoryRoot } from "#platform/environment.ts";
 import type { NatsServer } from "#platform/stores/nats.ts";
 import { serverIdentity } from "#test/integration/gateway/https-upstream.ts";
 import {
+  collectorKubeconfig,
   createAccount,
   createMission,
-  createPod,
-  kubeconfigWithAccess,
-  setAgentStatus,
+  createOwnedAgent,
   startSwarmPlane,
   tokenFor,
 } from "#test/integration/gateway/swarm-plane.ts";
@@ -76,13 +70,6 @@ const collectorNumber = (n: number, release: string, files: CollectorFiles, port
   return { victim, port };
 };
 
-const collectorKubeconfig = async (test: TestPlane): Promise<{ release: string; kubeconfig: string }> => {
-  const release = await freshNamespace(test.admin);
-  const user = `system:serviceaccount:${release}:enchanted-collector`;
-  const access = { cluster: collectorClusterAccess, tenant: [], namespace: release };
-  return { release, kubeconfig: await kubeconfigWithAccess(test, user, access) };
-};
-
 type Size = { agents: number; collectors: number; random: Random };
 type Setting = {
   test: TestPlane;
@@ -93,20 +80,6 @@ type Setting = {
   dir: string;
 };
 
-/** An Agent of a mission, at work in the pod of its first attempt, as operator and kubelet would have it. */
-const createOwnedAgent = async (test: TestPlane, mission: Mission, ref: { namespace: string; name: string }) => {
-  const created = await test.admin.create(agents, {
-    apiVersion: groupVersion,
-    kind: "Agent",
-    metadata: { ...ref, ownerReferences: [controllerReference(mission)] },
-    spec: anAgentSpec({ missionRef: { name: mission.metadata.name } }),
-  } as unknown as Draft<Agent>);
-  const podName = `${ref.name}-1`;
-  const pod = await createPod(test.admin, ref.namespace, podName);
-  const agent = await setAgentStatus(test.admin, created, { attempt: 1, podName, podUID: pod.metadata.uid });
-  return { agent, pod };
-};
-
 const prepareAgents = async (count: number, { test, stage, caPem, ports, random, dir }: Setting) => {
   const namespace = await freshNamespace(test.admin);
   await createAccount(test.admin, namespace);
@@ -115,7 +88,7 @@ const prepareAgents = async (count: number, { test, stage, caPem, ports, random,
   const scribes: Victim[] = [];
   for (let n = 1; n <= count; n += 1) {
     const name = `coder-${n}`;
-    const { agent, pod } = await createOwnedAgent(test, mission, { namespace, name });
+    const { agent, pod } = await createOwnedAgent(test.admin, mission, name);
     const [service, otlp, otlpHttp, model, metrics] = await lastingPorts(5, random.next);
     const itsPod = await layOutPod(stage, name, 0, {
       ENCHANTED_SERVICE_PORT: String(service),
@@ -146,10 +119,12 @@ const prepareCollectors = async (
   files: Omit<CollectorFiles, "program" | "kubeconfig">,
 ) => {
   const program = join(await bundleImage(repositoryRoot, "pipeline", join(files.dir, "pipeline")), "main.js");
-  const { release, kubeconfig } = await collectorKubeconfig(test);
+  const { namespace, kubeconfig } = await collectorKubeconfig(test);
   const collectors = [];
   for (let n = 1; n <= count; n += 1)
-    collectors.push(collectorNumber(n, release, { ...files, program, kubeconfig }, await lastingPorts(3, random.next)));
+    collectors.push(
+      collectorNumber(n, namespace, { ...files, program, kubeconfig }, await lastingPorts(3, random.next)),
+    );
   return collectors;
 };
 

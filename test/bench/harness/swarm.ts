@@ -1,25 +1,19 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { agents, type Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
-import { controllerReference, type Draft } from "#nervous-system/kubernetes/resource-kind.ts";
+import type { Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
-import { groupVersion } from "#nervous-system/schemas/resources/define-resource.ts";
-import type { Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
-import { collectorClusterAccess } from "#pipeline/collector/identify.ts";
 import { repositoryRoot } from "#platform/environment.ts";
 import { bundleImage } from "#platform/images/bundle.ts";
 import { freePorts } from "#platform/process/ports.ts";
 import { startService, type RunningService } from "#platform/process/service.ts";
 import { startNats, type NatsServer } from "#platform/stores/nats.ts";
 import { startS3 } from "#platform/stores/s3.ts";
-import { anAgentSpec } from "#test/builders/agent.ts";
 import { serverIdentity } from "#test/integration/gateway/https-upstream.ts";
 import {
+  collectorKubeconfig,
   createAccount,
   createMission,
-  createPod,
-  kubeconfigWithAccess,
-  setAgentStatus,
+  createOwnedAgent,
   startSwarmPlane,
   tokenFor,
 } from "#test/integration/gateway/swarm-plane.ts";
@@ -77,17 +71,10 @@ const collectorEnvironment = (
 const createBenchAgent = async (test: TestPlane, mission: Mission, name: string): Promise<BenchAgent> => {
   const { namespace } = mission.metadata;
   if (namespace === undefined) throw new Error("a mission is in a namespace");
-  const created = await test.admin.create(agents, {
-    apiVersion: groupVersion,
-    kind: "Agent",
-    metadata: { namespace, name, ownerReferences: [controllerReference(mission)] },
-    spec: anAgentSpec({ missionRef: { name: mission.metadata.name } }),
-  } as unknown as Draft<Agent>);
-  const pod = await createPod(test.admin, namespace, `${name}-1`);
-  await setAgentStatus(test.admin, created, { attempt: 1, podName: `${name}-1`, podUID: pod.metadata.uid });
+  const { agent, pod } = await createOwnedAgent(test.admin, mission, name);
   const token = await tokenFor(test.admin, { namespace }, "enchanted-collector", pod);
   const { uid: mission_uid, name: missionName } = mission.metadata;
-  return { token, stamps: { agent_uid: created.metadata.uid, mission_uid, mission: missionName, namespace } };
+  return { token, stamps: { agent_uid: agent.metadata.uid, mission_uid, mission: missionName, namespace } };
 };
 
 /** Starts everything but the collector; NATS flushes before it acknowledges, as in production. */
@@ -95,9 +82,7 @@ export const startSwarm = async (directory: string): Promise<Swarm> => {
   const test = await startSwarmPlane();
   const nats = await startNats({ dir: join(directory, "nats") });
   const s3 = await startS3({ dir: join(directory, "s3") });
-  const namespace = await freshNamespace(test.admin);
-  const user = `system:serviceaccount:${namespace}:enchanted-collector`;
-  const kubeconfig = await kubeconfigWithAccess(test, user, { cluster: collectorClusterAccess, tenant: [], namespace });
+  const { namespace, kubeconfig } = await collectorKubeconfig(test);
   const names = ["DNS:enchanted-collector", "DNS:localhost", "IP:127.0.0.1"];
   const identity = await serverIdentity(join(directory, "pki"), "collector", names);
   const tls = { ...identity, caPem: await readFile(identity.caFile, "utf8") };

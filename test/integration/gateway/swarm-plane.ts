@@ -3,17 +3,28 @@ import { join } from "node:path";
 import { renderRules, type Access } from "#nervous-system/kubernetes/access.ts";
 import { pods, secrets, serviceAccounts, type Pod } from "#nervous-system/kubernetes/kinds.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
-import type { Draft, KubeObject, ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
+import {
+  controllerReference,
+  type Draft,
+  type KubeObject,
+  type ResourceKind,
+} from "#nervous-system/kubernetes/resource-kind.ts";
 import { agents, missions, models, type Agent, type Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { groupVersion } from "#nervous-system/schemas/resources/define-resource.ts";
 import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
 import type { MissionSpecInput, MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
 import type { ModelSpecInput } from "#nervous-system/schemas/resources/model.ts";
+import { collectorClusterAccess } from "#pipeline/collector/identify.ts";
 import { run } from "#platform/process/run.ts";
 import { anAgentSpec } from "#test/builders/agent.ts";
 import { aMissionSpec } from "#test/builders/mission.ts";
 import { aModelSpec } from "#test/builders/model.ts";
-import { clientOn, startTestPlane, type TestPlane } from "#test/integration/kubernetes/control-plane.ts";
+import {
+  clientOn,
+  freshNamespace,
+  startTestPlane,
+  type TestPlane,
+} from "#test/integration/kubernetes/control-plane.ts";
 
 /** An API server that knows the swarm's resources. */
 export const startSwarmPlane = async (): Promise<TestPlane> => {
@@ -65,6 +76,14 @@ export const clientWithAccess = async (
   ...of: Parameters<typeof kubeconfigWithAccess>
 ): Promise<{ client: KubeClient; close: () => void }> =>
   clientOn({ kind: "file", path: await kubeconfigWithAccess(...of) });
+
+/** A namespace for a release, and the kubeconfig of its collector with exactly the collector's rights. */
+export const collectorKubeconfig = async (test: TestPlane): Promise<{ namespace: string; kubeconfig: string }> => {
+  const namespace = await freshNamespace(test.admin);
+  const user = `system:serviceaccount:${namespace}:enchanted-collector`;
+  const access = { cluster: collectorClusterAccess, tenant: [], namespace };
+  return { namespace, kubeconfig: await kubeconfigWithAccess(test, user, access) };
+};
 
 /** Creates the ServiceAccount that pods and components get tokens of. */
 export const createAccount = async (client: KubeClient, namespace: string, name = "default"): Promise<void> => {
@@ -185,5 +204,24 @@ export const createAgent = async (
     podName: pod.metadata.name,
     podUID: pod.metadata.uid,
   });
+  return { agent, pod };
+};
+
+/** Creates an Agent that its mission owns, and the pod of its first attempt; `status` changes what the operator wrote. */
+export const createOwnedAgent = async (
+  client: KubeClient,
+  mission: Mission,
+  name: string,
+  status: (podUid: string) => AgentStatus = (podUID) => ({ attempt: 1, podName: `${name}-1`, podUID }),
+): Promise<{ agent: Agent; pod: Pod }> => {
+  const { namespace = "" } = mission.metadata;
+  const created = await client.create(agents, {
+    apiVersion: groupVersion,
+    kind: "Agent",
+    metadata: { namespace, name, ownerReferences: [controllerReference(mission)] },
+    spec: anAgentSpec({ missionRef: { name: mission.metadata.name } }),
+  } as unknown as Draft<Agent>);
+  const pod = await createPod(client, namespace, `${name}-1`);
+  const agent = await setAgentStatus(client, created, status(pod.metadata.uid));
   return { agent, pod };
 };

@@ -6,24 +6,25 @@ import { exportLogs } from "#nervous-system/comms/grpc-methods.ts";
 import { createObjectStore, type ObjectStore } from "#nervous-system/comms/object-store.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
-import { agents, type Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
-import { controllerReference, type Draft } from "#nervous-system/kubernetes/resource-kind.ts";
+import type { Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
-import { groupVersion } from "#nervous-system/schemas/resources/define-resource.ts";
 import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
 import { createObjectClient } from "#nervous-system/stores/s3/object-client.ts";
 import { encodeLogsRequest, type OutgoingFrame } from "#nervous-system/telemetry/otlp/encode-logs.ts";
 import { decodeExportResponse, type PartialSuccess } from "#nervous-system/telemetry/otlp/status.ts";
-import { collectorClusterAccess } from "#pipeline/collector/identify.ts";
 import { collectorSettings } from "#pipeline/collector/settings.ts";
 import { startCollector, type Collector } from "#pipeline/collector/start.ts";
 import type { NatsServer } from "#platform/stores/nats.ts";
 import { startS3 } from "#platform/stores/s3.ts";
-import { anAgentSpec } from "#test/builders/agent.ts";
 import { serverIdentity } from "#test/integration/gateway/https-upstream.ts";
-import { clientWithAccess, createPod, setAgentStatus, tokenFor } from "#test/integration/gateway/swarm-plane.ts";
-import { freshNamespace, type TestPlane } from "#test/integration/kubernetes/control-plane.ts";
-import { createMission, createAccount } from "#test/integration/gateway/swarm-plane.ts";
+import {
+  collectorKubeconfig,
+  createAccount,
+  createMission,
+  createOwnedAgent,
+  tokenFor,
+} from "#test/integration/gateway/swarm-plane.ts";
+import { clientOn, freshNamespace, type TestPlane } from "#test/integration/kubernetes/control-plane.ts";
 import { connectTestBus, temporaryDirectory, type Cleanup } from "./bus-harness.ts";
 import { chainBuilder } from "./chain-builder.ts";
 import { outgoing } from "./outgoing.ts";
@@ -60,11 +61,9 @@ export const startTestCollector = async (
   cleanup: Cleanup,
   options: CollectorOptions = {},
 ): Promise<TestCollector> => {
-  const releaseNamespace = await freshNamespace(test.admin);
   const clock = systemClock();
-  const user = `system:serviceaccount:${releaseNamespace}:enchanted-collector`;
-  const access = { cluster: collectorClusterAccess, tenant: [], namespace: releaseNamespace };
-  const { client, close } = await clientWithAccess(test, user, access);
+  const { namespace: releaseNamespace, kubeconfig } = await collectorKubeconfig(test);
+  const { client, close } = clientOn({ kind: "file", path: kubeconfig });
   cleanup.add(close);
   const dir = await temporaryDirectory(cleanup);
   const tls = await serverIdentity(join(dir, "pki"), "collector", ["DNS:enchanted-collector", "IP:127.0.0.1"]);
@@ -129,16 +128,9 @@ export const startTestAgent = async (
   collector: TestCollector,
   { namespace, mission }: Awaited<ReturnType<typeof missionIn>>,
   name: string,
-  status: (podUid: string) => AgentStatus = (podUID) => ({ attempt: 1, podName: `${name}-1`, podUID }),
+  status?: (podUid: string) => AgentStatus,
 ): Promise<TestAgent> => {
-  const created = await test.admin.create(agents, {
-    apiVersion: groupVersion,
-    kind: "Agent",
-    metadata: { namespace, name, ownerReferences: [controllerReference(mission)] },
-    spec: anAgentSpec({ missionRef: { name: mission.metadata.name } }),
-  } as unknown as Draft<Agent>);
-  const pod = await createPod(test.admin, namespace, `${name}-1`);
-  const agent = await setAgentStatus(test.admin, created, status(pod.metadata.uid));
+  const { agent, pod } = await createOwnedAgent(test.admin, mission, name, status);
   const token = await tokenFor(test.admin, { namespace }, "enchanted-collector", pod);
   const chain = chainBuilder({
     agent_uid: agent.metadata.uid,

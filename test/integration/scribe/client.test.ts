@@ -1,22 +1,11 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from "@jest/globals";
+import { beforeAll, describe, expect, it, jest } from "@jest/globals";
 import { execFile } from "node:child_process";
 import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { buildClient } from "#platform/client/build.ts";
-import { startCollectorPeer, type CollectorPeer } from "./collector-peer.ts";
-import {
-  chainFault,
-  layOutPod,
-  producerPart,
-  setStage,
-  start,
-  startPodScribe,
-  until,
-  type Pod,
-  type Running,
-  type Stage,
-} from "./stage.ts";
+import { sceneForEachTest } from "./scene.ts";
+import { chainFault, killRunning, start, thoughtTexts, until, type Running } from "./stage.ts";
 
 jest.setTimeout(120_000);
 
@@ -47,47 +36,21 @@ if (how === "close") {
 }
 `;
 
-let stage: Stage;
-let peer: CollectorPeer;
-let pod: Pod;
-let scribe: Running | undefined;
-let number = 0;
-
+const scene = sceneForEachTest();
 beforeAll(async () => {
-  stage = await setStage();
-  await buildClient(root, join(stage.dir, "client"));
-  await mkdir(join(stage.dir, "node_modules"));
-  await symlink(join(stage.dir, "client"), join(stage.dir, "node_modules", "enchanted-client"));
-  await writeFile(join(stage.dir, "program.mjs"), PROGRAM);
+  await buildClient(root, join(scene.stage.dir, "client"));
+  await mkdir(join(scene.stage.dir, "node_modules"));
+  await symlink(join(scene.stage.dir, "client"), join(scene.stage.dir, "node_modules", "enchanted-client"));
+  await writeFile(join(scene.stage.dir, "program.mjs"), PROGRAM);
 }, 60_000);
-afterAll(() => stage.remove());
-
-beforeEach(async () => {
-  number += 1;
-  peer = await startCollectorPeer(stage.tls);
-  pod = await layOutPod(stage, `client-${number}`, peer.port);
-  scribe = undefined;
-});
-afterEach(async () => {
-  scribe?.process.kill("SIGKILL");
-  await scribe?.ended;
-  await peer.close();
-});
 
 const run = (from: number, to: number, how = "close"): Running =>
   start(
     process.execPath,
-    [join(stage.dir, "program.mjs"), join(pod.dir, "client-log"), `${from}`, `${to}`, how],
-    pod.env,
+    [join(scene.stage.dir, "program.mjs"), join(scene.pod.dir, "client-log"), `${from}`, `${to}`, how],
+    scene.pod.env,
   );
-const kill = async (running: Running | undefined): Promise<void> => {
-  running?.process.kill("SIGKILL");
-  await running?.ended;
-};
-const texts = (): unknown[] =>
-  peer.frames
-    .filter(({ envelope }) => envelope.event_type === "THOUGHT")
-    .map((frame) => producerPart(frame).payload["text"]);
+const texts = (): unknown[] => thoughtTexts(scene.peer.frames);
 const all = (to: number): string[] => Array.from({ length: to }, (_, n) => `n${n}`);
 const flushedOf = (program: Running): number =>
   Number(
@@ -100,26 +63,26 @@ const flushedOf = (program: Running): number =>
 
 describe("the published client", () => {
   it("brings every frame once and in order while the scribe is killed and returns", async () => {
-    scribe = await startPodScribe(stage, pod);
+    await scene.startScribe();
     const program = run(0, 6000);
     for (const at of [500, 2000, 3500]) {
       await until(`frame ${at} is flushed`, () => flushedOf(program) >= at);
-      await kill(scribe);
+      await killRunning(scene.scribe);
       await until(`frame ${at + 500} is flushed without a scribe`, () => flushedOf(program) >= at + 500);
-      scribe = await startPodScribe(stage, pod);
+      await scene.startScribe();
     }
     expect(await program.ended).toBe(0);
     expect(program.output()).toMatch(/closed true true/);
     await until("everything arrived", () => texts().length >= 6000);
     expect(texts()).toEqual(all(6000));
-    expect(chainFault(peer.frames)).toBeUndefined();
+    expect(chainFault(scene.peer.frames)).toBeUndefined();
   });
 
   it("keeps what was flushed when it is killed without a scribe, and hands it over in its next life", async () => {
     const program = run(0, 1000, "stay");
     await until("all is flushed", () => flushedOf(program) === 999);
-    await kill(program);
-    scribe = await startPodScribe(stage, pod);
+    await killRunning(program);
+    await scene.startScribe();
     expect(texts()).toEqual([]);
     const second = run(1000, 1100);
     expect(await second.ended).toBe(0);
@@ -128,14 +91,14 @@ describe("the published client", () => {
   });
 
   it("loses nothing flushed and doubles nothing, killed at any moment, again and again, with the scribe too", async () => {
-    scribe = await startPodScribe(stage, pod);
+    await scene.startScribe();
     let from = 0;
     for (const round of [1, 2, 3, 4, 5, 6]) {
       const program = run(from, from + 5000);
       await until("something is flushed", () => flushedOf(program) >= from + 99 * (round % 3));
-      if (round % 2 === 0) await kill(scribe);
-      await kill(program);
-      if (round % 2 === 0) scribe = await startPodScribe(stage, pod);
+      if (round % 2 === 0) await killRunning(scene.scribe);
+      await killRunning(program);
+      if (round % 2 === 0) await scene.startScribe();
       const last = flushedOf(program);
       const next = run(last + 5000, last + 5001);
       expect(await next.ended).toBe(0);
@@ -148,7 +111,7 @@ describe("the published client", () => {
   });
 
   it("costs the program microseconds, and lets it end by itself", async () => {
-    scribe = await startPodScribe(stage, pod);
+    await scene.startScribe();
     const p99s: number[] = [];
     for (const round of [0, 1, 2]) {
       const program = run(round * 5000, round * 5000 + 5000, "leave");
@@ -162,7 +125,7 @@ describe("the published client", () => {
 
   it("declares what it is to TypeScript", async () => {
     await writeFile(
-      join(stage.dir, "consumer.mts"),
+      join(scene.stage.dir, "consumer.mts"),
       `import { createContextClient, type ContextClient } from "enchanted-client";
 const client: ContextClient = await createContextClient({ directory: "x", redact: [{ name: "a", pattern: "b" }] });
 const wait: void | Promise<void> = client.record({ event_type: "THOUGHT", payload: { text: "t" } });
@@ -184,7 +147,9 @@ if (!whole) throw new Error("lost");
       "es2022",
       "--skipLibCheck",
     ];
-    const checked = promisify(execFile)(process.execPath, [compiler, ...options, "consumer.mts"], { cwd: stage.dir });
+    const checked = promisify(execFile)(process.execPath, [compiler, ...options, "consumer.mts"], {
+      cwd: scene.stage.dir,
+    });
     await expect(checked).resolves.toMatchObject({ stdout: "" });
   });
 });

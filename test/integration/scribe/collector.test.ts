@@ -11,12 +11,11 @@ import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
 import { chainFilter, contextStream } from "#nervous-system/schemas/subjects.ts";
 import { createObjectClient } from "#nervous-system/stores/s3/object-client.ts";
-import { collectorClusterAccess } from "#pipeline/collector/identify.ts";
 import { collectorSettings } from "#pipeline/collector/settings.ts";
 import { startCollector, type Collector } from "#pipeline/collector/start.ts";
 import type { NatsServer } from "#platform/stores/nats.ts";
-import { clientWithAccess, startSwarmPlane } from "#test/integration/gateway/swarm-plane.ts";
-import { freshNamespace, type TestPlane } from "#test/integration/kubernetes/control-plane.ts";
+import { collectorKubeconfig, startSwarmPlane } from "#test/integration/gateway/swarm-plane.ts";
+import { clientOn, type TestPlane } from "#test/integration/kubernetes/control-plane.ts";
 import { connectTestBus, createCleanup, startTestNats } from "#test/integration/pipeline/bus-harness.ts";
 import { missionIn, startTestAgent, type TestCollector } from "#test/integration/pipeline/collector-harness.ts";
 import {
@@ -52,10 +51,8 @@ beforeAll(async () => {
   cleanup.add(() => plane.stop());
   nats = await startTestNats(cleanup);
   bus = await connectTestBus(nats, cleanup);
-  const releaseNamespace = await freshNamespace(plane.admin);
-  const user = `system:serviceaccount:${releaseNamespace}:enchanted-collector`;
-  const access = { cluster: collectorClusterAccess, tenant: [], namespace: releaseNamespace };
-  const { client, close } = await clientWithAccess(plane, user, access);
+  const { namespace: releaseNamespace, kubeconfig } = await collectorKubeconfig(plane);
+  const { client, close } = clientOn({ kind: "file", path: kubeconfig });
   cleanup.add(close);
   port = await freePort();
   // Blobs are no part of this; their store is asked by nobody.

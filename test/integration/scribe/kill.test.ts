@@ -3,6 +3,7 @@ import { startCollectorPeer } from "./collector-peer.ts";
 import {
   chainFault,
   connectWriter,
+  killRunning,
   layOutPod,
   producerPart,
   setStage,
@@ -35,8 +36,7 @@ describe("kill -9 of the scribe under load", () => {
       const burst = 1 + ((kill * 37) % 400);
       for (let n = 0; n < burst * 2; n += 1) writer.write(thought(`frame ${sent++}`));
       await until("some of the burst is acknowledged", () => writer.answers.length >= burst);
-      scribe.process.kill("SIGKILL");
-      await scribe.ended;
+      await killRunning(scribe);
       for (const [at, { ok, seq }] of writer.answers.entries()) if (ok) acknowledged.set(seq!, `frame ${first + at}`);
       writer.socket.destroy();
     }

@@ -1,45 +1,27 @@
 import { createConnection, type Socket } from "node:net";
-import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
+import { describe, expect, it, jest } from "@jest/globals";
 import { createMessageSplitter, delimit, PROTOBUF_OPENER } from "#nervous-system/comms/delimited-messages.ts";
 import { decodeAck, type FrameAck } from "#nervous-system/comms/frame-encoding.ts";
 import { connectFrameSocket } from "#nervous-system/comms/socket-ipc.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { encodeProducedFrame } from "#nervous-system/schemas/frames/produced-frame-codec.ts";
 import { stableId } from "#nervous-system/schemas/ids.ts";
-import { startCollectorPeer, type CollectorPeer } from "./collector-peer.ts";
+import { sceneForFile } from "./scene.ts";
 import {
   chainFault,
   connectWriter,
+  killRunning,
   layOutPod,
   producerPart,
-  setStage,
   startPodScribe,
   stopScribe,
   thought,
   until,
-  type Pod,
-  type Running,
-  type Stage,
 } from "./stage.ts";
 
 jest.setTimeout(60_000);
 
-let stage: Stage;
-let peer: CollectorPeer;
-let pod: Pod;
-let scribe: Running;
-
-beforeAll(async () => {
-  stage = await setStage();
-  peer = await startCollectorPeer(stage.tls);
-  pod = await layOutPod(stage, "pod", peer.port);
-  scribe = await startPodScribe(stage, pod);
-});
-afterAll(async () => {
-  await stopScribe(scribe);
-  await peer.close();
-  await stage.remove();
-});
+const scene = sceneForFile();
 
 const message = (text: string): Buffer => delimit(encodeProducedFrame({ event_type: "THOUGHT", payload: { text } }));
 
@@ -47,7 +29,7 @@ type Speaker = { socket: Socket; acks: FrameAck[]; ended: Promise<void>; answere
 
 /** A connection that speaks protobuf, with the answers so far. */
 const connectSpeaker = async (): Promise<Speaker> => {
-  const socket = createConnection(pod.socket);
+  const socket = createConnection(scene.pod.socket);
   socket.on("error", () => undefined);
   const acks: FrameAck[] = [];
   const splitter = createMessageSplitter(65_536);
@@ -61,7 +43,7 @@ const connectSpeaker = async (): Promise<Speaker> => {
 };
 const reasonOf = (ack: FrameAck | undefined): string => (ack === undefined || ack.ok ? "" : ack.reason);
 
-const texts = (): unknown[] => peer.frames.map((frame) => producerPart(frame).payload["text"]);
+const texts = (): unknown[] => scene.peer.frames.map((frame) => producerPart(frame).payload["text"]);
 
 describe("a socket that is opened with byte 0", () => {
   it("takes protobuf and acknowledges each frame in its order", async () => {
@@ -86,8 +68,8 @@ describe("a socket that is opened with byte 0", () => {
     speaker.socket.write(delimit(Buffer.concat([field(4, type), field(9, payload)])));
     await speaker.answered(1);
     expect(speaker.acks[0]?.ok).toBe(true);
-    await until("it is stored", () => peer.frames.some(({ envelope }) => envelope.event_type === "MEASURE"));
-    const kept = peer.frames.find(({ envelope }) => envelope.event_type === "MEASURE");
+    await until("it is stored", () => scene.peer.frames.some(({ envelope }) => envelope.event_type === "MEASURE"));
+    const kept = scene.peer.frames.find(({ envelope }) => envelope.event_type === "MEASURE");
     expect(Buffer.from(kept!.bytes).toString()).toContain('"payload":{"cost":1.0,"big":12345678901234567890}');
     speaker.socket.end();
   });
@@ -95,7 +77,7 @@ describe("a socket that is opened with byte 0", () => {
   it("is mixed with connections of JSON, in pieces of any size, into one chain", async () => {
     const [speakers, writers] = [
       await Promise.all(Array.from({ length: 8 }, connectSpeaker)),
-      await Promise.all(Array.from({ length: 8 }, () => connectWriter(pod.socket))),
+      await Promise.all(Array.from({ length: 8 }, () => connectWriter(scene.pod.socket))),
     ];
     for (let n = 0; n < 20; n += 1) {
       for (const [at, { socket }] of speakers.entries()) {
@@ -111,7 +93,7 @@ describe("a socket that is opened with byte 0", () => {
     ]);
     for (const { socket } of [...speakers, ...writers]) socket.destroy();
     await until("all are stored", () => new Set(texts().filter((text) => /^[pj]\d-/.test(String(text)))).size === 320);
-    expect(chainFault(peer.frames)).toBeUndefined();
+    expect(chainFault(scene.peer.frames)).toBeUndefined();
   });
 
   const broken: ReadonlyArray<[string, Buffer, RegExp]> = [
@@ -151,10 +133,10 @@ describe("a socket that is opened with byte 0", () => {
 
 describe("kill -9 of the scribe", () => {
   it("in the middle of messages: what was acknowledged is stored once, what was cut is sent again, the chain verifies", async () => {
-    const killed = await layOutPod(stage, "killed", peer.port, {
+    const killed = await layOutPod(scene.stage, "killed", scene.peer.port, {
       ENCHANTED_AGENT_UID: "44444444-4444-4444-8444-444444444444",
     });
-    let running = await startPodScribe(stage, killed);
+    let running = await startPodScribe(scene.stage, killed);
     const client = await connectFrameSocket({ path: killed.socket, clock: systemClock(), encoding: "protobuf" });
     const acknowledged = new Set<string>();
     const sent: Array<Promise<void>> = [];
@@ -172,15 +154,14 @@ describe("kill -9 of the scribe", () => {
       for (let n = 0; n < 40; n += 1) sent.push(send(`${kill}-${n}`, n % 2 === 0 ? 10 : 30_000));
       const some = acknowledged.size + 10;
       await until("some are acknowledged", () => acknowledged.size >= some);
-      running.process.kill("SIGKILL");
-      await running.ended;
+      await killRunning(running);
       half.destroy();
-      running = await startPodScribe(stage, killed);
+      running = await startPodScribe(scene.stage, killed);
     }
     await Promise.all(sent);
     await client.close();
     expect(await stopScribe(running)).toBe(0);
-    const own = peer.frames.filter(({ envelope }) => envelope.agent_uid === killed.env["ENCHANTED_AGENT_UID"]);
+    const own = scene.peer.frames.filter(({ envelope }) => envelope.agent_uid === killed.env["ENCHANTED_AGENT_UID"]);
     expect(chainFault(own)).toBeUndefined();
     const thoughts = own.filter(({ envelope }) => envelope.event_type === "THOUGHT").map(producerPart);
     expect(acknowledged.size).toBe(200);
@@ -191,11 +172,11 @@ describe("kill -9 of the scribe", () => {
 
 describe("a flood on one connection", () => {
   it("waits at its own pace, while an error on another one goes through", async () => {
-    const slowPod = await layOutPod(stage, "slow", peer.port, {
+    const slowPod = await layOutPod(scene.stage, "slow", scene.peer.port, {
       ENCHANTED_AGENT_UID: "33333333-3333-4333-8333-333333333333",
       ENCHANTED_SOCKET_FRAMES_PER_SECOND: "10",
     });
-    const slow = await startPodScribe(stage, slowPod);
+    const slow = await startPodScribe(scene.stage, slowPod);
     const [flood, other] = [await connectWriter(slowPod.socket), await connectWriter(slowPod.socket)];
     // Written in pieces, so that the first ones exceed the pace before the last ones are read.
     for (let n = 0; n < 400; n += 1) flood.write(thought(`${n}-${"x".repeat(4_000)}`));

@@ -68,6 +68,12 @@ export const start = (command: string, args: readonly string[], env: Record<stri
   return { process: child, output: () => Buffer.concat(chunks).toString("utf8"), ended };
 };
 
+/** kill -9; resolves when the program is gone. */
+export const killRunning = async ({ process, ended }: Running): Promise<void> => {
+  process.kill("SIGKILL");
+  await ended;
+};
+
 /** Where one pod's scribe has its things. */
 export type Pod = { dir: string; env: Record<string, string>; socket: string; termination: string; token: string };
 
@@ -177,6 +183,12 @@ export const thought = (text: string): string => `${JSON.stringify({ event_type:
 /** What a frame's producer wrote. */
 export const producerPart = (frame: RecordedFrame): { event_type: string; payload: Record<string, unknown> } =>
   JSON.parse(Buffer.from(frame.bytes).toString("utf8")) as { event_type: string; payload: Record<string, unknown> };
+
+/** The texts of the THOUGHTs among frames, in their order. */
+export const thoughtTexts = (frames: readonly RecordedFrame[]): unknown[] =>
+  frames
+    .filter(({ envelope }) => envelope.event_type === "THOUGHT")
+    .map((frame) => producerPart(frame).payload["text"]);
 
 /** The first fault in the chain of one epoch's frames, from its start. */
 export const chainFault = (frames: readonly RecordedFrame[]): ChainFault | undefined =>

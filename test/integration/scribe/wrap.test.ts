@@ -1,54 +1,22 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from "@jest/globals";
+import { beforeEach, describe, expect, it, jest } from "@jest/globals";
 import { readFile, readlink, writeFile } from "node:fs/promises";
-import { startCollectorPeer, type CollectorPeer } from "./collector-peer.ts";
-import {
-  chainFault,
-  layOutPod,
-  producerPart,
-  setStage,
-  start,
-  startPodScribe,
-  stopScribe,
-  until,
-  type Pod,
-  type Running,
-  type Stage,
-} from "./stage.ts";
+import { sceneForEachTest } from "./scene.ts";
+import { chainFault, killRunning, producerPart, start, stopScribe, until, type Running } from "./stage.ts";
 
 jest.setTimeout(60_000);
 
-let stage: Stage;
-let peer: CollectorPeer;
-let pod: Pod;
-let scribe: Running;
-let number = 0;
-
-beforeAll(async () => {
-  stage = await setStage();
-});
-afterAll(() => stage.remove());
-
-beforeEach(async () => {
-  number += 1;
-  peer = await startCollectorPeer(stage.tls);
-  pod = await layOutPod(stage, `pod-${number}`, peer.port);
-  scribe = await startPodScribe(stage, pod);
-});
-afterEach(async () => {
-  scribe.process.kill("SIGKILL");
-  await scribe.ended;
-  await peer.close();
-});
+const scene = sceneForEachTest();
+beforeEach(() => scene.startScribe());
 
 const wrap = (command: readonly string[], more: Record<string, string> = {}): Running =>
-  start(process.execPath, [`${stage.programs}/wrap.js`, "--", ...command], { ...pod.env, ...more });
+  start(process.execPath, [`${scene.stage.programs}/wrap.js`, "--", ...command], { ...scene.pod.env, ...more });
 const shell = (script: string, more: Record<string, string> = {}): Running => wrap(["sh", "-c", script], more);
 
 /** Ends the scribe, so that everything is at the collector, and gives what the agent wrote. */
 const record = async (): Promise<Array<{ event_type: string; payload: Record<string, unknown> }>> => {
-  expect(await stopScribe(scribe)).toBe(0);
-  expect(chainFault(peer.frames)).toBeUndefined();
-  return peer.frames.filter(({ envelope }) => envelope.producer === "agent").map(producerPart);
+  expect(await stopScribe(scene.scribe)).toBe(0);
+  expect(chainFault(scene.peer.frames)).toBeUndefined();
+  return scene.peer.frames.filter(({ envelope }) => envelope.producer === "agent").map(producerPart);
 };
 const thoughts = async (): Promise<unknown[]> =>
   (await record()).filter(({ event_type }) => event_type === "THOUGHT").map(({ payload }) => payload["text"]);
@@ -62,7 +30,7 @@ describe("enchanted-wrap", () => {
     expect(await wrapped.ended).toBe(0);
     expect(wrapped.output().split("\n").toSorted().join(" ").trim()).toBe("00-ab-cd-01 err out");
     expect(await thoughts()).toEqual(["one", "two"]);
-    expect(await readlink(pod.env["ENCHANTED_SOCKET_LINK"]!)).toBe(pod.socket);
+    expect(await readlink(scene.pod.env["ENCHANTED_SOCKET_LINK"]!)).toBe(scene.pod.socket);
   });
 
   it("gives a real pipe: opening /dev/fd/3 by name works", async () => {
@@ -76,19 +44,19 @@ describe("enchanted-wrap", () => {
     ["128 and the number of the signal that ended it", "kill -KILL $$", 137, "Failed", "Killed"],
   ])("ends with %s, and says so where the program left no word", async (_name, script, code, outcome, reason) => {
     expect(await shell(script).ended).toBe(code);
-    expect(JSON.parse(await readFile(pod.termination, "utf8"))).toMatchObject({ outcome, reason });
+    expect(JSON.parse(await readFile(scene.pod.termination, "utf8"))).toMatchObject({ outcome, reason });
   });
 
   it("leaves the program's own last word as it is", async () => {
-    expect(await shell(`printf '{"outcome":"Failed"}' > ${pod.termination}; exit 2`).ended).toBe(2);
-    expect(await readFile(pod.termination, "utf8")).toBe('{"outcome":"Failed"}');
+    expect(await shell(`printf '{"outcome":"Failed"}' > ${scene.pod.termination}; exit 2`).ended).toBe(2);
+    expect(await readFile(scene.pod.termination, "utf8")).toBe('{"outcome":"Failed"}');
   });
 
   it("ends with 127 when the program does not exist", async () => {
     const wrapped = wrap(["/no/such/program"]);
     expect(await wrapped.ended).toBe(127);
     expect(wrapped.output()).toMatch(/no\/such\/program/);
-    expect(JSON.parse(await readFile(pod.termination, "utf8"))).toMatchObject({ reason: "CommandNotStarted" });
+    expect(JSON.parse(await readFile(scene.pod.termination, "utf8"))).toMatchObject({ reason: "CommandNotStarted" });
   });
 
   it("survives a flood: 10,000 frames arrive, in order, while the child waits for the disk", async () => {
@@ -125,7 +93,7 @@ describe("enchanted-wrap", () => {
   it("captures what a grandchild writes after the child's exit", async () => {
     expect(
       await shell(
-        `(while [ ! -e ${pod.dir}/go ]; do sleep 0.05; done; ${line("late")}) & ${line("early")}; (sleep 0.2; touch ${pod.dir}/go) & exit 3`,
+        `(while [ ! -e ${scene.pod.dir}/go ]; do sleep 0.05; done; ${line("late")}) & ${line("early")}; (sleep 0.2; touch ${scene.pod.dir}/go) & exit 3`,
       ).ended,
     ).toBe(3);
     expect(await thoughts()).toEqual(["early", "late"]);
@@ -186,7 +154,7 @@ describe("enchanted-wrap", () => {
         () => true,
       );
     await until("the grandchild is gone", isGone);
-    expect(JSON.parse(await readFile(pod.termination, "utf8"))).toMatchObject({ reason: "Killed" });
+    expect(JSON.parse(await readFile(scene.pod.termination, "utf8"))).toMatchObject({ reason: "Killed" });
   });
 
   it("passes other signals on", async () => {
@@ -198,24 +166,22 @@ describe("enchanted-wrap", () => {
   });
 
   it("hands frames over when the scribe is killed and returns in the middle", async () => {
-    const go = `${pod.dir}/go`;
+    const go = `${scene.pod.dir}/go`;
     const wrapped = shell(`${line("one")}; while [ ! -e ${go} ]; do sleep 0.05; done; ${line("two")}`, {
       ENCHANTED_CAPTURE_MS: "20000",
     });
-    await until("the first arrived", () => peer.frames.some(({ envelope }) => envelope.event_type === "THOUGHT"));
-    scribe.process.kill("SIGKILL");
-    await scribe.ended;
+    await until("the first arrived", () => scene.peer.frames.some(({ envelope }) => envelope.event_type === "THOUGHT"));
+    await killRunning(scene.scribe);
     await writeFile(go, "");
-    scribe = await startPodScribe(stage, pod);
+    await scene.startScribe();
     expect(await wrapped.ended).toBe(0);
     expect(await thoughts()).toEqual(["one", "two"]);
   });
 
   it("ends with the program's code when there is no scribe at all, and says what was lost", async () => {
-    scribe.process.kill("SIGKILL");
-    await scribe.ended;
+    await killRunning(scene.scribe);
     expect(await shell(`${line("lost")}; exit 5`, { ENCHANTED_CAPTURE_MS: "200" }).ended).toBe(5);
-    expect(JSON.parse(await readFile(pod.termination, "utf8"))).toMatchObject({
+    expect(JSON.parse(await readFile(scene.pod.termination, "utf8"))).toMatchObject({
       message: expect.stringMatching(/could not be handed/),
     });
   });
