@@ -2,7 +2,7 @@ import type { Log } from "#nervous-system/kernel/log.ts";
 import { positionAfter, type ChainPosition, type ComposedFrame } from "./compose.ts";
 import { cutBatches, planEnd, planFrame, positionOfTail, type LostEnd, type Travelling } from "./export-plan.ts";
 import type { Recorder } from "./recorder.ts";
-import type { WalCut } from "./settling.ts";
+import type { WalCut } from "./wal-cut.ts";
 import { decodePosition, decodeStoredFrame, encodePosition } from "./stored-record.ts";
 import type { Uplink } from "./uplink.ts";
 import type { WalEntry } from "./wal/reader.ts";
@@ -178,7 +178,7 @@ class Session {
     return plan.frames;
   }
 
-  /** Where nothing of an earlier epoch can be read, the cursor remembers how far that had come, or only that it was. */
+  /** Where nothing of an earlier epoch can be read, the cursor remembers how far that had come, or nothing was stored yet. */
   private async planRemembered(next: ComposedFrame): Promise<ComposedFrame[]> {
     const stored = decodePosition(this.options.wal.cursor().note) ?? endOfUnknown(next, this.lost);
     if (stored === undefined || stored.epoch >= next.envelope.epoch) return [];
@@ -209,16 +209,17 @@ class Session {
 const forks = (next: ComposedFrame, before: ChainPosition, held: ChainPosition): boolean =>
   next.envelope.seq === 1 && next.prevHash === before.hash && held.seq >= before.seq && held.hash !== before.hash;
 
-/** The end of what stood before the epoch of `next` and was lost whole: nothing tells its epoch, so the one before is taken. */
-const endOfUnknown = (next: ComposedFrame, lost: number): LostEnd | undefined => {
-  const { epoch, seq, observed } = next.envelope;
+/** The end of what is lost before the first frame of the log and not of its epoch: nothing tells its epoch, so the one before is taken. */
+const endOfUnknown = ({ envelope, prevHash }: ComposedFrame, lost: number): LostEnd | undefined => {
+  const { epoch, seq, observed, event_type } = envelope;
   const lostBefore = lost - (seq - 1);
-  if (lostBefore <= 0 || epoch <= 1) return undefined;
+  if (lostBefore <= 0 || epoch === 0) return undefined;
+  if (event_type === "GAP") return undefined; // the recorder saw the loss when it started, and names it there
   return {
     epoch: epoch - 1,
     seq: lostBefore,
-    hash: seq === 1 ? next.prevHash : undefined,
-    observedNs: BigInt(observed) - 1n,
+    hash: seq === 1 ? prevHash : undefined,
+    observedNs: BigInt(observed) - BigInt(seq),
   };
 };
 
