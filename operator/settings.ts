@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { DEFAULT_LEASE_TIMES, type LeaseTimes } from "#nervous-system/kubernetes/lease-decision.ts";
+import { walCutSetting } from "#nervous-system/recorder/wal-cut.ts";
 import { durationMs, durationPattern } from "#operator/duration.ts";
 
 const text = (description: string): z.ZodString => z.string().min(1).describe(description);
@@ -39,10 +40,7 @@ export const operatorSettings = z.object({
   ENCHANTED_AGENT_MEMORY_LIMIT: quantity("1Gi", "memory that an agent may use"),
   ENCHANTED_WORKSPACE_SIZE: quantity("2Gi", "size of an agent's workspace"),
   ENCHANTED_WAL_SIZE: quantity("768Mi", "size of a scribe's write-ahead log"),
-  ENCHANTED_WAL_CUT: z
-    .enum(["stored", "settled"])
-    .default("stored")
-    .describe("settled where JetStream does not sync each write: scribes keep frames until the stores hold them"),
+  ENCHANTED_WAL_CUT: walCutSetting,
   ENCHANTED_CA_FILE: text("PEM file with the chart's CA"),
   ENCHANTED_EXTRA_CA_FILE: z.string().optional().describe("PEM file with further CAs that forges are signed by"),
   ENCHANTED_GATEWAY: text("host:port of the gateway").default("enchanted-gateway:8443"),

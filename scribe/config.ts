@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { createRedactor } from "#nervous-system/recorder/redact.ts";
+import { walCutSetting } from "#nervous-system/recorder/wal-cut.ts";
 
 const uuid = z
   .string()
@@ -55,10 +56,7 @@ export const scribeEnvironment = z.object({
     .min(1_000_000)
     .optional()
     .describe("size of the log at which writers wait"),
-  ENCHANTED_WAL_CUT: z
-    .enum(["stored", "settled"])
-    .default("stored")
-    .describe("when the log lets go of a frame: once the stream has it on disk, or once every store holds it"),
+  ENCHANTED_WAL_CUT: walCutSetting,
   ENCHANTED_REDACT: z
     .string()
     .default("[]")

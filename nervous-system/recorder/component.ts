@@ -7,7 +7,7 @@ import { noMission, stableId, type Ids } from "#nervous-system/schemas/ids.ts";
 import type { ExportState } from "./exporter.ts";
 import type { FrameSubject, RecorderIdentity, TraceIds } from "./identity.ts";
 import { startRecording } from "./recording.ts";
-import type { WalCut } from "./settling.ts";
+import type { WalCut } from "./wal-cut.ts";
 import { createCollectorUplink } from "./uplink.ts";
 import { createNodeDisk } from "./wal/node-disk.ts";
 import { createNodeProcesses } from "./wal/node-processes.ts";
@@ -29,8 +29,7 @@ export type ComponentRecorderOptions = {
   ids: Ids;
   random: () => number;
   log: Log;
-  /** `stored` unless told. */
-  cut?: WalCut;
+  cut: WalCut;
 };
 
 /** One frame of a component. */

@@ -11,7 +11,7 @@ import { createModelStream, type ModelStream } from "./model-stream.ts";
 import { createRecorder, type Recorder } from "./recorder.ts";
 import { identity, openTestWal } from "./testing.ts";
 import { createSimulatedDisk, type SimulatedDisk } from "./wal/simulated-disk.ts";
-import type { WalCut } from "./settling.ts";
+import type { WalCut } from "./wal-cut.ts";
 import type { Wal } from "./wal/wal.ts";
 
 const agent = { producer: "agent" } as const;

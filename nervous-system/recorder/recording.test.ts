@@ -4,7 +4,7 @@ import { silentLog } from "#nervous-system/kernel/log.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
 import { createModelStream, type ModelStream } from "./model-stream.ts";
 import { startRecording, type Recording } from "./recording.ts";
-import type { WalCut } from "./settling.ts";
+import type { WalCut } from "./wal-cut.ts";
 import { identity } from "./testing.ts";
 import { createSimulatedDisk, type SimulatedDisk } from "./wal/simulated-disk.ts";
 

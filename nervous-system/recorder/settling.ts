@@ -2,10 +2,8 @@ import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { ChainPosition } from "./compose.ts";
 import type { Recorder } from "./recorder.ts";
 import type { StreamTail, Uplink } from "./uplink.ts";
+import type { WalCut } from "./wal-cut.ts";
 import type { Wal } from "./wal/wal.ts";
-
-/** When a log lets go of a frame: once the stream has it on disk, or once every store holds it too. */
-export type WalCut = "stored" | "settled";
 
 /** What settling needs. */
 export type SettlingOptions = {

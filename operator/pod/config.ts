@@ -1,3 +1,5 @@
+import type { WalCut } from "#nervous-system/recorder/wal-cut.ts";
+
 /** Requests and limits of a container, as Kubernetes writes quantities. */
 export type Resources = {
   requests: Readonly<Record<string, string>>;
@@ -26,7 +28,7 @@ export type PodConfig = {
   /** Size of the write-ahead log of the scribe. */
   walSize: string;
   /** When a scribe lets go of a frame: once it is stored in the stream, or once every store holds it. */
-  walCut: "stored" | "settled";
+  walCut: WalCut;
 };
 
 /** Service and port of the collector, resolved by the pod's hostAliases. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { walCutSetting } from "#nervous-system/recorder/wal-cut.ts";
 
 const seconds = (fallback: number, description: string) =>
   z.coerce.number().int().min(1).max(86_400).default(fallback).describe(description);
@@ -25,6 +26,7 @@ export const gatewaySettings = z.object({
   ENCHANTED_COLLECTOR: z.string().min(1).default("enchanted-collector:4317").describe("host:port of the collector"),
   ENCHANTED_TOKEN_FILE: z.string().min(1).describe("projected token of audience enchanted-collector"),
   ENCHANTED_WAL_DIR: z.string().min(1).describe("directory on this component's own claim"),
+  ENCHANTED_WAL_CUT: walCutSetting,
   ENCHANTED_EXTRA_CA_FILE: z.string().optional().describe("PEM file with further CAs of model endpoints"),
   ENCHANTED_ALLOW_PRIVATE: flag("true lets model endpoints and forges be at private addresses"),
   ENCHANTED_ALLOW_LOOPBACK: flag("true lets them be at loopback addresses: for tests and one-machine set-ups"),

@@ -81,6 +81,7 @@ const startRecorder = ({ settings, ...rest }: GatewayEnvironment): Promise<Compo
       podName: settings.ENCHANTED_POD_NAME,
       releaseNamespace: settings.ENCHANTED_RELEASE_NAMESPACE,
       directory: settings.ENCHANTED_WAL_DIR,
+      cut: settings.ENCHANTED_WAL_CUT,
       collector: { address: settings.ENCHANTED_COLLECTOR, caPem },
       token: async () => (await readFile(settings.ENCHANTED_TOKEN_FILE, "utf8")).trim(),
     }),

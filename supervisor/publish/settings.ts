@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { walCutSetting } from "#nervous-system/recorder/wal-cut.ts";
 
 /** The publisher's environment. */
 export const publisherSettings = z.object({
@@ -8,6 +9,7 @@ export const publisherSettings = z.object({
   ENCHANTED_COLLECTOR: z.string().min(1).default("enchanted-collector:4317").describe("host:port of the collector"),
   ENCHANTED_TOKEN_FILE: z.string().min(1).describe("projected token of audience enchanted-collector"),
   ENCHANTED_WAL_DIR: z.string().min(1).describe("directory on this component's own claim"),
+  ENCHANTED_WAL_CUT: walCutSetting,
   ENCHANTED_SCRATCH_DIR: z
     .string()
     .min(1)

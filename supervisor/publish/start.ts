@@ -98,6 +98,7 @@ export const runPublisherProcess = async (environment: PublisherEnvironment, sig
     podName: settings.ENCHANTED_POD_NAME,
     releaseNamespace: settings.ENCHANTED_RELEASE_NAMESPACE,
     directory: settings.ENCHANTED_WAL_DIR,
+    cut: settings.ENCHANTED_WAL_CUT,
   });
   const { ca, caFile } = await collectCas(settings);
   const openForge = createOpenForge({ ca, timeoutMs: forgeTimeoutMs, clock });

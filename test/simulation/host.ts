@@ -1,7 +1,7 @@
 import { createSimulatedDisk, type SimulatedDisk } from "#nervous-system/recorder/wal/simulated-disk.ts";
 import type { WriterLimits } from "#nervous-system/recorder/wal/writer.ts";
 import type { Recording } from "#nervous-system/recorder/recording.ts";
-import type { WalCut } from "#nervous-system/recorder/settling.ts";
+import type { WalCut } from "#nervous-system/recorder/wal-cut.ts";
 import type { EventLoop } from "./event-loop.ts";
 import type { History } from "./history.ts";
 import type { Member } from "./identities.ts";

@@ -1,5 +1,5 @@
 import type { WriterLimits } from "#nervous-system/recorder/wal/writer.ts";
-import type { WalCut } from "#nervous-system/recorder/settling.ts";
+import type { WalCut } from "#nervous-system/recorder/wal-cut.ts";
 import { memberOf, type Member } from "./identities.ts";
 import type { Random } from "./random.ts";
 

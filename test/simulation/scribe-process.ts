@@ -2,7 +2,7 @@ import type { GrpcClient } from "#nervous-system/comms/grpc-client.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
 import { createRedactor } from "#nervous-system/recorder/redact.ts";
 import { startRecording, type Recording } from "#nervous-system/recorder/recording.ts";
-import type { WalCut } from "#nervous-system/recorder/settling.ts";
+import type { WalCut } from "#nervous-system/recorder/wal-cut.ts";
 import { createCollectorUplink } from "#nervous-system/recorder/uplink.ts";
 import type { Disk } from "#nervous-system/recorder/wal/disk.ts";
 import type { WriterLimits } from "#nervous-system/recorder/wal/writer.ts";

@@ -112,6 +112,11 @@ readinessProbe: { httpGet: { path: /readyz, port: health }, periodSeconds: 2 }
 - { name: ENCHANTED_CA_FILE, value: /ca/ca.crt }
 - { name: ENCHANTED_TOKEN_FILE, value: /token/token }
 - { name: ENCHANTED_WAL_DIR, value: /wal }
+{{ include "enchanted.walCut" . }}
+{{- end }}
+
+{{- define "enchanted.walCut" -}}
+- { name: ENCHANTED_WAL_CUT, value: {{ ternary "stored" "settled" .Values.nats.syncAlways }} }
 {{- end }}
 
 {{- define "enchanted.recorderVolumes" -}}
