@@ -25,7 +25,7 @@ export const serverOptions: readonly Option[] = [
     name: "collector",
     type: "string",
     value: "host:port",
-    description: "send the frames to this collector too",
+    description: "the collector that the frames are sent to",
     variable: "ENCHANTED_COLLECTOR",
   },
   {

@@ -54,6 +54,13 @@ describe("reduceMission", () => {
       expect(usage).toMatchObject({ inputTokens: Number.MAX_SAFE_INTEGER, outputTokens: Number.MAX_SAFE_INTEGER });
   });
 
+  it("counts the gateway's model calls only: a pod's token may write one too", () => {
+    const call = aFrame(1, { event_type: "MODEL_CALL", producer: "scribe" }, { input_tokens: 5, output_tokens: 5 });
+    const fold = foldAll([call]);
+    for (const usage of [fold.usage, fold.agents[uid]?.usage])
+      expect(usage).toMatchObject({ frames: 1, modelCalls: 0, inputTokens: 0, outputTokens: 0 });
+  });
+
   it("folds an attempt from its start to its pull request", () => {
     const fold = foldAll(story);
     expect(fold).toMatchObject({

@@ -15,7 +15,7 @@ const countOf = (value: unknown): number =>
 
 const addUsage = (usage: UsageFold, { envelope, payload }: ObservedFrame): UsageFold => {
   const counted = { ...usage, frames: usage.frames + 1 };
-  if (envelope.event_type !== "MODEL_CALL") return counted;
+  if (envelope.event_type !== "MODEL_CALL" || envelope.producer !== "gateway") return counted;
   return {
     ...counted,
     modelCalls: usage.modelCalls + 1,

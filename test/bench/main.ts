@@ -1,4 +1,4 @@
-// `make bench`: runs the benches of goals.md beside their peers and writes the page of figures.
+// `make bench`: runs the benches beside their peers and writes the page of figures.
 import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -45,7 +45,7 @@ export type Surroundings = {
   note(text: string): void;
 };
 
-/** One bench of goals.md. */
+/** One bench. */
 export type Bench = {
   readonly id: string;
   readonly title: string;

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { cpus, release, totalmem } from "node:os";
+import { cpus, release, totalmem, type as system } from "node:os";
 import { statfs } from "node:fs/promises";
 
 const FILE_SYSTEMS: Readonly<Record<number, string>> = {
@@ -24,7 +24,7 @@ export const machineFacts = async (directory: string): Promise<Machine> => {
     processors: `${cpus().length} × ${first?.model ?? "unknown"}`,
     memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
     "file system": FILE_SYSTEMS[type] ?? `type 0x${type.toString(16)}`,
-    kernel: release(),
+    kernel: `${system()} ${release().split("-")[0]}`,
     Node: process.version,
   };
 };

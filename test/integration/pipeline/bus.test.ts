@@ -144,20 +144,36 @@ describe("a server killed again and again under load", () => {
 });
 
 describe("dead letters", () => {
+  const letter = {
+    refusedBy: "collector",
+    namespace: "team-a",
+    agentUid: agentUid(1),
+    reason: "not\r\nJSON é",
+    bytes: Buffer.from("{"),
+    id: "a/1/7",
+  };
+
   it("are kept with their reason, a letter sent twice once", async () => {
-    const letter = {
-      refusedBy: "collector",
-      namespace: "team-a",
-      agentUid: agentUid(1),
-      reason: "not\r\nJSON é",
-      bytes: Buffer.from("{"),
-      id: "a/1/7",
-    };
     await bus.deadLetters.put(letter);
     await bus.deadLetters.put(letter);
     expect(await deadLettersOf(nats)).toEqual([
       { subject: `dead.collector.team-a.${agentUid(1)}`, reason: "not JSON", text: "{" },
     ]);
+  });
+
+  it("are not taken while the server is away, and the sender hears so; once it is back they are", async () => {
+    const victim = await startTestNats(cleanup);
+    const own = await connectTestBus(victim, cleanup);
+    victim.kill("SIGKILL");
+    await expect(own.deadLetters.put(letter)).rejects.toMatchObject({ name: "BusUnavailableError" });
+    await victim.restart();
+    const isTaken = (): Promise<boolean> =>
+      own.deadLetters.put(letter).then(
+        () => true,
+        () => false,
+      );
+    while (!(await isTaken())) await new Promise((go) => setImmediate(go));
+    expect(await deadLettersOf(victim)).toHaveLength(1);
   });
 });
 

@@ -14,8 +14,7 @@ import {
   type Stage,
 } from "./stage.ts";
 
-// `make chaos` raises it; 50 keep the suite short.
-const KILLS = Number(process.env["ENCHANTED_TEST_KILLS"] ?? 50);
+const KILLS = 50; // `make chaos` kills more
 
 let stage: Stage;
 beforeAll(async () => {

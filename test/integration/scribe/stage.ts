@@ -124,6 +124,14 @@ export const layOutPod = async (
   return { dir, env, socket, termination, token };
 };
 
+// The scribe's code has long lines; what ended it stands behind the one that Node shows.
+const lastLines = (output: string): string =>
+  output
+    .split("\n")
+    .slice(-20)
+    .map((line) => line.slice(0, 300))
+    .join("\n");
+
 /** Starts the pod's scribe and waits until its startup probe would pass. */
 export const startPodScribe = async (stage: Stage, pod: Pod): Promise<Running> => {
   const scribe = start(process.execPath, [join(stage.programs, "main.js"), "scribe"], pod.env);
@@ -134,7 +142,7 @@ export const startPodScribe = async (stage: Stage, pod: Pod): Promise<Running> =
       probe.once("error", () => resolve(false));
     });
   await until("the scribe's socket accepts", async () => {
-    if (scribe.process.exitCode !== null) throw new Error(`the scribe ended: ${scribe.output()}`);
+    if (scribe.process.exitCode !== null) throw new Error(`the scribe ended: ${lastLines(scribe.output())}`);
     return accepts();
   });
   return scribe;
