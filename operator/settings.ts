@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { DEFAULT_LEASE_TIMES, type LeaseTimes } from "#nervous-system/kubernetes/lease-decision.ts";
 import { walCutSetting } from "#nervous-system/recorder/wal-cut.ts";
 import { durationMs, durationPattern } from "#operator/duration.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** What every part of the pipeline takes from its environment. */
 export const sharedSettings = z.object({

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { createRedactor } from "#nervous-system/recorder/redact.ts";
 import { walCutSetting } from "#nervous-system/recorder/wal-cut.ts";
 

@@ -1,5 +1,5 @@
 import { rm, writeFile } from "node:fs/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { createGit } from "#nervous-system/git/git.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { parseConfig } from "#nervous-system/kernel/config.ts";

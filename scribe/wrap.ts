@@ -1,6 +1,6 @@
 import { rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { z } from "zod";
+import * as z from "zod";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { parseConfig } from "#nervous-system/kernel/config.ts";
 import { exitCodeOf, startChild, type WrappedChild } from "./wrap/child.ts";

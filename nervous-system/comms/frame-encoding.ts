@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { fromBinary } from "@bufbuild/protobuf";
-import { z } from "zod";
+import * as z from "zod";
 import type { ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
 import { encodeProducedFrame } from "#nervous-system/schemas/frames/produced-frame-codec.ts";
 import { FrameAckSchema } from "#nervous-system/schemas/gen/context_pb.ts";

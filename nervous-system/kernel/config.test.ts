@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { z } from "zod";
+import * as z from "zod";
 import { parseConfig } from "#nervous-system/kernel/config.ts";
 
 const schema = z.object({

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** When a log lets go of a frame: once the stream has it on disk, or once every store holds it too. */
 export type WalCut = "stored" | "settled";

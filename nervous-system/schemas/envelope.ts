@@ -1,5 +1,5 @@
 import canonicalize from "canonicalize";
-import { z } from "zod";
+import * as z from "zod";
 import { createExactReader } from "#nervous-system/schemas/exact-envelope.ts";
 import { frameTypePattern, producers } from "#nervous-system/schemas/frames/define-frame.ts";
 

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import https from "node:https";
-import { z } from "zod";
+import * as z from "zod";
 import type { CheckAnswer, CheckQuestion, GatewayCheck } from "#operator/gateway/check.ts";
 
 /** Where the gateway is and who asks. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** The collector's environment, beside what every part of the pipeline takes. */
 export const collectorSettings = z.object({

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { z } from "zod";
+import * as z from "zod";
 import { judgeSecret } from "#nervous-system/kubernetes/secret-use.ts";
 import { Reason } from "#nervous-system/schemas/conditions.ts";
 import { gitSecretKeys } from "#nervous-system/schemas/names.ts";

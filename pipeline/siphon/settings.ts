@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** The siphon's environment, beside what every part of the pipeline takes. */
 export const siphonSettings = z.object({

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 const image = z.string().max(512);
 const storage = z

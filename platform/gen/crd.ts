@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { CelRule, ResourceDefinition } from "#nervous-system/schemas/resources/define-resource.ts";
 import { apiGroup, apiVersion } from "#nervous-system/schemas/resources/define-resource.ts";
 import { assertStructural, type JsonSchema } from "#platform/gen/structural.ts";

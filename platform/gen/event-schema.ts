@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { catalog } from "#nervous-system/schemas/frames/catalog.ts";
 import type { FrameDefinition } from "#nervous-system/schemas/frames/define-frame.ts";
 import { frameMembers } from "#nervous-system/schemas/frames/frame-members.ts";

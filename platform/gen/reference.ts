@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { z } from "zod";
+import * as z from "zod";
 import { catalog } from "#nervous-system/schemas/frames/catalog.ts";
 import type { FrameDefinition } from "#nervous-system/schemas/frames/define-frame.ts";
 import { frameMembers } from "#nervous-system/schemas/frames/frame-members.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { z } from "zod";
+import * as z from "zod";
 import type { ResourceDefinition } from "#nervous-system/schemas/resources/define-resource.ts";
 import { resources } from "#nervous-system/schemas/resources/catalog.ts";
 import { renderCrd } from "#platform/gen/crd.ts";

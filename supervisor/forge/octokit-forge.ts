@@ -1,5 +1,5 @@
 import { Octokit } from "@octokit/rest";
-import { z } from "zod";
+import * as z from "zod";
 import type { Flavour } from "#supervisor/forge/flavour.ts";
 import type { Forge, ForgeAnswer, PullRequest, PullRequestDraft } from "#supervisor/forge/forge.ts";
 import type { ForgeFetch } from "#supervisor/forge/forge-fetch.ts";

@@ -1,5 +1,5 @@
 import type { StoredFrame } from "#nervous-system/comms/stored-frame.ts";
-import { z } from "zod";
+import * as z from "zod";
 import { refuse, type Refused } from "#supervisor/publish/verdict.ts";
 
 /** A bundle of more bytes than this is not fetched. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { walCutSetting } from "#nervous-system/recorder/wal-cut.ts";
 
 /** The publisher's environment. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 const part = z.looseObject({ type: z.string(), text: z.string().optional() });
 const content = z.union([z.string(), z.array(part), z.null()]).optional();

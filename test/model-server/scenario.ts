@@ -1,5 +1,5 @@
 import { parse } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 
 /** What a step demands of one message before it answers. */
 const expectation = z.strictObject({

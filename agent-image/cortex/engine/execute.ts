@@ -1,5 +1,5 @@
 import { SpanStatusCode, type Span, type Tracer } from "@opentelemetry/api";
-import { z } from "zod";
+import * as z from "zod";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { traceparentOf } from "#nervous-system/telemetry/context-propagator.ts";
 import { Enchanted, GenAi, GenAiOperation } from "#nervous-system/telemetry/genai.ts";

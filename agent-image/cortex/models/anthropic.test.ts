@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "@jest/globals";
-import { z } from "zod";
+import * as z from "zod";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { createAsk, type Ask } from "./ask.ts";
 import { createModel } from "./provider.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { defineTool, type Tool, type ToolAnswer, type ToolCallOptions } from "./tool.ts";
 
 const input = z.strictObject({

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { mustRun } from "../workspace/repository.ts";
 import { defineTool, type Tool, type ToolContext } from "./tool.ts";
 

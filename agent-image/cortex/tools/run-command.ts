@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { describeEnd, runShell, type Kill } from "./command.ts";
 import { defineTool, type Tool, type ToolContext } from "./tool.ts";
 

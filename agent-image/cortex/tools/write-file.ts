@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { defineTool, type Tool, type ToolContext } from "./tool.ts";
 
 /** Writes a whole file. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { defineFrame, digest, text } from "#nervous-system/schemas/frames/define-frame.ts";
 
 /** A tool was used. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Who may write frames; the last of them only GAPs in place of what it refused. */
 export const producers = ["agent", "scribe", "gateway", "siphon", "supervisor", "operator", "collector"] as const;

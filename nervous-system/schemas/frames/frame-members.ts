@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { frameTypePattern } from "#nervous-system/schemas/frames/define-frame.ts";
 
 const name = (description: string): z.ZodString => z.string().min(1).max(128).describe(description);

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { defineFrame, count, text } from "#nervous-system/schemas/frames/define-frame.ts";
 
 /** The life of an attempt: started, draining, stopped. */

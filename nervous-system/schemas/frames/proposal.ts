@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { defineFrame, count, digest, text } from "#nervous-system/schemas/frames/define-frame.ts";
 
 /** An agent proposes its change for publication. */

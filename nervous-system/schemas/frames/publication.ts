@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { defineFrame, count, text } from "#nervous-system/schemas/frames/define-frame.ts";
 
 /** What became of a proposal on the forge. */

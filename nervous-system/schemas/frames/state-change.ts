@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { defineFrame, count, digest, text, texts } from "#nervous-system/schemas/frames/define-frame.ts";
 
 /** A file of the workspace changed. */

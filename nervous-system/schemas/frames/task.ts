@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { defineFrame, text } from "#nervous-system/schemas/frames/define-frame.ts";
 
 /** A task of the plan changed its state. */

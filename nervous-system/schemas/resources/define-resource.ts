@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** A CEL rule of the API server, with the sentence a person reads when it refuses. */
 export type CelRule = {

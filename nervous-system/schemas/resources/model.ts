@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { boundedText, nameRule, type ResourceDefinition } from "#nervous-system/schemas/resources/define-resource.ts";
 import { commonStatus, time } from "#nervous-system/schemas/resources/status-parts.ts";
 

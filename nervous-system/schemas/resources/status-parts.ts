@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { boundedText, mapList } from "#nervous-system/schemas/resources/define-resource.ts";
 
 /** A time, RFC 3339. */

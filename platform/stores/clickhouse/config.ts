@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Users } from "./authenticate.ts";
 
 /** Environment of the server. The first three names are those of the official image. */
