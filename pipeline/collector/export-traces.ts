@@ -36,8 +36,17 @@ const createSpanLane = ({ sinks, metrics, log }: ExportTracesOptions) => {
       pending -= part.length;
     }
   };
+  const split = (request: Buffer): readonly Buffer[] => {
+    try {
+      return splitTraces(request, maxSpanBytes);
+    } catch (error) {
+      metrics.spansLost.inc();
+      log.debug({ error: String(error) }, "spans could not be split");
+      return [];
+    }
+  };
   return (namespace: string, request: Buffer): void => {
-    for (const part of splitTraces(request, maxSpanBytes)) void put(namespace, part);
+    for (const part of split(request)) void put(namespace, part);
   };
 };
 

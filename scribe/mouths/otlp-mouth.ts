@@ -20,6 +20,9 @@ export type OtlpMouthOptions = {
   onRefused: (refusal: Refusal) => void;
 };
 
+// As many frames as exporters send at once; more would all be in memory before the first is on the medium.
+const AT_ONCE = 512;
+
 const partialOf = (refused: readonly string[]): PartialSuccess | undefined =>
   refused.length === 0
     ? undefined
@@ -34,10 +37,16 @@ export const createOtlpMouth = ({ recorder, passSpans, passMetrics, onRefused }:
     recorder.record(frame, { producer: "agent", ...(trace === undefined ? {} : { trace }) });
 
   const record = async (told: readonly TelemetryFrame[]): Promise<PartialSuccess | undefined> => {
-    const results = await Promise.all(told.map((one) => recordOne(asProducer(one, "agent"))));
-    const refused = results.filter((result) => !result.ok);
-    for (const refusal of refused) onRefused(refusal);
-    return partialOf(refused.map(({ reason }) => reason));
+    const reasons: string[] = [];
+    for (let from = 0; from < told.length; from += AT_ONCE) {
+      const some = told.slice(from, from + AT_ONCE);
+      const results = await Promise.all(some.map((one) => recordOne(asProducer(one, "agent"))));
+      for (const refusal of results.filter((result) => !result.ok)) {
+        onRefused(refusal);
+        reasons.push(refusal.reason);
+      }
+    }
+    return partialOf(reasons);
   };
   const isJson = ({ encoding }: OtlpCall): boolean => encoding === "json";
   return {

@@ -1,4 +1,4 @@
-import { parseBoundedJson } from "#nervous-system/telemetry/exchange/bounded-json.ts";
+import { parseBoundedJson } from "#nervous-system/kernel/bounded-json.ts";
 
 /** What an answer of a model says about itself; absent where it does not. */
 export type AnswerFacts = {

@@ -69,7 +69,7 @@ const readMember = (reader: WireReader, held: Held): void => {
 
 /** Reads an AnyValue as JavaScript has it; null when it is empty. Of several members the last on the wire holds. */
 export const readAnyValue = (reader: WireReader, budget: ValueBudget, depth = 0): unknown => {
-  budget.spend();
+  budget.spend("value");
   const held: Held = { field: 0, value: null, parts: [] };
   while (reader.next()) readMember(reader, held);
   if (!isNested(held.field)) return held.value;

@@ -1,5 +1,6 @@
 import { ENVELOPE_ATTRIBUTE, EVENT_NAME_PREFIX, HASH_ATTRIBUTE, PREV_HASH_ATTRIBUTE } from "./attributes.ts";
 import type { BodyKind, LogRecord } from "./model.ts";
+import { ValueBudget } from "./read-fields.ts";
 import { FIXED64, LENGTH_DELIMITED, VARINT, WireReader } from "./wire.ts";
 
 const EMPTY = Buffer.alloc(0);
@@ -198,18 +199,21 @@ export class LogRecordView implements LogRecord {
   }
 }
 
-const readRecords = (reader: WireReader, into: LogRecordView[]): void => {
+type Records = { readonly views: LogRecordView[]; readonly budget: ValueBudget };
+
+const readRecords = (reader: WireReader, { views, budget }: Records): void => {
   while (reader.next()) {
     if (!reader.is(2, LENGTH_DELIMITED)) reader.skip();
     else {
+      budget.spend("record");
       const outer = reader.descend();
-      into.push(new LogRecordView(reader));
+      views.push(new LogRecordView(reader));
       reader.ascend(outer);
     }
   }
 };
 
-const readScopes = (reader: WireReader, into: LogRecordView[]): void => {
+const readScopes = (reader: WireReader, into: Records): void => {
   while (reader.next()) {
     if (!reader.is(2, LENGTH_DELIMITED)) reader.skip();
     else {
@@ -225,7 +229,7 @@ const readScopes = (reader: WireReader, into: LogRecordView[]): void => {
  * skipped; throws `WireError` for truncated, overlong or otherwise malformed input.
  */
 export const decodeLogsRequest = (request: Buffer): LogRecordView[] => {
-  const records: LogRecordView[] = [];
+  const records: Records = { views: [], budget: new ValueBudget(request.length) };
   const reader = new WireReader(request);
   while (reader.next()) {
     if (!reader.is(1, LENGTH_DELIMITED)) reader.skip();
@@ -235,5 +239,5 @@ export const decodeLogsRequest = (request: Buffer): LogRecordView[] => {
       reader.ascend(outer);
     }
   }
-  return records;
+  return records.views;
 };

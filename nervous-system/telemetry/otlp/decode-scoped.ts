@@ -18,7 +18,7 @@ export type ReadItem<T> = (reader: WireReader, scope: OtlpScope, budget: ValueBu
 type Level = { owner: MessageParts; items: WireReader[]; schemaUrl: string; readonly budget: ValueBudget };
 
 const readLevelItem = (reader: WireReader, { items, budget }: Level): void => {
-  budget.spend();
+  budget.spend("record");
   items.push(reader.message());
 };
 
@@ -60,7 +60,7 @@ const readScope = (reader: WireReader, resource: Attributes, schemaUrl: string):
 /** The items of an export request in their order; traces and logs are built alike. Throws `WireError`. */
 export const decodeScoped = <T>(request: Buffer, readItem: ReadItem<T>): T[] => {
   const items: T[] = [];
-  const budget = new ValueBudget();
+  const budget = new ValueBudget(request.length);
   const reader = new WireReader(request);
   while (reader.next()) {
     if (!reader.is(1, LENGTH_DELIMITED)) {

@@ -23,7 +23,7 @@ const eventFields: FieldReaders<Draft<OtlpSpanEvent>> = {
 };
 
 const readEvent = (reader: WireReader, budget: ValueBudget): OtlpSpanEvent => {
-  budget.spend();
+  budget.spend("event");
   const event: Draft<OtlpSpanEvent> = { timeNs: 0n, name: "", attributes: {}, budget };
   readFields(reader, eventFields, event);
   return { timeNs: event.timeNs, name: event.name, attributes: event.attributes };

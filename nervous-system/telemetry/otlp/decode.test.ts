@@ -13,6 +13,7 @@ import { decodeLogsRequest } from "./decode-logs.ts";
 import { decodeLogs } from "./decode-records.ts";
 import { decodeTraces } from "./decode-traces.ts";
 import { encodeLogsRequest } from "./encode-logs.ts";
+import { tracesJsonToWire } from "./traces-json-to-wire.ts";
 import { OtlpJsonError, parseLogRecordsJson, parseLogsJson, parseTracesJson } from "./json.ts";
 import type { LogRecord } from "./model.ts";
 import { WireError } from "./wire.ts";
@@ -115,6 +116,17 @@ const refusal = (json: string): string => {
   throw new Error("it was read");
 };
 
+/** A field of protobuf that holds `content`. */
+const lengthDelimited = (number: number, content: Buffer): Buffer => {
+  const length = Buffer.from([(number << 3) | 2, 0, 0, 0, 0]);
+  let rest = content.length;
+  for (let i = 1; i <= 4; i += 1) {
+    length[i] = (rest & 0x7f) | (i < 4 ? 0x80 : 0);
+    rest >>>= 7;
+  }
+  return Buffer.concat([length, content]);
+};
+
 describe("what a hostile sender makes of a request", () => {
   it("values nested deeper than 32 are refused, in both encodings", () => {
     expect(bodyOf(nested(32))).toEqual(
@@ -125,25 +137,42 @@ describe("what a hostile sender makes of a request", () => {
       () => decodeLogs(encodeLogs(withBody(nested(33)) as Record<string, unknown>)),
     ])
       expect(read).toThrow(/nested deeper than 32/);
-    const deep = "[".repeat(4_000_000);
+    const deep = "[".repeat(100_000);
     expect(refusal(deep)).toMatch(/no JSON/);
-    expect(refusal(`{"resourceLogs":${deep}${"]".repeat(4_000_000)}}`)).toMatch(/holds what is no object: a list/);
+    expect(refusal(`{"resourceLogs":${deep}${"]".repeat(100_000)}}`)).toMatch(/holds what is no object: a list/);
+  });
+
+  it.each(["{},", "[],", "0,", '"",'])("a JSON of many times %s is refused before it is parsed", (word) => {
+    for (const request of [
+      `{"resourceLogs":[{"scopeLogs":[{"logRecords":[${word.repeat(1_000_000)}{}]}]}]}`,
+      `{"unknown":[${word.repeat(1_000_000)}{}]}`,
+    ]) {
+      expect(refusal(request)).toMatch(/more than \d+ values in a request of \d+ bytes; send smaller batches/);
+      expect(() => tracesJsonToWire(Buffer.from(request))).toThrow(/more than \d+ values/);
+    }
+  });
+
+  it("as many spans or records as exporters send are read, however small", () => {
+    const records = (count: number): Buffer => Buffer.alloc(count * 2, Buffer.from([0x12, 0]));
+    const request = (count: number): Buffer => lengthDelimited(1, lengthDelimited(2, records(count)));
+    expect(decodeLogs(request(8_192))).toHaveLength(8_192);
+    expect(decodeLogsRequest(request(8_192))).toHaveLength(8_192);
+    for (const decode of [decodeLogs, decodeLogsRequest, decodeTraces])
+      expect(() => decode(request(2_000_000))).toThrow(/more than \d+ values/);
   });
 
   it("few bytes do not become much memory", () => {
-    const field = (number: number, content: Buffer): Buffer => {
-      const length = Buffer.from([(number << 3) | 2, 0, 0, 0, 0]);
-      let rest = content.length;
-      for (let i = 1; i <= 4; i += 1) {
-        length[i] = (rest & 0x7f) | (i < 4 ? 0x80 : 0);
-        rest >>>= 7;
-      }
-      return Buffer.concat([length, content]);
-    };
     const many = (number: number): Buffer => Buffer.alloc(8_000_000, Buffer.from([(number << 3) | 2, 0]));
-    const inSpan = (number: number): Buffer => field(1, field(2, field(2, many(number))));
-    for (const request of [inSpan(11), inSpan(9), field(1, many(2)), field(1, field(2, many(2)))])
-      expect(() => decodeTraces(request)).toThrow(/more than 500000 values/);
+    const inSpan = (number: number): Buffer => lengthDelimited(1, lengthDelimited(2, lengthDelimited(2, many(number))));
+    for (const request of [
+      inSpan(11),
+      inSpan(9),
+      lengthDelimited(1, many(2)),
+      lengthDelimited(1, lengthDelimited(2, many(2))),
+    ])
+      expect(() => decodeTraces(request)).toThrow(
+        /more than \d+ values in a request of \d+ bytes; send smaller batches/,
+      );
     expect(() => decodeTraces(inSpan(15))).toThrow(/one field more than 1000 times/);
   });
 
@@ -198,7 +227,7 @@ describe("OTLP/JSON", () => {
   });
 
   it.each([
-    ["", /no JSON in UTF-8/],
+    ["", /no JSON/],
     ["[]", /"request" is no object/],
     ['{"resourceLogs":{}}', /"resourceLogs" is no list/],
     ['{"resourceLogs":[1]}', /"resourceLogs" holds what is no object: 1/],

@@ -1,3 +1,5 @@
+import { holdsTooMuch } from "#nervous-system/kernel/bounded-json.ts";
+import { maxValuesOf, tooManyValues } from "./read-fields.ts";
 import { FIXED32, FIXED64, LENGTH_DELIMITED, VARINT, WireError } from "./wire.ts";
 
 /** How a field of OTLP's JSON mapping is written in protobuf: a scalar, or a message. */
@@ -95,7 +97,9 @@ const encodeMessage = (message: Message, value: unknown, depth: number): Buffer 
   return Buffer.concat(known.flatMap(([name, given]) => encodeField(message[name] as Field, given, depth)));
 };
 
-const parse = (text: string): unknown => {
+const parse = (body: Buffer): unknown => {
+  const text = body.toString("utf8");
+  if (holdsTooMuch(text, maxValuesOf(body.length))) return refuse(tooManyValues(body.length));
   try {
     return JSON.parse(text);
   } catch {
@@ -104,5 +108,4 @@ const parse = (text: string): unknown => {
 };
 
 /** The protobuf form of a JSON message; throws `WireError` where it is none. Unknown members are ignored, as OTLP asks. */
-export const jsonToWire = (message: Message, body: Buffer): Buffer =>
-  encodeMessage(message, parse(body.toString("utf8")), 0);
+export const jsonToWire = (message: Message, body: Buffer): Buffer => encodeMessage(message, parse(body), 0);

@@ -126,7 +126,7 @@ const nestedOf = (name: string, fields: JsonFields, budget: ValueBudget, depth: 
 
 /** An AnyValue as JavaScript has it, null when it is empty; of several members the last one holds. */
 export const anyValueOf = (fields: JsonFields, budget: ValueBudget, depth = 0): unknown => {
-  budget.spend();
+  budget.spend("value");
   let value: unknown = null;
   for (const [name, held] of Object.entries(fields)) {
     if (held === null) continue;

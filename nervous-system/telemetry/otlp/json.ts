@@ -1,3 +1,4 @@
+import { holdsTooMuch } from "#nervous-system/kernel/bounded-json.ts";
 import { ENVELOPE_ATTRIBUTE, EVENT_NAME_PREFIX, HASH_ATTRIBUTE, PREV_HASH_ATTRIBUTE } from "./attributes.ts";
 import { statusCodeOf } from "./decode-traces.ts";
 import {
@@ -13,7 +14,7 @@ import {
   type JsonFields,
 } from "./json-values.ts";
 import type { BodyKind, LogRecord, OtlpLog, OtlpScope, OtlpSpan, OtlpSpanEvent } from "./model.ts";
-import { ValueBudget } from "./read-fields.ts";
+import { maxValuesOf, tooManyValues, ValueBudget } from "./read-fields.ts";
 import { severityName } from "./severity.ts";
 
 export { OtlpJsonError } from "./json-values.ts";
@@ -26,18 +27,27 @@ type WithSource = (this: unknown, key: string, value: unknown, context: { source
 const keepLongIntegers: WithSource = (_key, value, { source }) =>
   typeof value === "number" && source !== undefined && /^-?\d{16,20}$/.test(source) ? BigInt(source) : value;
 
-const parse = (request: Buffer): JsonFields => {
-  let value: unknown;
+const decodeText = (request: Buffer): string => {
   try {
-    const text = utf8.decode(request);
-    const reviver = LONG_INTEGER.test(text)
-      ? (keepLongIntegers as (key: string, value: unknown) => unknown)
-      : undefined;
-    value = JSON.parse(text, reviver);
+    return utf8.decode(request);
   } catch {
-    throw new OtlpJsonError("the body is no JSON in UTF-8");
+    throw new OtlpJsonError("the body is not UTF-8");
   }
-  return objectOf({ request: value }, "request");
+};
+
+const parseText = (text: string): unknown => {
+  const reviver = LONG_INTEGER.test(text) ? (keepLongIntegers as (key: string, value: unknown) => unknown) : undefined;
+  try {
+    return JSON.parse(text, reviver);
+  } catch {
+    throw new OtlpJsonError("the body is no JSON");
+  }
+};
+
+const parse = (request: Buffer): JsonFields => {
+  const text = decodeText(request);
+  if (holdsTooMuch(text, maxValuesOf(request.length))) throw new OtlpJsonError(tooManyValues(request.length));
+  return objectOf({ request: parseText(text) }, "request");
 };
 
 type Level = readonly [resources: string, scopes: string, items: string];
@@ -47,7 +57,7 @@ const logLevels: Level = ["resourceLogs", "scopeLogs", "logRecords"];
 type ReadItem<T> = (fields: JsonFields, scope: OtlpScope, budget: ValueBudget) => T;
 
 const parseScoped = <T>(request: Buffer, [resources, scopes, items]: Level, readItem: ReadItem<T>): T[] => {
-  const budget = new ValueBudget();
+  const budget = new ValueBudget(request.length);
   return objectsOf(parse(request), resources).flatMap((outer) => {
     const resource = attributesOf(objectOf(outer, "resource"), "attributes", budget);
     return objectsOf(outer, scopes).flatMap((inner) => {
@@ -55,7 +65,7 @@ const parseScoped = <T>(request: Buffer, [resources, scopes, items]: Level, read
       const schemaUrl = textOf(inner, "schemaUrl") || textOf(outer, "schemaUrl");
       const scope = { name: textOf(named, "name"), version: textOf(named, "version"), schemaUrl, resource };
       return objectsOf(inner, items).map((item) => {
-        budget.spend();
+        budget.spend("record");
         return readItem(item, scope, budget);
       });
     });
@@ -63,7 +73,7 @@ const parseScoped = <T>(request: Buffer, [resources, scopes, items]: Level, read
 };
 
 const readEvent = (fields: JsonFields, budget: ValueBudget): OtlpSpanEvent => {
-  budget.spend();
+  budget.spend("event");
   return {
     timeNs: fixed64Of(fields, "timeUnixNano"),
     name: textOf(fields, "name"),

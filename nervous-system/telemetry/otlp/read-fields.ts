@@ -53,16 +53,33 @@ export const readHex = (reader: WireReader): string => {
 /** Consumes a fixed64. */
 export const readFixed64 = (reader: WireReader): bigint => reader.buffer.readBigUInt64LE(reader.fixed64());
 
-// Two bytes of a request can stand for an object of a hundred; real values take thirty bytes and more.
-const MAX_VALUES = 500_000;
+/**
+ * How many values a request of so many bytes may hold: two bytes can stand for an object of a hundred, real values take
+ * thirty bytes and more.
+ */
+export const maxValuesOf = (bytes: number): number => 100_000 + Math.floor(bytes / 24);
+
+/** Why a request that holds more is refused. */
+export const tooManyValues = (bytes: number): string =>
+  `more than ${maxValuesOf(bytes)} values in a request of ${bytes} bytes; send smaller batches`;
+
+// What each costs in memory before it holds anything, in values. A record is a span or a log record.
+const COSTS = { value: 1, event: 4, record: 10 } as const;
 
 /** Counts what a request unfolds to, so that few bytes never become much memory. */
 export class ValueBudget {
-  private left = MAX_VALUES;
+  private readonly bytes: number;
+  private left: number;
 
-  /** Counts one record, event, attribute or value; throws `WireError` when there are too many. */
-  spend(): void {
-    this.left -= 1;
-    if (this.left < 0) throw new WireError(`more than ${MAX_VALUES} values in one request`, 0);
+  /** For a request of so many bytes. */
+  constructor(bytes: number) {
+    this.bytes = bytes;
+    this.left = maxValuesOf(bytes);
+  }
+
+  /** Counts one more; throws `WireError` when there are too many. */
+  spend(what: keyof typeof COSTS): void {
+    this.left -= COSTS[what];
+    if (this.left < 0) throw new WireError(tooManyValues(this.bytes), 0);
   }
 }

@@ -59,6 +59,17 @@ describe("a request of spans that is too large for one message", () => {
     expect(splitTraces(encode(tree), 100).flatMap((part) => spansOf(decode(part)))).toEqual(spansOf(tree));
   });
 
+  it("is refused when its parts would be much more than it", () => {
+    const spans = Array.from({ length: 1_000 }, () => Buffer.alloc(40));
+    const tree = { resourceSpans: [{ resource: Buffer.alloc(300), scopeSpans: [{ scope: Buffer.from("s"), spans }] }] };
+    expect(() => splitTraces(encode(tree), 400)).toThrow(/share takes 3\d\d of \d+ bytes/);
+    const without = Buffer.concat([
+      Buffer.from([0x0a, 0x80, 0x89, 0x7a]),
+      Buffer.alloc(2_000_000, Buffer.from([0x12, 0])),
+    ]);
+    expect(() => splitTraces(without, 100)).toThrow(/more than \d+ values/);
+  });
+
   it("is refused when it is malformed", () => {
     expect(() =>
       splitTraces(Buffer.from([0x0a, 0xff, 0xff, 0xff, 0x7f, ...Array.from({ length: 200 }, () => 1)]), 100),

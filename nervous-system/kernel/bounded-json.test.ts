@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { holdsTooMuch, maxJsonValues, parseBoundedJson } from "#nervous-system/telemetry/exchange/bounded-json.ts";
+import { holdsTooMuch, maxJsonValues, parseBoundedJson } from "#nervous-system/kernel/bounded-json.ts";
 
 describe("JSON of a stranger", () => {
   it("is parsed as ever where it holds no more than it may", () => {
