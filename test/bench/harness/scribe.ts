@@ -1,9 +1,10 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { repositoryRoot } from "#platform/environment.ts";
 import { bundleImage } from "#platform/images/bundle.ts";
 import { freePorts } from "#platform/process/ports.ts";
 import { startService, type RunningService } from "#platform/process/service.ts";
+import { imageEnvironment } from "#test/integration/scribe/image-environment.ts";
 import type { BenchAgent, Swarm } from "./swarm.ts";
 
 /** A scribe as it is shipped, recording for one agent. */
@@ -12,13 +13,6 @@ export type BenchScribe = { readonly service: RunningService; readonly socket: s
 /** Bundles the scribe once; answers its program. */
 export const bundleScribe = async (directory: string): Promise<string> =>
   join(await bundleImage(repositoryRoot, "scribe", join(directory, "scribe-program")), "main.js");
-
-/** The environment that the scribe's image gives it: limits of V8 and of glibc. */
-const imageEnvironment = async (): Promise<Record<string, string>> => {
-  const dockerfile = await readFile(join(repositoryRoot, "scribe/Dockerfile"), "utf8");
-  const line = dockerfile.match(/^ENV (.*)$/m)?.[1] ?? "";
-  return Object.fromEntries([...line.matchAll(/(\w+)=(?:"([^"]*)"|(\S+))/g)].map((m) => [m[1], m[2] ?? m[3] ?? ""]));
-};
 
 const environmentOf = async (swarm: Swarm, agent: BenchAgent, dir: string): Promise<Record<string, string>> => {
   const ports = await freePorts(5);

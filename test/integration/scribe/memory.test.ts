@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { connectFrameSocket, type FrameEncoding } from "#nervous-system/comms/socket-ipc.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { stableId } from "#nervous-system/schemas/ids.ts";
+import { imageEnvironment } from "./image-environment.ts";
 import { startCollectorPeer, type CollectorPeer } from "./collector-peer.ts";
 import { connectWriter, layOutPod, setStage, startPodScribe, stopScribe, thought, until, type Stage } from "./stage.ts";
 
@@ -20,14 +21,6 @@ afterAll(async () => {
   await peer.close();
   await stage.remove();
 });
-
-/** The environment that the image sets, so that what is measured is what is shipped. */
-const imageEnvironment = async (): Promise<Record<string, string>> => {
-  const line = /^ENV (.*)$/m.exec(await readFile("scribe/Dockerfile", "utf8"))?.[1] ?? "";
-  return Object.fromEntries(
-    [...line.matchAll(/(\w+)=(?:"([^"]*)"|(\S+))/g)].map(([, name, quoted, bare]) => [name, quoted ?? bare]),
-  );
-};
 
 type Load = { send(text: string): void; answered(count: number): Promise<void>; close(): void };
 
@@ -54,10 +47,11 @@ describe("the memory of a scribe", () => {
   it.each<[FrameEncoding]>([["json"], ["protobuf"]])(
     `stays below ${LIMIT_MIB} MiB under a load of small and of large frames in %s`,
     async (encoding) => {
-      const environment = await imageEnvironment();
-      expect(Object.keys(environment)).toContain("NODE_OPTIONS");
       const uid = stableId("memory", encoding);
-      const pod = await layOutPod(stage, encoding, peer.port, { ...environment, ENCHANTED_AGENT_UID: uid });
+      const pod = await layOutPod(stage, encoding, peer.port, {
+        ...(await imageEnvironment()),
+        ENCHANTED_AGENT_UID: uid,
+      });
       const scribe = await startPodScribe(stage, pod);
       let peakKib = 0;
       const measure = async (): Promise<void> => {
