@@ -4,14 +4,20 @@ type RawJson = { rawJSON(text: string): unknown; isRawJSON?(value: unknown): boo
 type WithSource = (this: unknown, key: string, value: unknown, context: { source?: string }) => unknown;
 
 const mayChange = /\d{16}|\d\.\d|\d[eE]|-0/;
+// Every number of a JSON text, and what looks like one in its strings.
+const numbers = /[[:,]\s*(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)(?=[\s,\]}])/g;
 
 const keepSpelling: WithSource = (_key, value, { source }) => {
   if (typeof value !== "number" || source === undefined || String(value) === source) return value;
   return (JSON as unknown as RawJson).rawJSON(source);
 };
 
-/** Whether writing the parsed `text` again could spell a number differently. */
-export const hasFragileNumbers = (text: string): boolean => mayChange.test(text);
+/** Whether writing the parsed object `text` again could spell a number differently. */
+export const hasFragileNumbers = (text: string): boolean => {
+  if (!mayChange.test(text)) return false;
+  for (const [, spelling] of text.matchAll(numbers)) if (String(Number(spelling)) !== spelling) return true;
+  return false;
+};
 
 /** Parses JSON so that `JSON.stringify` writes every number as it stood; such numbers are opaque objects meanwhile. */
 export const parseExactJson = (text: string): unknown =>
