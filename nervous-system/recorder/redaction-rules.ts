@@ -70,23 +70,29 @@ const assignments: readonly BuiltInRule[] = [
   },
 ];
 
+// A short beginning may stand by chance inside a long secret of another kind, so the kinds with long ones come first.
+const shortPrefixes: readonly BuiltInRule[] = [
+  { name: "aws-key", pattern: /(?:AKIA|ASIA)[A-Z0-9]{16}/g },
+  { name: "google-key", pattern: /AIza[\w-]{35}/g },
+  { name: "api-key", pattern: /(?:sk-[A-Za-z0-9]{20,}|(?:gsk_|xai-|pplx-|hf_|r8_)[A-Za-z0-9]{30,})/g },
+  { name: "registry-token", pattern: /oy2[a-z0-9]{43}/g },
+];
+
 /** What is a secret wherever it stands. */
 export const builtInRules: readonly BuiltInRule[] = [
   jwt,
-  { name: "aws-key", pattern: /(?:AKIA|ASIA)[A-Z0-9]{16}/g },
-  { name: "github-token", pattern: /(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,})/g },
+  { name: "github-token", pattern: /(?:github_pat_\w{20,}|gh[pousr]_[A-Za-z0-9]{20,})/g },
   { name: "gitlab-token", pattern: /gl(?:pat|dt|rt|ptt|ft|imt|agent|soat|cbt)-[\w-]{16,}/g },
+  { name: "cloud-token", pattern: /(?:dop_v1_[a-f0-9]{64}|hvs\.[\w-]{24,}|SG\.[\w-]{20,}\.[\w-]{20,})/g },
+  { name: "registry-token", pattern: /(?:pypi-AgE[\w-]{40,}|dckr_pat_[\w-]{20,})/g },
+  { name: "api-key", pattern: /sk-(?:ant|proj|or|svcacct|admin|None)-[\w-]{16,}/g },
   { name: "slack-token", pattern: /(?:xox[abeoprs]|xapp)-[A-Za-z0-9.-]{10,}/g },
   { name: "slack-webhook", pattern: /(hooks\.slack\.com\/services\/)[A-Za-z0-9/]{20,}/g },
-  { name: "api-key", pattern: /sk-(?:(?:ant|proj|or|svcacct|admin|None)-[\w-]{16,}|[A-Za-z0-9]{20,})/g },
-  { name: "api-key", pattern: /(?:gsk_|xai-|pplx-|hf_|r8_)[A-Za-z0-9]{30,}/g },
   { name: "payment-key", pattern: /[rs]k_(?:live|test)_[A-Za-z0-9]{16,}/g },
-  { name: "google-key", pattern: /AIza[\w-]{35}/g },
   { name: "google-token", pattern: /ya29\.[\w-]{20,}/g },
   { name: "npm-token", pattern: /npm_[A-Za-z0-9]{36}/g },
-  { name: "registry-token", pattern: /(?:pypi-AgE[\w-]{40,}|dckr_pat_[\w-]{20,}|oy2[a-z0-9]{43})/g },
-  { name: "cloud-token", pattern: /(?:dop_v1_[a-f0-9]{64}|hvs\.[\w-]{24,}|SG\.[\w-]{20,}\.[\w-]{20,})/g },
   { name: "age-key", pattern: /AGE-SECRET-KEY-1[A-Z0-9]{50,}/g },
+  ...shortPrefixes,
   { name: "bearer", pattern: /(bearer[ \t]{1,8})[A-Za-z0-9._~+/=-]{16,}/gi },
   {
     name: "authorization",

