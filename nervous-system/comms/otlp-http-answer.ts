@@ -81,19 +81,28 @@ export const renderSuccess = (
   return JSON.stringify({ partialSuccess: { [rejected]: String(partial.rejected), errorMessage: partial.message } });
 };
 
-// Longer than a body of the largest size takes on a slow line that is still in use.
-const LINGER_MS = 2_000;
+// How long a refused sender may be silent, and how long it may take for the rest of its body.
+const SILENCE_MS = 2_000;
+const LINGER_MS = 30_000;
 
 /**
- * Ends the answer when the rest of the request has come, or after a while: a socket closed over bytes that nobody read
- * is reset, the reset overtakes the answer, and the sender, none the wiser, sends the same again.
+ * Ends the answer when the rest of the request has come, or when no more comes: a socket closed over bytes that nobody
+ * read is reset, the reset overtakes the answer, and the sender, none the wiser, sends the same again.
  */
 const linger = (request: IncomingMessage, response: ServerResponse, clock: Pick<Clock, "after">): void => {
-  const cancel = clock.after(LINGER_MS, () => void response.destroy());
-  request.once("close", cancel);
+  const cut = (): void => void response.destroy();
+  const cancelLast = clock.after(LINGER_MS, cut);
+  let cancelSilence = clock.after(SILENCE_MS, cut);
+  request.once("close", () => {
+    cancelLast();
+    cancelSilence();
+  });
   request.once("end", () => response.end());
-  request.once("error", () => response.destroy());
-  request.on("data", () => {}).resume();
+  request.once("error", cut);
+  request.on("data", () => {
+    cancelSilence();
+    cancelSilence = clock.after(SILENCE_MS, cut);
+  });
 };
 
 /** Answers a refusal; the connection ends with it, because what is left of the body must not pass for a request. */

@@ -118,6 +118,34 @@ describe("a body of 100 MiB", () => {
   });
 });
 
+describe("a sender that was refused", () => {
+  const refuse = async (clock: ReturnType<typeof manualClock>): Promise<Socket> => {
+    await start(undefined, { clock });
+    const socket = openSocket(head(100 * MIB));
+    await waitFor("the rest of the body is awaited", async () => clock.pending() === 2, within);
+    return socket;
+  };
+
+  it("may bring the rest of its body at its own pace, and finds the answer at its end", async () => {
+    const clock = manualClock();
+    const socket = await refuse(clock);
+    for (let i = 0; i < 5; i += 1) {
+      // More than sockets hold: when they have room again, the server has read.
+      if (!socket.write(Buffer.alloc(20 * MIB))) await once(socket, "drain");
+      await clock.advance(1_900);
+    }
+    expect(Buffer.concat((await socket.toArray()) as Buffer[]).toString()).toMatch(/^HTTP\/1\.1 413 /);
+  });
+
+  it("is cut when it brings no more", async () => {
+    const clock = manualClock();
+    const socket = await refuse(clock);
+    await clock.advance(2_000);
+    expect(Buffer.concat((await socket.toArray()) as Buffer[]).toString()).toMatch(/^HTTP\/1\.1 413 /);
+    await waitFor("nothing is waited for", async () => clock.pending() === 0, within);
+  });
+});
+
 describe("a body that does not come", () => {
   it("is refused after 30 seconds", async () => {
     const clock = manualClock();
