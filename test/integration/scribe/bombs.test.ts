@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { describe, expect, it, jest } from "@jest/globals";
 import { imageEnvironment } from "./image-environment.ts";
 import { sceneForFile } from "./scene.ts";
@@ -79,7 +80,15 @@ const manyAttributes = Array.from({ length: 5_000 }, (_, at) => attribute(`k${at
 const unfolding: ReadonlyArray<[string, string, Body, number]> = [
   ["a body that is JSON of a million objects", "logs", logs(1, `{"a":[${"{},".repeat(WORDS)}0]}`), 200],
   ["an attribute that is JSON of a million messages", "traces", span(conversation), 200],
-  ["four thousand events, each with JSON", "traces", span([], Array(4_000).fill(event)), 200],
+  [
+    "four thousand events, each with JSON",
+    "traces",
+    span(
+      [],
+      Array.from({ length: 4_000 }, () => event),
+    ),
+    200,
+  ],
   ["300 records of one resource of 200 kB", "logs", logs(300, "x", [attribute("a", "x".repeat(200_000))]), 200],
   ["20 records of one resource of 3 MB", "logs", logs(20, "x", manyAttributes), 200],
   ["5,000 records of one resource of 3 MB", "logs", logs(5_000, "x", manyAttributes), 400],
@@ -89,6 +98,29 @@ describe("a request whose frames would be much more than itself", () => {
   it.each(unfolding)("such as %s leaves the scribe well", async (_name, signal, body, expected) => {
     const answers = await sendThrice(signal, body);
     expect(answers.map(([status]) => status)).toEqual([expected, expected, expected]);
+    await expectToBeWell();
+  });
+});
+
+/** Sends a body in pieces of one byte, until there is an answer. */
+const sendByteByByte = (bytes: number): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const pieces = Buffer.from("1\r\nx\r\n".repeat(bytes / 100));
+    const socket = connect(Number(scene.pod.env["ENCHANTED_OTLP_HTTP_PORT"]), "127.0.0.1");
+    socket.once("error", reject);
+    socket.once("data", (answer) => {
+      resolve(answer.toString("latin1").split("\r\n")[0] ?? "");
+      socket.destroy();
+    });
+    const head = ["POST /v1/logs HTTP/1.1", "host: x", "content-type: application/json", "transfer-encoding: chunked"];
+    socket.write(`${head.join("\r\n")}\r\n\r\n`);
+    for (let part = 0; part < 100; part += 1) socket.write(pieces);
+    socket.write("0\r\n\r\n");
+  });
+
+describe("a body in pieces of one byte", () => {
+  it("is held as the bytes that it is", async () => {
+    expect(await sendByteByByte(1_000_000)).toBe("HTTP/1.1 400 Bad Request");
     await expectToBeWell();
   });
 });
