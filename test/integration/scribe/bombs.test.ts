@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { describe, expect, it, jest } from "@jest/globals";
 import { imageEnvironment } from "./image-environment.ts";
 import { sceneForFile } from "./scene.ts";
-import { connectWriter, thought } from "./stage.ts";
+import { connectWriter, thought, until } from "./stage.ts";
 
 jest.setTimeout(60_000);
 
@@ -122,6 +122,22 @@ describe("a body in pieces of one byte", () => {
   it("is held as the bytes that it is", async () => {
     expect(await sendByteByByte(1_000_000)).toBe("HTTP/1.1 400 Bad Request");
     await expectToBeWell();
+  });
+});
+
+describe("thousands of connections that say little and stay", () => {
+  it("are closed, but for those that there is room for", async () => {
+    const head = "POST /v1/logs HTTP/1.1\r\nhost: x\r\ncontent-encoding: gzip\r\ncontent-length: 9\r\n";
+    const ports = ["OTLP_HTTP", "MODEL", "METRICS"].map((name) => Number(scene.pod.env[`ENCHANTED_${name}_PORT`]));
+    const sockets = Array.from({ length: 4_500 }, (_, at) => connect(ports[at % ports.length] ?? 0, "127.0.0.1"));
+    const left = new Set(sockets);
+    for (const socket of sockets) {
+      socket.on("error", () => undefined).once("close", () => left.delete(socket));
+      socket.resume().write(`${head}content-type: application/json\r\n\r\n`);
+    }
+    await until("most are closed", () => left.size <= 3 * 128);
+    await expectToBeWell();
+    for (const socket of sockets) socket.destroy();
   });
 });
 
