@@ -1,3 +1,4 @@
+import { gatherBytes } from "#nervous-system/kernel/gathered-bytes.ts";
 import type { AnswerFacts } from "#nervous-system/telemetry/exchange/answer-reader.ts";
 import { createAnswerReader } from "#nervous-system/telemetry/exchange/answer-reader.ts";
 import { computeContextWindow } from "#nervous-system/telemetry/exchange/context-window.ts";
@@ -13,15 +14,15 @@ const maxErrorChars = 2000;
 
 /** Creates an empty copy; its text is undefined when the body was larger than 16 MiB. */
 export const createBodyCopy = (): BodyCopy => {
-  const chunks: Buffer[] = [];
-  let size = 0;
+  const gathered = gatherBytes();
+  let isTooLong = false;
   return {
     add: (chunk) => {
-      size += chunk.length;
-      if (size <= maxBodyBytes) chunks.push(chunk);
-      else chunks.length = 0;
+      isTooLong ||= gathered.size + chunk.length > maxBodyBytes;
+      if (isTooLong) gathered.take();
+      else gathered.add(chunk);
     },
-    text: () => (size > maxBodyBytes ? undefined : Buffer.concat(chunks).toString("utf8")),
+    text: () => (isTooLong ? undefined : gathered.take().toString("utf8")),
   };
 };
 

@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { Transform, Writable, type Duplex, type Readable } from "node:stream";
 import { createGunzip, createInflate } from "node:zlib";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { gatherBytes } from "#nervous-system/kernel/gathered-bytes.ts";
 import type { ByteRoom } from "./byte-room.ts";
 
 /** A body that cannot be taken: too large, too slow, in an unknown encoding, or not what its encoding says. */
@@ -58,7 +59,7 @@ const createMeter = (maxBytes: number): Transform => {
 
 /** Keeps what comes out of the decoder while there is room: a small body may unfold into a very large one. */
 class Keeper {
-  private readonly chunks: Buffer[] = [];
+  private readonly gathered = gatherBytes();
   private readonly limits: BodyLimits;
   private size = 0;
 
@@ -71,7 +72,7 @@ class Keeper {
   }
 
   hold(): HeldBody {
-    return { bytes: Buffer.concat(this.chunks.splice(0)), release: () => this.release() };
+    return { bytes: this.gathered.take(), release: () => this.release() };
   }
 
   release(): void {
@@ -84,7 +85,7 @@ class Keeper {
     if (this.size + chunk.length > maxBytes) return tooLarge(maxBytes);
     if (!room.take(chunk.length)) return new BodyRefused(503, "there is no room for more exports at the moment");
     this.size += chunk.length;
-    this.chunks.push(chunk);
+    this.gathered.add(chunk);
     return null;
   }
 }

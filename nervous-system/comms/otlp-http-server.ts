@@ -18,6 +18,8 @@ export type OtlpHttpOptions = {
   readonly receiver: OtlpReceiver;
   /** Bytes of one body after unpacking; 16 MiB without it. */
   readonly maxBodyBytes?: number;
+  /** Connections at once, beyond which a new one is closed; no limit without it. */
+  readonly maxConnections?: number;
   /** Bytes of all bodies that are read or worked on, beyond which 503 is answered; room for four of the largest without it. */
   readonly maxHeldBytes?: number;
   /** Told of every error that is no refusal, which the client sees only as 500. */
@@ -144,6 +146,7 @@ export const startOtlpHttpServer = async (options: OtlpHttpOptions): Promise<Otl
     options.tls === undefined
       ? createServer(limits, listener)
       : createTlsServer({ ...limits, ...options.tls }, listener);
+  if (options.maxConnections !== undefined) server.maxConnections = options.maxConnections;
   const port = await listen(server, options.address);
   return {
     port,

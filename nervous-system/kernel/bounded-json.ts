@@ -19,17 +19,19 @@ const endOfString = (text: string, from: number): number => {
   return at < 0 ? text.length : at;
 };
 
-/** Whether a JSON text holds more values than `max`, told without parsing it. */
-export const holdsTooMuch = (text: string, max = maxJsonValues): boolean => {
+/** About how many values a JSON text holds, told without parsing it; no further than one more than `max`. */
+export const countValues = (text: string, max: number): number => {
   let values = 0;
-  for (let at = 0; at < text.length; at += 1) {
+  for (let at = 0; at < text.length && values <= max; at += 1) {
     const code = text.charCodeAt(at);
     if (code === quote) at = endOfString(text, at + 1);
     else if (code === comma || code === bracket || code === brace) values += 1;
-    if (values > max) return true;
   }
-  return false;
+  return values;
 };
+
+/** Whether a JSON text holds more values than `max`, told without parsing it. */
+export const holdsTooMuch = (text: string, max = maxJsonValues): boolean => countValues(text, max) > max;
 
 /** Parses JSON of a stranger; throws `SyntaxError` for what is none, `RangeError` for what holds too many values. */
 export const parseBoundedJson = (text: string): unknown => {

@@ -252,6 +252,31 @@ describe("redaction", () => {
   });
 });
 
+describe("names of which the same is left", () => {
+  const secretNames = (count: number): Record<string, number> =>
+    Object.fromEntries(Array.from({ length: count }, (_, at) => [`://:${at.toString(36).padStart(3, "0")}@`, at]));
+
+  it("stay apart, from each other and from those that were there", () => {
+    const left = "://:[redacted:url-password]@";
+    const payload = { ...secretNames(3), [`${left}'`]: "mine" };
+    expect(redact({ event_type: "ACTION", payload }).frame.payload).toEqual({
+      [left]: 0,
+      [`${left}'`]: "mine",
+      [`${left}'2`]: 1,
+      [`${left}'3`]: 2,
+    });
+  });
+
+  it("come to an end soon, however many", () => {
+    const payload = secretNames(20_000);
+    const begun = performance.now();
+    const { frame } = redact({ event_type: "ACTION", payload });
+    expect(performance.now() - begun).toBeLessThan(2000); // some 50 ms; a name tried again and again takes hours
+    expect(Object.values(frame.payload)).toEqual(Object.values(payload));
+    expect(JSON.stringify(frame).length).toBeLessThan(4 * maxFrameBytes);
+  });
+});
+
 describe("the rules of people", () => {
   it("are followed, groups first", () => {
     const own = createRedactor([

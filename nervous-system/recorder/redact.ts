@@ -31,6 +31,21 @@ const general: readonly Replace[] = [
 const replaceGeneral: Replace = (text) =>
   mayHoldSecret.test(text) ? general.reduce((kept, replace) => replace(kept), text) : text;
 
+/**
+ * Two secrets were two names, so what is left of them is made two again: `a`, `a'`, `a'2`, … Numbers, and each tried once:
+ * a frame has room for twenty thousand names that come to one.
+ */
+const namesBeside = (isTaken: (name: string) => boolean): ((bare: string) => string) => {
+  const tried = new Map<string, number>();
+  return (bare) => {
+    let name = bare;
+    let count = tried.get(bare) ?? 0;
+    while (isTaken(name)) name = `${bare}'${(count += 1) === 1 ? "" : count}`;
+    tried.set(bare, count);
+    return name;
+  };
+};
+
 /** What one walk through a payload comes to. */
 class Walk {
   /** Whether anything was replaced, now or by whoever redacted the frame before. */
@@ -62,9 +77,10 @@ class Walk {
   private members(given: Readonly<Record<string, unknown>>): Record<string, unknown> {
     let isChanged = false;
     const kept = new Map<string, unknown>();
+    const freeName = namesBeside((name) => kept.has(name) || Object.hasOwn(given, name));
     for (const [name, inner] of Object.entries(given)) {
-      let newName = this.text(name);
-      while (newName !== name && (kept.has(newName) || newName in given)) newName += "'"; // two secrets were two names
+      const bare = this.text(name);
+      const newName = bare === name ? name : freeName(bare);
       const newInner = this.value(inner);
       isChanged ||= newName !== name || newInner !== inner;
       kept.set(newName, newInner);

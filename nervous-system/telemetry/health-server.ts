@@ -7,6 +7,8 @@ export type HealthServerOptions = {
   /** 0 picks a free port. */
   readonly port: number;
   readonly host?: string;
+  /** Connections at once, beyond which a new one is closed; no limit without it. */
+  readonly maxConnections?: number;
   readonly registry: Registry;
   /** Sentences that say why the component is not ready; none means ready. */
   readonly unready: () => readonly string[];
@@ -39,6 +41,7 @@ const listenerOf =
 export const startHealthServer = (options: HealthServerOptions): Promise<HealthServer> =>
   new Promise((resolve, reject) => {
     const server = createServer(listenerOf(options));
+    if (options.maxConnections !== undefined) server.maxConnections = options.maxConnections;
     server.once("error", reject);
     server.listen(options.port, options.host ?? "0.0.0.0", () => {
       const { port } = server.address() as AddressInfo;

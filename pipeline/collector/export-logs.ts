@@ -1,9 +1,8 @@
 import type { OtlpCall, OtlpReceiver } from "#nervous-system/comms/otlp-service.ts";
-import { ENVELOPE_ATTRIBUTE } from "#nervous-system/telemetry/otlp/attributes.ts";
 import { decodeLogsRequest } from "#nervous-system/telemetry/otlp/decode-logs.ts";
 import { decodeLogs } from "#nervous-system/telemetry/otlp/decode-records.ts";
 import { parseLogRecordsJson, parseLogsJson } from "#nervous-system/telemetry/otlp/json.ts";
-import { framesFromLog } from "#nervous-system/telemetry/otlp/logs-to-frames.ts";
+import { tellLogs } from "#nervous-system/telemetry/otlp/logs-to-frames.ts";
 import type { LogRecord } from "#nervous-system/telemetry/otlp/model.ts";
 import type { TelemetryFrame } from "#nervous-system/telemetry/otlp/spans-to-frames.ts";
 import type { PartialSuccess } from "#nervous-system/telemetry/otlp/status.ts";
@@ -23,10 +22,8 @@ export type ExportLogsOptions = ExportsOptions & {
 const isChained = (record: LogRecord): boolean => record.envelope.length > 0;
 
 /** Logs of a stranger that carry no envelope, as frames. */
-const toldBy = (request: Buffer, { encoding }: OtlpCall): TelemetryFrame[] => {
-  const logs = encoding === "json" ? parseLogsJson(request) : decodeLogs(request);
-  return logs.flatMap((log, index) => (ENVELOPE_ATTRIBUTE in log.attributes ? [] : framesFromLog(log, index)));
-};
+const toldBy = (request: Buffer, { encoding }: OtlpCall): Iterable<TelemetryFrame> =>
+  tellLogs(encoding === "json" ? parseLogsJson(request) : decodeLogs(request));
 
 const checkOwners = async (owners: ChainOwners, caller: Caller, verified: readonly Verified[]): Promise<void> => {
   const uids = verified.flatMap((item) => ("frame" in item ? [item.frame.envelope.agent_uid] : []));
@@ -51,10 +48,11 @@ export const createExportLogs = (options: ExportLogsOptions): OtlpReceiver["logs
     const told = chained.length === records.length ? [] : toldBy(request, call);
     const verified = chained.map((record) => verifyFrame(record, caller));
     if (caller.principal !== undefined) await checkOwners(owners, caller, verified);
-    const partial = mergePartial(await takeFrames(sinks, caller, verified), await takeStrangers(sinks, caller, told));
-    const rejected = partial?.rejected ?? 0;
-    metrics.framesStored.inc(chained.length + told.length - rejected);
-    metrics.framesRefused.inc(rejected);
+    const inPlace = await takeFrames(sinks, caller, verified);
+    const unchained = await takeStrangers(sinks, caller, told);
+    const partial = mergePartial(inPlace, unchained);
+    metrics.framesStored.inc(chained.length - (inPlace?.rejected ?? 0) + unchained.stored);
+    metrics.framesRefused.inc(partial?.rejected ?? 0);
     return partial;
   });
 };

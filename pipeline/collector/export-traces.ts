@@ -7,7 +7,7 @@ import { decodeTraces } from "#nervous-system/telemetry/otlp/decode-traces.ts";
 import { parseTracesJson } from "#nervous-system/telemetry/otlp/json.ts";
 import { tracesJsonToWire } from "#nervous-system/telemetry/otlp/traces-json-to-wire.ts";
 import { splitTraces } from "#nervous-system/telemetry/otlp/split-traces.ts";
-import { framesFromSpan } from "#nervous-system/telemetry/otlp/spans-to-frames.ts";
+import { countTold, tellSpans } from "#nervous-system/telemetry/otlp/spans-to-frames.ts";
 import type { PartialSuccess } from "#nervous-system/telemetry/otlp/status.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
 import { takingExports, type ExportsOptions } from "#pipeline/collector/take-exports.ts";
@@ -63,9 +63,9 @@ export const createExportTraces = (options: ExportTracesOptions): OtlpReceiver["
 
   const takeFramesOf = async (request: Buffer, call: OtlpCall, caller: Caller): Promise<PartialSuccess | undefined> => {
     if (caller.principal === undefined || call.metadata(recordedMetadata) !== undefined) return undefined;
-    const told = spansOf(request, call).flatMap(framesFromSpan);
-    admission.admit(caller, told.length);
-    const { stored, refused } = await takeStrangers(sinks, caller, told);
+    const spans = spansOf(request, call);
+    admission.admit(caller, countTold(spans));
+    const { stored, refused } = await takeStrangers(sinks, caller, tellSpans(spans));
     metrics.framesStored.inc(stored);
     metrics.framesRefused.inc(refused.length);
     const message = `frames kept as dead letters only: ${[...new Set(refused)].join("; ")}`;

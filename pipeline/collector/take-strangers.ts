@@ -1,3 +1,4 @@
+import { groupsOf } from "#nervous-system/kernel/groups.ts";
 import type { DeadLetters } from "#nervous-system/comms/dead-letters.ts";
 import type { UnchainedPublisher } from "#nervous-system/comms/unchained.ts";
 import type { TelemetryFrame } from "#nervous-system/telemetry/otlp/spans-to-frames.ts";
@@ -14,8 +15,9 @@ export type StrangerSinks = {
 /** What became of an export: frames stored, and why others were not. */
 export type StrangersTaken = { readonly stored: number; readonly refused: readonly string[] };
 
+const bytesOf = (one: StrangerFrame): number => (one.kind === "frame" ? one.frame.bytes : one.bytes).length;
 // As many as one export of frames holds.
-const GROUP = 512;
+const atOnce = { items: 512, bytes: 4 * 1024 * 1024, bytesOf };
 
 const bury = (
   { deadLetters }: StrangerSinks,
@@ -35,12 +37,14 @@ const bury = (
 export const takeStrangers = async (
   sinks: StrangerSinks,
   caller: Caller,
-  told: readonly TelemetryFrame[],
+  told: Iterable<TelemetryFrame>,
 ): Promise<StrangersTaken> => {
+  const compose = function* (): Generator<StrangerFrame> {
+    for (const one of told) yield sinks.compose(one, caller);
+  };
   const refused: string[] = [];
   let stored = 0;
-  for (let at = 0; at < told.length; at += GROUP) {
-    const made = told.slice(at, at + GROUP).map((one) => sinks.compose(one, caller));
+  for (const made of groupsOf(compose(), atOnce)) {
     const frames = made.flatMap((one) => (one.kind === "frame" ? [one.frame] : []));
     const bad = made.flatMap((one) => (one.kind === "refused" ? [one] : []));
     await Promise.all(bad.map((one) => bury(sinks, caller, one)));

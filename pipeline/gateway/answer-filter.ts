@@ -1,3 +1,4 @@
+import { gatherBytes } from "#nervous-system/kernel/gathered-bytes.ts";
 import { createAnswerReader, type AnswerFacts } from "#nervous-system/telemetry/exchange/answer-reader.ts";
 import { createSseSplitter } from "#nervous-system/telemetry/exchange/sse-events.ts";
 
@@ -15,7 +16,7 @@ export type AnswerFilter = {
 const createStreamFilter = (dropsUsageEvent: boolean): AnswerFilter => {
   const splitter = createSseSplitter();
   const reader = createAnswerReader();
-  const kept: Buffer[] = [];
+  const kept = gatherBytes();
   return {
     push: (chunk) => {
       const free: Buffer[] = [];
@@ -23,27 +24,31 @@ const createStreamFilter = (dropsUsageEvent: boolean): AnswerFilter => {
         const step = reader.readEvent(event);
         if (step.usageOnly && dropsUsageEvent) continue;
         // Whatever follows the last event waits with it, in order.
-        (step.last || kept.length > 0 ? kept : free).push(event.bytes);
+        if (step.last || kept.size > 0) kept.add(event.bytes);
+        else free.push(event.bytes);
       }
       return Buffer.concat(free);
     },
-    end: () => ({ kept: Buffer.concat([...kept, splitter.rest()]), facts: reader.facts() }),
+    end: () => {
+      kept.add(splitter.rest());
+      return { kept: kept.take(), facts: reader.facts() };
+    },
   };
 };
 
 const createWholeFilter = (): AnswerFilter => {
-  const all: Buffer[] = [];
+  const all = gatherBytes();
   let kept: Buffer = Buffer.alloc(0);
   return {
     push: (chunk) => {
       const free = kept;
-      all.push(chunk);
+      all.add(chunk);
       kept = chunk;
       return free;
     },
     end: () => {
       const reader = createAnswerReader();
-      reader.readWhole(Buffer.concat(all).toString("utf8"));
+      reader.readWhole(all.take().toString("utf8"));
       return { kept, facts: reader.facts() };
     },
   };

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { gatherBytes } from "#nervous-system/kernel/gathered-bytes.ts";
 import { granted, refused, type Granted } from "#pipeline/gateway/refusal.ts";
 
 /** Reads a whole request body of at most `maxBytes`; rejects only when the client breaks off. */
@@ -8,12 +9,10 @@ export const readBody = async (request: IncomingMessage, maxBytes: number): Prom
   const encoding = request.headers["content-encoding"] ?? "identity";
   if (encoding !== "identity")
     return refused(415, "encoding_not_supported", `send the body without content-encoding, not "${encoding}"`);
-  const chunks: Buffer[] = [];
-  let size = 0;
+  const gathered = gatherBytes();
   for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > maxBytes) return tooLarge;
-    chunks.push(chunk);
+    if (gathered.size + chunk.length > maxBytes) return tooLarge;
+    gathered.add(chunk);
   }
-  return granted(Buffer.concat(chunks));
+  return granted(gathered.take());
 };

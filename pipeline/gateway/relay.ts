@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { gatherBytes } from "#nervous-system/kernel/gathered-bytes.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { AnswerFacts } from "#nervous-system/telemetry/exchange/answer-reader.ts";
 import { createAnswerFilter } from "#pipeline/gateway/answer-filter.ts";
@@ -53,8 +54,7 @@ const describeEnd = (error: unknown, stopped: string | undefined, signal: AbortS
 export const relayAnswer = async (options: RelayOptions): Promise<Relayed> => {
   const { upstream, client, signal } = options;
   const filter = createAnswerFilter(upstream.headers["content-type"], options.dropsUsageEvent);
-  const received: Buffer[] = [];
-  let size = 0;
+  const received = gatherBytes();
   let stopped: string | undefined;
   const stop = (why: string): void => {
     stopped ??= why;
@@ -68,19 +68,18 @@ export const relayAnswer = async (options: RelayOptions): Promise<Relayed> => {
   try {
     for await (const chunk of upstream as AsyncIterable<Buffer>) {
       idle.touch();
-      size += chunk.length;
-      if (size > options.maxBytes) {
+      if (received.size + chunk.length > options.maxBytes) {
         stop(`the provider's answer is longer than ${options.maxBytes} bytes`);
         break;
       }
-      received.push(chunk);
+      received.add(chunk);
       await write(client, filter.push(chunk), signal);
     }
     const whole = stopped === undefined && upstream.complete;
     const error = whole ? {} : { error: describeEnd(new Error("it ended early"), stopped, signal) };
-    return { ...filter.end(), answer: Buffer.concat(received), ...error };
+    return { ...filter.end(), answer: received.take(), ...error };
   } catch (error) {
-    return { ...filter.end(), answer: Buffer.concat(received), error: describeEnd(error, stopped, signal) };
+    return { ...filter.end(), answer: received.take(), error: describeEnd(error, stopped, signal) };
   } finally {
     idle.stop();
   }

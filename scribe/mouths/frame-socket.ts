@@ -13,7 +13,8 @@ export type FrameSocketServer = {
   close(graceMs: number): Promise<void>;
 };
 
-const MAX_CONNECTIONS = 256;
+// Each may hold an unfinished frame of 256 KiB.
+const MAX_CONNECTIONS = 128;
 const BUDGET_BYTES = 4 * 1024 * 1024;
 
 /** Removes the socket that a killed scribe left; anything else at that path is not ours to remove. */

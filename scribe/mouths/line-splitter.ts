@@ -1,3 +1,5 @@
+import { gatherBytes } from "#nervous-system/kernel/gathered-bytes.ts";
+
 /** A line without its newline, or one that was longer than allowed and is gone. */
 export type SplitLine = { kind: "line"; bytes: Buffer } | { kind: "tooLong" };
 
@@ -12,19 +14,17 @@ const NEWLINE = 0x0a;
 
 /** Creates a splitter; behind a line that is too long it finds its way at the next newline. */
 export const createLineSplitter = (maxBytes: number): LineSplitter => {
-  let parts: Buffer[] = [];
-  let size = 0;
+  const held = gatherBytes();
   let isTooLong = false;
 
   const keep = (part: Buffer): void => {
-    size += part.length;
-    isTooLong ||= size > maxBytes;
-    if (isTooLong) parts = [];
-    else if (part.length > 0) parts.push(part);
+    isTooLong ||= held.size + part.length > maxBytes;
+    if (isTooLong) held.take();
+    else held.add(part);
   };
   const take = (): SplitLine => {
-    const line: SplitLine = isTooLong ? { kind: "tooLong" } : { kind: "line", bytes: Buffer.concat(parts) };
-    [parts, size, isTooLong] = [[], 0, false];
+    const line: SplitLine = isTooLong ? { kind: "tooLong" } : { kind: "line", bytes: held.take() };
+    isTooLong = false;
     return line;
   };
   return {
@@ -39,6 +39,6 @@ export const createLineSplitter = (maxBytes: number): LineSplitter => {
       keep(chunk.subarray(start));
       return lines;
     },
-    end: () => (size > 0 ? [take()] : []),
+    end: () => (isTooLong || held.size > 0 ? [take()] : []),
   };
 };

@@ -1,12 +1,14 @@
 import type { OtlpCall, OtlpReceiver } from "#nervous-system/comms/otlp-service.ts";
+import { groupsOf } from "#nervous-system/kernel/groups.ts";
+import { createTurnstile } from "#nervous-system/kernel/turnstile.ts";
 import type { Recorder, RecordResult } from "#nervous-system/recorder/recorder.ts";
 import type { Refusal } from "#nervous-system/recorder/read-input.ts";
 import { decodeLogs } from "#nervous-system/telemetry/otlp/decode-records.ts";
 import { decodeTraces } from "#nervous-system/telemetry/otlp/decode-traces.ts";
 import { parseLogsJson, parseTracesJson } from "#nervous-system/telemetry/otlp/json.ts";
 import { tracesJsonToWire } from "#nervous-system/telemetry/otlp/traces-json-to-wire.ts";
-import { framesFromLog } from "#nervous-system/telemetry/otlp/logs-to-frames.ts";
-import { asProducer, framesFromSpan, type TelemetryFrame } from "#nervous-system/telemetry/otlp/spans-to-frames.ts";
+import { tellLogs } from "#nervous-system/telemetry/otlp/logs-to-frames.ts";
+import { asProducer, tellSpans, type TelemetryFrame } from "#nervous-system/telemetry/otlp/spans-to-frames.ts";
 import type { PartialSuccess } from "#nervous-system/telemetry/otlp/status.ts";
 
 /** What the OTLP mouth needs. */
@@ -20,8 +22,16 @@ export type OtlpMouthOptions = {
   onRefused: (refusal: Refusal) => void;
 };
 
-// As many frames as exporters send at once; more would all be in memory before the first is on the medium.
-const AT_ONCE = 512;
+// As many frames as exporters send at once; more would all be in memory before the first is on the medium. Small frames of
+// one resource may be large together.
+const atOnce = {
+  items: 512,
+  bytes: 1024 * 1024,
+  bytesOf: ({ frame }: TelemetryFrame) => JSON.stringify(frame.payload).length,
+};
+
+// A request of the largest size unfolds to a good part of the heap: it is worked on alone.
+const MAX_AT_WORK_BYTES = 4 * 1024 * 1024;
 
 const partialOf = (refused: readonly string[]): PartialSuccess | undefined =>
   refused.length === 0
@@ -36,10 +46,9 @@ export const createOtlpMouth = ({ recorder, passSpans, passMetrics, onRefused }:
   const recordOne = ({ frame, trace }: TelemetryFrame): Promise<RecordResult> =>
     recorder.record(frame, { producer: "agent", ...(trace === undefined ? {} : { trace }) });
 
-  const record = async (told: readonly TelemetryFrame[]): Promise<PartialSuccess | undefined> => {
+  const record = async (told: Iterable<TelemetryFrame>): Promise<PartialSuccess | undefined> => {
     const reasons: string[] = [];
-    for (let from = 0; from < told.length; from += AT_ONCE) {
-      const some = told.slice(from, from + AT_ONCE);
+    for (const some of groupsOf(told, atOnce)) {
       const results = await Promise.all(some.map((one) => recordOne(asProducer(one, "agent"))));
       for (const refusal of results.filter((result) => !result.ok)) {
         onRefused(refusal);
@@ -48,19 +57,18 @@ export const createOtlpMouth = ({ recorder, passSpans, passMetrics, onRefused }:
     }
     return partialOf(reasons);
   };
+  const turn = createTurnstile(MAX_AT_WORK_BYTES);
   const isJson = ({ encoding }: OtlpCall): boolean => encoding === "json";
   return {
-    logs: (request, call) => {
-      const logs = isJson(call) ? parseLogsJson(request) : decodeLogs(request);
-      return record(logs.flatMap(framesFromLog));
-    },
-    traces: async (request, call) => {
-      const spans = isJson(call) ? parseTracesJson(request) : decodeTraces(request);
-      const partial = await record(spans.flatMap(framesFromSpan));
-      passSpans(isJson(call) ? tracesJsonToWire(request) : request);
-      // The spans themselves are taken: a rejected count would make exporters report them as lost.
-      return partial === undefined ? undefined : { ...partial, rejected: 0 };
-    },
+    logs: (request, call) =>
+      turn(request.length, async () => record(tellLogs(isJson(call) ? parseLogsJson(request) : decodeLogs(request)))),
+    traces: (request, call) =>
+      turn(request.length, async () => {
+        const partial = await record(tellSpans(isJson(call) ? parseTracesJson(request) : decodeTraces(request)));
+        passSpans(isJson(call) ? tracesJsonToWire(request) : request);
+        // The spans themselves are taken: a rejected count would make exporters report them as lost.
+        return partial === undefined ? undefined : { ...partial, rejected: 0 };
+      }),
     metrics: passMetrics,
   };
 };

@@ -1,6 +1,7 @@
 import http from "node:http";
 import https from "node:https";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { gatherBytes } from "#nervous-system/kernel/gathered-bytes.ts";
 
 /** What a fetch for forges is made of. */
 export type ForgeFetchOptions = {
@@ -19,14 +20,12 @@ export type ForgeFetch = (
 const maxAnswerBytes = 16 * 1024 * 1024;
 
 const readAnswer = async (answer: http.IncomingMessage): Promise<Buffer> => {
-  const chunks: Buffer[] = [];
-  let size = 0;
+  const gathered = gatherBytes();
   for await (const chunk of answer as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > maxAnswerBytes) throw new Error(`the forge's answer is longer than ${maxAnswerBytes} bytes`);
-    chunks.push(chunk);
+    gathered.add(chunk);
+    if (gathered.size > maxAnswerBytes) throw new Error(`the forge's answer is longer than ${maxAnswerBytes} bytes`);
   }
-  return Buffer.concat(chunks);
+  return gathered.take();
 };
 
 const headersOf = (answer: http.IncomingMessage): Headers => {

@@ -11,9 +11,12 @@ export type JoinedDocument = { text: string; isWhole: boolean; line: number };
 
 const maxDocumentChars = 1024 * 1024;
 
+// One that never ends goes on to the end of the line: an attempt that failed would be made again from every quote in it.
+const jsonString = /"(?:[^"\\]|\\.?)*(?:"|$)/g;
+
 /** How much deeper the text ends than it begins; strings do not count, and no string of JSON spans two lines. */
 const depthOf = (text: string): number => {
-  const bare = text.replaceAll(/"(?:[^"\\]|\\.)*"/g, "");
+  const bare = text.replaceAll(jsonString, "");
   return bare.replaceAll(/[^{[]/g, "").length - bare.replaceAll(/[^}\]]/g, "").length;
 };
 

@@ -34,9 +34,15 @@ const wholeItem = ({ text, line }: JoinedDocument): ContextItem | undefined => {
   return value === undefined ? undefined : { kind: "json", line, value };
 };
 
+// In half a line may stand what looks like the beginning of a frame; each is tried at the cost of the whole line.
+const MAX_TRIES = 20;
+
 /** A frame behind the half line of a writer that was killed: two processes append to one file. */
 const afterTornPart = ({ text, line }: JoinedDocument): ContextItem | undefined => {
-  for (let at = text.indexOf(frameLineStart, 1); at > 0; at = text.indexOf(frameLineStart, at + 1)) {
+  let at = 0;
+  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+    at = text.indexOf(frameLineStart, at + 1);
+    if (at < 0) return undefined;
     const parsed = parseFrameLine(text.slice(at));
     if (parsed.kind === "frame") return { kind: "frame", line, frame: parsed.frame };
   }

@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { gatherBytes } from "#nervous-system/kernel/gathered-bytes.ts";
 
 /** One server-sent event: its exact bytes, blank line included, and what they say. */
 export type SseEvent = { readonly bytes: Buffer; readonly event: string; readonly data: string };
@@ -39,19 +40,20 @@ const endOfEvent = (bytes: Buffer, from: number): number => {
 // A boundary may lie across two chunks: at most its last three bytes were seen before.
 const seamBytes = 3;
 
-/** Creates a splitter; it holds at most one unfinished event, in the pieces that it came in: joining them at each chunk would cost the square of its length. */
+/** Creates a splitter; it holds at most one unfinished event, gathered: joining it at each chunk would cost the square of its length. */
 export const createSseSplitter = (): SseSplitter => {
-  let held: Uint8Array[] = [];
+  const held = gatherBytes();
   let seam: Buffer = Buffer.alloc(0);
   return {
     push: (chunk) => {
       const around = Buffer.concat([seam, chunk]);
       if (endOfEvent(around, 0) < 0) {
-        held.push(chunk);
+        held.add(chunk);
         seam = around.subarray(-seamBytes);
         return [];
       }
-      let pending = Buffer.concat([...held, chunk]);
+      held.add(chunk);
+      let pending = held.take();
       let from = pending.length - around.length;
       const events: SseEvent[] = [];
       for (let end = endOfEvent(pending, from); end >= 0; end = endOfEvent(pending, from)) {
@@ -59,10 +61,10 @@ export const createSseSplitter = (): SseSplitter => {
         pending = pending.subarray(end);
         from = 0;
       }
-      held = [pending];
+      held.add(pending);
       seam = pending.subarray(-seamBytes);
       return events;
     },
-    rest: () => Buffer.concat(held),
+    rest: () => held.take(),
   };
 };

@@ -1,6 +1,7 @@
 import { intoAttributes } from "./any-value.ts";
 import type { Attributes, OtlpScope } from "./model.ts";
 import {
+  bytesOf,
   readerOver,
   readFields,
   readText,
@@ -72,7 +73,11 @@ export const decodeScoped = <T>(request: Buffer, readItem: ReadItem<T>): T[] => 
     for (const scopeReader of resource.items) {
       const level = readLevel(scopeReader, budget);
       const scope = readScope(readerOver(request, level.owner), attributes, level.schemaUrl || resource.schemaUrl);
-      for (const item of level.items) items.push(readItem(item, scope, budget));
+      const shared = bytesOf(resource.owner) + bytesOf(level.owner);
+      for (const item of level.items) {
+        budget.repeat(shared);
+        items.push(readItem(item, scope, budget));
+      }
     }
   }
   return items;

@@ -20,6 +20,9 @@ const withHeads = (value: unknown, units: number): unknown => {
 const isShort = (value: unknown): boolean =>
   typeof value === "number" || typeof value === "boolean" || (typeof value === "string" && value.length <= 256);
 
+/** A copy of a text of its own: a slice would keep the whole text in memory for as long as its frame is. */
+const alone = (text: string): string => Buffer.from(text, "utf16le").toString("utf16le");
+
 const SHORT_MEMBERS = 64;
 const LONGEST = 128 * 1024;
 const SHORTEST = 64;
@@ -31,7 +34,7 @@ const headOfPayload = (payload: Members): Members => ({
       .filter(([name, value]) => name.length <= 256 && isShort(value))
       .slice(0, SHORT_MEMBERS),
   ),
-  head: headOf(JSON.stringify(payload), 16 * 1024),
+  head: alone(headOf(JSON.stringify(payload), 16 * 1024)),
 });
 
 /**

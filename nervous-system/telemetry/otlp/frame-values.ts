@@ -1,3 +1,4 @@
+import { countValues } from "#nervous-system/kernel/bounded-json.ts";
 import { isDeeperThan } from "#nervous-system/kernel/nesting.ts";
 import type { Attributes } from "./model.ts";
 
@@ -15,8 +16,21 @@ export const textIn = (value: unknown): string | undefined =>
 // Values of OTLP are at most 32 deep; JSON in a text may be deeper than the stack of whoever walks it.
 const MAX_DEPTH = 64;
 
-/** Parses JSON that may be none; undefined then, and where it is nested too deep. */
+// What the texts of one frame unfold to, in values: more would fit into no frame, and three bytes can stand for an object.
+const MAX_UNFOLDED = 100_000;
+// Of the frame that is being made: there is one at a time.
+let unfolded = 0;
+
+/** A new frame is made: its texts may unfold to as much as those of the one before. */
+export const beginUnfolding = (): void => {
+  unfolded = 0;
+};
+
+/** Parses JSON that may be none; undefined then, and where it is nested too deep or is too much beside what was unfolded before. */
 export const parseJson = (text: string): unknown => {
+  const values = countValues(text, MAX_UNFOLDED - unfolded);
+  if (unfolded + values > MAX_UNFOLDED) return undefined;
+  unfolded += values;
   try {
     const value: unknown = JSON.parse(text);
     return isDeeperThan(value, MAX_DEPTH) ? undefined : value;

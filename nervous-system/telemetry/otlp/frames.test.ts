@@ -261,6 +261,12 @@ describe("asProducer", () => {
 });
 
 describe("hostile JSON in an attribute", () => {
+  it("that holds more than fits into a frame stays a text", () => {
+    const many = `{"a":[${"{},".repeat(120_000)}0]}`;
+    const frame = only(framesFromLog(log({ body: many }), 0));
+    expect(frame.payload).toMatchObject({ truncated: true, text: expect.stringMatching(/^\{"a":\[\{\},/) });
+  });
+
   it("nested deeper than the stack stays a text", () => {
     const payload = `{"a":${"[".repeat(200_000)}${"]".repeat(200_000)}}`;
     const event = { timeNs: 1n, name: "decision_made", attributes: { payload } };

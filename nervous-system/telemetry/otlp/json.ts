@@ -1,6 +1,7 @@
 import { holdsTooMuch } from "#nervous-system/kernel/bounded-json.ts";
 import { ENVELOPE_ATTRIBUTE, EVENT_NAME_PREFIX, HASH_ATTRIBUTE, PREV_HASH_ATTRIBUTE } from "./attributes.ts";
 import { statusCodeOf } from "./decode-traces.ts";
+import { toMembers } from "./frame-values.ts";
 import {
   anyValueOf,
   attributesOf,
@@ -60,12 +61,14 @@ const parseScoped = <T>(request: Buffer, [resources, scopes, items]: Level, read
   const budget = new ValueBudget(request.length);
   return objectsOf(parse(request), resources).flatMap((outer) => {
     const resource = attributesOf(objectOf(outer, "resource"), "attributes", budget);
+    const resourceChars = JSON.stringify(toMembers(resource)).length;
     return objectsOf(outer, scopes).flatMap((inner) => {
       const named = objectOf(inner, "scope");
       const schemaUrl = textOf(inner, "schemaUrl") || textOf(outer, "schemaUrl");
       const scope = { name: textOf(named, "name"), version: textOf(named, "version"), schemaUrl, resource };
       return objectsOf(inner, items).map((item) => {
         budget.spend("record");
+        budget.repeat(resourceChars + scope.name.length);
         return readItem(item, scope, budget);
       });
     });

@@ -1,6 +1,7 @@
 import { ENVELOPE_ATTRIBUTE, EVENT_NAME_PREFIX } from "./attributes.ts";
 import { eventTypeOf } from "./event-type.ts";
 import {
+  beginUnfolding,
   defined,
   isMembers,
   parseMembers,
@@ -73,6 +74,7 @@ const idOf = (log: OtlpLog, name: string, index: number): string => {
 export const framesFromLog = (log: OtlpLog, index: number): TelemetryFrame[] => {
   const { attributes, scope, severity } = log;
   if (isFrameAlready(attributes) || attributes[ENVELOPE_ATTRIBUTE] !== undefined) return [];
+  beginUnfolding();
   const name = log.eventName || (textIn(attributes[EVENT_NAME_ATTRIBUTE]) ?? "");
   const { type, members } = name === "" ? plainLog(log) : namedEvent(name, log);
   const told = { ...defined({ severity: textIn(severity) }), ...unlessEmpty("resource", toMembers(scope.resource)) };
@@ -87,3 +89,9 @@ export const framesFromLog = (log: OtlpLog, index: number): TelemetryFrame[] => 
     }),
   ];
 };
+
+/** The frames of many log records, each made when it is asked for: all of them may be much more than their request. */
+export function* tellLogs(logs: Iterable<OtlpLog>): Generator<TelemetryFrame> {
+  let index = 0;
+  for (const log of logs) yield* framesFromLog(log, index++);
+}

@@ -30,6 +30,10 @@ export const takePart = (reader: WireReader, parts: MessageParts): void => {
   parts.push(reader.start, reader.stop);
 };
 
+/** The bytes of all occurrences. */
+export const bytesOf = (parts: MessageParts): number =>
+  parts.reduce((sum, bound, at) => (at % 2 === 0 ? sum - bound : sum + bound), 0);
+
 /** A reader over all occurrences. */
 export const readerOver = (buffer: Buffer, parts: MessageParts): WireReader => {
   if (parts.length <= 2) return new WireReader(buffer, parts[0] ?? 0, parts[1] ?? 0);
@@ -66,10 +70,14 @@ export const tooManyValues = (bytes: number): string =>
 // What each costs in memory before it holds anything, in values. A record is a span or a log record.
 const COSTS = { value: 1, event: 4, record: 10 } as const;
 
-/** Counts what a request unfolds to, so that few bytes never become much memory. */
+// What many records share, a resource and a scope, stands once in the request and again in the frame of each.
+const MAX_REPEATED_BYTES = 64 * 1024 * 1024;
+
+/** Counts what a request unfolds to, so that few bytes never become much memory, or much work. */
 export class ValueBudget {
   private readonly bytes: number;
   private left: number;
+  private repeated = 0;
 
   /** For a request of so many bytes. */
   constructor(bytes: number) {
@@ -81,5 +89,12 @@ export class ValueBudget {
   spend(what: keyof typeof COSTS): void {
     this.left -= COSTS[what];
     if (this.left < 0) throw new WireError(tooManyValues(this.bytes), 0);
+  }
+
+  /** Counts the bytes that one record shares with others; throws `WireError` when all shares are too many. */
+  repeat(bytes: number): void {
+    this.repeated += bytes;
+    if (this.repeated > MAX_REPEATED_BYTES)
+      throw new WireError("resource and scope, repeated for each record, are too much; send smaller batches", 0);
   }
 }

@@ -2,9 +2,18 @@ import { isFrameType, mayWrite } from "#nervous-system/schemas/frames/catalog.ts
 import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
 import { Enchanted } from "#nervous-system/telemetry/genai.ts";
 import { eventTypeOf } from "./event-type.ts";
-import { defined, isMembers, parseMembers, textIn, toMembers, unlessEmpty, type Members } from "./frame-values.ts";
+import {
+  beginUnfolding,
+  defined,
+  isMembers,
+  parseMembers,
+  textIn,
+  toMembers,
+  unlessEmpty,
+  type Members,
+} from "./frame-values.ts";
 import { genAiStory, type SpanStory } from "./genai-frames.ts";
-import type { Attributes, OtlpSpan, OtlpSpanEvent } from "./model.ts";
+import type { Attributes, OtlpSpan } from "./model.ts";
 import { agentOf, digestOf, telemetryFrame, timestampOf, traceOf, type TelemetryFrame } from "./telemetry-frame.ts";
 
 export type { TelemetryFrame } from "./telemetry-frame.ts";
@@ -75,21 +84,33 @@ const identityOf = (span: OtlpSpan): readonly (string | bigint)[] => {
   ];
 };
 
-/** The frames of a span: one for each event that is no frame already, and one for the span itself, at its end. */
-export const framesFromSpan = (span: OtlpSpan): TelemetryFrame[] => {
+function* tellSpan(span: OtlpSpan): Generator<TelemetryFrame> {
   const { events, scope, attributes } = span;
+  beginUnfolding();
   const identity = identityOf(span);
   const common = { agent: agentOf(attributes, scope), trace: traceOf(span) };
   const story = isFrameAlready(attributes) ? undefined : (genAiStory(span) ?? plainStory(span));
   const frameOf = (index: number, type: string, timeNs: bigint, payload: Members): TelemetryFrame =>
     telemetryFrame({ ...common, id: digestOf([...identity, index]), type, timeNs, members: { payload } });
-  const told = events.flatMap((event: OtlpSpanEvent, index): TelemetryFrame[] => {
-    if (isFrameAlready(event.attributes) || story?.folded.includes(event.name)) return [];
-    return [frameOf(index, typeOfEvent(event.name), event.timeNs, payloadOfEvent(event.name, event.attributes))];
-  });
-  if (story === undefined) return told;
-  return [...told, frameOf(events.length, story.type, span.endNs, spanPayload(span, story.payload))];
-};
+  for (const [index, event] of events.entries()) {
+    if (isFrameAlready(event.attributes) || story?.folded.includes(event.name)) continue;
+    beginUnfolding();
+    yield frameOf(index, typeOfEvent(event.name), event.timeNs, payloadOfEvent(event.name, event.attributes));
+  }
+  if (story !== undefined) yield frameOf(events.length, story.type, span.endNs, spanPayload(span, story.payload));
+}
+
+/** The frames of a span: one for each event that is no frame already, and one for the span itself, at its end. */
+export const framesFromSpan = (span: OtlpSpan): TelemetryFrame[] => [...tellSpan(span)];
+
+/** The frames of many spans, each made when it is asked for: all of them may be much more than their request. */
+export function* tellSpans(spans: Iterable<OtlpSpan>): Generator<TelemetryFrame> {
+  for (const span of spans) yield* tellSpan(span);
+}
+
+/** How many frames spans tell at most. */
+export const countTold = (spans: readonly OtlpSpan[]): number =>
+  spans.reduce((sum, { events }) => sum + events.length + 1, 0);
 
 /**
  * The frame under a type that `producer` may write. A model call that no gateway carried is a CHAT; of any other type that

@@ -1,0 +1,35 @@
+import { describe, expect, it } from "@jest/globals";
+import fc from "fast-check";
+import { gatherBytes } from "#nervous-system/kernel/gathered-bytes.ts";
+
+describe("gathered bytes", () => {
+  it("are what was added, in its order, whatever its pieces", () => {
+    const piece = fc.oneof(
+      fc.uint8Array({ maxLength: 5 }),
+      fc.nat({ max: 200_000 }).map((n) => Buffer.alloc(n, n)),
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 30 }), fc.nat({ max: 30 }), (pieces, taken) => {
+        const gathered = gatherBytes();
+        for (const one of pieces.slice(0, taken)) gathered.add(one);
+        expect(gathered.take().equals(Buffer.concat(pieces.slice(0, taken)))).toBe(true);
+        for (const one of pieces.slice(taken)) gathered.add(one);
+        const rest = Buffer.concat(pieces.slice(taken));
+        expect(gathered.size).toBe(rest.length);
+        expect(gathered.take().equals(rest)).toBe(true);
+        expect(gathered.size).toBe(0);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it("take little more memory than they are, sent one by one", () => {
+    const gathered = gatherBytes();
+    const one = Buffer.from("x");
+    const before = process.memoryUsage();
+    for (let at = 0; at < 4_000_000; at += 1) gathered.add(one);
+    const after = process.memoryUsage();
+    expect(after.arrayBuffers - before.arrayBuffers).toBeLessThan(8_000_000);
+    expect(gathered.take()).toHaveLength(4_000_000);
+  });
+});
