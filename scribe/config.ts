@@ -82,6 +82,9 @@ export const scribeEnvironment = z.object({
   ENCHANTED_OTLP_PORT: port.default(4317).describe("loopback port of OTLP over gRPC"),
   ENCHANTED_OTLP_HTTP_PORT: port.default(4318).describe("loopback port of OTLP over HTTP"),
   ENCHANTED_MODEL_PORT: port.default(4321).describe("loopback port of the model routes"),
+  ENCHANTED_PROXY_PORT: port
+    .optional()
+    .describe("loopback port of the CONNECT proxy to the hosts that the mission allows; without it there is none"),
 });
 
 /** See `scribeEnvironment`. */

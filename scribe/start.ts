@@ -19,6 +19,7 @@ import { listenForModels, type ModelPort } from "./mouths/model-port.ts";
 import { createOtlpMouth } from "./mouths/otlp-mouth.ts";
 import { listenForOtlp, passMetricsTo, sendSpansTo, type OtlpPorts } from "./mouths/otlp-ports.ts";
 import { createSpanLane, type SpanLane } from "./mouths/span-lane.ts";
+import { startConnectProxy, type ConnectProxy } from "./tunnel/connect-proxy.ts";
 import { startScribeHealth, type ScribeHealth } from "./measure.ts";
 import { createRefusals, type Refusals } from "./refusals.ts";
 import { watchStalls } from "./stall-watch.ts";
@@ -40,6 +41,7 @@ type Mouths = {
   otlp: OtlpPorts;
   spans: SpanLane;
   models: ModelPort;
+  proxy: ConnectProxy | undefined;
   health: ScribeHealth;
   refusals: Refusals;
 };
@@ -72,6 +74,9 @@ const record = (options: ScribeOptions, collector: GrpcClient, tally: Tally): Pr
   });
 };
 
+/** As many as the gateway gives to one pod. */
+const MAX_TUNNELS = 32;
+
 type Behind = { recording: Recording; collector: GrpcClient; tally: Tally };
 
 const openMouths = async (options: ScribeOptions, { recording, collector, tally }: Behind): Promise<Mouths> => {
@@ -98,13 +103,17 @@ const openMouths = async (options: ScribeOptions, { recording, collector, tally 
     clock,
     log,
   });
-  const models = await listenForModels({
-    port: config.ENCHANTED_MODEL_PORT,
+  const gateway = {
     gateway: splitAddress(config.ENCHANTED_GATEWAY),
     caPem: config.ENCHANTED_CA_PEM,
     token: tokenFrom(config.ENCHANTED_TOKEN_FILE),
-    log,
-  });
+  };
+  const models = await listenForModels({ ...gateway, port: config.ENCHANTED_MODEL_PORT, log });
+  const proxyPort = config.ENCHANTED_PROXY_PORT;
+  const proxy =
+    proxyPort === undefined
+      ? undefined
+      : await startConnectProxy({ ...gateway, clock, port: proxyPort, maxTunnels: MAX_TUNNELS, patienceMs: 0 });
   // Last: once the socket accepts, the startup probe lets the agent begin.
   const socket = await listenForFrames({
     path: config.ENCHANTED_SOCKET,
@@ -116,7 +125,7 @@ const openMouths = async (options: ScribeOptions, { recording, collector, tally 
     },
     onRefused: refusals.tell,
   });
-  return { socket, service, otlp, spans, models, health, refusals };
+  return { socket, service, otlp, spans, models, proxy, health, refusals };
 };
 
 const leaveMessage = async (path: string, recording: Recording): Promise<void> => {
@@ -143,7 +152,12 @@ const drain = async ({ options, recording, mouths, lifecycle, collector }: Runni
   await tell("Draining");
   await mouths.socket.close(Math.min(1000, config.ENCHANTED_DRAIN_MS / 4));
   const graceMs = Math.min(500, config.ENCHANTED_DRAIN_MS / 8);
-  await Promise.all([mouths.models.close(), mouths.service.close(graceMs), mouths.otlp.close(graceMs)]);
+  await Promise.all([
+    mouths.models.close(),
+    mouths.proxy?.close(),
+    mouths.service.close(graceMs),
+    mouths.otlp.close(graceMs),
+  ]);
   await mouths.spans.close(graceMs);
   await mouths.refusals.end();
   await tell("Stopped");

@@ -6,6 +6,7 @@ import { parseConfig } from "#nervous-system/kernel/config.ts";
 import { exitCodeOf, startChild, type WrappedChild } from "./wrap/child.ts";
 import { forwardFrames } from "./wrap/frame-forwarder.ts";
 import { leaveLastWords, renderLastWords } from "./wrap/last-words.ts";
+import { proxyEnvironment } from "./wrap/proxy-environment.ts";
 
 // enchanted-wrap: process 1 of the agent container. `node wrap.js -- command args…`
 //
@@ -19,6 +20,13 @@ const environment = z.object({
   ENCHANTED_AGENT_STOP_MS: milliseconds.default(10_000).describe("time that the program gets at SIGTERM"),
   ENCHANTED_CAPTURE_MS: milliseconds.default(5_000).describe("time for frames that come after the program's end"),
   ENCHANTED_SOCKET_LINK: z.string().default("/tmp/enchanted_context.sock").describe("well-known name of the socket"),
+  ENCHANTED_PROXY_PORT: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(65_535)
+    .optional()
+    .describe("loopback port of the scribe's proxy; the program is told of it as HTTPS_PROXY"),
   ENCHANTED_TERMINATION_LOG: z.string().default("/dev/termination-log").describe("file for the last message"),
 });
 type WrapConfig = z.output<typeof environment>;
@@ -59,7 +67,7 @@ const run = async (config: WrapConfig, command: string, args: readonly string[])
   const child: WrappedChild = startChild({
     command,
     args,
-    env: process.env,
+    env: { ...process.env, ...proxyEnvironment(config.ENCHANTED_PROXY_PORT) },
     directory: tmpdir(),
     kill: process.kill.bind(process),
   });

@@ -8,6 +8,7 @@ import { contextFromTraceparent } from "#nervous-system/telemetry/context-propag
 import { Enchanted } from "#nervous-system/telemetry/genai.ts";
 import { failureOf, runAgentCycle, type AgentOutcome } from "./agents/base-agent.ts";
 import { runCoder } from "./agents/coder.ts";
+import { commandEnvironment } from "#agent-image/cortex/command-environment.ts";
 import type { CortexConfig } from "./config.ts";
 import { createBlobStore, type BlobStore } from "./engine/blobs.ts";
 import { createJournal, type Journal } from "./engine/journal.ts";
@@ -52,16 +53,6 @@ const limitsOf = (config: CortexConfig) => ({
   maxTokens: config.ENCHANTED_MAX_TOKENS,
   timeMs: config.ENCHANTED_TIME_LIMIT_MS,
   maxNonsense: 6,
-});
-
-const commandEnvironment = (config: CortexConfig, home: string): Record<string, string> => ({
-  PATH: config.PATH,
-  HOME: home,
-  TMPDIR: config.TMPDIR,
-  LANG: "C.UTF-8",
-  TERM: "dumb",
-  NO_COLOR: "1",
-  CI: "true",
 });
 
 const prepare = (options: AttemptOptions, privateDir: string, workTree: string): Promise<Repository> => {

@@ -41,6 +41,8 @@ export const cortexEnvironment = z.object({
   ANTHROPIC_API_KEY: z.string().default("the-gateway-injects-the-key").describe("key outside pods; pods hold none"),
   OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe("OTLP gRPC endpoint for spans"),
   ENCHANTED_SPANS_FILE: z.string().optional().describe("file that gets each span as a JSON line"),
+  HTTPS_PROXY: z.string().optional().describe("proxy to the hosts that the mission allows, for commands"),
+  NO_PROXY: z.string().default("127.0.0.1,localhost").describe("hosts that commands reach without it"),
   TRACEPARENT: z.string().optional().describe("the mission's trace"),
   HOSTNAME: z.string().default("unknown").describe("name of the pod or machine"),
   PATH: z.string().default("/usr/local/bin:/usr/bin:/bin").describe("search path of commands"),

@@ -55,6 +55,12 @@ describe("renderAgentPod", () => {
     expect(envOf("scribe")["ENCHANTED_METRICS_PORT"]).toBe("4322");
   });
 
+  it("tells scribe and wrapper the proxy port, and fetch none", () => {
+    expect(envOf("scribe")["ENCHANTED_PROXY_PORT"]).toBe("4323");
+    expect(envOf("agent")["ENCHANTED_PROXY_PORT"]).toBe("4323");
+    expect(envOf("fetch")).not.toHaveProperty("ENCHANTED_PROXY_PORT");
+  });
+
   it("gives the scribe the rules that the agent was made with", () => {
     const recording = { redact: [{ name: "ticket", pattern: "ACME-[0-9]+$" }] };
     const agent = anAgent();

@@ -32,6 +32,7 @@ const scribeUser = 65533;
 const agentUser = 65532;
 const socketPath = "/enchanted/sock/context.sock";
 const metricsPort = 4322;
+const proxyPort = 4323;
 /** Margin that the kubelet needs beyond what agent and scribe get, in seconds. */
 const graceMarginSeconds = 5;
 
@@ -68,6 +69,7 @@ const scribeContainer = (config: PodConfig, input: AgentPodInput): Container => 
     ENCHANTED_REDACT: rulesOf(input.agent),
     ENCHANTED_SOCKET: socketPath,
     ENCHANTED_METRICS_PORT: String(metricsPort),
+    ENCHANTED_PROXY_PORT: String(proxyPort),
   }),
   // Beside its other ports: the program in the pod shares them, and 8080 is what many programs listen on.
   ports: [{ name: "metrics", containerPort: metricsPort, protocol: "TCP" }],
@@ -106,6 +108,8 @@ const mouths: Readonly<Record<string, string>> = {
   OTEL_EXPORTER_OTLP_PROTOCOL: "grpc",
   OPENAI_BASE_URL: "http://127.0.0.1:4321/openai/v1",
   ANTHROPIC_BASE_URL: "http://127.0.0.1:4321/anthropic/v1",
+  // Whatever hosts are allowed at present: who asks for another one is told so, and an edit needs no new pod.
+  ENCHANTED_PROXY_PORT: String(proxyPort),
 };
 
 const agentContainer = (config: PodConfig, input: AgentPodInput): Container => {

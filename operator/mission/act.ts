@@ -62,9 +62,13 @@ const createVerifier = async (
   return { attempt, podName: pod.metadata.name, podUID: pod.metadata.uid, commit };
 };
 
-const suspendAgent = async ({ client }: MissionActor, { metadata }: Agent, suspend: boolean): Promise<void> => {
+const changeAgent = async (
+  { client }: MissionActor,
+  { metadata }: Agent,
+  spec: Partial<Pick<Agent["spec"], "suspend" | "egress">>,
+): Promise<void> => {
   const { name, namespace, uid, resourceVersion } = metadata;
-  await client.patch(agents, { name, namespace, uid, resourceVersion }, { spec: { suspend } });
+  await client.patch(agents, { name, namespace, uid, resourceVersion }, { spec });
 };
 
 /** Carries out one effect, and answers the verifier pod where it made one; repeated it changes nothing. */
@@ -80,7 +84,10 @@ export const actOnMission = async (
       await createOwned<Agent>(actor, agents, renderAgent(mission, act.member, agentImage), uid);
       return undefined;
     case "suspendAgent":
-      await suspendAgent(actor, act.agent, act.suspend);
+      await changeAgent(actor, act.agent, { suspend: act.suspend });
+      return undefined;
+    case "allowHosts":
+      await changeAgent(actor, act.agent, { egress: { allowHosts: [...act.hosts] } });
       return undefined;
     case "createVerifier":
       return createVerifier(actor, snapshot, act);

@@ -42,6 +42,30 @@ describe("decideMission, beyond the table", () => {
     expect(plan.message).toContain("`npm test`");
   });
 
+  it("brings an edit of the allowed hosts to its agents, as long as they are not finished", () => {
+    const allowHosts = ["registry.example.org"];
+    const mission = aMission({ spec: { egress: { allowHosts } } });
+    const before = anAgent({ status: { phase: "Running" } });
+    const edited = decideMission(snapshot({ mission, agents: named(before) }));
+    expect(edited.acts).toEqual([{ kind: "allowHosts", agent: before, hosts: allowHosts }]);
+    const after = anAgent({ spec: { egress: { allowHosts } }, status: { phase: "Running" } });
+    expect(decideMission(snapshot({ mission, agents: named(after) })).acts).toEqual([]);
+    const revoked = decideMission(snapshot({ agents: named(after) }));
+    expect(revoked.acts).toEqual([{ kind: "allowHosts", agent: after, hosts: [] }]);
+    const ended = anAgent({ status: { conditions: [condition("Complete", "Succeeded")] } });
+    expect(decideMission(snapshot({ mission, agents: named(ended) })).acts).not.toContainEqual(
+      expect.objectContaining({ kind: "allowHosts" }),
+    );
+  });
+
+  it("changes an agent once a round: first it is suspended, then its hosts follow", () => {
+    const mission = aMission({ spec: { suspend: true, egress: { allowHosts: ["registry.example.org"] } } });
+    const kinds = (suspend: boolean): string[] =>
+      decideMission(snapshot({ mission, agents: named(anAgent({ spec: { suspend } })) })).acts.map(({ kind }) => kind);
+    expect(kinds(false)).toEqual(["suspendAgent"]);
+    expect(kinds(true)).toEqual(["allowHosts"]);
+  });
+
   it("suspends its agent and then, resumed, lets it go on", () => {
     const running = anAgent({ status: { attempt: 1 } });
     const suspend = decideMission(snapshot({ mission: aMission({ spec: { suspend: true } }), agents: named(running) }));

@@ -1,3 +1,4 @@
+import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { ConditionType, findCondition, isFinished, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
 import { admission } from "#operator/mission/admission.ts";
 import { waitingPlan, type MissionAct, type MissionPlan, type Phase } from "#operator/mission/plan.ts";
@@ -70,6 +71,16 @@ const resumes = ({ mission, agents }: MissionSnapshot): MissionAct[] =>
         .filter(({ spec, status }) => spec.suspend && !isFinished(status?.conditions))
         .map((agent) => ({ kind: "suspendAgent", agent, suspend: false }));
 
+const hostsOf = ({ spec }: Pick<Agent | Mission, "spec">): readonly string[] => spec.egress?.allowHosts ?? [];
+
+// The gateway judges by the Agent, so an edit of the mission is brought there, whatever else happens. An Agent that is to be
+// suspended or resumed is changed in another round: two changes of one version would conflict.
+const allowsHosts = ({ mission, agents }: MissionSnapshot): MissionAct[] =>
+  [...agents.values()]
+    .filter(({ spec, status }) => spec.suspend === mission.spec.suspend && !isFinished(status?.conditions))
+    .filter((agent) => hostsOf(agent).join() !== hostsOf(mission).join())
+    .map((agent) => ({ kind: "allowHosts", agent, hosts: hostsOf(mission) }));
+
 /*
  *  Pending ──admitted──> Running ──agents exited 0──> Publishing ──pull requests open──> Verifying ──> Complete
  *     ^                    │  ^                           │                                  │
@@ -91,7 +102,9 @@ export const decideMission = (snapshot: MissionSnapshot): MissionPlan => {
   for (const phase of phases) {
     const plan = phase(snapshot);
     if (plan === undefined) continue;
-    return plan.ending === undefined ? { ...plan, acts: [...resumes(snapshot), ...plan.acts] } : plan;
+    return plan.ending === undefined
+      ? { ...plan, acts: [...resumes(snapshot), ...allowsHosts(snapshot), ...plan.acts] }
+      : plan;
   }
   throw new Error("the last phase always answers");
 };

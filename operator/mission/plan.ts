@@ -6,6 +6,7 @@ import type { Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
 export type MissionAct =
   | { kind: "createAgent"; member: string }
   | { kind: "suspendAgent"; agent: Agent; suspend: boolean }
+  | { kind: "allowHosts"; agent: Agent; hosts: readonly string[] }
   | { kind: "createVerifier"; attempt: number; ref: string; commit: string }
   | { kind: "deleteVerifier"; pod: PodFacts };
 

@@ -10,4 +10,10 @@ describe("renderAgent", () => {
     expect(renderAgent(aMission({ spec: { recording } }), "coder", image).spec).toMatchObject({ recording });
     expect(renderAgent(aMission(), "coder", image).spec).not.toHaveProperty("recording");
   });
+
+  it("stamps the hosts that may be reached into the Agent, by which the gateway judges", () => {
+    const egress = { allowHosts: ["registry.example.org"] };
+    expect(renderAgent(aMission({ spec: { egress } }), "coder", image).spec).toMatchObject({ egress });
+    expect(renderAgent(aMission(), "coder", image).spec).not.toHaveProperty("egress");
+  });
 });

@@ -15,7 +15,7 @@ const titleOf = (goal: string): string => {
 export const renderAgent = (mission: Mission, member: string, image: string): Draft<Agent> => {
   const wanted = mission.spec.team.find(({ name }) => name === member);
   if (wanted === undefined) throw new TypeError(`mission "${mission.metadata.name}" has no member "${member}"`);
-  const { goal, recording } = mission.spec;
+  const { goal, recording, egress } = mission.spec;
   return {
     apiVersion: groupVersion,
     kind: "Agent",
@@ -34,6 +34,7 @@ export const renderAgent = (mission: Mission, member: string, image: string): Dr
       image,
       // As it was admitted: what the mission says later may not be RE2.
       ...(recording === undefined ? {} : { recording }),
+      ...(egress === undefined ? {} : { egress }),
       suspend: false,
     },
   };

@@ -1,11 +1,10 @@
-import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import type { Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { actingChecks, type ActingSnapshot } from "#pipeline/gateway/may-act.ts";
 import { granted, refused, refusedUntil, type Granted } from "#pipeline/gateway/refusal.ts";
 import type { ModelRoute } from "#pipeline/gateway/routes.ts";
 
 /** What a model call is judged on. */
-export type ModelCallSnapshot = {
-  readonly agent: Agent;
-  readonly mission: Mission | undefined;
+export type ModelCallSnapshot = ActingSnapshot & {
   readonly model: Model | undefined;
   readonly route: ModelRoute;
 };
@@ -14,33 +13,6 @@ export type ModelCallSnapshot = {
 export type AdmittedCall = { readonly mission: Mission; readonly model: Model };
 
 type Check = (s: ModelCallSnapshot) => Granted<never> | undefined;
-
-const suspendedRetrySeconds = 30;
-
-const agentStays: Check = ({ agent }) =>
-  agent.metadata.deletionTimestamp === undefined
-    ? undefined
-    : refused(403, "agent_deleted", `Agent "${agent.metadata.name}" is being deleted`);
-
-const agentRuns: Check = ({ agent }) =>
-  agent.spec.suspend
-    ? refusedUntil(429, "suspended", `Agent "${agent.metadata.name}" is suspended`, suspendedRetrySeconds)
-    : undefined;
-
-const missionExists: Check = ({ agent, mission }) =>
-  mission === undefined
-    ? refused(403, "mission_not_found", `Mission "${agent.spec.missionRef.name}" does not exist`)
-    : undefined;
-
-const missionStays: Check = ({ mission }) =>
-  mission?.metadata.deletionTimestamp === undefined
-    ? undefined
-    : refused(403, "mission_deleted", `Mission "${mission.metadata.name}" is being deleted`);
-
-const missionRuns: Check = ({ mission }) =>
-  mission?.spec.suspend === true
-    ? refusedUntil(429, "suspended", `Mission "${mission.metadata.name}" is suspended`, suspendedRetrySeconds)
-    : undefined;
 
 const modelExists: Check = ({ agent, model }) =>
   model === undefined
@@ -56,15 +28,7 @@ const routeFits: Check = ({ model, route }) =>
         `Model "${model.metadata.name}" is served by ${model.spec.provider}, and this route speaks ${route.provider}`,
       );
 
-const checks: readonly Check[] = [
-  agentStays,
-  agentRuns,
-  missionExists,
-  missionStays,
-  missionRuns,
-  modelExists,
-  routeFits,
-];
+const checks: readonly Check[] = [...actingChecks, modelExists, routeFits];
 
 /** Decides whether an agent may ask its model; the first check that refuses is told. */
 export const admitModelCall = (snapshot: ModelCallSnapshot): Granted<AdmittedCall> => {

@@ -46,6 +46,21 @@ const decideBinding = (pod: TokenPod, binding: PodBinding<Agent>): Granted<Bound
   }
 };
 
+const agentOf = (namespace: string, pod: TokenPod) => ({ namespace, name: parsePodName(pod.name)?.agent ?? pod.name });
+
+/** Finds the Agent of a pod as it is now. */
+export const awaitLiveBinding = (
+  view: Pick<ClusterView, "agentNow">,
+  namespace: string,
+  pod: TokenPod,
+  clock: Pick<Clock, "sleep" | "monotonicMs">,
+): Promise<Granted<BoundAgent>> =>
+  lookUntilKnown(
+    async () => decideBinding(pod, computePodBinding(pod, await view.agentNow(agentOf(namespace, pod)))),
+    `pod "${pod.name}" is not yet known as the pod of an Agent`,
+    clock,
+  );
+
 /** Finds the Agent of a pod, past the cache where that does not know the pod as current. */
 export const awaitBinding = async (
   view: Pick<ClusterView, "agent" | "agentNow">,
@@ -53,13 +68,7 @@ export const awaitBinding = async (
   pod: TokenPod,
   clock: Pick<Clock, "sleep" | "monotonicMs">,
 ): Promise<Granted<BoundAgent>> => {
-  const name = parsePodName(pod.name)?.agent ?? pod.name;
-  const cached = decideBinding(pod, computePodBinding(pod, view.agent({ namespace, name })));
+  const cached = decideBinding(pod, computePodBinding(pod, view.agent(agentOf(namespace, pod))));
   // A cache may lag behind a new attempt, so only what lets the pod act is taken from it.
-  if (cached?.kind === "granted") return cached;
-  return lookUntilKnown(
-    async () => decideBinding(pod, computePodBinding(pod, await view.agentNow({ namespace, name }))),
-    `pod "${pod.name}" is not yet known as the pod of an Agent`,
-    clock,
-  );
+  return cached?.kind === "granted" ? cached : awaitLiveBinding(view, namespace, pod, clock);
 };

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { parseAuthorization } from "#pipeline/gateway/authenticate.ts";
-import { parseAuthority, parseVerifierName, repositoryEndpoint } from "#pipeline/gateway/fetch-target.ts";
+import { parseVerifierName, repositoryEndpoint } from "#pipeline/gateway/admit-fetch.ts";
+import { parseAuthority } from "#pipeline/gateway/authority.ts";
 import { parseTraceparent } from "#pipeline/gateway/model-call-frame.ts";
 import { parseRoute, upstreamUrl } from "#pipeline/gateway/routes.ts";
 

@@ -28,7 +28,7 @@ export const gatewaySettings = z.object({
   ENCHANTED_WAL_DIR: z.string().min(1).describe("directory on this component's own claim"),
   ENCHANTED_WAL_CUT: walCutSetting,
   ENCHANTED_EXTRA_CA_FILE: z.string().optional().describe("PEM file with further CAs of model endpoints"),
-  ENCHANTED_ALLOW_PRIVATE: flag("true lets model endpoints and forges be at private addresses"),
+  ENCHANTED_ALLOW_PRIVATE: flag("true lets model endpoints, forges and allowed hosts be at private addresses"),
   ENCHANTED_ALLOW_LOOPBACK: flag("true lets them be at loopback addresses: for tests and one-machine set-ups"),
   ENCHANTED_MODEL_ANSWER_SECONDS: seconds(600, "longest wait for the first byte of a model's answer"),
   ENCHANTED_MODEL_IDLE_SECONDS: seconds(300, "longest silence in the middle of a model's answer"),

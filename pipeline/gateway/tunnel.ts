@@ -42,6 +42,12 @@ const dial = (target: ResolvedTarget, connectMs: number, clock: Pick<Clock, "aft
     });
   });
 
+const endGently = (socket: Duplex): void => {
+  if (socket.writableFinished) return void socket.destroy();
+  socket.once("finish", () => socket.destroy());
+  socket.end();
+};
+
 const joinSockets = (
   client: Duplex,
   target: Socket,
@@ -60,11 +66,16 @@ const joinSockets = (
       cancelIdle = clock.after(limits.idleMs, close);
     };
     let open = 2;
-    for (const side of [client, target]) {
+    for (const [side, other] of [
+      [client, target],
+      [target, client],
+    ] as const) {
       side.on("data", touch);
       side.on("error", close);
       side.once("close", () => {
-        close();
+        // What a side said before it ended still reaches the other; after anything else that would be half a message.
+        if (side.readableEnded) endGently(other);
+        else close();
         open -= 1;
         if (open > 0) return;
         cancelTotal();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { manualClock } from "#nervous-system/kernel/clock.ts";
-import { createTokenReviews, expiryOf, parsePrincipal } from "#pipeline/identity/token-reviews.ts";
+import { claimsAudience, createTokenReviews, expiryOf, parsePrincipal } from "#pipeline/identity/token-reviews.ts";
 
 const tokenUntil = (exp: number): string => `x.${Buffer.from(JSON.stringify({ exp })).toString("base64url")}.${exp}`;
 
@@ -96,5 +96,16 @@ describe("expiryOf", () => {
   it("is 0 for what cannot be read", () => {
     expect(expiryOf("opaque")).toBe(0);
     expect(expiryOf(tokenUntil(7))).toBe(7000);
+  });
+});
+
+describe("claimsAudience", () => {
+  const tokenFor = (claims: unknown): string => `x.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.y`;
+
+  it("reads one audience or several, and none from what it cannot read", () => {
+    expect(claimsAudience(tokenFor({ aud: ["a", "b"] }), "b")).toBe(true);
+    expect(claimsAudience(tokenFor({ aud: "a" }), "a")).toBe(true);
+    for (const other of [tokenFor({ aud: ["ab"] }), tokenFor({}), tokenFor(null), "opaque", ""])
+      expect(claimsAudience(other, "a")).toBe(false);
   });
 });

@@ -55,15 +55,25 @@ export const parsePrincipal = (user: TokenUser): Principal => {
   return { username: user.username, namespace, serviceAccount, user, ...podOf(user) };
 };
 
-/** The `exp` of a token that the API server has accepted before, in Unix milliseconds; 0 when it has none that can be read. */
-export const expiryOf = (token: string): number => {
+const claimsOf = (token: string): { exp?: unknown; aud?: unknown } => {
   try {
     const claims: unknown = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
-    const exp = typeof claims === "object" && claims !== null && "exp" in claims ? claims.exp : undefined;
-    return typeof exp === "number" ? exp * 1000 : 0;
+    return typeof claims === "object" && claims !== null ? claims : {};
   } catch {
-    return 0;
+    return {};
   }
+};
+
+/** The `exp` of a token that the API server has accepted before, in Unix milliseconds; 0 when it has none that can be read. */
+export const expiryOf = (token: string): number => {
+  const { exp } = claimsOf(token);
+  return typeof exp === "number" ? exp * 1000 : 0;
+};
+
+/** Whether a token says of itself that it is for an audience. Nothing is proven by that; it tells what to review it for. */
+export const claimsAudience = (token: string, audience: string): boolean => {
+  const { aud } = claimsOf(token);
+  return Array.isArray(aud) ? aud.includes(audience) : aud === audience;
 };
 
 type Known = { readonly principal: Principal; readonly reviewedAt: number; readonly expiresAt: number };

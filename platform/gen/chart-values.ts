@@ -54,7 +54,9 @@ export const chartValues = z.strictObject({
     .describe("Where frames and telemetry arrive."),
   gateway: z
     .strictObject({
-      allowPrivate: z.boolean().describe("Whether forges and models on private addresses may be reached."),
+      allowPrivate: z
+        .boolean()
+        .describe("Whether forges, models and allowed hosts on private addresses may be reached."),
     })
     .describe("The only way from an agent to a model or a forge."),
   operator: z

@@ -7,7 +7,7 @@ import { tokenFrom } from "#nervous-system/recorder/token-file.ts";
 import type { FetchConfig } from "../config.ts";
 import { cloneBare, type FetchOutcome } from "./clone.ts";
 import { splitAddress } from "../split-address.ts";
-import { startConnectBridge, type ConnectBridge } from "./connect-bridge.ts";
+import { startConnectProxy, type ConnectProxy } from "../tunnel/connect-proxy.ts";
 import { copyTools } from "./copy-tools.ts";
 import { writeBundle } from "./trust.ts";
 
@@ -51,7 +51,7 @@ const createFetchGit = async (options: FetchOptions, { directory, scratch, proxy
   });
 };
 
-const clone = async (options: FetchOptions, bridge: ConnectBridge, scratch: string): Promise<FetchOutcome> => {
+const clone = async (options: FetchOptions, way: ConnectProxy, scratch: string): Promise<FetchOutcome> => {
   const { config } = options;
   const directory = join(config.ENCHANTED_FETCH_DIR, "repo.git");
   const outcome = await cloneBare({
@@ -59,12 +59,14 @@ const clone = async (options: FetchOptions, bridge: ConnectBridge, scratch: stri
     ref: config.ENCHANTED_REF,
     baseCommit: config.ENCHANTED_BASE_COMMIT,
     directory,
-    git: await createFetchGit(options, { directory, scratch, proxy: bridge.url }),
+    git: await createFetchGit(options, { directory, scratch, proxy: `http://127.0.0.1:${way.port}` }),
   });
-  const failure = bridge.lastFailure();
+  const failure = way.lastFailure();
   if (outcome.kind === "fetched" || failure === undefined) return outcome;
   return { ...outcome, message: `${failure}; ${outcome.message}` };
 };
+
+const MAX_TUNNELS = 8; // as many as the gateway gives to one fetch
 
 /** Copies the tools and clones the repository through the gateway; a failure of the clone is an answer, not an exception. */
 export const runFetch = async (options: FetchOptions): Promise<FetchOutcome> => {
@@ -72,7 +74,9 @@ export const runFetch = async (options: FetchOptions): Promise<FetchOutcome> => 
   await copyTools(tools.node, tools.scripts, config.ENCHANTED_BIN_DIR);
   await mkdir(config.ENCHANTED_FETCH_DIR, { recursive: true });
   const scratch = await mkdtemp(join(config.ENCHANTED_FETCH_DIR, ".fetch-")); // the root file system may be read-only
-  const bridge = await startConnectBridge({
+  const way = await startConnectProxy({
+    port: 0,
+    maxTunnels: MAX_TUNNELS,
     gateway: splitAddress(config.ENCHANTED_GATEWAY),
     caPem: config.ENCHANTED_CA_PEM,
     token: tokenFrom(config.ENCHANTED_TOKEN_FILE),
@@ -80,9 +84,9 @@ export const runFetch = async (options: FetchOptions): Promise<FetchOutcome> => 
     patienceMs: config.ENCHANTED_GATEWAY_WAIT_MS,
   });
   try {
-    return await clone(options, bridge, scratch);
+    return await clone(options, way, scratch);
   } finally {
-    await bridge.close();
+    await way.close();
     await rm(scratch, { recursive: true, force: true });
   }
 };

@@ -7,6 +7,7 @@ import {
   withRules,
   type ResourceDefinition,
 } from "#nervous-system/schemas/resources/define-resource.ts";
+import { egress } from "#nervous-system/schemas/resources/egress.ts";
 import { recording } from "#nervous-system/schemas/resources/recording.ts";
 import {
   commit,
@@ -37,6 +38,7 @@ const spec = z
       .regex(/@sha256:[0-9a-f]{64}$/)
       .describe("Image of the agent container, by digest."),
     recording: recording.optional(),
+    egress: egress.optional(),
     suspend: z.boolean().default(false).describe("Drains the pod and creates none until it is false again."),
   })
   .describe("What is wanted.");

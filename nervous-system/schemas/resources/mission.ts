@@ -9,6 +9,7 @@ import {
   withRules,
   type ResourceDefinition,
 } from "#nervous-system/schemas/resources/define-resource.ts";
+import { egress } from "#nervous-system/schemas/resources/egress.ts";
 import { recording } from "#nervous-system/schemas/resources/recording.ts";
 import {
   commit,
@@ -79,6 +80,7 @@ const spec = z
       .default({ maxAttempts: 3 })
       .describe("What happens when an attempt fails."),
     recording: recording.optional(),
+    egress: egress.optional(),
     suspend: z.boolean().default(false).describe("Drains the pods (SIGTERM) and creates none until it is false again."),
   })
   .describe("What is wanted.");

@@ -72,7 +72,7 @@ export const startTestGateway = async (
   test: TestPlane,
   namespace: string,
   upstream: TestUpstream,
-  limits: { readonly idleMs?: number; readonly answerWithinMs?: number } = {},
+  limits: { readonly idleMs?: number; readonly answerWithinMs?: number; readonly allowLoopback?: boolean } = {},
 ): Promise<TestGateway> => {
   const clock = systemClock();
   const user = `system:serviceaccount:${namespace}:enchanted-gateway`;
@@ -93,7 +93,7 @@ export const startTestGateway = async (
     metrics: createGatewayMetrics(createRegistry()),
     tls,
     listen: { host: "127.0.0.1", port: 0 },
-    addresses: { allowPrivate: true, allowLoopback: true },
+    addresses: { allowPrivate: true, allowLoopback: limits.allowLoopback ?? true },
     ca: [await readFile(upstream.caFile, "utf8")],
     answerWithinMs: limits.answerWithinMs ?? 10_000,
     idleMs: limits.idleMs ?? 10_000,

@@ -185,7 +185,12 @@ export const setAgentStatus = async (client: KubeClient, agent: Agent, status: A
 export const createAgent = async (
   client: KubeClient,
   ref: { readonly namespace: string; readonly name: string },
-  spec: { readonly mission: string; readonly model: string; readonly suspend?: boolean },
+  spec: {
+    readonly mission: string;
+    readonly model: string;
+    readonly suspend?: boolean;
+    readonly allowHosts?: readonly string[];
+  },
   itsPod?: Pod,
 ): Promise<{ agent: Agent; pod: Pod }> => {
   const created = await client.create(agents, {
@@ -196,6 +201,7 @@ export const createAgent = async (
       missionRef: { name: spec.mission },
       modelRef: { name: spec.model },
       suspend: spec.suspend ?? false,
+      ...(spec.allowHosts === undefined ? {} : { egress: { allowHosts: [...spec.allowHosts] } }),
     }),
   } as unknown as Draft<Agent>);
   const pod = itsPod ?? (await createPod(client, ref.namespace, `${ref.name}-1`));

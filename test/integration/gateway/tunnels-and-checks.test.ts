@@ -91,13 +91,16 @@ describe("a tunnel", () => {
     expect((await tunnelTo("no-port", authorization)).status).toBe(400);
   });
 
-  it("is refused without a token, with a model's token, and to a pod that nobody knows", async () => {
+  it("is refused without a token, with the scribe's, and to a pod that nobody knows", async () => {
     const target = `localhost:${forgePort}`;
     const without = await tunnelTo(target, undefined);
     expect(without.status).toBe(407);
     expect(without.head).toMatch(/proxy-authenticate: Basic/i);
-    const models = await tokenFor(test.admin, { namespace }, "enchanted-collector", pod);
-    expect((await tunnelTo(target, `Bearer ${models}`)).status).toBe(407);
+    const scribes = await tokenFor(test.admin, { namespace }, "enchanted-collector", pod);
+    const refused = await tunnelTo(target, `Bearer ${scribes}`);
+    expect([refused.status, refused.head]).toEqual([403, expect.stringContaining("host_not_allowed")]);
+    const operators = await tokenFor(test.admin, { namespace }, "enchanted-gateway", pod);
+    expect((await tunnelTo(target, `Bearer ${operators}`)).status).toBe(407);
     const stranger = await createPod(test.admin, namespace, "stranger");
     expect((await tunnelTo(target, `Bearer ${await fetchToken(stranger)}`)).status).toBe(403);
   });

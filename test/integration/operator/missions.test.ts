@@ -261,6 +261,23 @@ describe("suspend", () => {
   });
 });
 
+describe("the hosts that agents may reach", () => {
+  it("are stamped into the Agent, and an edit follows without another attempt", async () => {
+    kubelet.script(/-1$/, runningStatus());
+    operate();
+    await submit({ egress: { allowHosts: ["registry.example.org"] } });
+    await eventually("the agent runs", async () => (await agent())?.status?.phase === "Running");
+    const hosts = async () => (await agent())?.spec.egress?.allowHosts;
+    expect(await hosts()).toEqual(["registry.example.org"]);
+    const edited = ["registry.example.org", "*.mirror.example:8443"];
+    await patchMission({ spec: { egress: { allowHosts: edited } } });
+    await eventually("the agent has the edit", async () => (await hosts())?.join() === edited.join());
+    await patchMission({ spec: { egress: null } });
+    await eventually("the agent has none", async () => (await hosts())?.length === 0);
+    expect(kubelet.seen()).toEqual(["fix-bug-coder-1"]);
+  });
+});
+
 describe("deleting a mission that runs", () => {
   it("leaves nothing, and no finalizer stuck", async () => {
     kubelet.script(/-1$/, runningStatus());

@@ -68,6 +68,61 @@ describe("the API server", () => {
     });
   });
 
+  it("accepts hosts to reach: names, what is below a suffix, other ports; and none where nothing is said", async () => {
+    const allowHosts = [
+      "registry.example.org",
+      "*.example.org:8443",
+      "xn--bcher-kva.example",
+      "forge",
+      "a.b:1",
+      "a.b:65535",
+      `${"a".repeat(63)}.${"b".repeat(63)}.${"c".repeat(63)}.${"d".repeat(61)}:65535`,
+    ];
+    expect(await apply(mission("hosts", { egress: { allowHosts } }))).toMatchObject({ code: 0 });
+    const fifty = Array.from({ length: 50 }, (_, n) => `*.host-${n}.${"a".repeat(63)}.${"b".repeat(63)}.example:8443`);
+    expect(await apply(mission("many-hosts", { egress: { allowHosts: fifty } }))).toMatchObject({ code: 0 });
+    expect(await apply(mission("no-hosts", { egress: {} }))).toMatchObject({ code: 0 });
+    const { output } = await kubectl("get", "mission", "no-hosts", "-o", "json");
+    expect(JSON.parse(output).spec.egress).toEqual({ allowHosts: [] });
+  });
+
+  it.each([
+    ["a bare star", "*"],
+    ["a star in the middle", "registry.*.org"],
+    ["a star that is part of a label", "*registry.example.org"],
+    ["capitals", "Registry.example.org"],
+    ["an address", "10.0.0.1"],
+    ["an address in IPv6", "[::1]:443"],
+    ["a number that is an address", "2130706433"],
+    ["an address in hexadecimal", "0x7f.1"],
+    ["a suffix that addresses end in", "*.0.1"],
+    ["a scheme", "https://registry.example.org"],
+    ["a path", "registry.example.org/npm"],
+    ["a user", "me@registry.example.org"],
+    ["a dot at the end", "registry.example.org."],
+    ["an empty label", "registry..example.org"],
+    ["a label that ends in a hyphen", "registry-.example.org"],
+    ["a name beyond ASCII", "b\u00FCcher.example"],
+    ["port 0", "registry.example.org:0"],
+    ["a port above 65535", "registry.example.org:65536"],
+    ["an empty port", "registry.example.org:"],
+    ["a second line", "registry.example.org\nevil.test"],
+  ])("refuses %s as a host to reach, saying what to write", async (_, host) => {
+    const answer = await apply(mission("bad", { egress: { allowHosts: ["good.example", host] } }));
+    expect(answer).toEqual({
+      code: 1,
+      output: expect.stringMatching(/allowHosts\[1\].*write a host name in lower case/s),
+    });
+  });
+
+  it("refuses more than fifty hosts, and one twice", async () => {
+    const hosts = Array.from({ length: 51 }, (_, n) => `host-${n}.example`);
+    const many = await apply(mission("bad", { egress: { allowHosts: hosts } }));
+    expect(many).toEqual({ code: 1, output: expect.stringMatching(/allowHosts.*at most 50 items/s) });
+    const twice = await apply(mission("bad", { egress: { allowHosts: ["a.example", "a.example"] } }));
+    expect(twice).toEqual({ code: 1, output: expect.stringMatching(/allowHosts\[1\].*Duplicate value/s) });
+  });
+
   const refusals: ReadonlyArray<[string, object, RegExp]> = [
     [
       "a name that pods could not carry",

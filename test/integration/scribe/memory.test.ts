@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { request } from "node:http";
+import type { Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
 import { readFile } from "node:fs/promises";
 import { connectFrameSocket, type FrameEncoding } from "#nervous-system/comms/socket-ipc.ts";
@@ -5,11 +8,29 @@ import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { stableId } from "#nervous-system/schemas/ids.ts";
 import { imageEnvironment } from "./image-environment.ts";
 import { startCollectorPeer, type CollectorPeer } from "./collector-peer.ts";
-import { connectWriter, layOutPod, setStage, startPodScribe, stopScribe, thought, until, type Stage } from "./stage.ts";
+import {
+  connectWriter,
+  freePort,
+  layOutPod,
+  setStage,
+  startPodScribe,
+  stopScribe,
+  thought,
+  until,
+  type Running,
+  type Stage,
+} from "./stage.ts";
+import { startTunnelPeer } from "./tunnel-peer.ts";
 
 jest.setTimeout(120_000);
 
 const LIMIT_MIB = 96;
+
+/** The scribe's own memory, in MiB. */
+const ownMemory = async ({ process }: Running): Promise<number> => {
+  const status = await readFile(`/proc/${process.pid}/status`, "utf8");
+  return Number(/RssAnon:\s+(\d+)/.exec(status)?.[1]) / 1024;
+};
 
 let stage: Stage;
 let peer: CollectorPeer;
@@ -53,10 +74,9 @@ describe("the memory of a scribe", () => {
         ENCHANTED_AGENT_UID: uid,
       });
       const scribe = await startPodScribe(stage, pod);
-      let peakKib = 0;
+      let peak = 0;
       const measure = async (): Promise<void> => {
-        const status = await readFile(`/proc/${scribe.process.pid}/status`, "utf8");
-        peakKib = Math.max(peakKib, Number(/RssAnon:\s+(\d+)/.exec(status)?.[1]));
+        peak = Math.max(peak, await ownMemory(scribe));
       };
       const writers = await Promise.all(Array.from({ length: 8 }, () => openLoad(encoding, pod.socket)));
       let sent = 0;
@@ -75,8 +95,46 @@ describe("the memory of a scribe", () => {
       for (const writer of writers) writer.close();
       expect(await stopScribe(scribe)).toBe(0);
       expect(peer.frames.filter(({ envelope }) => envelope.agent_uid === uid)).toHaveLength(8 * sent + 3);
-      expect(peakKib / 1024).toBeGreaterThan(10);
-      expect(peakKib / 1024).toBeLessThan(LIMIT_MIB);
+      expect(peak).toBeGreaterThan(10);
+      expect(peak).toBeLessThan(LIMIT_MIB);
     },
   );
+
+  it(`stays below ${LIMIT_MIB} MiB while every tunnel of the proxy port is full in both directions`, async () => {
+    const gateway = await startTunnelPeer(stage.tls);
+    const proxyPort = await freePort();
+    const pod = await layOutPod(stage, "tunnels", peer.port, {
+      ...(await imageEnvironment()),
+      ENCHANTED_AGENT_UID: stableId("memory", "tunnels"),
+      ENCHANTED_GATEWAY: `127.0.0.1:${gateway.port}`,
+      ENCHANTED_PROXY_PORT: String(proxyPort),
+    });
+    const scribe = await startPodScribe(stage, pod);
+    const bytes = 4 * 1024 * 1024;
+    let back = 0;
+    const tunnels = await Promise.all(
+      Array.from({ length: 32 }, async () => {
+        const asked = request({ host: "127.0.0.1", port: proxyPort, method: "CONNECT", path: "a.example:443" }).end();
+        const [, socket] = (await once(asked, "connect")) as [unknown, Socket];
+        // Nothing is read at first, so that every buffer on the way fills.
+        socket.write(Buffer.alloc(bytes));
+        return socket;
+      }),
+    );
+    let peak = 0;
+    const measure = async (): Promise<void> => {
+      peak = Math.max(peak, await ownMemory(scribe));
+    };
+    for (let n = 0; n < 100; n += 1) await measure();
+    for (const socket of tunnels) socket.on("data", (chunk: Buffer) => (back += chunk.length));
+    await until("everything is back", async () => {
+      await measure();
+      return back === tunnels.length * bytes;
+    });
+    for (const socket of tunnels) socket.destroy();
+    expect(await stopScribe(scribe)).toBe(0);
+    gateway.close();
+    expect(peak).toBeGreaterThan(10);
+    expect(peak).toBeLessThan(LIMIT_MIB);
+  });
 });

@@ -1,20 +1,10 @@
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { parseAuthority, type Endpoint } from "#pipeline/gateway/authority.ts";
 import { awaitBinding, lookUntilKnown } from "#pipeline/gateway/await-binding.ts";
 import type { ClusterView } from "#pipeline/gateway/cluster-view.ts";
 import { granted, refused, type Granted } from "#pipeline/gateway/refusal.ts";
 import type { Principal, TokenPod } from "#pipeline/identity/token-reviews.ts";
-
-/** A host and port that someone wants a tunnel to. */
-export type Endpoint = { readonly host: string; readonly port: number };
-
-/** The target of a CONNECT request, `host:port`. */
-export const parseAuthority = (authority: string): Endpoint | undefined => {
-  const [, host, port] = /^(\[[0-9a-fA-F:.]+\]|[^\s:[\]/@]+):([0-9]{1,5})$/.exec(authority) ?? [];
-  const number = Number(port);
-  if (host === undefined || number < 1 || number > 65_535) return undefined;
-  return { host: host.toLowerCase(), port: number };
-};
 
 /** The one endpoint that a mission's repository is at. */
 export const repositoryEndpoint = (repo: string): Endpoint => {
@@ -62,8 +52,8 @@ const missionOfAgentPod = async (
     : granted(mission);
 };
 
-/** Decides whether a pod may have a tunnel: to the host and port of its mission's repository, and nowhere else. */
-export const admitTunnel = async (
+/** Decides whether a pod may have a tunnel to fetch by: to the host and port of its mission's repository, and nowhere else. */
+export const admitFetch = async (
   view: Pick<ClusterView, "agent" | "agentNow" | "missionNow">,
   principal: Principal,
   authority: string,

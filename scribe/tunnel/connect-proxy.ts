@@ -1,0 +1,97 @@
+import { createServer, STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { hangUp, join } from "../join.ts";
+import { listen, portOf } from "../mouths/listen.ts";
+import { noTunnel, openTunnel, type NoTunnel, type TunnelOptions } from "./open-tunnel.ts";
+
+/** The gateway's tunnels, offered on loopback as a plain proxy that needs no credential. */
+export type ConnectProxy = {
+  port: number;
+  /** Why the last tunnel was not opened, for people. */
+  lastFailure(): string | undefined;
+  close(): Promise<void>;
+};
+
+/** How the proxy listens (0 takes a free port), and where it passes tunnels. */
+export type ConnectProxyOptions = TunnelOptions & { port: number; maxTunnels: number };
+
+const answerOther = (_incoming: IncomingMessage, response: ServerResponse): void => {
+  const message = "this port is a proxy for CONNECT host:port and answers nothing else; use https";
+  response.writeHead(405, { "content-type": "application/json", allow: "CONNECT", connection: "close" });
+  response.end(JSON.stringify({ error: { type: "only_connect", message } }));
+};
+
+const refuse = (client: Duplex, { status, body, retryAfter }: NoTunnel): void => {
+  client.write(
+    [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "Refused"}`,
+      "content-type: application/json",
+      `content-length: ${Buffer.byteLength(body)}`,
+      ...(retryAfter === undefined ? [] : [`retry-after: ${retryAfter}`]),
+      "connection: close",
+      "",
+      body,
+    ].join("\r\n"),
+  );
+  hangUp(client);
+};
+
+const whenClosed = (client: Duplex): AbortSignal => {
+  const closed = new AbortController();
+  client.once("close", () => closed.abort());
+  return closed.signal;
+};
+
+const tunnelFor = async (
+  target: string,
+  client: Duplex,
+  head: Buffer,
+  options: TunnelOptions,
+): Promise<NoTunnel | undefined> => {
+  const tunnel = await openTunnel(target, options, whenClosed(client)).catch((error: unknown) =>
+    noTunnel(503, "token_unavailable", `the pod's token cannot be read: ${(error as Error).message}`, "2"),
+  );
+  if (tunnel.kind === "refused") return tunnel;
+  if (client.destroyed) tunnel.socket.destroy();
+  else {
+    client.write("HTTP/1.1 200 Connection established\r\n\r\n");
+    client.write(tunnel.head);
+    tunnel.socket.write(head);
+    join(client, tunnel.socket);
+  }
+  return undefined;
+};
+
+/** Starts the proxy on loopback; rejects when the port is taken. */
+export const startConnectProxy = async (options: ConnectProxyOptions): Promise<ConnectProxy> => {
+  const { maxTunnels } = options;
+  let failure: string | undefined;
+  const open = new Set<Duplex>();
+  const server = createServer(answerOther);
+  const answer = async (target: string, client: Duplex, head: Buffer): Promise<void> => {
+    const refused =
+      open.size > maxTunnels
+        ? noTunnel(429, "too_many_tunnels", `at most ${maxTunnels} tunnels at a time; close one first`, "1")
+        : await tunnelFor(target, client, head, options);
+    if (refused === undefined) return;
+    failure = refused.message;
+    refuse(client, refused);
+  };
+  server.on("connect", (incoming: IncomingMessage, client: Duplex, head: Buffer) => {
+    open.add(client);
+    client.once("close", () => open.delete(client));
+    client.on("error", () => client.destroy());
+    void answer(incoming.url ?? "", client, head);
+  });
+  await listen(server, { port: options.port });
+  return {
+    port: portOf(server),
+    lastFailure: () => failure,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+        for (const client of open) client.destroy();
+      }),
+  };
+};
