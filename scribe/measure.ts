@@ -1,6 +1,6 @@
 import type { Recording } from "#nervous-system/recorder/recording.ts";
 import { startHealthServer, type HealthServer } from "#nervous-system/telemetry/health-server.ts";
-import { MAX_HTTP_CONNECTIONS } from "./mouths/listen.ts";
+import { MAX_CONNECTIONS } from "./mouths/listen.ts";
 import type { Tally } from "./tally.ts";
 import { createMetrics, createRegistry, type Metrics } from "#nervous-system/telemetry/metrics.ts";
 
@@ -70,7 +70,7 @@ export const startScribeHealth = async (options: ScribeHealthOptions): Promise<S
   };
   const server = await startHealthServer({
     port: options.port,
-    maxConnections: MAX_HTTP_CONNECTIONS,
+    maxConnections: MAX_CONNECTIONS,
     registry,
     unready: () => {
       const { stall } = options.recording.health().wal;

@@ -7,10 +7,13 @@ import {
   type handleUnaryCall,
   type ServiceDefinition,
 } from "@grpc/grpc-js";
+import { createServer, type Server as Listener } from "node:net";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { GrpcFailure, grpcStatus, renderStatus } from "./grpc-failure.ts";
 import { MAX_MESSAGE_BYTES, type GrpcMethod } from "./grpc-methods.ts";
+import { joinGrpcPieces } from "./grpc-pieces.ts";
 import { pump } from "./grpc-pump.ts";
+import { listenOn, MAX_CONNECTIONS } from "./listen-on.ts";
 
 /** What a handler knows of its call. */
 export type CallContext = {
@@ -49,6 +52,8 @@ export type GrpcServerOptions = {
   readonly handlers: readonly GrpcHandler[];
   /** Bytes of one message and calls at once on one connection; 16 MiB and 32 without it. */
   readonly limits?: { readonly messageBytes: number; readonly streams: number };
+  /** Connections at once, beyond which a new one is closed; 1,024 without it. */
+  readonly maxConnections?: number;
   /** Told of every error that is no `GrpcFailure`, which the client sees only as INTERNAL. */
   readonly onError: (method: string, error: unknown) => void;
   readonly clock: Pick<Clock, "after">;
@@ -133,14 +138,21 @@ const definitionOf = (method: GrpcMethod): ServiceDefinition[string] => ({
   responseDeserialize: asIs,
 });
 
-const bind = (server: Server, options: GrpcServerOptions): Promise<number> => {
-  const { tls } = options;
+// grpc-js bounds no connections by itself, and gives no hand to the server that it listens with.
+const listenFor = (server: Server, { tls, maxConnections = MAX_CONNECTIONS }: GrpcServerOptions): Listener => {
   const pair = tls && { private_key: Buffer.from(tls.key), cert_chain: Buffer.from(tls.cert) };
-  const credentials = pair ? ServerCredentials.createSsl(null, [pair]) : ServerCredentials.createInsecure();
-  return new Promise((resolve, reject) => {
-    server.bindAsync(options.address, credentials, (error, port) => (error ? reject(error) : resolve(port)));
+  const injector = server.createConnectionInjector(
+    pair ? ServerCredentials.createSsl(null, [pair]) : ServerCredentials.createInsecure(),
+  );
+  const listener = createServer((socket) => {
+    socket.on("error", () => socket.destroy());
+    injector.injectConnection(socket);
   });
+  listener.maxConnections = maxConnections;
+  return listener;
 };
+
+joinGrpcPieces();
 
 /** Calls at once on one connection. */
 const MAX_STREAMS = 32;
@@ -161,11 +173,13 @@ export const startGrpcServer = async (options: GrpcServerOptions): Promise<GrpcS
     const implementation = implement(handler, failing(method, options.onError));
     server.addService({ [method.path]: definitionOf(method) }, { [method.path]: implementation });
   }
-  const port = await bind(server, options);
+  const listener = listenFor(server, options);
+  const port = await listenOn(listener, options.address);
   return {
     port,
     close: (graceMs) =>
       new Promise((resolve) => {
+        listener.close();
         const cancelForce = options.clock.after(graceMs, () => {
           server.forceShutdown();
           resolve();

@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import type { AddressInfo, Server } from "node:net";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { readBoundedBody, type BodyLimits } from "./bounded-body.ts";
 import { createByteRoom } from "./byte-room.ts";
+import { listenOn, MAX_CONNECTIONS } from "./listen-on.ts";
 import { GrpcFailure, grpcStatus } from "./grpc-failure.ts";
 import { MAX_MESSAGE_BYTES } from "./grpc-methods.ts";
 import { contentTypes, httpRefusalOf, refuse, renderSuccess, type HttpRefusal } from "./otlp-http-answer.ts";
@@ -18,7 +18,7 @@ export type OtlpHttpOptions = {
   readonly receiver: OtlpReceiver;
   /** Bytes of one body after unpacking; 16 MiB without it. */
   readonly maxBodyBytes?: number;
-  /** Connections at once, beyond which a new one is closed; no limit without it. */
+  /** Connections at once, beyond which a new one is closed; 1,024 without it. */
   readonly maxConnections?: number;
   /** Bytes of all bodies that are read or worked on, beyond which 503 is answered; room for four of the largest without it. */
   readonly maxHeldBytes?: number;
@@ -128,15 +128,6 @@ const createListener = (options: OtlpHttpOptions): RequestListener => {
   return (request, response) => void listener.serve(request, response);
 };
 
-const listen = (server: Server, address: string): Promise<number> => {
-  const at = address.lastIndexOf(":");
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    const host = address.slice(0, at).replace(/^\[(.*)\]$/, "$1");
-    server.listen(Number(address.slice(at + 1)), host, () => resolve((server.address() as AddressInfo).port));
-  });
-};
-
 /** Starts OTLP over HTTP: POST /v1/logs, /v1/traces and /v1/metrics, protobuf or JSON, gzip or none. */
 export const startOtlpHttpServer = async (options: OtlpHttpOptions): Promise<OtlpHttpServer> => {
   // Bodies have a limit of their own, which answers; this one cuts what comes after it.
@@ -146,8 +137,8 @@ export const startOtlpHttpServer = async (options: OtlpHttpOptions): Promise<Otl
     options.tls === undefined
       ? createServer(limits, listener)
       : createTlsServer({ ...limits, ...options.tls }, listener);
-  if (options.maxConnections !== undefined) server.maxConnections = options.maxConnections;
-  const port = await listen(server, options.address);
+  server.maxConnections = options.maxConnections ?? MAX_CONNECTIONS;
+  const port = await listenOn(server, options.address);
   return {
     port,
     close: (graceMs) =>

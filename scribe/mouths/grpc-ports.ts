@@ -3,6 +3,7 @@ import { getBlobMethod, inboxMethod, putBlobMethod, tailMethod } from "#nervous-
 import { startGrpcServer, type GrpcHandler, type GrpcServer } from "#nervous-system/comms/grpc-server.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
+import { MAX_CONNECTIONS } from "./listen.ts";
 
 /** What the loopback ports need. */
 export type GrpcPortOptions = {
@@ -44,6 +45,7 @@ const listen = (port: number, handlers: GrpcHandler[], options: GrpcPortOptions)
   startGrpcServer({
     address: `127.0.0.1:${port}`,
     handlers,
+    maxConnections: MAX_CONNECTIONS,
     clock: options.clock,
     onError: (method, error) => options.log.error({ method, error: String(error) }, "a call through the scribe failed"),
   });

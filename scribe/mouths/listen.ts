@@ -1,7 +1,7 @@
 import type { AddressInfo, Server } from "node:net";
 
-/** Connections of one port of HTTP at once: each costs ten kilobytes and more, and few programs share a pod. */
-export const MAX_HTTP_CONNECTIONS = 128;
+/** Connections of one port at once: each costs ten kilobytes and more, and few programs share a pod. */
+export const MAX_CONNECTIONS = 128;
 
 /** Where a server listens: on a port of loopback, 0 for a free one, or on a unix socket. */
 export type Place = { port: number } | { path: string };

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { Agent, request as httpsRequest, type RequestOptions } from "node:https";
 import type { Log } from "#nervous-system/kernel/log.ts";
-import { listen, MAX_HTTP_CONNECTIONS, portOf } from "./listen.ts";
+import { listen, MAX_CONNECTIONS, portOf } from "./listen.ts";
 import { isModelPath, passedHeaders } from "./model-headers.ts";
 
 /** How the model port listens and where it passes calls. */
@@ -68,7 +68,7 @@ export const listenForModels = async (options: ModelPortOptions): Promise<ModelP
       answerError(answer, 503, "token_unavailable", "the pod's token cannot be read; try again");
     });
   });
-  server.maxConnections = MAX_HTTP_CONNECTIONS;
+  server.maxConnections = MAX_CONNECTIONS;
   await listen(server, { port: options.port });
   return {
     port: portOf(server),

@@ -4,6 +4,7 @@ import { describe, expect, it, jest } from "@jest/globals";
 import { imageEnvironment } from "./image-environment.ts";
 import { sceneForFile } from "./scene.ts";
 import { connectWriter, thought, until } from "./stage.ts";
+import { sendInTinyFrames } from "./tiny-frames.ts";
 
 jest.setTimeout(60_000);
 
@@ -151,4 +152,27 @@ describe("a line of 20,000 names of which redaction leaves the same", () => {
     writer.socket.destroy();
     await expectToBeWell();
   });
+});
+
+describe("gRPC", () => {
+  const portOf = (name: string): number => Number(scene.pod.env[name]);
+
+  it("holds a message in pieces of one byte as the bytes that it is", async () => {
+    const path = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
+    const socket = await sendInTinyFrames(portOf("ENCHANTED_OTLP_PORT"), path, 2_000_000);
+    await expectToBeWell();
+    socket.destroy();
+  });
+
+  it.each(["ENCHANTED_OTLP_PORT", "ENCHANTED_SERVICE_PORT"])(
+    "closes connections to %s beyond those that there is room for",
+    async (name) => {
+      const sockets = Array.from({ length: 300 }, () => connect(portOf(name), "127.0.0.1"));
+      let closed = 0;
+      for (const socket of sockets) socket.on("error", () => undefined).once("close", () => (closed += 1));
+      await until("those beyond are closed", () => closed >= 300 - 128);
+      for (const socket of sockets) socket.destroy();
+      await expectToBeWell();
+    },
+  );
 });
