@@ -18,8 +18,8 @@ export const notes: Readonly<Record<string, string>> = {
   "P15 p99":
     "`record()` puts the frame in a line in memory; its event id is drawn, and its text written and redacted, in a turn of its own behind the call. On a machine that does much else the tail is that of the scheduler, for both sides.",
   "P15 memory":
-    "The whole resident set, of which 54 MiB are the Node program's own pages that every container on a node shares; they alone put the aim out of reach. The scribe runs with the limits that its image sets (NODE_OPTIONS, MALLOC_ARENA_MAX, MALLOC_MMAP_THRESHOLD_). " +
-    "The last one gave back 11 MiB that compiling the program had left with malloc; importing zod by names 5 MiB more.",
+    "The whole resident set, of which nearly 60 MiB are pages of the Node program and its libraries that every container on a node shares; they alone put the aim out of reach. The scribe's own, RssAnon, is 44 MiB (told below). The scribe runs with the limits that its image sets (NODE_OPTIONS, MALLOC_ARENA_MAX, MALLOC_MMAP_THRESHOLD_). " +
+    "The last one gave back 11 MiB that compiling the program had left with malloc; importing zod by names and a smaller heap some more; larger young generations and fewer threads made no difference.",
   "R3 drain":
     "One scribe drains in order, one export of at most 512 frames at a time: it reads, encodes and sends, the collector verifies and commits one atomic batch, and only then the next export begins, so the sum of all these latencies is the rate. The peer sends ten requests at a time without order. " +
     "Three times the peer would be more than the server stores in atomic batches at all (see P4). Many agents drain side by side at the rate of P1. What would help: a second export on its way while the first is stored, for half as much again; no agent writes as fast as one drains.",
