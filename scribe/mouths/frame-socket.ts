@@ -1,6 +1,6 @@
 import { chmod, lstat, unlink } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
-import { listen } from "./listen.ts";
+import { listen, MAX_CONNECTIONS } from "./listen.ts";
 import { serveFrameConnection, type FrameConnectionOptions } from "./frame-connection.ts";
 import { createReadBudget } from "./read-budget.ts";
 
@@ -13,8 +13,6 @@ export type FrameSocketServer = {
   close(graceMs: number): Promise<void>;
 };
 
-// Each may hold an unfinished frame of 256 KiB.
-const MAX_CONNECTIONS = 128;
 const BUDGET_BYTES = 4 * 1024 * 1024;
 
 /** Removes the socket that a killed scribe left; anything else at that path is not ours to remove. */

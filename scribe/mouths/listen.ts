@@ -1,6 +1,6 @@
 import type { AddressInfo, Server } from "node:net";
 
-/** Connections of one port at once: each costs ten kilobytes and more, and few programs share a pod. */
+/** Connections of one port or socket at once: each costs ten kilobytes, or an unfinished frame, and few programs share a pod. */
 export const MAX_CONNECTIONS = 128;
 
 /** Where a server listens: on a port of loopback, 0 for a free one, or on a unix socket. */
