@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { createBus } from "#nervous-system/comms/bus.ts";
+import { createBus } from "#nervous-system/comms/nats/bus.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { parseConfig } from "#nervous-system/kernel/config.ts";
 import { createKubeClient } from "#nervous-system/kubernetes/client.ts";

@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import type { z } from "zod";
-import { createBus, type Bus } from "#nervous-system/comms/bus.ts";
-import { createGrpcClient } from "#nervous-system/comms/grpc-client.ts";
-import { createObjectStore, type ObjectStore } from "#nervous-system/comms/object-store.ts";
+import { createBus, type Bus } from "#nervous-system/comms/nats/bus.ts";
+import { createGrpcClient } from "#nervous-system/comms/grpc/client.ts";
+import { createObjectStore, type ObjectStore } from "#nervous-system/stores/s3/object-store.ts";
 import { systemClock, type Clock } from "#nervous-system/kernel/clock.ts";
 import { parseConfig, type ConfigResult } from "#nervous-system/kernel/config.ts";
 import { createKubeClient } from "#nervous-system/kubernetes/client.ts";

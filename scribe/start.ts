@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
-import { createGrpcClient, type GrpcClient } from "#nervous-system/comms/grpc-client.ts";
-import type { GrpcServer } from "#nervous-system/comms/grpc-server.ts";
+import { createGrpcClient, type GrpcClient } from "#nervous-system/comms/grpc/client.ts";
+import type { GrpcServer } from "#nervous-system/comms/grpc/server.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import type { RecorderIdentity } from "#nervous-system/recorder/identity.ts";

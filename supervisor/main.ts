@@ -1,4 +1,4 @@
-import { createBus } from "#nervous-system/comms/bus.ts";
+import { createBus } from "#nervous-system/comms/nats/bus.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { parseConfig } from "#nervous-system/kernel/config.ts";
 import { readFile } from "node:fs/promises";

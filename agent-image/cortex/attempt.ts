@@ -1,11 +1,11 @@
 import { mkdir, mkdtemp, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import type { Span, Tracer } from "@opentelemetry/api";
-import { connectFrameSocket } from "#nervous-system/comms/socket-ipc.ts";
+import { connectFrameSocket } from "#nervous-system/comms/socket/socket-ipc.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Ids } from "#nervous-system/schemas/ids.ts";
 import { contextFromTraceparent } from "#nervous-system/telemetry/context-propagator.ts";
-import { Enchanted } from "#nervous-system/telemetry/genai.ts";
+import { Enchanted } from "#nervous-system/codecs/genai.ts";
 import { failureOf, runAgentCycle, type AgentOutcome } from "./agents/base-agent.ts";
 import { runCoder } from "./agents/coder.ts";
 import { commandEnvironment } from "#agent-image/cortex/command-environment.ts";

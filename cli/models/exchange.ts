@@ -1,8 +1,8 @@
 import { gatherBytes } from "#nervous-system/kernel/gathered-bytes.ts";
-import type { AnswerFacts } from "#nervous-system/telemetry/exchange/answer-reader.ts";
-import { createAnswerReader } from "#nervous-system/telemetry/exchange/answer-reader.ts";
-import { computeContextWindow } from "#nervous-system/telemetry/exchange/context-window.ts";
-import { createSseSplitter } from "#nervous-system/telemetry/exchange/sse-events.ts";
+import type { AnswerFacts } from "#nervous-system/codecs/exchange/answer-reader.ts";
+import { createAnswerReader } from "#nervous-system/codecs/exchange/answer-reader.ts";
+import { computeContextWindow } from "#nervous-system/codecs/exchange/context-window.ts";
+import { createSseSplitter } from "#nervous-system/codecs/exchange/sse-events.ts";
 import type { ModelTarget } from "./routes.ts";
 
 /** Keeps the beginning of a body, up to a bound, while it passes. */

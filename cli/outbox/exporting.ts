@@ -1,5 +1,5 @@
-import { toGrpcFailure, type GrpcFailure } from "#nervous-system/comms/grpc-failure.ts";
-import { exportMetrics } from "#nervous-system/comms/grpc-methods.ts";
+import { toGrpcFailure, type GrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
+import { exportMetrics } from "#nervous-system/comms/grpc/methods.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
 import { createExporter } from "#nervous-system/recorder/exporter.ts";
 import { sendSpansTo } from "#scribe/mouths/otlp-ports.ts";

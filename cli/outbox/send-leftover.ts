@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { toGrpcFailure } from "#nervous-system/comms/grpc-failure.ts";
+import { toGrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
 import { startRecording, type Recording } from "#nervous-system/recorder/recording.ts";
 import { createNodeDisk } from "#nervous-system/recorder/wal/node-disk.ts";

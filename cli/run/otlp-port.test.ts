@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { connect } from "node:net";
-import { createGrpcClient } from "#nervous-system/comms/grpc-client.ts";
-import { exportMetrics, exportTraces } from "#nervous-system/comms/grpc-methods.ts";
+import { createGrpcClient } from "#nervous-system/comms/grpc/client.ts";
+import { exportMetrics, exportTraces } from "#nervous-system/comms/grpc/methods.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
-import { tracesJsonToWire } from "#nervous-system/telemetry/otlp/traces-json-to-wire.ts";
+import { tracesJsonToWire } from "#nervous-system/codecs/otlp/traces-json-to-wire.ts";
 import { hasOwnEndpoint, openOtlpPort, otlpEnvironment, type OtlpPort } from "./otlp-port.ts";
 
 const clock = systemClock();

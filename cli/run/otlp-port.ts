@@ -1,4 +1,4 @@
-import type { OtlpReceiver } from "#nervous-system/comms/otlp-service.ts";
+import type { OtlpReceiver } from "#nervous-system/comms/grpc/otlp-service.ts";
 import type { Host } from "../host.ts";
 import type { OpenRecord } from "../record/open-record.ts";
 import { openSharedPort } from "./shared-port.ts";
@@ -57,15 +57,15 @@ class OtlpServers {
   }
 
   private async startHttp(): Promise<Server> {
-    const { startOtlpHttpServer } = await import("#nervous-system/comms/otlp-http-server.ts");
+    const { startOtlpHttpServer } = await import("#nervous-system/comms/http/otlp-server.ts");
     const receiver = await receiverOf(this.options);
     const { clock } = this.options.host;
     return startOtlpHttpServer({ address: "127.0.0.1:0", receiver, maxBodyBytes: MAX_MESSAGE_BYTES, clock, onError });
   }
 
   private async startGrpc(): Promise<Server> {
-    const { startGrpcServer } = await import("#nervous-system/comms/grpc-server.ts");
-    const { otlpGrpcHandlers } = await import("#nervous-system/comms/otlp-service.ts");
+    const { startGrpcServer } = await import("#nervous-system/comms/grpc/server.ts");
+    const { otlpGrpcHandlers } = await import("#nervous-system/comms/grpc/otlp-service.ts");
     const handlers = otlpGrpcHandlers(await receiverOf(this.options));
     return startGrpcServer({ address: "127.0.0.1:0", handlers, clock: this.options.host.clock, onError });
   }

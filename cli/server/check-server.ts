@@ -1,7 +1,7 @@
 import { lookup } from "node:dns/promises";
 import { connect, type ClientHttp2Session } from "node:http2";
 import { isIP } from "node:net";
-import { grpcStatus, toGrpcFailure } from "#nervous-system/comms/grpc-failure.ts";
+import { grpcStatus, toGrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
 import type { Finding } from "../doctor.ts";
 import type { Host } from "../host.ts";
 import { listLeftovers, outboxOf } from "../outbox/outbox.ts";

@@ -1,6 +1,6 @@
-import { createGrpcClient, type GrpcClient } from "#nervous-system/comms/grpc-client.ts";
-import { toGrpcFailure, type GrpcFailure } from "#nervous-system/comms/grpc-failure.ts";
-import { namespaceMetadata, recordedMetadata } from "#nervous-system/comms/grpc-methods.ts";
+import { createGrpcClient, type GrpcClient } from "#nervous-system/comms/grpc/client.ts";
+import { toGrpcFailure, type GrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
+import { namespaceMetadata, recordedMetadata } from "#nervous-system/comms/grpc/methods.ts";
 import { createCollectorUplink, type Uplink } from "#nervous-system/recorder/uplink.ts";
 import type { Host } from "../host.ts";
 import type { ServerSettings } from "./settings.ts";

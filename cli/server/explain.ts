@@ -1,4 +1,4 @@
-import { grpcStatus, type GrpcFailure } from "#nervous-system/comms/grpc-failure.ts";
+import { grpcStatus, type GrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
 import { tokenCommand, type ServerSettings } from "./settings.ts";
 
 type Server = Pick<ServerSettings, "address" | "namespace" | "tokenFile" | "serverName">;

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, it } from "@jest/globals";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { grpcStatus, GrpcFailure } from "#nervous-system/comms/grpc-failure.ts";
+import { grpcStatus, GrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
 import type { OptionValues } from "../arguments.ts";
 import { CliError, type Host } from "../host.ts";
 import { explainFailure, isRefusal } from "./explain.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { createGrpcClient } from "#nervous-system/comms/grpc-client.ts";
+import { createGrpcClient } from "#nervous-system/comms/grpc/client.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";

@@ -1,4 +1,4 @@
-import { encodedFrameSize } from "#nervous-system/telemetry/otlp/encode-logs.ts";
+import { encodedFrameSize } from "#nervous-system/codecs/otlp/encode-logs.ts";
 import type { ChainPosition, ComposedFrame } from "./compose.ts";
 import { positionAfter } from "./compose.ts";
 import { fillGap } from "./gap-fill.ts";

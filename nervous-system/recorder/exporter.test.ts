@@ -1,16 +1,16 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc-failure.ts";
+import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import { manualClock, systemClock } from "#nervous-system/kernel/clock.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
 import { chainHash, verifyChain, zeroHash, type ChainedFrame } from "#nervous-system/schemas/chain.ts";
 import { countingIds, randomIds } from "#nervous-system/schemas/ids.ts";
 import type { ComposedFrame } from "./compose.ts";
 import { createExporter, type Exporter } from "./exporter.ts";
-import { createModelStream, type ModelStream } from "./model-stream.ts";
+import { createModelStream, type ModelStream } from "#test/simulation/model-stream.ts";
 import { createRecorder, type Recorder } from "./recorder.ts";
-import { identity, openTestWal } from "./testing.ts";
-import { createSimulatedDisk, type SimulatedDisk } from "./wal/simulated-disk.ts";
+import { identity, openTestWal } from "#test/builders/recorder.ts";
+import { createSimulatedDisk, type SimulatedDisk } from "#test/simulation/simulated-disk.ts";
 import type { WalCut } from "./wal-cut.ts";
 import type { Wal } from "./wal/wal.ts";
 

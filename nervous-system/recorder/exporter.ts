@@ -1,4 +1,4 @@
-import { grpcStatus, isRetryable, toGrpcFailure, type GrpcFailure } from "#nervous-system/comms/grpc-failure.ts";
+import { grpcStatus, isRetryable, toGrpcFailure, type GrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
 import { fullJitterMs } from "#nervous-system/kernel/backoff.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { createCondition } from "#nervous-system/kernel/condition.ts";

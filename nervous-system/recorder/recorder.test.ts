@@ -7,8 +7,8 @@ import type { ComposedFrame } from "./compose.ts";
 import { createRedactor } from "./redact.ts";
 import { createRecorder, type Recorder } from "./recorder.ts";
 import { decodeStoredFrame } from "./stored-record.ts";
-import { identity, openTestWal, readFrames } from "./testing.ts";
-import { createSimulatedDisk } from "./wal/simulated-disk.ts";
+import { identity, openTestWal, readFrames } from "#test/builders/recorder.ts";
+import { createSimulatedDisk } from "#test/simulation/simulated-disk.ts";
 import type { Wal } from "./wal/wal.ts";
 
 type Bench = { recorder: Recorder; wal: Wal; clock: ManualClock; frames: () => Promise<ComposedFrame[]> };

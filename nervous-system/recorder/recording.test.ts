@@ -2,11 +2,11 @@ import { describe, expect, it } from "@jest/globals";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
-import { createModelStream, type ModelStream } from "./model-stream.ts";
+import { createModelStream, type ModelStream } from "#test/simulation/model-stream.ts";
 import { startRecording, type Recording } from "./recording.ts";
 import type { WalCut } from "./wal-cut.ts";
-import { identity } from "./testing.ts";
-import { createSimulatedDisk, type SimulatedDisk } from "./wal/simulated-disk.ts";
+import { identity } from "#test/builders/recorder.ts";
+import { createSimulatedDisk, type SimulatedDisk } from "#test/simulation/simulated-disk.ts";
 
 const hasty = { ...systemClock(), sleep: (_ms: number, signal?: AbortSignal) => systemClock().sleep(1, signal) };
 const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1);

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import { manualClock, type ManualClock } from "#nervous-system/kernel/clock.ts";
 import { createSettling, type Settling } from "./settling.ts";
 import type { WalCut } from "./wal-cut.ts";
-import { identity } from "./testing.ts";
+import { identity } from "#test/builders/recorder.ts";
 import type { StreamTail } from "./uplink.ts";
 
 type Bench = {

@@ -1,9 +1,9 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import type { GrpcClient } from "#nervous-system/comms/grpc-client.ts";
-import { exportLogs, tailMethod } from "#nervous-system/comms/grpc-methods.ts";
+import type { GrpcClient } from "#nervous-system/comms/grpc/client.ts";
+import { exportLogs, tailMethod } from "#nervous-system/comms/grpc/methods.ts";
 import { TailRequestSchema, TailResponseSchema } from "#nervous-system/schemas/gen/context_pb.ts";
-import { encodeLogsRequest, type OutgoingFrame } from "#nervous-system/telemetry/otlp/encode-logs.ts";
-import { decodeExportResponse, type PartialSuccess } from "#nervous-system/telemetry/otlp/status.ts";
+import { encodeLogsRequest, type OutgoingFrame } from "#nervous-system/codecs/otlp/encode-logs.ts";
+import { decodeExportResponse, type PartialSuccess } from "#nervous-system/codecs/otlp/status.ts";
 import type { ComposedFrame } from "./compose.ts";
 
 /** The end of a chain as the stream holds it: seq 0 and zeros when empty; `settled` is the highest seq that every store holds. */

@@ -1,7 +1,7 @@
 import { ProxyTracerProvider, trace, type Tracer } from "@opentelemetry/api";
 import { NodeSDK } from "@opentelemetry/sdk-node";
 import { createExporter, type SpanTargets } from "#nervous-system/telemetry/exporters.ts";
-import { genAiSchemaUrl } from "#nervous-system/telemetry/genai.ts";
+import { genAiSchemaUrl } from "#nervous-system/codecs/genai.ts";
 
 /** The tracing of one process. */
 export type Tracing = {

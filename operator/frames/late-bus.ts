@@ -1,4 +1,4 @@
-import type { Bus } from "#nervous-system/comms/bus.ts";
+import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import type { FrameObserverOptions } from "#operator/frames/observer.ts";
 
 /** A bus as the observer uses it. */

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
-import type { Bus } from "#nervous-system/comms/bus.ts";
-import type { StoredFrame } from "#nervous-system/comms/stored-frame.ts";
+import type { Bus } from "#nervous-system/comms/nats/bus.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import { emptyMission, type MissionFold, type ObservedFrame } from "#operator/frames/fold.ts";

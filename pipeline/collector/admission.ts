@@ -1,4 +1,4 @@
-import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc-failure.ts";
+import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
 import { createRateLimiter, type RateLimiter } from "#pipeline/collector/rate-limit.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
-import type { ChainOwner } from "#nervous-system/comms/chain-owner.ts";
-import { grpcStatus } from "#nervous-system/comms/grpc-failure.ts";
+import type { ChainOwner } from "#nervous-system/comms/nats/chain-owner.ts";
+import { grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import { stableId } from "#nervous-system/schemas/ids.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
 import { createChainOwners } from "#pipeline/collector/chain-owners.ts";

@@ -1,5 +1,5 @@
-import type { Bus } from "#nervous-system/comms/bus.ts";
-import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc-failure.ts";
+import type { Bus } from "#nervous-system/comms/nats/bus.ts";
+import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import { isUuid } from "#nervous-system/schemas/ids.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
 

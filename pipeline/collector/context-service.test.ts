@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
-import { grpcStatus } from "#nervous-system/comms/grpc-failure.ts";
-import { putBlobMethod } from "#nervous-system/comms/grpc-methods.ts";
+import { grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
+import { putBlobMethod } from "#nervous-system/comms/grpc/methods.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
 import { createContextService } from "#pipeline/collector/context-service.ts";
 

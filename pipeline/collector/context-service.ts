@@ -1,9 +1,9 @@
 import { create, toBinary } from "@bufbuild/protobuf";
-import type { Bus } from "#nervous-system/comms/bus.ts";
-import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc-failure.ts";
-import { getBlobMethod, namespaceMetadata, putBlobMethod, tailMethod } from "#nervous-system/comms/grpc-methods.ts";
-import type { GrpcHandler } from "#nervous-system/comms/grpc-server.ts";
-import type { ObjectStore } from "#nervous-system/comms/object-store.ts";
+import type { Bus } from "#nervous-system/comms/nats/bus.ts";
+import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
+import { getBlobMethod, namespaceMetadata, putBlobMethod, tailMethod } from "#nervous-system/comms/grpc/methods.ts";
+import type { GrpcHandler } from "#nervous-system/comms/grpc/server.ts";
+import type { ObjectStore } from "#nervous-system/stores/s3/object-store.ts";
 import {
   BlobChunkSchema,
   GetBlobRequestSchema,

@@ -1,8 +1,8 @@
-import type { GrpcClient } from "#nervous-system/comms/grpc-client.ts";
-import { GrpcFailure, grpcStatus, toGrpcFailure } from "#nervous-system/comms/grpc-failure.ts";
-import { exportMetrics } from "#nervous-system/comms/grpc-methods.ts";
-import type { OtlpReceiver } from "#nervous-system/comms/otlp-service.ts";
-import { decodeExportResponse } from "#nervous-system/telemetry/otlp/status.ts";
+import type { GrpcClient } from "#nervous-system/comms/grpc/client.ts";
+import { GrpcFailure, grpcStatus, toGrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
+import { exportMetrics } from "#nervous-system/comms/grpc/methods.ts";
+import type { OtlpReceiver } from "#nervous-system/comms/grpc/otlp-service.ts";
+import { decodeExportResponse } from "#nervous-system/codecs/otlp/status.ts";
 import { takingExports, type ExportsOptions } from "#pipeline/collector/take-exports.ts";
 
 /** What passing metrics on needs. */

@@ -1,4 +1,4 @@
-import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc-failure.ts";
+import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import { informerAccess } from "#nervous-system/kubernetes/informer.ts";
 import { subjectAccessReviewAccess, tokenReviewAccess } from "#nervous-system/kubernetes/reviews.ts";
 import { agents, type Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";

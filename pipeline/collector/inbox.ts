@@ -1,9 +1,9 @@
 import { create, toBinary } from "@bufbuild/protobuf";
-import type { Bus } from "#nervous-system/comms/bus.ts";
-import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc-failure.ts";
-import { inboxMethod, namespaceMetadata } from "#nervous-system/comms/grpc-methods.ts";
-import type { GrpcHandler } from "#nervous-system/comms/grpc-server.ts";
-import type { StoredFrame } from "#nervous-system/comms/stored-frame.ts";
+import type { Bus } from "#nervous-system/comms/nats/bus.ts";
+import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
+import { inboxMethod, namespaceMetadata } from "#nervous-system/comms/grpc/methods.ts";
+import type { GrpcHandler } from "#nervous-system/comms/grpc/server.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
 import { InboxItemSchema, InboxRequestSchema } from "#nervous-system/schemas/gen/context_pb.ts";
 import { missionTypeFilter } from "#nervous-system/schemas/subjects.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";

@@ -1,4 +1,4 @@
-import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc-failure.ts";
+import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 
 /** Takes one more of what an agent may have a few of at a time; the answer gives it back. Throws UNAVAILABLE, with RetryInfo. */
 export type Seats = (agentUid: string) => () => void;

@@ -1,11 +1,11 @@
 import { readFile } from "node:fs/promises";
-import type { Bus } from "#nervous-system/comms/bus.ts";
-import { createGrpcClient, type GrpcClient } from "#nervous-system/comms/grpc-client.ts";
-import { exportTraces } from "#nervous-system/comms/grpc-methods.ts";
-import { startGrpcServer } from "#nervous-system/comms/grpc-server.ts";
-import type { ObjectStore } from "#nervous-system/comms/object-store.ts";
-import { startOtlpHttpServer } from "#nervous-system/comms/otlp-http-server.ts";
-import { otlpGrpcHandlers, type OtlpReceiver } from "#nervous-system/comms/otlp-service.ts";
+import type { Bus } from "#nervous-system/comms/nats/bus.ts";
+import { createGrpcClient, type GrpcClient } from "#nervous-system/comms/grpc/client.ts";
+import { exportTraces } from "#nervous-system/comms/grpc/methods.ts";
+import { startGrpcServer } from "#nervous-system/comms/grpc/server.ts";
+import type { ObjectStore } from "#nervous-system/stores/s3/object-store.ts";
+import { startOtlpHttpServer } from "#nervous-system/comms/http/otlp-server.ts";
+import { otlpGrpcHandlers, type OtlpReceiver } from "#nervous-system/comms/grpc/otlp-service.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import { createInformer, type Informer } from "#nervous-system/kubernetes/informer.ts";

@@ -6,7 +6,7 @@ import { envelopeText, type Envelope, type RecordedFrame } from "#nervous-system
 import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
 import { maxFrameBytes, parseFrame, type ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
 import { noMission, strangersMission } from "#nervous-system/schemas/ids.ts";
-import { asProducer, type TelemetryFrame } from "#nervous-system/telemetry/otlp/spans-to-frames.ts";
+import { asProducer, type TelemetryFrame } from "#nervous-system/codecs/otlp/spans-to-frames.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
 import { hasRight } from "#pipeline/collector/verify-frame.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { grpcStatus } from "#nervous-system/comms/grpc-failure.ts";
+import { grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import { manualClock } from "#nervous-system/kernel/clock.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { createAdmitStranger } from "#pipeline/collector/strangers.ts";

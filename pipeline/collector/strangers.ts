@@ -1,5 +1,5 @@
-import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc-failure.ts";
-import { namespaceMetadata } from "#nervous-system/comms/grpc-methods.ts";
+import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
+import { namespaceMetadata } from "#nervous-system/comms/grpc/methods.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { reviewAccess } from "#nervous-system/kubernetes/reviews.ts";

@@ -1,7 +1,7 @@
-import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc-failure.ts";
-import { namespaceMetadata } from "#nervous-system/comms/grpc-methods.ts";
-import type { OtlpCall } from "#nervous-system/comms/otlp-service.ts";
-import { WireError } from "#nervous-system/telemetry/otlp/wire.ts";
+import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
+import { namespaceMetadata } from "#nervous-system/comms/grpc/methods.ts";
+import type { OtlpCall } from "#nervous-system/comms/grpc/otlp-service.ts";
+import { WireError } from "#nervous-system/codecs/otlp/wire.ts";
 import type { Admission } from "#pipeline/collector/admission.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
 import type { Identify } from "#pipeline/collector/identify.ts";

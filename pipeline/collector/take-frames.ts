@@ -1,9 +1,9 @@
-import type { DeadLetters } from "#nervous-system/comms/dead-letters.ts";
-import type { FrameResult } from "#nervous-system/comms/chain-plan.ts";
-import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc-failure.ts";
-import type { FramePublisher } from "#nervous-system/comms/publisher.ts";
+import type { DeadLetters } from "#nervous-system/comms/nats/dead-letters.ts";
+import type { FrameResult } from "#nervous-system/comms/nats/chain-plan.ts";
+import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
+import type { FramePublisher } from "#nervous-system/comms/nats/publisher.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
-import type { PartialSuccess } from "#nervous-system/telemetry/otlp/status.ts";
+import type { PartialSuccess } from "#nervous-system/codecs/otlp/status.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
 import { gapInPlaceOf } from "#pipeline/collector/gap-frame.ts";
 import type { Verified } from "#pipeline/collector/verify-frame.ts";

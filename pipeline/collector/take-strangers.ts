@@ -1,7 +1,7 @@
 import { groupsOf } from "#nervous-system/kernel/groups.ts";
-import type { DeadLetters } from "#nervous-system/comms/dead-letters.ts";
-import type { UnchainedPublisher } from "#nervous-system/comms/unchained.ts";
-import type { TelemetryFrame } from "#nervous-system/telemetry/otlp/spans-to-frames.ts";
+import type { DeadLetters } from "#nervous-system/comms/nats/dead-letters.ts";
+import type { UnchainedPublisher } from "#nervous-system/comms/nats/unchained.ts";
+import type { TelemetryFrame } from "#nervous-system/codecs/otlp/spans-to-frames.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
 import type { ComposeStrangerFrame, StrangerFrame } from "#pipeline/collector/stranger-frames.ts";
 

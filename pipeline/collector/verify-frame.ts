@@ -4,7 +4,7 @@ import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
 import { mayWrite } from "#nervous-system/schemas/frames/catalog.ts";
 import { maxFrameBytes } from "#nervous-system/schemas/frames/parse-frame.ts";
 import { noMission, strangersMission } from "#nervous-system/schemas/ids.ts";
-import type { LogRecord } from "#nervous-system/telemetry/otlp/model.ts";
+import type { LogRecord } from "#nervous-system/codecs/otlp/model.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
 
 /** What the collector makes of one log record. */

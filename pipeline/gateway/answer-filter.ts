@@ -1,6 +1,6 @@
 import { gatherBytes } from "#nervous-system/kernel/gathered-bytes.ts";
-import { createAnswerReader, type AnswerFacts } from "#nervous-system/telemetry/exchange/answer-reader.ts";
-import { createSseSplitter } from "#nervous-system/telemetry/exchange/sse-events.ts";
+import { createAnswerReader, type AnswerFacts } from "#nervous-system/codecs/exchange/answer-reader.ts";
+import { createSseSplitter } from "#nervous-system/codecs/exchange/sse-events.ts";
 
 /**
  * Passes an answer on, byte for byte, but keeps back what would tell the client that it is complete: the last event of a stream,

@@ -1,6 +1,6 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import type { GrpcClient } from "#nervous-system/comms/grpc-client.ts";
-import { namespaceMetadata, putBlobMethod } from "#nervous-system/comms/grpc-methods.ts";
+import type { GrpcClient } from "#nervous-system/comms/grpc/client.ts";
+import { namespaceMetadata, putBlobMethod } from "#nervous-system/comms/grpc/methods.ts";
 import { BlobChunkSchema, PutBlobResponseSchema } from "#nervous-system/schemas/gen/context_pb.ts";
 import type { BlobWriter } from "#pipeline/gateway/ports.ts";
 

@@ -1,6 +1,6 @@
 import type { TraceIds } from "#nervous-system/recorder/identity.ts";
-import type { AnswerFacts } from "#nervous-system/telemetry/exchange/answer-reader.ts";
-import type { ContextWindow } from "#nervous-system/telemetry/exchange/context-window.ts";
+import type { AnswerFacts } from "#nervous-system/codecs/exchange/answer-reader.ts";
+import type { ContextWindow } from "#nervous-system/codecs/exchange/context-window.ts";
 import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { ComponentFrame } from "#nervous-system/recorder/component.ts";
 

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { gatherBytes } from "#nervous-system/kernel/gathered-bytes.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
-import type { AnswerFacts } from "#nervous-system/telemetry/exchange/answer-reader.ts";
+import type { AnswerFacts } from "#nervous-system/codecs/exchange/answer-reader.ts";
 import { createAnswerFilter } from "#pipeline/gateway/answer-filter.ts";
 import { computeAnswerHeaders } from "#pipeline/gateway/upstream-request.ts";
 

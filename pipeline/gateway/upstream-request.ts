@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { maxJsonValues, parseBoundedJson } from "#nervous-system/kernel/bounded-json.ts";
-import { computeRecentWindow, type ContextWindow } from "#nervous-system/telemetry/exchange/context-window.ts";
+import { computeRecentWindow, type ContextWindow } from "#nervous-system/codecs/exchange/context-window.ts";
 import type { ModelSpec } from "#nervous-system/schemas/resources/model.ts";
 import { granted, refused, type Granted } from "#pipeline/gateway/refusal.ts";
 import type { ModelRoute } from "#pipeline/gateway/routes.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import type { StreamItem } from "#nervous-system/comms/stored-frame.ts";
+import type { StreamItem } from "#nervous-system/comms/nats/stored-frame.ts";
 import { manualClock } from "#nervous-system/kernel/clock.ts";
 import { createGatherer, type Gathered } from "./gather.ts";
 

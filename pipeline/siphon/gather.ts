@@ -1,5 +1,5 @@
-import type { DurableReader } from "#nervous-system/comms/durable-reader.ts";
-import type { StreamItem } from "#nervous-system/comms/stored-frame.ts";
+import type { DurableReader } from "#nervous-system/comms/nats/durable-reader.ts";
+import type { StreamItem } from "#nervous-system/comms/nats/stored-frame.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Cut } from "#pipeline/siphon/sink.ts";
 

@@ -1,4 +1,4 @@
-import type { StoredFrame } from "#nervous-system/comms/stored-frame.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
 
 /** A part of the stream that is written at once, by the sequences of its first and last message. */
 export type Cut = {

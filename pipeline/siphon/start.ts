@@ -1,4 +1,4 @@
-import type { Bus } from "#nervous-system/comms/bus.ts";
+import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import { createSqlClient } from "#nervous-system/stores/clickhouse/sql-client.ts";

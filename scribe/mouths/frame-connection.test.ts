@@ -5,19 +5,19 @@ import { createConnection, createServer, type Server, type Socket } from "node:n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { createMessageSplitter, delimit, PROTOBUF_OPENER } from "#nervous-system/comms/delimited-messages.ts";
-import { connectFrameSocket, type FrameEncoding, type OutgoingFrame } from "#nervous-system/comms/socket-ipc.ts";
+import { createMessageSplitter, delimit, PROTOBUF_OPENER } from "#nervous-system/comms/socket/delimited-messages.ts";
+import { connectFrameSocket, type FrameEncoding, type OutgoingFrame } from "#nervous-system/comms/socket/socket-ipc.ts";
 import { manualClock, systemClock, type ManualClock } from "#nervous-system/kernel/clock.ts";
 import { createRecorder } from "#nervous-system/recorder/recorder.ts";
-import { identity, openTestWal, readFrames } from "#nervous-system/recorder/testing.ts";
-import { createSimulatedDisk } from "#nervous-system/recorder/wal/simulated-disk.ts";
+import { identity, openTestWal, readFrames } from "#test/builders/recorder.ts";
+import { createSimulatedDisk } from "#test/simulation/simulated-disk.ts";
 import type { Wal } from "#nervous-system/recorder/wal/wal.ts";
 import { catalog, frameTypes, mayWrite } from "#nervous-system/schemas/frames/catalog.ts";
 import { maxFrameBytes } from "#nervous-system/schemas/frames/parse-frame.ts";
 import { encodeProducedFrame } from "#nervous-system/schemas/frames/produced-frame-codec.ts";
 import { countingIds } from "#nervous-system/schemas/ids.ts";
 import { anyPayloadOf } from "#test/builders/any-payload.ts";
-import { decodeAck, type FrameAck } from "#nervous-system/comms/frame-encoding.ts";
+import { decodeAck, type FrameAck } from "#nervous-system/comms/socket/frame-encoding.ts";
 import { serveFrameConnection } from "./frame-connection.ts";
 import { createReadBudget } from "./read-budget.ts";
 

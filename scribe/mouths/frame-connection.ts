@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { PROTOBUF_OPENER } from "#nervous-system/comms/delimited-messages.ts";
+import { PROTOBUF_OPENER } from "#nervous-system/comms/socket/delimited-messages.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { createPace, type Pace } from "#nervous-system/kernel/pace.ts";
 import type { RecordResult } from "#nervous-system/recorder/recorder.ts";

@@ -1,6 +1,6 @@
-import type { GrpcClient } from "#nervous-system/comms/grpc-client.ts";
-import { getBlobMethod, inboxMethod, putBlobMethod, tailMethod } from "#nervous-system/comms/grpc-methods.ts";
-import { startGrpcServer, type GrpcHandler, type GrpcServer } from "#nervous-system/comms/grpc-server.ts";
+import type { GrpcClient } from "#nervous-system/comms/grpc/client.ts";
+import { getBlobMethod, inboxMethod, putBlobMethod, tailMethod } from "#nervous-system/comms/grpc/methods.ts";
+import { startGrpcServer, type GrpcHandler, type GrpcServer } from "#nervous-system/comms/grpc/server.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import { MAX_CONNECTIONS } from "./listen.ts";

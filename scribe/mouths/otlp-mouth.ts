@@ -1,15 +1,15 @@
-import type { OtlpCall, OtlpReceiver } from "#nervous-system/comms/otlp-service.ts";
+import type { OtlpCall, OtlpReceiver } from "#nervous-system/comms/grpc/otlp-service.ts";
 import { groupsOf } from "#nervous-system/kernel/groups.ts";
 import { createTurnstile } from "#nervous-system/kernel/turnstile.ts";
 import type { Recorder, RecordResult } from "#nervous-system/recorder/recorder.ts";
 import type { Refusal } from "#nervous-system/recorder/read-input.ts";
-import { decodeLogs } from "#nervous-system/telemetry/otlp/decode-records.ts";
-import { decodeTraces } from "#nervous-system/telemetry/otlp/decode-traces.ts";
-import { parseLogsJson, parseTracesJson } from "#nervous-system/telemetry/otlp/json.ts";
-import { tracesJsonToWire } from "#nervous-system/telemetry/otlp/traces-json-to-wire.ts";
-import { tellLogs } from "#nervous-system/telemetry/otlp/logs-to-frames.ts";
-import { asProducer, tellSpans, type TelemetryFrame } from "#nervous-system/telemetry/otlp/spans-to-frames.ts";
-import type { PartialSuccess } from "#nervous-system/telemetry/otlp/status.ts";
+import { decodeLogs } from "#nervous-system/codecs/otlp/decode-records.ts";
+import { decodeTraces } from "#nervous-system/codecs/otlp/decode-traces.ts";
+import { parseLogsJson, parseTracesJson } from "#nervous-system/codecs/otlp/json.ts";
+import { tracesJsonToWire } from "#nervous-system/codecs/otlp/traces-json-to-wire.ts";
+import { tellLogs } from "#nervous-system/codecs/otlp/logs-to-frames.ts";
+import { asProducer, tellSpans, type TelemetryFrame } from "#nervous-system/codecs/otlp/spans-to-frames.ts";
+import type { PartialSuccess } from "#nervous-system/codecs/otlp/status.ts";
 
 /** What the OTLP mouth needs. */
 export type OtlpMouthOptions = {

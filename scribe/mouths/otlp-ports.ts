@@ -1,12 +1,12 @@
-import type { GrpcClient } from "#nervous-system/comms/grpc-client.ts";
-import { GrpcFailure, grpcStatus, isRetryable, toGrpcFailure } from "#nervous-system/comms/grpc-failure.ts";
-import { exportMetrics, exportTraces } from "#nervous-system/comms/grpc-methods.ts";
-import { startGrpcServer } from "#nervous-system/comms/grpc-server.ts";
-import { startOtlpHttpServer } from "#nervous-system/comms/otlp-http-server.ts";
-import { otlpGrpcHandlers, type OtlpReceiver } from "#nervous-system/comms/otlp-service.ts";
+import type { GrpcClient } from "#nervous-system/comms/grpc/client.ts";
+import { GrpcFailure, grpcStatus, isRetryable, toGrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
+import { exportMetrics, exportTraces } from "#nervous-system/comms/grpc/methods.ts";
+import { startGrpcServer } from "#nervous-system/comms/grpc/server.ts";
+import { startOtlpHttpServer } from "#nervous-system/comms/http/otlp-server.ts";
+import { otlpGrpcHandlers, type OtlpReceiver } from "#nervous-system/comms/grpc/otlp-service.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
-import { decodeExportResponse } from "#nervous-system/telemetry/otlp/status.ts";
+import { decodeExportResponse } from "#nervous-system/codecs/otlp/status.ts";
 import { MAX_CONNECTIONS } from "./listen.ts";
 import type { SpanLaneOptions } from "./span-lane.ts";
 

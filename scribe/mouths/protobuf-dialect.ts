@@ -1,5 +1,5 @@
 import { create, toBinary } from "@bufbuild/protobuf";
-import { createMessageSplitter, delimit, type SplitMessage } from "#nervous-system/comms/delimited-messages.ts";
+import { createMessageSplitter, delimit, type SplitMessage } from "#nervous-system/comms/socket/delimited-messages.ts";
 import type { RecordResult } from "#nervous-system/recorder/recorder.ts";
 import { maxFrameBytes } from "#nervous-system/schemas/frames/parse-frame.ts";
 import { decodeProducedFrame } from "#nervous-system/schemas/frames/produced-frame-codec.ts";

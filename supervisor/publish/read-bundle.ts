@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { grpcStatus, toGrpcFailure } from "#nervous-system/comms/grpc-failure.ts";
-import type { GrpcClient } from "#nervous-system/comms/grpc-client.ts";
-import { getBlobMethod } from "#nervous-system/comms/grpc-methods.ts";
+import { grpcStatus, toGrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
+import type { GrpcClient } from "#nervous-system/comms/grpc/client.ts";
+import { getBlobMethod } from "#nervous-system/comms/grpc/methods.ts";
 import { BlobChunkSchema, GetBlobRequestSchema } from "#nervous-system/schemas/gen/context_pb.ts";
 import { maxBundleBytes } from "#supervisor/publish/proposal.ts";
 import { done, refuse, retry, type Step } from "#supervisor/publish/verdict.ts";

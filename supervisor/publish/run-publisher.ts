@@ -1,5 +1,5 @@
-import type { DurableReader } from "#nervous-system/comms/durable-reader.ts";
-import type { StoredFrame, StreamItem } from "#nervous-system/comms/stored-frame.ts";
+import type { DurableReader } from "#nervous-system/comms/nats/durable-reader.ts";
+import type { StoredFrame, StreamItem } from "#nervous-system/comms/nats/stored-frame.ts";
 import { fullJitterMs } from "#nervous-system/kernel/backoff.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";

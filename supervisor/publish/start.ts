@@ -1,8 +1,8 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { getCACertificates } from "node:tls";
-import type { Bus } from "#nervous-system/comms/bus.ts";
-import { createGrpcClient } from "#nervous-system/comms/grpc-client.ts";
+import type { Bus } from "#nervous-system/comms/nats/bus.ts";
+import { createGrpcClient } from "#nervous-system/comms/grpc/client.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";

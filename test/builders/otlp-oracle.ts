@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import protobuf from "protobufjs";
-import type { OtlpLog, OtlpScope, OtlpSpan } from "#nervous-system/telemetry/otlp/model.ts";
-import { severityName } from "#nervous-system/telemetry/otlp/severity.ts";
+import type { OtlpLog, OtlpScope, OtlpSpan } from "#nervous-system/codecs/otlp/model.ts";
+import { severityName } from "#nervous-system/codecs/otlp/severity.ts";
 
 // Field numbers from the OTLP specification. Strings are described as bytes, which is the same on the wire, so that any
 // bytes can stand in them.

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Bus } from "#nervous-system/comms/bus.ts";
+import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import { bundleImage } from "#platform/images/bundle.ts";
 import { repositoryRoot } from "#platform/environment.ts";
 import type { NatsServer } from "#platform/stores/nats.ts";

@@ -1,7 +1,7 @@
 import { copyFile, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Bus } from "#nervous-system/comms/bus.ts";
-import type { StoredFrame } from "#nervous-system/comms/stored-frame.ts";
+import type { Bus } from "#nervous-system/comms/nats/bus.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
 import { readFrames, type Cleanup } from "#test/integration/pipeline/bus-harness.ts";

@@ -5,8 +5,8 @@ import { createDocumentJoiner } from "#nervous-system/recorder/context-file/docu
 import { frameTypes } from "#nervous-system/schemas/frames/catalog.ts";
 import { parseFrame, parseFrameText } from "#nervous-system/schemas/frames/parse-frame.ts";
 import { decodeProducedFrame, encodeProducedFrame } from "#nervous-system/schemas/frames/produced-frame-codec.ts";
-import { parseTracesJson } from "#nervous-system/telemetry/otlp/json.ts";
-import { framesFromSpan } from "#nervous-system/telemetry/otlp/spans-to-frames.ts";
+import { parseTracesJson } from "#nervous-system/codecs/otlp/json.ts";
+import { framesFromSpan } from "#nervous-system/codecs/otlp/spans-to-frames.ts";
 import {
   briefLines,
   briefShell,

@@ -1,7 +1,7 @@
-import type { GrpcHandler } from "#nervous-system/comms/grpc-server.ts";
-import type { ObjectStore } from "#nervous-system/comms/object-store.ts";
-import { otlpGrpcHandlers, type TakeExport } from "#nervous-system/comms/otlp-service.ts";
-import { createPublisher } from "#nervous-system/comms/publisher.ts";
+import type { GrpcHandler } from "#nervous-system/comms/grpc/server.ts";
+import type { ObjectStore } from "#nervous-system/stores/s3/object-store.ts";
+import { otlpGrpcHandlers, type TakeExport } from "#nervous-system/comms/grpc/otlp-service.ts";
+import { createPublisher } from "#nervous-system/comms/nats/publisher.ts";
 import { createRedactor } from "#nervous-system/recorder/redact.ts";
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { createAdmission } from "#pipeline/collector/admission.ts";

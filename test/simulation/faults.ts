@@ -1,4 +1,4 @@
-import type { DiskOperation } from "#nervous-system/recorder/wal/simulated-disk.ts";
+import type { DiskOperation } from "./simulated-disk.ts";
 import type { DiskNature } from "./scenario.ts";
 import type { Inhabitant, World } from "./world.ts";
 

@@ -1,4 +1,4 @@
-import { createSimulatedDisk, type SimulatedDisk } from "#nervous-system/recorder/wal/simulated-disk.ts";
+import { createSimulatedDisk, type SimulatedDisk } from "./simulated-disk.ts";
 import type { WriterLimits } from "#nervous-system/recorder/wal/writer.ts";
 import type { Recording } from "#nervous-system/recorder/recording.ts";
 import type { WalCut } from "#nervous-system/recorder/wal-cut.ts";

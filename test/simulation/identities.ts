@@ -1,4 +1,4 @@
-import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc-failure.ts";
+import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import type { RecorderIdentity } from "#nervous-system/recorder/identity.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
 import type { Identify } from "#pipeline/collector/identify.ts";

@@ -1,7 +1,7 @@
-import { GrpcFailure, grpcStatus, toGrpcFailure } from "#nervous-system/comms/grpc-failure.ts";
-import type { CallLimits, GrpcClient } from "#nervous-system/comms/grpc-client.ts";
-import type { GrpcMethod } from "#nervous-system/comms/grpc-methods.ts";
-import type { GrpcHandler } from "#nervous-system/comms/grpc-server.ts";
+import { GrpcFailure, grpcStatus, toGrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
+import type { CallLimits, GrpcClient } from "#nervous-system/comms/grpc/client.ts";
+import type { GrpcMethod } from "#nervous-system/comms/grpc/methods.ts";
+import type { GrpcHandler } from "#nervous-system/comms/grpc/server.ts";
 import type { EventLoop } from "./event-loop.ts";
 import type { Life } from "./life.ts";
 import type { Random } from "./random.ts";

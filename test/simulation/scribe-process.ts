@@ -1,4 +1,4 @@
-import type { GrpcClient } from "#nervous-system/comms/grpc-client.ts";
+import type { GrpcClient } from "#nervous-system/comms/grpc/client.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
 import { createRedactor } from "#nervous-system/recorder/redact.ts";
 import { startRecording, type Recording } from "#nervous-system/recorder/recording.ts";

@@ -1,11 +1,11 @@
 import type { JetStreamClient, JetStreamManager } from "@nats-io/jetstream";
-import type { BatchOutcome } from "#nervous-system/comms/atomic-batch.ts";
-import type { Bus } from "#nervous-system/comms/bus.ts";
-import { readTail } from "#nervous-system/comms/chain-tail.ts";
-import { createDeadLetters } from "#nervous-system/comms/dead-letters.ts";
-import type { FrameStream } from "#nervous-system/comms/frame-stream.ts";
-import { readSettled } from "#nervous-system/comms/settled.ts";
-import { untilAborted } from "#nervous-system/comms/until-aborted.ts";
+import type { BatchOutcome } from "#nervous-system/comms/nats/atomic-batch.ts";
+import type { Bus } from "#nervous-system/comms/nats/bus.ts";
+import { readTail } from "#nervous-system/comms/nats/chain-tail.ts";
+import { createDeadLetters } from "#nervous-system/comms/nats/dead-letters.ts";
+import type { FrameStream } from "#nervous-system/comms/nats/frame-stream.ts";
+import { readSettled } from "#nervous-system/comms/nats/settled.ts";
+import { untilAborted } from "#nervous-system/kernel/until-aborted.ts";
 import type { EventLoop } from "./event-loop.ts";
 import type { Life } from "./life.ts";
 import type { Random } from "./random.ts";

@@ -1,5 +1,5 @@
-import type { BatchMessage, BatchOutcome } from "#nervous-system/comms/atomic-batch.ts";
-import { readStreamMessage, type StoredFrame, type StreamMessage } from "#nervous-system/comms/stored-frame.ts";
+import type { BatchMessage, BatchOutcome } from "#nervous-system/comms/nats/atomic-batch.ts";
+import { readStreamMessage, type StoredFrame, type StreamMessage } from "#nervous-system/comms/nats/stored-frame.ts";
 import { frameHeaders } from "#nervous-system/schemas/subjects.ts";
 
 /** What the simulated server keeps of one message. */

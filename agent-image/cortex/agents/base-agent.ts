@@ -1,6 +1,6 @@
 import { SpanStatusCode, type Context, type Span, type Tracer } from "@opentelemetry/api";
-import { RecorderUnavailable } from "#nervous-system/comms/socket-ipc.ts";
-import { Enchanted } from "#nervous-system/telemetry/genai.ts";
+import { RecorderUnavailable } from "#nervous-system/comms/socket/socket-ipc.ts";
+import { Enchanted } from "#nervous-system/codecs/genai.ts";
 import { AgentStopped, type AgentFailure } from "../engine/failure.ts";
 import { RepositoryFailure } from "../workspace/repository.ts";
 

@@ -1,7 +1,7 @@
 import { SpanStatusCode, type Span, type Tracer } from "@opentelemetry/api";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { traceparentOf } from "#nervous-system/telemetry/context-propagator.ts";
-import { Enchanted, GenAi, GenAiOperation } from "#nervous-system/telemetry/genai.ts";
+import { Enchanted, GenAi, GenAiOperation } from "#nervous-system/codecs/genai.ts";
 import { createConclude } from "../engine/conclude.ts";
 import { createExecutor } from "../engine/execute.ts";
 import type { Journal } from "../engine/journal.ts";

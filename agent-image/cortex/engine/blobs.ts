@@ -1,6 +1,6 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { createGrpcClient, type GrpcClient } from "#nervous-system/comms/grpc-client.ts";
-import { putBlobMethod } from "#nervous-system/comms/grpc-methods.ts";
+import { createGrpcClient, type GrpcClient } from "#nervous-system/comms/grpc/client.ts";
+import { putBlobMethod } from "#nervous-system/comms/grpc/methods.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { BlobChunkSchema, PutBlobResponseSchema } from "#nervous-system/schemas/gen/context_pb.ts";
 

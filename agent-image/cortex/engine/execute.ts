@@ -2,7 +2,7 @@ import { SpanStatusCode, type Span, type Tracer } from "@opentelemetry/api";
 import * as z from "zod";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { traceparentOf } from "#nervous-system/telemetry/context-propagator.ts";
-import { Enchanted, GenAi, GenAiOperation } from "#nervous-system/telemetry/genai.ts";
+import { Enchanted, GenAi, GenAiOperation } from "#nervous-system/codecs/genai.ts";
 import type { RequestedCall } from "../models/answer.ts";
 import { boundText } from "../tools/bounded-text.ts";
 import type { Conclusion } from "../tools/finish.ts";

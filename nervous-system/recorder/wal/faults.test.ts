@@ -7,7 +7,7 @@ import { createNodeDisk } from "./node-disk.ts";
 import { createNodeProcesses } from "./node-processes.ts";
 import type { Processes } from "./lock.ts";
 import type { WalEntry } from "./reader.ts";
-import { createSimulatedDisk, type SimulatedDisk } from "./simulated-disk.ts";
+import { createSimulatedDisk, type SimulatedDisk } from "#test/simulation/simulated-disk.ts";
 import { openWal, type Wal, type WalOptions } from "./wal.ts";
 
 const hasty = { ...systemClock(), sleep: (_ms: number, signal?: AbortSignal) => systemClock().sleep(1, signal) };

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import type { WalEntry } from "./reader.ts";
-import { createSimulatedDisk, type SimulatedDisk } from "./simulated-disk.ts";
+import { createSimulatedDisk, type SimulatedDisk } from "#test/simulation/simulated-disk.ts";
 import { openWal, type Wal } from "./wal.ts";
 
 const ALL = { records: 1_000_000, bytes: Number.MAX_SAFE_INTEGER };

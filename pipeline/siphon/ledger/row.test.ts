@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import type { StoredFrame } from "#nervous-system/comms/stored-frame.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
 import { frameTypes } from "#nervous-system/schemas/frames/catalog.ts";
 import { nothingProjected, projectColumns } from "./projected-columns.ts";

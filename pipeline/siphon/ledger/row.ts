@@ -1,4 +1,4 @@
-import type { StoredFrame } from "#nervous-system/comms/stored-frame.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
 import { parseTimestampNs, renderTimestamp } from "#nervous-system/schemas/timestamp.ts";
 import { projectColumns, type LoosePayload, type Projected } from "#pipeline/siphon/ledger/projected-columns.ts";

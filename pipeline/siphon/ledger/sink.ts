@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import type { ClickHouseFailure, SqlClient } from "#nervous-system/stores/clickhouse/sql-client.ts";
-import type { StoredFrame } from "#nervous-system/comms/stored-frame.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
 import { projectRow } from "#pipeline/siphon/ledger/row.ts";
 import { cutsTable, framesTable, migrations } from "#pipeline/siphon/ledger/tables.ts";
 import type { Batch, Cut, Sink, SinkResult } from "#pipeline/siphon/sink.ts";

@@ -1,5 +1,5 @@
 import type { Envelope, RecordedFrame } from "#nervous-system/schemas/envelope.ts";
-import type { OutgoingFrame } from "#nervous-system/telemetry/otlp/encode-logs.ts";
+import type { OutgoingFrame } from "#nervous-system/codecs/otlp/encode-logs.ts";
 import { agentUid, chainBuilder } from "#test/integration/pipeline/chain-builder.ts";
 import { outgoing } from "#test/integration/pipeline/outgoing.ts";
 

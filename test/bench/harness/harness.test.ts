@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { decodeLogs } from "#nervous-system/telemetry/otlp/decode-records.ts";
+import { decodeLogs } from "#nervous-system/codecs/otlp/decode-records.ts";
 import type { Goal } from "./bench.ts";
 import { regressions } from "./baseline.ts";
 import { conduct, outcomeOf } from "./conduct.ts";

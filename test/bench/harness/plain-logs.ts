@@ -1,4 +1,4 @@
-import { fieldSize, WireWriter } from "#nervous-system/telemetry/otlp/wire.ts";
+import { fieldSize, WireWriter } from "#nervous-system/codecs/otlp/wire.ts";
 import { tenMembers } from "./frames.ts";
 
 // LogRecord: time 1, body 5, attributes 6, observed time 11; KeyValue: key 1, value 2; AnyValue: string 1.

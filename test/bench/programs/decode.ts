@@ -2,12 +2,12 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { chainKey } from "#nervous-system/comms/chain-plan.ts";
+import { chainKey } from "#nervous-system/comms/nats/chain-plan.ts";
 import { parseEnvelope, type Envelope, type RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { frameSubject } from "#nervous-system/schemas/subjects.ts";
-import { ENVELOPE_ATTRIBUTE } from "#nervous-system/telemetry/otlp/attributes.ts";
-import { decodeLogsRequest } from "#nervous-system/telemetry/otlp/decode-logs.ts";
-import { encodeLogsRequest } from "#nervous-system/telemetry/otlp/encode-logs.ts";
+import { ENVELOPE_ATTRIBUTE } from "#nervous-system/codecs/otlp/attributes.ts";
+import { decodeLogsRequest } from "#nervous-system/codecs/otlp/decode-logs.ts";
+import { encodeLogsRequest } from "#nervous-system/codecs/otlp/encode-logs.ts";
 import { exported, framesOfAgent } from "../harness/frames.ts";
 import { programSettings, report } from "../harness/program.ts";
 

@@ -1,5 +1,5 @@
 // P4, our side: frames of several agents through the publisher, an export's worth each, until all are stored.
-import { createBus } from "#nervous-system/comms/bus.ts";
+import { createBus } from "#nervous-system/comms/nats/bus.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";

@@ -1,10 +1,10 @@
 // P1 and R3, the load: agents that each send the next request when the last one is acknowledged.
 import { readFileSync } from "node:fs";
-import { createGrpcClient } from "#nervous-system/comms/grpc-client.ts";
-import { exportLogs } from "#nervous-system/comms/grpc-methods.ts";
+import { createGrpcClient } from "#nervous-system/comms/grpc/client.ts";
+import { exportLogs } from "#nervous-system/comms/grpc/methods.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
-import { decodeExportResponse } from "#nervous-system/telemetry/otlp/status.ts";
-import { encodeLogsRequest } from "#nervous-system/telemetry/otlp/encode-logs.ts";
+import { decodeExportResponse } from "#nervous-system/codecs/otlp/status.ts";
+import { encodeLogsRequest } from "#nervous-system/codecs/otlp/encode-logs.ts";
 import { exported, framesOfAgent } from "../harness/frames.ts";
 import { plainLogs } from "../harness/plain-logs.ts";
 import { programSettings, report } from "../harness/program.ts";

@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { StoredFrame } from "#nervous-system/comms/stored-frame.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
 import { createItemReader } from "#nervous-system/recorder/context-file/read-items.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import type { NatsServer } from "#platform/stores/nats.ts";

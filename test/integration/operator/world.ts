@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { Bus } from "#nervous-system/comms/bus.ts";
+import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import { renderRules } from "#nervous-system/kubernetes/access.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { leases } from "#nervous-system/kubernetes/kinds.ts";

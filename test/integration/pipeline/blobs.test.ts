@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { createObjectStore, type ObjectStore } from "#nervous-system/comms/object-store.ts";
+import { createObjectStore, type ObjectStore } from "#nervous-system/stores/s3/object-store.ts";
 import { createObjectClient, type ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
 import { startS3 } from "#platform/stores/s3.ts";
 import { createCleanup, temporaryDirectory } from "./bus-harness.ts";

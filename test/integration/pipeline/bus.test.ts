@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import type { Bus } from "#nervous-system/comms/bus.ts";
+import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { verifyChain } from "#nervous-system/schemas/chain.ts";
 import type { NatsServer } from "#platform/stores/nats.ts";

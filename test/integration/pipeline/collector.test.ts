@@ -1,15 +1,15 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import type { GrpcClient } from "#nervous-system/comms/grpc-client.ts";
-import { grpcStatus, type GrpcFailure } from "#nervous-system/comms/grpc-failure.ts";
+import type { GrpcClient } from "#nervous-system/comms/grpc/client.ts";
+import { grpcStatus, type GrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
 import {
   exportLogs,
   exportTraces,
   getBlobMethod,
   putBlobMethod,
   tailMethod,
-} from "#nervous-system/comms/grpc-methods.ts";
-import { startGrpcServer } from "#nervous-system/comms/grpc-server.ts";
+} from "#nervous-system/comms/grpc/methods.ts";
+import { startGrpcServer } from "#nervous-system/comms/grpc/server.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
 import {
@@ -20,7 +20,7 @@ import {
   TailResponseSchema,
 } from "#nervous-system/schemas/gen/context_pb.ts";
 import { stableId } from "#nervous-system/schemas/ids.ts";
-import { encodeLogsRequest } from "#nervous-system/telemetry/otlp/encode-logs.ts";
+import { encodeLogsRequest } from "#nervous-system/codecs/otlp/encode-logs.ts";
 import { createCollectorBlobs } from "#pipeline/gateway/collector-blobs.ts";
 import type { NatsServer } from "#platform/stores/nats.ts";
 import { createAccount, createPod, startSwarmPlane, tokenFor } from "#test/integration/gateway/swarm-plane.ts";

@@ -1,7 +1,7 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { grpcStatus } from "#nervous-system/comms/grpc-failure.ts";
-import { inboxMethod, tailMethod } from "#nervous-system/comms/grpc-methods.ts";
+import { grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
+import { inboxMethod, tailMethod } from "#nervous-system/comms/grpc/methods.ts";
 import {
   InboxItemSchema,
   InboxRequestSchema,

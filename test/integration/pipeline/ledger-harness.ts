@@ -1,5 +1,5 @@
 import { createClient, type ClickHouseClient } from "@clickhouse/client";
-import type { StoredFrame } from "#nervous-system/comms/stored-frame.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
 import { createSqlClient } from "#nervous-system/stores/clickhouse/sql-client.ts";
 import { createLedgerSink } from "#pipeline/siphon/ledger/sink.ts";
 import type { Sink } from "#pipeline/siphon/sink.ts";

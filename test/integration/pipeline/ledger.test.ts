@@ -2,12 +2,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/glob
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
-import type { Bus } from "#nervous-system/comms/bus.ts";
+import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
-import type { StoredFrame } from "#nervous-system/comms/stored-frame.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
 import { createSiphonMetrics } from "#pipeline/siphon/measure.ts";
 import { runSink } from "#pipeline/siphon/run-sink.ts";
-import { describeSinkContract } from "#pipeline/siphon/sink-contract.ts";
+import { describeSinkContract } from "./sink-contract.ts";
 import type { Sink } from "#pipeline/siphon/sink.ts";
 import type { NatsServer } from "#platform/stores/nats.ts";
 import { eventually } from "#test/integration/kubernetes/control-plane.ts";

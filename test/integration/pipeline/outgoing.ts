@@ -1,5 +1,5 @@
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
-import type { OutgoingFrame } from "#nervous-system/telemetry/otlp/encode-logs.ts";
+import type { OutgoingFrame } from "#nervous-system/codecs/otlp/encode-logs.ts";
 
 /** A frame as the recorder's exporter sends it. */
 export const outgoing = (frame: RecordedFrame): OutgoingFrame => ({

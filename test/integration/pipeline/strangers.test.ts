@@ -1,9 +1,9 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import type { GrpcClient } from "#nervous-system/comms/grpc-client.ts";
-import { grpcStatus, type GrpcFailure } from "#nervous-system/comms/grpc-failure.ts";
-import { exportLogs, tailMethod } from "#nervous-system/comms/grpc-methods.ts";
-import type { StoredFrame } from "#nervous-system/comms/stored-frame.ts";
+import type { GrpcClient } from "#nervous-system/comms/grpc/client.ts";
+import { grpcStatus, type GrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
+import { exportLogs, tailMethod } from "#nervous-system/comms/grpc/methods.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
 import { TailRequestSchema, TailResponseSchema } from "#nervous-system/schemas/gen/context_pb.ts";
 import { noMission, randomIds, stableId } from "#nervous-system/schemas/ids.ts";
 import type { NatsServer } from "#platform/stores/nats.ts";

@@ -1,16 +1,16 @@
 import { readFile } from "node:fs/promises";
 import { createHash } from "node:crypto";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { chainKey, emptyTail, planFrames, type ChainTail } from "#nervous-system/comms/chain-plan.ts";
-import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc-failure.ts";
+import { chainKey, emptyTail, planFrames, type ChainTail } from "#nervous-system/comms/nats/chain-plan.ts";
+import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import {
   exportLogs,
   exportTraces,
   getBlobMethod,
   putBlobMethod,
   tailMethod,
-} from "#nervous-system/comms/grpc-methods.ts";
-import { startGrpcServer, type CallContext, type GrpcHandler } from "#nervous-system/comms/grpc-server.ts";
+} from "#nervous-system/comms/grpc/methods.ts";
+import { startGrpcServer, type CallContext, type GrpcHandler } from "#nervous-system/comms/grpc/server.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { parseEnvelope, type RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import {
@@ -20,8 +20,8 @@ import {
   TailRequestSchema,
   TailResponseSchema,
 } from "#nervous-system/schemas/gen/context_pb.ts";
-import { decodeLogsRequest, type LogRecordView } from "#nervous-system/telemetry/otlp/decode-logs.ts";
-import { encodeExportResponse } from "#nervous-system/telemetry/otlp/status.ts";
+import { decodeLogsRequest, type LogRecordView } from "#nervous-system/codecs/otlp/decode-logs.ts";
+import { encodeExportResponse } from "#nervous-system/codecs/otlp/status.ts";
 import type { KeyPair } from "#platform/cluster/certificates.ts";
 
 /** The collector's wire with its memory in place of a stream: what a scribe sends lands in `frames`, by the collector's own rules. */

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, jest } from "@jest/globals";
 import { readdir, readFile, stat, writeFile } from "node:fs/promises";
-import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc-failure.ts";
+import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import { startCollectorPeer } from "./collector-peer.ts";
 import { sceneForEachTest } from "./scene.ts";
 import {

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { appendFile, mkdir, rm, statfs, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc-failure.ts";
+import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import { sceneForEachTest } from "./scene.ts";
 import {
   chainFault,

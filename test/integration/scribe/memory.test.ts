@@ -3,7 +3,7 @@ import { request } from "node:http";
 import type { Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
 import { readFile } from "node:fs/promises";
-import { connectFrameSocket, type FrameEncoding } from "#nervous-system/comms/socket-ipc.ts";
+import { connectFrameSocket, type FrameEncoding } from "#nervous-system/comms/socket/socket-ipc.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { stableId } from "#nervous-system/schemas/ids.ts";
 import { imageEnvironment } from "./image-environment.ts";

@@ -1,9 +1,9 @@
 import { describe, expect, it, jest } from "@jest/globals";
 import { createHash, randomBytes } from "node:crypto";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { createGrpcClient, type GrpcClient } from "#nervous-system/comms/grpc-client.ts";
-import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc-failure.ts";
-import { exportTraces, getBlobMethod, putBlobMethod, tailMethod } from "#nervous-system/comms/grpc-methods.ts";
+import { createGrpcClient, type GrpcClient } from "#nervous-system/comms/grpc/client.ts";
+import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
+import { exportTraces, getBlobMethod, putBlobMethod, tailMethod } from "#nervous-system/comms/grpc/methods.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import {
   BlobChunkSchema,
@@ -12,7 +12,7 @@ import {
   TailRequestSchema,
   TailResponseSchema,
 } from "#nervous-system/schemas/gen/context_pb.ts";
-import { decodeTraces } from "#nervous-system/telemetry/otlp/decode-traces.ts";
+import { decodeTraces } from "#nervous-system/codecs/otlp/decode-traces.ts";
 import { sceneForFile } from "./scene.ts";
 import { connectWriter, until } from "./stage.ts";
 

@@ -1,8 +1,8 @@
 import { createConnection, type Socket } from "node:net";
 import { describe, expect, it, jest } from "@jest/globals";
-import { createMessageSplitter, delimit, PROTOBUF_OPENER } from "#nervous-system/comms/delimited-messages.ts";
-import { decodeAck, type FrameAck } from "#nervous-system/comms/frame-encoding.ts";
-import { connectFrameSocket } from "#nervous-system/comms/socket-ipc.ts";
+import { createMessageSplitter, delimit, PROTOBUF_OPENER } from "#nervous-system/comms/socket/delimited-messages.ts";
+import { decodeAck, type FrameAck } from "#nervous-system/comms/socket/frame-encoding.ts";
+import { connectFrameSocket } from "#nervous-system/comms/socket/socket-ipc.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { encodeProducedFrame } from "#nervous-system/schemas/frames/produced-frame-codec.ts";
 import { stableId } from "#nervous-system/schemas/ids.ts";

@@ -1,0 +1,139 @@
+import { GenAi, GenAiContent, genAiOperation, GenAiOperation, normalizeGenAi } from "#nervous-system/codecs/genai.ts";
+import { eventTypeOf } from "./event-type.ts";
+import { defined, textIn, toMembers, unfold, unlessEmpty, type Members } from "./frame-values.ts";
+import { takeConversation, type GenAiMessage } from "./genai-messages.ts";
+import type { OtlpSpan } from "./model.ts";
+import { countIn, createRemaining, type Remaining } from "./remaining.ts";
+
+/** What a span did, as an event type and its payload. */
+export type SpanStory = {
+  type: string;
+  payload: Members;
+  /** Names of the events that the payload holds already. */
+  folded: readonly string[];
+};
+
+const durationMs = ({ startNs, endNs }: OtlpSpan): number =>
+  startNs > 0n && endNs > startNs ? Number(endNs - startNs) / 1e6 : 0;
+
+const exceptionMessage = (span: OtlpSpan): string | undefined => {
+  const exception = span.events.findLast(({ name }) => name === "exception");
+  return textIn(exception?.attributes["exception.message"]);
+};
+
+/** Why it failed; undefined when it did not. */
+const errorOf = (span: OtlpSpan, attributes: Remaining): string | undefined => {
+  const type = textIn(attributes.peek(GenAi.errorType));
+  if (type === undefined && span.status.code !== "ERROR") return undefined;
+  return textIn(span.status.message) ?? exceptionMessage(span) ?? type ?? "failed";
+};
+
+const httpStatus = (value: unknown): number | undefined => {
+  const status = countIn(value);
+  return status !== undefined && status >= 100 && status <= 599 ? status : undefined;
+};
+
+/** HTTP status of the answer; spans seldom say it, so what did not fail counts as 200, and what failed without one as 0. */
+const statusOf = (attributes: Remaining, error: string | undefined): number =>
+  httpStatus(attributes.peek("http.response.status_code")) ??
+  httpStatus(attributes.peek("http.status_code")) ??
+  httpStatus(attributes.peek(GenAi.errorType)) ??
+  (error === undefined ? 200 : 0);
+
+const reasonIn = (reasons: unknown): string | undefined => {
+  const given = unfold(reasons);
+  if (!Array.isArray(given)) return textIn(given);
+  return textIn([...new Set(given.map(String))].join(", "));
+};
+
+const stopReason = (attributes: Remaining, answered: readonly GenAiMessage[]): string | undefined =>
+  reasonIn(attributes.take(GenAi.finishReasons)) ?? textIn(answered.at(-1)?.["finish_reason"]);
+
+const tokens = (attributes: Remaining): Members =>
+  defined({
+    input_tokens: attributes.takeCount(GenAi.inputTokens),
+    output_tokens: attributes.takeCount(GenAi.outputTokens),
+  });
+
+const conversation = (
+  attributes: Remaining,
+  { events }: OtlpSpan,
+): { said: Members; answered: GenAiMessage[]; folded: readonly string[] } => {
+  const { asked, answered, folded } = takeConversation(attributes, events);
+  const said = defined({
+    system_instructions: unfold(attributes.take(GenAiContent.systemInstructions)),
+    input_messages: asked.length > 0 ? asked : undefined,
+    output_messages: answered.length > 0 ? answered : undefined,
+  });
+  return { said, answered, folded };
+};
+
+const chat = (span: OtlpSpan, attributes: Remaining): SpanStory => {
+  const error = errorOf(span, attributes);
+  const { said, answered, folded } = conversation(attributes, span);
+  const stop_reason = stopReason(attributes, answered);
+  const payload = {
+    provider: attributes.takeText(GenAi.providerName) ?? "unknown",
+    model: textIn(attributes.peek(GenAi.responseModel)) ?? textIn(attributes.peek(GenAi.requestModel)) ?? "unknown",
+    ...tokens(attributes),
+    latency_ms: durationMs(span),
+    status: statusOf(attributes, error),
+    ...defined({ stop_reason, error }),
+    ...said,
+  };
+  return { type: "MODEL_CALL", payload, folded };
+};
+
+const asText = (value: unknown): string | undefined =>
+  value === undefined || value === null ? undefined : typeof value === "string" ? value : JSON.stringify(value);
+
+const tool = (span: OtlpSpan, attributes: Remaining): SpanStory => {
+  const error = errorOf(span, attributes);
+  const name = attributes.takeText(GenAi.toolName, "traceloop.entity.name");
+  const given = attributes.take(GenAiContent.toolArguments, "input.value", "traceloop.entity.input");
+  const result = attributes.take(GenAiContent.toolResult, "output.value", "traceloop.entity.output");
+  const payload = {
+    tool: name ?? (span.name.replace(/^execute_tool /, "") || "unknown"),
+    arguments: unfold(given) ?? null,
+    ok: error === undefined,
+    duration_ms: durationMs(span),
+    ...defined({ result: asText(result), error, tool_call_id: attributes.takeText(GenAi.toolCallId) }),
+  };
+  return { type: "ACTION", payload, folded: [] };
+};
+
+const agent = (span: OtlpSpan, attributes: Remaining): SpanStory => {
+  const error = errorOf(span, attributes);
+  const { said, folded } = conversation(attributes, span);
+  const payload = {
+    agent: attributes.takeText(GenAi.agentName, "traceloop.entity.name") ?? span.name.replace(/^invoke_agent /, ""),
+    ok: error === undefined,
+    duration_ms: durationMs(span),
+    ...tokens(attributes),
+    ...defined({ error, agent_id: attributes.takeText(GenAi.agentId) }),
+    ...said,
+  };
+  return { type: "INVOKE_AGENT", payload, folded };
+};
+
+const operations: Readonly<Record<string, (span: OtlpSpan, attributes: Remaining) => SpanStory>> = {
+  [GenAiOperation.chat]: chat,
+  [GenAiOperation.executeTool]: tool,
+  [GenAiOperation.invokeAgent]: agent,
+};
+
+const other = (operation: string, span: OtlpSpan): SpanStory => ({
+  type: eventTypeOf(operation, "SPAN"),
+  payload: { duration_ms: durationMs(span), status: span.status.code },
+  folded: [],
+});
+
+/** The story of a GenAI span of any convention, with all attributes that found no member of their own; undefined for other spans. */
+export const genAiStory = (span: OtlpSpan): SpanStory | undefined => {
+  const operation = genAiOperation(span.attributes);
+  if (operation === undefined) return undefined;
+  const attributes = createRemaining(toMembers(normalizeGenAi(span.attributes)));
+  const render = Object.hasOwn(operations, operation) ? operations[operation] : undefined;
+  const { payload, ...story } = render?.(span, attributes) ?? other(operation, span);
+  return { ...story, payload: { ...payload, ...unlessEmpty("attributes", attributes.rest()) } };
+};

@@ -1,0 +1,235 @@
+import { createServer, type AddressInfo, type Socket } from "node:net";
+import { afterEach, describe, expect, it } from "@jest/globals";
+import { systemClock } from "#nervous-system/kernel/clock.ts";
+import { waitFor } from "#platform/process/wait.ts";
+import { createGrpcClient, type GrpcClient } from "./client.ts";
+import { GrpcFailure, grpcStatus, isRetryable } from "./failure.ts";
+import { exportLogs, getBlobMethod, MAX_MESSAGE_BYTES, putBlobMethod, tailMethod } from "./methods.ts";
+import { startGrpcServer, type GrpcHandler } from "./server.ts";
+
+const clock = systemClock();
+const limits = { deadlineMs: 10_000 };
+const cleanups: Array<() => Promise<void> | void> = [];
+afterEach(async () => {
+  for (const clean of cleanups.splice(0).toReversed()) await clean();
+});
+
+const connected = async (
+  handlers: readonly GrpcHandler[],
+  token?: () => Promise<string>,
+): Promise<{ client: GrpcClient; errors: unknown[] }> => {
+  const errors: unknown[] = [];
+  const onError = (_method: string, error: unknown): void => void errors.push(error);
+  const server = await startGrpcServer({ address: "127.0.0.1:0", handlers, onError, clock });
+  cleanups.push(() => server.close(1000));
+  const address = `127.0.0.1:${server.port}`;
+  const client = createGrpcClient({ address, clock, ...(token && { token }) });
+  cleanups.push(() => client.close());
+  return { client, errors };
+};
+
+const failureOf = async (call: Promise<unknown>): Promise<GrpcFailure> => {
+  try {
+    await call;
+  } catch (error) {
+    return error as GrpcFailure;
+  }
+  throw new Error("the call succeeded");
+};
+
+async function* chunks(count: number, size: number): AsyncIterable<Buffer> {
+  for (let i = 0; i < count; i += 1) yield Buffer.alloc(size, i);
+}
+
+describe("a unary call", () => {
+  it("carries bytes both ways and the token of the moment", async () => {
+    let turn = 0;
+    const { client } = await connected(
+      [
+        {
+          kind: "unary",
+          method: exportLogs,
+          handle: async (request, call) => Buffer.from(`${call.token}:${request.toString("hex")}`),
+        },
+      ],
+      async () => `token-${(turn += 1)}`,
+    );
+    const request = Buffer.from([0, 255, 1]);
+    expect(String(await client.unary(exportLogs, request, limits))).toBe("token-1:00ff01");
+    expect(String(await client.unary(exportLogs, request, limits))).toBe("token-2:00ff01");
+  });
+
+  it("refused with RetryInfo tells the client how long to wait", async () => {
+    const { client, errors } = await connected([
+      {
+        kind: "unary",
+        method: exportLogs,
+        handle: () => Promise.reject(new GrpcFailure(grpcStatus.unavailable, "full", 1500)),
+      },
+    ]);
+    const failure = await failureOf(client.unary(exportLogs, Buffer.of(), limits));
+    expect([failure.code, failure.message, failure.retryAfterMs]).toEqual([14, "full", 1500]);
+    expect(isRetryable(failure)).toBe(true);
+    expect(errors).toEqual([]);
+  });
+
+  it("hides an unexpected error from the client and shows it to the server", async () => {
+    const broken = new Error("secret detail");
+    const { client, errors } = await connected([
+      { kind: "unary", method: exportLogs, handle: () => Promise.reject(broken) },
+    ]);
+    const failure = await failureOf(client.unary(exportLogs, Buffer.of(), limits));
+    expect(failure.code).toBe(grpcStatus.internal);
+    expect(failure.message).not.toContain("secret");
+    expect(isRetryable(failure)).toBe(false);
+    expect(errors).toEqual([broken]);
+  });
+
+  it("larger than 16 MiB is refused before the handler sees it", async () => {
+    let handled = 0;
+    const { client } = await connected([
+      {
+        kind: "unary",
+        method: exportLogs,
+        handle: async (request) => {
+          handled += 1;
+          return Buffer.from(String(request.length));
+        },
+      },
+    ]);
+    const largest = Buffer.alloc(MAX_MESSAGE_BYTES);
+    expect(String(await client.unary(exportLogs, largest, limits))).toBe(String(MAX_MESSAGE_BYTES));
+    const tooLarge = client.unary(exportLogs, Buffer.alloc(MAX_MESSAGE_BYTES + 1), limits);
+    expect((await failureOf(tooLarge)).code).toBe(grpcStatus.resourceExhausted);
+    expect(handled).toBe(1);
+  });
+
+  it("to nobody fails as retryable within its deadline", async () => {
+    const server = await startGrpcServer({
+      address: "127.0.0.1:0",
+      handlers: [],
+      onError: () => {},
+      clock,
+    });
+    await server.close(0);
+    const client = createGrpcClient({ address: `127.0.0.1:${server.port}`, clock });
+    cleanups.push(() => client.close());
+    const failure = await failureOf(client.unary(tailMethod, Buffer.of(), limits));
+    expect(isRetryable(failure)).toBe(true);
+  });
+
+  it("ends at the caller's signal, and the handler hears of it", async () => {
+    const abort = new AbortController();
+    const heard = Promise.withResolvers<void>();
+    const { client } = await connected([
+      {
+        kind: "unary",
+        method: tailMethod,
+        handle: (_request, call) => {
+          call.signal.addEventListener("abort", () => heard.resolve());
+          abort.abort();
+          return new Promise(() => {});
+        },
+      },
+    ]);
+    const call = client.unary(tailMethod, Buffer.of(), { ...limits, signal: abort.signal });
+    expect((await failureOf(call)).code).toBe(grpcStatus.cancelled);
+    await heard.promise;
+  });
+});
+
+describe("streams", () => {
+  const putBlob: GrpcHandler = {
+    kind: "clientStream",
+    method: putBlobMethod,
+    handle: async (requests) => {
+      let size = 0;
+      for await (const chunk of requests) size += chunk.length;
+      return Buffer.from(String(size));
+    },
+  };
+
+  it("carry more than a message may hold, up and down in chunks", async () => {
+    const { client } = await connected([
+      putBlob,
+      { kind: "serverStream", method: getBlobMethod, handle: () => chunks(20, 1 << 20) },
+    ]);
+    const answer = await client.clientStream(putBlobMethod, chunks(20, 1 << 20), limits);
+    expect(String(answer)).toBe(String(20 << 20));
+    let received = 0;
+    for await (const chunk of client.serverStream(getBlobMethod, Buffer.of(), limits)) {
+      received += chunk.length;
+    }
+    expect(received).toBe(20 << 20);
+  });
+
+  it("whose source fails are not a shorter upload", async () => {
+    const { client } = await connected([putBlob]);
+    const failing = async function* (): AsyncIterable<Buffer> {
+      yield Buffer.alloc(10);
+      throw new Error("disk gone");
+    };
+    const failure = await failureOf(client.clientStream(putBlobMethod, failing(), limits));
+    expect(failure.message).toBe("disk gone");
+  });
+
+  it("that the server refuses midway fail with the server's reason", async () => {
+    const refuse = (): never => {
+      throw new GrpcFailure(grpcStatus.resourceExhausted, "a blob is at most 64 MiB");
+    };
+    const { client } = await connected([
+      {
+        kind: "clientStream",
+        method: putBlobMethod,
+        handle: async (requests) => {
+          for await (const chunk of requests) if (chunk.length > 0) refuse();
+          return Buffer.of();
+        },
+      },
+      {
+        kind: "serverStream",
+        method: getBlobMethod,
+        handle: async function* () {
+          yield Buffer.from("one");
+          refuse();
+        },
+      },
+    ]);
+    const up = await failureOf(client.clientStream(putBlobMethod, chunks(1000, 1 << 16), limits));
+    expect([up.code, up.message]).toEqual([8, "a blob is at most 64 MiB"]);
+    const received: string[] = [];
+    const read = async (): Promise<void> => {
+      for await (const chunk of client.serverStream(getBlobMethod, Buffer.of(), limits)) {
+        received.push(String(chunk));
+      }
+    };
+    expect((await failureOf(read())).message).toBe("a blob is at most 64 MiB");
+    expect(received).toEqual(["one"]);
+  });
+});
+
+describe("a connection that never comes about", () => {
+  it("is given up, so that the server is found once it is there", async () => {
+    // Takes connections and says nothing, as a way does that swallows packets.
+    const held = new Set<Socket>();
+    const silent = createServer((socket) => held.add(socket));
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    const { port } = silent.address() as AddressInfo;
+    const client = createGrpcClient({ address: `127.0.0.1:${port}`, caPem: "", clock, connectLimitMs: 300 });
+    cleanups.push(() => client.close());
+    const ask = (): Promise<GrpcFailure> => failureOf(client.unary(exportLogs, Buffer.alloc(1), { deadlineMs: 200 }));
+
+    const arrived = async (count: number): Promise<void> => {
+      const more = async (): Promise<boolean> => {
+        expect((await ask()).code).toBe(grpcStatus.deadlineExceeded);
+        return held.size >= count;
+      };
+      await waitFor(`connection ${count}`, more, { timeoutMs: 10_000 });
+    };
+    await arrived(1);
+    await arrived(2);
+
+    for (const socket of held) socket.destroy();
+    await new Promise((resolve) => silent.close(resolve));
+  });
+});

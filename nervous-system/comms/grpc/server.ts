@@ -1,0 +1,193 @@
+import {
+  type Metadata,
+  Server,
+  ServerCredentials,
+  type handleClientStreamingCall,
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+  type ServiceDefinition,
+} from "@grpc/grpc-js";
+import { createServer, type Server as Listener } from "node:net";
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { GrpcFailure, grpcStatus, renderStatus } from "./failure.ts";
+import { MAX_MESSAGE_BYTES, type GrpcMethod } from "./methods.ts";
+import { joinGrpcPieces } from "./pieces.ts";
+import { pump } from "./pump.ts";
+import { listenOn, MAX_CONNECTIONS } from "#nervous-system/comms/http/listen-on.ts";
+
+/** What a handler knows of its call. */
+export type CallContext = {
+  /** The bearer token, without its scheme; undefined when there is none. */
+  readonly token: string | undefined;
+  /** A text of the call's metadata; undefined when there is none. */
+  metadata(name: string): string | undefined;
+  /** Aborts when the client goes away or its deadline passes. */
+  readonly signal: AbortSignal;
+};
+
+/** One method and what answers it; a handler refuses by throwing `GrpcFailure`. */
+export type GrpcHandler =
+  | {
+      readonly kind: "unary";
+      readonly method: GrpcMethod;
+      readonly handle: (request: Buffer, call: CallContext) => Promise<Buffer>;
+    }
+  | {
+      readonly kind: "clientStream";
+      readonly method: GrpcMethod;
+      readonly handle: (requests: AsyncIterable<Buffer>, call: CallContext) => Promise<Buffer>;
+    }
+  | {
+      readonly kind: "serverStream";
+      readonly method: GrpcMethod;
+      readonly handle: (request: Buffer, call: CallContext) => AsyncIterable<Buffer>;
+    };
+
+/** How a server listens. */
+export type GrpcServerOptions = {
+  /** `host:port`; port 0 takes a free one. */
+  readonly address: string;
+  /** Certificate chain and key, PEM; plaintext without them (loopback only). */
+  readonly tls?: { readonly cert: string; readonly key: string };
+  readonly handlers: readonly GrpcHandler[];
+  /** Bytes of one message and calls at once on one connection; 16 MiB and 32 without it. */
+  readonly limits?: { readonly messageBytes: number; readonly streams: number };
+  /** Connections at once, beyond which a new one is closed; 1,024 without it. */
+  readonly maxConnections?: number;
+  /** Told of every error that is no `GrpcFailure`, which the client sees only as INTERNAL. */
+  readonly onError: (method: string, error: unknown) => void;
+  readonly clock: Pick<Clock, "after">;
+};
+
+/** A listening server. */
+export type GrpcServer = {
+  readonly port: number;
+  /** Accepts nothing new, finishes running calls for at most `graceMs`, then cuts them. */
+  close(graceMs: number): Promise<void>;
+};
+
+const asIs = (bytes: Buffer): Buffer => bytes;
+
+/** The token of an `authorization: Bearer …` header. */
+export const bearerToken = (metadata: Metadata): string | undefined => {
+  const [header] = metadata.get("authorization");
+  const match = typeof header === "string" ? /^Bearer +(\S+)$/i.exec(header) : null;
+  return match?.[1];
+};
+
+type AnyCall = { readonly metadata: Metadata; on(event: "cancelled", heard: () => void): unknown };
+
+const contextOf = (call: AnyCall): CallContext => {
+  const abort = new AbortController();
+  call.on("cancelled", () => abort.abort(new GrpcFailure(grpcStatus.cancelled, "the client ended the call")));
+  const metadata = (name: string): string | undefined => {
+    const [value] = call.metadata.get(name);
+    return typeof value === "string" ? value : undefined;
+  };
+  return { token: bearerToken(call.metadata), metadata, signal: abort.signal };
+};
+
+type Failing = (error: unknown) => ReturnType<typeof renderStatus>;
+
+const failing =
+  (method: GrpcMethod, onError: GrpcServerOptions["onError"]): Failing =>
+  (error) => {
+    if (error instanceof GrpcFailure) return renderStatus(error);
+    onError(method.path, error);
+    return renderStatus(new GrpcFailure(grpcStatus.internal, "internal error; the server's log has it"));
+  };
+
+const implement = (handler: GrpcHandler, fail: Failing) => {
+  if (handler.kind === "unary") {
+    const unary: handleUnaryCall<Buffer, Buffer> = (call, answer) => {
+      handler.handle(call.request, contextOf(call)).then(
+        (response) => answer(null, response),
+        (error: unknown) => answer(fail(error)),
+      );
+    };
+    return unary;
+  }
+  if (handler.kind === "clientStream") {
+    const upload: handleClientStreamingCall<Buffer, Buffer> = (call, answer) => {
+      // Not destroyed by a handler that stops reading: its refusal must still reach the client.
+      const requests: AsyncIterable<Buffer> = call.iterator({ destroyOnReturn: false });
+      handler
+        .handle(requests, contextOf(call))
+        .then(
+          (response) => answer(null, response),
+          (error: unknown) => answer(fail(error)),
+        )
+        .finally(() => call.resume());
+    };
+    return upload;
+  }
+  const download: handleServerStreamingCall<Buffer, Buffer> = (call) => {
+    const context = contextOf(call);
+    pump(handler.handle(call.request, context), call, context.signal).catch((error: unknown) => {
+      call.emit("error", fail(error));
+    });
+  };
+  return download;
+};
+
+const definitionOf = (method: GrpcMethod): ServiceDefinition[string] => ({
+  ...method,
+  requestSerialize: asIs,
+  requestDeserialize: asIs,
+  responseSerialize: asIs,
+  responseDeserialize: asIs,
+});
+
+// grpc-js bounds no connections by itself, and gives no hand to the server that it listens with.
+const listenFor = (server: Server, { tls, maxConnections = MAX_CONNECTIONS }: GrpcServerOptions): Listener => {
+  const pair = tls && { private_key: Buffer.from(tls.key), cert_chain: Buffer.from(tls.cert) };
+  const injector = server.createConnectionInjector(
+    pair ? ServerCredentials.createSsl(null, [pair]) : ServerCredentials.createInsecure(),
+  );
+  const listener = createServer((socket) => {
+    socket.on("error", () => socket.destroy());
+    injector.injectConnection(socket);
+  });
+  listener.maxConnections = maxConnections;
+  return listener;
+};
+
+joinGrpcPieces();
+
+/** Calls at once on one connection. */
+const MAX_STREAMS = 32;
+
+/** Starts a server of raw-bytes methods; rejects when the address cannot be bound. */
+export const startGrpcServer = async (options: GrpcServerOptions): Promise<GrpcServer> => {
+  const { messageBytes, streams } = options.limits ?? { messageBytes: MAX_MESSAGE_BYTES, streams: MAX_STREAMS };
+  const server = new Server({
+    "grpc.max_receive_message_length": messageBytes,
+    "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
+    "grpc.keepalive_time_ms": 30_000,
+    "grpc.keepalive_timeout_ms": 10_000,
+    // A caller who is not known yet may fill one message for each stream.
+    "grpc.max_concurrent_streams": streams,
+  });
+  for (const handler of options.handlers) {
+    const { method } = handler;
+    const implementation = implement(handler, failing(method, options.onError));
+    server.addService({ [method.path]: definitionOf(method) }, { [method.path]: implementation });
+  }
+  const listener = listenFor(server, options);
+  const port = await listenOn(listener, options.address);
+  return {
+    port,
+    close: (graceMs) =>
+      new Promise((resolve) => {
+        listener.close();
+        const cancelForce = options.clock.after(graceMs, () => {
+          server.forceShutdown();
+          resolve();
+        });
+        server.tryShutdown(() => {
+          cancelForce();
+          resolve();
+        });
+      }),
+  };
+};

@@ -1,0 +1,134 @@
+import type { IncomingMessage } from "node:http";
+import { Transform, Writable, type Duplex, type Readable } from "node:stream";
+import { createGunzip, createInflate } from "node:zlib";
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { gatherBytes } from "#nervous-system/kernel/gathered-bytes.ts";
+import type { ByteRoom } from "#nervous-system/kernel/byte-room.ts";
+
+/** A body that cannot be taken: too large, too slow, in an unknown encoding, or not what its encoding says. */
+export class BodyRefused extends Error {
+  override readonly name = "BodyRefused";
+  /** HTTP status that says so. */
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** What one body may take. */
+export type BodyLimits = {
+  /** Bytes as they arrive, and bytes after unpacking. */
+  readonly maxBytes: number;
+  /** Time until its last byte, milliseconds. */
+  readonly withinMs: number;
+  readonly room: ByteRoom;
+  readonly clock: Pick<Clock, "after">;
+};
+
+/** A whole body; its memory counts until it is released. */
+export type HeldBody = { readonly bytes: Buffer; release(): void };
+
+const tooLarge = (maxBytes: number): BodyRefused =>
+  new BodyRefused(413, `the body is larger than ${maxBytes} bytes; send smaller batches`);
+
+const decoders: Readonly<Record<string, (() => Transform) | undefined>> = {
+  "": undefined,
+  identity: undefined,
+  gzip: createGunzip,
+  deflate: createInflate,
+};
+
+const decoderOf = (request: IncomingMessage): Transform | undefined => {
+  const encoding = request.headers["content-encoding"]?.trim().toLowerCase() ?? "";
+  if (Object.hasOwn(decoders, encoding)) return decoders[encoding]?.();
+  throw new BodyRefused(415, `content-encoding "${encoding.slice(0, 40)}" is not known here; use gzip or none`);
+};
+
+/** What arrives is bounded too: gzip may go on for ever and unpack to nothing. */
+const createMeter = (maxBytes: number): Transform => {
+  let size = 0;
+  return new Transform({
+    transform: (chunk: Buffer, _encoding, done) => {
+      size += chunk.length;
+      done(size > maxBytes ? tooLarge(maxBytes) : null, chunk);
+    },
+  });
+};
+
+/** Keeps what comes out of the decoder while there is room: a small body may unfold into a very large one. */
+class Keeper {
+  private readonly gathered = gatherBytes();
+  private readonly limits: BodyLimits;
+  private size = 0;
+
+  constructor(limits: BodyLimits) {
+    this.limits = limits;
+  }
+
+  sink(): Writable {
+    return new Writable({ write: (chunk: Buffer, _encoding, done) => done(this.keep(chunk)) });
+  }
+
+  hold(): HeldBody {
+    return { bytes: this.gathered.take(), release: () => this.release() };
+  }
+
+  release(): void {
+    this.limits.room.give(this.size);
+    this.size = 0;
+  }
+
+  private keep(chunk: Buffer): BodyRefused | null {
+    const { maxBytes, room } = this.limits;
+    if (this.size + chunk.length > maxBytes) return tooLarge(maxBytes);
+    if (!room.take(chunk.length)) return new BodyRefused(503, "there is no room for more exports at the moment");
+    this.size += chunk.length;
+    this.gathered.add(chunk);
+    return null;
+  }
+}
+
+const refusalOf = (error: unknown): unknown => {
+  const { code = "", message } = error as NodeJS.ErrnoException;
+  return code.startsWith("Z_") ? new BodyRefused(400, `the body is not what its encoding says: ${message}`) : error;
+};
+
+/** Runs the request through the stages. Unlike `pipeline` it leaves the request alone when one of them fails. */
+const flow = (request: IncomingMessage, stages: readonly Duplex[], sink: Writable): Promise<void> =>
+  new Promise((resolve, reject) => {
+    for (const stage of [request, ...stages, sink]) stage.once("error", reject);
+    request.once("close", () => {
+      if (!request.complete) reject(new Error("the client ended its request"));
+    });
+    sink.once("finish", resolve);
+    let last: Readable = request;
+    for (const stage of stages) last = last.pipe(stage);
+    last.pipe(sink);
+  });
+
+/**
+ * Reads a request's body, unpacked; rejects with `BodyRefused`, or with the connection's own error. Whatever happens the
+ * request is not destroyed: a sender that is cut off without an answer would send the same again.
+ */
+export const readBoundedBody = async (request: IncomingMessage, limits: BodyLimits): Promise<HeldBody> => {
+  const { maxBytes, withinMs, clock } = limits;
+  if (Number(request.headers["content-length"] ?? 0) > maxBytes) throw tooLarge(maxBytes);
+  const decoder = decoderOf(request);
+  const stages = [createMeter(maxBytes), ...(decoder === undefined ? [] : [decoder])];
+  const keeper = new Keeper(limits);
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const cancel = clock.after(withinMs, () => reject(new BodyRefused(408, "the body did not arrive in time")));
+  try {
+    await Promise.race([flow(request, stages, keeper.sink()), late]);
+    return keeper.hold();
+  } catch (error) {
+    request.unpipe();
+    for (const stage of stages) stage.destroy();
+    keeper.release();
+    throw refusalOf(error);
+  } finally {
+    cancel();
+  }
+};

@@ -1,0 +1,159 @@
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { readBoundedBody, type BodyLimits } from "./bounded-body.ts";
+import { createByteRoom } from "#nervous-system/kernel/byte-room.ts";
+import { listenOn, MAX_CONNECTIONS } from "./listen-on.ts";
+import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
+import { MAX_MESSAGE_BYTES } from "#nervous-system/comms/grpc/methods.ts";
+import { contentTypes, httpRefusalOf, refuse, renderSuccess, type HttpRefusal } from "./otlp-answer.ts";
+import {
+  takeExport,
+  type OtlpCall,
+  type OtlpEncoding,
+  type OtlpReceiver,
+} from "#nervous-system/comms/grpc/otlp-service.ts";
+
+/** How OTLP over HTTP listens. */
+export type OtlpHttpOptions = {
+  /** `host:port`; port 0 takes a free one. */
+  readonly address: string;
+  /** Certificate chain and key, PEM; plaintext without them (loopback only). */
+  readonly tls?: { readonly cert: string; readonly key: string };
+  readonly receiver: OtlpReceiver;
+  /** Bytes of one body after unpacking; 16 MiB without it. */
+  readonly maxBodyBytes?: number;
+  /** Connections at once, beyond which a new one is closed; 1,024 without it. */
+  readonly maxConnections?: number;
+  /** Bytes of all bodies that are read or worked on, beyond which 503 is answered; room for four of the largest without it. */
+  readonly maxHeldBytes?: number;
+  /** Told of every error that is no refusal, which the client sees only as 500. */
+  readonly onError: (path: string, error: unknown) => void;
+  readonly clock: Pick<Clock, "after">;
+};
+
+/** A listening server. */
+export type OtlpHttpServer = {
+  readonly port: number;
+  /** Accepts nothing new, finishes running requests for at most `graceMs`, then cuts them. */
+  close(graceMs: number): Promise<void>;
+};
+
+type Route = { readonly kind: keyof OtlpReceiver; readonly rejected: string };
+
+const routes: Readonly<Record<string, Route>> = {
+  "/v1/logs": { kind: "logs", rejected: "rejectedLogRecords" },
+  "/v1/traces": { kind: "traces", rejected: "rejectedSpans" },
+  "/v1/metrics": { kind: "metrics", rejected: "rejectedDataPoints" },
+};
+
+const BODY_MS = 30_000;
+// Bodies of the largest size at once; small ones are held in their hundreds.
+const LARGEST_BODIES = 4;
+
+const encodingOf = (request: IncomingMessage): OtlpEncoding | undefined => {
+  const [type = ""] = (request.headers["content-type"] ?? "").split(";", 1);
+  const given = type.trim().toLowerCase();
+  if (given === contentTypes.json) return "json";
+  return given === contentTypes.protobuf ? "protobuf" : undefined;
+};
+
+const callOf = (request: IncomingMessage, response: ServerResponse, encoding: OtlpEncoding): OtlpCall => {
+  const abort = new AbortController();
+  response.once("close", () => abort.abort(new GrpcFailure(grpcStatus.cancelled, "the client ended the call")));
+  const header = (name: string): string | undefined => {
+    const value = request.headers[name.toLowerCase()];
+    return typeof value === "string" ? value : undefined;
+  };
+  const token = /^Bearer +(\S+)$/i.exec(header("authorization") ?? "")?.[1];
+  return { token, metadata: header, signal: abort.signal, encoding };
+};
+
+const wrongRequest = (request: IncomingMessage, route: Route | undefined): HttpRefusal | undefined => {
+  const code = grpcStatus.invalidArgument;
+  if (route === undefined) return { status: 404, code, message: `there is ${Object.keys(routes).join(", ")} here` };
+  if (request.method !== "POST") return { status: 405, code, message: "exports are sent by POST" };
+  if (encodingOf(request) === undefined)
+    return { status: 415, code, message: `content-type is ${Object.values(contentTypes).join(" or ")}` };
+  return undefined;
+};
+
+const internal: HttpRefusal = {
+  status: 500,
+  code: grpcStatus.internal,
+  message: "internal error; the server's log has it",
+};
+
+const routeOf = ({ url = "" }: IncomingMessage): Route | undefined => {
+  const [path = ""] = url.split("?", 1);
+  return Object.hasOwn(routes, path) ? routes[path] : undefined;
+};
+
+/** Serves requests; what their bodies hold together is bounded. */
+class Listener {
+  private readonly options: OtlpHttpOptions;
+  private readonly limits: BodyLimits;
+
+  constructor(options: OtlpHttpOptions) {
+    const { maxBodyBytes: maxBytes = MAX_MESSAGE_BYTES, clock } = options;
+    const room = createByteRoom(options.maxHeldBytes ?? LARGEST_BODIES * maxBytes);
+    this.options = options;
+    this.limits = { maxBytes, withinMs: BODY_MS, room, clock };
+  }
+
+  async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { clock, onError } = this.options;
+    const encoding = encodingOf(request) ?? "json";
+    const route = routeOf(request);
+    const wrong = wrongRequest(request, route);
+    if (wrong !== undefined || route === undefined)
+      return refuse(request, response, encoding, { refusal: wrong ?? internal, clock });
+    await this.take(route, request, response).catch((error: unknown) => {
+      const refusal = httpRefusalOf(error);
+      if (refusal === undefined && !response.destroyed) onError(request.url ?? "", error);
+      refuse(request, response, encoding, { refusal: refusal ?? internal, clock });
+    });
+  }
+
+  private async take(route: Route, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const call = callOf(request, response, encodingOf(request) ?? "json");
+    const body = await readBoundedBody(request, this.limits);
+    try {
+      const partial = await takeExport(this.options.receiver[route.kind], body.bytes, call);
+      response.writeHead(200, { "content-type": contentTypes[call.encoding] });
+      response.end(renderSuccess(call.encoding, route.rejected, partial));
+    } finally {
+      body.release();
+    }
+  }
+}
+
+const createListener = (options: OtlpHttpOptions): RequestListener => {
+  const listener = new Listener(options);
+  return (request, response) => void listener.serve(request, response);
+};
+
+/** Starts OTLP over HTTP: POST /v1/logs, /v1/traces and /v1/metrics, protobuf or JSON, gzip or none. */
+export const startOtlpHttpServer = async (options: OtlpHttpOptions): Promise<OtlpHttpServer> => {
+  // Bodies have a limit of their own, which answers; this one cuts what comes after it.
+  const limits = { requestTimeout: 2 * BODY_MS, headersTimeout: 15_000, keepAliveTimeout: 60_000 };
+  const listener = createListener(options);
+  const server =
+    options.tls === undefined
+      ? createServer(limits, listener)
+      : createTlsServer({ ...limits, ...options.tls }, listener);
+  server.maxConnections = options.maxConnections ?? MAX_CONNECTIONS;
+  const port = await listenOn(server, options.address);
+  return {
+    port,
+    close: (graceMs) =>
+      new Promise((resolve) => {
+        const cancel = options.clock.after(graceMs, () => server.closeAllConnections());
+        server.close(() => {
+          cancel();
+          resolve();
+        });
+        server.closeIdleConnections();
+      }),
+  };
+};

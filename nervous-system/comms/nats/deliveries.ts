@@ -1,0 +1,158 @@
+import type { ConsumerMessages, JsMsg } from "@nats-io/jetstream";
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import type { Log } from "#nervous-system/kernel/log.ts";
+import { contextStream } from "#nervous-system/schemas/subjects.ts";
+import type { BusConnection } from "./connection.ts";
+import { filterSubject } from "./subject-guard.ts";
+import { untilAborted } from "#nervous-system/kernel/until-aborted.ts";
+
+/** A named place in the stream that survives its reader. */
+export type DurableOptions = {
+  readonly connection: BusConnection;
+  readonly clock: Pick<Clock, "sleep">;
+  readonly log: Log;
+  /** Name of the durable consumer, one a sink. */
+  readonly name: string;
+  /** Subject filter; every frame without it. */
+  readonly filter?: string;
+  /** Messages that may be read ahead of the last acknowledgement. */
+  readonly maxAckPending: number;
+  /** How much the client fetches ahead: messages, or bytes where messages may be large. */
+  readonly prefetch: number | { readonly bytes: number };
+  /** Where to begin, whatever was acknowledged: for a store that knows itself what it holds. */
+  readonly fromSeq?: number;
+};
+
+const ACK_WAIT_NS = 120_000_000_000;
+const REOPEN_MS = 250;
+// A pull that was lost is missed after two heartbeats, each half of this.
+const PULL_EXPIRES_MS = 10_000;
+
+/** JSConsumerAlreadyExists: with other settings than the ones given. */
+const EXISTS = 10148;
+
+const ensureDurable = async (options: DurableOptions): Promise<void> => {
+  const { consumers } = options.connection.manager;
+  // What may differ from what an earlier version asked for.
+  const changing = { ack_wait: ACK_WAIT_NS, max_ack_pending: options.maxAckPending };
+  try {
+    await consumers.add(contextStream, {
+      durable_name: options.name,
+      ack_policy: "all",
+      deliver_policy: "all",
+      max_deliver: -1,
+      ...changing,
+      ...(options.filter === undefined ? {} : { filter_subject: filterSubject(options.filter) }),
+    });
+  } catch (error) {
+    if ((error as { code?: unknown } | null)?.code !== EXISTS) throw error;
+    await consumers.update(contextStream, options.name, changing);
+  }
+};
+
+type Opened = {
+  messages: ConsumerMessages;
+  iterator: AsyncIterator<JsMsg>;
+  delivered: number;
+  /** The connection that it reads over. */
+  link: AbortSignal;
+};
+
+/**
+ * The deliveries of a durable consumer, none passed over.
+ *
+ * With AckAll, an acknowledgement covers every message before it, so one that was delivered into a connection
+ * that died must never be missing unseen: each delivery carries a counter, and where the counter jumps the
+ * consumer is set back to what was acknowledged and read again from there. So a message may come again.
+ */
+export class Deliveries {
+  private readonly options: DurableOptions;
+  private beginAt: number | undefined;
+  private opened: Opened | undefined;
+  private waiting: Promise<IteratorResult<JsMsg>> | undefined;
+  private closed = false;
+
+  constructor(options: DurableOptions) {
+    this.options = options;
+    this.beginAt = options.fromSeq;
+  }
+
+  /** The next delivery; waits for it, and rejects with the signal's reason when it aborts. */
+  async next(signal: AbortSignal): Promise<JsMsg> {
+    for (;;) {
+      signal.throwIfAborted();
+      const message = await this.receiveSafely(signal);
+      if (message !== undefined) return message;
+    }
+  }
+
+  /** Stops fetching; a `next` that waits rejects once its signal aborts. */
+  close(): void {
+    this.closed = true;
+    this.discard();
+  }
+
+  private discard(): void {
+    // Not awaited: `close` of the client waits until what was fetched ahead is read.
+    this.opened?.messages.stop();
+    this.opened = undefined;
+    this.waiting = undefined;
+  }
+
+  private async open(): Promise<Opened> {
+    const { connection, name, prefetch } = this.options;
+    const { manager, js, whileUp } = connection;
+    const link = connection.currentLink();
+    await whileUp(() => ensureDurable(this.options));
+    const reset = await whileUp(() => manager.consumers.reset(contextStream, name, this.beginAt));
+    this.beginAt = undefined;
+    const consumer = await whileUp(() => js.consumers.get(contextStream, name));
+    const limit = typeof prefetch === "number" ? { max_messages: prefetch } : { max_bytes: prefetch.bytes };
+    const consuming = consumer.consume({ ...limit, expires: PULL_EXPIRES_MS });
+    const messages = await whileUp(() => consuming).catch((error: unknown) => {
+      // Nobody would read it, and what it fetched would be missing elsewhere.
+      void consuming.then(
+        (late) => late.stop(),
+        () => {},
+      );
+      throw error;
+    });
+    return { messages, iterator: messages[Symbol.asyncIterator](), delivered: reset.delivered.consumer_seq, link };
+  }
+
+  /** The next delivery in an unbroken row; undefined when the row broke and the consumer must be reopened. */
+  private async receive(signal: AbortSignal): Promise<JsMsg | undefined> {
+    const { log, name } = this.options;
+    this.opened ??= await this.open();
+    if (this.closed) this.discard();
+    if (this.opened === undefined) throw new Error(`the reader "${name}" is closed`);
+    // The client pulls again by itself, yet late when its first pull after the loss is lost, too.
+    this.waiting ??= untilAborted(this.opened.iterator.next(), this.opened.link);
+    const result = await untilAborted(this.waiting, signal);
+    this.waiting = undefined;
+    if (result.done === true) return undefined;
+    const message = result.value;
+    if (message.info.deliverySequence !== this.opened.delivered + 1) {
+      log.warn({ consumer: name, at: message.seq }, "a delivery was lost; reading again from the last acknowledgement");
+      return undefined;
+    }
+    this.opened.delivered += 1;
+    return message;
+  }
+
+  private async receiveSafely(signal: AbortSignal): Promise<JsMsg | undefined> {
+    const { clock, log, name } = this.options;
+    try {
+      const message = await this.receive(signal);
+      if (message === undefined) this.discard();
+      return message;
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      if (this.closed) throw error;
+      log.warn({ consumer: name, error: String(error) }, "reading the stream failed; trying again");
+      this.discard();
+      await clock.sleep(REOPEN_MS, signal);
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,146 @@
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
+import type { Batch, Cut, Sink } from "#pipeline/siphon/sink.ts";
+
+/** A sink's real store, as the contract needs it. */
+export type SinkHarness = {
+  /** A new sink on the same store, as a process that starts would make it. */
+  open(): Sink;
+  /** `count` fresh frames of one agent, in stream order, each with a payload of its own. */
+  frames(count: number): readonly StoredFrame[];
+  /** Frames with payloads that fit no schema, and text that no column expects. */
+  strangeFrames(): readonly StoredFrame[];
+  /** Hashes of the frames in the store as a reader sees them, in stream order. */
+  visible(): Promise<readonly string[]>;
+  /** Makes the store unreachable, and reachable again with what it holds. */
+  stopStore(): Promise<void>;
+  startStore(): Promise<void>;
+  stop(): Promise<void>;
+};
+
+const stream = "2026-11-23T00:00:00Z";
+const never = new AbortController().signal;
+
+const batchOf = (frames: readonly StoredFrame[], from = frames[0]?.streamSeq ?? 1): Batch => ({
+  cut: { stream, from, to: frames.at(-1)?.streamSeq ?? from },
+  frames,
+});
+
+const hashes = (frames: readonly StoredFrame[]): string[] => frames.map(({ hash }) => hash);
+
+/** A sink on its store, and what a step adds to what a reader sees. */
+type Subject = {
+  harness: SinkHarness;
+  sink: Sink;
+  grew(write: () => Promise<void>): Promise<readonly string[]>;
+};
+
+const itWritesOnce = (subject: () => Subject): void => {
+  it("writes a batch and shows its frames in order", async () => {
+    const { harness, sink, grew } = subject();
+    const frames = harness.frames(50);
+    const added = await grew(async () => {
+      expect(await sink.write(batchOf(frames), never)).toEqual({ kind: "written" });
+    });
+    expect(added).toEqual(hashes(frames));
+  });
+
+  it("shows a frame once, however often, by whom and in which cut it is written", async () => {
+    const { harness, sink, grew } = subject();
+    const frames = harness.frames(40);
+    const another = harness.open();
+    await another.prepare();
+    const added = await grew(async () => {
+      await sink.write(batchOf(frames), never);
+      await sink.write(batchOf(frames), never);
+      await another.write(batchOf(frames), never);
+      await another.write(batchOf(frames.slice(10, 30)), never);
+      await another.write(batchOf(frames.slice(20)), never);
+    });
+    expect(added).toEqual(hashes(frames));
+    await another.close();
+  });
+
+  it("takes frames that fit no schema", async () => {
+    const { harness, sink, grew } = subject();
+    const frames = harness.strangeFrames();
+    const added = await grew(async () => {
+      expect(await sink.write(batchOf(frames), never)).toEqual({ kind: "written" });
+    });
+    expect(added).toEqual(hashes(frames));
+  });
+
+  it("takes a batch without frames", async () => {
+    expect(await subject().sink.write(batchOf([], 7), never)).toEqual({ kind: "written" });
+  });
+};
+
+const itKeepsCuts = (subject: () => Subject): void => {
+  it("keeps the cut that was begun last, a stream at a time", async () => {
+    const { harness, sink } = subject();
+    const cut = (from: number, to: number): Cut => ({ stream: "another", from, to });
+    expect(await sink.lastCut("another")).toBeUndefined();
+    await sink.keepCut(cut(1, 10));
+    await sink.keepCut(cut(11, 25));
+    const another = harness.open();
+    expect(await another.lastCut("another")).toEqual(cut(11, 25));
+    expect(await another.lastCut("unheard of")).toBeUndefined();
+    await another.close();
+  });
+};
+
+const itTellsWhatToDo = (subject: () => Subject): void => {
+  it("gives up when told to, and the batch can be written again", async () => {
+    const { harness, sink, grew } = subject();
+    const frames = harness.frames(10);
+    const added = await grew(async () => {
+      const result = await sink.write(batchOf(frames), AbortSignal.abort(new Error("stop")));
+      expect(result.kind).toBe("retryable");
+      expect(await sink.write(batchOf(frames), never)).toEqual({ kind: "written" });
+    });
+    expect(added).toEqual(hashes(frames));
+  });
+
+  it("asks for another try while the store is away, and loses nothing by it", async () => {
+    const { harness, sink, grew } = subject();
+    const frames = harness.frames(10);
+    const added = await grew(async () => {
+      await harness.stopStore();
+      expect((await sink.write(batchOf(frames), never)).kind).toBe("retryable");
+      await harness.startStore();
+      expect(await sink.write(batchOf(frames), never)).toEqual({ kind: "written" });
+    });
+    expect(added).toEqual(hashes(frames));
+  }, 120_000);
+
+  it("closes twice", async () => {
+    const another = subject().harness.open();
+    await another.close();
+    await another.close();
+  });
+};
+
+/** What every sink has to keep, whatever its store. */
+export const describeSinkContract = (name: string, start: () => Promise<SinkHarness>): void => {
+  describe(`sink contract: ${name}`, () => {
+    let subject: Subject;
+    beforeAll(async () => {
+      const harness = await start();
+      const sink = harness.open();
+      await sink.prepare();
+      const grew: Subject["grew"] = async (write) => {
+        const before = new Set(await harness.visible());
+        await write();
+        return (await harness.visible()).filter((hash) => !before.has(hash));
+      };
+      subject = { harness, sink, grew };
+    }, 600_000);
+    afterAll(async () => {
+      await subject.sink.close();
+      await subject.harness.stop();
+    }, 60_000);
+    itWritesOnce(() => subject);
+    itKeepsCuts(() => subject);
+    itTellsWhatToDo(() => subject);
+  });
+};
