@@ -1,4 +1,4 @@
-import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import type { Forge } from "#supervisor/forge/forge.ts";
 import { admitProposal, type Admitted } from "#supervisor/publish/admit-proposal.ts";

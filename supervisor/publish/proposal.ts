@@ -1,4 +1,4 @@
-import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import * as z from "zod";
 import { refuse, type Refused } from "#supervisor/publish/verdict.ts";
 

@@ -1,5 +1,5 @@
 import type { DurableReader } from "#nervous-system/comms/nats/durable-reader.ts";
-import type { StoredFrame, StreamItem } from "#nervous-system/comms/nats/stored-frame.ts";
+import { placeOfItem, type StoredFrame, type StreamItem } from "#nervous-system/comms/nats/read-chunk.ts";
 import { fullJitterMs } from "#nervous-system/kernel/backoff.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
@@ -47,7 +47,7 @@ const answerUntilEnd = async (
 
 const settle = async (loop: PublisherLoop, item: StreamItem, signal: AbortSignal): Promise<void> => {
   if (item.kind === "poison") {
-    loop.log.warn({ streamSeq: item.poison.streamSeq }, `a proposal cannot be read: ${item.poison.reason}`);
+    loop.log.warn({ place: item.poison.place }, `a proposal cannot be read: ${item.poison.reason}`);
     return;
   }
   const end = await answerUntilEnd(loop, item.frame, signal);
@@ -61,16 +61,16 @@ const settle = async (loop: PublisherLoop, item: StreamItem, signal: AbortSignal
 /**
  * Answers every proposal of the stream until the signal aborts. Several are at work at once, so that one forge that is down holds up
  * no other; the stream is acknowledged up to the oldest that is unfinished, and what is delivered again after a crash is settled by
- * reading the remote. Rejects when the record cannot be written: a restart begins from what was acknowledged.
+ * reading the remote. Rejects when the record cannot be written, or the stream is not the one that was read: a restart begins from what was acknowledged.
  */
 export const runPublisher = async (loop: PublisherLoop, signal: AbortSignal): Promise<void> => {
   const failed = new AbortController();
   const stop = AbortSignal.any([signal, failed.signal]);
   const mark = createAckMark();
-  const work = async (item: StreamItem, seq: number): Promise<void> => {
+  const work = async (item: StreamItem, place: number): Promise<void> => {
     try {
       await settle(loop, item, stop);
-      const through = mark.finish(seq);
+      const through = mark.finish(place);
       if (through !== undefined) await loop.reader.ackThrough(through);
     } catch (error) {
       if (!stop.aborted) failed.abort(error);
@@ -78,10 +78,10 @@ export const runPublisher = async (loop: PublisherLoop, signal: AbortSignal): Pr
   };
   const running = new Set<Promise<void>>();
   const begin = async (): Promise<void> => {
-    const item = await loop.reader.next(stop);
-    const seq = item.kind === "frame" ? item.frame.streamSeq : item.poison.streamSeq;
-    mark.begin(seq);
-    const task = work(item, seq).finally(() => running.delete(task));
+    const { item } = await loop.reader.next(stop);
+    const place = placeOfItem(item);
+    mark.begin(place);
+    const task = work(item, place).finally(() => running.delete(task));
     running.add(task);
     if (running.size >= loop.concurrency) await Promise.race(running);
   };

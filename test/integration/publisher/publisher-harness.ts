@@ -7,7 +7,7 @@ import { silentLog } from "#nervous-system/kernel/log.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { ComponentFrame } from "#nervous-system/recorder/component.ts";
-import { typeFilter } from "#nervous-system/schemas/subjects.ts";
+import { signalFilter } from "#nervous-system/schemas/subjects.ts";
 import { startGitea, type GiteaServer } from "#platform/stores/gitea.ts";
 import type { NatsServer } from "#platform/stores/nats.ts";
 import { requestForge } from "#platform/stores/gitea-api.ts";
@@ -200,8 +200,10 @@ export const startTestPublisher = async (
   const durable = change.durable ?? "publisher";
   const reader = await world.bus.openReader({
     name: durable,
-    filter: typeFilter("PROPOSAL"),
+    filter: signalFilter,
+    types: new Set(["PROPOSAL"]),
     maxAckPending: 256,
+    ackWaitMs: 60_000,
     prefetch: 16,
   });
   const stopping = new AbortController();

@@ -2,18 +2,18 @@ import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { emptyTail } from "./chain-plan.ts";
-import { cutBatches, MAX_BATCH_BYTES, MAX_BATCH_FRAMES, renderBatch, type PreparedFrame } from "./prepared-frame.ts";
+import { cutBatches, maxBatchBytes, maxBatchChunks, renderBatch } from "./batch.ts";
+import type { Chunk } from "./chunk.ts";
 
-const prepared = (bytes: number, chain = "a", seq = 1): PreparedFrame => ({
-  frame: { envelope: { agent_uid: chain, epoch: 1, seq } } as unknown as RecordedFrame,
+const prepared = (bytes: number, chain = "a", seq = 1): Chunk => ({
+  frames: [{ envelope: { agent_uid: chain, epoch: 1, seq } } as unknown as RecordedFrame],
   key: `${chain}/1`,
-  message: { subject: "s", data: new Uint8Array(), headerLines: "H: v\r\n" },
-  bytes,
+  message: { subject: "s", data: { length: bytes } as Uint8Array, headerLines: "H: v\r\n" },
 });
 
 describe("cutBatches", () => {
   it("loses nothing, keeps the order, and exceeds neither bound but by a single frame", () => {
-    const sizes = fc.array(fc.integer({ min: 1, max: 2 * MAX_BATCH_BYTES }), { maxLength: 40 });
+    const sizes = fc.array(fc.integer({ min: 1, max: 2 * maxBatchBytes }), { maxLength: 40 });
     fc.assert(
       fc.property(sizes, fc.nat(2500), (some, small) => {
         const frames = [...some, ...Array.from({ length: small }, () => 10)].map((bytes) => prepared(bytes));
@@ -21,9 +21,9 @@ describe("cutBatches", () => {
         expect(batches.flat()).toEqual(frames);
         for (const batch of batches) {
           expect(batch.length).toBeGreaterThan(0);
-          expect(batch.length).toBeLessThanOrEqual(MAX_BATCH_FRAMES);
-          const bytes = batch.reduce((sum, frame) => sum + frame.bytes, 0);
-          expect(batch.length === 1 || bytes <= MAX_BATCH_BYTES).toBe(true);
+          expect(batch.length).toBeLessThanOrEqual(maxBatchChunks);
+          const bytes = batch.reduce((sum, frame) => sum + frame.message.data.length, 0);
+          expect(batch.length === 1 || bytes <= maxBatchBytes).toBe(true);
         }
       }),
     );
