@@ -13,18 +13,18 @@ import { createNodeProcesses } from "#nervous-system/recorder/wal/node-processes
 import type { Ids } from "#nervous-system/schemas/ids.ts";
 import type { ScribeConfig } from "./config.ts";
 import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
-import { listenForFrames, type FrameSocketServer } from "./mouths/frame-socket.ts";
-import { listenForService } from "./mouths/grpc-ports.ts";
-import { listenForModels, type ModelPort } from "./mouths/model-port.ts";
-import { createOtlpMouth } from "./mouths/otlp-mouth.ts";
-import { listenForOtlp, passMetricsTo, sendSpansTo, type OtlpPorts } from "./mouths/otlp-ports.ts";
-import { createSpanLane, type SpanLane } from "./mouths/span-lane.ts";
+import { listenForFrames, type FrameSocketServer } from "#scribe/inputs/frame-socket.ts";
+import { listenForService } from "#scribe/inputs/context-service.ts";
+import { listenForModels, type ModelPort } from "#scribe/inputs/model-port.ts";
+import { createOtlpMouth } from "#scribe/inputs/otlp-input.ts";
+import { listenForOtlp, passMetricsTo, sendSpansTo, type OtlpPorts } from "#scribe/inputs/otlp-ports.ts";
+import { createSpanLane, type SpanLane } from "#scribe/inputs/span-queue.ts";
 import { startConnectProxy, type ConnectProxy } from "./tunnel/connect-proxy.ts";
-import { startScribeHealth, type ScribeHealth } from "./measure.ts";
+import { startScribeHealth, type ScribeHealth } from "./health.ts";
 import { createRefusals, type Refusals } from "./refusals.ts";
 import { watchStalls } from "./stall-watch.ts";
 import { splitAddress } from "./split-address.ts";
-import { createTally, type Tally } from "./tally.ts";
+import { createTally, type Tally } from "./frame-counters.ts";
 
 /** What a scribe needs beside its configuration. */
 export type ScribeOptions = { config: ScribeConfig; clock: Clock; ids: Ids; random: () => number; log: Log };

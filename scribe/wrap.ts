@@ -5,7 +5,7 @@ import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { parseConfig } from "#nervous-system/kernel/config.ts";
 import { exitCodeOf, startChild, type WrappedChild } from "./wrap/child.ts";
 import { forwardFrames } from "./wrap/frame-forwarder.ts";
-import { leaveLastWords, renderLastWords } from "./wrap/last-words.ts";
+import { leaveLastWords, renderLastWords } from "#scribe/wrap/termination-message.ts";
 import { proxyEnvironment } from "./wrap/proxy-environment.ts";
 
 // enchanted-wrap: process 1 of the agent container. `node wrap.js -- command args…`

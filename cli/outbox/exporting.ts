@@ -2,8 +2,8 @@ import { toGrpcFailure, type GrpcFailure } from "#nervous-system/comms/grpc/fail
 import { exportMetrics } from "#nervous-system/comms/grpc/methods.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
 import { createExporter } from "#nervous-system/recorder/exporter.ts";
-import { sendSpansTo } from "#scribe/mouths/otlp-ports.ts";
-import { createSpanLane } from "#scribe/mouths/span-lane.ts";
+import { sendSpansTo } from "#scribe/inputs/otlp-ports.ts";
+import { createSpanLane } from "#scribe/inputs/span-queue.ts";
 import type { Host } from "../host.ts";
 import { connectCollector } from "../server/connect.ts";
 import type { ServerSettings } from "../server/settings.ts";

@@ -20,7 +20,7 @@ const GRACE_MS = 200;
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 
 const receiverOf = async ({ record, beside }: OtlpPortOptions): Promise<OtlpReceiver> => {
-  const { createOtlpMouth } = await import("#scribe/mouths/otlp-mouth.ts");
+  const { createOtlpMouth } = await import("#scribe/inputs/otlp-input.ts");
   return createOtlpMouth({
     recorder: { record: (frame, how) => record.hear(frame, how) },
     passSpans: (request) => beside?.passSpans(request),

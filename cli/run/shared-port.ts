@@ -1,6 +1,6 @@
 import { connect, createServer, type Socket } from "node:net";
-import { join } from "#scribe/join.ts";
-import { listen, portOf } from "#scribe/mouths/listen.ts";
+import { join } from "#scribe/tunnel/join.ts";
+import { listen, portOf } from "#scribe/inputs/listen.ts";
 
 /** One port for HTTP/1.1 and for gRPC. */
 export type SharedPort = { port: number; close(): Promise<void> };

@@ -1,7 +1,7 @@
 import { createServer, STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import { hangUp, join } from "../join.ts";
-import { listen, portOf } from "../mouths/listen.ts";
+import { hangUp, join } from "./join.ts";
+import { listen, portOf } from "#scribe/inputs/listen.ts";
 import { noTunnel, openTunnel, type NoTunnel, type TunnelOptions } from "./open-tunnel.ts";
 
 /** The gateway's tunnels, offered on loopback as a plain proxy that needs no credential. */

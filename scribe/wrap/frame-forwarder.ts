@@ -2,7 +2,7 @@ import { isUtf8 } from "node:buffer";
 import type { Readable } from "node:stream";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { maxFrameBytes } from "#nervous-system/schemas/frames/parse-frame.ts";
-import { createLineSplitter, type SplitLine } from "../mouths/line-splitter.ts";
+import { createLineSplitter, type SplitLine } from "#scribe/inputs/line-splitter.ts";
 import { createLineSender, type LineSender, type LineSenderEvents } from "./line-sender.ts";
 import { createRefusalReport } from "./refusal-report.ts";
 

@@ -7,7 +7,7 @@ import { parseProposal, type Proposal } from "#supervisor/publish/proposal.ts";
 import type { PublicationEnd } from "#supervisor/publish/publication-frame.ts";
 import { publishProposal } from "#supervisor/publish/publish-proposal.ts";
 import { retry, type Retryable, type Step } from "#supervisor/publish/verdict.ts";
-import { createWorkshop, type WorkshopOptions } from "#supervisor/publish/workshop.ts";
+import { createWorkshop, type WorkshopOptions } from "./scratch-repository.ts";
 
 /** What proposals are answered with. */
 export type AnswerTools = WorkshopOptions & {

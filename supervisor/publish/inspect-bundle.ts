@@ -4,7 +4,7 @@ import { judgeChanges, judgeCollisions } from "#supervisor/publish/path-policy.t
 import type { Proposal } from "#supervisor/publish/proposal.ts";
 import { parseNames, parseRawDiff, type RawChange } from "#supervisor/publish/raw-diff.ts";
 import { done, refuse, type Step } from "#supervisor/publish/verdict.ts";
-import { judgeBundleFailure, type Workshop } from "#supervisor/publish/workshop.ts";
+import { judgeBundleFailure, type Workshop } from "./scratch-repository.ts";
 
 /** The ref that the server's branch is kept under. */
 export const serverRef = "refs/server/branch";

@@ -5,7 +5,7 @@ import { inspectBundle } from "#supervisor/publish/inspect-bundle.ts";
 import type { Proposal } from "#supervisor/publish/proposal.ts";
 import { fetchServerBranch, pushBranch } from "#supervisor/publish/push-branch.ts";
 import { done, refuse, retry, type Step } from "#supervisor/publish/verdict.ts";
-import type { Workshop } from "#supervisor/publish/workshop.ts";
+import type { Workshop } from "./scratch-repository.ts";
 import { writeCommit } from "#supervisor/publish/write-commit.ts";
 
 /** What a proposal became on the forge. */

@@ -1,6 +1,6 @@
 import type { Git } from "#nervous-system/git/git.ts";
 import { done, refuse, retry, type Step } from "#supervisor/publish/verdict.ts";
-import { judgeServerFailure } from "#supervisor/publish/workshop.ts";
+import { judgeServerFailure } from "./scratch-repository.ts";
 import { serverRef } from "#supervisor/publish/inspect-bundle.ts";
 
 /** Brings the server's branch into the workshop. */

@@ -1,7 +1,7 @@
 import { renderCommitMessage } from "#supervisor/publish/commit-message.ts";
 import type { Proposal } from "#supervisor/publish/proposal.ts";
 import { done, type Step } from "#supervisor/publish/verdict.ts";
-import { judgeBundleFailure, type Workshop } from "#supervisor/publish/workshop.ts";
+import { judgeBundleFailure, type Workshop } from "./scratch-repository.ts";
 
 /** The one commit that is pushed. */
 export type WrittenCommit = { readonly commit: string };

@@ -4,7 +4,7 @@ import type { RecordResult } from "#nervous-system/recorder/recorder.ts";
 import { maxFrameBytes } from "#nervous-system/schemas/frames/parse-frame.ts";
 import { decodeProducedFrame } from "#nervous-system/schemas/frames/produced-frame-codec.ts";
 import { FrameAckSchema } from "#nervous-system/schemas/gen/context_pb.ts";
-import { refusedFrame, type Dialect, type FrameRecorder, type Incoming } from "./dialect.ts";
+import { refusedFrame, type Dialect, type FrameRecorder, type Incoming } from "./frame-protocol.ts";
 
 // A frame of JSON may take a little more room as a message of its own.
 const MAX_MESSAGE_BYTES = maxFrameBytes + 4096;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { manualClock } from "#nervous-system/kernel/clock.ts";
-import { createSpanLane } from "./span-lane.ts";
+import { createSpanLane } from "./span-queue.ts";
 
 const mib = (fill: number): Buffer => Buffer.alloc(1024 * 1024, fill);
 

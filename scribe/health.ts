@@ -1,7 +1,7 @@
 import type { Recording } from "#nervous-system/recorder/recording.ts";
 import { startHealthServer, type HealthServer } from "#nervous-system/telemetry/health-server.ts";
-import { MAX_CONNECTIONS } from "./mouths/listen.ts";
-import type { Tally } from "./tally.ts";
+import { MAX_CONNECTIONS } from "#scribe/inputs/listen.ts";
+import type { Tally } from "./frame-counters.ts";
 import { createMetrics, createRegistry, type Metrics } from "#nervous-system/telemetry/metrics.ts";
 
 const keys = [

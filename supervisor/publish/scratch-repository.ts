@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { createGit, type Git, type GitOptions, type GitResult } from "#nervous-system/git/git.ts";
 import type { GitCredentials } from "#nervous-system/git/protected-config.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
-import { refuse, retry, type Refused, type Retryable } from "#supervisor/publish/verdict.ts";
+import { refuse, retry, type Refused, type Retryable } from "./verdict.ts";
 
 /** What workshops are made with. */
 export type WorkshopOptions = {

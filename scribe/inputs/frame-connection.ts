@@ -3,9 +3,9 @@ import { PROTOBUF_OPENER } from "#nervous-system/comms/socket/delimited-messages
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { createPace, type Pace } from "#nervous-system/kernel/pace.ts";
 import type { RecordResult } from "#nervous-system/recorder/recorder.ts";
-import type { Dialect, FrameRecorder, Incoming } from "./dialect.ts";
-import { createJsonDialect } from "./json-dialect.ts";
-import { createProtobufDialect } from "./protobuf-dialect.ts";
+import type { Dialect, FrameRecorder, Incoming } from "./frame-protocol.ts";
+import { createJsonDialect } from "./json-lines.ts";
+import { createProtobufDialect } from "./protobuf-messages.ts";
 import type { ReadBudget } from "./read-budget.ts";
 
 /** How fast one connection may send; what is more waits in the socket, so a flood slows the flooder only. */

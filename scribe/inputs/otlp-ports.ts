@@ -8,7 +8,7 @@ import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import { decodeExportResponse } from "#nervous-system/codecs/otlp/status.ts";
 import { MAX_CONNECTIONS } from "./listen.ts";
-import type { SpanLaneOptions } from "./span-lane.ts";
+import type { SpanLaneOptions } from "./span-queue.ts";
 
 /** Where OTLP is served, on loopback. */
 export type OtlpPortsOptions = {

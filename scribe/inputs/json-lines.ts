@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import type { RecordResult } from "#nervous-system/recorder/recorder.ts";
 import { maxFrameBytes } from "#nervous-system/schemas/frames/parse-frame.ts";
-import { refusedFrame, type Dialect, type Incoming } from "./dialect.ts";
+import { refusedFrame, type Dialect, type Incoming } from "./frame-protocol.ts";
 import { createLineSplitter, type SplitLine } from "./line-splitter.ts";
 
 const incomingOf = (line: SplitLine): Incoming => {
