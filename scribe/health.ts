@@ -1,8 +1,49 @@
+import type { RecordResult } from "#nervous-system/recorder/recorder.ts";
+import type { Redactor } from "#nervous-system/recorder/redact.ts";
 import type { Recording } from "#nervous-system/recorder/recording.ts";
 import { startHealthServer, type HealthServer } from "#nervous-system/telemetry/health-server.ts";
-import { MAX_CONNECTIONS } from "#scribe/inputs/listen.ts";
-import type { Tally } from "./frame-counters.ts";
 import { createMetrics, createRegistry, type Metrics } from "#nervous-system/telemetry/metrics.ts";
+import type { FrameRecorder } from "./inputs/frame-encodings.ts";
+import { MAX_CONNECTIONS } from "./inputs/listen.ts";
+
+/** Counts what passes, for whoever asks. */
+export type FrameCounters = {
+  /** The same recorder, counting what is written through it as of `input`. */
+  through(input: string, recorder: FrameRecorder): FrameRecorder;
+  /** The same redactor, counting the frames that something is withheld of. */
+  withholding(redactor: Redactor): Redactor;
+  frames(): ReadonlyMap<string, number>;
+  withheld(): number;
+};
+
+/** Creates counters at nothing. */
+export const createFrameCounters = (): FrameCounters => {
+  const frames = new Map<string, number>();
+  let withheld = 0;
+  return {
+    through: (input, recorder) => {
+      frames.set(input, 0);
+      const count = async (written: Promise<RecordResult>): Promise<RecordResult> => {
+        const result = await written;
+        if (result.ok) frames.set(input, (frames.get(input) ?? 0) + 1);
+        return result;
+      };
+      return {
+        record: (frame, how) => count(recorder.record(frame, how)),
+        recordLine: (line, how) => count(recorder.recordLine(line, how)),
+      };
+    },
+    withholding: (redactor) => ({
+      redact: (frame) => {
+        const result = redactor.redact(frame);
+        if (result.withheld) withheld += 1;
+        return result;
+      },
+    }),
+    frames: () => frames,
+    withheld: () => withheld,
+  };
+};
 
 const keys = [
   "scribeWritten",
@@ -28,30 +69,30 @@ export type ScribeHealth = {
 };
 
 /** What is shown: the recording, what passed, and how many exports of spans were lost. */
-export type ScribeHealthOptions = {
+type ScribeHealthOptions = {
   port: number;
   recording: Pick<Recording, "marks" | "health">;
-  tally: Pick<Tally, "frames" | "withheld">;
+  counters: Pick<FrameCounters, "frames" | "withheld">;
   spansLost: () => number;
 };
 
 const stalls = ["full", "noSpace", "diskError"] as const;
 
 /** Counters that are counted elsewhere. */
-const readTally = (metrics: ScribeMetrics, tally: ScribeHealthOptions["tally"]): void => {
+const readCounters = (metrics: ScribeMetrics, counters: ScribeHealthOptions["counters"]): void => {
   metrics.scribeFrames.reset();
-  for (const [mouth, count] of tally.frames()) metrics.scribeFrames.inc({ mouth }, count);
+  for (const [input, count] of counters.frames()) metrics.scribeFrames.inc({ input }, count);
   metrics.scribeWithheld.reset();
-  metrics.scribeWithheld.inc(tally.withheld());
+  metrics.scribeWithheld.inc(counters.withheld());
 };
 
-const readInto = (metrics: ScribeMetrics, { recording, spansLost, tally }: ScribeHealthOptions): void => {
+const readInto = (metrics: ScribeMetrics, { recording, spansLost, counters }: ScribeHealthOptions): void => {
   const { written, stored, settled } = recording.marks();
   const { wal, exporting } = recording.health();
   metrics.scribeWritten.set(written);
   metrics.scribeStored.set(stored);
   metrics.scribeSettled.set(settled);
-  readTally(metrics, tally);
+  readCounters(metrics, counters);
   metrics.scribeLogBytes.set(wal.bytes);
   metrics.scribeLogSegments.set(wal.segments);
   for (const reason of stalls) metrics.scribeStalled.set({ reason }, wal.stall?.reason === reason ? 1 : 0);

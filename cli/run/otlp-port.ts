@@ -20,8 +20,8 @@ const GRACE_MS = 200;
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 
 const receiverOf = async ({ record, beside }: OtlpPortOptions): Promise<OtlpReceiver> => {
-  const { createOtlpMouth } = await import("#scribe/inputs/otlp-input.ts");
-  return createOtlpMouth({
+  const { createOtlpInput } = await import("#scribe/inputs/otlp-input.ts");
+  return createOtlpInput({
     recorder: { record: (frame, how) => record.hear(frame, how) },
     passSpans: (request) => beside?.passSpans(request),
     // Measurements are no context: an exporter must not fail for that, and the collector gets them when it is there.

@@ -6,7 +6,7 @@ import type { Log } from "#nervous-system/kernel/log.ts";
 import { MAX_CONNECTIONS } from "./listen.ts";
 
 /** What the loopback ports need. */
-export type GrpcPortOptions = {
+type GrpcPortOptions = {
   /** The collector, called with the pod's token. */
   collector: GrpcClient;
   clock: Pick<Clock, "after">;

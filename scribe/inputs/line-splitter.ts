@@ -4,7 +4,7 @@ import { gatherBytes } from "#nervous-system/kernel/gathered-bytes.ts";
 export type SplitLine = { kind: "line"; bytes: Buffer } | { kind: "tooLong" };
 
 /** Cuts a byte stream into lines, holding at most `maxBytes` of an unfinished one. */
-export type LineSplitter = {
+type LineSplitter = {
   push(chunk: Buffer): SplitLine[];
   /** What stands behind the last newline; the stream has ended. */
   end(): SplitLine[];

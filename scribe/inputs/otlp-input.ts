@@ -11,8 +11,8 @@ import { tellLogs } from "#nervous-system/codecs/otlp/logs-to-frames.ts";
 import { asProducer, tellSpans, type TelemetryFrame } from "#nervous-system/codecs/otlp/spans-to-frames.ts";
 import type { PartialSuccess } from "#nervous-system/codecs/otlp/status.ts";
 
-/** What the OTLP mouth needs. */
-export type OtlpMouthOptions = {
+/** What the OTLP input needs. */
+type OtlpInputOptions = {
   recorder: Pick<Recorder, "record">;
   /** Brings spans to whoever shows them, best effort. */
   passSpans: (request: Buffer) => void;
@@ -42,7 +42,7 @@ const partialOf = (refused: readonly string[]): PartialSuccess | undefined =>
  * The program's own telemetry becomes frames here, so that it is redacted, sequenced and chained like everything else; the
  * program hears success when they are on the medium. Spans go on to trace backends beside it.
  */
-export const createOtlpMouth = ({ recorder, passSpans, passMetrics, onRefused }: OtlpMouthOptions): OtlpReceiver => {
+export const createOtlpInput = ({ recorder, passSpans, passMetrics, onRefused }: OtlpInputOptions): OtlpReceiver => {
   const recordOne = ({ frame, trace }: TelemetryFrame): Promise<RecordResult> =>
     recorder.record(frame, { producer: "agent", ...(trace === undefined ? {} : { trace }) });
 

@@ -8,10 +8,10 @@ import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import { decodeExportResponse } from "#nervous-system/codecs/otlp/status.ts";
 import { MAX_CONNECTIONS } from "./listen.ts";
-import type { SpanLaneOptions } from "./span-queue.ts";
+import type { SpanQueueOptions } from "./span-queue.ts";
 
 /** Where OTLP is served, on loopback. */
-export type OtlpPortsOptions = {
+type OtlpPortsOptions = {
   grpcPort: number;
   httpPort: number;
   receiver: OtlpReceiver;
@@ -57,9 +57,9 @@ export const listenForOtlp = async (options: OtlpPortsOptions): Promise<OtlpPort
   };
 };
 
-/** The sending half of a span lane to the collector. */
+/** The sending half of a span queue to the collector. */
 export const sendSpansTo =
-  (collector: GrpcClient): SpanLaneOptions["send"] =>
+  (collector: GrpcClient): SpanQueueOptions["send"] =>
   async (request, signal) => {
     try {
       await collector.unary(exportTraces, request, { deadlineMs: CALL_MS, signal });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { manualClock } from "#nervous-system/kernel/clock.ts";
-import { createSpanLane } from "./span-queue.ts";
+import { createSpanQueue } from "./span-queue.ts";
 
 const mib = (fill: number): Buffer => Buffer.alloc(1024 * 1024, fill);
 
@@ -9,7 +9,7 @@ describe("spans on their way out of a pod", () => {
     const clock = manualClock();
     const sent: number[] = [];
     let isAway = true;
-    const lane = createSpanLane({
+    const queue = createSpanQueue({
       clock,
       random: () => 1,
       send: async (request) => {
@@ -18,14 +18,14 @@ describe("spans on their way out of a pod", () => {
         return true;
       },
     });
-    for (const fill of [1, 2, 3]) lane.push(Buffer.from([fill]));
+    for (const fill of [1, 2, 3]) queue.push(Buffer.from([fill]));
     await clock.advance(1_000);
     expect(sent).toEqual([]);
     isAway = false;
     await clock.advance(10_000);
     expect(sent).toEqual([1, 2, 3]);
-    expect(lane.lost()).toBe(0);
-    await lane.close(0);
+    expect(queue.lost()).toBe(0);
+    await queue.close(0);
   });
 
   it("make room for newer ones, and are counted as lost", async () => {
@@ -37,25 +37,25 @@ describe("spans on their way out of a pod", () => {
       sent.push(request[0] ?? 0);
       return request[0] !== 5;
     };
-    const lane = createSpanLane({ clock, random: () => 1, send });
-    for (const fill of [1, 2, 3, 4, 5, 6]) lane.push(mib(fill));
-    expect(lane.lost()).toBe(2);
+    const queue = createSpanQueue({ clock, random: () => 1, send });
+    for (const fill of [1, 2, 3, 4, 5, 6]) queue.push(mib(fill));
+    expect(queue.lost()).toBe(2);
     isAway = false;
     await clock.advance(10_000);
     expect(sent).toEqual([3, 4, 5, 6]);
-    expect(lane.lost()).toBe(3); // the fifth was refused for good
-    await lane.close(0);
+    expect(queue.lost()).toBe(3); // the fifth was refused for good
+    await queue.close(0);
   });
 
   it("are waited for at the end, but not for ever", async () => {
     const clock = manualClock();
-    const lane = createSpanLane({ clock, random: () => 1, send: () => Promise.reject(new Error("away")) });
-    lane.push(Buffer.from([1]));
-    const closed = lane.close(2_000);
+    const queue = createSpanQueue({ clock, random: () => 1, send: () => Promise.reject(new Error("away")) });
+    queue.push(Buffer.from([1]));
+    const closed = queue.close(2_000);
     await clock.advance(2_000);
     await closed;
-    expect(lane.lost()).toBe(1);
-    lane.push(Buffer.from([2]));
-    expect(lane.lost()).toBe(2);
+    expect(queue.lost()).toBe(1);
+    queue.push(Buffer.from([2]));
+    expect(queue.lost()).toBe(2);
   });
 });

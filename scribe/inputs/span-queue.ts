@@ -2,7 +2,7 @@ import { fullJitterMs } from "#nervous-system/kernel/backoff.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 
 /** Spans on their way out of the pod: best effort, in memory, bounded. */
-export type SpanLane = {
+export type SpanQueue = {
   /** Queues an export; the oldest ones make room for it. */
   push(request: Buffer): void;
   /** Exports lost so far: no room, or refused for good. */
@@ -11,8 +11,8 @@ export type SpanLane = {
   close(limitMs: number): Promise<void>;
 };
 
-/** What a lane needs. */
-export type SpanLaneOptions = {
+/** What a queue needs. */
+export type SpanQueueOptions = {
   /** Resolves when the other side took the export; `false` when it never will. Rejects when it is to be tried again. */
   send: (request: Buffer, signal: AbortSignal) => Promise<boolean>;
   clock: Pick<Clock, "sleep" | "after">;
@@ -24,8 +24,8 @@ const MAX_BYTES = 4 * 1024 * 1024;
 const BACKOFF = { baseMs: 200, capMs: 5_000 };
 
 /** Sends one export after the other; while the other side is away they wait, the newest ones longest. */
-class Lane implements SpanLane {
-  private readonly options: SpanLaneOptions;
+class MemorySpanQueue implements SpanQueue {
+  private readonly options: SpanQueueOptions;
   private readonly queue: Buffer[] = [];
   private readonly stop = new AbortController();
   private bytes = 0;
@@ -33,7 +33,7 @@ class Lane implements SpanLane {
   private failures = 0;
   private running: Promise<void> | undefined;
 
-  constructor(options: SpanLaneOptions) {
+  constructor(options: SpanQueueOptions) {
     this.options = options;
   }
 
@@ -82,5 +82,5 @@ class Lane implements SpanLane {
   }
 }
 
-/** Creates an empty lane. */
-export const createSpanLane = (options: SpanLaneOptions): SpanLane => new Lane(options);
+/** Creates an empty queue. */
+export const createSpanQueue = (options: SpanQueueOptions): SpanQueue => new MemorySpanQueue(options);

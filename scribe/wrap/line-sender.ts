@@ -22,7 +22,7 @@ export type LineSenderEvents = {
 };
 
 /** What a sender needs. */
-export type LineSenderOptions = LineSenderEvents & { path: string; clock: Pick<Clock, "after" | "sleep"> };
+type LineSenderOptions = LineSenderEvents & { path: string; clock: Pick<Clock, "after" | "sleep"> };
 
 const MAX_UNANSWERED = 1024;
 const MAX_BYTES = 4 * 1024 * 1024;

@@ -16,14 +16,14 @@ const describe = (end: ChildEnd): { reason: string; message: string } => {
 };
 
 /** The termination message for a program that left none. */
-export const renderLastWords = (end: ChildEnd, framesAreWhole: boolean): string => {
+export const renderTerminationMessage = (end: ChildEnd, framesAreWhole: boolean): string => {
   const { reason, message } = describe(end);
   const lost = framesAreWhole ? "" : "; its last frames on FD 3 could not be handed to the scribe in time";
   return JSON.stringify({ outcome: exitCodeOf(end) === 0 ? "Succeeded" : "Failed", reason, message: message + lost });
 };
 
 /** Writes the message unless the program wrote its own. */
-export const leaveLastWords = async (path: string, message: string): Promise<void> => {
+export const writeTerminationMessage = async (path: string, message: string): Promise<void> => {
   const own = await readFile(path, "utf8").catch(() => "");
   if (own.trim() === "") await writeFile(path, message).catch(() => undefined);
 };

@@ -172,8 +172,8 @@ describe("a frame that its producer may not write", () => {
     await until("it is noted", () => noted().some((text) => text.includes("PUBLICATION")));
     const metrics = await (await fetch(`http://127.0.0.1:${scene.pod.env["ENCHANTED_METRICS_PORT"]}/metrics`)).text();
     expect(metrics).toContain('enchanted_scribe_refused_total{code="Forbidden"} 1');
-    expect(metrics).toMatch(/enchanted_scribe_frames_total\{mouth="otlp"\} [1-9]/);
-    expect(metrics).toMatch(/enchanted_scribe_frames_total\{mouth="socket"\} \d/);
+    expect(metrics).toMatch(/enchanted_scribe_frames_total\{input="otlp"\} [1-9]/);
+    expect(metrics).toMatch(/enchanted_scribe_frames_total\{input="socket"\} \d/);
     expect(metrics).toContain("enchanted_scribe_withheld_total 0");
     expect(metrics).toContain("enchanted_scribe_log_segments 1");
     expect(Number(/enchanted_scribe_written_seq (\d+)/.exec(metrics)?.[1])).toBeGreaterThan(5);

@@ -18,7 +18,7 @@ import { encodeProducedFrame } from "#nervous-system/schemas/frames/produced-fra
 import { countingIds } from "#nervous-system/schemas/ids.ts";
 import { anyPayloadOf } from "#test/builders/any-payload.ts";
 import { decodeAck, type FrameAck } from "#nervous-system/comms/socket/frame-encoding.ts";
-import { serveFrameConnection } from "./frame-connection.ts";
+import { serveFrameConnection } from "./frame-socket.ts";
 import { createReadBudget } from "./read-budget.ts";
 
 let directory: string;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { proxyEnvironment } from "./proxy-environment.ts";
+import { proxyEnvironment } from "./child.ts";
 
 describe("proxyEnvironment", () => {
   it("names the proxy port and what is beside it in both spellings, and nothing where there is no port", () => {
