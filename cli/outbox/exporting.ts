@@ -24,7 +24,7 @@ export type Exporting = {
 };
 
 /** What exporting needs. */
-export type ExportingOptions = { host: Host; server: ServerSettings; leftover: Leftover; log: OutgoingLog };
+type ExportingOptions = { host: Host; server: ServerSettings; leftover: Leftover; log: OutgoingLog };
 
 const METRICS_MS = 15_000;
 const PATIENCE_MS = 10_000;
