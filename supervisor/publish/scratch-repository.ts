@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { createGit, type Git, type GitOptions, type GitResult } from "#nervous-system/git/git.ts";
 import type { GitCredentials } from "#nervous-system/git/protected-config.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
-import { refuse, retry, type Refused, type Retryable } from "./verdict.ts";
+import { refuse, retry, type Refused, type Retryable } from "#supervisor/publish/proposal.ts";
 
-/** What workshops are made with. */
-export type WorkshopOptions = {
+/** What scratch repositories are made with. */
+export type ScratchOptions = {
   /** Directory for what is gone when a publication ends. */
   readonly scratchDir: string;
   /** The process's environment; only PATH and TMPDIR of it reach Git. */
@@ -17,7 +17,7 @@ export type WorkshopOptions = {
 };
 
 /** A fresh bare repository for one proposal, with a hand for each of its two neighbours. */
-export type Workshop = {
+export type ScratchRepository = {
   readonly bundleFile: string;
   /** Git without any credential or network, held to limits of memory, time and bytes: the only one that touches what an agent made. */
   readonly inspect: Git;
@@ -40,8 +40,8 @@ const carefulConfig = [
   ["index.threads", "1"],
 ] as const;
 
-/** Makes a workshop; the caller removes it. */
-export const createWorkshop = async (options: WorkshopOptions): Promise<Workshop> => {
+/** Makes a scratch repository; the caller removes it. */
+export const createScratchRepository = async (options: ScratchOptions): Promise<ScratchRepository> => {
   await mkdir(options.scratchDir, { recursive: true });
   const dir = await mkdtemp(join(options.scratchDir, "proposal-"));
   const gitDir = join(dir, "repo.git");
