@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { createRepetitionGuard } from "./repetition.ts";
+import { createRepetitionGuard } from "./limits.ts";
 
 const call = {
   tool: "run_command",

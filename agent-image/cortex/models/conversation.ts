@@ -1,4 +1,13 @@
-import type { AssistantModelMessage, ModelMessage } from "ai";
+import type { AssistantModelMessage, LanguageModel, ModelMessage, ToolModelMessage } from "ai";
+
+/** One message of a conversation with a model. */
+export type ConversationMessage = ModelMessage;
+
+/** A message that holds what tools answered. */
+export type ToolResultMessage = ToolModelMessage;
+
+/** A model that can be asked; `createModel` makes one. */
+export type ChatModel = LanguageModel;
 
 /** A call that a model asks for; its input is not validated yet. */
 export type RequestedCall = { readonly id: string; readonly name: string; readonly input: unknown };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { commandEnvironment } from "#agent-image/cortex/command-environment.ts";
+import { commandEnvironment } from "./config.ts";
 
 const plain = { PATH: "/bin", TMPDIR: "/tmp", NO_PROXY: "127.0.0.1,localhost" };
 
