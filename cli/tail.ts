@@ -3,7 +3,7 @@ import type { Writable } from "node:stream";
 import type { ContextItem } from "#nervous-system/recorder/context-file/read-items.ts";
 import { textOption, type CommandRun } from "./arguments.ts";
 import { exitCode, exited, type Host } from "./host.ts";
-import { framesOf, summaryOf, type ToldFrame } from "./record/describe-frame.ts";
+import { framesOf, summaryOf, type PrintableItem } from "./record/describe-frame.ts";
 import { once, readItems, type ReadOptions } from "./record/read-file.ts";
 
 const POLL_MS = 200;
@@ -25,7 +25,7 @@ const printable = (text: string): string => text.replaceAll(/\s+/g, " ").replace
 type LineStyle = { colour: boolean; width: number | undefined };
 
 /** One frame as one line for people. */
-const renderTailLine = ({ frame }: ToldFrame, { colour, width }: LineStyle): string => {
+const renderTailLine = ({ frame }: PrintableItem, { colour, width }: LineStyle): string => {
   const time = (frame.timestamp ?? "").slice(11, 23).padEnd(12);
   const head = `${time} ${printable(frame.agent_id ?? "-")
     .slice(0, 20)

@@ -11,7 +11,7 @@ export type Lifecycle = {
   beat(everyMs: number): () => void;
 };
 
-/** Creates the voice of the scribe; a frame that cannot be written is logged, since it must not end the recording. */
+/** Creates what the scribe says of itself; a frame that cannot be written is logged, since it must not end the recording. */
 export const createLifecycle = (recorder: Recorder, clock: Pick<Clock, "after">, log: Log): Lifecycle => {
   const record = async (event_type: string, payload: Record<string, unknown>): Promise<void> => {
     try {

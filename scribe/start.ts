@@ -124,7 +124,7 @@ const openInputs = async (options: ScribeOptions, { recording, collector, counte
   return { socket, service, otlp, spans, models, proxy, health, refusals };
 };
 
-const leaveMessage = async (path: string, recording: Recording): Promise<void> => {
+const writeTermination = async (path: string, recording: Recording): Promise<void> => {
   const { written, stored } = recording.marks();
   const { hash } = recording.recorder.written();
   await writeFile(path, JSON.stringify({ lastSeq: written, ackedSeq: stored, hash })).catch(() => undefined);
@@ -158,7 +158,7 @@ const drain = async ({ options, recording, inputs, lifecycle, collector }: Runni
   await inputs.refusals.end();
   await tell("Stopped");
   const isWhole = await recording.drain(Math.max(0, until - clock.monotonicMs()));
-  await leaveMessage(config.ENCHANTED_TERMINATION_LOG, recording);
+  await writeTermination(config.ENCHANTED_TERMINATION_LOG, recording);
   const marks = recording.marks();
   if (isWhole) log.info(marks, "every frame is stored");
   else

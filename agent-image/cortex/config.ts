@@ -49,7 +49,7 @@ export const cortexEnvironment = z.object({
   TMPDIR: z.string().default("/tmp").describe("directory for files of a moment"),
   ENCHANTED_FETCHED: z.string().default("/enchanted/fetch/repo.git").describe("bare repository that fetch made"),
   ENCHANTED_WORKSPACE: z.string().default("/workspace").describe("directory for the working tree"),
-  ENCHANTED_TERMINATION_LOG: z.string().default("/dev/termination-log").describe("file for the last words"),
+  ENCHANTED_TERMINATION_LOG: z.string().default("/dev/termination-log").describe("file for the termination message"),
   ENCHANTED_MAX_TURNS: z.coerce.number().int().min(1).default(120).describe("turns of the model at most"),
   ENCHANTED_MAX_TOKENS: z.coerce.number().int().min(1).default(4_000_000).describe("tokens in and out at most"),
   ENCHANTED_MAX_OUTPUT_TOKENS: z.coerce.number().int().min(1).default(16_000).describe("tokens of one answer at most"),

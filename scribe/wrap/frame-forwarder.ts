@@ -63,7 +63,7 @@ export const forwardFrames = (options: FrameForwarderOptions): FrameForwarder =>
     onRefused: (line, reason) => {
       if (!reported.delete(line)) tell(report.onRefused(reason, line)); // a refused report is not reported in turn
     },
-    onRoom: () => void source.resume(),
+    onDrain: () => void source.resume(),
   });
   const tell = (frame: string | undefined): void => {
     if (frame === undefined) return;

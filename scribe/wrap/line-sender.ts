@@ -18,7 +18,7 @@ export type LineSenderEvents = {
   /** The scribe refused a line, with its reason. */
   onRefused: (line: string, reason: string) => void;
   /** There is room again. */
-  onRoom: () => void;
+  onDrain: () => void;
 };
 
 /** What a sender needs. */
@@ -106,7 +106,7 @@ class SocketLineSender implements LineSender {
     this.bytes -= line.length;
     if (answer.ok !== true)
       this.options.onRefused(line, typeof answer.reason === "string" ? answer.reason : "no reason given");
-    if (wasFull && !this.isFull()) this.options.onRoom();
+    if (wasFull && !this.isFull()) this.options.onDrain();
     if (this.unanswered.length > 0) return;
     for (const resolve of this.idle) resolve();
     this.idle.clear();
