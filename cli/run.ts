@@ -12,13 +12,13 @@ import { modelEnvironment } from "./models/routes.ts";
 import { observeWorkTree, type Observer } from "./observe/observer.ts";
 import { createIntake } from "./record/intake.ts";
 import type { OpenRecord } from "./record/open-record.ts";
-import { openRecording, type Recording } from "./record/open-recording.ts";
+import { openRecording, type OpenRecording } from "./record/open-recording.ts";
 import { hasOwnEndpoint, openOtlpPort, otlpEnvironment, type OtlpPort } from "./run/otlp-port.ts";
 import { describeEnd, endingOf, passSignals, traceFor } from "./run/program.ts";
 
 type Session = {
   host: Host;
-  recording: Recording;
+  recording: OpenRecording;
   record: OpenRecord;
   directory: string;
   trace: { ids: TraceIds; traceparent: string };

@@ -22,7 +22,7 @@ const readRedactor = (options: OptionValues): Redactor | undefined => {
 };
 
 /** A record, and its way to the collector when there is one. */
-export type Recording = {
+export type OpenRecording = {
   record: OpenRecord;
   sending: Sending | undefined;
   /** Ends both; answers what is to be told of frames that are missing somewhere. */
@@ -32,7 +32,7 @@ export type Recording = {
 const MAX_DRAIN_MS = 3_600_000;
 
 /** Reads the options and opens what they name; throws `CliError` before anything is written when they cannot work. */
-export const openRecording = async (host: Host, options: OptionValues, agentId: string): Promise<Recording> => {
+export const openRecording = async (host: Host, options: OptionValues, agentId: string): Promise<OpenRecording> => {
   const server = readServer(host, options);
   const redactor = readRedactor(options);
   const drainMs = countOption(options, "drain", MAX_DRAIN_MS);

@@ -5,8 +5,8 @@ import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import { MAX_CONNECTIONS } from "./listen.ts";
 
-/** What the loopback ports need. */
-type GrpcPortOptions = {
+/** What the service port needs. */
+type ContextServiceOptions = {
   /** The collector, called with the pod's token. */
   collector: GrpcClient;
   clock: Pick<Clock, "after">;
@@ -41,15 +41,12 @@ const serviceHandlers = (collector: GrpcClient): GrpcHandler[] => [
   },
 ];
 
-const listen = (port: number, handlers: GrpcHandler[], options: GrpcPortOptions): Promise<GrpcServer> =>
+/** Serves the context service on loopback and passes each call to the collector with the pod's token. */
+export const listenForService = (port: number, { collector, clock, log }: ContextServiceOptions): Promise<GrpcServer> =>
   startGrpcServer({
     address: `127.0.0.1:${port}`,
-    handlers,
+    handlers: serviceHandlers(collector),
     maxConnections: MAX_CONNECTIONS,
-    clock: options.clock,
-    onError: (method, error) => options.log.error({ method, error: String(error) }, "a call through the scribe failed"),
+    clock,
+    onError: (method, error) => log.error({ method, error: String(error) }, "a call through the scribe failed"),
   });
-
-/** Serves the context service on loopback and passes each call to the collector with the pod's token. */
-export const listenForService = (port: number, options: GrpcPortOptions): Promise<GrpcServer> =>
-  listen(port, serviceHandlers(options.collector), options);

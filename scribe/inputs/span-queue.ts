@@ -23,7 +23,16 @@ export type SpanQueueOptions = {
 const MAX_BYTES = 4 * 1024 * 1024;
 const BACKOFF = { baseMs: 200, capMs: 5_000 };
 
-/** Sends one export after the other; while the other side is away they wait, the newest ones longest. */
+/**
+ * Sends one export after the other; while the other side is away they wait, the newest ones longest.
+ *
+ *   what became of the oldest export    what follows
+ *   taken                               it leaves the queue, the pause is reset
+ *   refused for good                    the same, and it counts as lost
+ *   failed                              it stays, tried again after a growing pause
+ *   no room for a newer one             it leaves the queue and counts as lost
+ *   close() and its time is over        all that is left counts as lost
+ */
 class MemorySpanQueue implements SpanQueue {
   private readonly options: SpanQueueOptions;
   private readonly queue: Buffer[] = [];

@@ -38,7 +38,14 @@ const parseAnswer = (text: string): Answer | undefined => {
   }
 };
 
-/** One pipelined connection after the other; what a lost one left unanswered is sent again on the next. */
+/**
+ * One pipelined connection after the other; what a lost one left unanswered is sent again on the next.
+ *
+ *   connecting --connect, every unanswered line is written--> connected --an answer--> its line is forgotten
+ *       ^  ^                                                   |     |
+ *       |  +------- RECONNECT_MS <---- socket closed ----------+     +--an answer that cannot be read--> socket cut
+ *       +--- RECONNECT_MS <--- refused                          close() ends it in every state
+ */
 class SocketLineSender implements LineSender {
   private readonly options: LineSenderOptions;
   private readonly unanswered: string[] = [];
