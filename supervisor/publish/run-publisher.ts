@@ -4,12 +4,40 @@ import { fullJitterMs } from "#nervous-system/kernel/backoff.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import type { ComponentRecorder } from "#nervous-system/recorder/component.ts";
-import { createAckMark } from "#supervisor/publish/ack-mark.ts";
 import { renderPublication, type PublicationEnd } from "#supervisor/publish/publication-frame.ts";
-import { refuse, type Retryable } from "#supervisor/publish/verdict.ts";
+import { refuse, type Retryable } from "#supervisor/publish/proposal.ts";
+
+/** How far a stream may be acknowledged while several of its messages are at work: up to the oldest that is unfinished. */
+type AckMark = {
+  /** A message was taken; sequence numbers rise. */
+  begin(seq: number): void;
+  /** A message is finished; answers how far everything is, where that is further than before. */
+  finish(seq: number): number | undefined;
+};
+
+/** Creates the mark of one reader. */
+export const createAckMark = (): AckMark => {
+  const taken: number[] = [];
+  const finished = new Set<number>();
+  return {
+    begin: (seq) => {
+      taken.push(seq);
+    },
+    finish: (seq) => {
+      finished.add(seq);
+      let through: number | undefined;
+      for (let first = taken[0]; first !== undefined && finished.has(first); first = taken[0]) {
+        taken.shift();
+        finished.delete(first);
+        through = first;
+      }
+      return through;
+    },
+  };
+};
 
 /** What the publisher's loop is made of. */
-export type PublisherLoop = {
+type PublisherLoop = {
   readonly reader: Pick<DurableReader, "next" | "ackThrough">;
   answer(frame: StoredFrame): Promise<PublicationEnd | Retryable>;
   readonly record: Pick<ComponentRecorder, "write">;
@@ -25,6 +53,14 @@ export type PublisherLoop = {
 };
 
 const backoff = { baseMs: 1_000, capMs: 60_000 };
+
+// One proposal, from its delivery to its acknowledgement; whatever ends the process leaves it where it was, and it comes again.
+//
+//   delivered --unreadable-------------------------------> logged ------+
+//       |                                                               v
+//       +--> answering --ok or refused--> PUBLICATION written ---> finished --all before it are, too--> acknowledged
+//             ^     |  \
+//             +-retry  +--giveUpAfterMs over--> refused (PublicationTimedOut)
 
 /** Answers until there is an end: what is transient is tried again, with growing pauses, for as long as is sensible. */
 const answerUntilEnd = async (

@@ -14,13 +14,13 @@ import { createMetrics, createRegistry } from "#nervous-system/telemetry/metrics
 import { createOpenForge } from "#supervisor/forge/open-forge.ts";
 import type { ForgeAnswer } from "#supervisor/forge/forge.ts";
 import { answerProposal, type AnswerTools } from "#supervisor/publish/answer-proposal.ts";
-import { readBundle } from "#supervisor/publish/read-bundle.ts";
+import { readBundle } from "#supervisor/publish/bundle.ts";
 import { runPublisher } from "#supervisor/publish/run-publisher.ts";
 import type { PublisherSettings } from "#supervisor/publish/settings.ts";
-import { done, refuse, retry, type Step } from "#supervisor/publish/verdict.ts";
+import { done, refuse, retry, type Step } from "#supervisor/publish/proposal.ts";
 
 /** What the publisher gets from the process that it runs in. */
-export type PublisherEnvironment = {
+type PublisherEnvironment = {
   readonly settings: PublisherSettings;
   /** The process's environment, for the programs that Git starts. */
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -97,7 +97,7 @@ describe("a run with a collector", () => {
     expect(await framesIn(stage)).toHaveLength(2);
   });
 
-  it("gets a GAP in the stream in the place of what a stranger may not write", async () => {
+  it("gets a GAP in the stream in the place of what an external client may not write", async () => {
     const script = `${say("a")}; echo '{"event_type":"PROPOSAL","payload":{}}' >&3; echo '{"event_type":"PLAN","tasks":[]}' >&3; ${say("b")}`;
     expect(await run(script, ann)).toMatchObject({ code: 0, stderr: "" });
     const frames = await framesIn(stage);

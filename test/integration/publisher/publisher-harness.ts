@@ -14,10 +14,14 @@ import { requestForge } from "#platform/stores/gitea-api.ts";
 import { run } from "#platform/process/run.ts";
 import { createOpenForge } from "#supervisor/forge/open-forge.ts";
 import type { Forge } from "#supervisor/forge/forge.ts";
-import { answerProposal, type AnswerTools } from "#supervisor/publish/answer-proposal.ts";
-import { publisherClusterAccess, publisherTenantAccess } from "#supervisor/publish/observe-proposal.ts";
+import {
+  answerProposal,
+  publisherClusterAccess,
+  publisherTenantAccess,
+  type AnswerTools,
+} from "#supervisor/publish/answer-proposal.ts";
 import { runPublisher } from "#supervisor/publish/run-publisher.ts";
-import { done, refuse, type Step } from "#supervisor/publish/verdict.ts";
+import { done, refuse, type Step } from "#supervisor/publish/proposal.ts";
 import {
   clientWithAccess,
   createAccount,

@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { createCollectorBlobs } from "#pipeline/gateway/collector-blobs.ts";
-import { publisherClusterAccess, publisherTenantAccess } from "#supervisor/publish/observe-proposal.ts";
+import { publisherClusterAccess, publisherTenantAccess } from "#supervisor/publish/answer-proposal.ts";
 import { createAccount, createPod, tokenFor } from "#test/integration/gateway/swarm-plane.ts";
 import { eventually } from "#test/integration/kubernetes/control-plane.ts";
 import { readFrames } from "#test/integration/pipeline/bus-harness.ts";
