@@ -15,7 +15,7 @@ import { byModel, byUid, createCaches, type Caches } from "#operator/caches.ts";
 import { createFrameObserver, type FrameObserver, type FrameObserverOptions } from "#operator/frames/observer.ts";
 import { activityLimits, createPace, flapLimits } from "#operator/frames/pace.ts";
 import { urgencyOf } from "#operator/frames/wake.ts";
-import type { ObservedFrame } from "#operator/frames/fold.ts";
+import type { ObservedFrame } from "#nervous-system/fold/state.ts";
 import type { GatewayCheck } from "#operator/gateway/check.ts";
 import { createMissionReconcile } from "#operator/mission/controller.ts";
 import { createModelReconcile } from "#operator/model/controller.ts";

@@ -5,7 +5,7 @@ import { decideAgent } from "#operator/agent/decide.ts";
 import type { AgentSnapshot } from "#operator/agent/snapshot.ts";
 import { computeAgentStatus } from "#operator/agent/status.ts";
 import { agentStory } from "#operator/agent/story.ts";
-import { emptyAgent } from "#operator/frames/fold.ts";
+import { emptyAgent } from "#nervous-system/fold/state.ts";
 import { podFacts } from "#operator/pod/facts.ts";
 import { anAgent } from "#test/builders/agent.ts";
 import { aMission } from "#test/builders/mission.ts";

@@ -3,8 +3,8 @@ import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
-import { emptyMission, type MissionFold, type ObservedFrame } from "#operator/frames/fold.ts";
-import { reduceMission } from "#operator/frames/reduce.ts";
+import { emptyMission, type MissionFold, type ObservedFrame } from "#nervous-system/fold/state.ts";
+import { reduceMission } from "#nervous-system/fold/reduce.ts";
 import type { FrameView, RecordHealth } from "#operator/frames/view.ts";
 
 /** What the observer is made of. */

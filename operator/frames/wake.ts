@@ -1,4 +1,4 @@
-import type { ObservedFrame } from "#operator/frames/fold.ts";
+import type { ObservedFrame } from "#nervous-system/fold/state.ts";
 
 /** How soon a frame must reach the status: at once, when the pace of activity allows it, or never by itself. */
 export type Urgency = "transition" | "activity" | "none";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { Reason } from "#nervous-system/schemas/conditions.ts";
-import { emptyAgent, type MissionFold } from "#operator/frames/fold.ts";
+import { emptyAgent, type MissionFold } from "#nervous-system/fold/state.ts";
 import { decideMission } from "#operator/mission/decide.ts";
 import { anAgent } from "#test/builders/agent.ts";
 import { aMission } from "#test/builders/mission.ts";

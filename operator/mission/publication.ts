@@ -5,7 +5,7 @@ import {
   type MissionFold,
   type ProposalFold,
   type PublicationFold,
-} from "#operator/frames/fold.ts";
+} from "#nervous-system/fold/state.ts";
 import { endingPlan, waitingPlan, type Phase } from "#operator/mission/plan.ts";
 import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
 import type { Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";

@@ -1,6 +1,6 @@
 import { ConditionType, isTrue, mergeConditions } from "#nervous-system/schemas/conditions.ts";
 import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
-import type { PublicationFold } from "#operator/frames/fold.ts";
+import type { PublicationFold } from "#nervous-system/fold/state.ts";
 import { missionConditions } from "#operator/mission/conditions.ts";
 import type { Ending, MissionPlan } from "#operator/mission/plan.ts";
 import { publicationsOf } from "#operator/mission/publication.ts";

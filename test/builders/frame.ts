@@ -1,6 +1,6 @@
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
 import { stableId } from "#nervous-system/schemas/ids.ts";
-import type { ObservedFrame } from "#operator/frames/fold.ts";
+import type { ObservedFrame } from "#nervous-system/fold/state.ts";
 import { anAgent } from "#test/builders/agent.ts";
 import { aMission } from "#test/builders/mission.ts";
 

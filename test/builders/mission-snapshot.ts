@@ -1,6 +1,6 @@
 import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
-import { emptyAgent, emptyMission, type MissionFold, type PublicationFold } from "#operator/frames/fold.ts";
+import { emptyAgent, emptyMission, type MissionFold, type PublicationFold } from "#nervous-system/fold/state.ts";
 import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
 import { podFacts, type PodFacts } from "#operator/pod/facts.ts";
 import { anAgent } from "#test/builders/agent.ts";

@@ -1,4 +1,4 @@
-import { activityOf } from "#operator/frames/activity.ts";
+import { activityOf } from "./activity.ts";
 import {
   emptyAgent,
   maxKept,
@@ -7,7 +7,7 @@ import {
   type ObservedFrame,
   type PublicationFold,
   type UsageFold,
-} from "#operator/frames/fold.ts";
+} from "./state.ts";
 
 const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
 const countOf = (value: unknown): number =>

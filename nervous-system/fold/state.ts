@@ -1,5 +1,5 @@
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
-import type { Activity } from "#operator/frames/activity.ts";
+import type { Activity } from "./activity.ts";
 
 /** A stored frame as the operator reads it. */
 export type ObservedFrame = {

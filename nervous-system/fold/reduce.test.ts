@@ -1,9 +1,9 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { agentDefinition } from "#nervous-system/schemas/resources/agent.ts";
-import { activityOf } from "#operator/frames/activity.ts";
-import { emptyMission, maxKept, type MissionFold, type ObservedFrame } from "#operator/frames/fold.ts";
-import { reduceMission } from "#operator/frames/reduce.ts";
+import { activityOf } from "./activity.ts";
+import { emptyMission, maxKept, type MissionFold, type ObservedFrame } from "./state.ts";
+import { reduceMission } from "./reduce.ts";
 import { anAgent } from "#test/builders/agent.ts";
 import { aFrame } from "#test/builders/frame.ts";
 

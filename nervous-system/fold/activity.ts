@@ -1,5 +1,5 @@
-import type { ObservedFrame } from "#operator/frames/fold.ts";
-import { cut } from "#operator/status/cut.ts";
+import type { ObservedFrame } from "./state.ts";
+import { cut } from "#nervous-system/kernel/cut.ts";
 import { kubeTime } from "#operator/status/kube-time.ts";
 
 /** What an agent is doing, for people: the column `Doing`. */
