@@ -1,35 +1,34 @@
-import type { ObservedFrame } from "./state.ts";
 import { cut } from "#nervous-system/kernel/cut.ts";
-import { kubeTime } from "#operator/status/kube-time.ts";
+import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
+import type { Envelope } from "#nervous-system/schemas/envelope.ts";
+import { tell, type ByType, type Reading, type Said } from "./read-frame.ts";
 
-/** What an agent is doing, for people: the column `Doing`. */
+/** What an agent is doing, for people. */
 export type Activity = {
   kind: string;
+  /** At most 64 characters. */
   tool?: string;
+  /** At most 512 characters. */
   file?: string;
   /** At most 80 characters, e.g. `Editing src/auth.ts`. */
   summary: string;
-  /** RFC 3339, the recorder's time. */
-  since: string;
+  /** The recorder's time, Unix milliseconds. */
+  sinceMs: number;
 };
 
-type Told = Omit<Activity, "since">;
-type Payload = Readonly<Record<string, unknown>>;
+type Told = Omit<Activity, "sinceMs">;
 
 const maxChars = 80;
-// The bounds of status.activity: a longer name would make the API server refuse the whole status.
+// The bounds of an Agent's status.activity: a longer name would make the API server refuse the whole status.
 const maxToolChars = 64;
 const maxFileChars = 512;
 
 const oneLine = (text: string): string => cut(text.replaceAll(/\s+/g, " ").trim(), maxChars);
 
-const textOf = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
-
-const argumentOf = (payload: Payload, ...names: readonly string[]): string | undefined => {
-  const given = payload["arguments"];
-  if (typeof given !== "object" || given === null) return undefined;
-  const found = names.map((name) => textOf((given as Payload)[name]));
-  return found.find((text) => text !== undefined);
+const argumentOf = (given: unknown, ...names: readonly string[]): string | undefined => {
+  if (!isJsonObject(given)) return undefined;
+  const found = names.map((name) => given[name]);
+  return found.find((value): value is string => typeof value === "string" && value !== "");
 };
 
 const verbs: ReadonlyMap<string, string> = new Map(
@@ -44,10 +43,10 @@ const verbs: ReadonlyMap<string, string> = new Map(
   }),
 );
 
-const ofAction = (payload: Payload): Told => {
-  const tool = textOf(payload["tool"]) ?? "a tool";
-  const file = argumentOf(payload, "path", "file");
-  const object = file ?? argumentOf(payload, "command", "query", "pattern", "args");
+const ofAction = (said: Said<"ACTION">): Told => {
+  const tool = said.tool || "a tool";
+  const file = argumentOf(said.arguments, "path", "file");
+  const object = file ?? argumentOf(said.arguments, "command", "query", "pattern", "args");
   const verb = verbs.get(tool) ?? `Using ${tool}`;
   return {
     kind: "ACTION",
@@ -57,33 +56,26 @@ const ofAction = (payload: Payload): Told => {
   };
 };
 
-const ofStateChange = (payload: Payload): Told => {
-  const file = textOf(payload["file_modified"]) ?? "a file";
-  const verb = payload["change"] === "deleted" ? "Deleting" : "Editing";
+const ofStateChange = (said: Said<"STATE_CHANGE">): Told => {
+  const file = said.file_modified || "a file";
+  const verb = said.change === "deleted" ? "Deleting" : "Editing";
   return { kind: "STATE_CHANGE", file: cut(file, maxFileChars), summary: oneLine(`${verb} ${file}`) };
 };
 
-const tellers: Readonly<Record<string, (payload: Payload) => Told>> = {
+const tellers: Partial<ByType<Told>> = {
   ACTION: ofAction,
   STATE_CHANGE: ofStateChange,
   THOUGHT: () => ({ kind: "THOUGHT", summary: "Thinking" }),
   DECISION_RATIONALE: () => ({ kind: "DECISION_RATIONALE", summary: "Deciding" }),
-  PROPOSAL: (p) => ({
-    kind: "PROPOSAL",
-    summary: oneLine(`Proposing ${textOf(p["title"]) ?? "a change"}`),
-  }),
-  ERROR: (p) => ({
-    kind: "ERROR",
-    summary: oneLine(`Error: ${textOf(p["message"]) ?? "unknown"}`),
-  }),
+  PROPOSAL: ({ title }) => ({ kind: "PROPOSAL", summary: oneLine(`Proposing ${title || "a change"}`) }),
+  ERROR: ({ message }) => ({ kind: "ERROR", summary: oneLine(`Error: ${message || "unknown"}`) }),
 };
 
-const nsPerMs = 1_000_000n;
+// Six digits fewer are milliseconds, without a detour through numbers that cannot hold nanoseconds.
+const msOf = (ns: string): number => Number(ns.slice(0, -6)) || 0;
 
-/** What the frame says its agent is doing; frames of components and of bookkeeping say nothing. */
-export const activityOf = ({ envelope, payload }: ObservedFrame): Activity | undefined => {
-  const tell = Object.hasOwn(tellers, envelope.event_type) ? tellers[envelope.event_type] : undefined;
-  return tell === undefined
-    ? undefined
-    : { ...tell(payload), since: kubeTime(Number(BigInt(envelope.observed) / nsPerMs)) };
+/** What a frame says its agent is doing; frames of components and of bookkeeping say nothing. */
+export const activityOf = ({ observed }: Pick<Envelope, "observed">, reading: Reading): Activity | undefined => {
+  const told = tell(tellers, reading);
+  return told === undefined ? undefined : { ...told, sinceMs: msOf(observed) };
 };

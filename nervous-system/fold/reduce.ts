@@ -1,120 +1,118 @@
+import type { FrameType } from "#nervous-system/schemas/frames/catalog.ts";
 import { activityOf } from "./activity.ts";
+import { readFrame, readPayload, type Reading, type Said } from "./read-frame.ts";
 import {
   emptyAgent,
-  maxKept,
+  maxProposals,
   type AgentFold,
   type MissionFold,
-  type ObservedFrame,
+  type PlacedFrame,
+  type ProposalFold,
   type PublicationFold,
   type UsageFold,
 } from "./state.ts";
 
-const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
-const countOf = (value: unknown): number =>
-  typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : 0;
+type Envelope = PlacedFrame["envelope"];
+/** A frame whose payload was read. */
+type Told = { readonly envelope: Envelope; readonly reading: Reading };
 
-const addUsage = (usage: UsageFold, { envelope, payload }: ObservedFrame): UsageFold => {
+// Parsing costs more than the fold: only payloads that say something here are read.
+const payloadMatters: ReadonlySet<string> = new Set<FrameType>([
+  "ACTION",
+  "STATE_CHANGE",
+  "PROPOSAL",
+  "PUBLICATION",
+  "MODEL_CALL",
+  "ERROR",
+]);
+
+const ownOf = <V>(record: Readonly<Record<string, V>>, key: string): V | undefined =>
+  Object.hasOwn(record, key) ? record[key] : undefined;
+
+const sum = (a: number, b = 0): number => Math.min(a + b, Number.MAX_SAFE_INTEGER);
+
+const addUsage = (usage: UsageFold, { envelope, reading }: Told): UsageFold => {
   const counted = { ...usage, frames: usage.frames + 1 };
-  if (envelope.event_type !== "MODEL_CALL" || envelope.producer !== "gateway") return counted;
+  if (reading.type !== "MODEL_CALL" || envelope.producer !== "gateway") return counted;
   return {
     ...counted,
     modelCalls: usage.modelCalls + 1,
-    inputTokens: Math.min(usage.inputTokens + countOf(payload["input_tokens"]), Number.MAX_SAFE_INTEGER),
-    outputTokens: Math.min(usage.outputTokens + countOf(payload["output_tokens"]), Number.MAX_SAFE_INTEGER),
+    inputTokens: sum(usage.inputTokens, reading.said.input_tokens),
+    outputTokens: sum(usage.outputTokens, reading.said.output_tokens),
   };
 };
 
-type AgentStep = (agent: AgentFold, frame: ObservedFrame) => AgentFold;
-
-const failed: AgentStep = (agent, { payload }) => ({
-  ...agent,
-  lastError: textOf(payload["message"]).slice(0, 512),
-});
-
-const proposed: AgentStep = (agent, { envelope: { event_id: eventId, epoch } }) => ({
-  ...agent,
-  proposals: [...agent.proposals, { eventId, epoch }].slice(-maxKept),
-});
-
-const steps: Readonly<Record<string, AgentStep>> = {
-  ERROR: failed,
-  PROPOSAL: proposed,
+// Another attempt's proposals count only while the newer one has none, so they never push out one that counts.
+const proposed = (kept: readonly ProposalFold[], { event_id: eventId, epoch }: Envelope): readonly ProposalFold[] => {
+  const newest = kept.at(-1)?.epoch ?? 0;
+  if (epoch < newest) return kept;
+  return [...(epoch > newest ? [] : kept), { eventId, epoch }].slice(-maxProposals);
 };
 
-const stepOf = (type: string): AgentStep | undefined => (Object.hasOwn(steps, type) ? steps[type] : undefined);
-
-// The agent's own chain: position and activity move only with its newest attempt, late frames of an old one still count.
-const ownFrame: AgentStep = (agent, frame) => {
-  const { envelope } = frame;
-  const counted = { ...agent, usage: addUsage(agent.usage, frame) };
-  if (envelope.epoch < agent.epoch) return envelope.event_type === "PROPOSAL" ? proposed(counted, frame) : counted;
-  const activity = activityOf(frame);
-  const moved = {
-    ...counted,
+// The agent's own chain: position, error and activity move only with its newest attempt, late frames of an old one still count.
+const ownFrame = (agent: AgentFold, { envelope, reading }: Told): AgentFold => {
+  const proposals = reading.type === "PROPOSAL" ? proposed(agent.proposals, envelope) : agent.proposals;
+  if (envelope.epoch < agent.epoch) return { ...agent, proposals };
+  const activity = activityOf(envelope, reading);
+  return {
+    ...agent,
+    proposals,
     epoch: envelope.epoch,
     seq: envelope.seq,
     ...(activity === undefined ? {} : { activity }),
+    ...(reading.type === "ERROR" ? { lastError: (reading.said.message ?? "").slice(0, 512) } : {}),
   };
-  return stepOf(envelope.event_type)?.(moved, frame) ?? moved;
 };
 
-const aboutAgent: AgentStep = (agent, frame) => ({
-  ...agent,
-  usage: addUsage(agent.usage, frame),
+const publicationOf = (said: Said<"PUBLICATION">, state: PublicationFold["state"]): PublicationFold => ({
+  state,
+  url: (said.url ?? "").slice(0, 512),
+  number: said.number ?? 0,
+  branch: (said.branch ?? "").slice(0, 255),
+  head: (said.head ?? "").slice(0, 64),
+  reason: (said.reason ?? "").slice(0, 64),
+  message: (said.message ?? "").slice(0, 1024),
 });
 
-const isOwnChain = ({ envelope }: ObservedFrame): boolean =>
-  envelope.producer === "agent" || envelope.producer === "scribe";
+// Only the publisher's identity may say what became of a proposal; the collector checked it, the fold does not rely on that. A
+// proposal that is not kept counts for nothing, so nobody waits for its publication.
+const published = (agent: AgentFold, { envelope, reading }: Told): AgentFold => {
+  if (reading.type !== "PUBLICATION" || envelope.producer !== "supervisor") return agent;
+  const { state, proposal_event_id: answered } = reading.said;
+  if (state === undefined) return agent;
+  const publication = publicationOf(reading.said, state);
+  const proposals = agent.proposals.map((proposal) =>
+    proposal.eventId === answered && proposal.epoch === envelope.about?.epoch ? { ...proposal, publication } : proposal,
+  );
+  return { ...agent, proposals };
+};
 
-const withAgent = (mission: MissionFold, frame: ObservedFrame): MissionFold => {
-  const own = isOwnChain(frame);
-  const uid = own ? frame.envelope.agent_uid : frame.envelope.about?.agent_uid;
+const isOwnChain = ({ producer }: Envelope): boolean => producer === "agent" || producer === "scribe";
+
+const withAgent = (mission: MissionFold, told: Told): MissionFold => {
+  const { envelope } = told;
+  const own = isOwnChain(envelope);
+  const uid = own ? envelope.agent_uid : envelope.about?.agent_uid;
   if (uid === undefined) return mission;
-  const agent = mission.agents[uid] ?? emptyAgent;
-  const next = own ? ownFrame(agent, frame) : aboutAgent(agent, frame);
-  return { ...mission, agents: { ...mission.agents, [uid]: next } };
-};
-
-const publicationStates = ["open", "merged", "closed", "refused"] as const;
-
-const publicationOf = (payload: ObservedFrame["payload"]): PublicationFold | undefined => {
-  const state = publicationStates.find((known) => known === payload["state"]);
-  const proposalEventId = textOf(payload["proposal_event_id"]);
-  if (state === undefined || proposalEventId === "") return undefined;
-  return {
-    proposalEventId,
-    state,
-    url: textOf(payload["url"]).slice(0, 512),
-    number: countOf(payload["number"]),
-    branch: textOf(payload["branch"]).slice(0, 255),
-    head: textOf(payload["head"]).slice(0, 64),
-    reason: textOf(payload["reason"]).slice(0, 64),
-    message: textOf(payload["message"]).slice(0, 1024),
-  };
-};
-
-const withPublication = (mission: MissionFold, frame: ObservedFrame): MissionFold => {
-  // Only the publisher's identity may say what stands on the forge; the collector checked it, the fold does not rely on that.
-  if (frame.envelope.event_type !== "PUBLICATION" || frame.envelope.producer !== "supervisor") return mission;
-  const told = publicationOf(frame.payload);
-  if (told === undefined) return mission;
-  const kept = Object.entries({ ...mission.publications, [told.proposalEventId]: told });
-  return { ...mission, publications: Object.fromEntries(kept.slice(-maxKept)) };
+  const agent = ownOf(mission.agents, uid) ?? emptyAgent;
+  const next = own ? ownFrame(agent, told) : published(agent, told);
+  return { ...mission, agents: { ...mission.agents, [uid]: { ...next, usage: addUsage(agent.usage, told) } } };
 };
 
 /**
  * The mission's fold after one more frame. Frames come in stream order; one whose chain position was folded before
  * changes nothing, so redelivery and overlap of a rebuild are harmless.
  */
-export const reduceMission = (mission: MissionFold, frame: ObservedFrame): MissionFold => {
-  const { envelope, streamSeq } = frame;
+export const reduceMission = (mission: MissionFold, { envelope, bytes, streamSeq }: PlacedFrame): MissionFold => {
   const chain = `${envelope.agent_uid}/${envelope.epoch}`;
   if (envelope.seq <= (mission.chains[chain] ?? 0)) return mission;
+  const { event_type: type } = envelope;
+  const told = { envelope, reading: payloadMatters.has(type) ? readFrame(type, bytes) : readPayload(type, undefined) };
   const placed: MissionFold = {
     ...mission,
     lastSeq: Math.max(mission.lastSeq, streamSeq),
-    usage: addUsage(mission.usage, frame),
+    usage: addUsage(mission.usage, told),
     chains: { ...mission.chains, [chain]: envelope.seq },
   };
-  return withPublication(withAgent(placed, frame), frame);
+  return withAgent(placed, told);
 };

@@ -94,6 +94,12 @@ const progressed = (snapshot: AgentSnapshot, plan: AgentPlan, before: AgentStatu
   }
 };
 
+const activityOf = ({ activity }: AgentFold): AgentStatus["activity"] => {
+  if (activity === undefined) return undefined;
+  const { sinceMs, ...told } = activity;
+  return { ...told, since: kubeTime(sinceMs) };
+};
+
 const hasEnded = ({ attempt, history = [] }: AgentStatus): boolean =>
   history.some((ended) => ended.attempt === attempt);
 
@@ -104,7 +110,7 @@ const toldByFrames = (fold: AgentFold | undefined, status: AgentStatus): AgentSt
   if (fold === undefined || fold.epoch !== status.attempt) return counted;
   return {
     ...counted,
-    activity: fold.activity ?? status.activity,
+    activity: activityOf(fold) ?? status.activity,
     ledger: { ...status.ledger, lastSeq: fold.seq, ackedSeq: fold.seq },
   };
 };

@@ -3,7 +3,7 @@ import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
-import { emptyMission, type MissionFold, type ObservedFrame } from "#nervous-system/fold/state.ts";
+import { emptyMission, type MissionFold } from "#nervous-system/fold/state.ts";
 import { reduceMission } from "#nervous-system/fold/reduce.ts";
 import type { FrameView, RecordHealth } from "#operator/frames/view.ts";
 
@@ -17,7 +17,7 @@ export type FrameObserverOptions = {
   /** Whether a mission is still there; the fold of one that is gone is forgotten. */
   isKnown: (missionUid: string) => boolean;
   /** Called for each frame once it is folded. */
-  onFrame: (frame: ObservedFrame) => void;
+  onFrame: (frame: StoredFrame) => void;
   /** Called once everything that was in the stream at the start has been read. */
   onCaughtUp: () => void;
 };
@@ -30,32 +30,6 @@ const silentAfterMs = 20_000;
 const retryMs = 1_000;
 /** Frames between two turns of the event loop while the stream is read from the past. */
 const framesPerTurn = 500;
-
-// Reading a payload costs more than the fold: only the types whose payload says something here are parsed.
-const payloadMatters: ReadonlySet<string> = new Set([
-  "ACTION",
-  "STATE_CHANGE",
-  "PROPOSAL",
-  "PUBLICATION",
-  "MODEL_CALL",
-  "ERROR",
-]);
-
-const payloadOf = (bytes: Uint8Array): Record<string, unknown> => {
-  try {
-    const { payload } = JSON.parse(Buffer.from(bytes).toString("utf8")) as { payload?: unknown };
-    return typeof payload === "object" && payload !== null ? (payload as Record<string, unknown>) : {};
-  } catch {
-    return {};
-  }
-};
-
-/** A stored frame as the fold reads it. */
-export const observedFrame = ({ streamSeq, envelope, bytes }: StoredFrame): ObservedFrame => ({
-  streamSeq,
-  envelope,
-  payload: payloadMatters.has(envelope.event_type) ? payloadOf(bytes) : {},
-});
 
 type State = {
   folds: Map<string, MissionFold>;
@@ -85,7 +59,7 @@ const healthOf = ({ bus, clock }: FrameObserverOptions, state: State): RecordHea
   return { healthy: true, message: "", position };
 };
 
-const take = (options: FrameObserverOptions, state: State, frame: ObservedFrame): void => {
+const take = (options: FrameObserverOptions, state: State, frame: StoredFrame): void => {
   const uid = frame.envelope.mission_uid;
   const before = state.folds.get(uid) ?? emptyMission(uid);
   const after = reduceMission(before, frame);
@@ -115,7 +89,7 @@ const follow = async (options: FrameObserverOptions, state: State, signal: Abort
   await begin(options, state);
   let turn = 0;
   for await (const item of options.bus.follow({ fromSeq: state.position + 1, signal })) {
-    if (item.kind === "frame") take(options, state, observedFrame(item.frame));
+    if (item.kind === "frame") take(options, state, item.frame);
     state.position = item.kind === "frame" ? item.frame.streamSeq : item.poison.streamSeq;
     noteProgress(options, state);
     if (++turn % framesPerTurn === 0) await setImmediate();

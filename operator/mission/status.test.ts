@@ -82,19 +82,21 @@ describe("computeMissionStatus", () => {
           ...emptyAgent,
           epoch: 1,
           seq: 2,
-          proposals: [{ eventId: "p", epoch: 1 }],
-        },
-      },
-      publications: {
-        p: {
-          proposalEventId: "p",
-          state: "open" as const,
-          url: "https://f/1",
-          number: 1,
-          branch: "b",
-          head: "c",
-          reason: "",
-          message: "",
+          proposals: [
+            {
+              eventId: "p",
+              epoch: 1,
+              publication: {
+                state: "open" as const,
+                url: "https://f/1",
+                number: 1,
+                branch: "b",
+                head: "c",
+                reason: "",
+                message: "",
+              },
+            },
+          ],
         },
       },
     };

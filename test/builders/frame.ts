@@ -1,6 +1,6 @@
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
 import { stableId } from "#nervous-system/schemas/ids.ts";
-import type { ObservedFrame } from "#nervous-system/fold/state.ts";
+import type { PlacedFrame } from "#nervous-system/fold/state.ts";
 import { anAgent } from "#test/builders/agent.ts";
 import { aMission } from "#test/builders/mission.ts";
 
@@ -9,9 +9,9 @@ export const aFrame = (
   streamSeq: number,
   envelope: Partial<Envelope> & { event_type: string },
   payload: Record<string, unknown> = {},
-): ObservedFrame => ({
+): PlacedFrame => ({
   streamSeq,
-  payload,
+  bytes: Buffer.from(JSON.stringify({ payload })),
   envelope: {
     agent_uid: anAgent().metadata.uid,
     mission_uid: aMission().metadata.uid,
