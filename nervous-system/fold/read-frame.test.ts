@@ -54,7 +54,9 @@ describe("readPayload", () => {
   it("gives a payload that is whole member for member, and nothing that its type does not ask for", () => {
     fc.assert(
       fc.property(wholePayloads, ({ type, payload }) => {
-        const asked = Object.entries(payload).filter(([name, value]) => name in shapeOf(type) && value !== undefined);
+        const asked = Object.entries(payload).filter(
+          ([name, value]) => Object.hasOwn(shapeOf(type), name) && value !== undefined,
+        );
         expect(saidOf(readPayload(type, payload))).toEqual(Object.fromEntries(asked));
       }),
     );
