@@ -3,7 +3,7 @@ import fc from "fast-check";
 import type * as z from "zod";
 import { catalog, frameTypes, type FrameType } from "#nervous-system/schemas/frames/catalog.ts";
 import { anyJson, anyPayloadOf } from "#test/builders/any-payload.ts";
-import { parseProduced, readFrame, readPayload, tell, type Reading } from "./read-frame.ts";
+import { parseProduced, readFrame, readPayload, saidIn, tell, type Reading } from "./read-frame.ts";
 
 const shapeOf = (type: FrameType): Record<string, z.ZodType> => catalog[type].payload.shape;
 const namesOf = (type: FrameType): string[] => Object.keys(shapeOf(type));
@@ -115,6 +115,11 @@ describe("readFrame", () => {
         expect(readFrame(type, text)).toEqual(parsed);
       }),
     );
+  });
+
+  it("tells what a frame of a known type says", () => {
+    expect(saidIn("MESSAGE", '{"payload":{"to":"coder","text":7}}').to).toBe("coder");
+    expect(saidIn("MESSAGE", "no frame")).toEqual({});
   });
 
   it("tells an endless number from a count", () => {

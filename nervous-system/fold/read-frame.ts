@@ -89,6 +89,10 @@ export const parseProduced = (bytes: Uint8Array | string): Produced | undefined 
 export const readFrame = (type: string, bytes: Uint8Array | string): Reading =>
   isFrameType(type) ? readPayload(type, parseProduced(bytes)?.payload) : nothingRead;
 
+/** What a frame says that is known to be of this type. */
+export const saidIn = <T extends FrameType>(type: T, bytes: Uint8Array | string): Said<T> =>
+  (readFrame(type, bytes) as ReadingOf<T>).said;
+
 /** What a table says of a payload; undefined where it has no entry for the type. */
 export const tell = <R>(table: Partial<ByType<R>>, reading: Reading): R | undefined => {
   if (reading.type === undefined) return undefined;
