@@ -1,11 +1,12 @@
 import { setImmediate } from "node:timers/promises";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
+import { chunkOf } from "#nervous-system/comms/nats/place.ts";
 import { placeOfItem, type StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { StreamChangedError, type StreamMark } from "#nervous-system/comms/nats/stream-position.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
-import { emptyMission, type MissionFold, type ObservedFrame } from "#operator/frames/fold.ts";
-import { reduceMission } from "#operator/frames/reduce.ts";
+import { emptyMission, type MissionFold } from "#nervous-system/fold/state.ts";
+import { reduceMission } from "#nervous-system/fold/reduce.ts";
 import type { FrameView, RecordHealth } from "#operator/frames/view.ts";
 
 /** What the observer is made of. */
@@ -18,7 +19,7 @@ export type FrameObserverOptions = {
   /** Whether a mission is still there; the fold of one that is gone is forgotten. */
   isKnown: (missionUid: string) => boolean;
   /** Called for each frame once it is folded. */
-  onFrame: (frame: ObservedFrame) => void;
+  onFrame: (frame: StoredFrame) => void;
   /** Called once everything that was in the stream at the start has been read. */
   onCaughtUp: () => void;
 };
@@ -32,32 +33,6 @@ const retryMs = 1_000;
 /** Frames between two turns of the event loop while the stream is read from the past. */
 const framesPerTurn = 500;
 
-// Reading a payload costs more than the fold: only the types whose payload says something here are parsed.
-const payloadMatters: ReadonlySet<string> = new Set([
-  "ACTION",
-  "STATE_CHANGE",
-  "PROPOSAL",
-  "PUBLICATION",
-  "MODEL_CALL",
-  "ERROR",
-]);
-
-const payloadOf = (bytes: Uint8Array): Record<string, unknown> => {
-  try {
-    const { payload } = JSON.parse(Buffer.from(bytes).toString("utf8")) as { payload?: unknown };
-    return typeof payload === "object" && payload !== null ? (payload as Record<string, unknown>) : {};
-  } catch {
-    return {};
-  }
-};
-
-/** A stored frame as the fold reads it. */
-export const observedFrame = ({ place, envelope, bytes }: StoredFrame): ObservedFrame => ({
-  streamSeq: place,
-  envelope,
-  payload: payloadMatters.has(envelope.event_type) ? payloadOf(bytes) : {},
-});
-
 type State = {
   folds: Map<string, MissionFold>;
   position: number;
@@ -66,6 +41,8 @@ type State = {
   /** Set by the first look at the stream. */
   goal: number | undefined;
   caughtUp: boolean;
+  /** Set where the stream is not the one that was read: what missions know of places is of another one. */
+  mustRereadAll: boolean;
   probedAtMs: number;
   problem: string;
 };
@@ -88,7 +65,7 @@ const healthOf = ({ bus, clock }: FrameObserverOptions, state: State): RecordHea
   return { healthy: true, message: "", position };
 };
 
-const take = (options: FrameObserverOptions, state: State, frame: ObservedFrame): void => {
+const take = (options: FrameObserverOptions, state: State, frame: StoredFrame): void => {
   const uid = frame.envelope.mission_uid;
   const before = state.folds.get(uid) ?? emptyMission(uid);
   const after = reduceMission(before, frame);
@@ -104,10 +81,16 @@ const noteProgress = (options: FrameObserverOptions, state: State): void => {
   options.onCaughtUp();
 };
 
+/** Behind what no unfinished mission needs; at the beginning of a stream that has not come as far as a mission's first frame. */
+const beginning = (last: number, firstNeeded: number | undefined): number => {
+  if (firstNeeded === undefined) return last;
+  return chunkOf(firstNeeded - 1) > chunkOf(last) ? 0 : firstNeeded - 1;
+};
+
 const begin = async (options: FrameObserverOptions, state: State): Promise<void> => {
   const last = await options.bus.lastPlace();
   state.probedAtMs = options.clock.monotonicMs();
-  if (state.goal === undefined) state.position = Math.min(last, (options.firstNeeded() ?? last + 1) - 1);
+  if (state.goal === undefined) state.position = state.mustRereadAll ? 0 : beginning(last, options.firstNeeded());
   state.goal ??= last;
   noteProgress(options, state);
 };
@@ -116,7 +99,7 @@ const follow = async (options: FrameObserverOptions, state: State, signal: Abort
   await begin(options, state);
   let turn = 0;
   for await (const { item, mark } of options.bus.follow({ from: state.position + 1, after: state.mark, signal })) {
-    if (item.kind === "frame") take(options, state, observedFrame(item.frame));
+    if (item.kind === "frame") take(options, state, item.frame);
     state.position = placeOfItem(item);
     state.mark = mark;
     noteProgress(options, state);
@@ -143,11 +126,12 @@ const probe = async (options: FrameObserverOptions, state: State, signal: AbortS
   }
 };
 
-/** What was read is not in the stream any more: everything that unfinished missions need is read again. */
+/** What was read is not in the stream any more: all that it holds is read again. */
 const forget = (state: State): void => {
   state.folds.clear();
   state.mark = undefined;
   state.goal = undefined;
+  state.mustRereadAll = true;
   state.caughtUp = false;
 };
 
@@ -169,6 +153,7 @@ export const createFrameObserver = (options: FrameObserverOptions): FrameObserve
     mark: undefined,
     goal: undefined,
     caughtUp: false,
+    mustRereadAll: false,
     probedAtMs: Number.NEGATIVE_INFINITY,
     problem: "",
   };

@@ -1,3 +1,4 @@
+import { parseProduced } from "#nervous-system/fold/read-frame.ts";
 import * as z from "zod";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 
@@ -53,17 +54,9 @@ export type Proposal = z.output<typeof payloadSchema> & {
 
 const frameSchema = z.looseObject({ agent_id: z.string().min(1).max(253), payload: z.unknown() });
 
-const parseJson = (bytes: Uint8Array): unknown => {
-  try {
-    return JSON.parse(Buffer.from(bytes).toString("utf8"));
-  } catch {
-    return undefined;
-  }
-};
-
 /** Reads a PROPOSAL frame; one that is malformed is refused with what is wrong. */
 export const parseProposal = (frame: StoredFrame): { readonly kind: "ok"; readonly value: Proposal } | Refused => {
-  const outer = frameSchema.safeParse(parseJson(frame.bytes));
+  const outer = frameSchema.safeParse(parseProduced(frame.bytes));
   const payload = payloadSchema.safeParse(outer.data?.payload);
   if (!outer.success || !payload.success) {
     const error = outer.error ?? payload.error;

@@ -1,9 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { agentDefinition } from "#nervous-system/schemas/resources/agent.ts";
-import { activityOf } from "#operator/frames/activity.ts";
-import { emptyMission, maxKept, type MissionFold, type ObservedFrame } from "#operator/frames/fold.ts";
-import { reduceMission } from "#operator/frames/reduce.ts";
+import { emptyMission, maxProposals, type MissionFold, type PlacedFrame } from "./state.ts";
+import { reduceMission } from "./reduce.ts";
 import { anAgent } from "#test/builders/agent.ts";
 import { aFrame } from "#test/builders/frame.ts";
 
@@ -11,10 +9,23 @@ const uid = anAgent().metadata.uid;
 const publisher = "00000000-0000-4000-8000-0000000000bb";
 const gateway = "00000000-0000-4000-8000-0000000000aa";
 
-const foldAll = (frames: readonly ObservedFrame[], from: MissionFold = emptyMission("m")): MissionFold =>
+const foldAll = (frames: readonly PlacedFrame[], from: MissionFold = emptyMission("m")): MissionFold =>
   frames.reduce(reduceMission, from);
 
-const story = [
+const anAnswer = (seq: number, proposal: string, said: Record<string, unknown> = {}): PlacedFrame =>
+  aFrame(
+    1_000 + seq,
+    {
+      event_type: "PUBLICATION",
+      producer: "supervisor",
+      agent_uid: publisher,
+      seq,
+      about: { agent_uid: uid, epoch: 1 },
+    },
+    { proposal_event_id: proposal, state: "open", ...said },
+  );
+
+const attempt = [
   aFrame(1, { event_type: "LIFECYCLE", producer: "scribe" }, { phase: "Started", attempt: 1 }),
   aFrame(
     2,
@@ -62,28 +73,30 @@ describe("reduceMission", () => {
   });
 
   it("folds an attempt from its start to its pull request", () => {
-    const fold = foldAll(story);
+    const fold = foldAll(attempt);
     expect(fold).toMatchObject({
       lastSeq: 6,
       usage: { frames: 6, modelCalls: 1, inputTokens: 100, outputTokens: 20 },
-      publications: { p1: { state: "open", url: "https://f/1", head: "def" } },
     });
     expect(fold.agents[uid]).toMatchObject({
       epoch: 1,
       seq: 4,
       usage: { frames: 6, modelCalls: 1 },
-      proposals: [{ eventId: "p1", epoch: 1 }],
-      activity: { summary: "Proposing Fix" },
+      proposals: [{ eventId: "p1", epoch: 1, publication: { state: "open", url: "https://f/1", head: "def" } }],
+      activity: { summary: "Proposing Fix", sinceMs: 1_795_424_460_000 },
     });
   });
 
   it("believes a PUBLICATION of nobody but the publisher", () => {
-    const forged = aFrame(
-      1,
-      { event_type: "PUBLICATION" },
-      { proposal_event_id: "p1", state: "open", url: "https://evil/1" },
-    );
-    expect(foldAll([forged]).publications).toEqual({});
+    const forged = (producer: "agent" | "gateway") =>
+      aFrame(
+        2,
+        { event_type: "PUBLICATION", producer, about: { agent_uid: uid, epoch: 1 } },
+        { proposal_event_id: "p1", state: "open", url: "https://evil/1" },
+      );
+    const proposal = aFrame(1, { event_type: "PROPOSAL", event_id: "p1" });
+    for (const producer of ["agent", "gateway"] as const)
+      expect(foldAll([proposal, forged(producer)]).agents[uid]?.proposals).toEqual([{ eventId: "p1", epoch: 1 }]);
   });
 
   it("lets late frames of an old attempt count, and move nothing", () => {
@@ -99,19 +112,35 @@ describe("reduceMission", () => {
     });
   });
 
-  it("keeps a bounded number of proposals and publications", () => {
+  it("keeps a bounded number of proposals of an agent, each with its publication", () => {
     const many = Array.from({ length: 60 }, (_, i) => [
       aFrame(2 * i + 1, { event_type: "PROPOSAL", seq: i + 1, event_id: `p${i}` }, {}),
-      aFrame(
-        2 * i + 2,
-        { event_type: "PUBLICATION", producer: "supervisor", agent_uid: publisher, seq: i + 1 },
-        { proposal_event_id: `p${i}`, state: "open" },
-      ),
+      anAnswer(i + 1, `p${i}`),
     ]).flat();
-    const fold = foldAll(many);
-    expect(fold.agents[uid]?.proposals).toHaveLength(maxKept);
-    expect(Object.keys(fold.publications)).toHaveLength(maxKept);
-    expect(fold.publications["p59"]).toBeDefined();
+    const proposals = foldAll(many).agents[uid]?.proposals;
+    expect(proposals).toHaveLength(maxProposals);
+    expect(proposals?.every(({ publication }) => publication?.state === "open")).toBe(true);
+    expect(proposals?.at(-1)?.eventId).toBe("p59");
+  });
+
+  it("keeps the proposals of the last attempt that proposed, whatever comes late of another", () => {
+    const at = (place: number, epoch: number, seq: number, eventId: string) =>
+      aFrame(place, { event_type: "PROPOSAL", epoch, seq, event_id: eventId });
+    const late = Array.from({ length: maxProposals }, (_, i) => at(10 + i, 1, 2 + i, `late${i}`));
+    const fold = foldAll([at(1, 1, 1, "p0"), at(2, 2, 1, "p1"), ...late]);
+    expect(fold.agents[uid]?.proposals).toEqual([{ eventId: "p1", epoch: 2 }]);
+  });
+
+  it("tells proposals of two attempts apart that carry the same event id", () => {
+    const at = (place: number, epoch: number) =>
+      aFrame(place, { event_type: "PROPOSAL", epoch, seq: 1, event_id: "p" });
+    const stale = anAnswer(1, "p", { state: "refused", reason: "StaleAttempt" });
+    expect(foldAll([at(1, 1), at(2, 2), stale]).agents[uid]?.proposals).toEqual([{ eventId: "p", epoch: 2 }]);
+  });
+
+  it("takes no name of an agent for what every object has", () => {
+    const fold = foldAll([aFrame(1, { event_type: "ACTION", agent_uid: "constructor" }, { tool: "git" })]);
+    expect(fold.agents["constructor"]).toMatchObject({ seq: 1, usage: { frames: 1 } });
   });
 });
 
@@ -177,49 +206,5 @@ describe("the fold, for every stream", () => {
         expect(foldAll([...frames, ...frames]).usage.frames).toBe(frames.length);
       }),
     );
-  });
-});
-
-describe("activityOf", () => {
-  it("is bounded and on one line, whatever the agent wrote", () => {
-    fc.assert(
-      fc.property(fc.string({ maxLength: 500 }), (text) => {
-        const told = activityOf(aFrame(1, { event_type: "ACTION" }, { tool: text, arguments: { command: text } }));
-        expect(told?.summary.length).toBeLessThanOrEqual(80);
-        expect(told?.summary).not.toMatch(/[\n\r]/);
-      }),
-    );
-  });
-
-  it("stays within the bounds of the status, so that no name of a tool or file blocks its agent", () => {
-    const long = "x".repeat(2_000);
-    const { activity } = agentDefinition.status.shape;
-    const told = [
-      activityOf(aFrame(1, { event_type: "ACTION" }, { tool: long, arguments: { path: long } })),
-      activityOf(aFrame(1, { event_type: "STATE_CHANGE" }, { file_modified: long })),
-    ];
-    expect(told.map((one) => activity.safeParse(one).success)).toEqual([true, true]);
-  });
-
-  it("speaks as people do", () => {
-    const say = (type: string, payload: Record<string, unknown>): string | undefined =>
-      activityOf(aFrame(1, { event_type: type }, payload))?.summary;
-    expect([
-      say("STATE_CHANGE", { file_modified: "src/auth.ts" }),
-      say("ACTION", { tool: "run_command", arguments: { command: "npm test" } }),
-      say("ACTION", { tool: "teleport" }),
-      say("ACTION", { tool: "constructor" }),
-      say("THOUGHT", { text: "hm" }),
-      say("MODEL_CALL", {}),
-      say("constructor", {}),
-    ]).toEqual([
-      "Editing src/auth.ts",
-      "Running npm test",
-      "Using teleport",
-      "Using constructor",
-      "Thinking",
-      undefined,
-      undefined,
-    ]);
   });
 });

@@ -1,13 +1,8 @@
-import type { Envelope } from "#nervous-system/schemas/envelope.ts";
-import type { Activity } from "#operator/frames/activity.ts";
+import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
+import type { Activity } from "./activity.ts";
 
-/** A stored frame as the operator reads it. */
-export type ObservedFrame = {
-  /** Its place in the swarm's one order. */
-  streamSeq: number;
-  envelope: Envelope;
-  payload: Readonly<Record<string, unknown>>;
-};
+/** What the fold reads of a stored frame, `place` being its place in the swarm's one order. */
+export type PlacedFrame = Pick<RecordedFrame, "envelope" | "bytes"> & { readonly place: number };
 
 /** Tokens and frames of one agent or one mission. */
 export type UsageFold = {
@@ -17,12 +12,8 @@ export type UsageFold = {
   frames: number;
 };
 
-/** One PROPOSAL of an agent. */
-export type ProposalFold = { eventId: string; epoch: number };
-
 /** What became of one PROPOSAL; the last PUBLICATION about it counts. */
 export type PublicationFold = {
-  proposalEventId: string;
   state: "open" | "merged" | "closed" | "refused";
   url: string;
   number: number;
@@ -31,6 +22,9 @@ export type PublicationFold = {
   reason: string;
   message: string;
 };
+
+/** One PROPOSAL of an agent, with its PUBLICATION once there is one. */
+export type ProposalFold = { eventId: string; epoch: number; publication?: PublicationFold };
 
 /** One agent of a mission as its frames tell it. */
 export type AgentFold = {
@@ -42,25 +36,23 @@ export type AgentFold = {
   /** Its last ERROR, for people. */
   lastError?: string;
   usage: UsageFold;
-  /** Newest last. */
+  /** Those of the last attempt that proposed anything, newest last, at most `maxProposals`. */
   proposals: readonly ProposalFold[];
 };
 
-/** Everything the operator remembers of a mission's frames: bounded, and a pure function of the frames. */
+/** Everything that is remembered of a mission's frames: bounded, and a pure function of the frames. */
 export type MissionFold = {
   missionUid: string;
   /** Stream sequence of the last frame folded. */
   lastSeq: number;
   usage: UsageFold;
   agents: Readonly<Record<string, AgentFold>>;
-  /** By the PROPOSAL's event id. */
-  publications: Readonly<Record<string, PublicationFold>>;
   /** Last sequence number of each `agent_uid/epoch`: what makes a redelivered frame change nothing. */
   chains: Readonly<Record<string, number>>;
 };
 
-/** Proposals and publications kept of one agent and one mission. */
-export const maxKept = 20;
+/** Proposals kept of one agent, each with its publication: no agent's push out another's. */
+export const maxProposals = 20;
 
 /** Nothing used yet. */
 export const noUsage: UsageFold = { inputTokens: 0, outputTokens: 0, modelCalls: 0, frames: 0 };
@@ -71,7 +63,6 @@ export const emptyMission = (missionUid: string): MissionFold => ({
   lastSeq: 0,
   usage: noUsage,
   agents: {},
-  publications: {},
   chains: {},
 });
 
