@@ -1,5 +1,5 @@
 import type { Recording } from "#nervous-system/recorder/recording.ts";
-import { startHealthServer, type HealthServer } from "#nervous-system/telemetry/health-server.ts";
+import { startHealthServer, type HealthServer } from "#nervous-system/comms/http/health-server.ts";
 import { MAX_CONNECTIONS } from "./mouths/listen.ts";
 import type { Tally } from "./tally.ts";
 import { createMetrics, createRegistry, type Metrics } from "#nervous-system/telemetry/metrics.ts";

@@ -15,7 +15,7 @@ import type { Caller } from "#pipeline/collector/caller.ts";
 import type { ChainOwners } from "#pipeline/collector/chain-owners.ts";
 import { decodeMessage } from "#pipeline/collector/decode-message.ts";
 import type { Identify } from "#pipeline/collector/identify.ts";
-import { createSeats } from "#pipeline/collector/seats.ts";
+import { createSeats } from "./limit-per-agent.ts";
 
 /** What the pod's way back needs. */
 export type ContextServiceOptions = {

@@ -9,7 +9,7 @@ import { missionTypeFilter } from "#nervous-system/schemas/subjects.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
 import { decodeMessage } from "#pipeline/collector/decode-message.ts";
 import type { Identify } from "#pipeline/collector/identify.ts";
-import { createSeats } from "#pipeline/collector/seats.ts";
+import { createSeats } from "./limit-per-agent.ts";
 
 /** What the inbox needs. */
 export type InboxOptions = { readonly identify: Identify; readonly bus: Pick<Bus, "follow"> };

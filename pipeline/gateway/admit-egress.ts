@@ -1,7 +1,7 @@
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { findAllowed } from "#pipeline/gateway/allowed-hosts.ts";
-import { parseAuthority, type Endpoint } from "#pipeline/gateway/authority.ts";
+import { parseAuthority, type Endpoint } from "#nervous-system/kernel/endpoint.ts";
 import { awaitLiveBinding } from "#pipeline/gateway/await-binding.ts";
 import type { ClusterView } from "#pipeline/gateway/cluster-view.ts";
 import { refuseActing } from "#pipeline/gateway/may-act.ts";

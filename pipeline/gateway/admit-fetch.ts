@@ -1,6 +1,6 @@
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
-import { parseAuthority, type Endpoint } from "#pipeline/gateway/authority.ts";
+import { parseAuthority, type Endpoint } from "#nervous-system/kernel/endpoint.ts";
 import { awaitBinding, lookUntilKnown } from "#pipeline/gateway/await-binding.ts";
 import type { ClusterView } from "#pipeline/gateway/cluster-view.ts";
 import { granted, refused, type Granted } from "#pipeline/gateway/refusal.ts";

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { allowedHostPattern } from "#nervous-system/schemas/resources/egress.ts";
 import { findAllowed } from "#pipeline/gateway/allowed-hosts.ts";
-import { parseAuthority } from "#pipeline/gateway/authority.ts";
+import { parseAuthority } from "#nervous-system/kernel/endpoint.ts";
 
 const ask = (allowHosts: readonly string[], authority: string) => {
   const wanted = parseAuthority(authority);

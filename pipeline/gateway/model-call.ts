@@ -5,7 +5,7 @@ import { awaitBinding } from "#pipeline/gateway/await-binding.ts";
 import { runExchange, type Exchange, type ExchangeEnd, type ExchangeTools } from "#pipeline/gateway/exchange.ts";
 import { readBody } from "#pipeline/gateway/read-body.ts";
 import { refused, refusedUntil, type Granted } from "#pipeline/gateway/refusal.ts";
-import type { Room } from "#pipeline/gateway/room.ts";
+import type { Room } from "./call-limiter.ts";
 import { knownRoutes, parseRoute } from "#pipeline/gateway/routes.ts";
 import { computeUpstreamBody } from "#pipeline/gateway/upstream-request.ts";
 import type { Principal } from "#pipeline/identity/token-reviews.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { parseAuthorization } from "#pipeline/gateway/authenticate.ts";
 import { parseVerifierName, repositoryEndpoint } from "#pipeline/gateway/admit-fetch.ts";
-import { parseAuthority } from "#pipeline/gateway/authority.ts";
+import { parseAuthority } from "#nervous-system/kernel/endpoint.ts";
 import { parseTraceparent } from "#pipeline/gateway/model-call-frame.ts";
 import { parseRoute, upstreamUrl } from "#pipeline/gateway/routes.ts";
 

@@ -10,7 +10,7 @@ import { authenticate } from "#pipeline/gateway/authenticate.ts";
 import { answerModelCall, type ModelCallTools } from "#pipeline/gateway/model-call.ts";
 import type { GatewayMetrics } from "#pipeline/gateway/measure.ts";
 import { refused, renderRefusal, type Granted, type Refusal } from "#pipeline/gateway/refusal.ts";
-import { createRoom } from "#pipeline/gateway/room.ts";
+import { createRoom } from "./call-limiter.ts";
 import type { TokenReviews } from "#pipeline/identity/token-reviews.ts";
 
 /** What the gateway's server is made of. */

@@ -8,7 +8,7 @@ import type { KubeObject, ResourceKind } from "#nervous-system/kubernetes/resour
 import { agents, missions, models } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { startComponentRecorder, type ComponentRecorder } from "#nervous-system/recorder/component.ts";
 import type { Ids } from "#nervous-system/schemas/ids.ts";
-import { startHealthServer } from "#nervous-system/telemetry/health-server.ts";
+import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { createClusterView } from "#pipeline/gateway/cluster-view.ts";
 import { createGatewayMetrics } from "#pipeline/gateway/measure.ts";

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { PROTOBUF_OPENER } from "#nervous-system/comms/socket/delimited-messages.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
-import { createPace, type Pace } from "#nervous-system/kernel/pace.ts";
+import { createPace, type Pace } from "#nervous-system/kernel/token-bucket.ts";
 import type { RecordResult } from "#nervous-system/recorder/recorder.ts";
 import type { Dialect, FrameRecorder, Incoming } from "./dialect.ts";
 import { createJsonDialect } from "./json-dialect.ts";

@@ -1,6 +1,6 @@
 import type { OtlpCall, OtlpReceiver } from "#nervous-system/comms/grpc/otlp-service.ts";
 import { groupsOf } from "#nervous-system/kernel/groups.ts";
-import { createTurnstile } from "#nervous-system/kernel/turnstile.ts";
+import { createTurnstile } from "#nervous-system/kernel/semaphore.ts";
 import type { Recorder, RecordResult } from "#nervous-system/recorder/recorder.ts";
 import type { Refusal } from "#nervous-system/recorder/read-input.ts";
 import { decodeLogs } from "#nervous-system/codecs/otlp/decode-records.ts";

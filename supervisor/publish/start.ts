@@ -9,7 +9,7 @@ import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { startComponentRecorder } from "#nervous-system/recorder/component.ts";
 import type { Ids } from "#nervous-system/schemas/ids.ts";
 import { typeFilter } from "#nervous-system/schemas/subjects.ts";
-import { startHealthServer } from "#nervous-system/telemetry/health-server.ts";
+import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
 import { createMetrics, createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { createOpenForge } from "#supervisor/forge/open-forge.ts";
 import type { ForgeAnswer } from "#supervisor/forge/forge.ts";

@@ -13,7 +13,7 @@ import { GrpcFailure, grpcStatus, renderStatus } from "./failure.ts";
 import { MAX_MESSAGE_BYTES, type GrpcMethod } from "./methods.ts";
 import { joinGrpcPieces } from "./pieces.ts";
 import { pump } from "./pump.ts";
-import { listenOn, MAX_CONNECTIONS } from "#nervous-system/comms/http/listen-on.ts";
+import { listenOn, MAX_CONNECTIONS } from "#nervous-system/comms/socket/listen.ts";
 
 /** What a handler knows of its call. */
 export type CallContext = {

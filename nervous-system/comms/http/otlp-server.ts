@@ -3,7 +3,7 @@ import { createServer as createTlsServer } from "node:https";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { readBoundedBody, type BodyLimits } from "./bounded-body.ts";
 import { createByteRoom } from "#nervous-system/kernel/byte-room.ts";
-import { listenOn, MAX_CONNECTIONS } from "./listen-on.ts";
+import { listenOn, MAX_CONNECTIONS } from "#nervous-system/comms/socket/listen.ts";
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import { MAX_MESSAGE_BYTES } from "#nervous-system/comms/grpc/methods.ts";
 import { contentTypes, httpRefusalOf, refuse, renderSuccess, type HttpRefusal } from "./otlp-answer.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { createTurnstile } from "#nervous-system/kernel/turnstile.ts";
+import { createTurnstile } from "./semaphore.ts";
 
 describe("a turnstile", () => {
   it("lets in what is within its bound, in order, and the too heavy alone", async () => {

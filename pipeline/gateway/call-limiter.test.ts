@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { createRoom, type Room } from "#pipeline/gateway/room.ts";
+import { createRoom, type Room } from "./call-limiter.ts";
 
 const enter = (room: Room, caller: string, bytes: number): (() => void) => {
   const entered = room.enter(caller, bytes);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { manualClock } from "./clock.ts";
-import { createPace } from "./pace.ts";
+import { createPace } from "./token-bucket.ts";
 
 describe("a pace", () => {
   it("lets a burst pass, then makes whoever keeps to it wait for what it spent", async () => {
