@@ -1,7 +1,7 @@
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { createTokenBuckets, type TokenBuckets } from "#nervous-system/kernel/token-bucket.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
-import { createRateLimiter, type RateLimiter } from "#pipeline/collector/rate-limit.ts";
 
 /** Decides whether an export may be worked on now. */
 export type Admission = {
@@ -23,11 +23,12 @@ export type AdmissionLimits = {
 
 const RETRY_MS = 500;
 const BURST_SECONDS = 10;
+const MAX_SENDERS = 10_000;
 
-type Lane = { readonly limiter: RateLimiter; readonly perSecond: number };
+type Lane = { readonly buckets: TokenBuckets; readonly perSecond: number };
 
 const laneOf = (perSecond: number, clock: Pick<Clock, "monotonicMs">): Lane => ({
-  limiter: createRateLimiter({ perSecond, burst: perSecond * BURST_SECONDS }, clock),
+  buckets: createTokenBuckets({ perSecond, burst: perSecond * BURST_SECONDS }, clock, MAX_SENDERS),
   perSecond,
 });
 
@@ -37,8 +38,8 @@ export const createAdmission = (limits: AdmissionLimits, clock: Pick<Clock, "mon
   const { maxInFlightBytes } = limits;
   const agents = laneOf(limits.framesPerSecond, clock);
   const namespaces = laneOf(limits.namespaceFramesPerSecond, clock);
-  const take = ({ limiter, perSecond }: Lane, who: string, key: string, frames: number): void => {
-    const waitMs = limiter.take(key, frames);
+  const take = ({ buckets, perSecond }: Lane, who: string, key: string, frames: number): void => {
+    const waitMs = buckets.of(key).take(frames);
     if (waitMs > 0)
       throw new GrpcFailure(
         grpcStatus.unavailable,

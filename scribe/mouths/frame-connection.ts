@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { PROTOBUF_OPENER } from "#nervous-system/comms/socket/delimited-messages.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
-import { createPace, type Pace } from "#nervous-system/kernel/token-bucket.ts";
+import { createTokenBucket, type TokenBucket } from "#nervous-system/kernel/token-bucket.ts";
 import type { RecordResult } from "#nervous-system/recorder/recorder.ts";
 import type { Dialect, FrameRecorder, Incoming } from "./dialect.ts";
 import { createJsonDialect } from "./json-dialect.ts";
@@ -28,14 +28,14 @@ const BURST_SECONDS = 2;
 // A writer that was told why its connection ends, and does not end it, is cut after this time.
 const FAREWELL_MS = 1000;
 
-const paceOf = (perSecond: number, clock: Pick<Clock, "monotonicMs">): Pace =>
-  createPace({ perSecond, burst: perSecond * BURST_SECONDS }, clock);
+const paceOf = (perSecond: number, clock: Pick<Clock, "monotonicMs">): TokenBucket =>
+  createTokenBucket({ perSecond, burst: perSecond * BURST_SECONDS }, clock);
 
 /** One connection: frames in, as many answers out, in the same order, each after its frame is on the medium. */
 class FrameConnection {
   private readonly socket: Socket;
   private readonly options: FrameConnectionOptions;
-  private readonly paces: { frames: Pace; bytes: Pace } | undefined;
+  private readonly paces: { frames: TokenBucket; bytes: TokenBucket } | undefined;
   private dialect: Dialect | undefined;
   private unanswered = 0;
   private isWaiting = false;
