@@ -1,5 +1,6 @@
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { createSemaphore } from "#nervous-system/kernel/semaphore.ts";
 import { createTokenBuckets, type TokenBuckets } from "#nervous-system/kernel/token-bucket.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
 
@@ -34,8 +35,7 @@ const laneOf = (perSecond: number, clock: Pick<Clock, "monotonicMs">): Lane => (
 
 /** Creates the admission of one collector. */
 export const createAdmission = (limits: AdmissionLimits, clock: Pick<Clock, "monotonicMs">): Admission => {
-  let inFlight = 0;
-  const { maxInFlightBytes } = limits;
+  const inFlight = createSemaphore(limits.maxInFlightBytes);
   const agents = laneOf(limits.framesPerSecond, clock);
   const namespaces = laneOf(limits.namespaceFramesPerSecond, clock);
   const take = ({ buckets, perSecond }: Lane, who: string, key: string, frames: number): void => {
@@ -49,12 +49,9 @@ export const createAdmission = (limits: AdmissionLimits, clock: Pick<Clock, "mon
   };
   return {
     enter: (bytes) => {
-      if (inFlight > 0 && inFlight + bytes > maxInFlightBytes)
+      if (!inFlight.tryAcquire(bytes))
         throw new GrpcFailure(grpcStatus.unavailable, "the collector works on all it can hold", RETRY_MS);
-      inFlight += bytes;
-      return () => {
-        inFlight -= bytes;
-      };
+      return () => inFlight.release(bytes);
     },
     admit: ({ agentUid, namespace }, frames) => {
       take(agents, "agent", agentUid, frames);

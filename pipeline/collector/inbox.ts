@@ -9,7 +9,7 @@ import { missionTypeFilter } from "#nervous-system/schemas/subjects.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
 import { decodeMessage } from "#pipeline/collector/decode-message.ts";
 import type { Identify } from "#pipeline/collector/identify.ts";
-import { createSeats } from "./limit-per-agent.ts";
+import { createLimitPerAgent } from "./limit-per-agent.ts";
 
 /** What the inbox needs. */
 export type InboxOptions = { readonly identify: Identify; readonly bus: Pick<Bus, "follow"> };
@@ -48,7 +48,7 @@ const filtersOf = ({ namespace, bound }: Caller): string[] => {
 
 /** `ContextService/Inbox`: what others said to an agent, and what people did to its mission, from a place on. */
 export const createInbox = ({ identify, bus }: InboxOptions): GrpcHandler => {
-  const seat = createSeats(MAX_INBOXES, "inboxes");
+  const enter = createLimitPerAgent(MAX_INBOXES, "inboxes");
   return {
     kind: "serverStream",
     method: inboxMethod,
@@ -56,7 +56,7 @@ export const createInbox = ({ identify, bus }: InboxOptions): GrpcHandler => {
       const caller = await identify(token, metadata(namespaceMetadata));
       const { after } = decodeMessage(InboxRequestSchema, request);
       const follow = { fromSeq: Number(after) + 1, filters: filtersOf(caller), signal };
-      const leave = seat(caller.agentUid);
+      const leave = enter(caller.agentUid);
       try {
         for await (const item of bus.follow(follow)) {
           if (item.kind === "frame" && isAddressedTo(item.frame, caller.agent ?? "", caller.agentUid))

@@ -1,40 +1,40 @@
 import { describe, expect, it } from "@jest/globals";
-import { createRoom, type Room } from "./call-limiter.ts";
+import { createCallLimiter, type CallLimiter } from "./call-limiter.ts";
 
-const enter = (room: Room, caller: string, bytes: number): (() => void) => {
-  const entered = room.enter(caller, bytes);
+const enter = (limiter: CallLimiter, caller: string, bytes: number): (() => void) => {
+  const entered = limiter.enter(caller, bytes);
   if (typeof entered === "string") throw new Error(`no room: ${entered}`);
   return entered;
 };
 
-describe("the room for model calls", () => {
+describe("the limiter of model calls", () => {
   it("lets one caller hold so many calls and no more, whatever others do", () => {
-    const room = createRoom({ callsPerCaller: 2, bytesPerCaller: 100, bytes: 1_000 });
-    const leave = enter(room, "a", 1);
-    enter(room, "a", 1);
-    expect(room.enter("a", 1)).toBe("yours");
-    enter(room, "b", 1);
+    const limiter = createCallLimiter({ callsPerCaller: 2, bytesPerCaller: 100, bytes: 1_000 });
+    const leave = enter(limiter, "a", 1);
+    enter(limiter, "a", 1);
+    expect(limiter.enter("a", 1)).toBe("yours");
+    enter(limiter, "b", 1);
     leave();
-    enter(room, "a", 1);
-    expect(room.enter("a", 1)).toBe("yours");
+    enter(limiter, "a", 1);
+    expect(limiter.enter("a", 1)).toBe("yours");
   });
 
   it("lets a caller have one call of any size, or several within its share", () => {
-    const room = createRoom({ callsPerCaller: 9, bytesPerCaller: 100, bytes: 1_000 });
-    const leave = enter(room, "a", 500);
-    expect(room.enter("a", 1)).toBe("yours");
+    const limiter = createCallLimiter({ callsPerCaller: 9, bytesPerCaller: 100, bytes: 1_000 });
+    const leave = enter(limiter, "a", 500);
+    expect(limiter.enter("a", 1)).toBe("yours");
     leave();
-    enter(room, "a", 60);
-    expect(room.enter("a", 60)).toBe("yours");
-    enter(room, "a", 40);
+    enter(limiter, "a", 60);
+    expect(limiter.enter("a", 60)).toBe("yours");
+    enter(limiter, "a", 40);
   });
 
   it("holds no more bytes of all callers than it has", () => {
-    const room = createRoom({ callsPerCaller: 9, bytesPerCaller: 100, bytes: 150 });
-    const leave = enter(room, "a", 100);
-    expect(room.enter("b", 60)).toBe("everybody's");
-    enter(room, "b", 50);
+    const limiter = createCallLimiter({ callsPerCaller: 9, bytesPerCaller: 100, bytes: 150 });
+    const leave = enter(limiter, "a", 100);
+    expect(limiter.enter("b", 60)).toBe("everybody's");
+    enter(limiter, "b", 50);
     leave();
-    enter(room, "c", 100);
+    enter(limiter, "c", 100);
   });
 });

@@ -1,36 +1,36 @@
+import { createKeyedSemaphore, createSemaphore } from "#nervous-system/kernel/semaphore.ts";
+
 /** How much of one thing may be held: by one caller, and by all of them. */
-export type RoomLimits = {
+export type CallLimits = {
   readonly callsPerCaller: number;
   readonly bytesPerCaller: number;
   readonly bytes: number;
 };
 
-/** Room for calls, so that no caller takes the memory of all. */
-export type Room = {
-  /** Takes room for a call; answers how to give it back, or why there is none: the caller's own calls, or everybody's. */
+/** Bounds model calls, so that no caller takes the memory of all. */
+export type CallLimiter = {
+  /** Lets a call in; answers how it leaves, or whose share is used up: the caller's own, or everybody's. */
   enter(caller: string, bytes: number): (() => void) | "yours" | "everybody's";
 };
 
-const none = { calls: 0, bytes: 0 };
-
-/** Creates the room of one gateway; a caller's only call is never too large for its own share. */
-export const createRoom = (limits: RoomLimits): Room => {
-  const callers = new Map<string, { readonly calls: number; readonly bytes: number }>();
-  let held = 0;
-  const add = (caller: string, calls: number, bytes: number): void => {
-    const before = callers.get(caller) ?? none;
-    held += bytes;
-    if (before.calls + calls === 0) callers.delete(caller);
-    else callers.set(caller, { calls: before.calls + calls, bytes: before.bytes + bytes });
-  };
+/** Creates the limiter of one gateway; a caller's only call is never too large for its own share. */
+export const createCallLimiter = (limits: CallLimits): CallLimiter => {
+  const calls = createKeyedSemaphore(limits.callsPerCaller);
+  const own = createKeyedSemaphore(limits.bytesPerCaller);
+  const all = createSemaphore(limits.bytes);
   return {
     enter: (caller, bytes) => {
-      const own = callers.get(caller) ?? none;
-      const isTooLarge = own.calls > 0 && own.bytes + bytes > limits.bytesPerCaller;
-      if (own.calls >= limits.callsPerCaller || isTooLarge) return "yours";
-      if (held + bytes > limits.bytes) return "everybody's";
-      add(caller, 1, bytes);
-      return () => add(caller, -1, -bytes);
+      if (!calls.tryAcquire(caller, 1)) return "yours";
+      const fitsOwn = own.tryAcquire(caller, bytes);
+      if (fitsOwn && all.tryAcquire(bytes))
+        return () => {
+          calls.release(caller, 1);
+          own.release(caller, bytes);
+          all.release(bytes);
+        };
+      calls.release(caller, 1);
+      if (fitsOwn) own.release(caller, bytes);
+      return fitsOwn ? "everybody's" : "yours";
     },
   };
 };

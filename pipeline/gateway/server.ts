@@ -5,16 +5,16 @@ import type { Duplex } from "node:stream";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import { audience } from "#nervous-system/schemas/names.ts";
 import { answerCheck } from "#pipeline/gateway/answer-check.ts";
-import { answerTunnel, type TunnelTools } from "#pipeline/gateway/answer-tunnel.ts";
+import { answerTunnel, createTunnelLimits, type TunnelTools } from "#pipeline/gateway/answer-tunnel.ts";
 import { authenticate } from "#pipeline/gateway/authenticate.ts";
 import { answerModelCall, type ModelCallTools } from "#pipeline/gateway/model-call.ts";
 import type { GatewayMetrics } from "#pipeline/gateway/measure.ts";
 import { refused, renderRefusal, type Granted, type Refusal } from "#pipeline/gateway/refusal.ts";
-import { createRoom } from "./call-limiter.ts";
+import { createCallLimiter } from "./call-limiter.ts";
 import type { TokenReviews } from "#pipeline/identity/token-reviews.ts";
 
 /** What the gateway's server is made of. */
-export type GatewayServerOptions = Omit<ModelCallTools, "room"> &
+export type GatewayServerOptions = Omit<ModelCallTools, "limiter"> &
   Pick<TunnelTools, "limits"> & {
     readonly reviews: TokenReviews;
     /** Username of the operator's ServiceAccount, the only one that may ask for checks. */
@@ -33,9 +33,9 @@ export type GatewayServer = {
 };
 
 // An agent asks one thing at a time, and its helpers a few; a body takes several times its size while it is worked on.
-const roomLimits = { callsPerCaller: 4, bytesPerCaller: 32 * 1024 * 1024, bytes: 96 * 1024 * 1024 };
+const callLimits = { callsPerCaller: 4, bytesPerCaller: 32 * 1024 * 1024, bytes: 96 * 1024 * 1024 };
 
-type Answering = GatewayServerOptions & Pick<ModelCallTools, "room">;
+type Answering = GatewayServerOptions & Pick<ModelCallTools, "limiter">;
 
 const reply = (client: ServerResponse, refusal: Refusal): void => {
   if (client.headersSent) return;
@@ -104,7 +104,11 @@ export const startGatewayServer = async (options: GatewayServerOptions): Promise
     running.add(work);
     void work.finally(() => running.delete(work));
   };
-  const tools: TunnelTools & Answering = { ...options, open: new Map(), room: createRoom(roomLimits) };
+  const tools: TunnelTools & Answering = {
+    ...options,
+    tunnels: createTunnelLimits(),
+    limiter: createCallLimiter(callLimits),
+  };
   const tunnel = async (incoming: IncomingMessage, client: Duplex, head: Buffer): Promise<void> => {
     try {
       const refusal = await answerTunnel(tools, incoming, client, head);

@@ -1,12 +1,12 @@
 import type { Socket } from "node:net";
 import { PROTOBUF_OPENER } from "#nervous-system/comms/socket/delimited-messages.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
+import type { Semaphore } from "#nervous-system/kernel/semaphore.ts";
 import { createTokenBucket, type TokenBucket } from "#nervous-system/kernel/token-bucket.ts";
 import type { RecordResult } from "#nervous-system/recorder/recorder.ts";
 import type { Dialect, FrameRecorder, Incoming } from "./dialect.ts";
 import { createJsonDialect } from "./json-dialect.ts";
 import { createProtobufDialect } from "./protobuf-dialect.ts";
-import type { ReadBudget } from "./read-budget.ts";
 
 /** How fast one connection may send; what is more waits in the socket, so a flood slows the flooder only. */
 export type ConnectionLimits = { readonly framesPerSecond: number; readonly bytesPerSecond: number };
@@ -14,7 +14,8 @@ export type ConnectionLimits = { readonly framesPerSecond: number; readonly byte
 /** What a connection needs. */
 export type FrameConnectionOptions = {
   recorder: FrameRecorder;
-  budget: ReadBudget;
+  /** Bytes under way of all connections, so that many of them hold no more memory than one. */
+  budget: Semaphore;
   clock: Pick<Clock, "after" | "monotonicMs">;
   /** No limit without it. */
   limits?: ConnectionLimits | undefined;
@@ -81,7 +82,7 @@ class FrameConnection {
 
   private accept(frame: Incoming): void {
     this.unanswered += 1;
-    this.options.budget.take(frame.bytes);
+    this.options.budget.force(frame.bytes);
     const pending = frame.record(this.options.recorder);
     this.answers = this.answers.then(() => this.answer(pending, frame.bytes));
   }
@@ -112,12 +113,17 @@ class FrameConnection {
 
   private pauseIfFull(): void {
     const { budget } = this.options;
-    if (budget.isSpent()) budget.whenRoom(() => this.resumeIfRoom());
-    if (this.unanswered >= MAX_UNANSWERED || budget.isSpent() || this.socket.writableNeedDrain) this.socket.pause();
+    if (budget.isOverdrawn()) void budget.acquire(0).then(() => this.pauseOrResume());
+    if (this.unanswered >= MAX_UNANSWERED || budget.isOverdrawn() || this.socket.writableNeedDrain) this.socket.pause();
+  }
+
+  private pauseOrResume(): void {
+    this.pauseIfFull(); // others may have been quicker
+    this.resumeIfRoom();
   }
 
   private resumeIfRoom(): void {
-    const isFull = this.unanswered >= MAX_UNANSWERED || this.options.budget.isSpent();
+    const isFull = this.unanswered >= MAX_UNANSWERED || this.options.budget.isOverdrawn();
     if (!isFull && !this.isWaiting && !this.socket.writableNeedDrain) this.socket.resume();
   }
 

@@ -1,8 +1,8 @@
 import { chmod, lstat, unlink } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
+import { createSemaphore } from "#nervous-system/kernel/semaphore.ts";
 import { listen, MAX_CONNECTIONS } from "./listen.ts";
 import { serveFrameConnection, type FrameConnectionOptions } from "./frame-connection.ts";
-import { createReadBudget } from "./read-budget.ts";
 
 /** How the socket listens. */
 export type FrameSocketOptions = Omit<FrameConnectionOptions, "budget"> & { path: string };
@@ -24,7 +24,7 @@ const removeStale = async (path: string): Promise<void> => {
 /** Listens on a unix socket for JSON lines; only user and group may write to it. */
 export const listenForFrames = async (options: FrameSocketOptions): Promise<FrameSocketServer> => {
   const { path, clock } = options;
-  const budget = createReadBudget(BUDGET_BYTES);
+  const budget = createSemaphore(BUDGET_BYTES);
   const open = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     open.add(socket);

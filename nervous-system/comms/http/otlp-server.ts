@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import { createServer as createTlsServer } from "node:https";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { readBoundedBody, type BodyLimits } from "./bounded-body.ts";
-import { createByteRoom } from "#nervous-system/kernel/byte-room.ts";
+import { createSemaphore } from "#nervous-system/kernel/semaphore.ts";
 import { listenOn, MAX_CONNECTIONS } from "#nervous-system/comms/socket/listen.ts";
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import { MAX_MESSAGE_BYTES } from "#nervous-system/comms/grpc/methods.ts";
@@ -96,9 +96,9 @@ class Listener {
 
   constructor(options: OtlpHttpOptions) {
     const { maxBodyBytes: maxBytes = MAX_MESSAGE_BYTES, clock } = options;
-    const room = createByteRoom(options.maxHeldBytes ?? LARGEST_BODIES * maxBytes);
+    const memory = createSemaphore(options.maxHeldBytes ?? LARGEST_BODIES * maxBytes);
     this.options = options;
-    this.limits = { maxBytes, withinMs: BODY_MS, room, clock };
+    this.limits = { maxBytes, withinMs: BODY_MS, memory, clock };
   }
 
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
