@@ -14,7 +14,7 @@ import { lateBus } from "#operator/frames/late-bus.ts";
 import { createHttpsGatewayCheck } from "#operator/gateway/https-check.ts";
 import { createOperator, type OperatorOptions } from "#operator/operator.ts";
 import type { PodConfig } from "#operator/pod/config.ts";
-import { startHttpServer } from "#operator/runtime/http-server.ts";
+import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
 import { leaseTimes, operatorSettings, type OperatorSettings } from "#operator/settings.ts";
 
 const stopTimeoutMs = 15_000;
@@ -104,7 +104,7 @@ const run = async (settings: OperatorSettings): Promise<number> => {
     verifierPauseMs,
     stopTimeoutMs,
   });
-  const server = await startHttpServer({
+  const server = await startHealthServer({
     port: settings.ENCHANTED_HEALTH_PORT,
     registry: shared.registry,
     beforeScrape: operator.beforeScrape,

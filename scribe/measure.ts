@@ -1,6 +1,7 @@
 import type { Recording } from "#nervous-system/recorder/recording.ts";
-import { startHealthServer, type HealthServer } from "#nervous-system/comms/http/health-server.ts";
-import { MAX_CONNECTIONS } from "./mouths/listen.ts";
+import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
+import type { HttpServer } from "#nervous-system/comms/http/serve.ts";
+import { MAX_POD_CONNECTIONS } from "#nervous-system/comms/socket/listen.ts";
 import type { Tally } from "./tally.ts";
 import { createMetrics, createRegistry, type Metrics } from "#nervous-system/telemetry/metrics.ts";
 
@@ -24,7 +25,7 @@ type ScribeMetrics = Metrics<(typeof keys)[number]>;
 export type ScribeHealth = {
   /** Counts a refused frame. */
   onRefused(code: string): void;
-  server: HealthServer;
+  server: HttpServer;
 };
 
 /** What is shown: the recording, what passed, and how many exports of spans were lost. */
@@ -70,7 +71,7 @@ export const startScribeHealth = async (options: ScribeHealthOptions): Promise<S
   };
   const server = await startHealthServer({
     port: options.port,
-    maxConnections: MAX_CONNECTIONS,
+    maxConnections: MAX_POD_CONNECTIONS,
     registry,
     unready: () => {
       const { stall } = options.recording.health().wal;

@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { createGrpcClient, type GrpcClient } from "#nervous-system/comms/grpc/client.ts";
 import type { GrpcServer } from "#nervous-system/comms/grpc/server.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { addressOf } from "#nervous-system/kernel/endpoint.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import type { RecorderIdentity } from "#nervous-system/recorder/identity.ts";
 import { createRedactor } from "#nervous-system/recorder/redact.ts";
@@ -15,7 +16,8 @@ import type { ScribeConfig } from "./config.ts";
 import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
 import { listenForFrames, type FrameSocketServer } from "./mouths/frame-socket.ts";
 import { listenForService } from "./mouths/grpc-ports.ts";
-import { listenForModels, type ModelPort } from "./mouths/model-port.ts";
+import type { HttpServer } from "#nervous-system/comms/http/serve.ts";
+import { listenForModels } from "./mouths/model-port.ts";
 import { createOtlpMouth } from "./mouths/otlp-mouth.ts";
 import { listenForOtlp, passMetricsTo, sendSpansTo, type OtlpPorts } from "./mouths/otlp-ports.ts";
 import { createSpanLane, type SpanLane } from "./mouths/span-lane.ts";
@@ -23,7 +25,6 @@ import { startConnectProxy, type ConnectProxy } from "./tunnel/connect-proxy.ts"
 import { startScribeHealth, type ScribeHealth } from "./measure.ts";
 import { createRefusals, type Refusals } from "./refusals.ts";
 import { watchStalls } from "./stall-watch.ts";
-import { splitAddress } from "./split-address.ts";
 import { createTally, type Tally } from "./tally.ts";
 
 /** What a scribe needs beside its configuration. */
@@ -40,7 +41,7 @@ type Mouths = {
   service: GrpcServer;
   otlp: OtlpPorts;
   spans: SpanLane;
-  models: ModelPort;
+  models: HttpServer;
   proxy: ConnectProxy | undefined;
   health: ScribeHealth;
   refusals: Refusals;
@@ -104,7 +105,7 @@ const openMouths = async (options: ScribeOptions, { recording, collector, tally 
     log,
   });
   const gateway = {
-    gateway: splitAddress(config.ENCHANTED_GATEWAY),
+    gateway: addressOf(config.ENCHANTED_GATEWAY),
     caPem: config.ENCHANTED_CA_PEM,
     token: tokenFrom(config.ENCHANTED_TOKEN_FILE),
   };

@@ -1,6 +1,6 @@
 import { connect, createServer, type Socket } from "node:net";
 import { join } from "#scribe/join.ts";
-import { listen, portOf } from "#scribe/mouths/listen.ts";
+import { listen, LOOPBACK } from "#nervous-system/comms/socket/listen.ts";
 
 /** One port for HTTP/1.1 and for gRPC. */
 export type SharedPort = { port: number; close(): Promise<void> };
@@ -38,9 +38,9 @@ export const openSharedPort = async (targets: SharedTargets): Promise<SharedPort
     keep(socket);
     accept(socket, targets, keep);
   });
-  await listen(server, { port: 0 });
+  const port = await listen(server, { host: LOOPBACK, port: 0 });
   return {
-    port: portOf(server),
+    port,
     close: async () => {
       for (const socket of open) socket.destroy();
       await new Promise<void>((resolve) => server.close(() => resolve()));

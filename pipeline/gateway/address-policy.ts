@@ -1,6 +1,7 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
+import { bareHost, type Endpoint } from "#nervous-system/kernel/endpoint.ts";
 import { granted, refused, type Granted } from "#pipeline/gateway/refusal.ts";
 
 /** Which addresses beside public ones the gateway may connect to. */
@@ -95,15 +96,13 @@ export type Resolve = (host: string) => Promise<ReadonlyArray<{ readonly address
 /** The machine's resolver, IPv4 first. */
 export const systemResolve: Resolve = (host) => lookup(host, { all: true, order: "ipv4first" });
 
-const withoutBrackets = (host: string): string => host.replace(/^\[(.*)\]$/, "$1");
-
 /** Resolves a host once and takes its first address, if every address of it is allowed. */
 export const resolveTarget = async (
-  target: { readonly host: string; readonly port: number },
+  target: Endpoint,
   policy: AddressPolicy,
   resolve: Resolve = systemResolve,
 ): Promise<Granted<ResolvedTarget>> => {
-  const host = withoutBrackets(target.host);
+  const host = bareHost(target.host);
   let addresses: Awaited<ReturnType<Resolve>>;
   try {
     addresses = isIP(host) === 0 ? await resolve(host) : [{ address: host, family: isIP(host) }];

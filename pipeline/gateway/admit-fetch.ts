@@ -1,6 +1,6 @@
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
-import { parseAuthority, type Endpoint } from "#nervous-system/kernel/endpoint.ts";
+import { parseEndpoint, type Endpoint } from "#nervous-system/kernel/endpoint.ts";
 import { awaitBinding, lookUntilKnown } from "#pipeline/gateway/await-binding.ts";
 import type { ClusterView } from "#pipeline/gateway/cluster-view.ts";
 import { granted, refused, type Granted } from "#pipeline/gateway/refusal.ts";
@@ -59,7 +59,7 @@ export const admitFetch = async (
   authority: string,
   clock: Waiting,
 ): Promise<Granted<Endpoint>> => {
-  const wanted = parseAuthority(authority);
+  const wanted = parseEndpoint(authority);
   if (wanted === undefined) return refused(400, "invalid_target", `"${authority}" is not host:port`);
   const { pod, namespace } = principal;
   if (pod === undefined) return refused(403, "not_a_pod", "this token was not issued to a pod");

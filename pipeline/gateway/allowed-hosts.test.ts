@@ -2,10 +2,10 @@ import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { allowedHostPattern } from "#nervous-system/schemas/resources/egress.ts";
 import { findAllowed } from "#pipeline/gateway/allowed-hosts.ts";
-import { parseAuthority } from "#nervous-system/kernel/endpoint.ts";
+import { parseEndpoint } from "#nervous-system/kernel/endpoint.ts";
 
 const ask = (allowHosts: readonly string[], authority: string) => {
-  const wanted = parseAuthority(authority);
+  const wanted = parseEndpoint(authority);
   return wanted === undefined ? undefined : findAllowed(allowHosts, wanted);
 };
 

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { getCACertificates } from "node:tls";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { addressOf } from "#nervous-system/kernel/endpoint.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import { createInformer, type Informer } from "#nervous-system/kubernetes/informer.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
@@ -87,11 +88,6 @@ const startRecorder = ({ settings, ...rest }: GatewayEnvironment): Promise<Compo
     }),
   );
 
-const listenAddress = (text: string): { readonly host: string; readonly port: number } => {
-  const colon = text.lastIndexOf(":");
-  return { host: text.slice(0, colon) || "0.0.0.0", port: Number(text.slice(colon + 1)) };
-};
-
 const startServer = async (
   environment: GatewayEnvironment,
   view: ReturnType<typeof createClusterView>,
@@ -112,7 +108,7 @@ const startServer = async (
       cert: await readFile(settings.ENCHANTED_TLS_CERT_FILE, "utf8"),
       key: await readFile(settings.ENCHANTED_TLS_KEY_FILE, "utf8"),
     },
-    listen: listenAddress(settings.ENCHANTED_LISTEN),
+    listen: addressOf(settings.ENCHANTED_LISTEN),
     addresses: {
       allowPrivate: settings.ENCHANTED_ALLOW_PRIVATE === "true",
       allowLoopback: settings.ENCHANTED_ALLOW_LOOPBACK === "true",

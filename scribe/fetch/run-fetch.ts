@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { createGit, type Git } from "#nervous-system/git/git.ts";
 import type { GitCredentials } from "#nervous-system/git/protected-config.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { addressOf } from "#nervous-system/kernel/endpoint.ts";
 import { tokenFrom } from "#nervous-system/recorder/token-file.ts";
 import type { FetchConfig } from "../config.ts";
 import { cloneBare, type FetchOutcome } from "./clone.ts";
-import { splitAddress } from "../split-address.ts";
 import { startConnectProxy, type ConnectProxy } from "../tunnel/connect-proxy.ts";
 import { copyTools } from "./copy-tools.ts";
 import { writeBundle } from "./trust.ts";
@@ -77,7 +77,7 @@ export const runFetch = async (options: FetchOptions): Promise<FetchOutcome> => 
   const way = await startConnectProxy({
     port: 0,
     maxTunnels: MAX_TUNNELS,
-    gateway: splitAddress(config.ENCHANTED_GATEWAY),
+    gateway: addressOf(config.ENCHANTED_GATEWAY),
     caPem: config.ENCHANTED_CA_PEM,
     token: tokenFrom(config.ENCHANTED_TOKEN_FILE),
     clock: options.clock,

@@ -1,7 +1,7 @@
 import { chmod, lstat, unlink } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { createSemaphore } from "#nervous-system/kernel/semaphore.ts";
-import { listen, MAX_CONNECTIONS } from "./listen.ts";
+import { listen, MAX_POD_CONNECTIONS } from "#nervous-system/comms/socket/listen.ts";
 import { serveFrameConnection, type FrameConnectionOptions } from "./frame-connection.ts";
 
 /** How the socket listens. */
@@ -31,7 +31,7 @@ export const listenForFrames = async (options: FrameSocketOptions): Promise<Fram
     socket.once("close", () => open.delete(socket));
     serveFrameConnection(socket, { ...options, budget });
   });
-  server.maxConnections = MAX_CONNECTIONS;
+  server.maxConnections = MAX_POD_CONNECTIONS;
   await removeStale(path);
   await listen(server, { path });
   await chmod(path, 0o660);

@@ -3,7 +3,7 @@ import { getBlobMethod, inboxMethod, putBlobMethod, tailMethod } from "#nervous-
 import { startGrpcServer, type GrpcHandler, type GrpcServer } from "#nervous-system/comms/grpc/server.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
-import { MAX_CONNECTIONS } from "./listen.ts";
+import { MAX_POD_CONNECTIONS } from "#nervous-system/comms/socket/listen.ts";
 
 /** What the loopback ports need. */
 export type GrpcPortOptions = {
@@ -41,15 +41,15 @@ const serviceHandlers = (collector: GrpcClient): GrpcHandler[] => [
   },
 ];
 
-const listen = (port: number, handlers: GrpcHandler[], options: GrpcPortOptions): Promise<GrpcServer> =>
+const startPort = (port: number, handlers: GrpcHandler[], options: GrpcPortOptions): Promise<GrpcServer> =>
   startGrpcServer({
     address: `127.0.0.1:${port}`,
     handlers,
-    maxConnections: MAX_CONNECTIONS,
+    maxConnections: MAX_POD_CONNECTIONS,
     clock: options.clock,
     onError: (method, error) => options.log.error({ method, error: String(error) }, "a call through the scribe failed"),
   });
 
 /** Serves the context service on loopback and passes each call to the collector with the pod's token. */
 export const listenForService = (port: number, options: GrpcPortOptions): Promise<GrpcServer> =>
-  listen(port, serviceHandlers(options.collector), options);
+  startPort(port, serviceHandlers(options.collector), options);

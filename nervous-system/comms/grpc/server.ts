@@ -9,11 +9,12 @@ import {
 } from "@grpc/grpc-js";
 import { createServer, type Server as Listener } from "node:net";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { addressOf } from "#nervous-system/kernel/endpoint.ts";
 import { GrpcFailure, grpcStatus, renderStatus } from "./failure.ts";
 import { MAX_MESSAGE_BYTES, type GrpcMethod } from "./methods.ts";
 import { joinGrpcPieces } from "./pieces.ts";
 import { pump } from "./pump.ts";
-import { listenOn, MAX_CONNECTIONS } from "#nervous-system/comms/socket/listen.ts";
+import { listen, MAX_CONNECTIONS } from "#nervous-system/comms/socket/listen.ts";
 
 /** What a handler knows of its call. */
 export type CallContext = {
@@ -174,7 +175,7 @@ export const startGrpcServer = async (options: GrpcServerOptions): Promise<GrpcS
     server.addService({ [method.path]: definitionOf(method) }, { [method.path]: implementation });
   }
   const listener = listenFor(server, options);
-  const port = await listenOn(listener, options.address);
+  const port = await listen(listener, addressOf(options.address));
   return {
     port,
     close: (graceMs) =>
