@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { getCACertificates } from "node:tls";
 import { bareHost, parseEndpoint, type Endpoint } from "#nervous-system/kernel/endpoint.ts";
+import { trustedCas } from "#nervous-system/kernel/trusted-cas.ts";
 import { tokenFrom } from "#nervous-system/recorder/token-file.ts";
 import { textOption, type OptionValues } from "../arguments.ts";
 import { CliError, type Host } from "../host.ts";
@@ -87,7 +87,7 @@ export const readServer = (host: Host, options: OptionValues): ServerSettings | 
     address,
     ...place,
     namespace,
-    caPem: caFile === "" ? getCACertificates("default").join("\n") : readCa(resolve(host.cwd, caFile)),
+    caPem: caFile === "" ? trustedCas().join("\n") : readCa(resolve(host.cwd, caFile)),
     ...(serverName === "" ? {} : { serverName }),
     ...tokenOf(given, host, namespace),
   };

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
-import { getCACertificates } from "node:tls";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { addressOf } from "#nervous-system/kernel/endpoint.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
+import { readExtraCas, trustedCas } from "#nervous-system/kernel/trusted-cas.ts";
 import { createInformer, type Informer } from "#nervous-system/kubernetes/informer.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import type { KubeObject, ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
@@ -43,12 +43,6 @@ export type Gateway = {
 const maxBodyBytes = 32 * 1024 * 1024;
 const maxAnswerBytes = 32 * 1024 * 1024;
 const staleCacheMs = 120_000;
-
-/** Every CA to trust; undefined where there is none beside the machine's own, as with a file that is empty. */
-const readExtraCa = async (file: string | undefined): Promise<readonly string[] | undefined> => {
-  const extra = file === undefined ? "" : await readFile(file, "utf8");
-  return extra.trim() === "" ? undefined : [...getCACertificates("default"), extra];
-};
 
 type Following = { readonly informers: readonly Informer[]; readonly stop: AbortController };
 
@@ -95,6 +89,7 @@ const startServer = async (
   metrics: ReturnType<typeof createGatewayMetrics>,
 ) => {
   const { settings, client, clock, log, blobs } = environment;
+  const extraCas = await readExtraCas(settings.ENCHANTED_EXTRA_CA_FILE);
   return startGatewayServer({
     view,
     frames,
@@ -113,7 +108,7 @@ const startServer = async (
       allowPrivate: settings.ENCHANTED_ALLOW_PRIVATE === "true",
       allowLoopback: settings.ENCHANTED_ALLOW_LOOPBACK === "true",
     },
-    ca: await readExtraCa(settings.ENCHANTED_EXTRA_CA_FILE),
+    ca: extraCas === undefined ? undefined : trustedCas(extraCas),
     answerWithinMs: settings.ENCHANTED_MODEL_ANSWER_SECONDS * 1000,
     idleMs: settings.ENCHANTED_MODEL_IDLE_SECONDS * 1000,
     maxBodyBytes,

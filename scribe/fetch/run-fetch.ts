@@ -4,12 +4,12 @@ import { createGit, type Git } from "#nervous-system/git/git.ts";
 import type { GitCredentials } from "#nervous-system/git/protected-config.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { addressOf } from "#nervous-system/kernel/endpoint.ts";
+import { trustedCas, writeCaBundle } from "#nervous-system/kernel/trusted-cas.ts";
 import { tokenFrom } from "#nervous-system/recorder/token-file.ts";
 import type { FetchConfig } from "../config.ts";
 import { cloneBare, type FetchOutcome } from "./clone.ts";
 import { startConnectProxy, type ConnectProxy } from "../tunnel/connect-proxy.ts";
 import { copyTools } from "./copy-tools.ts";
-import { writeBundle } from "./trust.ts";
 
 /** What a fetch needs beside its configuration. */
 export type FetchOptions = {
@@ -19,8 +19,6 @@ export type FetchOptions = {
   clock: Clock;
   /** The Node to copy, and the scripts that lie beside it in the image. */
   tools: { node: string; scripts: readonly string[] };
-  /** PEM of the CAs that are trusted anyway. */
-  defaultCas: readonly string[];
 };
 
 const mountedCredentials = async (config: FetchConfig): Promise<GitCredentials | undefined> => {
@@ -37,7 +35,6 @@ type Place = { directory: string; scratch: string; proxy: string };
 
 const createFetchGit = async (options: FetchOptions, { directory, scratch, proxy }: Place): Promise<Git> => {
   const { config } = options;
-  const extra = config.ENCHANTED_GIT_CA_PEM === undefined ? [] : [config.ENCHANTED_GIT_CA_PEM];
   const credentials = await mountedCredentials(config);
   return createGit({
     dir: directory,
@@ -45,7 +42,7 @@ const createFetchGit = async (options: FetchOptions, { directory, scratch, proxy
     clock: options.clock,
     protocols: ["https"],
     timeoutMs: config.ENCHANTED_FETCH_TIMEOUT_MS,
-    caFile: await writeBundle(join(scratch, "forge.pem"), [...options.defaultCas, ...extra]),
+    caFile: await writeCaBundle(join(scratch, "forge.pem"), trustedCas(config.ENCHANTED_GIT_CA_PEM)),
     proxy: { url: proxy },
     ...(credentials === undefined ? {} : { credentials }),
   });
