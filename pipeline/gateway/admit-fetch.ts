@@ -18,11 +18,11 @@ export const parseVerifierName = (name: string): string | undefined => /^(.+)-ve
 type Waiting = Pick<Clock, "sleep" | "monotonicMs">;
 
 const decideVerifier = (mission: Mission | undefined, pod: TokenPod): Granted<Mission> | undefined => {
-  const stranger = refused(403, "unknown_pod", `pod "${pod.name}" is not the current verifier of any Mission`);
-  if (mission === undefined) return stranger;
+  const unknownPod = refused(403, "unknown_pod", `pod "${pod.name}" is not the current verifier of any Mission`);
+  if (mission === undefined) return unknownPod;
   const { podUID, podName } = mission.status?.verification ?? {};
   if (podUID === pod.uid) return granted(mission);
-  return podUID !== undefined && podName === pod.name ? stranger : undefined;
+  return podUID !== undefined && podName === pod.name ? unknownPod : undefined;
 };
 
 const missionOfVerifier = (
