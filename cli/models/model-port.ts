@@ -2,8 +2,8 @@ import { Agent as HttpAgent, type ClientRequest, type IncomingMessage, type Serv
 import { Agent as HttpsAgent } from "node:https";
 import { urlToHttpOptions } from "node:url";
 import type { TraceIds } from "#nervous-system/recorder/identity.ts";
-import { passedHeadersWithCredentials } from "#scribe/mouths/model-headers.ts";
-import { openModelPort, type CallRefusal, type CarriedCall } from "#scribe/mouths/model-port.ts";
+import { passedHeadersWithCredentials } from "#scribe/inputs/model-headers.ts";
+import { openModelPort, type CallRefusal, type CarriedCall } from "#scribe/inputs/model-port.ts";
 import type { Host } from "../host.ts";
 import type { OpenRecord } from "../record/open-record.ts";
 import { createBodyCopy, isExchange, readAnswer, renderModelCall, type Exchange } from "./exchange.ts";

@@ -1,6 +1,6 @@
 import type { Log } from "#nervous-system/kernel/log.ts";
 import { positionAfter, type ChainPosition, type ComposedFrame } from "./compose.ts";
-import { cutBatches, planEnd, planFrame, positionOfTail, type LostEnd, type Travelling } from "./export-plan.ts";
+import { cutExports, planEnd, planTravel, positionOfTail, type LostEnd, type Travelling } from "./export-plan.ts";
 import type { Recorder } from "./recorder.ts";
 import type { WalCut } from "./wal-cut.ts";
 import { decodePosition, decodeStoredFrame, encodePosition } from "./stored-record.ts";
@@ -63,7 +63,7 @@ class Session {
         for (const entry of entries) frames.push(...(await this.plan(entry)));
         const last = entries.at(-1);
         if (last !== undefined) index = last.kind === "record" ? last.index : last.to;
-        for (const batch of cutBatches(frames)) await this.send(batch);
+        for (const batch of cutExports(frames)) await this.send(batch);
         for (const end of this.ends.splice(0)) this.progress.passed(end.index, end.position);
         if (this.before !== undefined) await this.advance(index - this.lost, this.before); // what the stream held already, and gaps
       }
@@ -146,7 +146,7 @@ class Session {
     const next = decodeStoredFrame(entry.payload);
     const ending = await this.planEnding(index, next);
     const { epoch } = next.envelope;
-    const plan = planFrame(this.options.recorder.identity, await this.tailOf(epoch), next);
+    const plan = planTravel(this.options.recorder.identity, await this.tailOf(epoch), next);
     this.held.set(epoch, plan.held);
     this.before = positionAfter(next);
     this.lost = 0;

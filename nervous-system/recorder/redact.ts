@@ -21,7 +21,10 @@ const replaceBuiltIn = ({ name, pattern, hint, isInnocent }: BuiltInRule): Repla
       const next = text[at + found.length] ?? "";
       return isInnocent?.(found.slice(before.length), next) === true ? found : before + marker;
     });
-  return hint === undefined ? replaceAll : (text) => (text.includes(hint) ? replaceAll(text) : text);
+  if (hint === undefined) return replaceAll;
+  const isPossible =
+    typeof hint === "string" ? (text: string) => text.includes(hint) : (text: string) => hint.test(text);
+  return (text) => (isPossible(text) ? replaceAll(text) : text);
 };
 
 const general: readonly Replace[] = [
@@ -29,7 +32,7 @@ const general: readonly Replace[] = [
   ...builtInRules.map(replaceBuiltIn),
 ];
 const replaceGeneral: Replace = (text) =>
-  mayHoldSecret.test(text) ? general.reduce((kept, replace) => replace(kept), text) : text;
+  mayHoldSecret(text) ? general.reduce((kept, replace) => replace(kept), text) : text;
 
 /**
  * Two secrets were two names, so what is left of them is made two again: `a`, `a'`, `a'2`, … Numbers, and each tried once:

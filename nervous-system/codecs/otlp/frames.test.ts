@@ -12,7 +12,7 @@ import { framesFromLog } from "./logs-to-frames.ts";
 import type { OtlpLog, OtlpSpan } from "./model.ts";
 import { asProducer, framesFromSpan, type TelemetryFrame } from "./spans-to-frames.ts";
 
-const golden = new URL("#test/golden/otlp", import.meta.url);
+const golden = new URL("../../../test/golden/otlp/", import.meta.url);
 const cases = readdirSync(golden).filter((name) => !name.endsWith(".frames.json"));
 const read = (name: string): Record<string, unknown> =>
   JSON.parse(readFileSync(new URL(name, golden), "utf8")) as Record<string, unknown>;

@@ -83,7 +83,7 @@ const statsOf = (segments: readonly LiveSegment[], writer: WalWriter, trimmer: T
 export const openWal = async (options: WalOptions): Promise<Wal> => {
   const { disk, directory } = options;
   await disk.list(directory);
-  const unlock = await takeLock(disk, directory, options.processes);
+  const unlock = await takeLock(options);
   const cursor = await findCursor(disk, directory);
   const mark = await readCursor(disk, directory, "mark");
   const found = await recoverSegments(disk, directory, Math.max(cursor.index, mark?.index ?? 0));
