@@ -13,7 +13,7 @@ import { modelTarget, type ModelTarget } from "./routes.ts";
 export type LocalModelPort = { port: number; close(): Promise<void> };
 
 /** What the port needs. */
-export type LocalModelPortOptions = { host: Host; record: OpenRecord; trace: TraceIds };
+type LocalModelPortOptions = { host: Host; record: OpenRecord; trace: TraceIds };
 
 const refusal = (status: number, message: string): CallRefusal => ({ status, type: "enchanted", message });
 

@@ -10,7 +10,7 @@ export type Pace = {
 };
 
 /** Writes of one object, and of all of them together. */
-export type PaceLimits = { perObject: Rate; shared: Rate };
+type PaceLimits = { perObject: Rate; shared: Rate };
 
 /** Activity (usage, `Doing`, positions): one write in 10 s an object, 20 a second together. */
 export const activityLimits: PaceLimits = {

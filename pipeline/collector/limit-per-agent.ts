@@ -2,7 +2,7 @@ import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import { createKeyedSemaphore } from "#nervous-system/kernel/semaphore.ts";
 
 /** Takes one more of what an agent may have a few of at a time; the answer gives it back. Throws UNAVAILABLE, with RetryInfo. */
-export type LimitPerAgent = (agentUid: string) => () => void;
+type LimitPerAgent = (agentUid: string) => () => void;
 
 const RETRY_MS = 1_000;
 

@@ -91,10 +91,10 @@ export const judgeAddress = (address: string, policy: AddressPolicy): string | u
     : RESERVED;
 
 /** Resolves names; the machine's resolver outside of tests of names. */
-export type Resolve = (host: string) => Promise<ReadonlyArray<{ readonly address: string; readonly family: number }>>;
+type Resolve = (host: string) => Promise<ReadonlyArray<{ readonly address: string; readonly family: number }>>;
 
 /** The machine's resolver, IPv4 first. */
-export const systemResolve: Resolve = (host) => lookup(host, { all: true, order: "ipv4first" });
+const systemResolve: Resolve = (host) => lookup(host, { all: true, order: "ipv4first" });
 
 /** Resolves a host once and takes its first address, if every address of it is allowed. */
 export const resolveTarget = async (

@@ -9,7 +9,7 @@ import { granted, refused, type Granted } from "#pipeline/gateway/refusal.ts";
 import type { Principal } from "#pipeline/identity/token-reviews.ts";
 
 /** What the way of an agent to a host is judged on. */
-export type EgressSnapshot = {
+type EgressSnapshot = {
   readonly agent: Agent;
   readonly mission: Mission | undefined;
   readonly wanted: Endpoint;

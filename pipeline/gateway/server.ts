@@ -13,7 +13,7 @@ import { createCallLimiter } from "./call-limiter.ts";
 import type { TokenReviews } from "#pipeline/identity/token-reviews.ts";
 
 /** What the gateway's server is made of. */
-export type GatewayServerOptions = Omit<ModelCallTools, "limiter"> &
+type GatewayServerOptions = Omit<ModelCallTools, "limiter"> &
   Pick<TunnelTools, "limits"> & {
     readonly reviews: TokenReviews;
     /** Username of the operator's ServiceAccount, the only one that may ask for checks. */
@@ -25,7 +25,7 @@ export type GatewayServerOptions = Omit<ModelCallTools, "limiter"> &
   };
 
 /** A listening gateway. */
-export type GatewayServer = {
+type GatewayServer = {
   readonly port: number;
   /** Accepts nothing new and lets what runs end, for at most `graceMs`. */
   close(graceMs: number): Promise<void>;

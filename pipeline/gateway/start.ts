@@ -19,7 +19,7 @@ import type { GatewaySettings } from "#pipeline/gateway/settings.ts";
 import { createTokenReviews } from "#pipeline/identity/token-reviews.ts";
 
 /** What the gateway gets from the process that it runs in. */
-export type GatewayEnvironment = {
+type GatewayEnvironment = {
   readonly settings: GatewaySettings;
   readonly client: KubeClient;
   readonly blobs: BlobWriter;

@@ -28,7 +28,7 @@ export type CarriedCall = {
 };
 
 /** A port on loopback that passes calls of models on, streamed both ways. */
-export type ModelPortOptions = {
+type ModelPortOptions = {
   /** 0 takes a free one. */
   port: number;
   maxConnections?: number;
@@ -80,7 +80,7 @@ export const openModelPort = ({ port, maxConnections, passed, route }: ModelPort
   });
 
 /** Where the gateway is, and who calls it. */
-export type GatewayCallsOptions = {
+type GatewayCallsOptions = {
   port: number;
   gateway: Endpoint;
   caPem: string;

@@ -45,7 +45,7 @@ export type GrpcHandler =
     };
 
 /** How a server listens. */
-export type GrpcServerOptions = {
+type GrpcServerOptions = {
   /** `host:port`; port 0 takes a free one. */
   readonly address: string;
   /** Certificate chain and key, PEM; plaintext without them (loopback only). */
@@ -70,7 +70,7 @@ export type GrpcServer = {
 const asIs = (bytes: Buffer): Buffer => bytes;
 
 /** The token of an `authorization: Bearer …` header. */
-export const bearerToken = (metadata: Metadata): string | undefined => {
+const bearerToken = (metadata: Metadata): string | undefined => {
   const [header] = metadata.get("authorization");
   const match = typeof header === "string" ? /^Bearer +(\S+)$/i.exec(header) : null;
   return match?.[1];

@@ -29,7 +29,7 @@ export type BodyLimits = {
 };
 
 /** A whole body; its memory counts until it is released. */
-export type HeldBody = { readonly bytes: Buffer; release(): void };
+type HeldBody = { readonly bytes: Buffer; release(): void };
 
 const tooLarge = (maxBytes: number): BodyRefused =>
   new BodyRefused(413, `the body is larger than ${maxBytes} bytes; send smaller batches`);

@@ -3,7 +3,7 @@ import type { Registry } from "prom-client";
 import { serve, type HttpServer } from "./serve.ts";
 
 /** What stands behind a component's plain HTTP port. */
-export type HealthServerOptions = {
+type HealthServerOptions = {
   /** 0 picks a free port. */
   readonly port: number;
   /** All of the machine's addresses without it. */

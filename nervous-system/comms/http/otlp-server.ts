@@ -15,7 +15,7 @@ import {
 } from "#nervous-system/comms/grpc/otlp-service.ts";
 
 /** How OTLP over HTTP listens. */
-export type OtlpHttpOptions = {
+type OtlpHttpOptions = {
   /** `host:port`; port 0 takes a free one. */
   readonly address: string;
   /** Certificate chain and key, PEM; plaintext without them (loopback only). */
