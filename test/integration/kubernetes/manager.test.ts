@@ -13,7 +13,7 @@ import { controllerReference, parseKey } from "#nervous-system/kubernetes/resour
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { createControllerMetrics, metricsOf } from "#operator/runtime/controller-metrics.ts";
 import { createController } from "#operator/runtime/controller.ts";
-import { startHttpServer } from "#operator/runtime/http-server.ts";
+import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
 import { createManager, type ManagerEnd } from "#operator/runtime/manager.ts";
 import { createProcessMetrics } from "#operator/runtime/process-metrics.ts";
 import { itself, itsController } from "#operator/runtime/sources.ts";
@@ -93,7 +93,7 @@ const startOperator = async (reconciler: Reconciler, stopTimeoutMs = 5000): Prom
     },
     stopTimeoutMs,
   });
-  const server = await startHttpServer({
+  const server = await startHealthServer({
     port: 0,
     host: "127.0.0.1",
     registry,

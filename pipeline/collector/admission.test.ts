@@ -1,29 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { manualClock } from "#nervous-system/kernel/clock.ts";
 import { createAdmission } from "./admission.ts";
-import { createRateLimiter } from "./rate-limit.ts";
-
-describe("the rate limiter", () => {
-  it("lets a burst through, then as much as flows in, a caller at a time", async () => {
-    const clock = manualClock();
-    const limiter = createRateLimiter({ perSecond: 100, burst: 200 }, clock);
-    expect(limiter.take("a", 200)).toBe(0);
-    expect(limiter.take("a", 50)).toBe(500);
-    expect(limiter.take("b", 200)).toBe(0);
-    await clock.advance(500);
-    expect(limiter.take("a", 50)).toBe(0);
-    expect(limiter.take("a", 1)).toBe(10);
-  });
-
-  it("lets what is larger than the burst through a full bucket, and makes the caller pay for it", async () => {
-    const clock = manualClock();
-    const limiter = createRateLimiter({ perSecond: 100, burst: 200 }, clock);
-    expect(limiter.take("a", 500)).toBe(0);
-    expect(limiter.take("a", 1)).toBe(3010);
-    await clock.advance(3010);
-    expect(limiter.take("a", 1)).toBe(0);
-  });
-});
 
 describe("admission", () => {
   const limits = { maxInFlightBytes: 100, framesPerSecond: 10, namespaceFramesPerSecond: 15 };
