@@ -13,7 +13,7 @@ import { createAgentReconcile } from "#operator/agent/controller.ts";
 import type { AgentTimes } from "#operator/agent/snapshot.ts";
 import { byModel, byUid, createCaches, type Caches } from "#operator/caches.ts";
 import { createFrameObserver, type FrameObserver, type FrameObserverOptions } from "#operator/frames/observer.ts";
-import { activityLimits, createPace, flapLimits } from "#operator/frames/pace.ts";
+import { activityLimits, createPace, flapLimits } from "#operator/status/pace.ts";
 import { urgencyOf } from "#operator/frames/wake.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
 import type { GatewayCheck } from "#operator/gateway/check.ts";

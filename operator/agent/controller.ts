@@ -10,7 +10,7 @@ import { observeAgent, type AgentSources } from "#operator/agent/observe.ts";
 import type { AgentPlan } from "#operator/agent/plan.ts";
 import type { AgentSnapshot } from "#operator/agent/snapshot.ts";
 import { computeAgentStatus } from "#operator/agent/status.ts";
-import { agentStory } from "#operator/agent/story.ts";
+import { agentStory } from "./events.ts";
 import type { Reconcile } from "#operator/runtime/controller.ts";
 import { noLaterThan, type StatusWriter, type StatusWritten } from "#operator/status/writer.ts";
 

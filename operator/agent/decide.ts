@@ -2,7 +2,7 @@ import { Reason } from "#nervous-system/schemas/conditions.ts";
 import type { AgentPlan, Phase } from "#operator/agent/plan.ts";
 import type { AgentSnapshot } from "#operator/agent/snapshot.ts";
 import { deletion } from "#operator/agent/phase-deletion.ts";
-import { alive, endOfPod } from "#operator/agent/phase-pod.ts";
+import { alive, endOfPod } from "./attempt-steps.ts";
 import { finished } from "#operator/agent/phase-finished.ts";
 import { nextAttempt } from "#operator/agent/phase-attempt.ts";
 import { suspended } from "#operator/agent/phase-suspended.ts";

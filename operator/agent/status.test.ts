@@ -4,7 +4,7 @@ import { agentDefinition, type AgentStatus } from "#nervous-system/schemas/resou
 import { decideAgent } from "#operator/agent/decide.ts";
 import type { AgentSnapshot } from "#operator/agent/snapshot.ts";
 import { computeAgentStatus } from "#operator/agent/status.ts";
-import { agentStory } from "#operator/agent/story.ts";
+import { agentStory } from "./events.ts";
 import { emptyAgent } from "#nervous-system/fold/state.ts";
 import { podFacts } from "#operator/pod/facts.ts";
 import { anAgent } from "#test/builders/agent.ts";

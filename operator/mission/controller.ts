@@ -8,7 +8,7 @@ import { observeMission, type MissionSources } from "#operator/mission/observe.t
 import type { MissionPlan } from "#operator/mission/plan.ts";
 import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
 import { computeMissionStatus, type MadeVerifier } from "#operator/mission/status.ts";
-import { missionStory } from "#operator/mission/story.ts";
+import { missionStory } from "./events.ts";
 import type { Reconcile } from "#operator/runtime/controller.ts";
 import { noLaterThan, type StatusWriter } from "#operator/status/writer.ts";
 

@@ -5,7 +5,7 @@ import { emptyAgent, emptyMission } from "#nervous-system/fold/state.ts";
 import { decideMission } from "#operator/mission/decide.ts";
 import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
 import { computeMissionStatus } from "#operator/mission/status.ts";
-import { missionStory } from "#operator/mission/story.ts";
+import { missionStory } from "./events.ts";
 import { traceIdOf } from "#operator/pod/trace.ts";
 import { anAgent } from "#test/builders/agent.ts";
 import { aMission } from "#test/builders/mission.ts";

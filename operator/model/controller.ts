@@ -7,7 +7,7 @@ import type { Caches } from "#operator/caches.ts";
 import { computeModelStatus, modelOutcome } from "#operator/model/decide.ts";
 import type { Probes } from "#operator/model/probes.ts";
 import type { Reconcile } from "#operator/runtime/controller.ts";
-import { normal, turned, warning, type StoryLine } from "#operator/status/story.ts";
+import { normal, turned, warning, type StoryLine } from "#operator/status/events.ts";
 import { noLaterThan, type StatusWriter } from "#operator/status/writer.ts";
 
 /** What the Model controller is made of. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
-import { loudnessOf } from "#operator/status/loudness.ts";
+import { loudnessOf } from "./change.ts";
 
 const ready = (status: "True" | "False", reason: string, message = "") => ({
   type: "Ready",

@@ -1,6 +1,6 @@
 import { ConditionType, Reason } from "#nervous-system/schemas/conditions.ts";
 import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
-import { normal, turned, warning, type StoryLine } from "#operator/status/story.ts";
+import { normal, turned, warning, type StoryLine } from "#operator/status/events.ts";
 
 const admitted = (before: MissionStatus, after: MissionStatus): StoryLine[] =>
   before.startTime === undefined && after.startTime !== undefined

@@ -1,6 +1,6 @@
 import { ConditionType, Reason } from "#nervous-system/schemas/conditions.ts";
 import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
-import { normal, turned, warning, type StoryLine } from "#operator/status/story.ts";
+import { normal, turned, warning, type StoryLine } from "#operator/status/events.ts";
 
 const attempts = (before: AgentStatus, after: AgentStatus): StoryLine[] =>
   after.attempt !== undefined && after.attempt !== before.attempt

@@ -1,6 +1,6 @@
 import { ConditionType } from "#nervous-system/schemas/conditions.ts";
 import type { Condition } from "#nervous-system/schemas/resources/status-parts.ts";
-import { sameJson } from "#operator/status/same.ts";
+import { sameJson } from "./same.ts";
 
 /**
  * How loudly a new status differs from the old one: `structure` is written at once (what the next decision rests on),

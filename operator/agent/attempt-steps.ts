@@ -1,8 +1,8 @@
 import { Reason } from "#nervous-system/schemas/conditions.ts";
-import { currentAttempt, givesUp, pauseMs, recordedEnd, tallyAfter } from "#operator/agent/attempts.ts";
-import { releases } from "#operator/agent/phase-finished.ts";
-import type { AgentPlan, Phase } from "#operator/agent/plan.ts";
-import type { AgentSnapshot } from "#operator/agent/snapshot.ts";
+import { currentAttempt, givesUp, pauseMs, recordedEnd, tallyAfter } from "./attempts.ts";
+import { releases } from "./phase-finished.ts";
+import type { AgentPlan, Phase } from "./plan.ts";
+import type { AgentSnapshot } from "./snapshot.ts";
 import { judgeEnd, vanished, type PodEnd } from "#operator/pod/end.ts";
 import type { PodFacts } from "#operator/pod/facts.ts";
 import { hindranceOf, nodeSilenceMs } from "#operator/pod/pending.ts";
