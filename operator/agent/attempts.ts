@@ -1,6 +1,6 @@
 import { Reason } from "#nervous-system/schemas/conditions.ts";
 import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
-import type { AgentSnapshot, AgentTimes } from "#operator/agent/snapshot.ts";
+import type { AgentSnapshot, AgentTimes } from "#operator/agent/plan.ts";
 import type { PodEnd } from "#operator/pod/end.ts";
 
 /** Disruptions that an Agent survives; they do not count as attempts, but not for ever. */

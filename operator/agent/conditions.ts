@@ -1,10 +1,9 @@
+import { cut } from "#nervous-system/kernel/cut.ts";
 import { ConditionType, findCondition, Reason, type DecidedCondition } from "#nervous-system/schemas/conditions.ts";
 import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
-import type { AgentPlan } from "#operator/agent/plan.ts";
-import type { AgentSnapshot } from "#operator/agent/snapshot.ts";
+import type { AgentPlan, AgentSnapshot } from "#operator/agent/plan.ts";
 import { hasRun, type PodFacts } from "#operator/pod/facts.ts";
 import { parseFetchEnd, parseScribeEnd } from "#operator/pod/termination.ts";
-import { cut } from "#nervous-system/kernel/cut.ts";
 
 /** The summary and the ends: what `kubectl wait` is given. */
 export const headline = (plan: AgentPlan): DecidedCondition[] => {

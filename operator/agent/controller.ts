@@ -6,11 +6,10 @@ import { Reason } from "#nervous-system/schemas/conditions.ts";
 import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
 import { actOnAgent, agentActAccess, type AgentActor } from "#operator/agent/act.ts";
 import { decideAgent } from "#operator/agent/decide.ts";
+import { agentStory } from "#operator/agent/events.ts";
 import { observeAgent, type AgentSources } from "#operator/agent/observe.ts";
-import type { AgentPlan } from "#operator/agent/plan.ts";
-import type { AgentSnapshot } from "#operator/agent/snapshot.ts";
+import type { AgentPlan, AgentSnapshot } from "#operator/agent/plan.ts";
 import { computeAgentStatus } from "#operator/agent/status.ts";
-import { agentStory } from "./events.ts";
 import type { Reconcile } from "#operator/runtime/controller.ts";
 import { noLaterThan, type StatusWriter, type StatusWritten } from "#operator/status/writer.ts";
 

@@ -1,11 +1,118 @@
-import { Reason } from "#nervous-system/schemas/conditions.ts";
-import type { AgentPlan, Phase } from "#operator/agent/plan.ts";
-import type { AgentSnapshot } from "#operator/agent/snapshot.ts";
-import { deletion } from "#operator/agent/phase-deletion.ts";
-import { alive, endOfPod } from "./attempt-steps.ts";
-import { finished } from "#operator/agent/phase-finished.ts";
-import { nextAttempt } from "#operator/agent/phase-attempt.ts";
-import { suspended } from "#operator/agent/phase-suspended.ts";
+import { ConditionType, findCondition, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
+import { observeFinalizer } from "#nervous-system/schemas/names.ts";
+import { alive, endOfPod, nextAttempt, releases } from "#operator/agent/attempt-steps.ts";
+import { recordedEnd } from "#operator/agent/attempts.ts";
+import type { AgentAct, AgentPlan, AgentSnapshot, Phase } from "#operator/agent/plan.ts";
+import { hasRun, type PodFacts } from "#operator/pod/facts.ts";
+import { nodeSilenceMs } from "#operator/pod/pending.ts";
+import { parseScribeEnd } from "#operator/pod/termination.ts";
+
+/** How much longer than the drain a deletion waits for the end of a pod, in milliseconds. */
+const letGoAfterMs = 60_000;
+
+const recheckMs = 5_000;
+
+const podsOf = ({ pod, earlierPods }: AgentSnapshot): readonly PodFacts[] =>
+  pod === undefined ? earlierPods : [...earlierPods, pod];
+
+const gapOf = (pod: PodFacts): AgentAct[] => {
+  const end = parseScribeEnd(pod.scribe?.terminated?.message);
+  if (end !== undefined && end.ackedSeq >= end.lastSeq) return [];
+  if (!hasRun(pod.scribe)) return [];
+  const message =
+    end === undefined
+      ? `Pod "${pod.name}" ended without a word of its scribe: the end of its record may be missing.`
+      : `Pod "${pod.name}" wrote ${end.lastSeq} frames and the stream confirmed ${end.ackedSeq}: the rest may be missing from the record.`;
+  return [{ kind: "warnOfGap", message }];
+};
+
+const release = (pods: readonly PodFacts[]): AgentAct[] => [
+  ...pods.flatMap((pod): AgentAct[] => (pod.held ? [...gapOf(pod), { kind: "releasePod", pod }] : [])),
+  { kind: "releaseAgent" },
+];
+
+const plan = (fields: Pick<AgentPlan, "acts" | "message" | "outcome">): AgentPlan => ({
+  stand: "Draining",
+  reason: Reason.Draining,
+  stalled: false,
+  progress: { kind: "none" },
+  ...fields,
+});
+
+/** An Agent that is being deleted: its pods are stopped, their scribes drain, and then it is let go, whatever happens. */
+const deletion: Phase<AgentSnapshot> = (snapshot) => {
+  const { metadata } = snapshot.agent;
+  if (metadata.deletionTimestamp === undefined) return undefined;
+  if (!metadata.finalizers?.includes(observeFinalizer))
+    return plan({ acts: [], message: "It is going.", outcome: { kind: "done" } });
+  const pods = podsOf(snapshot);
+  const living = pods.filter(({ ended }) => !ended);
+  const limitMs = Date.parse(metadata.deletionTimestamp) + snapshot.times.drainMs + letGoAfterMs;
+  const stop = living
+    .filter(({ deletingUntil }) => deletingUntil === undefined)
+    .map((pod): AgentAct => ({ kind: "deletePod", pod }));
+  const message = `Waits for ${living.length} pods to hand over their record.`;
+  if (living.length > 0 && snapshot.nowMs < limitMs)
+    return plan({
+      acts: stop,
+      message,
+      outcome: { kind: "waiting", reason: Reason.Draining, message, recheckMs },
+    });
+  return plan({
+    acts: [...stop, ...release(pods)],
+    message: "Its pods are gone.",
+    outcome: { kind: "done" },
+  });
+};
+
+/** An Agent that succeeded or gave up is never run again. */
+const finished: Phase<AgentSnapshot> = (snapshot) => {
+  const conditions = snapshot.agent.status?.conditions;
+  const complete = isTrue(conditions, ConditionType.Complete);
+  if (!complete && !isTrue(conditions, ConditionType.Failed)) return undefined;
+  const told = findCondition(conditions, complete ? ConditionType.Complete : ConditionType.Failed);
+  return {
+    stand: complete ? "Succeeded" : "Failed",
+    reason: told?.reason ?? "",
+    message: told?.message ?? "",
+    stalled: !complete,
+    progress: { kind: "none" },
+    acts: releases(snapshot),
+    outcome: { kind: "done" },
+  };
+};
+
+const suspendedMessage = "No pod runs until suspend is false again.";
+
+/** A suspended Agent: its pod is stopped and none is made. */
+const suspended: Phase<AgentSnapshot> = (snapshot) => {
+  const { agent, pod } = snapshot;
+  if (!agent.spec.suspend) return undefined;
+  const living = pod !== undefined && !pod.ended && recordedEnd(snapshot) === undefined ? pod : undefined;
+  if (living === undefined)
+    return {
+      stand: "Suspended",
+      reason: Reason.Suspended,
+      message: suspendedMessage,
+      stalled: false,
+      progress: { kind: "none" },
+      acts: releases(snapshot),
+      outcome: { kind: "done" },
+    };
+  // A node that stays silent is told of by the phase of living pods.
+  if (living.deletingUntil !== undefined && snapshot.nowMs > Date.parse(living.deletingUntil) + nodeSilenceMs)
+    return undefined;
+  const message = `Pod "${living.name}" is being stopped, because the Agent is suspended.`;
+  return {
+    stand: "Draining",
+    reason: Reason.Draining,
+    message,
+    stalled: false,
+    progress: { kind: "alive", pod: living },
+    acts: living.deletingUntil === undefined ? [{ kind: "deletePod", pod: living }] : [],
+    outcome: { kind: "waiting", reason: Reason.Draining, message, recheckMs: nodeSilenceMs },
+  };
+};
 
 /*
  *            attempt n persisted     pod n seen            pod n terminal or gone (live GET)

@@ -1,17 +1,15 @@
+import type { AgentFold } from "#nervous-system/fold/state.ts";
+import { cut } from "#nervous-system/kernel/cut.ts";
 import { mergeConditions } from "#nervous-system/schemas/conditions.ts";
 import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
 import { tallyAfter } from "#operator/agent/attempts.ts";
 import { headline, podConditions } from "#operator/agent/conditions.ts";
-import type { AgentPlan } from "#operator/agent/plan.ts";
-import type { AgentSnapshot } from "#operator/agent/snapshot.ts";
-import type { AgentFold } from "#nervous-system/fold/state.ts";
+import type { AgentPlan, AgentSnapshot } from "#operator/agent/plan.ts";
 import type { PodEnd } from "#operator/pod/end.ts";
 import type { PodFacts } from "#operator/pod/facts.ts";
 import { agentPodName } from "#operator/pod/names.ts";
 import { parseAgentEnd, parseFetchEnd, parseScribeEnd, type ScribeEnd } from "#operator/pod/termination.ts";
-import { cut } from "#nervous-system/kernel/cut.ts";
-import { kubeTime } from "#operator/status/kube-time.ts";
-import { observedOf } from "#operator/status/observed.ts";
+import { kubeTime, observedOf } from "#operator/status/fields.ts";
 
 // Throughout, a member that is undefined is one that is absent: the merge patch removes it, or never names it.
 

@@ -1,10 +1,10 @@
 import { setImmediate } from "node:timers/promises";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
+import { reduceMission } from "#nervous-system/fold/reduce.ts";
+import { emptyMission, type MissionFold } from "#nervous-system/fold/state.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
-import { emptyMission, type MissionFold } from "#nervous-system/fold/state.ts";
-import { reduceMission } from "#nervous-system/fold/reduce.ts";
 import type { FrameView, RecordHealth } from "#operator/frames/view.ts";
 
 /** What the observer is made of. */
@@ -152,5 +152,29 @@ export const createFrameObserver = (options: FrameObserverOptions): FrameObserve
         await options.clock.sleep(retryMs, signal).catch(() => undefined);
       }
     },
+  };
+};
+
+/** A bus as the observer uses it. */
+export type ObservedBus = FrameObserverOptions["bus"];
+
+/**
+ * A bus that is still being connected: until then it is away. The operator starts, deletes and tells people what is
+ * missing also while NATS is not there.
+ */
+export const lateBus = (connecting: Promise<Bus>): ObservedBus => {
+  let bus: Bus | undefined;
+  connecting.then(
+    (connected) => (bus = connected),
+    () => undefined,
+  );
+  const present = (): Bus => {
+    if (bus === undefined) throw new Error("there is no connection to NATS yet");
+    return bus;
+  };
+  return {
+    connected: () => bus?.connected() ?? false,
+    lastSeq: async () => present().lastSeq(),
+    follow: (options) => present().follow(options),
   };
 };

@@ -1,7 +1,6 @@
-import { ConditionType, findCondition, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
 import { createRedactor } from "#nervous-system/recorder/redact.ts";
-import { waitingPlan, type MissionPlan, type Phase } from "#operator/mission/plan.ts";
-import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
+import { ConditionType, findCondition, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
+import { waitingPlan, type MissionPlan, type MissionSnapshot, type Phase } from "#operator/mission/plan.ts";
 import { agentName } from "#operator/pod/names.ts";
 
 /** Why a mission is not admitted: which condition is False, and whether a person must act. */

@@ -1,8 +1,23 @@
 import { describe, expect, it } from "@jest/globals";
 import { Reason } from "#nervous-system/schemas/conditions.ts";
 import { decideMission } from "#operator/mission/decide.ts";
-import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
+import type { MissionSnapshot } from "#operator/mission/plan.ts";
 import { anAgent } from "#test/builders/agent.ts";
+import {
+  condition,
+  done,
+  fold,
+  head,
+  named,
+  open,
+  published,
+  secretMission,
+  snapshot,
+  tested,
+  verifierPod,
+  verifying,
+  withoutProposal,
+} from "#test/builders/mission-snapshot.ts";
 import { aMission } from "#test/builders/mission.ts";
 import { aModel } from "#test/builders/model.ts";
 import {
@@ -12,21 +27,6 @@ import {
   someCommit,
   verifierStatus,
 } from "#test/builders/pod-status.ts";
-import {
-  condition,
-  named,
-  snapshot,
-  done,
-  head,
-  open,
-  fold,
-  withoutProposal,
-  tested,
-  verifying,
-  verifierPod,
-  published,
-  secretMission,
-} from "#test/builders/mission-snapshot.ts";
 
 /** The case name is the specification. */
 const table: ReadonlyArray<{

@@ -1,11 +1,16 @@
 import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { ConditionType, findCondition, isFinished, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
 import { admission } from "#operator/mission/admission.ts";
-import { waitingPlan, type MissionAct, type MissionPlan, type Phase } from "#operator/mission/plan.ts";
-import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
+import {
+  endingPlan,
+  waitingPlan,
+  type MissionAct,
+  type MissionPlan,
+  type MissionSnapshot,
+  type Phase,
+} from "#operator/mission/plan.ts";
 import { publication } from "#operator/mission/publication.ts";
 import { verification } from "#operator/mission/verification.ts";
-import { work } from "#operator/mission/work.ts";
 
 // The garbage collector takes the Agents and the verifier pods with their owner; there is nothing of the mission's own.
 const deletion: Phase<MissionSnapshot> = ({ mission }) =>
@@ -80,6 +85,34 @@ const allowsHosts = ({ mission, agents }: MissionSnapshot): MissionAct[] =>
     .filter(({ spec, status }) => spec.suspend === mission.spec.suspend && !isFinished(status?.conditions))
     .filter((agent) => hostsOf(agent).join() !== hostsOf(mission).join())
     .map((agent) => ({ kind: "allowHosts", agent, hosts: hostsOf(mission) }));
+
+const workRecheckMs = 300_000;
+
+const reasonOf = (agent: Agent): { reason: string; message: string } => {
+  const told = findCondition(agent.status?.conditions, ConditionType.Failed);
+  return {
+    reason: told?.reason ?? Reason.AgentFailed,
+    message: `Agent "${agent.metadata.name}" gave up: ${told?.message ?? "no reason was given"}`,
+  };
+};
+
+const lastErrorOf = ({ fold }: MissionSnapshot, agent: Agent): string | undefined =>
+  fold?.agents[agent.metadata.uid]?.lastError;
+
+const doing = (agents: readonly Agent[]): string =>
+  agents.map(({ metadata, status }) => `${metadata.name} (${status?.phase ?? "Pending"})`).join(", ");
+
+/** The agents are at work, or one of them gave up. */
+const work: Phase<MissionSnapshot> = (snapshot) => {
+  const agents = [...snapshot.agents.values()];
+  const failed = agents.find(({ status }) => isTrue(status?.conditions, ConditionType.Failed));
+  if (failed !== undefined)
+    return endingPlan("Failed", { ...reasonOf(failed), evidence: lastErrorOf(snapshot, failed) });
+  const busy = agents.filter(({ status }) => !isTrue(status?.conditions, ConditionType.Complete));
+  if (busy.length === 0) return undefined;
+  const message = `At work: ${doing(busy)}.`;
+  return waitingPlan({ stand: "Running", reason: Reason.Working, message }, workRecheckMs);
+};
 
 /*
  *  Pending ──admitted──> Running ──agents exited 0──> Publishing ──pull requests open──> Verifying ──> Complete

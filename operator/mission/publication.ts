@@ -1,8 +1,7 @@
-import { Reason } from "#nervous-system/schemas/conditions.ts";
 import { emptyAgent, type MissionFold, type ProposalFold } from "#nervous-system/fold/state.ts";
-import { endingPlan, waitingPlan, type Phase } from "#operator/mission/plan.ts";
-import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
 import type { Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { Reason } from "#nervous-system/schemas/conditions.ts";
+import { endingPlan, waitingPlan, type MissionSnapshot, type Phase } from "#operator/mission/plan.ts";
 
 const recheckMs = 60_000;
 /** How long the frames of an agent whose scribe left no last word may take to arrive, in milliseconds. */

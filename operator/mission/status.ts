@@ -1,13 +1,11 @@
+import type { PublicationFold } from "#nervous-system/fold/state.ts";
 import { ConditionType, isTrue, mergeConditions } from "#nervous-system/schemas/conditions.ts";
 import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
-import type { PublicationFold } from "#nervous-system/fold/state.ts";
 import { missionConditions } from "#operator/mission/conditions.ts";
-import type { Ending, MissionPlan } from "#operator/mission/plan.ts";
+import type { Ending, MissionPlan, MissionSnapshot } from "#operator/mission/plan.ts";
 import { proposalsOf } from "#operator/mission/publication.ts";
-import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
-import { traceIdOf } from "#operator/pod/trace.ts";
-import { kubeTime } from "#operator/status/kube-time.ts";
-import { observedOf } from "#operator/status/observed.ts";
+import { traceIdOf } from "#operator/pod/names.ts";
+import { kubeTime, observedOf } from "#operator/status/fields.ts";
 
 // Throughout, a member that is undefined is one that is absent: the merge patch removes it, or never names it.
 

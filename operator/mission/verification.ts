@@ -1,7 +1,13 @@
 import { Reason } from "#nervous-system/schemas/conditions.ts";
-import { endingPlan, waitingPlan, type Ending, type MissionPlan, type Phase } from "#operator/mission/plan.ts";
+import {
+  endingPlan,
+  waitingPlan,
+  type Ending,
+  type MissionPlan,
+  type MissionSnapshot,
+  type Phase,
+} from "#operator/mission/plan.ts";
 import { proposalsOf } from "#operator/mission/publication.ts";
-import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
 import { judgeEnd, vanished, type PodEnd } from "#operator/pod/end.ts";
 import type { PodFacts } from "#operator/pod/facts.ts";
 import { hindranceOf } from "#operator/pod/pending.ts";

@@ -1,6 +1,35 @@
+import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
 import { ConditionType } from "#nervous-system/schemas/conditions.ts";
 import type { Condition } from "#nervous-system/schemas/resources/status-parts.ts";
-import { sameJson } from "./same.ts";
+
+type Members = Readonly<Record<string, unknown>>;
+
+const isObject = (value: unknown): value is Members => typeof value === "object" && value !== null;
+
+const keysOf = (value: Members): string[] => Object.keys(value).filter((key) => value[key] !== undefined);
+
+/** Whether two JSON values say the same; a member that is undefined is a member that is absent. */
+export const sameJson = (a: unknown, b: unknown): boolean => {
+  if (a === b) return true;
+  if (!isObject(a) || !isObject(b) || Array.isArray(a) !== Array.isArray(b)) return false;
+  const keys = keysOf(a);
+  return keys.length === keysOf(b).length && keys.every((key) => sameJson(a[key], b[key]));
+};
+
+/** A JSON merge patch (RFC 7386) of an object. */
+export type Patch = { [member: string]: unknown };
+
+/** The smallest merge patch that turns `before` into `after`; lists are replaced whole. Members hold no `null`. */
+export const mergePatchOf = (before: Patch, after: Patch): Patch => {
+  const patch: Patch = {};
+  for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
+    const [old, next] = [before[key], after[key]];
+    if (sameJson(old, next)) continue;
+    if (next === undefined) patch[key] = null;
+    else patch[key] = isJsonObject(old) && isJsonObject(next) ? mergePatchOf(old, next) : next;
+  }
+  return patch;
+};
 
 /**
  * How loudly a new status differs from the old one: `structure` is written at once (what the next decision rests on),

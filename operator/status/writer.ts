@@ -3,10 +3,9 @@ import type { EventRecorder } from "#nervous-system/kubernetes/events.ts";
 import type { KubeClient, Target } from "#nervous-system/kubernetes/kube-client.ts";
 import type { KubeObject, ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
 import type { Condition } from "#nervous-system/schemas/resources/status-parts.ts";
-import type { Pace } from "./pace.ts";
-import { loudnessOf, type Loudness } from "./change.ts";
-import { mergePatchOf } from "#operator/status/merge-patch.ts";
-import type { StoryLine } from "./events.ts";
+import { loudnessOf, mergePatchOf, type Loudness } from "#operator/status/change.ts";
+import type { StoryLine } from "#operator/status/events.ts";
+import type { Pace } from "#operator/status/pace.ts";
 
 type WithConditions = { conditions?: Condition[] | undefined };
 

@@ -1,6 +1,9 @@
 import type { KubeObject } from "#nervous-system/kubernetes/resource-kind.ts";
 import { annotation } from "#nervous-system/schemas/names.ts";
 
+/** RFC 3339 to the second, as Kubernetes writes times. */
+export const kubeTime = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
+
 /** What an object asked for when its status was computed. */
 export type Observed = { observedGeneration: number; lastHandledReconcileAt?: string };
 
