@@ -1,6 +1,6 @@
 import { Reason } from "#nervous-system/schemas/conditions.ts";
-import { currentAttempt, givesUp, pauseMs, recordedEnd, tallyAfter } from "#operator/agent/attempts.ts";
-import type { AgentAct, AgentPlan, AgentSnapshot, Phase } from "#operator/agent/plan.ts";
+import { currentAttempt, givesUp, pauseMs, recordedEnd, countsAfter } from "#operator/agent/attempts.ts";
+import type { AgentAct, AgentPlan, AgentSnapshot, Step } from "#operator/agent/plan.ts";
 import { judgeEnd, vanished, type PodEnd } from "#operator/pod/end.ts";
 import type { PodFacts } from "#operator/pod/facts.ts";
 import { hindranceOf, nodeSilenceMs } from "#operator/pod/pending.ts";
@@ -33,18 +33,18 @@ const judge = ({ agent, pod }: AgentSnapshot): PodEnd => {
 const afterEnd = (
   snapshot: AgentSnapshot,
   end: PodEnd,
-): Pick<AgentPlan, "stand" | "reason" | "message" | "stalled" | "outcome"> => {
+): Pick<AgentPlan, "phase" | "reason" | "message" | "stalled" | "outcome"> => {
   if (end.verdict === "succeeded")
-    return { stand: "Succeeded", reason: end.reason, message: end.message, stalled: false, outcome: { kind: "done" } };
-  const tally = tallyAfter(snapshot.agent.status, end);
+    return { phase: "Succeeded", reason: end.reason, message: end.message, stalled: false, outcome: { kind: "done" } };
+  const counts = countsAfter(snapshot.agent.status, end);
   const maxAttempts = snapshot.mission?.spec.retry.maxAttempts ?? defaultMaxAttempts;
-  const givenUp = givesUp(end, tally, maxAttempts);
+  const givenUp = givesUp(end, counts, maxAttempts);
   if (givenUp !== undefined)
-    return { stand: "Failed", ...givenUp, stalled: true, outcome: { kind: "stalled", ...givenUp } };
-  const waitMs = pauseMs({ reason: end.reason, disruption: end.verdict === "disrupted" }, tally, snapshot.times);
+    return { phase: "Failed", ...givenUp, stalled: true, outcome: { kind: "stalled", ...givenUp } };
+  const waitMs = pauseMs({ reason: end.reason, disruption: end.verdict === "disrupted" }, counts, snapshot.times);
   const { reason, message } = end;
-  const stand = reason === Reason.Suspended ? "Suspended" : "Retrying";
-  return { stand, reason, message, stalled: false, outcome: { kind: "waiting", reason, message, recheckMs: waitMs } };
+  const phase = reason === Reason.Suspended ? "Suspended" : "Retrying";
+  return { phase, reason, message, stalled: false, outcome: { kind: "waiting", reason, message, recheckMs: waitMs } };
 };
 
 const hasEnded = ({ agent, pod, podIsLive }: AgentSnapshot): boolean => {
@@ -54,7 +54,7 @@ const hasEnded = ({ agent, pod, podIsLive }: AgentSnapshot): boolean => {
 };
 
 /** The pod of the current attempt has ended or is gone: its end goes into the status, then the pod is released. */
-export const endOfPod: Phase<AgentSnapshot> = (snapshot) => {
+export const endOfPod: Step = (snapshot) => {
   const attempt = currentAttempt(snapshot);
   if (attempt === 0 || recordedEnd(snapshot) !== undefined || !hasEnded(snapshot)) return undefined;
   const end = judge(snapshot);
@@ -69,14 +69,14 @@ const livingPod = (snapshot: AgentSnapshot): PodFacts | undefined =>
   recordedEnd(snapshot) === undefined && snapshot.pod?.ended === false ? snapshot.pod : undefined;
 
 /** The pod of the current attempt lives: it works, or something keeps it from working. */
-export const alive: Phase<AgentSnapshot> = (snapshot) => {
+export const alive: Step = (snapshot) => {
   const pod = livingPod(snapshot);
   if (pod === undefined) return undefined;
   const hindrance = hindranceOf(pod, snapshot.nowMs);
   const base = { progress: { kind: "alive", pod } as const, acts: releases({ ...snapshot, pod: undefined }) };
   if (hindrance === undefined) {
     const message = `Attempt ${pod.attempt} runs in pod "${pod.name}".`;
-    return { ...base, stand: "Running", reason: Reason.PodRunning, message, stalled: false, outcome: { kind: "done" } };
+    return { ...base, phase: "Running", reason: Reason.PodRunning, message, stalled: false, outcome: { kind: "done" } };
   }
   const { reason, message, stuck } = hindrance;
   const silentAtMs =
@@ -84,7 +84,7 @@ export const alive: Phase<AgentSnapshot> = (snapshot) => {
   const waitMs = silentAtMs === undefined ? recheckMs : Math.max(1_000, silentAtMs - snapshot.nowMs);
   return {
     ...base,
-    stand: reason === Reason.Draining ? "Draining" : "Starting",
+    phase: reason === Reason.Draining ? "Draining" : "Starting",
     reason,
     message,
     stalled: stuck,
@@ -123,7 +123,7 @@ const blockedRecheckMs = 30_000;
 const startRecheckMs = 60_000;
 
 const blockedPlan = (snapshot: AgentSnapshot, { reason, message }: Blocked): AgentPlan => ({
-  stand: "Pending",
+  phase: "Pending",
   reason,
   message,
   stalled: false,
@@ -145,7 +145,7 @@ const retryingPlan = (snapshot: AgentSnapshot, waitMs: number): AgentPlan => {
   const reason = last?.reason ?? Reason.AttemptFailed;
   const message = last?.message ?? "";
   return {
-    stand: "Retrying",
+    phase: "Retrying",
     reason,
     message,
     stalled: false,
@@ -172,7 +172,7 @@ const startPlan = (snapshot: AgentSnapshot, attempt: number): AgentPlan => {
   const message = `Attempt ${attempt} starts.`;
   const isNew = attempt !== currentAttempt(snapshot);
   return {
-    stand: "Starting",
+    phase: "Starting",
     reason: Reason.PodPending,
     message,
     stalled: false,
@@ -183,7 +183,7 @@ const startPlan = (snapshot: AgentSnapshot, attempt: number): AgentPlan => {
 };
 
 /** Starts the first attempt, or the one after an attempt that has ended, once its pause is over. */
-export const nextAttempt: Phase<AgentSnapshot> = (snapshot) => {
+export const nextAttempt: Step = (snapshot) => {
   const missing = podIsMissing(snapshot);
   if (!missing && !formerIsSettled(snapshot)) return undefined;
   for (const check of preconditions) {

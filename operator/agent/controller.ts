@@ -6,7 +6,7 @@ import { Reason } from "#nervous-system/schemas/conditions.ts";
 import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
 import { actOnAgent, agentActAccess, type AgentActor } from "#operator/agent/act.ts";
 import { decideAgent } from "#operator/agent/decide.ts";
-import { agentStory } from "#operator/agent/events.ts";
+import { agentEvents } from "#operator/agent/events.ts";
 import { observeAgent, type AgentSources } from "#operator/agent/observe.ts";
 import type { AgentPlan, AgentSnapshot } from "#operator/agent/plan.ts";
 import { computeAgentStatus } from "#operator/agent/status.ts";
@@ -43,7 +43,7 @@ const writeStatus = (
     before: snapshot.agent.status ?? {},
     after: computeAgentStatus(snapshot, plan),
     structural,
-    story: agentStory,
+    events: agentEvents,
   });
 
 const refusal = (error: unknown): AgentPlan | undefined => {
@@ -51,7 +51,7 @@ const refusal = (error: unknown): AgentPlan | undefined => {
   const message = `The API server refuses the pod: ${(error as Error).message}`;
   const reason = Reason.PodRejected;
   return {
-    stand: "Starting",
+    phase: "Starting",
     reason,
     message,
     stalled: true,

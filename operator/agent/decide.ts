@@ -2,7 +2,7 @@ import { ConditionType, findCondition, isTrue, Reason } from "#nervous-system/sc
 import { observeFinalizer } from "#nervous-system/schemas/names.ts";
 import { alive, endOfPod, nextAttempt, releases } from "#operator/agent/attempt-steps.ts";
 import { recordedEnd } from "#operator/agent/attempts.ts";
-import type { AgentAct, AgentPlan, AgentSnapshot, Phase } from "#operator/agent/plan.ts";
+import type { AgentAct, AgentPlan, AgentSnapshot, Step } from "#operator/agent/plan.ts";
 import { hasRun, type PodFacts } from "#operator/pod/facts.ts";
 import { nodeSilenceMs } from "#operator/pod/pending.ts";
 import { parseScribeEnd } from "#operator/pod/termination.ts";
@@ -32,7 +32,7 @@ const release = (pods: readonly PodFacts[]): AgentAct[] => [
 ];
 
 const plan = (fields: Pick<AgentPlan, "acts" | "message" | "outcome">): AgentPlan => ({
-  stand: "Draining",
+  phase: "Draining",
   reason: Reason.Draining,
   stalled: false,
   progress: { kind: "none" },
@@ -40,7 +40,7 @@ const plan = (fields: Pick<AgentPlan, "acts" | "message" | "outcome">): AgentPla
 });
 
 /** An Agent that is being deleted: its pods are stopped, their scribes drain, and then it is let go, whatever happens. */
-const deletion: Phase<AgentSnapshot> = (snapshot) => {
+const deletion: Step = (snapshot) => {
   const { metadata } = snapshot.agent;
   if (metadata.deletionTimestamp === undefined) return undefined;
   if (!metadata.finalizers?.includes(observeFinalizer))
@@ -66,13 +66,13 @@ const deletion: Phase<AgentSnapshot> = (snapshot) => {
 };
 
 /** An Agent that succeeded or gave up is never run again. */
-const finished: Phase<AgentSnapshot> = (snapshot) => {
+const finished: Step = (snapshot) => {
   const conditions = snapshot.agent.status?.conditions;
   const complete = isTrue(conditions, ConditionType.Complete);
   if (!complete && !isTrue(conditions, ConditionType.Failed)) return undefined;
   const told = findCondition(conditions, complete ? ConditionType.Complete : ConditionType.Failed);
   return {
-    stand: complete ? "Succeeded" : "Failed",
+    phase: complete ? "Succeeded" : "Failed",
     reason: told?.reason ?? "",
     message: told?.message ?? "",
     stalled: !complete,
@@ -85,13 +85,13 @@ const finished: Phase<AgentSnapshot> = (snapshot) => {
 const suspendedMessage = "No pod runs until suspend is false again.";
 
 /** A suspended Agent: its pod is stopped and none is made. */
-const suspended: Phase<AgentSnapshot> = (snapshot) => {
+const suspended: Step = (snapshot) => {
   const { agent, pod } = snapshot;
   if (!agent.spec.suspend) return undefined;
   const living = pod !== undefined && !pod.ended && recordedEnd(snapshot) === undefined ? pod : undefined;
   if (living === undefined)
     return {
-      stand: "Suspended",
+      phase: "Suspended",
       reason: Reason.Suspended,
       message: suspendedMessage,
       stalled: false,
@@ -99,12 +99,12 @@ const suspended: Phase<AgentSnapshot> = (snapshot) => {
       acts: releases(snapshot),
       outcome: { kind: "done" },
     };
-  // A node that stays silent is told of by the phase of living pods.
+  // A node that stays silent is told of by the step about living pods.
   if (living.deletingUntil !== undefined && snapshot.nowMs > Date.parse(living.deletingUntil) + nodeSilenceMs)
     return undefined;
   const message = `Pod "${living.name}" is being stopped, because the Agent is suspended.`;
   return {
-    stand: "Draining",
+    phase: "Draining",
     reason: Reason.Draining,
     message,
     stalled: false,
@@ -120,17 +120,26 @@ const suspended: Phase<AgentSnapshot> = (snapshot) => {
  *     ^                                                                                   │
  *     └───────────── after the pause, attempt n+1 ───────────── Retrying <────────────────┤
  *                                                      Succeeded | Failed <───────────────┘
+ *
+ *  step         answers when                          phase                              acts
+ *  deletion     it is being deleted                   Draining                           stop its pods; once drained or late: let go
+ *  finished     it is Complete or Failed              Succeeded, Failed                  let go what a crash left held
+ *  endOfPod     pod n ended, not yet recorded         Succeeded, Failed, Retrying,       let go of pod n
+ *                                                     Suspended
+ *  suspended    spec.suspend, and no silent node      Suspended, Draining                stop pod n
+ *  alive        pod n lives                           Starting, Running, Draining        none
+ *  nextAttempt  pod n is settled, or was never made   Pending, Retrying, Starting        make pod n+1, or n
  */
-const phases: readonly Phase<AgentSnapshot>[] = [deletion, finished, endOfPod, suspended, alive, nextAttempt];
+const steps: readonly Step[] = [deletion, finished, endOfPod, suspended, alive, nextAttempt];
 
-/** Decides what happens to an Agent next: the first phase that answers. */
+/** Decides what happens to an Agent next: the first step that answers. */
 export const decideAgent = (snapshot: AgentSnapshot): AgentPlan => {
-  for (const phase of phases) {
-    const plan = phase(snapshot);
+  for (const step of steps) {
+    const plan = step(snapshot);
     if (plan !== undefined) return plan;
   }
   return {
-    stand: "Pending",
+    phase: "Pending",
     reason: Reason.PodPending,
     message: "Nothing is to be done.",
     stalled: false,

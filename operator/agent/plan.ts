@@ -60,11 +60,19 @@ export type Progress =
   | { kind: "ended"; end: PodEnd; pod: PodFacts | undefined };
 
 /** Where the Agent stands, one name for each state that people tell apart. */
-export type Stand = "Pending" | "Starting" | "Running" | "Draining" | "Retrying" | "Suspended" | "Succeeded" | "Failed";
+export type AgentPhase =
+  | "Pending"
+  | "Starting"
+  | "Running"
+  | "Draining"
+  | "Retrying"
+  | "Suspended"
+  | "Succeeded"
+  | "Failed";
 
 /** What is to be done about an Agent, and what its status is to say. */
 export type AgentPlan = {
-  stand: Stand;
+  phase: AgentPhase;
   /** Reason and message of condition Ready. */
   reason: string;
   message: string;
@@ -75,5 +83,5 @@ export type AgentPlan = {
   outcome: Outcome;
 };
 
-/** An answer of one phase; the first phase that answers is the plan. */
-export type Phase<S> = (snapshot: S) => AgentPlan | undefined;
+/** One step of the decision; the first that answers is the plan. */
+export type Step = (snapshot: AgentSnapshot) => AgentPlan | undefined;

@@ -3,7 +3,7 @@ import { emptyAgent } from "#nervous-system/fold/state.ts";
 import { findCondition } from "#nervous-system/schemas/conditions.ts";
 import { agentDefinition, type AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
 import { decideAgent } from "#operator/agent/decide.ts";
-import { agentStory } from "#operator/agent/events.ts";
+import { agentEvents } from "#operator/agent/events.ts";
 import type { AgentSnapshot } from "#operator/agent/plan.ts";
 import { computeAgentStatus } from "#operator/agent/status.ts";
 import { podFacts } from "#operator/pod/facts.ts";
@@ -142,14 +142,14 @@ describe("computeAgentStatus", () => {
   });
 });
 
-describe("agentStory", () => {
+describe("agentEvents", () => {
   it("tells an attempt from its start to its end once", () => {
     const started = step(snapshot(undefined));
     const running = step(snapshot(started, runningStatus()));
     const ended = step(snapshot(running, endedStatus()));
-    expect(agentStory({}, started).map(({ reason }) => reason)).toEqual(["AttemptStarted"]);
-    expect(agentStory(started, running)).toEqual([]);
-    expect(agentStory(running, ended).map(({ reason }) => reason)).toEqual(["Succeeded"]);
-    expect(agentStory(ended, ended)).toEqual([]);
+    expect(agentEvents({}, started).map(({ reason }) => reason)).toEqual(["AttemptStarted"]);
+    expect(agentEvents(started, running)).toEqual([]);
+    expect(agentEvents(running, ended).map(({ reason }) => reason)).toEqual(["Succeeded"]);
+    expect(agentEvents(ended, ended)).toEqual([]);
   });
 });

@@ -31,6 +31,12 @@ const retryMs = 1_000;
 /** Frames between two turns of the event loop while the stream is read from the past. */
 const framesPerTurn = 500;
 
+/*
+ *   begin: where does the stream end?        follow: position reaches the goal
+ *  starting ─────────────────────> reading the past ─────────────────────────> caught up: everybody is woken once
+ *     ^                                   │                                        │
+ *     └── after `retryMs`: following failed, or the stream ends before the position and was made anew ──┘ (caught up stays)
+ */
 type State = {
   folds: Map<string, MissionFold>;
   position: number;

@@ -1,6 +1,6 @@
 import { createRedactor } from "#nervous-system/recorder/redact.ts";
 import { ConditionType, findCondition, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
-import { waitingPlan, type MissionPlan, type MissionSnapshot, type Phase } from "#operator/mission/plan.ts";
+import { waitingPlan, type MissionPlan, type MissionSnapshot, type Step } from "#operator/mission/plan.ts";
 import { agentName } from "#operator/pod/names.ts";
 
 /** Why a mission is not admitted: which condition is False, and whether a person must act. */
@@ -121,17 +121,17 @@ const missingMembers = ({ mission, agents }: MissionSnapshot): string[] =>
   mission.spec.team.map(({ name }) => name).filter((name) => !agents.has(agentName(mission.metadata.name, name)));
 
 /** A mission whose agents are not all there: it is admitted and they are made, or it is told why not. */
-export const admission: Phase<MissionSnapshot> = (snapshot) => {
+export const admission: Step = (snapshot) => {
   const missing = missingMembers(snapshot);
   if (missing.length === 0) return undefined;
   for (const check of admissionChecks) {
     const blocked = check(snapshot);
-    if (blocked !== undefined) return waitingPlan({ stand: "Pending", ...blocked }, recheckMs);
+    if (blocked !== undefined) return waitingPlan({ phase: "Pending", ...blocked }, recheckMs);
   }
   const names = missing.map((member) => agentName(snapshot.mission.metadata.name, member));
   return waitingPlan(
     {
-      stand: "Running",
+      phase: "Running",
       reason: Reason.Working,
       message: `At work: ${names.join(", ")}.`,
       acts: missing.map((member) => ({ kind: "createAgent", member })),

@@ -36,14 +36,14 @@ export type MissionAct =
   | { kind: "deleteVerifier"; pod: PodFacts };
 
 /** Where the Mission stands, one name for each state that people tell apart. */
-export type MissionStand = "Pending" | "Running" | "Suspended" | "Publishing" | "Verifying" | "Complete" | "Failed";
+export type MissionPhase = "Pending" | "Running" | "Suspended" | "Publishing" | "Verifying" | "Complete" | "Failed";
 
 /** How a mission ended. */
 export type Ending = { reason: string; message: string; evidence?: string | undefined };
 
 /** What is to be done about a Mission, and what its status is to say. */
 export type MissionPlan = {
-  stand: MissionStand;
+  phase: MissionPhase;
   reason: string;
   message: string;
   /** A person must act: condition Stalled. */
@@ -57,12 +57,12 @@ export type MissionPlan = {
   outcome: Outcome;
 };
 
-/** An answer of one phase; the first phase that answers is the plan. */
-export type Phase<S> = (snapshot: S) => MissionPlan | undefined;
+/** One step of the decision; the first that answers is the plan. */
+export type Step = (snapshot: MissionSnapshot) => MissionPlan | undefined;
 
 /** A plan that waits for someone else. */
 export const waitingPlan = (
-  fields: Pick<MissionPlan, "stand" | "reason" | "message"> & Partial<MissionPlan>,
+  fields: Pick<MissionPlan, "phase" | "reason" | "message"> & Partial<MissionPlan>,
   recheckMs: number,
 ): MissionPlan => ({
   stalled: false,
@@ -72,14 +72,14 @@ export const waitingPlan = (
 });
 
 /** The plan of a mission that is over. */
-export const endingPlan = (stand: "Complete" | "Failed", ending: Ending, verifierExitCode?: number): MissionPlan => ({
-  stand,
+export const endingPlan = (phase: "Complete" | "Failed", ending: Ending, verifierExitCode?: number): MissionPlan => ({
+  phase,
   reason: ending.reason,
   message: ending.message,
-  stalled: stand === "Failed",
+  stalled: phase === "Failed",
   ending,
   verifierExitCode,
   acts: [],
   outcome:
-    stand === "Complete" ? { kind: "done" } : { kind: "stalled", reason: ending.reason, message: ending.message },
+    phase === "Complete" ? { kind: "done" } : { kind: "stalled", reason: ending.reason, message: ending.message },
 });

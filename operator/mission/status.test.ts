@@ -3,7 +3,7 @@ import { emptyAgent, emptyMission } from "#nervous-system/fold/state.ts";
 import { findCondition } from "#nervous-system/schemas/conditions.ts";
 import { missionDefinition, type MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
 import { decideMission } from "#operator/mission/decide.ts";
-import { missionStory } from "#operator/mission/events.ts";
+import { missionEvents } from "#operator/mission/events.ts";
 import type { MissionSnapshot } from "#operator/mission/plan.ts";
 import { computeMissionStatus } from "#operator/mission/status.ts";
 import { traceIdOf } from "#operator/pod/names.ts";
@@ -116,7 +116,7 @@ describe("computeMissionStatus", () => {
       "True",
       undefined,
     ]);
-    expect(missionStory(before, status).map(({ reason }) => reason)).toEqual(["Published", "Published"]);
+    expect(missionEvents(before, status).map(({ reason }) => reason)).toEqual(["Published", "Published"]);
     const again = snapshot(status, { agents: given.agents, fold, nowMs: Date.parse(at) + 60_000 });
     expect(step(again)).toEqual(status);
   });

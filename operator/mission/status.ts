@@ -70,10 +70,10 @@ const outcomeOf = ({ reason, message, evidence }: Ending): MissionStatus["outcom
   evidence: evidence?.slice(0, 4096),
 });
 
-const isAdmitted = ({ stand }: MissionPlan, { startTime }: MissionStatus): boolean =>
-  startTime !== undefined || stand === "Running";
+const isAdmitted = ({ phase }: MissionPlan, { startTime }: MissionStatus): boolean =>
+  startTime !== undefined || phase === "Running";
 
-const isOver = ({ stand }: MissionPlan): boolean => stand === "Complete" || stand === "Failed";
+const isOver = ({ phase }: MissionPlan): boolean => phase === "Complete" || phase === "Failed";
 
 /** The whole status that the plan leads to, from the status before, what the frames tell, and nothing else. */
 export const computeMissionStatus = (
@@ -91,7 +91,7 @@ export const computeMissionStatus = (
     ...observed,
     ...counts(snapshot),
     conditions: mergeConditions(before.conditions, missionConditions(plan, before, record), at),
-    phase: plan.stand,
+    phase: plan.phase,
     ...(isAdmitted(plan, before) ? { startTime: before.startTime ?? now, ledger: ledgerOf(snapshot, before) } : {}),
     ...(isOver(plan) ? { completionTime: before.completionTime ?? now } : {}),
     ...(plan.ending === undefined ? {} : { outcome: outcomeOf(plan.ending) }),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
-import { loudnessOf, mergePatchOf, sameJson, type Patch } from "#operator/status/change.ts";
+import { changeOf, mergePatchOf, sameJson, type Patch } from "#operator/status/change.ts";
 
 describe("sameJson", () => {
   it("holds for a value and its copy through the wire", () => {
@@ -79,18 +79,18 @@ const ready = (status: "True" | "False", reason: string, message = "") => ({
   message,
   lastTransitionTime: "2026-11-23T09:00:00Z",
 });
-const loud = (before: AgentStatus, after: AgentStatus) => loudnessOf(before, after, ["attempt"]);
+const change = (before: AgentStatus, after: AgentStatus) => changeOf(before, after, ["attempt"]);
 
-describe("loudnessOf", () => {
-  it("hears structure, conditions, activity and nothing, in this order", () => {
+describe("changeOf", () => {
+  it("tells structure, conditions, activity and nothing, in this order", () => {
     const base: AgentStatus = { attempt: 1, conditions: [ready("False", "PodPending")] };
-    expect(loud(base, { ...base, attempt: 2 })).toBe("structure");
+    expect(change(base, { ...base, attempt: 2 })).toBe("structure");
     expect(
-      loud(base, { ...base, conditions: [...base.conditions!, { ...ready("True", "Succeeded"), type: "Complete" }] }),
+      change(base, { ...base, conditions: [...base.conditions!, { ...ready("True", "Succeeded"), type: "Complete" }] }),
     ).toBe("structure");
-    expect(loud(base, { ...base, conditions: [ready("False", "ImagePullFailed")] })).toBe("condition");
-    expect(loud(base, { ...base, conditions: [ready("False", "PodPending", "other words")] })).toBe("activity");
-    expect(loud(base, { ...base, usage: { frames: 1 } })).toBe("activity");
-    expect(loud(base, structuredClone(base))).toBe("nothing");
+    expect(change(base, { ...base, conditions: [ready("False", "ImagePullFailed")] })).toBe("condition");
+    expect(change(base, { ...base, conditions: [ready("False", "PodPending", "other words")] })).toBe("activity");
+    expect(change(base, { ...base, usage: { frames: 1 } })).toBe("activity");
+    expect(change(base, structuredClone(base))).toBe("nothing");
   });
 });

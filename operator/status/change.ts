@@ -32,10 +32,10 @@ export const mergePatchOf = (before: Patch, after: Patch): Patch => {
 };
 
 /**
- * How loudly a new status differs from the old one: `structure` is written at once (what the next decision rests on),
+ * How much a new status differs from the old one: `structure` is written at once (what the next decision rests on),
  * `condition` may flap and is written as the flap limits allow, `activity` is for people and waits its turn.
  */
-export type Loudness = "structure" | "condition" | "activity" | "nothing";
+export type Change = "structure" | "condition" | "activity" | "nothing";
 
 type WithConditions = { conditions?: Condition[] | undefined };
 
@@ -60,11 +60,7 @@ const differsIn = <S extends WithConditions>(before: S, after: S, keep: (type: s
   !sameJson(shape(before.conditions, keep), shape(after.conditions, keep));
 
 /** Compares two statuses; `structural` names the members that decisions rest on. */
-export const loudnessOf = <S extends WithConditions>(
-  before: S,
-  after: S,
-  structural: readonly (keyof S)[],
-): Loudness => {
+export const changeOf = <S extends WithConditions>(before: S, after: S, structural: readonly (keyof S)[]): Change => {
   if (structural.some((key) => !sameJson(before[key], after[key]))) return "structure";
   if (differsIn(before, after, (type) => structuralTypes.has(type))) return "structure";
   if (differsIn(before, after, (type) => !quietTypes.has(type))) return "condition";
