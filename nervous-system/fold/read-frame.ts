@@ -17,7 +17,7 @@ export type ReadingOf<T extends FrameType> = { readonly type: T; readonly said: 
 export type Reading = { readonly [T in FrameType]: ReadingOf<T> }[FrameType] | { readonly type: undefined };
 
 /** The members of a frame beside its payload; one that is missing or no text is undefined. */
-export type Produced = {
+type Produced = {
   readonly event_id: string | undefined;
   readonly event_type: string | undefined;
   readonly timestamp: string | undefined;
@@ -30,7 +30,7 @@ export type Produced = {
 export type ByType<R> = { readonly [T in FrameType]: (reading: ReadingOf<T>) => R };
 
 /** A reading that says nothing. */
-export const nothingRead: Reading = { type: undefined };
+const nothingRead: Reading = { type: undefined };
 
 type Fits = (value: unknown) => boolean;
 type Checked = z.ZodType & {

@@ -4,7 +4,7 @@ import type { AgentSnapshot, AgentTimes } from "#operator/agent/plan.ts";
 import type { PodEnd } from "#operator/pod/end.ts";
 
 /** Disruptions that an Agent survives; they do not count as attempts, but not for ever. */
-export const maxDisruptions = 10;
+const maxDisruptions = 10;
 
 type Ended = NonNullable<AgentStatus["history"]>[number];
 
@@ -16,7 +16,7 @@ export const recordedEnd = (snapshot: Pick<AgentSnapshot, "agent">): Ended | und
   snapshot.agent.status?.history?.find(({ attempt }) => attempt === currentAttempt(snapshot));
 
 /** How often an Agent failed and was disrupted. */
-export type EndCounts = { failures: number; disruptions: number };
+type EndCounts = { failures: number; disruptions: number };
 
 /** The counts after one more end; a pod that was stopped for `suspend` counts as neither. */
 export const countsAfter = (status: AgentStatus | undefined, end: PodEnd): EndCounts => {

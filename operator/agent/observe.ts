@@ -23,7 +23,7 @@ export type AgentSources = {
 };
 
 /** The cluster addresses of collector and gateway, once both have one. */
-export const observeAddresses = ({
+const observeAddresses = ({
   caches,
   releaseNamespace,
 }: Pick<AgentSources, "caches" | "releaseNamespace">): Addresses | undefined => {

@@ -162,7 +162,7 @@ export const createFrameObserver = (options: FrameObserverOptions): FrameObserve
 };
 
 /** A bus as the observer uses it. */
-export type ObservedBus = FrameObserverOptions["bus"];
+type ObservedBus = FrameObserverOptions["bus"];
 
 /**
  * A bus that is still being connected: until then it is away. The operator starts, deletes and tells people what is

@@ -19,7 +19,7 @@ export type FrameView = {
 };
 
 /** How soon a frame must reach the status: at once, when the pace of activity allows it, or never by itself. */
-export type Urgency = "transition" | "activity" | "none";
+type Urgency = "transition" | "activity" | "none";
 
 const transitions: ReadonlySet<string> = new Set(["LIFECYCLE", "PROPOSAL", "PUBLICATION"]);
 

@@ -4,7 +4,7 @@ import { waitingPlan, type MissionPlan, type MissionSnapshot, type Step } from "
 import { agentName } from "#operator/pod/names.ts";
 
 /** Why a mission is not admitted: which condition is False, and whether a person must act. */
-export type Blocked = {
+type Blocked = {
   reason: string;
   message: string;
   refused: NonNullable<MissionPlan["refused"]>;
@@ -12,7 +12,7 @@ export type Blocked = {
 };
 
 /** One condition of admission, read as a sentence. */
-export type Check = (snapshot: MissionSnapshot) => Blocked | undefined;
+type Check = (snapshot: MissionSnapshot) => Blocked | undefined;
 
 const repositoryIsAddressable: Check = ({ mission }) => {
   const { repo } = mission.spec.workspace;
@@ -104,7 +104,7 @@ const recordingIsHealthy: Check = ({ record }) =>
     : { refused: "Recording", stalled: false, reason: Reason.RecordingUnhealthy, message: record.message };
 
 /** The order is the contract: what a person can change comes first. */
-export const admissionChecks: readonly Check[] = [
+const admissionChecks: readonly Check[] = [
   repositoryIsAddressable,
   memberNamesAreFree,
   redactionCompiles,

@@ -14,15 +14,15 @@ import { hindranceOf } from "#operator/pod/pending.ts";
 import { parseVerifyEnd } from "#operator/pod/termination.ts";
 
 /** Verifier pods that the cluster may end before the mission gives up. */
-export const maxVerifierRuns = 10;
+const maxVerifierRuns = 10;
 
 const recheckMs = 60_000;
 
 /** What the criteria are run on. */
-export type Target = { ref: string; commit: string };
+type Target = { ref: string; commit: string };
 
 /** The published head, or, where nothing was proposed, the commit that the agents started from. */
-export const targetOf = (snapshot: MissionSnapshot): Target => {
+const targetOf = (snapshot: MissionSnapshot): Target => {
   const published = proposalsOf(snapshot).findLast(({ publication }) => publication !== undefined)?.publication;
   if (published !== undefined) return { ref: published.branch, commit: published.head };
   const base = [...snapshot.agents.values()].map(({ status }) => status?.baseCommit).find((c) => c !== undefined);

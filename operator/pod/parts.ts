@@ -14,19 +14,19 @@ export const environment = (values: Readonly<Record<string, string | undefined>>
   );
 
 /** Spec of a pod. */
-export type PodSpec = NonNullable<Pod["spec"]>;
+type PodSpec = NonNullable<Pod["spec"]>;
 /** One container of a pod. */
 export type Container = PodSpec["containers"][number];
 /** One volume of a pod. */
 export type Volume = NonNullable<PodSpec["volumes"]>[number];
 /** One mount of a container. */
-export type Mount = NonNullable<Container["volumeMounts"]>[number];
+type Mount = NonNullable<Container["volumeMounts"]>[number];
 
 /** Group that owns the volumes: what the containers of one pod share although their users differ. */
-export const sharedGroup = 65530;
+const sharedGroup = 65530;
 
 /** Security of the pod as a whole, as the restricted Pod Security Standard asks. */
-export const podSecurity: NonNullable<PodSpec["securityContext"]> = {
+const podSecurity: NonNullable<PodSpec["securityContext"]> = {
   runAsNonRoot: true,
   fsGroup: sharedGroup,
   fsGroupChangePolicy: "OnRootMismatch",
