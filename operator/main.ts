@@ -11,7 +11,7 @@ import { randomIds } from "#nervous-system/schemas/ids.ts";
 import { createLogger, type Logger } from "#nervous-system/telemetry/logger.ts";
 import { createMetrics, createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { createTracing } from "#nervous-system/telemetry/tracer.ts";
-import { lateBus } from "#operator/frames/late-bus.ts";
+import { lateBus } from "#operator/frames/observer.ts";
 import { createHttpsGatewayCheck } from "#operator/gateway/https-check.ts";
 import { createOperator, type OperatorOptions } from "#operator/operator.ts";
 import type { PodConfig } from "#operator/pod/config.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { durationMs, durationPattern } from "#operator/duration.ts";
+import { durationMs, durationPattern } from "./settings.ts";
 
 describe("durationMs", () => {
   it.each([

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { manualClock } from "#nervous-system/kernel/clock.ts";
-import { activityLimits, createPace, flapLimits } from "#operator/frames/pace.ts";
+import { activityLimits, createPace, flapLimits } from "./pace.ts";
 
 describe("pace", () => {
   it("lets one object write its activity once in ten seconds", async () => {

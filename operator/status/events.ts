@@ -2,20 +2,20 @@ import { findCondition, type ConditionType } from "#nervous-system/schemas/condi
 import type { Condition } from "#nervous-system/schemas/resources/status-parts.ts";
 
 /** One Event: what happened, for people who read `kubectl describe`. */
-export type StoryLine = { type: "Normal" | "Warning"; reason: string; note: string };
+export type StatusEvent = { type: "Normal" | "Warning"; reason: string; note: string };
 
 /** Longest note that the API server takes, in characters. */
 const maxNote = 1000;
 
 /** An Event of type Normal. */
-export const normal = (reason: string, note: string): StoryLine => ({
+export const normal = (reason: string, note: string): StatusEvent => ({
   type: "Normal",
   reason,
   note: note.slice(0, maxNote),
 });
 
 /** An Event of type Warning. */
-export const warning = (reason: string, note: string): StoryLine => ({
+export const warning = (reason: string, note: string): StatusEvent => ({
   type: "Warning",
   reason,
   note: note.slice(0, maxNote),
