@@ -31,7 +31,7 @@ export type RecorderOptions = {
 };
 
 /** Who writes a frame, and what it belongs to. */
-export type RecordOptions = { producer: Producer; trace?: TraceIds; subject?: FrameSubject };
+type RecordOptions = { producer: Producer; trace?: TraceIds; subject?: FrameSubject };
 
 /** The place that a frame got, or why it got none. */
 export type RecordResult = { ok: true; seq: number; eventId: string } | Refusal;

@@ -37,7 +37,7 @@ export type RecordingOptions = {
 };
 
 /** How far the frames of this epoch have come; what is settled is heard of now and then. */
-export type Marks = { written: number; stored: number; settled: number };
+type Marks = { written: number; stored: number; settled: number };
 
 /** A recorder with its log and its exporter, running. */
 export type Recording = {

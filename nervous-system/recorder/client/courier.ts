@@ -2,7 +2,7 @@
 export type Answer = { ok: true } | { ok: false; reason: string };
 
 /** One connection to a scribe's socket. */
-export type Link = {
+type Link = {
   send(line: string): void;
   /** Whether the connection keeps the process alive. */
   keepAlive(isBusy: boolean): void;

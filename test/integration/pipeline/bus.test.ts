@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
-import { verifyChain } from "#nervous-system/schemas/chain.ts";
+import { verifyChain } from "#test/builders/chain.ts";
 import type { NatsServer } from "#platform/stores/nats.ts";
 import { connectTestBus, createCleanup, deadLettersOf, readFrames, startTestNats } from "./bus-harness.ts";
 import { agentUid, chainBuilder } from "./chain-builder.ts";
