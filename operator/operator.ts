@@ -15,7 +15,7 @@ import { byModel, byUid, createCaches, type Caches } from "#operator/caches.ts";
 import { createFrameObserver, type FrameObserver, type FrameObserverOptions } from "#operator/frames/observer.ts";
 import { activityLimits, createPace, flapLimits } from "#operator/frames/pace.ts";
 import { urgencyOf } from "#operator/frames/wake.ts";
-import type { ObservedFrame } from "#operator/frames/fold.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { GatewayCheck } from "#operator/gateway/check.ts";
 import { createMissionReconcile } from "#operator/mission/controller.ts";
 import { createModelReconcile } from "#operator/model/controller.ts";
@@ -99,7 +99,7 @@ const firstNeeded = ({ missions }: Caches): number | undefined => {
   return needed.length === 0 ? undefined : needed.reduce((a, b) => Math.min(a, b));
 };
 
-const wakeFor = (caches: Caches, { mission, agent }: Controllers, frame: ObservedFrame): void => {
+const wakeFor = (caches: Caches, { mission, agent }: Controllers, frame: StoredFrame): void => {
   const urgency = urgencyOf(frame);
   if (urgency === "none") return;
   const { mission_uid, agent_uid, about } = frame.envelope;

@@ -31,6 +31,11 @@ const violations: readonly Violation[] = [
     "nervous-system/kernel",
     'import { x } from "#nervous-system/schemas/ids.ts";',
   ),
+  importing(
+    "the fold importing a transport",
+    "nervous-system/fold",
+    'import { x } from "#nervous-system/comms/nats/bus.ts";',
+  ),
   importing("the product importing the platform", "pipeline", 'import { x } from "#platform/verify.ts";'),
   importing(
     "a Kubernetes client outside its folder",

@@ -7,8 +7,8 @@ import {
 } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { TraceIds } from "#nervous-system/recorder/identity.ts";
-import { listen, portOf } from "#scribe/mouths/listen.ts";
-import { passedHeadersWithCredentials } from "#scribe/mouths/model-headers.ts";
+import { listen, portOf } from "#scribe/inputs/listen.ts";
+import { passedHeadersWithCredentials } from "#scribe/inputs/model-headers.ts";
 import type { Host } from "../host.ts";
 import type { OpenRecord } from "../record/open-record.ts";
 import { createBodyCopy, isExchange, readAnswer, renderModelCall, type Exchange } from "./exchange.ts";

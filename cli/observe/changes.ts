@@ -36,7 +36,7 @@ const countsOf = (field: string): { added?: number; removed?: number; names: num
 };
 
 /** Reads the output of `git diff-tree -r -M --raw --numstat -z`: every raw line first, then every count, in the same order. */
-export const parseDiff = (output: string): FileChange[] => {
+const parseDiff = (output: string): FileChange[] => {
   const fields = output.split("\0");
   const changes = parseRaw(fields);
   return changes.map((change) => {

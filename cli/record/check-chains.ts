@@ -1,3 +1,4 @@
+import { saidIn } from "#nervous-system/fold/read-frame.ts";
 import type { ContextItem } from "#nervous-system/recorder/context-file/read-items.ts";
 import { linkFault } from "#nervous-system/schemas/chain.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
@@ -15,7 +16,7 @@ export type ChainReport = {
 };
 
 /** The first fault of a file. */
-export type FileFault = { line: number; why: string };
+type FileFault = { line: number; why: string };
 
 /** What verifying a file came to. */
 export type FileReport = {
@@ -31,13 +32,10 @@ export type FileReport = {
 };
 
 /** Gathers the report of a file, item by item. */
-export type ChainCheck = { take(item: ContextItem): void; report(): FileReport };
+type ChainCheck = { take(item: ContextItem): void; report(): FileReport };
 
-const isStop = ({ envelope, bytes }: RecordedFrame): boolean => {
-  if (envelope.event_type !== "LIFECYCLE") return false;
-  const { payload } = JSON.parse(Buffer.from(bytes).toString("utf8")) as { payload?: { phase?: unknown } };
-  return payload?.phase === "Stopped";
-};
+const isStop = ({ envelope, bytes }: RecordedFrame): boolean =>
+  envelope.event_type === "LIFECYCLE" && saidIn("LIFECYCLE", bytes).phase === "Stopped";
 
 /** Creates a check at the beginning of a file; chains of several runs may stand between each other. */
 export const createChainCheck = (): ChainCheck => {

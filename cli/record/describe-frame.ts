@@ -1,18 +1,19 @@
+import { readPayload, tell, type ByType, type Given, type Said } from "#nervous-system/fold/read-frame.ts";
 import type { ContextItem } from "#nervous-system/recorder/context-file/read-items.ts";
 import { parseFrame, type ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
 import { readConsoleSpan } from "./console-span.ts";
 
 /** What one item of a file tells, ready to print. */
-export type ToldFrame = { frame: ProducedFrame; producer: string | undefined; seq: number | undefined };
+export type PrintableItem = { frame: ProducedFrame; producer: string | undefined; seq: number | undefined };
 
-const describeJson = (value: Record<string, unknown>): ToldFrame[] => {
+const describeJson = (value: Record<string, unknown>): PrintableItem[] => {
   const span = readConsoleSpan(value);
   const frames = (span?.frames ?? [value]).map(parseFrame).flatMap((parsed) => (parsed.ok ? [parsed.frame] : []));
   return frames.map((frame) => ({ frame, producer: undefined, seq: undefined }));
 };
 
 /** The frames that an item holds: one, or as many as a span tells; none where it cannot be read. */
-export const framesOf = (item: ContextItem): ToldFrame[] => {
+export const framesOf = (item: ContextItem): PrintableItem[] => {
   if (item.kind === "unreadable") return [];
   if (item.kind === "json") return describeJson(item.value);
   const { bytes, envelope } = item.frame;
@@ -23,38 +24,44 @@ export const framesOf = (item: ContextItem): ToldFrame[] => {
 const text = (value: unknown): string =>
   typeof value === "string" ? value : value === undefined ? "" : JSON.stringify(value);
 
-const changeOf = (payload: Record<string, unknown>): string => {
-  if (payload["file_modified"] === undefined) return "";
-  const { lines_added: added, lines_removed: removed } = payload;
-  const counts = typeof added === "number" && typeof removed === "number" ? ` +${added} -${removed}` : "";
-  const from = payload["old_path"] === undefined ? "" : ` (was ${text(payload["old_path"])})`;
-  return `${text(payload["change"]) || "changed"} ${text(payload["file_modified"])}${from}${counts}`;
+const changeOf = (said: Said<"STATE_CHANGE">, given: Given<"STATE_CHANGE">): string => {
+  if (given.file_modified === undefined) return "";
+  const { lines_added: added, lines_removed: removed } = said;
+  const counts = added === undefined || removed === undefined ? "" : ` +${added} -${removed}`;
+  const from = given.old_path === undefined ? "" : ` (was ${text(given.old_path)})`;
+  return `${text(given.change) || "changed"} ${text(given.file_modified)}${from}${counts}`;
 };
 
-const callOf = (payload: Record<string, unknown>): string => {
-  const tokens = `${text(payload["input_tokens"]) || "?"} → ${text(payload["output_tokens"]) || "?"} tokens`;
-  const end = text(payload["error"] ?? payload["stop_reason"]);
-  return `${text(payload["model"])} ${text(payload["status"])} ${tokens} ${text(payload["latency_ms"])} ms ${end}`;
+const callOf = (said: Said<"MODEL_CALL">, given: Given<"MODEL_CALL">): string => {
+  const tokens = `${said.input_tokens ?? "?"} → ${said.output_tokens ?? "?"} tokens`;
+  const end = text(given.error ?? given.stop_reason);
+  return `${text(given.model)} ${text(given.status)} ${tokens} ${text(given.latency_ms)} ms ${end}`;
 };
 
-const summaries: Readonly<Record<string, (payload: Record<string, unknown>) => string>> = {
-  THOUGHT: (payload) => text(payload["text"]),
-  DECISION_RATIONALE: (payload) =>
-    [text(payload["reasoning"]), text(payload["selected_strategy"])].filter((part) => part !== "").join(" → "),
+/** What the wrapper says of its program beside what the type asks for. */
+type Wrapped = { readonly program?: unknown; readonly exit_code?: unknown; readonly signal?: unknown };
+
+const lifeOf = ({ phase, program, reason, exit_code: code, signal }: Given<"LIFECYCLE"> & Wrapped): string =>
+  [phase, program, reason, code ?? signal]
+    .map(text)
+    .filter((part) => part !== "")
+    .join(" ");
+
+// People are shown what is there, of whatever kind; numbers only where they are numbers.
+const summaries: Partial<ByType<string>> = {
+  THOUGHT: (_, given) => text(given.text),
+  DECISION_RATIONALE: (_, given) =>
+    [text(given.reasoning), text(given.selected_strategy)].filter((part) => part !== "").join(" → "),
   STATE_CHANGE: changeOf,
-  MESSAGE: (payload) => `${text(payload["from"])} → ${text(payload["to"])}: ${text(payload["text"])}`,
-  ACTION: (payload) => `${text(payload["tool"])} ${text(payload["arguments"])}`,
+  MESSAGE: (_, given) => `${text(given.from)} → ${text(given.to)}: ${text(given.text)}`,
+  ACTION: (_, given) => `${text(given.tool)} ${text(given.arguments)}`,
   MODEL_CALL: callOf,
-  LIFECYCLE: (payload) =>
-    [payload["phase"], payload["program"], payload["reason"], payload["exit_code"] ?? payload["signal"]]
-      .map(text)
-      .filter((part) => part !== "")
-      .join(" "),
-  ERROR: (payload) => text(payload["message"]),
+  LIFECYCLE: (_, given) => lifeOf(given),
+  ERROR: (_, given) => text(given.message),
 };
 
 /** What a frame says, in a few words. */
 export const summaryOf = ({ event_type: type, payload }: ProducedFrame): string => {
-  const summary = summaries[type]?.(payload).trim() ?? "";
+  const summary = tell(summaries, readPayload(type, payload))?.trim() ?? "";
   return summary === "" ? JSON.stringify(payload) : summary;
 };

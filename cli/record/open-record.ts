@@ -30,7 +30,7 @@ export type OpenRecord = {
 };
 
 /** Who says a frame, and what it belongs to. */
-export type Telling = { producer: Producer; trace?: TraceIds };
+type Telling = { producer: Producer; trace?: TraceIds };
 
 const failedWrite: RecordResult = { ok: false, code: "Malformed", reason: "the file cannot be written" };
 
@@ -61,7 +61,7 @@ const openForAppending = async (path: string): Promise<FileHandle> => {
 };
 
 /** What a record is made of. */
-export type RecordSettings = {
+type RecordSettings = {
   file: string;
   identity: RecorderIdentity;
   redactor: Redactor | undefined;

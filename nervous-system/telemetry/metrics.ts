@@ -110,7 +110,7 @@ export const metricTable = {
     "enchanted_scribe_settled_seq",
     "Last frame of the epoch that every store holds, as last heard.",
   ),
-  scribeFrames: counter("enchanted_scribe_frames_total", "Frames written, by the mouth they came through.", "mouth"),
+  scribeFrames: counter("enchanted_scribe_frames_total", "Frames written, by the input they came through.", "input"),
   scribeWithheld: counter("enchanted_scribe_withheld_total", "Frames that a secret was cut out of."),
   scribeLogBytes: gauge("enchanted_scribe_log_bytes", "Bytes of the write-ahead log."),
   scribeLogSegments: gauge("enchanted_scribe_log_segments", "Files of the write-ahead log."),

@@ -4,7 +4,7 @@ import type { AgentPlan } from "#operator/agent/plan.ts";
 import type { AgentSnapshot } from "#operator/agent/snapshot.ts";
 import { hasRun, type PodFacts } from "#operator/pod/facts.ts";
 import { parseFetchEnd, parseScribeEnd } from "#operator/pod/termination.ts";
-import { cut } from "#operator/status/cut.ts";
+import { cut } from "#nervous-system/kernel/cut.ts";
 
 /** The summary and the ends: what `kubectl wait` is given. */
 export const headline = (plan: AgentPlan): DecidedCondition[] => {

@@ -1,5 +1,5 @@
 import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
-import type { AgentFold } from "#operator/frames/fold.ts";
+import type { AgentFold } from "#nervous-system/fold/state.ts";
 import type { PodFacts } from "#operator/pod/facts.ts";
 
 /** Addresses of the two Services that an agent pod may reach. */

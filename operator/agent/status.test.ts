@@ -5,7 +5,7 @@ import { decideAgent } from "#operator/agent/decide.ts";
 import type { AgentSnapshot } from "#operator/agent/snapshot.ts";
 import { computeAgentStatus } from "#operator/agent/status.ts";
 import { agentStory } from "#operator/agent/story.ts";
-import { emptyAgent } from "#operator/frames/fold.ts";
+import { emptyAgent } from "#nervous-system/fold/state.ts";
 import { podFacts } from "#operator/pod/facts.ts";
 import { anAgent } from "#test/builders/agent.ts";
 import { aMission } from "#test/builders/mission.ts";
@@ -119,24 +119,25 @@ describe("computeAgentStatus", () => {
       tool: "write_file",
       file: "src/auth.ts",
       summary: "Editing src/auth.ts",
-      since: "2026-11-23T09:59:00Z",
+      sinceMs: Date.parse("2026-11-23T09:59:00.500Z"),
     };
     const fold = { ...emptyAgent, epoch: 2, seq: 41, activity };
     const at = (attempt: number): AgentStatus => step({ ...snapshot({ attempt }, runningStatus(), attempt), fold });
     expect(at(2)).toMatchObject({
-      activity: { summary: "Editing src/auth.ts" },
+      activity: { summary: "Editing src/auth.ts", since: "2026-11-23T09:59:00Z" },
       ledger: { lastSeq: 41, ackedSeq: 41 },
     });
     expect(at(3).activity).toBeUndefined();
   });
 
   it("does nothing any more once its attempt has ended, whatever frames still arrive", () => {
-    const activity = { kind: "PROPOSAL", summary: "Proposing Fix", since: "2026-11-23T09:59:00Z" };
-    const fold = { ...emptyAgent, epoch: 1, seq: 7, activity };
+    const activity = { kind: "PROPOSAL", summary: "Proposing Fix" };
+    const since = "2026-11-23T09:59:00Z";
+    const fold = { ...emptyAgent, epoch: 1, seq: 7, activity: { ...activity, sinceMs: Date.parse(since) } };
     const running = step({ ...snapshot({ attempt: 1 }, runningStatus()), fold });
     const ended = step({ ...snapshot(running, endedStatus()), fold });
     const later = step({ ...snapshot(ended, endedStatus()), fold });
-    expect(running.activity).toEqual(activity);
+    expect(running.activity).toEqual({ ...activity, since });
     expect([ended.activity, later.activity]).toEqual([undefined, undefined]);
   });
 });

@@ -4,12 +4,12 @@ import { tallyAfter } from "#operator/agent/attempts.ts";
 import { headline, podConditions } from "#operator/agent/conditions.ts";
 import type { AgentPlan } from "#operator/agent/plan.ts";
 import type { AgentSnapshot } from "#operator/agent/snapshot.ts";
-import type { AgentFold } from "#operator/frames/fold.ts";
+import type { AgentFold } from "#nervous-system/fold/state.ts";
 import type { PodEnd } from "#operator/pod/end.ts";
 import type { PodFacts } from "#operator/pod/facts.ts";
 import { agentPodName } from "#operator/pod/names.ts";
 import { parseAgentEnd, parseFetchEnd, parseScribeEnd, type ScribeEnd } from "#operator/pod/termination.ts";
-import { cut } from "#operator/status/cut.ts";
+import { cut } from "#nervous-system/kernel/cut.ts";
 import { kubeTime } from "#operator/status/kube-time.ts";
 import { observedOf } from "#operator/status/observed.ts";
 
@@ -94,6 +94,12 @@ const progressed = (snapshot: AgentSnapshot, plan: AgentPlan, before: AgentStatu
   }
 };
 
+const activityOf = ({ activity }: AgentFold): AgentStatus["activity"] => {
+  if (activity === undefined) return undefined;
+  const { sinceMs, ...told } = activity;
+  return { ...told, since: kubeTime(sinceMs) };
+};
+
 const hasEnded = ({ attempt, history = [] }: AgentStatus): boolean =>
   history.some((ended) => ended.attempt === attempt);
 
@@ -104,7 +110,7 @@ const toldByFrames = (fold: AgentFold | undefined, status: AgentStatus): AgentSt
   if (fold === undefined || fold.epoch !== status.attempt) return counted;
   return {
     ...counted,
-    activity: fold.activity ?? status.activity,
+    activity: activityOf(fold) ?? status.activity,
     ledger: { ...status.ledger, lastSeq: fold.seq, ackedSeq: fold.seq },
   };
 };

@@ -20,7 +20,8 @@ export const lateBus = (connecting: Promise<Bus>): ObservedBus => {
   };
   return {
     connected: () => bus?.connected() ?? false,
-    lastSeq: async () => present().lastSeq(),
+    lastPlace: async () => present().lastPlace(),
+    streamCreated: async () => present().streamCreated(),
     follow: (options) => present().follow(options),
   };
 };

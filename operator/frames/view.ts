@@ -1,4 +1,4 @@
-import type { MissionFold } from "#operator/frames/fold.ts";
+import type { MissionFold } from "#nervous-system/fold/state.ts";
 
 /** Whether what happens is being recorded, as the observer of the stream sees it. */
 export type RecordHealth = {

@@ -2,7 +2,7 @@ import { ConditionType, findCondition, Reason, type DecidedCondition } from "#ne
 import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
 import type { MissionPlan } from "#operator/mission/plan.ts";
 import type { RecordHealth } from "#operator/frames/view.ts";
-import { cut } from "#operator/status/cut.ts";
+import { cut } from "#nervous-system/kernel/cut.ts";
 
 const maxMessage = 2048;
 

@@ -1,8 +1,12 @@
 import { describe, expect, it } from "@jest/globals";
 import { Reason } from "#nervous-system/schemas/conditions.ts";
-import { emptyAgent, type MissionFold } from "#operator/frames/fold.ts";
+import { stableId } from "#nervous-system/schemas/ids.ts";
+import { reduceMission } from "#nervous-system/fold/reduce.ts";
+import { emptyMission, type PlacedFrame } from "#nervous-system/fold/state.ts";
+import type { Envelope } from "#nervous-system/schemas/envelope.ts";
 import { decideMission } from "#operator/mission/decide.ts";
 import { anAgent } from "#test/builders/agent.ts";
+import { aFrame } from "#test/builders/frame.ts";
 import { aMission } from "#test/builders/mission.ts";
 import { verifierStatus } from "#test/builders/pod-status.ts";
 import {
@@ -11,14 +15,25 @@ import {
   snapshot,
   doneStatus,
   uid,
-  head,
   open,
-  fold,
   verifying,
   verifierPod,
   published,
   secretMission,
 } from "#test/builders/mission-snapshot.ts";
+
+const anAnswer = (seq: number, about: Envelope["about"] & {}, payload: Record<string, unknown>): PlacedFrame =>
+  aFrame(
+    1,
+    {
+      event_type: "PUBLICATION",
+      producer: "supervisor",
+      agent_uid: "00000000-0000-4000-8000-0000000000bb",
+      seq,
+      about,
+    },
+    payload,
+  );
 
 describe("decideMission, beyond the table", () => {
   it("tells the first thing that a person can change", () => {
@@ -78,16 +93,32 @@ describe("decideMission, beyond the table", () => {
   });
 
   it("counts only the proposals of the last attempt that proposed", () => {
-    const early = { eventId: "p0", epoch: 1, seq: 3, head };
-    const late = { eventId: "p1", epoch: 2, seq: 3, head };
-    const twice: MissionFold = {
-      ...fold([open]),
-      agents: { [uid]: { ...emptyAgent, epoch: 2, seq: 9, proposals: [early, late] } },
-    };
+    const twice = [
+      aFrame(1, { event_type: "PROPOSAL", seq: 3, event_id: "p0" }),
+      aFrame(2, { event_type: "PROPOSAL", epoch: 2, seq: 9, event_id: "p1" }),
+      anAnswer(1, { agent_uid: uid, epoch: 2 }, { proposal_event_id: "p1", ...open }),
+    ].reduce((sofar, frame) => reduceMission(sofar, frame), emptyMission("m"));
     const agents = named(
       anAgent({ status: { ...doneStatus, attempt: 2, history: [{ attempt: 2, reason: "Succeeded", toSeq: 9 }] } }),
     );
     expect(decideMission(snapshot({ agents, fold: twice })).stand).toBe("Complete");
+  });
+
+  it("waits for no proposal whose pull request is open, however many agents there are and however much they propose", () => {
+    const agents = ["coder", "second", "third"].map((name) =>
+      anAgent({ metadata: { name: `fix-bug-${name}`, uid: stableId("agent", name) }, status: doneStatus }),
+    );
+    const answered = agents.flatMap(({ metadata: { uid: agent_uid } }, n) =>
+      Array.from({ length: 9 }, (_, i) => `${agent_uid}-${i}`).flatMap((event_id, i) => [
+        aFrame(1, { event_type: "PROPOSAL", agent_uid, seq: i + 1, event_id }),
+        anAnswer(9 * n + i + 1, { agent_uid, epoch: 1 }, { ...open, proposal_event_id: event_id }),
+      ]),
+    );
+    const all = answered.reduce((sofar, frame) => reduceMission(sofar, frame), emptyMission("m"));
+    const plan = decideMission(
+      snapshot({ agents: new Map(agents.map((agent) => [agent.metadata.name, agent])), fold: all }),
+    );
+    expect(plan).toMatchObject({ stand: "Complete", reason: Reason.Published });
   });
 
   it("waits for late frames of an agent whose scribe left no last word, but not for ever", () => {

@@ -139,7 +139,7 @@ const table: ReadonlyArray<{
   },
   {
     name: "the last frames of an agent are waited for before its proposals are judged",
-    given: snapshot({ agents: done, fold: fold([], 7) }),
+    given: snapshot({ agents: done, fold: fold(undefined, 7) }),
     stand: "Publishing",
     reason: Reason.Publishing,
   },
@@ -151,7 +151,7 @@ const table: ReadonlyArray<{
   },
   {
     name: "a refused publication fails the mission",
-    given: snapshot({ agents: done, fold: fold([{ ...open, state: "refused", reason: "PathDenied", message: "no" }]) }),
+    given: snapshot({ agents: done, fold: fold({ ...open, state: "refused", reason: "PathDenied", message: "no" }) }),
     stand: "Failed",
     reason: Reason.PublicationRefused,
     stalled: true,

@@ -1,11 +1,5 @@
 import { Reason } from "#nervous-system/schemas/conditions.ts";
-import {
-  emptyAgent,
-  type AgentFold,
-  type MissionFold,
-  type ProposalFold,
-  type PublicationFold,
-} from "#operator/frames/fold.ts";
+import { emptyAgent, type MissionFold, type ProposalFold } from "#nervous-system/fold/state.ts";
 import { endingPlan, waitingPlan, type Phase } from "#operator/mission/plan.ts";
 import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
 import type { Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
@@ -14,26 +8,9 @@ const recheckMs = 60_000;
 /** How long the frames of an agent whose scribe left no last word may take to arrive, in milliseconds. */
 const unwitnessedMs = 30_000;
 
-/** The proposals of an agent that count: those of its last attempt that proposed anything. */
-export const proposalsOf = (agent: AgentFold | undefined): readonly ProposalFold[] => {
-  const epoch = agent?.proposals.reduce((last, proposal) => Math.max(last, proposal.epoch), 0);
-  return agent?.proposals.filter((proposal) => proposal.epoch === epoch) ?? [];
-};
-
-/** Every proposal that counts, with its publication where there is one, in the team's order. */
-export const publicationsOf = ({
-  agents,
-  fold,
-}: Pick<MissionSnapshot, "agents" | "fold">): ReadonlyArray<{
-  proposal: ProposalFold;
-  publication: PublicationFold | undefined;
-}> =>
-  [...agents.values()].flatMap(({ metadata }) =>
-    proposalsOf(fold?.agents[metadata.uid]).map((proposal) => ({
-      proposal,
-      publication: fold?.publications[proposal.eventId],
-    })),
-  );
+/** Every proposal that counts, of every agent, in the team's order. */
+export const proposalsOf = ({ agents, fold }: Pick<MissionSnapshot, "agents" | "fold">): readonly ProposalFold[] =>
+  [...agents.values()].flatMap(({ metadata }) => fold?.agents[metadata.uid]?.proposals ?? []);
 
 type Behind = { message: string; waitMs: number };
 
@@ -68,7 +45,7 @@ export const publication: Phase<MissionSnapshot> = (snapshot) => {
   const late = behind(snapshot);
   if (late !== undefined)
     return waitingPlan({ stand: "Publishing", reason: Reason.Publishing, message: late.message }, late.waitMs);
-  const all = publicationsOf(snapshot);
+  const all = proposalsOf(snapshot);
   const refused = all.find(({ publication: p }) => p?.state === "refused" || p?.state === "closed");
   if (refused?.publication !== undefined) {
     const { state, reason, message, url } = refused.publication;
@@ -76,7 +53,7 @@ export const publication: Phase<MissionSnapshot> = (snapshot) => {
     return endingPlan("Failed", {
       reason: Reason.PublicationRefused,
       message: `The change was not published: ${told}`,
-      evidence: refused.proposal.eventId,
+      evidence: refused.eventId,
     });
   }
   const open = all.filter(({ publication: p }) => p === undefined);

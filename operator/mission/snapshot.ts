@@ -1,4 +1,4 @@
-import type { MissionFold } from "#operator/frames/fold.ts";
+import type { MissionFold } from "#nervous-system/fold/state.ts";
 import type { RecordHealth } from "#operator/frames/view.ts";
 import type { CheckAnswer } from "#operator/gateway/check.ts";
 import type { PodFacts } from "#operator/pod/facts.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { findCondition } from "#nervous-system/schemas/conditions.ts";
 import { missionDefinition, type MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
-import { emptyAgent, emptyMission } from "#operator/frames/fold.ts";
+import { emptyAgent, emptyMission } from "#nervous-system/fold/state.ts";
 import { decideMission } from "#operator/mission/decide.ts";
 import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
 import { computeMissionStatus } from "#operator/mission/status.ts";
@@ -82,19 +82,21 @@ describe("computeMissionStatus", () => {
           ...emptyAgent,
           epoch: 1,
           seq: 2,
-          proposals: [{ eventId: "p", epoch: 1 }],
-        },
-      },
-      publications: {
-        p: {
-          proposalEventId: "p",
-          state: "open" as const,
-          url: "https://f/1",
-          number: 1,
-          branch: "b",
-          head: "c",
-          reason: "",
-          message: "",
+          proposals: [
+            {
+              eventId: "p",
+              epoch: 1,
+              publication: {
+                state: "open" as const,
+                url: "https://f/1",
+                number: 1,
+                branch: "b",
+                head: "c",
+                reason: "",
+                message: "",
+              },
+            },
+          ],
         },
       },
     };

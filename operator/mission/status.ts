@@ -1,9 +1,9 @@
 import { ConditionType, isTrue, mergeConditions } from "#nervous-system/schemas/conditions.ts";
 import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
-import type { PublicationFold } from "#operator/frames/fold.ts";
+import type { PublicationFold } from "#nervous-system/fold/state.ts";
 import { missionConditions } from "#operator/mission/conditions.ts";
 import type { Ending, MissionPlan } from "#operator/mission/plan.ts";
-import { publicationsOf } from "#operator/mission/publication.ts";
+import { proposalsOf } from "#operator/mission/publication.ts";
 import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
 import { traceIdOf } from "#operator/pod/trace.ts";
 import { kubeTime } from "#operator/status/kube-time.ts";
@@ -27,7 +27,7 @@ const pullRequestOf = ({ url, number, head, state }: PublicationFold): PullReque
 });
 
 const pullRequestsOf = (snapshot: MissionSnapshot, before: MissionStatus): PullRequest[] | undefined => {
-  const found = publicationsOf(snapshot).flatMap(({ publication }) => publication ?? []);
+  const found = proposalsOf(snapshot).flatMap(({ publication }) => publication ?? []);
   const opened = found.filter(({ url }) => url !== "").map(pullRequestOf);
   // A list-map by url: the last word about a pull request counts.
   const byUrl = new Map([...(before.pullRequests ?? []), ...opened].map((pr) => [pr.url, pr]));

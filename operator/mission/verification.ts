@@ -1,6 +1,6 @@
 import { Reason } from "#nervous-system/schemas/conditions.ts";
 import { endingPlan, waitingPlan, type Ending, type MissionPlan, type Phase } from "#operator/mission/plan.ts";
-import { publicationsOf } from "#operator/mission/publication.ts";
+import { proposalsOf } from "#operator/mission/publication.ts";
 import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
 import { judgeEnd, vanished, type PodEnd } from "#operator/pod/end.ts";
 import type { PodFacts } from "#operator/pod/facts.ts";
@@ -17,20 +17,20 @@ export type Target = { ref: string; commit: string };
 
 /** The published head, or, where nothing was proposed, the commit that the agents started from. */
 export const targetOf = (snapshot: MissionSnapshot): Target => {
-  const published = publicationsOf(snapshot).findLast(({ publication }) => publication !== undefined)?.publication;
+  const published = proposalsOf(snapshot).findLast(({ publication }) => publication !== undefined)?.publication;
   if (published !== undefined) return { ref: published.branch, commit: published.head };
   const base = [...snapshot.agents.values()].map(({ status }) => status?.baseCommit).find((c) => c !== undefined);
   return { ref: snapshot.mission.spec.workspace.ref, commit: base ?? "" };
 };
 
 const published = (snapshot: MissionSnapshot): string => {
-  const urls = publicationsOf(snapshot).flatMap(({ publication }) => publication?.url || []);
+  const urls = proposalsOf(snapshot).flatMap(({ publication }) => publication?.url || []);
   return urls.length === 0 ? "The agents finished; nothing was proposed." : `Open: ${urls.join(", ")}.`;
 };
 
 const withoutCriteria = (snapshot: MissionSnapshot): MissionPlan =>
   endingPlan("Complete", {
-    reason: publicationsOf(snapshot).length === 0 ? Reason.AgentsFinished : Reason.Published,
+    reason: proposalsOf(snapshot).length === 0 ? Reason.AgentsFinished : Reason.Published,
     message: published(snapshot),
   });
 

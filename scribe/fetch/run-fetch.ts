@@ -1,18 +1,34 @@
-import { access, mkdir, mkdtemp, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { access, chmod, copyFile, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { createGit, type Git } from "#nervous-system/git/git.ts";
 import type { GitCredentials } from "#nervous-system/git/protected-config.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { tokenFrom } from "#nervous-system/recorder/token-file.ts";
-import type { FetchConfig } from "../config.ts";
+import { splitAddress, type FetchConfig } from "../config.ts";
 import { cloneBare, type FetchOutcome } from "./clone.ts";
-import { splitAddress } from "../split-address.ts";
 import { startConnectProxy, type ConnectProxy } from "../tunnel/connect-proxy.ts";
-import { copyTools } from "./copy-tools.ts";
-import { writeBundle } from "./trust.ts";
+
+const copyAtomically = async (from: string, to: string, mode: number): Promise<void> => {
+  await copyFile(from, `${to}.new`);
+  await chmod(`${to}.new`, mode);
+  await rename(`${to}.new`, to);
+};
+
+/** Puts this Node and the given scripts where the agent container runs them from: an agent image can neither lack nor change them. */
+const copyTools = async (node: string, scripts: readonly string[], directory: string): Promise<void> => {
+  await mkdir(directory, { recursive: true });
+  await copyAtomically(node, join(directory, "node"), 0o755);
+  for (const script of scripts) await copyAtomically(script, join(directory, basename(script)), 0o644);
+};
+
+/** Writes one PEM file with all of `certificates`, for programs that take a single bundle; answers its path. */
+export const writeBundle = async (path: string, certificates: readonly string[]): Promise<string> => {
+  await writeFile(path, `${certificates.map((pem) => pem.trim()).join("\n")}\n`, { mode: 0o600 });
+  return path;
+};
 
 /** What a fetch needs beside its configuration. */
-export type FetchOptions = {
+type FetchOptions = {
   config: FetchConfig;
   /** PATH and TMPDIR are taken from it. */
   env: Readonly<Record<string, string | undefined>>;

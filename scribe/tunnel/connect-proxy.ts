@@ -1,7 +1,7 @@
 import { createServer, STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import { hangUp, join } from "../join.ts";
-import { listen, portOf } from "../mouths/listen.ts";
+import { hangUp, join } from "./join.ts";
+import { listen, portOf } from "../inputs/listen.ts";
 import { noTunnel, openTunnel, type NoTunnel, type TunnelOptions } from "./open-tunnel.ts";
 
 /** The gateway's tunnels, offered on loopback as a plain proxy that needs no credential. */
@@ -13,7 +13,7 @@ export type ConnectProxy = {
 };
 
 /** How the proxy listens (0 takes a free port), and where it passes tunnels. */
-export type ConnectProxyOptions = TunnelOptions & { port: number; maxTunnels: number };
+type ConnectProxyOptions = TunnelOptions & { port: number; maxTunnels: number };
 
 const answerOther = (_incoming: IncomingMessage, response: ServerResponse): void => {
   const message = "this port is a proxy for CONNECT host:port and answers nothing else; use https";

@@ -8,19 +8,19 @@ import type { Log } from "#nervous-system/kernel/log.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { startComponentRecorder } from "#nervous-system/recorder/component.ts";
 import type { Ids } from "#nervous-system/schemas/ids.ts";
-import { typeFilter } from "#nervous-system/schemas/subjects.ts";
+import { signalFilter } from "#nervous-system/schemas/subjects.ts";
 import { startHealthServer } from "#nervous-system/telemetry/health-server.ts";
 import { createMetrics, createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { createOpenForge } from "#supervisor/forge/open-forge.ts";
 import type { ForgeAnswer } from "#supervisor/forge/forge.ts";
 import { answerProposal, type AnswerTools } from "#supervisor/publish/answer-proposal.ts";
-import { readBundle } from "#supervisor/publish/read-bundle.ts";
+import { readBundle } from "#supervisor/publish/bundle.ts";
 import { runPublisher } from "#supervisor/publish/run-publisher.ts";
 import type { PublisherSettings } from "#supervisor/publish/settings.ts";
-import { done, refuse, retry, type Step } from "#supervisor/publish/verdict.ts";
+import { done, refuse, retry, type Step } from "#supervisor/publish/proposal.ts";
 
 /** What the publisher gets from the process that it runs in. */
-export type PublisherEnvironment = {
+type PublisherEnvironment = {
   readonly settings: PublisherSettings;
   /** The process's environment, for the programs that Git starts. */
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -33,8 +33,17 @@ export type PublisherEnvironment = {
   readonly log: Log;
 };
 
-const maxAckPending = 256;
 const concurrency = 16;
+
+/** Where the publisher stands in the stream. */
+const proposals = {
+  name: "publisher",
+  filter: signalFilter,
+  types: new Set(["PROPOSAL"]),
+  maxAckPending: 256,
+  ackWaitMs: 120_000,
+  prefetch: concurrency,
+};
 const forgeTimeoutMs = 30_000;
 
 const asStep = <T>(answer: ForgeAnswer<T>): Step<T> => {
@@ -114,12 +123,7 @@ export const runPublisherProcess = async (environment: PublisherEnvironment, sig
   };
   const unready = (): readonly string[] => (bus.connected() ? [] : ["NATS is away"]);
   const health = await startHealthServer({ port: settings.ENCHANTED_HEALTH_PORT, registry, unready });
-  const reader = await bus.openReader({
-    name: "publisher",
-    filter: typeFilter("PROPOSAL"),
-    maxAckPending,
-    prefetch: concurrency,
-  });
+  const reader = await bus.openReader(proposals);
   log.info({ port: health.port }, "the publisher reads proposals");
   try {
     await runPublisher(

@@ -1,6 +1,6 @@
 import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
-import { emptyAgent, emptyMission, type MissionFold, type PublicationFold } from "#operator/frames/fold.ts";
+import { emptyAgent, emptyMission, type MissionFold, type PublicationFold } from "#nervous-system/fold/state.ts";
 import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
 import { podFacts, type PodFacts } from "#operator/pod/facts.ts";
 import { anAgent } from "#test/builders/agent.ts";
@@ -59,7 +59,6 @@ export const uid = anAgent().metadata.uid;
 export const head = "2".repeat(40);
 /** The coder's proposal, published. */
 export const open: PublicationFold = {
-  proposalEventId: "p1",
   state: "open",
   url: "https://forge.example.org/team/calculator/pulls/1",
   number: 1,
@@ -69,13 +68,17 @@ export const open: PublicationFold = {
   message: "",
 };
 
-/** Frames of a coder that proposed once. */
-export const fold = (publications: readonly PublicationFold[] = [], seq = 9): MissionFold => ({
+/** Frames of a coder that proposed once, and what became of it. */
+export const fold = (publication?: PublicationFold, seq = 9): MissionFold => ({
   ...emptyMission(aMission().metadata.uid),
   agents: {
-    [uid]: { ...emptyAgent, epoch: 1, seq, proposals: [{ eventId: "p1", epoch: 1 }] },
+    [uid]: {
+      ...emptyAgent,
+      epoch: 1,
+      seq,
+      proposals: [{ eventId: "p1", epoch: 1, ...(publication === undefined ? {} : { publication }) }],
+    },
   },
-  publications: Object.fromEntries(publications.map((p) => [p.proposalEventId, p])),
 });
 /** Frames of a coder that proposed nothing. */
 export const withoutProposal: MissionFold = {
@@ -99,7 +102,7 @@ export const verifying = (attempt = 1, status: Partial<Mission["status"]> = {}):
 export const verifierPod = (status: PodStatus, metadata = {}): PodFacts =>
   podFacts(aPod({ owner: aMission(), status, metadata }));
 /** Everything done and published. */
-export const published = { agents: done, fold: fold([open]) };
+export const published = { agents: done, fold: fold(open) };
 
 /** A Mission that names a Git Secret. */
 export const secretMission = aMission({

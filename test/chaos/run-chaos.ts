@@ -1,7 +1,7 @@
 import { copyFile, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
-import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
 import { readFrames, type Cleanup } from "#test/integration/pipeline/bus-harness.ts";
@@ -64,7 +64,7 @@ const startReader = (bus: Bus, history: History): { stop: () => Promise<void> } 
   const abort = new AbortController();
   const hashes: string[] = [];
   const read = async (): Promise<void> => {
-    for await (const item of bus.follow({ signal: abort.signal }))
+    for await (const { item } of bus.follow({ signal: abort.signal }))
       hashes.push(item.kind === "frame" ? item.frame.hash : "poison");
   };
   const reading = read().catch(() => undefined);
@@ -107,7 +107,7 @@ const keepLogs = async (victims: readonly Victim[], dir: string): Promise<void> 
   for (const { name, logFile } of victims) await copyFile(logFile, join(dir, `${name}.log`));
 };
 
-const wholeStream = async (bus: Bus): Promise<StoredFrame[]> => readFrames(bus, await bus.lastSeq());
+const wholeStream = async (bus: Bus): Promise<StoredFrame[]> => readFrames(bus);
 
 /** Kills the shipped scribes, the real collectors and NATS again and again under load, then judges what is left. */
 export const runChaos = async (options: ChaosOptions): Promise<ChaosResult> => {

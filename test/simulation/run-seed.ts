@@ -3,7 +3,7 @@ import { heal, scheduleFaults, type FaultKind } from "./faults.ts";
 import { historyHash, type Operation } from "./history.ts";
 import { seededRandom } from "./random.ts";
 import { planScenario, type DiskNature } from "./scenario.ts";
-import { frameOf } from "./stream-server.ts";
+import { framesOf } from "./stream-server.ts";
 import { createWorld, type Inhabitant, type World } from "./world.ts";
 
 /** What one seed came to. */
@@ -36,7 +36,9 @@ const isWhole = ({ stream }: World, { host, producer }: Inhabitant): boolean => 
   const last = stream.lastOf(`${host.member.agentUid}/${recording.recorder.epoch}`);
   const { wal } = recording.health();
   if (wal.cursor < wal.written) return false; // of an earlier epoch, too
-  return stored === written && (written === 0 || (last !== undefined && frameOf(last).envelope.seq === written));
+  return (
+    stored === written && (written === 0 || (last !== undefined && framesOf(last).at(-1)?.envelope.seq === written))
+  );
 };
 
 const describe = (world: World, inhabitant: Inhabitant): string => {
@@ -78,8 +80,8 @@ const uidsOf = (world: World, nature: DiskNature): Set<string> =>
 /** What a world has to show. */
 export const evidenceOf = (world: World): Evidence => ({
   history: world.history.operations,
-  stream: world.stream.messages.map(frameOf),
-  storedOnly: world.stream.storedOnly.map(frameOf),
+  stream: world.stream.messages.flatMap(framesOf),
+  storedOnly: world.stream.storedOnly.flatMap(framesOf),
   flipped: uidsOf(world, "flips"),
   lied: uidsOf(world, "lies"),
   streamForgets: !world.scenario.syncAlways,
@@ -114,7 +116,7 @@ export const runSeed = async (seed: number, onAdd?: (operation: Operation) => vo
     seed,
     violations: [...stuck, ...judge(world)],
     faults,
-    frames: world.stream.messages.length,
+    frames: world.stream.messages.flatMap(framesOf).length,
     virtualMs: world.loop.nowMs(),
     hash: historyHash(world.history.operations),
   };

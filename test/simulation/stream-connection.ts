@@ -123,8 +123,8 @@ class Connection {
 
 const shown = (message: KeptMessage | undefined): unknown => {
   if (message === undefined) return null;
-  const { subject, data, headers, streamSeq } = streamMessageOf(message);
-  return { subject, data, header: headers, seq: streamSeq };
+  const { subject, data, header, streamSeq } = streamMessageOf(message);
+  return { subject, data, header: { get: header }, seq: streamSeq };
 };
 
 /** The part of JetStream's manager that reads tails and settled marks, on the simulated server. */

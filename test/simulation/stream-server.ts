@@ -1,6 +1,5 @@
 import type { BatchMessage, BatchOutcome } from "#nervous-system/comms/nats/atomic-batch.ts";
-import { readStreamMessage, type StoredFrame, type StreamMessage } from "#nervous-system/comms/nats/stored-frame.ts";
-import { frameHeaders } from "#nervous-system/schemas/subjects.ts";
+import { readChunk, type StoredFrame, type StreamMessage } from "#nervous-system/comms/nats/read-chunk.ts";
 
 /** What the simulated server keeps of one message. */
 export type KeptMessage = {
@@ -9,7 +8,6 @@ export type KeptMessage = {
   data: Uint8Array;
   headerLines: string;
   chain: string;
-  hash: string;
 };
 
 /** A JetStream server with the streams CONTEXT and CONTEXT_DEAD, as far as publishing sees it. */
@@ -50,17 +48,27 @@ const headerOf = (headerLines: string, name: string): string => {
 };
 
 /** A message in the form that the readers of the product take. */
-export const streamMessageOf = ({ seq, subject, data, headerLines }: KeptMessage): StreamMessage => {
-  const get = (name: string): string => headerOf(headerLines, name);
-  return { subject, data, headers: { get } as StreamMessage["headers"], streamSeq: seq, storedNs: 0n };
-};
+export const streamMessageOf = ({ seq, subject, data, headerLines }: KeptMessage): StreamMessage => ({
+  subject,
+  data,
+  header: (name) => headerOf(headerLines, name),
+  streamSeq: seq,
+  storedNs: 0n,
+});
 
-/** The message as a frame; throws when it is none. */
-export const frameOf = (message: KeptMessage): StoredFrame => {
-  const item = readStreamMessage(streamMessageOf(message));
-  if (item.kind === "poison")
-    throw new Error(`message ${message.seq} of the stream is no frame: ${item.poison.reason}`);
-  return item.frame;
+const unpacked = new WeakMap<KeptMessage, readonly StoredFrame[]>();
+
+/** The frames of a message, unpacked once; throws when it is no chunk. */
+export const framesOf = (message: KeptMessage): readonly StoredFrame[] => {
+  const known = unpacked.get(message);
+  if (known !== undefined) return known;
+  const frames = readChunk(streamMessageOf(message)).map((item) => {
+    if (item.kind === "poison")
+      throw new Error(`message ${message.seq} of the stream is no chunk: ${item.poison.reason}`);
+    return item.frame;
+  });
+  unpacked.set(message, frames);
+  return frames;
 };
 
 class Server implements StreamServer {
@@ -88,14 +96,7 @@ class Server implements StreamServer {
     const added = new Map<string, KeptMessage>();
     const kept = batch.map(({ subject, data, headerLines }, at) => {
       const chain = chainOfSubject(subject);
-      const message = {
-        seq: firstSeq + at,
-        subject,
-        data,
-        headerLines,
-        chain,
-        hash: headerOf(headerLines, frameHeaders.hash),
-      };
+      const message = { seq: firstSeq + at, subject, data, headerLines, chain };
       return this.isExpected(headerLines, added) ? (added.set(message.chain, message), message) : undefined;
     });
     if (kept.includes(undefined)) return { kind: "conflict" };

@@ -8,7 +8,7 @@ import { createProducer, planFrames, type PlannedFrame, type Producer } from "./
 import type { Random } from "./random.ts";
 import type { DiskNature, MemberPlan, Scenario } from "./scenario.ts";
 import type { StreamWeather } from "./stream-connection.ts";
-import { createStreamServer, type StreamServer } from "./stream-server.ts";
+import { createStreamServer, framesOf, type StreamServer } from "./stream-server.ts";
 import { digestOfStream } from "./stream-digest.ts";
 
 /** A recorder of the world, with who feeds it and what its disk is like. */
@@ -63,7 +63,7 @@ const observe = ({ loop, stream, history }: Parts): void => {
   repeat(loop, CONSUME_MS, () => stream.isUp() && stream.consume());
   repeat(loop, READ_MS, () => {
     if (!stream.isUp()) return;
-    const hashes = stream.messages.map(({ hash }) => hash);
+    const hashes = stream.messages.flatMap(framesOf).map(({ hash }) => hash);
     history.add("reader", "ok", { f: "read", value: { length: hashes.length, digest: digestOfStream(hashes) } });
   });
 };

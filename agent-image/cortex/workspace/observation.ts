@@ -43,7 +43,7 @@ export const parseRaw = (output: string): readonly RawChange[] => {
 };
 
 /** Reads `diff-tree --numstat -z` into lines added and removed by (new) path. */
-export const parseNumstat = (output: string): ReadonlyMap<string, { added: number; removed: number }> => {
+const parseNumstat = (output: string): ReadonlyMap<string, { added: number; removed: number }> => {
   const fields = output.split("\0");
   const counts = new Map<string, { added: number; removed: number }>();
   for (let at = 0; at < fields.length; at += 1) {

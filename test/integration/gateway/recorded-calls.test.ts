@@ -104,7 +104,7 @@ const ask = (gateway: Gateway, caPem: string, content: string) =>
 
 const storedEpochs = async () => {
   const owner = stableId("gateway", podName, collector.releaseNamespace);
-  const frames = await readFrames(collector.bus, await collector.bus.lastSeq());
+  const frames = await readFrames(collector.bus);
   return frames.filter((frame) => frame.envelope.agent_uid === owner);
 };
 

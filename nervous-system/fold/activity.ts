@@ -1,0 +1,81 @@
+import { cut } from "#nervous-system/kernel/cut.ts";
+import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
+import type { Envelope } from "#nervous-system/schemas/envelope.ts";
+import { tell, type ByType, type Reading, type Said } from "./read-frame.ts";
+
+/** What an agent is doing, for people. */
+export type Activity = {
+  kind: string;
+  /** At most 64 characters. */
+  tool?: string;
+  /** At most 512 characters. */
+  file?: string;
+  /** At most 80 characters, e.g. `Editing src/auth.ts`. */
+  summary: string;
+  /** The recorder's time, Unix milliseconds. */
+  sinceMs: number;
+};
+
+type Told = Omit<Activity, "sinceMs">;
+
+const maxChars = 80;
+// The bounds of an Agent's status.activity: a longer name would make the API server refuse the whole status.
+const maxToolChars = 64;
+const maxFileChars = 512;
+
+const oneLine = (text: string): string => cut(text.replaceAll(/\s+/g, " ").trim(), maxChars);
+
+const argumentOf = (given: unknown, ...names: readonly string[]): string | undefined => {
+  if (!isJsonObject(given)) return undefined;
+  const found = names.map((name) => given[name]);
+  return found.find((value): value is string => typeof value === "string" && value !== "");
+};
+
+const verbs: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    read_file: "Reading",
+    list_files: "Listing",
+    search: "Searching",
+    write_file: "Editing",
+    apply_patch: "Editing",
+    run_command: "Running",
+    git: "Running git",
+  }),
+);
+
+const ofAction = (said: Said<"ACTION">): Told => {
+  const tool = said.tool || "a tool";
+  const file = argumentOf(said.arguments, "path", "file");
+  const object = file ?? argumentOf(said.arguments, "command", "query", "pattern", "args");
+  const verb = verbs.get(tool) ?? `Using ${tool}`;
+  return {
+    kind: "ACTION",
+    tool: cut(tool, maxToolChars),
+    ...(file === undefined ? {} : { file: cut(file, maxFileChars) }),
+    summary: oneLine(object === undefined ? verb : `${verb} ${object}`),
+  };
+};
+
+const ofStateChange = (said: Said<"STATE_CHANGE">): Told => {
+  const file = said.file_modified || "a file";
+  const verb = said.change === "deleted" ? "Deleting" : "Editing";
+  return { kind: "STATE_CHANGE", file: cut(file, maxFileChars), summary: oneLine(`${verb} ${file}`) };
+};
+
+const tellers: Partial<ByType<Told>> = {
+  ACTION: ofAction,
+  STATE_CHANGE: ofStateChange,
+  THOUGHT: () => ({ kind: "THOUGHT", summary: "Thinking" }),
+  DECISION_RATIONALE: () => ({ kind: "DECISION_RATIONALE", summary: "Deciding" }),
+  PROPOSAL: ({ title }) => ({ kind: "PROPOSAL", summary: oneLine(`Proposing ${title || "a change"}`) }),
+  ERROR: ({ message }) => ({ kind: "ERROR", summary: oneLine(`Error: ${message || "unknown"}`) }),
+};
+
+// Six digits fewer are milliseconds, without a detour through numbers that cannot hold nanoseconds.
+const msOf = (ns: string): number => Number(ns.slice(0, -6)) || 0;
+
+/** What a frame says its agent is doing; frames of components and of bookkeeping say nothing. */
+export const activityOf = ({ observed }: Pick<Envelope, "observed">, reading: Reading): Activity | undefined => {
+  const told = tell(tellers, reading);
+  return told === undefined ? undefined : { ...told, sinceMs: msOf(observed) };
+};

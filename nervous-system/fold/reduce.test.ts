@@ -1,0 +1,210 @@
+import { describe, expect, it } from "@jest/globals";
+import fc from "fast-check";
+import { emptyMission, maxProposals, type MissionFold, type PlacedFrame } from "./state.ts";
+import { reduceMission } from "./reduce.ts";
+import { anAgent } from "#test/builders/agent.ts";
+import { aFrame } from "#test/builders/frame.ts";
+
+const uid = anAgent().metadata.uid;
+const publisher = "00000000-0000-4000-8000-0000000000bb";
+const gateway = "00000000-0000-4000-8000-0000000000aa";
+
+const foldAll = (frames: readonly PlacedFrame[], from: MissionFold = emptyMission("m")): MissionFold =>
+  frames.reduce(reduceMission, from);
+
+const anAnswer = (seq: number, proposal: string, said: Record<string, unknown> = {}): PlacedFrame =>
+  aFrame(
+    1_000 + seq,
+    {
+      event_type: "PUBLICATION",
+      producer: "supervisor",
+      agent_uid: publisher,
+      seq,
+      about: { agent_uid: uid, epoch: 1 },
+    },
+    { proposal_event_id: proposal, state: "open", ...said },
+  );
+
+const attempt = [
+  aFrame(1, { event_type: "LIFECYCLE", producer: "scribe" }, { phase: "Started", attempt: 1 }),
+  aFrame(
+    2,
+    { event_type: "ACTION" },
+    { tool: "read_file", arguments: { path: "src/auth.ts" }, ok: true, duration_ms: 1 },
+  ),
+  aFrame(
+    3,
+    { event_type: "MODEL_CALL", producer: "gateway", agent_uid: gateway, seq: 1, about: { agent_uid: uid, epoch: 1 } },
+    { input_tokens: 100, output_tokens: 20 },
+  ),
+  aFrame(4, { event_type: "STATE_CHANGE", seq: 3 }, { file_modified: "src/auth.ts", new_state_hash: "tree" }),
+  aFrame(5, { event_type: "PROPOSAL", seq: 4, event_id: "p1" }, { title: "Fix", head: "abc" }),
+  aFrame(
+    6,
+    {
+      event_type: "PUBLICATION",
+      producer: "supervisor",
+      agent_uid: publisher,
+      seq: 1,
+      about: { agent_uid: uid, epoch: 1 },
+    },
+    { proposal_event_id: "p1", state: "open", url: "https://f/1", number: 1, branch: "b", head: "def" },
+  ),
+];
+
+describe("reduceMission", () => {
+  it("keeps usage within the bounds of the status, whatever an endpoint says that it counted", () => {
+    const call = (seq: number) =>
+      aFrame(
+        seq,
+        { event_type: "MODEL_CALL", producer: "gateway", agent_uid: gateway, seq, about: { agent_uid: uid, epoch: 1 } },
+        { input_tokens: Number.MAX_SAFE_INTEGER, output_tokens: Number.MAX_SAFE_INTEGER },
+      );
+    const fold = foldAll([call(1), call(2)]);
+    for (const usage of [fold.usage, fold.agents[uid]?.usage])
+      expect(usage).toMatchObject({ inputTokens: Number.MAX_SAFE_INTEGER, outputTokens: Number.MAX_SAFE_INTEGER });
+  });
+
+  it("counts the gateway's model calls only: a pod's token may write one too", () => {
+    const call = aFrame(1, { event_type: "MODEL_CALL", producer: "scribe" }, { input_tokens: 5, output_tokens: 5 });
+    const fold = foldAll([call]);
+    for (const usage of [fold.usage, fold.agents[uid]?.usage])
+      expect(usage).toMatchObject({ frames: 1, modelCalls: 0, inputTokens: 0, outputTokens: 0 });
+  });
+
+  it("folds an attempt from its start to its pull request", () => {
+    const fold = foldAll(attempt);
+    expect(fold).toMatchObject({
+      lastSeq: 6,
+      usage: { frames: 6, modelCalls: 1, inputTokens: 100, outputTokens: 20 },
+    });
+    expect(fold.agents[uid]).toMatchObject({
+      epoch: 1,
+      seq: 4,
+      usage: { frames: 6, modelCalls: 1 },
+      proposals: [{ eventId: "p1", epoch: 1, publication: { state: "open", url: "https://f/1", head: "def" } }],
+      activity: { summary: "Proposing Fix", sinceMs: 1_795_424_460_000 },
+    });
+  });
+
+  it("believes a PUBLICATION of nobody but the publisher", () => {
+    const forged = (producer: "agent" | "gateway") =>
+      aFrame(
+        2,
+        { event_type: "PUBLICATION", producer, about: { agent_uid: uid, epoch: 1 } },
+        { proposal_event_id: "p1", state: "open", url: "https://evil/1" },
+      );
+    const proposal = aFrame(1, { event_type: "PROPOSAL", event_id: "p1" });
+    for (const producer of ["agent", "gateway"] as const)
+      expect(foldAll([proposal, forged(producer)]).agents[uid]?.proposals).toEqual([{ eventId: "p1", epoch: 1 }]);
+  });
+
+  it("lets late frames of an old attempt count, and move nothing", () => {
+    const fold = foldAll([
+      aFrame(1, { event_type: "ACTION", epoch: 2, seq: 1 }, { tool: "search", arguments: { query: "q" } }),
+      aFrame(2, { event_type: "ACTION", epoch: 1, seq: 5 }, { tool: "git" }),
+    ]);
+    expect(fold.agents[uid]).toMatchObject({
+      epoch: 2,
+      seq: 1,
+      activity: { summary: "Searching q" },
+      usage: { frames: 2 },
+    });
+  });
+
+  it("keeps a bounded number of proposals of an agent, each with its publication", () => {
+    const many = Array.from({ length: 60 }, (_, i) => [
+      aFrame(2 * i + 1, { event_type: "PROPOSAL", seq: i + 1, event_id: `p${i}` }, {}),
+      anAnswer(i + 1, `p${i}`),
+    ]).flat();
+    const proposals = foldAll(many).agents[uid]?.proposals;
+    expect(proposals).toHaveLength(maxProposals);
+    expect(proposals?.every(({ publication }) => publication?.state === "open")).toBe(true);
+    expect(proposals?.at(-1)?.eventId).toBe("p59");
+  });
+
+  it("keeps the proposals of the last attempt that proposed, whatever comes late of another", () => {
+    const at = (place: number, epoch: number, seq: number, eventId: string) =>
+      aFrame(place, { event_type: "PROPOSAL", epoch, seq, event_id: eventId });
+    const late = Array.from({ length: maxProposals }, (_, i) => at(10 + i, 1, 2 + i, `late${i}`));
+    const fold = foldAll([at(1, 1, 1, "p0"), at(2, 2, 1, "p1"), ...late]);
+    expect(fold.agents[uid]?.proposals).toEqual([{ eventId: "p1", epoch: 2 }]);
+  });
+
+  it("tells proposals of two attempts apart that carry the same event id", () => {
+    const at = (place: number, epoch: number) =>
+      aFrame(place, { event_type: "PROPOSAL", epoch, seq: 1, event_id: "p" });
+    const stale = anAnswer(1, "p", { state: "refused", reason: "StaleAttempt" });
+    expect(foldAll([at(1, 1), at(2, 2), stale]).agents[uid]?.proposals).toEqual([{ eventId: "p", epoch: 2 }]);
+  });
+
+  it("takes no name of an agent for what every object has", () => {
+    const fold = foldAll([aFrame(1, { event_type: "ACTION", agent_uid: "constructor" }, { tool: "git" })]);
+    expect(fold.agents["constructor"]).toMatchObject({ seq: 1, usage: { frames: 1 } });
+  });
+});
+
+const types = [
+  "ACTION",
+  "THOUGHT",
+  "STATE_CHANGE",
+  "PROPOSAL",
+  "MODEL_CALL",
+  "LIFECYCLE",
+  "ERROR",
+  "NEWER_TYPE",
+] as const;
+
+/** Streams as JetStream gives them: strictly ordered within each chain, interleaved between chains. */
+const streams = fc
+  .array(
+    fc.record({
+      type: fc.constantFrom(...types),
+      epoch: fc.integer({ min: 1, max: 3 }),
+      payload: fc.dictionary(
+        fc.constantFrom("tool", "text", "phase", "head", "input_tokens", "message"),
+        fc.jsonValue(),
+      ),
+    }),
+    { maxLength: 60 },
+  )
+  .map((drawn) => {
+    const last = new Map<number, number>();
+    return drawn.map(({ type, epoch, payload }, index) => {
+      const seq = (last.get(epoch) ?? 0) + 1;
+      last.set(epoch, seq);
+      return aFrame(index + 1, { event_type: type, epoch, seq }, payload);
+    });
+  });
+
+describe("the fold, for every stream", () => {
+  it("does not depend on where batches are cut or where a rebuild overlaps", () => {
+    fc.assert(
+      fc.property(streams, fc.nat(), fc.nat(), (frames, a, b) => {
+        const cut = frames.length === 0 ? 0 : a % (frames.length + 1);
+        const overlap = cut === 0 ? 0 : b % (cut + 1);
+        const whole = foldAll(frames);
+        const resumed = foldAll(frames.slice(cut - overlap), foldAll(frames.slice(0, cut)));
+        expect(resumed).toEqual(whole);
+      }),
+    );
+  });
+
+  it("is not changed by redelivery of anything, in any order", () => {
+    fc.assert(
+      fc.property(streams, fc.infiniteStream(fc.nat()), (frames, picks) => {
+        const whole = foldAll(frames);
+        const again = frames.length === 0 ? [] : [...picks.take(20)].map((n) => frames[n % frames.length]!);
+        expect(foldAll(again, whole)).toEqual(whole);
+      }),
+    );
+  });
+
+  it("counts every frame once", () => {
+    fc.assert(
+      fc.property(streams, (frames) => {
+        expect(foldAll([...frames, ...frames]).usage.frames).toBe(frames.length);
+      }),
+    );
+  });
+});

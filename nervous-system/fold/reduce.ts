@@ -1,0 +1,118 @@
+import type { FrameType } from "#nervous-system/schemas/frames/catalog.ts";
+import { activityOf } from "./activity.ts";
+import { readFrame, readPayload, type Reading, type Said } from "./read-frame.ts";
+import {
+  emptyAgent,
+  maxProposals,
+  type AgentFold,
+  type MissionFold,
+  type PlacedFrame,
+  type ProposalFold,
+  type PublicationFold,
+  type UsageFold,
+} from "./state.ts";
+
+type Envelope = PlacedFrame["envelope"];
+/** A frame whose payload was read. */
+type Told = { readonly envelope: Envelope; readonly reading: Reading };
+
+// Parsing costs more than the fold: only payloads that say something here are read.
+const payloadMatters: ReadonlySet<string> = new Set<FrameType>([
+  "ACTION",
+  "STATE_CHANGE",
+  "PROPOSAL",
+  "PUBLICATION",
+  "MODEL_CALL",
+  "ERROR",
+]);
+
+const ownOf = <V>(record: Readonly<Record<string, V>>, key: string): V | undefined =>
+  Object.hasOwn(record, key) ? record[key] : undefined;
+
+const sum = (a: number, b = 0): number => Math.min(a + b, Number.MAX_SAFE_INTEGER);
+
+const addUsage = (usage: UsageFold, { envelope, reading }: Told): UsageFold => {
+  const counted = { ...usage, frames: usage.frames + 1 };
+  if (reading.type !== "MODEL_CALL" || envelope.producer !== "gateway") return counted;
+  return {
+    ...counted,
+    modelCalls: usage.modelCalls + 1,
+    inputTokens: sum(usage.inputTokens, reading.said.input_tokens),
+    outputTokens: sum(usage.outputTokens, reading.said.output_tokens),
+  };
+};
+
+// Another attempt's proposals count only while the newer one has none, so they never push out one that counts.
+const proposed = (kept: readonly ProposalFold[], { event_id: eventId, epoch }: Envelope): readonly ProposalFold[] => {
+  const newest = kept.at(-1)?.epoch ?? 0;
+  if (epoch < newest) return kept;
+  return [...(epoch > newest ? [] : kept), { eventId, epoch }].slice(-maxProposals);
+};
+
+// The agent's own chain: position, error and activity move only with its newest attempt, late frames of an old one still count.
+const ownFrame = (agent: AgentFold, { envelope, reading }: Told): AgentFold => {
+  const proposals = reading.type === "PROPOSAL" ? proposed(agent.proposals, envelope) : agent.proposals;
+  if (envelope.epoch < agent.epoch) return { ...agent, proposals };
+  const activity = activityOf(envelope, reading);
+  return {
+    ...agent,
+    proposals,
+    epoch: envelope.epoch,
+    seq: envelope.seq,
+    ...(activity === undefined ? {} : { activity }),
+    ...(reading.type === "ERROR" ? { lastError: (reading.said.message ?? "").slice(0, 512) } : {}),
+  };
+};
+
+const publicationOf = (said: Said<"PUBLICATION">, state: PublicationFold["state"]): PublicationFold => ({
+  state,
+  url: (said.url ?? "").slice(0, 512),
+  number: said.number ?? 0,
+  branch: (said.branch ?? "").slice(0, 255),
+  head: (said.head ?? "").slice(0, 64),
+  reason: (said.reason ?? "").slice(0, 64),
+  message: (said.message ?? "").slice(0, 1024),
+});
+
+// Only the publisher's identity may say what became of a proposal; the collector checked it, the fold does not rely on that. A
+// proposal that is not kept counts for nothing, so nobody waits for its publication.
+const published = (agent: AgentFold, { envelope, reading }: Told): AgentFold => {
+  if (reading.type !== "PUBLICATION" || envelope.producer !== "supervisor") return agent;
+  const { state, proposal_event_id: answered } = reading.said;
+  if (state === undefined) return agent;
+  const publication = publicationOf(reading.said, state);
+  const proposals = agent.proposals.map((proposal) =>
+    proposal.eventId === answered && proposal.epoch === envelope.about?.epoch ? { ...proposal, publication } : proposal,
+  );
+  return { ...agent, proposals };
+};
+
+const isOwnChain = ({ producer }: Envelope): boolean => producer === "agent" || producer === "scribe";
+
+const withAgent = (mission: MissionFold, told: Told): MissionFold => {
+  const { envelope } = told;
+  const own = isOwnChain(envelope);
+  const uid = own ? envelope.agent_uid : envelope.about?.agent_uid;
+  if (uid === undefined) return mission;
+  const agent = ownOf(mission.agents, uid) ?? emptyAgent;
+  const next = own ? ownFrame(agent, told) : published(agent, told);
+  return { ...mission, agents: { ...mission.agents, [uid]: { ...next, usage: addUsage(agent.usage, told) } } };
+};
+
+/**
+ * The mission's fold after one more frame. Frames come in stream order; one whose chain position was folded before
+ * changes nothing, so redelivery and overlap of a rebuild are harmless.
+ */
+export const reduceMission = (mission: MissionFold, { envelope, bytes, place }: PlacedFrame): MissionFold => {
+  const chain = `${envelope.agent_uid}/${envelope.epoch}`;
+  if (envelope.seq <= (mission.chains[chain] ?? 0)) return mission;
+  const { event_type: type } = envelope;
+  const told = { envelope, reading: payloadMatters.has(type) ? readFrame(type, bytes) : readPayload(type, undefined) };
+  const placed: MissionFold = {
+    ...mission,
+    lastSeq: Math.max(mission.lastSeq, place),
+    usage: addUsage(mission.usage, told),
+    chains: { ...mission.chains, [chain]: envelope.seq },
+  };
+  return withAgent(placed, told);
+};
