@@ -53,7 +53,7 @@ export type FrameType = keyof typeof catalog;
 /** The payload of frame type `T`. */
 export type PayloadOf<T extends FrameType> = z.infer<(typeof catalog)[T]["payload"]>;
 
-/** The names, in the catalog's order. @internal Tests go through all of them. */
+/** The names, in the catalog's order. */
 export const frameTypes = Object.keys(catalog) as readonly FrameType[];
 
 /** Whether `type` is in the catalog; types of a newer writer are not, and are kept all the same. */
