@@ -6,7 +6,7 @@ import {
   type ServerResponse,
 } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
-import type { TraceIds } from "#nervous-system/recorder/identity.ts";
+import type { TraceIds } from "#nervous-system/schemas/ids.ts";
 import { listen, portOf } from "#scribe/inputs/listen.ts";
 import { passedHeadersWithCredentials } from "#scribe/inputs/model-headers.ts";
 import type { Host } from "../host.ts";
