@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import type { TraceIds } from "#nervous-system/recorder/identity.ts";
+import type { TraceIds } from "#nervous-system/schemas/ids.ts";
 import { listenForFrames, type FrameSocketServer } from "#scribe/inputs/frame-socket.ts";
 import { startChild, type ChildEnd, type WrappedChild } from "#scribe/wrap/child.ts";
 import { forwardFrames } from "#scribe/wrap/frame-forwarder.ts";

@@ -4,7 +4,7 @@ import type { GrpcServer } from "#nervous-system/comms/grpc/server.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { addressOf } from "#nervous-system/kernel/endpoint.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
-import type { RecorderIdentity } from "#nervous-system/recorder/identity.ts";
+import type { RecorderIdentity } from "#nervous-system/recorder/compose.ts";
 import { createRedactor } from "#nervous-system/recorder/redact.ts";
 import { startRecording, type Recording } from "#nervous-system/recorder/recording.ts";
 import { tokenFrom } from "#nervous-system/recorder/token-file.ts";

@@ -1,7 +1,7 @@
 import { Agent as HttpAgent, type ClientRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import { urlToHttpOptions } from "node:url";
-import type { TraceIds } from "#nervous-system/recorder/identity.ts";
+import type { TraceIds } from "#nervous-system/schemas/ids.ts";
 import { passedHeadersWithCredentials } from "#scribe/inputs/model-headers.ts";
 import { openModelPort, type CallRefusal, type CarriedCall } from "#scribe/inputs/model-port.ts";
 import type { Host } from "../host.ts";

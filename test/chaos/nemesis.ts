@@ -5,7 +5,7 @@ import type { Random } from "#test/simulation/random.ts";
 import type { Victim } from "./victim.ts";
 
 /** What is killed. */
-export type Kind = "scribe" | "collector" | "siphon" | "nats";
+type Kind = "scribe" | "collector" | "siphon" | "nats";
 
 /** How often each was killed. */
 export type Kills = Record<Kind, number>;

@@ -2,7 +2,7 @@
 export type Answer = { ok: true } | { ok: false; reason: string };
 
 /** One connection to a scribe's socket. */
-export type Link = {
+type Link = {
   send(line: string): void;
   /** Whether the connection keeps the process alive. */
   keepAlive(isBusy: boolean): void;
@@ -13,26 +13,26 @@ export type Link = {
 export type Connect = (events: { onOpen(): void; onAnswer(answer: Answer): void; onClosed(): void }) => Link;
 
 /** A line on its way: one of the client's log has its index there. */
-export type Letter = { readonly line: string; readonly index?: number; readonly eventId?: string };
+export type QueuedLine = { readonly line: string; readonly index?: number; readonly eventId?: string };
 
-/** What a courier needs, and what it tells. */
-export type CourierOptions = {
+/** What a send queue needs, and what it tells. */
+export type SendQueueOptions = {
   connect: Connect;
   /** Calls `run` after a while, without keeping the process alive. */
   later: (ms: number, run: () => void) => () => void;
   onOpen(): void;
-  onAnswered(letter: Letter, answer: Answer): void;
+  onAnswered(queued: QueuedLine, answer: Answer): void;
   /** The connection broke; whether the scribe has these is not known. */
-  onLost(letters: readonly Letter[]): void;
+  onLost(lines: readonly QueuedLine[]): void;
 };
 
-/** Brings lines to the scribe, connecting again and again. */
-export type Courier = {
+/** Lines on their way to the scribe until it answers each; connects again and again. */
+export type SendQueue = {
   isOpen(): boolean;
   hasRoom(): boolean;
   /** Aborts when the present connection is lost. */
   connection(): AbortSignal;
-  send(letter: Letter): void;
+  send(queued: QueuedLine): void;
   unanswered(): number;
   close(): void;
 };
@@ -42,9 +42,9 @@ const MAX_UNANSWERED = 512;
 const MAX_BYTES = 2 * 1024 * 1024;
 const RETRY_MS = { first: 50, most: 2_000 };
 
-class SocketCourier implements Courier {
-  private readonly options: CourierOptions;
-  private readonly letters: Letter[] = [];
+class SocketSendQueue implements SendQueue {
+  private readonly options: SendQueueOptions;
+  private readonly lines: QueuedLine[] = [];
   private bytes = 0;
   private link: Link;
   private life = new AbortController();
@@ -53,7 +53,7 @@ class SocketCourier implements Courier {
   private retryMs = RETRY_MS.first;
   private cancelRetry = (): void => undefined;
 
-  constructor(options: CourierOptions) {
+  constructor(options: SendQueueOptions) {
     this.options = options;
     this.link = this.connect();
   }
@@ -63,22 +63,22 @@ class SocketCourier implements Courier {
   }
 
   hasRoom(): boolean {
-    return this.letters.length < MAX_UNANSWERED && this.bytes < MAX_BYTES;
+    return this.lines.length < MAX_UNANSWERED && this.bytes < MAX_BYTES;
   }
 
   connection(): AbortSignal {
     return this.life.signal;
   }
 
-  send(letter: Letter): void {
-    this.letters.push(letter);
-    this.bytes += letter.line.length;
+  send(queued: QueuedLine): void {
+    this.lines.push(queued);
+    this.bytes += queued.line.length;
     this.link.keepAlive(true);
-    this.link.send(letter.line);
+    this.link.send(queued.line);
   }
 
   unanswered(): number {
-    return this.letters.length;
+    return this.lines.length;
   }
 
   close(): void {
@@ -102,17 +102,17 @@ class SocketCourier implements Courier {
   }
 
   private onAnswer(answer: Answer): void {
-    const letter = this.letters.shift();
-    if (letter === undefined) return this.link.close(); // it answers what was not asked
-    this.bytes -= letter.line.length;
-    if (this.letters.length === 0) this.link.keepAlive(false);
-    this.options.onAnswered(letter, answer);
+    const queued = this.lines.shift();
+    if (queued === undefined) return this.link.close(); // it answers what was not asked
+    this.bytes -= queued.line.length;
+    if (this.lines.length === 0) this.link.keepAlive(false);
+    this.options.onAnswered(queued, answer);
   }
 
   private onClosed(): void {
     this.open = false;
     this.bytes = 0;
-    const lost = this.letters.splice(0);
+    const lost = this.lines.splice(0);
     this.life.abort();
     this.options.onLost(lost);
     if (this.closed) return;
@@ -123,5 +123,5 @@ class SocketCourier implements Courier {
   }
 }
 
-/** Creates a courier; it connects at once. */
-export const createCourier = (options: CourierOptions): Courier => new SocketCourier(options);
+/** Creates a send queue; it connects at once. */
+export const createSendQueue = (options: SendQueueOptions): SendQueue => new SocketSendQueue(options);
