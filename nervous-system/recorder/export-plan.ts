@@ -7,9 +7,9 @@ import type { StreamTail } from "./uplink.ts";
 export type Travelling = { frame: ComposedFrame; done: number };
 
 /** Most frames of one export. */
-export const MAX_EXPORT_FRAMES = 512;
+const MAX_EXPORT_FRAMES = 512;
 /** Most encoded bytes of one export; a single larger frame travels alone. */
-export const MAX_EXPORT_BYTES = 3 * 1024 * 1024;
+const MAX_EXPORT_BYTES = 3 * 1024 * 1024;
 
 /** The tail as a position to go on from; its observed time is not known. */
 export const positionOfTail = (epoch: number, tail: StreamTail): ChainPosition => ({

@@ -52,7 +52,7 @@ export type AgentAct =
   | { kind: "warnOfGap"; message: string };
 
 /** What became of the current attempt, as the status takes it over. */
-export type Progress =
+type Progress =
   | { kind: "none" }
   /** The number is persisted first, the pod follows. */
   | { kind: "started"; attempt: number }
@@ -60,15 +60,7 @@ export type Progress =
   | { kind: "ended"; end: PodEnd; pod: PodFacts | undefined };
 
 /** Where the Agent stands, one name for each state that people tell apart. */
-export type AgentPhase =
-  | "Pending"
-  | "Starting"
-  | "Running"
-  | "Draining"
-  | "Retrying"
-  | "Suspended"
-  | "Succeeded"
-  | "Failed";
+type AgentPhase = "Pending" | "Starting" | "Running" | "Draining" | "Retrying" | "Suspended" | "Succeeded" | "Failed";
 
 /** What is to be done about an Agent, and what its status is to say. */
 export type AgentPlan = {

@@ -36,7 +36,7 @@ export type MissionAct =
   | { kind: "deleteVerifier"; pod: PodFacts };
 
 /** Where the Mission stands, one name for each state that people tell apart. */
-export type MissionPhase = "Pending" | "Running" | "Suspended" | "Publishing" | "Verifying" | "Complete" | "Failed";
+type MissionPhase = "Pending" | "Running" | "Suspended" | "Publishing" | "Verifying" | "Complete" | "Failed";
 
 /** How a mission ended. */
 export type Ending = { reason: string; message: string; evidence?: string | undefined };

@@ -4,7 +4,7 @@ import { annotation } from "#nervous-system/schemas/names.ts";
 import type { CheckAnswer, GatewayCheck } from "#operator/gateway/check.ts";
 
 /** The gateway's last word on a Model, and when it is asked again. */
-export type Probe = { answer: CheckAnswer; probedAtMs: number; recheckMs: number };
+type Probe = { answer: CheckAnswer; probedAtMs: number; recheckMs: number };
 
 /** Asks the gateway about Models, no more often than is useful: a reconcile that has another cause does not ask again. */
 export type Probes = {

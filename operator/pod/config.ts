@@ -1,7 +1,7 @@
 import type { WalCut } from "#nervous-system/recorder/wal-cut.ts";
 
 /** Requests and limits of a container, as Kubernetes writes quantities. */
-export type Resources = {
+type Resources = {
   requests: Readonly<Record<string, string>>;
   limits: Readonly<Record<string, string>>;
 };

@@ -10,7 +10,7 @@ import type { Pace } from "#operator/status/pace.ts";
 type WithConditions = { conditions?: Condition[] | undefined };
 
 /** A status to be written, and what people are told of it. */
-export type StatusWrite<T extends KubeObject, S extends WithConditions> = {
+type StatusWrite<T extends KubeObject, S extends WithConditions> = {
   kind: ResourceKind<T>;
   object: T;
   before: S;

@@ -16,7 +16,7 @@ export const collectorClusterAccess = [...tokenReviewAccess, ...subjectAccessRev
 type Ref = { readonly namespace: string; readonly name: string };
 
 /** Where Agents are looked up: in the cache, or past it for a pod so new that the cache may not know it. */
-export type AgentLookup = {
+type AgentLookup = {
   agent(ref: Ref): Agent | undefined;
   agentNow(ref: Ref): Promise<Agent | undefined>;
 };

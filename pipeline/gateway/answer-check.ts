@@ -10,7 +10,7 @@ import { granted, refused, type Granted } from "#pipeline/gateway/refusal.ts";
 const name = z.string().min(1).max(253);
 
 /** What the operator may ask to be checked. */
-export const checkRequestSchema = z.discriminatedUnion("kind", [
+const checkRequestSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("Model"), namespace: name, name }),
   z.object({ kind: z.literal("GitSecret"), namespace: name, name, host: name }),
 ]);

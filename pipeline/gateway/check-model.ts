@@ -22,7 +22,7 @@ export type ProbeTools = {
 const probeWithinMs = 15_000;
 
 /** What the status of a probe's answer says; undefined where this way of asking is not supported. */
-export const judgeProbe = (status: number, host: string): CheckResult | undefined => {
+const judgeProbe = (status: number, host: string): CheckResult | undefined => {
   if (status === 401 || status === 403)
     return {
       ok: false,

@@ -19,7 +19,7 @@ export type Principal = {
 };
 
 /** What is known of a token; `unavailable` means try again, the API server could not be asked. */
-export type Authentication =
+type Authentication =
   | { readonly kind: "authentic"; readonly principal: Principal }
   | { readonly kind: "refused"; readonly message: string }
   | { readonly kind: "unavailable"; readonly message: string };

@@ -5,10 +5,10 @@ import type { Life } from "./life.ts";
 import type { Random } from "./random.ts";
 
 /** A row: a frame where it stood when it was written. */
-export type LedgerRow = StoredFrame;
+type LedgerRow = StoredFrame;
 
 /** How the store is now. */
-export type LedgerWeather = { delayMs: number; lose: number };
+type LedgerWeather = { delayMs: number; lose: number };
 
 /** A store that keeps the ledger's contract: one row a key, one insert a token, a cut a slot; what it answered is durable. */
 export type SimulatedLedger = {

@@ -15,7 +15,7 @@ describe("capture, simulated", () => {
       addTally(tally, tallyOf(result, 0));
       expect({ seed, violations: result.violations }).toEqual({ seed, violations: [] });
     }
-    expect(Object.keys(tally.faults).toSorted()).toHaveLength(16); // every kind of fault happened
+    expect(Object.keys(tally.faults).toSorted()).toHaveLength(19); // every kind of fault happened
     expect(tally.frames).toBeGreaterThan(SEEDS * 10);
   }, 120_000);
 

@@ -39,7 +39,7 @@ export type StreamServer = {
 };
 
 /** What the server keeps of a durable consumer with AckAll. */
-export type DurableConsumer = {
+type DurableConsumer = {
   /** Sequence up to which everything is acknowledged. */
   floor: number;
   /** Sequence of the message delivered last. */

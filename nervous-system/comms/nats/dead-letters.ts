@@ -5,7 +5,7 @@ import { BusUnavailableError } from "./publisher.ts";
 import { publishableSubject } from "./subject-guard.ts";
 
 /** What could not become a frame, or could not be read from the stream. */
-export type DeadLetter = {
+type DeadLetter = {
   /** Who refused it: `collector`, `siphon-ledger`, … */
   readonly refusedBy: string;
   readonly namespace: string;

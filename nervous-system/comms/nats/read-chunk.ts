@@ -15,7 +15,7 @@ export type StoredFrame = RecordedFrame & {
 };
 
 /** A message of the stream, or a part of one, that cannot be read, with the reason. */
-export type PoisonMessage = {
+type PoisonMessage = {
   readonly place: number;
   readonly subject: string;
   readonly bytes: Uint8Array;

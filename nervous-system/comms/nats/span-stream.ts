@@ -5,7 +5,7 @@ import type { BusConnection } from "./connection.ts";
 import { publishableSubject } from "./subject-guard.ts";
 
 /** A reader that brings stored exports of spans to a backend. */
-export type SpanForwarding = {
+type SpanForwarding = {
   /** Name of its place in the stream. */
   readonly name: string;
   /** Sends one `ExportTraceServiceRequest`; rejects when the backend did not take it. */

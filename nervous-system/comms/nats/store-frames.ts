@@ -6,7 +6,7 @@ import type { FrameStream } from "./frame-stream.ts";
 import { createTails } from "./tails.ts";
 
 /** What one attempt to store frames came to: a result a frame, or the outcome that stopped it. */
-export type StoreOutcome =
+type StoreOutcome =
   | { readonly kind: "done"; readonly results: readonly FrameResult[] }
   | Exclude<BatchOutcome, { kind: "stored" }>;
 

@@ -1,7 +1,7 @@
 const SAFE_TOKEN = /^(?:[A-Za-z0-9_-]|%[0-9A-F]{2})+$/;
 
 /** A subject that may not reach the NATS client. */
-export class UnsafeSubjectError extends Error {
+class UnsafeSubjectError extends Error {
   override readonly name = "UnsafeSubjectError";
 }
 

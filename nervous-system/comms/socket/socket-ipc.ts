@@ -2,7 +2,7 @@ import { createConnection, type Socket } from "node:net";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { frameLanguages, type FrameAck, type FrameEncoding, type OutgoingFrame } from "./frame-encoding.ts";
 
-export type { FrameAck, FrameEncoding, OutgoingFrame } from "./frame-encoding.ts";
+export type { FrameEncoding, OutgoingFrame } from "./frame-encoding.ts";
 
 /** The recorder's socket cannot be reached, and no longer will be waited for. */
 export class RecorderUnavailable extends Error {

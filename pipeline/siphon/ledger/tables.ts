@@ -1,7 +1,7 @@
 import type { LedgerRow } from "#pipeline/siphon/ledger/row.ts";
 
 /** Database of everything that is ours. */
-export const database = "enchanted";
+const database = "enchanted";
 
 /** The table of all frames. */
 export const framesTable = `${database}.context_frames`;
