@@ -47,7 +47,7 @@ const parseDiff = (output: string): FileChange[] => {
 };
 
 /** The diff of each file, in Git's order. */
-export const splitPatches = (text: string): string[] =>
+const splitPatches = (text: string): string[] =>
   text === "" ? [] : text.split(/^(?=diff --git )/m).filter((part) => part.startsWith("diff --git "));
 
 const withPatches = (changes: FileChange[], patches: readonly string[]): FileChange[] => {

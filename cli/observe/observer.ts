@@ -1,4 +1,4 @@
-import type { TraceIds } from "#nervous-system/recorder/identity.ts";
+import type { TraceIds } from "#nervous-system/schemas/ids.ts";
 import type { Host } from "../host.ts";
 import type { OpenRecord } from "../record/open-record.ts";
 import { changesBetween, type FileChange } from "./changes.ts";

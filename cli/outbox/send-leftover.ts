@@ -4,7 +4,7 @@ import { silentLog } from "#nervous-system/kernel/log.ts";
 import { startRecording, type Recording } from "#nervous-system/recorder/recording.ts";
 import { createNodeDisk } from "#nervous-system/recorder/wal/node-disk.ts";
 import { createNodeProcesses } from "#nervous-system/recorder/wal/node-processes.ts";
-import { WalError } from "#nervous-system/recorder/wal/wal-error.ts";
+import { WalError } from "#nervous-system/recorder/wal/disk.ts";
 import type { Host } from "../host.ts";
 import { connectCollector, explainFailure, isRefusal, type Connection } from "../server/connect.ts";
 import type { ServerSettings } from "../server/settings.ts";

@@ -1,4 +1,4 @@
-import type { RecorderIdentity } from "#nervous-system/recorder/identity.ts";
+import type { RecorderIdentity } from "#nervous-system/recorder/compose.ts";
 import { createProgress, type Host } from "../host.ts";
 import type { ServerSettings } from "../server/settings.ts";
 import type { Exporting } from "./exporting.ts";

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { TraceIds } from "#nervous-system/recorder/identity.ts";
+import type { TraceIds } from "#nervous-system/schemas/ids.ts";
 import { exitCode, exited, type Ending, type Host } from "../host.ts";
 import type { ChildEnd, WrappedChild } from "#scribe/wrap/child.ts";
 

@@ -1,8 +1,6 @@
 import { frameRecord, recordSize } from "#nervous-system/codecs/otlp/encode-logs.ts";
-import type { ChainPosition, ComposedFrame } from "./compose.ts";
-import { positionAfter } from "./compose.ts";
+import { type ChainPosition, type ComposedFrame, positionAfter, type RecorderIdentity } from "./compose.ts";
 import { fillGap } from "./gap-fill.ts";
-import type { RecorderIdentity } from "./identity.ts";
 import type { StreamTail } from "./uplink.ts";
 
 /** A frame, or a filler, on its way; once it is stored, everything in the log up to index `done` is. */

@@ -1,16 +1,16 @@
+import { emptyAgent, emptyMission, type MissionFold, type PublicationFold } from "#nervous-system/fold/state.ts";
 import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
-import { emptyAgent, emptyMission, type MissionFold, type PublicationFold } from "#nervous-system/fold/state.ts";
-import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
+import type { MissionSnapshot } from "#operator/mission/plan.ts";
 import { podFacts, type PodFacts } from "#operator/pod/facts.ts";
 import { anAgent } from "#test/builders/agent.ts";
 import { aMission } from "#test/builders/mission.ts";
 import { aModel, readyModelStatus } from "#test/builders/model.ts";
-import { aPod } from "#test/builders/pod.ts";
 import { someCommit, type PodStatus } from "#test/builders/pod-status.ts";
+import { aPod } from "#test/builders/pod.ts";
 
 /** The time of every snapshot, Unix milliseconds. */
-export const nowMs = Date.parse("2026-11-23T10:00:00Z");
+const nowMs = Date.parse("2026-11-23T10:00:00Z");
 /** A condition that holds. */
 export const condition = (type: string, reason: string) => ({
   type,
@@ -21,7 +21,7 @@ export const condition = (type: string, reason: string) => ({
 });
 
 /** The Model `scripted`, ready. */
-export const readyModel = aModel({ status: readyModelStatus });
+const readyModel = aModel({ status: readyModelStatus });
 /** One agent, as a snapshot holds agents. */
 export const named = (agent: Agent): ReadonlyMap<string, Agent> => new Map([[agent.metadata.name, agent]]);
 

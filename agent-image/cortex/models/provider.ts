@@ -29,7 +29,7 @@ const createBoundedFetch =
   };
 
 /** Which protocol a model is spoken to by. */
-export type Provider = "OpenAICompatible" | "Anthropic";
+type Provider = "OpenAICompatible" | "Anthropic";
 
 /** How to reach a model. The key is the gateway's matter: what is sent here is replaced there. */
 type ModelOptions = {

@@ -110,7 +110,7 @@ export const prepareRepository = async (options: RepositoryOptions): Promise<Rep
 type ProposalBundle = { readonly head: string; readonly bundle: Buffer };
 
 /** The ref that a proposal's bundle holds, and its only one. */
-export const proposalRef = "refs/heads/proposal";
+const proposalRef = "refs/heads/proposal";
 
 /** Commits `tree` on the base and packs `base..head` as a thin bundle. */
 export const bundleProposal = async (

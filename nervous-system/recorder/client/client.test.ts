@@ -10,7 +10,7 @@ import type { ReadLimit, WalEntry } from "../wal/reader.ts";
 import type { Wal } from "../wal/wal.ts";
 import { createClient } from "./client.ts";
 import type { ContextClient } from "./contract.ts";
-import type { Connect } from "./courier.ts";
+import type { Connect } from "./send-queue.ts";
 import { connectNowhere } from "./socket-link.ts";
 
 type Pick = (n: number) => number;

@@ -1,6 +1,5 @@
 import type { Clock } from "#nervous-system/kernel/clock.ts";
-import { errorCode, type Disk, type DiskFile } from "./disk.ts";
-import { WalError } from "./wal-error.ts";
+import { errorCode, type Disk, type DiskFile, WalError } from "./disk.ts";
 
 /** Tells processes apart: an id names one life of one process, so a reused pid is another id. */
 export type Processes = {

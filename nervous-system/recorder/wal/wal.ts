@@ -20,7 +20,7 @@ export type WalOptions = {
 };
 
 /** A record as it was found when the log was opened. */
-export type LastRecord = { index: number; payload: Buffer };
+type LastRecord = { index: number; payload: Buffer };
 
 /** What the log holds at this moment. */
 export type WalStats = { bytes: number; segments: number; written: number; cursor: number; stall?: Stall };

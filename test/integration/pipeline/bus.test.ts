@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import { placeOfItem } from "#nervous-system/comms/nats/read-chunk.ts";
 import { signalFilter } from "#nervous-system/schemas/subjects.ts";
-import { verifyChain } from "#nervous-system/schemas/chain.ts";
+import { verifyChain } from "#test/builders/chain.ts";
 import type { NatsServer } from "#platform/stores/nats.ts";
 import { connectTestBus, createCleanup, deadLettersOf, readFrames, startTestNats } from "./bus-harness.ts";
 import { agentUid, chainBuilder } from "./chain-builder.ts";
