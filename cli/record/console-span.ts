@@ -2,7 +2,7 @@ import type { TraceIds } from "#nervous-system/schemas/ids.ts";
 import { parseTimestampNs } from "#nervous-system/schemas/timestamp.ts";
 import type { OtlpSpan, OtlpSpanEvent } from "#nervous-system/codecs/otlp/model.ts";
 import { framesFromSpan } from "#nervous-system/codecs/otlp/spans-to-frames.ts";
-import { traceOf, type TelemetryFrame } from "#nervous-system/codecs/otlp/telemetry-frame.ts";
+import { traceOf, type TelemetryFrame } from "#nervous-system/codecs/otlp/telemetry-event.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 

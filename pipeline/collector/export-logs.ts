@@ -10,7 +10,7 @@ import type { Caller } from "#pipeline/collector/caller.ts";
 import type { ChainOwners } from "#pipeline/collector/chain-owners.ts";
 import { takingExports, type ExportsOptions } from "#pipeline/collector/take-exports.ts";
 import { takeFrames, type FrameSinks } from "#pipeline/collector/take-frames.ts";
-import { takeStrangers, type StrangersTaken, type StrangerSinks } from "#pipeline/collector/take-strangers.ts";
+import { takeStrangers, type StrangersTaken, type StrangerSinks } from "./take-external-frames.ts";
 import { verifyFrame, type Verified } from "#pipeline/collector/verify-frame.ts";
 
 /** What taking logs needs. */

@@ -11,7 +11,7 @@ import { countTold, tellSpans } from "#nervous-system/codecs/otlp/spans-to-frame
 import type { PartialSuccess } from "#nervous-system/codecs/otlp/status.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
 import { takingExports, type ExportsOptions } from "#pipeline/collector/take-exports.ts";
-import { takeStrangers, type StrangerSinks } from "#pipeline/collector/take-strangers.ts";
+import { takeStrangers, type StrangerSinks } from "./take-external-frames.ts";
 
 /** What taking spans needs. */
 export type ExportTracesOptions = ExportsOptions & {

@@ -8,7 +8,7 @@ import { audience } from "#nervous-system/schemas/names.ts";
 import { computePodBinding, parsePodName } from "#pipeline/identity/pod-binding.ts";
 import type { Principal, TokenPod, TokenReviews } from "#pipeline/identity/token-reviews.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
-import type { AdmitStranger } from "#pipeline/collector/strangers.ts";
+import type { AdmitStranger } from "./external-clients.ts";
 
 /** What the collector needs in the whole cluster. */
 export const collectorClusterAccess = [...tokenReviewAccess, ...subjectAccessReviewAccess, ...informerAccess(agents)];

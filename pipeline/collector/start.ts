@@ -28,8 +28,8 @@ import { createInbox } from "#pipeline/collector/inbox.ts";
 import { createCollectorMetrics, type CollectorMetrics } from "#pipeline/collector/measure.ts";
 import type { CollectorSettings } from "#pipeline/collector/settings.ts";
 import { settlingReaders } from "#pipeline/siphon/sinks.ts";
-import { createStrangerFrames } from "#pipeline/collector/stranger-frames.ts";
-import { createAdmitStranger } from "#pipeline/collector/strangers.ts";
+import { createStrangerFrames } from "./external-frames.ts";
+import { createAdmitStranger } from "./external-clients.ts";
 
 /** What the collector gets from the process that it runs in. */
 export type CollectorEnvironment = {

@@ -9,7 +9,7 @@ import { createContextService } from "#pipeline/collector/context-service.ts";
 import { createExportLogs } from "#pipeline/collector/export-logs.ts";
 import type { Identify } from "#pipeline/collector/identify.ts";
 import { createCollectorMetrics } from "#pipeline/collector/measure.ts";
-import { createStrangerFrames } from "#pipeline/collector/stranger-frames.ts";
+import { createStrangerFrames } from "#pipeline/collector/external-frames.ts";
 import type { Life } from "./life.ts";
 import type { Random } from "./random.ts";
 import type { StreamConnection } from "./stream-connection.ts";

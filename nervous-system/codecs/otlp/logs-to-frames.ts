@@ -13,7 +13,7 @@ import {
 } from "./frame-values.ts";
 import type { OtlpLog } from "./model.ts";
 import { isFrameAlready, payloadOfEvent, typeOfEvent } from "./spans-to-frames.ts";
-import { agentOf, digestOf, telemetryFrame, traceOf, type TelemetryFrame } from "./telemetry-frame.ts";
+import { agentOf, digestOf, telemetryFrame, traceOf, type TelemetryFrame } from "./telemetry-event.ts";
 
 // Before `event_name` was a field of its own, it was this attribute.
 const EVENT_NAME_ATTRIBUTE = "event.name";

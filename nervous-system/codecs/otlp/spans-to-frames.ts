@@ -14,9 +14,9 @@ import {
 } from "./frame-values.ts";
 import { genAiStory, type SpanStory } from "./genai-frames.ts";
 import type { Attributes, OtlpSpan } from "./model.ts";
-import { agentOf, digestOf, telemetryFrame, timestampOf, traceOf, type TelemetryFrame } from "./telemetry-frame.ts";
+import { agentOf, digestOf, telemetryFrame, timestampOf, traceOf, type TelemetryFrame } from "./telemetry-event.ts";
 
-export type { TelemetryFrame } from "./telemetry-frame.ts";
+export type { TelemetryFrame } from "./telemetry-event.ts";
 
 const eventTypes: Readonly<Record<string, string>> = {
   [Enchanted.decisionMade]: "DECISION_RATIONALE",

@@ -6,7 +6,7 @@ import { reviewAccess } from "#nervous-system/kubernetes/reviews.ts";
 import { stableId } from "#nervous-system/schemas/ids.ts";
 import { apiGroup } from "#nervous-system/schemas/resources/define-resource.ts";
 import type { Principal } from "#pipeline/identity/token-reviews.ts";
-import type { Caller } from "#pipeline/collector/caller.ts";
+import type { Caller } from "./caller.ts";
 
 /** Admits a user without a pod into a namespace; rejects with `GrpcFailure` who may not record there. */
 export type AdmitStranger = (principal: Principal, namespace: string | undefined) => Promise<Caller>;

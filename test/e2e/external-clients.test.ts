@@ -7,10 +7,10 @@ import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { noMission } from "#nervous-system/schemas/ids.ts";
 import { waitFor } from "#platform/process/wait.ts";
 import { ensurePythonEnvironment } from "#platform/tools/python-environment.ts";
-import { openCluster, type Forward, type Kube } from "#test/e2e/kube.ts";
-import { releaseNamespace, tenant } from "#test/e2e/mission-run.ts";
-import { openLedger, type Ledger } from "#test/e2e/record.ts";
-import { eventsOfTrace } from "#test/e2e/traces.ts";
+import { openCluster, type Forward, type Kube } from "./kube.ts";
+import { releaseNamespace, tenant } from "./mission-run.ts";
+import { openLedger, type Ledger } from "./record.ts";
+import { eventsOfTrace } from "./traces.ts";
 
 const sh = promisify(execFile);
 const account = "e2e-laptop";

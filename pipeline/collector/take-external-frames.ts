@@ -2,8 +2,8 @@ import { groupsOf } from "#nervous-system/kernel/groups.ts";
 import type { DeadLetters } from "#nervous-system/comms/nats/dead-letters.ts";
 import type { UnchainedPublisher } from "#nervous-system/comms/nats/unchained.ts";
 import type { TelemetryFrame } from "#nervous-system/codecs/otlp/spans-to-frames.ts";
-import type { Caller } from "#pipeline/collector/caller.ts";
-import type { ComposeStrangerFrame, StrangerFrame } from "#pipeline/collector/stranger-frames.ts";
+import type { Caller } from "./caller.ts";
+import type { ComposeStrangerFrame, StrangerFrame } from "./external-frames.ts";
 
 /** Where the frames of strangers go. */
 export type StrangerSinks = {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import { grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import { manualClock } from "#nervous-system/kernel/clock.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
-import { createAdmitStranger } from "#pipeline/collector/strangers.ts";
+import { createAdmitStranger } from "./external-clients.ts";
 import type { Principal } from "#pipeline/identity/token-reviews.ts";
 
 const ann: Principal = {

@@ -7,8 +7,8 @@ import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
 import { maxFrameBytes, parseFrame, type ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
 import { noMission, strangersMission } from "#nervous-system/schemas/ids.ts";
 import { asProducer, type TelemetryFrame } from "#nervous-system/codecs/otlp/spans-to-frames.ts";
-import type { Caller } from "#pipeline/collector/caller.ts";
-import { hasRight } from "#pipeline/collector/verify-frame.ts";
+import type { Caller } from "./caller.ts";
+import { hasRight } from "./verify-frame.ts";
 
 /** A stranger's telemetry as a frame of no chain, or why it is none. */
 export type StrangerFrame =
