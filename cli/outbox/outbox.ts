@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:f
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import type { RecorderIdentity } from "#nervous-system/recorder/compose.ts";
-import { isUuid, noMission, strangersMission } from "#nervous-system/schemas/ids.ts";
+import { isUuid, noMission, externalMission } from "#nervous-system/schemas/ids.ts";
 import type { Host } from "../host.ts";
 
 /** What one run left to be sent: a log in a directory of its own. */
@@ -25,7 +25,7 @@ export const outboxOf = ({ env }: Pick<Host, "env">): string => {
 export const identityOf = (run: Omit<Run, "collector">): RecorderIdentity => ({
   agent_uid: run.agent_uid,
   mission_uid: noMission,
-  mission: strangersMission,
+  mission: externalMission,
   namespace: run.namespace,
   lineage: 0,
   recorder: "scribe",

@@ -2,12 +2,12 @@ import type { TraceIds } from "#nervous-system/schemas/ids.ts";
 import { parseTimestampNs } from "#nervous-system/schemas/timestamp.ts";
 import type { OtlpSpan, OtlpSpanEvent } from "#nervous-system/codecs/otlp/model.ts";
 import { framesFromSpan } from "#nervous-system/codecs/otlp/spans-to-frames.ts";
-import { traceOf, type TelemetryFrame } from "#nervous-system/codecs/otlp/telemetry-event.ts";
+import { traceOf, type TelemetryEvent } from "#nervous-system/codecs/otlp/telemetry-event.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /** A span as OpenTelemetry's ConsoleSpanExporter (Python) prints it, turned into frames. */
-type ReadSpan = { name: string; trace: TraceIds | undefined; frames: Array<TelemetryFrame["frame"]> };
+type ReadSpan = { name: string; trace: TraceIds | undefined; frames: Array<TelemetryEvent["frame"]> };
 
 const fieldsOf = (value: unknown): Fields =>
   typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Fields) : {};

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { emptyMission, maxProposals, type MissionFold, type PlacedFrame } from "./state.ts";
+import { emptyMission, maxProposals, type MissionFold, type FoldInput } from "./state.ts";
 import { reduceMission } from "./reduce.ts";
 import { anAgent } from "#test/builders/agent.ts";
 import { aFrame } from "#test/builders/frame.ts";
@@ -9,10 +9,10 @@ const uid = anAgent().metadata.uid;
 const publisher = "00000000-0000-4000-8000-0000000000bb";
 const gateway = "00000000-0000-4000-8000-0000000000aa";
 
-const foldAll = (frames: readonly PlacedFrame[], from: MissionFold = emptyMission("m")): MissionFold =>
+const foldAll = (frames: readonly FoldInput[], from: MissionFold = emptyMission("m")): MissionFold =>
   frames.reduce(reduceMission, from);
 
-const anAnswer = (seq: number, proposal: string, said: Record<string, unknown> = {}): PlacedFrame =>
+const anAnswer = (seq: number, proposal: string, said: Record<string, unknown> = {}): FoldInput =>
   aFrame(
     1_000 + seq,
     {

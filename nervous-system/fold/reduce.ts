@@ -6,13 +6,13 @@ import {
   maxProposals,
   type AgentFold,
   type MissionFold,
-  type PlacedFrame,
+  type FoldInput,
   type ProposalFold,
   type PublicationFold,
   type UsageFold,
 } from "./state.ts";
 
-type Envelope = PlacedFrame["envelope"];
+type Envelope = FoldInput["envelope"];
 /** A frame whose payload was read. */
 type Told = { readonly envelope: Envelope; readonly reading: Reading };
 
@@ -103,7 +103,7 @@ const withAgent = (mission: MissionFold, told: Told): MissionFold => {
  * The mission's fold after one more frame. Frames come in stream order; one whose chain position was folded before
  * changes nothing, so redelivery and overlap of a rebuild are harmless.
  */
-export const reduceMission = (mission: MissionFold, { envelope, bytes, place }: PlacedFrame): MissionFold => {
+export const reduceMission = (mission: MissionFold, { envelope, bytes, place }: FoldInput): MissionFold => {
   const chain = `${envelope.agent_uid}/${envelope.epoch}`;
   if (envelope.seq <= (mission.chains[chain] ?? 0)) return mission;
   const { event_type: type } = envelope;

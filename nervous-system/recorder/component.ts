@@ -33,7 +33,7 @@ export type ComponentRecorderOptions = {
 };
 
 /** One frame of a component. */
-export type ComponentFrame = {
+export type ComponentEvent = {
   eventType: string;
   /** Where the same fact must have the same id however often it is told; a fresh one without it. */
   eventId?: string | undefined;
@@ -47,7 +47,7 @@ export type ComponentFrame = {
 /** The record of a component: frames go to its own log first, then to the collector. */
 export type ComponentRecorder = {
   /** Resolves with the frame's event id when it is *written*; rejects where the frame is refused or the log is closed. */
-  write(frame: ComponentFrame): Promise<string>;
+  write(frame: ComponentEvent): Promise<string>;
   /** Whether a frame written now would not wait for room on the disk. */
   healthy(): boolean;
   state(): ExportState;

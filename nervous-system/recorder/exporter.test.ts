@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import { manualClock, systemClock } from "#nervous-system/kernel/clock.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
-import { chainHash, zeroHash, type ChainedFrame } from "#nervous-system/schemas/chain.ts";
+import { chainHash, zeroHash, type HashedLink } from "#nervous-system/schemas/chain.ts";
 import { verifyChain } from "#test/builders/chain.ts";
 import { countingIds, randomIds } from "#nervous-system/schemas/ids.ts";
 import type { ComposedFrame } from "./compose.ts";
@@ -70,7 +70,7 @@ const live = async (
   };
 };
 
-const chained = (frame: ComposedFrame): ChainedFrame => ({
+const chained = (frame: ComposedFrame): HashedLink => ({
   agentUid: frame.envelope.agent_uid,
   epoch: frame.envelope.epoch,
   seq: frame.envelope.seq,

@@ -1,7 +1,7 @@
 import { mayWrite } from "#nervous-system/schemas/frames/catalog.ts";
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
 import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
-import { maxFrameBytes, parseFrame, type ParsedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
+import { maxFrameBytes, parseFrame, type ParseResult } from "#nervous-system/schemas/frames/parse-frame.ts";
 import { hasFragileNumbers, parseExactJson } from "./exact-json.ts";
 import type { TraceIds } from "../schemas/ids.ts";
 
@@ -9,7 +9,7 @@ import type { TraceIds } from "../schemas/ids.ts";
 export type Refusal = { ok: false; code: "Malformed" | "Forbidden" | "TooLarge"; reason: string };
 
 /** A frame that may be recorded. */
-export type Accepted = Omit<Extract<ParsedFrame, { ok: true }>, "flags"> & {
+export type Accepted = Omit<Extract<ParseResult, { ok: true }>, "flags"> & {
   flags: NonNullable<Envelope["flags"]>;
   trace?: TraceIds;
 };

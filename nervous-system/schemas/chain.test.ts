@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { chainHash, zeroHash, type ChainedFrame } from "#nervous-system/schemas/chain.ts";
+import { chainHash, zeroHash, type HashedLink } from "#nervous-system/schemas/chain.ts";
 import { verifyChain } from "#test/builders/chain.ts";
 
 const agentUid = "01890a5d-ac96-774b-bcce-b302099a8057";
 
-const chainOf = (payloads: readonly string[]): ChainedFrame[] => {
+const chainOf = (payloads: readonly string[]): HashedLink[] => {
   let prevHash = zeroHash;
   return payloads.map((payload, index) => {
     const link = {

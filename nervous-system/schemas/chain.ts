@@ -45,10 +45,10 @@ export const chainHash = (link: ChainLink): string => {
 };
 
 /** A frame as far as verifying its chain needs it. */
-export type ChainedFrame = ChainLink & { hash: string };
+export type HashedLink = ChainLink & { hash: string };
 
 /** What is wrong with one frame, where `seq` is due; without `prevHash` whatever it resumes from is taken. */
-export const linkFault = (frame: ChainedFrame, seq: number, prevHash: string | undefined): string | undefined => {
+export const linkFault = (frame: HashedLink, seq: number, prevHash: string | undefined): string | undefined => {
   if (frame.seq !== seq) return `expected seq ${seq}`;
   if (prevHash !== undefined && frame.prevHash !== prevHash) return "prev_hash is not the hash of the frame before";
   return chainHash(frame) === frame.hash ? undefined : "hash does not fit the frame";

@@ -28,7 +28,7 @@ const envelopeSchema = z
     recorder: z.enum(recorders),
     /** Attempt of the agent, or starts of a component. */
     epoch: counter.max(0xffff_ffff),
-    /** Gap-free from 1 in each epoch; 0 on a stranger's frame, which belongs to no chain and is known by `event_id`. */
+    /** Gap-free from 1 in each epoch; 0 on an external client's frame, which belongs to no chain and is known by `event_id`. */
     seq: counter,
     /** Recorder's time, Unix nanoseconds as a decimal string, strictly increasing within an epoch. */
     observed: z.string().regex(/^[0-9]{1,20}$/),
@@ -102,4 +102,6 @@ export type RecordedFrame = {
   hash: string;
   /** User who sent it, where that was no pod of an agent and no component; the hash does not cover it. */
   principal?: string | undefined;
+  /** The OTLP LogRecord that it came as, without tag and length; the hash does not cover it. */
+  record?: Uint8Array | undefined;
 };

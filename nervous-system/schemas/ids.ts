@@ -23,8 +23,8 @@ export const countingIds = (): Ids => {
 /** The `mission_uid` of what belongs to no mission. */
 export const noMission = "00000000-0000-0000-0000-000000000000";
 
-/** Name of the mission that strangers' frames belong to: no resource can be called so. */
-export const strangersMission = "_";
+/** Name of the mission that external clients' frames belong to: no resource can be called so. */
+export const externalMission = "_";
 
 const enchantedNamespace = "0b0c5f6e-6c1d-5a43-9a4e-2f6f1d9b7e51";
 

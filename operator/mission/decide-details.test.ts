@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import { Reason } from "#nervous-system/schemas/conditions.ts";
 import { stableId } from "#nervous-system/schemas/ids.ts";
 import { reduceMission } from "#nervous-system/fold/reduce.ts";
-import { emptyMission, type PlacedFrame } from "#nervous-system/fold/state.ts";
+import { emptyMission, type FoldInput } from "#nervous-system/fold/state.ts";
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
 import { decideMission } from "#operator/mission/decide.ts";
 import { anAgent } from "#test/builders/agent.ts";
@@ -22,7 +22,7 @@ import {
   secretMission,
 } from "#test/builders/mission-snapshot.ts";
 
-const anAnswer = (seq: number, about: Envelope["about"] & {}, payload: Record<string, unknown>): PlacedFrame =>
+const anAnswer = (seq: number, about: Envelope["about"] & {}, payload: Record<string, unknown>): FoldInput =>
   aFrame(
     1,
     {

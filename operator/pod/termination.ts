@@ -30,7 +30,7 @@ export type VerifyEnd = z.output<typeof verifyEnd>;
 /** What `fetch` says: the commit it made ready, or why it could not. */
 export type FetchEnd = { kind: "fetched"; commit: string } | { kind: "failed"; reason: string; message: string };
 
-// The message comes from a container that may have been killed in the middle of writing, or from an image of a stranger.
+// The message comes from a container that may have been killed in the middle of writing, or from an image of an external client.
 const read = <S extends z.ZodType>(schema: S, text: string | undefined): z.output<S> | undefined => {
   if (text === undefined || text === "") return undefined;
   try {

@@ -18,7 +18,7 @@ export type AdmissionLimits = {
   readonly maxInFlightBytes: number;
   /** Of one agent. */
   readonly framesPerSecond: number;
-  /** Of all agents and strangers of one namespace. */
+  /** Of all agents and external clients of one namespace. */
   readonly namespaceFramesPerSecond: number;
 };
 

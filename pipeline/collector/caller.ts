@@ -2,9 +2,9 @@ import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
 
 /** Whose token a call carries, and which chain that may write. */
 export type Caller = {
-  /** Owner of the chain. A stranger's own chains have UIDs of their own; this one keys its frames that have no chain. */
+  /** Owner of the chain. An external client's own chains have UIDs of their own; this one keys its frames that have no chain. */
   readonly agentUid: string;
-  /** Namespace of the caller's pod, or the one that a stranger names; its blobs are kept there. */
+  /** Namespace of the caller's pod, or the one that an external client names; its blobs are kept there. */
   readonly namespace: string;
   /** Name of the Agent, where the caller is one's pod. */
   readonly agent?: string;
@@ -18,6 +18,6 @@ export type Caller = {
     readonly missionUid: string;
     readonly mission: string;
   };
-  /** User name of a stranger: neither the pod of an agent nor a component. */
+  /** User name of an external client: neither the pod of an agent nor a component. */
   readonly principal?: string;
 };

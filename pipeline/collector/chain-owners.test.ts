@@ -6,7 +6,7 @@ import type { Caller } from "#pipeline/collector/caller.ts";
 import { createChainOwners } from "#pipeline/collector/chain-owners.ts";
 
 const uid = "01890a5d-ac96-774b-bcce-b302099a8057";
-const strangerCalled = (principal: string): Caller => ({
+const externalCalled = (principal: string): Caller => ({
   agentUid: stableId("stranger", principal),
   namespace: "team-a",
   producers: ["agent", "scribe"],
@@ -24,17 +24,17 @@ const ownersWhen = (owner: ChainOwner | Error, agents: readonly string[] = []) =
   return { owners, asked: () => asked };
 };
 
-describe("a stranger", () => {
+describe("an external client", () => {
   it("may begin a chain that nobody wrote, and go on with its own", async () => {
-    await ownersWhen({ kind: "nobody" }).owners.check(strangerCalled("ann"), uid);
-    const { owners, asked } = ownersWhen({ kind: "stranger", principal: "ann" });
-    await owners.check(strangerCalled("ann"), uid);
-    await owners.check(strangerCalled("ann"), uid);
+    await ownersWhen({ kind: "nobody" }).owners.check(externalCalled("ann"), uid);
+    const { owners, asked } = ownersWhen({ kind: "external", principal: "ann" });
+    await owners.check(externalCalled("ann"), uid);
+    await owners.check(externalCalled("ann"), uid);
     expect(asked()).toBe(1); // a chain never changes its owner
   });
 
   const refused: ReadonlyArray<[string, string, ReturnType<typeof ownersWhen>, number]> = [
-    ["another user's chain", uid, ownersWhen({ kind: "stranger", principal: "bob" }), grpcStatus.permissionDenied],
+    ["another user's chain", uid, ownersWhen({ kind: "external", principal: "bob" }), grpcStatus.permissionDenied],
     ["a chain of the swarm", uid, ownersWhen({ kind: "swarm" }), grpcStatus.permissionDenied],
     ["an Agent's UID before its first frame", uid, ownersWhen({ kind: "nobody" }, [uid]), grpcStatus.permissionDenied],
     [
@@ -47,7 +47,7 @@ describe("a stranger", () => {
     ["anything while the stream is away", uid, ownersWhen(new Error("away")), grpcStatus.unavailable],
   ];
   it.each(refused)("may not write %s", async (_, agentUid, { owners }, code) => {
-    await expect(owners.check(strangerCalled("ann"), agentUid)).rejects.toMatchObject({ code });
+    await expect(owners.check(externalCalled("ann"), agentUid)).rejects.toMatchObject({ code });
   });
 });
 

@@ -5,7 +5,7 @@ import type { Caller } from "#pipeline/collector/caller.ts";
 
 /** Tells whether a caller may write, or read the tail of, a chain. */
 export type ChainOwners = {
-  /** Resolves when the chain is the caller's, or nobody's and may become a stranger's; rejects with `GrpcFailure`. */
+  /** Resolves when the chain is the caller's, or nobody's and may become an external client's; rejects with `GrpcFailure`. */
   check(caller: Caller, agentUid: string): Promise<void>;
 };
 
@@ -25,7 +25,7 @@ const foreign = (agentUid: string, why: string): GrpcFailure =>
 /** UIDs that are computed from names, as components' are, have version 5: nobody may take one before its owner does. */
 const isComputed = (uid: string): boolean => uid[14] === "5";
 
-/** A stranger's chain belongs to the first user who wrote it, by the stream's own word. */
+/** An external client's chain belongs to the first user who wrote it, by the stream's own word. */
 export const createChainOwners = ({ bus, isAgent }: ChainOwnersOptions): ChainOwners => {
   const principals = new Map<string, string>();
   const remember = (agentUid: string, principal: string): void => {
@@ -33,21 +33,21 @@ export const createChainOwners = ({ bus, isAgent }: ChainOwnersOptions): ChainOw
     const [oldest] = principals.keys();
     if (principals.size > MAX_KNOWN && oldest !== undefined) principals.delete(oldest);
   };
-  const checkStranger = async (principal: string, agentUid: string): Promise<void> => {
+  const checkExternal = async (principal: string, agentUid: string): Promise<void> => {
     if (principals.get(agentUid) === principal) return;
     if (isComputed(agentUid) || isAgent(agentUid)) throw foreign(agentUid, "it is one of the swarm's");
     const owner = await bus.chainOwner(agentUid).catch((error: unknown) => {
       throw new GrpcFailure(grpcStatus.unavailable, `the stream does not answer: ${String(error)}`, RETRY_MS);
     });
     if (owner.kind === "swarm") throw foreign(agentUid, "it is one of the swarm's");
-    if (owner.kind === "stranger" && owner.principal !== principal)
+    if (owner.kind === "external" && owner.principal !== principal)
       throw foreign(agentUid, "another user wrote it first; record under an agent_uid of your own");
-    if (owner.kind === "stranger") remember(agentUid, principal);
+    if (owner.kind === "external") remember(agentUid, principal);
   };
   return {
     check: async (caller, agentUid) => {
       if (!isUuid(agentUid)) throw new GrpcFailure(grpcStatus.invalidArgument, "agent_uid is a lower-case UUID");
-      if (caller.principal !== undefined) return checkStranger(caller.principal, agentUid);
+      if (caller.principal !== undefined) return checkExternal(caller.principal, agentUid);
       if (agentUid !== caller.agentUid) throw foreign(agentUid, `the token belongs to agent_uid ${caller.agentUid}`);
     },
   };

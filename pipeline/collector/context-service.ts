@@ -71,7 +71,7 @@ const tailHandler = ({ identify, owners, bus, sinks }: ContextServiceOptions): G
 
 const isComponent = ({ bound, principal }: Caller): boolean => bound === undefined && principal === undefined;
 
-/** A pod has the blobs of its own namespace, a stranger of the one it was admitted to; a component names the one that it works for. */
+/** A pod has the blobs of its own namespace, an external client of the one it was admitted to; a component names the one that it works for. */
 const namespaceFor = (caller: Caller, asked: string): string => {
   if (asked === "" || asked === caller.namespace) return caller.namespace;
   if (isComponent(caller)) return asked;

@@ -4,25 +4,25 @@ import { decodeLogs } from "#nervous-system/codecs/otlp/decode-records.ts";
 import { parseLogRecordsJson, parseLogsJson } from "#nervous-system/codecs/otlp/json.ts";
 import { tellLogs } from "#nervous-system/codecs/otlp/logs-to-frames.ts";
 import type { LogRecord } from "#nervous-system/codecs/otlp/model.ts";
-import type { TelemetryFrame } from "#nervous-system/codecs/otlp/spans-to-frames.ts";
+import type { TelemetryEvent } from "#nervous-system/codecs/otlp/spans-to-frames.ts";
 import type { PartialSuccess } from "#nervous-system/codecs/otlp/status.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
 import type { ChainOwners } from "#pipeline/collector/chain-owners.ts";
 import { takingExports, type ExportsOptions } from "#pipeline/collector/take-exports.ts";
 import { takeFrames, type FrameSinks } from "#pipeline/collector/take-frames.ts";
-import { takeStrangers, type StrangersTaken, type StrangerSinks } from "./take-external-frames.ts";
+import { takeExternalFrames, type ExternalTaken, type ExternalSinks } from "./take-external-frames.ts";
 import { verifyFrame, type Verified } from "#pipeline/collector/verify-frame.ts";
 
 /** What taking logs needs. */
 export type ExportLogsOptions = ExportsOptions & {
   readonly owners: ChainOwners;
-  readonly sinks: FrameSinks & StrangerSinks;
+  readonly sinks: FrameSinks & ExternalSinks;
 };
 
 const isChained = (record: LogRecord): boolean => record.envelope.length > 0;
 
-/** Logs of a stranger that carry no envelope, as frames. */
-const toldBy = (request: Buffer, { encoding }: OtlpCall): Iterable<TelemetryFrame> =>
+/** Logs of an external client that carry no envelope, as frames. */
+const toldBy = (request: Buffer, { encoding }: OtlpCall): Iterable<TelemetryEvent> =>
   tellLogs(encoding === "json" ? parseLogsJson(request) : decodeLogs(request));
 
 const checkOwners = async (owners: ChainOwners, caller: Caller, verified: readonly Verified[]): Promise<void> => {
@@ -30,7 +30,7 @@ const checkOwners = async (owners: ChainOwners, caller: Caller, verified: readon
   for (const uid of new Set(uids)) await owners.check(caller, uid);
 };
 
-const mergePartial = (chained: PartialSuccess | undefined, { refused }: StrangersTaken): PartialSuccess | undefined => {
+const mergePartial = (chained: PartialSuccess | undefined, { refused }: ExternalTaken): PartialSuccess | undefined => {
   if (refused.length === 0) return chained;
   const message = `kept as dead letters only: ${[...new Set(refused)].join("; ")}`;
   return chained === undefined
@@ -49,7 +49,7 @@ export const createExportLogs = (options: ExportLogsOptions): OtlpReceiver["logs
     const verified = chained.map((record) => verifyFrame(record, caller));
     if (caller.principal !== undefined) await checkOwners(owners, caller, verified);
     const inPlace = await takeFrames(sinks, caller, verified);
-    const unchained = await takeStrangers(sinks, caller, told);
+    const unchained = await takeExternalFrames(sinks, caller, told);
     const partial = mergePartial(inPlace, unchained);
     metrics.framesStored.inc(chained.length - (inPlace?.rejected ?? 0) + unchained.stored);
     metrics.framesRefused.inc(partial?.rejected ?? 0);

@@ -11,11 +11,11 @@ import { countTold, tellSpans } from "#nervous-system/codecs/otlp/spans-to-frame
 import type { PartialSuccess } from "#nervous-system/codecs/otlp/status.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
 import { takingExports, type ExportsOptions } from "#pipeline/collector/take-exports.ts";
-import { takeStrangers, type StrangerSinks } from "./take-external-frames.ts";
+import { takeExternalFrames, type ExternalSinks } from "./take-external-frames.ts";
 
 /** What taking spans needs. */
 export type ExportTracesOptions = ExportsOptions & {
-  readonly sinks: StrangerSinks & { readonly spans: Pick<SpanStream, "put"> };
+  readonly sinks: ExternalSinks & { readonly spans: Pick<SpanStream, "put"> };
   readonly log: Log;
 };
 
@@ -54,7 +54,7 @@ const spansOf = (request: Buffer, { encoding }: OtlpCall): ReturnType<typeof dec
   encoding === "json" ? parseTracesJson(request) : decodeTraces(request);
 
 /**
- * `TraceService/Export`: spans go on to trace backends, and those of strangers become frames first. The spans of a pod,
+ * `TraceService/Export`: spans go on to trace backends, and those of external clients become frames first. The spans of a pod,
  * and of `enchanted run`, do not: the recorder there made frames of them already.
  */
 export const createExportTraces = (options: ExportTracesOptions): OtlpReceiver["traces"] => {
@@ -65,7 +65,7 @@ export const createExportTraces = (options: ExportTracesOptions): OtlpReceiver["
     if (caller.principal === undefined || call.metadata(recordedMetadata) !== undefined) return undefined;
     const spans = spansOf(request, call);
     admission.admit(caller, countTold(spans));
-    const { stored, refused } = await takeStrangers(sinks, caller, tellSpans(spans));
+    const { stored, refused } = await takeExternalFrames(sinks, caller, tellSpans(spans));
     metrics.framesStored.inc(stored);
     metrics.framesRefused.inc(refused.length);
     const message = `frames kept as dead letters only: ${[...new Set(refused)].join("; ")}`;

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import { grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import { manualClock } from "#nervous-system/kernel/clock.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
-import { createAdmitStranger } from "./external-clients.ts";
+import { createAdmitExternalClient } from "./external-clients.ts";
 import type { Principal } from "#pipeline/identity/token-reviews.ts";
 
 const ann: Principal = {
@@ -37,7 +37,7 @@ const reviewer = (answer: () => boolean) => {
 describe("a user without a pod", () => {
   it("is admitted into the namespace that it names and may record in", async () => {
     const { client, asked } = reviewer(() => true);
-    const admit = createAdmitStranger({ client, clock: manualClock() });
+    const admit = createAdmitExternalClient({ client, clock: manualClock() });
     expect(await admit(ann, "team-b")).toMatchObject({
       namespace: "team-b",
       principal: "ann@example.org",
@@ -57,14 +57,14 @@ describe("a user without a pod", () => {
   });
 
   it("records in its own namespace when it names none, and must name one when it has none", async () => {
-    const admit = createAdmitStranger({ client: reviewer(() => true).client, clock: manualClock() });
+    const admit = createAdmitExternalClient({ client: reviewer(() => true).client, clock: manualClock() });
     expect(await admit(robot, undefined)).toMatchObject({ namespace: "team-a" });
     await expect(admit(ann, undefined)).rejects.toMatchObject({ code: grpcStatus.invalidArgument });
     await expect(admit(ann, "../x")).rejects.toMatchObject({ code: grpcStatus.invalidArgument });
   });
 
   it("is denied without the right, and told which one it lacks", async () => {
-    const admit = createAdmitStranger({ client: reviewer(() => false).client, clock: manualClock() });
+    const admit = createAdmitExternalClient({ client: reviewer(() => false).client, clock: manualClock() });
     await expect(admit(ann, "team-b")).rejects.toMatchObject({
       code: grpcStatus.permissionDenied,
       message: expect.stringContaining("missions/record"),
@@ -75,7 +75,7 @@ describe("a user without a pod", () => {
     const clock = manualClock();
     let answer = (): boolean => true;
     const { client, asked } = reviewer(() => answer());
-    const admit = createAdmitStranger({ client, clock });
+    const admit = createAdmitExternalClient({ client, clock });
     await admit(ann, "team-b");
     await admit(ann, "team-b");
     expect(asked).toHaveLength(1);

@@ -9,10 +9,13 @@ import type { Principal } from "#pipeline/identity/token-reviews.ts";
 import type { Caller } from "./caller.ts";
 
 /** Admits a user without a pod into a namespace; rejects with `GrpcFailure` who may not record there. */
-export type AdmitStranger = (principal: Principal, namespace: string | undefined) => Promise<Caller>;
+export type AdmitExternalClient = (principal: Principal, namespace: string | undefined) => Promise<Caller>;
 
-/** What admitting strangers needs. */
-export type StrangersOptions = { readonly client: Pick<KubeClient, "request">; readonly clock: Pick<Clock, "now"> };
+/** What admitting external clients needs. */
+export type ExternalClientsOptions = {
+  readonly client: Pick<KubeClient, "request">;
+  readonly clock: Pick<Clock, "now">;
+};
 
 const CACHE_MS = 60_000;
 const MAX_KNOWN = 10_000;
@@ -30,7 +33,7 @@ const namespaceOf = ({ namespace }: Principal, asked: string | undefined): strin
 };
 
 /** Caches what the API server says of `create missions/record` for 60 s; an answer is never made up while it is away. */
-export const createAdmitStranger = ({ client, clock }: StrangersOptions): AdmitStranger => {
+export const createAdmitExternalClient = ({ client, clock }: ExternalClientsOptions): AdmitExternalClient => {
   const known = new Map<string, Verdict>();
   const ask = async ({ user }: Principal, namespace: string): Promise<boolean> => {
     const question = { user, verb: "create", group: apiGroup, resource: "missions", subresource: "record", namespace };

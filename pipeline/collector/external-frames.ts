@@ -5,21 +5,21 @@ import { chainHash, zeroHash } from "#nervous-system/schemas/chain.ts";
 import { envelopeText, type Envelope, type RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
 import { maxFrameBytes, parseFrame, type ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
-import { noMission, strangersMission } from "#nervous-system/schemas/ids.ts";
-import { asProducer, type TelemetryFrame } from "#nervous-system/codecs/otlp/spans-to-frames.ts";
+import { noMission, externalMission } from "#nervous-system/schemas/ids.ts";
+import { asProducer, type TelemetryEvent } from "#nervous-system/codecs/otlp/spans-to-frames.ts";
 import type { Caller } from "./caller.ts";
 import { hasRight } from "./verify-frame.ts";
 
-/** A stranger's telemetry as a frame of no chain, or why it is none. */
-export type StrangerFrame =
+/** An external client's telemetry as a frame of no chain, or why it is none. */
+export type ExternalResult =
   | { readonly kind: "frame"; readonly frame: RecordedFrame }
   | { readonly kind: "refused"; readonly reason: string; readonly id: string; readonly bytes: Buffer };
 
-/** Makes the frame of what a stranger's program told. */
-export type ComposeStrangerFrame = (told: TelemetryFrame, caller: Caller) => StrangerFrame;
+/** Makes the frame of what an external client's program told. */
+export type ComposeExternalFrame = (told: TelemetryEvent, caller: Caller) => ExternalResult;
 
 /** What making frames of telemetry needs. */
-export type StrangerFramesOptions = { readonly clock: Pick<Clock, "nowNs">; readonly redactor: Redactor };
+export type ExternalFramesOptions = { readonly clock: Pick<Clock, "nowNs">; readonly redactor: Redactor };
 
 const MAX_NAME_CHARS = 128;
 
@@ -28,10 +28,10 @@ const producerOf = (type: string): Producer => (type === "MODEL_CALL" ? "collect
 
 type Stamps = Pick<Envelope, "producer" | "event_type" | "event_id" | "flags"> & { observedNs: bigint };
 
-const envelopeOf = (caller: Caller, { observedNs, ...stamps }: Stamps, trace: TelemetryFrame["trace"]): Envelope => ({
+const envelopeOf = (caller: Caller, { observedNs, ...stamps }: Stamps, trace: TelemetryEvent["trace"]): Envelope => ({
   agent_uid: caller.agentUid,
   mission_uid: noMission,
-  mission: strangersMission,
+  mission: externalMission,
   namespace: caller.namespace,
   lineage: 0,
   recorder: "collector",
@@ -60,11 +60,11 @@ const seal = (envelope: Envelope, bytes: Buffer, principal: string | undefined):
 };
 
 /** Creates the maker of frames of no chain: epoch 0, seq 0, known by their owner and their event id. */
-export const createStrangerFrames =
-  ({ clock, redactor }: StrangerFramesOptions): ComposeStrangerFrame =>
+export const createExternalFrames =
+  ({ clock, redactor }: ExternalFramesOptions): ComposeExternalFrame =>
   (given, caller) => {
     const told = asProducer(given, producerOf(given.frame.event_type));
-    const refused = (reason: string): StrangerFrame => {
+    const refused = (reason: string): ExternalResult => {
       const bytes = Buffer.from(JSON.stringify(told.frame)).subarray(0, maxFrameBytes);
       return { kind: "refused", reason, id: told.frame.event_id, bytes };
     };
@@ -74,7 +74,7 @@ export const createStrangerFrames =
     const { event_type } = frame;
     const producer = producerOf(event_type);
     if (producer === "agent" && !hasRight(caller, producer, event_type))
-      return refused(`a stranger may not write ${event_type}`);
+      return refused(`an external client may not write ${event_type}`);
     const observedNs = clock.nowNs();
     const bytes = bytesOf(frame, caller, observedNs);
     if (bytes.length > maxFrameBytes)

@@ -8,7 +8,7 @@ import { audience } from "#nervous-system/schemas/names.ts";
 import { computePodBinding, parsePodName } from "#pipeline/identity/pod-binding.ts";
 import type { Principal, TokenPod, TokenReviews } from "#pipeline/identity/token-reviews.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
-import type { AdmitStranger } from "./external-clients.ts";
+import type { AdmitExternalClient } from "./external-clients.ts";
 
 /** What the collector needs in the whole cluster. */
 export const collectorClusterAccess = [...tokenReviewAccess, ...subjectAccessReviewAccess, ...informerAccess(agents)];
@@ -26,11 +26,11 @@ export type IdentifyOptions = {
   readonly reviews: TokenReviews;
   readonly lookup: AgentLookup;
   /** Judges tokens that name no pod. */
-  readonly admitStranger: AdmitStranger;
+  readonly admitExternalClient: AdmitExternalClient;
   readonly releaseNamespace: string;
 };
 
-/** Tells who calls; `namespace` is the one that a stranger writes into, its own without it. Rejects with `GrpcFailure`. */
+/** Tells who calls; `namespace` is the one that an external client writes into, its own without it. Rejects with `GrpcFailure`. */
 export type Identify = (token: string | undefined, namespace?: string) => Promise<Caller>;
 
 const RETRY_MS = 1_000;
@@ -78,14 +78,14 @@ const bind = async (lookup: AgentLookup, namespace: string, pod: TokenPod): Prom
   }
   if (binding.kind === "unknown")
     throw unavailable(`pod "${pod.name}" is not yet known as the pod of an Agent; try again`);
-  if (binding.kind === "stranger")
+  if (binding.kind === "foreign")
     throw denied(`pod "${pod.name}" is none of the last attempts of an Agent in namespace "${namespace}"`);
   return agentCaller(binding.agent, binding.attempt);
 };
 
 const callerOf = (options: IdentifyOptions, principal: Principal, asked?: string): Promise<Caller> | Caller => {
   const { namespace, pod, serviceAccount } = principal;
-  if (pod === undefined) return options.admitStranger(principal, asked);
+  if (pod === undefined) return options.admitExternalClient(principal, asked);
   const component = namespace === options.releaseNamespace ? components[serviceAccount] : undefined;
   return component === undefined ? bind(options.lookup, namespace, pod) : componentCaller(component, pod, namespace);
 };

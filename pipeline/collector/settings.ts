@@ -30,7 +30,7 @@ export const collectorSettings = z.object({
     .int()
     .min(1)
     .default(60_000)
-    .describe("frames a second that all agents and strangers of one namespace may send; ten times that at once"),
+    .describe("frames a second that all agents and external clients of one namespace may send; ten times that at once"),
   ENCHANTED_AGENT_FRAMES_PER_SECOND: z.coerce
     .number()
     .int()

@@ -28,8 +28,8 @@ import { createInbox } from "#pipeline/collector/inbox.ts";
 import { createCollectorMetrics, type CollectorMetrics } from "#pipeline/collector/measure.ts";
 import type { CollectorSettings } from "#pipeline/collector/settings.ts";
 import { settlingReaders } from "#pipeline/siphon/sinks.ts";
-import { createStrangerFrames } from "./external-frames.ts";
-import { createAdmitStranger } from "./external-clients.ts";
+import { createExternalFrames } from "./external-frames.ts";
+import { createAdmitExternalClient } from "./external-clients.ts";
 
 /** What the collector gets from the process that it runs in. */
 export type CollectorEnvironment = {
@@ -78,7 +78,7 @@ const identifyBy = (environment: CollectorEnvironment, informer: Informer<Agent>
       agent: (ref) => informer.get(keyOf(ref)),
       agentNow: (ref) => client.find(agents, ref),
     },
-    admitStranger: createAdmitStranger({ client, clock }),
+    admitExternalClient: createAdmitExternalClient({ client, clock }),
     releaseNamespace: settings.ENCHANTED_RELEASE_NAMESPACE,
   });
 };
@@ -105,7 +105,7 @@ const receiverOf = (environment: CollectorEnvironment, parts: Parts): OtlpReceiv
   };
   const admission = createAdmission(limits, clock);
   const { publisher, unchained, deadLetters, spans } = bus;
-  const compose = createStrangerFrames({ clock, redactor: createRedactor([]) });
+  const compose = createExternalFrames({ clock, redactor: createRedactor([]) });
   const sinks = { publisher, unchained, deadLetters, spans, compose };
   return {
     logs: createExportLogs({ identify, owners, admission, sinks, metrics }),

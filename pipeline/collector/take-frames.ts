@@ -2,7 +2,6 @@ import type { DeadLetters } from "#nervous-system/comms/nats/dead-letters.ts";
 import type { FrameResult } from "#nervous-system/comms/nats/chain-plan.ts";
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import type { FramePublisher } from "#nervous-system/comms/nats/publisher.ts";
-import type { TravellingFrame } from "#nervous-system/comms/nats/chunk.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import type { PartialSuccess } from "#nervous-system/codecs/otlp/status.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
@@ -74,7 +73,7 @@ export const takeFrames = async (
 ): Promise<PartialSuccess | undefined> => {
   checkWhole(verified);
   const refusals: Refusals = [];
-  const frames: TravellingFrame[] = [];
+  const frames: RecordedFrame[] = [];
   for (const item of verified) {
     if (item.kind === "frame") frames.push(item.frame);
     else if (item.kind === "refused") {

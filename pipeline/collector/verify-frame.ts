@@ -1,17 +1,16 @@
 import { chainHash } from "#nervous-system/schemas/chain.ts";
-import type { TravellingFrame } from "#nervous-system/comms/nats/chunk.ts";
 import { parseEnvelope, type Envelope, type RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
 import { mayWrite } from "#nervous-system/schemas/frames/catalog.ts";
 import { maxFrameBytes } from "#nervous-system/schemas/frames/parse-frame.ts";
-import { noMission, strangersMission } from "#nervous-system/schemas/ids.ts";
+import { noMission, externalMission } from "#nervous-system/schemas/ids.ts";
 import { frameRecord, recordSize } from "#nervous-system/codecs/otlp/encode-logs.ts";
 import type { LogRecord } from "#nervous-system/codecs/otlp/model.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
 
 /** What the collector makes of one log record. */
 export type Verified =
-  | { readonly kind: "frame"; readonly frame: TravellingFrame }
+  | { readonly kind: "frame"; readonly frame: RecordedFrame }
   /** In its place of the chain, but not to be kept as it is: a GAP takes the place. */
   | { readonly kind: "refused"; readonly frame: RecordedFrame; readonly reason: string }
   /** No frame at all. */
@@ -24,16 +23,16 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 type Wanted = ReadonlyArray<readonly [string, unknown, unknown]>;
 
-/** What the envelope must say of its agent's pod, or a stranger's of no mission; a component writes about many missions. */
+/** What the envelope must say of its agent's pod, or an external client's of no mission; a component writes about many missions. */
 const wantedOf = (envelope: Envelope, caller: Caller): Wanted => {
   const { bound, principal } = caller;
-  const mission = { uid: bound?.missionUid ?? noMission, name: bound?.mission ?? strangersMission };
+  const mission = { uid: bound?.missionUid ?? noMission, name: bound?.mission ?? externalMission };
   const always: Wanted = [["recorder", envelope.recorder, caller.recorder]];
   if (bound === undefined && principal === undefined)
     return [...always, ["agent_uid", envelope.agent_uid, caller.agentUid]];
   return [
     ...always,
-    // A stranger's chain has a UID of its own, which was compared with the stream's.
+    // An external client's chain has a UID of its own, which was compared with the stream's.
     ...(bound === undefined ? [] : ([["agent_uid", envelope.agent_uid, caller.agentUid]] as const)),
     ["namespace", envelope.namespace, caller.namespace],
     ["mission_uid", envelope.mission_uid, mission.uid],
@@ -117,7 +116,7 @@ const decodeText = (bytes: Uint8Array): string | undefined => {
   }
 };
 
-type Read = { readonly ok: true; readonly frame: TravellingFrame } | { readonly ok: false; readonly reason: string };
+type Read = { readonly ok: true; readonly frame: RecordedFrame } | { readonly ok: false; readonly reason: string };
 
 const signature = ({ principal }: Caller): { principal?: string } => (principal === undefined ? {} : { principal });
 

@@ -39,7 +39,7 @@ const decideBinding = (pod: TokenPod, binding: PodBinding<Agent>): Granted<Bound
         "stale_attempt",
         `pod "${pod.name}" is attempt ${binding.attempt} of Agent "${binding.agent.metadata.name}", which has gone on: it may act no more`,
       );
-    case "stranger":
+    case "foreign":
       return refused(403, "unknown_pod", `pod "${pod.name}" is not the current pod of any Agent`);
     case "unknown":
       return undefined;

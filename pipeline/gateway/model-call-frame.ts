@@ -2,7 +2,7 @@ import type { TraceIds } from "#nervous-system/schemas/ids.ts";
 import type { AnswerFacts } from "#nervous-system/codecs/exchange/answer-reader.ts";
 import type { ContextWindow } from "#nervous-system/codecs/exchange/context-window.ts";
 import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
-import type { ComponentFrame } from "#nervous-system/recorder/component.ts";
+import type { ComponentEvent } from "#nervous-system/recorder/component.ts";
 
 /** One exchange, as far as its frame tells it. */
 export type ExchangeFacts = {
@@ -32,7 +32,7 @@ const present = (fields: Readonly<Record<string, unknown>>): Record<string, unkn
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 
 /** Renders the MODEL_CALL frame of an exchange. */
-export const renderModelCall = (facts: ExchangeFacts): ComponentFrame => ({
+export const renderModelCall = (facts: ExchangeFacts): ComponentEvent => ({
   eventType: "MODEL_CALL",
   payload: present({
     provider: facts.model.spec.provider,

@@ -38,7 +38,7 @@ describe("computePodBinding", () => {
 
   it("takes late frames of the last three attempts only", () => {
     const late = (current: number) => computePodBinding(pod, agentAt(current, "pod-x", [[5, "pod-5"]])).kind;
-    expect([6, 7, 8, 9].map(late)).toEqual(["earlier", "earlier", "earlier", "stranger"]);
+    expect([6, 7, 8, 9].map(late)).toEqual(["earlier", "earlier", "earlier", "foreign"]);
   });
 
   it("waits for the operator where the pod is newer than what is written down", () => {
@@ -47,7 +47,7 @@ describe("computePodBinding", () => {
   });
 
   it("believes the UID and not the name", () => {
-    expect(computePodBinding({ name: "fix-coder-4", uid: "forged" }, agentAt(5, "pod-5")).kind).toBe("stranger");
-    expect(computePodBinding({ name: "nginx", uid: "pod-5" }, agentAt(5, "pod-5")).kind).toBe("stranger");
+    expect(computePodBinding({ name: "fix-coder-4", uid: "forged" }, agentAt(5, "pod-5")).kind).toBe("foreign");
+    expect(computePodBinding({ name: "nginx", uid: "pod-5" }, agentAt(5, "pod-5")).kind).toBe("foreign");
   });
 });

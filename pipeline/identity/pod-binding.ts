@@ -8,7 +8,7 @@ export type PodBinding<A> =
   /** One of the last three attempts before it: late frames are taken, effects are not. */
   | { readonly kind: "earlier"; readonly agent: A; readonly attempt: number }
   /** A pod that was never this Agent's, or is too old. */
-  | { readonly kind: "stranger" }
+  | { readonly kind: "foreign" }
   /** Nothing is known yet: the operator may still be writing it down. */
   | { readonly kind: "unknown" };
 
@@ -26,12 +26,12 @@ export const computePodBinding = <A extends { status?: AgentStatus | undefined }
   agent: A | undefined,
 ): PodBinding<A> => {
   const claimed = parsePodName(pod.name);
-  if (claimed === undefined) return { kind: "stranger" };
+  if (claimed === undefined) return { kind: "foreign" };
   if (agent?.status === undefined) return { kind: "unknown" };
   const { attempt: current = 0, podUID, history = [] } = agent.status;
   if (podUID === pod.uid) return { kind: "current", agent, attempt: current };
   const earlier = history.find((entry) => entry.podUID === pod.uid);
-  if (earlier === undefined) return { kind: claimed.attempt >= current ? "unknown" : "stranger" };
+  if (earlier === undefined) return { kind: claimed.attempt >= current ? "unknown" : "foreign" };
   const taken = current - earlier.attempt <= lateAttempts;
-  return taken ? { kind: "earlier", agent, attempt: earlier.attempt } : { kind: "stranger" };
+  return taken ? { kind: "earlier", agent, attempt: earlier.attempt } : { kind: "foreign" };
 };

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { readJson } from "../process/json-file.ts";
 import { renderDuration } from "./progress.ts";
-import { sumTallies, tallyOf, type JestResults, type Tally } from "./totals.ts";
+import { sumCounts, countsOf, type JestResults, type Counts } from "./totals.ts";
 
 /** How the whole of the tests is run. */
 export type TestOptions = {
@@ -32,17 +32,17 @@ const runVisibly = (command: readonly string[], cwd: string): Promise<number> =>
   });
 
 /** Runs one command that ends in a jest run; a bad exit with no failed test counts as one failure. */
-const runCounted = async (options: TestOptions, name: string, command: readonly string[]): Promise<Tally> => {
+const runCounted = async (options: TestOptions, name: string, command: readonly string[]): Promise<Counts> => {
   const outputFile = join(options.resultsDir, `${name}.json`);
   await rm(outputFile, { force: true });
   options.say(`== ${name}`);
   const code = await runVisibly([...command, "--", "--json", `--outputFile=${outputFile}`], options.root);
-  const tally = tallyOf(await readJson<JestResults>(outputFile));
-  return code !== 0 && tally.failed === 0 ? { ...tally, failed: 1 } : tally;
+  const counts = countsOf(await readJson<JestResults>(outputFile));
+  return code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
 };
 
 /** Runs `work`; a failure is told and counted, so that the last line always comes. */
-const counted = async (options: TestOptions, what: string, work: () => Promise<void>): Promise<Tally> => {
+const counted = async (options: TestOptions, what: string, work: () => Promise<void>): Promise<Counts> => {
   try {
     await work();
     return { passed: 0, failed: 0 };
@@ -52,7 +52,7 @@ const counted = async (options: TestOptions, what: string, work: () => Promise<v
   }
 };
 
-const endToEnd = async (options: TestOptions): Promise<Tally[]> => {
+const endToEnd = async (options: TestOptions): Promise<Counts[]> => {
   const wasUp = await options.isClusterUp();
   // Also over a cluster that is up: what it runs must be what stands in the checkout.
   const up = await counted(options, "make up", options.clusterUp);
@@ -65,14 +65,14 @@ const endToEnd = async (options: TestOptions): Promise<Tally[]> => {
 export const runAllTests = async (options: TestOptions): Promise<boolean> => {
   const began = options.clock.monotonicMs();
   await mkdir(options.resultsDir, { recursive: true });
-  const tallies = [
+  const counts = [
     await counted(options, "the installation of packages", options.installPackages),
     await runCounted(options, "verify", ["npm", "run", "-s", "verify"]),
     await counted(options, "the build of programs", options.buildPrograms),
     await runCounted(options, "integration", ["npm", "run", "-s", "integration"]),
     ...(await endToEnd(options)),
   ];
-  const { passed, failed } = sumTallies(tallies);
+  const { passed, failed } = sumCounts(counts);
   options.say(`Tests took ${renderDuration(options.clock.monotonicMs() - began)}.`);
   const total = `${passed} passed, ${failed} failed`;
   await writeFile(join(options.resultsDir, "total"), `${total}\n`);

@@ -1,19 +1,19 @@
 import { describe, expect, it } from "@jest/globals";
-import { sumTallies, tallyOf } from "./totals.ts";
+import { sumCounts, countsOf } from "./totals.ts";
 
-describe("tallyOf", () => {
+describe("countsOf", () => {
   it("counts tests, and files that could not be loaded as failures", () =>
-    expect(tallyOf({ numPassedTests: 5, numFailedTests: 1, numRuntimeErrorTestSuites: 2 })).toEqual({
+    expect(countsOf({ numPassedTests: 5, numFailedTests: 1, numRuntimeErrorTestSuites: 2 })).toEqual({
       passed: 5,
       failed: 3,
     }));
-  it("counts a run without results as a failure", () => expect(tallyOf(undefined)).toEqual({ passed: 0, failed: 1 }));
+  it("counts a run without results as a failure", () => expect(countsOf(undefined)).toEqual({ passed: 0, failed: 1 }));
 });
 
-describe("sumTallies", () => {
+describe("sumCounts", () => {
   it("adds up", () =>
     expect(
-      sumTallies([
+      sumCounts([
         { passed: 2, failed: 0 },
         { passed: 3, failed: 1 },
       ]),

@@ -1,5 +1,5 @@
 /** What one run of tests came to. */
-export type Tally = { readonly passed: number; readonly failed: number };
+export type Counts = { readonly passed: number; readonly failed: number };
 
 /** The part of jest's `--json` file that is read. */
 export type JestResults = {
@@ -10,14 +10,14 @@ export type JestResults = {
 };
 
 /** Counts one jest run; a run that left no results is one failure. */
-export const tallyOf = (results: JestResults | undefined): Tally =>
+export const countsOf = (results: JestResults | undefined): Counts =>
   results === undefined
     ? { passed: 0, failed: 1 }
     : { passed: results.numPassedTests, failed: results.numFailedTests + results.numRuntimeErrorTestSuites };
 
-/** Adds tallies up. */
-export const sumTallies = (tallies: readonly Tally[]): Tally =>
-  tallies.reduce((sum, one) => ({ passed: sum.passed + one.passed, failed: sum.failed + one.failed }), {
+/** Adds counts up. */
+export const sumCounts = (counts: readonly Counts[]): Counts =>
+  counts.reduce((sum, one) => ({ passed: sum.passed + one.passed, failed: sum.failed + one.failed }), {
     passed: 0,
     failed: 0,
   });

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { createMessageSplitter, delimit, PROTOBUF_OPENER } from "#nervous-system/comms/socket/delimited-messages.ts";
-import { connectFrameSocket, type FrameEncoding, type OutgoingFrame } from "#nervous-system/comms/socket/socket-ipc.ts";
+import { connectFrameSocket, type FrameEncoding, type FrameInput } from "#nervous-system/comms/socket/socket-ipc.ts";
 import { manualClock, systemClock, type ManualClock } from "#nervous-system/kernel/clock.ts";
 import { createSemaphore } from "#nervous-system/kernel/semaphore.ts";
 import { createRecorder } from "#nervous-system/recorder/recorder.ts";
@@ -90,7 +90,7 @@ describe("the two languages of the socket", () => {
     .chain((type) =>
       fc.record({ event_type: fc.constant(type), event_id: fc.uuid(), payload: anyPayloadOf(catalog[type].payload) }),
     );
-  const send = async (encoding: FrameEncoding, all: readonly OutgoingFrame[]): Promise<unknown[]> => {
+  const send = async (encoding: FrameEncoding, all: readonly FrameInput[]): Promise<unknown[]> => {
     const socket = await connectFrameSocket({ path, clock: systemClock(), encoding });
     const answers = await Promise.all(all.map((frame) => socket.send(frame)));
     await socket.close();

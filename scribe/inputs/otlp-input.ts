@@ -8,7 +8,7 @@ import { decodeTraces } from "#nervous-system/codecs/otlp/decode-traces.ts";
 import { parseLogsJson, parseTracesJson } from "#nervous-system/codecs/otlp/json.ts";
 import { tracesJsonToWire } from "#nervous-system/codecs/otlp/traces-json-to-wire.ts";
 import { tellLogs } from "#nervous-system/codecs/otlp/logs-to-frames.ts";
-import { asProducer, tellSpans, type TelemetryFrame } from "#nervous-system/codecs/otlp/spans-to-frames.ts";
+import { asProducer, tellSpans, type TelemetryEvent } from "#nervous-system/codecs/otlp/spans-to-frames.ts";
 import type { PartialSuccess } from "#nervous-system/codecs/otlp/status.ts";
 
 /** What the OTLP input needs. */
@@ -27,7 +27,7 @@ type OtlpInputOptions = {
 const atOnce = {
   items: 512,
   bytes: 1024 * 1024,
-  bytesOf: ({ frame }: TelemetryFrame) => JSON.stringify(frame.payload).length,
+  bytesOf: ({ frame }: TelemetryEvent) => JSON.stringify(frame.payload).length,
 };
 
 // A request of the largest size unfolds to a good part of the heap: it is worked on alone.
@@ -43,10 +43,10 @@ const partialOf = (refused: readonly string[]): PartialSuccess | undefined =>
  * program hears success when they are on the medium. Spans go on to trace backends beside it.
  */
 export const createOtlpInput = ({ recorder, passSpans, passMetrics, onRefused }: OtlpInputOptions): OtlpReceiver => {
-  const recordOne = ({ frame, trace }: TelemetryFrame): Promise<RecordResult> =>
+  const recordOne = ({ frame, trace }: TelemetryEvent): Promise<RecordResult> =>
     recorder.record(frame, { producer: "agent", ...(trace === undefined ? {} : { trace }) });
 
-  const record = async (told: Iterable<TelemetryFrame>): Promise<PartialSuccess | undefined> => {
+  const record = async (told: Iterable<TelemetryEvent>): Promise<PartialSuccess | undefined> => {
     const reasons: string[] = [];
     for (const some of groupsOf(told, atOnce)) {
       const results = await Promise.all(some.map((one) => recordOne(asProducer(one, "agent"))));

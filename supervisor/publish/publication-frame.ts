@@ -1,4 +1,4 @@
-import type { ComponentFrame } from "#nervous-system/recorder/component.ts";
+import type { ComponentEvent } from "#nervous-system/recorder/component.ts";
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
 import { stableId } from "#nervous-system/schemas/ids.ts";
 import type { Published } from "#supervisor/publish/publish-proposal.ts";
@@ -35,7 +35,7 @@ const payloadOf = (end: PublicationEnd): Record<string, unknown> => {
 };
 
 /** Renders the PUBLICATION that answers a proposal; the same proposal always gives the same event id. */
-export const renderPublication = ({ envelope, hash }: Answered, end: PublicationEnd): ComponentFrame => {
+export const renderPublication = ({ envelope, hash }: Answered, end: PublicationEnd): ComponentEvent => {
   const { trace_id: traceId, span_id: spanId } = envelope;
   return {
     eventType: "PUBLICATION",

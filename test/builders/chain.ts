@@ -1,10 +1,10 @@
-import { linkFault, type ChainedFrame } from "#nervous-system/schemas/chain.ts";
+import { linkFault, type HashedLink } from "#nervous-system/schemas/chain.ts";
 
 /** What is wrong with a chain, first fault only. */
 export type ChainFault = { epoch: number; seq: number; why: string };
 
 /** Verifies the frames of one epoch, given from seq 1 on, in order; answers the first fault. */
-export const verifyChain = (frames: Iterable<ChainedFrame>, resumedFrom?: string): ChainFault | undefined => {
+export const verifyChain = (frames: Iterable<HashedLink>, resumedFrom?: string): ChainFault | undefined => {
   let seq = 1;
   let prevHash = resumedFrom;
   for (const frame of frames) {

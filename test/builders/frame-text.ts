@@ -1,7 +1,7 @@
-import { maxFrameBytes, parseFrame, type ParsedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
+import { maxFrameBytes, parseFrame, type ParseResult } from "#nervous-system/schemas/frames/parse-frame.ts";
 
 /** Reads one line of JSON; see `parseFrame`. */
-export const parseFrameText = (line: string): ParsedFrame => {
+export const parseFrameText = (line: string): ParseResult => {
   if (Buffer.byteLength(line) > maxFrameBytes)
     return {
       ok: false,

@@ -1,6 +1,6 @@
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
 import { stableId } from "#nervous-system/schemas/ids.ts";
-import type { PlacedFrame } from "#nervous-system/fold/state.ts";
+import type { FoldInput } from "#nervous-system/fold/state.ts";
 import { anAgent } from "#test/builders/agent.ts";
 import { aMission } from "#test/builders/mission.ts";
 
@@ -9,7 +9,7 @@ export const aFrame = (
   place: number,
   envelope: Partial<Envelope> & { event_type: string },
   payload: Record<string, unknown> = {},
-): PlacedFrame => ({
+): FoldInput => ({
   place,
   bytes: Buffer.from(JSON.stringify({ payload })),
   envelope: {

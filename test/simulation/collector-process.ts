@@ -9,7 +9,7 @@ import { createContextService } from "#pipeline/collector/context-service.ts";
 import { createExportLogs } from "#pipeline/collector/export-logs.ts";
 import type { Identify } from "#pipeline/collector/identify.ts";
 import { createCollectorMetrics } from "#pipeline/collector/measure.ts";
-import { createStrangerFrames } from "#pipeline/collector/external-frames.ts";
+import { createExternalFrames } from "#pipeline/collector/external-frames.ts";
 import type { Life } from "./life.ts";
 import type { Random } from "./random.ts";
 import type { StreamConnection } from "./stream-connection.ts";
@@ -34,7 +34,7 @@ export const startCollectorProcess = ({ life, connection, identify, random }: Co
     publisher: createPublisher({ stream: connection.stream, clock, random: random.next }),
     unchained: { publish: async () => notHere() },
     deadLetters: connection.deadLetters,
-    compose: createStrangerFrames({ clock, redactor }),
+    compose: createExternalFrames({ clock, redactor }),
   };
   const logs = createExportLogs({ identify, owners, admission: createAdmission(limits, clock), sinks, metrics });
   const blobs: ObjectStore = { put: notHere, putStream: notHere, get: notHere };

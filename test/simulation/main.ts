@@ -4,7 +4,7 @@ import { Worker } from "node:worker_threads";
 import { repositoryRoot } from "#platform/environment.ts";
 import { addToReport } from "#test/chaos/report.ts";
 import { renderOperation } from "./history.ts";
-import { addTally, emptyTally, renderFaults, renderProgress } from "./progress.ts";
+import { addCounts, emptyCounts, renderFaults, renderProgress } from "./progress.ts";
 import { runSeed, type SeedResult } from "./run-seed.ts";
 import type { SeedRange, Told } from "./run-seeds.ts";
 
@@ -27,12 +27,12 @@ const runOne = async (seed: number, trace: boolean): Promise<number> => {
 };
 
 const runMany = async (from: number, seeds: number, jobs: number): Promise<number> => {
-  const tally = emptyTally();
+  const counts = emptyCounts();
   const failed: number[] = [];
   const started = performance.now();
-  const progress = (): string => renderProgress(tally, seeds, performance.now() - started);
+  const progress = (): string => renderProgress(counts, seeds, performance.now() - started);
   const hear = (told: Told): void => {
-    if (told.kind === "tally") return addTally(tally, told.more);
+    if (told.kind === "counts") return addCounts(counts, told.more);
     failed.push(told.result.seed);
     if (failed.length <= 20) showFailure(told.result);
   };
@@ -48,10 +48,10 @@ const runMany = async (from: number, seeds: number, jobs: number): Promise<numbe
   await Promise.all(Array.from({ length: jobs }, (_, job) => run(job)));
   clearInterval(timer);
   console.log(progress());
-  console.log(renderFaults(tally));
+  console.log(renderFaults(counts));
   console.log(failed.length === 0 ? "no rule was broken" : `${failed.length} seeds failed: ${failed.join(" ")}`);
   const elapsedMs = Math.round(performance.now() - started);
-  await addToReport(join(repositoryRoot, "dist", "chaos"), "simulation", { ...tally, elapsedMs, jobs, failed });
+  await addToReport(join(repositoryRoot, "dist", "chaos"), "simulation", { ...counts, elapsedMs, jobs, failed });
   return failed.length === 0 ? 0 : 1;
 };
 

@@ -1,22 +1,22 @@
 import { describe, expect, it } from "@jest/globals";
 import { keptSeeds } from "./kept-seeds.ts";
 import { playOutage } from "./outage.ts";
-import { addTally, emptyTally } from "./progress.ts";
+import { addCounts, emptyCounts } from "./progress.ts";
 import { runSeed } from "./run-seed.ts";
-import { tallyOf } from "./run-seeds.ts";
+import { countsOf } from "./run-seeds.ts";
 
 const SEEDS = 300;
 
 describe("capture, simulated", () => {
   it(`keeps every rule in ${SEEDS} worlds full of faults`, async () => {
-    const tally = emptyTally();
+    const counts = emptyCounts();
     for (let seed = 1; seed <= SEEDS; seed += 1) {
       const result = await runSeed(seed);
-      addTally(tally, tallyOf(result, 0));
+      addCounts(counts, countsOf(result, 0));
       expect({ seed, violations: result.violations }).toEqual({ seed, violations: [] });
     }
-    expect(Object.keys(tally.faults).toSorted()).toHaveLength(19); // every kind of fault happened
-    expect(tally.frames).toBeGreaterThan(SEEDS * 10);
+    expect(Object.keys(counts.faults).toSorted()).toHaveLength(19); // every kind of fault happened
+    expect(counts.frames).toBeGreaterThan(SEEDS * 10);
   }, 120_000);
 
   it("stays sound in the worlds that once broke it", async () => {

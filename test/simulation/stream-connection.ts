@@ -171,7 +171,7 @@ const managerOn = (connection: Connection, server: StreamServer): JetStreamManag
 
 /** The part of JetStream's client that publishes dead letters and consumes. */
 const jetStreamOn = (connection: Connection, options: StreamConnectionOptions): JetStreamClient => {
-  const publish = (subject: string): Promise<void> => connection.request(() => options.server.bury(subject));
+  const publish = (subject: string): Promise<void> => connection.request(() => options.server.leaveDeadLetter(subject));
   const consume = () => Promise.resolve(consumeFrom(connection, options));
   return { publish, consumers: { get: () => Promise.resolve({ consume }) } } as unknown as JetStreamClient;
 };

@@ -17,10 +17,10 @@ export type StreamServer = {
   lives(): number;
   /** The batch as a whole, or nothing; each expectation is compared at its place in the batch. */
   commit(messages: readonly BatchMessage[]): BatchOutcome;
-  bury(subject: string): void;
+  leaveDeadLetter(subject: string): void;
   lastOf(chain: string): KeptMessage | undefined;
   readonly messages: readonly KeptMessage[];
-  /** Subjects of what was buried, in order. */
+  /** Subjects of the dead letters, in order. */
   readonly letters: readonly string[];
   /** Whether it refuses because it is full. */
   full: boolean;
@@ -119,7 +119,7 @@ class Server implements StreamServer {
     return { kind: "stored", firstSeq };
   }
 
-  bury(subject: string): void {
+  leaveDeadLetter(subject: string): void {
     this.letters.push(subject);
   }
 

@@ -10,7 +10,7 @@ import { decodeTraces } from "./decode-traces.ts";
 import { parseLogsJson, parseTracesJson } from "./json.ts";
 import { tellLogs } from "./logs-to-frames.ts";
 import type { OtlpLog, OtlpSpan } from "./model.ts";
-import { asProducer, framesFromSpan, type TelemetryFrame } from "./spans-to-frames.ts";
+import { asProducer, framesFromSpan, type TelemetryEvent } from "./spans-to-frames.ts";
 
 const golden = new URL("../../../test/golden/otlp/", import.meta.url);
 const cases = readdirSync(golden).filter((name) => !name.endsWith(".frames.json"));
@@ -18,16 +18,16 @@ const read = (name: string): Record<string, unknown> =>
   JSON.parse(readFileSync(new URL(name, golden), "utf8")) as Record<string, unknown>;
 
 /** As JSON: what a store would hold of it. */
-const written = (frames: readonly TelemetryFrame[]): unknown => JSON.parse(JSON.stringify(frames));
-const fromLogs = (logs: readonly OtlpLog[]): TelemetryFrame[] => [...tellLogs(logs)];
-const fromSpans = (spans: readonly OtlpSpan[]): TelemetryFrame[] => spans.flatMap(framesFromSpan);
+const written = (frames: readonly TelemetryEvent[]): unknown => JSON.parse(JSON.stringify(frames));
+const fromLogs = (logs: readonly OtlpLog[]): TelemetryEvent[] => [...tellLogs(logs)];
+const fromSpans = (spans: readonly OtlpSpan[]): TelemetryEvent[] => spans.flatMap(framesFromSpan);
 
-const byJson = (request: Record<string, unknown>): TelemetryFrame[] => {
+const byJson = (request: Record<string, unknown>): TelemetryEvent[] => {
   const bytes = renderOtlpJson(request);
   return "resourceLogs" in request ? fromLogs(parseLogsJson(bytes)) : fromSpans(parseTracesJson(bytes));
 };
 
-const byProtobuf = (request: Record<string, unknown>): TelemetryFrame[] =>
+const byProtobuf = (request: Record<string, unknown>): TelemetryEvent[] =>
   "resourceLogs" in request
     ? fromLogs(decodeLogs(encodeLogs(request)))
     : fromSpans(decodeTraces(encodeTraces(request)));
@@ -59,7 +59,7 @@ const log = (over: Partial<OtlpLog>): OtlpLog => ({
   ...over,
 });
 
-const only = (frames: readonly TelemetryFrame[]): TelemetryFrame["frame"] => {
+const only = (frames: readonly TelemetryEvent[]): TelemetryEvent["frame"] => {
   expect(frames).toHaveLength(1);
   const [told] = frames;
   if (told === undefined) throw new Error("no frame");
@@ -134,7 +134,7 @@ const anySpan = fc
   })
   .map(span);
 
-const checkFrames = (frames: readonly TelemetryFrame[]): void => {
+const checkFrames = (frames: readonly TelemetryEvent[]): void => {
   for (const { frame } of frames) {
     expect(frame.event_type).toMatch(frameTypePattern);
     expect(frame.event_id).not.toBe("");
@@ -243,7 +243,7 @@ describe("a frame of more than 256 KiB", () => {
 });
 
 describe("asProducer", () => {
-  const told = (event_type: string): TelemetryFrame => ({ frame: { event_id: "e", event_type, payload: {} } });
+  const told = (event_type: string): TelemetryEvent => ({ frame: { event_id: "e", event_type, payload: {} } });
 
   it("calls a model call that no gateway carried a CHAT", () => {
     expect(asProducer(told("MODEL_CALL"), "agent").frame.event_type).toBe("CHAT");

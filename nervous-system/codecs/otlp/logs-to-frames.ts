@@ -13,7 +13,7 @@ import {
 } from "./frame-values.ts";
 import type { OtlpLog } from "./model.ts";
 import { isFrameAlready, payloadOfEvent, typeOfEvent } from "./spans-to-frames.ts";
-import { agentOf, digestOf, telemetryFrame, traceOf, type TelemetryFrame } from "./telemetry-event.ts";
+import { agentOf, digestOf, telemetryEvent, traceOf, type TelemetryEvent } from "./telemetry-event.ts";
 
 // Before `event_name` was a field of its own, it was this attribute.
 const EVENT_NAME_ATTRIBUTE = "event.name";
@@ -71,7 +71,7 @@ const idOf = (log: OtlpLog, name: string, index: number): string => {
 };
 
 /** The frame of a log record (none for what is a frame already); `index` is its place in the request. */
-const framesFromLog = (log: OtlpLog, index: number): TelemetryFrame[] => {
+const framesFromLog = (log: OtlpLog, index: number): TelemetryEvent[] => {
   const { attributes, scope, severity } = log;
   if (isFrameAlready(attributes) || attributes[ENVELOPE_ATTRIBUTE] !== undefined) return [];
   beginUnfolding();
@@ -79,7 +79,7 @@ const framesFromLog = (log: OtlpLog, index: number): TelemetryFrame[] => {
   const { type, members } = name === "" ? plainLog(log) : namedEvent(name, log);
   const told = { ...defined({ severity: textIn(severity) }), ...unlessEmpty("resource", toMembers(scope.resource)) };
   return [
-    telemetryFrame({
+    telemetryEvent({
       id: idOf(log, name, index),
       type,
       timeNs: log.timeNs === 0n ? log.observedNs : log.timeNs,
@@ -91,7 +91,7 @@ const framesFromLog = (log: OtlpLog, index: number): TelemetryFrame[] => {
 };
 
 /** The frames of many log records, each made when it is asked for: all of them may be much more than their request. */
-export function* tellLogs(logs: Iterable<OtlpLog>): Generator<TelemetryFrame> {
+export function* tellLogs(logs: Iterable<OtlpLog>): Generator<TelemetryEvent> {
   let index = 0;
   for (const log of logs) yield* framesFromLog(log, index++);
 }

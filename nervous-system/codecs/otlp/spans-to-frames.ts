@@ -14,9 +14,9 @@ import {
 } from "./frame-values.ts";
 import { genAiStory, type SpanStory } from "./genai-frames.ts";
 import type { Attributes, OtlpSpan } from "./model.ts";
-import { agentOf, digestOf, telemetryFrame, timestampOf, traceOf, type TelemetryFrame } from "./telemetry-event.ts";
+import { agentOf, digestOf, telemetryEvent, timestampOf, traceOf, type TelemetryEvent } from "./telemetry-event.ts";
 
-export type { TelemetryFrame } from "./telemetry-event.ts";
+export type { TelemetryEvent } from "./telemetry-event.ts";
 
 const eventTypes: Readonly<Record<string, string>> = {
   [Enchanted.decisionMade]: "DECISION_RATIONALE",
@@ -84,14 +84,14 @@ const identityOf = (span: OtlpSpan): readonly (string | bigint)[] => {
   ];
 };
 
-function* tellSpan(span: OtlpSpan): Generator<TelemetryFrame> {
+function* tellSpan(span: OtlpSpan): Generator<TelemetryEvent> {
   const { events, scope, attributes } = span;
   beginUnfolding();
   const identity = identityOf(span);
   const common = { agent: agentOf(attributes, scope), trace: traceOf(span) };
   const story = isFrameAlready(attributes) ? undefined : (genAiStory(span) ?? plainStory(span));
-  const frameOf = (index: number, type: string, timeNs: bigint, payload: Members): TelemetryFrame =>
-    telemetryFrame({ ...common, id: digestOf([...identity, index]), type, timeNs, members: { payload } });
+  const frameOf = (index: number, type: string, timeNs: bigint, payload: Members): TelemetryEvent =>
+    telemetryEvent({ ...common, id: digestOf([...identity, index]), type, timeNs, members: { payload } });
   for (const [index, event] of events.entries()) {
     if (isFrameAlready(event.attributes) || story?.folded.includes(event.name)) continue;
     beginUnfolding();
@@ -101,10 +101,10 @@ function* tellSpan(span: OtlpSpan): Generator<TelemetryFrame> {
 }
 
 /** The frames of a span: one for each event that is no frame already, and one for the span itself, at its end. */
-export const framesFromSpan = (span: OtlpSpan): TelemetryFrame[] => [...tellSpan(span)];
+export const framesFromSpan = (span: OtlpSpan): TelemetryEvent[] => [...tellSpan(span)];
 
 /** The frames of many spans, each made when it is asked for: all of them may be much more than their request. */
-export function* tellSpans(spans: Iterable<OtlpSpan>): Generator<TelemetryFrame> {
+export function* tellSpans(spans: Iterable<OtlpSpan>): Generator<TelemetryEvent> {
   for (const span of spans) yield* tellSpan(span);
 }
 
@@ -116,7 +116,7 @@ export const countTold = (spans: readonly OtlpSpan[]): number =>
  * The frame under a type that `producer` may write. A model call that no gateway carried is a CHAT; of any other type that
  * is another producer's, it is said that it is only reported (REPORTED_VERDICT).
  */
-export const asProducer = (told: TelemetryFrame, producer: Producer): TelemetryFrame => {
+export const asProducer = (told: TelemetryEvent, producer: Producer): TelemetryEvent => {
   const { event_type: type } = told.frame;
   if (!isFrameType(type) || mayWrite(producer, type)) return told;
   return { ...told, frame: { ...told.frame, event_type: type === "MODEL_CALL" ? "CHAT" : `REPORTED_${type}` } };

@@ -8,7 +8,7 @@ import { defined, isMembers, textIn, type Members } from "./frame-values.ts";
 import type { Attributes, OtlpScope } from "./model.ts";
 
 /** A frame that telemetry tells; its id is the same however often and by whichever way the telemetry arrives. */
-export type TelemetryFrame = {
+export type TelemetryEvent = {
   readonly frame: ProducedFrame & { event_id: string; parent_event_id?: string };
   /** Absent when the telemetry's ids are no valid W3C ids. */
   readonly trace?: TraceIds;
@@ -58,7 +58,7 @@ const withoutType = ({ event, event_type: said, ...members }: Members, type: str
 };
 
 /** Makes a frame, its aliases resolved, no larger than a frame may be. */
-export const telemetryFrame = ({ id, type, timeNs, agent, members, trace }: FrameParts): TelemetryFrame => {
+export const telemetryEvent = ({ id, type, timeNs, agent, members, trace }: FrameParts): TelemetryEvent => {
   const stamps = defined({ event_id: id, timestamp: timestampOf(timeNs), agent_id: agent });
   const parsed = parseFrame({ ...stamps, ...withoutType(members, type), event_type: type });
   if (!parsed.ok) throw new TypeError(parsed.reason); // every type here comes from `eventTypeOf`

@@ -23,11 +23,11 @@ export const readTail = async (manager: JetStreamManager, agentUid: string, epoc
 export type ChainOwner =
   | { readonly kind: "nobody" }
   | { readonly kind: "swarm" }
-  | { readonly kind: "stranger"; readonly principal: string };
+  | { readonly kind: "external"; readonly principal: string };
 
 /** Reads who wrote under an agent's UID before, in any epoch. */
 export const readChainOwner = async (manager: JetStreamManager, agentUid: string): Promise<ChainOwner> => {
   const last = await lastChunk(manager, agentFilter(agentUid));
   if (last === undefined) return { kind: "nobody" };
-  return last.principal === undefined ? { kind: "swarm" } : { kind: "stranger", principal: last.principal };
+  return last.principal === undefined ? { kind: "swarm" } : { kind: "external", principal: last.principal };
 };

@@ -7,15 +7,9 @@ import { chainKey } from "./chain-plan.ts";
 import { maxChunkFrames } from "./place.ts";
 import { headerValue, publishableSubject } from "./subject-guard.ts";
 
-/** A frame on its way into the stream, with its OTLP LogRecord where it came as one. */
-export type TravellingFrame = RecordedFrame & {
-  /** Encoded LogRecord without tag and length; written anew where it is absent. */
-  readonly record?: Uint8Array | undefined;
-};
-
 /** 1 to 512 consecutive frames of one chain, of one lane, about one mission: one message of the stream. */
 export type Chunk = {
-  readonly frames: readonly TravellingFrame[];
+  readonly frames: readonly RecordedFrame[];
   /** The chain, as `chainKey` names it. */
   readonly key: string;
   readonly message: BatchMessage;
@@ -29,7 +23,7 @@ const MIN_PACKED_BYTES = 512;
 const FASTEST = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 
 /** The frame's LogRecord: the bytes it came as, else written from its parts. */
-export const recordOf = (frame: TravellingFrame): Uint8Array => frame.record ?? encodeRecord(frameRecord(frame));
+export const recordOf = (frame: RecordedFrame): Uint8Array => frame.record ?? encodeRecord(frameRecord(frame));
 
 const continues = (before: RecordedFrame, frame: RecordedFrame): boolean => {
   const [a, b] = [before.envelope, frame.envelope];
@@ -59,8 +53,8 @@ const headerLines = (frames: readonly RecordedFrame[], isPacked: boolean): strin
 };
 
 /** Makes one chunk; throws `UnsafeSubjectError` when its subject or a header could speak to the server. */
-const makeChunk = (frames: readonly TravellingFrame[], records: readonly Uint8Array[]): Chunk => {
-  const first = frames[0] as TravellingFrame;
+const makeChunk = (frames: readonly RecordedFrame[], records: readonly Uint8Array[]): Chunk => {
+  const first = frames[0] as RecordedFrame;
   const body = joinRecords(records);
   const packed = body.length < MIN_PACKED_BYTES ? body : zstdCompressSync(body, FASTEST);
   const isPacked = packed.length < body.length;
@@ -76,9 +70,9 @@ const makeChunk = (frames: readonly TravellingFrame[], records: readonly Uint8Ar
 };
 
 /** Cuts frames, in order, into chunks. The body of a chunk is an OTLP `ExportLogsServiceRequest`. */
-export const cutChunks = (frames: readonly TravellingFrame[]): Chunk[] => {
+export const cutChunks = (frames: readonly RecordedFrame[]): Chunk[] => {
   const chunks: Chunk[] = [];
-  let current: TravellingFrame[] = [];
+  let current: RecordedFrame[] = [];
   let records: Uint8Array[] = [];
   let bytes = 0;
   const finish = (): void => {

@@ -4,7 +4,8 @@ import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { FrameResult } from "./chain-plan.ts";
 import type { FrameStream } from "./frame-stream.ts";
 import { maxBatchBytes } from "./batch.ts";
-import { recordOf, type TravellingFrame } from "./chunk.ts";
+import { recordOf } from "./chunk.ts";
+import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { createStoreFrames } from "./store-frames.ts";
 
 /** The stream did not take the frames in time, or refuses them because it is full; sending them again is safe. */
@@ -29,18 +30,18 @@ export type FramePublisher = {
    * Resolves with one result a frame once all of them are on disk; rejects with `BusUnavailableError` when the
    * stream does not take them. Publishing the same frames again is always safe.
    */
-  publish(frames: readonly TravellingFrame[]): Promise<readonly FrameResult[]>;
+  publish(frames: readonly RecordedFrame[]): Promise<readonly FrameResult[]>;
   /** Bytes accepted and not yet stored. */
   pendingBytes(): number;
   /** Refuses new frames and waits for what was accepted. */
   close(): Promise<void>;
 };
 
-type Submission = { readonly frames: readonly TravellingFrame[]; readonly bytes: number };
+type Submission = { readonly frames: readonly RecordedFrame[]; readonly bytes: number };
 type Answers = ReadonlyMap<Submission, readonly FrameResult[]>;
 
 /** Frames with their records made once, however often they are sent. */
-const submit = (given: readonly TravellingFrame[]): Submission => {
+const submit = (given: readonly RecordedFrame[]): Submission => {
   const frames = given.map((frame) => (frame.record === undefined ? { ...frame, record: recordOf(frame) } : frame));
   return { frames, bytes: frames.reduce((sum, frame) => sum + recordOf(frame).length, 0) };
 };

@@ -1,7 +1,8 @@
 import type { BatchOutcome } from "./atomic-batch.ts";
 import { cutBatches, renderBatch } from "./batch.ts";
 import { planChains, type ChainPlan, type FrameResult } from "./chain-plan.ts";
-import { cutChunks, type Chunk, type TravellingFrame } from "./chunk.ts";
+import { cutChunks, type Chunk } from "./chunk.ts";
+import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import type { FrameStream } from "./frame-stream.ts";
 import { createTails } from "./tails.ts";
 
@@ -11,7 +12,7 @@ type StoreOutcome =
   | Exclude<BatchOutcome, { kind: "stored" }>;
 
 /** Stores frames of any chains, once: what a chain holds already is left out. Never rejects. */
-export type StoreFrames = (frames: readonly TravellingFrame[]) => Promise<StoreOutcome>;
+export type StoreFrames = (frames: readonly RecordedFrame[]) => Promise<StoreOutcome>;
 
 const lacksFrames = (result: FrameResult): boolean => result.kind === "missing" || result.kind === "fork";
 
@@ -19,7 +20,7 @@ const lacksFrames = (result: FrameResult): boolean => result.kind === "missing" 
 export const createStoreFrames = (stream: FrameStream): StoreFrames => {
   const tails = createTails(stream);
 
-  const plan = async (frames: readonly TravellingFrame[]): Promise<ChainPlan> => {
+  const plan = async (frames: readonly RecordedFrame[]): Promise<ChainPlan> => {
     const planned = planChains(await tails.load(frames), frames);
     if (!planned.results.some(lacksFrames)) return planned;
     // Another writer may have moved the chain past what we remember.
@@ -34,7 +35,7 @@ export const createStoreFrames = (stream: FrameStream): StoreFrames => {
     return outcome;
   };
 
-  const attempt = async (frames: readonly TravellingFrame[]): Promise<StoreOutcome> => {
+  const attempt = async (frames: readonly RecordedFrame[]): Promise<StoreOutcome> => {
     const { publish, results } = await plan(frames);
     const wanted = publish.length === frames.length ? frames : publish.flatMap((index) => frames[index] ?? []);
     for (const batch of cutBatches(cutChunks(wanted))) {

@@ -24,7 +24,7 @@ const contextConfig = (options: StreamOptions): Partial<StreamConfig> & { name: 
   num_replicas: options.replicas,
   allow_atomic: true,
   allow_direct: true,
-  // Only strangers' frames carry ids that the stream compares; those of chains are held by their place.
+  // Only external clients' frames carry ids that the stream compares; those of chains are held by their place.
   duplicate_window: TEN_MINUTES_NS,
 });
 

@@ -1,5 +1,6 @@
 import type { BusConnection } from "./connection.ts";
-import { cutChunks, type TravellingFrame } from "./chunk.ts";
+import { cutChunks } from "./chunk.ts";
+import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { rawHeaders } from "./atomic-batch.ts";
 import { BusUnavailableError } from "./publisher.ts";
 
@@ -9,7 +10,7 @@ export type UnchainedPublisher = {
    * Resolves once every frame is on disk. A frame sent again within the stream's duplicate window is stored once, later
    * ones are one row in every store: their key is `(agent_uid, event_id)`. Rejects with `BusUnavailableError`.
    */
-  publish(frames: readonly TravellingFrame[]): Promise<void>;
+  publish(frames: readonly RecordedFrame[]): Promise<void>;
 };
 
 /** Creates the publisher; the caller bounds how many frames are under way. */

@@ -8,7 +8,7 @@ import { FrameAckSchema } from "#nervous-system/schemas/gen/context_pb.ts";
 import { createMessageSplitter, delimit, PROTOBUF_OPENER, type SplitMessage } from "./delimited-messages.ts";
 
 /** A frame as a producer sends it: its type, its payload, and what else it knows. */
-export type OutgoingFrame = ProducedFrame & {
+export type FrameInput = ProducedFrame & {
   readonly parent_event_id?: string;
   readonly trace_id?: string;
   readonly span_id?: string;
@@ -26,7 +26,7 @@ export type FrameEncoding = "json" | "protobuf";
 export type FrameLanguage = {
   /** What stands first on every connection. */
   readonly opening: Buffer | undefined;
-  encode(frame: OutgoingFrame): string | Buffer;
+  encode(frame: FrameInput): string | Buffer;
   /** Calls `onAck` for every answer in its order; undefined for one that cannot be read. */
   readAcks(socket: Socket, onAck: (ack: FrameAck | undefined) => void): void;
 };

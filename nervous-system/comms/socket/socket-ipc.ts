@@ -1,8 +1,8 @@
 import { createConnection, type Socket } from "node:net";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
-import { frameLanguages, type FrameAck, type FrameEncoding, type OutgoingFrame } from "./frame-encoding.ts";
+import { frameLanguages, type FrameAck, type FrameEncoding, type FrameInput } from "./frame-encoding.ts";
 
-export type { FrameEncoding, OutgoingFrame } from "./frame-encoding.ts";
+export type { FrameEncoding, FrameInput } from "./frame-encoding.ts";
 
 /** The recorder's socket cannot be reached, and no longer will be waited for. */
 export class RecorderUnavailable extends Error {
@@ -27,7 +27,7 @@ export type FrameSocket = {
    * order. There is no time limit on the answer: a recorder that waits for its disk makes its writers wait. Rejects with
    * `RecorderUnavailable`. A frame whose answer was lost with the connection is sent again, so give it an `event_id`.
    */
-  send(frame: OutgoingFrame): Promise<FrameAck>;
+  send(frame: FrameInput): Promise<FrameAck>;
   /** Ends the connection after the answers that are still due. */
   close(): Promise<void>;
 };

@@ -4,7 +4,7 @@ import type { Redactor } from "../redact.ts";
 import type { Wal } from "../wal/wal.ts";
 import type { ClientFrame, ContextClient, ContextClientState } from "./contract.ts";
 import { createSendQueue, type Answer, type Connect, type SendQueue, type QueuedLine } from "./send-queue.ts";
-import { frameText, roughSize, type TakenFrame } from "./frame-text.ts";
+import { frameText, roughSize, type TakenInput } from "./frame-text.ts";
 import { createSpool, type Spool } from "./spool.ts";
 
 /** What a client is made of. */
@@ -21,7 +21,7 @@ export type ClientParts = {
   onRefused: (reason: string, eventId: string) => void;
 };
 
-type Held = Omit<TakenFrame, "eventId"> & { readonly size: number };
+type Held = Omit<TakenInput, "eventId"> & { readonly size: number };
 type Waiter = { readonly isOver: () => boolean; readonly resolve: () => void };
 
 // What memory holds before it asks the program to wait; at four times as much it refuses.

@@ -5,7 +5,7 @@ import type { Redactor } from "../redact.ts";
 import type { ClientFrame } from "./contract.ts";
 
 /** A frame that was taken: its id, and when. */
-export type TakenFrame = { readonly frame: ClientFrame; readonly eventId: string; readonly nowNs: bigint };
+export type TakenInput = { readonly frame: ClientFrame; readonly eventId: string; readonly nowNs: bigint };
 
 /** The line that goes to the socket or the log, or why there is none. */
 export type FrameText = { ok: true; line: string } | { ok: false; reason: string };
@@ -13,10 +13,10 @@ export type FrameText = { ok: true; line: string } | { ok: false; reason: string
 const refused = (reason: string): FrameText => ({ ok: false, reason });
 
 /** The frame in the socket's form, without secrets: members of other names go to the payload, as the scribe would put them. */
-const withoutSecrets = ({ frame, eventId, nowNs }: TakenFrame, redactor: Redactor): unknown => {
+const withoutSecrets = ({ frame, eventId, nowNs }: TakenInput, redactor: Redactor): unknown => {
   const { event_type, payload, event_id: _id, timestamp, agent_id, ...rest } = frame;
-  const { related_commit_hash, parent_event_id, trace_id, span_id, ...strangers } = rest;
-  const clean = redactor.redact({ event_type, payload: { ...strangers, ...payload } } satisfies ProducedFrame);
+  const { related_commit_hash, parent_event_id, trace_id, span_id, ...others } = rest;
+  const clean = redactor.redact({ event_type, payload: { ...others, ...payload } } satisfies ProducedFrame);
   return {
     event_id: eventId,
     timestamp: timestamp ?? renderTimestamp(nowNs),
@@ -31,7 +31,7 @@ const withoutSecrets = ({ frame, eventId, nowNs }: TakenFrame, redactor: Redacto
 };
 
 /** Makes the line of a frame; whatever a program hands in never throws. */
-export const frameText = (taken: TakenFrame, redactor: Redactor): FrameText => {
+export const frameText = (taken: TakenInput, redactor: Redactor): FrameText => {
   let line: string;
   try {
     line = JSON.stringify(withoutSecrets(taken, redactor));

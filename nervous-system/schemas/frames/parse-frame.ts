@@ -21,7 +21,7 @@ export type ProducedFrame = {
 };
 
 /** A frame that was read, with what is remarkable about it; or the reason why it is none. */
-export type ParsedFrame =
+export type ParseResult =
   | {
       ok: true;
       frame: ProducedFrame;
@@ -58,10 +58,10 @@ const known = new Set([
 ]);
 
 const payloadOf = (value: Record<string, unknown>): Record<string, unknown> => {
-  const strangers = Object.entries(value).filter(([key]) => !known.has(key));
+  const others = Object.entries(value).filter(([key]) => !known.has(key));
   const given = value["payload"];
   const inner = isJsonObject(given) ? given : given === undefined ? {} : { value: given };
-  return withAliases({ ...Object.fromEntries(strangers), ...inner });
+  return withAliases({ ...Object.fromEntries(others), ...inner });
 };
 
 const dateTime = frameMembers.shape.timestamp;
@@ -81,7 +81,7 @@ const flagsOf = (type: string, payload: Record<string, unknown>): Array<"payload
  * that lacks its type's fields is kept and flagged. Stamps such as `seq` or `hash` in the input are a producer's words, so
  * they land in the payload too.
  */
-export const parseFrame = (value: unknown): ParsedFrame => {
+export const parseFrame = (value: unknown): ParseResult => {
   if (!isJsonObject(value)) return { ok: false, reason: "a frame is a JSON object" };
   const type = value["event_type"] ?? value["event"];
   if (typeof type !== "string") return { ok: false, reason: 'a frame names its "event_type"' };

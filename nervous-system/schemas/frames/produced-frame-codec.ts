@@ -20,7 +20,7 @@ import { catalog, isFrameType } from "#nervous-system/schemas/frames/catalog.ts"
 import { ProducedFrameSchema } from "#nervous-system/schemas/gen/context_pb.ts";
 
 /** A message as the object that `parseFrame` takes, with the text of its payload where that came as JSON; or why it is none. */
-export type DecodedFrame =
+export type DecodeResult =
   | { readonly ok: true; readonly frame: Record<string, unknown>; readonly payloadJson?: string }
   | { readonly ok: false; readonly reason: string };
 
@@ -120,7 +120,7 @@ const frameOf = (given: Plain): Plain => {
 };
 
 /** Reads one message; the frame is not judged here. What a newer writer says in fields of its own is kept as bytes. */
-export const decodeProducedFrame = (bytes: Uint8Array): DecodedFrame => {
+export const decodeProducedFrame = (bytes: Uint8Array): DecodeResult => {
   try {
     const given = plainFrame(bytes);
     const json = given["payload_json"] as Uint8Array | undefined;
@@ -156,10 +156,10 @@ const typedBody = (type: string, payload: unknown): { case: string; value: Messa
 };
 
 /** The payload, with the members that stand beside it as `parseFrame` moves them there. */
-const wholePayload = (payload: unknown, strangers: ReadonlyArray<readonly [string, unknown]>): unknown => {
-  if (strangers.length === 0) return payload === undefined ? {} : payload;
+const wholePayload = (payload: unknown, others: ReadonlyArray<readonly [string, unknown]>): unknown => {
+  if (others.length === 0) return payload === undefined ? {} : payload;
   const inner = isJsonObject(payload) ? payload : payload === undefined ? {} : { value: payload };
-  return { ...Object.fromEntries(strangers), ...inner };
+  return { ...Object.fromEntries(others), ...inner };
 };
 
 const headers = new Map(
@@ -176,8 +176,8 @@ const bodyMembers = new Set(["event_type", "event", "payload"]);
 export const encodeProducedFrame = (frame: Readonly<Record<string, unknown>>): Buffer => {
   const type = frame["event_type"] ?? frame["event"];
   const members = Object.entries(frame).filter(([name, value]) => value !== undefined && !bodyMembers.has(name));
-  const strangers = members.filter((one) => !isHeader(one) && !neverKept.has(one[0]));
-  const payload = wholePayload(frame["payload"], strangers);
+  const others = members.filter((one) => !isHeader(one) && !neverKept.has(one[0]));
+  const payload = wholePayload(frame["payload"], others);
   const said = members.filter(isHeader).map(([name, value]) => [headers.get(name), (value as string).toWellFormed()]);
   const eventType = typeof type === "string" ? type : "";
   const body = typedBody(eventType, payload) ?? { case: "payloadJson", value: Buffer.from(JSON.stringify(payload)) };

@@ -3,7 +3,7 @@ import type { ServerResponse } from "node:http";
 import type { Duplex, Readable, Writable } from "node:stream";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
-import { answerException, exceptionTail, successHeaders, type AnswerFrame } from "./answer.ts";
+import { answerException, exceptionTail, successHeaders, type AnswerFormat } from "./answer.ts";
 import { encoder } from "./compression.ts";
 import type { RunSummary } from "./engine-protocol.ts";
 import { asException, type ClickHouseException } from "./exception.ts";
@@ -12,7 +12,7 @@ import { asException, type ClickHouseException } from "./exception.ts";
 export type RunningQuery = { readonly rows: Readable; readonly outcome: Promise<RunSummary> };
 
 /** Where the rows go; `gone` aborts when the client has left. */
-export type Recipient = { readonly response: ServerResponse; readonly frame: AnswerFrame; readonly gone: AbortSignal };
+export type Recipient = { readonly response: ServerResponse; readonly frame: AnswerFormat; readonly gone: AbortSignal };
 
 type Gathered = { readonly chunks: Buffer[]; readonly next: Promise<IteratorResult<Buffer>> | undefined };
 

@@ -4,7 +4,7 @@ import { exceptionText, httpStatusOf, type ClickHouseException } from "./excepti
 import { contentTypeOf } from "./formats.ts";
 
 /** What every answer to one query says of it. */
-export type AnswerFrame = {
+export type AnswerFormat = {
   readonly queryId: string;
   readonly format: string;
   readonly version: string;
@@ -18,7 +18,7 @@ export type AnswerFrame = {
 const NOTHING: RunSummary = { rows: 0, bytes: 0, elapsedNs: 0 };
 
 // chDB counts what a statement wrote or answered, not what it read of its tables: for a query that stays "0".
-const summaryHeader = ({ insert }: AnswerFrame, summary: RunSummary = NOTHING): string => {
+const summaryHeader = ({ insert }: AnswerFormat, summary: RunSummary = NOTHING): string => {
   const [rows, bytes] = [String(summary.rows), String(summary.bytes)];
   const [movedRows, movedBytes] = insert ? [rows, bytes] : ["0", "0"];
   return JSON.stringify({
@@ -36,7 +36,7 @@ const summaryHeader = ({ insert }: AnswerFrame, summary: RunSummary = NOTHING): 
 // A query id or format of the client's choice may hold what no header can.
 const headerSafe = (text: string): string => text.replaceAll(/[^\x20-\x7e]/g, "?");
 
-const commonHeaders = (frame: AnswerFrame, summary?: RunSummary): Record<string, string> => ({
+const commonHeaders = (frame: AnswerFormat, summary?: RunSummary): Record<string, string> => ({
   "X-ClickHouse-Query-Id": headerSafe(frame.queryId),
   "X-ClickHouse-Server-Display-Name": "enchanted-clickhouse",
   "X-ClickHouse-Timezone": frame.timezone,
@@ -45,7 +45,7 @@ const commonHeaders = (frame: AnswerFrame, summary?: RunSummary): Record<string,
 });
 
 /** Headers of an answer with rows. */
-export const successHeaders = (frame: AnswerFrame, summary?: RunSummary): Record<string, string> => ({
+export const successHeaders = (frame: AnswerFormat, summary?: RunSummary): Record<string, string> => ({
   ...commonHeaders(frame, summary),
   "Content-Type": contentTypeOf(frame.format),
   "X-ClickHouse-Exception-Tag": frame.exceptionTag,
@@ -55,7 +55,7 @@ export const successHeaders = (frame: AnswerFrame, summary?: RunSummary): Record
 /** Answers with an exception alone: no row has been sent. */
 export const answerException = (
   response: ServerResponse,
-  frame: AnswerFrame,
+  frame: AnswerFormat,
   error: ClickHouseException,
   status?: number,
 ): void => {
@@ -69,13 +69,13 @@ export const answerException = (
 };
 
 /** Answers a statement that has no rows. */
-export const answerNothing = (response: ServerResponse, frame: AnswerFrame, summary: RunSummary): void => {
+export const answerNothing = (response: ServerResponse, frame: AnswerFormat, summary: RunSummary): void => {
   const { encoding: _none, ...plain } = frame;
   response.writeHead(200, successHeaders(plain, summary)).end();
 };
 
 /** The tail that clients since ClickHouse 25.11 look for: text between two marks, its length before the second. */
-export const exceptionTail = (frame: AnswerFrame, error: ClickHouseException): string => {
+export const exceptionTail = (frame: AnswerFormat, error: ClickHouseException): string => {
   const text = `${exceptionText(error, frame.version)}\n`;
   const tag = frame.exceptionTag;
   return `\r\n__exception__\r\n${tag}\r\n${text}${Buffer.byteLength(text)} ${tag}\r\n__exception__\r\n`;

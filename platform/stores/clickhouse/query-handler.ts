@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
 import type { Recipient } from "./answer-rows.ts";
-import type { AnswerFrame } from "./answer.ts";
+import type { AnswerFormat } from "./answer.ts";
 import { negotiate } from "./compression.ts";
 import { ClickHouseException } from "./exception.ts";
 import type { HttpSessions } from "./http-sessions.ts";
@@ -21,12 +21,12 @@ export type Exchange = {
   readonly user: string;
   /** The user may change settings but no data. */
   readonly readonly: boolean;
-  readonly frame: AnswerFrame;
+  readonly frame: AnswerFormat;
   /** Aborts when the client leaves before its answer is whole. */
   readonly gone: AbortSignal;
 };
 
-const frameOf = ({ message, frame }: Exchange, { request, statement }: Prepared): AnswerFrame => {
+const frameOf = ({ message, frame }: Exchange, { request, statement }: Prepared): AnswerFormat => {
   const insert = statement.kind === "command" && statement.insert;
   const accept = message.headers["accept-encoding"];
   return {

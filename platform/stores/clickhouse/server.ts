@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Log } from "#nervous-system/kernel/log.ts";
-import { answerException, type AnswerFrame } from "./answer.ts";
+import { answerException, type AnswerFormat } from "./answer.ts";
 import { authenticate, credentialsOf, type Users } from "./authenticate.ts";
 import { asException } from "./exception.ts";
 import { handleQuery, type QueryDeps } from "./query-handler.ts";
@@ -22,7 +22,7 @@ const health = ({ engine }: ServerOptions, response: ServerResponse): void =>
     ? plain(response, 503, "The ClickHouse engine is starting: ask again.\n")
     : plain(response, 200, "Ok.\n");
 
-type Failing = { readonly message: IncomingMessage; readonly response: ServerResponse; readonly frame: AnswerFrame };
+type Failing = { readonly message: IncomingMessage; readonly response: ServerResponse; readonly frame: AnswerFormat };
 
 const UNAUTHENTICATED = 516;
 const UNEXPECTED = 1002;
@@ -60,7 +60,7 @@ const answerQuery = async (
 ) => {
   const request = parseRequest(message, url, options.makeId);
   const facts = options.engine.facts();
-  const frame: AnswerFrame = {
+  const frame: AnswerFormat = {
     queryId: request.queryId,
     version: facts?.version ?? "starting",
     timezone: facts?.timezone ?? "UTC",

@@ -1,6 +1,7 @@
 // P4, our side: frames of several agents through the publisher, an export's worth each, until all are stored.
 import { createBus } from "#nervous-system/comms/nats/bus.ts";
-import { recordOf, type TravellingFrame } from "#nervous-system/comms/nats/chunk.ts";
+import { recordOf } from "#nervous-system/comms/nats/chunk.ts";
+import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
@@ -30,7 +31,7 @@ const chains = Array.from({ length: settings.agents }, (_, agent) =>
 );
 
 /** An agent's scribe: the next export leaves when the one before it is stored. */
-const exportChain = async (frames: readonly TravellingFrame[]): Promise<void> => {
+const exportChain = async (frames: readonly RecordedFrame[]): Promise<void> => {
   for (let from = 0; from < frames.length; from += settings.perExport) {
     const results = await bus.publisher.publish(frames.slice(from, from + settings.perExport));
     if (results.some(({ kind }) => kind !== "stored")) throw new Error("a frame was not stored");

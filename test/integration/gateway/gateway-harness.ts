@@ -9,7 +9,7 @@ import { silentLog } from "#nervous-system/kernel/log.ts";
 import { createInformer } from "#nervous-system/kubernetes/informer.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { agents, missions, models } from "#nervous-system/kubernetes/swarm-kinds.ts";
-import type { ComponentFrame } from "#nervous-system/recorder/component.ts";
+import type { ComponentEvent } from "#nervous-system/recorder/component.ts";
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { createClusterView, gatewayClusterAccess, gatewayTenantAccess } from "#pipeline/gateway/cluster-view.ts";
 import { createGatewayMetrics } from "#pipeline/gateway/measure.ts";
@@ -21,7 +21,7 @@ import type { TestPlane } from "#test/integration/kubernetes/control-plane.ts";
 
 /** Frames and blobs as the gateway gave them away; `hold` keeps the record from answering. */
 type Kept = {
-  readonly frames: ComponentFrame[];
+  readonly frames: ComponentEvent[];
   readonly blobs: Map<string, Buffer>;
   hold: Promise<void> | undefined;
 };
@@ -30,7 +30,7 @@ const createRecord = () => {
   const kept: Kept = { frames: [], blobs: new Map(), hold: undefined };
   const frames = {
     healthy: () => true,
-    write: async (frame: ComponentFrame) => {
+    write: async (frame: ComponentEvent) => {
       await kept.hold;
       kept.frames.push(frame);
       return "id";

@@ -24,7 +24,7 @@ let namespace: string;
 const userOf = (account: string): string => `system:serviceaccount:${namespace}:${account}`;
 
 /** A client of a ServiceAccount, outside of any pod. */
-const strangerOf = async (account: string): Promise<GrpcClient> =>
+const clientOf = async (account: string): Promise<GrpcClient> =>
   collector.clientOf(await tokenFor(plane.admin, { namespace, name: account }, "enchanted-collector"));
 
 beforeAll(async () => {
@@ -55,7 +55,7 @@ const tailOf = async (client: GrpcClient, agentUid: string): Promise<number> => 
 
 describe("a laptop's scribe", () => {
   it("writes a chain of its own, which is bound to its user", async () => {
-    const [ann, bob, uid] = [await strangerOf("ann"), await strangerOf("bob"), ids.next()];
+    const [ann, bob, uid] = [await clientOf("ann"), await clientOf("bob"), ids.next()];
     const chain = chainOf(uid);
     expect(await tailOf(ann, uid)).toBe(0);
     expect(await send(ann, chain.take(3))).toBeUndefined();
@@ -74,7 +74,7 @@ describe("a laptop's scribe", () => {
   });
 
   it("cannot speak for an agent or a component, in a mission, or of another namespace", async () => {
-    const ann = await strangerOf("ann");
+    const ann = await clientOf("ann");
     const team = await missionIn(plane);
     const agent = await startTestAgent(plane, collector, team, "coder");
     const of = { mission_uid: noMission, mission: "_", namespace };
@@ -97,7 +97,7 @@ describe("a laptop's scribe", () => {
   });
 
   it("may not write what moves a swarm: a GAP takes the place", async () => {
-    const [ann, uid] = [await strangerOf("ann"), ids.next()];
+    const [ann, uid] = [await clientOf("ann"), ids.next()];
     const chain = chainOf(uid);
     const frames = [chain.next(), chain.next({ event_type: "PROPOSAL", payload: {} }), chain.next()];
     expect(await send(ann, frames)).toMatchObject({ rejected: 1, message: expect.stringContaining("PROPOSAL") });
@@ -108,20 +108,20 @@ describe("a laptop's scribe", () => {
   });
 
   it("needs the right to record, and says which", async () => {
-    const failure = await failureOf(send(await strangerOf("eve"), chainOf().take(1)));
+    const failure = await failureOf(send(await clientOf("eve"), chainOf().take(1)));
     expect(failure).toMatchObject({
       code: grpcStatus.permissionDenied,
       message: expect.stringMatching(/missions\/record/),
     });
-    expect(
-      (await failureOf((await strangerOf("eve")).unary(exportLogs, Buffer.of(), { deadlineMs: 5_000 }))).code,
-    ).toBe(grpcStatus.permissionDenied);
+    expect((await failureOf((await clientOf("eve")).unary(exportLogs, Buffer.of(), { deadlineMs: 5_000 }))).code).toBe(
+      grpcStatus.permissionDenied,
+    );
   });
 
   it("leaves what is no frame in the dead letters", async () => {
     const before = (await deadLettersOf(nats)).length;
     const chain = chainOf();
-    await send(await strangerOf("bob"), [chain.next({ event_type: "PLAN", payload: { tasks: [] } })]);
+    await send(await clientOf("bob"), [chain.next({ event_type: "PLAN", payload: { tasks: [] } })]);
     const letters = (await deadLettersOf(nats)).slice(before);
     expect(letters).toEqual([expect.objectContaining({ reason: expect.stringContaining("PLAN") })]);
   });

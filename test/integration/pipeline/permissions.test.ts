@@ -104,7 +104,7 @@ describe("the chart's users of NATS", () => {
       ledger.close();
     }
 
-    // The settled mark, a stranger's chain, spans and the inbox.
+    // The settled mark, an external client's chain, spans and the inbox.
     const tail = await collector.tail(agentUid(1), 1);
     expect(await collector.settled({ agentUid: agentUid(1), epoch: 1, tail, sinks: ["ledger"] })).toBe(1);
     expect(await collector.chainOwner(agentUid(1))).toEqual({ kind: "swarm" });

@@ -200,7 +200,7 @@ describe("a program with Python's OpenTelemetry SDK", () => {
   );
 });
 
-describe("strangers' telemetry", () => {
+describe("external clients' telemetry", () => {
   it("is one frame however often, and over whichever way, it is sent", async () => {
     const span = spanOf("solo", { attributes: [{ key: "agent.id", value: { stringValue: "once" } }] });
     const json = tracesOf(span);
@@ -248,7 +248,7 @@ describe("strangers' telemetry", () => {
     expect(JSON.parse(answer.body)).toEqual({
       partialSuccess: {
         rejectedLogRecords: "1",
-        errorMessage: expect.stringContaining("a stranger may not write PROPOSAL"),
+        errorMessage: expect.stringContaining("an external client may not write PROPOSAL"),
       },
     });
     await eventually("the rest is kept", async () => (await rowsOf("event_type = 'KEPT'")).length === 1);

@@ -6,7 +6,7 @@ import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
-import type { ComponentFrame } from "#nervous-system/recorder/component.ts";
+import type { ComponentEvent } from "#nervous-system/recorder/component.ts";
 import { signalFilter } from "#nervous-system/schemas/subjects.ts";
 import { startGitea, type GiteaServer } from "#platform/stores/gitea.ts";
 import type { NatsServer } from "#platform/stores/nats.ts";
@@ -157,7 +157,7 @@ export const createProposer = async (
 
 /** A publisher at work, and what it wrote into the record. */
 export type TestPublisher = {
-  readonly frames: ComponentFrame[];
+  readonly frames: ComponentEvent[];
   readonly retries: () => number;
   /** Resolves when the loop ended; rejects with why it could not go on. */
   readonly ended: Promise<void>;
@@ -169,7 +169,7 @@ export type TestPublisher = {
 /** What a test changes about a publisher. */
 export type PublisherChange = {
   readonly wrapForge?: (forge: Forge) => Forge;
-  readonly beforeRecord?: (frame: ComponentFrame) => Promise<void>;
+  readonly beforeRecord?: (frame: ComponentEvent) => Promise<void>;
   readonly durable?: string;
 };
 
@@ -179,7 +179,7 @@ export const startTestPublisher = async (
   change: PublisherChange = {},
 ): Promise<TestPublisher> => {
   const clock = systemClock();
-  const frames: ComponentFrame[] = [];
+  const frames: ComponentEvent[] = [];
   let retries = 0;
   const openForge = createOpenForge({ ca: [world.gitea.caPem], timeoutMs: 10_000, clock });
   const scratchDir = join(world.root, "scratch");
@@ -212,7 +212,7 @@ export const startTestPublisher = async (
   });
   const stopping = new AbortController();
   const record = {
-    write: async (frame: ComponentFrame) => {
+    write: async (frame: ComponentEvent) => {
       await change.beforeRecord?.(frame);
       frames.push(frame);
       return frame.eventId ?? "";
