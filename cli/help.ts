@@ -11,7 +11,7 @@ const optionText = (option: Option): string => {
 };
 
 /** The first line of a command's help: how it is called. */
-export const usageLine = (command: Command): string => {
+const usageLine = (command: Command): string => {
   const operand = command.operand === undefined ? "" : ` ${command.operand.choices.join("|")}`;
   const program = command.takesProgram === true ? " -- <program> [arguments]" : "";
   return `enchanted ${command.name}${command.options.length > 0 ? " [options]" : ""}${operand}${program}`;

@@ -1,12 +1,11 @@
 import { countOption, type CommandRun } from "./arguments.ts";
-import { CliError, exitCode, exited, type Host } from "./host.ts";
+import { CliError, createProgress, exitCode, exited, type Host } from "./host.ts";
 import { listLeftovers, outboxOf, type Leftover } from "./outbox/outbox.ts";
-import { createProgress } from "./outbox/progress.ts";
 import { sendLeftover, type Sent } from "./outbox/send-leftover.ts";
 import { readServer, type ServerSettings } from "./server/settings.ts";
 
 /** What `enchanted push` says of one run. */
-export type Pushed = Omit<Sent, "state"> & { state: Sent["state"] | "elsewhere" };
+type Pushed = Omit<Sent, "state"> & { state: Sent["state"] | "elsewhere" };
 
 const MAX_PATIENCE_MS = 3_600_000;
 
@@ -21,7 +20,7 @@ const elsewhere = ({ directory, run }: Leftover): Pushed => ({
 });
 
 /** One line for people. */
-export const renderPushed = ({ agent_uid, agent, state, frames = 0, stored = 0, reason }: Pushed): string => {
+const renderPushed = ({ agent_uid, agent, state, frames = 0, stored = 0, reason }: Pushed): string => {
   const name = `${agent} ${agent_uid}`;
   if (state === "stored") return `sent  ${name}: ${frames} frame(s)`;
   if (state === "busy") return `busy  ${name}: it is still being recorded or sent by another process`;

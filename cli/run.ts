@@ -1,25 +1,24 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import type { TraceIds } from "#nervous-system/recorder/identity.ts";
-import { listenForFrames, type FrameSocketServer } from "#scribe/mouths/frame-socket.ts";
+import type { TraceIds } from "#nervous-system/schemas/ids.ts";
+import { listenForFrames, type FrameSocketServer } from "#scribe/inputs/frame-socket.ts";
 import { startChild, type ChildEnd, type WrappedChild } from "#scribe/wrap/child.ts";
 import { forwardFrames } from "#scribe/wrap/frame-forwarder.ts";
 import { countOption, textOption, type CommandRun, type Invocation } from "./arguments.ts";
-import { exitCode, exited, type Ending, type Host } from "./host.ts";
-import { openModelPort, type LocalModelPort } from "./models/model-port.ts";
+import type { Host } from "./host.ts";
+import { openRecordedModelPort, type LocalModelPort } from "./models/model-port.ts";
 import { modelEnvironment } from "./models/routes.ts";
 import { observeWorkTree, type Observer } from "./observe/observer.ts";
 import { createIntake } from "./record/intake.ts";
 import type { OpenRecord } from "./record/open-record.ts";
-import { openRecording, type Recording } from "./record/open-recording.ts";
+import { openRecording, type OpenRecording } from "./record/open-recording.ts";
 import { hasOwnEndpoint, openOtlpPort, otlpEnvironment, type OtlpPort } from "./run/otlp-port.ts";
-import { passSignals } from "./run/signals.ts";
-import { traceFor } from "./run/trace.ts";
+import { describeEnd, endingOf, passSignals, traceFor } from "./run/program.ts";
 
 type Session = {
   host: Host;
-  recording: Recording;
+  recording: OpenRecording;
   record: OpenRecord;
   directory: string;
   trace: { ids: TraceIds; traceparent: string };
@@ -49,7 +48,8 @@ const openSession = async (host: Host, { options, program }: Invocation, directo
   });
   const observer =
     options["no-observe"] === true ? undefined : await observeWorkTree({ host, record, directory, trace: trace.ids });
-  const models = options["no-models"] === true ? undefined : await openModelPort({ host, record, trace: trace.ids });
+  const models =
+    options["no-models"] === true ? undefined : await openRecordedModelPort({ host, record, trace: trace.ids });
   const otlp =
     options["no-otlp"] === true || hasOwnEndpoint(host.env)
       ? undefined
@@ -67,24 +67,11 @@ const environmentOf = ({ host, socketPath, trace, models, otlp }: Session): Node
   ...(otlp === undefined ? {} : otlpEnvironment(otlp.port, host.env)),
 });
 
-const endingOf = (host: Host, end: ChildEnd, program: string): Ending => {
-  if (end.kind === "signalled") return end;
-  if (end.kind === "exited") return { ...end, ofProgram: true };
-  const isThere = end.message.includes("EACCES");
-  host.warn(`enchanted: ${program}: ${isThere ? "is not executable" : "there is no such program"} (${end.message})`);
-  return { ...exited(isThere ? exitCode.notExecutable : exitCode.notFound), ofProgram: true };
-};
-
 const lifecycle = (session: Session, phase: "Started" | "Stopped", more: Record<string, unknown>): Promise<unknown> =>
   session.record.tell(
     { event_type: "LIFECYCLE", payload: { phase, attempt: session.record.recorder.epoch, ...more } },
     { producer: "scribe", trace: session.trace.ids },
   );
-
-const describeEnd = (end: ChildEnd): Record<string, unknown> => {
-  if (end.kind === "exited") return { reason: "Exited", exit_code: end.code };
-  return end.kind === "signalled" ? { reason: "Killed", signal: end.signal } : { reason: "CommandNotStarted" };
-};
 
 const runProgram = async (session: Session, { options, program }: Invocation): Promise<ChildEnd> => {
   const { host, record, directory } = session;

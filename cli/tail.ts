@@ -3,7 +3,7 @@ import type { Writable } from "node:stream";
 import type { ContextItem } from "#nervous-system/recorder/context-file/read-items.ts";
 import { textOption, type CommandRun } from "./arguments.ts";
 import { exitCode, exited, type Host } from "./host.ts";
-import { framesOf, summaryOf, type ToldFrame } from "./record/describe-frame.ts";
+import { framesOf, summaryOf, type PrintableItem } from "./record/describe-frame.ts";
 import { once, readItems, type ReadOptions } from "./record/read-file.ts";
 
 const POLL_MS = 200;
@@ -22,10 +22,10 @@ const colours: Readonly<Record<string, string>> = {
 const printable = (text: string): string => text.replaceAll(/\s+/g, " ").replaceAll(/\p{C}/gu, "�");
 
 /** How lines are laid out: colours, and the width they are cut at. */
-export type LineStyle = { colour: boolean; width: number | undefined };
+type LineStyle = { colour: boolean; width: number | undefined };
 
 /** One frame as one line for people. */
-export const renderTailLine = ({ frame }: ToldFrame, { colour, width }: LineStyle): string => {
+const renderTailLine = ({ frame }: PrintableItem, { colour, width }: LineStyle): string => {
   const time = (frame.timestamp ?? "").slice(11, 23).padEnd(12);
   const head = `${time} ${printable(frame.agent_id ?? "-")
     .slice(0, 20)

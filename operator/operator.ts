@@ -1,6 +1,6 @@
 import type { Tracer } from "@opentelemetry/api";
 import type { Registry } from "prom-client";
-import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import { createEventRecorder, type EventRecorder } from "#nervous-system/kubernetes/events.ts";

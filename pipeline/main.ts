@@ -30,7 +30,7 @@ import {
   type KubeSettings,
   type SharedSettings,
 } from "#pipeline/settings.ts";
-import { siphonSettings } from "#pipeline/siphon/settings.ts";
+import { siphonSettings } from "#pipeline/siphon/sinks.ts";
 import { startSiphon } from "#pipeline/siphon/start.ts";
 
 const STOP_GRACE_MS = 25_000;

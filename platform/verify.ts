@@ -41,6 +41,8 @@ const generatedIsCurrent = (): boolean => {
 const steps: ReadonlyArray<readonly [string, () => boolean]> = [
   ["generated files are current", generatedIsCurrent],
   ["types", () => run("npm", "run", "-s", "types")],
+  ["no export that nobody imports", () => run("npm", "run", "-s", "unused")],
+  ["no export that only tests use", () => run("npm", "run", "-s", "unused:product")],
   ["lint", () => run("npm", "run", "-s", "lint")],
   ["format", () => run("npm", "run", "-s", "format:check")],
   ["unit tests and architecture", () => run("npm", "run", "-s", "unit", "--", ...process.argv.slice(2))],

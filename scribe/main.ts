@@ -1,6 +1,6 @@
+import { connect } from "node:net";
 import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { getCACertificates } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { parseConfig, type ConfigResult } from "#nervous-system/kernel/config.ts";
@@ -8,8 +8,18 @@ import { randomIds } from "#nervous-system/schemas/ids.ts";
 import { createLogger } from "#nervous-system/telemetry/logger.ts";
 import { fetchEnvironment, readyEnvironment, scribeEnvironment } from "./config.ts";
 import { renderFetchMessage, runFetch } from "./fetch/run-fetch.ts";
-import { isReady } from "./ready.ts";
 import { startScribe } from "./start.ts";
+
+/** Whether the socket at `path` accepts a connection. */
+export const isReady = (path: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
 
 const USAGE = "usage: node main.js scribe|fetch|ready";
 const log = createLogger("scribe", "info");
@@ -40,7 +50,6 @@ const fetchRepository = async (): Promise<number> => {
     env: process.env,
     clock: systemClock(),
     tools: { node: process.execPath, scripts: ["wrap.js", "verify.js"].map((name) => join(beside, name)) },
-    defaultCas: getCACertificates("default"),
   });
   const message = renderFetchMessage(outcome);
   console.log(message);

@@ -2,8 +2,9 @@ import { writeFile } from "node:fs/promises";
 import { createGrpcClient, type GrpcClient } from "#nervous-system/comms/grpc/client.ts";
 import type { GrpcServer } from "#nervous-system/comms/grpc/server.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { addressOf } from "#nervous-system/kernel/endpoint.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
-import type { RecorderIdentity } from "#nervous-system/recorder/identity.ts";
+import type { RecorderIdentity } from "#nervous-system/recorder/compose.ts";
 import { createRedactor } from "#nervous-system/recorder/redact.ts";
 import { startRecording, type Recording } from "#nervous-system/recorder/recording.ts";
 import { tokenFrom } from "#nervous-system/recorder/token-file.ts";
@@ -11,20 +12,17 @@ import { createCollectorUplink } from "#nervous-system/recorder/uplink.ts";
 import { createNodeDisk } from "#nervous-system/recorder/wal/node-disk.ts";
 import { createNodeProcesses } from "#nervous-system/recorder/wal/node-processes.ts";
 import type { Ids } from "#nervous-system/schemas/ids.ts";
+import type { HttpServer } from "#nervous-system/comms/http/serve.ts";
 import type { ScribeConfig } from "./config.ts";
-import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
-import { listenForFrames, type FrameSocketServer } from "./mouths/frame-socket.ts";
-import { listenForService } from "./mouths/grpc-ports.ts";
-import { listenForModels, type ModelPort } from "./mouths/model-port.ts";
-import { createOtlpMouth } from "./mouths/otlp-mouth.ts";
-import { listenForOtlp, passMetricsTo, sendSpansTo, type OtlpPorts } from "./mouths/otlp-ports.ts";
-import { createSpanLane, type SpanLane } from "./mouths/span-lane.ts";
+import { createLifecycle, createRefusals, watchStalls, type Lifecycle, type Refusals } from "./reports.ts";
+import { listenForFrames, type FrameSocketServer } from "./inputs/frame-socket.ts";
+import { listenForService } from "./inputs/context-service.ts";
+import { listenForModels } from "./inputs/model-port.ts";
+import { createOtlpInput } from "./inputs/otlp-input.ts";
+import { listenForOtlp, passMetricsTo, sendSpansTo, type OtlpPorts } from "./inputs/otlp-ports.ts";
+import { createSpanQueue, type SpanQueue } from "./inputs/span-queue.ts";
 import { startConnectProxy, type ConnectProxy } from "./tunnel/connect-proxy.ts";
-import { startScribeHealth, type ScribeHealth } from "./measure.ts";
-import { createRefusals, type Refusals } from "./refusals.ts";
-import { watchStalls } from "./stall-watch.ts";
-import { splitAddress } from "./split-address.ts";
-import { createTally, type Tally } from "./tally.ts";
+import { createFrameCounters, startScribeHealth, type ScribeHealth, type FrameCounters } from "./health.ts";
 
 /** What a scribe needs beside its configuration. */
 export type ScribeOptions = { config: ScribeConfig; clock: Clock; ids: Ids; random: () => number; log: Log };
@@ -35,12 +33,12 @@ export type Scribe = {
   stop(): Promise<void>;
 };
 
-type Mouths = {
+type Inputs = {
   socket: FrameSocketServer;
   service: GrpcServer;
   otlp: OtlpPorts;
-  spans: SpanLane;
-  models: ModelPort;
+  spans: SpanQueue;
+  models: HttpServer;
   proxy: ConnectProxy | undefined;
   health: ScribeHealth;
   refusals: Refusals;
@@ -56,7 +54,7 @@ const identityOf = (config: ScribeConfig): RecorderIdentity => ({
   agentId: config.ENCHANTED_AGENT,
 });
 
-const record = (options: ScribeOptions, collector: GrpcClient, tally: Tally): Promise<Recording> => {
+const record = (options: ScribeOptions, collector: GrpcClient, counters: FrameCounters): Promise<Recording> => {
   const { config } = options;
   const maxBytes = config.ENCHANTED_WAL_MAX_BYTES;
   return startRecording({
@@ -66,7 +64,7 @@ const record = (options: ScribeOptions, collector: GrpcClient, tally: Tally): Pr
     epoch: config.ENCHANTED_ATTEMPT,
     ...(config.ENCHANTED_RESUME_HASH === undefined ? {} : { resumeHash: config.ENCHANTED_RESUME_HASH }),
     ...(maxBytes === undefined ? {} : { limits: { maxBytes, segmentBytes: Math.ceil(maxBytes / 8) } }),
-    redactor: tally.withholding(createRedactor(config.ENCHANTED_REDACT)),
+    redactor: counters.withholding(createRedactor(config.ENCHANTED_REDACT)),
     cut: config.ENCHANTED_WAL_CUT,
     uplink: createCollectorUplink(collector),
     disk: createNodeDisk(),
@@ -77,25 +75,25 @@ const record = (options: ScribeOptions, collector: GrpcClient, tally: Tally): Pr
 /** As many as the gateway gives to one pod. */
 const MAX_TUNNELS = 32;
 
-type Behind = { recording: Recording; collector: GrpcClient; tally: Tally };
+type Behind = { recording: Recording; collector: GrpcClient; counters: FrameCounters };
 
-const openMouths = async (options: ScribeOptions, { recording, collector, tally }: Behind): Promise<Mouths> => {
+const openInputs = async (options: ScribeOptions, { recording, collector, counters }: Behind): Promise<Inputs> => {
   const { config, clock, log } = options;
   const grpc = { collector, clock, log };
   const service = await listenForService(config.ENCHANTED_SERVICE_PORT, grpc);
-  const spans = createSpanLane({ send: sendSpansTo(collector), clock, random: options.random });
+  const spans = createSpanQueue({ send: sendSpansTo(collector), clock, random: options.random });
   const health = await startScribeHealth({
     port: config.ENCHANTED_METRICS_PORT,
     recording,
-    tally,
+    counters,
     spansLost: () => spans.lost(),
   });
   const refusals = createRefusals({ recorder: recording.recorder, log, count: health.onRefused });
   const otlp = await listenForOtlp({
     grpcPort: config.ENCHANTED_OTLP_PORT,
     httpPort: config.ENCHANTED_OTLP_HTTP_PORT,
-    receiver: createOtlpMouth({
-      recorder: tally.through("otlp", recording.recorder),
+    receiver: createOtlpInput({
+      recorder: counters.through("otlp", recording.recorder),
       passSpans: (request) => spans.push(request),
       passMetrics: passMetricsTo(collector),
       onRefused: refusals.tell,
@@ -104,7 +102,7 @@ const openMouths = async (options: ScribeOptions, { recording, collector, tally 
     log,
   });
   const gateway = {
-    gateway: splitAddress(config.ENCHANTED_GATEWAY),
+    gateway: addressOf(config.ENCHANTED_GATEWAY),
     caPem: config.ENCHANTED_CA_PEM,
     token: tokenFrom(config.ENCHANTED_TOKEN_FILE),
   };
@@ -117,7 +115,7 @@ const openMouths = async (options: ScribeOptions, { recording, collector, tally 
   // Last: once the socket accepts, the startup probe lets the agent begin.
   const socket = await listenForFrames({
     path: config.ENCHANTED_SOCKET,
-    recorder: tally.through("socket", recording.recorder),
+    recorder: counters.through("socket", recording.recorder),
     clock,
     limits: {
       framesPerSecond: config.ENCHANTED_SOCKET_FRAMES_PER_SECOND,
@@ -128,7 +126,7 @@ const openMouths = async (options: ScribeOptions, { recording, collector, tally 
   return { socket, service, otlp, spans, models, proxy, health, refusals };
 };
 
-const leaveMessage = async (path: string, recording: Recording): Promise<void> => {
+const writeTermination = async (path: string, recording: Recording): Promise<void> => {
   const { written, stored } = recording.marks();
   const { hash } = recording.recorder.written();
   await writeFile(path, JSON.stringify({ lastSeq: written, ackedSeq: stored, hash })).catch(() => undefined);
@@ -137,32 +135,32 @@ const leaveMessage = async (path: string, recording: Recording): Promise<void> =
 type Running = {
   options: ScribeOptions;
   recording: Recording;
-  mouths: Mouths;
+  inputs: Inputs;
   lifecycle: Lifecycle;
   collector: GrpcClient;
 };
 
 const SAY_MS = 1000;
 
-const drain = async ({ options, recording, mouths, lifecycle, collector }: Running): Promise<void> => {
+const drain = async ({ options, recording, inputs, lifecycle, collector }: Running): Promise<void> => {
   const { config, clock, log } = options;
   const until = clock.monotonicMs() + config.ENCHANTED_DRAIN_MS;
   const tell = (phase: "Draining" | "Stopped"): Promise<void> =>
     Promise.race([lifecycle.tell(phase), clock.sleep(SAY_MS)]); // a log without room must not eat the time to drain it
   await tell("Draining");
-  await mouths.socket.close(Math.min(1000, config.ENCHANTED_DRAIN_MS / 4));
+  await inputs.socket.close(Math.min(1000, config.ENCHANTED_DRAIN_MS / 4));
   const graceMs = Math.min(500, config.ENCHANTED_DRAIN_MS / 8);
   await Promise.all([
-    mouths.models.close(),
-    mouths.proxy?.close(),
-    mouths.service.close(graceMs),
-    mouths.otlp.close(graceMs),
+    inputs.models.close(),
+    inputs.proxy?.close(),
+    inputs.service.close(graceMs),
+    inputs.otlp.close(graceMs),
   ]);
-  await mouths.spans.close(graceMs);
-  await mouths.refusals.end();
+  await inputs.spans.close(graceMs);
+  await inputs.refusals.end();
   await tell("Stopped");
   const isWhole = await recording.drain(Math.max(0, until - clock.monotonicMs()));
-  await leaveMessage(config.ENCHANTED_TERMINATION_LOG, recording);
+  await writeTermination(config.ENCHANTED_TERMINATION_LOG, recording);
   const marks = recording.marks();
   if (isWhole) log.info(marks, "every frame is stored");
   else
@@ -170,12 +168,12 @@ const drain = async ({ options, recording, mouths, lifecycle, collector }: Runni
       marks,
       `the end of the record is not stored: ${recording.health().exporting.failing ?? "no time was left"}`,
     );
-  await mouths.health.server.close();
+  await inputs.health.server.close();
   await recording.close();
   collector.close();
 };
 
-/** Starts log, export and mouths. Rejects when the log is held by another process or a port is taken. */
+/** Starts log, export and inputs. Rejects when the log is held by another process or a port is taken. */
 export const startScribe = async (options: ScribeOptions): Promise<Scribe> => {
   const { config, clock, log } = options;
   const collector = createGrpcClient({
@@ -184,12 +182,12 @@ export const startScribe = async (options: ScribeOptions): Promise<Scribe> => {
     token: tokenFrom(config.ENCHANTED_TOKEN_FILE),
     clock,
   });
-  const tally = createTally();
-  const recording = await record(options, collector, tally);
+  const counters = createFrameCounters();
+  const recording = await record(options, collector, counters);
   const lifecycle = createLifecycle(recording.recorder, clock, log);
-  // It has its place now, and is the first; a log without room must not keep the mouths shut until it is written.
+  // It has its place now, and is the first; a log without room must not keep the inputs shut until it is written.
   void lifecycle.tell("Started", recording.recorder.written().seq > 0 ? "RecorderRestarted" : undefined);
-  const mouths = await openMouths(options, { recording, collector, tally });
+  const inputs = await openInputs(options, { recording, collector, counters });
   const stopBeating = lifecycle.beat(config.ENCHANTED_HEARTBEAT_MS);
   const stopWatching = watchStalls(() => recording.health().wal, clock, log);
   log.info({ epoch: config.ENCHANTED_ATTEMPT, agent: config.ENCHANTED_AGENT }, "recording");
@@ -197,7 +195,7 @@ export const startScribe = async (options: ScribeOptions): Promise<Scribe> => {
     stop: async () => {
       stopBeating();
       stopWatching();
-      await drain({ options, recording, mouths, lifecycle, collector });
+      await drain({ options, recording, inputs, lifecycle, collector });
     },
   };
 };

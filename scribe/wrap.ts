@@ -3,10 +3,9 @@ import { tmpdir } from "node:os";
 import * as z from "zod";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { parseConfig } from "#nervous-system/kernel/config.ts";
-import { exitCodeOf, startChild, type WrappedChild } from "./wrap/child.ts";
+import { exitCodeOf, proxyEnvironment, startChild, type WrappedChild } from "./wrap/child.ts";
 import { forwardFrames } from "./wrap/frame-forwarder.ts";
-import { leaveLastWords, renderLastWords } from "./wrap/last-words.ts";
-import { proxyEnvironment } from "./wrap/proxy-environment.ts";
+import { writeTerminationMessage, renderTerminationMessage } from "./wrap/termination-message.ts";
 
 // enchanted-wrap: process 1 of the agent container. `node wrap.js -- command args…`
 //
@@ -75,7 +74,7 @@ const run = async (config: WrapConfig, command: string, args: readonly string[])
   const end = await child.ended;
   if (wasStopped()) child.killGroup(); // what the program left behind has had its time too
   const isWhole = await forwarder.finish(config.ENCHANTED_CAPTURE_MS);
-  await leaveLastWords(config.ENCHANTED_TERMINATION_LOG, renderLastWords(end, isWhole));
+  await writeTerminationMessage(config.ENCHANTED_TERMINATION_LOG, renderTerminationMessage(end, isWhole));
   if (end.kind === "notStarted") console.error(`enchanted-wrap: ${command}: ${end.message}`);
   return exitCodeOf(end);
 };

@@ -1,14 +1,51 @@
-import { createBus } from "#nervous-system/comms/nats/bus.ts";
-import { systemClock } from "#nervous-system/kernel/clock.ts";
-import { parseConfig } from "#nervous-system/kernel/config.ts";
 import { readFile } from "node:fs/promises";
+import { createBus, type Bus } from "#nervous-system/comms/nats/bus.ts";
+import { systemClock, type Clock } from "#nervous-system/kernel/clock.ts";
+import { parseConfig, type ConfigResult } from "#nervous-system/kernel/config.ts";
 import { createKubeClient } from "#nervous-system/kubernetes/client.ts";
-import { createConnector } from "#nervous-system/kubernetes/connection.ts";
+import { createConnector, type Connector } from "#nervous-system/kubernetes/connection.ts";
 import { createTransport } from "#nervous-system/kubernetes/transport.ts";
-import { randomIds } from "#nervous-system/schemas/ids.ts";
-import { createLogger } from "#nervous-system/telemetry/logger.ts";
+import { randomIds, type Ids } from "#nervous-system/schemas/ids.ts";
+import { createLogger, type Logger } from "#nervous-system/telemetry/logger.ts";
 import { publisherSettings, type PublisherSettings } from "#supervisor/publish/settings.ts";
 import { runPublisherProcess } from "#supervisor/publish/start.ts";
+
+/** What every part gets from this process. */
+type Process = {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly ids: Ids;
+  readonly log: Logger;
+  readonly env: NodeJS.ProcessEnv;
+};
+
+const connectorOf = ({ KUBECONFIG: path }: Pick<PublisherSettings, "KUBECONFIG">, clock: Clock): Connector =>
+  createConnector(path === undefined ? { kind: "in-cluster" } : { kind: "file", path }, clock);
+
+const connectBus = async (name: string, settings: PublisherSettings, shared: Process): Promise<Bus> => {
+  const ca = settings.NATS_CA_FILE;
+  return createBus({
+    ...shared,
+    name,
+    servers: settings.NATS_URL,
+    user: settings.NATS_USER,
+    password: settings.NATS_PASSWORD,
+    caPem: ca === undefined ? undefined : await readFile(ca, "utf8"),
+  });
+};
+
+const publisher = async (settings: PublisherSettings, shared: Process, signal: AbortSignal): Promise<void> => {
+  const connector = connectorOf(settings, shared.clock);
+  const transport = createTransport({ connector, userAgent: "enchanted-publisher", clock: shared.clock });
+  const client = createKubeClient({ transport, clock: shared.clock });
+  const bus = await connectBus("publisher", settings, shared);
+  try {
+    await runPublisherProcess({ ...shared, settings, client, bus }, signal);
+  } finally {
+    await bus.close();
+    connector.close();
+  }
+};
 
 const untilStopped = (): AbortSignal => {
   const stopping = new AbortController();
@@ -17,52 +54,36 @@ const untilStopped = (): AbortSignal => {
   return stopping.signal;
 };
 
-const publisher = async (settings: PublisherSettings): Promise<number> => {
+/** Runs one part until it is stopped; answers the process's exit code. */
+const running = async <S extends { readonly LOG_LEVEL: PublisherSettings["LOG_LEVEL"] }>(
+  name: string,
+  parsed: ConfigResult<S>,
+  run: (settings: S, shared: Process, signal: AbortSignal) => Promise<void>,
+): Promise<number> => {
+  if (parsed.kind === "invalid") {
+    process.stderr.write(`${parsed.message}\n`);
+    return 64;
+  }
   const signal = untilStopped();
-  const log = createLogger("publisher", settings.LOG_LEVEL);
-  const shared = { clock: systemClock(), random: Math.random, ids: randomIds(), log };
-  const source =
-    settings.KUBECONFIG === undefined
-      ? { kind: "in-cluster" as const }
-      : { kind: "file" as const, path: settings.KUBECONFIG };
-  const connector = createConnector(source, shared.clock);
-  const transport = createTransport({ connector, userAgent: "enchanted-publisher", clock: shared.clock });
-  const natsCa = settings.NATS_CA_FILE;
-  const bus = await createBus({
-    ...shared,
-    servers: settings.NATS_URL,
-    name: "publisher",
-    user: settings.NATS_USER,
-    password: settings.NATS_PASSWORD,
-    caPem: natsCa === undefined ? undefined : await readFile(natsCa, "utf8"),
-  });
+  const log = createLogger(name, parsed.value.LOG_LEVEL);
+  const shared = { clock: systemClock(), random: Math.random, ids: randomIds(), log, env: process.env };
   try {
-    await runPublisherProcess(
-      { ...shared, settings, env: process.env, client: createKubeClient({ transport, clock: shared.clock }), bus },
-      signal,
-    );
+    await run(parsed.value, shared, signal);
     return 0;
   } catch (err) {
     if (signal.aborted) return 0;
-    log.error({ err }, "the publisher cannot go on; it begins again from what was acknowledged");
+    log.error({ err }, `the ${name} cannot go on; it begins again from what was acknowledged`);
     return 1;
-  } finally {
-    await bus.close();
-    connector.close();
   }
 };
 
-const usage = "usage: main.js publisher\n";
-
-const main = async (command: string | undefined): Promise<number> => {
-  if (command !== "publisher") {
-    process.stderr.write(usage);
-    return 64;
-  }
-  const parsed = parseConfig(publisherSettings, process.env);
-  if (parsed.kind === "valid") return publisher(parsed.value);
-  process.stderr.write(`${parsed.message}\n`);
-  return 64;
+const parts: Readonly<Record<string, () => Promise<number>>> = {
+  publisher: () => running("publisher", parseConfig(publisherSettings, process.env), publisher),
 };
 
-process.exit(await main(process.argv[2]));
+const part = parts[process.argv[2] ?? ""];
+if (part === undefined) {
+  process.stderr.write(`usage: main.js ${Object.keys(parts).join(" | ")}\n`);
+  process.exit(64);
+}
+process.exit(await part());

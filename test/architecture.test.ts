@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { beforeAll, describe, expect, it } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 
 /** Every file of the repository, tracked or about to be. */
 const files = (): string[] =>
@@ -112,6 +112,39 @@ describe("the linter", () => {
   it("says nothing of an innocent file", () => {
     expect(found.at(-1)).toEqual([]);
   });
+});
+
+describe("the search for what nothing uses", () => {
+  const folder = join("operator", "zz-planted-unused");
+  const plant = {
+    "main.ts": 'import "./nobody.ts";\nimport { asIs } from "./planted.ts";\nconsole.log(asIs);\n',
+    "nobody.ts": "export const forNobody = 1;\nexport type ForNobody = string;\n",
+    "planted.ts": "export const forATest = 1;\nexport const forItself = 2;\nexport const asIs = forItself;\n",
+    "planted.test.ts": 'import { forATest, forItself } from "./planted.ts";\nconsole.log(forATest, forItself);\n',
+  };
+  const found = (script: string): string[] => {
+    const { stdout } = spawnSync("npm", ["run", "-s", script, "--", "--reporter", "json"], { encoding: "utf8" });
+    type Issue = { file: string; files: unknown[] } & Record<"exports" | "types", Array<{ name: string }>>;
+    const { issues } = JSON.parse(stdout) as { issues: Issue[] };
+    return issues
+      .filter(({ file }) => file.startsWith(folder))
+      .flatMap(({ exports, types }) => [...exports, ...types].map(({ name }) => name))
+      .toSorted();
+  };
+
+  beforeAll(() => {
+    mkdirSync(folder, { recursive: true });
+    for (const [name, code] of Object.entries(plant)) writeFileSync(join(folder, name), code);
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it("catches an export and a type that nobody imports", () => {
+    expect(found("unused")).toEqual(["ForNobody", "forNobody"]);
+  }, 60_000);
+
+  it("catches what only a test uses, and lets a test look at what its own file uses", () => {
+    expect(found("unused:product")).toEqual(["ForNobody", "forATest", "forNobody"]);
+  }, 60_000);
 });
 
 describe("what no linter rule says", () => {

@@ -8,8 +8,7 @@ import { contextFromTraceparent } from "#nervous-system/telemetry/context-propag
 import { Enchanted } from "#nervous-system/codecs/genai.ts";
 import { failureOf, runAgentCycle, type AgentOutcome } from "./agents/base-agent.ts";
 import { runCoder } from "./agents/coder.ts";
-import { commandEnvironment } from "#agent-image/cortex/command-environment.ts";
-import type { CortexConfig } from "./config.ts";
+import { commandEnvironment, type CortexConfig } from "./config.ts";
 import { createBlobStore, type BlobStore } from "./engine/blobs.ts";
 import { createJournal, type Journal } from "./engine/journal.ts";
 import { createModel } from "./models/provider.ts";
@@ -18,7 +17,7 @@ import { createWorkspaceFiles } from "./workspace/files.ts";
 import { prepareRepository, type Repository } from "./workspace/repository.ts";
 
 /** What an attempt gets from the process it runs in. */
-export type AttemptOptions = {
+type AttemptOptions = {
   readonly config: CortexConfig;
   readonly tracer: Tracer;
   readonly clock: Clock;

@@ -49,7 +49,7 @@ export const cortexEnvironment = z.object({
   TMPDIR: z.string().default("/tmp").describe("directory for files of a moment"),
   ENCHANTED_FETCHED: z.string().default("/enchanted/fetch/repo.git").describe("bare repository that fetch made"),
   ENCHANTED_WORKSPACE: z.string().default("/workspace").describe("directory for the working tree"),
-  ENCHANTED_TERMINATION_LOG: z.string().default("/dev/termination-log").describe("file for the last words"),
+  ENCHANTED_TERMINATION_LOG: z.string().default("/dev/termination-log").describe("file for the termination message"),
   ENCHANTED_MAX_TURNS: z.coerce.number().int().min(1).default(120).describe("turns of the model at most"),
   ENCHANTED_MAX_TOKENS: z.coerce.number().int().min(1).default(4_000_000).describe("tokens in and out at most"),
   ENCHANTED_MAX_OUTPUT_TOKENS: z.coerce.number().int().min(1).default(16_000).describe("tokens of one answer at most"),
@@ -67,3 +67,21 @@ export const cortexEnvironment = z.object({
 
 /** The validated environment. */
 export type CortexConfig = z.output<typeof cortexEnvironment>;
+
+type Source = Pick<CortexConfig, "PATH" | "TMPDIR" | "HTTPS_PROXY" | "NO_PROXY">;
+
+// In both spellings, because programs read one or the other; what no_proxy names would not be reachable by the proxy.
+const proxyOf = ({ HTTPS_PROXY, NO_PROXY }: Source): Record<string, string> =>
+  HTTPS_PROXY === undefined ? {} : { HTTPS_PROXY, https_proxy: HTTPS_PROXY, NO_PROXY, no_proxy: NO_PROXY };
+
+/** What a command sees of the environment: nothing of the cortex's own but the way to the hosts that the mission allows. */
+export const commandEnvironment = (config: Source, home: string): Record<string, string> => ({
+  PATH: config.PATH,
+  HOME: home,
+  TMPDIR: config.TMPDIR,
+  LANG: "C.UTF-8",
+  TERM: "dumb",
+  NO_COLOR: "1",
+  CI: "true",
+  ...proxyOf(config),
+});

@@ -16,8 +16,8 @@ const tracingOptions = (config: CortexConfig): TracingOptions => ({
   ...(config.ENCHANTED_SPANS_FILE === undefined ? {} : { jsonlPath: config.ENCHANTED_SPANS_FILE }),
 });
 
-/** Last words are best effort: outside a pod there is nobody to read them. */
-const leaveMessage = async (path: string, message: string): Promise<void> => {
+/** The termination message is best effort: outside a pod there is nobody to read them. */
+const writeMessage = async (path: string, message: string): Promise<void> => {
   await writeFile(path, message).catch(() => {});
   console.log(message);
 };
@@ -43,14 +43,14 @@ const run = async (config: CortexConfig): Promise<number> => {
     clock.sleep(flushMs),
   ]);
   if (outcome.kind === "failed") console.error(outcome.error);
-  await leaveMessage(config.ENCHANTED_TERMINATION_LOG, renderTermination(outcome));
+  await writeMessage(config.ENCHANTED_TERMINATION_LOG, renderTermination(outcome));
   return exitCodeOf(outcome);
 };
 
 const parsed = parseConfig(cortexEnvironment, { HOSTNAME: hostname(), ...process.env });
 if (parsed.kind === "valid") process.exit(await run(parsed.value));
 const path = process.env["ENCHANTED_TERMINATION_LOG"] ?? "/dev/termination-log";
-await leaveMessage(
+await writeMessage(
   path,
   JSON.stringify({ outcome: "Failed", reason: "ConfigurationInvalid", message: parsed.message.slice(0, 3_000) }),
 );

@@ -36,7 +36,7 @@ const countsOf = (field: string): { added?: number; removed?: number; names: num
 };
 
 /** Reads the output of `git diff-tree -r -M --raw --numstat -z`: every raw line first, then every count, in the same order. */
-export const parseDiff = (output: string): FileChange[] => {
+const parseDiff = (output: string): FileChange[] => {
   const fields = output.split("\0");
   const changes = parseRaw(fields);
   return changes.map((change) => {
@@ -47,7 +47,7 @@ export const parseDiff = (output: string): FileChange[] => {
 };
 
 /** The diff of each file, in Git's order. */
-export const splitPatches = (text: string): string[] =>
+const splitPatches = (text: string): string[] =>
   text === "" ? [] : text.split(/^(?=diff --git )/m).filter((part) => part.startsWith("diff --git "));
 
 const withPatches = (changes: FileChange[], patches: readonly string[]): FileChange[] => {

@@ -1,4 +1,4 @@
-import type { TraceIds } from "#nervous-system/recorder/identity.ts";
+import type { TraceIds } from "#nervous-system/schemas/ids.ts";
 import type { Host } from "../host.ts";
 import type { OpenRecord } from "../record/open-record.ts";
 import { changesBetween, type FileChange } from "./changes.ts";
@@ -14,7 +14,7 @@ export type Observer = {
 };
 
 /** What an observer needs. */
-export type ObserverOptions = { host: Host; record: OpenRecord; directory: string; trace: TraceIds };
+type ObserverOptions = { host: Host; record: OpenRecord; directory: string; trace: TraceIds };
 
 const SHORTEST_MS = 1000;
 /** A look takes at most this share of the time, however large the tree is. */
@@ -31,7 +31,7 @@ const payloadOf = (change: FileChange, place: Record<string, unknown>): Record<s
 });
 
 /** One observation as the payloads of its frames; only the last one names the tree behind it. */
-export const renderObservation = (
+const renderObservation = (
   changes: readonly FileChange[],
   trees: { id: string; before: string; after: string },
 ): Array<Record<string, unknown>> =>

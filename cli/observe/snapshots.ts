@@ -15,7 +15,7 @@ export type Snapshots = {
 };
 
 /** Where snapshots are taken, and which file of ours they leave out. */
-export type SnapshotOptions = {
+type SnapshotOptions = {
   cwd: string;
   directory: string;
   except: string;

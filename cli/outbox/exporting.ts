@@ -2,8 +2,8 @@ import { toGrpcFailure, type GrpcFailure } from "#nervous-system/comms/grpc/fail
 import { exportMetrics } from "#nervous-system/comms/grpc/methods.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
 import { createExporter } from "#nervous-system/recorder/exporter.ts";
-import { sendSpansTo } from "#scribe/mouths/otlp-ports.ts";
-import { createSpanLane } from "#scribe/mouths/span-lane.ts";
+import { sendSpansTo } from "#scribe/inputs/otlp-ports.ts";
+import { createSpanQueue } from "#scribe/inputs/span-queue.ts";
 import type { Host } from "../host.ts";
 import { connectCollector } from "../server/connect.ts";
 import type { ServerSettings } from "../server/settings.ts";
@@ -24,7 +24,7 @@ export type Exporting = {
 };
 
 /** What exporting needs. */
-export type ExportingOptions = { host: Host; server: ServerSettings; leftover: Leftover; log: OutgoingLog };
+type ExportingOptions = { host: Host; server: ServerSettings; leftover: Leftover; log: OutgoingLog };
 
 const METRICS_MS = 15_000;
 const PATIENCE_MS = 10_000;
@@ -62,8 +62,8 @@ export const startExporting = (options: ExportingOptions): Exporting => {
     },
   });
   const running = exporter.run(stop.signal);
-  const spans = createSpanLane({ send: sendSpansTo(client), clock: host.clock, random });
-  const metrics = createSpanLane({
+  const spans = createSpanQueue({ send: sendSpansTo(client), clock: host.clock, random });
+  const metrics = createSpanQueue({
     send: async (request, signal) => {
       await client.unary(exportMetrics, request, { deadlineMs: METRICS_MS, signal }).catch((error: unknown) => {
         throw toGrpcFailure(error);

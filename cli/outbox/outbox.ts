@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
-import type { RecorderIdentity } from "#nervous-system/recorder/identity.ts";
+import type { RecorderIdentity } from "#nervous-system/recorder/compose.ts";
 import { isUuid, noMission, strangersMission } from "#nervous-system/schemas/ids.ts";
 import type { Host } from "../host.ts";
 

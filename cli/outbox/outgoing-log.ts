@@ -23,7 +23,13 @@ const salt = (host: Pick<Host, "randomHex">) => (): number => Number.parseInt(ho
 /** A number from [0, 1). */
 export const randomOf = (host: Pick<Host, "randomHex">) => (): number => salt(host)() / 0x1_0000_0000;
 
-/** A log that has no room for a second ends: what it holds stays the whole beginning of the chain. */
+/**
+ * A log that has no room for a second ends: what it holds stays the whole beginning of the chain.
+ *
+ *   taking --stall seen--> stalled --stall seen at the next look--> ended (appends resolve at once)
+ *      ^                      |                                       ^
+ *      +------room again------+             a write fails, in any state
+ */
 class BoundedLog implements OutgoingLog {
   readonly wal: Wal;
   private readonly clock: Pick<Clock, "after">;

@@ -4,10 +4,9 @@ import { silentLog } from "#nervous-system/kernel/log.ts";
 import { startRecording, type Recording } from "#nervous-system/recorder/recording.ts";
 import { createNodeDisk } from "#nervous-system/recorder/wal/node-disk.ts";
 import { createNodeProcesses } from "#nervous-system/recorder/wal/node-processes.ts";
-import { WalError } from "#nervous-system/recorder/wal/wal-error.ts";
+import { WalError } from "#nervous-system/recorder/wal/disk.ts";
 import type { Host } from "../host.ts";
-import { connectCollector, type Connection } from "../server/connect.ts";
-import { explainFailure, isRefusal } from "../server/explain.ts";
+import { connectCollector, explainFailure, isRefusal, type Connection } from "../server/connect.ts";
 import type { ServerSettings } from "../server/settings.ts";
 import { identityOf, removeLeftover, type Leftover } from "./outbox.ts";
 import { randomOf } from "./outgoing-log.ts";
@@ -27,7 +26,7 @@ export type Sent = {
 };
 
 /** How a leftover is sent. */
-export type SendOptions = {
+type SendOptions = {
   /** How long nothing may move. */
   patienceMs: number;
   signal: AbortSignal;

@@ -1,10 +1,9 @@
-import type { RecorderIdentity } from "#nervous-system/recorder/identity.ts";
-import type { Host } from "../host.ts";
+import type { RecorderIdentity } from "#nervous-system/recorder/compose.ts";
+import { createProgress, type Host } from "../host.ts";
 import type { ServerSettings } from "../server/settings.ts";
 import type { Exporting } from "./exporting.ts";
 import { createLeftover, outboxOf, removeLeftover, type Leftover } from "./outbox.ts";
 import { openOutgoingLog, type OutgoingLog } from "./outgoing-log.ts";
-import { createProgress } from "./progress.ts";
 
 /** A run's frames on their way to the collector. */
 export type Sending = {
@@ -54,7 +53,7 @@ class OutboxSending implements Sending {
     const ended = this.log.ended();
     await this.log.close();
     if (isWhole) await removeLeftover(this.leftover).catch(() => undefined); // the next push looks again
-    const { explainFailure } = await import("../server/explain.ts");
+    const { explainFailure } = await import("../server/connect.ts");
     const why = failure === undefined ? "there was no time left" : explainFailure(failure, this.server);
     const lines = [
       ...(ended === undefined ? [] : [`enchanted: the end of this run is in the file only: ${ended}`]),
@@ -78,7 +77,7 @@ class OutboxSending implements Sending {
 
   private async drain(exporting: Exporting, limitMs: number): Promise<boolean> {
     const { clock } = this.host;
-    const { isRefusal } = await import("../server/explain.ts");
+    const { isRefusal } = await import("../server/connect.ts");
     const progress = createProgress(this.host);
     const until = clock.monotonicMs() + limitMs;
     let isOver = false;

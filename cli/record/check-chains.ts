@@ -16,7 +16,7 @@ export type ChainReport = {
 };
 
 /** The first fault of a file. */
-export type FileFault = { line: number; why: string };
+type FileFault = { line: number; why: string };
 
 /** What verifying a file came to. */
 export type FileReport = {
@@ -32,7 +32,7 @@ export type FileReport = {
 };
 
 /** Gathers the report of a file, item by item. */
-export type ChainCheck = { take(item: ContextItem): void; report(): FileReport };
+type ChainCheck = { take(item: ContextItem): void; report(): FileReport };
 
 const isStop = ({ envelope, bytes }: RecordedFrame): boolean =>
   envelope.event_type === "LIFECYCLE" && saidIn("LIFECYCLE", bytes).phase === "Stopped";

@@ -7,7 +7,7 @@ import { traceOf, type TelemetryFrame } from "#nervous-system/codecs/otlp/teleme
 type Fields = Readonly<Record<string, unknown>>;
 
 /** A span as OpenTelemetry's ConsoleSpanExporter (Python) prints it, turned into frames. */
-export type ReadSpan = { name: string; trace: TraceIds | undefined; frames: Array<TelemetryFrame["frame"]> };
+type ReadSpan = { name: string; trace: TraceIds | undefined; frames: Array<TelemetryFrame["frame"]> };
 
 const fieldsOf = (value: unknown): Fields =>
   typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Fields) : {};

@@ -4,16 +4,16 @@ import { parseFrame, type ProducedFrame } from "#nervous-system/schemas/frames/p
 import { readConsoleSpan } from "./console-span.ts";
 
 /** What one item of a file tells, ready to print. */
-export type ToldFrame = { frame: ProducedFrame; producer: string | undefined; seq: number | undefined };
+export type PrintableItem = { frame: ProducedFrame; producer: string | undefined; seq: number | undefined };
 
-const describeJson = (value: Record<string, unknown>): ToldFrame[] => {
+const describeJson = (value: Record<string, unknown>): PrintableItem[] => {
   const span = readConsoleSpan(value);
   const frames = (span?.frames ?? [value]).map(parseFrame).flatMap((parsed) => (parsed.ok ? [parsed.frame] : []));
   return frames.map((frame) => ({ frame, producer: undefined, seq: undefined }));
 };
 
 /** The frames that an item holds: one, or as many as a span tells; none where it cannot be read. */
-export const framesOf = (item: ContextItem): ToldFrame[] => {
+export const framesOf = (item: ContextItem): PrintableItem[] => {
   if (item.kind === "unreadable") return [];
   if (item.kind === "json") return describeJson(item.value);
   const { bytes, envelope } = item.frame;

@@ -61,7 +61,7 @@ class RecordIntake implements LineSender {
     this.underWay.delete(result);
     this.bytes -= text.length;
     if (!answer.ok && this.record.lost() === 0) this.events.onRefused(text, answer.reason);
-    if (wasFull && !this.isFull()) this.events.onRoom();
+    if (wasFull && !this.isFull()) this.events.onDrain();
   }
 
   private async recordDocument(text: string): Promise<RecordResult> {

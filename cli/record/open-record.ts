@@ -1,7 +1,8 @@
 import { open, type FileHandle } from "node:fs/promises";
 import { resolve } from "node:path";
 import { createFileLog, type FileLog } from "#nervous-system/recorder/context-file/file-log.ts";
-import type { RecorderIdentity, TraceIds } from "#nervous-system/recorder/identity.ts";
+import type { RecorderIdentity } from "#nervous-system/recorder/compose.ts";
+import type { TraceIds } from "#nervous-system/schemas/ids.ts";
 import { createRecorder, type Recorder, type RecordResult } from "#nervous-system/recorder/recorder.ts";
 import type { Redactor } from "#nervous-system/recorder/redact.ts";
 import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
@@ -30,7 +31,7 @@ export type OpenRecord = {
 };
 
 /** Who says a frame, and what it belongs to. */
-export type Telling = { producer: Producer; trace?: TraceIds };
+type Telling = { producer: Producer; trace?: TraceIds };
 
 const failedWrite: RecordResult = { ok: false, code: "Malformed", reason: "the file cannot be written" };
 
@@ -61,7 +62,7 @@ const openForAppending = async (path: string): Promise<FileHandle> => {
 };
 
 /** What a record is made of. */
-export type RecordSettings = {
+type RecordSettings = {
   file: string;
   identity: RecorderIdentity;
   redactor: Redactor | undefined;

@@ -1,13 +1,28 @@
-import { countOption, textOption, type OptionValues } from "../arguments.ts";
-import type { Host } from "../host.ts";
+import { RedactionRuleError } from "#nervous-system/recorder/redact-own-rules.ts";
+import { createRedactor, type Redactor } from "#nervous-system/recorder/redact.ts";
+import { countOption, textOption, textsOption, type OptionValues } from "../arguments.ts";
+import { CliError, type Host } from "../host.ts";
 import { identityOf } from "../outbox/outbox.ts";
 import { openSending, type Sending } from "../outbox/sending.ts";
 import { readServer } from "../server/settings.ts";
 import { openRecord, type OpenRecord } from "./open-record.ts";
-import { readRedactor } from "./redaction.ts";
+
+/** Reads the rules; undefined when nothing is to be redacted. Throws `CliError` for a rule that cannot be used. */
+const readRedactor = (options: OptionValues): Redactor | undefined => {
+  const patterns = textsOption(options, "redact");
+  const isOff = options["no-redact"] === true;
+  if (isOff && patterns.length > 0) throw new CliError("enchanted: --redact and --no-redact: give one of them");
+  if (isOff) return undefined;
+  try {
+    return createRedactor(patterns.map((pattern, at) => ({ name: `rule-${at + 1}`, pattern })));
+  } catch (error) {
+    if (!(error instanceof RedactionRuleError)) throw error;
+    throw new CliError(`enchanted: --redact: ${error.message}`);
+  }
+};
 
 /** A record, and its way to the collector when there is one. */
-export type Recording = {
+export type OpenRecording = {
   record: OpenRecord;
   sending: Sending | undefined;
   /** Ends both; answers what is to be told of frames that are missing somewhere. */
@@ -17,7 +32,7 @@ export type Recording = {
 const MAX_DRAIN_MS = 3_600_000;
 
 /** Reads the options and opens what they name; throws `CliError` before anything is written when they cannot work. */
-export const openRecording = async (host: Host, options: OptionValues, agentId: string): Promise<Recording> => {
+export const openRecording = async (host: Host, options: OptionValues, agentId: string): Promise<OpenRecording> => {
   const server = readServer(host, options);
   const redactor = readRedactor(options);
   const drainMs = countOption(options, "drain", MAX_DRAIN_MS);

@@ -1,13 +1,61 @@
+import { connect, createServer, type Socket } from "node:net";
+import { join } from "#scribe/tunnel/join.ts";
+import { listen, LOOPBACK } from "#nervous-system/comms/socket/listen.ts";
 import type { OtlpReceiver } from "#nervous-system/comms/grpc/otlp-service.ts";
 import type { Host } from "../host.ts";
 import type { OpenRecord } from "../record/open-record.ts";
-import { openSharedPort } from "./shared-port.ts";
+
+/** One port for HTTP/1.1 and for gRPC. */
+type SharedPort = { port: number; close(): Promise<void> };
+
+/** Where connections go; asked for with the first connection of each kind. */
+type SharedTargets = { http(): Promise<number>; grpc(): Promise<number> };
+
+// HTTP/2 begins with "PRI * HTTP/2.0"; no method of OTLP over HTTP does.
+const HTTP2 = "PRI ";
+
+const passOn = async (socket: Socket, first: Buffer, targets: SharedTargets): Promise<Socket> => {
+  const isHttp2 = first.subarray(0, HTTP2.length).toString("latin1") === HTTP2;
+  const inner = connect(isHttp2 ? await targets.grpc() : await targets.http(), "127.0.0.1");
+  inner.write(first);
+  join(socket, inner);
+  return inner;
+};
+
+const accept = (socket: Socket, targets: SharedTargets, keep: (socket: Socket) => void): void => {
+  socket.on("error", () => socket.destroy());
+  socket.once("data", (first: Buffer) => {
+    socket.pause();
+    passOn(socket, first, targets).then(keep, () => socket.destroy());
+  });
+};
+
+/** Listens on a free port of loopback and tells the protocols apart by a connection's first bytes. */
+const openSharedPort = async (targets: SharedTargets): Promise<SharedPort> => {
+  const open = new Set<Socket>();
+  const keep = (socket: Socket): void => {
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+  };
+  const server = createServer({ noDelay: true }, (socket) => {
+    keep(socket);
+    accept(socket, targets, keep);
+  });
+  const port = await listen(server, { host: LOOPBACK, port: 0 });
+  return {
+    port,
+    close: async () => {
+      for (const socket of open) socket.destroy();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+};
 
 /** Where the program's own telemetry becomes frames. */
 export type OtlpPort = { port: number; close(): Promise<void> };
 
 /** What the port needs. */
-export type OtlpPortOptions = {
+type OtlpPortOptions = {
   host: Pick<Host, "clock">;
   record: Pick<OpenRecord, "hear">;
   /** Where spans and metrics go beside the record; nowhere without a collector. */
@@ -20,8 +68,8 @@ const GRACE_MS = 200;
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 
 const receiverOf = async ({ record, beside }: OtlpPortOptions): Promise<OtlpReceiver> => {
-  const { createOtlpMouth } = await import("#scribe/mouths/otlp-mouth.ts");
-  return createOtlpMouth({
+  const { createOtlpInput } = await import("#scribe/inputs/otlp-input.ts");
+  return createOtlpInput({
     recorder: { record: (frame, how) => record.hear(frame, how) },
     passSpans: (request) => beside?.passSpans(request),
     // Measurements are no context: an exporter must not fail for that, and the collector gets them when it is there.

@@ -5,8 +5,7 @@ import { grpcStatus, toGrpcFailure } from "#nervous-system/comms/grpc/failure.ts
 import type { Finding } from "../doctor.ts";
 import type { Host } from "../host.ts";
 import { listLeftovers, outboxOf } from "../outbox/outbox.ts";
-import { connectCollector } from "./connect.ts";
-import { certificateTrouble, explainFailure } from "./explain.ts";
+import { certificateTrouble, connectCollector, explainFailure } from "./connect.ts";
 import type { ServerSettings } from "./settings.ts";
 
 const LIMIT_MS = 10_000;

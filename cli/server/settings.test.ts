@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { grpcStatus, GrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
 import type { OptionValues } from "../arguments.ts";
 import { CliError, type Host } from "../host.ts";
-import { explainFailure, isRefusal } from "./explain.ts";
+import { explainFailure, isRefusal } from "./connect.ts";
 import { readServer } from "./settings.ts";
 
 const cwd = mkdtempSync(join(tmpdir(), "enchanted-settings-"));

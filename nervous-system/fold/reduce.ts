@@ -103,14 +103,14 @@ const withAgent = (mission: MissionFold, told: Told): MissionFold => {
  * The mission's fold after one more frame. Frames come in stream order; one whose chain position was folded before
  * changes nothing, so redelivery and overlap of a rebuild are harmless.
  */
-export const reduceMission = (mission: MissionFold, { envelope, bytes, streamSeq }: PlacedFrame): MissionFold => {
+export const reduceMission = (mission: MissionFold, { envelope, bytes, place }: PlacedFrame): MissionFold => {
   const chain = `${envelope.agent_uid}/${envelope.epoch}`;
   if (envelope.seq <= (mission.chains[chain] ?? 0)) return mission;
   const { event_type: type } = envelope;
   const told = { envelope, reading: payloadMatters.has(type) ? readFrame(type, bytes) : readPayload(type, undefined) };
   const placed: MissionFold = {
     ...mission,
-    lastSeq: Math.max(mission.lastSeq, streamSeq),
+    lastSeq: Math.max(mission.lastSeq, place),
     usage: addUsage(mission.usage, told),
     chains: { ...mission.chains, [chain]: envelope.seq },
   };

@@ -1,8 +1,8 @@
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import type { Activity } from "./activity.ts";
 
-/** What the fold reads of a stored frame, `streamSeq` being its place in the swarm's one order. */
-export type PlacedFrame = Pick<RecordedFrame, "envelope" | "bytes"> & { readonly streamSeq: number };
+/** What the fold reads of a stored frame, `place` being its place in the swarm's one order. */
+export type PlacedFrame = Pick<RecordedFrame, "envelope" | "bytes"> & { readonly place: number };
 
 /** Tokens and frames of one agent or one mission. */
 export type UsageFold = {

@@ -70,7 +70,7 @@ export const withoutDrivers = (args: readonly string[]): readonly string[] => {
 const quoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
 
 /** Tells the serving side of a `file` transport, which sees no configuration of ours, which directories of other users are safe. */
-export const withSafeUploadPack = (args: readonly string[], safeDirectories: readonly string[]): readonly string[] => {
+const withSafeUploadPack = (args: readonly string[], safeDirectories: readonly string[]): readonly string[] => {
   const [subcommand = "", ...rest] = args;
   if (!["clone", "fetch", "ls-remote"].includes(subcommand)) return args;
   const settings = safeDirectories.map((dir) => `-c safe.directory=${quoted(dir)}`).join(" ");

@@ -1,5 +1,5 @@
 /** A protocol that one Git runner may speak; every other one is refused by Git itself. */
-export type GitProtocol = "https" | "http" | "file";
+type GitProtocol = "https" | "http" | "file";
 
 /** Sends a user name and password to one origin only (`https://host[:port]`), never by argument. */
 export type GitCredentials =
@@ -8,7 +8,7 @@ export type GitCredentials =
   | { readonly origin: string; readonly directory: string };
 
 /** A CONNECT proxy; the token goes as the password of basic authentication, the only scheme that Git sends without being asked. */
-export type GitProxy = {
+type GitProxy = {
   readonly url: string;
   readonly token?: string;
   /** PEM file that the certificate of a https proxy is verified with. */

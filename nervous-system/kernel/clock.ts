@@ -59,7 +59,7 @@ const settle = async (): Promise<void> => {
   for (let i = 0; i < 20; i += 1) await Promise.resolve();
 };
 
-/** Creates a clock standing at `startMs` (Unix milliseconds). */
+/** Creates a clock standing at `startMs` (Unix milliseconds). @internal Time in tests. */
 export const manualClock = (startMs = 1_700_000_000_000): ManualClock => {
   let time = startMs;
   let lastNs = 0n;

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 
 /** One environment variable that is wrong, and what to set it to. Never holds the variable's value: it may be a secret. */
-export type ConfigProblem = { variable: string; problem: string; remedy: string };
+type ConfigProblem = { variable: string; problem: string; remedy: string };
 
 /** The typed configuration, or everything that is wrong with it at once. */
 export type ConfigResult<T> =

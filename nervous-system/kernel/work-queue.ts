@@ -17,7 +17,7 @@ export type WorkQueueOptions<K> = {
 };
 
 /** How to end: `drain` hands out what is queued, `drop` forgets it (a level-based controller reads it again at its next start). */
-export type ShutDownMode = "drain" | "drop";
+type ShutDownMode = "drain" | "drop";
 
 /**
  * A queue of keys with client-go's guarantees: a key is queued at most once, worked on by at most one worker, and a key

@@ -8,7 +8,7 @@ import { keyOf, type KubeObject, type ResourceKind, resourceName } from "#nervou
 import { createStore, type Indexer, type StoreChange } from "#nervous-system/kubernetes/store.ts";
 
 /** Called for each change, in the order of the API server; what it throws is logged and stops nobody else. */
-export type InformerHandler<T> = (change: StoreChange<T>) => void;
+type InformerHandler<T> = (change: StoreChange<T>) => void;
 
 /** A cache of one kind that follows the API server. Objects in it are shared: never change one. */
 export type Informer<T extends KubeObject = KubeObject> = {

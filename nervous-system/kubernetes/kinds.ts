@@ -3,7 +3,6 @@ import type {
   V1ConfigMap,
   V1Lease,
   V1Namespace,
-  V1PersistentVolumeClaim,
   V1Pod,
   V1Secret,
   V1ServiceAccount,
@@ -22,7 +21,7 @@ export const pods: ResourceKind<Pod> = { group: "", version: "v1", plural: "pods
 
 /** A ConfigMap of the core API. */
 export type ConfigMap = Typed<V1ConfigMap>;
-/** Kind of ConfigMaps. */
+/** Kind of ConfigMaps. @internal Tests make such objects. */
 export const configMaps: ResourceKind<ConfigMap> = {
   group: "",
   version: "v1",
@@ -42,20 +41,9 @@ export const secrets: ResourceKind<Secret> = {
   namespaced: true,
 };
 
-/** A PersistentVolumeClaim of the core API. */
-export type PersistentVolumeClaim = Typed<V1PersistentVolumeClaim>;
-/** Kind of PersistentVolumeClaims. */
-export const persistentVolumeClaims: ResourceKind<PersistentVolumeClaim> = {
-  group: "",
-  version: "v1",
-  plural: "persistentvolumeclaims",
-  kind: "PersistentVolumeClaim",
-  namespaced: true,
-};
-
 /** A ServiceAccount of the core API. */
 export type ServiceAccount = Typed<V1ServiceAccount>;
-/** Kind of ServiceAccounts. */
+/** Kind of ServiceAccounts. @internal Tests make such objects. */
 export const serviceAccounts: ResourceKind<ServiceAccount> = {
   group: "",
   version: "v1",
@@ -66,7 +54,7 @@ export const serviceAccounts: ResourceKind<ServiceAccount> = {
 
 /** A Namespace of the core API. */
 export type Namespace = Typed<V1Namespace>;
-/** Kind of Namespaces. */
+/** Kind of Namespaces. @internal Tests make such objects. */
 export const namespaces: ResourceKind<Namespace> = {
   group: "",
   version: "v1",

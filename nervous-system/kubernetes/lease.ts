@@ -19,7 +19,7 @@ import { apiVersionOf } from "#nervous-system/kubernetes/resource-kind.ts";
 export const leaseAccess = [accessTo(leases, ["get", "create", "patch"])];
 
 /** A write was stopped before it left, because this process may no longer be the leader. */
-export class LeaseLostError extends Error {
+class LeaseLostError extends Error {
   readonly tag = "LeaseLostError";
 
   constructor(name: string) {

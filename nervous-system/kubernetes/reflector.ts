@@ -12,7 +12,7 @@ import { type KubeObject, resourceName, type ResourceKind } from "#nervous-syste
 import type { WatchEvent } from "#nervous-system/kubernetes/watch-stream.ts";
 
 /** Who is told what the API server holds. */
-export type ReflectorSink<T extends KubeObject> = {
+type ReflectorSink<T extends KubeObject> = {
   /** Exactly these objects exist: whatever else was known is gone. */
   replace(items: readonly T[]): void;
   upsert(object: T): void;

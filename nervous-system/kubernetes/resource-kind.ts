@@ -29,7 +29,7 @@ export type ObjectMeta = {
 export type KubeObject = { apiVersion: string; kind: string; metadata: ObjectMeta };
 
 /** Metadata of an object still to be written; uid and resourceVersion, when given, are preconditions of an apply. */
-export type DraftMeta = Partial<ObjectMeta> & { name: string };
+type DraftMeta = Partial<ObjectMeta> & { name: string };
 
 /** An object still to be written: no status, and only the metadata that its writer decides. */
 export type Draft<T extends KubeObject = KubeObject> = Omit<T, "metadata" | "status"> & { metadata: DraftMeta };
@@ -74,12 +74,6 @@ export const objectPath = (kind: ResourceKind, { namespace, name }: ObjectRef, s
 
 /** Key of an object in caches and work queues: `namespace/name`, or `name` where there is no namespace. */
 export const keyOf = ({ namespace, name }: ObjectRef): string => (namespace ? `${namespace}/${name}` : name);
-
-/** The object that a key names. */
-export const parseKey = (key: string): ObjectRef => {
-  const slash = key.indexOf("/");
-  return slash < 0 ? { name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
-};
 
 /** The reference by which a child names `owner` as its controller. */
 export const controllerReference = ({ apiVersion, kind, metadata }: KubeObject): OwnerReference => ({

@@ -18,7 +18,7 @@ export type HttpRequest = {
 };
 
 /** An answer that was read to its end. */
-export type HttpAnswer = { status: number; retryAfter: string | undefined; text: string };
+type HttpAnswer = { status: number; retryAfter: string | undefined; text: string };
 
 /** Called for each answer, or with code `<error>` where none came: what `rest_client_requests_total` counts. */
 export type AnswerHook = (answer: { method: string; code: string; host: string }) => void;

@@ -1,9 +1,23 @@
 import { chainHash } from "#nervous-system/schemas/chain.ts";
 import { envelopeText, type Envelope, type RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
-import type { FrameSubject, RecorderIdentity, TraceIds } from "./identity.ts";
+import type { TraceIds } from "#nervous-system/schemas/ids.ts";
 import type { Accepted } from "./read-input.ts";
 import { parseTimestampNs, renderTimestamp } from "#nervous-system/schemas/timestamp.ts";
+
+/** Whose chain a recorder writes: the stamps that are the same on every frame. */
+export type RecorderIdentity = Pick<
+  Envelope,
+  "agent_uid" | "mission_uid" | "mission" | "namespace" | "lineage" | "recorder" | "persona"
+> & {
+  /** Name that frames without an `agent_id` get. */
+  agentId: string;
+};
+
+/** What one frame says differently from the recorder's identity: a component writes about many missions. */
+export type FrameSubject = Partial<
+  Pick<Envelope, "mission_uid" | "mission" | "namespace" | "lineage" | "persona" | "about">
+>;
 
 /** A frame with the time that its producer claims, Unix nanoseconds. */
 export type ComposedFrame = RecordedFrame & { claimedNs: bigint };

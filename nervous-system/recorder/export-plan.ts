@@ -1,17 +1,15 @@
-import { encodedFrameSize } from "#nervous-system/codecs/otlp/encode-logs.ts";
-import type { ChainPosition, ComposedFrame } from "./compose.ts";
-import { positionAfter } from "./compose.ts";
+import { frameRecord, recordSize } from "#nervous-system/codecs/otlp/encode-logs.ts";
+import { type ChainPosition, type ComposedFrame, positionAfter, type RecorderIdentity } from "./compose.ts";
 import { fillGap } from "./gap-fill.ts";
-import type { RecorderIdentity } from "./identity.ts";
-import { outgoing, type StreamTail } from "./uplink.ts";
+import type { StreamTail } from "./uplink.ts";
 
 /** A frame, or a filler, on its way; once it is stored, everything in the log up to index `done` is. */
 export type Travelling = { frame: ComposedFrame; done: number };
 
 /** Most frames of one export. */
-export const MAX_BATCH_FRAMES = 512;
+export const MAX_EXPORT_FRAMES = 512;
 /** Most encoded bytes of one export; a single larger frame travels alone. */
-export const MAX_BATCH_BYTES = 3 * 1024 * 1024;
+export const MAX_EXPORT_BYTES = 3 * 1024 * 1024;
 
 /** The tail as a position to go on from; its observed time is not known. */
 export const positionOfTail = (epoch: number, tail: StreamTail): ChainPosition => ({
@@ -36,7 +34,7 @@ const isGap = ({ envelope }: ComposedFrame): boolean => envelope.event_type === 
  * frames between them are lost. A GAP of the log gives way to the frame that the stream holds in its place, and the next
  * GAP ties what follows to it. Throws when the stream holds another frame in the place of one that is not lost.
  */
-export const planFrame = (
+export const planTravel = (
   identity: RecorderIdentity,
   held: ChainPosition,
   next: ComposedFrame,
@@ -67,19 +65,19 @@ export const planEnd = (
 };
 
 /** Cuts travelling frames into exports. */
-export const cutBatches = (frames: readonly Travelling[]): Travelling[][] => {
-  const batches: Travelling[][] = [];
+export const cutExports = (frames: readonly Travelling[]): Travelling[][] => {
+  const groups: Travelling[][] = [];
   let bytes = 0;
   for (const travelling of frames) {
-    const size = encodedFrameSize(outgoing(travelling.frame));
-    const current = batches.at(-1);
-    if (current === undefined || current.length >= MAX_BATCH_FRAMES || bytes + size > MAX_BATCH_BYTES) {
-      batches.push([travelling]);
+    const size = recordSize(frameRecord(travelling.frame));
+    const current = groups.at(-1);
+    if (current === undefined || current.length >= MAX_EXPORT_FRAMES || bytes + size > MAX_EXPORT_BYTES) {
+      groups.push([travelling]);
       bytes = size;
     } else {
       current.push(travelling);
       bytes += size;
     }
   }
-  return batches;
+  return groups;
 };

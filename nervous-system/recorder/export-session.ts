@@ -1,6 +1,6 @@
 import type { Log } from "#nervous-system/kernel/log.ts";
 import { positionAfter, type ChainPosition, type ComposedFrame } from "./compose.ts";
-import { cutBatches, planEnd, planFrame, positionOfTail, type LostEnd, type Travelling } from "./export-plan.ts";
+import { cutExports, planEnd, planTravel, positionOfTail, type LostEnd, type Travelling } from "./export-plan.ts";
 import type { Recorder } from "./recorder.ts";
 import type { WalCut } from "./wal-cut.ts";
 import { decodePosition, decodeStoredFrame, encodePosition } from "./stored-record.ts";
@@ -20,6 +20,8 @@ export type SessionOptions = {
 };
 
 const READ_LIMIT = { records: 512, bytes: 1024 * 1024 };
+/** Exports under way: the second is sent while the first is stored, so that draining is not bound by latency. */
+const MAX_UNDER_WAY = 2;
 
 /** What a session tells of how far it came. */
 export type Progress = {
@@ -30,7 +32,13 @@ export type Progress = {
   passed(index: number, position: ChainPosition): void;
 };
 
-/** One connection: from what the stream holds to the end of the log and along with it. */
+/**
+ * One connection: from what the stream holds to the end of the log and along with it.
+ *
+ *   ask the tail ─> read ─> plan: GAPs for what is lost ─> cut ─> send ┬─> stored, in order: move the cursor
+ *                    ^                                                 │
+ *                    └── at the end: wait for the rest, tell of loss <─┘      any failure ends the session
+ */
 class Session {
   private readonly options: SessionOptions;
   private readonly signal: AbortSignal;
@@ -42,6 +50,11 @@ class Session {
   private lost = 0;
   /** Ends of epochs in what was read last. */
   private ends: Array<{ index: number; position: ChainPosition }> = [];
+  /** What comes of the exports under way, oldest first, and of everything begun. */
+  private underWay: Promise<void>[] = [];
+  /** Epoch of the last frame that was sent. */
+  private epoch: number | undefined;
+  private last: Promise<void> = Promise.resolve();
 
   constructor(options: SessionOptions, signal: AbortSignal, progress: Progress) {
     this.options = options;
@@ -58,18 +71,54 @@ class Session {
     try {
       for (;;) {
         const entries = await reader.next(READ_LIMIT);
-        if (entries.length === 0) await this.awaitMore(index);
+        if (entries.length === 0) {
+          await this.finished();
+          await this.awaitMore(index);
+        }
         const frames: Travelling[] = [];
         for (const entry of entries) frames.push(...(await this.plan(entry)));
         const last = entries.at(-1);
         if (last !== undefined) index = last.kind === "record" ? last.index : last.to;
-        for (const batch of cutBatches(frames)) await this.send(batch);
-        for (const end of this.ends.splice(0)) this.progress.passed(end.index, end.position);
-        if (this.before !== undefined) await this.advance(index - this.lost, this.before); // what the stream held already, and gaps
+        for (const batch of cutExports(frames)) await this.begin(batch);
+        void this.finishWith(this.passing(index));
       }
     } finally {
       await reader.close();
     }
+  }
+
+  /** What follows once everything up to `index` is sent: the ends of epochs, what the stream held already, and gaps. */
+  private passing(index: number): () => Promise<void> {
+    const [ends, before, known] = [this.ends.splice(0), this.before, index - this.lost];
+    return async () => {
+      for (const end of ends) this.progress.passed(end.index, end.position);
+      if (before !== undefined) await this.advance(known, before);
+    };
+  }
+
+  /** Sends an export while the one before it may still be on its way; what comes of each is taken in their order. */
+  private async begin(batch: readonly Travelling[]): Promise<void> {
+    // An epoch's first frame is taken whatever the stream holds of the one before: that one must be there.
+    const [first, end] = [batch[0]?.frame.envelope.epoch, batch.at(-1)?.frame.envelope.epoch];
+    if (first !== this.epoch) await this.finished();
+    this.epoch = end;
+    if (this.underWay.length >= MAX_UNDER_WAY) await this.underWay.shift();
+    const sent = this.send(batch);
+    sent.catch(() => undefined); // heard of in its turn
+    this.underWay.push(this.finishWith(() => sent.then(() => this.sent(batch))));
+  }
+
+  /** Does `act` behind everything that was begun before it. */
+  private finishWith(act: () => Promise<void>): Promise<void> {
+    this.last = this.last.then(act);
+    this.last.catch(() => undefined); // `finished`, or the wait for a place, tells of it
+    return this.last;
+  }
+
+  /** Resolves once everything that was begun is stored; rejects with the first failure. */
+  private async finished(): Promise<void> {
+    this.underWay = [];
+    await this.last;
   }
 
   /** Behind the cursor; from the very beginning of the log when the stream lost frames that were stored, or may have. */
@@ -146,7 +195,7 @@ class Session {
     const next = decodeStoredFrame(entry.payload);
     const ending = await this.planEnding(index, next);
     const { epoch } = next.envelope;
-    const plan = planFrame(this.options.recorder.identity, await this.tailOf(epoch), next);
+    const plan = planTravel(this.options.recorder.identity, await this.tailOf(epoch), next);
     this.held.set(epoch, plan.held);
     this.before = positionAfter(next);
     this.lost = 0;
@@ -195,6 +244,9 @@ class Session {
     );
     if (partial !== undefined)
       log.warn({ rejected: partial.rejected }, `the collector refused frames: ${partial.message}`);
+  }
+
+  private async sent(batch: readonly Travelling[]): Promise<void> {
     const last = batch.at(-1);
     if (last !== undefined) await this.advance(last.done, positionAfter(last.frame));
   }

@@ -1,5 +1,10 @@
-import { composeFrame, positionAfter, type ChainPosition, type ComposedFrame } from "./compose.ts";
-import type { RecorderIdentity } from "./identity.ts";
+import {
+  composeFrame,
+  positionAfter,
+  type ChainPosition,
+  type ComposedFrame,
+  type RecorderIdentity,
+} from "./compose.ts";
 import { stableId } from "#nervous-system/schemas/ids.ts";
 
 /** What stands behind a gap, or would: its place, and the hash that it follows, where that is known. */

@@ -3,7 +3,7 @@ import type { Envelope } from "#nervous-system/schemas/envelope.ts";
 import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
 import { maxFrameBytes, parseFrame, type ParsedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
 import { hasFragileNumbers, parseExactJson } from "./exact-json.ts";
-import type { TraceIds } from "./identity.ts";
+import type { TraceIds } from "../schemas/ids.ts";
 
 /** Why a frame got no sequence number. */
 export type Refusal = { ok: false; code: "Malformed" | "Forbidden" | "TooLarge"; reason: string };

@@ -2,16 +2,36 @@ import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { zeroHash } from "#nervous-system/schemas/chain.ts";
 import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
 import { maxFrameBytes, type ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
-import type { Ids } from "#nervous-system/schemas/ids.ts";
-import { composeFrame, positionAfter, type ChainPosition } from "./compose.ts";
+import type { Ids, TraceIds } from "#nervous-system/schemas/ids.ts";
+import {
+  composeFrame,
+  positionAfter,
+  type ChainPosition,
+  type FrameSubject,
+  type RecorderIdentity,
+} from "./compose.ts";
 import { parseExactJson } from "./exact-json.ts";
-import type { FrameSubject, RecorderIdentity, TraceIds } from "./identity.ts";
 import type { Redactor } from "./redact.ts";
 import { readFrame, readLine, tooLarge, type Accepted, type Refusal } from "./read-input.ts";
 import { createRecentEvents, type RecentEvents } from "./recent-events.ts";
-import { recoverPosition } from "./recover-position.ts";
-import { decodeStoredFrame, encodeStoredFrame } from "./stored-record.ts";
+import { decodeStoredFrame, encodeStoredFrame, decodePosition } from "./stored-record.ts";
 import type { Wal } from "./wal/wal.ts";
+
+/** Where a chain continues after a restart, and how many acknowledged frames before it cannot be read any more. */
+type RecoveredPosition = { position: ChainPosition | undefined; lost: number };
+
+/** Finds the end of the chain in the log: its last readable record, or what the cursor remembers if that is newer. */
+const recoverPosition = (wal: Pick<Wal, "last" | "first" | "cursor">): RecoveredPosition => {
+  const cursor = wal.cursor();
+  const stored = decodePosition(cursor.note);
+  const last = wal.last;
+  if (last !== undefined && last.index >= cursor.index) {
+    return { position: positionAfter(decodeStoredFrame(last.payload)), lost: wal.first - 1 - last.index };
+  }
+  // Not one record is left to tell: then all that were ever given out are lost.
+  if (stored === undefined) return { position: undefined, lost: wal.first - 1 };
+  return { position: stored, lost: wal.first - 1 - cursor.index };
+};
 
 /** The part of a log that a recorder uses. */
 export type RecorderLog = Pick<Wal, "append" | "reader" | "first" | "last" | "cursor">;
@@ -31,7 +51,7 @@ export type RecorderOptions = {
 };
 
 /** Who writes a frame, and what it belongs to. */
-export type RecordOptions = { producer: Producer; trace?: TraceIds; subject?: FrameSubject };
+type RecordOptions = { producer: Producer; trace?: TraceIds; subject?: FrameSubject };
 
 /** The place that a frame got, or why it got none. */
 export type RecordResult = { ok: true; seq: number; eventId: string } | Refusal;

@@ -1,18 +1,27 @@
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import type { Ids } from "#nervous-system/schemas/ids.ts";
-import { nextEpoch } from "./epoch.ts";
 import { createExporter, type ExportState } from "./exporter.ts";
-import type { RecorderIdentity } from "./identity.ts";
+import type { RecorderIdentity } from "./compose.ts";
 import { createRecorder, type Recorder } from "./recorder.ts";
 import type { Redactor } from "./redact.ts";
 import { createSettling } from "./settling.ts";
 import type { WalCut } from "./wal-cut.ts";
 import type { Uplink } from "./uplink.ts";
-import type { Disk } from "./wal/disk.ts";
 import type { Processes } from "./wal/lock.ts";
 import { openWal, type WalStats } from "./wal/wal.ts";
 import type { WriterLimits } from "./wal/writer.ts";
+import { readCursor, writeCursor } from "./wal/cursor-file.ts";
+import type { Disk } from "./wal/disk.ts";
+
+/** Counts one more start of a component beside its log and answers the count, 1 for the first; durable when it resolves. */
+const nextEpoch = async (disk: Disk, directory: string): Promise<number> => {
+  await disk.list(directory);
+  const before = await readCursor(disk, directory, "epoch");
+  const index = (before?.index ?? 0) + 1;
+  await writeCursor(disk, directory, { index, note: Buffer.alloc(0) }, "epoch");
+  return index;
+};
 
 /** What a whole recording is made of. */
 export type RecordingOptions = {
@@ -37,7 +46,7 @@ export type RecordingOptions = {
 };
 
 /** How far the frames of this epoch have come; what is settled is heard of now and then. */
-export type Marks = { written: number; stored: number; settled: number };
+type Marks = { written: number; stored: number; settled: number };
 
 /** A recorder with its log and its exporter, running. */
 export type Recording = {

@@ -2,7 +2,7 @@ import { RE2JS, RE2Set } from "re2js";
 import type { RedactionRule } from "./redaction-rules.ts";
 
 /** Bounds of the rules that people write. */
-export const maxRules = 20;
+const maxRules = 20;
 /** Characters of one pattern. */
 export const maxPatternChars = 256;
 

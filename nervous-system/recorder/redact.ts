@@ -1,8 +1,34 @@
 import type { ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
 import { isExactNumber } from "./exact-json.ts";
-import { replacePrivateKeys } from "./redact-private-keys.ts";
 import { createOwnRules } from "./redact-own-rules.ts";
 import { builtInRules, mayHoldSecret, type BuiltInRule, type RedactionRule } from "./redaction-rules.ts";
+
+const BEGIN_KEY = /-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----/g;
+const END_KEY = /-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----/g;
+// A mention in code or prose has no key behind it; a key has, after some headers.
+const KEY_MATERIAL = /[A-Za-z0-9+/=]{24}/;
+const MATERIAL_WITHIN = 256;
+
+/** Where the key that begins before `from` ends: one without an end was cut off, so all that follows may be key. */
+const endOfKey = (text: string, from: number): number => {
+  END_KEY.lastIndex = from;
+  return END_KEY.exec(text) === null ? text.length : END_KEY.lastIndex;
+};
+
+/** Replaces private keys in PEM and PGP armour, whole or cut off, by `marker`. */
+const replacePrivateKeys = (text: string, marker: string): string => {
+  let out = "";
+  let done = 0;
+  BEGIN_KEY.lastIndex = 0;
+  for (let found = BEGIN_KEY.exec(text); found !== null; found = BEGIN_KEY.exec(text)) {
+    const behind = BEGIN_KEY.lastIndex;
+    if (!KEY_MATERIAL.test(text.slice(behind, behind + MATERIAL_WITHIN))) continue;
+    out += text.slice(done, found.index) + marker;
+    done = endOfKey(text, behind);
+    BEGIN_KEY.lastIndex = done;
+  }
+  return out + text.slice(done);
+};
 
 /** Takes secrets out of frames before they are written. */
 export type Redactor = {
@@ -21,7 +47,10 @@ const replaceBuiltIn = ({ name, pattern, hint, isInnocent }: BuiltInRule): Repla
       const next = text[at + found.length] ?? "";
       return isInnocent?.(found.slice(before.length), next) === true ? found : before + marker;
     });
-  return hint === undefined ? replaceAll : (text) => (text.includes(hint) ? replaceAll(text) : text);
+  if (hint === undefined) return replaceAll;
+  const isPossible =
+    typeof hint === "string" ? (text: string) => text.includes(hint) : (text: string) => hint.test(text);
+  return (text) => (isPossible(text) ? replaceAll(text) : text);
 };
 
 const general: readonly Replace[] = [
@@ -29,7 +58,7 @@ const general: readonly Replace[] = [
   ...builtInRules.map(replaceBuiltIn),
 ];
 const replaceGeneral: Replace = (text) =>
-  mayHoldSecret.test(text) ? general.reduce((kept, replace) => replace(kept), text) : text;
+  mayHoldSecret(text) ? general.reduce((kept, replace) => replace(kept), text) : text;
 
 /**
  * Two secrets were two names, so what is left of them is made two again: `a`, `a'`, `a'2`, … Numbers, and each tried once:

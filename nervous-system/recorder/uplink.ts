@@ -2,7 +2,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { GrpcClient } from "#nervous-system/comms/grpc/client.ts";
 import { exportLogs, tailMethod } from "#nervous-system/comms/grpc/methods.ts";
 import { TailRequestSchema, TailResponseSchema } from "#nervous-system/schemas/gen/context_pb.ts";
-import { encodeLogsRequest, type OutgoingFrame } from "#nervous-system/codecs/otlp/encode-logs.ts";
+import { encodeLogsRequest, frameRecord } from "#nervous-system/codecs/otlp/encode-logs.ts";
 import { decodeExportResponse, type PartialSuccess } from "#nervous-system/codecs/otlp/status.ts";
 import type { ComposedFrame } from "./compose.ts";
 
@@ -19,19 +19,6 @@ export type Uplink = {
 const TAIL_DEADLINE_MS = 10_000;
 const EXPORT_DEADLINE_MS = 30_000;
 
-/** The frame in the form of OTLP's encoder. */
-export const outgoing = (frame: ComposedFrame): OutgoingFrame => ({
-  eventType: frame.envelope.event_type,
-  timeUnixNano: frame.claimedNs,
-  observedTimeUnixNano: BigInt(frame.envelope.observed),
-  bytes: frame.bytes,
-  envelope: frame.envelopeText,
-  prevHash: frame.prevHash,
-  hash: frame.hash,
-  traceId: frame.envelope.trace_id,
-  spanId: frame.envelope.span_id,
-});
-
 /** The collector as uplink: OTLP logs and `ContextService/Tail` over one channel. */
 export const createCollectorUplink = (client: GrpcClient): Uplink => ({
   tail: async ({ agentUid, epoch }, signal) => {
@@ -41,7 +28,7 @@ export const createCollectorUplink = (client: GrpcClient): Uplink => ({
     return { seq: Number(seq), hash, settled: Number(settled) };
   },
   send: async (frames, signal) => {
-    const request = encodeLogsRequest(frames.map(outgoing));
+    const request = encodeLogsRequest(frames.map(frameRecord));
     return decodeExportResponse(await client.unary(exportLogs, request, { deadlineMs: EXPORT_DEADLINE_MS, signal }));
   },
 });

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { chainHash, verifyChain, zeroHash, type ChainedFrame } from "#nervous-system/schemas/chain.ts";
+import { chainHash, zeroHash, type ChainedFrame } from "#nervous-system/schemas/chain.ts";
+import { verifyChain } from "#test/builders/chain.ts";
 
 const agentUid = "01890a5d-ac96-774b-bcce-b302099a8057";
 

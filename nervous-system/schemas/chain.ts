@@ -47,25 +47,9 @@ export const chainHash = (link: ChainLink): string => {
 /** A frame as far as verifying its chain needs it. */
 export type ChainedFrame = ChainLink & { hash: string };
 
-/** What is wrong with a chain, first fault only. */
-export type ChainFault = { epoch: number; seq: number; why: string };
-
 /** What is wrong with one frame, where `seq` is due; without `prevHash` whatever it resumes from is taken. */
 export const linkFault = (frame: ChainedFrame, seq: number, prevHash: string | undefined): string | undefined => {
   if (frame.seq !== seq) return `expected seq ${seq}`;
   if (prevHash !== undefined && frame.prevHash !== prevHash) return "prev_hash is not the hash of the frame before";
   return chainHash(frame) === frame.hash ? undefined : "hash does not fit the frame";
-};
-
-/** Verifies the frames of one epoch, given from seq 1 on, in order; answers the first fault. */
-export const verifyChain = (frames: Iterable<ChainedFrame>, resumedFrom?: string): ChainFault | undefined => {
-  let seq = 1;
-  let prevHash = resumedFrom;
-  for (const frame of frames) {
-    const why = linkFault(frame, seq, prevHash);
-    if (why !== undefined) return { epoch: frame.epoch, seq: frame.seq, why };
-    prevHash = frame.hash;
-    seq += 1;
-  }
-  return undefined;
 };

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { envelopeText, parseEnvelope, type Envelope } from "#nervous-system/schemas/envelope.ts";
-import { chainFilter, frameSubject, partitionOf, subjectToken } from "#nervous-system/schemas/subjects.ts";
+import { frameTypes } from "#nervous-system/schemas/frames/catalog.ts";
+import { chainFilter, chunkSubject, laneOf, partitionOf, subjectToken } from "#nervous-system/schemas/subjects.ts";
 
 const envelope: Envelope = {
   agent_uid: "01890a5d-ac96-774b-bcce-b302099a8057",
@@ -40,10 +41,20 @@ describe("an envelope", () => {
 });
 
 describe("subjects", () => {
-  it("name partition, namespace, mission, agent, epoch and type", () => {
+  it("name partition, namespace, mission, agent, epoch and lane", () => {
     const p = partitionOf(envelope.mission_uid);
-    expect(frameSubject(envelope)).toBe(`context.${p}.team-a.${envelope.mission_uid}.${envelope.agent_uid}.1.THOUGHT`);
+    expect(chunkSubject(envelope)).toBe(`context.${p}.team-a.${envelope.mission_uid}.${envelope.agent_uid}.1.bulk`);
     expect(chainFilter(envelope.agent_uid, 1)).toBe(`context.*.*.*.${envelope.agent_uid}.1.*`);
+  });
+
+  it("have one lane for what somebody acts on, and one for all else, unknown types too", () => {
+    const signal = frameTypes.filter((type) => laneOf(type) === "signal");
+    expect(signal.toSorted()).toEqual(
+      ["PLAN", "TASK", "CLAIM", "MESSAGE", "REQUEST", "INTERVENTION", "PROPOSAL", "PUBLICATION", "VERDICT", "ROLLOUT"]
+        .concat(["LIFECYCLE", "SNAPSHOT", "LESSON", "ERROR", "GAP"])
+        .toSorted(),
+    );
+    expect(["NOT_YET_INVENTED", "constructor", ""].map(laneOf)).toEqual(["bulk", "bulk", "bulk"]);
   });
 
   it.each([

@@ -15,7 +15,7 @@ const counter = z.number().int().min(0);
  * What the recorder stamps on a frame, never taken from its producer. It travels as its RFC 8785 text, which is part of
  * the hash; `(agent_uid, epoch, seq)` is the key of the frame in every store.
  */
-export const envelopeSchema = z
+const envelopeSchema = z
   .strictObject({
     agent_uid: uid,
     mission_uid: uid,

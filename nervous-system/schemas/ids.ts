@@ -9,7 +9,7 @@ export type Ids = {
 /** Ids from the machine's random source. */
 export const randomIds = (): Ids => ({ next: () => v7() });
 
-/** Ids `…-000000000001`, `…-000000000002`, … for tests. */
+/** Ids `…-000000000001`, `…-000000000002`, … @internal For tests. */
 export const countingIds = (): Ids => {
   let n = 0;
   return {

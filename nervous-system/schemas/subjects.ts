@@ -43,12 +43,30 @@ export const partitionOf = (missionUid: string): number => {
   return partition;
 };
 
-/** Where a frame goes: `context.<p>.<namespace>.<mission_uid>.<agent_uid>.<epoch>.<TYPE>`. */
-export const frameSubject = (
+/** Lane of the stream: `signal` holds the types that somebody acts on, `bulk` every other, unknown ones too. */
+export type Lane = "signal" | "bulk";
+
+const signalTypes: ReadonlySet<string> = new Set(
+  ["PLAN", "TASK", "CLAIM", "MESSAGE", "REQUEST", "INTERVENTION", "PROPOSAL", "PUBLICATION"].concat([
+    "VERDICT",
+    "ROLLOUT",
+    "LIFECYCLE",
+    "SNAPSHOT",
+    "LESSON",
+    "ERROR",
+    "GAP",
+  ]),
+);
+
+/** The lane of a frame type. */
+export const laneOf = (eventType: string): Lane => (signalTypes.has(eventType) ? "signal" : "bulk");
+
+/** Where a chunk goes: `context.<p>.<namespace>.<mission_uid>.<agent_uid>.<epoch>.<lane>`; no producer chooses a token. */
+export const chunkSubject = (
   e: Pick<Envelope, "namespace" | "mission_uid" | "agent_uid" | "epoch" | "event_type">,
 ): string =>
   `context.${partitionOf(e.mission_uid)}.${subjectToken(e.namespace)}.${subjectToken(e.mission_uid)}.` +
-  `${subjectToken(e.agent_uid)}.${e.epoch}.${subjectToken(e.event_type)}`;
+  `${subjectToken(e.agent_uid)}.${e.epoch}.${laneOf(e.event_type)}`;
 
 /** Filter for every frame of one chain, whatever mission it is about. */
 export const chainFilter = (agentUid: string, epoch: number): string =>
@@ -57,19 +75,27 @@ export const chainFilter = (agentUid: string, epoch: number): string =>
 /** Filter for every frame of one agent, whatever its epoch. */
 export const agentFilter = (agentUid: string): string => `context.*.*.*.${subjectToken(agentUid)}.>`;
 
-/** Filter for every frame of one type that is about one mission. */
-export const missionTypeFilter = (namespace: string, missionUid: string, eventType: string): string =>
-  `context.${partitionOf(missionUid)}.${subjectToken(namespace)}.${subjectToken(missionUid)}.*.*.${subjectToken(eventType)}`;
+/** Filter for every chunk of the signal lane. */
+export const signalFilter = "context.*.*.*.*.*.signal";
 
-/** Filter for every frame of one type. */
-export const typeFilter = (eventType: string): string => `context.*.*.*.*.*.${subjectToken(eventType)}`;
+/** Filter for every chunk of the signal lane that is about one mission. */
+export const missionSignalFilter = (namespace: string, missionUid: string): string =>
+  `context.${partitionOf(missionUid)}.${subjectToken(namespace)}.${subjectToken(missionUid)}.*.*.signal`;
 
-/** Header names of a stored frame. */
-export const frameHeaders = {
-  envelope: "Enchanted-Envelope",
-  prevHash: "Enchanted-Prev-Hash",
+/** Header names of a chunk: what readers need without unpacking it. */
+export const chunkHeaders = {
+  agentUid: "Enchanted-Agent",
+  epoch: "Enchanted-Epoch",
+  firstSeq: "Enchanted-First-Seq",
+  lastSeq: "Enchanted-Last-Seq",
+  count: "Enchanted-Count",
+  /** Hash of the last frame, 64 hex digits. */
   hash: "Enchanted-Hash",
-  /** User who sent a stranger's frame, percent-encoded; frames of pods and components have none. */
+  /** User who sent the frames, percent-encoded, where that was no pod and no component. */
   principal: "Enchanted-Principal",
-  reason: "Enchanted-Reason",
+  /** `zstd`, or absent for a body that is not packed. */
+  encoding: "Enchanted-Encoding",
 } as const;
+
+/** Header of a dead letter that says why it is one. */
+export const reasonHeader = "Enchanted-Reason";

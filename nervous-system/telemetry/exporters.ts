@@ -6,7 +6,7 @@ import type { NodeSDKConfiguration } from "@opentelemetry/sdk-node";
 export type SpanExporter = NodeSDKConfiguration["traceExporter"];
 
 /** A finished span as the SDK hands it to exporters. */
-export type FinishedSpan = Parameters<SpanExporter["export"]>[0][number];
+type FinishedSpan = Parameters<SpanExporter["export"]>[0][number];
 
 type Report = Parameters<SpanExporter["export"]>[1];
 type ResultCode = Parameters<Report>[0]["code"];
@@ -18,7 +18,7 @@ const [succeeded, failed] = [0, 1] as unknown as readonly [ResultCode, ResultCod
 export type SpanTargets = { readonly otlpEndpoint?: string; readonly jsonlPath?: string };
 
 /** Creates an exporter to OTLP over gRPC; the SDK retries what is retryable within its timeout. */
-export const createOtlpExporter = (endpoint: string): SpanExporter => new OTLPTraceExporter({ url: endpoint });
+const createOtlpExporter = (endpoint: string): SpanExporter => new OTLPTraceExporter({ url: endpoint });
 
 const nanoseconds = ([seconds, nanos]: readonly [number, number]): string =>
   String(BigInt(seconds) * 1_000_000_000n + BigInt(nanos));
@@ -29,7 +29,7 @@ const isoTime = ([seconds, nanos]: readonly [number, number]): string =>
 const statusNames = ["UNSET", "OK", "ERROR"] as const;
 
 /** Renders a span as one JSON object: ids, times, attributes, events, status. */
-export const renderSpan = (span: FinishedSpan): Record<string, unknown> => ({
+const renderSpan = (span: FinishedSpan): Record<string, unknown> => ({
   name: span.name,
   trace_id: span.spanContext().traceId,
   span_id: span.spanContext().spanId,
@@ -51,7 +51,7 @@ export const renderSpan = (span: FinishedSpan): Record<string, unknown> => ({
 });
 
 /** Creates an exporter that appends one JSON line a span; lines are written in the order of export. */
-export const createJsonlExporter = (path: string): SpanExporter => {
+const createJsonlExporter = (path: string): SpanExporter => {
   let written: Promise<void> = Promise.resolve();
   return {
     export: (spans, report) => {
@@ -72,7 +72,7 @@ const exportTo = (target: SpanExporter, spans: FinishedSpan[]): Promise<Paramete
   new Promise((resolve) => target.export(spans, resolve));
 
 /** Creates an exporter that gives each span to every target; it reports a failure when any target failed. */
-export const createFanOutExporter = (targets: readonly SpanExporter[]): SpanExporter => ({
+const createFanOutExporter = (targets: readonly SpanExporter[]): SpanExporter => ({
   export: (spans, report) => {
     void Promise.all(targets.map((target) => exportTo(target, spans))).then((results) =>
       report(results.find((result) => result.code !== succeeded) ?? { code: succeeded }),

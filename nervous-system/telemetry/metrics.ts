@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 
 /** One metric as the table declares it; names and meanings of the first group are controller-runtime's. */
-export type MetricSpec = {
+type MetricSpec = {
   readonly type: "counter" | "gauge" | "histogram";
   readonly name: string;
   readonly help: string;
@@ -37,7 +37,7 @@ const seconds = (
 ): MetricSpec & { type: "histogram" } => ({ type: "histogram", name, help, labels, buckets });
 
 /** Every metric of the product, once: code, documentation and dashboards take names from here. */
-export const metricTable = {
+const metricTable = {
   reconcileTotal: counter(
     "controller_runtime_reconcile_total",
     "Reconciliations per controller and result (success, requeue_after, stalled, error).",
@@ -110,7 +110,7 @@ export const metricTable = {
     "enchanted_scribe_settled_seq",
     "Last frame of the epoch that every store holds, as last heard.",
   ),
-  scribeFrames: counter("enchanted_scribe_frames_total", "Frames written, by the mouth they came through.", "mouth"),
+  scribeFrames: counter("enchanted_scribe_frames_total", "Frames written, by the input they came through.", "input"),
   scribeWithheld: counter("enchanted_scribe_withheld_total", "Frames that a secret was cut out of."),
   scribeLogBytes: gauge("enchanted_scribe_log_bytes", "Bytes of the write-ahead log."),
   scribeLogSegments: gauge("enchanted_scribe_log_segments", "Files of the write-ahead log."),

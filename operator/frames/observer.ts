@@ -1,6 +1,8 @@
 import { setImmediate } from "node:timers/promises";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
-import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
+import { chunkOf } from "#nervous-system/comms/nats/place.ts";
+import { placeOfItem, type StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import { StreamChangedError, type StreamMark } from "#nervous-system/comms/nats/stream-position.ts";
 import { reduceMission } from "#nervous-system/fold/reduce.ts";
 import { emptyMission, type MissionFold } from "#nervous-system/fold/state.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
@@ -9,10 +11,10 @@ import type { FrameView, RecordHealth } from "#operator/frames/view.ts";
 
 /** What the observer is made of. */
 export type FrameObserverOptions = {
-  bus: Pick<Bus, "connected" | "follow" | "lastSeq">;
+  bus: Pick<Bus, "connected" | "follow" | "lastPlace" | "streamCreated">;
   clock: Pick<Clock, "monotonicMs" | "sleep">;
   log: Log;
-  /** First stream sequence that an unfinished mission needs; nothing where no mission needs any. */
+  /** First place in the stream that an unfinished mission needs; nothing where no mission needs any. */
   firstNeeded: () => number | undefined;
   /** Whether a mission is still there; the fold of one that is gone is forgotten. */
   isKnown: (missionUid: string) => boolean;
@@ -40,9 +42,13 @@ const framesPerTurn = 500;
 type State = {
   folds: Map<string, MissionFold>;
   position: number;
+  /** The message that was read last; the stream must still hold it when it is followed anew. */
+  mark: StreamMark | undefined;
   /** Set by the first look at the stream. */
   goal: number | undefined;
   caughtUp: boolean;
+  /** Set where the stream is not the one that was read: what missions know of places is of another one. */
+  mustRereadAll: boolean;
   probedAtMs: number;
   problem: string;
 };
@@ -81,12 +87,16 @@ const noteProgress = (options: FrameObserverOptions, state: State): void => {
   options.onCaughtUp();
 };
 
+/** Behind what no unfinished mission needs; at the beginning of a stream that has not come as far as a mission's first frame. */
+const beginning = (last: number, firstNeeded: number | undefined): number => {
+  if (firstNeeded === undefined) return last;
+  return chunkOf(firstNeeded - 1) > chunkOf(last) ? 0 : firstNeeded - 1;
+};
+
 const begin = async (options: FrameObserverOptions, state: State): Promise<void> => {
-  const last = await options.bus.lastSeq();
+  const last = await options.bus.lastPlace();
   state.probedAtMs = options.clock.monotonicMs();
-  if (state.goal === undefined) state.position = Math.min(last, (options.firstNeeded() ?? last + 1) - 1);
-  // A stream that was made anew counts from the beginning.
-  if (last < state.position) state.position = last;
+  if (state.goal === undefined) state.position = state.mustRereadAll ? 0 : beginning(last, options.firstNeeded());
   state.goal ??= last;
   noteProgress(options, state);
 };
@@ -94,9 +104,10 @@ const begin = async (options: FrameObserverOptions, state: State): Promise<void>
 const follow = async (options: FrameObserverOptions, state: State, signal: AbortSignal): Promise<void> => {
   await begin(options, state);
   let turn = 0;
-  for await (const item of options.bus.follow({ fromSeq: state.position + 1, signal })) {
+  for await (const { item, mark } of options.bus.follow({ from: state.position + 1, after: state.mark, signal })) {
     if (item.kind === "frame") take(options, state, item.frame);
-    state.position = item.kind === "frame" ? item.frame.streamSeq : item.poison.streamSeq;
+    state.position = placeOfItem(item);
+    state.mark = mark;
     noteProgress(options, state);
     if (++turn % framesPerTurn === 0) await setImmediate();
   }
@@ -106,20 +117,28 @@ const prune = ({ isKnown }: FrameObserverOptions, state: State): void => {
   for (const uid of state.folds.keys()) if (!isKnown(uid)) state.folds.delete(uid);
 };
 
-/** Looks at the stream from time to time; answers when it is not the one that is being followed any more. */
-const probe = async (options: FrameObserverOptions, state: State, signal: AbortSignal): Promise<void> => {
+/** Looks from time to time whether the stream answers. */
+const probe = async (options: FrameObserverOptions, state: State, signal: AbortSignal): Promise<never> => {
   for (;;) {
     await options.clock.sleep(probeEveryMs, signal);
     try {
-      const last = await options.bus.lastSeq();
+      await options.bus.streamCreated();
       state.probedAtMs = options.clock.monotonicMs();
       state.problem = "";
-      if (last < state.position) return;
     } catch (error) {
       state.problem = `The stream does not answer: ${String(error)}`;
     }
     if (state.caughtUp) prune(options, state);
   }
+};
+
+/** What was read is not in the stream any more: all that it holds is read again. */
+const forget = (state: State): void => {
+  state.folds.clear();
+  state.mark = undefined;
+  state.goal = undefined;
+  state.mustRereadAll = true;
+  state.caughtUp = false;
 };
 
 const once = async (options: FrameObserverOptions, state: State, signal: AbortSignal): Promise<void> => {
@@ -137,8 +156,10 @@ export const createFrameObserver = (options: FrameObserverOptions): FrameObserve
   const state: State = {
     folds: new Map(),
     position: 0,
+    mark: undefined,
     goal: undefined,
     caughtUp: false,
+    mustRereadAll: false,
     probedAtMs: Number.NEGATIVE_INFINITY,
     problem: "",
   };
@@ -152,6 +173,7 @@ export const createFrameObserver = (options: FrameObserverOptions): FrameObserve
           await once(options, state, signal);
         } catch (error) {
           if (signal.aborted) return;
+          if (error instanceof StreamChangedError) forget(state);
           state.problem = `The stream cannot be read: ${String(error)}`;
           options.log.warn({ err: error }, "following the stream failed; trying again");
         }
@@ -180,7 +202,8 @@ export const lateBus = (connecting: Promise<Bus>): ObservedBus => {
   };
   return {
     connected: () => bus?.connected() ?? false,
-    lastSeq: async () => present().lastSeq(),
+    lastPlace: async () => present().lastPlace(),
+    streamCreated: async () => present().streamCreated(),
     follow: (options) => present().follow(options),
   };
 };

@@ -1,4 +1,4 @@
-import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { MissionFold } from "#nervous-system/fold/state.ts";
 
 /** Whether what happens is being recorded, as the observer of the stream sees it. */

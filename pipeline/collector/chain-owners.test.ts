@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import type { ChainOwner } from "#nervous-system/comms/nats/chain-owner.ts";
+import type { ChainOwner } from "#nervous-system/comms/nats/chain-tail.ts";
 import { grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import { stableId } from "#nervous-system/schemas/ids.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";

@@ -3,16 +3,17 @@ import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import { inboxMethod, namespaceMetadata } from "#nervous-system/comms/grpc/methods.ts";
 import type { GrpcHandler } from "#nervous-system/comms/grpc/server.ts";
-import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
-import { InboxItemSchema, InboxRequestSchema } from "#nervous-system/schemas/gen/context_pb.ts";
-import { missionTypeFilter } from "#nervous-system/schemas/subjects.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import type { StreamMark } from "#nervous-system/comms/nats/stream-position.ts";
+import { InboxItemSchema, InboxRequestSchema, type InboxRequest } from "#nervous-system/schemas/gen/context_pb.ts";
+import { missionSignalFilter } from "#nervous-system/schemas/subjects.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
 import { decodeMessage } from "#pipeline/collector/decode-message.ts";
 import type { Identify } from "#pipeline/collector/identify.ts";
-import { createSeats } from "#pipeline/collector/seats.ts";
+import { createLimitPerAgent } from "./limit-per-agent.ts";
 
 /** What the inbox needs. */
-export type InboxOptions = { readonly identify: Identify; readonly bus: Pick<Bus, "follow"> };
+export type InboxOptions = { readonly identify: Identify; readonly bus: Pick<Bus, "follow" | "holds"> };
 
 /** The names that a message to everybody carries. */
 const EVERYBODY = new Set(["*", "all"]);
@@ -28,39 +29,46 @@ const payloadOf = (frame: StoredFrame): Addressed => {
 
 /** Whether a frame of the mission is for an agent: an intervention that names no other one, or a message to it or to all. */
 const isAddressedTo = (frame: StoredFrame, agent: string, agentUid: string): boolean => {
-  if (frame.envelope.event_type === "INTERVENTION")
-    return frame.envelope.about === undefined || frame.envelope.about.agent_uid === agentUid;
-  if (frame.envelope.agent_uid === agentUid) return false; // its own words
+  const { event_type: type } = frame.envelope;
+  if (type === "INTERVENTION") return frame.envelope.about === undefined || frame.envelope.about.agent_uid === agentUid;
+  if (type !== "MESSAGE" || frame.envelope.agent_uid === agentUid) return false; // no message, or its own words
   const { to } = payloadOf(frame);
   return typeof to === "string" && (to === agent || EVERYBODY.has(to));
 };
 
-const encode = ({ streamSeq, envelopeText, bytes }: StoredFrame): Buffer => {
-  const item = create(InboxItemSchema, { streamSeq: BigInt(streamSeq), envelope: envelopeText, frame: bytes });
+const encode = ({ place, envelopeText, bytes }: StoredFrame, { stream, hash }: StreamMark): Buffer => {
+  const item = create(InboxItemSchema, { place: BigInt(place), envelope: envelopeText, frame: bytes, stream, hash });
   return Buffer.from(toBinary(InboxItemSchema, item));
 };
 
-const filtersOf = ({ namespace, bound }: Caller): string[] => {
+const filterOf = ({ namespace, bound }: Caller): string => {
   if (bound === undefined)
     throw new GrpcFailure(grpcStatus.permissionDenied, "an inbox is the pod's of an agent; follow the ledger instead");
-  return ["MESSAGE", "INTERVENTION"].map((type) => missionTypeFilter(namespace, bound.missionUid, type));
+  return missionSignalFilter(namespace, bound.missionUid);
+};
+
+/** Where to go on: behind the place asked for, or from the beginning where the stream lost what stood there. */
+const beginOf = async (bus: Pick<Bus, "holds">, { after, stream, hash }: InboxRequest): Promise<number> => {
+  const place = Number(after);
+  if (place === 0 || hash === "") return place === 0 ? 0 : place + 1;
+  return (await bus.holds({ stream, place, hash })) ? place + 1 : 0;
 };
 
 /** `ContextService/Inbox`: what others said to an agent, and what people did to its mission, from a place on. */
 export const createInbox = ({ identify, bus }: InboxOptions): GrpcHandler => {
-  const seat = createSeats(MAX_INBOXES, "inboxes");
+  const enter = createLimitPerAgent(MAX_INBOXES, "inboxes");
   return {
     kind: "serverStream",
     method: inboxMethod,
     handle: async function* (request, { token, metadata, signal }) {
       const caller = await identify(token, metadata(namespaceMetadata));
-      const { after } = decodeMessage(InboxRequestSchema, request);
-      const follow = { fromSeq: Number(after) + 1, filters: filtersOf(caller), signal };
-      const leave = seat(caller.agentUid);
+      const filters = [filterOf(caller)];
+      const from = await beginOf(bus, decodeMessage(InboxRequestSchema, request));
+      const leave = enter(caller.agentUid);
       try {
-        for await (const item of bus.follow(follow)) {
+        for await (const { item, mark } of bus.follow({ from, filters, signal })) {
           if (item.kind === "frame" && isAddressedTo(item.frame, caller.agent ?? "", caller.agentUid))
-            yield encode(item.frame);
+            yield encode(item.frame, mark);
         }
       } finally {
         leave();

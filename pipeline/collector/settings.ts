@@ -25,12 +25,6 @@ export const collectorSettings = z.object({
     .regex(/^(?:http:\/\/)?[^/]+:[0-9]+$/)
     .optional()
     .describe("host:port of an OTLP gRPC backend that gets the metrics that programs send; none takes none"),
-  ENCHANTED_SINKS: z
-    .string()
-    .regex(/^[a-z][a-z0-9-]*(,[a-z][a-z0-9-]*)*$/)
-    .default("ledger")
-    .transform((text) => text.split(","))
-    .describe("readers of the stream, separated by commas, that must hold a frame before it counts as settled"),
   ENCHANTED_NAMESPACE_FRAMES_PER_SECOND: z.coerce
     .number()
     .int()

@@ -14,7 +14,7 @@ import { keyOf } from "#nervous-system/kubernetes/resource-kind.ts";
 import type { Indexer } from "#nervous-system/kubernetes/store.ts";
 import { agents, type Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { createRedactor } from "#nervous-system/recorder/redact.ts";
-import { startHealthServer } from "#nervous-system/telemetry/health-server.ts";
+import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { createTokenReviews } from "#pipeline/identity/token-reviews.ts";
 import { createAdmission } from "#pipeline/collector/admission.ts";
@@ -27,6 +27,7 @@ import { createIdentify, type Identify } from "#pipeline/collector/identify.ts";
 import { createInbox } from "#pipeline/collector/inbox.ts";
 import { createCollectorMetrics, type CollectorMetrics } from "#pipeline/collector/measure.ts";
 import type { CollectorSettings } from "#pipeline/collector/settings.ts";
+import { settlingReaders } from "#pipeline/siphon/sinks.ts";
 import { createStrangerFrames } from "#pipeline/collector/stranger-frames.ts";
 import { createAdmitStranger } from "#pipeline/collector/strangers.ts";
 
@@ -123,10 +124,9 @@ const startServers = async (environment: CollectorEnvironment, parts: Parts) => 
   };
   const onError = (method: string, error: unknown): void =>
     log.error({ err: error, method }, "a call failed unexpectedly");
-  const sinks = settings.ENCHANTED_SINKS;
   const handlers = [
     ...otlpGrpcHandlers(receiver),
-    ...createContextService({ identify, owners, bus, blobs, sinks }),
+    ...createContextService({ identify, owners, bus, blobs, sinks: settlingReaders }),
     createInbox({ identify, bus }),
   ];
   const grpc = await startGrpcServer({ address: settings.ENCHANTED_LISTEN, tls, handlers, onError, clock });

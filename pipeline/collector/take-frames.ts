@@ -2,6 +2,7 @@ import type { DeadLetters } from "#nervous-system/comms/nats/dead-letters.ts";
 import type { FrameResult } from "#nervous-system/comms/nats/chain-plan.ts";
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import type { FramePublisher } from "#nervous-system/comms/nats/publisher.ts";
+import type { TravellingFrame } from "#nervous-system/comms/nats/chunk.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import type { PartialSuccess } from "#nervous-system/codecs/otlp/status.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
@@ -30,7 +31,7 @@ const checkWhole = (verified: readonly Verified[]): void => {
   }
 };
 
-const bury = (sinks: FrameSinks, frame: RecordedFrame, reason: string): Promise<void> =>
+const keepDeadLetter = (sinks: FrameSinks, frame: RecordedFrame, reason: string): Promise<void> =>
   sinks.deadLetters.put({
     refusedBy: "collector",
     namespace: frame.envelope.namespace,
@@ -47,7 +48,7 @@ const replace = async (
   reason: string,
   prevHash: string,
 ): Promise<RecordedFrame> => {
-  await bury(sinks, frame, reason);
+  await keepDeadLetter(sinks, frame, reason);
   return gapInPlaceOf(frame, reason, prevHash);
 };
 
@@ -73,7 +74,7 @@ export const takeFrames = async (
 ): Promise<PartialSuccess | undefined> => {
   checkWhole(verified);
   const refusals: Refusals = [];
-  const frames: RecordedFrame[] = [];
+  const frames: TravellingFrame[] = [];
   for (const item of verified) {
     if (item.kind === "frame") frames.push(item.frame);
     else if (item.kind === "refused") {

@@ -1,15 +1,17 @@
 import { chainHash } from "#nervous-system/schemas/chain.ts";
+import type { TravellingFrame } from "#nervous-system/comms/nats/chunk.ts";
 import { parseEnvelope, type Envelope, type RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
 import { mayWrite } from "#nervous-system/schemas/frames/catalog.ts";
 import { maxFrameBytes } from "#nervous-system/schemas/frames/parse-frame.ts";
 import { noMission, strangersMission } from "#nervous-system/schemas/ids.ts";
+import { frameRecord, recordSize } from "#nervous-system/codecs/otlp/encode-logs.ts";
 import type { LogRecord } from "#nervous-system/codecs/otlp/model.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
 
 /** What the collector makes of one log record. */
 export type Verified =
-  | { readonly kind: "frame"; readonly frame: RecordedFrame }
+  | { readonly kind: "frame"; readonly frame: TravellingFrame }
   /** In its place of the chain, but not to be kept as it is: a GAP takes the place. */
   | { readonly kind: "refused"; readonly frame: RecordedFrame; readonly reason: string }
   /** No frame at all. */
@@ -115,9 +117,13 @@ const decodeText = (bytes: Uint8Array): string | undefined => {
   }
 };
 
-type Read = { readonly ok: true; readonly frame: RecordedFrame } | { readonly ok: false; readonly reason: string };
+type Read = { readonly ok: true; readonly frame: TravellingFrame } | { readonly ok: false; readonly reason: string };
 
 const signature = ({ principal }: Caller): { principal?: string } => (principal === undefined ? {} : { principal });
+
+/** The record as it came, where nothing stands in it that was not judged: it goes into the stream as it is. */
+const judgedRecord = ({ raw }: LogRecord, frame: RecordedFrame): { record?: Uint8Array } =>
+  raw !== undefined && raw.length <= recordSize(frameRecord(frame)) ? { record: raw } : {};
 
 const readFrame = (record: LogRecord, caller: Caller): Read => {
   if (record.bodyKind !== "string") return { ok: false, reason: "the body is not a string" };
@@ -128,9 +134,10 @@ const readFrame = (record: LogRecord, caller: Caller): Read => {
   const { envelope } = parsed;
   if (envelope.seq === 0) return { ok: false, reason: "seq 0 is the collector's to give" };
   const { prevHash, hash, body: bytes } = record;
-  return HASH.test(prevHash) && HASH.test(hash)
-    ? { ok: true, frame: { envelope, envelopeText, bytes, prevHash, hash, ...signature(caller) } }
-    : { ok: false, reason: "enchanted.prev_hash and enchanted.hash are 64 hex digits each" };
+  if (!HASH.test(prevHash) || !HASH.test(hash))
+    return { ok: false, reason: "enchanted.prev_hash and enchanted.hash are 64 hex digits each" };
+  const frame = { envelope, envelopeText, bytes, prevHash, hash, ...signature(caller) };
+  return { ok: true, frame: { ...frame, ...judgedRecord(record, frame) } };
 };
 
 const whyRefused = (record: LogRecord, frame: RecordedFrame, caller: Caller): string | undefined =>

@@ -1,4 +1,4 @@
-import type { TraceIds } from "#nervous-system/recorder/identity.ts";
+import type { TraceIds } from "#nervous-system/schemas/ids.ts";
 import type { AnswerFacts } from "#nervous-system/codecs/exchange/answer-reader.ts";
 import type { ContextWindow } from "#nervous-system/codecs/exchange/context-window.ts";
 import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";

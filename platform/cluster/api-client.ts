@@ -13,7 +13,7 @@ export type ApiClient = {
 };
 
 /** An answer of the API server that is not a success. */
-export class ApiError extends Error {
+class ApiError extends Error {
   readonly status: number;
   constructor(method: string, path: string, status: number, message: string) {
     super(`${method} ${path}: ${status} ${message}`);

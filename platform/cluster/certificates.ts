@@ -27,11 +27,11 @@ const filesOf = (dir: string, name: string): KeyPair => ({
 });
 
 /** The subject as `openssl -subj` reads it. */
-export const renderSubject = ({ commonName, organizations = [] }: Identity): string =>
+const renderSubject = ({ commonName, organizations = [] }: Identity): string =>
   [...organizations.map((name) => `/O=${name}`), `/CN=${commonName}`].join("");
 
 /** The extensions of an end certificate, good for servers and clients. */
-export const renderExtensions = ({ altNames = [] }: Identity): string =>
+const renderExtensions = ({ altNames = [] }: Identity): string =>
   [
     "basicConstraints=critical,CA:FALSE",
     "keyUsage=critical,digitalSignature",

@@ -7,13 +7,13 @@ import { ensureTool } from "../tools/ensure-tool.ts";
 import type { Layout } from "./layout.ts";
 
 /** Namespace of the product's release on the embedded platform. */
-export const RELEASE_NAMESPACE = "enchanted-system";
+const RELEASE_NAMESPACE = "enchanted-system";
 
 /** The images that the chart's values name, by digest. */
 export type ChartImages = Readonly<Partial<Record<ImageName, string>>>;
 
 /** The chart's values on the embedded platform: images made here, the forge's authority, private addresses allowed. */
-export const renderChartValues = (images: ChartImages, caBundle: string): object => {
+const renderChartValues = (images: ChartImages, caBundle: string): object => {
   const image = (name: ImageName): string => {
     const reference = images[name];
     if (reference === undefined) throw new Error(`The chart needs the image "${name}", which was not made.`);

@@ -9,7 +9,7 @@ import { writeKubeconfig } from "./kubeconfig.ts";
 import { ensureControlPlanePki, kubeconfigPathIn, type ControlPlanePki } from "./pki.ts";
 
 /** A user as Kubernetes knows one. */
-export type ClusterUser = { readonly user: string; readonly groups?: readonly string[] };
+type ClusterUser = { readonly user: string; readonly groups?: readonly string[] };
 
 /** A real API server with its etcd on loopback; there are no controllers, no scheduler and no node. */
 export type ControlPlane = AsyncDisposable & {

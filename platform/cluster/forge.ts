@@ -32,7 +32,7 @@ export type ForgeAccess = {
 };
 
 /** Path of the record of how to reach the forge. */
-export const forgeAccessPath = (layout: Layout): string => join(layout.state, "forge.json");
+const forgeAccessPath = (layout: Layout): string => join(layout.state, "forge.json");
 
 type Secrets = { readonly password: string; readonly secret: string };
 
@@ -106,7 +106,7 @@ const renderPod = (image: string): object => {
 };
 
 /** The forge's objects: this is the platform's own manifest, the product's chart has none of it. */
-export const renderForge = (image: string, secret: Readonly<Record<string, string>>): object[] => [
+const renderForge = (image: string, secret: Readonly<Record<string, string>>): object[] => [
   { apiVersion: "v1", kind: "Namespace", metadata: { name: forge.namespace } },
   { apiVersion: "v1", kind: "Secret", metadata: meta("gitea"), stringData: secret },
   {

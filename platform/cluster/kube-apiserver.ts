@@ -2,7 +2,7 @@ import type { ServiceSpec } from "../process/service.ts";
 import type { ControlPlanePki } from "./pki.ts";
 
 /** The address range of Services, shared by the API server, the proxy and DNS. */
-export const SERVICE_RANGE = "10.96.0.0/16";
+const SERVICE_RANGE = "10.96.0.0/16";
 
 /** What decides how the API server is started. */
 export type KubeApiServerOptions = {

@@ -10,7 +10,7 @@ const CHAIN = "ENCHANTED-POSTROUTING";
 const savedForwarding = (layout: Layout): string => join(layout.state, "ip_forward.before");
 
 /** Pods reach the world under the node's address: jump and chain, as iptables-restore reads them. */
-export const renderMasquerade = (): string =>
+const renderMasquerade = (): string =>
   [
     "*nat",
     `:${CHAIN} - [0:0]`,

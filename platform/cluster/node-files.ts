@@ -4,7 +4,7 @@ import type { ClusterPorts } from "./cluster-ports.ts";
 import type { KeyPair } from "./certificates.ts";
 
 /** Name of the sandbox image in the node's registry. */
-export const pauseImage = (registryPort: number): string => `localhost:${registryPort}/enchanted/pause:1`;
+const pauseImage = (registryPort: number): string => `localhost:${registryPort}/enchanted/pause:1`;
 
 /** containerd's configuration. */
 export const renderContainerdConfig = (layout: Layout, registryPort: number): string => `version = 3

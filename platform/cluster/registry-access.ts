@@ -34,7 +34,7 @@ const bcrypt = async (password: string): Promise<string> => {
 };
 
 /** containerd's way to the registry: plain HTTP on loopback, with the account's password. */
-export const renderRegistryHost = (registry: string, access: RegistryAccess): string => `server = "http://${registry}"
+const renderRegistryHost = (registry: string, access: RegistryAccess): string => `server = "http://${registry}"
 [host."http://${registry}"]
   capabilities = ["pull", "resolve"]
   [host."http://${registry}".header]

@@ -38,19 +38,6 @@ write("docs/reference/frames.md", renderFrameReference());
 write("docs/reference/cli.md", renderCliReference(commands));
 
 const proto = "nervous-system/schemas/proto";
-execFileSync(
-  "buf",
-  [
-    "generate",
-    proto,
-    "--template",
-    `${proto}/buf.gen.yaml`,
-    "--path",
-    `${proto}/context.proto`,
-    "--path",
-    `${proto}/events.proto`,
-  ],
-  {
-    stdio: "inherit",
-  },
-);
+const sources = ["context", "events"].flatMap((name) => ["--path", `${proto}/${name}.proto`]);
+const buf = ["generate", proto, "--template", `${proto}/buf.gen.yaml`, ...sources];
+execFileSync("buf", buf, { stdio: "inherit" });

@@ -3,7 +3,7 @@ import { operatorAccess } from "#operator/access.ts";
 import { uninstallClusterAccess, uninstallReleaseAccess } from "#operator/uninstall/uninstall.ts";
 import { collectorClusterAccess } from "#pipeline/collector/identify.ts";
 import { gatewayClusterAccess, gatewayTenantAccess } from "#pipeline/gateway/cluster-view.ts";
-import { publisherClusterAccess, publisherTenantAccess } from "#supervisor/publish/observe-proposal.ts";
+import { publisherClusterAccess, publisherTenantAccess } from "#supervisor/publish/answer-proposal.ts";
 
 /** What a component may do: in the whole cluster, in the release's namespace, and in each tenant's namespace. */
 export type ComponentRights = { cluster?: readonly Access[]; release?: readonly Access[]; tenant?: readonly Access[] };

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { build, stop } from "esbuild";
 
 /** One program of ours: what it is bundled from and where the bundle goes, relative to the checkout. */
-export type EntryPoint = { readonly image: string; readonly from: string; readonly file: string };
+type EntryPoint = { readonly image: string; readonly from: string; readonly file: string };
 
 /** Every program that is bundled, by the image that carries it. */
-export const entryPoints: readonly EntryPoint[] = [
+const entryPoints: readonly EntryPoint[] = [
   { image: "operator", from: "operator/main.ts", file: "main.js" },
   { image: "operator", from: "operator/uninstall/main.ts", file: "uninstall.js" },
   { image: "pipeline", from: "pipeline/main.ts", file: "main.js" },

@@ -16,7 +16,7 @@ export type RunOptions = {
 export type RunResult = { readonly code: number; readonly stdout: string; readonly stderr: string };
 
 /** A program that ended with a code other than zero; the message holds its last output. */
-export class CommandFailed extends Error {
+class CommandFailed extends Error {
   readonly result: RunResult;
   constructor(command: readonly string[], result: RunResult) {
     const tail = (result.stderr.trim() || result.stdout.trim()).split("\n").slice(-15).join("\n");

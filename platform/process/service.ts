@@ -61,7 +61,7 @@ const launch = (spec: ServiceSpec, logFile: string): ChildProcess => {
 };
 
 /** The last lines of a log, for messages. */
-export const logTail = async (logFile: string, lines = 15): Promise<string> => {
+const logTail = async (logFile: string, lines = 15): Promise<string> => {
   const text = await readFile(logFile, "utf8").catch(() => "");
   return text.trimEnd().split("\n").slice(-lines).join("\n");
 };

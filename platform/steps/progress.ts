@@ -2,7 +2,7 @@ import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { errorText } from "../process/error-text.ts";
 
 /** Tells of what is being done, with the time since the start. */
-export type Progress = {
+type Progress = {
   /** Says that something within the present step has come about. */
   readonly note: (text: string) => void;
 };

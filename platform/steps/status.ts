@@ -5,7 +5,7 @@ import type { ServiceStatus } from "../supervise/supervise-service.ts";
 import { ensureTool, hasTool } from "../tools/ensure-tool.ts";
 
 /** The processes of the platform as a table. */
-export const renderServices = (services: readonly ServiceStatus[]): string =>
+const renderServices = (services: readonly ServiceStatus[]): string =>
   services
     .map(({ name, state, process, restarts }) =>
       [name.padEnd(26), state.padEnd(20), String(process?.pid ?? "-").padEnd(9), `restarts ${restarts}`].join(""),

@@ -89,7 +89,7 @@ const runAsNobody = ({ binary, config, work }: Prepared, args: readonly string[]
   );
 
 /** Gitea over https as a service. */
-export const giteaService = ({ binary, config, work }: Prepared, url: string, caFile: string): ServiceSpec => ({
+const giteaService = ({ binary, config, work }: Prepared, url: string, caFile: string): ServiceSpec => ({
   name: "gitea",
   command: [binary, "--config", config, "web"],
   cwd: work,

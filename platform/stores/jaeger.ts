@@ -17,7 +17,7 @@ export type JaegerServer = Restartable & {
 type Ports = { readonly otlp: number; readonly query: number; readonly queryGrpc: number; readonly health: number };
 
 /** Jaeger's configuration: OTLP in, memory, query API; everything on loopback. */
-export const renderJaegerConfig = (ports: Ports): string => {
+const renderJaegerConfig = (ports: Ports): string => {
   const endpoint = (port: number) => ({ endpoint: `127.0.0.1:${port}` });
   return stringify({
     service: {
@@ -40,7 +40,7 @@ export const renderJaegerConfig = (ports: Ports): string => {
 };
 
 /** Jaeger as a service. */
-export const jaegerService = (binary: string, configFile: string, healthPort: number): ServiceSpec => ({
+const jaegerService = (binary: string, configFile: string, healthPort: number): ServiceSpec => ({
   name: "jaeger",
   command: [binary, "--config", configFile],
   ready: { kind: "http", url: `http://127.0.0.1:${healthPort}/status` },

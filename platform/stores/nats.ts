@@ -22,10 +22,7 @@ export type NatsServer = Restartable & {
 };
 
 /** The server's configuration file. */
-export const renderNatsConfig = (
-  options: NatsOptions,
-  ports: { readonly client: number; readonly monitor: number },
-): string =>
+const renderNatsConfig = (options: NatsOptions, ports: { readonly client: number; readonly monitor: number }): string =>
   [
     `listen: "127.0.0.1:${ports.client}"`,
     `http: "127.0.0.1:${ports.monitor}"`,
@@ -40,7 +37,7 @@ export const renderNatsConfig = (
   ].join("\n");
 
 /** NATS with JetStream on loopback. */
-export const natsService = (binary: string, configFile: string, monitorPort: number): ServiceSpec => ({
+const natsService = (binary: string, configFile: string, monitorPort: number): ServiceSpec => ({
   name: "nats",
   command: [binary, "--config", configFile],
   ready: { kind: "http", url: `http://127.0.0.1:${monitorPort}/healthz` },

@@ -16,7 +16,7 @@ export type S3Server = Restartable & {
 const REGION = "us-east-1";
 
 /** versitygw over a directory, on loopback. */
-export const s3Service = (
+const s3Service = (
   binary: string,
   dir: string,
   port: number,

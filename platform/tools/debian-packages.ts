@@ -7,7 +7,7 @@ import { debianPackages } from "../versions.ts";
 const SERVICE_POLICY = "/usr/sbin/policy-rc.d";
 
 /** The Debian packages of which a file is missing on this machine. */
-export const missingPackages = (present: (path: string) => boolean = existsSync): string[] =>
+const missingPackages = (present: (path: string) => boolean = existsSync): string[] =>
   Object.entries(debianPackages)
     .filter(([, path]) => !present(path))
     .map(([name]) => name);

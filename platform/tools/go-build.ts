@@ -16,7 +16,7 @@ export const isAtLeast = (found: string, wanted: string): boolean => {
 };
 
 /** The version of the Go that builds, as `1.26.8`; throws with what to install when there is none or it is too old. */
-export const findGo = async (): Promise<string> => {
+const findGo = async (): Promise<string> => {
   const env = { GOTOOLCHAIN: "local" };
   const found = await tryRun(["go", "env", "GOVERSION"], { env }).catch(() => undefined);
   const version = found?.stdout.trim().replace(/^go/, "") ?? "none";

@@ -14,7 +14,7 @@ export type TunnelOptions = {
 };
 
 /** An open tunnel; `head` came before anyone listened. */
-export type Tunnel = { kind: "open"; socket: Socket; head: Buffer };
+type Tunnel = { kind: "open"; socket: Socket; head: Buffer };
 
 /** Why there is no tunnel: for the program that asked as HTTP, for people as `message`. */
 export type NoTunnel = {

@@ -1,7 +1,37 @@
-import { spawn, type ChildProcess, type StdioOptions } from "node:child_process";
-import { constants } from "node:os";
+import { spawn, spawnSync, type ChildProcess, type StdioOptions } from "node:child_process";
+import { closeSync, constants, mkdtempSync, openSync, rmSync } from "node:fs";
+import { Socket } from "node:net";
+import { join } from "node:path";
+import { constants as osConstants } from "node:os";
 import type { Readable } from "node:stream";
-import { openFramePipe } from "./frame-pipe.ts";
+
+/** The pipe that a child gets as FD 3: what it writes comes out of `source`, which ends when every writer has closed it. */
+type FramePipe = {
+  /** For the child's `stdio[3]`. */
+  childEnd: number;
+  source: Socket;
+  /** Gives up our copy of the child's end; called once the child has its own. */
+  handedOver(): void;
+};
+
+/**
+ * Makes a real pipe, by way of a FIFO that is unlinked at once: Node itself gives children socket pairs, on which
+ * `echo > /dev/fd/3` fails and writes of several processes are not whole. `undefined` where there is no `mkfifo`.
+ */
+const openFramePipe = (directory: string): FramePipe | undefined => {
+  const place = mkdtempSync(join(directory, ".enchanted-fd3-"));
+  const path = join(place, "frames");
+  try {
+    if (spawnSync("mkfifo", ["-m", "600", path], { stdio: "ignore" }).status !== 0) return undefined;
+    // The reader first, without blocking: opening a FIFO for writing waits for a reader.
+    const readEnd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const childEnd = openSync(path, constants.O_WRONLY);
+    const source = new Socket({ fd: readEnd, readable: true, writable: false });
+    return { childEnd, source, handedOver: () => closeSync(childEnd) };
+  } finally {
+    rmSync(place, { recursive: true, force: true });
+  }
+};
 
 /** How a child ended. */
 export type ChildEnd =
@@ -19,7 +49,7 @@ export type WrappedChild = {
 };
 
 /** What to run. */
-export type ChildOptions = {
+type ChildOptions = {
   command: string;
   args: readonly string[];
   env: NodeJS.ProcessEnv;
@@ -41,7 +71,7 @@ const endOf = (child: ChildProcess): Promise<ChildEnd> =>
 /** The exit code that a shell would report: the child's own, or 128 and the signal's number. */
 export const exitCodeOf = (end: ChildEnd): number => {
   if (end.kind === "exited") return end.code;
-  return end.kind === "notStarted" ? 127 : 128 + (constants.signals[end.signal] ?? 0);
+  return end.kind === "notStarted" ? 127 : 128 + (osConstants.signals[end.signal] ?? 0);
 };
 
 /** Starts the child, in a process group of its own unless told, with our stdin, stdout and stderr, and a pipe as FD 3. */
@@ -72,4 +102,15 @@ export const startChild = ({
     signal: (signal) => send(child.pid, signal),
     killGroup: () => send(child.pid === undefined ? undefined : -child.pid, "SIGKILL"),
   };
+};
+
+// In both spellings: curl reads the lower one only, others the upper one. The scribe's own inputs are not behind the proxy, and
+// gRPC would send its calls of them there without `no_proxy`.
+const besideIt = "127.0.0.1,localhost";
+
+/** What makes programs use the scribe's proxy port; nothing where there is none. */
+export const proxyEnvironment = (port: number | undefined): Record<string, string> => {
+  if (port === undefined) return {};
+  const url = `http://127.0.0.1:${port}`;
+  return { HTTPS_PROXY: url, https_proxy: url, NO_PROXY: besideIt, no_proxy: besideIt };
 };

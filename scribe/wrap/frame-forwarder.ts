@@ -2,18 +2,48 @@ import { isUtf8 } from "node:buffer";
 import type { Readable } from "node:stream";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { maxFrameBytes } from "#nervous-system/schemas/frames/parse-frame.ts";
-import { createLineSplitter, type SplitLine } from "../mouths/line-splitter.ts";
+import { createLineSplitter, type SplitLine } from "../inputs/line-splitter.ts";
 import { createLineSender, type LineSender, type LineSenderEvents } from "./line-sender.ts";
-import { createRefusalReport } from "./refusal-report.ts";
+
+/** Turns what was refused into ERROR frames, a bounded number of them: a flood of garbage must not become a flood of errors. */
+type RefusalReport = {
+  /** The frame to send, or nothing when enough has been said. */
+  onRefused(reason: string, line: string): string | undefined;
+  /** The last word: how many more were refused than were told one by one. */
+  atEnd(): string | undefined;
+};
+
+const MAX_TOLD = 20;
+const HEAD_CHARS = 200;
+
+const errorFrame = (message: string, head?: string): string =>
+  JSON.stringify({
+    event_type: "ERROR",
+    payload: { message, fatal: false, ...(head === undefined ? {} : { line: head }) },
+  });
+
+/** Creates a report that has told nothing yet. */
+const createRefusalReport = (): RefusalReport => {
+  let refused = 0;
+  return {
+    onRefused: (reason, line) => {
+      refused += 1;
+      return refused <= MAX_TOLD
+        ? errorFrame(`a line on FD 3 was refused: ${reason}`, line.slice(0, HEAD_CHARS))
+        : undefined;
+    },
+    atEnd: () => (refused > MAX_TOLD ? errorFrame(`${refused - MAX_TOLD} more lines on FD 3 were refused`) : undefined),
+  };
+};
 
 /** Copies what a child writes to FD 3 into the scribe's socket. */
-export type FrameForwarder = {
+type FrameForwarder = {
   /** After the child's exit: waits for the end of the pipe and for every answer, `limitMs` in all; false if frames are left. */
   finish(limitMs: number): Promise<boolean>;
 };
 
 /** What a forwarder connects: a source, and a socket or whatever else takes lines. */
-export type FrameForwarderOptions = { source: Readable; clock: Clock } & (
+type FrameForwarderOptions = { source: Readable; clock: Clock } & (
   | { socketPath: string }
   | { openSender: (events: LineSenderEvents) => LineSender }
 );
@@ -33,7 +63,7 @@ export const forwardFrames = (options: FrameForwarderOptions): FrameForwarder =>
     onRefused: (line, reason) => {
       if (!reported.delete(line)) tell(report.onRefused(reason, line)); // a refused report is not reported in turn
     },
-    onRoom: () => void source.resume(),
+    onDrain: () => void source.resume(),
   });
   const tell = (frame: string | undefined): void => {
     if (frame === undefined) return;

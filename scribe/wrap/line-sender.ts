@@ -18,11 +18,11 @@ export type LineSenderEvents = {
   /** The scribe refused a line, with its reason. */
   onRefused: (line: string, reason: string) => void;
   /** There is room again. */
-  onRoom: () => void;
+  onDrain: () => void;
 };
 
 /** What a sender needs. */
-export type LineSenderOptions = LineSenderEvents & { path: string; clock: Pick<Clock, "after" | "sleep"> };
+type LineSenderOptions = LineSenderEvents & { path: string; clock: Pick<Clock, "after" | "sleep"> };
 
 const MAX_UNANSWERED = 1024;
 const MAX_BYTES = 4 * 1024 * 1024;
@@ -38,7 +38,14 @@ const parseAnswer = (text: string): Answer | undefined => {
   }
 };
 
-/** One pipelined connection after the other; what a lost one left unanswered is sent again on the next. */
+/**
+ * One pipelined connection after the other; what a lost one left unanswered is sent again on the next.
+ *
+ *   connecting --connect, every unanswered line is written--> connected --an answer--> its line is forgotten
+ *       ^  ^                                                   |     |
+ *       |  +------- RECONNECT_MS <---- socket closed ----------+     +--an answer that cannot be read--> socket cut
+ *       +--- RECONNECT_MS <--- refused                          close() ends it in every state
+ */
 class SocketLineSender implements LineSender {
   private readonly options: LineSenderOptions;
   private readonly unanswered: string[] = [];
@@ -106,7 +113,7 @@ class SocketLineSender implements LineSender {
     this.bytes -= line.length;
     if (answer.ok !== true)
       this.options.onRefused(line, typeof answer.reason === "string" ? answer.reason : "no reason given");
-    if (wasFull && !this.isFull()) this.options.onRoom();
+    if (wasFull && !this.isFull()) this.options.onDrain();
     if (this.unanswered.length > 0) return;
     for (const resolve of this.idle) resolve();
     this.idle.clear();

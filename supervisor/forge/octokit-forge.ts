@@ -1,12 +1,11 @@
 import { Octokit } from "@octokit/rest";
 import * as z from "zod";
-import type { Flavour } from "#supervisor/forge/flavour.ts";
-import type { Forge, ForgeAnswer, PullRequest, PullRequestDraft } from "#supervisor/forge/forge.ts";
+import type { Flavour } from "#supervisor/forge/open-forge.ts";
+import type { Forge, ForgeAnswer, PullRequest, PullRequestDraft, RepositoryName } from "#supervisor/forge/forge.ts";
 import type { ForgeFetch } from "#supervisor/forge/forge-fetch.ts";
-import type { RepositoryName } from "#supervisor/forge/repository.ts";
 
 /** What a forge adapter is made of. */
-export type OctokitForgeOptions = {
+type OctokitForgeOptions = {
   readonly flavour: Flavour;
   readonly repository: RepositoryName;
   readonly credentials: { readonly username: string; readonly password: string };
@@ -42,7 +41,7 @@ const comesBack = (status: number, message: string): boolean =>
   status >= 500 || status === 429 || status === 408 || (status === 403 && /rate limit/i.test(message));
 
 /** What a failed request means: the forge is away or busy, or it says no. */
-export const classifyForgeFailure = (error: unknown, what: string): Failed => {
+const classifyForgeFailure = (error: unknown, what: string): Failed => {
   const { status = 500, message = "" } = (error ?? {}) as RequestFailure;
   const text = `${what}: ${status}: ${message.replaceAll(/\s+/g, " ").slice(0, 500)}`;
   if (comesBack(status, message)) return { kind: "retry", message: text };

@@ -2,8 +2,7 @@ import { judgeSecret } from "#nervous-system/kubernetes/secret-use.ts";
 import type { Secret } from "#nervous-system/kubernetes/kinds.ts";
 import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { gitSecretKeys } from "#nervous-system/schemas/names.ts";
-import type { Proposal } from "#supervisor/publish/proposal.ts";
-import { refuse, type Refused } from "#supervisor/publish/verdict.ts";
+import { refuse, type Proposal, type Refused } from "#supervisor/publish/proposal.ts";
 
 /** What a proposal is judged on before anything of it is fetched. */
 export type ProposalSnapshot = {

@@ -1,16 +1,39 @@
-import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
+import { accessTo } from "#nervous-system/kubernetes/access.ts";
+import { secrets } from "#nervous-system/kubernetes/kinds.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
+import { agents, missions } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { Forge } from "#supervisor/forge/forge.ts";
-import { admitProposal, type Admitted } from "#supervisor/publish/admit-proposal.ts";
-import { observeProposal } from "#supervisor/publish/observe-proposal.ts";
-import { parseProposal, type Proposal } from "#supervisor/publish/proposal.ts";
+import { admitProposal, type Admitted, type ProposalSnapshot } from "#supervisor/publish/admit-proposal.ts";
+import { parseProposal, retry, type Proposal, type Retryable, type Step } from "#supervisor/publish/proposal.ts";
 import type { PublicationEnd } from "#supervisor/publish/publication-frame.ts";
 import { publishProposal } from "#supervisor/publish/publish-proposal.ts";
-import { retry, type Retryable, type Step } from "#supervisor/publish/verdict.ts";
-import { createWorkshop, type WorkshopOptions } from "#supervisor/publish/workshop.ts";
+import { createScratchRepository, type ScratchOptions } from "#supervisor/publish/scratch-repository.ts";
+
+/** What the publisher needs in the whole cluster. */
+export const publisherClusterAccess = [accessTo(missions, ["get"]), accessTo(agents, ["get"])];
+
+/** What the publisher needs in each namespace where missions run. */
+export const publisherTenantAccess = [accessTo(secrets, ["get"])];
+
+const objectName = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
+
+/** Reads everything that a proposal is judged on; rejects while the API server does not answer. */
+const observeProposal = async (client: Pick<KubeClient, "find">, proposal: Proposal): Promise<ProposalSnapshot> => {
+  const { namespace } = proposal;
+  // The agent's name is its own claim: one that no object can have is not asked for.
+  const named = objectName.test(proposal.agentName);
+  const [mission, agent] = await Promise.all([
+    client.find(missions, { namespace, name: proposal.mission }),
+    named ? client.find(agents, { namespace, name: proposal.agentName }) : Promise.resolve(undefined),
+  ]);
+  const name = mission?.spec.workspace.secretRef?.name;
+  const secret = name === undefined ? undefined : await client.find(secrets, { namespace, name });
+  return { proposal, mission, agent, secret };
+};
 
 /** What proposals are answered with. */
-export type AnswerTools = WorkshopOptions & {
+export type AnswerTools = ScratchOptions & {
   readonly client: Pick<KubeClient, "find">;
   readBundle(proposal: Proposal): Promise<Step<Buffer>>;
   openForge(admitted: Admitted): Promise<Step<Forge>>;
@@ -21,12 +44,12 @@ const publish = async (
   proposal: Proposal,
   admitted: Admitted,
 ): Promise<PublicationEnd | Retryable> => {
-  const workshop = await createWorkshop(tools);
+  const scratch = await createScratchRepository(tools);
   try {
-    const published = await publishProposal({ ...tools, workshop }, proposal, admitted);
+    const published = await publishProposal({ ...tools, scratch }, proposal, admitted);
     return published.kind === "ok" ? { ...published, base: proposal.base } : published;
   } finally {
-    await workshop.remove();
+    await scratch.remove();
   }
 };
 

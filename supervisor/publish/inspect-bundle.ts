@@ -1,10 +1,9 @@
 import type { Git } from "#nervous-system/git/git.ts";
-import { parseBundleHeader } from "#supervisor/publish/bundle-header.ts";
+import { parseBundleHeader } from "#supervisor/publish/bundle.ts";
 import { judgeChanges, judgeCollisions } from "#supervisor/publish/path-policy.ts";
-import type { Proposal } from "#supervisor/publish/proposal.ts";
+import { done, refuse, type Proposal, type Step } from "#supervisor/publish/proposal.ts";
 import { parseNames, parseRawDiff, type RawChange } from "#supervisor/publish/raw-diff.ts";
-import { done, refuse, type Step } from "#supervisor/publish/verdict.ts";
-import { judgeBundleFailure, type Workshop } from "#supervisor/publish/workshop.ts";
+import { judgeBundleFailure, type ScratchRepository } from "#supervisor/publish/scratch-repository.ts";
 
 /** The ref that the server's branch is kept under. */
 export const serverRef = "refs/server/branch";
@@ -15,22 +14,22 @@ const maxChangedBytes = 64 * 1024 * 1024;
 const isAncestor = async (git: Git, ancestor: string, descendant: string): Promise<boolean> =>
   (await git.run(["merge-base", "--is-ancestor", ancestor, descendant])).kind === "ok";
 
-const importBundle = async (workshop: Workshop, bytes: Buffer, proposal: Proposal): Promise<Step<void>> => {
+const importBundle = async (scratch: ScratchRepository, bytes: Buffer, proposal: Proposal): Promise<Step<void>> => {
   const header = parseBundleHeader(bytes);
   if (header.kind === "refused") return header;
   if (header.value.head !== proposal.head)
     return refuse("InvalidBundle", `the bundle's head is ${header.value.head}, the proposal's ${proposal.head}`);
-  await workshop.writeBundle(bytes);
-  const verified = await workshop.inspect.run(["bundle", "verify", "--quiet", workshop.bundleFile]);
+  await scratch.writeBundle(bytes);
+  const verified = await scratch.inspect.run(["bundle", "verify", "--quiet", scratch.bundleFile]);
   if (verified.kind === "failed") return judgeBundleFailure(verified);
-  const fetched = await workshop.inspect.run([
+  const fetched = await scratch.inspect.run([
     "fetch",
     "--quiet",
     "--no-tags",
     "--no-recurse-submodules",
     "--no-write-fetch-head",
     "--no-auto-maintenance",
-    workshop.bundleFile,
+    scratch.bundleFile,
     `refs/heads/proposal:${proposalRef}`,
   ]);
   return fetched.kind === "failed" ? judgeBundleFailure(fetched) : done(undefined);
@@ -87,14 +86,14 @@ const judgeTree = async (git: Git, head: string, changes: readonly RawChange[]):
   return judgeCollisions(parseNames(tree.stdout), changes) ?? done(undefined);
 };
 
-/** Takes an agent's bundle into the workshop and judges all of it; answers the changes of a proposal that may be published. */
+/** Takes an agent's bundle into the scratch repository and judges all of it; answers the changes of a proposal that may be published. */
 export const inspectBundle = async (
-  workshop: Workshop,
+  scratch: ScratchRepository,
   bytes: Buffer,
   proposal: Proposal,
 ): Promise<Step<readonly RawChange[]>> => {
-  const git = workshop.inspect;
-  const imported = await importBundle(workshop, bytes, proposal);
+  const git = scratch.inspect;
+  const imported = await importBundle(scratch, bytes, proposal);
   if (imported.kind !== "ok") return imported;
   const based = await judgeBase(git, proposal);
   if (based.kind !== "ok") return based;

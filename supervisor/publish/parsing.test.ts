@@ -1,9 +1,9 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { parseRepository } from "#supervisor/forge/repository.ts";
-import { createAckMark } from "#supervisor/publish/ack-mark.ts";
-import { parseBundleHeader } from "#supervisor/publish/bundle-header.ts";
-import { oneLine, renderCommitMessage } from "#supervisor/publish/commit-message.ts";
+import { parseRepository } from "#supervisor/forge/forge.ts";
+import { createAckMark } from "#supervisor/publish/run-publisher.ts";
+import { parseBundleHeader } from "#supervisor/publish/bundle.ts";
+import { oneLine, renderCommitMessage } from "#supervisor/publish/write-commit.ts";
 import type { Proposal } from "#supervisor/publish/proposal.ts";
 import { parseRawDiff } from "#supervisor/publish/raw-diff.ts";
 

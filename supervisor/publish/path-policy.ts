@@ -1,8 +1,8 @@
 import type { RawChange } from "#supervisor/publish/raw-diff.ts";
-import { refuse, type Refused } from "#supervisor/publish/verdict.ts";
+import { refuse, type Refused } from "#supervisor/publish/proposal.ts";
 
 /** Files that one proposal may change. */
-export const maxChangedFiles = 200;
+const maxChangedFiles = 200;
 
 const regularModes = new Set(["100644", "100755"]);
 

@@ -2,10 +2,10 @@ import type { ComponentFrame } from "#nervous-system/recorder/component.ts";
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
 import { stableId } from "#nervous-system/schemas/ids.ts";
 import type { Published } from "#supervisor/publish/publish-proposal.ts";
-import type { Refused } from "#supervisor/publish/verdict.ts";
+import type { Refused } from "#supervisor/publish/proposal.ts";
 
 /** The frame that is answered, as far as its answer names it. */
-export type Answered = {
+type Answered = {
   readonly envelope: Pick<
     Envelope,
     "agent_uid" | "epoch" | "mission_uid" | "mission" | "namespace" | "lineage" | "event_id" | "trace_id" | "span_id"

@@ -1,12 +1,10 @@
 import type { Forge, ForgeAnswer, PullRequest, PullRequestDraft } from "#supervisor/forge/forge.ts";
 import type { Admitted } from "#supervisor/publish/admit-proposal.ts";
-import { branchOf, oneLine, renderPullRequestBody } from "#supervisor/publish/commit-message.ts";
+import { branchOf, oneLine, renderPullRequestBody, writeCommit } from "#supervisor/publish/write-commit.ts";
 import { inspectBundle } from "#supervisor/publish/inspect-bundle.ts";
-import type { Proposal } from "#supervisor/publish/proposal.ts";
+import { done, refuse, retry, type Proposal, type Step } from "#supervisor/publish/proposal.ts";
 import { fetchServerBranch, pushBranch } from "#supervisor/publish/push-branch.ts";
-import { done, refuse, retry, type Step } from "#supervisor/publish/verdict.ts";
-import type { Workshop } from "#supervisor/publish/workshop.ts";
-import { writeCommit } from "#supervisor/publish/write-commit.ts";
+import type { ScratchRepository } from "#supervisor/publish/scratch-repository.ts";
 
 /** What a proposal became on the forge. */
 export type Published = {
@@ -16,8 +14,8 @@ export type Published = {
 };
 
 /** What one publication is carried out with. */
-export type PublicationTools = {
-  readonly workshop: Workshop;
+type PublicationTools = {
+  readonly scratch: ScratchRepository;
   /** Reads the bundle by its digest; the bytes are known to have it. */
   readBundle(proposal: Proposal): Promise<Step<Buffer>>;
   /** The forge of the mission's repository, with the mission's credential. */
@@ -50,9 +48,9 @@ const ensurePullRequest = async (forge: Forge, draft: PullRequestDraft, head: st
 const prepareCommit = async (tools: PublicationTools, proposal: Proposal): Promise<Step<string>> => {
   const bundle = await tools.readBundle(proposal);
   if (bundle.kind !== "ok") return bundle;
-  const inspected = await inspectBundle(tools.workshop, bundle.value, proposal);
+  const inspected = await inspectBundle(tools.scratch, bundle.value, proposal);
   if (inspected.kind !== "ok") return inspected;
-  const written = await writeCommit(tools.workshop, proposal);
+  const written = await writeCommit(tools.scratch, proposal);
   return written.kind === "ok" ? done(written.value.commit) : written;
 };
 
@@ -63,7 +61,7 @@ export const publishProposal = async (
   admitted: Admitted,
 ): Promise<Step<Published>> => {
   const repo = admitted.repo.href;
-  const server = tools.workshop.withCredentials({ origin: admitted.repo.origin, ...admitted.credentials });
+  const server = tools.scratch.withCredentials({ origin: admitted.repo.origin, ...admitted.credentials });
   const fetched = await fetchServerBranch(server, repo, admitted.ref);
   if (fetched.kind !== "ok") return fetched;
   const commit = await prepareCommit(tools, proposal);

@@ -1,9 +1,9 @@
 import type { Git } from "#nervous-system/git/git.ts";
-import { done, refuse, retry, type Step } from "#supervisor/publish/verdict.ts";
-import { judgeServerFailure } from "#supervisor/publish/workshop.ts";
+import { done, refuse, retry, type Step } from "#supervisor/publish/proposal.ts";
+import { judgeServerFailure } from "#supervisor/publish/scratch-repository.ts";
 import { serverRef } from "#supervisor/publish/inspect-bundle.ts";
 
-/** Brings the server's branch into the workshop. */
+/** Brings the server's branch into the scratch repository. */
 export const fetchServerBranch = async (git: Git, repo: string, ref: string): Promise<Step<void>> => {
   const args = [
     "fetch",

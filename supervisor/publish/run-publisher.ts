@@ -1,15 +1,43 @@
 import type { DurableReader } from "#nervous-system/comms/nats/durable-reader.ts";
-import type { StoredFrame, StreamItem } from "#nervous-system/comms/nats/stored-frame.ts";
+import { placeOfItem, type StoredFrame, type StreamItem } from "#nervous-system/comms/nats/read-chunk.ts";
 import { fullJitterMs } from "#nervous-system/kernel/backoff.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import type { ComponentRecorder } from "#nervous-system/recorder/component.ts";
-import { createAckMark } from "#supervisor/publish/ack-mark.ts";
 import { renderPublication, type PublicationEnd } from "#supervisor/publish/publication-frame.ts";
-import { refuse, type Retryable } from "#supervisor/publish/verdict.ts";
+import { refuse, type Retryable } from "#supervisor/publish/proposal.ts";
+
+/** How far a stream may be acknowledged while several of its messages are at work: up to the oldest that is unfinished. */
+type AckMark = {
+  /** A message was taken; sequence numbers rise. */
+  begin(seq: number): void;
+  /** A message is finished; answers how far everything is, where that is further than before. */
+  finish(seq: number): number | undefined;
+};
+
+/** Creates the mark of one reader. */
+export const createAckMark = (): AckMark => {
+  const taken: number[] = [];
+  const finished = new Set<number>();
+  return {
+    begin: (seq) => {
+      taken.push(seq);
+    },
+    finish: (seq) => {
+      finished.add(seq);
+      let through: number | undefined;
+      for (let first = taken[0]; first !== undefined && finished.has(first); first = taken[0]) {
+        taken.shift();
+        finished.delete(first);
+        through = first;
+      }
+      return through;
+    },
+  };
+};
 
 /** What the publisher's loop is made of. */
-export type PublisherLoop = {
+type PublisherLoop = {
   readonly reader: Pick<DurableReader, "next" | "ackThrough">;
   answer(frame: StoredFrame): Promise<PublicationEnd | Retryable>;
   readonly record: Pick<ComponentRecorder, "write">;
@@ -25,6 +53,14 @@ export type PublisherLoop = {
 };
 
 const backoff = { baseMs: 1_000, capMs: 60_000 };
+
+// One proposal, from its delivery to its acknowledgement; whatever ends the process leaves it where it was, and it comes again.
+//
+//   delivered --unreadable-------------------------------> logged ------+
+//       |                                                               v
+//       +--> answering --ok or refused--> PUBLICATION written ---> finished --all before it are, too--> acknowledged
+//             ^     |  \
+//             +-retry  +--giveUpAfterMs over--> refused (PublicationTimedOut)
 
 /** Answers until there is an end: what is transient is tried again, with growing pauses, for as long as is sensible. */
 const answerUntilEnd = async (
@@ -47,7 +83,7 @@ const answerUntilEnd = async (
 
 const settle = async (loop: PublisherLoop, item: StreamItem, signal: AbortSignal): Promise<void> => {
   if (item.kind === "poison") {
-    loop.log.warn({ streamSeq: item.poison.streamSeq }, `a proposal cannot be read: ${item.poison.reason}`);
+    loop.log.warn({ place: item.poison.place }, `a proposal cannot be read: ${item.poison.reason}`);
     return;
   }
   const end = await answerUntilEnd(loop, item.frame, signal);
@@ -61,16 +97,16 @@ const settle = async (loop: PublisherLoop, item: StreamItem, signal: AbortSignal
 /**
  * Answers every proposal of the stream until the signal aborts. Several are at work at once, so that one forge that is down holds up
  * no other; the stream is acknowledged up to the oldest that is unfinished, and what is delivered again after a crash is settled by
- * reading the remote. Rejects when the record cannot be written: a restart begins from what was acknowledged.
+ * reading the remote. Rejects when the record cannot be written, or the stream is not the one that was read: a restart begins from what was acknowledged.
  */
 export const runPublisher = async (loop: PublisherLoop, signal: AbortSignal): Promise<void> => {
   const failed = new AbortController();
   const stop = AbortSignal.any([signal, failed.signal]);
   const mark = createAckMark();
-  const work = async (item: StreamItem, seq: number): Promise<void> => {
+  const work = async (item: StreamItem, place: number): Promise<void> => {
     try {
       await settle(loop, item, stop);
-      const through = mark.finish(seq);
+      const through = mark.finish(place);
       if (through !== undefined) await loop.reader.ackThrough(through);
     } catch (error) {
       if (!stop.aborted) failed.abort(error);
@@ -78,10 +114,10 @@ export const runPublisher = async (loop: PublisherLoop, signal: AbortSignal): Pr
   };
   const running = new Set<Promise<void>>();
   const begin = async (): Promise<void> => {
-    const item = await loop.reader.next(stop);
-    const seq = item.kind === "frame" ? item.frame.streamSeq : item.poison.streamSeq;
-    mark.begin(seq);
-    const task = work(item, seq).finally(() => running.delete(task));
+    const { item } = await loop.reader.next(stop);
+    const place = placeOfItem(item);
+    mark.begin(place);
+    const task = work(item, place).finally(() => running.delete(task));
     running.add(task);
     if (running.size >= loop.concurrency) await Promise.race(running);
   };

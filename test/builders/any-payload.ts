@@ -44,7 +44,7 @@ const simple: Readonly<Record<string, (schema: z.ZodType, def: Definition) => fc
 };
 
 /** Any value that a schema of the catalog takes. */
-export const anyValueOf = (schema: z.ZodType): fc.Arbitrary<unknown> => {
+const anyValueOf = (schema: z.ZodType): fc.Arbitrary<unknown> => {
   const def = schema.def as Definition;
   const make = simple[def.type];
   if (make === undefined) throw new Error(`no arbitrary for a schema of type ${def.type}`);

@@ -6,11 +6,11 @@ import { aMission } from "#test/builders/mission.ts";
 
 /** A stored frame of `fix-bug-coder`; its place in the stream is given. */
 export const aFrame = (
-  streamSeq: number,
+  place: number,
   envelope: Partial<Envelope> & { event_type: string },
   payload: Record<string, unknown> = {},
 ): PlacedFrame => ({
-  streamSeq,
+  place,
   bytes: Buffer.from(JSON.stringify({ payload })),
   envelope: {
     agent_uid: anAgent().metadata.uid,
@@ -21,9 +21,9 @@ export const aFrame = (
     producer: "agent",
     recorder: "scribe",
     epoch: 1,
-    seq: streamSeq,
+    seq: place,
     observed: "1795424460000000000",
-    event_id: stableId("frame", String(streamSeq)),
+    event_id: stableId("frame", String(place)),
     ...envelope,
   },
 });

@@ -10,7 +10,7 @@ import { someCommit, type PodStatus } from "#test/builders/pod-status.ts";
 import { aPod } from "#test/builders/pod.ts";
 
 /** The time of every snapshot, Unix milliseconds. */
-export const nowMs = Date.parse("2026-11-23T10:00:00Z");
+const nowMs = Date.parse("2026-11-23T10:00:00Z");
 /** A condition that holds. */
 export const condition = (type: string, reason: string) => ({
   type,
@@ -21,7 +21,7 @@ export const condition = (type: string, reason: string) => ({
 });
 
 /** The Model `scripted`, ready. */
-export const readyModel = aModel({ status: readyModelStatus });
+const readyModel = aModel({ status: readyModelStatus });
 /** One agent, as a snapshot holds agents. */
 export const named = (agent: Agent): ReadonlyMap<string, Agent> => new Map([[agent.metadata.name, agent]]);
 

@@ -1,6 +1,5 @@
 import { systemClock } from "#nervous-system/kernel/clock.ts";
-import type { ComposedFrame } from "#nervous-system/recorder/compose.ts";
-import type { RecorderIdentity } from "#nervous-system/recorder/identity.ts";
+import type { ComposedFrame, RecorderIdentity } from "#nervous-system/recorder/compose.ts";
 import { decodeStoredFrame } from "#nervous-system/recorder/stored-record.ts";
 import type { SimulatedDisk } from "#test/simulation/simulated-disk.ts";
 import { openWal, type Wal } from "#nervous-system/recorder/wal/wal.ts";

@@ -6,7 +6,7 @@ import { waitFor } from "#platform/process/wait.ts";
 import { ensureTool } from "#platform/tools/ensure-tool.ts";
 
 /** What a command answered. */
-export type Answer = { code: number; stdout: string; stderr: string };
+type Answer = { code: number; stdout: string; stderr: string };
 
 /** kubectl on the embedded cluster, as a user types it. */
 export type Kube = {

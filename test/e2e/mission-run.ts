@@ -10,7 +10,7 @@ export const releaseNamespace = "enchanted-system";
 export const tenant = "default";
 
 /** How a test's mission differs from the sample. */
-export type MissionChange = {
+type MissionChange = {
   /** Scenario that its model plays. */
   scenario: string;
   repo?: string;

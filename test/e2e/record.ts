@@ -1,5 +1,5 @@
 import { createClient } from "@clickhouse/client";
-import { verifyChain, type ChainFault } from "#nervous-system/schemas/chain.ts";
+import { verifyChain, type ChainFault } from "#test/builders/chain.ts";
 import type { Kube } from "#test/e2e/kube.ts";
 
 /** A row of the ledger, as far as the tests read it. */

@@ -26,7 +26,7 @@ export type ChatRequest = z.infer<typeof chatRequest>;
 type Message = ChatRequest["messages"][number];
 
 /** The plain text of a message, parts joined. */
-export const textOf = (one: Message): string => {
+const textOf = (one: Message): string => {
   if (typeof one.content === "string") return one.content;
   return (one.content ?? []).map((piece) => piece.text ?? "").join("");
 };

@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import type { ChatRequest } from "#test/model-server/conversation.ts";
 
 /** What went wrong in one request. */
-export type PlayFailure = { scenario: string; turn: number; problem: string };
+type PlayFailure = { scenario: string; turn: number; problem: string };
 
 /** What was played since the start, as `GET /state` shows it. */
-export type PlayState = {
+type PlayState = {
   requests: number;
   steps: Record<string, Record<string, number>>;
   failures: PlayFailure[];

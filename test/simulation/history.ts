@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 
 /** What a process tried: a producer to `record` a frame, a recorder to have frames `store`d, a reader to `read` the stream. */
-export type Deed =
+type Deed =
   | { readonly f: "record"; readonly value: RecordedDeed }
   | { readonly f: "store"; readonly value: StoredDeed }
   | { readonly f: "read"; readonly value: ReadDeed }
@@ -20,7 +20,7 @@ export type RecordedDeed = {
 };
 
 /** The recorder says that its chain is in the stream up to here. */
-export type StoredDeed = {
+type StoredDeed = {
   readonly agent: string;
   readonly epoch: number;
   readonly seq: number;
@@ -28,7 +28,7 @@ export type StoredDeed = {
 };
 
 /** A reader saw the whole stream: its length and a digest over the hashes in their order. */
-export type ReadDeed = { readonly length: number; readonly digest: string };
+type ReadDeed = { readonly length: number; readonly digest: string };
 
 /** One line of a history, in Jepsen's terms; `info` means that nobody knows whether it happened. */
 export type Operation = Deed & {

@@ -1,5 +1,5 @@
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
-import type { RecorderIdentity } from "#nervous-system/recorder/identity.ts";
+import type { RecorderIdentity } from "#nervous-system/recorder/compose.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
 import type { Identify } from "#pipeline/collector/identify.ts";
 

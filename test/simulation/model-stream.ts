@@ -1,5 +1,5 @@
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
-import { chainKey, emptyTail, planFrames, type ChainTail } from "#nervous-system/comms/nats/chain-plan.ts";
+import { chainKey, emptyTail, planChains, type ChainTail } from "#nervous-system/comms/nats/chain-plan.ts";
 import type { ComposedFrame } from "#nervous-system/recorder/compose.ts";
 import type { Uplink } from "#nervous-system/recorder/uplink.ts";
 
@@ -39,7 +39,7 @@ export const createModelStream = (): ModelStream => {
       stream.calls.send += 1;
       const failure = stream.failure?.();
       if (failure?.when === "before") throw failure.error;
-      const plan = planFrames(tails(), frames);
+      const plan = planChains(tails(), frames);
       for (const at of plan.publish) stream.frames.push(frames[at] as ComposedFrame);
       const bad = plan.results.find(({ kind }) => kind === "missing" || kind === "fork");
       if (bad !== undefined) throw new GrpcFailure(grpcStatus.aborted, JSON.stringify(bad));

@@ -7,7 +7,7 @@ import type { Life } from "./life.ts";
 import type { Random } from "./random.ts";
 
 /** What the network does to each call; faults change it while the simulation runs. */
-export type Weather = {
+type Weather = {
   /** Longest ordinary way in one direction, milliseconds. */
   delayMs: number;
   loseRequest: number;

@@ -2,6 +2,7 @@ import type { Violation } from "./checker.ts";
 import { memberOf } from "./identities.ts";
 import { seededRandom } from "./random.ts";
 import { judge, settleDown } from "./run-seed.ts";
+import { framesOf } from "./stream-server.ts";
 import type { MemberPlan, Scenario } from "./scenario.ts";
 import { createWorld, type World } from "./world.ts";
 
@@ -57,10 +58,10 @@ export const playOutage = async (agents: number, frames: number): Promise<Outage
     loop.after(random.next() * HOUR_MS, () => host.crash(2_000));
   }
   await loop.run(() => false, CALM_MS + HOUR_MS);
-  const before = stream.messages.length;
+  const before = stream.messages.flatMap(framesOf).length;
   network.cuts.clear();
   const backMs = loop.nowMs();
   const stuck = await settleDown(world);
   const drainMs = loop.nowMs() - backMs;
-  return { violations: [...stuck, ...judge(world)], before, frames: stream.messages.length, drainMs };
+  return { violations: [...stuck, ...judge(world)], before, frames: stream.messages.flatMap(framesOf).length, drainMs };
 };

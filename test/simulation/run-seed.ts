@@ -1,9 +1,10 @@
 import { check, type Evidence, type Violation } from "./checker.ts";
 import { heal, scheduleFaults, type FaultKind } from "./faults.ts";
+import { keyOf } from "./ledger.ts";
 import { historyHash, type Operation } from "./history.ts";
 import { seededRandom } from "./random.ts";
 import { planScenario, type DiskNature } from "./scenario.ts";
-import { frameOf } from "./stream-server.ts";
+import { framesOf } from "./stream-server.ts";
 import { createWorld, type Inhabitant, type World } from "./world.ts";
 
 /** What one seed came to. */
@@ -36,8 +37,14 @@ const isWhole = ({ stream }: World, { host, producer }: Inhabitant): boolean => 
   const last = stream.lastOf(`${host.member.agentUid}/${recording.recorder.epoch}`);
   const { wal } = recording.health();
   if (wal.cursor < wal.written) return false; // of an earlier epoch, too
-  return stored === written && (written === 0 || (last !== undefined && frameOf(last).envelope.seq === written));
+  return (
+    stored === written && (written === 0 || (last !== undefined && framesOf(last).at(-1)?.envelope.seq === written))
+  );
 };
+
+/** Whether the ledger holds the stream, each frame in its place. */
+const isFed = ({ stream, ledger }: World): boolean =>
+  stream.messages.flatMap(framesOf).every((frame) => ledger.rows.get(keyOf(frame))?.place === frame.place);
 
 const describe = (world: World, inhabitant: Inhabitant): string => {
   const recording = inhabitant.host.recording();
@@ -66,10 +73,11 @@ export const settleDown = async (world: World): Promise<Violation[]> => {
   const { loop, inhabitants, scenario } = world;
   const leastMs = loop.nowMs() + (scenario.syncAlways ? 0 : HEAL_LEAST_MS);
   const isQuiet = (): boolean =>
-    loop.nowMs() >= leastMs && inhabitants.every((one) => isWhole(world, one) || isHalted(one));
+    loop.nowMs() >= leastMs && inhabitants.every((one) => isWhole(world, one) || isHalted(one)) && isFed(world);
   if (await runUntil(world, isQuiet, HEAL_LIMIT_MS)) return [];
   const stuck = inhabitants.filter((one) => !isWhole(world, one) && !isHalted(one));
-  return stuck.map((one) => ({ rule: "everything arrives in the end", why: describe(world, one) }));
+  const unfed = isFed(world) ? [] : [{ rule: "the ledger is the stream", why: "not everything reached it in the end" }];
+  return [...unfed, ...stuck.map((one) => ({ rule: "everything arrives in the end", why: describe(world, one) }))];
 };
 
 const uidsOf = (world: World, nature: DiskNature): Set<string> =>
@@ -78,8 +86,8 @@ const uidsOf = (world: World, nature: DiskNature): Set<string> =>
 /** What a world has to show. */
 export const evidenceOf = (world: World): Evidence => ({
   history: world.history.operations,
-  stream: world.stream.messages.map(frameOf),
-  storedOnly: world.stream.storedOnly.map(frameOf),
+  stream: world.stream.messages.flatMap(framesOf),
+  ledger: [...world.ledger.rows.values()],
   flipped: uidsOf(world, "flips"),
   lied: uidsOf(world, "lies"),
   streamForgets: !world.scenario.syncAlways,
@@ -114,7 +122,7 @@ export const runSeed = async (seed: number, onAdd?: (operation: Operation) => vo
     seed,
     violations: [...stuck, ...judge(world)],
     faults,
-    frames: world.stream.messages.length,
+    frames: world.stream.messages.flatMap(framesOf).length,
     virtualMs: world.loop.nowMs(),
     hash: historyHash(world.history.operations),
   };

@@ -6,7 +6,7 @@ import type { WalCut } from "#nervous-system/recorder/wal-cut.ts";
 import { createCollectorUplink } from "#nervous-system/recorder/uplink.ts";
 import type { Disk } from "#nervous-system/recorder/wal/disk.ts";
 import type { WriterLimits } from "#nervous-system/recorder/wal/writer.ts";
-import { createLifecycle } from "#scribe/lifecycle.ts";
+import { createLifecycle } from "#scribe/reports.ts";
 import { identityOf, type Member } from "./identities.ts";
 import type { Life } from "./life.ts";
 import type { Random } from "./random.ts";

@@ -1,6 +1,5 @@
 import type { BatchMessage, BatchOutcome } from "#nervous-system/comms/nats/atomic-batch.ts";
-import { readStreamMessage, type StoredFrame, type StreamMessage } from "#nervous-system/comms/nats/stored-frame.ts";
-import { frameHeaders } from "#nervous-system/schemas/subjects.ts";
+import { readChunk, type StoredFrame, type StreamMessage } from "#nervous-system/comms/nats/read-chunk.ts";
 
 /** What the simulated server keeps of one message. */
 export type KeptMessage = {
@@ -9,7 +8,6 @@ export type KeptMessage = {
   data: Uint8Array;
   headerLines: string;
   chain: string;
-  hash: string;
 };
 
 /** A JetStream server with the streams CONTEXT and CONTEXT_DEAD, as far as publishing sees it. */
@@ -26,16 +24,28 @@ export type StreamServer = {
   readonly letters: readonly string[];
   /** Whether it refuses because it is full. */
   full: boolean;
-  /** Up to where the one durable reader has stored what it read. */
-  floor(): number;
-  /** The reader stores everything there is. */
-  consume(): void;
-  /** What the server lost after the reader had stored it. */
-  readonly storedOnly: readonly KeptMessage[];
+  /** When it was created; another one where it was made anew. */
+  created(): string;
+  /** The durable consumer of the one sink. */
+  readonly consumer: DurableConsumer;
   /** Ends the server: connections break. `lose` messages that it had acknowledged go with it. */
   die(lose: number): void;
+  /** Ends the server; what starts again is another stream of the same name, without consumers. */
+  dieForGood(): void;
   restart(): void;
   onChange(run: () => void): void;
+  /** Tells of every message that is stored. */
+  onStored(run: () => void): void;
+};
+
+/** What the server keeps of a durable consumer with AckAll. */
+export type DurableConsumer = {
+  /** Sequence up to which everything is acknowledged. */
+  floor: number;
+  /** Sequence of the message delivered last. */
+  delivered: number;
+  /** Count of its deliveries. */
+  deliveries: number;
 };
 
 const EXPECTATION =
@@ -50,29 +60,40 @@ const headerOf = (headerLines: string, name: string): string => {
 };
 
 /** A message in the form that the readers of the product take. */
-export const streamMessageOf = ({ seq, subject, data, headerLines }: KeptMessage): StreamMessage => {
-  const get = (name: string): string => headerOf(headerLines, name);
-  return { subject, data, headers: { get } as StreamMessage["headers"], streamSeq: seq, storedNs: 0n };
-};
+export const streamMessageOf = ({ seq, subject, data, headerLines }: KeptMessage): StreamMessage => ({
+  subject,
+  data,
+  header: (name) => headerOf(headerLines, name),
+  streamSeq: seq,
+  storedNs: 0n,
+});
 
-/** The message as a frame; throws when it is none. */
-export const frameOf = (message: KeptMessage): StoredFrame => {
-  const item = readStreamMessage(streamMessageOf(message));
-  if (item.kind === "poison")
-    throw new Error(`message ${message.seq} of the stream is no frame: ${item.poison.reason}`);
-  return item.frame;
+const unpacked = new WeakMap<KeptMessage, readonly StoredFrame[]>();
+
+/** The frames of a message, unpacked once; throws when it is no chunk. */
+export const framesOf = (message: KeptMessage): readonly StoredFrame[] => {
+  const known = unpacked.get(message);
+  if (known !== undefined) return known;
+  const frames = readChunk(streamMessageOf(message)).map((item) => {
+    if (item.kind === "poison")
+      throw new Error(`message ${message.seq} of the stream is no chunk: ${item.poison.reason}`);
+    return item.frame;
+  });
+  unpacked.set(message, frames);
+  return frames;
 };
 
 class Server implements StreamServer {
   full = false;
   readonly messages: KeptMessage[] = [];
   readonly letters: string[] = [];
-  readonly storedOnly: KeptMessage[] = [];
+  readonly consumer: DurableConsumer = { floor: 0, delivered: 0, deliveries: 0 };
   private up = true;
   private started = 1;
-  private ackFloor = 0;
+  private generation = 1;
   private readonly last = new Map<string, KeptMessage>();
   private readonly listeners: Array<() => void> = [];
+  private readonly storeListeners: Array<() => void> = [];
 
   isUp(): boolean {
     return this.up;
@@ -88,19 +109,13 @@ class Server implements StreamServer {
     const added = new Map<string, KeptMessage>();
     const kept = batch.map(({ subject, data, headerLines }, at) => {
       const chain = chainOfSubject(subject);
-      const message = {
-        seq: firstSeq + at,
-        subject,
-        data,
-        headerLines,
-        chain,
-        hash: headerOf(headerLines, frameHeaders.hash),
-      };
+      const message = { seq: firstSeq + at, subject, data, headerLines, chain };
       return this.isExpected(headerLines, added) ? (added.set(message.chain, message), message) : undefined;
     });
     if (kept.includes(undefined)) return { kind: "conflict" };
     for (const message of kept) this.messages.push(message as KeptMessage);
     for (const [chain, message] of added) this.last.set(chain, message);
+    for (const run of this.storeListeners) run();
     return { kind: "stored", firstSeq };
   }
 
@@ -112,23 +127,24 @@ class Server implements StreamServer {
     return this.last.get(chain);
   }
 
-  floor(): number {
-    return this.ackFloor;
-  }
-
-  consume(): void {
-    this.ackFloor = this.messages.length;
+  created(): string {
+    return `stream ${this.generation}`;
   }
 
   die(lose: number): void {
     this.up = false;
-    const lost = this.messages.splice(Math.max(0, this.messages.length - lose));
-    this.storedOnly.push(...lost.filter(({ seq }) => seq <= this.ackFloor));
+    this.messages.splice(Math.max(0, this.messages.length - lose));
     // A server that finds a reader ahead of its stream sets it back.
-    this.ackFloor = Math.min(this.ackFloor, this.messages.length);
+    this.consumer.floor = Math.min(this.consumer.floor, this.messages.length);
+    this.consumer.delivered = this.consumer.floor;
     this.last.clear();
     for (const message of this.messages) this.last.set(message.chain, message);
     for (const run of this.listeners) run();
+  }
+
+  dieForGood(): void {
+    this.generation += 1;
+    this.die(this.messages.length);
   }
 
   restart(): void {
@@ -139,6 +155,10 @@ class Server implements StreamServer {
 
   onChange(run: () => void): void {
     this.listeners.push(run);
+  }
+
+  onStored(run: () => void): void {
+    this.storeListeners.push(run);
   }
 
   private isExpected(headerLines: string, added: ReadonlyMap<string, KeptMessage>): boolean {

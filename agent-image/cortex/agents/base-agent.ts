@@ -1,7 +1,7 @@
 import { SpanStatusCode, type Context, type Span, type Tracer } from "@opentelemetry/api";
 import { RecorderUnavailable } from "#nervous-system/comms/socket/socket-ipc.ts";
 import { Enchanted } from "#nervous-system/codecs/genai.ts";
-import { AgentStopped, type AgentFailure } from "../engine/failure.ts";
+import { AgentStopped, type AgentFailure } from "../engine/limits.ts";
 import { RepositoryFailure } from "../workspace/repository.ts";
 
 /** How an agent's attempt ended. */
@@ -11,7 +11,7 @@ export type AgentOutcome =
   | { readonly kind: "stopped"; readonly message: string };
 
 /** Who acts, on what, where: the attributes of the cycle's span. */
-export type AgentCycle = {
+type AgentCycle = {
   readonly tracer: Tracer;
   /** The mission's trace. */
   readonly parent: Context;

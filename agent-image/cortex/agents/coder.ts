@@ -5,14 +5,12 @@ import { Enchanted, GenAi, GenAiOperation } from "#nervous-system/codecs/genai.t
 import { createConclude } from "../engine/conclude.ts";
 import { createExecutor } from "../engine/execute.ts";
 import type { Journal } from "../engine/journal.ts";
-import type { Limits } from "../engine/limits.ts";
+import { createRepetitionGuard, type Limits } from "../engine/limits.ts";
 import { runLoop } from "../engine/loop.ts";
 import { propose } from "../engine/propose.ts";
-import { createRepetitionGuard } from "../engine/repetition.ts";
 import type { BlobStore } from "../engine/blobs.ts";
-import type { ModelAnswer } from "../models/answer.ts";
+import type { ChatModel, ConversationMessage, ModelAnswer } from "../models/conversation.ts";
 import { createAsk, type Ask } from "../models/ask.ts";
-import type { ChatModel, ConversationMessage } from "../models/message.ts";
 import type { Kill } from "../tools/command.ts";
 import { createDecide } from "../tools/decide.ts";
 import { createFinish } from "../tools/finish.ts";
@@ -24,7 +22,7 @@ import type { AgentOutcome } from "./base-agent.ts";
 import { coderInstructions, renderOpening, type CoderTask } from "./coder-prompt.ts";
 
 /** How the coder speaks to its model. */
-export type CoderModel = {
+type CoderModel = {
   readonly model: ChatModel;
   readonly name: string;
   readonly provider: string;
@@ -35,7 +33,7 @@ export type CoderModel = {
 };
 
 /** Everything a coder works with. */
-export type CoderOptions = {
+type CoderOptions = {
   readonly task: CoderTask;
   readonly model: CoderModel;
   readonly limits: Limits;

@@ -3,11 +3,11 @@ import { describeEnd, runShell, type Kill } from "../tools/command.ts";
 import type { Conclusion } from "../tools/finish.ts";
 import type { ToolAnswer, ToolCallOptions } from "../tools/tool.ts";
 import type { Observer } from "../workspace/observation.ts";
-import { AgentStopped } from "./failure.ts";
+import { AgentStopped } from "./limits.ts";
 import type { Journal } from "./journal.ts";
 
 /** What the end of the work is checked with. */
-export type ConcludeOptions = {
+type ConcludeOptions = {
   /** The mission's success criteria: shell commands that must exit with 0. */
   readonly criteria: readonly string[];
   readonly journal: Journal;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import type { ConversationMessage } from "../models/message.ts";
+import type { ConversationMessage } from "../models/conversation.ts";
 import { fitWindow } from "./context-window.ts";
 
 const call = (id: string): ConversationMessage => ({

@@ -1,4 +1,4 @@
-import type { ConversationMessage, ToolResultMessage } from "../models/message.ts";
+import type { ConversationMessage, ToolResultMessage } from "../models/conversation.ts";
 
 const elided = (chars: number): string =>
   `[left out to save room: ${chars} characters; call the tool again if you need them]`;

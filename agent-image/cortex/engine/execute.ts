@@ -3,15 +3,14 @@ import * as z from "zod";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { traceparentOf } from "#nervous-system/telemetry/context-propagator.ts";
 import { Enchanted, GenAi, GenAiOperation } from "#nervous-system/codecs/genai.ts";
-import type { RequestedCall } from "../models/answer.ts";
+import type { RequestedCall } from "../models/conversation.ts";
 import { boundText } from "../tools/bounded-text.ts";
 import type { Conclusion } from "../tools/finish.ts";
 import type { Tool, ToolAnswer } from "../tools/tool.ts";
 import { RepositoryFailure } from "../workspace/repository.ts";
 import type { Observation, Observer } from "../workspace/observation.ts";
-import { AgentStopped } from "./failure.ts";
+import { AgentStopped, type RepetitionGuard } from "./limits.ts";
 import type { Journal } from "./journal.ts";
-import type { RepetitionGuard } from "./repetition.ts";
 
 /** What the model gets for a call. */
 export type Executed = {
@@ -22,7 +21,7 @@ export type Executed = {
 };
 
 /** What running tools needs. */
-export type ExecutorOptions = {
+type ExecutorOptions = {
   readonly tools: readonly Tool[];
   readonly journal: Journal;
   readonly observer: Observer;

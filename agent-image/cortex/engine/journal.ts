@@ -8,11 +8,11 @@ import { boundText } from "../tools/bounded-text.ts";
 import type { Decision } from "../tools/decide.ts";
 import type { FileChange, Observation } from "../workspace/observation.ts";
 import type { BlobStore } from "./blobs.ts";
-import { AgentStopped } from "./failure.ts";
+import { AgentStopped } from "./limits.ts";
 import { boundValue, maxTextChars, renderChange } from "./payloads.ts";
 
 /** One use of a tool. */
-export type ActionRecord = {
+type ActionRecord = {
   readonly tool: string;
   readonly arguments: unknown;
   readonly result: string;
@@ -34,7 +34,7 @@ export type Journal = {
 };
 
 /** What a journal writes to. */
-export type JournalOptions = {
+type JournalOptions = {
   readonly agent: string;
   readonly socket: FrameSocket;
   readonly blobs: BlobStore;

@@ -1,15 +1,13 @@
 import type { Clock } from "#nervous-system/kernel/clock.ts";
-import type { ModelAnswer, RequestedCall } from "../models/answer.ts";
-import type { ConversationMessage, ToolResultMessage } from "../models/message.ts";
+import type { ConversationMessage, ModelAnswer, RequestedCall, ToolResultMessage } from "../models/conversation.ts";
 import type { Conclusion } from "../tools/finish.ts";
 import { fitWindow } from "./context-window.ts";
 import type { Executed } from "./execute.ts";
-import { AgentStopped } from "./failure.ts";
+import { AgentStopped, decideLimit, type Limits, type Usage } from "./limits.ts";
 import type { Journal } from "./journal.ts";
-import { decideLimit, type Limits, type Usage } from "./limits.ts";
 
 /** What the loop between model and tools needs. */
-export type LoopOptions = {
+type LoopOptions = {
   readonly ask: (messages: readonly ConversationMessage[]) => Promise<ModelAnswer>;
   readonly execute: (call: RequestedCall) => Promise<Executed>;
   readonly journal: Journal;

@@ -1,13 +1,12 @@
 import type { Conclusion } from "../tools/finish.ts";
 import type { FileChange, Observer } from "../workspace/observation.ts";
-import { bundleProposal } from "../workspace/proposal.ts";
-import type { Repository } from "../workspace/repository.ts";
+import { bundleProposal, type Repository } from "../workspace/repository.ts";
 import type { BlobStore } from "./blobs.ts";
-import { AgentStopped } from "./failure.ts";
+import { AgentStopped } from "./limits.ts";
 import type { Journal } from "./journal.ts";
 
 /** What a proposal is made from. */
-export type ProposeOptions = {
+type ProposeOptions = {
   readonly repository: Repository;
   readonly observer: Observer;
   readonly blobs: BlobStore;

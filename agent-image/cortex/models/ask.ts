@@ -1,13 +1,13 @@
 import { generateText, tool as declareTool, type LanguageModel, type ModelMessage, type ToolSet } from "ai";
 import { fullJitterMs } from "#nervous-system/kernel/backoff.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
-import { AgentStopped } from "../engine/failure.ts";
+import { AgentStopped } from "../engine/limits.ts";
 import type { Tool } from "../tools/tool.ts";
-import { historyOf, type ModelAnswer } from "./answer.ts";
+import { historyOf, type ModelAnswer } from "./conversation.ts";
 import { classifyModelError, ModelTimeout, type ModelFailure } from "./model-failure.ts";
 
 /** How calls of a model are made and repeated. */
-export type AskOptions = {
+type AskOptions = {
   readonly model: LanguageModel;
   readonly tools: readonly Tool[];
   readonly instructions: string;

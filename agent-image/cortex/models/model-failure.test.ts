@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { APICallError } from "ai";
-import { AnswerTooLarge } from "./bounded-fetch.ts";
+import { AnswerTooLarge } from "./provider.ts";
 import { classifyModelError, ModelTimeout } from "./model-failure.ts";
 
 const now = Date.parse("2026-01-01T00:00:00Z");

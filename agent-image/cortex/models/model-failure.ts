@@ -1,5 +1,5 @@
 import { APICallError } from "ai";
-import { AnswerTooLarge } from "./bounded-fetch.ts";
+import { AnswerTooLarge } from "./provider.ts";
 
 /** What a failed model call means for the agent. */
 export type ModelFailure =

@@ -7,7 +7,7 @@ export const boundText = (text: string, limit: number): string => {
 };
 
 /** Keeps the head and the tail of a stream of any length in bounded memory. */
-export type BoundedCollector = {
+type BoundedCollector = {
   push(chunk: string): void;
   text(): string;
 };

@@ -4,7 +4,7 @@ import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { createBoundedCollector } from "./bounded-text.ts";
 
 /** A shell command to run within limits. */
-export type ShellCommand = {
+type ShellCommand = {
   readonly command: string;
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
@@ -16,7 +16,7 @@ export type ShellCommand = {
 };
 
 /** How a command ended. */
-export type CommandEnd = {
+type CommandEnd = {
   readonly why: "exited" | "timedOut" | "stopped" | "notStarted";
   /** Exit code; 128 + signal number by the shell's custom when a signal ended it; -1 when it never started. */
   readonly code: number;

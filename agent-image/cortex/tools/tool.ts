@@ -30,7 +30,7 @@ export type ToolAnswer = {
 };
 
 /** A tool as its file declares it. */
-export type ToolDefinition<S extends z.ZodObject> = {
+type ToolDefinition<S extends z.ZodObject> = {
   readonly name: string;
   readonly description: string;
   /** Every field has a description: it is all that the model knows of it. */

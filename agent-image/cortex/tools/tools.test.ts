@@ -7,8 +7,7 @@ import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
 import { createWorkspaceFiles } from "../workspace/files.ts";
 import { createObserver, type Observer } from "../workspace/observation.ts";
-import { bundleProposal } from "../workspace/proposal.ts";
-import { prepareRepository, type Repository } from "../workspace/repository.ts";
+import { bundleProposal, prepareRepository, type Repository } from "../workspace/repository.ts";
 import { createWorkspaceTools } from "./registry.ts";
 import type { Tool, ToolAnswer } from "./tool.ts";
 

@@ -27,7 +27,7 @@ const kinds: Readonly<Record<string, FileChange["change"]>> = { A: "added", D: "
 const letterOf = (header: string | undefined): string => header?.split(" ").at(-1)?.[0] ?? "M";
 
 /** Reads `diff-tree --raw -z`: a header, then one path, or two for a rename. */
-export const parseRaw = (output: string): readonly RawChange[] => {
+const parseRaw = (output: string): readonly RawChange[] => {
   const fields = output.split("\0");
   const changes: RawChange[] = [];
   for (let at = 0; fields[at]?.startsWith(":") === true; at += 2) {
@@ -43,7 +43,7 @@ export const parseRaw = (output: string): readonly RawChange[] => {
 };
 
 /** Reads `diff-tree --numstat -z` into lines added and removed by (new) path. */
-export const parseNumstat = (output: string): ReadonlyMap<string, { added: number; removed: number }> => {
+const parseNumstat = (output: string): ReadonlyMap<string, { added: number; removed: number }> => {
   const fields = output.split("\0");
   const counts = new Map<string, { added: number; removed: number }>();
   for (let at = 0; at < fields.length; at += 1) {

@@ -1,10 +1,10 @@
-import { appendFile, mkdir, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createGit, type Git, type GitResult, type GitRunOptions } from "#nervous-system/git/git.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 
 /** Where an agent's repository comes from and where it is laid out. */
-export type RepositoryOptions = {
+type RepositoryOptions = {
   /** Bare repository that `fetch` made; only read. */
   readonly fetched: string;
   /** Directory to lay the working tree out in; must not exist or be empty. */
@@ -104,4 +104,27 @@ export const prepareRepository = async (options: RepositoryOptions): Promise<Rep
   const record = await createRecord(options, base);
   const baseTree = await mustRun(record, ["rev-parse", `${base}^{tree}`]);
   return { base, baseTree, working: withEnvironment(plain, identity(options.author)), record, workTree };
+};
+
+/** A commit to propose and the bundle that carries it. */
+type ProposalBundle = { readonly head: string; readonly bundle: Buffer };
+
+/** The ref that a proposal's bundle holds, and its only one. */
+const proposalRef = "refs/heads/proposal";
+
+/** Commits `tree` on the base and packs `base..head` as a thin bundle. */
+export const bundleProposal = async (
+  repository: Repository,
+  tree: string,
+  message: string,
+  directory: string,
+): Promise<ProposalBundle> => {
+  const { record, base } = repository;
+  const head = await mustRun(record, ["commit-tree", tree, "-p", base, "-F", "-"], { input: message });
+  await mustRun(record, ["update-ref", proposalRef, head]);
+  const file = join(directory, "proposal.bundle");
+  await mustRun(record, ["bundle", "create", "--quiet", file, `${base}..${proposalRef}`]);
+  const bundle = await readFile(file);
+  await rm(file);
+  return { head, bundle };
 };

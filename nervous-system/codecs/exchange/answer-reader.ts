@@ -9,7 +9,7 @@ export type AnswerFacts = {
 };
 
 /** One decoded event of a streamed answer. */
-export type StreamStep = {
+type StreamStep = {
   /** Whether this event tells the client that the answer is complete. */
   readonly last: boolean;
   /** Whether this event holds nothing but token counts (OpenAI, `stream_options.include_usage`). */

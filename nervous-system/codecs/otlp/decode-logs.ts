@@ -70,11 +70,20 @@ export class LogRecordView implements LogRecord {
   private traceStop = 0;
   private spanStart = 0;
   private spanStop = 0;
+  private readonly from: number;
+  private readonly to: number;
 
   /** Reads the fields of the record that `record` has gone into; throws `WireError` when it is malformed. */
   constructor(record: WireReader) {
     this.buffer = record.buffer;
+    this.from = record.offset;
     while (record.next()) this.readField(record);
+    this.to = record.offset;
+  }
+
+  /** The record as it was sent, without tag and length. */
+  get raw(): Buffer {
+    return this.buffer.subarray(this.from, this.to);
   }
 
   /** `time_unix_nano`, 0 when absent. */

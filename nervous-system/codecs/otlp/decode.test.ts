@@ -14,7 +14,8 @@ import { decodeLogs } from "./decode-records.ts";
 import { decodeTraces } from "./decode-traces.ts";
 import { encodeLogsRequest } from "./encode-logs.ts";
 import { tracesJsonToWire } from "./traces-json-to-wire.ts";
-import { OtlpJsonError, parseLogRecordsJson, parseLogsJson, parseTracesJson } from "./json.ts";
+import { parseLogRecordsJson, parseLogsJson, parseTracesJson } from "./json.ts";
+import { OtlpJsonError } from "./json-values.ts";
 import type { LogRecord } from "./model.ts";
 import { WireError } from "./wire.ts";
 

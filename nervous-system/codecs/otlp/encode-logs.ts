@@ -1,8 +1,9 @@
 import { ENVELOPE_ATTRIBUTE, EVENT_NAME_PREFIX, HASH_ATTRIBUTE, PREV_HASH_ATTRIBUTE } from "./attributes.ts";
+import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { fieldSize, WireWriter } from "./wire.ts";
 
-/** A frame as a recorder hands it to the exporter. */
-export type OutgoingFrame = {
+/** The fields of a frame's log record. */
+export type FrameRecord = {
   /** Frame type, UPPER_SNAKE, without prefix. */
   readonly eventType: string;
   /** The producer's timestamp, nanoseconds since the Unix epoch. */
@@ -28,7 +29,7 @@ const RECORD = { time: 1, body: 5, attributes: 6, traceId: 9, spanId: 10, observ
 const FIXED64_FIELD_SIZE = 9;
 
 type Sized = {
-  frame: OutgoingFrame;
+  frame: FrameRecord;
   name: string;
   nameSize: number;
   envelopeSize: number;
@@ -40,7 +41,7 @@ const attributeSize = (key: string, length: number): number => fieldSize(key.len
 
 const hexFieldSize = (hex: string | undefined): number => (hex === undefined ? 0 : fieldSize(hex.length / 2));
 
-const measure = (frame: OutgoingFrame): Sized => {
+const measure = (frame: FrameRecord): Sized => {
   const name = EVENT_NAME_PREFIX + frame.eventType;
   const nameSize = Buffer.byteLength(name);
   const envelopeSize = Buffer.byteLength(frame.envelope);
@@ -77,14 +78,37 @@ const writeRecord = (out: WireWriter, sized: Sized): void => {
   out.text(RECORD.name, sized.name, sized.nameSize);
 };
 
-/** Encodes frames, in order, as one ExportLogsServiceRequest with one resource and one scope. */
-export const encodeLogsRequest = (frames: readonly OutgoingFrame[]): Buffer => {
-  const sized = frames.map(measure);
-  const scopeSize = sized.reduce((sum, record) => sum + fieldSize(record.size), 0);
+/** A frame's log record; where its producer's time is not known, the recorder's stands for it. */
+export const frameRecord = (frame: RecordedFrame & { readonly claimedNs?: bigint }): FrameRecord => {
+  const { event_type, observed, trace_id, span_id } = frame.envelope;
+  const observedNs = BigInt(observed);
+  return {
+    eventType: event_type,
+    timeUnixNano: frame.claimedNs ?? observedNs,
+    observedTimeUnixNano: observedNs,
+    bytes: frame.bytes,
+    envelope: frame.envelopeText,
+    prevHash: frame.prevHash,
+    hash: frame.hash,
+    traceId: trace_id,
+    spanId: span_id,
+  };
+};
+
+/** Opens resource and scope of a request that has one of each, with log records of `sizes`. */
+const openRequest = (sizes: readonly number[]): WireWriter => {
+  const scopeSize = sizes.reduce((sum, size) => sum + fieldSize(size), 0);
   const resourceSize = fieldSize(scopeSize);
   const out = new WireWriter(fieldSize(resourceSize));
   out.open(1, resourceSize); // resource_logs
   out.open(2, scopeSize); // scope_logs
+  return out;
+};
+
+/** Encodes frames, in order, as one ExportLogsServiceRequest with one resource and one scope. */
+export const encodeLogsRequest = (frames: readonly FrameRecord[]): Buffer => {
+  const sized = frames.map(measure);
+  const out = openRequest(sized.map(({ size }) => size));
   for (const record of sized) {
     out.open(2, record.size); // log_records
     writeRecord(out, record);
@@ -92,5 +116,20 @@ export const encodeLogsRequest = (frames: readonly OutgoingFrame[]): Buffer => {
   return out.finish();
 };
 
-/** Encoded size of one frame inside a request, bytes, to keep an export under its limit. */
-export const encodedFrameSize = (frame: OutgoingFrame): number => fieldSize(measure(frame).size);
+/** Encodes one LogRecord, without tag and length. */
+export const encodeRecord = (frame: FrameRecord): Buffer => {
+  const sized = measure(frame);
+  const out = new WireWriter(sized.size);
+  writeRecord(out, sized);
+  return out.finish();
+};
+
+/** Joins encoded LogRecords, which stay as they are, into one ExportLogsServiceRequest. */
+export const joinRecords = (records: readonly Uint8Array[]): Buffer => {
+  const out = openRequest(records.map(({ length }) => length));
+  for (const record of records) out.bytes(2, record);
+  return out.finish();
+};
+
+/** Size of an encoded LogRecord, without tag and length, bytes. */
+export const recordSize = (frame: FrameRecord): number => measure(frame).size;

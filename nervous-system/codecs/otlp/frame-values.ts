@@ -27,7 +27,7 @@ export const beginUnfolding = (): void => {
 };
 
 /** Parses JSON that may be none; undefined then, and where it is nested too deep or is too much beside what was unfolded before. */
-export const parseJson = (text: string): unknown => {
+const parseJson = (text: string): unknown => {
   const values = countValues(text, MAX_UNFOLDED - unfolded);
   if (unfolded + values > MAX_UNFOLDED) return undefined;
   unfolded += values;

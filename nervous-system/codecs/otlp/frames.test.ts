@@ -8,18 +8,18 @@ import { anyLogs, anyTraces, encodeLogs, encodeTraces, renderOtlpJson } from "#t
 import { decodeLogs } from "./decode-records.ts";
 import { decodeTraces } from "./decode-traces.ts";
 import { parseLogsJson, parseTracesJson } from "./json.ts";
-import { framesFromLog } from "./logs-to-frames.ts";
+import { tellLogs } from "./logs-to-frames.ts";
 import type { OtlpLog, OtlpSpan } from "./model.ts";
 import { asProducer, framesFromSpan, type TelemetryFrame } from "./spans-to-frames.ts";
 
-const golden = new URL("#test/golden/otlp", import.meta.url);
+const golden = new URL("../../../test/golden/otlp/", import.meta.url);
 const cases = readdirSync(golden).filter((name) => !name.endsWith(".frames.json"));
 const read = (name: string): Record<string, unknown> =>
   JSON.parse(readFileSync(new URL(name, golden), "utf8")) as Record<string, unknown>;
 
 /** As JSON: what a store would hold of it. */
 const written = (frames: readonly TelemetryFrame[]): unknown => JSON.parse(JSON.stringify(frames));
-const fromLogs = (logs: readonly OtlpLog[]): TelemetryFrame[] => logs.flatMap(framesFromLog);
+const fromLogs = (logs: readonly OtlpLog[]): TelemetryFrame[] => [...tellLogs(logs)];
 const fromSpans = (spans: readonly OtlpSpan[]): TelemetryFrame[] => spans.flatMap(framesFromSpan);
 
 const byJson = (request: Record<string, unknown>): TelemetryFrame[] => {
@@ -189,7 +189,7 @@ describe("ids", () => {
   it("of logs are the same for the same export, and differ by every part of it", () => {
     const base = log({ body: "x", timeNs: 5n });
     const idOf = (over: Partial<OtlpLog>, index = 0): string =>
-      only(framesFromLog({ ...base, ...over }, index)).event_id;
+      fromLogs([...Array.from({ length: index }, () => base), { ...base, ...over }]).at(-1)?.frame.event_id ?? "";
     const scope = { ...base.scope, resource: { "service.instance.id": "2" } };
     const ids = [
       idOf({}),
@@ -207,7 +207,7 @@ describe("ids", () => {
   });
 
   it("that the body names are kept", () => {
-    expect(only(framesFromLog(log({ body: '{"event_id":"e-1","event":"THOUGHT","text":"a"}' }), 0))).toMatchObject({
+    expect(only(fromLogs([log({ body: '{"event_id":"e-1","event":"THOUGHT","text":"a"}' })]))).toMatchObject({
       event_id: "e-1",
       event_type: "THOUGHT",
       payload: { text: "a" },
@@ -231,13 +231,13 @@ describe("a frame of more than 256 KiB", () => {
 
   it("is not lost when it is large by the number of its members", () => {
     const many = Object.fromEntries(Array.from({ length: 60_000 }, (_, i) => [`k${i}`, i]));
-    const frame = only(framesFromLog(log({ eventName: "big", body: many }), 0));
+    const frame = only(fromLogs([log({ eventName: "big", body: many })]));
     expect(frame.payload).toMatchObject({ truncated: true, k0: 0, head: expect.stringContaining('"k9":9') });
     expect(Buffer.byteLength(JSON.stringify(frame))).toBeLessThanOrEqual(maxFrameBytes);
   });
 
   it("cuts no character in half", () => {
-    const frame = only(framesFromLog(log({ body: `a${"😀".repeat(200_000)}` }), 0));
+    const frame = only(fromLogs([log({ body: `a${"😀".repeat(200_000)}` })]));
     expect(frame.payload["text"]).toMatch(/^a(?:😀)+$/u);
   });
 });
@@ -263,7 +263,7 @@ describe("asProducer", () => {
 describe("hostile JSON in an attribute", () => {
   it("that holds more than fits into a frame stays a text", () => {
     const many = `{"a":[${"{},".repeat(120_000)}0]}`;
-    const frame = only(framesFromLog(log({ body: many }), 0));
+    const frame = only(fromLogs([log({ body: many })]));
     expect(frame.payload).toMatchObject({ truncated: true, text: expect.stringMatching(/^\{"a":\[\{\},/) });
   });
 

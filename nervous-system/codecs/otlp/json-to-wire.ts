@@ -3,7 +3,7 @@ import { maxValuesOf, tooManyValues } from "./read-fields.ts";
 import { FIXED32, FIXED64, LENGTH_DELIMITED, VARINT, WireError } from "./wire.ts";
 
 /** How a field of OTLP's JSON mapping is written in protobuf: a scalar, or a message. */
-export type Kind = "text" | "hex" | "base64" | "fixed64" | "fixed32" | "int" | "double" | "bool" | (() => Message);
+type Kind = "text" | "hex" | "base64" | "fixed64" | "fixed32" | "int" | "double" | "bool" | (() => Message);
 
 /** One field: its number, its kind, and the names that an enum's values may have. */
 export type Field = { readonly number: number; readonly kind: Kind; readonly names?: Readonly<Record<string, number>> };

@@ -18,8 +18,6 @@ import type { BodyKind, LogRecord, OtlpLog, OtlpScope, OtlpSpan, OtlpSpanEvent }
 import { maxValuesOf, tooManyValues, ValueBudget } from "./read-fields.ts";
 import { severityName } from "./severity.ts";
 
-export { OtlpJsonError } from "./json-values.ts";
-
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 // Integers that a double cannot hold; a match inside a string costs time only.
 const LONG_INTEGER = /[:[,]\s*-?\d{16}/;

@@ -71,7 +71,7 @@ const idOf = (log: OtlpLog, name: string, index: number): string => {
 };
 
 /** The frame of a log record (none for what is a frame already); `index` is its place in the request. */
-export const framesFromLog = (log: OtlpLog, index: number): TelemetryFrame[] => {
+const framesFromLog = (log: OtlpLog, index: number): TelemetryFrame[] => {
   const { attributes, scope, severity } = log;
   if (isFrameAlready(attributes) || attributes[ENVELOPE_ATTRIBUTE] !== undefined) return [];
   beginUnfolding();

@@ -57,6 +57,8 @@ export type BodyKind = "none" | "string" | "bytes" | "other";
 
 /** The fields of a log record that carries a sequenced frame, from whichever encoding. */
 export type LogRecord = {
+  /** The record as it was sent in protobuf, without tag and length; absent where it came as JSON. */
+  readonly raw?: Buffer;
   readonly bodyKind: BodyKind;
   /** `time_unix_nano`, 0 when absent. */
   readonly timeUnixNano: bigint;

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import protobuf from "protobufjs";
 import { decodeLogsRequest, type LogRecordView } from "./decode-logs.ts";
-import { encodeLogsRequest, encodedFrameSize, type OutgoingFrame } from "./encode-logs.ts";
+import { encodeLogsRequest, encodeRecord, joinRecords, recordSize, type FrameRecord } from "./encode-logs.ts";
 import { decodeExportResponse, decodeRetryMs, encodeExportResponse, encodeRetryStatus } from "./status.ts";
 import { WireError } from "./wire.ts";
 
@@ -95,7 +95,7 @@ const byUs = (bytes: Uint8Array): object[] => decodeLogsRequest(Buffer.from(byte
 const hexOf = (length: number): fc.Arbitrary<string> =>
   fc.uint8Array({ minLength: length, maxLength: length }).map(hex);
 
-const outgoing: fc.Arbitrary<OutgoingFrame> = fc.record({
+const outgoing: fc.Arbitrary<FrameRecord> = fc.record({
   eventType: fc.constantFrom("THOUGHT", "DECISION_RATIONALE", "É_TYPE"),
   timeUnixNano: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
   observedTimeUnixNano: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
@@ -243,10 +243,22 @@ describe("ExportLogsServiceRequest", () => {
   it("grows by exactly the size that was announced for a frame", () => {
     fc.assert(
       fc.property(outgoing, (frame) => {
-        const one = encodedFrameSize(frame);
+        const one = recordSize(frame);
         const body = encodeLogsRequest([frame, frame]).length - encodeLogsRequest([frame]).length;
-        expect(body - one).toBeLessThanOrEqual(6); // longer lengths of the two enclosing messages
-        expect(body - one).toBeGreaterThanOrEqual(0);
+        expect(body - one).toBeLessThanOrEqual(11); // its tag and length, longer lengths of the two enclosing messages
+        expect(body - one).toBeGreaterThanOrEqual(2);
+        expect(encodeRecord(frame)).toHaveLength(one);
+      }),
+    );
+  });
+
+  it("joins records as they came into the request that they came in", () => {
+    fc.assert(
+      fc.property(fc.array(outgoing, { maxLength: 5 }), (frames) => {
+        const request = encodeLogsRequest(frames);
+        const records = decodeLogsRequest(request).map(({ raw }) => raw);
+        expect(records).toEqual(frames.map(encodeRecord));
+        expect(joinRecords(records).equals(request)).toBe(true);
       }),
     );
   });

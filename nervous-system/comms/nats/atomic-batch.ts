@@ -25,10 +25,10 @@ const CONFLICTS: ReadonlySet<number> = new Set([10071, 10164]);
 const PASSING: ReadonlySet<number> = new Set([10176, 10210, 10008, 10009, 10118, 10163]);
 
 /**
- * Headers made in one piece. The client's own class checks and joins every header of every message, which
+ * Headers made in one piece of lines `Name: value`, each ended by CRLF. The client's own class checks and joins every header of every message, which
  * costs more than the rest of publishing a frame.
  */
-const rawHeaders = (lines: string): MsgHdrs => {
+export const rawHeaders = (lines: string): MsgHdrs => {
   const bytes = Buffer.from(`NATS/1.0\r\n${lines}\r\n`, "utf8");
   return { encode: () => bytes } as unknown as MsgHdrs;
 };
@@ -61,11 +61,13 @@ export type BatchCommit = {
 };
 
 const batchLines = (id: string, place: number, size: number): string =>
-  `Nats-Batch-Id: ${id}\r\nNats-Batch-Sequence: ${place}\r\n${place === size ? "Nats-Batch-Commit: 1\r\n" : ""}`;
+  size === 1
+    ? "" // a message by itself is stored or not as it is
+    : `Nats-Batch-Id: ${id}\r\nNats-Batch-Sequence: ${place}\r\n${place === size ? "Nats-Batch-Commit: 1\r\n" : ""}`;
 
 /**
- * Publishes messages as one atomic batch (1 to 1,000): the server stores all of them, in order and next to
- * each other, or none.
+ * Publishes 1 to 1,000 messages, several as one atomic batch: the server stores all of them, in order and next to each
+ * other, or none.
  */
 export const commitBatch = async (
   nats: NatsConnection,

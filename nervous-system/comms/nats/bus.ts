@@ -1,7 +1,7 @@
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Ids } from "#nervous-system/schemas/ids.ts";
 import type { ChainTail } from "./chain-plan.ts";
-import { readChainOwner, type ChainOwner } from "./chain-owner.ts";
+import { readChainOwner, type ChainOwner } from "./chain-tail.ts";
 import { connectBus, type BusOptions } from "./connection.ts";
 import { createDeadLetters, type DeadLetters } from "./dead-letters.ts";
 import type { DurableOptions } from "./deliveries.ts";
@@ -11,8 +11,7 @@ import { createJetStreamFrameStream } from "./frame-stream.ts";
 import { createPublisher, type FramePublisher } from "./publisher.ts";
 import { readSettled, type SettledQuestion } from "./settled.ts";
 import { createSpanStream, type SpanStream } from "./span-stream.ts";
-import type { StreamItem } from "./stored-frame.ts";
-import { readLastSeq, readStreamCreated } from "./stream-position.ts";
+import { holdsMark, readLastPlace, readStreamCreated, type Delivered, type StreamMark } from "./stream-position.ts";
 import { ensureStreams, type StreamOptions } from "./streams.ts";
 import { createUnchainedPublisher, type UnchainedPublisher } from "./unchained.ts";
 
@@ -33,14 +32,16 @@ export type Bus = {
   settled(question: SettledQuestion): Promise<number>;
   /** The last frame that the stream holds of a chain. */
   tail(agentUid: string, epoch: number): Promise<ChainTail>;
-  /** Stream sequence of the newest frame; rejects while NATS or the stream is away. */
-  lastSeq(): Promise<number>;
+  /** Place of the newest frame; rejects while NATS or the stream is away. */
+  lastPlace(): Promise<number>;
+  /** Whether the stream still holds what a reader passed. */
+  holds(mark: StreamMark): Promise<boolean>;
   /** When the stream was created, RFC 3339; a stream created anew has another one. */
   streamCreated(): Promise<string>;
   /** Reads the stream from a named place that survives the reader. */
   openReader(options: Omit<DurableOptions, "connection" | "clock" | "log">): Promise<DurableReader>;
   /** Follows the stream without leaving a mark in it. */
-  follow(options: FollowOptions): AsyncGenerator<StreamItem>;
+  follow(options: FollowOptions): AsyncGenerator<Delivered>;
   /** Stores what was accepted for publishing, then disconnects. */
   close(): Promise<void>;
 };
@@ -70,7 +71,8 @@ export const createBus = async (options: BusDependencies): Promise<Bus> => {
     settled: (question) => whileUp(() => readSettled(connection.manager, question)),
     deadLetters,
     tail: (agentUid, epoch) => whileUp(() => stream.tail(agentUid, epoch)),
-    lastSeq: () => whileUp(() => readLastSeq(connection.manager)),
+    lastPlace: () => whileUp(() => readLastPlace(connection.manager)),
+    holds: (mark) => whileUp(() => holdsMark(connection.manager, mark)),
     streamCreated: () => whileUp(() => readStreamCreated(connection.manager)),
     openReader: (durable) => Promise.resolve(openDurableReader({ ...durable, connection, clock, log })),
     follow: (follow) => followStream(connection, follow),

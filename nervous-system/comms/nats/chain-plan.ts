@@ -7,7 +7,7 @@ export type ChainTail = {
   readonly seq: number;
   /** 64 hex digits; zeros when the stream holds none. */
   readonly hash: string;
-  /** Its place in the stream; 0 when there is none. */
+  /** Stream sequence of the chunk that holds it; 0 when there is none. */
   readonly streamSeq: number;
 };
 
@@ -58,7 +58,7 @@ export type ChainPlan = {
  * Decides, from the tails of their chains, which frames continue a chain. Frames may be of several chains;
  * chains that `tails` lacks are empty.
  */
-export const planFrames = (tails: ReadonlyMap<string, ChainTail>, frames: readonly RecordedFrame[]): ChainPlan => {
+export const planChains = (tails: ReadonlyMap<string, ChainTail>, frames: readonly RecordedFrame[]): ChainPlan => {
   const moved = new Map<string, ChainTail>();
   const publish: number[] = [];
   const results = frames.map((frame, index) => {

@@ -24,6 +24,8 @@ export type BusConnection = {
   readonly manager: JetStreamManager;
   /** Whether the server is reachable now. */
   connected(): boolean;
+  /** Resolves once the server is reachable; rejects with the signal's reason when that aborts first. */
+  untilUp(signal: AbortSignal): Promise<void>;
   /** A signal that aborts when the connection that is up now goes down. */
   currentLink(): AbortSignal;
   /**
@@ -57,16 +59,20 @@ export const connectBus = async (options: BusOptions): Promise<BusConnection> =>
   // Requests are answered in milliseconds or the server is away; the caller decides how often to try.
   const manager = await jetstreamManager(nats, { checkAPI: false, timeout: 5_000 });
   let up = true;
+  let back = Promise.withResolvers<void>();
+  back.resolve();
   let link = new AbortController();
   const watch = async (): Promise<void> => {
     for await (const status of nats.status()) {
       if (status.type === "disconnect") {
+        if (up) back = Promise.withResolvers();
         up = false;
         link.abort(new Error("the connection to NATS was lost"));
         options.log.warn({ servers: options.servers }, "NATS went away; reconnecting");
       } else if (status.type === "reconnect") {
         up = true;
         link = new AbortController();
+        back.resolve();
         options.log.info({ servers: options.servers }, "NATS is back");
       } else if (status.type === "error") {
         options.log.warn({ error: String(status.error) }, "NATS reported an error");
@@ -79,6 +85,7 @@ export const connectBus = async (options: BusOptions): Promise<BusConnection> =>
     js: jetstream(nats, { timeout: 5_000 }),
     manager,
     connected: () => up && !nats.isClosed(),
+    untilUp: (signal) => untilAborted(back.promise, signal),
     currentLink: () => link.signal,
     whileUp: async (request) => {
       link.signal.throwIfAborted();

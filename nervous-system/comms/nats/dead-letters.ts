@@ -1,5 +1,5 @@
 import { headers } from "nats";
-import { frameHeaders, subjectToken } from "#nervous-system/schemas/subjects.ts";
+import { reasonHeader, subjectToken } from "#nervous-system/schemas/subjects.ts";
 import type { BusConnection } from "./connection.ts";
 import { BusUnavailableError } from "./publisher.ts";
 import { publishableSubject } from "./subject-guard.ts";
@@ -36,7 +36,7 @@ export const createDeadLetters = ({ js, whileUp }: Pick<BusConnection, "js" | "w
       `dead.${subjectToken(letter.refusedBy)}.${subjectToken(letter.namespace)}.${subjectToken(letter.agentUid)}`,
     );
     const carried = headers();
-    carried.set(frameHeaders.reason, oneLine(letter.reason));
+    carried.set(reasonHeader, oneLine(letter.reason));
     try {
       await whileUp(() => js.publish(subject, letter.bytes, { msgID: oneLine(letter.id), headers: carried }));
     } catch (error) {

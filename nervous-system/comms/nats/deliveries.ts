@@ -3,6 +3,8 @@ import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import { contextStream } from "#nervous-system/schemas/subjects.ts";
 import type { BusConnection } from "./connection.ts";
+import { chunkOf, placeOf } from "./place.ts";
+import { holdsMark, readStreamCreated, StreamChangedError, type StreamMark } from "./stream-position.ts";
 import { filterSubject } from "./subject-guard.ts";
 import { untilAborted } from "#nervous-system/kernel/until-aborted.ts";
 
@@ -17,13 +19,17 @@ export type DurableOptions = {
   readonly filter?: string;
   /** Messages that may be read ahead of the last acknowledgement. */
   readonly maxAckPending: number;
+  /** How long a message may stay unacknowledged before it is delivered again, milliseconds. */
+  readonly ackWaitMs: number;
   /** How much the client fetches ahead: messages, or bytes where messages may be large. */
   readonly prefetch: number | { readonly bytes: number };
-  /** Where to begin, whatever was acknowledged: for a store that knows itself what it holds. */
-  readonly fromSeq?: number;
+  /** Types wanted, of those that the filter lets through; every frame without it. */
+  readonly types?: ReadonlySet<string>;
+  /** Place to begin at, whatever was acknowledged: for a store that knows itself what it holds. */
+  readonly from?: number;
 };
 
-const ACK_WAIT_NS = 120_000_000_000;
+const NS_PER_MS = 1_000_000;
 const REOPEN_MS = 250;
 // A pull that was lost is missed after two heartbeats, each half of this.
 const PULL_EXPIRES_MS = 10_000;
@@ -34,7 +40,11 @@ const EXISTS = 10148;
 const ensureDurable = async (options: DurableOptions): Promise<void> => {
   const { consumers } = options.connection.manager;
   // What may differ from what an earlier version asked for.
-  const changing = { ack_wait: ACK_WAIT_NS, max_ack_pending: options.maxAckPending };
+  const changing = {
+    ack_wait: options.ackWaitMs * NS_PER_MS,
+    max_ack_pending: options.maxAckPending,
+    ...(options.filter === undefined ? {} : { filter_subject: filterSubject(options.filter) }),
+  };
   try {
     await consumers.add(contextStream, {
       durable_name: options.name,
@@ -42,7 +52,6 @@ const ensureDurable = async (options: DurableOptions): Promise<void> => {
       deliver_policy: "all",
       max_deliver: -1,
       ...changing,
-      ...(options.filter === undefined ? {} : { filter_subject: filterSubject(options.filter) }),
     });
   } catch (error) {
     if ((error as { code?: unknown } | null)?.code !== EXISTS) throw error;
@@ -71,19 +80,36 @@ export class Deliveries {
   private opened: Opened | undefined;
   private waiting: Promise<IteratorResult<JsMsg>> | undefined;
   private closed = false;
+  /** The newest message given and what it was; every time that the consumer is opened the stream must still hold it. */
+  private newest: StreamMark | undefined;
+  private stream = "";
 
   constructor(options: DurableOptions) {
     this.options = options;
-    this.beginAt = options.fromSeq;
+    this.beginAt = options.from === undefined ? undefined : Math.max(1, chunkOf(options.from));
   }
 
-  /** The next delivery; waits for it, and rejects with the signal's reason when it aborts. */
+  /**
+   * The next delivery; waits for it, and rejects with the signal's reason when it aborts, with `StreamChangedError` when
+   * the stream is not the one that was read before.
+   */
   async next(signal: AbortSignal): Promise<JsMsg> {
     for (;;) {
       signal.throwIfAborted();
       const message = await this.receiveSafely(signal);
       if (message !== undefined) return message;
     }
+  }
+
+  /** The connection that what was given last came over. */
+  link(): AbortSignal {
+    return this.opened?.link ?? AbortSignal.abort(new Error("the reader is closed"));
+  }
+
+  /** Keeps what was given last, and answers its mark. */
+  given(streamSeq: number, hash: string): StreamMark {
+    this.newest = { stream: this.stream, place: placeOf(streamSeq, 0), hash };
+    return this.newest;
   }
 
   /** Stops fetching; a `next` that waits rejects once its signal aborts. */
@@ -103,6 +129,7 @@ export class Deliveries {
     const { connection, name, prefetch } = this.options;
     const { manager, js, whileUp } = connection;
     const link = connection.currentLink();
+    await this.checkStream();
     await whileUp(() => ensureDurable(this.options));
     const reset = await whileUp(() => manager.consumers.reset(contextStream, name, this.beginAt));
     this.beginAt = undefined;
@@ -118,6 +145,15 @@ export class Deliveries {
       throw error;
     });
     return { messages, iterator: messages[Symbol.asyncIterator](), delivered: reset.delivered.consumer_seq, link };
+  }
+
+  /** A stream that lost its tail gives other messages the sequences that were read: none of them may pass for given. */
+  private async checkStream(): Promise<void> {
+    const { manager, whileUp } = this.options.connection;
+    const { newest } = this;
+    if (newest === undefined) this.stream = await whileUp(() => readStreamCreated(manager));
+    else if (!(await whileUp(() => holdsMark(manager, newest))))
+      throw new StreamChangedError(`the stream no longer holds message ${chunkOf(newest.place)} that was read from it`);
   }
 
   /** The next delivery in an unbroken row; undefined when the row broke and the consumer must be reopened. */
@@ -148,7 +184,7 @@ export class Deliveries {
       return message;
     } catch (error) {
       if (signal.aborted) throw signal.reason;
-      if (this.closed) throw error;
+      if (this.closed || error instanceof StreamChangedError) throw error;
       log.warn({ consumer: name, error: String(error) }, "reading the stream failed; trying again");
       this.discard();
       await clock.sleep(REOPEN_MS, signal);

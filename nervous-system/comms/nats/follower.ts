@@ -1,12 +1,22 @@
-import type { BusConnection } from "./connection.ts";
 import { contextStream } from "#nervous-system/schemas/subjects.ts";
-import { readStreamMessage, type StreamItem } from "./stored-frame.ts";
+import type { BusConnection } from "./connection.ts";
+import { chunkOf, placeOf } from "./place.ts";
+import { fingerprintOf, placeOfItem, readChunk, streamMessageOfDelivery } from "./read-chunk.ts";
+import {
+  holdsMark,
+  readStreamCreated,
+  StreamChangedError,
+  type Delivered,
+  type StreamMark,
+} from "./stream-position.ts";
 import { filterSubject } from "./subject-guard.ts";
 
 /** Which part of the stream to follow. */
 export type FollowOptions = {
-  /** First stream sequence wanted; from the beginning without it. */
-  readonly fromSeq?: number;
+  /** First place wanted; from the beginning without it. */
+  readonly from?: number;
+  /** What the reader passed last, to be compared before anything is read. */
+  readonly after?: StreamMark | undefined;
   /** Subject filters, one of which must hold; every frame without them. */
   readonly filters?: readonly string[];
   readonly signal: AbortSignal;
@@ -15,33 +25,63 @@ export type FollowOptions = {
 // A pull that was lost is missed after two heartbeats, each half of this.
 const PULL_EXPIRES_MS = 10_000;
 
-/**
- * Follows the stream without leaving a mark in it: every message from `fromSeq` on, in order, none missing,
- * then the new ones as they come, until the signal aborts. The client sets itself up again after a gap.
- */
-export async function* followStream(connection: BusConnection, options: FollowOptions): AsyncGenerator<StreamItem> {
-  const { fromSeq, filters, signal } = options;
-  const consumer = await connection.js.consumers.get(contextStream, {
+/** The stream's time of creation; throws where it is not the stream that was read before. */
+const checkStream = async ({ manager, whileUp }: BusConnection, after: StreamMark | undefined): Promise<string> => {
+  if (after === undefined) return whileUp(() => readStreamCreated(manager));
+  // A server that comes back may have another end of the stream, with other messages in the places that were read.
+  if (await whileUp(() => holdsMark(manager, after))) return after.stream;
+  throw new StreamChangedError(`the stream no longer holds message ${chunkOf(after.place)} that was read from it`);
+};
+
+const consume = async ({ js, whileUp }: BusConnection, { from = 0, filters }: FollowOptions) => {
+  const options = {
     ...(filters === undefined ? {} : { filter_subjects: filters.map(filterSubject) }),
-    ...(fromSeq === undefined ? {} : { opt_start_seq: fromSeq }),
-  });
-  const messages = await consumer.consume({ expires: PULL_EXPIRES_MS });
+    ...(chunkOf(from) === 0 ? {} : { opt_start_seq: chunkOf(from) }),
+  };
+  const consumer = await whileUp(() => js.consumers.get(contextStream, options));
+  return consumer.consume({ expires: PULL_EXPIRES_MS });
+};
+
+/** Follows over one connection, until that is lost or the signal aborts. */
+async function* followLink(connection: BusConnection, options: FollowOptions): AsyncGenerator<Delivered> {
+  const { from = 0, after, signal } = options;
+  const either = AbortSignal.any([signal, connection.currentLink()]);
+  const stream = await checkStream(connection, after);
+  const messages = await consume(connection, options);
   const stop = (): void => messages.stop();
-  signal.addEventListener("abort", stop, { once: true });
-  if (signal.aborted) stop();
+  either.addEventListener("abort", stop, { once: true });
+  if (either.aborted) stop();
   try {
     for await (const message of messages) {
-      if (signal.aborted) return;
-      yield readStreamMessage({
-        subject: message.subject,
-        data: message.data,
-        headers: message.headers,
-        streamSeq: message.seq,
-        storedNs: BigInt(message.info.timestampNanos),
-      });
+      if (either.aborted) return;
+      const read = streamMessageOfDelivery(message);
+      const mark = { stream, place: placeOf(message.seq, 0), hash: fingerprintOf(read) };
+      const wanted = readChunk(read).filter((item) => placeOfItem(item) >= from);
+      yield* wanted.map((item) => ({ item, mark }));
     }
   } finally {
-    signal.removeEventListener("abort", stop);
+    either.removeEventListener("abort", stop);
     stop();
+  }
+}
+
+/**
+ * Follows the stream without leaving a mark in it: every item from `from` on, in order, none missing, then the new ones
+ * as they come, until the signal aborts. Throws `StreamChangedError` when the stream is not the one that was read.
+ */
+export async function* followStream(connection: BusConnection, options: FollowOptions): AsyncGenerator<Delivered> {
+  const { signal } = options;
+  let { from, after } = options;
+  while (!signal.aborted) {
+    await connection.untilUp(signal);
+    const link = connection.currentLink();
+    try {
+      for await (const delivered of followLink(connection, { ...options, from: from ?? 0, after })) {
+        yield delivered;
+        [from, after] = [placeOfItem(delivered.item) + 1, delivered.mark];
+      }
+    } catch (error) {
+      if (!link.aborted || error instanceof StreamChangedError) throw error;
+    }
   }
 }

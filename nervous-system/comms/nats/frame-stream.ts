@@ -8,7 +8,7 @@ import type { BusConnection } from "./connection.ts";
 export type FrameStream = {
   /** The last frame that the stream holds of a chain, from its leader. */
   tail(agentUid: string, epoch: number): Promise<ChainTail>;
-  /** Stores 1 to 1,000 messages as one atomic batch. Never rejects. */
+  /** Stores 1 to 1,000 messages, all or none. Never rejects. */
   commit(messages: readonly BatchMessage[]): Promise<BatchOutcome>;
   /** A signal that aborts when the connection that is up now goes down; already aborted while none is. */
   currentLink(): AbortSignal;

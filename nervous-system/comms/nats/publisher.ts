@@ -1,10 +1,10 @@
 import { fullJitterMs } from "#nervous-system/kernel/backoff.ts";
 import { createBatcher } from "#nervous-system/kernel/batcher.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
-import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import type { FrameResult } from "./chain-plan.ts";
 import type { FrameStream } from "./frame-stream.ts";
-import { MAX_BATCH_BYTES, MAX_BATCH_FRAMES, prepareFrame, type PreparedFrame } from "./prepared-frame.ts";
+import { maxBatchBytes } from "./batch.ts";
+import { recordOf, type TravellingFrame } from "./chunk.ts";
 import { createStoreFrames } from "./store-frames.ts";
 
 /** The stream did not take the frames in time, or refuses them because it is full; sending them again is safe. */
@@ -27,25 +27,26 @@ export type PublisherOptions = {
 export type FramePublisher = {
   /**
    * Resolves with one result a frame once all of them are on disk; rejects with `BusUnavailableError` when the
-   * stream does not take them, with `UnsafeSubjectError` when one could never be sent. Publishing the same
-   * frames again is always safe.
+   * stream does not take them. Publishing the same frames again is always safe.
    */
-  publish(frames: readonly RecordedFrame[]): Promise<readonly FrameResult[]>;
-  /** Bytes (a frame counts as 4 KiB at least) accepted and not yet stored. */
+  publish(frames: readonly TravellingFrame[]): Promise<readonly FrameResult[]>;
+  /** Bytes accepted and not yet stored. */
   pendingBytes(): number;
   /** Refuses new frames and waits for what was accepted. */
   close(): Promise<void>;
 };
 
-type Submission = { readonly frames: readonly PreparedFrame[] };
+type Submission = { readonly frames: readonly TravellingFrame[]; readonly bytes: number };
 type Answers = ReadonlyMap<Submission, readonly FrameResult[]>;
 
-/** Bytes, or the share of a batch that the number of frames takes: whichever fills it first. */
-const weigh = ({ frames }: Submission): number =>
-  Math.max(
-    frames.reduce((sum, frame) => sum + frame.bytes, 0),
-    (frames.length * MAX_BATCH_BYTES) / MAX_BATCH_FRAMES,
-  );
+/** Frames with their records made once, however often they are sent. */
+const submit = (given: readonly TravellingFrame[]): Submission => {
+  const frames = given.map((frame) => (frame.record === undefined ? { ...frame, record: recordOf(frame) } : frame));
+  return { frames, bytes: frames.reduce((sum, frame) => sum + recordOf(frame).length, 0) };
+};
+
+// A group that the server takes as one batch while it is at work on the one before.
+const MAX_GROUP = 1000;
 
 const answersOf = (group: readonly Submission[], results: readonly FrameResult[]): Answers => {
   let from = 0;
@@ -78,10 +79,10 @@ export const createPublisher = (options: PublisherOptions): FramePublisher => {
   };
 
   const batcher = createBatcher<Submission, Answers>({
-    maxItems: MAX_BATCH_FRAMES,
-    maxBytes: MAX_BATCH_BYTES,
+    maxItems: MAX_GROUP,
+    maxBytes: maxBatchBytes,
     maxWaitMs: options.gatherMs ?? 5,
-    bytesOf: weigh,
+    bytesOf: ({ bytes }) => bytes,
     flush,
     clock,
   });
@@ -89,7 +90,7 @@ export const createPublisher = (options: PublisherOptions): FramePublisher => {
   return {
     publish: async (frames) => {
       if (frames.length === 0) return [];
-      const submission = { frames: frames.map(prepareFrame) };
+      const submission = submit(frames);
       return (await batcher.add(submission)).get(submission) ?? [];
     },
     pendingBytes: () => batcher.pendingBytes(),

@@ -1,7 +1,7 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import { chainFilter, contextStream } from "#nervous-system/schemas/subjects.ts";
 import type { ChainTail } from "./chain-plan.ts";
-import { readStoredMessage } from "./stored-frame.ts";
+import { readSummary, streamMessageOf } from "./read-chunk.ts";
 import { filterSubject } from "./subject-guard.ts";
 
 const NOT_FOUND = new Set([10014, 404]);
@@ -16,15 +16,12 @@ const floorOf = async (manager: JetStreamManager, sink: string): Promise<number>
   }
 };
 
-/** The highest seq of a chain below a stream sequence: the last message of each of its event types is asked for. */
+/** The highest seq of a chain below a stream sequence: the last chunk of each mission and lane is asked for. */
 const seqUpTo = async (manager: JetStreamManager, filter: string, floor: number): Promise<number> => {
   if (floor === 0) return 0;
   const found = await manager.direct.getLastMessagesFor(contextStream, { multi_last: [filter], up_to_seq: floor });
   let highest = 0;
-  for await (const message of found) {
-    const item = readStoredMessage(message);
-    if (item.kind === "frame") highest = Math.max(highest, item.frame.envelope.seq);
-  }
+  for await (const message of found) highest = Math.max(highest, readSummary(streamMessageOf(message))?.lastSeq ?? 0);
   return highest;
 };
 

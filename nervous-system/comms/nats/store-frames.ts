@@ -1,8 +1,8 @@
-import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import type { BatchOutcome } from "./atomic-batch.ts";
-import { planFrames, type ChainPlan, type FrameResult } from "./chain-plan.ts";
+import { cutBatches, renderBatch } from "./batch.ts";
+import { planChains, type ChainPlan, type FrameResult } from "./chain-plan.ts";
+import { cutChunks, type Chunk, type TravellingFrame } from "./chunk.ts";
 import type { FrameStream } from "./frame-stream.ts";
-import { cutBatches, renderBatch, type PreparedFrame } from "./prepared-frame.ts";
 import { createTails } from "./tails.ts";
 
 /** What one attempt to store frames came to: a result a frame, or the outcome that stopped it. */
@@ -11,35 +11,33 @@ export type StoreOutcome =
   | Exclude<BatchOutcome, { kind: "stored" }>;
 
 /** Stores frames of any chains, once: what a chain holds already is left out. Never rejects. */
-export type StoreFrames = (frames: readonly PreparedFrame[]) => Promise<StoreOutcome>;
+export type StoreFrames = (frames: readonly TravellingFrame[]) => Promise<StoreOutcome>;
 
 const lacksFrames = (result: FrameResult): boolean => result.kind === "missing" || result.kind === "fork";
-
-const recordedOf = (frames: readonly PreparedFrame[]): RecordedFrame[] => frames.map(({ frame }) => frame);
 
 /** Creates the storing of frames in one stream; it remembers the tails of the chains that it writes. */
 export const createStoreFrames = (stream: FrameStream): StoreFrames => {
   const tails = createTails(stream);
 
-  const plan = async (frames: readonly RecordedFrame[]): Promise<ChainPlan> => {
-    const planned = planFrames(await tails.load(frames), frames);
+  const plan = async (frames: readonly TravellingFrame[]): Promise<ChainPlan> => {
+    const planned = planChains(await tails.load(frames), frames);
     if (!planned.results.some(lacksFrames)) return planned;
     // Another writer may have moved the chain past what we remember.
     tails.forget(frames);
-    return planFrames(await tails.load(frames), frames);
+    return planChains(await tails.load(frames), frames);
   };
 
-  const commit = async (batch: readonly PreparedFrame[]): Promise<BatchOutcome> => {
+  const commit = async (batch: readonly Chunk[]): Promise<BatchOutcome> => {
     const outcome = await stream.commit(renderBatch(batch, tails.known));
-    if (outcome.kind === "stored") tails.advance(recordedOf(batch), outcome.firstSeq);
-    else tails.forget(recordedOf(batch));
+    if (outcome.kind === "stored") tails.advance(batch, outcome.firstSeq);
+    else tails.forget(batch.flatMap(({ frames }) => frames));
     return outcome;
   };
 
-  const attempt = async (frames: readonly PreparedFrame[]): Promise<StoreOutcome> => {
-    const { publish, results } = await plan(recordedOf(frames));
-    const wanted = publish.flatMap((index) => frames[index] ?? []);
-    for (const batch of cutBatches(wanted)) {
+  const attempt = async (frames: readonly TravellingFrame[]): Promise<StoreOutcome> => {
+    const { publish, results } = await plan(frames);
+    const wanted = publish.length === frames.length ? frames : publish.flatMap((index) => frames[index] ?? []);
+    for (const batch of cutBatches(cutChunks(wanted))) {
       const outcome = await commit(batch);
       if (outcome.kind !== "stored") return outcome;
     }

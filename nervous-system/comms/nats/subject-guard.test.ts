@@ -1,13 +1,13 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { chainFilter, frameSubject } from "#nervous-system/schemas/subjects.ts";
+import { chainFilter, chunkSubject } from "#nervous-system/schemas/subjects.ts";
 import { filterSubject, headerValue, publishableSubject } from "./subject-guard.ts";
 
 describe("the subject guard", () => {
   it("lets every subject pass that is made of tokens, whatever they say", () => {
     fc.assert(
       fc.property(fc.string(), fc.string({ unit: "binary" }), fc.nat(), (namespace, text, epoch) => {
-        const subject = frameSubject({ namespace, mission_uid: text, agent_uid: text, epoch, event_type: text });
+        const subject = chunkSubject({ namespace, mission_uid: text, agent_uid: text, epoch, event_type: text });
         expect(publishableSubject(subject)).toBe(subject);
         expect(filterSubject(chainFilter(text, epoch))).toBe(chainFilter(text, epoch));
       }),

@@ -1,6 +1,7 @@
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { chainKey, emptyTail, type ChainTail } from "./chain-plan.ts";
 import { untilAborted } from "#nervous-system/kernel/until-aborted.ts";
+import type { Chunk } from "./chunk.ts";
 import type { FrameStream } from "./frame-stream.ts";
 
 /** What a publisher remembers of the chains it writes; forgetting one only costs a read. */
@@ -9,8 +10,8 @@ export type Tails = {
   load(frames: readonly RecordedFrame[]): Promise<ReadonlyMap<string, ChainTail>>;
   /** The remembered tail; empty when forgotten, which the stream then refuses as a conflict. */
   known(key: string): ChainTail;
-  /** The frames were stored next to each other from `firstSeq` on. */
-  advance(frames: readonly RecordedFrame[], firstSeq: number): void;
+  /** The chunks were stored next to each other from `firstSeq` on. */
+  advance(chunks: readonly Chunk[], firstSeq: number): void;
   forget(frames: readonly RecordedFrame[]): void;
 };
 
@@ -46,10 +47,10 @@ export const createTails = (stream: Pick<FrameStream, "tail" | "currentLink">): 
       return new Map(await untilAborted(Promise.all(loaded), link));
     },
     known: (key) => tails.get(key) ?? emptyTail,
-    advance: (frames, firstSeq) => {
-      for (const [index, frame] of frames.entries()) {
-        const { seq } = frame.envelope;
-        remember(chainKey(frame), { seq, hash: frame.hash, streamSeq: firstSeq + index });
+    advance: (chunks, firstSeq) => {
+      for (const [index, { key, frames }] of chunks.entries()) {
+        const last = frames.at(-1);
+        if (last !== undefined) remember(key, { seq: last.envelope.seq, hash: last.hash, streamSeq: firstSeq + index });
       }
     },
     forget: (frames) => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
-import { randomIds } from "#nervous-system/schemas/ids.ts";
+import { randomIds, type Ids } from "#nervous-system/schemas/ids.ts";
 import { createRecorder, type Recorder, type RecordResult } from "../recorder.ts";
 import { createRedactor } from "../redact.ts";
 import { identity, openTestWal, readFrames } from "#test/builders/recorder.ts";
@@ -10,7 +10,7 @@ import type { ReadLimit, WalEntry } from "../wal/reader.ts";
 import type { Wal } from "../wal/wal.ts";
 import { createClient } from "./client.ts";
 import type { ContextClient } from "./contract.ts";
-import type { Connect } from "./courier.ts";
+import type { Connect } from "./send-queue.ts";
 import { connectNowhere } from "./socket-link.ts";
 
 type Pick = (n: number) => number;
@@ -120,7 +120,7 @@ const withSlowReads = (wal: Wal): Wal => ({
 const newClient = async (
   disk: SimulatedDisk,
   connect: Connect,
-  how: { life?: number; maxBytes?: number } = {},
+  how: { life?: number; maxBytes?: number; ids?: Ids } = {},
 ): Promise<ContextClient> => {
   const limits =
     how.maxBytes === undefined ? {} : { maxBytes: how.maxBytes, segmentBytes: how.maxBytes / 8, keepBytes: 0 };
@@ -131,7 +131,7 @@ const newClient = async (
     redactor: createRedactor([]),
     clock: systemClock(),
     idle: hasty,
-    ids: randomIds(),
+    ids: how.ids ?? randomIds(),
     onRefused: () => undefined,
   });
 };
@@ -162,6 +162,20 @@ describe("the client", () => {
     expect(await client.close()).toBe(true);
     expect(await scribe.texts()).toEqual([1, 2, 3, 4, 5, 6]);
     await scribe.stop(() => 0, false);
+  });
+
+  it("does nothing in the program's own turn but keep the frame: it is named, written and sent behind the call", async () => {
+    const done: string[] = [];
+    const client = await newClient(createSimulatedDisk(), connectNowhere, {
+      ids: { next: () => (done.push("named"), randomIds().next()) },
+    });
+    expect(client.record(thought({ toJSON: () => (done.push("written"), "text") }))).toBeUndefined();
+    expect(done).toEqual([]);
+    expect(client.state()).toMatchObject({ inMemory: 1, inLog: 0 });
+    await client.flush();
+    expect(done).toEqual(["named", "written"]);
+    expect(client.state()).toMatchObject({ inMemory: 0, inLog: 1 });
+    await client.close(0);
   });
 
   it("writes no secret into its log", async () => {

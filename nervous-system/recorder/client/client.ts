@@ -3,7 +3,7 @@ import type { Ids } from "#nervous-system/schemas/ids.ts";
 import type { Redactor } from "../redact.ts";
 import type { Wal } from "../wal/wal.ts";
 import type { ClientFrame, ContextClient, ContextClientState } from "./contract.ts";
-import { createCourier, type Answer, type Connect, type Courier, type Letter } from "./courier.ts";
+import { createSendQueue, type Answer, type Connect, type SendQueue, type QueuedLine } from "./send-queue.ts";
 import { frameText, roughSize, type TakenFrame } from "./frame-text.ts";
 import { createSpool, type Spool } from "./spool.ts";
 
@@ -33,7 +33,7 @@ const TURN = { frames: 64, bytes: 256 * 1024 };
 // With so little left in the log, new frames wait until it is empty, and go to the socket again.
 const NEARLY_EMPTY = 64;
 
-const idOf = ({ line, eventId }: Letter): string => eventId ?? (JSON.parse(line) as { event_id: string }).event_id;
+const idOf = ({ line, eventId }: QueuedLine): string => eventId ?? (JSON.parse(line) as { event_id: string }).event_id;
 
 /**
  * Frames go from memory to the socket while it is there and the log is empty, else to the log; from there to the socket,
@@ -41,7 +41,7 @@ const idOf = ({ line, eventId }: Letter): string => eventId ?? (JSON.parse(line)
  */
 class QueueingClient implements ContextClient {
   private readonly parts: ClientParts;
-  private readonly courier: Courier;
+  private readonly sendQueue: SendQueue;
   private readonly spool: Spool;
   private readonly queue: Held[] = [];
   private waiters: Waiter[] = [];
@@ -53,16 +53,16 @@ class QueueingClient implements ContextClient {
 
   constructor(parts: ClientParts) {
     this.parts = parts;
-    this.spool = createSpool({ ...parts, courier: () => this.courier, onMoved: () => this.schedule() });
-    this.courier = createCourier({
+    this.spool = createSpool({ ...parts, sendQueue: () => this.sendQueue, onMoved: () => this.schedule() });
+    this.sendQueue = createSendQueue({
       connect: parts.connect,
       later: (ms, run) => parts.idle.after(ms, run),
       onOpen: () => {
         this.spool.ship();
         this.schedule();
       },
-      onAnswered: (letter, answer) => this.onAnswered(letter, answer),
-      onLost: (letters) => this.onLost(letters),
+      onAnswered: (queued, answer) => this.onAnswered(queued, answer),
+      onLost: (lines) => this.onLost(lines),
     });
   }
 
@@ -97,7 +97,7 @@ class QueueingClient implements ContextClient {
   async close(limitMs = 1000): Promise<boolean> {
     this.isClosed = true;
     await this.handOver(limitMs);
-    this.courier.close(); // what it has not brought goes to the log
+    this.sendQueue.close(); // what it has not brought goes to the log
     const isWhole = await this.atMost(limitMs, () => this.inMemory() === 0);
     await this.spool.close();
     return isWhole;
@@ -105,7 +105,7 @@ class QueueingClient implements ContextClient {
 
   state(): ContextClientState {
     return {
-      connected: this.courier.isOpen(),
+      connected: this.sendQueue.isOpen(),
       inMemory: this.inMemory(),
       inLog: this.spool.left() - this.spool.appending(),
       refused: this.refused,
@@ -118,17 +118,17 @@ class QueueingClient implements ContextClient {
 
   /** What goes to the socket without the log is in memory until it is answered. */
   private inMemory(): number {
-    const direct = this.spool.left() === 0 ? this.courier.unanswered() : 0;
+    const direct = this.spool.left() === 0 ? this.sendQueue.unanswered() : 0;
     return this.queue.length + direct + this.spool.appending();
   }
 
   private isDirect(): boolean {
-    return this.courier.isOpen() && this.spool.left() === 0;
+    return this.sendQueue.isOpen() && this.spool.left() === 0;
   }
 
   private canTake(): boolean {
-    if (this.isDirect()) return this.courier.hasRoom();
-    const isCatchingUp = this.courier.isOpen() && this.spool.left() <= NEARLY_EMPTY;
+    if (this.isDirect()) return this.sendQueue.hasRoom();
+    const isCatchingUp = this.sendQueue.isOpen() && this.spool.left() <= NEARLY_EMPTY;
     return !isCatchingUp && this.spool.hasRoom();
   }
 
@@ -164,19 +164,19 @@ class QueueingClient implements ContextClient {
       this.refuse(text.reason, eventId);
       return held.size;
     }
-    if (this.isDirect()) this.courier.send({ line: text.line, eventId });
+    if (this.isDirect()) this.sendQueue.send({ line: text.line, eventId });
     else this.spool.append(text.line);
     return text.line.length;
   }
 
-  private onAnswered(letter: Letter, answer: Answer): void {
-    if (letter.index !== undefined) this.spool.answered(letter.index);
-    if (!answer.ok) this.refuse(answer.reason, idOf(letter));
+  private onAnswered(queued: QueuedLine, answer: Answer): void {
+    if (queued.index !== undefined) this.spool.answered(queued.index);
+    if (!answer.ok) this.refuse(answer.reason, idOf(queued));
     this.schedule();
   }
 
-  private onLost(letters: readonly Letter[]): void {
-    for (const { line, index } of letters) if (index === undefined) this.spool.append(line);
+  private onLost(lines: readonly QueuedLine[]): void {
+    for (const { line, index } of lines) if (index === undefined) this.spool.append(line);
     this.schedule();
   }
 

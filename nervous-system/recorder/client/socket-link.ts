@@ -1,5 +1,5 @@
 import { createConnection } from "node:net";
-import type { Answer, Connect } from "./courier.ts";
+import type { Answer, Connect } from "./send-queue.ts";
 
 const parseAnswer = (text: string): Answer | undefined => {
   try {

@@ -1,14 +1,14 @@
 import { stableId } from "#nervous-system/schemas/ids.ts";
 import type { WalEntry } from "../wal/reader.ts";
 import type { Wal } from "../wal/wal.ts";
-import type { Courier, Letter } from "./courier.ts";
+import type { SendQueue, QueuedLine } from "./send-queue.ts";
 
 /** What a spool needs, and what it tells. */
 export type SpoolOptions = {
   wal: Wal;
   /** Where its log is: names what is lost in it. */
   directory: string;
-  courier: () => Courier;
+  sendQueue: () => SendQueue;
   /** A line is on the medium, or one more of the log's is the scribe's. */
   onMoved(): void;
 };
@@ -22,7 +22,7 @@ export type Spool = {
   appending(): number;
   /** Lines in the log, or on their way to it, that the scribe has not answered. */
   left(): number;
-  /** The courier has a connection: sends everything that is left, and along with it, until it is lost. */
+  /** The send queue has a connection: sends everything that is left, and along with it, until it is lost. */
   ship(): void;
   /** The scribe has answered a line of the log. */
   answered(index: number): void;
@@ -77,7 +77,7 @@ class LogSpool implements Spool {
   }
 
   ship(): void {
-    const signal = this.options.courier().connection();
+    const signal = this.options.sendQueue().connection();
     // After the session before: it has seen that its connection is lost, or will.
     this.shipping = this.shipping.then(() => this.session(signal)).catch(() => undefined);
   }
@@ -107,16 +107,16 @@ class LogSpool implements Spool {
   }
 
   private async session(signal: AbortSignal): Promise<void> {
-    const { wal, courier } = this.options;
+    const { wal, sendQueue } = this.options;
     let read = this.acked;
     const reader = wal.reader(read + 1);
     try {
       while (!signal.aborted) {
-        if (!courier().hasRoom()) await this.room(signal);
+        if (!sendQueue().hasRoom()) await this.room(signal);
         const entries = await reader.next(READ_LIMIT);
         if (signal.aborted) return;
         if (entries.length === 0) await wal.writtenBeyond(read, signal);
-        for (const entry of entries) courier().send(this.letterOf(entry));
+        for (const entry of entries) sendQueue().send(this.lineOf(entry));
         read = lastOf(entries.at(-1)) ?? read;
       }
     } finally {
@@ -124,7 +124,7 @@ class LogSpool implements Spool {
     }
   }
 
-  private letterOf(entry: WalEntry): Letter {
+  private lineOf(entry: WalEntry): QueuedLine {
     if (entry.kind === "record") return { line: entry.payload.toString("utf8"), index: entry.index };
     return { line: lossLine(this.options.directory, entry), index: entry.to };
   }

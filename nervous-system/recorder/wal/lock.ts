@@ -1,65 +1,113 @@
-import { errorCode, type Disk } from "./disk.ts";
-import { WalError } from "./wal-error.ts";
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { errorCode, type Disk, type DiskFile, WalError } from "./disk.ts";
 
 /** Tells processes apart: an id names one life of one process, so a reused pid is another id. */
 export type Processes = {
-  /** Id of this process. */
+  /** Id of this process; no comma in it. */
   self(): string;
   isAlive(id: string): boolean;
 };
 
-const readOwner = async (disk: Disk, path: string): Promise<string | undefined> => {
-  try {
-    const file = await disk.open(path);
-    try {
-      return (await file.read(0, await file.size())).toString("utf8");
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
-    throw error;
-  }
-};
+/** Where the lock is, and what taking it needs. */
+export type LockOptions = { disk: Disk; directory: string; processes: Processes; clock: Pick<Clock, "sleep"> };
 
-const tryCreate = async (disk: Disk, path: string, owner: string): Promise<boolean> => {
-  try {
-    const file = await disk.create(path);
-    await file.write(Buffer.from(owner), 0);
-    await file.close();
-    return true;
-  } catch (error) {
-    if (errorCode(error) === "EEXIST") return false;
-    throw error;
-  }
-};
+/** Gives the lock back. */
+type Unlock = () => Promise<void>;
 
-/** Moves a dead owner's lock aside. Renaming is atomic; if another process was faster, its lock is put back. */
-const removeStale = async (disk: Disk, path: string, dead: string, aside: string): Promise<void> => {
-  await disk.rename(path, aside).catch((error: unknown) => {
-    if (errorCode(error) !== "ENOENT") throw error;
-  });
-  const moved = await readOwner(disk, aside);
-  if (moved !== undefined && moved !== dead) {
-    await disk.rename(aside, path);
-    throw locked(path, moved);
-  }
-  if (moved !== undefined) await disk.unlink(aside);
-};
+const PREFIX = "lock.";
+const LOOKS = 100;
+const BETWEEN_LOOKS_MS = 20;
+
+const claimOf = (id: string): string => PREFIX + id.replaceAll("/", ",");
+const claimant = (name: string): string => name.slice(PREFIX.length).replaceAll(",", "/");
 
 const locked = (path: string, owner: string): WalError =>
   new WalError("WAL_LOCKED", `${path} is held by process ${owner}; end that process or use another directory`);
 
-/** Takes the lock of `directory`, over from a dead process if need be; answers how to give it back. */
-export const takeLock = async (disk: Disk, directory: string, processes: Processes): Promise<() => Promise<void>> => {
-  const path = `${directory}/lock`;
-  const self = processes.self();
-  for (let attempt = 0; attempt < 5; attempt += 1) {
-    if (await tryCreate(disk, path, self)) return () => disk.unlink(path);
-    const owner = await readOwner(disk, path);
-    if (owner === undefined) continue;
-    if (processes.isAlive(owner)) throw locked(path, owner);
-    await removeStale(disk, path, owner, `${path}.${self.replaceAll(/[^\w]/g, "-")}`);
+const unlessGone = (error: unknown): undefined => {
+  if (errorCode(error) !== "ENOENT") throw error;
+};
+
+const readOwner = async (disk: Disk, path: string): Promise<string | undefined> => {
+  const file = await disk.open(path).catch(unlessGone);
+  try {
+    return (await file?.read(0, await file.size()))?.toString("utf8");
+  } finally {
+    await file?.close();
   }
-  throw locked(path, "that comes and goes");
+};
+
+/** Shows the claim: a file whose name says whose it is from its first moment on. */
+const showClaim = async ({ disk, directory, processes }: LockOptions, claim: string): Promise<DiskFile> => {
+  try {
+    return await disk.create(claim);
+  } catch (error) {
+    if (errorCode(error) !== "EEXIST") throw error;
+  }
+  // This process claims it at this moment, or did so in another life that had the same id.
+  if (processes.isAlive(processes.self())) throw locked(`${directory}/lock`, processes.self());
+  await disk.unlink(claim);
+  return disk.create(claim);
+};
+
+const writeOwner = async (file: DiskFile, owner: string): Promise<void> => {
+  try {
+    await file.write(Buffer.from(owner), 0);
+  } finally {
+    await file.close();
+  }
+};
+
+/** The living others who claim the lock; claims of the dead are swept away, which harms nobody: their ids never return. */
+const livingRivals = async ({ disk, directory, processes }: LockOptions): Promise<string[]> => {
+  const own = claimOf(processes.self());
+  const others = (await disk.list(directory)).filter((name) => name.startsWith(PREFIX) && name !== own);
+  const isDead = (name: string): boolean => !processes.isAlive(claimant(name));
+  for (const name of others.filter(isDead)) await disk.unlink(`${directory}/${name}`).catch(unlessGone);
+  return others.filter((name) => !isDead(name)).map(claimant);
+};
+
+/** Waits until no living rival is left; refused where one with a smaller id is seen. */
+const outlastRivals = async (options: LockOptions, path: string): Promise<void> => {
+  const self = options.processes.self();
+  let rival: string | undefined;
+  for (let look = 0; look < LOOKS; look += 1) {
+    const rivals = (await livingRivals(options)).toSorted();
+    [rival] = rivals;
+    if (rival === undefined) return;
+    if (rival < self) break;
+    await options.clock.sleep(BETWEEN_LOOKS_MS);
+  }
+  if (rival !== undefined) throw locked(path, rival);
+};
+
+/**
+ * Takes the lock of a directory, over from a dead process if need be; answers how to give it back.
+ *
+ *     claim: create lock.<id>
+ *       └─ look for others' claims ── of a living smaller id ──▶ refused, the claim is withdrawn
+ *            │   └─ of living greater ids only: they will see ours and withdraw, or were before us: look again
+ *            └─ none: read lock ── its owner lives ──▶ refused, the claim is withdrawn
+ *                 └─ none, or a dead one ──▶ rename lock.<id> to lock: held, with the owner's name in it from the first moment
+ *
+ * Never two: of two claimants, the one that claimed later looks when both claims are shown. The earlier one's is there
+ * still, or is the lock by then, and that is read after looking. Not none: the smallest id among them never withdraws
+ * for a claim, only for a lock that somebody holds.
+ */
+export const takeLock = async (options: LockOptions): Promise<Unlock> => {
+  const { disk, directory, processes } = options;
+  const path = `${directory}/lock`;
+  const claim = `${directory}/${claimOf(processes.self())}`;
+  const file = await showClaim(options, claim);
+  try {
+    await writeOwner(file, processes.self());
+    await outlastRivals(options, path);
+    const owner = await readOwner(disk, path);
+    if (owner !== undefined && processes.isAlive(owner)) throw locked(path, owner);
+    await disk.rename(claim, path);
+  } catch (error) {
+    await disk.unlink(claim).catch(() => undefined);
+    throw error;
+  }
+  return () => disk.unlink(path);
 };

@@ -1,11 +1,15 @@
 import { readFileSync } from "node:fs";
 import type { Processes } from "./lock.ts";
 
-/** Kernel ticks at which `pid` started (field 22 of /proc/<pid>/stat), `undefined` if it is not there, `"?"` where there is no /proc. */
+/**
+ * Kernel ticks at which `pid` started (field 22 of /proc/<pid>/stat), `"?"` where there is no /proc; `undefined` if it is
+ * not there, or dead and kept only for a parent that did not ask for it yet (state Z in field 3).
+ */
 const startOf = (pid: number): string | undefined => {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+    const [state, ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return state === "Z" ? undefined : fields[18];
   } catch {
     return isSignalable(pid) ? "?" : undefined;
   }

@@ -1,5 +1,5 @@
 import type { Disk, DiskFile } from "./disk.ts";
-import { scanSegment, type ScanPlace, type ScanStep } from "./segment-scan.ts";
+import { scanSegment, type ScanPlace, type ScanStep } from "./segment.ts";
 import type { LiveSegment } from "./writer.ts";
 
 /** What reading meets, in order: a record, or a stretch of indices that cannot be read any more. */

@@ -1,6 +1,5 @@
 import type { Disk, DiskFile } from "./disk.ts";
-import { parseSegmentNames, type SegmentName } from "./segment-name.ts";
-import { scanSegment, type ScanStep } from "./segment-scan.ts";
+import { parseSegmentNames, type SegmentName, scanSegment, type ScanStep } from "./segment.ts";
 import type { LiveSegment } from "./writer.ts";
 
 /** What an opened directory holds. */

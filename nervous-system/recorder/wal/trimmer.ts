@@ -37,7 +37,7 @@ const PERSIST_EVERY = 1024;
  * How many of the oldest segments go: all of theirs is stored, the segment behind holds a record to continue from, and
  * what stays is still `keepBytes` or more.
  */
-export const removableSegments = (
+const removableSegments = (
   segments: readonly LiveSegment[],
   state: { cursor: number; written: number; keepBytes: number },
 ): number => {

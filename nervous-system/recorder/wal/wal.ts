@@ -20,7 +20,7 @@ export type WalOptions = {
 };
 
 /** A record as it was found when the log was opened. */
-export type LastRecord = { index: number; payload: Buffer };
+type LastRecord = { index: number; payload: Buffer };
 
 /** What the log holds at this moment. */
 export type WalStats = { bytes: number; segments: number; written: number; cursor: number; stall?: Stall };
@@ -83,7 +83,7 @@ const statsOf = (segments: readonly LiveSegment[], writer: WalWriter, trimmer: T
 export const openWal = async (options: WalOptions): Promise<Wal> => {
   const { disk, directory } = options;
   await disk.list(directory);
-  const unlock = await takeLock(disk, directory, options.processes);
+  const unlock = await takeLock(options);
   const cursor = await findCursor(disk, directory);
   const mark = await readCursor(disk, directory, "mark");
   const found = await recoverSegments(disk, directory, Math.max(cursor.index, mark?.index ?? 0));

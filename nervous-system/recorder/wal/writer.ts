@@ -1,9 +1,8 @@
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { openMark, writeMark } from "./cursor-file.ts";
-import { errorCode, type Disk, type DiskFile } from "./disk.ts";
+import { errorCode, type Disk, type DiskFile, WalError } from "./disk.ts";
 import { encodeRecord, MAX_PAYLOAD_BYTES, recordSize } from "./record-codec.ts";
-import { segmentName, type SegmentName } from "./segment-name.ts";
-import { WalError } from "./wal-error.ts";
+import { segmentName, type SegmentName } from "./segment.ts";
 
 /** Why the log takes nothing at the moment; appends wait until it is over. */
 export type Stall = { reason: "full" | "noSpace" | "diskError"; message: string };

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { maxFrameBytes, parseFrame, parseFrameText } from "#nervous-system/schemas/frames/parse-frame.ts";
+import { maxFrameBytes, parseFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
+import { parseFrameText } from "#test/builders/frame-text.ts";
 
 describe("the examples of the brief", () => {
   it("reads the schema example as it stands", () => {

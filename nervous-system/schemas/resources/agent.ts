@@ -134,7 +134,7 @@ export const agentDefinition = {
 
 /** What is wanted of an Agent, defaults applied. */
 export type AgentSpec = z.output<typeof spec>;
-/** What the operator writes. */
+/** What the operator writes. @internal Builders of tests take it. */
 export type AgentSpecInput = z.input<typeof spec>;
 /** What an Agent has come to. */
 export type AgentStatus = z.output<typeof status>;

@@ -9,7 +9,7 @@ export type CelRule = {
 };
 
 /** A column of `kubectl get`; priority 1 shows with `-o wide`. */
-export type Column = {
+type Column = {
   name: string;
   type: "string" | "integer" | "date";
   jsonPath: string;

@@ -172,7 +172,7 @@ export const missionDefinition = {
 
 /** What is wanted of a Mission, defaults applied. */
 export type MissionSpec = z.output<typeof spec>;
-/** What a person writes. */
+/** What a person writes. @internal Builders of tests take it. */
 export type MissionSpecInput = z.input<typeof spec>;
 /** What a Mission has come to. */
 export type MissionStatus = z.output<typeof status>;

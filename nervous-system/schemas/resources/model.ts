@@ -58,7 +58,7 @@ export const modelDefinition = {
 
 /** What is wanted of a Model, defaults applied. */
 export type ModelSpec = z.output<typeof spec>;
-/** What a person writes. */
+/** What a person writes. @internal Builders of tests take it. */
 export type ModelSpecInput = z.input<typeof spec>;
 /** What a Model has come to. */
 export type ModelStatus = z.output<typeof status>;

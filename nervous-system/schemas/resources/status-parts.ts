@@ -19,7 +19,7 @@ export const uid = (description: string): z.ZodString => z.string().max(36).desc
 export const commit = (description: string): z.ZodString => z.string().max(64).describe(description);
 
 /** One condition, as Kubernetes writes them. */
-export const conditionSchema = z
+const conditionSchema = z
   .object({
     type: boundedText(316, "Type of the condition."),
     status: z.enum(["True", "False", "Unknown"]).describe("Whether it holds."),

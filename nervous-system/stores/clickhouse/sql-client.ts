@@ -54,7 +54,7 @@ const DATA_CODES: ReadonlySet<string> = new Set([
 const SCHEMA_CODES: ReadonlySet<string> = new Set(["60", "81", "16", "47"]);
 
 /** Reads whatever the client rejected with. */
-export const toClickHouseFailure = (error: unknown): ClickHouseFailure => {
+const toClickHouseFailure = (error: unknown): ClickHouseFailure => {
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
   const known = String(code);
   const kind = DATA_CODES.has(known) ? "data" : SCHEMA_CODES.has(known) ? "schema" : "passing";

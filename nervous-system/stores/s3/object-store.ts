@@ -5,15 +5,15 @@ import { join } from "node:path";
 import type { ObjectClient } from "./object-client.ts";
 
 /** Largest blob, bytes. */
-export const MAX_BLOB_BYTES = 64 * 1024 * 1024;
+const MAX_BLOB_BYTES = 64 * 1024 * 1024;
 
 /** A blob that is too large, or whose digest or namespace is none. */
-export class BlobRefusedError extends Error {
+class BlobRefusedError extends Error {
   override readonly name = "BlobRefusedError";
 }
 
 /** Where a stored blob is found again. */
-export type StoredBlob = {
+type StoredBlob = {
   /** `sha256:` and 64 hex digits. */
   readonly digest: string;
   readonly size: number;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
 import { frameTypes } from "#nervous-system/schemas/frames/catalog.ts";
 import { nothingProjected, projectColumns } from "./projected-columns.ts";
@@ -29,7 +29,7 @@ const stored = (bytes: string, envelope: Partial<Envelope> = {}): StoredFrame =>
     bytes: Buffer.from(bytes),
     prevHash: "0".repeat(64),
     hash: "1".repeat(64),
-    streamSeq: 9,
+    place: 9,
     storedNs: 1_763_701_175_000_000_001n,
   };
 };

@@ -1,4 +1,4 @@
-import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
 import { parseTimestampNs, renderTimestamp } from "#nervous-system/schemas/timestamp.ts";
 import { projectColumns, type LoosePayload, type Projected } from "#pipeline/siphon/ledger/projected-columns.ts";
@@ -90,7 +90,7 @@ export const projectRow = (stored: StoredFrame): LedgerRow => {
     recorder,
     event_type,
     observed: time(observedNs),
-    stream_seq: stored.streamSeq,
+    stream_seq: stored.place,
     stored: time(stored.storedNs),
     timestamp: time(parseTimestampNs(asText(produced["timestamp"])) ?? observedNs),
     agent_id: asText(produced["agent_id"]),

@@ -1,13 +1,19 @@
 import { isUtf8 } from "node:buffer";
-import type { ClickHouseFailure, SqlClient } from "#nervous-system/stores/clickhouse/sql-client.ts";
-import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
+import * as z from "zod";
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import {
+  createSqlClient,
+  type ClickHouseFailure,
+  type SqlClient,
+} from "#nervous-system/stores/clickhouse/sql-client.ts";
 import { projectRow } from "#pipeline/siphon/ledger/row.ts";
 import { cutsTable, framesTable, migrations } from "#pipeline/siphon/ledger/tables.ts";
-import type { Batch, Cut, Sink, SinkResult } from "#pipeline/siphon/sink.ts";
+import { insertToken, slotOf, type Batch, type Sink, type SinkKind, type SinkResult } from "#pipeline/siphon/sink.ts";
 
 const SINK = "ledger";
 
-type CutRow = { first_seq: string | number; last_seq: string | number };
+type CutRow = Readonly<Record<"number" | "first_place" | "last_place", string | number>> &
+  Readonly<Record<"stream" | "hash", string>>;
 
 const resultOf = (failure: ClickHouseFailure): SinkResult => {
   const reason = failure.message;
@@ -18,29 +24,33 @@ const resultOf = (failure: ClickHouseFailure): SinkResult => {
 /** ClickHouse keeps text as bytes, but its JSON input does not: what is not UTF-8 would be kept as something else. */
 const isKeepable = ({ bytes }: StoredFrame): boolean => isUtf8(bytes);
 
-/** The same cut has the same token, so that ClickHouse takes it once. */
-const tokenOf = ({ stream, from, to }: Cut): string => `${SINK}/${stream}/${from}-${to}`;
-
 /** The ledger: every frame a row of ClickHouse. */
 export const createLedgerSink = (client: SqlClient): Sink => ({
-  name: SINK,
   prepare: async () => {
     for (const statement of migrations) await client.command(statement);
   },
-  lastCut: async (stream) => {
-    const [row] = await client.query<CutRow>(
-      `SELECT first_seq, last_seq FROM ${cutsTable} FINAL WHERE sink = {sink:String} AND stream = {stream:String}`,
-      { sink: SINK, stream },
+  cuts: async () => {
+    const rows = await client.query<CutRow>(
+      `SELECT number, stream, first_place, last_place, hash FROM ${cutsTable} FINAL WHERE sink = {sink:String} ORDER BY number DESC`,
+      { sink: SINK },
     );
-    return row && { stream, from: Number(row.first_seq), to: Number(row.last_seq) };
+    return rows.map(({ number, stream, first_place: from, last_place: to, hash }) => ({
+      number: Number(number),
+      stream,
+      from: Number(from),
+      to: Number(to),
+      hash,
+    }));
   },
-  keepCut: ({ stream, from, to }) =>
-    client.insert(cutsTable, [{ sink: SINK, stream, first_seq: from, last_seq: to }], {}),
+  keepCut: ({ number, stream, from, to, hash }) => {
+    const row = { sink: SINK, slot: slotOf(number), number, stream, first_place: from, last_place: to, hash };
+    return client.insert(cutsTable, [row], {});
+  },
   write: async ({ cut, frames }: Batch, signal) => {
     if (frames.length === 0) return { kind: "written" };
     if (!frames.every(isKeepable)) return { kind: "rejected", reason: "a frame is not UTF-8" };
     try {
-      await client.insert(framesTable, frames.map(projectRow), { token: tokenOf(cut), signal });
+      await client.insert(framesTable, frames.map(projectRow), { token: insertToken(SINK, cut), signal });
       return { kind: "written" };
     } catch (error) {
       return resultOf(error as ClickHouseFailure);
@@ -48,3 +58,18 @@ export const createLedgerSink = (client: SqlClient): Sink => ({
   },
   close: () => client.close(),
 });
+
+const settings = z.object({
+  CLICKHOUSE_URL: z.url().describe("http(s)://host:port of ClickHouse's HTTP interface"),
+  CLICKHOUSE_USER: z.string().min(1).describe("user of ClickHouse that may create database enchanted and write to it"),
+  CLICKHOUSE_PASSWORD: z.string().default("").describe("its password"),
+});
+
+/** The ledger's line in the registry. A batch is due a quarter second after its first frame: people watch live. */
+export const ledger: SinkKind<typeof settings> = {
+  name: SINK,
+  settings,
+  create: ({ CLICKHOUSE_URL: url, CLICKHOUSE_USER: username, CLICKHOUSE_PASSWORD: password }) =>
+    createLedgerSink(createSqlClient({ url, username, password })),
+  limits: { maxFrames: 8192, maxBytes: 8 * 1024 * 1024, lingerMs: 250, ackWaitMs: 120_000 },
+};

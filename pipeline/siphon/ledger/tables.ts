@@ -6,8 +6,8 @@ export const database = "enchanted";
 /** The table of all frames. */
 export const framesTable = `${database}.context_frames`;
 
-/** The cut that each sink began last. */
-export const cutsTable = `${database}.sink_cuts`;
+/** The cuts that sinks began, a few of them: see `slotOf`. */
+export const cutsTable = `${database}.cuts`;
 
 const time = "DateTime64(9, 'UTC') CODEC(Delta, ZSTD)";
 const name = "LowCardinality(String)";
@@ -75,16 +75,19 @@ ENGINE = ReplacingMergeTree
 ORDER BY (agent_uid, epoch, seq, event_id)
 SETTINGS ${durable}, deduplicate_merge_projection_mode = 'rebuild', non_replicated_deduplication_window = 10000`;
 
-// Of the rows of one sink and one stream the one with the greatest end stays: the cut that was begun last.
+// Of the rows of one sink and slot the one that was begun last stays, wherever in whichever stream it ends.
 const createCuts = `
 CREATE TABLE IF NOT EXISTS ${cutsTable} (
   sink LowCardinality(String),
+  slot UInt8,
+  number UInt64,
   stream String,
-  first_seq UInt64,
-  last_seq UInt64
+  first_place UInt64,
+  last_place UInt64,
+  hash String
 )
-ENGINE = ReplacingMergeTree(last_seq)
-ORDER BY (sink, stream)
+ENGINE = ReplacingMergeTree(number)
+ORDER BY (sink, slot)
 SETTINGS ${durable}`;
 
 const view = (viewName: string, eventType: string, selected: string): string => `

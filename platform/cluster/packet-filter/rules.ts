@@ -2,7 +2,7 @@ import { node } from "../layout.ts";
 import { selects, type NetworkSnapshot, type Peer, type PodView, type PolicyPort, type PolicyView } from "./model.ts";
 
 /** A pod with this label reaches only what a policy's egress names, even when no policy selects it. */
-export const CONFINED_LABEL = "swarm.enchanted.dev/confined";
+const CONFINED_LABEL = "swarm.enchanted.dev/confined";
 
 /** The chains of the filter; they live in the mangle table, which no ACCEPT of another table leaps over. */
 export const chains = {

@@ -11,7 +11,7 @@ const collections = {
 } as const;
 
 /** The volume that serves a claim from a directory of the node. */
-export const renderVolume = (name: string, path: string, { metadata, spec }: ClaimView): object => ({
+const renderVolume = (name: string, path: string, { metadata, spec }: ClaimView): object => ({
   apiVersion: "v1",
   kind: "PersistentVolume",
   metadata: { name },

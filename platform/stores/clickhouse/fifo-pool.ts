@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 /** A named pipe that the engine writes its rows into: rows arrive as they are made, and a slow reader slows the query. */
-export type Fifo = {
+type Fifo = {
   readonly path: string;
   readonly rows: Socket;
   /** No more will be written: the reader ends when it has read the rest. */

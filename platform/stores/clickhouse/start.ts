@@ -26,7 +26,7 @@ export type ClickHouseServer = Restartable & {
 const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
 
 /** The server on loopback as a service. */
-export const clickHouseService = (
+const clickHouseService = (
   options: ClickHouseOptions,
   port: number,
   username: string,

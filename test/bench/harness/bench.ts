@@ -8,7 +8,7 @@ export type Contestant = {
 };
 
 /** Where a number comes from: a contestant and the name of what it read. */
-export type Source = readonly [contestant: string, metric: string];
+type Source = readonly [contestant: string, metric: string];
 
 /** What a figure must reach and what it aims at: a ratio to the peer, or a value of ours alone. */
 export type Goal =

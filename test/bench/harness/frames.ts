@@ -1,5 +1,5 @@
 import type { Envelope, RecordedFrame } from "#nervous-system/schemas/envelope.ts";
-import type { OutgoingFrame } from "#nervous-system/codecs/otlp/encode-logs.ts";
+import type { FrameRecord } from "#nervous-system/codecs/otlp/encode-logs.ts";
 import { agentUid, chainBuilder } from "#test/integration/pipeline/chain-builder.ts";
 import { outgoing } from "#test/integration/pipeline/outgoing.ts";
 
@@ -32,4 +32,4 @@ export const framesOfAgent = (
 };
 
 /** The same as the exporter of a scribe sends them. */
-export const exported = (frames: readonly RecordedFrame[]): OutgoingFrame[] => frames.map(outgoing);
+export const exported = (frames: readonly RecordedFrame[]): FrameRecord[] => frames.map(outgoing);

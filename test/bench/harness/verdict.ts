@@ -5,7 +5,7 @@ import type { Outcome } from "./conduct.ts";
 export type Verdict = "aim reached" | "must reached" | "missed" | "told only";
 
 /** The number that a goal is about: the ratio, or our value alone. */
-export const judged = (outcome: Outcome): number =>
+const judged = (outcome: Outcome): number =>
   outcome.goal?.kind === "valueAtMost" ? outcome.ours.median : outcome.ratio.median;
 
 const reaches = (goal: Goal, value: number, bound: number): boolean =>

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { chainKey } from "#nervous-system/comms/nats/chain-plan.ts";
 import { parseEnvelope, type Envelope, type RecordedFrame } from "#nervous-system/schemas/envelope.ts";
-import { frameSubject } from "#nervous-system/schemas/subjects.ts";
+import { chunkSubject } from "#nervous-system/schemas/subjects.ts";
 import { ENVELOPE_ATTRIBUTE } from "#nervous-system/codecs/otlp/attributes.ts";
 import { decodeLogsRequest } from "#nervous-system/codecs/otlp/decode-logs.ts";
 import { encodeLogsRequest } from "#nervous-system/codecs/otlp/encode-logs.ts";
@@ -20,7 +20,7 @@ type DecodedRecord = { body: Value; attributes: Array<{ key: string; value: Valu
 type Value = { stringValue?: string; value?: { case: string; value: string } } | null | undefined;
 
 const emit = (envelope: Envelope, bytes: Uint8Array, out: Output): void => {
-  out(frameSubject(envelope), chainKey({ envelope } as RecordedFrame), bytes);
+  out(chunkSubject(envelope), chainKey({ envelope } as RecordedFrame), bytes);
 };
 
 const ours: Decoder = (request, out) => {

@@ -1,8 +1,8 @@
 // P4, our side: frames of several agents through the publisher, an export's worth each, until all are stored.
 import { createBus } from "#nervous-system/comms/nats/bus.ts";
+import { recordOf, type TravellingFrame } from "#nervous-system/comms/nats/chunk.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
-import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
 import { framesOfAgent } from "../harness/frames.ts";
 import { programSettings, report } from "../harness/program.ts";
@@ -20,24 +20,29 @@ const bus = await createBus({
 });
 await bus.ensureStreams({ replicas: 1 });
 
+const count = Math.floor(settings.frames / settings.agents);
+/** Frames as the collector has them: with the records that they came in. */
 const chains = Array.from({ length: settings.agents }, (_, agent) =>
-  framesOfAgent(settings.firstAgent + agent, Math.floor(settings.frames / settings.agents), settings.bytes),
+  framesOfAgent(settings.firstAgent + agent, count, settings.bytes).map((frame) => ({
+    ...frame,
+    record: recordOf(frame),
+  })),
 );
 
 /** An agent's scribe: the next export leaves when the one before it is stored. */
-const exportChain = async (frames: readonly RecordedFrame[]): Promise<void> => {
+const exportChain = async (frames: readonly TravellingFrame[]): Promise<void> => {
   for (let from = 0; from < frames.length; from += settings.perExport) {
     const results = await bus.publisher.publish(frames.slice(from, from + settings.perExport));
     if (results.some(({ kind }) => kind !== "stored")) throw new Error("a frame was not stored");
   }
 };
 
-const before = await bus.lastSeq();
 const cpuBefore = process.cpuUsage();
 const started = performance.now();
 await Promise.all(chains.map(exportChain));
 const seconds = (performance.now() - started) / 1000;
 const cpu = process.cpuUsage(cpuBefore);
-const stored = (await bus.lastSeq()) - before;
+const tails = await Promise.all(chains.map(([first]) => bus.tail(first?.envelope.agent_uid ?? "", 1)));
+const stored = tails.reduce((sum, { seq }) => sum + seq, 0);
 await bus.close();
 report({ perSecond: stored / seconds, cpuMicrosPerFrame: (cpu.user + cpu.system) / stored, stored });

@@ -1,6 +1,6 @@
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 
-/** A door on loopback in front of a server: shut, it refuses connections and cuts those that are open. */
+/** A gate on loopback in front of a server: shut, it refuses connections and cuts those that are open. */
 export type Gate = { port: number; shut(): void; open(): void; close(): Promise<void> };
 
 /** Opens a gate to a port of loopback. */

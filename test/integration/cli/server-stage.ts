@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { createItemReader } from "#nervous-system/recorder/context-file/read-items.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import type { NatsServer } from "#platform/stores/nats.ts";
@@ -39,7 +39,7 @@ export const setServerStage = async (cleanup: Cleanup): Promise<ServerStage> => 
   };
   const tokens = { ann: await token("ann"), bob: await token("bob"), eve: await token("eve") };
   const storedOf: ServerStage["storedOf"] = async (agentUid) => {
-    const frames = await readFrames(collector.bus, await collector.bus.lastSeq());
+    const frames = await readFrames(collector.bus);
     return frames.filter(({ envelope }) => envelope.agent_uid === agentUid);
   };
   return { nats, collector, gate, namespace, tokens, storedOf };

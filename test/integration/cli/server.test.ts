@@ -7,7 +7,7 @@ import { connect } from "nats";
 import { spansStream } from "#nervous-system/schemas/subjects.ts";
 import { ensurePythonEnvironment } from "#platform/tools/python-environment.ts";
 import { eventually } from "#test/integration/kubernetes/control-plane.ts";
-import { createCleanup } from "#test/integration/pipeline/bus-harness.ts";
+import { countFrames, createCleanup } from "#test/integration/pipeline/bus-harness.ts";
 import { enchanted, payloads, setCliStage, type CliStage, type Ended, type Started } from "./cli-stage.ts";
 import { framesIn, openShell, proofOf, setServerStage, type ServerStage, type Shell } from "./server-stage.ts";
 
@@ -97,7 +97,7 @@ describe("a run with a collector", () => {
     expect(await framesIn(stage)).toHaveLength(2);
   });
 
-  it("gets a GAP in the stream in the place of what a stranger may not write", async () => {
+  it("gets a GAP in the stream in the place of what an external client may not write", async () => {
     const script = `${say("a")}; echo '{"event_type":"PROPOSAL","payload":{}}' >&3; echo '{"event_type":"PLAN","tasks":[]}' >&3; ${say("b")}`;
     expect(await run(script, ann)).toMatchObject({ code: 0, stderr: "" });
     const frames = await framesIn(stage);
@@ -265,14 +265,14 @@ describe("OpenTelemetry", () => {
       const connection = await connect({ servers: server.nats.url });
       const manager = await jetstreamManager(connection);
       const count = async (): Promise<number> => (await manager.streams.info(spansStream)).state.last_seq;
-      const [spans, frames] = [await count(), await server.collector.bus.lastSeq()];
+      const [spans, frames] = [await count(), await countFrames(server.collector.bus)];
       const end = await stage.cli(["run", "--no-observe", "--", python, agent, protocol], { env: ann.env });
       expect(end).toMatchObject({ code: 0, stderr: "" });
       await expectStored();
       const lines = await stage.lines();
       expect(payloads(lines, "DECISION_RATIONALE")).toMatchObject([{ selected_strategy: "dependency_injection" }]);
       expect(payloads(lines, "STATE_CHANGE")).toMatchObject([{ file_modified: "src/auth/login.py" }]);
-      expect(await server.collector.bus.lastSeq()).toBe(frames + lines.length); // spans made no frames a second time
+      expect(await countFrames(server.collector.bus)).toBe(frames + lines.length); // spans made no frames a second time
       await eventually("the spans are in their stream", async () => (await count()) > spans);
       await connection.close();
     },

@@ -47,12 +47,12 @@ describe("the cortex on the bug", () => {
   it("records each step before the next, in frames that fit their schemas", async () => {
     await stage.start("fix-bug").end;
     expect(stage.recorder.flags).toEqual([]);
-    const story = stage.recorder.frames.map((frame) =>
+    const events = stage.recorder.frames.map((frame) =>
       frame.event_type === "ACTION"
         ? `${String(frame.payload["tool"])} ${frame.payload["ok"] === true ? "ok" : "failed"}`
         : frame.event_type,
     );
-    expect(story).toEqual([
+    expect(events).toEqual([
       "THOUGHT",
       "list_files ok",
       "read_file ok",
@@ -88,7 +88,7 @@ describe("the cortex on the bug", () => {
     });
   });
 
-  it("tells the same story in its span, with the mission as parent, to the file and over OTLP", async () => {
+  it("tells the same events in its span, with the mission as parent, to the file and over OTLP", async () => {
     await stage.start("fix-bug").end;
     const lines = (await readFile(join(stage.directory, "spans.jsonl"), "utf8")).trim().split("\n");
     const spans = lines.map((line) => JSON.parse(line) as Span);

@@ -7,7 +7,8 @@ import { exportTraces, putBlobMethod } from "#nervous-system/comms/grpc/methods.
 import { startGrpcServer, type GrpcHandler } from "#nervous-system/comms/grpc/server.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { BlobChunkSchema, PutBlobResponseSchema } from "#nervous-system/schemas/gen/context_pb.ts";
-import { parseFrameText, type ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
+import type { ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
+import { parseFrameText } from "#test/builders/frame-text.ts";
 
 /** The scribe's side of an agent: what was recorded, in order, and the blobs and spans it sent. */
 export type RecorderPeer = {

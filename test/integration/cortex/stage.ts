@@ -12,7 +12,7 @@ import { createScenarioServer } from "#test/model-server/server.ts";
 import { startRecorderPeer, type RecorderPeer } from "./recorder-peer.ts";
 
 /** How the cortex process ended. */
-export type CortexEnd = {
+type CortexEnd = {
   readonly code: number | null;
   readonly termination: { outcome: string; reason: string; message: string; headSHA?: string };
   readonly output: string;

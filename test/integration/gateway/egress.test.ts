@@ -149,7 +149,7 @@ describe("a program in an agent's pod", () => {
     expect([await running.ended, running.output()]).toEqual([expect.any(Number), expect.stringContaining("403")]);
   });
 
-  it("still reaches the mouths on loopback, by HTTP and by gRPC, which would take the proxy", async () => {
+  it("still reaches the inputs on loopback, by HTTP and by gRPC, which would take the proxy", async () => {
     const script = `
       const { Client, credentials } = require("@grpc/grpc-js");
       const client = new Client("127.0.0.1:" + process.env.ENCHANTED_SERVICE_PORT, credentials.createInsecure());

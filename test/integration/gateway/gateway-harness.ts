@@ -20,7 +20,7 @@ import { serverIdentity, type TestUpstream } from "#test/integration/gateway/htt
 import type { TestPlane } from "#test/integration/kubernetes/control-plane.ts";
 
 /** Frames and blobs as the gateway gave them away; `hold` keeps the record from answering. */
-export type Kept = {
+type Kept = {
   readonly frames: ComponentFrame[];
   readonly blobs: Map<string, Buffer>;
   hold: Promise<void> | undefined;

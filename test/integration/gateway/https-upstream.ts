@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { ensureAuthority, ensureCertificate } from "#platform/cluster/certificates.ts";
 
 /** What a provider in a test was asked. */
-export type Asked = {
+type Asked = {
   readonly method: string;
   readonly path: string;
   readonly headers: IncomingMessage["headers"];

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
-import { verifyChain } from "#nervous-system/schemas/chain.ts";
+import { verifyChain } from "#test/builders/chain.ts";
 import { randomIds, stableId } from "#nervous-system/schemas/ids.ts";
 import { createCollectorBlobs } from "#pipeline/gateway/collector-blobs.ts";
 import { gatewayClusterAccess, gatewayTenantAccess } from "#pipeline/gateway/cluster-view.ts";
@@ -104,7 +104,7 @@ const ask = (gateway: Gateway, caPem: string, content: string) =>
 
 const storedEpochs = async () => {
   const owner = stableId("gateway", podName, collector.releaseNamespace);
-  const frames = await readFrames(collector.bus, await collector.bus.lastSeq());
+  const frames = await readFrames(collector.bus);
   return frames.filter((frame) => frame.envelope.agent_uid === owner);
 };
 

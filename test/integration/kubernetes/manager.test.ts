@@ -9,11 +9,11 @@ import { createInformer, informerAccess } from "#nervous-system/kubernetes/infor
 import { configMaps, leases } from "#nervous-system/kubernetes/kinds.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { createLeaderElector, leaseAccess } from "#nervous-system/kubernetes/lease.ts";
-import { controllerReference, parseKey } from "#nervous-system/kubernetes/resource-kind.ts";
+import { controllerReference } from "#nervous-system/kubernetes/resource-kind.ts";
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { createControllerMetrics, metricsOf } from "#operator/runtime/controller-metrics.ts";
 import { createController, itsController, itself } from "#operator/runtime/controller.ts";
-import { startHttpServer } from "#operator/runtime/http-server.ts";
+import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
 import { createManager, type ManagerEnd } from "#operator/runtime/manager.ts";
 import { createProcessMetrics } from "#operator/runtime/process-metrics.ts";
 import {
@@ -92,7 +92,7 @@ const startOperator = async (reconciler: Reconciler, stopTimeoutMs = 5000): Prom
     },
     stopTimeoutMs,
   });
-  const server = await startHttpServer({
+  const server = await startHealthServer({
     port: 0,
     host: "127.0.0.1",
     registry,
@@ -120,7 +120,8 @@ const startOperator = async (reconciler: Reconciler, stopTimeoutMs = 5000): Prom
 };
 
 const copy: Reconciler = async (client, key) => {
-  const ref = parseKey(key);
+  const [inNamespace, name = ""] = key.split("/");
+  const ref = { namespace: inNamespace ?? "", name };
   const source = await client.find(configMaps, ref);
   if (!source || source.metadata.name.startsWith("kube-")) return { kind: "done" };
   const draft = configMapDraft(namespace, `${ref.name}-copy`, source.data ?? {});

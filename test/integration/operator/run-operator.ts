@@ -12,10 +12,10 @@ import { clientOn } from "#test/integration/kubernetes/control-plane.ts";
 import { releaseNamespace, type World } from "#test/integration/operator/world.ts";
 
 /** One write of the operator: what it did to which kind. */
-export type Write = { verb: string; kind: string };
+type Write = { verb: string; kind: string };
 
 /** Called after each write to anything but leases and Events; when it throws, the writer never hears the answer. */
-export type AfterWrite = (write: Write) => void;
+type AfterWrite = (write: Write) => void;
 
 /** An operator in this process. */
 export type TestOperator = {

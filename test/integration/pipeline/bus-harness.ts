@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "nats";
 import { createBus, type Bus } from "#nervous-system/comms/nats/bus.ts";
-import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
-import { deadStream, frameHeaders } from "#nervous-system/schemas/subjects.ts";
+import { deadStream, reasonHeader } from "#nervous-system/schemas/subjects.ts";
 import { startNats, type NatsServer } from "#platform/stores/nats.ts";
 
 /** A stack of things to end when a test is over, last first. */
@@ -57,19 +57,23 @@ export const connectTestBus = async (nats: NatsServer, cleanup: Cleanup): Promis
   return bus;
 };
 
-/** The first `count` frames of the stream from `fromSeq` on, in its order. */
-export const readFrames = async (bus: Bus, count: number, fromSeq?: number): Promise<StoredFrame[]> => {
+/** The first `count` frames of the stream from a place on, in its order; all that it holds now without a count. */
+export const readFrames = async (bus: Bus, count = Infinity, from = 0): Promise<StoredFrame[]> => {
+  const last = count === Infinity ? await bus.lastPlace() : Infinity;
   const abort = new AbortController();
   const frames: StoredFrame[] = [];
-  if (count === 0) return frames;
-  for await (const item of bus.follow({ signal: abort.signal, ...(fromSeq && { fromSeq }) })) {
+  if (count === 0 || last === 0) return frames;
+  for await (const { item } of bus.follow({ signal: abort.signal, from })) {
     if (item.kind === "poison") throw new Error(item.poison.reason);
     frames.push(item.frame);
-    if (frames.length === count) break;
+    if (frames.length === count || item.frame.place >= last) break;
   }
   abort.abort();
   return frames;
 };
+
+/** How many frames the stream holds now. */
+export const countFrames = async (bus: Bus): Promise<number> => (await readFrames(bus)).length;
 
 /** A dead letter as people find it. */
 export type FoundLetter = { subject: string; reason: string; text: string };
@@ -85,7 +89,7 @@ export const deadLettersOf = async (nats: NatsServer): Promise<FoundLetter[]> =>
       const letter = await manager.streams.getMessage(deadStream, { seq });
       if (letter === null) continue;
       const { subject, header, data } = letter;
-      letters.push({ subject, reason: header.get(frameHeaders.reason), text: Buffer.from(data).toString() });
+      letters.push({ subject, reason: header.get(reasonHeader), text: Buffer.from(data).toString() });
     }
     return letters;
   } finally {

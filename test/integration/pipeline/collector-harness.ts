@@ -10,7 +10,7 @@ import type { Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
 import { createObjectClient } from "#nervous-system/stores/s3/object-client.ts";
-import { encodeLogsRequest, type OutgoingFrame } from "#nervous-system/codecs/otlp/encode-logs.ts";
+import { encodeLogsRequest, type FrameRecord } from "#nervous-system/codecs/otlp/encode-logs.ts";
 import { decodeExportResponse, type PartialSuccess } from "#nervous-system/codecs/otlp/status.ts";
 import { collectorSettings } from "#pipeline/collector/settings.ts";
 import { startCollector, type Collector } from "#pipeline/collector/start.ts";
@@ -144,7 +144,7 @@ export const startTestAgent = async (
 /** Exports frames; rejects with `GrpcFailure`. */
 export const send = async (
   client: GrpcClient,
-  frames: readonly (RecordedFrame | OutgoingFrame)[],
+  frames: readonly (RecordedFrame | FrameRecord)[],
 ): Promise<PartialSuccess | undefined> => {
   const request = encodeLogsRequest(frames.map((frame) => ("envelopeText" in frame ? outgoing(frame) : frame)));
   return decodeExportResponse(await client.unary(exportLogs, request, { deadlineMs: 20_000 }));

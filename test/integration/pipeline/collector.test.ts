@@ -68,8 +68,7 @@ const tailOf = async (client: GrpcClient, agentUid: string, epoch = 1): Promise<
 const storedOf = async (
   agentUid: string,
 ): Promise<Array<{ envelope: Envelope; payload: Record<string, unknown>; hash: string }>> => {
-  const { streamSeq } = await collector.bus.tail(agentUid, 1);
-  const frames = await readFrames(collector.bus, streamSeq);
+  const frames = await readFrames(collector.bus);
   return frames
     .filter((frame) => frame.envelope.agent_uid === agentUid)
     .map(({ envelope, bytes, hash }) => ({

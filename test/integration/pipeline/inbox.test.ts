@@ -11,7 +11,7 @@ import {
 import type { NatsServer } from "#platform/stores/nats.ts";
 import { startSwarmPlane } from "#test/integration/gateway/swarm-plane.ts";
 import type { TestPlane } from "#test/integration/kubernetes/control-plane.ts";
-import { createCleanup, startTestNats } from "./bus-harness.ts";
+import { createCleanup, readFrames, startTestNats } from "./bus-harness.ts";
 import {
   missionIn,
   send,
@@ -44,16 +44,18 @@ afterAll(() => cleanup.run(), 60_000);
 const say = (who: TestAgent, to: string, text: string) =>
   send(who.client, [who.chain.next({ event_type: "MESSAGE", payload: { from: who.agent.metadata.name, to, text } })]);
 
-type Item = { text: string; streamSeq: number };
+type Item = { text: string; place: number; stream: string; hash: string };
 
 /** The first `count` items of an inbox behind a place. */
-const read = async (who: TestAgent, count: number, after = 0): Promise<Item[]> => {
-  const request = Buffer.from(toBinary(InboxRequestSchema, create(InboxRequestSchema, { after: BigInt(after) })));
+const read = async (who: TestAgent, count: number, last?: Partial<Item>): Promise<Item[]> => {
+  const { place = 0, stream = "", hash = "" } = last ?? {};
+  const asked = create(InboxRequestSchema, { after: BigInt(place), stream, hash });
+  const request = Buffer.from(toBinary(InboxRequestSchema, asked));
   const items: Item[] = [];
   for await (const bytes of who.client.serverStream(inboxMethod, request, { deadlineMs: 20_000 })) {
-    const { frame, streamSeq } = fromBinary(InboxItemSchema, bytes);
+    const { frame, place: at, ...mark } = fromBinary(InboxItemSchema, bytes);
     const { payload } = JSON.parse(Buffer.from(frame).toString()) as { payload: { text: string } };
-    items.push({ text: payload.text, streamSeq: Number(streamSeq) });
+    items.push({ text: payload.text, place: Number(at), stream: mark.stream, hash: mark.hash });
     if (items.length === count) break;
   }
   return items;
@@ -68,9 +70,18 @@ describe("an inbox", () => {
     await say(coder, "*", "two");
     const items = await read(reviewer, 2);
     expect(items.map(({ text }) => text)).toEqual(["one", "two"]);
-    const waiting = read(reviewer, 1, items[1]?.streamSeq);
+    const waiting = read(reviewer, 1, items[1]);
     await say(coder, "all", "three");
     expect((await waiting).map(({ text }) => text)).toEqual(["three"]);
+  });
+
+  it("says everything again where the stream lost what stood at the place that its reader knows", async () => {
+    const [first] = await read(reviewer, 1);
+    const stands = await read(reviewer, 2, first);
+    expect(stands.map(({ text }) => text)).toEqual(["two", "three"]);
+    const lost = await read(reviewer, 3, { ...stands[1], hash: "0".repeat(64) });
+    expect(lost.map(({ text }) => text)).toEqual(["one", "two", "three"]);
+    expect(await read(reviewer, 3, { ...stands[1], stream: "2020-01-01T00:00:00Z" })).toEqual(lost);
   });
 
   it("gives its place in NATS back when its reader goes", async () => {
@@ -87,14 +98,15 @@ describe("the settled mark", () => {
       return Number(fromBinary(TailResponseSchema, answer).settled);
     };
     expect(await settledOf()).toBe(0);
-    const ledger = await collector.bus.openReader({ name: "ledger", maxAckPending: 100, prefetch: 100 });
-    const last = await collector.bus.lastSeq();
-    for (let at = 0; at < last; at += 1) await ledger.next(AbortSignal.timeout(10_000));
-    await ledger.ackThrough(1);
+    const limits = { maxAckPending: 100, ackWaitMs: 60_000, prefetch: 100 };
+    const ledger = await collector.bus.openReader({ name: "ledger", ...limits });
+    const places = (await readFrames(collector.bus)).map(({ place }) => place);
+    for (const _ of places) await ledger.next(AbortSignal.timeout(10_000));
+    await ledger.ackThrough(places[0]!);
     expect(await settledOf()).toBe(1);
-    await ledger.ackThrough(last - 1);
+    await ledger.ackThrough(places.at(-2)!);
     const before = await settledOf();
-    await ledger.ackThrough(last);
+    await ledger.ackThrough(places.at(-1)!);
     const { seq } = await collector.bus.tail(coder.agent.metadata.uid, 1);
     expect([before, await settledOf()]).toEqual([seq - 1, seq]);
     ledger.close();

@@ -1,5 +1,5 @@
 import { createClient, type ClickHouseClient } from "@clickhouse/client";
-import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { createSqlClient } from "#nervous-system/stores/clickhouse/sql-client.ts";
 import { createLedgerSink } from "#pipeline/siphon/ledger/sink.ts";
 import type { Sink } from "#pipeline/siphon/sink.ts";
@@ -42,7 +42,7 @@ export const ledgerFrames = (ledger: TestLedger): Promise<LedgerFrame[]> => {
 /** The same of frames of the stream. */
 export const asLedger = (frames: readonly StoredFrame[]): LedgerFrame[] =>
   frames.map((frame) => ({
-    stream_seq: frame.streamSeq,
+    stream_seq: frame.place,
     hash: frame.hash,
     frame: Buffer.from(frame.bytes).toString(),
     envelope: frame.envelopeText,

@@ -4,7 +4,7 @@ import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
-import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { createSiphonMetrics } from "#pipeline/siphon/measure.ts";
 import { runSink } from "#pipeline/siphon/run-sink.ts";
 import { describeSinkContract } from "./sink-contract.ts";
@@ -32,10 +32,10 @@ const strangePayloads: ReadonlyArray<Record<string, unknown>> = [
 describeSinkContract("ledger", async () => {
   const cleanup = createCleanup();
   const ledger = await startTestLedger(cleanup);
-  let streamSeq = 0;
+  let place = 0;
   const stored = (frame: RecordedFrame): StoredFrame => ({
     ...frame,
-    streamSeq: (streamSeq += 1),
+    place: (place += 1),
     storedNs: 1_763_701_174_000_000_001n,
   });
   const chain = chainBuilder({ agent_uid: agentUid(1) });
@@ -67,13 +67,13 @@ beforeAll(async () => {
 afterEach(() => feeding?.stop(), 60_000);
 afterAll(() => cleanup.run(), 60_000);
 
-const feed = (sink: Sink, maxMessages = 64): { stop(): Promise<void> } => {
+const feed = (sink: Sink, maxFrames = 64): { stop(): Promise<void> } => {
   const stopping = new AbortController();
   const running = runSink(
     {
+      kind: { name: "ledger", limits: { maxFrames, maxBytes: 1 << 20, lingerMs: 20, ackWaitMs: 60_000 } },
       sink,
       bus,
-      limits: { maxMessages, maxBytes: 1 << 20, lingerMs: 20 },
       clock: systemClock(),
       random: () => 0.01,
       metrics,
@@ -195,17 +195,16 @@ describe("feeding the ledger", () => {
     await running.stop();
   }, 120_000);
 
-  it("buries what the store will never take, and keeps all the rest", async () => {
+  it("makes a dead letter of what the store will never take, and keeps all the rest", async () => {
     const sink = ledger.sink();
     const [one, ...rest] = chains[0]!.take(9);
     await bus.publisher.publish([one!, ...rest.slice(0, 4)]);
     await bus.publisher.publish(
       rest.slice(4).map((frame, index) => (index === 1 ? { ...frame, bytes: Buffer.from([0xff]) } : frame)),
     );
-    const { streamSeq } = await bus.tail(agentUid(10), 1);
     const running = feed(sink);
     await eventually("the rest is there", async () => (await counted()) >= total + 8, 60_000);
-    const frames = await readFrames(bus, streamSeq);
+    const frames = await readFrames(bus);
     expect(await ledgerFrames(ledger)).toEqual(asLedger(frames.filter(({ bytes }) => bytes.length > 1)));
     expect((await metrics.sinkPoison.get()).values).toEqual([{ labels: { sink: "ledger" }, value: 1 }]);
     await running.stop();

@@ -3,11 +3,11 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { parseAllDocuments } from "yaml";
 import { createBus, type Bus } from "#nervous-system/comms/nats/bus.ts";
-import type { StreamItem } from "#nervous-system/comms/nats/stored-frame.ts";
+import type { Delivered } from "#nervous-system/comms/nats/stream-position.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
-import { typeFilter } from "#nervous-system/schemas/subjects.ts";
+import { signalFilter } from "#nervous-system/schemas/subjects.ts";
 import { startNats, type NatsServer } from "#platform/stores/nats.ts";
 import { ensureTool } from "#platform/tools/ensure-tool.ts";
 import { createCleanup, temporaryDirectory } from "./bus-harness.ts";
@@ -67,15 +67,16 @@ const busOf = async (user: string): Promise<Bus> => {
   return bus;
 };
 
-const seqOf = (item: StreamItem): number => (item.kind === "frame" ? item.frame.streamSeq : 0);
+const seqOf = ({ item }: Delivered): number => (item.kind === "frame" ? item.frame.envelope.seq : 0);
+const readerLimits = { maxAckPending: 10, ackWaitMs: 60_000, prefetch: 10 };
 
 describe("the chart's users of NATS", () => {
   it("may do all that their component does", async () => {
     const soon = AbortSignal.timeout(10_000);
     const collector = await busOf("collector");
     await collector.ensureStreams({ replicas: 1 });
-    const frames = chainBuilder({ agent_uid: agentUid(1) }).take(3);
-    await collector.publisher.publish(frames);
+    const chain = chainBuilder({ agent_uid: agentUid(1) });
+    for (let n = 0; n < 3; n += 1) await collector.publisher.publish([chain.next({ event_type: "MESSAGE" })]);
     expect(await collector.tail(agentUid(1), 1)).toMatchObject({ seq: 3 });
     await collector.deadLetters.put({
       refusedBy: "collector",
@@ -91,13 +92,15 @@ describe("the chart's users of NATS", () => {
     for (const maxAckPending of [10, 20]) {
       const ledger = await siphon.openReader({
         name: "ledger",
-        fromSeq: 1,
+        from: 0,
         maxAckPending,
+        ackWaitMs: 60_000,
         prefetch: { bytes: 1 << 20 },
       });
       expect(seqOf(await ledger.next(soon))).toBe(1);
-      await ledger.ackThrough(1);
+      await ledger.ackThrough(512);
       expect(await ledger.pending()).toBe(2);
+      expect(await siphon.holds({ stream: await siphon.streamCreated(), place: 512, hash: "" })).toBe(false);
       ledger.close();
     }
 
@@ -112,20 +115,19 @@ describe("the chart's users of NATS", () => {
     expect(await forwarded.promise).toBe("spans");
     done.abort();
     await forwarding;
-    for await (const item of collector.follow({ filters: [typeFilter("THOUGHT")], signal: soon })) {
+    for await (const item of collector.follow({ filters: [signalFilter], signal: soon })) {
       expect(seqOf(item)).toBe(1);
       break;
     }
 
     const publisher = await busOf("publisher");
-    const filter = typeFilter("THOUGHT");
-    const proposals = await publisher.openReader({ name: "publisher", filter, maxAckPending: 10, prefetch: 10 });
+    const proposals = await publisher.openReader({ name: "publisher", filter: signalFilter, ...readerLimits });
     expect(seqOf(await proposals.next(soon))).toBe(1);
-    await proposals.ackThrough(1);
+    await proposals.ackThrough(512);
     proposals.close();
 
     const operator = await busOf("operator");
-    expect(await operator.lastSeq()).toBe(3);
+    expect(await operator.lastPlace()).toBe(3 * 512);
     const followed: number[] = [];
     for await (const item of operator.follow({ signal: soon })) {
       followed.push(seqOf(item));
@@ -138,7 +140,7 @@ describe("the chart's users of NATS", () => {
     const stranger = await busOf("siphon");
     const frames = chainBuilder({ agent_uid: agentUid(2) }).take(1);
     await expect(stranger.publisher.publish(frames)).rejects.toMatchObject({ name: "BusUnavailableError" });
-    const place = await stranger.openReader({ name: "publisher", maxAckPending: 10, prefetch: 10 });
+    const place = await stranger.openReader({ name: "publisher", ...readerLimits });
     await expect(place.next(AbortSignal.timeout(1_500))).rejects.toMatchObject({ name: "TimeoutError" });
     place.close();
     expect(await (await busOf("collector")).tail(agentUid(2), 1)).toMatchObject({ seq: 0 });

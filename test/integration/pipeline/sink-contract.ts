@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
-import type { Batch, Cut, Sink } from "#pipeline/siphon/sink.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import type { Batch, KeptCut, Sink } from "#pipeline/siphon/sink.ts";
 
 /** A sink's real store, as the contract needs it. */
 export type SinkHarness = {
@@ -21,8 +21,8 @@ export type SinkHarness = {
 const stream = "2026-11-23T00:00:00Z";
 const never = new AbortController().signal;
 
-const batchOf = (frames: readonly StoredFrame[], from = frames[0]?.streamSeq ?? 1): Batch => ({
-  cut: { stream, from, to: frames.at(-1)?.streamSeq ?? from },
+const batchOf = (frames: readonly StoredFrame[], from = frames[0]?.place ?? 1): Batch => ({
+  cut: { stream, from, to: frames.at(-1)?.place ?? from, hash: frames.at(-1)?.hash ?? "" },
   frames,
 });
 
@@ -76,16 +76,33 @@ const itWritesOnce = (subject: () => Subject): void => {
 };
 
 const itKeepsCuts = (subject: () => Subject): void => {
-  it("keeps the cut that was begun last, a stream at a time", async () => {
+  it("keeps the cuts that were begun last, ever fewer of older ones, whatever stream they are of", async () => {
     const { harness, sink } = subject();
-    const cut = (from: number, to: number): Cut => ({ stream: "another", from, to });
-    expect(await sink.lastCut("another")).toBeUndefined();
-    await sink.keepCut(cut(1, 10));
-    await sink.keepCut(cut(11, 25));
+    const cut = (number: number): KeptCut => ({
+      stream: `stream ${Math.ceil(number / 10)}`,
+      from: number * 5,
+      // One that ends further back than those before it: its stream lost its tail.
+      to: number === 13 ? 70 : number * 5 + 400,
+      hash: `hash ${number}`,
+      number,
+    });
+    expect(await sink.cuts()).toEqual([]);
+    for (let number = 1; number <= 13; number += 1) await sink.keepCut(cut(number));
     const another = harness.open();
-    expect(await another.lastCut("another")).toEqual(cut(11, 25));
-    expect(await another.lastCut("unheard of")).toBeUndefined();
+    expect(await another.cuts()).toEqual([13, 12, 10, 8].map(cut));
     await another.close();
+  });
+
+  it("takes the same places of another stream, or of one that lost its tail, for other frames", async () => {
+    const { harness, sink, grew } = subject();
+    const [one, two, three] = [harness.frames(5), harness.frames(5), harness.frames(5)];
+    const added = await grew(async () => {
+      const { cut } = batchOf(one);
+      await sink.write({ cut, frames: one }, never);
+      await sink.write({ cut: { ...cut, hash: "f".repeat(64) }, frames: two }, never);
+      await sink.write({ cut: { ...cut, stream: "made anew" }, frames: three }, never);
+    });
+    expect(added).toEqual(hashes([...one, ...two, ...three]));
   });
 };
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { GrpcClient } from "#nervous-system/comms/grpc/client.ts";
 import { grpcStatus, type GrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
 import { exportLogs, tailMethod } from "#nervous-system/comms/grpc/methods.ts";
-import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { TailRequestSchema, TailResponseSchema } from "#nervous-system/schemas/gen/context_pb.ts";
 import { noMission, randomIds, stableId } from "#nervous-system/schemas/ids.ts";
 import type { NatsServer } from "#platform/stores/nats.ts";
@@ -47,7 +47,7 @@ const failureOf = async (call: Promise<unknown>): Promise<GrpcFailure> =>
 const chainOf = (agentUid = ids.next()) =>
   chainBuilder({ agent_uid: agentUid, mission_uid: noMission, mission: "_", namespace });
 
-const stored = async (): Promise<StoredFrame[]> => readFrames(collector.bus, await collector.bus.lastSeq());
+const stored = async (): Promise<StoredFrame[]> => readFrames(collector.bus);
 const tailOf = async (client: GrpcClient, agentUid: string): Promise<number> => {
   const request = Buffer.from(toBinary(TailRequestSchema, create(TailRequestSchema, { agentUid, epoch: 1 })));
   return Number(fromBinary(TailResponseSchema, await client.unary(tailMethod, request, { deadlineMs: 10_000 })).seq);

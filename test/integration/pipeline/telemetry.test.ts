@@ -46,9 +46,9 @@ beforeAll(async () => {
   const sink = ledger.sink();
   const feeding = runSink(
     {
+      kind: { name: "ledger", limits: { maxFrames: 64, maxBytes: 1 << 20, lingerMs: 20, ackWaitMs: 60_000 } },
       sink,
       bus,
-      limits: { maxMessages: 64, maxBytes: 1 << 20, lingerMs: 20 },
       clock: systemClock(),
       random: Math.random,
       metrics: createSiphonMetrics(createRegistry()),

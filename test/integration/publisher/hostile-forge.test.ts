@@ -2,7 +2,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from "node:n
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { createForgeFetch } from "#supervisor/forge/forge-fetch.ts";
-import type { Flavour } from "#supervisor/forge/flavour.ts";
+import type { Flavour } from "#supervisor/forge/open-forge.ts";
 import { createOctokitForge } from "#supervisor/forge/octokit-forge.ts";
 
 const clock = systemClock();

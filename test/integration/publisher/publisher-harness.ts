@@ -7,17 +7,21 @@ import { silentLog } from "#nervous-system/kernel/log.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { ComponentFrame } from "#nervous-system/recorder/component.ts";
-import { typeFilter } from "#nervous-system/schemas/subjects.ts";
+import { signalFilter } from "#nervous-system/schemas/subjects.ts";
 import { startGitea, type GiteaServer } from "#platform/stores/gitea.ts";
 import type { NatsServer } from "#platform/stores/nats.ts";
 import { requestForge } from "#platform/stores/gitea-api.ts";
 import { run } from "#platform/process/run.ts";
 import { createOpenForge } from "#supervisor/forge/open-forge.ts";
 import type { Forge } from "#supervisor/forge/forge.ts";
-import { answerProposal, type AnswerTools } from "#supervisor/publish/answer-proposal.ts";
-import { publisherClusterAccess, publisherTenantAccess } from "#supervisor/publish/observe-proposal.ts";
+import {
+  answerProposal,
+  publisherClusterAccess,
+  publisherTenantAccess,
+  type AnswerTools,
+} from "#supervisor/publish/answer-proposal.ts";
 import { runPublisher } from "#supervisor/publish/run-publisher.ts";
-import { done, refuse, type Step } from "#supervisor/publish/verdict.ts";
+import { done, refuse, type Step } from "#supervisor/publish/proposal.ts";
 import {
   clientWithAccess,
   createAccount,
@@ -200,8 +204,10 @@ export const startTestPublisher = async (
   const durable = change.durable ?? "publisher";
   const reader = await world.bus.openReader({
     name: durable,
-    filter: typeFilter("PROPOSAL"),
+    filter: signalFilter,
+    types: new Set(["PROPOSAL"]),
     maxAckPending: 256,
+    ackWaitMs: 60_000,
     prefetch: 16,
   });
   const stopping = new AbortController();

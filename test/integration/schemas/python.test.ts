@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
 import fc from "fast-check";
 import { catalog, frameTypes } from "#nervous-system/schemas/frames/catalog.ts";
-import { parseFrameText } from "#nervous-system/schemas/frames/parse-frame.ts";
+import { parseFrameText } from "#test/builders/frame-text.ts";
 import { ensurePythonEnvironment } from "#platform/tools/python-environment.ts";
 import { anyJson, anyPayloadOf } from "#test/builders/any-payload.ts";
 import { goldenFrames, invalidFiles, invalidFrames, problemsOf } from "#test/golden/golden-frames.ts";

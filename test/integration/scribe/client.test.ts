@@ -16,19 +16,19 @@ const PROGRAM = `
 import { createContextClient } from "enchanted-client";
 const [directory, from, to, how = "close"] = process.argv.slice(2);
 const client = await createContextClient({ directory });
-const took = [];
+let waits = 0;
 for (let n = Number(from); n < Number(to); n += 1) {
-  const begun = process.hrtime.bigint();
   const wait = client.record({ event_type: "THOUGHT", payload: { text: "n" + n, more: { list: [n, "x".repeat(500)] } } });
-  took.push(Number(process.hrtime.bigint() - begun));
-  if (wait !== undefined) await wait;
+  if (wait !== undefined) {
+    waits += 1;
+    await wait;
+  }
   if (n % 100 === 99) {
     await client.flush();
     console.log("flushed " + n);
   } else if (n % 10 === 0) await new Promise((resolve) => setImmediate(resolve));
 }
-took.sort((a, b) => a - b);
-console.log("p99 " + took[Math.floor(took.length * 0.99)] + " ns");
+console.log("waits " + waits);
 if (how === "stay") setInterval(() => undefined, 1000);
 if (how === "close") {
   const handedOver = await client.handOver(30000);
@@ -110,15 +110,14 @@ describe("the published client", () => {
     }
   });
 
-  it("costs the program microseconds, and lets it end by itself", async () => {
+  // What a call costs is measured beside another recorder, by `make bench ONLY=P15`.
+  it("never makes a program wait that lets it have turns, and lets it end by itself", async () => {
     await scene.startScribe();
-    const p99s: number[] = [];
     for (const round of [0, 1, 2]) {
       const program = run(round * 5000, round * 5000 + 5000, "leave");
       expect(await program.ended).toBe(0);
-      p99s.push(Number(/p99 (\d+) ns/.exec(program.output())?.[1]));
+      expect(program.output()).toMatch(/waits 0$/m);
     }
-    expect(Math.min(...p99s)).toBeLessThan(20_000);
     await until("everything arrived", () => texts().length >= 15_000);
     expect(new Set(texts()).size).toBe(15_000);
   });

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { createHash } from "node:crypto";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { chainKey, emptyTail, planFrames, type ChainTail } from "#nervous-system/comms/nats/chain-plan.ts";
+import { chainKey, emptyTail, planChains, type ChainTail } from "#nervous-system/comms/nats/chain-plan.ts";
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import {
   exportLogs,
@@ -76,7 +76,7 @@ const handlersOf = (peer: CollectorPeer, blobs: Map<string, Buffer>): GrpcHandle
     handle: async (request, call) => {
       authenticate(peer, call);
       const frames = decodeLogsRequest(Buffer.from(request)).map(frameOf);
-      const plan = planFrames(tailsOf(peer.frames), frames);
+      const plan = planChains(tailsOf(peer.frames), frames);
       const bad = plan.results.find(({ kind }) => kind === "missing" || kind === "fork");
       if (bad !== undefined) throw new GrpcFailure(grpcStatus.aborted, JSON.stringify(bad));
       for (const at of plan.publish) peer.frames.push(frames[at]!);

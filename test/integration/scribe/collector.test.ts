@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "nats";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
-import type { StoredFrame } from "#nervous-system/comms/nats/stored-frame.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { createObjectStore } from "#nervous-system/stores/s3/object-store.ts";
 import { createGrpcClient } from "#nervous-system/comms/grpc/client.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
@@ -114,10 +114,10 @@ const storedOf = async (uid: string): Promise<StoredFrame[]> => {
   const tail = await bus.tail(uid, 1);
   const abort = new AbortController();
   const frames: StoredFrame[] = [];
-  for await (const item of bus.follow({ signal: abort.signal })) {
+  for await (const { item } of bus.follow({ signal: abort.signal })) {
     if (item.kind === "poison") throw new Error(item.poison.reason);
     if (item.frame.envelope.agent_uid === uid) frames.push(item.frame);
-    if (item.frame.streamSeq >= tail.streamSeq) break;
+    if (item.frame.envelope.agent_uid === uid && item.frame.envelope.seq >= tail.seq) break;
   }
   abort.abort();
   return frames;

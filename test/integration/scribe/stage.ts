@@ -4,7 +4,8 @@ import { createConnection, createServer, type AddressInfo, type Socket } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { verifyChain, zeroHash, type ChainFault } from "#nervous-system/schemas/chain.ts";
+import { zeroHash } from "#nervous-system/schemas/chain.ts";
+import { verifyChain, type ChainFault } from "#test/builders/chain.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { bundleImage } from "#platform/images/bundle.ts";
 import { ensureAuthority, ensureCertificate, type KeyPair } from "#platform/cluster/certificates.ts";
@@ -155,7 +156,7 @@ export const stopScribe = (scribe: Running): Promise<number> => {
 };
 
 /** An answer of the scribe's socket. */
-export type Answer = { ok: boolean; seq?: number; event_id?: string; reason?: string };
+type Answer = { ok: boolean; seq?: number; event_id?: string; reason?: string };
 
 /** A client of the socket that shows every answer in its order. */
 export type Writer = {

@@ -1,0 +1,65 @@
+import { readFileSync } from "node:fs";
+import type { TraceIds } from "#nervous-system/schemas/ids.ts";
+import { exitCode, exited, type Ending, type Host } from "../host.ts";
+import type { ChildEnd, WrappedChild } from "#scribe/wrap/child.ts";
+
+const pattern = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}$/;
+
+/** The trace that the program belongs to: the one that we were started in, or a new one. */
+export const traceFor = (host: Host): { ids: TraceIds; traceparent: string } => {
+  const given = host.env["TRACEPARENT"]?.trim() ?? "";
+  const [, traceId, spanId] = pattern.exec(given) ?? [];
+  if (traceId !== undefined && spanId !== undefined) return { ids: { traceId, spanId }, traceparent: given };
+  const ids = { traceId: host.randomHex(16), spanId: host.randomHex(8) };
+  return { ids, traceparent: `00-${ids.traceId}-${ids.spanId}-01` };
+};
+
+// What a terminal sends, it sends to the whole foreground group: the program has it already.
+const BY_TERMINAL = ["SIGINT", "SIGQUIT", "SIGHUP", "SIGWINCH"] as const;
+const BY_PROCESSES = ["SIGTERM", "SIGUSR1", "SIGUSR2"] as const;
+
+/** The process group and the terminal's foreground group, fields 5 and 8 of Linux's `/proc/self/stat`. */
+const isForeground = (stat: string): boolean => {
+  const [, , group, , , foreground] = stat
+    .slice(stat.lastIndexOf(")") + 1)
+    .trim()
+    .split(" ");
+  return group !== undefined && group === foreground;
+};
+
+const hasTerminal = (host: Host): boolean => {
+  if (host.platform !== "linux") return true;
+  try {
+    return isForeground(readFileSync("/proc/self/stat", "utf8"));
+  } catch {
+    return true;
+  }
+};
+
+/**
+ * Passes on the signals that reach us alone; we outlive all of them, since the program decides what they mean. The child may be
+ * started after the call, before anything is awaited.
+ */
+export const passSignals = (host: Host, child: () => WrappedChild): void => {
+  for (const signal of BY_PROCESSES) host.onSignal(signal, () => child().signal(signal));
+  for (const signal of BY_TERMINAL) {
+    host.onSignal(signal, () => {
+      if (!hasTerminal(host)) child().signal(signal);
+    });
+  }
+};
+
+/** How `enchanted run` ends when its program ended so; what could not be started is told on standard error. */
+export const endingOf = (host: Host, end: ChildEnd, program: string): Ending => {
+  if (end.kind === "signalled") return end;
+  if (end.kind === "exited") return { ...end, ofProgram: true };
+  const isThere = end.message.includes("EACCES");
+  host.warn(`enchanted: ${program}: ${isThere ? "is not executable" : "there is no such program"} (${end.message})`);
+  return { ...exited(isThere ? exitCode.notExecutable : exitCode.notFound), ofProgram: true };
+};
+
+/** The end of a program as the payload of LIFECYCLE says it. */
+export const describeEnd = (end: ChildEnd): Record<string, unknown> => {
+  if (end.kind === "exited") return { reason: "Exited", exit_code: end.code };
+  return end.kind === "signalled" ? { reason: "Killed", signal: end.signal } : { reason: "CommandNotStarted" };
+};

@@ -1,0 +1,210 @@
+import { createServer, type Socket } from "node:net";
+import { chmod, lstat, unlink } from "node:fs/promises";
+import { PROTOBUF_OPENER } from "#nervous-system/comms/socket/delimited-messages.ts";
+import { listen, MAX_POD_CONNECTIONS } from "#nervous-system/comms/socket/listen.ts";
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { createSemaphore, type Semaphore } from "#nervous-system/kernel/semaphore.ts";
+import { createTokenBucket, type TokenBucket } from "#nervous-system/kernel/token-bucket.ts";
+import type { RecordResult } from "#nervous-system/recorder/recorder.ts";
+import {
+  createJsonEncoding,
+  createProtobufEncoding,
+  type SocketEncoding,
+  type FrameRecorder,
+  type Incoming,
+} from "./frame-encodings.ts";
+
+/** How fast one connection may send; what is more waits in the socket, so a flood slows the flooder only. */
+type ConnectionLimits = { readonly framesPerSecond: number; readonly bytesPerSecond: number };
+
+/** What a connection needs. */
+type FrameConnectionOptions = {
+  recorder: FrameRecorder;
+  /** Bytes under way of all connections, so that many of them hold no more memory than one. */
+  budget: Semaphore;
+  clock: Pick<Clock, "after" | "monotonicMs">;
+  /** No limit without it. */
+  limits?: ConnectionLimits | undefined;
+  /** Told of every frame that is refused. */
+  onRefused: (refusal: Extract<RecordResult, { ok: false }>) => void;
+};
+
+// What one connection may have under way: a writer that never waits for its answers is slowed to the disk's pace.
+const MAX_UNANSWERED = 1024;
+const BURST_SECONDS = 2;
+// A writer that was told why its connection ends, and does not end it, is cut after this time.
+const FAREWELL_MS = 1000;
+
+const paceOf = (perSecond: number, clock: Pick<Clock, "monotonicMs">): TokenBucket =>
+  createTokenBucket({ perSecond, burst: perSecond * BURST_SECONDS }, clock);
+
+/**
+ * One connection: frames in, as many answers out, in the same order, each after its frame is on the medium.
+ *
+ *   silent --first byte--> reading --end-------------> answering --last answer--> closed
+ *                           |  ^  \--encoding lost----> answering --last answer, FAREWELL_MS at most--> closed
+ *                      pause|  |resume
+ *                           v  |
+ *                          paused
+ *
+ * Paused while too much is unanswered, the budget of all connections is spent, the pace is used up, or the writer does not
+ * read its answers; read on when none of these is so. A log that closes cuts the connection in every state.
+ */
+class FrameConnection {
+  private readonly socket: Socket;
+  private readonly options: FrameConnectionOptions;
+  private readonly paces: { frames: TokenBucket; bytes: TokenBucket } | undefined;
+  private encoding: SocketEncoding | undefined;
+  private unanswered = 0;
+  private isWaiting = false;
+  private answers: Promise<void> = Promise.resolve();
+
+  constructor(socket: Socket, options: FrameConnectionOptions) {
+    this.socket = socket;
+    this.options = options;
+    const { limits, clock } = options;
+    this.paces = limits && {
+      frames: paceOf(limits.framesPerSecond, clock),
+      bytes: paceOf(limits.bytesPerSecond, clock),
+    };
+  }
+
+  serve(): void {
+    const { socket } = this;
+    socket.on("data", (chunk: Buffer) => this.take(chunk));
+    socket.on("drain", () => this.resumeIfRoom());
+    socket.on("end", () => {
+      for (const frame of this.encoding?.end() ?? []) this.accept(frame);
+      this.endAfterAnswers();
+    });
+    socket.on("error", () => socket.destroy());
+  }
+
+  private take(chunk: Buffer): void {
+    if (this.encoding?.isLost() === true) return;
+    const frames = this.decode(chunk);
+    for (const frame of frames) this.accept(frame);
+    if (this.encoding?.isLost() === true) return this.breakOff();
+    this.keepPace(frames.length, chunk.length);
+    this.pauseIfFull();
+  }
+
+  /** The first byte says which encoding it is. */
+  private decode(chunk: Buffer): Incoming[] {
+    if (this.encoding !== undefined || chunk.length === 0) return this.encoding?.push(chunk) ?? [];
+    const isProtobuf = chunk[0] === PROTOBUF_OPENER;
+    this.encoding = isProtobuf ? createProtobufEncoding() : createJsonEncoding();
+    return this.encoding.push(isProtobuf ? chunk.subarray(1) : chunk);
+  }
+
+  private accept(frame: Incoming): void {
+    this.unanswered += 1;
+    this.options.budget.force(frame.bytes);
+    const pending = frame.record(this.options.recorder);
+    this.answers = this.answers.then(() => this.answer(pending, frame.bytes));
+  }
+
+  private async answer(pending: Promise<RecordResult>, bytes: number): Promise<void> {
+    const result = await pending.catch(() => undefined);
+    if (result?.ok === false) this.options.onRefused(result);
+    this.unanswered -= 1;
+    // A log that was closed under the frame is no refusal: a connection that ends without an answer asks to send it again.
+    if (result === undefined) this.socket.destroy();
+    else if (this.socket.writable && this.encoding !== undefined) this.socket.write(this.encoding.render(result));
+    this.options.budget.release(bytes);
+    this.resumeIfRoom();
+  }
+
+  private keepPace(frames: number, bytes: number): void {
+    const { paces } = this;
+    if (paces === undefined) return;
+    const waitMs = Math.max(paces.frames.spend(frames), paces.bytes.spend(bytes));
+    if (waitMs === 0) return;
+    this.isWaiting = true;
+    this.socket.pause();
+    this.options.clock.after(waitMs, () => {
+      this.isWaiting = false;
+      this.resumeIfRoom();
+    });
+  }
+
+  private pauseIfFull(): void {
+    const { budget } = this.options;
+    if (budget.isOverdrawn()) void budget.acquire(0).then(() => this.pauseOrResume());
+    if (this.unanswered >= MAX_UNANSWERED || budget.isOverdrawn() || this.socket.writableNeedDrain) this.socket.pause();
+  }
+
+  private pauseOrResume(): void {
+    this.pauseIfFull(); // others may have been quicker
+    this.resumeIfRoom();
+  }
+
+  private resumeIfRoom(): void {
+    const isFull = this.unanswered >= MAX_UNANSWERED || this.options.budget.isOverdrawn();
+    if (!isFull && !this.isWaiting && !this.socket.writableNeedDrain) this.socket.resume();
+  }
+
+  private endAfterAnswers(): void {
+    void this.answers.then(() => this.socket.end());
+  }
+
+  /** What comes is still read, so that the writer is not stuck in its write and can read why. */
+  private breakOff(): void {
+    void this.answers.then(() => this.sayFarewell());
+  }
+
+  private sayFarewell(): void {
+    this.socket.end();
+    const cancel = this.options.clock.after(FAREWELL_MS, () => this.socket.destroy());
+    this.socket.once("close", cancel);
+  }
+}
+
+/** Serves one connection until it ends. */
+export const serveFrameConnection = (socket: Socket, options: FrameConnectionOptions): void =>
+  new FrameConnection(socket, options).serve();
+
+/** How the socket listens. */
+export type FrameSocketOptions = Omit<FrameConnectionOptions, "budget"> & { path: string };
+
+/** A listening frame socket. */
+export type FrameSocketServer = {
+  /** Takes no new connection, lets the open ones end for `graceMs`, then cuts them. */
+  close(graceMs: number): Promise<void>;
+};
+
+const BUDGET_BYTES = 4 * 1024 * 1024;
+
+/** Removes the socket that a killed scribe left; anything else at that path is not ours to remove. */
+const removeStale = async (path: string): Promise<void> => {
+  const found = await lstat(path).catch(() => undefined);
+  if (found?.isSocket() === true) await unlink(path);
+};
+
+/** Listens on a unix socket for JSON lines; only user and group may write to it. */
+export const listenForFrames = async (options: FrameSocketOptions): Promise<FrameSocketServer> => {
+  const { path, clock } = options;
+  const budget = createSemaphore(BUDGET_BYTES);
+  const open = new Set<Socket>();
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+    serveFrameConnection(socket, { ...options, budget });
+  });
+  server.maxConnections = MAX_POD_CONNECTIONS;
+  await removeStale(path);
+  await listen(server, { path });
+  await chmod(path, 0o660);
+  return {
+    close: (graceMs) =>
+      new Promise((resolve) => {
+        const cancel = clock.after(graceMs, () => {
+          for (const socket of open) socket.destroy();
+        });
+        server.close(() => {
+          cancel();
+          resolve();
+        });
+      }),
+  };
+};
