@@ -34,10 +34,11 @@ const retryMs = 1_000;
 const framesPerTurn = 500;
 
 /*
- *   begin: where does the stream end?        follow: position reaches the goal
- *  starting ─────────────────────> reading the past ─────────────────────────> caught up: everybody is woken once
- *     ^                                   │                                        │
- *     └── after `retryMs`: following failed, or the stream ends before the position and was made anew ──┘ (caught up stays)
+ *        begin: where does the stream end?      follow: position reaches the goal
+ *  starting ─────────────────────────> reading the past ─────────────────────────> caught up: everybody is woken once
+ *     ^                                       │                                        │
+ *     ├──── following failed: goes on after `retryMs` where it was, caught up as before ─┤
+ *     └──── the stream is not the one that was read: all is forgotten and read again ────┘
  */
 type State = {
   folds: Map<string, MissionFold>;
