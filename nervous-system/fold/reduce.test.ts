@@ -149,31 +149,49 @@ const types = [
   "THOUGHT",
   "STATE_CHANGE",
   "PROPOSAL",
+  "PUBLICATION",
   "MODEL_CALL",
   "LIFECYCLE",
   "ERROR",
   "NEWER_TYPE",
 ] as const;
 
+const eventIds = ["p1", "p2", "p3", "__proto__", "constructor"] as const;
+const member = fc.constantFrom("tool", "text", "phase", "head", "url", "input_tokens", "message", "title", "__proto__");
+const payload = fc
+  .tuple(
+    fc.dictionary(member, fc.oneof(fc.jsonValue(), fc.constant("x".repeat(3_000)))),
+    fc.record(
+      {
+        state: fc.constantFrom("open", "merged", "refused", "lost", 7),
+        proposal_event_id: fc.constantFrom(...eventIds),
+      },
+      { requiredKeys: [] },
+    ),
+  )
+  .map(([words, answer]) => ({ ...words, ...answer }));
+
 /** Streams as JetStream gives them: strictly ordered within each chain, interleaved between chains. */
 const streams = fc
   .array(
     fc.record({
       type: fc.constantFrom(...types),
+      producer: fc.constantFrom("agent" as const, "supervisor" as const, "gateway" as const),
       epoch: fc.integer({ min: 1, max: 3 }),
-      payload: fc.dictionary(
-        fc.constantFrom("tool", "text", "phase", "head", "input_tokens", "message"),
-        fc.jsonValue(),
-      ),
+      event_id: fc.constantFrom(...eventIds),
+      payload,
     }),
     { maxLength: 60 },
   )
   .map((drawn) => {
-    const last = new Map<number, number>();
-    return drawn.map(({ type, epoch, payload }, index) => {
-      const seq = (last.get(epoch) ?? 0) + 1;
-      last.set(epoch, seq);
-      return aFrame(index + 1, { event_type: type, epoch, seq }, payload);
+    const last = new Map<string, number>();
+    return drawn.map(({ type, producer, epoch, event_id, payload: said }, index) => {
+      const chain = `${producer}/${epoch}`;
+      const seq = (last.get(chain) ?? 0) + 1;
+      last.set(chain, seq);
+      const own = { supervisor: publisher, gateway };
+      const other = producer === "agent" ? {} : { agent_uid: own[producer], about: { agent_uid: uid, epoch } };
+      return aFrame(index + 1, { event_type: type, producer, epoch, seq, event_id, ...other }, said);
     });
   });
 
@@ -196,6 +214,22 @@ describe("the fold, for every stream", () => {
         const whole = foldAll(frames);
         const again = frames.length === 0 ? [] : [...picks.take(20)].map((n) => frames[n % frames.length]!);
         expect(foldAll(again, whole)).toEqual(whole);
+      }),
+    );
+  });
+
+  it("leaves the fold before as it was, and is small, whatever is written", () => {
+    const frozen = (value: unknown): unknown => {
+      if (typeof value === "object" && value !== null) Object.values(Object.freeze(value)).forEach(frozen);
+      return value;
+    };
+    fc.assert(
+      fc.property(streams, (frames) => {
+        const fold = frames.reduce(
+          (before, frame) => reduceMission(frozen(before) as MissionFold, frame),
+          emptyMission("m"),
+        );
+        expect(JSON.stringify(fold).length).toBeLessThan(64 * 1024);
       }),
     );
   });

@@ -11,7 +11,7 @@ import type { FrameView, RecordHealth } from "#operator/frames/view.ts";
 
 /** What the observer is made of. */
 export type FrameObserverOptions = {
-  bus: Pick<Bus, "connected" | "follow" | "lastPlace" | "streamCreated">;
+  bus: Pick<Bus, "connected" | "follow" | "lastPlace" | "holds">;
   clock: Pick<Clock, "monotonicMs" | "sleep">;
   log: Log;
   /** First place in the stream that an unfinished mission needs; nothing where no mission needs any. */
@@ -34,10 +34,11 @@ const retryMs = 1_000;
 const framesPerTurn = 500;
 
 /*
- *   begin: where does the stream end?        follow: position reaches the goal
- *  starting ─────────────────────> reading the past ─────────────────────────> caught up: everybody is woken once
- *     ^                                   │                                        │
- *     └── after `retryMs`: following failed, or the stream ends before the position and was made anew ──┘ (caught up stays)
+ *        begin: where does the stream end?      follow: position reaches the goal
+ *  starting ─────────────────────────> reading the past ─────────────────────────> caught up: everybody is woken once
+ *     ^                                       │                                        │
+ *     ├──── following failed: goes on after `retryMs` where it was, caught up as before ─┤
+ *     └──── the stream is not the one that was read: all is forgotten and read again ────┘
  */
 type State = {
   folds: Map<string, MissionFold>;
@@ -117,17 +118,28 @@ const prune = ({ isKnown }: FrameObserverOptions, state: State): void => {
   for (const uid of state.folds.keys()) if (!isKnown(uid)) state.folds.delete(uid);
 };
 
-/** Looks from time to time whether the stream answers. */
+/** Whether the stream is the one that is being read, as far as it answers: it holds what was read last, or reaches as far. */
+const isTheSame = async ({ bus, clock }: FrameObserverOptions, state: State): Promise<boolean> => {
+  try {
+    const same = state.mark === undefined ? (await bus.lastPlace()) >= state.position : await bus.holds(state.mark);
+    state.probedAtMs = clock.monotonicMs();
+    state.problem = "";
+    return same;
+  } catch (error) {
+    state.problem = `The stream does not answer: ${String(error)}`;
+    return true;
+  }
+};
+
+/**
+ * Looks from time to time whether the stream answers, and is still the one that is read: a consumer of a stream that was
+ * made anew while the connection held is silent.
+ */
 const probe = async (options: FrameObserverOptions, state: State, signal: AbortSignal): Promise<never> => {
   for (;;) {
     await options.clock.sleep(probeEveryMs, signal);
-    try {
-      await options.bus.streamCreated();
-      state.probedAtMs = options.clock.monotonicMs();
-      state.problem = "";
-    } catch (error) {
-      state.problem = `The stream does not answer: ${String(error)}`;
-    }
+    if (!(await isTheSame(options, state)))
+      throw new StreamChangedError("the stream holds other frames than were read");
     if (state.caughtUp) prune(options, state);
   }
 };
@@ -203,7 +215,7 @@ export const lateBus = (connecting: Promise<Bus>): ObservedBus => {
   return {
     connected: () => bus?.connected() ?? false,
     lastPlace: async () => present().lastPlace(),
-    streamCreated: async () => present().streamCreated(),
+    holds: async (mark) => present().holds(mark),
     follow: (options) => present().follow(options),
   };
 };

@@ -1,7 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "nats";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
+import { placeOf } from "#nervous-system/comms/nats/place.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
+import { contextStream } from "#nervous-system/schemas/subjects.ts";
 import { createFrameObserver, type FrameObserver, type FrameObserverOptions } from "#operator/frames/observer.ts";
 import type { NatsServer } from "#platform/stores/nats.ts";
 import { eventually } from "#test/integration/kubernetes/control-plane.ts";
@@ -62,10 +66,10 @@ describe("the frame observer", () => {
     const chain = chainBuilder({ agent_uid: agent });
     await bus.publisher.publish(chain.take(30));
     const first = observe().observer;
-    const second = observe({ firstNeeded: () => 11 }).observer;
+    const second = observe({ firstNeeded: () => placeOf(1, 10) }).observer;
     await eventually("both have caught up", () => first.health().healthy && second.health().healthy);
-    expect(second.mission(missionUid)).toMatchObject({ lastSeq: 30, usage: { frames: 20 } });
-    expect(first.mission(missionUid)).toMatchObject({ lastSeq: 30, usage: { frames: 30 } });
+    expect(second.mission(missionUid)).toMatchObject({ lastSeq: placeOf(1, 29), usage: { frames: 20 } });
+    expect(first.mission(missionUid)).toMatchObject({ lastSeq: placeOf(1, 29), usage: { frames: 30 } });
   });
 
   it("says that nothing is recorded while NATS is away, and goes on where it was", async () => {
@@ -75,13 +79,27 @@ describe("the frame observer", () => {
     await eventually("it has caught up", () => observer.health().healthy);
     await nats.stop();
     await eventually("it says so", () => !observer.health().healthy);
-    expect(observer.health()).toMatchObject({ message: expect.stringContaining("NATS"), position: 5 });
+    expect(observer.health()).toMatchObject({ message: expect.stringContaining("NATS"), position: placeOf(1, 4) });
     await nats.restart();
     await eventually("NATS is back", () => bus.connected());
     await bus.publisher.publish(chain.take(5));
     await eventually("the rest is folded", () => observer.mission(missionUid)?.usage.frames === 10);
     await eventually("it is well again", () => observer.health().healthy);
     expect(woken.filter((type) => type === "caught up")).toHaveLength(1);
+  });
+
+  it("reads a stream that was made anew from its beginning, and forgets what only the old one held", async () => {
+    await bus.publisher.publish(chainBuilder({ agent_uid: agent }).take(20));
+    const { observer } = observe();
+    await eventually("it has caught up", () => observer.mission(missionUid)?.usage.frames === 20);
+    const connection = await connect({ servers: nats.url });
+    cleanup.add(() => connection.close());
+    await (await jetstreamManager(connection)).streams.delete(contextStream);
+    await bus.ensureStreams({ replicas: 1 });
+    await bus.publisher.publish(chainBuilder({ agent_uid: agentUid(2) }).take(4));
+    await eventually("the new stream is folded", () => observer.mission(missionUid)?.usage.frames === 4);
+    expect(Object.keys(observer.mission(missionUid)?.agents ?? {})).toEqual([agentUid(2)]);
+    await eventually("it is well again", () => observer.health().healthy);
   });
 
   it("forgets missions that are gone", async () => {
