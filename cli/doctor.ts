@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { createServer } from "node:net";
 import { runBounded, type BoundedEnd } from "#nervous-system/git/bounded-process.ts";
-import { listen } from "#scribe/inputs/listen.ts";
+import { listen } from "#nervous-system/comms/socket/listen.ts";
 import { textOption, type CommandRun, type OptionValues } from "./arguments.ts";
 import { exitCode, exited, type Host } from "./host.ts";
 import { createChainCheck } from "./record/check-chains.ts";

@@ -7,7 +7,7 @@ import { startChild, type ChildEnd, type WrappedChild } from "#scribe/wrap/child
 import { forwardFrames } from "#scribe/wrap/frame-forwarder.ts";
 import { countOption, textOption, type CommandRun, type Invocation } from "./arguments.ts";
 import type { Host } from "./host.ts";
-import { openModelPort, type LocalModelPort } from "./models/model-port.ts";
+import { openRecordedModelPort, type LocalModelPort } from "./models/model-port.ts";
 import { modelEnvironment } from "./models/routes.ts";
 import { observeWorkTree, type Observer } from "./observe/observer.ts";
 import { createIntake } from "./record/intake.ts";
@@ -48,7 +48,8 @@ const openSession = async (host: Host, { options, program }: Invocation, directo
   });
   const observer =
     options["no-observe"] === true ? undefined : await observeWorkTree({ host, record, directory, trace: trace.ids });
-  const models = options["no-models"] === true ? undefined : await openModelPort({ host, record, trace: trace.ids });
+  const models =
+    options["no-models"] === true ? undefined : await openRecordedModelPort({ host, record, trace: trace.ids });
   const otlp =
     options["no-otlp"] === true || hasOwnEndpoint(host.env)
       ? undefined

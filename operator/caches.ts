@@ -19,7 +19,7 @@ import {
   type Model,
 } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { label } from "#nervous-system/schemas/names.ts";
-import { services, type Service } from "#operator/pod/services.ts";
+import { services, type Service } from "#operator/pod/names.ts";
 
 /** Index of children by the UID of their controlling owner. */
 export const byOwner = "owner";

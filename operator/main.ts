@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { createBus } from "#nervous-system/comms/nats/bus.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { parseConfig } from "#nervous-system/kernel/config.ts";
+import { readExtraCas } from "#nervous-system/kernel/trusted-cas.ts";
 import { createKubeClient } from "#nervous-system/kubernetes/client.ts";
 import { createConnector } from "#nervous-system/kubernetes/connection.ts";
 import { createTransport } from "#nervous-system/kubernetes/transport.ts";
@@ -10,11 +11,11 @@ import { randomIds } from "#nervous-system/schemas/ids.ts";
 import { createLogger, type Logger } from "#nervous-system/telemetry/logger.ts";
 import { createMetrics, createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { createTracing } from "#nervous-system/telemetry/tracer.ts";
-import { lateBus } from "#operator/frames/late-bus.ts";
+import { lateBus } from "#operator/frames/observer.ts";
 import { createHttpsGatewayCheck } from "#operator/gateway/https-check.ts";
 import { createOperator, type OperatorOptions } from "#operator/operator.ts";
 import type { PodConfig } from "#operator/pod/config.ts";
-import { startHttpServer } from "#operator/runtime/http-server.ts";
+import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
 import { leaseTimes, operatorSettings, type OperatorSettings } from "#operator/settings.ts";
 
 const stopTimeoutMs = 15_000;
@@ -23,13 +24,11 @@ const longestPauseMs = 300_000;
 const verifierPauseMs = 5_000;
 
 const podConfig = async (settings: OperatorSettings): Promise<PodConfig> => {
-  const extraCa = settings.ENCHANTED_EXTRA_CA_FILE;
-  const gitCaPem = extraCa === undefined ? "" : await readFile(extraCa, "utf8");
   return {
     scribeImage: settings.ENCHANTED_SCRIBE_IMAGE,
     agentImage: settings.ENCHANTED_AGENT_IMAGE,
     caPem: await readFile(settings.ENCHANTED_CA_FILE, "utf8"),
-    gitCaPem: gitCaPem.trim() === "" ? undefined : gitCaPem,
+    gitCaPem: await readExtraCas(settings.ENCHANTED_EXTRA_CA_FILE),
     stopMs: settings.ENCHANTED_AGENT_STOP,
     drainMs: settings.ENCHANTED_DRAIN_TIMEOUT,
     verifyMs: settings.ENCHANTED_VERIFY_TIMEOUT,
@@ -104,7 +103,7 @@ const run = async (settings: OperatorSettings): Promise<number> => {
     verifierPauseMs,
     stopTimeoutMs,
   });
-  const server = await startHttpServer({
+  const server = await startHealthServer({
     port: settings.ENCHANTED_HEALTH_PORT,
     registry: shared.registry,
     beforeScrape: operator.beforeScrape,

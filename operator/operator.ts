@@ -1,5 +1,6 @@
 import type { Tracer } from "@opentelemetry/api";
 import type { Registry } from "prom-client";
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import { createEventRecorder, type EventRecorder } from "#nervous-system/kubernetes/events.ts";
@@ -10,21 +11,25 @@ import { keyOf } from "#nervous-system/kubernetes/resource-kind.ts";
 import { isFinished } from "#nervous-system/schemas/conditions.ts";
 import { apiGroup } from "#nervous-system/schemas/resources/define-resource.ts";
 import { createAgentReconcile } from "#operator/agent/controller.ts";
-import type { AgentTimes } from "#operator/agent/snapshot.ts";
+import type { AgentTimes } from "#operator/agent/plan.ts";
 import { byModel, byUid, createCaches, type Caches } from "#operator/caches.ts";
 import { createFrameObserver, type FrameObserver, type FrameObserverOptions } from "#operator/frames/observer.ts";
-import { activityLimits, createPace, flapLimits } from "#operator/frames/pace.ts";
-import { urgencyOf } from "#operator/frames/wake.ts";
-import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import { urgencyOf } from "#operator/frames/view.ts";
 import type { GatewayCheck } from "#operator/gateway/check.ts";
 import { createMissionReconcile } from "#operator/mission/controller.ts";
 import { createModelReconcile } from "#operator/model/controller.ts";
 import { createProbes, probeTimes } from "#operator/model/probes.ts";
 import type { PodConfig } from "#operator/pod/config.ts";
 import { createControllerMetrics, metricsOf } from "#operator/runtime/controller-metrics.ts";
-import { createController, type Controller, type Reconcile } from "#operator/runtime/controller.ts";
+import {
+  createController,
+  itsController,
+  itself,
+  type Controller,
+  type Reconcile,
+} from "#operator/runtime/controller.ts";
 import { createManager, type Manager, type Runnable } from "#operator/runtime/manager.ts";
-import { itself, itsController } from "#operator/runtime/sources.ts";
+import { activityLimits, createPace, flapLimits } from "#operator/status/pace.ts";
 import { createStatusWriter } from "#operator/status/writer.ts";
 
 /** What the operator gets from the process that it runs in. */

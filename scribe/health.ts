@@ -1,10 +1,11 @@
 import type { RecordResult } from "#nervous-system/recorder/recorder.ts";
 import type { Redactor } from "#nervous-system/recorder/redact.ts";
 import type { Recording } from "#nervous-system/recorder/recording.ts";
-import { startHealthServer, type HealthServer } from "#nervous-system/telemetry/health-server.ts";
+import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
+import type { HttpServer } from "#nervous-system/comms/http/serve.ts";
+import { MAX_POD_CONNECTIONS } from "#nervous-system/comms/socket/listen.ts";
 import { createMetrics, createRegistry, type Metrics } from "#nervous-system/telemetry/metrics.ts";
 import type { FrameRecorder } from "./inputs/frame-encodings.ts";
-import { MAX_CONNECTIONS } from "./inputs/listen.ts";
 
 /** Counts what passes, for whoever asks. */
 export type FrameCounters = {
@@ -65,7 +66,7 @@ type ScribeMetrics = Metrics<(typeof keys)[number]>;
 export type ScribeHealth = {
   /** Counts a refused frame. */
   onRefused(code: string): void;
-  server: HealthServer;
+  server: HttpServer;
 };
 
 /** What is shown: the recording, what passed, and how many exports of spans were lost. */
@@ -111,7 +112,7 @@ export const startScribeHealth = async (options: ScribeHealthOptions): Promise<S
   };
   const server = await startHealthServer({
     port: options.port,
-    maxConnections: MAX_CONNECTIONS,
+    maxConnections: MAX_POD_CONNECTIONS,
     registry,
     unready: () => {
       const { stall } = options.recording.health().wal;

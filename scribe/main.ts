@@ -1,7 +1,6 @@
 import { connect } from "node:net";
 import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { getCACertificates } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { parseConfig, type ConfigResult } from "#nervous-system/kernel/config.ts";
@@ -51,7 +50,6 @@ const fetchRepository = async (): Promise<number> => {
     env: process.env,
     clock: systemClock(),
     tools: { node: process.execPath, scripts: ["wrap.js", "verify.js"].map((name) => join(beside, name)) },
-    defaultCas: getCACertificates("default"),
   });
   const message = renderFetchMessage(outcome);
   console.log(message);

@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { createGrpcClient, type GrpcClient } from "#nervous-system/comms/grpc/client.ts";
 import type { GrpcServer } from "#nervous-system/comms/grpc/server.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { addressOf } from "#nervous-system/kernel/endpoint.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import type { RecorderIdentity } from "#nervous-system/recorder/compose.ts";
 import { createRedactor } from "#nervous-system/recorder/redact.ts";
@@ -11,11 +12,12 @@ import { createCollectorUplink } from "#nervous-system/recorder/uplink.ts";
 import { createNodeDisk } from "#nervous-system/recorder/wal/node-disk.ts";
 import { createNodeProcesses } from "#nervous-system/recorder/wal/node-processes.ts";
 import type { Ids } from "#nervous-system/schemas/ids.ts";
-import { splitAddress, type ScribeConfig } from "./config.ts";
+import type { HttpServer } from "#nervous-system/comms/http/serve.ts";
+import type { ScribeConfig } from "./config.ts";
 import { createLifecycle, createRefusals, watchStalls, type Lifecycle, type Refusals } from "./reports.ts";
 import { listenForFrames, type FrameSocketServer } from "./inputs/frame-socket.ts";
 import { listenForService } from "./inputs/context-service.ts";
-import { listenForModels, type ModelPort } from "./inputs/model-port.ts";
+import { listenForModels } from "./inputs/model-port.ts";
 import { createOtlpInput } from "./inputs/otlp-input.ts";
 import { listenForOtlp, passMetricsTo, sendSpansTo, type OtlpPorts } from "./inputs/otlp-ports.ts";
 import { createSpanQueue, type SpanQueue } from "./inputs/span-queue.ts";
@@ -36,7 +38,7 @@ type Inputs = {
   service: GrpcServer;
   otlp: OtlpPorts;
   spans: SpanQueue;
-  models: ModelPort;
+  models: HttpServer;
   proxy: ConnectProxy | undefined;
   health: ScribeHealth;
   refusals: Refusals;
@@ -100,7 +102,7 @@ const openInputs = async (options: ScribeOptions, { recording, collector, counte
     log,
   });
   const gateway = {
-    gateway: splitAddress(config.ENCHANTED_GATEWAY),
+    gateway: addressOf(config.ENCHANTED_GATEWAY),
     caPem: config.ENCHANTED_CA_PEM,
     token: tokenFrom(config.ENCHANTED_TOKEN_FILE),
   };

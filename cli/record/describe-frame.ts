@@ -1,4 +1,4 @@
-import { readPayload, tell, type ByType, type Given, type Said } from "#nervous-system/fold/read-frame.ts";
+import { readPayload, tell, type ByType, type Given, type ReadingOf } from "#nervous-system/fold/read-frame.ts";
 import type { ContextItem } from "#nervous-system/recorder/context-file/read-items.ts";
 import { parseFrame, type ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
 import { readConsoleSpan } from "./console-span.ts";
@@ -24,7 +24,7 @@ export const framesOf = (item: ContextItem): PrintableItem[] => {
 const text = (value: unknown): string =>
   typeof value === "string" ? value : value === undefined ? "" : JSON.stringify(value);
 
-const changeOf = (said: Said<"STATE_CHANGE">, given: Given<"STATE_CHANGE">): string => {
+const changeOf = ({ said, given }: ReadingOf<"STATE_CHANGE">): string => {
   if (given.file_modified === undefined) return "";
   const { lines_added: added, lines_removed: removed } = said;
   const counts = added === undefined || removed === undefined ? "" : ` +${added} -${removed}`;
@@ -32,7 +32,7 @@ const changeOf = (said: Said<"STATE_CHANGE">, given: Given<"STATE_CHANGE">): str
   return `${text(given.change) || "changed"} ${text(given.file_modified)}${from}${counts}`;
 };
 
-const callOf = (said: Said<"MODEL_CALL">, given: Given<"MODEL_CALL">): string => {
+const callOf = ({ said, given }: ReadingOf<"MODEL_CALL">): string => {
   const tokens = `${said.input_tokens ?? "?"} → ${said.output_tokens ?? "?"} tokens`;
   const end = text(given.error ?? given.stop_reason);
   return `${text(given.model)} ${text(given.status)} ${tokens} ${text(given.latency_ms)} ms ${end}`;
@@ -49,15 +49,15 @@ const lifeOf = ({ phase, program, reason, exit_code: code, signal }: Given<"LIFE
 
 // People are shown what is there, of whatever kind; numbers only where they are numbers.
 const summaries: Partial<ByType<string>> = {
-  THOUGHT: (_, given) => text(given.text),
-  DECISION_RATIONALE: (_, given) =>
+  THOUGHT: ({ given }) => text(given.text),
+  DECISION_RATIONALE: ({ given }) =>
     [text(given.reasoning), text(given.selected_strategy)].filter((part) => part !== "").join(" → "),
   STATE_CHANGE: changeOf,
-  MESSAGE: (_, given) => `${text(given.from)} → ${text(given.to)}: ${text(given.text)}`,
-  ACTION: (_, given) => `${text(given.tool)} ${text(given.arguments)}`,
+  MESSAGE: ({ given }) => `${text(given.from)} → ${text(given.to)}: ${text(given.text)}`,
+  ACTION: ({ given }) => `${text(given.tool)} ${text(given.arguments)}`,
   MODEL_CALL: callOf,
-  LIFECYCLE: (_, given) => lifeOf(given),
-  ERROR: (_, given) => text(given.message),
+  LIFECYCLE: ({ given }) => lifeOf(given),
+  ERROR: ({ given }) => text(given.message),
 };
 
 /** What a frame says, in a few words. */

@@ -1,6 +1,6 @@
 import { connect, createServer, type Socket } from "node:net";
 import { join } from "#scribe/tunnel/join.ts";
-import { listen, portOf } from "#scribe/inputs/listen.ts";
+import { listen, LOOPBACK } from "#nervous-system/comms/socket/listen.ts";
 import type { OtlpReceiver } from "#nervous-system/comms/grpc/otlp-service.ts";
 import type { Host } from "../host.ts";
 import type { OpenRecord } from "../record/open-record.ts";
@@ -41,9 +41,9 @@ const openSharedPort = async (targets: SharedTargets): Promise<SharedPort> => {
     keep(socket);
     accept(socket, targets, keep);
   });
-  await listen(server, { port: 0 });
+  const port = await listen(server, { host: LOOPBACK, port: 0 });
   return {
-    port: portOf(server),
+    port,
     close: async () => {
       for (const socket of open) socket.destroy();
       await new Promise<void>((resolve) => server.close(() => resolve()));

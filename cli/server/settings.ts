@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { getCACertificates } from "node:tls";
+import { bareHost, parseEndpoint, type Endpoint } from "#nervous-system/kernel/endpoint.ts";
+import { trustedCas } from "#nervous-system/kernel/trusted-cas.ts";
 import { tokenFrom } from "#nervous-system/recorder/token-file.ts";
 import { textOption, type OptionValues } from "../arguments.ts";
 import { CliError, type Host } from "../host.ts";
@@ -29,12 +30,10 @@ export const tokenCommand = (namespace: string, file = "token"): string =>
 const failed = (message: string): CliError => new CliError(`enchanted: ${message}`);
 
 /** `host:port`; an IPv6 address stands in brackets. */
-const split = (address: string): { host: string; port: number } => {
-  const [, host = "", digits = ""] = /^(\[[0-9a-fA-F:.]+\]|[^:/\s]+):(\d{1,5})$/.exec(address) ?? [];
-  const port = Number(digits);
-  if (host === "" || port < 1 || port > 65_535)
-    throw failed(`--collector ${address}: give host:port, such as localhost:4317`);
-  return { host: host.replaceAll(/[[\]]/g, ""), port };
+const split = (address: string): Endpoint => {
+  const endpoint = parseEndpoint(address);
+  if (endpoint === undefined) throw failed(`--collector ${address}: give host:port, such as localhost:4317`);
+  return { host: bareHost(endpoint.host), port: endpoint.port };
 };
 
 const readText = (path: string, what: string, remedy: string): string => {
@@ -88,7 +87,7 @@ export const readServer = (host: Host, options: OptionValues): ServerSettings | 
     address,
     ...place,
     namespace,
-    caPem: caFile === "" ? getCACertificates("default").join("\n") : readCa(resolve(host.cwd, caFile)),
+    caPem: caFile === "" ? trustedCas().join("\n") : readCa(resolve(host.cwd, caFile)),
     ...(serverName === "" ? {} : { serverName }),
     ...tokenOf(given, host, namespace),
   };

@@ -1,7 +1,7 @@
 import { cut } from "#nervous-system/kernel/cut.ts";
 import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
-import { tell, type ByType, type Reading, type Said } from "./read-frame.ts";
+import { tell, type ByType, type Reading, type ReadingOf } from "./read-frame.ts";
 
 /** What an agent is doing, for people. */
 export type Activity = {
@@ -43,7 +43,7 @@ const verbs: ReadonlyMap<string, string> = new Map(
   }),
 );
 
-const ofAction = (said: Said<"ACTION">): Told => {
+const ofAction = ({ said }: ReadingOf<"ACTION">): Told => {
   const tool = said.tool || "a tool";
   const file = argumentOf(said.arguments, "path", "file");
   const object = file ?? argumentOf(said.arguments, "command", "query", "pattern", "args");
@@ -56,7 +56,7 @@ const ofAction = (said: Said<"ACTION">): Told => {
   };
 };
 
-const ofStateChange = (said: Said<"STATE_CHANGE">): Told => {
+const ofStateChange = ({ said }: ReadingOf<"STATE_CHANGE">): Told => {
   const file = said.file_modified || "a file";
   const verb = said.change === "deleted" ? "Deleting" : "Editing";
   return { kind: "STATE_CHANGE", file: cut(file, maxFileChars), summary: oneLine(`${verb} ${file}`) };
@@ -67,8 +67,8 @@ const tellers: Partial<ByType<Told>> = {
   STATE_CHANGE: ofStateChange,
   THOUGHT: () => ({ kind: "THOUGHT", summary: "Thinking" }),
   DECISION_RATIONALE: () => ({ kind: "DECISION_RATIONALE", summary: "Deciding" }),
-  PROPOSAL: ({ title }) => ({ kind: "PROPOSAL", summary: oneLine(`Proposing ${title || "a change"}`) }),
-  ERROR: ({ message }) => ({ kind: "ERROR", summary: oneLine(`Error: ${message || "unknown"}`) }),
+  PROPOSAL: ({ said: { title } }) => ({ kind: "PROPOSAL", summary: oneLine(`Proposing ${title || "a change"}`) }),
+  ERROR: ({ said: { message } }) => ({ kind: "ERROR", summary: oneLine(`Error: ${message || "unknown"}`) }),
 };
 
 // Six digits fewer are milliseconds, without a detour through numbers that cannot hold nanoseconds.

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import type * as z from "zod";
 import { catalog, frameTypes, type FrameType } from "#nervous-system/schemas/frames/catalog.ts";
 import { anyJson, anyPayloadOf } from "#test/builders/any-payload.ts";
-import { parseProduced, readFrame, readPayload, saidIn, tell, type Reading } from "./read-frame.ts";
+import { parseProduced, readFrame, readPayload, saidIn, tell, type Reading, type ReadingOf } from "./read-frame.ts";
 
 const shapeOf = (type: FrameType): Record<string, z.ZodType> => catalog[type].payload.shape;
 const namesOf = (type: FrameType): string[] => Object.keys(shapeOf(type));
@@ -16,8 +16,11 @@ const wholePayloads = fc
   )
   .map(([type, payload, more]) => ({ type, payload: { ...more, ...payload } }));
 
-const odd = fc.constantFrom<unknown>(
+const oddValues: readonly unknown[] = [
   null,
+  true,
+  1,
+  1.5,
   -1,
   -0,
   0.5,
@@ -28,8 +31,10 @@ const odd = fc.constantFrom<unknown>(
   "\uD800",
   [],
   {},
+  "open",
   JSON.parse('{"__proto__":{"tool":"x"},"constructor":1}'),
-);
+];
+const odd = fc.constantFrom(...oddValues);
 
 /** Payloads of which each member is right, of another kind, hostile or not there. */
 const tornPayloads = fc.constantFrom(...frameTypes).chain((type) =>
@@ -75,6 +80,18 @@ describe("readPayload", () => {
         expect(Object.getPrototypeOf(said)).toBe(Object.prototype);
       }),
     );
+  });
+
+  it("takes of every member what its schema takes, value by value", () => {
+    for (const type of frameTypes)
+      for (const [name, schema] of Object.entries(shapeOf(type)))
+        for (const value of oddValues)
+          expect([type, name, value, name in saidOf(readPayload(type, { [name]: value }))]).toEqual([
+            type,
+            name,
+            value,
+            schema.safeParse(value).success,
+          ]);
   });
 
   it("takes whatever stands in place of a payload, of whatever type", () => {
@@ -142,7 +159,7 @@ describe("parseProduced", () => {
 });
 
 describe("tell", () => {
-  const table = { THOUGHT: ({ text }: { text?: string | undefined }) => text ?? "silence" };
+  const table = { THOUGHT: ({ said }: ReadingOf<"THOUGHT">) => said.text ?? "silence" };
 
   it("answers by the type of the payload, and nothing where the table is silent", () => {
     expect(tell(table, readPayload("THOUGHT", { text: "hm" }))).toBe("hm");

@@ -55,7 +55,7 @@ export type MissionFold = {
 export const maxProposals = 20;
 
 /** Nothing used yet. */
-export const noUsage: UsageFold = { inputTokens: 0, outputTokens: 0, modelCalls: 0, frames: 0 };
+const noUsage: UsageFold = { inputTokens: 0, outputTokens: 0, modelCalls: 0, frames: 0 };
 
 /** The fold of a mission of which no frame was read. */
 export const emptyMission = (missionUid: string): MissionFold => ({

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { holdsTooMuch, maxJsonValues, parseBoundedJson } from "#nervous-system/kernel/bounded-json.ts";
 
-describe("JSON of a stranger", () => {
+describe("JSON of whoever sends it", () => {
   it("is parsed as ever where it holds no more than it may", () => {
     fc.assert(fc.property(fc.json(), (text) => expect(parseBoundedJson(text)).toEqual(JSON.parse(text))));
   });

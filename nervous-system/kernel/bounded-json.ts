@@ -33,7 +33,7 @@ export const countValues = (text: string, max: number): number => {
 /** Whether a JSON text holds more values than `max`, told without parsing it. */
 export const holdsTooMuch = (text: string, max = maxJsonValues): boolean => countValues(text, max) > max;
 
-/** Parses JSON of a stranger; throws `SyntaxError` for what is none, `RangeError` for what holds too many values. */
+/** Parses JSON of whoever sends it; throws `SyntaxError` for what is none, `RangeError` for what holds too many values. */
 export const parseBoundedJson = (text: string): unknown => {
   if (holdsTooMuch(text)) throw new RangeError(`it holds more than ${maxJsonValues} values`);
   return JSON.parse(text);

@@ -80,7 +80,7 @@ class Session {
         const last = entries.at(-1);
         if (last !== undefined) index = last.kind === "record" ? last.index : last.to;
         for (const batch of cutExports(frames)) await this.begin(batch);
-        this.finishWith(this.passing(index));
+        void this.finishWith(this.passing(index));
       }
     } finally {
       await reader.close();

@@ -1,3 +1,4 @@
+import { assertNever } from "#nervous-system/kernel/outcome.ts";
 import { accessTo, type Access } from "#nervous-system/kubernetes/access.ts";
 import { isAlreadyExists, isNotFound } from "#nervous-system/kubernetes/errors.ts";
 import type { EventRecorder } from "#nervous-system/kubernetes/events.ts";
@@ -5,12 +6,10 @@ import { pods } from "#nervous-system/kubernetes/kinds.ts";
 import type { KubeClient, Target } from "#nervous-system/kubernetes/kube-client.ts";
 import { controllerOf } from "#nervous-system/kubernetes/resource-kind.ts";
 import { agents, type Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
-import { assertNever } from "#nervous-system/kernel/outcome.ts";
 import { Reason } from "#nervous-system/schemas/conditions.ts";
 import { observeFinalizer } from "#nervous-system/schemas/names.ts";
-import type { AgentAct } from "#operator/agent/plan.ts";
+import type { AgentAct, AgentSnapshot } from "#operator/agent/plan.ts";
 import { renderAgentPod } from "#operator/agent/render.ts";
-import type { AgentSnapshot } from "#operator/agent/snapshot.ts";
 import type { PodConfig } from "#operator/pod/config.ts";
 import type { PodFacts } from "#operator/pod/facts.ts";
 

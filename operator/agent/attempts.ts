@@ -1,10 +1,10 @@
 import { Reason } from "#nervous-system/schemas/conditions.ts";
 import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
-import type { AgentSnapshot, AgentTimes } from "#operator/agent/snapshot.ts";
+import type { AgentSnapshot, AgentTimes } from "#operator/agent/plan.ts";
 import type { PodEnd } from "#operator/pod/end.ts";
 
 /** Disruptions that an Agent survives; they do not count as attempts, but not for ever. */
-export const maxDisruptions = 10;
+const maxDisruptions = 10;
 
 type Ended = NonNullable<AgentStatus["history"]>[number];
 
@@ -16,10 +16,10 @@ export const recordedEnd = (snapshot: Pick<AgentSnapshot, "agent">): Ended | und
   snapshot.agent.status?.history?.find(({ attempt }) => attempt === currentAttempt(snapshot));
 
 /** How often an Agent failed and was disrupted. */
-export type Tally = { failures: number; disruptions: number };
+type EndCounts = { failures: number; disruptions: number };
 
-/** The tally after one more end; a pod that was stopped for `suspend` counts as neither. */
-export const tallyAfter = (status: AgentStatus | undefined, end: PodEnd): Tally => {
+/** The counts after one more end; a pod that was stopped for `suspend` counts as neither. */
+export const countsAfter = (status: AgentStatus | undefined, end: PodEnd): EndCounts => {
   const { failures = 0, disruptions = 0 } = status ?? {};
   switch (end.verdict) {
     case "failed":
@@ -35,19 +35,19 @@ export const tallyAfter = (status: AgentStatus | undefined, end: PodEnd): Tally 
 /** Why an Agent must give up after this end; nothing while it may try again. */
 export const givesUp = (
   end: PodEnd,
-  tally: Tally,
+  counts: EndCounts,
   maxAttempts: number,
 ): { reason: string; message: string } | undefined => {
   if (end.verdict === "fatal") return { reason: end.reason, message: end.message };
-  if (end.verdict === "failed" && tally.failures >= maxAttempts)
+  if (end.verdict === "failed" && counts.failures >= maxAttempts)
     return {
       reason: Reason.AttemptsExhausted,
       message: `All ${maxAttempts} attempts failed. The last: ${end.message}`,
     };
-  if (end.verdict === "disrupted" && tally.disruptions > maxDisruptions)
+  if (end.verdict === "disrupted" && counts.disruptions > maxDisruptions)
     return {
       reason: Reason.DisruptedTooOften,
-      message: `The cluster ended ${tally.disruptions} attempts. The last: ${end.message}`,
+      message: `The cluster ended ${counts.disruptions} attempts. The last: ${end.message}`,
     };
   return undefined;
 };
@@ -58,12 +58,12 @@ export const givesUp = (
  */
 export const pauseMs = (
   end: { reason: string; disruption?: boolean | undefined },
-  tally: Tally,
+  counts: EndCounts,
   times: AgentTimes,
 ): number => {
   if (end.reason === Reason.Suspended) return 0;
   const quick = end.disruption === true && end.reason !== Reason.RepositoryUnreachable;
   const base = quick ? times.disruptionPauseMs : times.failurePauseMs;
-  const n = end.disruption === true ? tally.disruptions : tally.failures;
+  const n = end.disruption === true ? counts.disruptions : counts.failures;
   return Math.min(times.longestPauseMs, base * 2 ** Math.min(20, Math.max(0, n - 1)));
 };

@@ -1,24 +1,23 @@
+import { cut } from "#nervous-system/kernel/cut.ts";
 import { ConditionType, findCondition, Reason, type DecidedCondition } from "#nervous-system/schemas/conditions.ts";
 import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
-import type { AgentPlan } from "#operator/agent/plan.ts";
-import type { AgentSnapshot } from "#operator/agent/snapshot.ts";
+import type { AgentPlan, AgentSnapshot } from "#operator/agent/plan.ts";
 import { hasRun, type PodFacts } from "#operator/pod/facts.ts";
 import { parseFetchEnd, parseScribeEnd } from "#operator/pod/termination.ts";
-import { cut } from "#nervous-system/kernel/cut.ts";
 
 /** The summary and the ends: what `kubectl wait` is given. */
 export const headline = (plan: AgentPlan): DecidedCondition[] => {
   const { reason, message } = plan;
-  const ready = plan.stand === "Running" || plan.stand === "Succeeded";
+  const ready = plan.phase === "Running" || plan.phase === "Succeeded";
   const told = { reason, message: cut(message, 1024) };
   const as = (type: ConditionType): DecidedCondition => ({ type, status: "True", ...told });
   const list: DecidedCondition[] = [{ type: ConditionType.Ready, status: ready ? "True" : "False", ...told }];
-  const underway = plan.stand === "Starting" || plan.stand === "Retrying";
+  const underway = plan.phase === "Starting" || plan.phase === "Retrying";
   if (plan.stalled) list.push(as(ConditionType.Stalled));
   else if (underway) list.push(as(ConditionType.Reconciling));
-  if (plan.stand === "Succeeded") list.push(as(ConditionType.Complete));
-  if (plan.stand === "Failed") list.push(as(ConditionType.Failed));
-  if (plan.stand === "Suspended") list.push(as(ConditionType.Suspended));
+  if (plan.phase === "Succeeded") list.push(as(ConditionType.Complete));
+  if (plan.phase === "Failed") list.push(as(ConditionType.Failed));
+  if (plan.phase === "Suspended") list.push(as(ConditionType.Suspended));
   return list;
 };
 

@@ -6,11 +6,10 @@ import { Reason } from "#nervous-system/schemas/conditions.ts";
 import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
 import { actOnAgent, agentActAccess, type AgentActor } from "#operator/agent/act.ts";
 import { decideAgent } from "#operator/agent/decide.ts";
+import { agentEvents } from "#operator/agent/events.ts";
 import { observeAgent, type AgentSources } from "#operator/agent/observe.ts";
-import type { AgentPlan } from "#operator/agent/plan.ts";
-import type { AgentSnapshot } from "#operator/agent/snapshot.ts";
+import type { AgentPlan, AgentSnapshot } from "#operator/agent/plan.ts";
 import { computeAgentStatus } from "#operator/agent/status.ts";
-import { agentStory } from "#operator/agent/story.ts";
 import type { Reconcile } from "#operator/runtime/controller.ts";
 import { noLaterThan, type StatusWriter, type StatusWritten } from "#operator/status/writer.ts";
 
@@ -44,7 +43,7 @@ const writeStatus = (
     before: snapshot.agent.status ?? {},
     after: computeAgentStatus(snapshot, plan),
     structural,
-    story: agentStory,
+    events: agentEvents,
   });
 
 const refusal = (error: unknown): AgentPlan | undefined => {
@@ -52,7 +51,7 @@ const refusal = (error: unknown): AgentPlan | undefined => {
   const message = `The API server refuses the pod: ${(error as Error).message}`;
   const reason = Reason.PodRejected;
   return {
-    stand: "Starting",
+    phase: "Starting",
     reason,
     message,
     stalled: true,

@@ -2,15 +2,14 @@ import { describe, expect, it } from "@jest/globals";
 import { Reason } from "#nervous-system/schemas/conditions.ts";
 import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
 import { decideAgent } from "#operator/agent/decide.ts";
-import type { AgentSnapshot } from "#operator/agent/snapshot.ts";
+import type { AgentSnapshot } from "#operator/agent/plan.ts";
 import { computeAgentStatus } from "#operator/agent/status.ts";
 import { podFacts } from "#operator/pod/facts.ts";
-import { anAgent } from "#test/builders/agent.ts";
 import { anAgentSnapshot } from "#test/builders/agent-snapshot.ts";
-import { aPod } from "#test/builders/pod.ts";
+import { anAgent } from "#test/builders/agent.ts";
 import {
-  disruptedStatus,
   diskExceededStatus,
+  disruptedStatus,
   endedStatus,
   fetchFailedStatus,
   runningStatus,
@@ -18,6 +17,7 @@ import {
   waitingStatus,
   type PodStatus,
 } from "#test/builders/pod-status.ts";
+import { aPod } from "#test/builders/pod.ts";
 
 const snapshot = anAgentSnapshot;
 
@@ -40,7 +40,7 @@ const fetchFailed = (reason: string): AgentSnapshot => withPod(fetchFailedStatus
 const table: ReadonlyArray<{
   name: string;
   given: AgentSnapshot;
-  stand: string;
+  phase: string;
   reason: string;
   acts: string[];
   kind: string;
@@ -48,7 +48,7 @@ const table: ReadonlyArray<{
   {
     name: "a new Agent persists attempt 1 and makes its pod",
     given: snapshot(),
-    stand: "Starting",
+    phase: "Starting",
     reason: Reason.PodPending,
     acts: ["createPod"],
     kind: "waiting",
@@ -56,7 +56,7 @@ const table: ReadonlyArray<{
   {
     name: "an attempt that was persisted before a crash gets its pod under the same number",
     given: snapshot({ agent: anAgent({ status: { attempt: 1, podName: "fix-bug-coder-1" } }) }),
-    stand: "Starting",
+    phase: "Starting",
     reason: Reason.PodPending,
     acts: ["createPod"],
     kind: "waiting",
@@ -64,7 +64,7 @@ const table: ReadonlyArray<{
   {
     name: "without a live look at the pod nothing is started",
     given: snapshot({ agent: anAgent({ status: { attempt: 1 } }), podIsLive: false }),
-    stand: "Pending",
+    phase: "Pending",
     reason: Reason.PodPending,
     acts: [],
     kind: "done",
@@ -72,7 +72,7 @@ const table: ReadonlyArray<{
   {
     name: "a mission that is gone starts nothing",
     given: snapshot({ mission: undefined }),
-    stand: "Pending",
+    phase: "Pending",
     reason: Reason.MissionNotFound,
     acts: [],
     kind: "waiting",
@@ -80,7 +80,7 @@ const table: ReadonlyArray<{
   {
     name: "a Model that was deleted is named",
     given: snapshot({ model: undefined }),
-    stand: "Pending",
+    phase: "Pending",
     reason: Reason.ModelNotFound,
     acts: [],
     kind: "waiting",
@@ -88,7 +88,7 @@ const table: ReadonlyArray<{
   {
     name: "a working pod is Running",
     given: withPod(runningStatus()),
-    stand: "Running",
+    phase: "Running",
     reason: Reason.PodRunning,
     acts: [],
     kind: "done",
@@ -96,7 +96,7 @@ const table: ReadonlyArray<{
   {
     name: "an image that cannot be pulled is told, and waited for",
     given: withPod(waitingStatus("ImagePullBackOff", "not found")),
-    stand: "Starting",
+    phase: "Starting",
     reason: Reason.ImagePullFailed,
     acts: [],
     kind: "waiting",
@@ -104,7 +104,7 @@ const table: ReadonlyArray<{
   {
     name: "a pod that no node takes is told, and waited for",
     given: withPod(unschedulableStatus("0/1 nodes are available: 1 Insufficient cpu.")),
-    stand: "Starting",
+    phase: "Starting",
     reason: Reason.PodUnschedulable,
     acts: [],
     kind: "waiting",
@@ -112,7 +112,7 @@ const table: ReadonlyArray<{
   {
     name: "exit 0 is success, and the pod is released",
     given: withPod(endedStatus()),
-    stand: "Succeeded",
+    phase: "Succeeded",
     reason: Reason.Succeeded,
     acts: ["releasePod"],
     kind: "done",
@@ -120,7 +120,7 @@ const table: ReadonlyArray<{
   {
     name: "a failed attempt is retried after a pause",
     given: withPod(endedStatus({ exitCode: 1 })),
-    stand: "Retrying",
+    phase: "Retrying",
     reason: Reason.AttemptFailed,
     acts: ["releasePod"],
     kind: "waiting",
@@ -128,7 +128,7 @@ const table: ReadonlyArray<{
   {
     name: "the last attempt that fails ends the Agent",
     given: withPod(endedStatus({ exitCode: 1 }), { ...firstAttempt, attempt: 3, failures: 2 }),
-    stand: "Failed",
+    phase: "Failed",
     reason: Reason.AttemptsExhausted,
     acts: ["releasePod"],
     kind: "stalled",
@@ -136,7 +136,7 @@ const table: ReadonlyArray<{
   {
     name: "exit 2 is never tried again",
     given: withPod(endedStatus({ exitCode: 2 })),
-    stand: "Failed",
+    phase: "Failed",
     reason: Reason.NotRetryable,
     acts: ["releasePod"],
     kind: "stalled",
@@ -144,7 +144,7 @@ const table: ReadonlyArray<{
   {
     name: "memory beyond the limit counts as a failure",
     given: withPod(endedStatus({ exitCode: 137, agentReason: "OOMKilled" })),
-    stand: "Retrying",
+    phase: "Retrying",
     reason: Reason.OutOfMemory,
     acts: ["releasePod"],
     kind: "waiting",
@@ -152,7 +152,7 @@ const table: ReadonlyArray<{
   {
     name: "its own use of the disk counts as a failure",
     given: withPod(diskExceededStatus(), { ...firstAttempt, attempt: 3, failures: 2 }),
-    stand: "Failed",
+    phase: "Failed",
     reason: Reason.AttemptsExhausted,
     acts: ["releasePod"],
     kind: "stalled",
@@ -161,7 +161,7 @@ const table: ReadonlyArray<{
     (reason) => ({
       name: `a disruption (${reason}) does not count, however many attempts failed before`,
       given: withPod(disruptedStatus(reason), { ...firstAttempt, attempt: 3, failures: 2 }),
-      stand: "Retrying",
+      phase: "Retrying",
       reason: Reason.Evicted as string,
       acts: ["releasePod"],
       kind: "waiting",
@@ -170,7 +170,7 @@ const table: ReadonlyArray<{
   {
     name: "the eleventh disruption ends the Agent",
     given: withPod(disruptedStatus("EvictionByEvictionAPI"), { ...firstAttempt, attempt: 11, disruptions: 10 }),
-    stand: "Failed",
+    phase: "Failed",
     reason: Reason.DisruptedTooOften,
     acts: ["releasePod"],
     kind: "stalled",
@@ -178,7 +178,7 @@ const table: ReadonlyArray<{
   {
     name: "a pod that was forced away, finalizer and all, is a disruption",
     given: snapshot({ agent: anAgent({ status: firstAttempt }) }),
-    stand: "Retrying",
+    phase: "Retrying",
     reason: Reason.PodDeleted,
     acts: [],
     kind: "waiting",
@@ -186,7 +186,7 @@ const table: ReadonlyArray<{
   ...[Reason.RepositoryNotFound, Reason.AuthenticationFailed, Reason.RefNotFound].map((reason) => ({
     name: `${reason} is not tried again`,
     given: fetchFailed(reason),
-    stand: "Failed",
+    phase: "Failed",
     reason: reason as string,
     acts: ["releasePod"],
     kind: "stalled",
@@ -194,7 +194,7 @@ const table: ReadonlyArray<{
   {
     name: "a forge that does not answer is tried again",
     given: fetchFailed(Reason.RepositoryUnreachable),
-    stand: "Retrying",
+    phase: "Retrying",
     reason: Reason.RepositoryUnreachable,
     acts: ["releasePod"],
     kind: "waiting",
@@ -202,7 +202,7 @@ const table: ReadonlyArray<{
   {
     name: "a suspended Agent stops its pod",
     given: { ...withPod(runningStatus()), agent: anAgent({ spec: { suspend: true }, status: firstAttempt }) },
-    stand: "Draining",
+    phase: "Draining",
     reason: Reason.Draining,
     acts: ["deletePod"],
     kind: "waiting",
@@ -210,7 +210,7 @@ const table: ReadonlyArray<{
   {
     name: "a suspended Agent without a pod makes none",
     given: snapshot({ agent: anAgent({ spec: { suspend: true } }) }),
-    stand: "Suspended",
+    phase: "Suspended",
     reason: Reason.Suspended,
     acts: [],
     kind: "done",
@@ -218,15 +218,15 @@ const table: ReadonlyArray<{
 ];
 
 describe("decideAgent", () => {
-  for (const { name, given, stand, reason, acts, kind } of table) {
+  for (const { name, given, phase, reason, acts, kind } of table) {
     it(name, () => {
       const plan = decideAgent(given);
       expect({
-        stand: plan.stand,
+        phase: plan.phase,
         reason: plan.reason,
         acts: plan.acts.map((act) => act.kind),
         kind: plan.outcome.kind,
-      }).toEqual({ stand, reason, acts, kind });
+      }).toEqual({ phase, reason, acts, kind });
     });
   }
 
@@ -251,7 +251,7 @@ describe("decideAgent", () => {
       const plan = decideAgent(
         withPod(endedStatus({ exitCode: 1 }), { ...firstAttempt, attempt: failures, failures: failures - 1 }),
       );
-      return plan.outcome.kind === "waiting" ? plan.outcome.recheckMs : plan.stand;
+      return plan.outcome.kind === "waiting" ? plan.outcome.recheckMs : plan.phase;
     });
     expect(pauses).toEqual([10_000, 20_000, "Failed"]);
   });
@@ -284,5 +284,42 @@ describe("decideAgent", () => {
     const plan = decideAgent(snapshot({ agent: anAgent({ status: firstAttempt }), pod }));
     expect(plan).toMatchObject({ reason: Reason.NodeUnreachable, stalled: true, acts: [] });
     expect(plan.message).toContain("node-1");
+  });
+});
+
+describe("deletion of an Agent", () => {
+  const deleting = (deletionTimestamp: string, pod?: PodStatus, podMeta = {}): AgentSnapshot =>
+    anAgentSnapshot({
+      agent: anAgent({ status: firstAttempt, metadata: { deletionTimestamp } }),
+      pod: pod === undefined ? undefined : podFacts(aPod({ status: pod, metadata: podMeta })),
+    });
+
+  it("stops the pod and waits for its scribe", () => {
+    const given = deleting("2026-11-23T10:00:00Z", runningStatus());
+    expect(actsOf(given)).toEqual(["deletePod"]);
+    expect(decideAgent(given).outcome.kind).toBe("waiting");
+  });
+
+  it("lets go when the record is whole", () => {
+    expect(actsOf(deleting("2026-11-23T10:00:00Z", endedStatus()))).toEqual(["releasePod", "releaseAgent"]);
+  });
+
+  it("tells of the frames that were not confirmed", () => {
+    const given = deleting("2026-11-23T10:00:00Z", endedStatus({ scribe: { lastSeq: 9, ackedSeq: 7 } }));
+    expect(actsOf(given)).toEqual(["warnOfGap", "releasePod", "releaseAgent"]);
+  });
+
+  it("lets go of a silent pod after drain and 60 s, with a warning", () => {
+    const podMeta = { deletionTimestamp: "2026-11-23T09:59:00Z", deletionGracePeriodSeconds: 45 };
+    expect(actsOf(deleting("2026-11-23T09:58:31Z", runningStatus(), podMeta))).toEqual([]);
+    expect(actsOf(deleting("2026-11-23T09:58:30Z", runningStatus(), podMeta))).toEqual([
+      "warnOfGap",
+      "releasePod",
+      "releaseAgent",
+    ]);
+  });
+
+  it("lets an Agent go that never had a pod", () => {
+    expect(actsOf(deleting("2026-11-23T10:00:00Z"))).toEqual(["releaseAgent"]);
   });
 });

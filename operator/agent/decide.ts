@@ -1,11 +1,118 @@
-import { Reason } from "#nervous-system/schemas/conditions.ts";
-import type { AgentPlan, Phase } from "#operator/agent/plan.ts";
-import type { AgentSnapshot } from "#operator/agent/snapshot.ts";
-import { deletion } from "#operator/agent/phase-deletion.ts";
-import { alive, endOfPod } from "#operator/agent/phase-pod.ts";
-import { finished } from "#operator/agent/phase-finished.ts";
-import { nextAttempt } from "#operator/agent/phase-attempt.ts";
-import { suspended } from "#operator/agent/phase-suspended.ts";
+import { ConditionType, findCondition, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
+import { observeFinalizer } from "#nervous-system/schemas/names.ts";
+import { alive, endOfPod, nextAttempt, releases } from "#operator/agent/attempt-steps.ts";
+import { recordedEnd } from "#operator/agent/attempts.ts";
+import type { AgentAct, AgentPlan, AgentSnapshot, Step } from "#operator/agent/plan.ts";
+import { hasRun, type PodFacts } from "#operator/pod/facts.ts";
+import { nodeSilenceMs } from "#operator/pod/pending.ts";
+import { parseScribeEnd } from "#operator/pod/termination.ts";
+
+/** How much longer than the drain a deletion waits for the end of a pod, in milliseconds. */
+const letGoAfterMs = 60_000;
+
+const recheckMs = 5_000;
+
+const podsOf = ({ pod, earlierPods }: AgentSnapshot): readonly PodFacts[] =>
+  pod === undefined ? earlierPods : [...earlierPods, pod];
+
+const gapOf = (pod: PodFacts): AgentAct[] => {
+  const end = parseScribeEnd(pod.scribe?.terminated?.message);
+  if (end !== undefined && end.ackedSeq >= end.lastSeq) return [];
+  if (!hasRun(pod.scribe)) return [];
+  const message =
+    end === undefined
+      ? `Pod "${pod.name}" ended without a word of its scribe: the end of its record may be missing.`
+      : `Pod "${pod.name}" wrote ${end.lastSeq} frames and the stream confirmed ${end.ackedSeq}: the rest may be missing from the record.`;
+  return [{ kind: "warnOfGap", message }];
+};
+
+const release = (pods: readonly PodFacts[]): AgentAct[] => [
+  ...pods.flatMap((pod): AgentAct[] => (pod.held ? [...gapOf(pod), { kind: "releasePod", pod }] : [])),
+  { kind: "releaseAgent" },
+];
+
+const plan = (fields: Pick<AgentPlan, "acts" | "message" | "outcome">): AgentPlan => ({
+  phase: "Draining",
+  reason: Reason.Draining,
+  stalled: false,
+  progress: { kind: "none" },
+  ...fields,
+});
+
+/** An Agent that is being deleted: its pods are stopped, their scribes drain, and then it is let go, whatever happens. */
+const deletion: Step = (snapshot) => {
+  const { metadata } = snapshot.agent;
+  if (metadata.deletionTimestamp === undefined) return undefined;
+  if (!metadata.finalizers?.includes(observeFinalizer))
+    return plan({ acts: [], message: "It is going.", outcome: { kind: "done" } });
+  const pods = podsOf(snapshot);
+  const living = pods.filter(({ ended }) => !ended);
+  const limitMs = Date.parse(metadata.deletionTimestamp) + snapshot.times.drainMs + letGoAfterMs;
+  const stop = living
+    .filter(({ deletingUntil }) => deletingUntil === undefined)
+    .map((pod): AgentAct => ({ kind: "deletePod", pod }));
+  const message = `Waits for ${living.length} pods to hand over their record.`;
+  if (living.length > 0 && snapshot.nowMs < limitMs)
+    return plan({
+      acts: stop,
+      message,
+      outcome: { kind: "waiting", reason: Reason.Draining, message, recheckMs },
+    });
+  return plan({
+    acts: [...stop, ...release(pods)],
+    message: "Its pods are gone.",
+    outcome: { kind: "done" },
+  });
+};
+
+/** An Agent that succeeded or gave up is never run again. */
+const finished: Step = (snapshot) => {
+  const conditions = snapshot.agent.status?.conditions;
+  const complete = isTrue(conditions, ConditionType.Complete);
+  if (!complete && !isTrue(conditions, ConditionType.Failed)) return undefined;
+  const told = findCondition(conditions, complete ? ConditionType.Complete : ConditionType.Failed);
+  return {
+    phase: complete ? "Succeeded" : "Failed",
+    reason: told?.reason ?? "",
+    message: told?.message ?? "",
+    stalled: !complete,
+    progress: { kind: "none" },
+    acts: releases(snapshot),
+    outcome: { kind: "done" },
+  };
+};
+
+const suspendedMessage = "No pod runs until suspend is false again.";
+
+/** A suspended Agent: its pod is stopped and none is made. */
+const suspended: Step = (snapshot) => {
+  const { agent, pod } = snapshot;
+  if (!agent.spec.suspend) return undefined;
+  const living = pod !== undefined && !pod.ended && recordedEnd(snapshot) === undefined ? pod : undefined;
+  if (living === undefined)
+    return {
+      phase: "Suspended",
+      reason: Reason.Suspended,
+      message: suspendedMessage,
+      stalled: false,
+      progress: { kind: "none" },
+      acts: releases(snapshot),
+      outcome: { kind: "done" },
+    };
+  // A node that stays silent is told of by the step about living pods.
+  if (living.deletingUntil !== undefined && snapshot.nowMs > Date.parse(living.deletingUntil) + nodeSilenceMs)
+    return undefined;
+  const message = `Pod "${living.name}" is being stopped, because the Agent is suspended.`;
+  return {
+    phase: "Draining",
+    reason: Reason.Draining,
+    message,
+    stalled: false,
+    progress: { kind: "alive", pod: living },
+    acts: living.deletingUntil === undefined ? [{ kind: "deletePod", pod: living }] : [],
+    outcome: { kind: "waiting", reason: Reason.Draining, message, recheckMs: nodeSilenceMs },
+  };
+};
 
 /*
  *            attempt n persisted     pod n seen            pod n terminal or gone (live GET)
@@ -13,17 +120,26 @@ import { suspended } from "#operator/agent/phase-suspended.ts";
  *     ^                                                                                   │
  *     └───────────── after the pause, attempt n+1 ───────────── Retrying <────────────────┤
  *                                                      Succeeded | Failed <───────────────┘
+ *
+ *  step         answers when                          phase                              acts
+ *  deletion     it is being deleted                   Draining                           stop its pods; once drained or late: let go
+ *  finished     it is Complete or Failed              Succeeded, Failed                  let go what a crash left held
+ *  endOfPod     pod n ended, not yet recorded         Succeeded, Failed, Retrying,       let go of pod n
+ *                                                     Suspended
+ *  suspended    spec.suspend, and no silent node      Suspended, Draining                stop pod n
+ *  alive        pod n lives                           Starting, Running, Draining        none
+ *  nextAttempt  pod n is settled, or was never made   Pending, Retrying, Starting        make pod n+1, or n
  */
-const phases: readonly Phase<AgentSnapshot>[] = [deletion, finished, endOfPod, suspended, alive, nextAttempt];
+const steps: readonly Step[] = [deletion, finished, endOfPod, suspended, alive, nextAttempt];
 
-/** Decides what happens to an Agent next: the first phase that answers. */
+/** Decides what happens to an Agent next: the first step that answers. */
 export const decideAgent = (snapshot: AgentSnapshot): AgentPlan => {
-  for (const phase of phases) {
-    const plan = phase(snapshot);
+  for (const step of steps) {
+    const plan = step(snapshot);
     if (plan !== undefined) return plan;
   }
   return {
-    stand: "Pending",
+    phase: "Pending",
     reason: Reason.PodPending,
     message: "Nothing is to be done.",
     stalled: false,

@@ -5,13 +5,12 @@ import { controllerOf, keyOf } from "#nervous-system/kubernetes/resource-kind.ts
 import type { Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { isFinished } from "#nervous-system/schemas/conditions.ts";
 import { currentAttempt, recordedEnd } from "#operator/agent/attempts.ts";
-import type { Addresses, AgentSnapshot, AgentTimes } from "#operator/agent/snapshot.ts";
+import type { Addresses, AgentSnapshot, AgentTimes } from "#operator/agent/plan.ts";
 import { byOwner, type Caches } from "#operator/caches.ts";
 import type { FrameView } from "#operator/frames/view.ts";
 import { collectorHost, gatewayHost } from "#operator/pod/config.ts";
 import { podFacts, type PodFacts } from "#operator/pod/facts.ts";
-import { agentPodName } from "#operator/pod/names.ts";
-import { clusterAddress } from "#operator/pod/services.ts";
+import { agentPodName, clusterAddress } from "#operator/pod/names.ts";
 
 /** Where everything that an Agent's decision needs is read. */
 export type AgentSources = {
@@ -24,7 +23,7 @@ export type AgentSources = {
 };
 
 /** The cluster addresses of collector and gateway, once both have one. */
-export const observeAddresses = ({
+const observeAddresses = ({
   caches,
   releaseNamespace,
 }: Pick<AgentSources, "caches" | "releaseNamespace">): Addresses | undefined => {

@@ -1,6 +1,44 @@
+import type { AgentFold } from "#nervous-system/fold/state.ts";
 import type { Outcome } from "#nervous-system/kernel/outcome.ts";
+import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { PodEnd } from "#operator/pod/end.ts";
 import type { PodFacts } from "#operator/pod/facts.ts";
+
+/** Addresses of the two Services that an agent pod may reach. */
+export type Addresses = { collector: string; gateway: string };
+
+/** Durations of an agent's life, in milliseconds. */
+export type AgentTimes = {
+  /** Time the agent's process gets at SIGTERM. */
+  stopMs: number;
+  /** Time the scribe gets to hand over what it holds. */
+  drainMs: number;
+  /** Pause after the first failure; doubled with each further one. */
+  failurePauseMs: number;
+  /** Pause after the first disruption; doubled with each further one. */
+  disruptionPauseMs: number;
+  /** Longest pause. */
+  longestPauseMs: number;
+};
+
+/** Everything that decides what happens to an Agent next, read once. */
+export type AgentSnapshot = {
+  agent: Agent;
+  mission: Mission | undefined;
+  model: Model | undefined;
+  /** Pod of the current attempt; where it decides anything it was read live from the API server. */
+  pod: PodFacts | undefined;
+  /** Whether `pod` (or its absence) comes from a live GET. */
+  podIsLive: boolean;
+  /** Pods of earlier attempts that are still there. */
+  earlierPods: readonly PodFacts[];
+  addresses: Addresses | undefined;
+  fold: AgentFold | undefined;
+  /** Stream sequences are being read and have caught up. */
+  framesAreLive: boolean;
+  times: AgentTimes;
+  nowMs: number;
+};
 
 /** One effect on the API server; each may happen twice. A new attempt and an end are in the status before any of them. */
 export type AgentAct =
@@ -22,11 +60,19 @@ export type Progress =
   | { kind: "ended"; end: PodEnd; pod: PodFacts | undefined };
 
 /** Where the Agent stands, one name for each state that people tell apart. */
-export type Stand = "Pending" | "Starting" | "Running" | "Draining" | "Retrying" | "Suspended" | "Succeeded" | "Failed";
+export type AgentPhase =
+  | "Pending"
+  | "Starting"
+  | "Running"
+  | "Draining"
+  | "Retrying"
+  | "Suspended"
+  | "Succeeded"
+  | "Failed";
 
 /** What is to be done about an Agent, and what its status is to say. */
 export type AgentPlan = {
-  stand: Stand;
+  phase: AgentPhase;
   /** Reason and message of condition Ready. */
   reason: string;
   message: string;
@@ -37,5 +83,5 @@ export type AgentPlan = {
   outcome: Outcome;
 };
 
-/** An answer of one phase; the first phase that answers is the plan. */
-export type Phase<S> = (snapshot: S) => AgentPlan | undefined;
+/** One step of the decision; the first that answers is the plan. */
+export type Step = (snapshot: AgentSnapshot) => AgentPlan | undefined;

@@ -1,23 +1,22 @@
 import type { Pod } from "#nervous-system/kubernetes/kinds.ts";
 import { controllerReference, type Draft } from "#nervous-system/kubernetes/resource-kind.ts";
+import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { zeroHash } from "#nervous-system/schemas/chain.ts";
-import type { Addresses } from "#operator/agent/snapshot.ts";
-import { collectorHost, collectorPort, gatewayHost, gatewayPort, type PodConfig } from "#operator/pod/config.ts";
-import { environment } from "#operator/pod/environment.ts";
-import { fetchContainer, fetchVolumes, type Source } from "#operator/pod/fetch.ts";
 import { audience, label, observeFinalizer } from "#nervous-system/schemas/names.ts";
-import { agentPodName } from "#operator/pod/names.ts";
+import type { Addresses } from "#operator/agent/plan.ts";
+import { collectorHost, collectorPort, gatewayHost, gatewayPort, type PodConfig } from "#operator/pod/config.ts";
+import { fetchContainer, fetchVolumes, type Source } from "#operator/pod/fetch.ts";
+import { agentPodName, traceparentOf } from "#operator/pod/names.ts";
 import {
   commonSpec,
   containerSecurity,
   emptyDir,
+  environment,
   mount,
   mountReadOnly,
   tokenVolume,
   type Container,
 } from "#operator/pod/parts.ts";
-import { traceparentOf } from "#operator/pod/trace.ts";
-import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
 
 /** Everything that the pod of one attempt is rendered from. */
 export type AgentPodInput = {

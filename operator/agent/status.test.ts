@@ -1,16 +1,15 @@
 import { describe, expect, it } from "@jest/globals";
+import { emptyAgent } from "#nervous-system/fold/state.ts";
 import { findCondition } from "#nervous-system/schemas/conditions.ts";
 import { agentDefinition, type AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
 import { decideAgent } from "#operator/agent/decide.ts";
-import type { AgentSnapshot } from "#operator/agent/snapshot.ts";
+import { agentEvents } from "#operator/agent/events.ts";
+import type { AgentSnapshot } from "#operator/agent/plan.ts";
 import { computeAgentStatus } from "#operator/agent/status.ts";
-import { agentStory } from "#operator/agent/story.ts";
-import { emptyAgent } from "#nervous-system/fold/state.ts";
 import { podFacts } from "#operator/pod/facts.ts";
 import { anAgent } from "#test/builders/agent.ts";
 import { aMission } from "#test/builders/mission.ts";
 import { aModel } from "#test/builders/model.ts";
-import { aPod } from "#test/builders/pod.ts";
 import {
   endedStatus,
   fetchFailedStatus,
@@ -19,6 +18,7 @@ import {
   someHash,
   type PodStatus,
 } from "#test/builders/pod-status.ts";
+import { aPod } from "#test/builders/pod.ts";
 
 const times = { stopMs: 1, drainMs: 1, failurePauseMs: 1, disruptionPauseMs: 1, longestPauseMs: 1 };
 
@@ -142,14 +142,14 @@ describe("computeAgentStatus", () => {
   });
 });
 
-describe("agentStory", () => {
+describe("agentEvents", () => {
   it("tells an attempt from its start to its end once", () => {
     const started = step(snapshot(undefined));
     const running = step(snapshot(started, runningStatus()));
     const ended = step(snapshot(running, endedStatus()));
-    expect(agentStory({}, started).map(({ reason }) => reason)).toEqual(["AttemptStarted"]);
-    expect(agentStory(started, running)).toEqual([]);
-    expect(agentStory(running, ended).map(({ reason }) => reason)).toEqual(["Succeeded"]);
-    expect(agentStory(ended, ended)).toEqual([]);
+    expect(agentEvents({}, started).map(({ reason }) => reason)).toEqual(["AttemptStarted"]);
+    expect(agentEvents(started, running)).toEqual([]);
+    expect(agentEvents(running, ended).map(({ reason }) => reason)).toEqual(["Succeeded"]);
+    expect(agentEvents(ended, ended)).toEqual([]);
   });
 });

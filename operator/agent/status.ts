@@ -1,17 +1,15 @@
+import type { AgentFold } from "#nervous-system/fold/state.ts";
+import { cut } from "#nervous-system/kernel/cut.ts";
 import { mergeConditions } from "#nervous-system/schemas/conditions.ts";
 import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
-import { tallyAfter } from "#operator/agent/attempts.ts";
+import { countsAfter } from "#operator/agent/attempts.ts";
 import { headline, podConditions } from "#operator/agent/conditions.ts";
-import type { AgentPlan } from "#operator/agent/plan.ts";
-import type { AgentSnapshot } from "#operator/agent/snapshot.ts";
-import type { AgentFold } from "#nervous-system/fold/state.ts";
+import type { AgentPlan, AgentSnapshot } from "#operator/agent/plan.ts";
 import type { PodEnd } from "#operator/pod/end.ts";
 import type { PodFacts } from "#operator/pod/facts.ts";
 import { agentPodName } from "#operator/pod/names.ts";
 import { parseAgentEnd, parseFetchEnd, parseScribeEnd, type ScribeEnd } from "#operator/pod/termination.ts";
-import { cut } from "#nervous-system/kernel/cut.ts";
-import { kubeTime } from "#operator/status/kube-time.ts";
-import { observedOf } from "#operator/status/observed.ts";
+import { kubeTime, observedOf } from "#operator/status/fields.ts";
 
 // Throughout, a member that is undefined is one that is absent: the merge patch removes it, or never names it.
 
@@ -50,13 +48,13 @@ const afterEnd = (
   plan: AgentPlan,
   nowMs: number,
 ): AgentStatus => {
-  const isOver = plan.stand === "Succeeded" || plan.stand === "Failed";
+  const isOver = plan.phase === "Succeeded" || plan.phase === "Failed";
   return {
     ...before,
     baseCommit: baseCommitOf(before, ended.pod),
     ledger: scribeEndOf(ended.pod) ?? before.ledger,
     headSHA: parseAgentEnd(ended.pod?.main?.terminated?.message)?.headSHA ?? before.headSHA,
-    ...tallyAfter(before, ended.end),
+    ...countsAfter(before, ended.end),
     history: [...(before.history ?? []), historyItem(before, ended, nowMs)].slice(-maxHistory),
     completionTime: isOver ? kubeTime(nowMs) : before.completionTime,
   };
@@ -126,6 +124,6 @@ export const computeAgentStatus = (snapshot: AgentSnapshot, plan: AgentPlan): Ag
     ...toldByFrames(fold, progressed(snapshot, plan, before)),
     ...observed,
     conditions: mergeConditions(before.conditions, decided, at),
-    phase: plan.stand,
+    phase: plan.phase,
   };
 };

@@ -3,10 +3,10 @@ import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import { chunkOf } from "#nervous-system/comms/nats/place.ts";
 import { placeOfItem, type StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { StreamChangedError, type StreamMark } from "#nervous-system/comms/nats/stream-position.ts";
+import { reduceMission } from "#nervous-system/fold/reduce.ts";
+import { emptyMission, type MissionFold } from "#nervous-system/fold/state.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
-import { emptyMission, type MissionFold } from "#nervous-system/fold/state.ts";
-import { reduceMission } from "#nervous-system/fold/reduce.ts";
 import type { FrameView, RecordHealth } from "#operator/frames/view.ts";
 
 /** What the observer is made of. */
@@ -33,6 +33,12 @@ const retryMs = 1_000;
 /** Frames between two turns of the event loop while the stream is read from the past. */
 const framesPerTurn = 500;
 
+/*
+ *   begin: where does the stream end?        follow: position reaches the goal
+ *  starting ─────────────────────> reading the past ─────────────────────────> caught up: everybody is woken once
+ *     ^                                   │                                        │
+ *     └── after `retryMs`: following failed, or the stream ends before the position and was made anew ──┘ (caught up stays)
+ */
 type State = {
   folds: Map<string, MissionFold>;
   position: number;
@@ -174,5 +180,30 @@ export const createFrameObserver = (options: FrameObserverOptions): FrameObserve
         await options.clock.sleep(retryMs, signal).catch(() => undefined);
       }
     },
+  };
+};
+
+/** A bus as the observer uses it. */
+type ObservedBus = FrameObserverOptions["bus"];
+
+/**
+ * A bus that is still being connected: until then it is away. The operator starts, deletes and tells people what is
+ * missing also while NATS is not there.
+ */
+export const lateBus = (connecting: Promise<Bus>): ObservedBus => {
+  let bus: Bus | undefined;
+  connecting.then(
+    (connected) => (bus = connected),
+    () => undefined,
+  );
+  const present = (): Bus => {
+    if (bus === undefined) throw new Error("there is no connection to NATS yet");
+    return bus;
+  };
+  return {
+    connected: () => bus?.connected() ?? false,
+    lastPlace: async () => present().lastPlace(),
+    streamCreated: async () => present().streamCreated(),
+    follow: (options) => present().follow(options),
   };
 };

@@ -10,10 +10,9 @@ import {
   type ResourceKind,
 } from "#nervous-system/kubernetes/resource-kind.ts";
 import { agents, missions, type Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
-import type { MissionAct } from "#operator/mission/plan.ts";
+import type { MissionAct, MissionSnapshot } from "#operator/mission/plan.ts";
 import { renderAgent } from "#operator/mission/render-agent.ts";
 import { renderVerifierPod } from "#operator/mission/render-verifier.ts";
-import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
 import type { MadeVerifier } from "#operator/mission/status.ts";
 import type { PodConfig } from "#operator/pod/config.ts";
 

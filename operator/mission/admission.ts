@@ -1,11 +1,10 @@
-import { ConditionType, findCondition, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
 import { createRedactor } from "#nervous-system/recorder/redact.ts";
-import { waitingPlan, type MissionPlan, type Phase } from "#operator/mission/plan.ts";
-import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
+import { ConditionType, findCondition, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
+import { waitingPlan, type MissionPlan, type MissionSnapshot, type Step } from "#operator/mission/plan.ts";
 import { agentName } from "#operator/pod/names.ts";
 
 /** Why a mission is not admitted: which condition is False, and whether a person must act. */
-export type Blocked = {
+type Blocked = {
   reason: string;
   message: string;
   refused: NonNullable<MissionPlan["refused"]>;
@@ -13,7 +12,7 @@ export type Blocked = {
 };
 
 /** One condition of admission, read as a sentence. */
-export type Check = (snapshot: MissionSnapshot) => Blocked | undefined;
+type Check = (snapshot: MissionSnapshot) => Blocked | undefined;
 
 const repositoryIsAddressable: Check = ({ mission }) => {
   const { repo } = mission.spec.workspace;
@@ -105,7 +104,7 @@ const recordingIsHealthy: Check = ({ record }) =>
     : { refused: "Recording", stalled: false, reason: Reason.RecordingUnhealthy, message: record.message };
 
 /** The order is the contract: what a person can change comes first. */
-export const admissionChecks: readonly Check[] = [
+const admissionChecks: readonly Check[] = [
   repositoryIsAddressable,
   memberNamesAreFree,
   redactionCompiles,
@@ -122,17 +121,17 @@ const missingMembers = ({ mission, agents }: MissionSnapshot): string[] =>
   mission.spec.team.map(({ name }) => name).filter((name) => !agents.has(agentName(mission.metadata.name, name)));
 
 /** A mission whose agents are not all there: it is admitted and they are made, or it is told why not. */
-export const admission: Phase<MissionSnapshot> = (snapshot) => {
+export const admission: Step = (snapshot) => {
   const missing = missingMembers(snapshot);
   if (missing.length === 0) return undefined;
   for (const check of admissionChecks) {
     const blocked = check(snapshot);
-    if (blocked !== undefined) return waitingPlan({ stand: "Pending", ...blocked }, recheckMs);
+    if (blocked !== undefined) return waitingPlan({ phase: "Pending", ...blocked }, recheckMs);
   }
   const names = missing.map((member) => agentName(snapshot.mission.metadata.name, member));
   return waitingPlan(
     {
-      stand: "Running",
+      phase: "Running",
       reason: Reason.Working,
       message: `At work: ${names.join(", ")}.`,
       acts: missing.map((member) => ({ kind: "createAgent", member })),

@@ -17,7 +17,7 @@ const admissionOrder = [ConditionType.Accepted, ConditionType.ResolvedRefs] as c
 const ofAdmission = (plan: MissionPlan, before: MissionStatus): DecidedCondition[] => {
   const { refused, reason } = plan;
   const message = cut(plan.message, maxMessage);
-  const neverAdmitted = before.startTime === undefined && plan.stand !== "Running";
+  const neverAdmitted = before.startTime === undefined && plan.phase !== "Running";
   const list: DecidedCondition[] = [];
   for (const type of admissionOrder) {
     if (refused === type) return [...list, { type, status: "False", reason, message }];
@@ -29,13 +29,13 @@ const ofAdmission = (plan: MissionPlan, before: MissionStatus): DecidedCondition
 };
 
 const ofRecord = (
-  { stand }: MissionPlan,
+  { phase }: MissionPlan,
   before: MissionStatus,
   { healthy, starting, message }: RecordHealth,
 ): DecidedCondition[] => {
   const type = ConditionType.Recording;
   const old = findCondition(before.conditions, type);
-  const isFinished = stand === "Complete" || stand === "Failed";
+  const isFinished = phase === "Complete" || phase === "Failed";
   // While the observer reads the past it knows nothing new, and a finished mission's record is judged no more.
   if (old !== undefined && (isFinished || starting === true)) return [{ ...old, type }];
   if (isFinished) return [];
@@ -44,19 +44,19 @@ const ofRecord = (
     : [{ type, status: "False", reason: Reason.RecordingUnhealthy, message: cut(message, maxMessage) }];
 };
 
-const isReady = ({ stand, stalled }: MissionPlan): boolean =>
-  stand === "Complete" || (!stalled && (stand === "Running" || stand === "Publishing" || stand === "Verifying"));
+const isReady = ({ phase, stalled }: MissionPlan): boolean =>
+  phase === "Complete" || (!stalled && (phase === "Running" || phase === "Publishing" || phase === "Verifying"));
 
 type Rule = { type: ConditionType; holds: (plan: MissionPlan) => boolean };
 
 const presentWhileTrue: readonly Rule[] = [
-  { type: ConditionType.Reconciling, holds: ({ stand, stalled }) => stand === "Pending" && !stalled },
+  { type: ConditionType.Reconciling, holds: ({ phase, stalled }) => phase === "Pending" && !stalled },
   { type: ConditionType.Stalled, holds: ({ stalled }) => stalled },
-  { type: ConditionType.Complete, holds: ({ stand }) => stand === "Complete" },
-  { type: ConditionType.Failed, holds: ({ stand }) => stand === "Failed" },
+  { type: ConditionType.Complete, holds: ({ phase }) => phase === "Complete" },
+  { type: ConditionType.Failed, holds: ({ phase }) => phase === "Failed" },
   {
     type: ConditionType.Suspended,
-    holds: ({ stand, reason }) => stand === "Suspended" && reason === Reason.Suspended,
+    holds: ({ phase, reason }) => phase === "Suspended" && reason === Reason.Suspended,
   },
 ];
 

@@ -4,11 +4,10 @@ import { missions } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
 import { actOnMission, missionActAccess, type MissionActor } from "#operator/mission/act.ts";
 import { decideMission } from "#operator/mission/decide.ts";
+import { missionEvents } from "#operator/mission/events.ts";
 import { observeMission, type MissionSources } from "#operator/mission/observe.ts";
-import type { MissionPlan } from "#operator/mission/plan.ts";
-import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
+import type { MissionPlan, MissionSnapshot } from "#operator/mission/plan.ts";
 import { computeMissionStatus, type MadeVerifier } from "#operator/mission/status.ts";
-import { missionStory } from "#operator/mission/story.ts";
 import type { Reconcile } from "#operator/runtime/controller.ts";
 import { noLaterThan, type StatusWriter } from "#operator/status/writer.ts";
 
@@ -49,7 +48,7 @@ const reconcileSnapshot = async (controller: MissionController, snapshot: Missio
     before: mission.status ?? {},
     after: computeMissionStatus(snapshot, plan, made),
     structural,
-    story: missionStory,
+    events: missionEvents,
   });
   return noLaterThan(plan.outcome, waitMs);
 };

@@ -89,7 +89,7 @@ describe("decideMission, beyond the table", () => {
     const still = decideMission(snapshot({ mission: aMission({ spec: { suspend: true } }), agents: named(paused) }));
     expect(still).toMatchObject({ reason: Reason.Suspended, acts: [] });
     const resumed = decideMission(snapshot({ agents: named(paused) }));
-    expect(resumed).toMatchObject({ stand: "Running", acts: [{ kind: "suspendAgent", suspend: false }] });
+    expect(resumed).toMatchObject({ phase: "Running", acts: [{ kind: "suspendAgent", suspend: false }] });
   });
 
   it("counts only the proposals of the last attempt that proposed", () => {
@@ -101,7 +101,7 @@ describe("decideMission, beyond the table", () => {
     const agents = named(
       anAgent({ status: { ...doneStatus, attempt: 2, history: [{ attempt: 2, reason: "Succeeded", toSeq: 9 }] } }),
     );
-    expect(decideMission(snapshot({ agents, fold: twice })).stand).toBe("Complete");
+    expect(decideMission(snapshot({ agents, fold: twice })).phase).toBe("Complete");
   });
 
   it("waits for no proposal whose pull request is open, however many agents there are and however much they propose", () => {
@@ -118,7 +118,7 @@ describe("decideMission, beyond the table", () => {
     const plan = decideMission(
       snapshot({ agents: new Map(agents.map((agent) => [agent.metadata.name, agent])), fold: all }),
     );
-    expect(plan).toMatchObject({ stand: "Complete", reason: Reason.Published });
+    expect(plan).toMatchObject({ phase: "Complete", reason: Reason.Published });
   });
 
   it("waits for late frames of an agent whose scribe left no last word, but not for ever", () => {
@@ -132,7 +132,7 @@ describe("decideMission, beyond the table", () => {
             status: { ...rest, history: [{ attempt: 1, reason: "Succeeded" }], completionTime: completion },
           }),
         }),
-      ).stand;
+      ).phase;
     expect(at("2026-11-23T09:59:45Z")).toBe("Publishing");
     expect(at("2026-11-23T09:59:29Z")).toBe("Complete");
   });

@@ -1,8 +1,23 @@
 import { describe, expect, it } from "@jest/globals";
 import { Reason } from "#nervous-system/schemas/conditions.ts";
 import { decideMission } from "#operator/mission/decide.ts";
-import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
+import type { MissionSnapshot } from "#operator/mission/plan.ts";
 import { anAgent } from "#test/builders/agent.ts";
+import {
+  condition,
+  done,
+  fold,
+  head,
+  named,
+  open,
+  published,
+  secretMission,
+  snapshot,
+  tested,
+  verifierPod,
+  verifying,
+  withoutProposal,
+} from "#test/builders/mission-snapshot.ts";
 import { aMission } from "#test/builders/mission.ts";
 import { aModel } from "#test/builders/model.ts";
 import {
@@ -12,27 +27,12 @@ import {
   someCommit,
   verifierStatus,
 } from "#test/builders/pod-status.ts";
-import {
-  condition,
-  named,
-  snapshot,
-  done,
-  head,
-  open,
-  fold,
-  withoutProposal,
-  tested,
-  verifying,
-  verifierPod,
-  published,
-  secretMission,
-} from "#test/builders/mission-snapshot.ts";
 
 /** The case name is the specification. */
 const table: ReadonlyArray<{
   name: string;
   given: MissionSnapshot;
-  stand: string;
+  phase: string;
   reason: string;
   stalled?: boolean;
   acts?: unknown[];
@@ -40,7 +40,7 @@ const table: ReadonlyArray<{
   {
     name: "a mission whose model is ready and whose record is healthy gets its agent",
     given: snapshot(),
-    stand: "Running",
+    phase: "Running",
     reason: Reason.Working,
     acts: [{ kind: "createAgent", member: "coder" }],
   },
@@ -49,14 +49,14 @@ const table: ReadonlyArray<{
     given: snapshot({
       mission: { ...aMission(), spec: { ...aMission().spec, workspace: { repo: "https://x", ref: "main" } } },
     }),
-    stand: "Pending",
+    phase: "Pending",
     reason: Reason.InvalidRepository,
     stalled: true,
   },
   {
     name: "a rule of redaction that is no RE2 is refused",
     given: snapshot({ mission: aMission({ spec: { recording: { redact: [{ name: "a", pattern: "(?=x)" }] } } }) }),
-    stand: "Pending",
+    phase: "Pending",
     reason: Reason.InvalidRedaction,
     stalled: true,
   },
@@ -65,7 +65,7 @@ const table: ReadonlyArray<{
     given: snapshot({
       mission: aMission({ spec: { team: [{ name: "verify", role: "Coder", modelRef: { name: "scripted" } }] } }),
     }),
-    stand: "Pending",
+    phase: "Pending",
     reason: Reason.NameReserved,
     stalled: true,
   },
@@ -74,7 +74,7 @@ const table: ReadonlyArray<{
     given: snapshot({
       mission: aMission({ spec: { team: [{ name: "b-verify", role: "Coder", modelRef: { name: "scripted" } }] } }),
     }),
-    stand: "Pending",
+    phase: "Pending",
     reason: Reason.NameReserved,
     stalled: true,
   },
@@ -83,21 +83,21 @@ const table: ReadonlyArray<{
     given: snapshot({
       mission: aMission({ spec: { recording: { redact: [{ name: "ticket", pattern: "ACME-[0-9]+" }] } } }),
     }),
-    stand: "Running",
+    phase: "Running",
     reason: Reason.Working,
     acts: [{ kind: "createAgent", member: "coder" }],
   },
   {
     name: "a Model that does not exist must be created",
     given: snapshot({ models: new Map() }),
-    stand: "Pending",
+    phase: "Pending",
     reason: Reason.ModelNotFound,
     stalled: true,
   },
   {
     name: "a Model that is not ready is waited for",
     given: snapshot({ models: new Map([["scripted", aModel()]]) }),
-    stand: "Pending",
+    phase: "Pending",
     reason: Reason.ModelNotReady,
   },
   {
@@ -106,26 +106,26 @@ const table: ReadonlyArray<{
       mission: secretMission,
       secret: { kind: "answered", ok: false, reason: Reason.SecretNotAllowed, message: "label it" },
     }),
-    stand: "Pending",
+    phase: "Pending",
     reason: Reason.SecretNotAllowed,
     stalled: true,
   },
   {
     name: "a gateway that does not answer is waited for",
     given: snapshot({ mission: secretMission, secret: { kind: "unavailable", message: "ECONNREFUSED" } }),
-    stand: "Pending",
+    phase: "Pending",
     reason: Reason.CheckUnavailable,
   },
   {
     name: "no record, no run",
     given: snapshot({ record: { healthy: false, message: "the stream cannot be read", position: 0 } }),
-    stand: "Pending",
+    phase: "Pending",
     reason: Reason.RecordingUnhealthy,
   },
   {
     name: "a record that fails later does not stop what runs",
     given: snapshot({ agents: named(anAgent()), record: { healthy: false, message: "away", position: 0 } }),
-    stand: "Running",
+    phase: "Running",
     reason: Reason.Working,
   },
   {
@@ -133,65 +133,65 @@ const table: ReadonlyArray<{
     given: snapshot({
       agents: named(anAgent({ status: { conditions: [condition("Failed", "RepositoryNotFound")] } })),
     }),
-    stand: "Failed",
+    phase: "Failed",
     reason: Reason.RepositoryNotFound,
     stalled: true,
   },
   {
     name: "the last frames of an agent are waited for before its proposals are judged",
     given: snapshot({ agents: done, fold: fold(undefined, 7) }),
-    stand: "Publishing",
+    phase: "Publishing",
     reason: Reason.Publishing,
   },
   {
     name: "a proposal waits for its pull request",
     given: snapshot({ agents: done, fold: fold() }),
-    stand: "Publishing",
+    phase: "Publishing",
     reason: Reason.Publishing,
   },
   {
     name: "a refused publication fails the mission",
     given: snapshot({ agents: done, fold: fold({ ...open, state: "refused", reason: "PathDenied", message: "no" }) }),
-    stand: "Failed",
+    phase: "Failed",
     reason: Reason.PublicationRefused,
     stalled: true,
   },
   {
     name: "without commands an open pull request completes the mission",
     given: snapshot(published),
-    stand: "Complete",
+    phase: "Complete",
     reason: Reason.Published,
   },
   {
     name: "without commands and proposals exit 0 is enough",
     given: snapshot({ agents: done, fold: withoutProposal }),
-    stand: "Complete",
+    phase: "Complete",
     reason: Reason.AgentsFinished,
   },
   {
     name: "commands are run on the published head",
     given: snapshot({ ...published, mission: aMission({ spec: tested }) }),
-    stand: "Verifying",
+    phase: "Verifying",
     reason: Reason.Verifying,
     acts: [{ kind: "createVerifier", attempt: 1, ref: open.branch, commit: head }],
   },
   {
     name: "commands without a proposal are run on the base commit",
     given: snapshot({ agents: done, fold: withoutProposal, mission: aMission({ spec: tested }) }),
-    stand: "Verifying",
+    phase: "Verifying",
     reason: Reason.Verifying,
     acts: [{ kind: "createVerifier", attempt: 1, ref: "main", commit: someCommit }],
   },
   {
     name: "a verifier at work is waited for",
     given: snapshot({ ...published, mission: verifying(), verifier: verifierPod(runningStatus()) }),
-    stand: "Verifying",
+    phase: "Verifying",
     reason: Reason.Verifying,
   },
   {
     name: "a verifier that exits 0 completes the mission",
     given: snapshot({ ...published, mission: verifying(), verifier: verifierPod(verifierStatus(0)) }),
-    stand: "Complete",
+    phase: "Complete",
     reason: Reason.CriteriaMet,
   },
   {
@@ -201,7 +201,7 @@ const table: ReadonlyArray<{
       mission: verifying(),
       verifier: verifierPod(verifierStatus(1, { command: "npm test", exitCode: 1, output: "1 failing" })),
     }),
-    stand: "Failed",
+    phase: "Failed",
     reason: Reason.CriteriaFailed,
     stalled: true,
   },
@@ -212,7 +212,7 @@ const table: ReadonlyArray<{
       mission: verifying(),
       verifier: verifierPod(disruptedStatus("EvictionByEvictionAPI")),
     }),
-    stand: "Verifying",
+    phase: "Verifying",
     reason: Reason.Verifying,
     acts: [{ kind: "createVerifier", attempt: 2, ref: open.branch, commit: head }],
   },
@@ -223,50 +223,50 @@ const table: ReadonlyArray<{
       mission: verifying(),
       verifier: verifierPod(fetchFailedStatus("RepositoryUnreachable", "timed out")),
     }),
-    stand: "Verifying",
+    phase: "Verifying",
     reason: Reason.Verifying,
     acts: [{ kind: "createVerifier", attempt: 2, ref: open.branch, commit: head }],
   },
   {
     name: "a verifier that is gone is run again",
     given: snapshot({ ...published, mission: verifying() }),
-    stand: "Verifying",
+    phase: "Verifying",
     reason: Reason.Verifying,
     acts: [{ kind: "createVerifier", attempt: 2, ref: open.branch, commit: head }],
   },
   {
     name: "ten disrupted verifiers are enough",
     given: snapshot({ ...published, mission: verifying(10) }),
-    stand: "Failed",
+    phase: "Failed",
     reason: Reason.VerifierDisrupted,
     stalled: true,
   },
   {
     name: "a finished mission is never run again, even when its agent is gone",
     given: snapshot({ mission: aMission({ status: { conditions: [condition("Complete", "CriteriaMet")] } }) }),
-    stand: "Complete",
+    phase: "Complete",
     reason: Reason.CriteriaMet,
   },
   {
     name: "suspend before admission makes nothing",
     given: snapshot({ mission: aMission({ spec: { suspend: true } }) }),
-    stand: "Suspended",
+    phase: "Suspended",
     reason: Reason.Suspended,
   },
   {
     name: "a mission that is being deleted is left to the garbage collector",
     given: snapshot({ mission: aMission({ metadata: { deletionTimestamp: "2026-11-23T10:00:00Z" } }) }),
-    stand: "Pending",
+    phase: "Pending",
     reason: Reason.Draining,
   },
 ];
 
 describe("decideMission", () => {
-  for (const { name, given, stand, reason, stalled = false, acts = [] } of table) {
+  for (const { name, given, phase, reason, stalled = false, acts = [] } of table) {
     it(name, () => {
       const plan = decideMission(given);
-      expect({ stand: plan.stand, reason: plan.reason, stalled: plan.stalled, acts: plan.acts }).toEqual({
-        stand,
+      expect({ phase: plan.phase, reason: plan.reason, stalled: plan.stalled, acts: plan.acts }).toEqual({
+        phase,
         reason,
         stalled,
         acts,

@@ -1,18 +1,23 @@
 import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { ConditionType, findCondition, isFinished, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
 import { admission } from "#operator/mission/admission.ts";
-import { waitingPlan, type MissionAct, type MissionPlan, type Phase } from "#operator/mission/plan.ts";
-import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
+import {
+  endingPlan,
+  waitingPlan,
+  type MissionAct,
+  type MissionPlan,
+  type MissionSnapshot,
+  type Step,
+} from "#operator/mission/plan.ts";
 import { publication } from "#operator/mission/publication.ts";
 import { verification } from "#operator/mission/verification.ts";
-import { work } from "#operator/mission/work.ts";
 
 // The garbage collector takes the Agents and the verifier pods with their owner; there is nothing of the mission's own.
-const deletion: Phase<MissionSnapshot> = ({ mission }) =>
+const deletion: Step = ({ mission }) =>
   mission.metadata.deletionTimestamp === undefined
     ? undefined
     : {
-        stand: "Pending",
+        phase: "Pending",
         reason: Reason.Draining,
         message: "The mission is being deleted.",
         stalled: false,
@@ -26,16 +31,16 @@ const endOf = ({ mission }: MissionSnapshot): "Complete" | "Failed" | undefined 
   return isTrue(conditions, ConditionType.Failed) ? "Failed" : undefined;
 };
 
-const finished: Phase<MissionSnapshot> = (snapshot) => {
-  const stand = endOf(snapshot);
-  if (stand === undefined) return undefined;
+const finished: Step = (snapshot) => {
+  const phase = endOf(snapshot);
+  if (phase === undefined) return undefined;
   const { conditions, outcome: ending } = snapshot.mission.status ?? {};
-  const told = findCondition(conditions, ConditionType[stand]);
+  const told = findCondition(conditions, ConditionType[phase]);
   return {
-    stand,
+    phase,
     reason: told?.reason ?? "",
     message: told?.message ?? "",
-    stalled: stand === "Failed",
+    stalled: phase === "Failed",
     ...(ending === undefined ? {} : { ending }),
     acts: [],
     outcome: { kind: "done" },
@@ -44,7 +49,7 @@ const finished: Phase<MissionSnapshot> = (snapshot) => {
 
 const suspendRecheckMs = 60_000;
 
-const suspended: Phase<MissionSnapshot> = ({ mission, agents, verifier }) => {
+const suspended: Step = ({ mission, agents, verifier }) => {
   if (!mission.spec.suspend) return undefined;
   const unfinished = [...agents.values()].filter(({ status }) => !isFinished(status?.conditions));
   const draining = unfinished.filter(({ status }) => !isTrue(status?.conditions, ConditionType.Suspended));
@@ -55,7 +60,7 @@ const suspended: Phase<MissionSnapshot> = ({ mission, agents, verifier }) => {
   if (living !== undefined && living.deletingUntil === undefined) acts.push({ kind: "deleteVerifier", pod: living });
   const pods = draining.length + (living === undefined ? 0 : 1);
   const plan = {
-    stand: "Suspended" as const,
+    phase: "Suspended" as const,
     reason: pods === 0 ? Reason.Suspended : Reason.Draining,
     message: pods === 0 ? "No pod runs until suspend is false again." : `${pods} pods are being stopped.`,
     acts,
@@ -81,30 +86,61 @@ const allowsHosts = ({ mission, agents }: MissionSnapshot): MissionAct[] =>
     .filter((agent) => hostsOf(agent).join() !== hostsOf(mission).join())
     .map((agent) => ({ kind: "allowHosts", agent, hosts: hostsOf(mission) }));
 
+const workRecheckMs = 300_000;
+
+const reasonOf = (agent: Agent): { reason: string; message: string } => {
+  const told = findCondition(agent.status?.conditions, ConditionType.Failed);
+  return {
+    reason: told?.reason ?? Reason.AgentFailed,
+    message: `Agent "${agent.metadata.name}" gave up: ${told?.message ?? "no reason was given"}`,
+  };
+};
+
+const lastErrorOf = ({ fold }: MissionSnapshot, agent: Agent): string | undefined =>
+  fold?.agents[agent.metadata.uid]?.lastError;
+
+const doing = (agents: readonly Agent[]): string =>
+  agents.map(({ metadata, status }) => `${metadata.name} (${status?.phase ?? "Pending"})`).join(", ");
+
+/** The agents are at work, or one of them gave up. */
+const work: Step = (snapshot) => {
+  const agents = [...snapshot.agents.values()];
+  const failed = agents.find(({ status }) => isTrue(status?.conditions, ConditionType.Failed));
+  if (failed !== undefined)
+    return endingPlan("Failed", { ...reasonOf(failed), evidence: lastErrorOf(snapshot, failed) });
+  const busy = agents.filter(({ status }) => !isTrue(status?.conditions, ConditionType.Complete));
+  if (busy.length === 0) return undefined;
+  const message = `At work: ${doing(busy)}.`;
+  return waitingPlan({ phase: "Running", reason: Reason.Working, message }, workRecheckMs);
+};
+
 /*
  *  Pending ──admitted──> Running ──agents exited 0──> Publishing ──pull requests open──> Verifying ──> Complete
  *     ^                    │  ^                           │                                  │
  *     └─ refused, waits    v  │ suspend                   └────────── refused ──> Failed <────┘ criteria failed
  *                       Suspended          an agent gives up ─────────────────────^
+ *
+ *  step          answers when                              phase                   acts
+ *  deletion      it is being deleted                       Pending                 none: the garbage collector takes its own
+ *  finished      it is Complete or Failed                  Complete, Failed        none
+ *  suspended     spec.suspend                              Suspended               suspend the Agents, stop the verifier
+ *  admission     an Agent of the team is missing           Pending, Running        make the Agents, once every check holds
+ *  work          an Agent is at work or gave up            Running, Failed         none
+ *  publication   a record is behind, a proposal waits      Publishing, Failed      none
+ *                or was refused
+ *  verification  always                                    Verifying, Complete,    make the verifier
+ *                                                          Failed
  */
-const phases: readonly Phase<MissionSnapshot>[] = [
-  deletion,
-  finished,
-  suspended,
-  admission,
-  work,
-  publication,
-  verification,
-];
+const steps: readonly Step[] = [deletion, finished, suspended, admission, work, publication, verification];
 
-/** Decides what happens to a Mission next: the first phase that answers. */
+/** Decides what happens to a Mission next: the first step that answers. */
 export const decideMission = (snapshot: MissionSnapshot): MissionPlan => {
-  for (const phase of phases) {
-    const plan = phase(snapshot);
+  for (const step of steps) {
+    const plan = step(snapshot);
     if (plan === undefined) continue;
     return plan.ending === undefined
       ? { ...plan, acts: [...resumes(snapshot), ...allowsHosts(snapshot), ...plan.acts] }
       : plan;
   }
-  throw new Error("the last phase always answers");
+  throw new Error("the last step always answers");
 };

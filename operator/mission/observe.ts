@@ -7,11 +7,10 @@ import { isFinished } from "#nervous-system/schemas/conditions.ts";
 import { byOwner, type Caches } from "#operator/caches.ts";
 import type { FrameView } from "#operator/frames/view.ts";
 import type { CheckAnswer, GatewayCheck } from "#operator/gateway/check.ts";
-import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
+import type { MissionSnapshot } from "#operator/mission/plan.ts";
 import { gatewayHost } from "#operator/pod/config.ts";
 import { podFacts, type PodFacts } from "#operator/pod/facts.ts";
-import { agentName } from "#operator/pod/names.ts";
-import { clusterAddress } from "#operator/pod/services.ts";
+import { agentName, clusterAddress } from "#operator/pod/names.ts";
 
 /** Where everything that a Mission's decision needs is read. */
 export type MissionSources = {

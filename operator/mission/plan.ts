@@ -1,6 +1,31 @@
+import type { MissionFold } from "#nervous-system/fold/state.ts";
 import type { Outcome } from "#nervous-system/kernel/outcome.ts";
+import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import type { RecordHealth } from "#operator/frames/view.ts";
+import type { CheckAnswer } from "#operator/gateway/check.ts";
 import type { PodFacts } from "#operator/pod/facts.ts";
-import type { Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
+
+/** Everything that decides what happens to a Mission next, read once. */
+export type MissionSnapshot = {
+  mission: Mission;
+  /** Agents that the mission owns, by name. */
+  agents: ReadonlyMap<string, Agent>;
+  /** Models that the team names, by name. */
+  models: ReadonlyMap<string, Model>;
+  /** The gateway's verdict on the Git secret; absent where the mission names none or is admitted already. */
+  secret: CheckAnswer | undefined;
+  record: RecordHealth;
+  fold: MissionFold | undefined;
+  /** The verifier pod that the status names, read live. */
+  verifier: PodFacts | undefined;
+  /** Address of the gateway's Service. */
+  gatewayAddress: string | undefined;
+  /** Image stamped into Agents. */
+  agentImage: string;
+  /** Pause between two runs of the verifier, in milliseconds; doubled with each. */
+  verifierPauseMs: number;
+  nowMs: number;
+};
 
 /** One effect on the API server. All of them happen before the status is written, and each may happen twice. */
 export type MissionAct =
@@ -11,14 +36,14 @@ export type MissionAct =
   | { kind: "deleteVerifier"; pod: PodFacts };
 
 /** Where the Mission stands, one name for each state that people tell apart. */
-export type MissionStand = "Pending" | "Running" | "Suspended" | "Publishing" | "Verifying" | "Complete" | "Failed";
+export type MissionPhase = "Pending" | "Running" | "Suspended" | "Publishing" | "Verifying" | "Complete" | "Failed";
 
 /** How a mission ended. */
 export type Ending = { reason: string; message: string; evidence?: string | undefined };
 
 /** What is to be done about a Mission, and what its status is to say. */
 export type MissionPlan = {
-  stand: MissionStand;
+  phase: MissionPhase;
   reason: string;
   message: string;
   /** A person must act: condition Stalled. */
@@ -32,12 +57,12 @@ export type MissionPlan = {
   outcome: Outcome;
 };
 
-/** An answer of one phase; the first phase that answers is the plan. */
-export type Phase<S> = (snapshot: S) => MissionPlan | undefined;
+/** One step of the decision; the first that answers is the plan. */
+export type Step = (snapshot: MissionSnapshot) => MissionPlan | undefined;
 
 /** A plan that waits for someone else. */
 export const waitingPlan = (
-  fields: Pick<MissionPlan, "stand" | "reason" | "message"> & Partial<MissionPlan>,
+  fields: Pick<MissionPlan, "phase" | "reason" | "message"> & Partial<MissionPlan>,
   recheckMs: number,
 ): MissionPlan => ({
   stalled: false,
@@ -47,14 +72,14 @@ export const waitingPlan = (
 });
 
 /** The plan of a mission that is over. */
-export const endingPlan = (stand: "Complete" | "Failed", ending: Ending, verifierExitCode?: number): MissionPlan => ({
-  stand,
+export const endingPlan = (phase: "Complete" | "Failed", ending: Ending, verifierExitCode?: number): MissionPlan => ({
+  phase,
   reason: ending.reason,
   message: ending.message,
-  stalled: stand === "Failed",
+  stalled: phase === "Failed",
   ending,
   verifierExitCode,
   acts: [],
   outcome:
-    stand === "Complete" ? { kind: "done" } : { kind: "stalled", reason: ending.reason, message: ending.message },
+    phase === "Complete" ? { kind: "done" } : { kind: "stalled", reason: ending.reason, message: ending.message },
 });

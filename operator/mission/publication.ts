@@ -1,8 +1,7 @@
-import { Reason } from "#nervous-system/schemas/conditions.ts";
 import { emptyAgent, type MissionFold, type ProposalFold } from "#nervous-system/fold/state.ts";
-import { endingPlan, waitingPlan, type Phase } from "#operator/mission/plan.ts";
-import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
 import type { Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { Reason } from "#nervous-system/schemas/conditions.ts";
+import { endingPlan, waitingPlan, type MissionSnapshot, type Step } from "#operator/mission/plan.ts";
 
 const recheckMs = 60_000;
 /** How long the frames of an agent whose scribe left no last word may take to arrive, in milliseconds. */
@@ -41,10 +40,10 @@ const behind = ({ agents, fold, record, nowMs }: MissionSnapshot): Behind | unde
 };
 
 /** The agents are done: every proposal of theirs must have become an open pull request. */
-export const publication: Phase<MissionSnapshot> = (snapshot) => {
+export const publication: Step = (snapshot) => {
   const late = behind(snapshot);
   if (late !== undefined)
-    return waitingPlan({ stand: "Publishing", reason: Reason.Publishing, message: late.message }, late.waitMs);
+    return waitingPlan({ phase: "Publishing", reason: Reason.Publishing, message: late.message }, late.waitMs);
   const all = proposalsOf(snapshot);
   const refused = all.find(({ publication: p }) => p?.state === "refused" || p?.state === "closed");
   if (refused?.publication !== undefined) {
@@ -59,5 +58,5 @@ export const publication: Phase<MissionSnapshot> = (snapshot) => {
   const open = all.filter(({ publication: p }) => p === undefined);
   if (open.length === 0) return undefined;
   const message = `${open.length} of ${all.length} proposals wait for their pull request.`;
-  return waitingPlan({ stand: "Publishing", reason: Reason.Publishing, message }, recheckMs);
+  return waitingPlan({ phase: "Publishing", reason: Reason.Publishing, message }, recheckMs);
 };

@@ -1,12 +1,19 @@
 import type { Pod } from "#nervous-system/kubernetes/kinds.ts";
 import { controllerReference, type Draft } from "#nervous-system/kubernetes/resource-kind.ts";
-import type { PodConfig } from "#operator/pod/config.ts";
-import { environment } from "#operator/pod/environment.ts";
-import { fetchContainer, fetchVolumes } from "#operator/pod/fetch.ts";
-import { label } from "#nervous-system/schemas/names.ts";
-import { verifierPodName } from "#operator/pod/names.ts";
-import { commonSpec, containerSecurity, emptyDir, mount, mountReadOnly, type Container } from "#operator/pod/parts.ts";
 import type { Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { label } from "#nervous-system/schemas/names.ts";
+import type { PodConfig } from "#operator/pod/config.ts";
+import { fetchContainer, fetchVolumes } from "#operator/pod/fetch.ts";
+import { verifierPodName } from "#operator/pod/names.ts";
+import {
+  commonSpec,
+  containerSecurity,
+  emptyDir,
+  environment,
+  mount,
+  mountReadOnly,
+  type Container,
+} from "#operator/pod/parts.ts";
 
 /** What a verifier pod is rendered from. */
 export type VerifierInput = {

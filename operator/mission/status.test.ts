@@ -1,12 +1,12 @@
 import { describe, expect, it } from "@jest/globals";
+import { emptyAgent, emptyMission } from "#nervous-system/fold/state.ts";
 import { findCondition } from "#nervous-system/schemas/conditions.ts";
 import { missionDefinition, type MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
-import { emptyAgent, emptyMission } from "#nervous-system/fold/state.ts";
 import { decideMission } from "#operator/mission/decide.ts";
-import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
+import { missionEvents } from "#operator/mission/events.ts";
+import type { MissionSnapshot } from "#operator/mission/plan.ts";
 import { computeMissionStatus } from "#operator/mission/status.ts";
-import { missionStory } from "#operator/mission/story.ts";
-import { traceIdOf } from "#operator/pod/trace.ts";
+import { traceIdOf } from "#operator/pod/names.ts";
 import { anAgent } from "#test/builders/agent.ts";
 import { aMission } from "#test/builders/mission.ts";
 import { aModel, readyModelStatus } from "#test/builders/model.ts";
@@ -116,7 +116,7 @@ describe("computeMissionStatus", () => {
       "True",
       undefined,
     ]);
-    expect(missionStory(before, status).map(({ reason }) => reason)).toEqual(["Published", "Published"]);
+    expect(missionEvents(before, status).map(({ reason }) => reason)).toEqual(["Published", "Published"]);
     const again = snapshot(status, { agents: given.agents, fold, nowMs: Date.parse(at) + 60_000 });
     expect(step(again)).toEqual(status);
   });

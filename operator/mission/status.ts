@@ -1,13 +1,11 @@
+import type { PublicationFold } from "#nervous-system/fold/state.ts";
 import { ConditionType, isTrue, mergeConditions } from "#nervous-system/schemas/conditions.ts";
 import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
-import type { PublicationFold } from "#nervous-system/fold/state.ts";
 import { missionConditions } from "#operator/mission/conditions.ts";
-import type { Ending, MissionPlan } from "#operator/mission/plan.ts";
+import type { Ending, MissionPlan, MissionSnapshot } from "#operator/mission/plan.ts";
 import { proposalsOf } from "#operator/mission/publication.ts";
-import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
-import { traceIdOf } from "#operator/pod/trace.ts";
-import { kubeTime } from "#operator/status/kube-time.ts";
-import { observedOf } from "#operator/status/observed.ts";
+import { traceIdOf } from "#operator/pod/names.ts";
+import { kubeTime, observedOf } from "#operator/status/fields.ts";
 
 // Throughout, a member that is undefined is one that is absent: the merge patch removes it, or never names it.
 
@@ -72,10 +70,10 @@ const outcomeOf = ({ reason, message, evidence }: Ending): MissionStatus["outcom
   evidence: evidence?.slice(0, 4096),
 });
 
-const isAdmitted = ({ stand }: MissionPlan, { startTime }: MissionStatus): boolean =>
-  startTime !== undefined || stand === "Running";
+const isAdmitted = ({ phase }: MissionPlan, { startTime }: MissionStatus): boolean =>
+  startTime !== undefined || phase === "Running";
 
-const isOver = ({ stand }: MissionPlan): boolean => stand === "Complete" || stand === "Failed";
+const isOver = ({ phase }: MissionPlan): boolean => phase === "Complete" || phase === "Failed";
 
 /** The whole status that the plan leads to, from the status before, what the frames tell, and nothing else. */
 export const computeMissionStatus = (
@@ -93,7 +91,7 @@ export const computeMissionStatus = (
     ...observed,
     ...counts(snapshot),
     conditions: mergeConditions(before.conditions, missionConditions(plan, before, record), at),
-    phase: plan.stand,
+    phase: plan.phase,
     ...(isAdmitted(plan, before) ? { startTime: before.startTime ?? now, ledger: ledgerOf(snapshot, before) } : {}),
     ...(isOver(plan) ? { completionTime: before.completionTime ?? now } : {}),
     ...(plan.ending === undefined ? {} : { outcome: outcomeOf(plan.ending) }),

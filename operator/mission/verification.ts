@@ -1,22 +1,28 @@
 import { Reason } from "#nervous-system/schemas/conditions.ts";
-import { endingPlan, waitingPlan, type Ending, type MissionPlan, type Phase } from "#operator/mission/plan.ts";
+import {
+  endingPlan,
+  waitingPlan,
+  type Ending,
+  type MissionPlan,
+  type MissionSnapshot,
+  type Step,
+} from "#operator/mission/plan.ts";
 import { proposalsOf } from "#operator/mission/publication.ts";
-import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
 import { judgeEnd, vanished, type PodEnd } from "#operator/pod/end.ts";
 import type { PodFacts } from "#operator/pod/facts.ts";
 import { hindranceOf } from "#operator/pod/pending.ts";
 import { parseVerifyEnd } from "#operator/pod/termination.ts";
 
 /** Verifier pods that the cluster may end before the mission gives up. */
-export const maxVerifierRuns = 10;
+const maxVerifierRuns = 10;
 
 const recheckMs = 60_000;
 
 /** What the criteria are run on. */
-export type Target = { ref: string; commit: string };
+type Target = { ref: string; commit: string };
 
 /** The published head, or, where nothing was proposed, the commit that the agents started from. */
-export const targetOf = (snapshot: MissionSnapshot): Target => {
+const targetOf = (snapshot: MissionSnapshot): Target => {
   const published = proposalsOf(snapshot).findLast(({ publication }) => publication !== undefined)?.publication;
   if (published !== undefined) return { ref: published.branch, commit: published.head };
   const base = [...snapshot.agents.values()].map(({ status }) => status?.baseCommit).find((c) => c !== undefined);
@@ -38,11 +44,11 @@ const runPlan = (snapshot: MissionSnapshot, attempt: number): MissionPlan => {
   const { ref, commit } = targetOf(snapshot);
   if (snapshot.gatewayAddress === undefined) {
     const message = "Service enchanted-gateway has no cluster address yet.";
-    return waitingPlan({ stand: "Verifying", reason: Reason.CheckUnavailable, message }, recheckMs);
+    return waitingPlan({ phase: "Verifying", reason: Reason.CheckUnavailable, message }, recheckMs);
   }
   const message = `The success criteria are run on ${ref} at ${commit.slice(0, 12)}.`;
   const acts = [{ kind: "createVerifier", attempt, ref, commit } as const];
-  return waitingPlan({ stand: "Verifying", reason: Reason.Verifying, message, acts }, recheckMs);
+  return waitingPlan({ phase: "Verifying", reason: Reason.Verifying, message, acts }, recheckMs);
 };
 
 const alivePlan = (snapshot: MissionSnapshot, pod: PodFacts): MissionPlan => {
@@ -51,7 +57,7 @@ const alivePlan = (snapshot: MissionSnapshot, pod: PodFacts): MissionPlan => {
   const stuck = hindrance?.stuck === true;
   return waitingPlan(
     {
-      stand: "Verifying",
+      phase: "Verifying",
       reason: stuck ? hindrance.reason : Reason.Verifying,
       message: stuck ? hindrance.message : `The success criteria are run on ${ref} at ${commit.slice(0, 12)}.`,
       stalled: stuck,
@@ -86,7 +92,7 @@ const disruptedPlan = (snapshot: MissionSnapshot, run: number, end: PodEnd): Mis
   const waitMs = endedAtMs(verifier) + verifierPauseMs * 2 ** (run - 1) - nowMs;
   return waitMs <= 0
     ? runPlan(snapshot, run + 1)
-    : waitingPlan({ stand: "Verifying", reason: Reason.Verifying, message: end.message }, waitMs);
+    : waitingPlan({ phase: "Verifying", reason: Reason.Verifying, message: end.message }, waitMs);
 };
 
 const endedPlan = (snapshot: MissionSnapshot, run: number, pod: PodFacts): MissionPlan => {
@@ -98,8 +104,17 @@ const endedPlan = (snapshot: MissionSnapshot, run: number, pod: PodFacts): Missi
   return endingPlan("Complete", { reason: Reason.CriteriaMet, message }, 0);
 };
 
+/*
+ *  what there is                                          what follows
+ *  no success criteria                                    Complete
+ *  no verifier yet, or one of another head                one is run on the head
+ *  a verifier that waits or works                         Verifying, stalled where something keeps it from working
+ *  a verifier that the cluster ended, or that is gone     the next is run after a pause; Failed after `maxVerifierRuns`
+ *  a verifier that ended with 0                           Complete
+ *  a verifier that ended otherwise                        Failed, with the command and the end of its output
+ */
 /** Everything is published: the success criteria decide, run by a pod that no agent ever touched. */
-export const verification: Phase<MissionSnapshot> = (snapshot) => {
+export const verification: Step = (snapshot) => {
   const { mission, verifier } = snapshot;
   if (mission.spec.successCriteria.length === 0) return withoutCriteria(snapshot);
   const last = mission.status?.verification;

@@ -7,7 +7,7 @@ import type { Caches } from "#operator/caches.ts";
 import { computeModelStatus, modelOutcome } from "#operator/model/decide.ts";
 import type { Probes } from "#operator/model/probes.ts";
 import type { Reconcile } from "#operator/runtime/controller.ts";
-import { normal, turned, warning, type StoryLine } from "#operator/status/story.ts";
+import { normal, turned, warning, type StatusEvent } from "#operator/status/events.ts";
 import { noLaterThan, type StatusWriter } from "#operator/status/writer.ts";
 
 /** What the Model controller is made of. */
@@ -23,7 +23,7 @@ export const modelAccess: readonly Access[] = [accessTo(models, ["patch"], "stat
 
 const structural: readonly (keyof ModelStatus)[] = ["observedGeneration", "lastHandledReconcileAt"];
 
-const story = (before: ModelStatus, after: ModelStatus): StoryLine[] => {
+const modelEvents = (before: ModelStatus, after: ModelStatus): StatusEvent[] => {
   const ready = turned(before.conditions, after.conditions, ConditionType.Ready, "True");
   if (ready !== undefined) return [normal(ready.reason, ready.message)];
   const not = turned(before.conditions, after.conditions, ConditionType.Ready, "False");
@@ -46,6 +46,13 @@ export const createModelReconcile =
     const snapshot = { model, ...(await probes.of(model)), nowMs: clock.now() };
     const before = model.status ?? {};
     const after = keepingProbeTime(before, computeModelStatus(snapshot));
-    const { waitMs } = await status.write({ kind: models, object: model, before, after, structural, story });
+    const { waitMs } = await status.write({
+      kind: models,
+      object: model,
+      before,
+      after,
+      structural,
+      events: modelEvents,
+    });
     return noLaterThan(modelOutcome(snapshot), waitMs);
   };

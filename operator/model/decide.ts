@@ -1,10 +1,9 @@
 import type { Outcome } from "#nervous-system/kernel/outcome.ts";
+import type { Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { ConditionType, mergeConditions, Reason, type DecidedCondition } from "#nervous-system/schemas/conditions.ts";
 import type { ModelStatus } from "#nervous-system/schemas/resources/model.ts";
-import type { Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { CheckAnswer } from "#operator/gateway/check.ts";
-import { kubeTime } from "#operator/status/kube-time.ts";
-import { observedOf } from "#operator/status/observed.ts";
+import { kubeTime, observedOf } from "#operator/status/fields.ts";
 
 /** A Model, and what the gateway says of it. */
 export type ModelSnapshot = {

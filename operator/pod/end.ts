@@ -35,7 +35,7 @@ const exitedWell: Judge = (pod) =>
     : undefined;
 
 /** Exit code by which an agent says that trying again is of no use. */
-export const notRetryableExitCode = 2;
+const notRetryableExitCode = 2;
 
 const refusedToRetry: Judge = (pod) =>
   mainEnd(pod)?.exitCode === notRetryableExitCode

@@ -1,9 +1,9 @@
 import { audience } from "#nervous-system/schemas/names.ts";
 import { gatewayHost, gatewayPort, type PodConfig } from "#operator/pod/config.ts";
-import { environment } from "#operator/pod/environment.ts";
 import {
   containerSecurity,
   emptyDir,
+  environment,
   mount,
   mountReadOnly,
   tokenVolume,

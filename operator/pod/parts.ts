@@ -1,20 +1,32 @@
 import type { Pod } from "#nervous-system/kubernetes/kinds.ts";
 import { collectorHost, gatewayHost } from "#operator/pod/config.ts";
 
+/** One environment variable of a container. */
+export type EnvVar = { name: string; value: string };
+
+/**
+ * Environment of a container with exactly these values; what is undefined is left out. Every `$` is doubled, because
+ * the kubelet expands `$(NAME)` and folds `$$`, and goals and criteria are texts of people.
+ */
+export const environment = (values: Readonly<Record<string, string | undefined>>): EnvVar[] =>
+  Object.entries(values).flatMap(([name, value]) =>
+    value === undefined ? [] : [{ name, value: value.replaceAll("$", "$$$$") }],
+  );
+
 /** Spec of a pod. */
-export type PodSpec = NonNullable<Pod["spec"]>;
+type PodSpec = NonNullable<Pod["spec"]>;
 /** One container of a pod. */
 export type Container = PodSpec["containers"][number];
 /** One volume of a pod. */
 export type Volume = NonNullable<PodSpec["volumes"]>[number];
 /** One mount of a container. */
-export type Mount = NonNullable<Container["volumeMounts"]>[number];
+type Mount = NonNullable<Container["volumeMounts"]>[number];
 
 /** Group that owns the volumes: what the containers of one pod share although their users differ. */
-export const sharedGroup = 65530;
+const sharedGroup = 65530;
 
 /** Security of the pod as a whole, as the restricted Pod Security Standard asks. */
-export const podSecurity: NonNullable<PodSpec["securityContext"]> = {
+const podSecurity: NonNullable<PodSpec["securityContext"]> = {
   runAsNonRoot: true,
   fsGroup: sharedGroup,
   fsGroupChangePolicy: "OnRootMismatch",

@@ -1,14 +1,14 @@
 import { describe, expect, it } from "@jest/globals";
-import fc from "fast-check";
-import { environment } from "#operator/pod/environment.ts";
 import { judgeEnd } from "#operator/pod/end.ts";
 import { podFacts } from "#operator/pod/facts.ts";
+import { traceparentOf } from "#operator/pod/names.ts";
+import { environment } from "#operator/pod/parts.ts";
 import { hindranceOf } from "#operator/pod/pending.ts";
 import { parseAgentEnd, parseFetchEnd, parseScribeEnd, parseVerifyEnd } from "#operator/pod/termination.ts";
-import { traceparentOf } from "#operator/pod/trace.ts";
 import { aMission } from "#test/builders/mission.ts";
-import { aPod } from "#test/builders/pod.ts";
 import { endedStatus, runningStatus } from "#test/builders/pod-status.ts";
+import { aPod } from "#test/builders/pod.ts";
+import fc from "fast-check";
 
 describe("termination messages", () => {
   it("come from containers that may write anything", () => {

@@ -1,5 +1,5 @@
+import { SpanStatusCode, type Span, type Tracer } from "@opentelemetry/api";
 import { setImmediate } from "node:timers/promises";
-import { type Span, SpanStatusCode, type Tracer } from "@opentelemetry/api";
 import { createKeyedBackoff } from "#nervous-system/kernel/backoff.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
@@ -7,9 +7,31 @@ import { assertNever, type Outcome } from "#nervous-system/kernel/outcome.ts";
 import { createWorkQueue, type WorkQueue } from "#nervous-system/kernel/work-queue.ts";
 import { isConflict } from "#nervous-system/kubernetes/errors.ts";
 import type { Informer } from "#nervous-system/kubernetes/informer.ts";
-import type { KubeObject } from "#nervous-system/kubernetes/resource-kind.ts";
+import { controllerOf, keyOf, type KubeObject } from "#nervous-system/kubernetes/resource-kind.ts";
+import type { StoreChange } from "#nervous-system/kubernetes/store.ts";
 import type { ControllerMetrics, ReconcileResult } from "#operator/runtime/controller-metrics.ts";
-import type { KeysOf } from "#operator/runtime/sources.ts";
+
+/** Which keys a change concerns; none means that the controller does not care. */
+export type KeysOf<T extends KubeObject> = (change: StoreChange<T>) => readonly string[];
+
+/** The changed object itself. */
+export const itself: KeysOf<KubeObject> = ({ object }) => [keyOf(object.metadata)];
+
+/**
+ * The controlling owner of the changed object, when it is of `kind` in API group `group`. An object that changed hands
+ * concerns both owners.
+ */
+export const itsController =
+  (group: string, kind: string): KeysOf<KubeObject> =>
+  (change) => {
+    const versions = change.kind === "updated" ? [change.object, change.previous] : [change.object];
+    const keys = versions.flatMap((object) => {
+      const owner = controllerOf(object);
+      const isOurs = owner?.kind === kind && owner.apiVersion.split("/")[0] === group;
+      return isOurs ? [keyOf({ namespace: object.metadata.namespace, name: owner.name })] : [];
+    });
+    return [...new Set(keys)];
+  };
 
 /** Brings the world closer to what the object of `key` asks for. `signal` aborts when the process stops. */
 export type Reconcile = (key: string, signal: AbortSignal) => Promise<Outcome>;

@@ -3,22 +3,21 @@ import type { EventRecorder } from "#nervous-system/kubernetes/events.ts";
 import type { KubeClient, Target } from "#nervous-system/kubernetes/kube-client.ts";
 import type { KubeObject, ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
 import type { Condition } from "#nervous-system/schemas/resources/status-parts.ts";
-import type { Pace } from "#operator/frames/pace.ts";
-import { loudnessOf, type Loudness } from "#operator/status/loudness.ts";
-import { mergePatchOf } from "#operator/status/merge-patch.ts";
-import type { StoryLine } from "#operator/status/story.ts";
+import { changeOf, mergePatchOf, type Change } from "#operator/status/change.ts";
+import type { StatusEvent } from "#operator/status/events.ts";
+import type { Pace } from "#operator/status/pace.ts";
 
 type WithConditions = { conditions?: Condition[] | undefined };
 
-/** What a status is written for. */
-export type StatusChange<T extends KubeObject, S extends WithConditions> = {
+/** A status to be written, and what people are told of it. */
+export type StatusWrite<T extends KubeObject, S extends WithConditions> = {
   kind: ResourceKind<T>;
   object: T;
   before: S;
   after: S;
   /** Members of the status that the next decision rests on. */
   structural: readonly (keyof S)[];
-  story: (before: S, after: S) => readonly StoryLine[];
+  events: (before: S, after: S) => readonly StatusEvent[];
 };
 
 /** The object as it is now, and how long a change that had to wait must wait, in milliseconds. */
@@ -26,7 +25,7 @@ export type StatusWritten<T> = { object: T; waitMs: number };
 
 /** The one place that writes statuses: one merge patch, only if something changed, and not more often than it may. */
 export type StatusWriter = {
-  write<T extends KubeObject, S extends WithConditions>(change: StatusChange<T, S>): Promise<StatusWritten<T>>;
+  write<T extends KubeObject, S extends WithConditions>(status: StatusWrite<T, S>): Promise<StatusWritten<T>>;
 };
 
 /** What the writer is made of. */
@@ -46,23 +45,24 @@ const targetOf = ({ metadata }: KubeObject): Target => ({
 });
 
 /** Creates the writer. */
-export const createStatusWriter = ({ client, events, activity, flaps }: StatusWriterOptions): StatusWriter => {
-  const waitFor = (loudness: Loudness, uid: string): number => {
-    if (loudness === "activity") return activity.take(uid);
-    const waitMs = loudness === "condition" ? flaps.take(uid) : 0;
+export const createStatusWriter = (options: StatusWriterOptions): StatusWriter => {
+  const { client, events: recorder, activity, flaps } = options;
+  const waitFor = (change: Change, uid: string): number => {
+    if (change === "activity") return activity.take(uid);
+    const waitMs = change === "condition" ? flaps.take(uid) : 0;
     // A transition carries the newest activity with it, so activity alone has to wait again.
     if (waitMs === 0) activity.take(uid);
     return waitMs;
   };
   return {
-    write: async ({ kind, object, before, after, structural, story }) => {
-      const loudness = loudnessOf(before, after, structural);
-      if (loudness === "nothing") return { object, waitMs: 0 };
-      const waitMs = waitFor(loudness, object.metadata.uid);
+    write: async ({ kind, object, before, after, structural, events }) => {
+      const change = changeOf(before, after, structural);
+      if (change === "nothing") return { object, waitMs: 0 };
+      const waitMs = waitFor(change, object.metadata.uid);
       if (waitMs > 0) return { object, waitMs };
       const written = await client.patchStatus(kind, targetOf(object), mergePatchOf(before, after));
-      for (const { type, reason, note } of story(before, after))
-        events.record({ regarding: written, type, reason, action: "Reconcile", note });
+      for (const { type, reason, note } of events(before, after))
+        recorder.record({ regarding: written, type, reason, action: "Reconcile", note });
       return { object: written, waitMs: 0 };
     },
   };

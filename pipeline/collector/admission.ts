@@ -1,7 +1,8 @@
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { createSemaphore } from "#nervous-system/kernel/semaphore.ts";
+import { createTokenBuckets, type TokenBuckets } from "#nervous-system/kernel/token-bucket.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
-import { createRateLimiter, type RateLimiter } from "#pipeline/collector/rate-limit.ts";
 
 /** Decides whether an export may be worked on now. */
 export type Admission = {
@@ -23,22 +24,22 @@ export type AdmissionLimits = {
 
 const RETRY_MS = 500;
 const BURST_SECONDS = 10;
+const MAX_SENDERS = 10_000;
 
-type Lane = { readonly limiter: RateLimiter; readonly perSecond: number };
+type Lane = { readonly buckets: TokenBuckets; readonly perSecond: number };
 
 const laneOf = (perSecond: number, clock: Pick<Clock, "monotonicMs">): Lane => ({
-  limiter: createRateLimiter({ perSecond, burst: perSecond * BURST_SECONDS }, clock),
+  buckets: createTokenBuckets({ perSecond, burst: perSecond * BURST_SECONDS }, clock, MAX_SENDERS),
   perSecond,
 });
 
 /** Creates the admission of one collector. */
 export const createAdmission = (limits: AdmissionLimits, clock: Pick<Clock, "monotonicMs">): Admission => {
-  let inFlight = 0;
-  const { maxInFlightBytes } = limits;
+  const inFlight = createSemaphore(limits.maxInFlightBytes);
   const agents = laneOf(limits.framesPerSecond, clock);
   const namespaces = laneOf(limits.namespaceFramesPerSecond, clock);
-  const take = ({ limiter, perSecond }: Lane, who: string, key: string, frames: number): void => {
-    const waitMs = limiter.take(key, frames);
+  const take = ({ buckets, perSecond }: Lane, who: string, key: string, frames: number): void => {
+    const waitMs = buckets.of(key).take(frames);
     if (waitMs > 0)
       throw new GrpcFailure(
         grpcStatus.unavailable,
@@ -48,12 +49,9 @@ export const createAdmission = (limits: AdmissionLimits, clock: Pick<Clock, "mon
   };
   return {
     enter: (bytes) => {
-      if (inFlight > 0 && inFlight + bytes > maxInFlightBytes)
+      if (!inFlight.tryAcquire(bytes))
         throw new GrpcFailure(grpcStatus.unavailable, "the collector works on all it can hold", RETRY_MS);
-      inFlight += bytes;
-      return () => {
-        inFlight -= bytes;
-      };
+      return () => inFlight.release(bytes);
     },
     admit: ({ agentUid, namespace }, frames) => {
       take(agents, "agent", agentUid, frames);

@@ -15,7 +15,7 @@ import type { Caller } from "#pipeline/collector/caller.ts";
 import type { ChainOwners } from "#pipeline/collector/chain-owners.ts";
 import { decodeMessage } from "#pipeline/collector/decode-message.ts";
 import type { Identify } from "#pipeline/collector/identify.ts";
-import { createSeats } from "#pipeline/collector/seats.ts";
+import { createLimitPerAgent } from "./limit-per-agent.ts";
 
 /** What the pod's way back needs. */
 export type ContextServiceOptions = {
@@ -82,7 +82,7 @@ const namespaceFor = (caller: Caller, asked: string): string => {
 const MAX_UPLOADS = 4;
 
 const putBlobHandler = ({ identify, blobs }: ContextServiceOptions): GrpcHandler => {
-  const seat = createSeats(MAX_UPLOADS, "blobs");
+  const enter = createLimitPerAgent(MAX_UPLOADS, "blobs");
   return {
     kind: "clientStream",
     method: putBlobMethod,
@@ -90,7 +90,7 @@ const putBlobHandler = ({ identify, blobs }: ContextServiceOptions): GrpcHandler
       const asked = metadata(namespaceMetadata);
       const caller = await identify(token, asked);
       const namespace = namespaceFor(caller, asked ?? "");
-      const leave = isComponent(caller) ? () => undefined : seat(caller.agentUid);
+      const leave = isComponent(caller) ? () => undefined : enter(caller.agentUid);
       try {
         const { digest, size } = await blobs.putStream(namespace, chunksOf(requests));
         const answer = create(PutBlobResponseSchema, { digest, size: BigInt(size) });

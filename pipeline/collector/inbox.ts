@@ -10,7 +10,7 @@ import { missionSignalFilter } from "#nervous-system/schemas/subjects.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
 import { decodeMessage } from "#pipeline/collector/decode-message.ts";
 import type { Identify } from "#pipeline/collector/identify.ts";
-import { createSeats } from "#pipeline/collector/seats.ts";
+import { createLimitPerAgent } from "./limit-per-agent.ts";
 
 /** What the inbox needs. */
 export type InboxOptions = { readonly identify: Identify; readonly bus: Pick<Bus, "follow" | "holds"> };
@@ -56,7 +56,7 @@ const beginOf = async (bus: Pick<Bus, "holds">, { after, stream, hash }: InboxRe
 
 /** `ContextService/Inbox`: what others said to an agent, and what people did to its mission, from a place on. */
 export const createInbox = ({ identify, bus }: InboxOptions): GrpcHandler => {
-  const seat = createSeats(MAX_INBOXES, "inboxes");
+  const enter = createLimitPerAgent(MAX_INBOXES, "inboxes");
   return {
     kind: "serverStream",
     method: inboxMethod,
@@ -64,7 +64,7 @@ export const createInbox = ({ identify, bus }: InboxOptions): GrpcHandler => {
       const caller = await identify(token, metadata(namespaceMetadata));
       const filters = [filterOf(caller)];
       const from = await beginOf(bus, decodeMessage(InboxRequestSchema, request));
-      const leave = seat(caller.agentUid);
+      const leave = enter(caller.agentUid);
       try {
         for await (const { item, mark } of bus.follow({ from, filters, signal })) {
           if (item.kind === "frame" && isAddressedTo(item.frame, caller.agent ?? "", caller.agentUid))

@@ -14,7 +14,7 @@ import { keyOf } from "#nervous-system/kubernetes/resource-kind.ts";
 import type { Indexer } from "#nervous-system/kubernetes/store.ts";
 import { agents, type Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { createRedactor } from "#nervous-system/recorder/redact.ts";
-import { startHealthServer } from "#nervous-system/telemetry/health-server.ts";
+import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { createTokenReviews } from "#pipeline/identity/token-reviews.ts";
 import { createAdmission } from "#pipeline/collector/admission.ts";

@@ -29,6 +29,55 @@ describe("judgeAddress", () => {
     },
   );
 
+  it.each([
+    ["64:ff9b::a9fe:a9fe", "169.254.169.254 behind NAT64"],
+    ["64:ff9b:1::a9fe:a9fe", "the same behind a NAT64 of the network's own, RFC 8215"],
+    ["2002:a9fe:a9fe::1", "the same in 6to4"],
+    ["2001:0:4136:e378:8000:63bf:5601:5601", "the same in Teredo"],
+    ["::169.254.169.254", "the same in the form that RFC 4291 gave up"],
+    ["::ffff:0:169.254.169.254", "the same translated, RFC 2765"],
+    ["::ffff:a9fe:a9fe", "the same mapped, in hexadecimal"],
+    ["64:ff9b:1:a9fe:a9:fe00::", "the same, where its prefix has 48 bits"],
+    ["64:ff9b:1:a9:fe:a9fe:808:808", "the same, where it has 56 and a public address stands at the end"],
+    ["64:ff9b:1::a9:fea9:fe08:808", "the same, where it has 64"],
+    ["64:ff9b::e000:1", "multicast behind NAT64"],
+    ["fe80::1%eth0", "link-local with its zone"],
+    ["2001:db8::1", "an address of documentation"],
+    ["192.88.99.1", "the anycast of 6to4"],
+    ["no address", "what is none"],
+  ])("never lets %s pass: %s", (address) => {
+    expect(judgeAddress(address, open)).toMatch(/reserved/);
+  });
+
+  it.each([
+    "64:ff9b::10.0.0.1",
+    "64:ff9b::c0a8:101",
+    "64:ff9b:1::10.0.0.1",
+    "2002:a00:1::1",
+    "2001:0:4136:e378:8000:63bf:f5ff:fffe",
+    "::10.0.0.1",
+    "::ffff:0:10.0.0.1",
+    "::ffff:a00:1",
+  ])("judges %s by the private address in it", (address) => {
+    expect(judgeAddress(address, strict)).toMatch(/private/);
+    expect(judgeAddress(address, open)).toBeUndefined();
+  });
+
+  it.each(["64:ff9b::127.0.0.1", "2002:7f00:1::1", "::ffff:127.0.0.1", "::ffff:7f00:1", "::127.0.0.1"])(
+    "judges %s by the loopback address in it",
+    (address) => {
+      expect(judgeAddress(address, { allowPrivate: true, allowLoopback: false })).toMatch(/loopback/);
+      expect(judgeAddress(address, open)).toBeUndefined();
+    },
+  );
+
+  it.each(["64:ff9b::93.184.216.34", "2002:5db8:d822::1", "64:ff9b:1::93.184.216.34", "::ffff:93.184.216.34"])(
+    "lets %s pass, which leads to a public address",
+    (address) => {
+      expect(judgeAddress(address, strict)).toBeUndefined();
+    },
+  );
+
   it("lets public addresses pass and loopback where that is set", () => {
     expect(judgeAddress("93.184.216.34", strict)).toBeUndefined();
     expect(judgeAddress("2606:2800:220:1::1", strict)).toBeUndefined();

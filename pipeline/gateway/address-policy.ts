@@ -1,5 +1,7 @@
 import { lookup } from "node:dns/promises";
-import { BlockList, isIP } from "node:net";
+import { isIP } from "node:net";
+import ipaddr from "ipaddr.js";
+import { bareHost, type Endpoint } from "#nervous-system/kernel/endpoint.ts";
 import { granted, refused, type Granted } from "#pipeline/gateway/refusal.ts";
 
 /** Which addresses beside public ones the gateway may connect to. */
@@ -17,63 +19,90 @@ export type ResolvedTarget = {
   readonly port: number;
 };
 
-const listOf = (...subnets: readonly string[]): BlockList => {
-  const list = new BlockList();
-  for (const subnet of subnets) {
-    const [net = "", bits] = subnet.split("/");
-    list.addSubnet(net, Number(bits), isIP(net) === 6 ? "ipv6" : "ipv4");
-  }
-  return list;
+type Address = ReturnType<typeof ipaddr.parse>;
+
+const RESERVED = "is link-local, multicast or reserved";
+
+// Metadata services of clouds beyond link-local: Alibaba, Azure, AWS. Nothing good is there, so no setting opens them.
+const metadata = ["100.100.100.200/32", "168.63.129.16/32", "fd00:ec2::/32"].map((net) => ipaddr.parseCIDR(net));
+
+const isMetadata = (address: Address): boolean =>
+  metadata.some((net) => net[0].kind() === address.kind() && address.match(net));
+
+const ipv4 = (bytes: readonly number[]): Address => new ipaddr.IPv4([...bytes]);
+
+// A network's own NAT64 puts the address behind 48, 56, 64 or 96 bits (RFC 6052, 2.2), nobody else knows which: each counts,
+// but for those in 0.0.0.0/8, which lead nowhere and are what the prefix looks like where the address stands at the end.
+const ownNat64 = (b: readonly number[]): Address[] => {
+  const earlier = [
+    [6, 7, 9, 10],
+    [7, 9, 10, 11],
+    [9, 10, 11, 12],
+  ].map((places) => places.map((at) => b[at] ?? 0));
+  return [...earlier.filter(([first]) => first !== 0), b.slice(12)].map(ipv4);
 };
 
-// Link-local holds the metadata services of clouds; nothing good is there, so no setting opens it.
-const never = listOf(
-  "0.0.0.0/8",
-  "169.254.0.0/16",
-  "224.0.0.0/4",
-  "240.0.0.0/4",
-  "::/128",
-  "fe80::/10",
-  "ff00::/8",
-  "fd00:ec2::/32",
-  // Metadata services beyond link-local (Alibaba, Azure, Oracle), and link-local behind NAT64.
-  "100.100.100.200/32",
-  "168.63.129.16/32",
-  "192.0.0.0/24",
-  "64:ff9b::a9fe:0/112",
-);
-const loopback = listOf("127.0.0.0/8", "::1/128");
-const privateNets = listOf("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7");
+/** Where a packet to an address goes in the end: the IPv4 addresses in one of transition, or the address itself. */
+const destinations = (address: Address): readonly Address[] => {
+  if (address.kind() === "ipv4") return [address];
+  const bytes = address.toByteArray();
+  switch (address.range()) {
+    case "6to4":
+      return [ipv4(bytes.slice(2, 6))];
+    case "teredo":
+      return [ipv4(bytes.slice(12).map((byte) => byte ^ 0xff))];
+    case "rfc6052":
+      return bytes[5] === 1 ? ownNat64(bytes) : [ipv4(bytes.slice(12))];
+    case "ipv4Mapped":
+    case "rfc6145":
+      return [ipv4(bytes.slice(12))];
+    case "unicast":
+      // "IPv4-compatible", which RFC 4291 gave up and some systems still send to.
+      return bytes.slice(0, 12).every((byte) => byte === 0) ? [ipv4(bytes.slice(12))] : [address];
+    default:
+      return [address];
+  }
+};
 
-// ::ffff:a.b.c.d is the IPv4 address in another dress.
-const unmapped = (address: string): string => /^::ffff:([0-9.]+)$/i.exec(address)?.[1] ?? address;
+const judge = (address: Address, policy: AddressPolicy): string | undefined => {
+  const range = isMetadata(address) ? "reserved" : address.range();
+  switch (range) {
+    case "unicast":
+      return undefined;
+    case "loopback":
+      return policy.allowLoopback ? undefined : "is a loopback address";
+    case "private":
+    case "carrierGradeNat":
+    case "uniqueLocal":
+      return policy.allowPrivate
+        ? undefined
+        : "is a private address; set gateway.allowPrivate to reach endpoints inside the cluster";
+    default:
+      return RESERVED;
+  }
+};
 
 /** Why an address must not be connected to; undefined where it may. */
-export const judgeAddress = (address: string, policy: AddressPolicy): string | undefined => {
-  const plain = unmapped(address);
-  const family = isIP(plain) === 6 ? "ipv6" : "ipv4";
-  if (never.check(plain, family)) return "is link-local, multicast or reserved";
-  if (!policy.allowLoopback && loopback.check(plain, family)) return "is a loopback address";
-  if (!policy.allowPrivate && privateNets.check(plain, family))
-    return "is a private address; set gateway.allowPrivate to reach endpoints inside the cluster";
-  return undefined;
-};
+export const judgeAddress = (address: string, policy: AddressPolicy): string | undefined =>
+  ipaddr.isValid(address)
+    ? destinations(ipaddr.parse(address))
+        .map((destination) => judge(destination, policy))
+        .find((why) => why !== undefined)
+    : RESERVED;
 
 /** Resolves names; the machine's resolver outside of tests of names. */
-export type Resolve = (host: string) => Promise<ReadonlyArray<{ readonly address: string; readonly family: number }>>;
+type Resolve = (host: string) => Promise<ReadonlyArray<{ readonly address: string; readonly family: number }>>;
 
 /** The machine's resolver, IPv4 first. */
-export const systemResolve: Resolve = (host) => lookup(host, { all: true, order: "ipv4first" });
-
-const withoutBrackets = (host: string): string => host.replace(/^\[(.*)\]$/, "$1");
+const systemResolve: Resolve = (host) => lookup(host, { all: true, order: "ipv4first" });
 
 /** Resolves a host once and takes its first address, if every address of it is allowed. */
 export const resolveTarget = async (
-  target: { readonly host: string; readonly port: number },
+  target: Endpoint,
   policy: AddressPolicy,
   resolve: Resolve = systemResolve,
 ): Promise<Granted<ResolvedTarget>> => {
-  const host = withoutBrackets(target.host);
+  const host = bareHost(target.host);
   let addresses: Awaited<ReturnType<Resolve>>;
   try {
     addresses = isIP(host) === 0 ? await resolve(host) : [{ address: host, family: isIP(host) }];

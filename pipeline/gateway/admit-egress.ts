@@ -1,7 +1,7 @@
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { findAllowed } from "#pipeline/gateway/allowed-hosts.ts";
-import { parseAuthority, type Endpoint } from "#pipeline/gateway/authority.ts";
+import { parseEndpoint, type Endpoint } from "#nervous-system/kernel/endpoint.ts";
 import { awaitLiveBinding } from "#pipeline/gateway/await-binding.ts";
 import type { ClusterView } from "#pipeline/gateway/cluster-view.ts";
 import { refuseActing } from "#pipeline/gateway/may-act.ts";
@@ -9,7 +9,7 @@ import { granted, refused, type Granted } from "#pipeline/gateway/refusal.ts";
 import type { Principal } from "#pipeline/identity/token-reviews.ts";
 
 /** What the way of an agent to a host is judged on. */
-export type EgressSnapshot = {
+type EgressSnapshot = {
   readonly agent: Agent;
   readonly mission: Mission | undefined;
   readonly wanted: Endpoint;
@@ -43,7 +43,7 @@ export const admitEgress = async (
   authority: string,
   clock: Pick<Clock, "sleep" | "monotonicMs">,
 ): Promise<Granted<Endpoint>> => {
-  const wanted = parseAuthority(authority);
+  const wanted = parseEndpoint(authority);
   if (wanted === undefined) return refused(400, "invalid_target", `"${authority}" is not host:port`);
   if (pod === undefined) return refused(403, "not_a_pod", "this token was not issued to a pod");
   const bound = await awaitLiveBinding(view, namespace, pod, clock);

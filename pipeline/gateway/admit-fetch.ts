@@ -1,6 +1,6 @@
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
-import { parseAuthority, type Endpoint } from "#pipeline/gateway/authority.ts";
+import { parseEndpoint, type Endpoint } from "#nervous-system/kernel/endpoint.ts";
 import { awaitBinding, lookUntilKnown } from "#pipeline/gateway/await-binding.ts";
 import type { ClusterView } from "#pipeline/gateway/cluster-view.ts";
 import { granted, refused, type Granted } from "#pipeline/gateway/refusal.ts";
@@ -18,11 +18,11 @@ export const parseVerifierName = (name: string): string | undefined => /^(.+)-ve
 type Waiting = Pick<Clock, "sleep" | "monotonicMs">;
 
 const decideVerifier = (mission: Mission | undefined, pod: TokenPod): Granted<Mission> | undefined => {
-  const stranger = refused(403, "unknown_pod", `pod "${pod.name}" is not the current verifier of any Mission`);
-  if (mission === undefined) return stranger;
+  const unknownPod = refused(403, "unknown_pod", `pod "${pod.name}" is not the current verifier of any Mission`);
+  if (mission === undefined) return unknownPod;
   const { podUID, podName } = mission.status?.verification ?? {};
   if (podUID === pod.uid) return granted(mission);
-  return podUID !== undefined && podName === pod.name ? stranger : undefined;
+  return podUID !== undefined && podName === pod.name ? unknownPod : undefined;
 };
 
 const missionOfVerifier = (
@@ -59,7 +59,7 @@ export const admitFetch = async (
   authority: string,
   clock: Waiting,
 ): Promise<Granted<Endpoint>> => {
-  const wanted = parseAuthority(authority);
+  const wanted = parseEndpoint(authority);
   if (wanted === undefined) return refused(400, "invalid_target", `"${authority}" is not host:port`);
   const { pod, namespace } = principal;
   if (pod === undefined) return refused(403, "not_a_pod", "this token was not issued to a pod");

@@ -2,10 +2,10 @@ import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { allowedHostPattern } from "#nervous-system/schemas/resources/egress.ts";
 import { findAllowed } from "#pipeline/gateway/allowed-hosts.ts";
-import { parseAuthority } from "#pipeline/gateway/authority.ts";
+import { parseEndpoint } from "#nervous-system/kernel/endpoint.ts";
 
 const ask = (allowHosts: readonly string[], authority: string) => {
-  const wanted = parseAuthority(authority);
+  const wanted = parseEndpoint(authority);
   return wanted === undefined ? undefined : findAllowed(allowHosts, wanted);
 };
 
@@ -64,13 +64,13 @@ describe("findAllowed", () => {
     fc.string(),
     fc.constantFrom("*", "*.", "", "*.*", ":443", "*:443"),
   );
-  const stranger = fc.oneof(
+  const other = fc.oneof(
     fc.string(),
     fc.tuple(name, fc.string()).map(([host, tail]) => host + tail),
     fc.ipV4(),
   );
   const target = fc
-    .tuple(fc.oneof({ weight: 3, arbitrary: name }, stranger, fc.ipV6()), fc.constantFrom("", ".", ".."))
+    .tuple(fc.oneof({ weight: 3, arbitrary: name }, other, fc.ipV6()), fc.constantFrom("", ".", ".."))
     .map(([host, dot]) => host + dot);
 
   /** The rule once more, by other means: label by label, from the end. */

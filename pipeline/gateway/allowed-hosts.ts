@@ -1,5 +1,5 @@
 import { allowedHostPattern, hostNamePattern } from "#nervous-system/schemas/resources/egress.ts";
-import type { Endpoint } from "#pipeline/gateway/authority.ts";
+import type { Endpoint } from "#nervous-system/kernel/endpoint.ts";
 
 type AllowedHost = Endpoint & { readonly below: boolean };
 

@@ -5,7 +5,7 @@ import { awaitBinding } from "#pipeline/gateway/await-binding.ts";
 import { runExchange, type Exchange, type ExchangeEnd, type ExchangeTools } from "#pipeline/gateway/exchange.ts";
 import { readBody } from "#pipeline/gateway/read-body.ts";
 import { refused, refusedUntil, type Granted } from "#pipeline/gateway/refusal.ts";
-import type { Room } from "#pipeline/gateway/room.ts";
+import type { CallLimiter } from "./call-limiter.ts";
 import { knownRoutes, parseRoute } from "#pipeline/gateway/routes.ts";
 import { computeUpstreamBody } from "#pipeline/gateway/upstream-request.ts";
 import type { Principal } from "#pipeline/identity/token-reviews.ts";
@@ -14,8 +14,8 @@ import type { Principal } from "#pipeline/identity/token-reviews.ts";
 export type ModelCallTools = Omit<ExchangeTools, "view"> & {
   readonly view: ClusterView;
   readonly maxBodyBytes: number;
-  /** For the calls of all agents and their bodies. */
-  readonly room: Room;
+  /** Bounds the calls of all agents and their bodies. */
+  readonly limiter: CallLimiter;
 };
 
 const abortWhenGone = (client: ServerResponse): AbortSignal => {
@@ -65,7 +65,7 @@ export const answerModelCall = async (
     model: view.model({ namespace, name: agent.spec.modelRef.name }),
   });
   if (admitted.kind === "refused") return admitted;
-  const leave = tools.room.enter(agent.metadata.uid, expectedBytes(incoming, tools.maxBodyBytes));
+  const leave = tools.limiter.enter(agent.metadata.uid, expectedBytes(incoming, tools.maxBodyBytes));
   if (leave === "yours") return refusedUntil(429, "too_many_calls", "wait for the calls that are under way", 2);
   if (leave === "everybody's") return refusedUntil(503, "gateway_busy", "the gateway works on all it can hold", 2);
   try {

@@ -1,27 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
 import { parseAuthorization } from "#pipeline/gateway/authenticate.ts";
 import { parseVerifierName, repositoryEndpoint } from "#pipeline/gateway/admit-fetch.ts";
-import { parseAuthority } from "#pipeline/gateway/authority.ts";
 import { parseTraceparent } from "#pipeline/gateway/model-call-frame.ts";
 import { parseRoute, upstreamUrl } from "#pipeline/gateway/routes.ts";
-
-describe("parseAuthority", () => {
-  it("takes a host and a port and nothing more", () => {
-    expect(parseAuthority("Git.Example:443")).toEqual({ host: "git.example", port: 443 });
-    expect(parseAuthority("[::1]:80")).toEqual({ host: "[::1]", port: 80 });
-    for (const bad of [
-      "git.example",
-      "git.example:0",
-      "git.example:65536",
-      "a@b:1",
-      "http://x:1",
-      "a:b:1",
-      ":1",
-      "a/b:1",
-    ])
-      expect({ bad, parsed: parseAuthority(bad) }).toEqual({ bad, parsed: undefined });
-  });
-});
 
 describe("repositoryEndpoint", () => {
   it("is the URL's host with its port or the protocol's own", () => {

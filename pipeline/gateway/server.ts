@@ -1,41 +1,43 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { createServer } from "node:https";
-import type { AddressInfo } from "node:net";
-import type { Duplex } from "node:stream";
+import { serve } from "#nervous-system/comms/http/serve.ts";
+import type { Endpoint } from "#nervous-system/kernel/endpoint.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import { audience } from "#nervous-system/schemas/names.ts";
 import { answerCheck } from "#pipeline/gateway/answer-check.ts";
-import { answerTunnel, type TunnelTools } from "#pipeline/gateway/answer-tunnel.ts";
+import { answerTunnel, createTunnelLimits, type TunnelTools } from "#pipeline/gateway/answer-tunnel.ts";
 import { authenticate } from "#pipeline/gateway/authenticate.ts";
 import { answerModelCall, type ModelCallTools } from "#pipeline/gateway/model-call.ts";
 import type { GatewayMetrics } from "#pipeline/gateway/measure.ts";
 import { refused, renderRefusal, type Granted, type Refusal } from "#pipeline/gateway/refusal.ts";
-import { createRoom } from "#pipeline/gateway/room.ts";
+import { createCallLimiter } from "./call-limiter.ts";
 import type { TokenReviews } from "#pipeline/identity/token-reviews.ts";
 
 /** What the gateway's server is made of. */
-export type GatewayServerOptions = Omit<ModelCallTools, "room"> &
+type GatewayServerOptions = Omit<ModelCallTools, "limiter"> &
   Pick<TunnelTools, "limits"> & {
     readonly reviews: TokenReviews;
     /** Username of the operator's ServiceAccount, the only one that may ask for checks. */
     readonly operator: string;
     readonly tls: { readonly cert: string; readonly key: string };
-    readonly listen: { readonly host: string; readonly port: number };
+    readonly listen: Endpoint;
     readonly metrics: GatewayMetrics;
     readonly log: Log;
   };
 
 /** A listening gateway. */
-export type GatewayServer = {
+type GatewayServer = {
   readonly port: number;
   /** Accepts nothing new and lets what runs end, for at most `graceMs`. */
   close(graceMs: number): Promise<void>;
 };
 
-// An agent asks one thing at a time, and its helpers a few; a body takes several times its size while it is worked on.
-const roomLimits = { callsPerCaller: 4, bytesPerCaller: 32 * 1024 * 1024, bytes: 96 * 1024 * 1024 };
+// Every pod of a swarm comes here, with a tunnel for each connection of its package manager; one costs some thirty kilobytes.
+const MAX_CONNECTIONS = 4_096;
 
-type Answering = GatewayServerOptions & Pick<ModelCallTools, "room">;
+// An agent asks one thing at a time, and its helpers a few; a body takes several times its size while it is worked on.
+const callLimits = { callsPerCaller: 4, bytesPerCaller: 32 * 1024 * 1024, bytes: 96 * 1024 * 1024 };
+
+type Answering = GatewayServerOptions & Pick<ModelCallTools, "limiter">;
 
 const reply = (client: ServerResponse, refusal: Refusal): void => {
   if (client.headersSent) return;
@@ -90,54 +92,27 @@ const answer = async (options: Answering, incoming: IncomingMessage, client: Ser
   }
 };
 
-const listenOn = (server: ReturnType<typeof createServer>, { host, port }: GatewayServerOptions["listen"]) =>
-  new Promise<number>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
-  });
-
 /** Starts the gateway's HTTPS server; rejects when the address cannot be bound. */
 export const startGatewayServer = async (options: GatewayServerOptions): Promise<GatewayServer> => {
-  const running = new Set<Promise<void>>();
-  const tunnels = new Set<Duplex>();
-  const track = (work: Promise<void>): void => {
-    running.add(work);
-    void work.finally(() => running.delete(work));
+  const tools: TunnelTools & Answering = {
+    ...options,
+    tunnels: createTunnelLimits(),
+    limiter: createCallLimiter(callLimits),
   };
-  const tools: TunnelTools & Answering = { ...options, open: new Map(), room: createRoom(roomLimits) };
-  const tunnel = async (incoming: IncomingMessage, client: Duplex, head: Buffer): Promise<void> => {
-    try {
-      const refusal = await answerTunnel(tools, incoming, client, head);
-      if (refusal !== undefined) options.metrics.refused(refusal.type);
-    } catch (error) {
-      options.log.error({ err: error, target: incoming.url }, "a tunnel failed for a reason of the gateway's own");
-      client.destroy();
-    }
-  };
-  const server = createServer({ ...options.tls, minVersion: "TLSv1.2" });
-  server.on("request", (incoming: IncomingMessage, client: ServerResponse) => track(answer(tools, incoming, client)));
-  server.on("connect", (incoming: IncomingMessage, client: Duplex, head: Buffer) => {
-    // The server takes its own listener away with the socket; a reset must not end the process.
-    client.on("error", () => client.destroy());
-    tunnels.add(client);
-    client.once("close", () => tunnels.delete(client));
-    track(tunnel(incoming, client, head));
-  });
-  server.on("clientError", (_, socket) => socket.destroy());
-  const port = await listenOn(server, options.listen);
-  return {
-    port,
-    close: async (graceMs) => {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
-      const ended = Promise.allSettled(running);
-      const { promise: timeUp, resolve: giveUp } = Promise.withResolvers<void>();
-      const cancel = options.clock.after(graceMs, giveUp);
-      await Promise.race([ended, timeUp]);
-      cancel();
-      server.closeAllConnections();
-      for (const client of tunnels) client.destroy();
-      await closed;
+  const server = await serve({
+    at: options.listen,
+    tls: options.tls,
+    maxConnections: MAX_CONNECTIONS,
+    answer: (incoming, client) => answer(tools, incoming, client),
+    connect: async (incoming, client, head) => {
+      try {
+        const refusal = await answerTunnel(tools, incoming, client, head);
+        if (refusal !== undefined) options.metrics.refused(refusal.type);
+      } catch (error) {
+        options.log.error({ err: error, target: incoming.url }, "a tunnel failed for a reason of the gateway's own");
+        client.destroy();
+      }
     },
-  };
+  });
+  return { port: server.port, close: (graceMs) => server.close(graceMs, options.clock) };
 };

@@ -17,7 +17,7 @@ export const gatewaySettings = z.object({
     .describe("ServiceAccount that may ask for checks"),
   ENCHANTED_LISTEN: z
     .string()
-    .regex(/^.*:[0-9]+$/)
+    .regex(/^.+:[0-9]+$/)
     .default("0.0.0.0:8443")
     .describe("host:port of the HTTPS server"),
   ENCHANTED_TLS_CERT_FILE: z.string().min(1).describe("PEM file with the server's certificate chain"),

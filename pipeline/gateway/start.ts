@@ -1,14 +1,15 @@
 import { readFile } from "node:fs/promises";
-import { getCACertificates } from "node:tls";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { addressOf } from "#nervous-system/kernel/endpoint.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
+import { readExtraCas, trustedCas } from "#nervous-system/kernel/trusted-cas.ts";
 import { createInformer, type Informer } from "#nervous-system/kubernetes/informer.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import type { KubeObject, ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
 import { agents, missions, models } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { startComponentRecorder, type ComponentRecorder } from "#nervous-system/recorder/component.ts";
 import type { Ids } from "#nervous-system/schemas/ids.ts";
-import { startHealthServer } from "#nervous-system/telemetry/health-server.ts";
+import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { createClusterView } from "#pipeline/gateway/cluster-view.ts";
 import { createGatewayMetrics } from "#pipeline/gateway/measure.ts";
@@ -18,7 +19,7 @@ import type { GatewaySettings } from "#pipeline/gateway/settings.ts";
 import { createTokenReviews } from "#pipeline/identity/token-reviews.ts";
 
 /** What the gateway gets from the process that it runs in. */
-export type GatewayEnvironment = {
+type GatewayEnvironment = {
   readonly settings: GatewaySettings;
   readonly client: KubeClient;
   readonly blobs: BlobWriter;
@@ -42,12 +43,6 @@ export type Gateway = {
 const maxBodyBytes = 32 * 1024 * 1024;
 const maxAnswerBytes = 32 * 1024 * 1024;
 const staleCacheMs = 120_000;
-
-/** Every CA to trust; undefined where there is none beside the machine's own, as with a file that is empty. */
-const readExtraCa = async (file: string | undefined): Promise<readonly string[] | undefined> => {
-  const extra = file === undefined ? "" : await readFile(file, "utf8");
-  return extra.trim() === "" ? undefined : [...getCACertificates("default"), extra];
-};
 
 type Following = { readonly informers: readonly Informer[]; readonly stop: AbortController };
 
@@ -87,11 +82,6 @@ const startRecorder = ({ settings, ...rest }: GatewayEnvironment): Promise<Compo
     }),
   );
 
-const listenAddress = (text: string): { readonly host: string; readonly port: number } => {
-  const colon = text.lastIndexOf(":");
-  return { host: text.slice(0, colon) || "0.0.0.0", port: Number(text.slice(colon + 1)) };
-};
-
 const startServer = async (
   environment: GatewayEnvironment,
   view: ReturnType<typeof createClusterView>,
@@ -99,6 +89,7 @@ const startServer = async (
   metrics: ReturnType<typeof createGatewayMetrics>,
 ) => {
   const { settings, client, clock, log, blobs } = environment;
+  const extraCas = await readExtraCas(settings.ENCHANTED_EXTRA_CA_FILE);
   return startGatewayServer({
     view,
     frames,
@@ -112,12 +103,12 @@ const startServer = async (
       cert: await readFile(settings.ENCHANTED_TLS_CERT_FILE, "utf8"),
       key: await readFile(settings.ENCHANTED_TLS_KEY_FILE, "utf8"),
     },
-    listen: listenAddress(settings.ENCHANTED_LISTEN),
+    listen: addressOf(settings.ENCHANTED_LISTEN),
     addresses: {
       allowPrivate: settings.ENCHANTED_ALLOW_PRIVATE === "true",
       allowLoopback: settings.ENCHANTED_ALLOW_LOOPBACK === "true",
     },
-    ca: await readExtraCa(settings.ENCHANTED_EXTRA_CA_FILE),
+    ca: extraCas === undefined ? undefined : trustedCas(extraCas),
     answerWithinMs: settings.ENCHANTED_MODEL_ANSWER_SECONDS * 1000,
     idleMs: settings.ENCHANTED_MODEL_IDLE_SECONDS * 1000,
     maxBodyBytes,

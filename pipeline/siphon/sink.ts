@@ -65,6 +65,10 @@ export type SinkKind<S extends z.ZodObject = z.ZodObject> = {
   readonly filter?: string;
 };
 
+/** The same cut has the same token, so that a store takes it once; the hash tells it from one of a stream that lost its tail. */
+export const insertToken = (sink: string, { stream, from, to, hash }: Cut): string =>
+  `${sink}/${stream}/${from}-${to}/${hash}`;
+
 /**
  * The slot of a cut, 0 to 52: how often two divides its number. Each slot keeps the newest of its cuts, so that few are
  * kept and, going back, they lie twice as far apart each time: what a stream lost is read again, and at most as much more.

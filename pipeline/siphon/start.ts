@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
-import { startHealthServer } from "#nervous-system/telemetry/health-server.ts";
+import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { createSiphonMetrics } from "#pipeline/siphon/measure.ts";
 import { runSink } from "#pipeline/siphon/run-sink.ts";

@@ -1,10 +1,12 @@
-import { access, chmod, copyFile, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { access, chmod, copyFile, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { createGit, type Git } from "#nervous-system/git/git.ts";
 import type { GitCredentials } from "#nervous-system/git/protected-config.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { addressOf } from "#nervous-system/kernel/endpoint.ts";
+import { trustedCas, writeCaBundle } from "#nervous-system/kernel/trusted-cas.ts";
 import { tokenFrom } from "#nervous-system/recorder/token-file.ts";
-import { splitAddress, type FetchConfig } from "../config.ts";
+import type { FetchConfig } from "../config.ts";
 import { cloneBare, type FetchOutcome } from "./clone.ts";
 import { startConnectProxy, type ConnectProxy } from "../tunnel/connect-proxy.ts";
 
@@ -21,12 +23,6 @@ const copyTools = async (node: string, scripts: readonly string[], directory: st
   for (const script of scripts) await copyAtomically(script, join(directory, basename(script)), 0o644);
 };
 
-/** Writes one PEM file with all of `certificates`, for programs that take a single bundle; answers its path. */
-const writeBundle = async (path: string, certificates: readonly string[]): Promise<string> => {
-  await writeFile(path, `${certificates.map((pem) => pem.trim()).join("\n")}\n`, { mode: 0o600 });
-  return path;
-};
-
 /** What a fetch needs beside its configuration. */
 type FetchOptions = {
   config: FetchConfig;
@@ -35,8 +31,6 @@ type FetchOptions = {
   clock: Clock;
   /** The Node to copy, and the scripts that lie beside it in the image. */
   tools: { node: string; scripts: readonly string[] };
-  /** PEM of the CAs that are trusted anyway. */
-  defaultCas: readonly string[];
 };
 
 const mountedCredentials = async (config: FetchConfig): Promise<GitCredentials | undefined> => {
@@ -53,7 +47,6 @@ type Place = { directory: string; scratch: string; proxy: string };
 
 const createFetchGit = async (options: FetchOptions, { directory, scratch, proxy }: Place): Promise<Git> => {
   const { config } = options;
-  const extra = config.ENCHANTED_GIT_CA_PEM === undefined ? [] : [config.ENCHANTED_GIT_CA_PEM];
   const credentials = await mountedCredentials(config);
   return createGit({
     dir: directory,
@@ -61,7 +54,7 @@ const createFetchGit = async (options: FetchOptions, { directory, scratch, proxy
     clock: options.clock,
     protocols: ["https"],
     timeoutMs: config.ENCHANTED_FETCH_TIMEOUT_MS,
-    caFile: await writeBundle(join(scratch, "forge.pem"), [...options.defaultCas, ...extra]),
+    caFile: await writeCaBundle(join(scratch, "forge.pem"), trustedCas(config.ENCHANTED_GIT_CA_PEM)),
     proxy: { url: proxy },
     ...(credentials === undefined ? {} : { credentials }),
   });
@@ -93,7 +86,7 @@ export const runFetch = async (options: FetchOptions): Promise<FetchOutcome> => 
   const way = await startConnectProxy({
     port: 0,
     maxTunnels: MAX_TUNNELS,
-    gateway: splitAddress(config.ENCHANTED_GATEWAY),
+    gateway: addressOf(config.ENCHANTED_GATEWAY),
     caPem: config.ENCHANTED_CA_PEM,
     token: tokenFrom(config.ENCHANTED_TOKEN_FILE),
     clock: options.clock,

@@ -3,7 +3,7 @@ import { getBlobMethod, inboxMethod, putBlobMethod, tailMethod } from "#nervous-
 import { startGrpcServer, type GrpcHandler, type GrpcServer } from "#nervous-system/comms/grpc/server.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
-import { MAX_CONNECTIONS } from "./listen.ts";
+import { MAX_POD_CONNECTIONS } from "#nervous-system/comms/socket/listen.ts";
 
 /** What the service port needs. */
 type ContextServiceOptions = {
@@ -46,7 +46,7 @@ export const listenForService = (port: number, { collector, clock, log }: Contex
   startGrpcServer({
     address: `127.0.0.1:${port}`,
     handlers: serviceHandlers(collector),
-    maxConnections: MAX_CONNECTIONS,
+    maxConnections: MAX_POD_CONNECTIONS,
     clock,
     onError: (method, error) => log.error({ method, error: String(error) }, "a call through the scribe failed"),
   });

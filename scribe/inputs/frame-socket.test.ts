@@ -8,6 +8,7 @@ import fc from "fast-check";
 import { createMessageSplitter, delimit, PROTOBUF_OPENER } from "#nervous-system/comms/socket/delimited-messages.ts";
 import { connectFrameSocket, type FrameEncoding, type OutgoingFrame } from "#nervous-system/comms/socket/socket-ipc.ts";
 import { manualClock, systemClock, type ManualClock } from "#nervous-system/kernel/clock.ts";
+import { createSemaphore } from "#nervous-system/kernel/semaphore.ts";
 import { createRecorder } from "#nervous-system/recorder/recorder.ts";
 import { identity, openTestWal, readFrames } from "#test/builders/recorder.ts";
 import { createSimulatedDisk } from "#test/simulation/simulated-disk.ts";
@@ -19,7 +20,6 @@ import { countingIds } from "#nervous-system/schemas/ids.ts";
 import { anyPayloadOf } from "#test/builders/any-payload.ts";
 import { decodeAck, type FrameAck } from "#nervous-system/comms/socket/frame-encoding.ts";
 import { serveFrameConnection } from "./frame-socket.ts";
-import { createReadBudget } from "./read-budget.ts";
 
 let directory: string;
 let path: string;
@@ -36,7 +36,7 @@ beforeEach(async () => {
   refusals = [];
   wal = await openTestWal(createSimulatedDisk());
   const recorder = await createRecorder({ identity, wal, clock, ids: countingIds(), epoch: 1 });
-  const budget = createReadBudget(4 * 1024 * 1024);
+  const budget = createSemaphore(4 * 1024 * 1024);
   server = createServer({ allowHalfOpen: true }, (socket) => {
     peers.add(socket);
     serveFrameConnection(socket, { recorder, budget, clock, onRefused: ({ reason }) => refusals.push(reason) });

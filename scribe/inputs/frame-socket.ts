@@ -1,8 +1,10 @@
 import { createServer, type Socket } from "node:net";
 import { chmod, lstat, unlink } from "node:fs/promises";
 import { PROTOBUF_OPENER } from "#nervous-system/comms/socket/delimited-messages.ts";
+import { listen, MAX_POD_CONNECTIONS } from "#nervous-system/comms/socket/listen.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
-import { createPace, type Pace } from "#nervous-system/kernel/pace.ts";
+import { createSemaphore, type Semaphore } from "#nervous-system/kernel/semaphore.ts";
+import { createTokenBucket, type TokenBucket } from "#nervous-system/kernel/token-bucket.ts";
 import type { RecordResult } from "#nervous-system/recorder/recorder.ts";
 import {
   createJsonEncoding,
@@ -11,8 +13,6 @@ import {
   type FrameRecorder,
   type Incoming,
 } from "./frame-encodings.ts";
-import { createReadBudget, type ReadBudget } from "./read-budget.ts";
-import { listen, MAX_CONNECTIONS } from "./listen.ts";
 
 /** How fast one connection may send; what is more waits in the socket, so a flood slows the flooder only. */
 type ConnectionLimits = { readonly framesPerSecond: number; readonly bytesPerSecond: number };
@@ -20,7 +20,8 @@ type ConnectionLimits = { readonly framesPerSecond: number; readonly bytesPerSec
 /** What a connection needs. */
 type FrameConnectionOptions = {
   recorder: FrameRecorder;
-  budget: ReadBudget;
+  /** Bytes under way of all connections, so that many of them hold no more memory than one. */
+  budget: Semaphore;
   clock: Pick<Clock, "after" | "monotonicMs">;
   /** No limit without it. */
   limits?: ConnectionLimits | undefined;
@@ -34,8 +35,8 @@ const BURST_SECONDS = 2;
 // A writer that was told why its connection ends, and does not end it, is cut after this time.
 const FAREWELL_MS = 1000;
 
-const paceOf = (perSecond: number, clock: Pick<Clock, "monotonicMs">): Pace =>
-  createPace({ perSecond, burst: perSecond * BURST_SECONDS }, clock);
+const paceOf = (perSecond: number, clock: Pick<Clock, "monotonicMs">): TokenBucket =>
+  createTokenBucket({ perSecond, burst: perSecond * BURST_SECONDS }, clock);
 
 /**
  * One connection: frames in, as many answers out, in the same order, each after its frame is on the medium.
@@ -52,7 +53,7 @@ const paceOf = (perSecond: number, clock: Pick<Clock, "monotonicMs">): Pace =>
 class FrameConnection {
   private readonly socket: Socket;
   private readonly options: FrameConnectionOptions;
-  private readonly paces: { frames: Pace; bytes: Pace } | undefined;
+  private readonly paces: { frames: TokenBucket; bytes: TokenBucket } | undefined;
   private encoding: SocketEncoding | undefined;
   private unanswered = 0;
   private isWaiting = false;
@@ -98,7 +99,7 @@ class FrameConnection {
 
   private accept(frame: Incoming): void {
     this.unanswered += 1;
-    this.options.budget.take(frame.bytes);
+    this.options.budget.force(frame.bytes);
     const pending = frame.record(this.options.recorder);
     this.answers = this.answers.then(() => this.answer(pending, frame.bytes));
   }
@@ -129,12 +130,17 @@ class FrameConnection {
 
   private pauseIfFull(): void {
     const { budget } = this.options;
-    if (budget.isSpent()) budget.whenRoom(() => this.resumeIfRoom());
-    if (this.unanswered >= MAX_UNANSWERED || budget.isSpent() || this.socket.writableNeedDrain) this.socket.pause();
+    if (budget.isOverdrawn()) void budget.acquire(0).then(() => this.pauseOrResume());
+    if (this.unanswered >= MAX_UNANSWERED || budget.isOverdrawn() || this.socket.writableNeedDrain) this.socket.pause();
+  }
+
+  private pauseOrResume(): void {
+    this.pauseIfFull(); // others may have been quicker
+    this.resumeIfRoom();
   }
 
   private resumeIfRoom(): void {
-    const isFull = this.unanswered >= MAX_UNANSWERED || this.options.budget.isSpent();
+    const isFull = this.unanswered >= MAX_UNANSWERED || this.options.budget.isOverdrawn();
     if (!isFull && !this.isWaiting && !this.socket.writableNeedDrain) this.socket.resume();
   }
 
@@ -178,14 +184,14 @@ const removeStale = async (path: string): Promise<void> => {
 /** Listens on a unix socket for JSON lines; only user and group may write to it. */
 export const listenForFrames = async (options: FrameSocketOptions): Promise<FrameSocketServer> => {
   const { path, clock } = options;
-  const budget = createReadBudget(BUDGET_BYTES);
+  const budget = createSemaphore(BUDGET_BYTES);
   const open = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     open.add(socket);
     socket.once("close", () => open.delete(socket));
     serveFrameConnection(socket, { ...options, budget });
   });
-  server.maxConnections = MAX_CONNECTIONS;
+  server.maxConnections = MAX_POD_CONNECTIONS;
   await removeStale(path);
   await listen(server, { path });
   await chmod(path, 0o660);

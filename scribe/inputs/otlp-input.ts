@@ -1,6 +1,6 @@
 import type { OtlpCall, OtlpReceiver } from "#nervous-system/comms/grpc/otlp-service.ts";
 import { groupsOf } from "#nervous-system/kernel/groups.ts";
-import { createTurnstile } from "#nervous-system/kernel/turnstile.ts";
+import { createSemaphore } from "#nervous-system/kernel/semaphore.ts";
 import type { Recorder, RecordResult } from "#nervous-system/recorder/recorder.ts";
 import type { Refusal } from "#nervous-system/recorder/read-input.ts";
 import { decodeLogs } from "#nervous-system/codecs/otlp/decode-records.ts";
@@ -57,13 +57,15 @@ export const createOtlpInput = ({ recorder, passSpans, passMetrics, onRefused }:
     }
     return partialOf(reasons);
   };
-  const turn = createTurnstile(MAX_AT_WORK_BYTES);
+  const atWork = createSemaphore(MAX_AT_WORK_BYTES);
   const isJson = ({ encoding }: OtlpCall): boolean => encoding === "json";
   return {
     logs: (request, call) =>
-      turn(request.length, async () => record(tellLogs(isJson(call) ? parseLogsJson(request) : decodeLogs(request)))),
+      atWork.run(request.length, async () =>
+        record(tellLogs(isJson(call) ? parseLogsJson(request) : decodeLogs(request))),
+      ),
     traces: (request, call) =>
-      turn(request.length, async () => {
+      atWork.run(request.length, async () => {
         const partial = await record(tellSpans(isJson(call) ? parseTracesJson(request) : decodeTraces(request)));
         passSpans(isJson(call) ? tracesJsonToWire(request) : request);
         // The spans themselves are taken: a rejected count would make exporters report them as lost.

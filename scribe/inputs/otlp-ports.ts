@@ -5,9 +5,9 @@ import { startGrpcServer } from "#nervous-system/comms/grpc/server.ts";
 import { startOtlpHttpServer } from "#nervous-system/comms/http/otlp-server.ts";
 import { otlpGrpcHandlers, type OtlpReceiver } from "#nervous-system/comms/grpc/otlp-service.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { MAX_POD_CONNECTIONS } from "#nervous-system/comms/socket/listen.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import { decodeExportResponse } from "#nervous-system/codecs/otlp/status.ts";
-import { MAX_CONNECTIONS } from "./listen.ts";
 import type { SpanQueueOptions } from "./span-queue.ts";
 
 /** Where OTLP is served, on loopback. */
@@ -36,7 +36,7 @@ export const listenForOtlp = async (options: OtlpPortsOptions): Promise<OtlpPort
     address: `127.0.0.1:${options.grpcPort}`,
     handlers: otlpGrpcHandlers(receiver),
     limits: { messageBytes: MAX_MESSAGE_BYTES, streams: MAX_STREAMS },
-    maxConnections: MAX_CONNECTIONS,
+    maxConnections: MAX_POD_CONNECTIONS,
     clock,
     onError,
   });
@@ -44,7 +44,7 @@ export const listenForOtlp = async (options: OtlpPortsOptions): Promise<OtlpPort
     address: `127.0.0.1:${options.httpPort}`,
     receiver,
     maxBodyBytes: MAX_MESSAGE_BYTES,
-    maxConnections: MAX_CONNECTIONS,
+    maxConnections: MAX_POD_CONNECTIONS,
     clock,
     onError,
   });

@@ -1,7 +1,8 @@
-import { createServer, STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { hangUp, join } from "./join.ts";
-import { listen, portOf } from "../inputs/listen.ts";
+import { serve } from "#nervous-system/comms/http/serve.ts";
+import { LOOPBACK, MAX_POD_CONNECTIONS } from "#nervous-system/comms/socket/listen.ts";
 import { noTunnel, openTunnel, type NoTunnel, type TunnelOptions } from "./open-tunnel.ts";
 
 /** The gateway's tunnels, offered on loopback as a plain proxy that needs no credential. */
@@ -64,34 +65,24 @@ const tunnelFor = async (
 
 /** Starts the proxy on loopback; rejects when the port is taken. */
 export const startConnectProxy = async (options: ConnectProxyOptions): Promise<ConnectProxy> => {
-  const { maxTunnels } = options;
+  const { port, maxTunnels } = options;
   let failure: string | undefined;
-  const open = new Set<Duplex>();
-  const server = createServer(answerOther);
-  const answer = async (target: string, client: Duplex, head: Buffer): Promise<void> => {
-    const refused =
-      open.size > maxTunnels
-        ? noTunnel(429, "too_many_tunnels", `at most ${maxTunnels} tunnels at a time; close one first`, "1")
-        : await tunnelFor(target, client, head, options);
-    if (refused === undefined) return;
-    failure = refused.message;
-    refuse(client, refused);
-  };
-  server.on("connect", (incoming: IncomingMessage, client: Duplex, head: Buffer) => {
-    open.add(client);
-    client.once("close", () => open.delete(client));
-    client.on("error", () => client.destroy());
-    void answer(incoming.url ?? "", client, head);
+  let open = 0;
+  const server = await serve({
+    at: { host: LOOPBACK, port },
+    maxConnections: MAX_POD_CONNECTIONS,
+    answer: answerOther,
+    connect: async ({ url = "" }, client, head) => {
+      open += 1;
+      client.once("close", () => (open -= 1));
+      const refused =
+        open > maxTunnels
+          ? noTunnel(429, "too_many_tunnels", `at most ${maxTunnels} tunnels at a time; close one first`, "1")
+          : await tunnelFor(url, client, head, options);
+      if (refused === undefined) return;
+      failure = refused.message;
+      refuse(client, refused);
+    },
   });
-  await listen(server, { port: options.port });
-  return {
-    port: portOf(server),
-    lastFailure: () => failure,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-        for (const client of open) client.destroy();
-      }),
-  };
+  return { port: server.port, lastFailure: () => failure, close: () => server.close() };
 };

@@ -1,15 +1,15 @@
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { getCACertificates } from "node:tls";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import { createGrpcClient } from "#nervous-system/comms/grpc/client.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { readExtraCas, trustedCas, writeCaBundle } from "#nervous-system/kernel/trusted-cas.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { startComponentRecorder } from "#nervous-system/recorder/component.ts";
 import type { Ids } from "#nervous-system/schemas/ids.ts";
 import { signalFilter } from "#nervous-system/schemas/subjects.ts";
-import { startHealthServer } from "#nervous-system/telemetry/health-server.ts";
+import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
 import { createMetrics, createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { createOpenForge } from "#supervisor/forge/open-forge.ts";
 import type { ForgeAnswer } from "#supervisor/forge/forge.ts";
@@ -53,13 +53,10 @@ const asStep = <T>(answer: ForgeAnswer<T>): Step<T> => {
 
 /** Every CA that forges are verified with, as list and as file for Git; none where the machine's own are enough. */
 const collectCas = async (settings: PublisherSettings) => {
-  const file = settings.ENCHANTED_EXTRA_CA_FILE;
-  const extra = file === undefined ? "" : await readFile(file, "utf8");
-  if (extra.trim() === "") return { ca: undefined, caFile: undefined };
-  const ca = [...getCACertificates("default"), extra];
-  const caFile = join(settings.ENCHANTED_SCRATCH_DIR, "forges.pem");
-  await writeFile(caFile, ca.join("\n"), { mode: 0o600 });
-  return { ca, caFile };
+  const extra = await readExtraCas(settings.ENCHANTED_EXTRA_CA_FILE);
+  if (extra === undefined) return { ca: undefined, caFile: undefined };
+  const ca = trustedCas(extra);
+  return { ca, caFile: await writeCaBundle(join(settings.ENCHANTED_SCRATCH_DIR, "forges.pem"), ca) };
 };
 
 /** What a killed run left half-done is of no use: a publication begins from the record and the remote. */

@@ -1,4 +1,4 @@
-import type { AgentSnapshot } from "#operator/agent/snapshot.ts";
+import type { AgentSnapshot } from "#operator/agent/plan.ts";
 import { anAgent } from "#test/builders/agent.ts";
 import { aMission } from "#test/builders/mission.ts";
 import { aModel } from "#test/builders/model.ts";

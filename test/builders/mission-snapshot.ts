@@ -1,13 +1,13 @@
+import { emptyAgent, emptyMission, type MissionFold, type PublicationFold } from "#nervous-system/fold/state.ts";
 import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
-import { emptyAgent, emptyMission, type MissionFold, type PublicationFold } from "#nervous-system/fold/state.ts";
-import type { MissionSnapshot } from "#operator/mission/snapshot.ts";
+import type { MissionSnapshot } from "#operator/mission/plan.ts";
 import { podFacts, type PodFacts } from "#operator/pod/facts.ts";
 import { anAgent } from "#test/builders/agent.ts";
 import { aMission } from "#test/builders/mission.ts";
 import { aModel, readyModelStatus } from "#test/builders/model.ts";
-import { aPod } from "#test/builders/pod.ts";
 import { someCommit, type PodStatus } from "#test/builders/pod-status.ts";
+import { aPod } from "#test/builders/pod.ts";
 
 /** The time of every snapshot, Unix milliseconds. */
 const nowMs = Date.parse("2026-11-23T10:00:00Z");

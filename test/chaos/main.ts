@@ -28,12 +28,12 @@ const clock = systemClock();
 const wanted = Number(values.kills);
 const started = clock.monotonicMs();
 const show = (kills: Kills, acknowledged: number): void => {
-  const done = kills.scribe + kills.collector + kills.nats;
+  const done = Object.values(kills).reduce((sum, count) => sum + count, 0);
   if (done % SHOW_EVERY !== 0) return;
   const seconds = (clock.monotonicMs() - started) / 1_000;
   const left = ((wanted - done) * seconds) / done;
   console.log(
-    `${done}/${wanted} kills (${kills.scribe} scribes, ${kills.collector} collectors, ${kills.nats} NATS), ` +
+    `${done}/${wanted} kills (${kills.scribe} scribes, ${kills.collector} collectors, ${kills.siphon} siphons, ${kills.nats} NATS), ` +
       `${acknowledged} frames answered, ${Math.round(seconds)} s gone, ${Math.round(left)} s left`,
   );
 };

@@ -5,7 +5,7 @@ import type { Random } from "#test/simulation/random.ts";
 import type { Victim } from "./victim.ts";
 
 /** What is killed. */
-type Kind = "scribe" | "collector" | "nats";
+type Kind = "scribe" | "collector" | "siphon" | "nats";
 
 /** How often each was killed. */
 export type Kills = Record<Kind, number>;
@@ -14,6 +14,7 @@ export type Kills = Record<Kind, number>;
 export type NemesisOptions = {
   scribes: readonly Victim[];
   collectors: readonly Victim[];
+  siphon: Victim;
   nats: NatsServer;
   random: Random;
   clock: Clock;
@@ -24,8 +25,9 @@ export type NemesisOptions = {
 
 /** How the kills are spread: a scribe starts fast and has the most to lose. */
 const shares: ReadonlyArray<readonly [Kind, number]> = [
-  ["scribe", 0.6],
+  ["scribe", 0.5],
   ["collector", 0.2],
+  ["siphon", 0.1],
   ["nats", 0.2],
 ];
 
@@ -41,7 +43,7 @@ const pickKind = (random: Random): Kind => {
 /** Kills with -9, at random and without a plan, `count` times; what it killed comes back a moment later. */
 export const runNemesis = async (options: NemesisOptions, count: number): Promise<Kills> => {
   const { random, clock, history, nats } = options;
-  const kills: Kills = { scribe: 0, collector: 0, nats: 0 };
+  const kills: Kills = { scribe: 0, collector: 0, siphon: 0, nats: 0 };
   let natsIsBack: Promise<void> = Promise.resolve();
   let natsIsUp = true;
 
@@ -70,6 +72,7 @@ export const runNemesis = async (options: NemesisOptions, count: number): Promis
   };
   const strike = async (kind: Kind): Promise<boolean> => {
     if (kind === "nats") return killNats();
+    if (kind === "siphon") return killVictim(options.siphon);
     return killVictim(random.pick(kind === "scribe" ? options.scribes : options.collectors));
   };
 

@@ -20,6 +20,7 @@ import {
   temporaryDirectory,
   type Cleanup,
 } from "#test/integration/pipeline/bus-harness.ts";
+import { startTestLedger, type TestLedger } from "#test/integration/pipeline/ledger-harness.ts";
 import { layOutPod, setStage, type Pod, type Stage } from "#test/integration/scribe/stage.ts";
 import type { Random } from "#test/simulation/random.ts";
 import { lastingPorts } from "./lasting-ports.ts";
@@ -35,6 +36,8 @@ export type ChaosPlane = {
   readonly collectors: ReadonlyArray<{ readonly victim: Victim; readonly port: number }>;
   readonly agents: readonly ChaosAgent[];
   readonly scribes: readonly Victim[];
+  readonly siphon: Victim;
+  readonly ledger: TestLedger;
   readonly dir: string;
 };
 
@@ -113,18 +116,32 @@ const prepareAgents = async (count: number, { test, stage, caPem, ports, random,
   return { agents: prepared, scribes };
 };
 
+type Ledgered = { program: string; natsUrl: string; dir: string; ledger: TestLedger; random: Random };
+
+const prepareSiphon = async ({ program, natsUrl, dir, ledger, random }: Ledgered): Promise<Victim> => {
+  const [healthPort = 0] = await lastingPorts(1, random.next);
+  const { url, username, password } = ledger.server;
+  const env = {
+    NATS_URL: natsUrl,
+    CLICKHOUSE_URL: url,
+    CLICKHOUSE_USER: username,
+    CLICKHOUSE_PASSWORD: password,
+    ENCHANTED_HEALTH_PORT: String(healthPort),
+    LOG_LEVEL: "warn",
+  };
+  const command = [process.execPath, program, "siphon"];
+  return createVictim({ name: "siphon", command, env: () => env, logDir: dir });
+};
+
 const prepareCollectors = async (
   count: number,
   { test, random }: Pick<Setting, "test" | "random">,
-  files: Omit<CollectorFiles, "program" | "kubeconfig">,
+  files: Omit<CollectorFiles, "kubeconfig">,
 ) => {
-  const program = join(await bundleImage(repositoryRoot, "pipeline", join(files.dir, "pipeline")), "main.js");
   const { namespace, kubeconfig } = await collectorKubeconfig(test);
   const collectors = [];
   for (let n = 1; n <= count; n += 1)
-    collectors.push(
-      collectorNumber(n, namespace, { ...files, program, kubeconfig }, await lastingPorts(3, random.next)),
-    );
+    collectors.push(collectorNumber(n, namespace, { ...files, kubeconfig }, await lastingPorts(3, random.next)));
   return collectors;
 };
 
@@ -141,10 +158,14 @@ export const startChaosPlane = async (
   const stage = await setStage();
   cleanup.add(() => stage.remove());
   const tls = await serverIdentity(join(dir, "pki"), "collector", ["DNS:enchanted-collector", "IP:127.0.0.1"]);
-  const collectors = await prepareCollectors(width, { test, random }, { ...tls, natsUrl: nats.url, dir });
+  const program = join(await bundleImage(repositoryRoot, "pipeline", join(dir, "pipeline")), "main.js");
+  const natsUrl = nats.url;
+  const collectors = await prepareCollectors(width, { test, random }, { ...tls, natsUrl, dir, program });
+  const ledger = await startTestLedger(cleanup);
+  const siphon = await prepareSiphon({ program, natsUrl, dir, ledger, random });
   const caPem = await readFile(tls.caFile, "utf8");
   const ports = collectors.map(({ port }) => port);
   const { agents: itsAgents, scribes } = await prepareAgents(count, { test, stage, caPem, ports, random, dir });
-  for (const victim of [...collectors.map((one) => one.victim), ...scribes]) cleanup.add(() => victim.kill());
-  return { nats, bus, collectors, agents: itsAgents, scribes, dir };
+  for (const victim of [...collectors.map((one) => one.victim), ...scribes, siphon]) cleanup.add(() => victim.kill());
+  return { nats, bus, collectors, agents: itsAgents, scribes, siphon, ledger, dir };
 };

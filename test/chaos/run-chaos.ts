@@ -4,6 +4,7 @@ import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
+import { ledgerFrames, type TestLedger } from "#test/integration/pipeline/ledger-harness.ts";
 import { readFrames, type Cleanup } from "#test/integration/pipeline/bus-harness.ts";
 import { check, type Violation } from "#test/simulation/checker.ts";
 import { createHistory, type History } from "#test/simulation/history.ts";
@@ -107,7 +108,37 @@ const keepLogs = async (victims: readonly Victim[], dir: string): Promise<void> 
   for (const { name, logFile } of victims) await copyFile(logFile, join(dir, `${name}.log`));
 };
 
-const wholeStream = async (bus: Bus): Promise<StoredFrame[]> => readFrames(bus);
+const countRows = async ({ ledger }: ChaosPlane): Promise<number> => {
+  const asked = ledger.rows<{ n: string }>("SELECT count() AS n FROM enchanted.context_frames FINAL");
+  const [row] = await asked.catch(() => []);
+  return Number(row?.n ?? 0);
+};
+
+/** The siphon brings the ledger what the stream holds. */
+const ledgerHolds = async (plane: ChaosPlane, frames: number, clock: Clock): Promise<Violation[]> => {
+  plane.siphon.start();
+  const end = clock.monotonicMs() + SETTLE_MS;
+  let rows = 0;
+  while ((rows = await countRows(plane)) < frames) {
+    if (clock.monotonicMs() > end)
+      return [
+        { rule: "everything arrives in the end", why: `the ledger has ${rows} rows, the stream ${frames} frames` },
+      ];
+    await clock.sleep(100);
+  }
+  return [];
+};
+
+const rowsOf = async (ledger: TestLedger): Promise<StoredFrame[]> =>
+  (await ledgerFrames(ledger)).map(({ stream_seq: place, envelope, frame, prev_hash: prevHash, hash }) => ({
+    place,
+    envelope: JSON.parse(envelope) as StoredFrame["envelope"],
+    envelopeText: envelope,
+    bytes: Buffer.from(frame),
+    prevHash,
+    hash,
+    storedNs: 0n,
+  }));
 
 /** Kills the shipped scribes, the real collectors and NATS again and again under load, then judges what is left. */
 export const runChaos = async (options: ChaosOptions): Promise<ChaosResult> => {
@@ -116,7 +147,8 @@ export const runChaos = async (options: ChaosOptions): Promise<ChaosResult> => {
   const plane = await startChaosPlane(cleanup, { ...options, random });
   const history = createHistory(() => clock.monotonicMs());
   const collectors = plane.collectors.map(({ victim }) => victim);
-  for (const victim of [...collectors, ...plane.scribes]) victim.start();
+  const victims = [...collectors, ...plane.scribes, plane.siphon];
+  for (const victim of victims) victim.start();
   const producers = startProducers(plane.agents, random, clock, history);
   cleanup.add(() => producers.forEach((producer) => producer.close()));
   const answered = (): number => producers.reduce((sum, producer) => sum + producer.answered(), 0);
@@ -130,23 +162,24 @@ export const runChaos = async (options: ChaosOptions): Promise<ChaosResult> => {
   const unsettled = await settle(plane, producers, clock);
   const undrained = await drain(plane, history);
   await reader.stop();
-  const stream = await wholeStream(plane.bus);
+  const stream = await readFrames(plane.bus);
+  const unfed = await ledgerHolds(plane, stream.length, clock);
   const none = new Set<string>();
   const evidence = {
     history: history.operations,
     stream,
-    storedOnly: [],
+    ledger: await rowsOf(plane.ledger),
     flipped: none,
     lied: none,
     streamForgets: false,
   };
-  const surprises = [...collectors, ...plane.scribes].flatMap((victim) =>
+  const surprises = victims.flatMap((victim) =>
     victim.surprises.map((why) => ({ rule: "nothing ends by itself", why })),
   );
   const count = (type: string): number =>
     history.operations.filter((operation) => operation.f === "record" && operation.type === type).length;
-  const violations = [...unsettled, ...undrained, ...surprises, ...check(evidence)];
-  if (violations.length > 0) await keepLogs([...collectors, ...plane.scribes], options.logsTo);
+  const violations = [...unsettled, ...undrained, ...unfed, ...surprises, ...check(evidence)];
+  if (violations.length > 0) await keepLogs(victims, options.logsTo);
   return {
     kills,
     acknowledged: count("ok"),

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "@jest/globals";
-import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { check, type Evidence } from "./checker.ts";
 import type { Operation } from "./history.ts";
 import { evidenceOf, playSeed } from "./run-seed.ts";
@@ -19,16 +19,16 @@ const isRefusal = ({ f, type }: Operation): boolean => f === "record" && type ==
 const broken = (evidence: Partial<Evidence>): string[] => [
   ...new Set(check({ ...sound, ...evidence }).map(({ rule }) => rule)),
 ];
-const said = (frame: RecordedFrame): boolean => frame.envelope.producer === "agent";
+const said = (frame: StoredFrame): boolean => frame.envelope.producer === "agent";
 /** Index of a frame that a producer said, and that another of its chain stands behind. */
 const somewhere = (): number =>
   sound.stream.findIndex(
     (frame, at) =>
       at > 5 && said(frame) && sound.stream.slice(at + 1).some((next) => said(next) && sameChain(frame, next)),
   );
-const sameChain = (a: RecordedFrame, b: RecordedFrame): boolean =>
+const sameChain = (a: StoredFrame, b: StoredFrame): boolean =>
   a.envelope.agent_uid === b.envelope.agent_uid && a.envelope.epoch === b.envelope.epoch;
-const changed = (at: number, change: (frame: RecordedFrame) => RecordedFrame): RecordedFrame[] =>
+const changed = (at: number, change: (frame: StoredFrame) => StoredFrame): StoredFrame[] =>
   sound.stream.map((frame, index) => (index === at ? change(frame) : frame));
 const rewritten = (change: (operation: Operation) => Operation): Operation[] => sound.history.map(change);
 
@@ -52,12 +52,12 @@ describe("the checker", () => {
 
   it("sees a frame that is there twice", () => {
     const at = somewhere();
-    const twice = [...sound.stream.slice(0, at + 1), sound.stream[at] as RecordedFrame, ...sound.stream.slice(at + 1)];
+    const twice = [...sound.stream.slice(0, at + 1), sound.stream[at] as StoredFrame, ...sound.stream.slice(at + 1)];
     expect(broken({ stream: twice })).toContain("nothing twice");
   });
 
   it("sees one fact in two places", () => {
-    const [at, frame] = [somewhere(), sound.stream[somewhere()] as RecordedFrame];
+    const [at, frame] = [somewhere(), sound.stream[somewhere()] as StoredFrame];
     const next = sound.stream.findIndex((other, index) => index > at && said(other) && sameChain(frame, other));
     const stream = changed(next, (other) => ({
       ...other,
@@ -69,16 +69,16 @@ describe("the checker", () => {
   it("sees two frames of a chain that changed their places", () => {
     const at = somewhere();
     const next = sound.stream.findIndex(
-      (other, index) => index > at && sameChain(other, sound.stream[at] as RecordedFrame),
+      (other, index) => index > at && sameChain(other, sound.stream[at] as StoredFrame),
     );
     const stream = [...sound.stream];
-    [stream[at], stream[next]] = [stream[next] as RecordedFrame, stream[at] as RecordedFrame];
+    [stream[at], stream[next]] = [stream[next] as StoredFrame, stream[at] as StoredFrame];
     expect(broken({ stream })).toContain("chains verify");
   });
 
   it("sees a producer's frames in another order than it said them", () => {
     const highest = sound.history.length;
-    const first = sound.stream.find(said) as RecordedFrame;
+    const first = sound.stream.find(said) as StoredFrame;
     const history = rewritten((operation) =>
       operation.f === "record" && operation.value.id === first.envelope.event_id
         ? { ...operation, value: { ...operation.value, n: highest } }
@@ -103,13 +103,13 @@ describe("the checker", () => {
   });
 
   it("sees a frame that nobody said", () => {
-    const { event_id } = (sound.stream[somewhere()] as RecordedFrame).envelope;
+    const { event_id } = (sound.stream[somewhere()] as StoredFrame).envelope;
     const history = sound.history.filter(({ f, value }) => f !== "record" || value.id !== event_id);
     expect(broken({ history })).toEqual(["nothing invented"]);
   });
 
   it("sees a refused frame in the stream", () => {
-    const { event_id } = (sound.stream[somewhere()] as RecordedFrame).envelope;
+    const { event_id } = (sound.stream[somewhere()] as StoredFrame).envelope;
     const history = rewritten((operation) =>
       operation.f === "record" && operation.type === "ok" && operation.value.id === event_id
         ? { ...operation, type: "fail" }
@@ -144,7 +144,7 @@ describe("the checker", () => {
 
   it("takes a GAP only where a disk was at fault, and only in the place of what is lost", () => {
     const at = somewhere();
-    const frame = sound.stream[at] as RecordedFrame;
+    const frame = sound.stream[at] as StoredFrame;
     const stream = changed(at, (lost) => ({
       ...lost,
       envelope: { ...lost.envelope, event_type: "GAP", producer: "scribe", event_id: "gap" },
@@ -152,7 +152,21 @@ describe("the checker", () => {
     expect(broken({ stream })).toEqual(expect.arrayContaining(["acknowledged frames are stored", "chains verify"]));
     expect(broken({ stream, flipped: new Set([frame.envelope.agent_uid]) })).toEqual([]);
     const without = sound.stream.filter((_, index) => index !== sound.stream.findLastIndex(said));
-    const uid = (sound.stream.findLast(said) as RecordedFrame).envelope.agent_uid;
+    const uid = (sound.stream.findLast(said) as StoredFrame).envelope.agent_uid;
     expect(broken({ stream: without, flipped: new Set([uid]) })).toContain("acknowledged frames are stored");
+  });
+
+  it("sees a frame of the stream that the ledger lacks, has elsewhere, or has as another; and a row of nothing", () => {
+    const ledger = [...sound.ledger];
+    const at = somewhere();
+    const rule = "the ledger is the stream";
+    const having = (row: Partial<StoredFrame>) => ledger.map((one, index) => (index === at ? { ...one, ...row } : one));
+    expect(broken({ ledger: ledger.filter((_, index) => index !== at) })).toEqual([rule]);
+    expect(broken({ ledger: having({ place: 7 }) })).toEqual([rule]);
+    expect(broken({ ledger: having({ hash: "f".repeat(64) }) })).toContain(rule);
+    const { envelope } = ledger[at] as StoredFrame;
+    const more = { ...(ledger[at] as StoredFrame), envelope: { ...envelope, seq: 99_999 }, hash: "e".repeat(64) };
+    expect(broken({ ledger: [...ledger, more] })).toEqual([rule]);
+    expect(broken({ ledger: [...ledger, more], streamForgets: true })).toEqual([]);
   });
 });

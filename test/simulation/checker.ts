@@ -1,3 +1,4 @@
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { chainFaults, placeOf } from "./check-chains.ts";
 import type { Operation, RecordedDeed } from "./history.ts";
@@ -7,9 +8,9 @@ import { digestOfStream } from "./stream-digest.ts";
 /** What is judged: everything that was tried and answered, and the stream at the end, in its order. */
 export type Evidence = {
   readonly history: readonly Operation[];
-  readonly stream: readonly RecordedFrame[];
-  /** What the stream lost after a store had it: its recorder may have let go of it, and a GAP stands in its place. */
-  readonly storedOnly: readonly RecordedFrame[];
+  readonly stream: readonly StoredFrame[];
+  /** What the ledger holds, a row a key. What the stream lost after it had it, its recorder may have let go of, and a GAP stands in its place. */
+  readonly ledger: readonly StoredFrame[];
   /** Chains (agent UIDs) whose disk lost or changed what it had promised: there a named GAP may stand for a frame. */
   readonly flipped: ReadonlySet<string>;
   /** Chains whose disk answered syncs without doing them, and then lost power: what only that disk held may be gone without a trace. */
@@ -27,7 +28,7 @@ type ByRule = (evidence: Evidence, index: Index) => Iterable<string>;
 type Index = {
   readonly byId: ReadonlyMap<string, readonly RecordedFrame[]>;
   readonly byPlace: ReadonlyMap<string, RecordedFrame>;
-  /** `storedOnly`, by place. */
+  /** Frames of the ledger that the stream does not hold, by place. */
   readonly elsewhere: ReadonlyMap<string, RecordedFrame>;
   readonly said: ReadonlyMap<string, RecordedDeed>;
 };
@@ -39,13 +40,16 @@ const contentOf = (frame: RecordedFrame): string => {
   return digestOf(String(event_type), payload);
 };
 
-const indexOf = ({ history, stream, storedOnly }: Evidence): Index => {
+const indexOf = ({ history, stream, ledger }: Evidence): Index => {
+  const held = new Set(stream.map(({ hash }) => hash));
   const said = new Map<string, RecordedDeed>();
   for (const { f, value } of history) if (f === "record") said.set(idKey(value.agent, value.id), value);
   return {
     byId: Map.groupBy(stream, ({ envelope }) => idKey(envelope.agent_uid, envelope.event_id)),
     byPlace: new Map(stream.map((frame) => [placeOf(frame), frame])),
-    elsewhere: new Map(storedOnly.flatMap((frame) => (isGap(frame) ? [] : [[placeOf(frame), frame]]))),
+    elsewhere: new Map(
+      ledger.flatMap((frame) => (isGap(frame) || held.has(frame.hash) ? [] : [[placeOf(frame), frame]])),
+    ),
     said,
   };
 };
@@ -153,6 +157,18 @@ function* readsAreStable({ history, stream, streamForgets }: Evidence): Iterable
   }
 }
 
+/** Every frame of the stream is a row, in its place; a row of nothing in the stream is there only where that forgets. */
+function* ledgerIsStream({ stream, ledger, streamForgets }: Evidence, { elsewhere }: Index): Iterable<string> {
+  const rows = new Map(ledger.map((row) => [placeOf(row), row]));
+  for (const frame of stream) {
+    const row = rows.get(placeOf(frame));
+    if (row === undefined) yield `${placeOf(frame)} is not in the ledger`;
+    else if (row.hash !== frame.hash || row.place !== frame.place)
+      yield `${placeOf(frame)} is in the ledger as ${row.hash.slice(0, 8)} at ${row.place}, in the stream as ${frame.hash.slice(0, 8)} at ${frame.place}`;
+  }
+  if (!streamForgets) for (const place of elsewhere.keys()) yield `${place} is in the ledger and not in the stream`;
+}
+
 /** The stream in its order; one that forgets, each chain's epochs in theirs. */
 const inEpochs = (stream: readonly RecordedFrame[], forgets: boolean): readonly RecordedFrame[] =>
   forgets ? stream.toSorted((a, b) => a.envelope.epoch - b.envelope.epoch) : stream;
@@ -164,6 +180,7 @@ const rules: Readonly<Record<string, ByRule>> = {
   "producer's order": producersOrder,
   "what was said to be stored is": claimsHold,
   "reads are stable": readsAreStable,
+  "the ledger is the stream": ledgerIsStream,
   "chains verify": ({ stream, flipped, lied, streamForgets }, { elsewhere }) => {
     const mayBeGap = (frame: RecordedFrame): boolean => {
       const { agent_uid } = frame.envelope;

@@ -8,8 +8,11 @@ export type FaultKind =
   | "crashMachine"
   | "stopScribe"
   | "killCollector"
+  | "killSiphon"
+  | "slowLedger"
   | "killStream"
   | "powerLossOfStream"
+  | "recreateStream"
   | "cutScribe"
   | "cutStream"
   | "storm"
@@ -25,6 +28,8 @@ export type FaultKind =
 type Fault = (world: World) => string | undefined;
 
 const HOUR_MS = 3_600_000;
+
+const CALM_LEDGER = { delayMs: 2, lose: 0 };
 
 const anyone = ({ random, inhabitants }: World): Inhabitant => random.pick(inhabitants);
 const anyoneWith = (nature: DiskNature, { random, inhabitants }: World): Inhabitant | undefined =>
@@ -81,10 +86,24 @@ const faults: Readonly<Record<FaultKind, Fault>> = {
     collector.kill(lasting(world, 5_000));
     return collector.name;
   },
+  killSiphon: (world) => {
+    world.siphon.kill(lasting(world, 5_000));
+    return "";
+  },
+  slowLedger: (world) => {
+    const { random, ledger } = world;
+    Object.assign(ledger.weather, { delayMs: random.pick([50, 1_000, 6_000]), lose: random.next() * 0.5 });
+    const ms = whenItBegins(world, 10_000, () => Object.assign(ledger.weather, CALM_LEDGER));
+    return `for ${ms} ms`;
+  },
   killStream: (world) => killStream(world, 0),
   powerLossOfStream: (world) => {
     if (world.scenario.syncAlways) return undefined;
-    return killStream(world, world.random.between(0, Math.min(40, world.stream.messages.length)));
+    return killStream(world, world.random.between(0, Math.min(20, world.stream.messages.length)));
+  },
+  recreateStream: (world) => {
+    if (world.scenario.syncAlways || world.random.chance(0.5)) return undefined;
+    return killStream(world, "all");
   },
   cutScribe: (world) => {
     const cut = `${nameOf(anyone(world))}|${world.random.pick(world.collectors).name}`;
@@ -167,9 +186,10 @@ const faults: Readonly<Record<FaultKind, Fault>> = {
   },
 };
 
-const killStream = ({ stream, loop, random }: World, lose: number): string | undefined => {
+const killStream = ({ stream, loop, random }: World, lose: number | "all"): string | undefined => {
   if (!stream.isUp()) return undefined;
-  stream.die(lose);
+  if (lose === "all") stream.dieForGood();
+  else stream.die(lose);
   loop.after(random.next() ** 2 * 5_000, () => stream.restart());
   return `lost ${lose}`;
 };
@@ -196,7 +216,8 @@ export const scheduleFaults = (world: World, onFault: (kind: FaultKind) => void)
 
 /** Ends every fault: from now on nothing hinders the frames. */
 export const heal = (world: World): void => {
-  const { network, streamWeather, stream, scenario, inhabitants } = world;
+  const { network, streamWeather, stream, scenario, inhabitants, ledger } = world;
+  Object.assign(ledger.weather, CALM_LEDGER);
   network.cuts.clear();
   streamWeather.cuts.clear();
   Object.assign(network.weather, { delayMs: scenario.delayMs, loseRequest: 0, loseAnswer: 0, duplicate: 0 });

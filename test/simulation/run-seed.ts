@@ -1,5 +1,6 @@
 import { check, type Evidence, type Violation } from "./checker.ts";
 import { heal, scheduleFaults, type FaultKind } from "./faults.ts";
+import { keyOf } from "./ledger.ts";
 import { historyHash, type Operation } from "./history.ts";
 import { seededRandom } from "./random.ts";
 import { planScenario, type DiskNature } from "./scenario.ts";
@@ -41,6 +42,10 @@ const isWhole = ({ stream }: World, { host, producer }: Inhabitant): boolean => 
   );
 };
 
+/** Whether the ledger holds the stream, each frame in its place. */
+const isFed = ({ stream, ledger }: World): boolean =>
+  stream.messages.flatMap(framesOf).every((frame) => ledger.rows.get(keyOf(frame))?.place === frame.place);
+
 const describe = (world: World, inhabitant: Inhabitant): string => {
   const recording = inhabitant.host.recording();
   const done = inhabitant.producer.isDone() ? "said all" : "has not said all";
@@ -68,10 +73,11 @@ export const settleDown = async (world: World): Promise<Violation[]> => {
   const { loop, inhabitants, scenario } = world;
   const leastMs = loop.nowMs() + (scenario.syncAlways ? 0 : HEAL_LEAST_MS);
   const isQuiet = (): boolean =>
-    loop.nowMs() >= leastMs && inhabitants.every((one) => isWhole(world, one) || isHalted(one));
+    loop.nowMs() >= leastMs && inhabitants.every((one) => isWhole(world, one) || isHalted(one)) && isFed(world);
   if (await runUntil(world, isQuiet, HEAL_LIMIT_MS)) return [];
   const stuck = inhabitants.filter((one) => !isWhole(world, one) && !isHalted(one));
-  return stuck.map((one) => ({ rule: "everything arrives in the end", why: describe(world, one) }));
+  const unfed = isFed(world) ? [] : [{ rule: "the ledger is the stream", why: "not everything reached it in the end" }];
+  return [...unfed, ...stuck.map((one) => ({ rule: "everything arrives in the end", why: describe(world, one) }))];
 };
 
 const uidsOf = (world: World, nature: DiskNature): Set<string> =>
@@ -81,7 +87,7 @@ const uidsOf = (world: World, nature: DiskNature): Set<string> =>
 export const evidenceOf = (world: World): Evidence => ({
   history: world.history.operations,
   stream: world.stream.messages.flatMap(framesOf),
-  storedOnly: world.stream.storedOnly.flatMap(framesOf),
+  ledger: [...world.ledger.rows.values()],
   flipped: uidsOf(world, "flips"),
   lied: uidsOf(world, "lies"),
   streamForgets: !world.scenario.syncAlways,

@@ -4,15 +4,21 @@ import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import { readTail } from "#nervous-system/comms/nats/chain-tail.ts";
 import { createDeadLetters } from "#nervous-system/comms/nats/dead-letters.ts";
 import type { FrameStream } from "#nervous-system/comms/nats/frame-stream.ts";
+import type { BusConnection } from "#nervous-system/comms/nats/connection.ts";
+import { openDurableReader } from "#nervous-system/comms/nats/durable-reader.ts";
 import { readSettled } from "#nervous-system/comms/nats/settled.ts";
+import { holdsMark } from "#nervous-system/comms/nats/stream-position.ts";
+import { silentLog } from "#nervous-system/kernel/log.ts";
 import { untilAborted } from "#nervous-system/kernel/until-aborted.ts";
 import type { EventLoop } from "./event-loop.ts";
 import type { Life } from "./life.ts";
 import type { Random } from "./random.ts";
 import { chainOfSubject, streamMessageOf, type KeptMessage, type StreamServer } from "./stream-server.ts";
 
-/** What a collector has of the stream. */
-export type StreamConnection = Pick<Bus, "tail" | "settled" | "deadLetters"> & { readonly stream: FrameStream };
+/** What a process has of the stream. */
+export type StreamConnection = Pick<Bus, "tail" | "settled" | "holds" | "openReader" | "deadLetters"> & {
+  readonly stream: FrameStream;
+};
 
 /** How the ways to the server are now. */
 export type StreamWeather = { delayMs: number; loseRequest: number; loseAnswer: number; cuts: Set<string> };
@@ -127,7 +133,7 @@ const shown = (message: KeptMessage | undefined): unknown => {
   return { subject, data, header: { get: header }, seq: streamSeq };
 };
 
-/** The part of JetStream's manager that reads tails and settled marks, on the simulated server. */
+/** The part of JetStream's manager that reads tails, marks and places, on the simulated server. */
 const managerOn = (connection: Connection, server: StreamServer): JetStreamManager => {
   const upTo = (chain: string, seq: number): KeptMessage[] => {
     const last = new Map<string, KeptMessage>();
@@ -135,12 +141,26 @@ const managerOn = (connection: Connection, server: StreamServer): JetStreamManag
       if (message.chain === chain && message.seq <= seq) last.set(message.subject, message);
     return [...last.values()];
   };
+  const { consumer } = server;
+  const stateOf = () => ({ messages: server.messages.length, first_seq: 1, last_seq: server.messages.length });
   const manager = {
     streams: {
-      getMessage: (_stream: string, { last_by_subj: filter }: { last_by_subj: string }) =>
-        connection.request(() => shown(server.lastOf(chainOfSubject(filter)))),
+      info: () => connection.request(() => ({ created: server.created(), state: stateOf() })),
+      getMessage: (_stream: string, query: { last_by_subj: string } | { seq: number }) =>
+        connection.request(() =>
+          shown("seq" in query ? server.messages[query.seq - 1] : server.lastOf(chainOfSubject(query.last_by_subj))),
+        ),
     },
-    consumers: { info: () => connection.request(() => ({ ack_floor: { stream_seq: server.floor() } })) },
+    consumers: {
+      add: () => connection.request(() => undefined),
+      info: () => connection.request(() => ({ ack_floor: { stream_seq: consumer.floor } })),
+      reset: (_stream: string, _name: string, seq = consumer.floor + 1) =>
+        connection.request(() => {
+          consumer.floor = seq - 1;
+          consumer.delivered = consumer.floor;
+          return { delivered: { consumer_seq: consumer.deliveries } };
+        }),
+    },
     direct: {
       getLastMessagesFor: (_stream: string, { multi_last: [filter = ""], up_to_seq: seq }: UpTo) =>
         connection.request(() => upTo(chainOfSubject(filter), seq).map(shown)),
@@ -149,19 +169,67 @@ const managerOn = (connection: Connection, server: StreamServer): JetStreamManag
   return manager as unknown as JetStreamManager;
 };
 
-/** The part of JetStream's client that publishes dead letters. */
-const jetStreamOn = (connection: Connection, server: StreamServer): JetStreamClient => {
-  const publish = (subject: string): Promise<void> => connection.request(() => server.bury(subject));
-  return { publish } as unknown as JetStreamClient;
+/** The part of JetStream's client that publishes dead letters and consumes. */
+const jetStreamOn = (connection: Connection, options: StreamConnectionOptions): JetStreamClient => {
+  const publish = (subject: string): Promise<void> => connection.request(() => options.server.bury(subject));
+  const consume = () => Promise.resolve(consumeFrom(connection, options));
+  return { publish, consumers: { get: () => Promise.resolve({ consume }) } } as unknown as JetStreamClient;
+};
+
+/** Deliveries of the durable consumer over one connection, until it is lost or nobody wants more. */
+const consumeFrom = (connection: Connection, { server, life, loop, weather, random }: StreamConnectionOptions) => {
+  const { consumer } = server;
+  const link = connection.signal();
+  const serverLife = server.lives();
+  let stopped = false;
+  let wanted: ((message: unknown) => void) | undefined;
+  const isOver = (): boolean => stopped || link.aborted || server.lives() !== serverLife || !server.isUp();
+  const ackOf = (seq: number) => (): void => {
+    // What was never delivered cannot be acknowledged.
+    if (seq <= consumer.delivered) consumer.floor = Math.max(consumer.floor, seq);
+  };
+  const deliver = (): void => {
+    const message = server.messages[consumer.delivered];
+    if (wanted === undefined || message === undefined || isOver()) return;
+    const give = wanted;
+    wanted = undefined;
+    consumer.delivered = message.seq;
+    consumer.deliveries += 1;
+    const { header, ...read } = streamMessageOf(message);
+    const info = { timestampNanos: "0", deliverySequence: consumer.deliveries };
+    const acknowledge = (): Promise<void> => connection.request(ackOf(message.seq));
+    const ack = (): void => void acknowledge().catch(() => undefined);
+    const value = { ...read, seq: message.seq, headers: { get: header }, info, ack, ackAck: acknowledge };
+    // Lost on its way, a delivery is missed by its number when the next one comes.
+    if (random.chance(weather.loseAnswer / 4))
+      return loop.after(0, () => ((wanted = give), deliver())) as unknown as void;
+    loop.after(
+      random.next() * weather.delayMs,
+      life.hears(() => isOver() || give({ done: false, value })),
+    );
+  };
+  server.onStored(() => loop.after(0, deliver));
+  return {
+    stop: () => (stopped = true),
+    [Symbol.asyncIterator]: () => ({
+      next: () =>
+        new Promise((resolve) => {
+          wanted = resolve;
+          deliver();
+        }),
+    }),
+  };
 };
 
 type UpTo = { multi_last: string[]; up_to_seq: number };
 
-/** Connects a collector to the server, and again after every loss. */
+/** Connects a process to the server, and again after every loss. */
 export const connectStream = (options: StreamConnectionOptions): StreamConnection => {
-  const { server } = options;
+  const { server, life } = options;
   const connection = new Connection(options);
   const manager = managerOn(connection, server);
+  const js = jetStreamOn(connection, options);
+  const currentLink = (): AbortSignal => connection.signal();
   const whileUp = async <T>(request: () => Promise<T>): Promise<T> => {
     const link = connection.signal();
     link.throwIfAborted();
@@ -173,12 +241,16 @@ export const connectStream = (options: StreamConnectionOptions): StreamConnectio
       connection
         .request(() => server.commit(messages))
         .catch((error: unknown): BatchOutcome => ({ kind: "unknown", error })),
-    currentLink: () => connection.signal(),
+    currentLink,
   };
+  const bus = { manager, js, whileUp, currentLink } as BusConnection;
   return {
     stream,
     tail: (agentUid, epoch) => whileUp(() => stream.tail(agentUid, epoch)),
     settled: (question) => whileUp(() => readSettled(manager, question)),
-    deadLetters: createDeadLetters({ js: jetStreamOn(connection, server), whileUp }),
+    holds: (mark) => whileUp(() => holdsMark(manager, mark)),
+    openReader: (durable) =>
+      Promise.resolve(openDurableReader({ ...durable, connection: bus, clock: life.clock, log: silentLog })),
+    deadLetters: createDeadLetters({ js, whileUp }),
   };
 };

@@ -24,16 +24,28 @@ export type StreamServer = {
   readonly letters: readonly string[];
   /** Whether it refuses because it is full. */
   full: boolean;
-  /** Up to where the one durable reader has stored what it read. */
-  floor(): number;
-  /** The reader stores everything there is. */
-  consume(): void;
-  /** What the server lost after the reader had stored it. */
-  readonly storedOnly: readonly KeptMessage[];
+  /** When it was created; another one where it was made anew. */
+  created(): string;
+  /** The durable consumer of the one sink. */
+  readonly consumer: DurableConsumer;
   /** Ends the server: connections break. `lose` messages that it had acknowledged go with it. */
   die(lose: number): void;
+  /** Ends the server; what starts again is another stream of the same name, without consumers. */
+  dieForGood(): void;
   restart(): void;
   onChange(run: () => void): void;
+  /** Tells of every message that is stored. */
+  onStored(run: () => void): void;
+};
+
+/** What the server keeps of a durable consumer with AckAll. */
+export type DurableConsumer = {
+  /** Sequence up to which everything is acknowledged. */
+  floor: number;
+  /** Sequence of the message delivered last. */
+  delivered: number;
+  /** Count of its deliveries. */
+  deliveries: number;
 };
 
 const EXPECTATION =
@@ -75,12 +87,13 @@ class Server implements StreamServer {
   full = false;
   readonly messages: KeptMessage[] = [];
   readonly letters: string[] = [];
-  readonly storedOnly: KeptMessage[] = [];
+  readonly consumer: DurableConsumer = { floor: 0, delivered: 0, deliveries: 0 };
   private up = true;
   private started = 1;
-  private ackFloor = 0;
+  private generation = 1;
   private readonly last = new Map<string, KeptMessage>();
   private readonly listeners: Array<() => void> = [];
+  private readonly storeListeners: Array<() => void> = [];
 
   isUp(): boolean {
     return this.up;
@@ -102,6 +115,7 @@ class Server implements StreamServer {
     if (kept.includes(undefined)) return { kind: "conflict" };
     for (const message of kept) this.messages.push(message as KeptMessage);
     for (const [chain, message] of added) this.last.set(chain, message);
+    for (const run of this.storeListeners) run();
     return { kind: "stored", firstSeq };
   }
 
@@ -113,23 +127,24 @@ class Server implements StreamServer {
     return this.last.get(chain);
   }
 
-  floor(): number {
-    return this.ackFloor;
-  }
-
-  consume(): void {
-    this.ackFloor = this.messages.length;
+  created(): string {
+    return `stream ${this.generation}`;
   }
 
   die(lose: number): void {
     this.up = false;
-    const lost = this.messages.splice(Math.max(0, this.messages.length - lose));
-    this.storedOnly.push(...lost.filter(({ seq }) => seq <= this.ackFloor));
+    this.messages.splice(Math.max(0, this.messages.length - lose));
     // A server that finds a reader ahead of its stream sets it back.
-    this.ackFloor = Math.min(this.ackFloor, this.messages.length);
+    this.consumer.floor = Math.min(this.consumer.floor, this.messages.length);
+    this.consumer.delivered = this.consumer.floor;
     this.last.clear();
     for (const message of this.messages) this.last.set(message.chain, message);
     for (const run of this.listeners) run();
+  }
+
+  dieForGood(): void {
+    this.generation += 1;
+    this.die(this.messages.length);
   }
 
   restart(): void {
@@ -140,6 +155,10 @@ class Server implements StreamServer {
 
   onChange(run: () => void): void {
     this.listeners.push(run);
+  }
+
+  onStored(run: () => void): void {
+    this.storeListeners.push(run);
   }
 
   private isExpected(headerLines: string, added: ReadonlyMap<string, KeptMessage>): boolean {

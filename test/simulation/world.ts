@@ -4,6 +4,8 @@ import { createHistory, type History, type Operation } from "./history.ts";
 import { createHost, type Host } from "./host.ts";
 import { createMembership } from "./identities.ts";
 import { createNetwork, type Network } from "./network.ts";
+import { createSimulatedLedger, type SimulatedLedger } from "./ledger.ts";
+import { createSiphonHost, type SiphonHost } from "./siphon-host.ts";
 import { createProducer, planFrames, type PlannedFrame, type Producer } from "./producer.ts";
 import type { Random } from "./random.ts";
 import type { DiskNature, MemberPlan, Scenario } from "./scenario.ts";
@@ -30,13 +32,14 @@ export type World = {
   readonly stream: StreamServer;
   readonly streamWeather: StreamWeather;
   readonly collectors: readonly CollectorHost[];
+  readonly siphon: SiphonHost;
+  readonly ledger: SimulatedLedger;
   readonly inhabitants: readonly Inhabitant[];
   readonly scenario: Scenario;
   /** What handlers threw that no caller understands. */
   readonly unexpected: unknown[];
 };
 
-const CONSUME_MS = 900;
 const READ_MS = 1_500;
 
 type Parts = Omit<World, "inhabitants">;
@@ -59,8 +62,6 @@ const repeat = (loop: EventLoop, everyMs: number, run: () => void): void => {
 };
 
 const observe = ({ loop, stream, history }: Parts): void => {
-  // One reader of the stream that stores what it reads, and one that only looks.
-  repeat(loop, CONSUME_MS, () => stream.isUp() && stream.consume());
   repeat(loop, READ_MS, () => {
     if (!stream.isUp()) return;
     const hashes = stream.messages.flatMap(framesOf).map(({ hash }) => hash);
@@ -90,9 +91,24 @@ export const createWorld = (scenario: Scenario, random: Random, onAdd?: (operati
   const onUnexpected = (error: unknown): void => void unexpected.push(error);
   const network = createNetwork({ loop, random: random.fork(), servers: collectors, onUnexpected });
   network.weather.delayMs = scenario.delayMs;
-  const parts: Parts = { loop, random, history, network, stream, streamWeather, collectors, scenario, unexpected };
+  const ledger = createSimulatedLedger(loop, random.fork());
+  const siphon = createSiphonHost({ loop, random: random.fork(), stream, weather: streamWeather, ledger, history });
+  const parts: Parts = {
+    loop,
+    random,
+    history,
+    network,
+    stream,
+    streamWeather,
+    collectors,
+    siphon,
+    ledger,
+    scenario,
+    unexpected,
+  };
   const inhabitants = scenario.members.map((plan) => settle(parts, plan));
   for (const collector of collectors) collector.start();
+  siphon.start();
   for (const { host } of inhabitants) host.start();
   observe(parts);
   return { ...parts, inhabitants };

@@ -41,10 +41,10 @@ export const inboxMethod: GrpcMethod = {
   responseStream: true,
 };
 
-/** Metadata by which a component, or a stranger, names the namespace that it works for; a pod's own is taken from its token. */
+/** Metadata by which a component, or an external client, names the namespace that it works for; a pod's own is taken from its token. */
 export const namespaceMetadata = "enchanted-namespace";
 
-/** Metadata of a stranger with a recorder of its own: the spans of the call are frames of its chain already. */
+/** Metadata of an external client with a recorder of its own: the spans of the call are frames of its chain already. */
 export const recordedMetadata = "enchanted-recorded";
 
 /** Largest message either side sends or accepts, bytes. */

@@ -16,7 +16,7 @@ const decode = StreamDecoder.prototype.write;
 
 /**
  * Makes grpc-js join the pieces of a message while they come. By itself it keeps each DATA frame until the message is whole,
- * some hundred bytes for every frame of one byte: a few megabytes sent so would fill any process, before a token is read.
+ * some hundred bytes for every frame of one byte: a few megabytes sent so would fill any process, before a token is read. Why this is a patch: docs/adr/0010-grpc-decoder.md.
  */
 export const joinGrpcPieces = (): void => {
   StreamDecoder.prototype.write = function write(data: Buffer): Buffer[] {

@@ -9,11 +9,12 @@ import {
 } from "@grpc/grpc-js";
 import { createServer, type Server as Listener } from "node:net";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { addressOf } from "#nervous-system/kernel/endpoint.ts";
 import { GrpcFailure, grpcStatus, renderStatus } from "./failure.ts";
 import { MAX_MESSAGE_BYTES, type GrpcMethod } from "./methods.ts";
 import { joinGrpcPieces } from "./pieces.ts";
 import { pump } from "./pump.ts";
-import { listenOn, MAX_CONNECTIONS } from "#nervous-system/comms/http/listen-on.ts";
+import { listen, MAX_CONNECTIONS } from "#nervous-system/comms/socket/listen.ts";
 
 /** What a handler knows of its call. */
 export type CallContext = {
@@ -44,7 +45,7 @@ export type GrpcHandler =
     };
 
 /** How a server listens. */
-export type GrpcServerOptions = {
+type GrpcServerOptions = {
   /** `host:port`; port 0 takes a free one. */
   readonly address: string;
   /** Certificate chain and key, PEM; plaintext without them (loopback only). */
@@ -69,7 +70,7 @@ export type GrpcServer = {
 const asIs = (bytes: Buffer): Buffer => bytes;
 
 /** The token of an `authorization: Bearer …` header. */
-export const bearerToken = (metadata: Metadata): string | undefined => {
+const bearerToken = (metadata: Metadata): string | undefined => {
   const [header] = metadata.get("authorization");
   const match = typeof header === "string" ? /^Bearer +(\S+)$/i.exec(header) : null;
   return match?.[1];
@@ -174,7 +175,7 @@ export const startGrpcServer = async (options: GrpcServerOptions): Promise<GrpcS
     server.addService({ [method.path]: definitionOf(method) }, { [method.path]: implementation });
   }
   const listener = listenFor(server, options);
-  const port = await listenOn(listener, options.address);
+  const port = await listen(listener, addressOf(options.address));
   return {
     port,
     close: (graceMs) =>

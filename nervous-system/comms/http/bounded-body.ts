@@ -3,7 +3,7 @@ import { Transform, Writable, type Duplex, type Readable } from "node:stream";
 import { createGunzip, createInflate } from "node:zlib";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { gatherBytes } from "#nervous-system/kernel/gathered-bytes.ts";
-import type { ByteRoom } from "#nervous-system/kernel/byte-room.ts";
+import type { Semaphore } from "#nervous-system/kernel/semaphore.ts";
 
 /** A body that cannot be taken: too large, too slow, in an unknown encoding, or not what its encoding says. */
 export class BodyRefused extends Error {
@@ -23,12 +23,13 @@ export type BodyLimits = {
   readonly maxBytes: number;
   /** Time until its last byte, milliseconds. */
   readonly withinMs: number;
-  readonly room: ByteRoom;
+  /** Bytes of all bodies. */
+  readonly memory: Semaphore;
   readonly clock: Pick<Clock, "after">;
 };
 
 /** A whole body; its memory counts until it is released. */
-export type HeldBody = { readonly bytes: Buffer; release(): void };
+type HeldBody = { readonly bytes: Buffer; release(): void };
 
 const tooLarge = (maxBytes: number): BodyRefused =>
   new BodyRefused(413, `the body is larger than ${maxBytes} bytes; send smaller batches`);
@@ -76,14 +77,15 @@ class Keeper {
   }
 
   release(): void {
-    this.limits.room.give(this.size);
+    this.limits.memory.release(this.size);
     this.size = 0;
   }
 
   private keep(chunk: Buffer): BodyRefused | null {
-    const { maxBytes, room } = this.limits;
+    const { maxBytes, memory } = this.limits;
     if (this.size + chunk.length > maxBytes) return tooLarge(maxBytes);
-    if (!room.take(chunk.length)) return new BodyRefused(503, "there is no room for more exports at the moment");
+    if (!memory.tryAcquire(chunk.length))
+      return new BodyRefused(503, "there is no room for more exports at the moment");
     this.size += chunk.length;
     this.gathered.add(chunk);
     return null;

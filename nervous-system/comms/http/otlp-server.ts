@@ -1,9 +1,9 @@
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
-import { createServer as createTlsServer } from "node:https";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { readBoundedBody, type BodyLimits } from "./bounded-body.ts";
-import { createByteRoom } from "#nervous-system/kernel/byte-room.ts";
-import { listenOn, MAX_CONNECTIONS } from "./listen-on.ts";
+import { createSemaphore } from "#nervous-system/kernel/semaphore.ts";
+import { addressOf } from "#nervous-system/kernel/endpoint.ts";
+import { serve } from "./serve.ts";
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import { MAX_MESSAGE_BYTES } from "#nervous-system/comms/grpc/methods.ts";
 import { contentTypes, httpRefusalOf, refuse, renderSuccess, type HttpRefusal } from "./otlp-answer.ts";
@@ -15,7 +15,7 @@ import {
 } from "#nervous-system/comms/grpc/otlp-service.ts";
 
 /** How OTLP over HTTP listens. */
-export type OtlpHttpOptions = {
+type OtlpHttpOptions = {
   /** `host:port`; port 0 takes a free one. */
   readonly address: string;
   /** Certificate chain and key, PEM; plaintext without them (loopback only). */
@@ -96,9 +96,9 @@ class Listener {
 
   constructor(options: OtlpHttpOptions) {
     const { maxBodyBytes: maxBytes = MAX_MESSAGE_BYTES, clock } = options;
-    const room = createByteRoom(options.maxHeldBytes ?? LARGEST_BODIES * maxBytes);
+    const memory = createSemaphore(options.maxHeldBytes ?? LARGEST_BODIES * maxBytes);
     this.options = options;
-    this.limits = { maxBytes, withinMs: BODY_MS, room, clock };
+    this.limits = { maxBytes, withinMs: BODY_MS, memory, clock };
   }
 
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -128,32 +128,17 @@ class Listener {
   }
 }
 
-const createListener = (options: OtlpHttpOptions): RequestListener => {
-  const listener = new Listener(options);
-  return (request, response) => void listener.serve(request, response);
-};
-
 /** Starts OTLP over HTTP: POST /v1/logs, /v1/traces and /v1/metrics, protobuf or JSON, gzip or none. */
 export const startOtlpHttpServer = async (options: OtlpHttpOptions): Promise<OtlpHttpServer> => {
-  // Bodies have a limit of their own, which answers; this one cuts what comes after it.
-  const limits = { requestTimeout: 2 * BODY_MS, headersTimeout: 15_000, keepAliveTimeout: 60_000 };
-  const listener = createListener(options);
-  const server =
-    options.tls === undefined
-      ? createServer(limits, listener)
-      : createTlsServer({ ...limits, ...options.tls }, listener);
-  server.maxConnections = options.maxConnections ?? MAX_CONNECTIONS;
-  const port = await listenOn(server, options.address);
-  return {
-    port,
-    close: (graceMs) =>
-      new Promise((resolve) => {
-        const cancel = options.clock.after(graceMs, () => server.closeAllConnections());
-        server.close(() => {
-          cancel();
-          resolve();
-        });
-        server.closeIdleConnections();
-      }),
-  };
+  const { address, tls, maxConnections, clock } = options;
+  const listener = new Listener(options);
+  const server = await serve({
+    at: addressOf(address),
+    tls,
+    maxConnections,
+    // Bodies have a limit of their own, which answers; this one cuts what comes after it.
+    requestMs: 2 * BODY_MS,
+    answer: (request, response) => listener.serve(request, response),
+  });
+  return { port: server.port, close: (graceMs) => server.close(graceMs, clock) };
 };

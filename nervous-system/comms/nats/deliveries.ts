@@ -101,6 +101,11 @@ export class Deliveries {
     }
   }
 
+  /** The connection that what was given last came over. */
+  link(): AbortSignal {
+    return this.opened?.link ?? AbortSignal.abort(new Error("the reader is closed"));
+  }
+
   /** Keeps what was given last, and answers its mark. */
   given(streamSeq: number, hash: string): StreamMark {
     this.newest = { stream: this.stream, place: placeOf(streamSeq, 0), hash };

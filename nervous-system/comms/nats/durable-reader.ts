@@ -23,6 +23,8 @@ export type DurableReader = {
 type Open = {
   readonly message: JsMsg;
   readonly hash: string;
+  /** The connection that it came over. */
+  readonly link: AbortSignal;
   /** Place of the last item wanted of it, 0 where none is. */
   readonly last: number;
 };
@@ -39,10 +41,11 @@ class Unacknowledged {
   }
 
   /** Takes a message that comes again, since a server forgot an acknowledgement or the row of deliveries broke. */
-  addAgain(message: JsMsg, hash: string): void {
+  addAgain(one: Omit<Open, "last">): void {
+    const { message, hash } = one;
     const known = this.open.get(message.seq);
     if (known === undefined) message.ack();
-    else if (known.hash === hash) this.open.set(message.seq, { ...known, message });
+    else if (known.hash === hash) this.open.set(message.seq, { ...one, last: known.last });
     else throw new StreamChangedError(`message ${message.seq} of the stream is not the one that was read`);
   }
 
@@ -53,13 +56,14 @@ class Unacknowledged {
 
   /** The newest message of which, and before which, everything wanted is finished. */
   take(): JsMsg | undefined {
-    let newest: JsMsg | undefined;
-    for (const [seq, { message, last }] of this.open) {
-      if (last > this.through) break;
-      newest = message;
+    let newest: Open | undefined;
+    for (const [seq, one] of this.open) {
+      if (one.last > this.through) break;
+      newest = one;
       this.open.delete(seq);
     }
-    return newest;
+    // Said over a later connection it could cover messages that a server which lost its tail has in the same places.
+    return newest === undefined || newest.link.aborted ? undefined : newest.message;
   }
 }
 
@@ -79,14 +83,15 @@ export const openDurableReader = (options: DurableOptions): DurableReader => {
   const take = (message: JsMsg): void => {
     const read = streamMessageOfDelivery(message);
     const hash = fingerprintOf(read);
-    if (message.seq <= lastRead) return unacknowledged.addAgain(message, hash);
+    const link = deliveries.link();
+    if (message.seq <= lastRead) return unacknowledged.addAgain({ message, hash, link });
     lastRead = message.seq;
     const mark = deliveries.given(message.seq, hash);
     waiting = readChunk(read)
       .filter(isWanted)
       .map((item) => ({ item, mark }));
     const last = waiting.at(-1);
-    unacknowledged.add({ message, hash, last: last === undefined ? 0 : placeOfItem(last.item) });
+    unacknowledged.add({ message, hash, link, last: last === undefined ? 0 : placeOfItem(last.item) });
     // What nobody wants must not fill the window of unacknowledged messages.
     if (last === undefined) unacknowledged.take()?.ack();
   };

@@ -8,7 +8,7 @@ import {
 } from "#nervous-system/stores/clickhouse/sql-client.ts";
 import { projectRow } from "#pipeline/siphon/ledger/row.ts";
 import { cutsTable, framesTable, migrations } from "#pipeline/siphon/ledger/tables.ts";
-import { slotOf, type Batch, type Cut, type Sink, type SinkKind, type SinkResult } from "#pipeline/siphon/sink.ts";
+import { insertToken, slotOf, type Batch, type Sink, type SinkKind, type SinkResult } from "#pipeline/siphon/sink.ts";
 
 const SINK = "ledger";
 
@@ -23,9 +23,6 @@ const resultOf = (failure: ClickHouseFailure): SinkResult => {
 
 /** ClickHouse keeps text as bytes, but its JSON input does not: what is not UTF-8 would be kept as something else. */
 const isKeepable = ({ bytes }: StoredFrame): boolean => isUtf8(bytes);
-
-/** The same cut has the same token, so that ClickHouse takes it once; the hash tells it from one of a stream that lost its tail. */
-const tokenOf = ({ stream, from, to, hash }: Cut): string => `${SINK}/${stream}/${from}-${to}/${hash}`;
 
 /** The ledger: every frame a row of ClickHouse. */
 export const createLedgerSink = (client: SqlClient): Sink => ({
@@ -53,7 +50,7 @@ export const createLedgerSink = (client: SqlClient): Sink => ({
     if (frames.length === 0) return { kind: "written" };
     if (!frames.every(isKeepable)) return { kind: "rejected", reason: "a frame is not UTF-8" };
     try {
-      await client.insert(framesTable, frames.map(projectRow), { token: tokenOf(cut), signal });
+      await client.insert(framesTable, frames.map(projectRow), { token: insertToken(SINK, cut), signal });
       return { kind: "written" };
     } catch (error) {
       return resultOf(error as ClickHouseFailure);

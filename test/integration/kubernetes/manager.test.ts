@@ -12,11 +12,10 @@ import { createLeaderElector, leaseAccess } from "#nervous-system/kubernetes/lea
 import { controllerReference } from "#nervous-system/kubernetes/resource-kind.ts";
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { createControllerMetrics, metricsOf } from "#operator/runtime/controller-metrics.ts";
-import { createController } from "#operator/runtime/controller.ts";
-import { startHttpServer } from "#operator/runtime/http-server.ts";
+import { createController, itsController, itself } from "#operator/runtime/controller.ts";
+import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
 import { createManager, type ManagerEnd } from "#operator/runtime/manager.ts";
 import { createProcessMetrics } from "#operator/runtime/process-metrics.ts";
-import { itself, itsController } from "#operator/runtime/sources.ts";
 import {
   clientOn,
   configMapDraft,
@@ -93,7 +92,7 @@ const startOperator = async (reconciler: Reconciler, stopTimeoutMs = 5000): Prom
     },
     stopTimeoutMs,
   });
-  const server = await startHttpServer({
+  const server = await startHealthServer({
     port: 0,
     host: "127.0.0.1",
     registry,

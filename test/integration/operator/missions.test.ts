@@ -91,7 +91,7 @@ const envOf = (pod: Pod, container: string): Record<string, string | undefined> 
       ?.env?.map(({ name, value }) => [name, value]) ?? [],
   );
 
-const story = async (kind: string): Promise<string[]> => {
+const eventsOf = async (kind: string): Promise<string[]> => {
   const { items } = await world.admin.list(events, { namespace });
   return items
     .filter(({ regarding }) => regarding.kind === kind)
@@ -123,8 +123,8 @@ describe("a mission", () => {
     );
     expect(counted.length).toBeLessThanOrEqual(10);
     await operator.stop();
-    expect(await story("Mission")).toEqual(["Admitted", "AgentsFinished"]);
-    expect(await story("Agent")).toEqual(["AttemptStarted", "Succeeded"]);
+    expect(await eventsOf("Mission")).toEqual(["Admitted", "AgentsFinished"]);
+    expect(await eventsOf("Agent")).toEqual(["AttemptStarted", "Succeeded"]);
   });
 
   it("publishes, verifies on the published head, and tells it", async () => {
@@ -176,7 +176,7 @@ describe("a mission", () => {
       ledger: { lastSeq: expect.any(Number) },
     });
     for (const operator of operators.splice(0)) await operator.stop();
-    expect(await story("Mission")).toEqual(["Admitted", "Published", "Verifying", "CriteriaMet"]);
+    expect(await eventsOf("Mission")).toEqual(["Admitted", "Published", "Verifying", "CriteriaMet"]);
   });
 
   it("fails by the criteria that failed, with the end of their output", async () => {

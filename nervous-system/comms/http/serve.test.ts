@@ -1,0 +1,105 @@
+import { afterEach, describe, expect, it } from "@jest/globals";
+import { once } from "node:events";
+import { request, type ServerResponse } from "node:http";
+import { connect, type Socket } from "node:net";
+import { systemClock } from "#nervous-system/kernel/clock.ts";
+import { LOOPBACK } from "#nervous-system/comms/socket/listen.ts";
+import { serve, type HttpServer, type ServeOptions } from "./serve.ts";
+
+const clock = systemClock();
+const LONG_MS = 60_000;
+const cleanups: Array<() => unknown> = [];
+afterEach(async () => {
+  for (const clean of cleanups.splice(0).toReversed()) await clean();
+});
+
+const start = async (options: Omit<ServeOptions, "at">): Promise<HttpServer> => {
+  const server = await serve({ at: { host: LOOPBACK, port: 0 }, ...options });
+  cleanups.push(() => server.close());
+  return server;
+};
+
+/** A connection that says `words`, and everything it hears until it ends. */
+const say = async (port: number, words: string): Promise<{ socket: Socket; heard: Promise<string> }> => {
+  const socket = connect(port, LOOPBACK);
+  cleanups.push(() => socket.destroy());
+  const pieces: Buffer[] = [];
+  socket.on("data", (piece: Buffer) => pieces.push(piece));
+  socket.on("error", () => {});
+  const heard = once(socket, "close").then(() => Buffer.concat(pieces).toString());
+  await once(socket, "connect");
+  socket.write(words);
+  return { socket, heard };
+};
+
+const GET = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+const CONNECT = "CONNECT a:1 HTTP/1.1\r\nhost: a:1\r\n\r\n";
+
+describe("a server", () => {
+  it("closes connections beyond its bound, and takes others when one has ended", async () => {
+    const { port } = await start({ maxConnections: 1, answer: (_, response) => void response.end("yes") });
+    const first = await say(port, "");
+    expect(await (await say(port, GET)).heard).toBe("");
+    first.socket.destroy();
+    await first.heard;
+    const answered = async (): Promise<boolean> =>
+      (await (await say(port, `${GET.trimEnd()}\r\nconnection: close\r\n\r\n`)).heard).includes("yes");
+    while (!(await answered())) await new Promise((resolve) => setImmediate(resolve));
+  });
+
+  it("lets what runs end when it is closed with time for it, and takes nothing new", async () => {
+    const held = Promise.withResolvers<ServerResponse>();
+    const server = await start({ answer: (_, response) => held.resolve(response) });
+    const running = await say(server.port, GET);
+    const response = await held.promise;
+    const idle = await say(server.port, "");
+    const closed = server.close(LONG_MS, clock);
+    await expect(once(request({ port: server.port, host: LOOPBACK }).end(), "response")).rejects.toThrow(
+      "ECONNREFUSED",
+    );
+    response.end("the whole of it");
+    await closed;
+    expect(await running.heard).toContain("the whole of it");
+    expect(await idle.heard).toBe("");
+  });
+
+  it("cuts what runs when its time is up, requests and tunnels, whatever they wait for", async () => {
+    const tunnel = Promise.withResolvers<void>();
+    const never = new Promise<void>(() => {});
+    const server = await start({
+      answer: () => never,
+      connect: (_, socket) => {
+        socket.write("open");
+        tunnel.resolve();
+        return never;
+      },
+    });
+    const heard = [await say(server.port, GET), await say(server.port, CONNECT)].map((one) => one.heard);
+    await tunnel.promise;
+    await server.close(1, clock);
+    expect(await Promise.all(heard)).toEqual(["", "open"]);
+  });
+
+  it("outlives an answer that fails and a tunnel that is reset", async () => {
+    const { port } = await start({
+      answer: ({ url }, response) => {
+        if (url === "/") throw new Error("a fault");
+        response.end("fine");
+      },
+      connect: (_, socket) => void socket.destroy(new Error("reset")),
+    });
+    expect(await (await say(port, GET)).heard).toBe("");
+    expect(await (await say(port, CONNECT)).heard).toBe("");
+    expect(await (await say(port, "GET /a HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")).heard).toContain("fine");
+  });
+
+  it("closes a CONNECT that nobody answers", async () => {
+    const { port } = await start({ answer: (_, response) => void response.end() });
+    expect(await (await say(port, CONNECT)).heard).toBe("");
+  });
+
+  it("rejects where its port is taken", async () => {
+    const { port } = await start({ answer: () => {} });
+    await expect(serve({ at: { host: LOOPBACK, port }, answer: () => {} })).rejects.toThrow("EADDRINUSE");
+  });
+});

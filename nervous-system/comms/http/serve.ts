@@ -1,0 +1,103 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { Duplex } from "node:stream";
+import { listen, MAX_CONNECTIONS, type Place } from "#nervous-system/comms/socket/listen.ts";
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+
+/** How HTTP is served. */
+export type ServeOptions = {
+  readonly at: Place;
+  /** Certificate chain and key, PEM; plaintext without them. */
+  readonly tls?: { readonly cert: string; readonly key: string } | undefined;
+  /** Connections at once, beyond which a new one is closed; 1,024 without it. */
+  readonly maxConnections?: number | undefined;
+  /** Until a request has come whole, milliseconds; 5 minutes without it, 0 for any time. */
+  readonly requestMs?: number;
+  /** Answers a request; one that fails cuts its connection. */
+  readonly answer: (request: IncomingMessage, response: ServerResponse) => Promise<void> | void;
+  /** Answers CONNECT, on the connection itself; without it such a connection is closed. */
+  readonly connect?: (request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void> | void;
+};
+
+/** A listening server. */
+export type HttpServer = {
+  readonly port: number;
+  /** Accepts nothing new, and cuts what runs at once, or with a clock when all of it has ended, after `graceMs` at the latest. */
+  close(graceMs?: number, clock?: Pick<Clock, "after">): Promise<void>;
+};
+
+const HEADERS_MS = 15_000;
+const HANDSHAKE_MS = 15_000;
+const IDLE_MS = 60_000;
+const REQUEST_MS = 300_000;
+
+const untilClosed = (stream: ServerResponse | Duplex): Promise<void> =>
+  new Promise((resolve) => void stream.once("close", resolve));
+
+/** What runs on a server: requests until they are answered, tunnels until they are closed. */
+class Running {
+  private readonly work = new Set<Promise<unknown>>();
+  private readonly tunnels = new Set<Duplex>();
+
+  /** Keeps work until both it and its stream have ended. */
+  add(stream: ServerResponse | Duplex, work: () => Promise<void> | void): void {
+    const done = Promise.all([
+      untilClosed(stream),
+      // In a function of its own, so that what throws at once is caught too.
+      (async () => work())().catch(() => void stream.destroy()),
+    ]);
+    this.work.add(done);
+    void done.finally(() => this.work.delete(done));
+  }
+
+  addTunnel(socket: Duplex, work: () => Promise<void> | void): void {
+    // The server takes its own listener away with the socket; a reset must not end the process.
+    socket.on("error", () => socket.destroy());
+    this.tunnels.add(socket);
+    socket.once("close", () => this.tunnels.delete(socket));
+    this.add(socket, work);
+  }
+
+  async ended(): Promise<void> {
+    await Promise.all(this.work);
+  }
+
+  cut(): void {
+    for (const socket of this.tunnels) socket.destroy();
+  }
+}
+
+const close = async (server: Server, running: Running, graceMs: number, clock?: Pick<Clock, "after">) => {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  if (clock !== undefined && graceMs > 0) {
+    const { promise: timeUp, resolve: giveUp } = Promise.withResolvers<void>();
+    const cancel = clock.after(graceMs, giveUp);
+    await Promise.race([running.ended(), timeUp]);
+    cancel();
+  }
+  server.closeAllConnections();
+  running.cut();
+  await closed;
+};
+
+/** Serves HTTP within bounds of connections and of time; rejects where the place cannot be had. */
+export const serve = async (options: ServeOptions): Promise<HttpServer> => {
+  const { at, tls, answer, connect } = options;
+  const limits = {
+    headersTimeout: HEADERS_MS,
+    requestTimeout: options.requestMs ?? REQUEST_MS,
+    keepAliveTimeout: IDLE_MS,
+  };
+  const server: Server =
+    tls === undefined
+      ? createServer(limits)
+      : createTlsServer({ ...limits, ...tls, handshakeTimeout: HANDSHAKE_MS, minVersion: "TLSv1.2" });
+  server.maxConnections = options.maxConnections ?? MAX_CONNECTIONS;
+  const running = new Running();
+  server.on("request", (request, response) => running.add(response, () => answer(request, response)));
+  if (connect !== undefined)
+    server.on("connect", (request, socket, head) => running.addTunnel(socket, () => connect(request, socket, head)));
+  const port = await listen(server, at);
+  return { port, close: (graceMs = 0, clock) => close(server, running, graceMs, clock) };
+};

@@ -1,0 +1,23 @@
+import type { Server } from "node:net";
+
+/** Connections that a server has at once where nothing else is said: each costs up to a hundred kilobytes. */
+export const MAX_CONNECTIONS = 1_024;
+
+/** The same in an agent's pod, which few programs share: each costs ten kilobytes, or an unfinished frame. */
+export const MAX_POD_CONNECTIONS = 128;
+
+/** Where a server listens: on a port, 0 for a free one, of one host or of all; or on a unix socket. */
+export type Place = { readonly host?: string; readonly port: number } | { readonly path: string };
+
+/** The host that only this machine, or this pod, can connect to. */
+export const LOOPBACK = "127.0.0.1";
+
+/** Listens and answers the port, 0 for a unix socket; rejects where the place cannot be had. */
+export const listen = (server: Server, place: Place): Promise<number> =>
+  new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(place, () => {
+      const address = server.address();
+      resolve(typeof address === "object" && address !== null ? address.port : 0);
+    });
+  });

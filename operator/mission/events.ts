@@ -1,0 +1,52 @@
+import { ConditionType, Reason } from "#nervous-system/schemas/conditions.ts";
+import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
+import { normal, turned, warning, type StatusEvent } from "#operator/status/events.ts";
+
+const admitted = (before: MissionStatus, after: MissionStatus): StatusEvent[] =>
+  before.startTime === undefined && after.startTime !== undefined
+    ? [normal(Reason.Admitted, "The mission is admitted and recorded; its agents were created.")]
+    : [];
+
+const refused = (before: MissionStatus, after: MissionStatus): StatusEvent[] => {
+  if (after.phase !== "Pending") return [];
+  const told = turned(before.conditions, after.conditions, ConditionType.Ready, "False");
+  return told === undefined ? [] : [warning(told.reason, told.message)];
+};
+
+const published = (before: MissionStatus, after: MissionStatus): StatusEvent[] => {
+  const known = new Set(before.pullRequests?.map(({ url }) => url));
+  return (after.pullRequests ?? [])
+    .filter(({ url }) => !known.has(url))
+    .map(({ url, state }) => normal(Reason.Published, `Pull request ${url} is ${state}.`));
+};
+
+const verifying = (before: MissionStatus, after: MissionStatus): StatusEvent[] => {
+  const run = after.verification;
+  return run !== undefined && run.attempt !== before.verification?.attempt
+    ? [normal(Reason.Verifying, `Pod "${run.podName}" runs the success criteria on ${run.commit.slice(0, 12)}.`)]
+    : [];
+};
+
+const paused = (before: MissionStatus, after: MissionStatus): StatusEvent[] => {
+  const now = turned(before.conditions, after.conditions, ConditionType.Suspended, "True");
+  if (now !== undefined) return [normal(Reason.Suspended, now.message)];
+  const resumed = before.phase === "Suspended" && after.phase !== "Suspended";
+  return resumed ? [normal(Reason.Resumed, "The mission goes on.")] : [];
+};
+
+const ended = (before: MissionStatus, after: MissionStatus): StatusEvent[] => {
+  const complete = turned(before.conditions, after.conditions, ConditionType.Complete, "True");
+  if (complete !== undefined) return [normal(complete.reason, complete.message)];
+  const failed = turned(before.conditions, after.conditions, ConditionType.Failed, "True");
+  return failed === undefined ? [] : [warning(failed.reason, failed.message)];
+};
+
+/** What happened between two statuses of a Mission, as Events. */
+export const missionEvents = (before: MissionStatus, after: MissionStatus): StatusEvent[] => [
+  ...admitted(before, after),
+  ...refused(before, after),
+  ...paused(before, after),
+  ...published(before, after),
+  ...verifying(before, after),
+  ...ended(before, after),
+];
