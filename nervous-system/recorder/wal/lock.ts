@@ -50,14 +50,6 @@ const showClaim = async ({ disk, directory, processes }: LockOptions, claim: str
   return disk.create(claim);
 };
 
-const writeOwner = async (file: DiskFile, owner: string): Promise<void> => {
-  try {
-    await file.write(Buffer.from(owner), 0);
-  } finally {
-    await file.close();
-  }
-};
-
 /** The living others who claim the lock; claims of the dead are swept away, which harms nobody: their ids never return. */
 const livingRivals = async ({ disk, directory, processes }: LockOptions): Promise<string[]> => {
   const own = claimOf(processes.self());
@@ -88,7 +80,7 @@ const outlastRivals = async (options: LockOptions, path: string): Promise<void> 
  *       └─ look for others' claims ── of a living smaller id ──▶ refused, the claim is withdrawn
  *            │   └─ of living greater ids only: they will see ours and withdraw, or were before us: look again
  *            └─ none: read lock ── its owner lives ──▶ refused, the claim is withdrawn
- *                 └─ none, or a dead one ──▶ rename lock.<id> to lock: held, with the owner's name in it from the first moment
+ *                 └─ none, or a dead one ──▶ remove it, write the name into lock.<id>, rename that to lock: held
  *
  * Never two: of two claimants, the one that claimed later looks when both claims are shown. The earlier one's is there
  * still, or is the lock by then, and that is read after looking. Not none: the smallest id among them never withdraws
@@ -100,14 +92,18 @@ export const takeLock = async (options: LockOptions): Promise<Unlock> => {
   const claim = `${directory}/${claimOf(processes.self())}`;
   const file = await showClaim(options, claim);
   try {
-    await writeOwner(file, processes.self());
     await outlastRivals(options, path);
     const owner = await readOwner(disk, path);
     if (owner !== undefined && processes.isAlive(owner)) throw locked(path, owner);
+    // On a disk that is full, what the dead one's took is room enough for ours.
+    if (owner !== undefined) await disk.unlink(path);
+    await file.write(Buffer.from(processes.self()), 0);
     await disk.rename(claim, path);
   } catch (error) {
     await disk.unlink(claim).catch(() => undefined);
     throw error;
+  } finally {
+    await file.close();
   }
   return () => disk.unlink(path);
 };
