@@ -4,6 +4,16 @@ import { isUuid } from "#nervous-system/schemas/ids.ts";
 /** The `prev_hash` of the first frame of a lineage. */
 export const zeroHash = "0".repeat(64);
 
+/** Whether a text is a hash: 64 hex digits, in lower case. */
+export const isHash = (text: string): boolean => {
+  if (text.length !== 64) return false;
+  for (let i = 0; i < 64; i += 1) {
+    const code = text.charCodeAt(i);
+    if (!((code >= 48 && code <= 57) || (code >= 97 && code <= 102))) return false;
+  }
+  return true;
+};
+
 /** The parts of a frame that its hash covers. */
 export type ChainLink = {
   agentUid: string;
@@ -21,6 +31,9 @@ const DIGEST_BYTES = 32;
 const PREFIX_BYTES = 16 + 4 + 8 + 32 + 8;
 const covered = Buffer.alloc(PREFIX_BYTES + 2 * DIGEST_BYTES);
 
+/** Whose 16 bytes stand in `covered`. */
+let coveredUid = "";
+
 const uuidHex = (uuid: string): string => {
   if (!isUuid(uuid)) throw new Error(`"${uuid}" is not a lower-case UUID`);
   return uuid.replaceAll("-", "");
@@ -33,10 +46,14 @@ const uuidHex = (uuid: string): string => {
  */
 export const chainHash = (link: ChainLink): string => {
   // One buffer for all: nothing else runs between filling it and hashing it.
-  covered.fill(0);
-  covered.write(uuidHex(link.agentUid), 0, 16, "hex");
+  if (link.agentUid !== coveredUid) {
+    covered.write(uuidHex(link.agentUid), 0, 16, "hex");
+    coveredUid = link.agentUid;
+  }
   covered.writeUInt32BE(link.epoch, 16);
-  covered.writeBigUInt64BE(BigInt(link.seq), 20);
+  covered.writeUInt32BE(Math.floor(link.seq / 2 ** 32), 20);
+  covered.writeUInt32BE(link.seq % 2 ** 32, 24);
+  covered.fill(0, 28, 28 + DIGEST_BYTES);
   covered.write(link.prevHash, 28, DIGEST_BYTES, "hex");
   covered.writeBigUInt64BE(link.observedNs, 60);
   covered.write(hash("sha256", link.envelopeText, "hex"), PREFIX_BYTES, DIGEST_BYTES, "hex");

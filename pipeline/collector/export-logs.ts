@@ -11,7 +11,7 @@ import type { ChainOwners } from "#pipeline/collector/chain-owners.ts";
 import { takingExports, type ExportsOptions } from "#pipeline/collector/take-exports.ts";
 import { takeFrames, type FrameSinks } from "#pipeline/collector/take-frames.ts";
 import { takeExternalFrames, type ExternalTaken, type ExternalSinks } from "./take-external-frames.ts";
-import { verifyFrame, type Verified } from "#pipeline/collector/verify-frame.ts";
+import { verifyFrames, type Verified } from "#pipeline/collector/verify-frame.ts";
 
 /** What taking logs needs. */
 export type ExportLogsOptions = ExportsOptions & {
@@ -46,7 +46,7 @@ export const createExportLogs = (options: ExportLogsOptions): OtlpReceiver["logs
     admission.admit(caller, records.length);
     const chained = caller.principal === undefined ? records : records.filter(isChained);
     const told = chained.length === records.length ? [] : toldBy(request, call);
-    const verified = chained.map((record) => verifyFrame(record, caller));
+    const verified = verifyFrames(chained, caller);
     if (caller.principal !== undefined) await checkOwners(owners, caller, verified);
     const inPlace = await takeFrames(sinks, caller, verified);
     const unchained = await takeExternalFrames(sinks, caller, told);

@@ -1,5 +1,6 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
+import { saidIn } from "#nervous-system/fold/read-frame.ts";
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import { inboxMethod, namespaceMetadata } from "#nervous-system/comms/grpc/methods.ts";
 import type { GrpcHandler } from "#nervous-system/comms/grpc/server.ts";
@@ -20,20 +21,13 @@ const EVERYBODY = new Set(["*", "all"]);
 // Each is a reader in NATS.
 const MAX_INBOXES = 4;
 
-type Addressed = { readonly to?: unknown; readonly agent?: unknown };
-
-const payloadOf = (frame: StoredFrame): Addressed => {
-  const produced = JSON.parse(Buffer.from(frame.bytes).toString("utf8")) as { payload?: Addressed };
-  return produced.payload ?? {};
-};
-
 /** Whether a frame of the mission is for an agent: an intervention that names no other one, or a message to it or to all. */
 const isAddressedTo = (frame: StoredFrame, agent: string, agentUid: string): boolean => {
   const { event_type: type } = frame.envelope;
   if (type === "INTERVENTION") return frame.envelope.about === undefined || frame.envelope.about.agent_uid === agentUid;
   if (type !== "MESSAGE" || frame.envelope.agent_uid === agentUid) return false; // no message, or its own words
-  const { to } = payloadOf(frame);
-  return typeof to === "string" && (to === agent || EVERYBODY.has(to));
+  const { to } = saidIn("MESSAGE", frame.bytes);
+  return to !== undefined && (to === agent || EVERYBODY.has(to));
 };
 
 const encode = ({ place, envelopeText, bytes }: StoredFrame, { stream, hash }: StreamMark): Buffer => {

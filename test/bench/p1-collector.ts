@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "nats";
 import { jetstreamManager } from "@nats-io/jetstream";
-import { contextStream } from "#nervous-system/schemas/subjects.ts";
+import { readTail } from "#nervous-system/comms/nats/chain-tail.ts";
 import type { Bench, Contestant, Figure, Reading, Staged, Surroundings } from "./harness/bench.ts";
 import { runProgram } from "./harness/program.ts";
 import { startStockCollector, type StockCollector } from "./harness/stock-collector.ts";
@@ -27,10 +27,13 @@ const cpuDuring = async (pids: readonly number[], work: () => Promise<Reading>):
   return { ...reading, cpu: now - before };
 };
 
-const storedIn = async (url: string): Promise<number> => {
+/** Frames of all agents in the stream, by the ends of their chains. */
+const storedIn = async (url: string, agents: readonly BenchAgent[]): Promise<number> => {
   const connection = await connect({ servers: url });
   try {
-    return (await (await jetstreamManager(connection)).streams.info(contextStream)).state.messages;
+    const manager = await jetstreamManager(connection);
+    const tails = await Promise.all(agents.map(({ stamps }) => readTail(manager, stamps.agent_uid, 1)));
+    return tails.reduce((sum, { seq }) => sum + seq, 0);
   } finally {
     await connection.close();
   }
@@ -50,14 +53,14 @@ const ours = (swarm: Swarm, collectorPid: number, load: Load): Contestant => {
   return {
     name: "ours",
     measure: async () => {
-      const before = await storedIn(swarm.nats.url);
+      const before = await storedIn(swarm.nats.url, load.agents);
       const settings = { ...load, address, skip, perRequest: PER_REQUEST, bytes: FRAME_BYTES, content: "frames" };
       const pids = [collectorPid, swarm.nats.pid];
       const natsBefore = cpuSecondsOf(swarm.nats.pid);
       const reading = await cpuDuring(pids, () => runProgram("send-logs", settings));
       const natsMicros = ((cpuSecondsOf(swarm.nats.pid) - natsBefore) / (reading["sent"] ?? 0)) * 1e6;
       skip += load.requests;
-      const lost = before + (reading["sent"] ?? 0) - (await storedIn(swarm.nats.url));
+      const lost = before + (reading["sent"] ?? 0) - (await storedIn(swarm.nats.url, load.agents));
       if (lost !== 0 || reading["rejected"] !== 0) throw new Error(`${lost} acknowledged frames are not in the stream`);
       return { ...perCpuSecond(reading), lost, natsMicros };
     },

@@ -93,8 +93,8 @@ const stage = async ({ directory, quick, note }: Surroundings): Promise<Staged> 
       peer(servers, cli, { mode: "atomic", sync: "always", messages: some, headers: true }),
     ],
     figures: [
-      beside("default", "async", { kind: "ratioAtLeast", must: 0.8, aim: 1.4 }),
-      beside("always", "async", { kind: "ratioAtLeast", must: 4, aim: 8 }),
+      beside("default", "async", { kind: "ratioAtLeast", must: 2, aim: 5 }),
+      beside("always", "async", { kind: "ratioAtLeast", must: 20, aim: 60 }),
       beside("default", "async with headers"),
       beside("default", "atomic with headers"),
       beside("always", "atomic with headers"),

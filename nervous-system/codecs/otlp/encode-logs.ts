@@ -41,6 +41,17 @@ const attributeSize = (key: string, length: number): number => fieldSize(key.len
 
 const hexFieldSize = (hex: string | undefined): number => (hex === undefined ? 0 : fieldSize(hex.length / 2));
 
+const HASH_CHARS = 64;
+
+/** Most that a frame's log record takes without ids, bytes: what is larger holds more than a frame. */
+export const plainRecordSize = (typeChars: number, bodyBytes: number, envelopeBytes: number): number =>
+  FIXED64_FIELD_SIZE * 2 +
+  fieldSize(EVENT_NAME_PREFIX.length + typeChars) +
+  fieldSize(fieldSize(bodyBytes)) +
+  fieldSize(attributeSize(ENVELOPE_ATTRIBUTE, envelopeBytes)) +
+  fieldSize(attributeSize(PREV_HASH_ATTRIBUTE, HASH_CHARS)) +
+  fieldSize(attributeSize(HASH_ATTRIBUTE, HASH_CHARS));
+
 const measure = (frame: FrameRecord): Sized => {
   const name = EVENT_NAME_PREFIX + frame.eventType;
   const nameSize = Buffer.byteLength(name);

@@ -30,11 +30,31 @@ export type FrameResult =
 /** Name of the chain that a frame belongs to. */
 export const chainKey = (frame: RecordedFrame): string => `${frame.envelope.agent_uid}/${frame.envelope.epoch}`;
 
+const isSameChain = ({ envelope: a }: RecordedFrame, { envelope: b }: RecordedFrame): boolean =>
+  a.epoch === b.epoch && a.agent_uid === b.agent_uid;
+
+/** Cuts frames, in order, into stretches of one chain each. */
+export function* runsOf<F extends RecordedFrame>(frames: readonly F[]): Generator<F[]> {
+  let run: F[] = [];
+  for (const frame of frames) {
+    const [first] = run;
+    if (first !== undefined && !isSameChain(first, frame)) {
+      yield run;
+      run = [];
+    }
+    run.push(frame);
+  }
+  if (run.length > 0) yield run;
+}
+
+const STORED: FrameResult = { kind: "stored" };
+const DUPLICATE: FrameResult = { kind: "duplicate" };
+
 const place = (tail: ChainTail, frame: RecordedFrame): FrameResult => {
   const { seq } = frame.envelope;
   if (seq === tail.seq && frame.hash !== tail.hash)
     return { kind: "fork", why: `seq ${seq} is stored with another hash` };
-  if (seq <= tail.seq) return { kind: "duplicate" };
+  if (seq <= tail.seq) return DUPLICATE;
   if (seq > tail.seq + 1) return { kind: "missing", expected: tail.seq + 1 };
   // The first frame of an epoch follows a frame of another epoch, which the stream may hold or not.
   if (tail.seq > 0 && frame.prevHash !== tail.hash)
@@ -43,7 +63,7 @@ const place = (tail: ChainTail, frame: RecordedFrame): FrameResult => {
       why: `prev_hash is not the hash of the stored seq ${tail.seq}`,
       follows: tail.hash,
     };
-  return { kind: "stored" };
+  return STORED;
 };
 
 /** What to publish, and what to answer once that is stored. */
@@ -61,14 +81,21 @@ export type ChainPlan = {
 export const planChains = (tails: ReadonlyMap<string, ChainTail>, frames: readonly RecordedFrame[]): ChainPlan => {
   const moved = new Map<string, ChainTail>();
   const publish: number[] = [];
-  const results = frames.map((frame, index) => {
-    const key = chainKey(frame);
-    const tail = moved.get(key) ?? tails.get(key) ?? emptyTail;
-    const result = place(tail, frame);
-    if (result.kind !== "stored") return result;
-    publish.push(index);
-    moved.set(key, { seq: frame.envelope.seq, hash: frame.hash, streamSeq: 0 });
-    return result;
-  });
+  const results: FrameResult[] = [];
+  let at = 0;
+  for (const run of runsOf(frames)) {
+    const key = chainKey(run[0] as RecordedFrame);
+    let tail = moved.get(key) ?? tails.get(key) ?? emptyTail;
+    for (const frame of run) {
+      const result = place(tail, frame);
+      results.push(result);
+      if (result.kind === "stored") {
+        publish.push(at);
+        tail = { seq: frame.envelope.seq, hash: frame.hash, streamSeq: 0 };
+      }
+      at += 1;
+    }
+    moved.set(key, tail);
+  }
   return { results, publish };
 };

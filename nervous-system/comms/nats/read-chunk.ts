@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { zstdDecompressSync } from "node:zlib";
 import type { JsMsg, StoredMsg } from "@nats-io/jetstream";
 import { decodeLogsRequest, type LogRecordView } from "#nervous-system/codecs/otlp/decode-logs.ts";
+import { isHash } from "#nervous-system/schemas/chain.ts";
 import type { Envelope, RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { chunkHeaders } from "#nervous-system/schemas/subjects.ts";
 import { maxChunkFrames, placeOf } from "./place.ts";
@@ -45,7 +46,6 @@ export type ChunkSummary = {
   readonly principal: string | undefined;
 };
 
-const HASH = /^[0-9a-f]{64}$/;
 // The largest chunk that is written, the single largest frame, and room for what a later version adds.
 const MAX_BODY_BYTES = 2 * 1024 * 1024;
 
@@ -82,7 +82,7 @@ const decodePrincipal = (text: string): string | undefined => {
 /** Reads the headers of a chunk; undefined when the message is none. */
 export const readSummary = ({ header }: StreamMessage): ChunkSummary | undefined => {
   const [lastSeq, hash] = [header(chunkHeaders.lastSeq), header(chunkHeaders.hash)];
-  if (!/^\d{1,15}$/.test(lastSeq) || !HASH.test(hash)) return undefined;
+  if (!/^\d{1,15}$/.test(lastSeq) || !isHash(hash)) return undefined;
   return { lastSeq: Number(lastSeq), hash, principal: decodePrincipal(header(chunkHeaders.principal)) };
 };
 
@@ -147,7 +147,7 @@ const readerOf = ({ subject, streamSeq, storedNs }: StreamMessage, principal: st
     const envelope = parse(envelopeText);
     if (!isEnvelope(envelope)) return poison("enchanted.envelope is no envelope");
     const { prevHash, hash, body: bytes } = record;
-    if (!HASH.test(hash) || !HASH.test(prevHash)) return poison("the hashes are not 64 hex digits each");
+    if (!isHash(hash) || !isHash(prevHash)) return poison("the hashes are not 64 hex digits each");
     return {
       kind: "frame",
       frame: { envelope, envelopeText, bytes, prevHash, hash, ...signature, place, storedNs },

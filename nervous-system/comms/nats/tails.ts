@@ -1,5 +1,5 @@
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
-import { chainKey, emptyTail, type ChainTail } from "./chain-plan.ts";
+import { chainKey, emptyTail, runsOf, type ChainTail } from "./chain-plan.ts";
 import { untilAborted } from "#nervous-system/kernel/until-aborted.ts";
 import type { Chunk } from "./chunk.ts";
 import type { FrameStream } from "./frame-stream.ts";
@@ -14,6 +14,10 @@ export type Tails = {
   advance(chunks: readonly Chunk[], firstSeq: number): void;
   forget(frames: readonly RecordedFrame[]): void;
 };
+
+/** The first frame of each stretch of one chain. */
+const firstsOf = (frames: readonly RecordedFrame[]): RecordedFrame[] =>
+  [...runsOf(frames)].flatMap(([first]) => first ?? []);
 
 const MAX_CHAINS = 10_000;
 
@@ -38,7 +42,7 @@ export const createTails = (stream: Pick<FrameStream, "tail" | "currentLink">): 
   return {
     load: async (frames) => {
       clearAfterLoss();
-      const wanted = new Map(frames.map((frame) => [chainKey(frame), frame.envelope]));
+      const wanted = new Map(firstsOf(frames).map((first) => [chainKey(first), first.envelope]));
       const loaded = [...wanted].map(async ([key, { agent_uid, epoch }]) => {
         const tail = tails.get(key) ?? (await stream.tail(agent_uid, epoch));
         remember(key, tail);
@@ -54,7 +58,7 @@ export const createTails = (stream: Pick<FrameStream, "tail" | "currentLink">): 
       }
     },
     forget: (frames) => {
-      for (const frame of frames) tails.delete(chainKey(frame));
+      for (const first of firstsOf(frames)) tails.delete(chainKey(first));
     },
   };
 };

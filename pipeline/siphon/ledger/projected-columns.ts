@@ -1,4 +1,4 @@
-import type { FrameType } from "#nervous-system/schemas/frames/catalog.ts";
+import { tell, type ByType, type Reading } from "#nervous-system/fold/read-frame.ts";
 
 /** What is lifted out of a payload into columns of its own; what is absent is empty or 0. */
 export type Projected = {
@@ -22,9 +22,6 @@ export type Projected = {
   /** State, phase or outcome, in one word. */
   readonly state: string;
 };
-
-/** A payload as it is in the record: it may lack its type's fields and is flagged then. */
-export type LoosePayload = Readonly<Record<string, unknown>>;
 
 /** The columns of a frame from which nothing is lifted. */
 export const nothingProjected: Projected = {
@@ -61,74 +58,69 @@ const count = (value: unknown): number =>
 
 const flag = (value: unknown): number => (value === true ? 1 : 0);
 
-type Project = (payload: LoosePayload) => Partial<Projected>;
-
-/** A new frame type does not compile until it says what is lifted out of it. */
-const projections: { readonly [T in FrameType]: Project } = {
-  THOUGHT: (p) => ({ text: str(p["text"]) }),
-  DECISION_RATIONALE: (p) => ({ text: str(p["reasoning"]), state: str(p["selected_strategy"]) }),
-  STATE_CHANGE: (p) => ({
-    file: str(p["file_modified"]),
-    change: str(p["change"]),
-    lines_added: count(p["lines_added"]),
-    lines_removed: count(p["lines_removed"]),
-    tool: str(p["observed_by"]),
-    text: str(p["patch"]),
+/** A new frame type does not compile until it says what is lifted out of it, and no member that it does not have. */
+const projections: ByType<Partial<Projected>> = {
+  THOUGHT: ({ given: p }) => ({ text: str(p.text) }),
+  DECISION_RATIONALE: ({ given: p }) => ({ text: str(p.reasoning), state: str(p.selected_strategy) }),
+  STATE_CHANGE: ({ given: p }) => ({
+    file: str(p.file_modified),
+    change: str(p.change),
+    lines_added: count(p.lines_added),
+    lines_removed: count(p.lines_removed),
+    tool: str(p.observed_by),
+    text: str(p.patch),
   }),
-  MESSAGE: (p) => ({
-    from_agent: str(p["from"]),
-    to_agent: str(p["to"]),
-    channel: str(p["channel"]),
-    subject: str(p["subject"]),
-    text: str(p["text"]),
+  MESSAGE: ({ given: p }) => ({
+    from_agent: str(p.from),
+    to_agent: str(p.to),
+    channel: str(p.channel),
+    subject: str(p.subject),
+    text: str(p.text),
   }),
-  ACTION: (p) => ({
-    tool: str(p["tool"]),
-    ok: flag(p["ok"]),
-    duration_ms: count(p["duration_ms"]),
-    text: str(p["error"] ?? p["result"]),
+  ACTION: ({ given: p }) => ({
+    tool: str(p.tool),
+    ok: flag(p.ok),
+    duration_ms: count(p.duration_ms),
+    text: str(p.error ?? p.result),
   }),
-  MODEL_CALL: (p) => ({
-    model: str(p["model"]),
-    input_tokens: count(p["input_tokens"]),
-    output_tokens: count(p["output_tokens"]),
-    duration_ms: count(p["latency_ms"]),
-    state: str(p["stop_reason"]),
+  MODEL_CALL: ({ given: p }) => ({
+    model: str(p.model),
+    input_tokens: count(p.input_tokens),
+    output_tokens: count(p.output_tokens),
+    duration_ms: count(p.latency_ms),
+    state: str(p.stop_reason),
   }),
-  PLAN: (p) => ({ text: str(p["tasks"]) }),
-  TASK: (p) => ({ subject: str(p["id"]), state: str(p["state"]), to_agent: str(p["agent"]) }),
-  CLAIM: (p) => ({ subject: str(p["branch"]), state: str(p["action"]), text: str(p["files"]) }),
-  LIFECYCLE: (p) => ({ state: str(p["phase"]), text: str(p["reason"]) }),
-  HEARTBEAT: (p) => ({ text: str(p["activity"]) }),
-  SNAPSHOT: (p) => ({ subject: str(p["snapshot_id"]), text: str(p["uri"]) }),
-  REQUEST: (p) => ({
-    subject: str(p["request_id"]),
-    state: str(p["kind"]),
-    tool: str(p["tool"]),
-    text: str(p["summary"]),
+  PLAN: ({ given: p }) => ({ text: str(p.tasks) }),
+  TASK: ({ given: p }) => ({ subject: str(p.id), state: str(p.state), to_agent: str(p.agent) }),
+  CLAIM: ({ given: p }) => ({ subject: str(p.branch), state: str(p.action), text: str(p.files) }),
+  LIFECYCLE: ({ given: p }) => ({ state: str(p.phase), text: str(p.reason) }),
+  HEARTBEAT: ({ given: p }) => ({ text: str(p.activity) }),
+  SNAPSHOT: ({ given: p }) => ({ subject: str(p.snapshot_id), text: str(p.uri) }),
+  REQUEST: ({ given: p }) => ({
+    subject: str(p.request_id),
+    state: str(p.kind),
+    tool: str(p.tool),
+    text: str(p.summary),
   }),
-  INTERVENTION: (p) => ({
-    subject: str(p["request_id"]),
-    state: str(p["kind"]),
-    from_agent: str(p["by"]),
-    text: str(p["text"]),
+  INTERVENTION: ({ given: p }) => ({
+    subject: str(p.request_id),
+    state: str(p.kind),
+    from_agent: str(p.by),
+    text: str(p.text),
   }),
-  PROPOSAL: (p) => ({ subject: str(p["branch"]), text: str(p["title"]) }),
-  PUBLICATION: (p) => ({ subject: str(p["branch"]), state: str(p["state"]), text: str(p["url"] ?? p["message"]) }),
-  VERDICT: (p) => ({
-    subject: str(p["subject"]),
-    tool: str(p["gate"]),
-    ok: flag(p["passed"]),
-    text: str(p["findings"]),
+  PROPOSAL: ({ given: p }) => ({ subject: str(p.branch), text: str(p.title) }),
+  PUBLICATION: ({ given: p }) => ({ subject: str(p.branch), state: str(p.state), text: str(p.url ?? p.message) }),
+  VERDICT: ({ given: p }) => ({
+    subject: str(p.subject),
+    tool: str(p.gate),
+    ok: flag(p.passed),
+    text: str(p.findings),
   }),
-  ROLLOUT: (p) => ({ subject: str(p["image"]), state: str(p["action"]), text: str(p["reason"]) }),
-  LESSON: (p) => ({ text: str(p["learned"]) }),
-  ERROR: (p) => ({ text: str(p["message"]), ok: 0, state: p["fatal"] === true ? "fatal" : "" }),
-  GAP: (p) => ({ text: str(p["why"]) }),
+  ROLLOUT: ({ given: p }) => ({ subject: str(p.image), state: str(p.action), text: str(p.reason) }),
+  LESSON: ({ given: p }) => ({ text: str(p.text) }),
+  ERROR: ({ given: p }) => ({ text: str(p.message), ok: 0, state: p.fatal === true ? "fatal" : "" }),
+  GAP: ({ given: p }) => ({ text: str(p.why) }),
 };
 
 /** Lifts the typed columns out of a payload; never throws, whatever the payload holds. */
-export const projectColumns = (eventType: string, payload: LoosePayload): Projected => {
-  const project = Object.hasOwn(projections, eventType) ? projections[eventType as FrameType] : undefined;
-  return project === undefined ? nothingProjected : { ...nothingProjected, ...project(payload) };
-};
+export const projectColumns = (reading: Reading): Projected => ({ ...nothingProjected, ...tell(projections, reading) });

@@ -2,6 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
+import { readPayload } from "#nervous-system/fold/read-frame.ts";
 import { frameTypes } from "#nervous-system/schemas/frames/catalog.ts";
 import { nothingProjected, projectColumns } from "./projected-columns.ts";
 import { projectRow } from "./row.ts";
@@ -85,7 +86,7 @@ describe("projected columns", () => {
     );
     fc.assert(
       fc.property(fc.constantFrom(...frameTypes), payload, (type, given) => {
-        const projected = projectColumns(type, given);
+        const projected = projectColumns(readPayload(type, given));
         expect(Object.keys(projected)).toEqual(Object.keys(nothingProjected));
         for (const value of Object.values(projected)) {
           if (typeof value === "string") expect(value.isWellFormed()).toBe(true);
@@ -96,6 +97,6 @@ describe("projected columns", () => {
   });
 
   it("of a type that nobody here knows are empty", () => {
-    expect(projectColumns("constructor", { text: "x" })).toEqual(nothingProjected);
+    expect(projectColumns(readPayload("constructor", { text: "x" }))).toEqual(nothingProjected);
   });
 });

@@ -1,7 +1,8 @@
+import { parseProduced, readPayload } from "#nervous-system/fold/read-frame.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
 import { parseTimestampNs, renderTimestamp } from "#nervous-system/schemas/timestamp.ts";
-import { projectColumns, type LoosePayload, type Projected } from "#pipeline/siphon/ledger/projected-columns.ts";
+import { projectColumns, type Projected } from "#pipeline/siphon/ledger/projected-columns.ts";
 
 /** A row of `enchanted.context_frames`. */
 export type LedgerRow = Projected & {
@@ -41,19 +42,7 @@ const MAX_NS = 2n ** 63n - 1n;
 
 const time = (ns: bigint): string => renderTimestamp(ns >= 0n && ns <= MAX_NS ? ns : 0n);
 
-const parseObject = (text: string): LoosePayload => {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? (value as LoosePayload) : {};
-  } catch {
-    return {};
-  }
-};
-
-const asText = (value: unknown): string => (typeof value === "string" ? value.toWellFormed() : "");
-
-const asPayload = (value: unknown): LoosePayload =>
-  typeof value === "object" && value !== null ? (value as LoosePayload) : {};
+const asText = (value = ""): string => value.toWellFormed();
 
 type EnvelopeColumns = Pick<
   LedgerRow,
@@ -71,12 +60,12 @@ const optionalColumns = (envelope: Envelope): EnvelopeColumns => {
 export const projectRow = (stored: StoredFrame): LedgerRow => {
   const { envelope, envelopeText } = stored;
   const frame = Buffer.from(stored.bytes.buffer, stored.bytes.byteOffset, stored.bytes.length).toString("utf8");
-  const produced = parseObject(frame);
+  const produced = parseProduced(frame);
   const observedNs = BigInt(envelope.observed);
   const { agent_uid, epoch, seq, event_id, mission_uid, mission } = envelope;
   const { namespace, lineage, producer, recorder, event_type } = envelope;
   return {
-    ...projectColumns(event_type, asPayload(produced["payload"])),
+    ...projectColumns(readPayload(event_type, produced?.payload)),
     ...optionalColumns(envelope),
     agent_uid,
     epoch,
@@ -92,9 +81,9 @@ export const projectRow = (stored: StoredFrame): LedgerRow => {
     observed: time(observedNs),
     stream_seq: stored.place,
     stored: time(stored.storedNs),
-    timestamp: time(parseTimestampNs(asText(produced["timestamp"])) ?? observedNs),
-    agent_id: asText(produced["agent_id"]),
-    related_commit_hash: asText(produced["related_commit_hash"]),
+    timestamp: time(parseTimestampNs(asText(produced?.timestamp)) ?? observedNs),
+    agent_id: asText(produced?.agent_id),
+    related_commit_hash: asText(produced?.related_commit_hash),
     frame,
     envelope: envelopeText,
     prev_hash: stored.prevHash,
