@@ -1,4 +1,4 @@
-import { isAscii, isUtf8 } from "node:buffer";
+import { isUtf8 } from "node:buffer";
 import { parseProduced } from "#nervous-system/fold/read-frame.ts";
 import { chainHash, isHash } from "#nervous-system/schemas/chain.ts";
 import { parseEnvelope, type Envelope, type RecordedFrame } from "#nervous-system/schemas/envelope.ts";
@@ -61,15 +61,9 @@ const contradiction = (record: LogRecord, envelope: Envelope, observedNs: bigint
   return undefined;
 };
 
-/** The text of bytes; undefined where they are not UTF-8. Plain ASCII, which nearly all of it is, is read fastest as Latin-1. */
-const textOf = (bytes: Buffer): string | undefined => {
-  if (isAscii(bytes)) return bytes.toString("latin1");
-  return isUtf8(bytes) ? bytes.toString("utf8") : undefined;
-};
-
 const badBytes = (bytes: Buffer, envelope: Envelope): string | undefined => {
   if (bytes.length > maxFrameBytes) return `the frame has ${bytes.length} bytes, at most ${maxFrameBytes} are kept`;
-  const value = parseProduced(textOf(bytes) ?? "");
+  const value = isUtf8(bytes) ? parseProduced(bytes) : undefined;
   if (value === undefined) return "the bytes are not a JSON object in UTF-8";
   return value.event_type === envelope.event_type && value.event_id === envelope.event_id
     ? undefined
@@ -107,17 +101,16 @@ const badHash = (frame: RecordedFrame, observedNs: bigint): string | undefined =
 type Read = { readonly ok: true; readonly frame: RecordedFrame } | { readonly ok: false; readonly reason: string };
 
 /** The record as it came, where nothing stands in it that was not judged: it goes into the stream as it is. */
-const judgedRecord = (record: LogRecord, envelope: Envelope): Uint8Array | undefined => {
-  const { raw } = record;
-  const { trace_id, span_id } = envelope;
+const judgedRecord = ({ raw, body }: LogRecord, envelopeText: string, envelope: Envelope): Buffer | undefined => {
+  const { event_type: type, trace_id, span_id } = envelope;
   const ids = (trace_id === undefined ? 0 : TRACE_ID_FIELD) + (span_id === undefined ? 0 : SPAN_ID_FIELD);
-  const most = plainRecordSize(envelope.event_type.length, record.body.length, record.envelope.length) + ids;
+  const most = plainRecordSize(type.length, body.length, envelopeText.length) + ids;
   return raw !== undefined && raw.length <= most ? raw : undefined;
 };
 
 const readFrame = (record: LogRecord, principal: string | undefined): Read => {
   if (record.bodyKind !== "string") return { ok: false, reason: "the body is not a string" };
-  const envelopeText = textOf(record.envelope);
+  const { envelopeText } = record;
   if (envelopeText === undefined) return { ok: false, reason: "the envelope is not UTF-8" };
   const parsed = parseEnvelope(envelopeText);
   if (!parsed.ok) return parsed;
@@ -126,7 +119,7 @@ const readFrame = (record: LogRecord, principal: string | undefined): Read => {
   const { prevHash, hash, body: bytes } = record;
   if (!isHash(prevHash) || !isHash(hash))
     return { ok: false, reason: "enchanted.prev_hash and enchanted.hash are 64 hex digits each" };
-  const frame = { envelope, envelopeText, bytes, prevHash, hash, record: judgedRecord(record, envelope) };
+  const frame = { envelope, envelopeText, bytes, prevHash, hash, record: judgedRecord(record, envelopeText, envelope) };
   return { ok: true, frame: principal === undefined ? frame : { ...frame, principal } };
 };
 

@@ -92,7 +92,7 @@ const stage = async ({ directory, quick, note }: Surroundings): Promise<Staged> 
   const collector = await swarm.startCollector();
   const peer = await startStockCollector({ directory, name: "stock", tls: swarm.tls });
   const { caFile } = swarm.tls;
-  const load = { agents: await swarm.createAgents(AGENTS), requests: quick ? 3 : 20, caFile };
+  const load = { agents: await swarm.createAgents(AGENTS), requests: quick ? 3 : 60, caFile };
   return {
     contestants: [
       ours(swarm, collector.pid, load),

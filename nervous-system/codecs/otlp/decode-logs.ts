@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { ENVELOPE_ATTRIBUTE, EVENT_NAME_PREFIX, HASH_ATTRIBUTE, PREV_HASH_ATTRIBUTE } from "./attributes.ts";
 import type { BodyKind, LogRecord } from "./model.ts";
 import { ValueBudget } from "./read-fields.ts";
@@ -115,6 +116,12 @@ export class LogRecordView implements LogRecord {
   /** Bytes of attribute `enchanted.envelope`, empty when absent or not a string. */
   get envelope(): Buffer {
     return this.view(this.envelopeStart, this.envelopeStop);
+  }
+
+  /** Text of attribute `enchanted.envelope`, empty when absent; undefined when it is not UTF-8. */
+  get envelopeText(): string | undefined {
+    const text = this.buffer.toString("utf8", this.envelopeStart, this.envelopeStop);
+    return text.includes("\ufffd") && !isUtf8(this.envelope) ? undefined : text;
   }
 
   /** Text of attribute `enchanted.prev_hash`, empty when absent. */

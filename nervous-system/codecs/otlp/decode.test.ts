@@ -280,6 +280,7 @@ describe("OTLP/JSON", () => {
       eventName: log.eventName,
       eventType: log.eventType,
       body: log.body,
+      envelopeText: log.envelopeText,
       envelope: log.envelope,
       prevHash: log.prevHash,
       hash: log.hash,

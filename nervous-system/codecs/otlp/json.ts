@@ -131,18 +131,22 @@ const bodyOf = (body: unknown): { bodyKind: BodyKind; body: Buffer } => {
 };
 
 /** A log record that carries a sequenced frame, in the form in which the lazy decoder gives it. */
-const asLogRecord = (log: OtlpLog): LogRecord => ({
-  ...bodyOf(log.body),
-  timeUnixNano: log.timeNs,
-  observedTimeUnixNano: log.observedNs,
-  eventName: log.eventName,
-  eventType: log.eventName.startsWith(EVENT_NAME_PREFIX) ? log.eventName.slice(EVENT_NAME_PREFIX.length) : undefined,
-  envelope: Buffer.from(attributeText(log, ENVELOPE_ATTRIBUTE)),
-  prevHash: attributeText(log, PREV_HASH_ATTRIBUTE),
-  hash: attributeText(log, HASH_ATTRIBUTE),
-  traceId: log.traceId,
-  spanId: log.spanId,
-});
+const asLogRecord = (log: OtlpLog): LogRecord => {
+  const envelopeText = attributeText(log, ENVELOPE_ATTRIBUTE);
+  return {
+    ...bodyOf(log.body),
+    timeUnixNano: log.timeNs,
+    observedTimeUnixNano: log.observedNs,
+    eventName: log.eventName,
+    eventType: log.eventName.startsWith(EVENT_NAME_PREFIX) ? log.eventName.slice(EVENT_NAME_PREFIX.length) : undefined,
+    envelope: Buffer.from(envelopeText),
+    envelopeText,
+    prevHash: attributeText(log, PREV_HASH_ATTRIBUTE),
+    hash: attributeText(log, HASH_ATTRIBUTE),
+    traceId: log.traceId,
+    spanId: log.spanId,
+  };
+};
 
 /** The log records of an OTLP/JSON request that carries sequenced frames; throws `OtlpJsonError` for malformed input. */
 export const parseLogRecordsJson = (request: Buffer): LogRecord[] => parseLogsJson(request).map(asLogRecord);

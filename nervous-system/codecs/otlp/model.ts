@@ -72,6 +72,8 @@ export type LogRecord = {
   readonly body: Buffer;
   /** Bytes of attribute `enchanted.envelope`, empty when absent or not a string. */
   readonly envelope: Buffer;
+  /** The same as text; undefined when it is not UTF-8. */
+  readonly envelopeText: string | undefined;
   /** Text of attribute `enchanted.prev_hash`, empty when absent. */
   readonly prevHash: string;
   /** Text of attribute `enchanted.hash`, empty when absent. */

@@ -164,6 +164,8 @@ export const startGrpcServer = async (options: GrpcServerOptions): Promise<GrpcS
   const server = new Server({
     "grpc.max_receive_message_length": messageBytes,
     "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
+    // Nobody asks for its statistics, which it would gather for every call and message.
+    "grpc.enable_channelz": 0,
     "grpc.keepalive_time_ms": 30_000,
     "grpc.keepalive_timeout_ms": 10_000,
     // A caller who is not known yet may fill one message for each stream.

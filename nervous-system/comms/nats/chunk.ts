@@ -34,7 +34,7 @@ const continues = (before: RecordedFrame, frame: RecordedFrame): boolean => {
     a.mission_uid === b.mission_uid &&
     a.namespace === b.namespace &&
     before.principal === frame.principal &&
-    laneOf(a.event_type) === laneOf(b.event_type)
+    (a.event_type === b.event_type || laneOf(a.event_type) === laneOf(b.event_type))
   );
 };
 

@@ -143,7 +143,7 @@ const readerOf = ({ subject, streamSeq, storedNs }: StreamMessage, principal: st
       kind: "poison",
       poison: { place, subject, bytes: record.raw, reason },
     });
-    const envelopeText = record.envelope.toString("utf8");
+    const { envelopeText = "" } = record;
     const envelope = parse(envelopeText);
     if (!isEnvelope(envelope)) return poison("enchanted.envelope is no envelope");
     const { prevHash, hash, body: bytes } = record;

@@ -25,7 +25,7 @@ const emit = (envelope: Envelope, bytes: Uint8Array, out: Output): void => {
 
 const ours: Decoder = (request, out) => {
   for (const record of decodeLogsRequest(request)) {
-    const parsed = parseEnvelope(record.envelope.toString("utf8"));
+    const parsed = parseEnvelope(record.envelopeText ?? "");
     if (!parsed.ok) throw new Error(parsed.reason);
     emit(parsed.envelope, record.body, out);
   }

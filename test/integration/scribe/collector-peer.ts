@@ -37,7 +37,7 @@ export type CollectorPeer = {
 };
 
 const frameOf = (record: LogRecordView): RecordedFrame => {
-  const envelopeText = record.envelope.toString("utf8");
+  const envelopeText = record.envelopeText ?? "";
   const parsed = parseEnvelope(envelopeText);
   if (!parsed.ok) throw new GrpcFailure(grpcStatus.invalidArgument, parsed.reason);
   if (parsed.envelope.event_type !== record.eventType) throw new GrpcFailure(grpcStatus.invalidArgument, "event_name");
