@@ -135,10 +135,24 @@ export const encodeRecord = (frame: FrameRecord): Buffer => {
   return out.finish();
 };
 
+/** Whether `next` stands right behind `record` in one request, with nothing but its own tag and length between. */
+const follows = (record: Uint8Array, next: Uint8Array): boolean =>
+  next.buffer === record.buffer &&
+  next.byteOffset - (record.byteOffset + record.length) === fieldSize(next.length) - next.length;
+
 /** Joins encoded LogRecords, which stay as they are, into one ExportLogsServiceRequest. */
 export const joinRecords = (records: readonly Uint8Array[]): Buffer => {
   const out = openRequest(records.map(({ length }) => length));
-  for (const record of records) out.bytes(2, record);
+  for (let from = 0; from < records.length;) {
+    const first = records[from] as Uint8Array;
+    let last = first;
+    for (from += 1; from < records.length && follows(last, records[from] as Uint8Array); from += 1)
+      last = records[from] as Uint8Array;
+    // Neighbours of one request are copied at once, with the tags and lengths between them.
+    const end = last.byteOffset + last.length;
+    out.open(2, first.length);
+    out.raw(new Uint8Array(first.buffer, first.byteOffset, end - first.byteOffset));
+  }
   return out.finish();
 };
 

@@ -204,6 +204,12 @@ export class WireWriter {
     this.position += value.length;
   }
 
+  /** Writes bytes that are encoded already. */
+  raw(value: Uint8Array): void {
+    this.buffer.set(value, this.position);
+    this.position += value.length;
+  }
+
   /** Writes a value behind its length and without a tag, as messages stand in a stream. */
   delimited(value: Uint8Array): void {
     this.writeVarint(value.length);

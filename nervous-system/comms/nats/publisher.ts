@@ -18,8 +18,6 @@ export type PublisherOptions = {
   readonly stream: FrameStream;
   readonly clock: Pick<Clock, "after" | "monotonicMs" | "sleep">;
   readonly random: () => number;
-  /** How long frames wait for company, milliseconds; 5 unless told otherwise. */
-  readonly gatherMs?: number;
   /** How long a group is tried before its frames are given back, milliseconds; 15,000 unless told otherwise. */
   readonly patienceMs?: number;
 };
@@ -31,8 +29,6 @@ export type FramePublisher = {
    * stream does not take them. Publishing the same frames again is always safe.
    */
   publish(frames: readonly RecordedFrame[]): Promise<readonly FrameResult[]>;
-  /** Bytes accepted and not yet stored. */
-  pendingBytes(): number;
   /** Refuses new frames and waits for what was accepted. */
   close(): Promise<void>;
 };
@@ -82,7 +78,8 @@ export const createPublisher = (options: PublisherOptions): FramePublisher => {
   const batcher = createBatcher<Submission, Answers>({
     maxItems: MAX_GROUP,
     maxBytes: maxBatchBytes,
-    maxWaitMs: options.gatherMs ?? 5,
+    // A group is what came while the one before was stored.
+    maxWaitMs: 0,
     bytesOf: ({ bytes }) => bytes,
     flush,
     clock,
@@ -94,7 +91,6 @@ export const createPublisher = (options: PublisherOptions): FramePublisher => {
       const submission = submit(frames);
       return (await batcher.add(submission)).get(submission) ?? [];
     },
-    pendingBytes: () => batcher.pendingBytes(),
     close: () => batcher.close(),
   };
 };

@@ -1,11 +1,12 @@
 // P4, our side: frames of several agents through the publisher, an export's worth each, until all are stored.
 import { createBus } from "#nervous-system/comms/nats/bus.ts";
-import { recordOf } from "#nervous-system/comms/nats/chunk.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
+import { decodeLogsRequest } from "#nervous-system/codecs/otlp/decode-logs.ts";
+import { encodeLogsRequest } from "#nervous-system/codecs/otlp/encode-logs.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
-import { framesOfAgent } from "../harness/frames.ts";
+import { exported, framesOfAgent } from "../harness/frames.ts";
 import { programSettings, report } from "../harness/program.ts";
 
 type Settings = { url: string; firstAgent: number; agents: number; frames: number; perExport: number; bytes: number };
@@ -23,12 +24,14 @@ await bus.ensureStreams({ replicas: 1 });
 
 const count = Math.floor(settings.frames / settings.agents);
 /** Frames as the collector has them: with the records that they came in. */
-const chains = Array.from({ length: settings.agents }, (_, agent) =>
-  framesOfAgent(settings.firstAgent + agent, count, settings.bytes).map((frame) => ({
-    ...frame,
-    record: recordOf(frame),
-  })),
-);
+const chains = Array.from({ length: settings.agents }, (_, agent) => {
+  const frames = framesOfAgent(settings.firstAgent + agent, count, settings.bytes);
+  const exports = Array.from({ length: Math.ceil(count / settings.perExport) }, (__, n) =>
+    encodeLogsRequest(exported(frames.slice(n * settings.perExport, (n + 1) * settings.perExport))),
+  );
+  const records = exports.flatMap((request) => decodeLogsRequest(request).map(({ raw }) => raw));
+  return frames.map((frame, at) => ({ ...frame, record: records[at] }));
+});
 
 /** An agent's scribe: the next export leaves when the one before it is stored. */
 const exportChain = async (frames: readonly RecordedFrame[]): Promise<void> => {
