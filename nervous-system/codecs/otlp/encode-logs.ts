@@ -136,9 +136,15 @@ export const encodeRecord = (frame: FrameRecord): Buffer => {
 };
 
 /** Whether `next` stands right behind `record` in one request, with nothing but its own tag and length between. */
-const follows = (record: Uint8Array, next: Uint8Array): boolean =>
-  next.buffer === record.buffer &&
-  next.byteOffset - (record.byteOffset + record.length) === fieldSize(next.length) - next.length;
+const follows = (record: Uint8Array, next: Uint8Array): boolean => {
+  const end = record.byteOffset + record.length;
+  const between = next.byteOffset - end;
+  if (next.buffer !== record.buffer || between !== fieldSize(next.length) - next.length) return false;
+  // In memory that buffers share, others may lie just as near to each other.
+  const header = new WireWriter(between);
+  header.open(2, next.length);
+  return header.finish().equals(new Uint8Array(next.buffer, end, between));
+};
 
 /** Joins encoded LogRecords, which stay as they are, into one ExportLogsServiceRequest. */
 export const joinRecords = (records: readonly Uint8Array[]): Buffer => {

@@ -252,6 +252,15 @@ describe("ExportLogsServiceRequest", () => {
     );
   });
 
+  it("takes records for neighbours only where their own tag and length stand between them", () => {
+    const shared = Buffer.alloc(64, 7);
+    const [one, two] = [shared.subarray(0, 10), shared.subarray(12, 22)];
+    const apart = joinRecords([Buffer.from(one), Buffer.from(two)]);
+    expect(joinRecords([one, two]).equals(apart)).toBe(true);
+    shared.set([0x12, 10], 10);
+    expect(joinRecords([one, two]).equals(apart)).toBe(true);
+  });
+
   it("joins records as they came into the request that they came in", () => {
     fc.assert(
       fc.property(fc.array(outgoing, { maxLength: 5 }), (frames) => {
