@@ -11,7 +11,7 @@ import type { FrameView, RecordHealth } from "#operator/frames/view.ts";
 
 /** What the observer is made of. */
 export type FrameObserverOptions = {
-  bus: Pick<Bus, "connected" | "follow" | "lastPlace" | "holds">;
+  bus: Pick<Bus, "connected" | "follow" | "lastPlace" | "streamCreated">;
   clock: Pick<Clock, "monotonicMs" | "sleep">;
   log: Log;
   /** First place in the stream that an unfinished mission needs; nothing where no mission needs any. */
@@ -114,32 +114,21 @@ const follow = async (options: FrameObserverOptions, state: State, signal: Abort
   }
 };
 
-const prune = ({ isKnown }: FrameObserverOptions, state: State): void => {
+const prune = ({ isKnown }: Pick<FrameObserverOptions, "isKnown">, state: State): void => {
   for (const uid of state.folds.keys()) if (!isKnown(uid)) state.folds.delete(uid);
 };
 
-/** Whether the stream is the one that is being read, as far as it answers: it holds what was read last, or reaches as far. */
-const isTheSame = async ({ bus, clock }: FrameObserverOptions, state: State): Promise<boolean> => {
-  try {
-    const same = state.mark === undefined ? (await bus.lastPlace()) >= state.position : await bus.holds(state.mark);
-    state.probedAtMs = clock.monotonicMs();
-    state.problem = "";
-    return same;
-  } catch (error) {
-    state.problem = `The stream does not answer: ${String(error)}`;
-    return true;
-  }
-};
-
-/**
- * Looks from time to time whether the stream answers, and is still the one that is read: a consumer of a stream that was
- * made anew while the connection held is silent.
- */
-const probe = async (options: FrameObserverOptions, state: State, signal: AbortSignal): Promise<never> => {
+/** Looks from time to time whether the stream answers; that it is another one is the follower's to notice. */
+const probe = async ({ bus, clock, ...options }: FrameObserverOptions, state: State, signal: AbortSignal) => {
   for (;;) {
-    await options.clock.sleep(probeEveryMs, signal);
-    if (!(await isTheSame(options, state)))
-      throw new StreamChangedError("the stream holds other frames than were read");
+    await clock.sleep(probeEveryMs, signal);
+    try {
+      await bus.streamCreated();
+      state.probedAtMs = clock.monotonicMs();
+      state.problem = "";
+    } catch (error) {
+      state.problem = `The stream does not answer: ${String(error)}`;
+    }
     if (state.caughtUp) prune(options, state);
   }
 };
@@ -215,7 +204,7 @@ export const lateBus = (connecting: Promise<Bus>): ObservedBus => {
   return {
     connected: () => bus?.connected() ?? false,
     lastPlace: async () => present().lastPlace(),
-    holds: async (mark) => present().holds(mark),
+    streamCreated: async () => present().streamCreated(),
     follow: (options) => present().follow(options),
   };
 };

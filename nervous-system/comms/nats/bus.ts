@@ -75,7 +75,7 @@ export const createBus = async (options: BusDependencies): Promise<Bus> => {
     holds: (mark) => whileUp(() => holdsMark(connection.manager, mark)),
     streamCreated: () => whileUp(() => readStreamCreated(connection.manager)),
     openReader: (durable) => Promise.resolve(openDurableReader({ ...durable, connection, clock, log })),
-    follow: (follow) => followStream(connection, follow),
+    follow: (follow) => followStream({ ...follow, connection, clock }),
     close: async () => {
       await publisher.close();
       await connection.close();

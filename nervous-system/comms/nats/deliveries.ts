@@ -4,7 +4,7 @@ import type { Log } from "#nervous-system/kernel/log.ts";
 import { contextStream } from "#nervous-system/schemas/subjects.ts";
 import type { BusConnection } from "./connection.ts";
 import { chunkOf, placeOf } from "./place.ts";
-import { holdsMark, readStreamCreated, StreamChangedError, type StreamMark } from "./stream-position.ts";
+import { checkStream, StreamChangedError, watchStream, type StreamMark } from "./stream-position.ts";
 import { filterSubject } from "./subject-guard.ts";
 import { untilAborted } from "#nervous-system/kernel/until-aborted.ts";
 
@@ -63,8 +63,10 @@ type Opened = {
   messages: ConsumerMessages;
   iterator: AsyncIterator<JsMsg>;
   delivered: number;
-  /** The connection that it reads over. */
+  /** Aborts when the connection that it reads over is lost, or the stream is not the one that is read. */
   link: AbortSignal;
+  /** Ends the watch over the stream. */
+  over: AbortController;
 };
 
 /**
@@ -121,6 +123,7 @@ export class Deliveries {
   private discard(): void {
     // Not awaited: `close` of the client waits until what was fetched ahead is read.
     this.opened?.messages.stop();
+    this.opened?.over.abort(new Error("read no further"));
     this.opened = undefined;
     this.waiting = undefined;
   }
@@ -129,7 +132,8 @@ export class Deliveries {
     const { connection, name, prefetch } = this.options;
     const { manager, js, whileUp } = connection;
     const link = connection.currentLink();
-    await this.checkStream();
+    // A stream that lost its tail gives other messages the sequences that were read: none of them may pass for given.
+    this.stream = await whileUp(() => checkStream(manager, this.stream, this.newest));
     await whileUp(() => ensureDurable(this.options));
     const reset = await whileUp(() => manager.consumers.reset(contextStream, name, this.beginAt));
     this.beginAt = undefined;
@@ -144,16 +148,21 @@ export class Deliveries {
       );
       throw error;
     });
-    return { messages, iterator: messages[Symbol.asyncIterator](), delivered: reset.delivered.consumer_seq, link };
-  }
-
-  /** A stream that lost its tail gives other messages the sequences that were read: none of them may pass for given. */
-  private async checkStream(): Promise<void> {
-    const { manager, whileUp } = this.options.connection;
-    const { newest } = this;
-    if (newest === undefined) this.stream = await whileUp(() => readStreamCreated(manager));
-    else if (!(await whileUp(() => holdsMark(manager, newest))))
-      throw new StreamChangedError(`the stream no longer holds message ${chunkOf(newest.place)} that was read from it`);
+    const over = new AbortController();
+    const changed = watchStream({
+      manager,
+      clock: this.options.clock,
+      began: this.stream,
+      newest: () => this.newest,
+      signal: AbortSignal.any([over.signal, link]),
+    });
+    return {
+      messages,
+      iterator: messages[Symbol.asyncIterator](),
+      delivered: reset.delivered.consumer_seq,
+      link: AbortSignal.any([link, changed]),
+      over,
+    };
   }
 
   /** The next delivery in an unbroken row; undefined when the row broke and the consumer must be reopened. */

@@ -1,14 +1,9 @@
+import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { contextStream } from "#nervous-system/schemas/subjects.ts";
 import type { BusConnection } from "./connection.ts";
 import { chunkOf, placeOf } from "./place.ts";
 import { fingerprintOf, placeOfItem, readChunk, streamMessageOfDelivery } from "./read-chunk.ts";
-import {
-  holdsMark,
-  readStreamCreated,
-  StreamChangedError,
-  type Delivered,
-  type StreamMark,
-} from "./stream-position.ts";
+import { checkStream, StreamChangedError, watchStream, type Delivered, type StreamMark } from "./stream-position.ts";
 import { filterSubject } from "./subject-guard.ts";
 
 /** Which part of the stream to follow. */
@@ -25,14 +20,6 @@ export type FollowOptions = {
 // A pull that was lost is missed after two heartbeats, each half of this.
 const PULL_EXPIRES_MS = 10_000;
 
-/** The stream's time of creation; throws where it is not the stream that was read before. */
-const checkStream = async ({ manager, whileUp }: BusConnection, after: StreamMark | undefined): Promise<string> => {
-  if (after === undefined) return whileUp(() => readStreamCreated(manager));
-  // A server that comes back may have another end of the stream, with other messages in the places that were read.
-  if (await whileUp(() => holdsMark(manager, after))) return after.stream;
-  throw new StreamChangedError(`the stream no longer holds message ${chunkOf(after.place)} that was read from it`);
-};
-
 const consume = async ({ js, whileUp }: BusConnection, { from = 0, filters }: FollowOptions) => {
   const options = {
     ...(filters === undefined ? {} : { filter_subjects: filters.map(filterSubject) }),
@@ -42,41 +29,51 @@ const consume = async ({ js, whileUp }: BusConnection, { from = 0, filters }: Fo
   return consumer.consume({ expires: PULL_EXPIRES_MS });
 };
 
+type Follow = FollowOptions & { readonly connection: BusConnection; readonly clock: Pick<Clock, "sleep"> };
+
 /** Follows over one connection, until that is lost or the signal aborts. */
-async function* followLink(connection: BusConnection, options: FollowOptions): AsyncGenerator<Delivered> {
+async function* followLink({ connection, clock, ...options }: Follow): AsyncGenerator<Delivered> {
   const { from = 0, after, signal } = options;
-  const either = AbortSignal.any([signal, connection.currentLink()]);
-  const stream = await checkStream(connection, after);
+  const { manager, whileUp } = connection;
+  const over = new AbortController();
+  const either = AbortSignal.any([signal, connection.currentLink(), over.signal]);
+  // A server that comes back may have another end of the stream, with other messages in the places that were read.
+  const began = await whileUp(() => checkStream(manager, after?.stream ?? "", after));
+  let newest = after;
+  const changed = watchStream({ manager, clock, began, newest: () => newest, signal: either });
   const messages = await consume(connection, options);
   const stop = (): void => messages.stop();
-  either.addEventListener("abort", stop, { once: true });
-  if (either.aborted) stop();
+  const ended = AbortSignal.any([either, changed]);
+  ended.addEventListener("abort", stop, { once: true });
+  if (ended.aborted) stop();
   try {
     for await (const message of messages) {
-      if (either.aborted) return;
+      if (ended.aborted) break;
       const read = streamMessageOfDelivery(message);
-      const mark = { stream, place: placeOf(message.seq, 0), hash: fingerprintOf(read) };
+      const mark = { stream: began, place: placeOf(message.seq, 0), hash: fingerprintOf(read) };
+      newest = mark;
       const wanted = readChunk(read).filter((item) => placeOfItem(item) >= from);
       yield* wanted.map((item) => ({ item, mark }));
     }
   } finally {
-    either.removeEventListener("abort", stop);
+    over.abort(new Error("read no further"));
     stop();
   }
+  changed.throwIfAborted();
 }
 
 /**
  * Follows the stream without leaving a mark in it: every item from `from` on, in order, none missing, then the new ones
  * as they come, until the signal aborts. Throws `StreamChangedError` when the stream is not the one that was read.
  */
-export async function* followStream(connection: BusConnection, options: FollowOptions): AsyncGenerator<Delivered> {
-  const { signal } = options;
-  let { from, after } = options;
+export async function* followStream(follow: Follow): AsyncGenerator<Delivered> {
+  const { connection, signal } = follow;
+  let { from, after } = follow;
   while (!signal.aborted) {
     await connection.untilUp(signal);
     const link = connection.currentLink();
     try {
-      for await (const delivered of followLink(connection, { ...options, from: from ?? 0, after })) {
+      for await (const delivered of followLink({ ...follow, from: from ?? 0, after })) {
         yield delivered;
         [from, after] = [placeOfItem(delivered.item) + 1, delivered.mark];
       }

@@ -1,4 +1,5 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
+import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { contextStream } from "#nervous-system/schemas/subjects.ts";
 import { chunkOf, placeOf } from "./place.ts";
 import { fingerprintOf, readCount, streamMessageOf, type StreamItem } from "./read-chunk.ts";
@@ -45,4 +46,57 @@ export const holdsMark = async (manager: Streams, { stream, place, hash }: Strea
   const message = await manager.streams.getMessage(contextStream, { seq: streamSeq });
   if (message === null) return state.first_seq > streamSeq;
   return fingerprintOf(streamMessageOf(message)) === hash;
+};
+
+const lostMessage = ({ place }: StreamMark): string =>
+  `the stream no longer holds message ${chunkOf(place)} that was read from it`;
+
+/**
+ * Compares what a reader passed last with the stream, and before it has read anything the stream's time of creation with
+ * the one it began on; throws `StreamChangedError` where they differ. Answers the time of creation.
+ */
+export const checkStream = async (manager: Streams, began: string, newest: StreamMark | undefined): Promise<string> => {
+  if (newest !== undefined) {
+    if (await holdsMark(manager, newest)) return newest.stream;
+    throw new StreamChangedError(lostMessage(newest));
+  }
+  const created = await readStreamCreated(manager);
+  if (began === "" || began === created) return created;
+  throw new StreamChangedError("the stream was made anew");
+};
+
+const LOOK_MS = 5_000;
+
+/** What a watch over the stream of a reader needs. */
+export type StreamWatch = {
+  readonly manager: Streams;
+  readonly clock: Pick<Clock, "sleep">;
+  /** When the stream was created that is read. */
+  readonly began: string;
+  readonly newest: () => StreamMark | undefined;
+  /** Ends the watch. */
+  readonly signal: AbortSignal;
+};
+
+/**
+ * Aborts with `StreamChangedError` once the stream is not the one that is read: the consumer of a stream that was made
+ * anew while the connection held says nothing, for ever.
+ */
+export const watchStream = ({ manager, clock, began, newest, signal }: StreamWatch): AbortSignal => {
+  const changed = new AbortController();
+  const look = async (): Promise<void> => {
+    try {
+      await checkStream(manager, began, newest());
+    } catch (error) {
+      if (error instanceof StreamChangedError) changed.abort(error); // what does not answer now may be the same
+    }
+  };
+  const watch = async (): Promise<void> => {
+    while (!changed.signal.aborted) {
+      await clock.sleep(LOOK_MS, signal);
+      await look();
+    }
+  };
+  watch().catch(() => undefined); // its reader is done
+  return changed.signal;
 };

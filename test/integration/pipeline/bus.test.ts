@@ -1,7 +1,9 @@
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "nats";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import { placeOfItem } from "#nervous-system/comms/nats/read-chunk.ts";
-import { signalFilter } from "#nervous-system/schemas/subjects.ts";
+import { contextStream, signalFilter } from "#nervous-system/schemas/subjects.ts";
 import { verifyChain } from "#test/builders/chain.ts";
 import type { NatsServer } from "#platform/stores/nats.ts";
 import { connectTestBus, createCleanup, deadLettersOf, readFrames, startTestNats } from "./bus-harness.ts";
@@ -260,4 +262,26 @@ describe("a durable reader", () => {
     expect(seqs).toEqual(frames.map((frame) => frame.envelope.seq));
     reader.close();
   }, 120_000);
+
+  it("hears of a stream that was made anew while its connection held, as a follower does", async () => {
+    const server = await startTestNats(cleanup);
+    const own = await connectTestBus(server, cleanup);
+    await own.publisher.publish(chainBuilder({ agent_uid: agentUid(54) }).take(3));
+    const { signal } = new AbortController();
+    const reader = await own.openReader(readerOptions);
+    const follower = own.follow({ signal });
+    for (let n = 0; n < 3; n += 1) {
+      await reader.next(signal);
+      await follower.next();
+    }
+    const heard = Promise.allSettled([reader.next(signal), follower.next()]);
+    const connection = await connect({ servers: server.url });
+    cleanup.add(() => connection.close());
+    await (await jetstreamManager(connection)).streams.delete(contextStream);
+    await own.ensureStreams({ replicas: 1 });
+    await own.publisher.publish(chainBuilder({ agent_uid: agentUid(55) }).take(3));
+    const told = { status: "rejected", reason: expect.objectContaining({ name: "StreamChangedError" }) };
+    expect(await heard).toEqual([told, told]);
+    reader.close();
+  }, 60_000);
 });
