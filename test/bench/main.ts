@@ -17,9 +17,18 @@ import { decoderBench } from "./p2-decoder.ts";
 import { walBench } from "./p3-wal.ts";
 import { publishBench } from "./p4-publish.ts";
 import { recordBench } from "./p15-record.ts";
+import { bytesBench } from "./p17-bytes.ts";
 import { outageBench } from "./r3-outage.ts";
 
-const benches: readonly Bench[] = [collectorBench, decoderBench, walBench, publishBench, recordBench, outageBench];
+const benches: readonly Bench[] = [
+  collectorBench,
+  decoderBench,
+  walBench,
+  publishBench,
+  recordBench,
+  bytesBench,
+  outageBench,
+];
 
 const USAGE = `usage: node test/bench/main.ts [--only P3,P4] [--runs 5] [--quick] [--check] [--save-baseline] [--page]
   --only           the benches to run; all of them otherwise

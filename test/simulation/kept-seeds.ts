@@ -36,4 +36,10 @@ export const keptSeeds: readonly KeptSeed[] = [
     seed: 93232,
     was: "the only frame of an epoch was flipped before the stream had it, and nothing named the loss",
   },
+  {
+    seed: 184,
+    was: "with two exports under way the first frame of an epoch was stored, the export before it failed: its epoch came behind",
+  },
+  { seed: 112, was: "an insert token without the hash took the frames of a stream that had lost its tail for written" },
+  { seed: 8, was: "a sink went on behind a cut that the stream had lost: what stood in its places then was skipped" },
 ];

@@ -74,6 +74,27 @@ describe("publishing", () => {
     expect(await own.lastPlace()).toBe(1537);
   });
 
+  it("makes no subject for an event type, however many an agent invents, and no work for who waits for few types", async () => {
+    const server = await startTestNats(cleanup);
+    const own = await connectTestBus(server, cleanup);
+    const waiting = await own.openReader({ ...readerOptions, filter: signalFilter });
+    const chain = chainBuilder({ agent_uid: agentUid(9) });
+    for (let n = 0; n < 100_000; n += 500) {
+      const types = Array.from({ length: 500 }, (_, at) => chain.next({ event_type: `TYPE_${n + at}` }));
+      await own.publisher.publish(types);
+    }
+    await own.publisher.publish(chainBuilder({ agent_uid: agentUid(10) }).take(1));
+    await own.publisher.publish([chain.next({ event_type: "MESSAGE" })]);
+    const { item } = await waiting.next(AbortSignal.timeout(20_000));
+    expect(item).toMatchObject({ kind: "frame", frame: { envelope: { event_type: "MESSAGE", seq: 100_001 } } });
+    waiting.close();
+    const connection = await connect({ servers: server.url });
+    cleanup.add(() => connection.close());
+    const { state } = await (await jetstreamManager(connection)).streams.info(contextStream);
+    // The two lanes of one agent, one lane of the other; a few hundred messages for all of it.
+    expect([state.num_subjects, state.messages < 250]).toEqual([3, true]);
+  }, 120_000);
+
   it("stores a chain once when two publishers race on it", async () => {
     const other = await connectTestBus(nats, cleanup);
     const frames = chainBuilder({ agent_uid: agentUid(8) }).take(400);
