@@ -13,7 +13,12 @@ import { apiGroup } from "#nervous-system/schemas/resources/define-resource.ts";
 import { createAgentReconcile } from "#operator/agent/controller.ts";
 import type { AgentTimes } from "#operator/agent/plan.ts";
 import { byModel, byUid, createCaches, type Caches } from "#operator/caches.ts";
-import { createFrameObserver, type FrameObserver, type FrameObserverOptions } from "#operator/frames/observer.ts";
+import {
+  createFrameObserver,
+  type FrameObserver,
+  type FrameObserverOptions,
+  type NeededStream,
+} from "#operator/frames/observer.ts";
 import { urgencyOf } from "#operator/frames/view.ts";
 import type { GatewayCheck } from "#operator/gateway/check.ts";
 import { createMissionReconcile } from "#operator/mission/controller.ts";
@@ -95,13 +100,20 @@ const watchAll = ({ mission, agent, model }: Controllers, caches: Caches): void 
   model.watch(caches.models, itself);
 };
 
-// The mission's frames begin where its status says, so the oldest unfinished mission says where to read from.
-const firstNeeded = ({ missions }: Caches): number | undefined => {
+// The mission's frames begin where its status says, so the oldest unfinished mission says where to read from. The newest
+// says whether the stream is still the one: it can lose nothing before what stands.
+const neededStream = ({ missions }: Caches): NeededStream | undefined => {
   const needed = missions
     .list()
     .filter(({ status }) => !isFinished(status?.conditions))
-    .flatMap(({ status }) => status?.ledger?.firstSeq ?? []);
-  return needed.length === 0 ? undefined : needed.reduce((a, b) => Math.min(a, b));
+    .flatMap(({ status }) =>
+      status?.ledger?.firstSeq === undefined ? [] : [{ ...status.ledger, at: status.ledger.firstSeq }],
+    )
+    .toSorted((a, b) => a.at - b.at);
+  const [first] = needed;
+  if (first === undefined) return undefined;
+  const { at, stream, hash } = needed.findLast((one) => one.hash !== undefined) ?? first;
+  return { from: first.at, ...(stream && hash ? { after: { stream, place: at - 1, hash } } : {}) };
 };
 
 const wakeFor = (caches: Caches, { mission, agent }: Controllers, frame: StoredFrame): void => {
@@ -123,7 +135,7 @@ const observeFrames = ({ bus, clock, log }: OperatorOptions, caches: Caches): Ob
     bus,
     clock,
     log,
-    firstNeeded: () => firstNeeded(caches),
+    needed: () => neededStream(caches),
     isKnown: (uid) => caches.missions.byIndex(byUid, uid).length > 0,
     onFrame: (frame) => {
       // While the past is read nobody is woken for each of its frames.

@@ -43,7 +43,7 @@ export type AgentFold = {
 /** Everything that is remembered of a mission's frames: bounded, and a pure function of the frames. */
 export type MissionFold = {
   missionUid: string;
-  /** Stream sequence of the last frame folded. */
+  /** Place in the stream of the last frame folded. */
   lastSeq: number;
   usage: UsageFold;
   agents: Readonly<Record<string, AgentFold>>;

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
 
 /** Subject partitions of the stream, fixed from day one so that the siphon can be split later. */
-const partitions = 16;
+export const partitions = 16;
 
 /** The stream of all frames. */
 export const contextStream = "CONTEXT";

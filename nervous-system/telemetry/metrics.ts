@@ -147,7 +147,7 @@ const metricTable = {
   ),
   sinkWatermark: gauge(
     "enchanted_sink_watermark",
-    "Stream sequence up to which a sink's store holds everything.",
+    "Place in the stream up to which a sink's store holds everything.",
     "sink",
   ),
 } as const satisfies Record<string, MetricSpec>;

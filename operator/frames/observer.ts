@@ -1,21 +1,29 @@
 import { setImmediate } from "node:timers/promises";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
-import { chunkOf } from "#nervous-system/comms/nats/place.ts";
 import { placeOfItem, type StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { StreamChangedError, type StreamMark } from "#nervous-system/comms/nats/stream-position.ts";
 import { reduceMission } from "#nervous-system/fold/reduce.ts";
 import { emptyMission, type MissionFold } from "#nervous-system/fold/state.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
+import { noMission } from "#nervous-system/schemas/ids.ts";
 import type { FrameView, RecordHealth } from "#operator/frames/view.ts";
+
+/** What missions remember of the stream: places mean nothing in another one of the same name. */
+export type NeededStream = {
+  /** First place that one of them needs. */
+  readonly from: number;
+  /** What stood before the first frame of the one admitted last. */
+  readonly after?: StreamMark | undefined;
+};
 
 /** What the observer is made of. */
 export type FrameObserverOptions = {
-  bus: Pick<Bus, "connected" | "follow" | "lastPlace" | "streamCreated">;
+  bus: Pick<Bus, "connected" | "follow" | "holds" | "newest" | "streamCreated">;
   clock: Pick<Clock, "monotonicMs" | "sleep">;
   log: Log;
-  /** First place in the stream that an unfinished mission needs; nothing where no mission needs any. */
-  firstNeeded: () => number | undefined;
+  /** Where unfinished missions need the stream from; nothing where no mission needs any. */
+  needed: () => NeededStream | undefined;
   /** Whether a mission is still there; the fold of one that is gone is forgotten. */
   isKnown: (missionUid: string) => boolean;
   /** Called for each frame once it is folded. */
@@ -69,11 +77,12 @@ const healthOf = ({ bus, clock }: FrameObserverOptions, state: State): RecordHea
     });
   if (clock.monotonicMs() - state.probedAtMs > silentAfterMs)
     return bad(problem === "" ? "The stream has not answered for 20 s." : problem);
-  return { healthy: true, message: "", position };
+  return { healthy: true, message: "", position, mark: state.mark };
 };
 
 const take = (options: FrameObserverOptions, state: State, frame: StoredFrame): void => {
   const uid = frame.envelope.mission_uid;
+  if (uid === noMission) return; // chains of external clients, as many as they like
   const before = state.folds.get(uid) ?? emptyMission(uid);
   const after = reduceMission(before, frame);
   if (after === before) return;
@@ -88,17 +97,24 @@ const noteProgress = (options: FrameObserverOptions, state: State): void => {
   options.onCaughtUp();
 };
 
-/** Behind what no unfinished mission needs; at the beginning of a stream that has not come as far as a mission's first frame. */
-const beginning = (last: number, firstNeeded: number | undefined): number => {
-  if (firstNeeded === undefined) return last;
-  return chunkOf(firstNeeded - 1) > chunkOf(last) ? 0 : firstNeeded - 1;
+/** Place up to which the stream need not be read: the beginning, where it is not the one that missions remember. */
+const beginning = async ({ bus, needed }: FrameObserverOptions, newest: StreamMark): Promise<number> => {
+  const wanted = needed();
+  // Of a stream without frames nothing will come that is there already.
+  if (wanted === undefined || newest.hash === "") return newest.place;
+  const { from, after } = wanted;
+  const isTheSame = after === undefined ? from - 1 <= newest.place : await bus.holds(after);
+  return isTheSame ? from - 1 : 0;
 };
 
 const begin = async (options: FrameObserverOptions, state: State): Promise<void> => {
-  const last = await options.bus.lastPlace();
+  const newest = await options.bus.newest();
   state.probedAtMs = options.clock.monotonicMs();
-  if (state.goal === undefined) state.position = state.mustRereadAll ? 0 : beginning(last, options.firstNeeded());
-  state.goal ??= last;
+  if (state.goal === undefined) {
+    state.position = state.mustRereadAll && newest.hash !== "" ? 0 : await beginning(options, newest);
+    state.goal = newest.place;
+    state.mark = state.position === newest.place && newest.hash !== "" ? newest : undefined;
+  }
   noteProgress(options, state);
 };
 
@@ -203,7 +219,8 @@ export const lateBus = (connecting: Promise<Bus>): ObservedBus => {
   };
   return {
     connected: () => bus?.connected() ?? false,
-    lastPlace: async () => present().lastPlace(),
+    newest: async () => present().newest(),
+    holds: async (mark) => present().holds(mark),
     streamCreated: async () => present().streamCreated(),
     follow: (options) => present().follow(options),
   };

@@ -1,4 +1,5 @@
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import type { StreamMark } from "#nervous-system/comms/nats/stream-position.ts";
 import type { MissionFold } from "#nervous-system/fold/state.ts";
 
 /** Whether what happens is being recorded, as the observer of the stream sees it. */
@@ -8,8 +9,9 @@ export type RecordHealth = {
   starting?: boolean;
   /** Why it is not healthy, for people. */
   message: string;
-  /** Stream sequence read so far. */
+  /** Place in the stream read so far, and what stands there. */
   position: number;
+  mark?: StreamMark | undefined;
 };
 
 /** What the frames told so far. */

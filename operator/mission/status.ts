@@ -50,7 +50,9 @@ const ledgerOf = (
   { ledger }: MissionStatus,
 ): NonNullable<MissionStatus["ledger"]> => ({
   // Where a rebuilt observer starts to read: nothing of this mission can be in the stream before its admission.
-  firstSeq: ledger?.firstSeq ?? record.position + 1,
+  ...(ledger?.firstSeq === undefined
+    ? { firstSeq: record.position + 1, stream: record.mark?.stream, hash: record.mark?.hash }
+    : { firstSeq: ledger.firstSeq, stream: ledger.stream, hash: ledger.hash }),
   lastSeq: fold?.lastSeq ?? ledger?.lastSeq,
   traceID: ledger?.traceID ?? traceIdOf(mission.metadata.uid),
 });

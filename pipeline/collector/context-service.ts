@@ -31,7 +31,7 @@ const CHUNK_BYTES = 256 * 1024;
 const RETRY_MS = 1_000;
 
 /** Blob refusals are the caller's mistake; everything else of a store passes. */
-const storeFailure = (error: unknown): GrpcFailure => {
+export const storeFailure = (error: unknown): GrpcFailure => {
   if (error instanceof GrpcFailure) return error;
   const { name, message } = (error ?? {}) as { name?: string; message?: string };
   if (name === "BlobRefusedError") return new GrpcFailure(grpcStatus.invalidArgument, message ?? "refused");

@@ -11,6 +11,7 @@ import { missionSignalFilter } from "#nervous-system/schemas/subjects.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
 import { decodeMessage } from "#pipeline/collector/decode-message.ts";
 import type { Identify } from "#pipeline/collector/identify.ts";
+import { storeFailure } from "#pipeline/collector/context-service.ts";
 import { createLimitPerAgent } from "./limit-per-agent.ts";
 
 /** What the inbox needs. */
@@ -41,11 +42,14 @@ const filterOf = ({ namespace, bound }: Caller): string => {
   return missionSignalFilter(namespace, bound.missionUid);
 };
 
+type Begin = { readonly from: number; readonly after?: StreamMark };
+
 /** Where to go on: behind the place asked for, or from the beginning where the stream lost what stood there. */
-const beginOf = async (bus: Pick<Bus, "holds">, { after, stream, hash }: InboxRequest): Promise<number> => {
-  const place = Number(after);
-  if (place === 0 || hash === "") return place === 0 ? 0 : place + 1;
-  return (await bus.holds({ stream, place, hash })) ? place + 1 : 0;
+const beginOf = async (bus: Pick<Bus, "holds">, { after, stream, hash }: InboxRequest): Promise<Begin> => {
+  const mark = { stream, place: Number(after), hash };
+  if (mark.place === 0) return { from: 0 };
+  if (hash === "") return { from: mark.place + 1 };
+  return (await bus.holds(mark)) ? { from: mark.place + 1, after: mark } : { from: 0 };
 };
 
 /** `ContextService/Inbox`: what others said to an agent, and what people did to its mission, from a place on. */
@@ -57,13 +61,17 @@ export const createInbox = ({ identify, bus }: InboxOptions): GrpcHandler => {
     handle: async function* (request, { token, metadata, signal }) {
       const caller = await identify(token, metadata(namespaceMetadata));
       const filters = [filterOf(caller)];
-      const from = await beginOf(bus, decodeMessage(InboxRequestSchema, request));
+      const asked = decodeMessage(InboxRequestSchema, request);
       const leave = enter(caller.agentUid);
       try {
-        for await (const { item, mark } of bus.follow({ from, filters, signal })) {
+        const begin = await beginOf(bus, asked);
+        for await (const { item, mark } of bus.follow({ ...begin, filters, signal })) {
           if (item.kind === "frame" && isAddressedTo(item.frame, caller.agent ?? "", caller.agentUid))
             yield encode(item.frame, mark);
         }
+      } catch (error) {
+        // The stream is away, or is another one: the caller comes again with what it read last.
+        throw storeFailure(error);
       } finally {
         leave();
       }

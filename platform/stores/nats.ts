@@ -26,7 +26,8 @@ const renderNatsConfig = (options: NatsOptions, ports: { readonly client: number
   [
     `listen: "127.0.0.1:${ports.client}"`,
     `http: "127.0.0.1:${ports.monitor}"`,
-    "max_payload: 8MB",
+    // As the chart has it, and NATS by itself.
+    "max_payload: 1MB",
     "jetstream {",
     `  store_dir: ${JSON.stringify(join(options.dir, "jetstream"))}`,
     // The default flushes every two minutes and loses acknowledged messages (Jepsen, 2.12.1).

@@ -11,7 +11,7 @@ import { createJetStreamFrameStream } from "./frame-stream.ts";
 import { createPublisher, type FramePublisher } from "./publisher.ts";
 import { readSettled, type SettledQuestion } from "./settled.ts";
 import { createSpanStream, type SpanStream } from "./span-stream.ts";
-import { holdsMark, readLastPlace, readStreamCreated, type Delivered, type StreamMark } from "./stream-position.ts";
+import { holdsMark, readNewest, readStreamCreated, type Delivered, type StreamMark } from "./stream-position.ts";
 import { ensureStreams, type StreamOptions } from "./streams.ts";
 import { createUnchainedPublisher, type UnchainedPublisher } from "./unchained.ts";
 
@@ -32,8 +32,8 @@ export type Bus = {
   settled(question: SettledQuestion): Promise<number>;
   /** The last frame that the stream holds of a chain. */
   tail(agentUid: string, epoch: number): Promise<ChainTail>;
-  /** Place of the newest frame; rejects while NATS or the stream is away. */
-  lastPlace(): Promise<number>;
+  /** The mark of the newest frame, without a hash where there is none; rejects while NATS or the stream is away. */
+  newest(): Promise<StreamMark>;
   /** Whether the stream still holds what a reader passed. */
   holds(mark: StreamMark): Promise<boolean>;
   /** When the stream was created, RFC 3339; a stream created anew has another one. */
@@ -71,7 +71,7 @@ export const createBus = async (options: BusDependencies): Promise<Bus> => {
     settled: (question) => whileUp(() => readSettled(connection.manager, question)),
     deadLetters,
     tail: (agentUid, epoch) => whileUp(() => stream.tail(agentUid, epoch)),
-    lastPlace: () => whileUp(() => readLastPlace(connection.manager)),
+    newest: () => whileUp(() => readNewest(connection.manager)),
     holds: (mark) => whileUp(() => holdsMark(connection.manager, mark)),
     streamCreated: () => whileUp(() => readStreamCreated(connection.manager)),
     openReader: (durable) => Promise.resolve(openDurableReader({ ...durable, connection, clock, log })),

@@ -12,6 +12,7 @@ type DeadLetter = {
   /** Uid of the agent that sent it; undefined when unknown. */
   readonly agentUid?: string | undefined;
   readonly reason: string;
+  /** Kept up to 768 KiB. */
   readonly bytes: Uint8Array;
   /** The same letter has the same id, so that sending it again is harmless. */
   readonly id: string;
@@ -21,6 +22,8 @@ type DeadLetter = {
 export type DeadLetters = { put(letter: DeadLetter): Promise<void> };
 
 const MAX_REASON = 500;
+/** Most bytes of a letter; the server takes 1 MiB with subject and headers, and what is refused may be larger. */
+const MAX_LETTER_BYTES = 768 * 1024;
 
 /** One printable line. */
 const oneLine = (text: string): string =>
@@ -35,10 +38,14 @@ export const createDeadLetters = ({ js, whileUp }: Pick<BusConnection, "js" | "w
     const subject = publishableSubject(
       `dead.${subjectToken(letter.refusedBy)}.${subjectToken(letter.namespace)}.${subjectToken(letter.agentUid)}`,
     );
+    const { bytes } = letter;
+    const cut = bytes.length > MAX_LETTER_BYTES ? ` (the first ${MAX_LETTER_BYTES} of ${bytes.length} bytes)` : "";
     const carried = headers();
-    carried.set(reasonHeader, oneLine(letter.reason));
+    carried.set(reasonHeader, oneLine(letter.reason).slice(0, MAX_REASON - cut.length) + cut);
     try {
-      await whileUp(() => js.publish(subject, letter.bytes, { msgID: oneLine(letter.id), headers: carried }));
+      await whileUp(() =>
+        js.publish(subject, bytes.subarray(0, MAX_LETTER_BYTES), { msgID: oneLine(letter.id), headers: carried }),
+      );
     } catch (error) {
       throw new BusUnavailableError(`JetStream did not take the dead letter: ${String(error)}`);
     }

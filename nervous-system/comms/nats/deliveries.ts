@@ -139,7 +139,8 @@ export class Deliveries {
     this.beginAt = undefined;
     const consumer = await whileUp(() => js.consumers.get(contextStream, name));
     const limit = typeof prefetch === "number" ? { max_messages: prefetch } : { max_bytes: prefetch.bytes };
-    const consuming = consumer.consume({ ...limit, expires: PULL_EXPIRES_MS });
+    // A consumer that somebody deleted would be silent for ever: its reader makes it again.
+    const consuming = consumer.consume({ ...limit, expires: PULL_EXPIRES_MS, abort_on_missing_resource: true });
     const messages = await whileUp(() => consuming).catch((error: unknown) => {
       // Nobody would read it, and what it fetched would be missing elsewhere.
       void consuming.then(

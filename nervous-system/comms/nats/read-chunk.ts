@@ -102,7 +102,8 @@ const isEnvelope = (value: unknown): value is Envelope => {
     unknown
   >;
   const texts = [agent_uid, mission_uid, namespace, observed, event_type, event_id];
-  return texts.every((text) => typeof text === "string") && Number.isSafeInteger(epoch) && Number.isSafeInteger(seq);
+  if (!texts.every((text) => typeof text === "string")) return false;
+  return Number.isSafeInteger(epoch) && Number.isSafeInteger(seq) && /^\d{1,20}$/.test(String(observed));
 };
 
 const parse = (text: string): unknown => {

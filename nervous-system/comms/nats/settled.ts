@@ -1,5 +1,5 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
-import { chainFilter, contextStream } from "#nervous-system/schemas/subjects.ts";
+import { chainFilter, contextStream, partitions } from "#nervous-system/schemas/subjects.ts";
 import type { ChainTail } from "./chain-plan.ts";
 import { readSummary, streamMessageOf } from "./read-chunk.ts";
 import { filterSubject } from "./subject-guard.ts";
@@ -16,12 +16,29 @@ const floorOf = async (manager: JetStreamManager, sink: string): Promise<number>
   }
 };
 
-/** The highest seq of a chain below a stream sequence: the last chunk of each mission and lane is asked for. */
-const seqUpTo = async (manager: JetStreamManager, filter: string, floor: number): Promise<number> => {
-  if (floor === 0) return 0;
+const highestOf = async (manager: JetStreamManager, filter: string, floor: number): Promise<number> => {
   const found = await manager.direct.getLastMessagesFor(contextStream, { multi_last: [filter], up_to_seq: floor });
   let highest = 0;
   for await (const message of found) highest = Math.max(highest, readSummary(streamMessageOf(message))?.lastSeq ?? 0);
+  return highest;
+};
+
+/** What the server answers when more than 1,024 subjects match: a gateway's chain is about many missions. */
+const isTooMany = (error: unknown): boolean => /too many results/i.test(String(error));
+
+/** The highest seq of a chain below a stream sequence: the last chunk of each mission and lane is asked for, by partition where they are many. */
+const seqUpTo = async (manager: JetStreamManager, filter: string, floor: number): Promise<number> => {
+  if (floor === 0) return 0;
+  try {
+    return await highestOf(manager, filter, floor);
+  } catch (error) {
+    if (!isTooMany(error)) throw error;
+  }
+  let highest = 0;
+  for (let partition = 0; partition < partitions; partition += 1) {
+    const within = filter.replace("context.*", `context.${partition}`);
+    highest = Math.max(highest, await highestOf(manager, within, floor));
+  }
   return highest;
 };
 

@@ -30,7 +30,8 @@ const MAX_DELIVER = 8;
 const ACK_WAIT_NS = 60_000_000_000;
 const RETRY_MS = 5_000;
 const REOPEN_MS = 1_000;
-const PREFETCH = 16;
+// Sent one at a time, each within ten seconds, so that none waits out its acknowledgement.
+const PREFETCH = 4;
 
 const openConsumer = async ({ js, manager }: BusConnection, name: string): Promise<Consumer> => {
   await manager.consumers.add(spansStream, {
@@ -56,7 +57,7 @@ const forwardOne = async (message: JsMsg, { send, onLost }: SpanForwarding): Pro
 
 const forwardWhileUp = async (connection: BusConnection, forwarding: SpanForwarding): Promise<void> => {
   const consumer = await connection.whileUp(() => openConsumer(connection, forwarding.name));
-  const messages = await consumer.consume({ max_messages: PREFETCH });
+  const messages = await consumer.consume({ max_messages: PREFETCH, abort_on_missing_resource: true });
   const stop = (): void => messages.stop();
   forwarding.signal.addEventListener("abort", stop, { once: true });
   // A reader over a lost connection may never hear again; a fresh one continues where it was.

@@ -23,8 +23,8 @@ export const createStoreFrames = (stream: FrameStream): StoreFrames => {
   const plan = async (frames: readonly RecordedFrame[]): Promise<ChainPlan> => {
     const planned = planChains(await tails.load(frames), frames);
     if (!planned.results.some(lacksFrames)) return planned;
-    // Another writer may have moved the chain past what we remember.
-    tails.forget(frames);
+    // Another writer may have moved those chains past what we remember.
+    tails.forget(frames.filter((_, at) => lacksFrames(planned.results[at] as FrameResult)));
     return planChains(await tails.load(frames), frames);
   };
 

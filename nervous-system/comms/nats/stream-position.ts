@@ -2,7 +2,7 @@ import type { JetStreamManager } from "@nats-io/jetstream";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { contextStream } from "#nervous-system/schemas/subjects.ts";
 import { chunkOf, placeOf } from "./place.ts";
-import { fingerprintOf, readCount, streamMessageOf, type StreamItem } from "./read-chunk.ts";
+import { fingerprintOf, placeOfItem, readChunk, streamMessageOf, type StreamItem } from "./read-chunk.ts";
 
 /** A point of the stream that its reader has passed, and what stood there. */
 export type StreamMark = {
@@ -30,12 +30,17 @@ export const readStreamCreated = async (manager: Streams): Promise<string> => {
   return created;
 };
 
-/** Place of the newest frame that the stream holds, 0 for an empty one; rejects while there is no stream. */
-export const readLastPlace = async (manager: Streams): Promise<number> => {
-  const { state } = await manager.streams.info(contextStream);
-  const message =
-    state.messages === 0 ? null : await manager.streams.getMessage(contextStream, { seq: state.last_seq });
-  return placeOf(state.last_seq, message === null ? 0 : Math.max(0, readCount(streamMessageOf(message)) - 1));
+/**
+ * The mark of the newest frame that the stream holds; without a hash where it holds none, its place then being the last
+ * that was ever taken (0 for none). Rejects while there is no stream.
+ */
+export const readNewest = async (manager: Streams): Promise<StreamMark> => {
+  const { created: stream, state } = await manager.streams.info(contextStream);
+  const message = await manager.streams.getMessage(contextStream, { last_by_subj: "context.>" });
+  if (message === null) return { stream, place: Math.max(0, placeOf(state.last_seq + 1, 0) - 1), hash: "" };
+  const read = streamMessageOf(message);
+  const last = readChunk(read).at(-1);
+  return { stream, place: last === undefined ? placeOf(message.seq, 0) : placeOfItem(last), hash: fingerprintOf(read) };
 };
 
 /** Whether the stream still holds at a mark what stood there. What the trimmer has purged cannot be compared, and counts as held. */

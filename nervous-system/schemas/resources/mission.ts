@@ -106,8 +106,10 @@ const status = z
     usage: usageSchema.optional(),
     ledger: z
       .object({
-        firstSeq: sequence("Stream sequence of the mission's first frame.").optional(),
-        lastSeq: sequence("Stream sequence of the last frame seen.").optional(),
+        firstSeq: sequence("First place in the stream that a frame of the mission can have.").optional(),
+        stream: time("When the stream was created that these are places of.").optional(),
+        hash: commit("What stood before the first place: tells whether the stream still holds it.").optional(),
+        lastSeq: sequence("Place of the last frame seen.").optional(),
         traceID: z.string().max(32).describe("Trace that shows the mission in Jaeger.").optional(),
       })
       .describe("Where the record of this mission is.")

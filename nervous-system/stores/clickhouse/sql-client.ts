@@ -98,6 +98,8 @@ export const createSqlClient = (options: ClickHouseOptions): SqlClient => {
         format: "JSONEachRow",
         clickhouse_settings: {
           date_time_input_format: "best_effort",
+          // Whatever the server's profile says: an answer means that the rows are in the table.
+          async_insert: 0,
           ...(token === undefined ? {} : { insert_deduplicate: 1, insert_deduplication_token: token }),
         },
         ...(signal === undefined ? {} : { abort_signal: signal }),

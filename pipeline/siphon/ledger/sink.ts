@@ -1,13 +1,9 @@
 import { isUtf8 } from "node:buffer";
 import * as z from "zod";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
-import {
-  createSqlClient,
-  type ClickHouseFailure,
-  type SqlClient,
-} from "#nervous-system/stores/clickhouse/sql-client.ts";
+import { createSqlClient, ClickHouseFailure, type SqlClient } from "#nervous-system/stores/clickhouse/sql-client.ts";
 import { projectRow } from "#pipeline/siphon/ledger/row.ts";
-import { cutsTable, framesTable, migrations } from "#pipeline/siphon/ledger/tables.ts";
+import { createDatabase, cutsTable, framesTable, migrations } from "#pipeline/siphon/ledger/tables.ts";
 import { insertToken, slotOf, type Batch, type Sink, type SinkKind, type SinkResult } from "#pipeline/siphon/sink.ts";
 
 const SINK = "ledger";
@@ -27,6 +23,10 @@ const isKeepable = ({ bytes }: StoredFrame): boolean => isUtf8(bytes);
 /** The ledger: every frame a row of ClickHouse. */
 export const createLedgerSink = (client: SqlClient): Sink => ({
   prepare: async () => {
+    await client.command(createDatabase);
+    const [frames] = await client.query<{ result: number }>(`EXISTS TABLE ${framesTable}`);
+    // Cuts speak of what is in the frames' table: of one that was dropped they say nothing.
+    if (Number(frames?.result) === 0) await client.command(`DROP TABLE IF EXISTS ${cutsTable} SYNC`);
     for (const statement of migrations) await client.command(statement);
   },
   cuts: async () => {
@@ -53,7 +53,8 @@ export const createLedgerSink = (client: SqlClient): Sink => ({
       await client.insert(framesTable, frames.map(projectRow), { token: insertToken(SINK, cut), signal });
       return { kind: "written" };
     } catch (error) {
-      return resultOf(error as ClickHouseFailure);
+      // A row that cannot be made is as little to be had as one that ClickHouse refuses.
+      return error instanceof ClickHouseFailure ? resultOf(error) : { kind: "rejected", reason: String(error) };
     }
   },
   close: () => client.close(),

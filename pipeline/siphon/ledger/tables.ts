@@ -119,11 +119,8 @@ ${Object.entries(columns)
   .map(([column, type]) => `  ADD COLUMN IF NOT EXISTS ${column} ${type}`)
   .join(",\n")}`;
 
-/** Statements that create the ledger, or bring an older one up to date; running them again changes nothing. */
-export const migrations: readonly string[] = [
-  `CREATE DATABASE IF NOT EXISTS ${database}`,
-  createFrames,
-  addColumns,
-  createCuts,
-  ...views,
-];
+/** Creates the database, which comes first. */
+export const createDatabase = `CREATE DATABASE IF NOT EXISTS ${database}`;
+
+/** Statements that create the ledger in it, or bring an older one up to date; running them again changes nothing. */
+export const migrations: readonly string[] = [createFrames, addColumns, createCuts, ...views];

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
-import { jetstreamManager } from "@nats-io/jetstream";
-import { connect } from "nats";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { connect, headers } from "nats";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import { placeOf } from "#nervous-system/comms/nats/place.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
@@ -31,7 +31,7 @@ const observe = (options: Partial<FrameObserverOptions> = {}): { observer: Frame
     bus,
     clock: systemClock(),
     log: silentLog,
-    firstNeeded: () => 1,
+    needed: () => ({ from: 1 }),
     isKnown: () => true,
     onFrame: ({ envelope }) => woken.push(envelope.event_type),
     onCaughtUp: () => woken.push("caught up"),
@@ -66,7 +66,7 @@ describe("the frame observer", () => {
     const chain = chainBuilder({ agent_uid: agent });
     await bus.publisher.publish(chain.take(30));
     const first = observe().observer;
-    const second = observe({ firstNeeded: () => placeOf(1, 10) }).observer;
+    const second = observe({ needed: () => ({ from: placeOf(1, 10) }) }).observer;
     await eventually("both have caught up", () => first.health().healthy && second.health().healthy);
     expect(second.mission(missionUid)).toMatchObject({ lastSeq: placeOf(1, 29), usage: { frames: 20 } });
     expect(first.mission(missionUid)).toMatchObject({ lastSeq: placeOf(1, 29), usage: { frames: 30 } });
@@ -100,6 +100,37 @@ describe("the frame observer", () => {
     await eventually("the new stream is folded", () => observer.mission(missionUid)?.usage.frames === 4);
     expect(Object.keys(observer.mission(missionUid)?.agents ?? {})).toEqual([agentUid(2)]);
     await eventually("it is well again", () => observer.health().healthy);
+  });
+
+  it("starts from the beginning of a stream that was made anew, however long it is by now", async () => {
+    const others = chainBuilder({ agent_uid: agentUid(3), mission_uid: agentUid(900) });
+    for (let n = 0; n < 3; n += 1) await bus.publisher.publish([others.next()]);
+    const { stream, place, hash } = await bus.newest();
+    const connection = await connect({ servers: nats.url });
+    cleanup.add(() => connection.close());
+    await (await jetstreamManager(connection)).streams.delete(contextStream);
+    await bus.ensureStreams({ replicas: 1 });
+    await bus.publisher.publish(chainBuilder({ agent_uid: agent }).take(10));
+    const more = chainBuilder({ agent_uid: agentUid(4), mission_uid: agentUid(900) });
+    for (let n = 0; n < 6; n += 1) await bus.publisher.publish([more.next()]);
+    const { observer } = observe({ needed: () => ({ from: place + 1, after: { stream, place, hash } }) });
+    await eventually("it has caught up", () => observer.health().healthy);
+    expect(observer.mission(missionUid)?.usage.frames).toBe(10);
+  });
+
+  it("catches up where the last message is no chunk, and where the stream was purged", async () => {
+    const connection = await connect({ servers: nats.url });
+    cleanup.add(() => connection.close());
+    await bus.publisher.publish(chainBuilder({ agent_uid: agent }).take(3));
+    const carried = headers();
+    carried.set("Enchanted-Count", "5");
+    await jetstream(connection).publish("context.0.a.b.c.1.bulk", "{}", { headers: carried });
+    const { observer } = observe();
+    await eventually("it has caught up", () => observer.health().healthy);
+    expect(observer.mission(missionUid)?.usage.frames).toBe(3);
+    await (await jetstreamManager(connection)).streams.purge(contextStream);
+    const second = observe();
+    await eventually("another one has, too", () => second.observer.health().healthy);
   });
 
   it("forgets missions that are gone", async () => {

@@ -71,7 +71,7 @@ describe("publishing", () => {
     expect(stored.map(({ hash }) => hash)).toEqual(frames.map(({ hash }) => hash));
     // Three messages, since a chunk is of one lane; the order of the chain holds across lanes.
     expect(stored.map(({ place }) => place)).toEqual([512, 513, 514, 1024, 1536, 1537]);
-    expect(await own.lastPlace()).toBe(1537);
+    expect(await own.newest()).toMatchObject({ place: 1537, hash: frames.at(-1)?.hash });
   });
 
   it("makes no subject for an event type, however many an agent invents, and no work for who waits for few types", async () => {
@@ -168,6 +168,25 @@ describe("a server killed again and again under load", () => {
   }, 120_000);
 });
 
+describe("the settled mark", () => {
+  it("is told of a chain about more missions than the server lists at once, while a sink is behind", async () => {
+    const own = await connectTestBus(await startTestNats(cleanup), cleanup);
+    const chain = chainBuilder({ agent_uid: agentUid(60), recorder: "gateway", producer: "gateway" });
+    const frames = chain.take(1_100).map((frame, n) => ({
+      ...frame,
+      envelope: { ...frame.envelope, mission_uid: agentUid(2_000 + n) },
+    }));
+    await own.publisher.publish(frames);
+    const reader = await own.openReader({ ...readerOptions, maxAckPending: 2_000 });
+    let place = 0;
+    for (let n = 0; n < 1_090; n += 1) place = placeOfItem((await reader.next(AbortSignal.timeout(20_000))).item);
+    await reader.ackThrough(place);
+    const tail = await own.tail(agentUid(60), 1);
+    expect(await own.settled({ agentUid: agentUid(60), epoch: 1, tail, sinks: ["ledger"] })).toBe(1_090);
+    reader.close();
+  }, 60_000);
+});
+
 describe("dead letters", () => {
   const letter = {
     refusedBy: "collector",
@@ -184,6 +203,14 @@ describe("dead letters", () => {
     expect(await deadLettersOf(nats)).toEqual([
       { subject: `dead.collector.team-a.${agentUid(1)}`, reason: "not JSON", text: "{" },
     ]);
+  });
+
+  it("are cut where they are larger than the server takes, and say so", async () => {
+    const own = await startTestNats(cleanup);
+    const ownBus = await connectTestBus(own, cleanup);
+    await ownBus.deadLetters.put({ ...letter, bytes: Buffer.alloc(1_200_000, 97) });
+    const [found] = await deadLettersOf(own);
+    expect([found?.text.length, found?.reason]).toEqual([768 * 1024, "not JSON (the first 786432 of 1200000 bytes)"]);
   });
 
   it("are not taken while the server is away, and the sender hears so; once it is back they are", async () => {
@@ -283,6 +310,23 @@ describe("a durable reader", () => {
     expect(seqs).toEqual(frames.map((frame) => frame.envelope.seq));
     reader.close();
   }, 120_000);
+
+  it("makes its consumer again when somebody deleted it", async () => {
+    const server = await startTestNats(cleanup);
+    const own = await connectTestBus(server, cleanup);
+    const chain = chainBuilder({ agent_uid: agentUid(56) });
+    await own.publisher.publish(chain.take(3));
+    const { signal } = new AbortController();
+    const reader = await own.openReader(readerOptions);
+    for (let n = 0; n < 3; n += 1) await reader.next(signal);
+    const connection = await connect({ servers: server.url });
+    cleanup.add(() => connection.close());
+    const next = reader.next(signal);
+    await (await jetstreamManager(connection)).consumers.delete(contextStream, readerOptions.name);
+    await own.publisher.publish(chain.take(1));
+    expect((await next).item).toMatchObject({ frame: { envelope: { seq: 4 } } });
+    reader.close();
+  }, 60_000);
 
   it("hears of a stream that was made anew while its connection held, as a follower does", async () => {
     const server = await startTestNats(cleanup);

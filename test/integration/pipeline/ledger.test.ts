@@ -195,6 +195,14 @@ describe("feeding the ledger", () => {
     await running.stop();
   }, 120_000);
 
+  it("fills a table of frames that is gone although its cuts are not", async () => {
+    const running = feed(ledger.sink());
+    await ledger.client.command({ query: "DROP TABLE enchanted.context_frames SYNC" });
+    await publish(10);
+    await expectLedgerEqualsStream(total);
+    await running.stop();
+  }, 120_000);
+
   it("makes a dead letter of what the store will never take, and keeps all the rest", async () => {
     const sink = ledger.sink();
     const [one, ...rest] = chains[0]!.take(9);
