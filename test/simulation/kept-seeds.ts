@@ -41,5 +41,9 @@ export const keptSeeds: readonly KeptSeed[] = [
     was: "with two exports under way the first frame of an epoch was stored, the export before it failed: its epoch came behind",
   },
   { seed: 112, was: "an insert token without the hash took the frames of a stream that had lost its tail for written" },
+  {
+    seed: 938,
+    was: "an acknowledgement said over a new connection covered what stood in the places that the stream had lost",
+  },
   { seed: 8, was: "a sink went on behind a cut that the stream had lost: what stood in its places then was skipped" },
 ];
