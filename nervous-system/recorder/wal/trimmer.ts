@@ -31,7 +31,7 @@ export type TrimmerOptions = {
 };
 
 // A lost cursor costs only sending again what the other side then drops, so it is not made durable for each step.
-const PERSIST_EVERY = 1024;
+const PERSIST_EVERY = 16_384;
 
 /**
  * How many of the oldest segments go: all of theirs is stored, the segment behind holds a record to continue from, and
