@@ -4,6 +4,7 @@ import { cutExports, planEnd, planTravel, positionOfTail, type LostEnd, type Tra
 import type { Recorder } from "./recorder.ts";
 import type { WalCut } from "./wal-cut.ts";
 import { decodePosition, decodeStoredFrame, encodePosition } from "./stored-record.ts";
+import type { PartialSuccess } from "#nervous-system/codecs/otlp/status.ts";
 import type { Uplink } from "./uplink.ts";
 import type { WalEntry } from "./wal/reader.ts";
 import type { Wal } from "./wal/wal.ts";
@@ -99,13 +100,22 @@ class Session {
   /** Sends an export while the one before it may still be on its way; what comes of each is taken in their order. */
   private async begin(batch: readonly Travelling[]): Promise<void> {
     // An epoch's first frame is taken whatever the stream holds of the one before: that one must be there.
-    const [first, end] = [batch[0]?.frame.envelope.epoch, batch.at(-1)?.frame.envelope.epoch];
-    if (first !== this.epoch) await this.finished();
-    this.epoch = end;
+    if (batch[0]?.frame.envelope.epoch !== this.epoch) await this.finished();
     if (this.underWay.length >= MAX_UNDER_WAY) await this.underWay.shift();
-    const sent = this.send(batch);
+    this.send(batch);
+  }
+
+  /** Of what is under way only the encoded request stays: frames that live until they are stored cost a small heap dear. */
+  private send(batch: readonly Travelling[]): void {
+    const last = batch.at(-1);
+    if (last === undefined) return;
+    const { done } = last;
+    const position = positionAfter(last.frame);
+    this.epoch = position.epoch;
+    const frames = batch.map(({ frame }) => frame);
+    const sent = this.options.uplink.send(frames, this.signal);
     sent.catch(() => undefined); // heard of in its turn
-    this.underWay.push(this.finishWith(() => sent.then(() => this.sent(batch))));
+    this.underWay.push(this.finishWith(() => sent.then((partial) => this.sent(partial, done, position))));
   }
 
   /** Does `act` behind everything that was begun before it. */
@@ -236,19 +246,10 @@ class Session {
     return plan.frames;
   }
 
-  private async send(batch: readonly Travelling[]): Promise<void> {
-    const { uplink, log } = this.options;
-    const partial = await uplink.send(
-      batch.map(({ frame }) => frame),
-      this.signal,
-    );
+  private async sent(partial: PartialSuccess | undefined, done: number, position: ChainPosition): Promise<void> {
     if (partial !== undefined)
-      log.warn({ rejected: partial.rejected }, `the collector refused frames: ${partial.message}`);
-  }
-
-  private async sent(batch: readonly Travelling[]): Promise<void> {
-    const last = batch.at(-1);
-    if (last !== undefined) await this.advance(last.done, positionAfter(last.frame));
+      this.options.log.warn({ rejected: partial.rejected }, `the collector refused frames: ${partial.message}`);
+    await this.advance(done, position);
   }
 
   private async advance(index: number, position: ChainPosition): Promise<void> {

@@ -27,8 +27,8 @@ export const createCollectorUplink = (client: GrpcClient): Uplink => ({
     const { seq, hash, settled } = fromBinary(TailResponseSchema, answer);
     return { seq: Number(seq), hash, settled: Number(settled) };
   },
-  send: async (frames, signal) => {
+  send: (frames, signal) => {
     const request = encodeLogsRequest(frames.map(frameRecord));
-    return decodeExportResponse(await client.unary(exportLogs, request, { deadlineMs: EXPORT_DEADLINE_MS, signal }));
+    return client.unary(exportLogs, request, { deadlineMs: EXPORT_DEADLINE_MS, signal }).then(decodeExportResponse);
   },
 });

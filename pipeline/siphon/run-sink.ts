@@ -1,5 +1,6 @@
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import type { DurableReader } from "#nervous-system/comms/nats/durable-reader.ts";
+import type { StreamMark } from "#nervous-system/comms/nats/stream-position.ts";
 import { fullJitterMs } from "#nervous-system/kernel/backoff.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
@@ -112,9 +113,11 @@ type Opened = {
   next: number;
 };
 
+const markOf = ({ stream, to: place, hash }: Cut): StreamMark => ({ stream, place, hash });
+
 /** The newest cut at whose end the stream still holds what was written; before it the stream is what the store has seen. */
 const newestHeld = async ({ bus, kind, log }: Feed, cuts: readonly KeptCut[]): Promise<KeptCut | undefined> => {
-  for (const cut of cuts) if (await bus.holds({ stream: cut.stream, place: cut.to, hash: cut.hash })) return cut;
+  for (const cut of cuts) if (await bus.holds(markOf(cut))) return cut;
   if (cuts.length > 0) log.warn({ sink: kind.name }, "the stream holds nothing that was written; reading all of it");
   return undefined;
 };
@@ -138,6 +141,7 @@ const openAtStore = async (feed: Feed): Promise<Opened> => {
   const reader = await bus.openReader({
     name: kind.name,
     from: unsure?.from ?? (held === undefined ? 0 : held.to + 1),
+    after: held && markOf(held),
     maxAckPending: limits.maxFrames * BATCHES_AHEAD,
     ackWaitMs: limits.ackWaitMs,
     prefetch: { bytes: PREFETCH_BYTES },

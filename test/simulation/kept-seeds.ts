@@ -43,7 +43,11 @@ export const keptSeeds: readonly KeptSeed[] = [
   { seed: 112, was: "an insert token without the hash took the frames of a stream that had lost its tail for written" },
   {
     seed: 938,
-    was: "an acknowledgement said over a new connection covered what stood in the places that the stream had lost",
+    was: "a frame that came to the same sequence of the stream again, behind others than before, passed for the stream's old end",
+  },
+  {
+    seed: 3475,
+    was: "a stream that lost its tail between a sink's look at it and its first message was read on in the middle",
   },
   { seed: 8, was: "a sink went on behind a cut that the stream had lost: what stood in its places then was skipped" },
 ];

@@ -9,6 +9,7 @@ import { openDurableReader } from "#nervous-system/comms/nats/durable-reader.ts"
 import { readSettled } from "#nervous-system/comms/nats/settled.ts";
 import { holdsMark } from "#nervous-system/comms/nats/stream-position.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
+import { renderTimestamp } from "#nervous-system/schemas/timestamp.ts";
 import { untilAborted } from "#nervous-system/kernel/until-aborted.ts";
 import type { EventLoop } from "./event-loop.ts";
 import type { Life } from "./life.ts";
@@ -129,8 +130,8 @@ class Connection {
 
 const shown = (message: KeptMessage | undefined): unknown => {
   if (message === undefined) return null;
-  const { subject, data, header, streamSeq } = streamMessageOf(message);
-  return { subject, data, header: { get: header }, seq: streamSeq };
+  const { subject, data, header, streamSeq, storedNs } = streamMessageOf(message);
+  return { subject, data, header: { get: header }, seq: streamSeq, timestamp: renderTimestamp(storedNs) };
 };
 
 /** The part of JetStream's manager that reads tails, marks and places, on the simulated server. */
@@ -196,7 +197,7 @@ const consumeFrom = (connection: Connection, { server, life, loop, weather, rand
     consumer.delivered = message.seq;
     consumer.deliveries += 1;
     const { header, ...read } = streamMessageOf(message);
-    const info = { timestampNanos: "0", deliverySequence: consumer.deliveries };
+    const info = { timestampNanos: Number(message.storedNs), deliverySequence: consumer.deliveries };
     const acknowledge = (): Promise<void> => connection.request(ackOf(message.seq));
     const ack = (): void => void acknowledge().catch(() => undefined);
     const value = { ...read, seq: message.seq, headers: { get: header }, info, ack, ackAck: acknowledge };

@@ -8,6 +8,8 @@ export type KeptMessage = {
   data: Uint8Array;
   headerLines: string;
   chain: string;
+  /** When it was stored; never the same for two. */
+  storedNs: bigint;
 };
 
 /** A JetStream server with the streams CONTEXT and CONTEXT_DEAD, as far as publishing sees it. */
@@ -38,6 +40,8 @@ export type StreamServer = {
   onStored(run: () => void): void;
 };
 
+const START_NS = 1_795_237_200_000_000_000n;
+
 /** What the server keeps of a durable consumer with AckAll. */
 type DurableConsumer = {
   /** Sequence up to which everything is acknowledged. */
@@ -60,12 +64,12 @@ const headerOf = (headerLines: string, name: string): string => {
 };
 
 /** A message in the form that the readers of the product take. */
-export const streamMessageOf = ({ seq, subject, data, headerLines }: KeptMessage): StreamMessage => ({
+export const streamMessageOf = ({ seq, subject, data, headerLines, storedNs }: KeptMessage): StreamMessage => ({
   subject,
   data,
   header: (name) => headerOf(headerLines, name),
   streamSeq: seq,
-  storedNs: 0n,
+  storedNs,
 });
 
 const unpacked = new WeakMap<KeptMessage, readonly StoredFrame[]>();
@@ -91,6 +95,7 @@ class Server implements StreamServer {
   private up = true;
   private started = 1;
   private generation = 1;
+  private clockNs = START_NS;
   private readonly last = new Map<string, KeptMessage>();
   private readonly listeners: Array<() => void> = [];
   private readonly storeListeners: Array<() => void> = [];
@@ -109,7 +114,8 @@ class Server implements StreamServer {
     const added = new Map<string, KeptMessage>();
     const kept = batch.map(({ subject, data, headerLines }, at) => {
       const chain = chainOfSubject(subject);
-      const message = { seq: firstSeq + at, subject, data, headerLines, chain };
+      const storedNs = (this.clockNs += 1_000n);
+      const message = { seq: firstSeq + at, subject, data, headerLines, chain, storedNs };
       return this.isExpected(headerLines, added) ? (added.set(message.chain, message), message) : undefined;
     });
     if (kept.includes(undefined)) return { kind: "conflict" };

@@ -105,7 +105,8 @@ describe("a chunk", () => {
     const message = messageOf(chunks[1]!);
     expect(readSummary(message)).toEqual({ lastSeq: 1024, hash: frames[1023]!.hash, principal: undefined });
     expect([readCount(message), message.header(chunkHeaders.firstSeq)]).toEqual([512, "513"]);
-    expect(fingerprintOf(message)).toBe(frames[1023]!.hash);
+    expect(fingerprintOf(message)).toBe(`${frames[1023]!.hash.slice(0, 32)}-5`);
+    expect(fingerprintOf({ ...message, storedNs: 6n })).not.toBe(fingerprintOf(message));
     // Packed: a fifth of what it was, and less.
     expect(message.data.length * 5).toBeLessThan(512 * 300);
   });

@@ -27,6 +27,8 @@ export type DurableOptions = {
   readonly types?: ReadonlySet<string>;
   /** Place to begin at, whatever was acknowledged: for a store that knows itself what it holds. */
   readonly from?: number;
+  /** What the store saw of the stream last; before anything is read the stream must still hold it. */
+  readonly after?: StreamMark | undefined;
 };
 
 const NS_PER_MS = 1_000_000;
@@ -88,6 +90,8 @@ export class Deliveries {
 
   constructor(options: DurableOptions) {
     this.options = options;
+    this.newest = options.after;
+    this.stream = options.after?.stream ?? "";
     this.beginAt = options.from === undefined ? undefined : Math.max(1, chunkOf(options.from));
   }
 

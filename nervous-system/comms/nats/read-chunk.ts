@@ -4,6 +4,7 @@ import type { JsMsg, StoredMsg } from "@nats-io/jetstream";
 import { decodeLogsRequest, type LogRecordView } from "#nervous-system/codecs/otlp/decode-logs.ts";
 import { isHash } from "#nervous-system/schemas/chain.ts";
 import type { Envelope, RecordedFrame } from "#nervous-system/schemas/envelope.ts";
+import { parseTimestampNs } from "#nervous-system/schemas/timestamp.ts";
 import { chunkHeaders } from "#nervous-system/schemas/subjects.ts";
 import { maxChunkFrames, placeOf } from "./place.ts";
 
@@ -11,7 +12,7 @@ import { maxChunkFrames, placeOf } from "./place.ts";
 export type StoredFrame = RecordedFrame & {
   /** Its place in the swarm's one order. */
   readonly place: number;
-  /** When JetStream stored it, Unix nanoseconds; 0 where that was not asked for. */
+  /** When JetStream stored it, Unix nanoseconds. */
   readonly storedNs: bigint;
 };
 
@@ -52,13 +53,13 @@ const MAX_BODY_BYTES = 2 * 1024 * 1024;
 /** The place of an item. */
 export const placeOfItem = (item: StreamItem): number => (item.kind === "frame" ? item.frame.place : item.poison.place);
 
-/** A message that was asked for by its sequence or subject, without the time at which it was stored. */
-export const streamMessageOf = ({ subject, data, header, seq }: StoredMsg): StreamMessage => ({
+/** A message that was asked for by its sequence or subject. */
+export const streamMessageOf = ({ subject, data, header, seq, timestamp }: StoredMsg): StreamMessage => ({
   subject,
   data,
   header: (name) => header.get(name),
   streamSeq: seq,
-  storedNs: 0n,
+  storedNs: parseTimestampNs(timestamp) ?? 0n,
 });
 
 /** A message as a consumer delivers it. */
@@ -92,9 +93,15 @@ export const readCount = ({ header }: StreamMessage): number => {
   return Number.isInteger(count) && count >= 1 && count <= maxChunkFrames ? count : 0;
 };
 
-/** What tells a message from every other one that could stand in its place: its last frame's hash, else that of its bytes. */
-export const fingerprintOf = (message: StreamMessage): string =>
-  readSummary(message)?.hash ?? createHash("sha256").update(message.data).digest("hex");
+/**
+ * What tells a message from every other one that could stand in its place: the hash of its last frame, else of its bytes,
+ * and when it was stored. The same frame may come to the same sequence again, behind others than before. Consumers tell
+ * the time as a double, so it is compared as one.
+ */
+export const fingerprintOf = (message: StreamMessage): string => {
+  const hash = readSummary(message)?.hash ?? createHash("sha256").update(message.data).digest("hex");
+  return `${hash.slice(0, 32)}-${Number(message.storedNs)}`;
+};
 
 const isEnvelope = (value: unknown): value is Envelope => {
   const { agent_uid, mission_uid, namespace, epoch, seq, observed, event_type, event_id } = (value ?? {}) as Record<
