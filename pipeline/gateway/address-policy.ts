@@ -31,6 +31,11 @@ const isMetadata = (address: Address): boolean =>
 
 const ipv4 = (bytes: readonly number[]): Address => new ipaddr.IPv4([...bytes]);
 
+// All that is given out for the internet (RFC 4291, 2.4); the library calls every address without a name of its own "unicast".
+const globalUnicast = ipaddr.parseCIDR("2000::/3");
+
+const isGlobal = (address: Address): boolean => address.kind() === "ipv4" || address.match(globalUnicast);
+
 // A network's own NAT64 puts the address behind 48, 56, 64 or 96 bits (RFC 6052, 2.2), nobody else knows which: each counts,
 // but for those in 0.0.0.0/8, which lead nowhere and are what the prefix looks like where the address stands at the end.
 const ownNat64 = (b: readonly number[]): Address[] => {
@@ -68,7 +73,7 @@ const judge = (address: Address, policy: AddressPolicy): string | undefined => {
   const range = isMetadata(address) ? "reserved" : address.range();
   switch (range) {
     case "unicast":
-      return undefined;
+      return isGlobal(address) ? undefined : RESERVED;
     case "loopback":
       return policy.allowLoopback ? undefined : "is a loopback address";
     case "private":
