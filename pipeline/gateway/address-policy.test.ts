@@ -108,7 +108,7 @@ describe("resolveTarget", () => {
     });
     expect(target).toEqual({
       kind: "granted",
-      value: { address: "93.184.216.34", family: 4, host: "git.example", port: 443 },
+      value: { addresses: [{ address: "93.184.216.34", family: 4 }], host: "git.example", port: 443 },
     });
     expect(asked).toBe(1);
   });
@@ -122,6 +122,9 @@ describe("resolveTarget", () => {
     const lost = await resolveTarget({ host: "x", port: 1 }, strict, () => Promise.reject(new Error("ENOTFOUND")));
     expect(lost).toMatchObject({ kind: "refused", refusal: { type: "name_not_resolved" } });
     const literal = await resolveTarget({ host: "[::1]", port: 1 }, open);
-    expect(literal).toMatchObject({ kind: "granted", value: { address: "::1", family: 6, host: "::1" } });
+    expect(literal).toMatchObject({
+      kind: "granted",
+      value: { addresses: [{ address: "::1", family: 6 }], host: "::1" },
+    });
   });
 });
