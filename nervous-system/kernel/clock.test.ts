@@ -1,4 +1,4 @@
-import { describe, expect, it } from "@jest/globals";
+import { afterEach, describe, expect, it, jest } from "@jest/globals";
 import { manualClock, systemClock } from "#nervous-system/kernel/clock.ts";
 
 describe("manual clock", () => {
@@ -34,6 +34,24 @@ describe("manual clock", () => {
 });
 
 describe("system clock", () => {
+  afterEach(() => void jest.useRealTimers());
+
+  it("waits as long as it is told, also longer than one of Node's timers can", () => {
+    jest.useFakeTimers();
+    const clock = systemClock();
+    const longMs = 2 * 2 ** 31 + 5;
+    let fired = 0;
+    clock.after(longMs, () => (fired += 1));
+    jest.advanceTimersByTime(longMs - 1);
+    expect(fired).toBe(0);
+    jest.advanceTimersByTime(1);
+    expect(fired).toBe(1);
+    const cancel = clock.after(longMs, () => (fired += 1));
+    jest.advanceTimersByTime(2 ** 31);
+    cancel();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
   it("never gives the same nanosecond twice", () => {
     const clock = systemClock();
     const times = Array.from({ length: 1000 }, () => clock.nowNs());

@@ -26,6 +26,9 @@ const sleepOn = (clock: Pick<Clock, "after">, ms: number, signal?: AbortSignal):
     signal?.addEventListener("abort", onAbort, { once: true });
   });
 
+// Node fires a timer of more at once.
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /** The machine's clock. */
 export const systemClock = (): Clock => {
   const originNs = BigInt(Date.now()) * 1_000_000n - process.hrtime.bigint();
@@ -39,7 +42,12 @@ export const systemClock = (): Clock => {
     },
     monotonicMs: () => performance.now(),
     after: (ms, run) => {
-      const timer = setTimeout(run, ms);
+      let timer: NodeJS.Timeout;
+      const wait = (leftMs: number): void => {
+        timer =
+          leftMs > MAX_TIMER_MS ? setTimeout(() => wait(leftMs - MAX_TIMER_MS), MAX_TIMER_MS) : setTimeout(run, leftMs);
+      };
+      wait(ms);
       return () => clearTimeout(timer);
     },
     sleep: (ms, signal) => sleepOn(clock, ms, signal),

@@ -253,18 +253,22 @@ describe("the exporter", () => {
     await end();
   });
 
-  it("waits as long as the collector asks", async () => {
+  it.each([
+    { asks: "a while", retryMs: 7_000, random: 0, waitsMs: 7_000 },
+    { asks: "no time at all, yet its own backoff", retryMs: 0, random: 0.5, waitsMs: 100 },
+    { asks: "more than a timer can count, yet a minute at most", retryMs: 30 * 86_400_000, random: 0, waitsMs: 60_000 },
+  ])("waits as long as the collector asks: $asks", async ({ retryMs, random, waitsMs }) => {
     const disk = createSimulatedDisk();
     const stream = createModelStream();
     const clock = manualClock();
     const wal = await openTestWal(disk);
     const recorder = await createRecorder({ identity, wal, clock, ids: countingIds(), epoch: 1 });
-    const error = new GrpcFailure(grpcStatus.unavailable, "full", 7000);
+    const error = new GrpcFailure(grpcStatus.unavailable, "full", retryMs);
     stream.failure = () => (stream.calls.tail === 1 ? { when: "before", error } : undefined);
-    const exporter = createExporter({ recorder, wal, uplink: stream, clock, random: () => 0, log: silentLog });
+    const exporter = createExporter({ recorder, wal, uplink: stream, clock, random: () => random, log: silentLog });
     const stop = new AbortController();
     const running = exporter.run(stop.signal);
-    await clock.advance(6999);
+    await clock.advance(waitsMs - 1);
     expect(stream.calls.tail).toBe(1);
     expect(exporter.state().failing).toMatch(/full/);
     await clock.advance(1);

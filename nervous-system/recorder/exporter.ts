@@ -30,6 +30,8 @@ export type Exporter = {
 };
 
 const BACKOFF = { baseMs: 200, capMs: 5_000 };
+// What a server asks for is advice: a log that it could silence for days would fill the disk.
+const MAX_ADVICE_MS = 60_000;
 const AUTHENTICATION = new Set<number>([grpcStatus.unauthenticated, grpcStatus.permissionDenied]);
 
 const describe = (failure: GrpcFailure): string => {
@@ -122,7 +124,8 @@ class LogExporter implements Exporter {
 
   private async pause(failure: GrpcFailure, signal: AbortSignal): Promise<void> {
     const { clock, log, random } = this.options;
-    const waitMs = failure.retryAfterMs ?? fullJitterMs(this.attempt, { ...BACKOFF, random });
+    const ownMs = fullJitterMs(this.attempt, { ...BACKOFF, random });
+    const waitMs = Math.max(ownMs, Math.min(failure.retryAfterMs ?? 0, MAX_ADVICE_MS));
     this.attempt += 1;
     const failing = describe(failure);
     this.known.failing = failing;

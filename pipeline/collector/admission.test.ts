@@ -22,4 +22,14 @@ describe("admission", () => {
     expect(() => admission.admit({ agentUid: "b", namespace: "n" }, 50)).toThrow(/namespace n sends more than 15/);
     admission.admit({ agentUid: "c", namespace: "m" }, 100);
   });
+
+  it("counts nothing against an agent that its namespace was refused for", () => {
+    const admission = createAdmission(limits, manualClock());
+    admission.admit({ agentUid: "a", namespace: "n" }, 100);
+    for (let again = 0; again < 3; again += 1)
+      expect(() => admission.admit({ agentUid: "b", namespace: "n" }, 90)).toThrow(/namespace n/);
+    admission.admit({ agentUid: "b", namespace: "n" }, 50);
+    admission.admit({ agentUid: "b", namespace: "m" }, 50);
+    expect(() => admission.admit({ agentUid: "b", namespace: "m" }, 1)).toThrow(/agent b/);
+  });
 });

@@ -1,7 +1,7 @@
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { createSemaphore } from "#nervous-system/kernel/semaphore.ts";
-import { createTokenBuckets, type TokenBuckets } from "#nervous-system/kernel/token-bucket.ts";
+import { createTokenBuckets, type TokenBucket, type TokenBuckets } from "#nervous-system/kernel/token-bucket.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
 
 /** Decides whether an export may be worked on now. */
@@ -38,14 +38,16 @@ export const createAdmission = (limits: AdmissionLimits, clock: Pick<Clock, "mon
   const inFlight = createSemaphore(limits.maxInFlightBytes);
   const agents = laneOf(limits.framesPerSecond, clock);
   const namespaces = laneOf(limits.namespaceFramesPerSecond, clock);
-  const take = ({ buckets, perSecond }: Lane, who: string, key: string, frames: number): void => {
-    const waitMs = buckets.of(key).take(frames);
+  const look = ({ buckets, perSecond }: Lane, who: string, key: string, frames: number): TokenBucket => {
+    const bucket = buckets.of(key);
+    const waitMs = bucket.waitMs(frames);
     if (waitMs > 0)
       throw new GrpcFailure(
         grpcStatus.unavailable,
         `${who} ${key} sends more than ${perSecond} frames a second`,
         waitMs,
       );
+    return bucket;
   };
   return {
     enter: (bytes) => {
@@ -54,8 +56,11 @@ export const createAdmission = (limits: AdmissionLimits, clock: Pick<Clock, "mon
       return () => inFlight.release(bytes);
     },
     admit: ({ agentUid, namespace }, frames) => {
-      take(agents, "agent", agentUid, frames);
-      take(namespaces, "namespace", namespace, frames);
+      const agent = look(agents, "agent", agentUid, frames);
+      const whole = look(namespaces, "namespace", namespace, frames);
+      // Only what is admitted counts: an agent does not pay for what the others of its namespace sent.
+      agent.spend(frames);
+      whole.spend(frames);
     },
   };
 };

@@ -44,6 +44,14 @@ describe("judgeAddress", () => {
     ["fe80::1%eth0", "link-local with its zone"],
     ["2001:db8::1", "an address of documentation"],
     ["192.88.99.1", "the anycast of 6to4"],
+    ["100:0:0:1::1", "the dummy prefix, RFC 9780"],
+    ["1::1", "below 2000::/3, which nobody was given"],
+    ["64:ff9b:2::1", "the same, beside NAT64"],
+    ["200::1", "the same, once for NSAP"],
+    ["300:1234::1", "the same, where overlays live"],
+    ["4000::1", "above 2000::/3, which nobody was given either"],
+    ["e000::1", "the same"],
+    ["fe00::1", "the same, beside link-local"],
     ["no address", "what is none"],
   ])("never lets %s pass: %s", (address) => {
     expect(judgeAddress(address, open)).toMatch(/reserved/);
@@ -81,6 +89,8 @@ describe("judgeAddress", () => {
   it("lets public addresses pass and loopback where that is set", () => {
     expect(judgeAddress("93.184.216.34", strict)).toBeUndefined();
     expect(judgeAddress("2606:2800:220:1::1", strict)).toBeUndefined();
+    expect(judgeAddress("2000::1", strict)).toBeUndefined();
+    expect(judgeAddress("3ffe:ffff::1", strict)).toBeUndefined();
     expect(judgeAddress("127.0.0.2", strict)).toMatch(/loopback/);
     expect(judgeAddress("::1", open)).toBeUndefined();
   });
@@ -98,7 +108,7 @@ describe("resolveTarget", () => {
     });
     expect(target).toEqual({
       kind: "granted",
-      value: { address: "93.184.216.34", family: 4, host: "git.example", port: 443 },
+      value: { addresses: [{ address: "93.184.216.34", family: 4 }], host: "git.example", port: 443 },
     });
     expect(asked).toBe(1);
   });
@@ -112,6 +122,9 @@ describe("resolveTarget", () => {
     const lost = await resolveTarget({ host: "x", port: 1 }, strict, () => Promise.reject(new Error("ENOTFOUND")));
     expect(lost).toMatchObject({ kind: "refused", refusal: { type: "name_not_resolved" } });
     const literal = await resolveTarget({ host: "[::1]", port: 1 }, open);
-    expect(literal).toMatchObject({ kind: "granted", value: { address: "::1", family: 6, host: "::1" } });
+    expect(literal).toMatchObject({
+      kind: "granted",
+      value: { addresses: [{ address: "::1", family: 6 }], host: "::1" },
+    });
   });
 });

@@ -11,10 +11,9 @@ export type AddressPolicy = {
   readonly allowLoopback: boolean;
 };
 
-/** An address to connect to, resolved once, so that a name cannot point elsewhere a moment later. */
+/** The addresses to connect to, resolved once, so that a name cannot point elsewhere a moment later. */
 export type ResolvedTarget = {
-  readonly address: string;
-  readonly family: 4 | 6;
+  readonly addresses: ReadonlyArray<{ readonly address: string; readonly family: number }>;
   readonly host: string;
   readonly port: number;
 };
@@ -30,6 +29,11 @@ const isMetadata = (address: Address): boolean =>
   metadata.some((net) => net[0].kind() === address.kind() && address.match(net));
 
 const ipv4 = (bytes: readonly number[]): Address => new ipaddr.IPv4([...bytes]);
+
+// All that is given out for the internet (RFC 4291, 2.4); the library calls every address without a name of its own "unicast".
+const globalUnicast = ipaddr.parseCIDR("2000::/3");
+
+const isGlobal = (address: Address): boolean => address.kind() === "ipv4" || address.match(globalUnicast);
 
 // A network's own NAT64 puts the address behind 48, 56, 64 or 96 bits (RFC 6052, 2.2), nobody else knows which: each counts,
 // but for those in 0.0.0.0/8, which lead nowhere and are what the prefix looks like where the address stands at the end.
@@ -68,7 +72,7 @@ const judge = (address: Address, policy: AddressPolicy): string | undefined => {
   const range = isMetadata(address) ? "reserved" : address.range();
   switch (range) {
     case "unicast":
-      return undefined;
+      return isGlobal(address) ? undefined : RESERVED;
     case "loopback":
       return policy.allowLoopback ? undefined : "is a loopback address";
     case "private":
@@ -96,7 +100,7 @@ type Resolve = (host: string) => Promise<ReadonlyArray<{ readonly address: strin
 /** The machine's resolver, IPv4 first. */
 const systemResolve: Resolve = (host) => lookup(host, { all: true, order: "ipv4first" });
 
-/** Resolves a host once and takes its first address, if every address of it is allowed. */
+/** Resolves a host once and takes its addresses, if every one of them is allowed. */
 export const resolveTarget = async (
   target: Endpoint,
   policy: AddressPolicy,
@@ -109,11 +113,10 @@ export const resolveTarget = async (
   } catch {
     return refused(502, "name_not_resolved", `the host name "${host}" does not resolve: check the address`);
   }
-  const [first] = addresses;
-  if (first === undefined) return refused(502, "name_not_resolved", `the host name "${host}" has no address`);
+  if (addresses.length === 0) return refused(502, "name_not_resolved", `the host name "${host}" has no address`);
   for (const { address } of addresses) {
     const why = judgeAddress(address, policy);
     if (why !== undefined) return refused(403, "address_not_allowed", `"${host}" (${address}) ${why}`);
   }
-  return granted({ address: first.address, family: first.family === 6 ? 6 : 4, host, port: target.port });
+  return granted({ addresses, host, port: target.port });
 };

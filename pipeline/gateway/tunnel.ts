@@ -2,6 +2,7 @@ import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { ResolvedTarget } from "#pipeline/gateway/address-policy.ts";
+import { dialOptions } from "#pipeline/gateway/dial.ts";
 import { renderRefusal, type Refusal } from "#pipeline/gateway/refusal.ts";
 
 /** Limits of one tunnel, milliseconds. */
@@ -25,7 +26,7 @@ export const refuseTunnel = (client: Duplex, refusal: Refusal): void => {
 
 const dial = (target: ResolvedTarget, connectMs: number, clock: Pick<Clock, "after">): Promise<Socket | Refusal> =>
   new Promise((resolve) => {
-    const socket = connect({ host: target.address, port: target.port, family: target.family });
+    const socket = connect(dialOptions(target, connectMs));
     const fail = (why: string): void => {
       socket.destroy();
       resolve({ status: 502, type: "target_unreachable", message: `${target.host}:${target.port}: ${why}` });

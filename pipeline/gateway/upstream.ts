@@ -3,6 +3,7 @@ import https from "node:https";
 import { isIP } from "node:net";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { ResolvedTarget } from "#pipeline/gateway/address-policy.ts";
+import { dialOptions } from "#pipeline/gateway/dial.ts";
 
 /** One request to a provider. */
 export type UpstreamRequest = {
@@ -27,15 +28,16 @@ export type UpstreamAnswer =
 
 const connectWithinMs = 10_000;
 
-const describe = (url: URL, error: NodeJS.ErrnoException): string =>
-  `${url.origin} could not be reached: ${error.code === undefined ? "" : `${error.code}: `}${error.message}`;
+type ConnectError = NodeJS.ErrnoException & { readonly errors?: readonly Error[] };
+
+// Of several addresses each has an error of its own, and all of them together have no words.
+const describe = (url: URL, { code, message, errors = [] }: ConnectError): string =>
+  `${url.origin} could not be reached: ${code === undefined ? "" : `${code}: `}${message || errors.map((one) => one.message).join(", ")}`;
 
 const open = (request: UpstreamRequest): http.ClientRequest => {
   const { url, target } = request;
   const options: https.RequestOptions = {
-    host: target.address,
-    family: target.family,
-    port: target.port,
+    ...dialOptions(target, connectWithinMs),
     path: url.pathname,
     method: request.method,
     headers: {

@@ -18,7 +18,7 @@ afterEach(async () => {
 
 /** Answers each request with the next of `answers`, as the Messages API does. */
 const serve = async (
-  answers: ReadonlyArray<{ status: number; body: object }>,
+  answers: ReadonlyArray<{ status: number; body: object; headers?: Record<string, string> }>,
 ): Promise<{ url: string; seen: Seen[] }> => {
   const seen: Seen[] = [];
   const server = createServer((request, response) => {
@@ -29,7 +29,7 @@ const serve = async (
       seen.push({ path: request.url ?? "", key: String(key), body: JSON.parse(text) as Record<string, unknown> });
       const answer = answers[seen.length - 1];
       response
-        .writeHead(answer?.status ?? 500, { "content-type": "application/json" })
+        .writeHead(answer?.status ?? 500, { "content-type": "application/json", ...answer?.headers })
         .end(JSON.stringify(answer?.body ?? {}));
     });
   });
@@ -38,7 +38,7 @@ const serve = async (
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/anthropic/v1`, seen };
 };
 
-const askOf = (url: string): Ask =>
+const askOf = (url: string, waits: number[] = []): Ask =>
   createAsk({
     model: createModel({ provider: "Anthropic", model: "some-model", baseUrl: url, apiKey: "injected-elsewhere" }),
     tools: [
@@ -55,7 +55,7 @@ const askOf = (url: string): Ask =>
     retryMs: 10_000,
     maxOutputTokens: 1_000,
     signal: new AbortController().signal,
-    onRetry: async () => {},
+    onRetry: async (_failure, waitMs) => void waits.push(waitMs),
   });
 
 const message = (content: object[], stop: string): object => ({
@@ -134,5 +134,13 @@ describe("a model that speaks the Messages API", () => {
       failure: { retry: false },
     });
     expect(closed.seen).toHaveLength(1);
+  });
+
+  it("is not asked again without a pause, though it says at once", async () => {
+    const busy = { status: 429, headers: { "retry-after": "0" }, body: { type: "error", error: { type: "busy" } } };
+    const { url } = await serve([busy, { status: 200, body: message([{ type: "text", text: "Now." }], "end_turn") }]);
+    const waits: number[] = [];
+    await askOf(url, waits)([{ role: "user", content: "Hello." }], {});
+    expect(waits).toEqual([250]);
   });
 });

@@ -77,9 +77,14 @@ const callOnce = async (
 const backoff = { baseMs: 1_000, capMs: 30_000 };
 // A provider that says "wait" is not asked sooner, but one that says "wait an hour" does not decide how long we live.
 const longestWaitMs = 120_000;
+// Nor does one that says "at once" make us ask in a loop without a pause.
+const shortestWaitMs = 250;
 
 const waitFor = (failure: Extract<ModelFailure, { kind: "retry" }>, tries: number, random: () => number): number =>
-  Math.min(failure.afterMs ?? 250 + fullJitterMs(tries, { ...backoff, random }), longestWaitMs);
+  Math.min(
+    Math.max(failure.afterMs ?? shortestWaitMs + fullJitterMs(tries, { ...backoff, random }), shortestWaitMs),
+    longestWaitMs,
+  );
 
 const giveUp = (failure: ModelFailure, tries: number): AgentStopped =>
   new AgentStopped({

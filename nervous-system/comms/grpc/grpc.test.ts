@@ -1,7 +1,9 @@
-import { createServer, type AddressInfo, type Socket } from "node:net";
+import { once } from "node:events";
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "@jest/globals";
-import { systemClock } from "#nervous-system/kernel/clock.ts";
+import { manualClock, systemClock } from "#nervous-system/kernel/clock.ts";
 import { waitFor } from "#platform/process/wait.ts";
+import { serverCertificate } from "#test/builders/server-certificate.ts";
 import { createGrpcClient, type GrpcClient } from "./client.ts";
 import { GrpcFailure, grpcStatus, isRetryable } from "./failure.ts";
 import { exportLogs, getBlobMethod, MAX_MESSAGE_BYTES, putBlobMethod, tailMethod } from "./methods.ts";
@@ -206,6 +208,95 @@ describe("streams", () => {
     expect((await failureOf(read())).message).toBe("a blob is at most 64 MiB");
     expect(received).toEqual(["one"]);
   });
+});
+
+describe.each(["plaintext", "TLS"])("a server over %s that closes", (how) => {
+  const GRACE_MS = 60_000;
+
+  /** A server whose one unary call and one stream run until they are told, and a client in the middle of both. */
+  const busy = async () => {
+    const time = manualClock();
+    const certificate = how === "TLS" ? await serverCertificate(cleanups) : undefined;
+    const [begun, answer, streamed] = [
+      Promise.withResolvers<AbortSignal>(),
+      Promise.withResolvers<Buffer>(),
+      Promise.withResolvers<void>(),
+    ];
+    const handlers: GrpcHandler[] = [
+      { kind: "unary", method: tailMethod, handle: async () => Buffer.from("answered") },
+      {
+        kind: "unary",
+        method: exportLogs,
+        handle: (_request, { signal }) => (begun.resolve(signal), answer.promise),
+      },
+      {
+        kind: "serverStream",
+        method: getBlobMethod,
+        handle: async function* () {
+          yield Buffer.from("one");
+          await streamed.promise;
+          yield Buffer.from("two");
+        },
+      },
+    ];
+    const onError = (): void => {};
+    const tls = certificate && { tls: certificate };
+    const server = await startGrpcServer({ address: "127.0.0.1:0", handlers, onError, clock: time, ...tls });
+    const trusted = certificate && { caPem: certificate.ca, serverName: "localhost" };
+    const client = createGrpcClient({ address: `127.0.0.1:${server.port}`, clock, ...trusted });
+    cleanups.push(() => client.close());
+    const call = client.unary(exportLogs, Buffer.of(), limits);
+    const stream = client.serverStream(getBlobMethod, Buffer.of(), limits)[Symbol.asyncIterator]();
+    expect(String((await stream.next()).value)).toBe("one");
+    const signal = await begun.promise;
+    return { time, server, client, call, stream, signal, answer, streamed };
+  };
+
+  /** A connection that says `words` and keeps its side open whatever it hears. */
+  const stubborn = async (port: number, words: string): Promise<{ socket: Socket; closed: Promise<unknown> }> => {
+    const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+    cleanups.push(() => void socket.destroy());
+    socket.on("error", () => {});
+    const ended = new Promise((resolve) => socket.once("end", resolve).once("close", resolve));
+    await once(socket, "connect");
+    socket.write(words);
+    socket.resume();
+    return { socket, closed: ended };
+  };
+
+  it("lets running calls end, refuses new ones meanwhile and waits for nobody else", async () => {
+    const { time, server, client, call, stream, answer, streamed } = await busy();
+    const silent = await stubborn(server.port, "");
+    let isClosed = false;
+    const closed = server.close(GRACE_MS).then(() => (isClosed = true));
+    await silent.closed;
+    silent.socket.destroy();
+    expect((await failureOf(client.unary(tailMethod, Buffer.of(), limits))).code).toBe(grpcStatus.unavailable);
+    expect(isClosed).toBe(false);
+    answer.resolve(Buffer.from("the whole of it"));
+    streamed.resolve();
+    expect(String(await call)).toBe("the whole of it");
+    expect(String((await stream.next()).value)).toBe("two");
+    expect((await stream.next()).done).toBe(true);
+    await closed;
+    expect(time.pending()).toBe(0);
+  }, 10_000);
+
+  it("cuts what does not end in time, and holds no socket after", async () => {
+    const { time, server, call, stream, signal } = await busy();
+    const half = await stubborn(server.port, how === "TLS" ? "\x16\x03\x01\x02" : "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    const failures = [failureOf(call), failureOf(stream.next())];
+    let isClosed = false;
+    const closed = server.close(GRACE_MS).then(() => (isClosed = true));
+    await time.advance(GRACE_MS - 1);
+    expect([isClosed, signal.aborted]).toEqual([false, false]);
+    await time.advance(1);
+    await closed;
+    for (const { code } of await Promise.all(failures))
+      expect([grpcStatus.unavailable, grpcStatus.cancelled]).toContain(code);
+    await half.closed;
+    expect(signal.aborted).toBe(true);
+  }, 10_000);
 });
 
 describe("a connection that never comes about", () => {

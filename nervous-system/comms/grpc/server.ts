@@ -7,7 +7,7 @@ import {
   type handleUnaryCall,
   type ServiceDefinition,
 } from "@grpc/grpc-js";
-import { createServer, type Server as Listener } from "node:net";
+import { createServer, type Server as Listener, type Socket } from "node:net";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { addressOf } from "#nervous-system/kernel/endpoint.ts";
 import { GrpcFailure, grpcStatus, renderStatus } from "./failure.ts";
@@ -139,18 +139,42 @@ const definitionOf = (method: GrpcMethod): ServiceDefinition[string] => ({
   responseDeserialize: asIs,
 });
 
+type Front = {
+  readonly listener: Listener;
+  /** Takes no connection, ends those without calls, tells the others to make none, and cuts what is left after `graceMs`. */
+  close(graceMs: number, clock: Pick<Clock, "after">): Promise<void>;
+};
+
 // grpc-js bounds no connections by itself, and gives no hand to the server that it listens with.
-const listenFor = (server: Server, { tls, maxConnections = MAX_CONNECTIONS }: GrpcServerOptions): Listener => {
+const frontOf = (server: Server, { tls, maxConnections = MAX_CONNECTIONS }: GrpcServerOptions): Front => {
   const pair = tls && { private_key: Buffer.from(tls.key), cert_chain: Buffer.from(tls.cert) };
   const injector = server.createConnectionInjector(
     pair ? ServerCredentials.createSsl(null, [pair]) : ServerCredentials.createInsecure(),
   );
+  const sockets = new Set<Socket>();
   const listener = createServer((socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
     socket.on("error", () => socket.destroy());
     injector.injectConnection(socket);
   });
   listener.maxConnections = maxConnections;
-  return listener;
+  const cut = (which: (socket: Socket) => boolean): void => {
+    for (const socket of sockets) if (which(socket)) socket.destroy();
+  };
+  return {
+    listener,
+    close: async (graceMs, clock) => {
+      const cancel = clock.after(graceMs, () => cut(() => true));
+      // Resolves when the last socket is gone: grpc-js's own shutdown does not wait for what was injected.
+      const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
+      injector.destroy();
+      // Who was never answered a byte is before TLS, which the injector does not see.
+      cut(({ bytesWritten }) => bytesWritten === 0);
+      await closed;
+      cancel();
+    },
+  };
 };
 
 joinGrpcPieces();
@@ -176,21 +200,7 @@ export const startGrpcServer = async (options: GrpcServerOptions): Promise<GrpcS
     const implementation = implement(handler, failing(method, options.onError));
     server.addService({ [method.path]: definitionOf(method) }, { [method.path]: implementation });
   }
-  const listener = listenFor(server, options);
-  const port = await listen(listener, addressOf(options.address));
-  return {
-    port,
-    close: (graceMs) =>
-      new Promise((resolve) => {
-        listener.close();
-        const cancelForce = options.clock.after(graceMs, () => {
-          server.forceShutdown();
-          resolve();
-        });
-        server.tryShutdown(() => {
-          cancelForce();
-          resolve();
-        });
-      }),
-  };
+  const front = frontOf(server, options);
+  const port = await listen(front.listener, addressOf(options.address));
+  return { port, close: (graceMs) => front.close(graceMs, options.clock) };
 };

@@ -2,7 +2,9 @@ import { afterEach, describe, expect, it } from "@jest/globals";
 import { once } from "node:events";
 import { request, type ServerResponse } from "node:http";
 import { connect, type Socket } from "node:net";
-import { systemClock } from "#nervous-system/kernel/clock.ts";
+import { connect as connectTls } from "node:tls";
+import { manualClock, systemClock } from "#nervous-system/kernel/clock.ts";
+import { serverCertificate } from "#test/builders/server-certificate.ts";
 import { LOOPBACK } from "#nervous-system/comms/socket/listen.ts";
 import { serve, type HttpServer, type ServeOptions } from "./serve.ts";
 
@@ -19,18 +21,25 @@ const start = async (options: Omit<ServeOptions, "at">): Promise<HttpServer> => 
   return server;
 };
 
+type Talk = { socket: Socket; heard: Promise<string> };
+
 /** A connection that says `words`, and everything it hears until it ends. */
-const say = async (port: number, words: string): Promise<{ socket: Socket; heard: Promise<string> }> => {
-  const socket = connect(port, LOOPBACK);
+const sayOn = async (socket: Socket, words: string): Promise<Talk> => {
   cleanups.push(() => socket.destroy());
   const pieces: Buffer[] = [];
   socket.on("data", (piece: Buffer) => pieces.push(piece));
   socket.on("error", () => {});
-  const heard = once(socket, "close").then(() => Buffer.concat(pieces).toString());
+  // However it ends: a reset does not take back what was heard.
+  const heard = new Promise<string>((resolve) => socket.once("close", () => resolve(Buffer.concat(pieces).toString())));
   await once(socket, "connect");
   socket.write(words);
   return { socket, heard };
 };
+
+const say = (port: number, words: string): Promise<Talk> => sayOn(connect(port, LOOPBACK), words);
+
+const sayInTls = (port: number, ca: string, words: string): Promise<Talk> =>
+  sayOn(connectTls({ port, host: LOOPBACK, ca, servername: "localhost" }), words);
 
 const GET = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 const CONNECT = "CONNECT a:1 HTTP/1.1\r\nhost: a:1\r\n\r\n";
@@ -79,6 +88,36 @@ describe("a server", () => {
     await server.close(1, clock);
     expect(await Promise.all(heard)).toEqual(["", "open"]);
   });
+
+  it("does not wait for a connection that never says a word of TLS, nor for one that says half of it", async () => {
+    const tls = await serverCertificate(cleanups);
+    const held = Promise.withResolvers<ServerResponse>();
+    const server = await start({ tls, answer: (_, response) => held.resolve(response) });
+    const running = await sayInTls(server.port, tls.ca, GET);
+    const response = await held.promise;
+    const silent = [await say(server.port, ""), await say(server.port, "\x16\x03\x01\x02")];
+    const still = manualClock();
+    const closed = server.close(LONG_MS, still);
+    response.end("the whole of it");
+    await closed;
+    expect(await running.heard).toContain("the whole of it");
+    for (const one of silent) expect(await one.heard).toBe("");
+    expect(still.pending()).toBe(0);
+  }, 10_000);
+
+  it("cuts TLS, and tunnels in it, when its time is up", async () => {
+    const tls = await serverCertificate(cleanups);
+    const tunnel = Promise.withResolvers<void>();
+    const never = new Promise<void>(() => {});
+    const server = await start({ tls, answer: () => never, connect: () => (tunnel.resolve(), never) });
+    const client = await sayInTls(server.port, tls.ca, CONNECT);
+    await tunnel.promise;
+    const still = manualClock();
+    const closed = server.close(LONG_MS, still);
+    await still.advance(LONG_MS);
+    await closed;
+    expect(await client.heard).toBe("");
+  }, 10_000);
 
   it("outlives an answer that fails and a tunnel that is reset", async () => {
     const { port } = await start({

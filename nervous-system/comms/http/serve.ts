@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { listen, MAX_CONNECTIONS, type Place } from "#nervous-system/comms/socket/listen.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
@@ -34,10 +35,16 @@ const REQUEST_MS = 300_000;
 const untilClosed = (stream: ServerResponse | Duplex): Promise<void> =>
   new Promise((resolve) => void stream.once("close", resolve));
 
-/** What runs on a server: requests until they are answered, tunnels until they are closed. */
+/** What runs on a server: requests until they are answered, tunnels until they are closed; and the connections under all of it. */
 class Running {
   private readonly work = new Set<Promise<unknown>>();
-  private readonly tunnels = new Set<Duplex>();
+  private readonly connections = new Set<Socket>();
+
+  /** Keeps a connection as it comes, before TLS: Node's own list knows it only after the handshake, and no tunnel at all. */
+  keep(socket: Socket): void {
+    this.connections.add(socket);
+    socket.once("close", () => this.connections.delete(socket));
+  }
 
   /** Keeps work until both it and its stream have ended. */
   add(stream: ServerResponse | Duplex, work: () => Promise<void> | void): void {
@@ -53,8 +60,6 @@ class Running {
   addTunnel(socket: Duplex, work: () => Promise<void> | void): void {
     // The server takes its own listener away with the socket; a reset must not end the process.
     socket.on("error", () => socket.destroy());
-    this.tunnels.add(socket);
-    socket.once("close", () => this.tunnels.delete(socket));
     this.add(socket, work);
   }
 
@@ -63,7 +68,7 @@ class Running {
   }
 
   cut(): void {
-    for (const socket of this.tunnels) socket.destroy();
+    for (const socket of this.connections) socket.destroy();
   }
 }
 
@@ -76,7 +81,6 @@ const close = async (server: Server, running: Running, graceMs: number, clock?: 
     await Promise.race([running.ended(), timeUp]);
     cancel();
   }
-  server.closeAllConnections();
   running.cut();
   await closed;
 };
@@ -95,6 +99,7 @@ export const serve = async (options: ServeOptions): Promise<HttpServer> => {
       : createTlsServer({ ...limits, ...tls, handshakeTimeout: HANDSHAKE_MS, minVersion: "TLSv1.2" });
   server.maxConnections = options.maxConnections ?? MAX_CONNECTIONS;
   const running = new Running();
+  server.on("connection", (socket: Socket) => running.keep(socket));
   server.on("request", (request, response) => running.add(response, () => answer(request, response)));
   if (connect !== undefined)
     server.on("connect", (request, socket, head) => running.addTunnel(socket, () => connect(request, socket, head)));

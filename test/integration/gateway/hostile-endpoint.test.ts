@@ -22,7 +22,7 @@ const ask = async (answer: (socket: Socket) => void, headers: Record<string, str
   const { url } = endpoint;
   return askUpstream({
     url,
-    target: { address: "127.0.0.1", family: 4, host: url.hostname, port: Number(url.port) },
+    target: { addresses: [{ address: "127.0.0.1", family: 4 }], host: url.hostname, port: Number(url.port) },
     method: "GET",
     headers,
     answerWithinMs: 60_000,
