@@ -1,15 +1,20 @@
-import { describe, expect, it } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
 import { createSimulatedDisk } from "#test/simulation/simulated-disk.ts";
 import type { Disk, DiskFile } from "./disk.ts";
-import { takeLock } from "./lock.ts";
+import { createKernelLock } from "./kernel-lock.ts";
+import { takeLock, type Processes } from "./lock.ts";
 import { createNodeProcesses } from "./node-processes.ts";
 
 const PATH = "/log/lock";
 type Pick = (n: number) => number;
+/** Whether rivals see each other, or each is in a PID namespace of its own and has the kernel's lock. */
+type Sight = "seen" | "apart";
 type Rival = {
   readonly id: string;
   fate: "wants" | "holds" | "refused" | "dead";
@@ -21,7 +26,13 @@ type Rival = {
 class Race {
   readonly rivals: Rival[] = [];
   readonly disk = createSimulatedDisk();
+  private readonly sight: Sight;
+  private seized: Rival | undefined;
   private steps = 0;
+
+  constructor(sight: Sight = "seen") {
+    this.sight = sight;
+  }
 
   /** What is there before; `undefined` for nothing. */
   async lay(content: string | undefined, path = PATH): Promise<void> {
@@ -33,7 +44,10 @@ class Race {
     this.rivals.push(rival);
     const step = (rests: number): Promise<void> =>
       new Promise((run) => (rival.next = { run, rests: this.steps + rests }));
-    const processes = { self: () => id, isAlive: (other: string) => this.isAlive(other) };
+    const processes: Processes =
+      this.sight === "seen"
+        ? { self: () => id, isAlive: (other) => this.isAlive(other) }
+        : { self: () => id, isAlive: (other) => other === id, seize: () => this.seize(rival) };
     const clock = { sleep: () => step(1) };
     takeLock({ disk: this.stepping(() => step(0)), directory: "/log", processes, clock }).then(
       () => (rival.fate = "holds"),
@@ -67,6 +81,12 @@ class Race {
 
   fates(): string[] {
     return this.rivals.map(({ fate }) => fate);
+  }
+
+  private seize(rival: Rival): (() => void) | undefined {
+    if (this.seized !== undefined && this.seized.fate !== "dead") return undefined;
+    this.seized = rival;
+    return () => (this.seized = undefined);
   }
 
   private isAlive(id: string): boolean {
@@ -157,11 +177,12 @@ describe("the lock, step by step", () => {
     );
   });
 
-  it("is never held by two where claimants die at any step, and is free for the next one afterwards", async () => {
+  const sights: Sight[] = ["seen", "apart"];
+  it.each(sights)("is never held by two of them, %s, that die at any step, and is free afterwards", async (sight) => {
     const schedule = fc.infiniteStream(fc.nat());
     await fc.assert(
       fc.asyncProperty(schedule, fc.integer({ min: 2, max: 5 }), async (picks, count) => {
-        const race = new Race();
+        const race = new Race(sight);
         await race.lay("dead");
         for (let n = 0; n < count; n += 1) race.enter(`${n}/x`);
         await race.run((most) => {
@@ -177,6 +198,51 @@ describe("the lock, step by step", () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  it.each([
+    ["lives is not dead", ["holds", "refused"]],
+    ["died at any step is", ["dead", "holds"]],
+  ])("an owner of another PID namespace that %s", async (_what, fates) => {
+    const orders = await everyOrder(async (pick) => {
+      const race = new Race("apart");
+      race.enter("1/a");
+      let before = pick(8);
+      const meet = (): void => {
+        if (fates[0] === "dead") race.kill(race.rivals[0]);
+        race.enter("2/b");
+      };
+      await race.run((most) => {
+        if (before === 0) meet();
+        before -= 1;
+        return pick(most);
+      });
+      if (race.rivals.length === 1) meet();
+      await race.run(pick);
+      expect(race.fates()).toEqual(fates);
+      expect(race.disk.paths()).toEqual([PATH]);
+    });
+    expect(orders).toBeGreaterThan(8);
+  });
+
+  it("is given back by whoever has it, and by nobody else", async () => {
+    const disk = createSimulatedDisk();
+    let seized = 0;
+    const seize = (): (() => void) => {
+      seized += 1;
+      return () => (seized -= 1);
+    };
+    const processes = { self: () => "1", isAlive: (id: string) => id === "2", seize };
+    const take = (): Promise<() => Promise<void>> =>
+      takeLock({ disk: disk.mount(), directory: "/log", processes, clock: { sleep: () => Promise.resolve() } });
+    const unlock = await take();
+    await disk.mount().unlink(PATH);
+    await (await disk.mount().create(PATH)).write(Buffer.from("2"), 0);
+    await unlock();
+    expect(disk.paths()).toEqual([PATH]);
+    expect(seized).toBe(0);
+    await expect(take()).rejects.toMatchObject({ code: "WAL_LOCKED", message: expect.stringContaining("process 2 ") });
+    expect(seized).toBe(0);
   });
 
   it("is free when its claimant found the disk full, and is taken over there", async () => {
@@ -215,5 +281,31 @@ describe("the machine's processes", () => {
     expect(processes.isAlive(`${pid}/${stat()[21]}/${boot}`)).toBe(false);
     parent.kill("SIGKILL");
     await once(parent, "exit");
+  });
+});
+
+describe("the kernel's lock", () => {
+  const seize = createKernelLock(process.getBuiltinModule("node:sqlite"));
+  let directory: string;
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), "kernel-lock-"));
+  });
+  afterEach(() => rmSync(directory, { recursive: true }));
+
+  it("is one's, also within a process, until it is released, and takes no room", () => {
+    const path = join(directory, "a");
+    const release = seize(path);
+    expect(release).toBeDefined();
+    expect(readdirSync(directory)).toEqual(["a"]);
+    expect(statSync(path).size).toBe(0);
+    expect(seize(path)).toBeUndefined();
+    seize(join(directory, "b"))?.();
+    expect(seize(path)).toBeUndefined();
+    release?.();
+    seize(path)?.();
+  });
+
+  it("says which file cannot be locked", () => {
+    expect(() => seize(join(directory, "none", "a"))).toThrow(/none\/a cannot be locked: /);
   });
 });

@@ -5,7 +5,13 @@ import { errorCode, type Disk, type DiskFile, WalError } from "./disk.ts";
 export type Processes = {
   /** Id of this process; no comma in it. */
   self(): string;
+  /** Whether it is seen to live; `false` also of one that this process cannot see. */
   isAlive(id: string): boolean;
+  /**
+   * Locks the file at `path` against every other process, seen or not, until the lock is released or the process ends;
+   * `undefined` while another one has it. Absent where nothing can.
+   */
+  seize?(path: string): (() => void) | undefined;
 };
 
 /** Where the lock is, and what taking it needs. */
@@ -15,14 +21,18 @@ export type LockOptions = { disk: Disk; directory: string; processes: Processes;
 type Unlock = () => Promise<void>;
 
 const PREFIX = "lock.";
+const KERNEL_LOCK = "kernel-lock";
 const LOOKS = 100;
 const BETWEEN_LOOKS_MS = 20;
 
 const claimOf = (id: string): string => PREFIX + id.replaceAll("/", ",");
 const claimant = (name: string): string => name.slice(PREFIX.length).replaceAll(",", "/");
 
-const locked = (path: string, owner: string): WalError =>
-  new WalError("WAL_LOCKED", `${path} is held by process ${owner}; end that process or use another directory`);
+const locked = (path: string, owner: string): WalError => {
+  const who =
+    owner === "" ? "a process that has not signed it yet" : `process ${owner} (pid/start/boot.namespace.host)`;
+  return new WalError("WAL_LOCKED", `${path} is held by ${who}; end that process or use another directory`);
+};
 
 const unlessGone = (error: unknown): undefined => {
   if (errorCode(error) !== "ENOENT") throw error;
@@ -73,20 +83,22 @@ const outlastRivals = async (options: LockOptions, path: string): Promise<void> 
   if (rival !== undefined) throw locked(path, rival);
 };
 
-/**
- * Takes the lock of a directory, over from a dead process if need be; answers how to give it back.
- *
- *     claim: create lock.<id>
- *       └─ look for others' claims ── of a living smaller id ──▶ refused, the claim is withdrawn
- *            │   └─ of living greater ids only: they will see ours and withdraw, or were before us: look again
- *            └─ none: read lock ── its owner lives ──▶ refused, the claim is withdrawn
- *                 └─ none, or a dead one ──▶ remove it, write the name into lock.<id>, rename that to lock: held
- *
- * Never two: of two claimants, the one that claimed later looks when both claims are shown. The earlier one's is there
- * still, or is the lock by then, and that is read after looking. Not none: the smallest id among them never withdraws
- * for a claim, only for a lock that somebody holds.
- */
-export const takeLock = async (options: LockOptions): Promise<Unlock> => {
+/** Shuts out whoever this process cannot see: an owner in another PID namespace of the kernel, or on another host. */
+const shutOut = async ({ disk, directory, processes }: LockOptions): Promise<() => void> => {
+  if (processes.seize === undefined) return () => undefined;
+  const release = processes.seize(`${directory}/${KERNEL_LOCK}`);
+  if (release !== undefined) return release;
+  const path = `${directory}/lock`;
+  throw locked(path, (await readOwner(disk, path)) ?? "");
+};
+
+/** Removes the lock as long as it is still this process's own. */
+const giveBack = async ({ disk, directory, processes }: LockOptions): Promise<void> => {
+  const path = `${directory}/lock`;
+  if ((await readOwner(disk, path)) === processes.self()) await disk.unlink(path);
+};
+
+const claimLock = async (options: LockOptions): Promise<void> => {
   const { disk, directory, processes } = options;
   const path = `${directory}/lock`;
   const claim = `${directory}/${claimOf(processes.self())}`;
@@ -105,5 +117,30 @@ export const takeLock = async (options: LockOptions): Promise<Unlock> => {
   } finally {
     await file.close();
   }
-  return () => disk.unlink(path);
+};
+
+/**
+ * Takes the lock of a directory, over from a dead process if need be; answers how to give it back.
+ *
+ *     seize kernel-lock ── another process has it ──▶ refused
+ *       └─ claim: create lock.<id>
+ *            └─ look for others' claims ── of a living smaller id ──▶ refused, the claim is withdrawn
+ *                 │   └─ of living greater ids only: they will see ours and withdraw, or were before us: look again
+ *                 └─ none: read lock ── its owner lives ──▶ refused, the claim is withdrawn
+ *                      └─ none, or a dead one ──▶ remove it, write the name into lock.<id>, rename that to lock: held
+ *
+ * Never two: the kernel lets one seize. Where nothing can be seized (Node 20), or a file system grants it to everybody,
+ * processes that see each other are kept apart by their claims. Of two claimants, the one that claimed later looks when
+ * both claims are shown; the earlier one's is there still, or is the lock by then, and that is read after looking. Not
+ * none: the smallest id among them never withdraws for a claim, only for a lock that somebody holds.
+ */
+export const takeLock = async (options: LockOptions): Promise<Unlock> => {
+  const release = await shutOut(options);
+  try {
+    await claimLock(options);
+  } catch (error) {
+    release();
+    throw error;
+  }
+  return () => giveBack(options).finally(release);
 };

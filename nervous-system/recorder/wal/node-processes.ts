@@ -1,4 +1,6 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
+import { hostname } from "node:os";
+import { createKernelLock } from "./kernel-lock.ts";
 import type { Processes } from "./lock.ts";
 
 /**
@@ -24,26 +26,40 @@ const isSignalable = (pid: number): boolean => {
   }
 };
 
-const bootId = (): string => {
+const orUnknown = (read: () => string): string => {
   try {
-    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    return read().trim();
   } catch {
     return "?";
   }
 };
 
+/** Where a pid means the same process: one boot and one PID namespace. */
+const placeOf = (): string => {
+  const boot = orUnknown(() => readFileSync("/proc/sys/kernel/random/boot_id", "utf8"));
+  const space = orUnknown(() => readlinkSync("/proc/self/ns/pid").replaceAll(/\D/g, ""));
+  return `${boot}.${space}.`;
+};
+
+// The client module runs in Node 20 too, which has no SQLite, and early ones no such call.
+const sqlite = process.getBuiltinModule?.("node:sqlite") as
+  | ReturnType<typeof process.getBuiltinModule<"node:sqlite">>
+  | undefined;
+
 /**
- * The machine's processes, named `<pid>/<start>/<boot>`. In a container every process is pid 1 of its own name space;
- * the start time tells a restarted scribe from the killed one whose lock it finds.
+ * The machine's processes, named `<pid>/<start>/<boot>.<PID namespace>.<host>`; the host is for who reads an error. In a
+ * container every process is pid 1 of its own name space; the start time tells a restarted scribe from the killed one
+ * whose lock it finds. Of other places nothing is seen: there the kernel's lock tells who lives.
  */
 export const createNodeProcesses = (): Processes => {
-  const boot = bootId();
+  const place = placeOf();
   return {
-    self: () => `${process.pid}/${startOf(process.pid) ?? "?"}/${boot}`,
+    self: () => `${process.pid}/${startOf(process.pid) ?? "?"}/${place}${hostname()}`,
     isAlive: (id) => {
       const [pid, start, owner] = id.split("/");
-      if (!/^\d+$/.test(pid ?? "") || owner !== boot) return false;
+      if (!/^\d+$/.test(pid ?? "") || owner?.startsWith(place) !== true) return false;
       return startOf(Number(pid)) === start;
     },
+    ...(sqlite === undefined ? {} : { seize: createKernelLock(sqlite) }),
   };
 };

@@ -172,27 +172,34 @@ describe("without the collector", () => {
     expect(await ann.outbox()).toEqual([]);
   });
 
-  it("a killed run is pushed, and every frame that its program heard of is in both places", async () => {
-    server.gate.shut();
-    const { child, ended } = stage.start([enchanted, "run", "--no-observe", "--", "python3", "-c", asking], {
-      env: ann.env,
-    });
-    const heard = async (): Promise<number> => (await stage.lines("heard").catch(() => [])).length;
-    await eventually("frames are acknowledged", async () => (await heard()) > 20);
-    child.kill("SIGKILL");
-    await ended;
-    server.gate.open();
-    expect(await stage.cli(["push"], { env: ann.env })).toMatchObject({
-      code: 0,
-      stdout: expect.stringMatching(/^sent /),
-    });
-    const frames = await framesIn(stage);
-    const stored = await server.storedOf(frames[0]?.envelope.agent_uid ?? "");
-    const both = Math.min(frames.length, stored.length);
-    expect(both).toBeGreaterThan(await heard()); // LIFECYCLE Started is none of the program's
-    expect(stored.slice(0, both).map(proofOf)).toEqual(frames.slice(0, both).map(proofOf));
-    expect(await ann.outbox()).toEqual([]);
-  });
+  it.each([
+    ["", []],
+    [" in another PID namespace", ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]],
+  ])(
+    "a run%s is pushed once it is killed, and every frame that it acknowledged is in both places",
+    async (_, apart) => {
+      server.gate.shut();
+      const command = [...apart, enchanted, "run", "--no-observe", "--", "python3", "-c", asking];
+      const { child, ended } = stage.start(command, { env: ann.env });
+      const heard = async (): Promise<number> => (await stage.lines("heard").catch(() => [])).length;
+      await eventually("frames are acknowledged", async () => (await heard()) > 20);
+      const busy = await stage.cli(["push", "--wait", "300"], { env: ann.env });
+      expect(busy.stdout).toMatch(/^busy {2}.*: it is still being recorded or sent by another process\n$/);
+      child.kill("SIGKILL");
+      await ended;
+      server.gate.open();
+      expect(await stage.cli(["push"], { env: ann.env })).toMatchObject({
+        code: 0,
+        stdout: expect.stringMatching(/^sent /),
+      });
+      const frames = await framesIn(stage);
+      const stored = await server.storedOf(frames[0]?.envelope.agent_uid ?? "");
+      const both = Math.min(frames.length, stored.length);
+      expect(both).toBeGreaterThan(await heard()); // LIFECYCLE Started is none of the program's
+      expect(stored.slice(0, both).map(proofOf)).toEqual(frames.slice(0, both).map(proofOf));
+      expect(await ann.outbox()).toEqual([]);
+    },
+  );
 
   it("a terminal shows what it shows without us, and one line behind it", async () => {
     server.gate.shut();
