@@ -28,10 +28,15 @@ describe("an envelope", () => {
     expect(parseEnvelope(envelopeText(unchained))).toEqual({ ok: true, envelope: unchained });
   });
 
+  const sorted = Object.fromEntries(Object.entries(envelope).toSorted(([a], [b]) => (a < b ? -1 : 1)));
   const broken: ReadonlyArray<[string, string, RegExp]> = [
     ["is not JSON", "{", /not JSON/],
     ["has its members in another order", JSON.stringify(envelope), /RFC 8785/],
     ["has a member nobody knows", envelopeText({ ...envelope, extra: 1 } as Envelope), /invalid/],
+    ["has half a surrogate pair in it", JSON.stringify({ ...sorted, event_id: "\ud800" }), /RFC 8785/],
+    ["was observed when no 64-bit number says", envelopeText({ ...envelope, observed: "9".repeat(20) }), /64-bit/],
+    ["writes a number with zeros in front", envelopeText({ ...envelope, observed: "007" }), /invalid/],
+    ["has a lineage that no column holds", envelopeText({ ...envelope, lineage: 2 ** 32 + 5 }), /invalid/],
     ["has seq 0 in a chain", envelopeText({ ...envelope, seq: 0 }), /only a frame that no chain holds/],
     ["has seq 0 in an epoch", envelopeText({ ...envelope, recorder: "collector", seq: 0 }), /only a frame/],
   ];

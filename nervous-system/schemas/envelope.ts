@@ -10,6 +10,8 @@ const recorders = ["scribe", "collector", "gateway", "siphon", "supervisor", "op
 const uid = z.string().regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/);
 const name = z.string().min(1).max(253);
 const counter = z.number().int().min(0);
+const MAX_UINT32 = 0xffff_ffff;
+const MAX_UINT64 = 0xffff_ffff_ffff_ffffn;
 
 /**
  * What the recorder stamps on a frame, never taken from its producer. It travels as its RFC 8785 text, which is part of
@@ -22,16 +24,19 @@ const envelopeSchema = z
     mission: name,
     namespace: name,
     /** 0 until the first rewind. */
-    lineage: counter,
+    lineage: counter.max(MAX_UINT32),
     producer: z.enum(producers),
     /** Who gave the sequence number: `scribe`, `collector`, or the component that embeds the recorder. */
     recorder: z.enum(recorders),
     /** Attempt of the agent, or starts of a component. */
-    epoch: counter.max(0xffff_ffff),
+    epoch: counter.max(MAX_UINT32),
     /** Gap-free from 1 in each epoch; 0 on an external client's frame, which belongs to no chain and is known by `event_id`. */
     seq: counter,
     /** Recorder's time, Unix nanoseconds as a decimal string, strictly increasing within an epoch. */
-    observed: z.string().regex(/^[0-9]{1,20}$/),
+    observed: z
+      .string()
+      .regex(/^(0|[1-9][0-9]{0,19})$/)
+      .refine((ns) => BigInt(ns) <= MAX_UINT64, "is no 64-bit number"),
     event_type: z.string().regex(frameTypePattern),
     event_id: z.string().min(1).max(128),
     persona: z.string().max(253).optional(),
@@ -46,7 +51,7 @@ const envelopeSchema = z
     /** The frame that caused this one. */
     parent_event_id: z.string().min(1).max(128).optional(),
     /** The agent concerned, when the chain belongs to a component. */
-    about: z.strictObject({ agent_uid: uid, epoch: counter }).optional(),
+    about: z.strictObject({ agent_uid: uid, epoch: counter.max(MAX_UINT32) }).optional(),
     flags: z.array(z.enum(frameFlags)).max(frameFlags.length).optional(),
   })
   .refine(({ seq, epoch, recorder }) => seq > 0 || (epoch === 0 && recorder === "collector"), {
@@ -62,6 +67,15 @@ export const envelopeText = (envelope: Envelope): string => {
   const text = canonicalize(envelope);
   if (text === undefined) throw new Error("an envelope is always an object");
   return text;
+};
+
+/** The same of any envelope; undefined where there is none, as of half a surrogate pair. */
+const canonicalText = (envelope: Envelope): string | undefined => {
+  try {
+    return envelopeText(envelope);
+  } catch {
+    return undefined;
+  }
 };
 
 /** A parsed envelope, or why the text is none. */
@@ -85,7 +99,7 @@ export const parseBySchema = (text: string): ParsedEnvelope => {
   }
   const parsed = envelopeSchema.safeParse(value);
   if (!parsed.success) return { ok: false, reason: `the envelope is invalid: ${z.prettifyError(parsed.error)}` };
-  if (envelopeText(parsed.data) !== text) return { ok: false, reason: "the envelope is not in RFC 8785 form" };
+  if (canonicalText(parsed.data) !== text) return { ok: false, reason: "the envelope is not in RFC 8785 form" };
   return { ok: true, envelope: parsed.data };
 };
 

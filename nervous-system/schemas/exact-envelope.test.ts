@@ -31,7 +31,7 @@ const envelopesOf = (text: Text, count: fc.Arbitrary<number>, seq: fc.Arbitrary<
     recorder: fc.constantFrom(...recorders),
     epoch: fc.nat({ max: 0xffff_ffff }),
     seq,
-    observed: fc.stringMatching(/^[0-9]{1,20}$/),
+    observed: fc.bigInt({ min: 0n, max: 10n ** 19n - 1n }).map(String),
     event_type: fc.stringMatching(frameTypePattern),
     event_id: name,
   };

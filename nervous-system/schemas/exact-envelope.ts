@@ -27,7 +27,7 @@ const patternOf = ({ producers, recorders, flags, typePattern }: EnvelopeNames):
     `"mission":${text(1, 253)}`,
     `"mission_uid":"${UID}"`,
     `"namespace":${text(1, 253)}`,
-    `"observed":"([0-9]{1,20})"`,
+    `"observed":"(0|[1-9][0-9]{0,18})"`,
     `${optional(`"parent_event_id":${text(1, 128)},`)}${optional(`"persona":${text(0, 253)},`)}"producer":"(${producers.join("|")})"`,
     `"recorder":"(${recorders.join("|")})"`,
     `"seq":${COUNT}${optional(',"span_id":"([0-9a-f]{16})"')}${optional(',"trace_id":"([0-9a-f]{32})"')}\\}`,
@@ -61,7 +61,8 @@ export const createExactReader = (names: EnvelopeNames): ((text: string) => Enve
     if (found === null) return undefined;
     const part = (index: number): string => found[index] as string;
     const [epoch, seq] = [Number(found[4]), Number(found[17])];
-    if (seq === 0 || epoch > 0xffff_ffff) return undefined;
+    const counts = [epoch, Number(found[2] ?? 0), Number(found[8])];
+    if (seq === 0 || counts.some((count) => count > 0xffff_ffff)) return undefined;
     return addOptional(
       {
         agent_uid: part(3),

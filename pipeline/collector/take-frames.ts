@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import type { DeadLetters } from "#nervous-system/comms/nats/dead-letters.ts";
 import type { FrameResult } from "#nervous-system/comms/nats/chain-plan.ts";
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
@@ -37,7 +38,8 @@ const keepDeadLetter = (sinks: FrameSinks, frame: RecordedFrame, reason: string)
     agentUid: frame.envelope.agent_uid,
     reason,
     bytes: frame.bytes,
-    id: `${frame.envelope.agent_uid}/${frame.envelope.epoch}/${frame.envelope.seq}`,
+    // Of these bytes: others that were refused in the same place before are another letter.
+    id: `${frame.envelope.agent_uid}/${frame.envelope.epoch}/${frame.envelope.seq}/${hash("sha256", frame.bytes, "hex").slice(0, 32)}`,
   });
 
 /** The dead letter comes first: a GAP in the stream promises that the bytes are kept elsewhere. */

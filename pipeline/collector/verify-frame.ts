@@ -1,10 +1,11 @@
 import { isUtf8 } from "node:buffer";
+import { isDeeperThan } from "#nervous-system/kernel/nesting.ts";
 import { parseProduced } from "#nervous-system/fold/read-frame.ts";
 import { chainHash, isHash } from "#nervous-system/schemas/chain.ts";
 import { parseEnvelope, type Envelope, type RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
 import { mayWrite } from "#nervous-system/schemas/frames/catalog.ts";
-import { maxFrameBytes } from "#nervous-system/schemas/frames/parse-frame.ts";
+import { maxFrameBytes, maxNesting } from "#nervous-system/schemas/frames/parse-frame.ts";
 import { noMission, externalMission } from "#nervous-system/schemas/ids.ts";
 import { plainRecordSize } from "#nervous-system/codecs/otlp/encode-logs.ts";
 import type { LogRecord } from "#nervous-system/codecs/otlp/model.ts";
@@ -65,9 +66,9 @@ const badBytes = (bytes: Buffer, envelope: Envelope): string | undefined => {
   if (bytes.length > maxFrameBytes) return `the frame has ${bytes.length} bytes, at most ${maxFrameBytes} are kept`;
   const value = isUtf8(bytes) ? parseProduced(bytes) : undefined;
   if (value === undefined) return "the bytes are not a JSON object in UTF-8";
-  return value.event_type === envelope.event_type && value.event_id === envelope.event_id
-    ? undefined
-    : "event_type or event_id of the bytes is not the envelope's";
+  if (value.event_type !== envelope.event_type || value.event_id !== envelope.event_id)
+    return "event_type or event_id of the bytes is not the envelope's";
+  return isDeeperThan(value.payload, maxNesting) ? `the payload nests deeper than ${maxNesting} levels` : undefined;
 };
 
 // They move a swarm: who is no part of it may not write them.
@@ -134,16 +135,25 @@ const whyRefused = (record: LogRecord, frame: RecordedFrame, caller: Caller): st
   );
 };
 
-/** Checks log records against who sent them: whose chain, whose right, which hash, which bytes. */
+const verify = (record: LogRecord, caller: Caller, own: Own): Verified => {
+  const read = readFrame(record, caller.principal);
+  if (!read.ok) return { kind: "malformed", reason: read.reason };
+  const { frame } = read;
+  const theirs = foreign(frame.envelope, own);
+  if (theirs !== undefined) return { kind: "foreign", reason: theirs };
+  const reason = whyRefused(record, frame, caller);
+  return reason === undefined ? { kind: "frame", frame } : { kind: "refused", frame, reason };
+};
+
+/** Checks log records, up to the first that refuses them all, against who sent them: whose chain, whose right, which hash, which bytes. */
 export const verifyFrames = (records: readonly LogRecord[], caller: Caller): Verified[] => {
   const own = ownOf(caller);
-  return records.map((record) => {
-    const read = readFrame(record, caller.principal);
-    if (!read.ok) return { kind: "malformed", reason: read.reason };
-    const { frame } = read;
-    const theirs = foreign(frame.envelope, own);
-    if (theirs !== undefined) return { kind: "foreign", reason: theirs };
-    const reason = whyRefused(record, frame, caller);
-    return reason === undefined ? { kind: "frame", frame } : { kind: "refused", frame, reason };
-  });
+  const verified: Verified[] = [];
+  for (const record of records) {
+    const one = verify(record, caller, own);
+    verified.push(one);
+    // It refuses the whole export: what stands behind it is not worth looking at.
+    if (one.kind === "malformed" || one.kind === "foreign") break;
+  }
+  return verified;
 };

@@ -72,8 +72,9 @@ const halves = ({ cut, frames }: Batch): [Batch, Batch] => {
 };
 
 /** Writes a batch however long that takes; what the store will never take is halved until the one frame is found. */
-const writeBatch = async (feed: Feed, batch: Batch): Promise<void> => {
+const writeBatch = async (feed: Feed, given: Batch): Promise<void> => {
   const { kind, sink, signal, metrics } = feed;
+  let batch = given;
   for (let failures = 0; ; failures += 1) {
     signal.throwIfAborted();
     const result = await sink.write(batch, signal);
@@ -87,11 +88,19 @@ const writeBatch = async (feed: Feed, batch: Batch): Promise<void> => {
       case "lost":
         throw new StoreLost(result.reason);
       case "rejected":
-        return splitBatch(feed, batch, result.reason);
+        if (result.bad === undefined) return splitBatch(feed, batch, result.reason);
+        batch = await setAside(feed, batch, result.bad, result.reason);
+        continue;
       default:
         return assertNever(result);
     }
   }
+};
+
+/** The batch without the frames that its store will never take. */
+const setAside = async (feed: Feed, { cut, frames }: Batch, bad: Batch["frames"], reason: string): Promise<Batch> => {
+  for (const frame of bad) await refuse(feed, cut, frame, reason);
+  return { cut, frames: frames.filter((frame) => !bad.includes(frame)) };
 };
 
 const splitBatch = async (feed: Feed, batch: Batch, reason: string): Promise<void> => {

@@ -23,8 +23,8 @@ export type SinkResult =
   | { readonly kind: "written" }
   /** Not now; the same batch again later. */
   | { readonly kind: "retryable"; readonly reason: string; readonly afterMs?: number }
-  /** The store will never take the batch as it is. */
-  | { readonly kind: "rejected"; readonly reason: string }
+  /** The store will never take the batch as it is; `bad` names the frames where they are known. */
+  | { readonly kind: "rejected"; readonly reason: string; readonly bad?: readonly StoredFrame[] }
   /** The store is not what `prepare` left: begin again with `prepare` and `cuts`. */
   | { readonly kind: "lost"; readonly reason: string };
 

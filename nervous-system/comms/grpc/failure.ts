@@ -1,5 +1,6 @@
 import { Metadata, status } from "@grpc/grpc-js";
 import { decodeRetryMs, encodeRetryStatus } from "#nervous-system/codecs/otlp/status.ts";
+import { cut } from "#nervous-system/kernel/cut.ts";
 
 const code = (value: status): number => value;
 
@@ -20,6 +21,9 @@ export const grpcStatus = {
 
 const DETAILS_KEY = "grpc-status-details-bin";
 
+/** Longest text of a failure, characters: it travels in trailers. */
+const MAX_MESSAGE = 1024;
+
 /** A call that failed, on either side of the wire. */
 export class GrpcFailure extends Error {
   override readonly name = "GrpcFailure";
@@ -29,7 +33,7 @@ export class GrpcFailure extends Error {
   readonly retryAfterMs: number | undefined;
 
   constructor(code: number, message: string, retryAfterMs?: number) {
-    super(message);
+    super(cut(message, MAX_MESSAGE));
     this.code = code;
     this.retryAfterMs = retryAfterMs;
   }

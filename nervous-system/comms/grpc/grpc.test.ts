@@ -5,7 +5,7 @@ import { manualClock, systemClock } from "#nervous-system/kernel/clock.ts";
 import { waitFor } from "#platform/process/wait.ts";
 import { serverCertificate } from "#test/builders/server-certificate.ts";
 import { createGrpcClient, type GrpcClient } from "./client.ts";
-import { GrpcFailure, grpcStatus, isRetryable } from "./failure.ts";
+import { GrpcFailure, grpcStatus, isRetryable, renderStatus } from "./failure.ts";
 import { exportLogs, getBlobMethod, MAX_MESSAGE_BYTES, putBlobMethod, tailMethod } from "./methods.ts";
 import { startGrpcServer, type GrpcHandler } from "./server.ts";
 
@@ -322,5 +322,10 @@ describe("a connection that never comes about", () => {
 
     for (const socket of held) socket.destroy();
     await new Promise((resolve) => silent.close(resolve));
+  });
+
+  it("cuts a failure's text to what trailers carry", () => {
+    const { details } = renderStatus(new GrpcFailure(grpcStatus.invalidArgument, "x".repeat(100_000)));
+    expect(details).toHaveLength(1024);
   });
 });

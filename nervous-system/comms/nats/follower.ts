@@ -19,9 +19,12 @@ export type FollowOptions = {
 
 // A pull that was lost is missed after two heartbeats, each half of this.
 const PULL_EXPIRES_MS = 10_000;
+// How long the server keeps the place of a follower that is gone.
+const FORGOTTEN_MS = 30_000;
 
 const consume = async ({ js, whileUp }: BusConnection, { from = 0, filters }: FollowOptions) => {
   const options = {
+    inactive_threshold: FORGOTTEN_MS,
     ...(filters === undefined ? {} : { filter_subjects: filters.map(filterSubject) }),
     ...(chunkOf(from) === 0 ? {} : { opt_start_seq: chunkOf(from) }),
   };

@@ -31,7 +31,8 @@ export type ParseResult =
   | { ok: false; reason: string };
 
 // Levels of lists and objects; readers in other languages end at a few hundred, some by crashing.
-const MAX_NESTING = 100;
+/** Most levels of lists and objects in a frame. */
+export const maxNesting = 100;
 
 /** Names that other writers use for the same member. */
 const aliases: ReadonlyArray<readonly [string, string]> = [["rationale", "reasoning"]];
@@ -90,8 +91,8 @@ export const parseFrame = (value: unknown): ParseResult => {
       ok: false,
       reason: `event_type ${JSON.stringify(type.slice(0, 80))} is not UPPER_SNAKE of at most 64 characters`,
     };
-  if (isDeeperThan(value, MAX_NESTING))
-    return { ok: false, reason: `the frame is nested deeper than ${MAX_NESTING} levels` };
+  if (isDeeperThan(value, maxNesting))
+    return { ok: false, reason: `the frame is nested deeper than ${maxNesting} levels` };
   const payload = payloadOf(value);
   const timestamp = dateTime.safeParse(value["timestamp"]);
   const parent = shortText(value["parent_event_id"]);

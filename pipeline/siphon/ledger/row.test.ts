@@ -56,6 +56,12 @@ describe("a row of the ledger", () => {
     expect(Object.keys(projectRow(stored("{}"))).toSorted()).toEqual(Object.keys(columns).toSorted());
   });
 
+  it("is made of a payload that no column can be made of", () => {
+    const deep = `${"[".repeat(50_000)}${"]".repeat(50_000)}`;
+    const bytes = `{"payload":{"text":${deep},"to":"reviewer"}}`;
+    expect(projectRow(stored(bytes, { event_type: "MESSAGE" }))).toMatchObject({ frame: bytes, text: "", seq: 1 });
+  });
+
   it("is made of any bytes and any time", () => {
     const observed = fc.bigInt({ min: 0n, max: 10n ** 20n - 1n }).map(String);
     fc.assert(

@@ -2,7 +2,7 @@ import { parseProduced, readPayload } from "#nervous-system/fold/read-frame.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
 import { parseTimestampNs, renderTimestamp } from "#nervous-system/schemas/timestamp.ts";
-import { projectColumns, type Projected } from "#pipeline/siphon/ledger/projected-columns.ts";
+import { nothingProjected, projectColumns, type Projected } from "#pipeline/siphon/ledger/projected-columns.ts";
 
 /** A row of `enchanted.context_frames`. */
 export type LedgerRow = Projected & {
@@ -56,6 +56,15 @@ const optionalColumns = (envelope: Envelope): EnvelopeColumns => {
   return { persona, trace_id, span_id, parent_event_id, about_agent_uid, about_epoch, flags };
 };
 
+/** What is lifted out of a payload; a payload that no column can be made of has its row all the same. */
+const liftedOf = (type: string, payload: unknown): Projected => {
+  try {
+    return projectColumns(readPayload(type, payload));
+  } catch {
+    return nothingProjected;
+  }
+};
+
 /** The row of a frame; the bytes are kept as they are, everything typed beside them is a projection that may be empty. */
 export const projectRow = (stored: StoredFrame): LedgerRow => {
   const { envelope, envelopeText } = stored;
@@ -65,7 +74,7 @@ export const projectRow = (stored: StoredFrame): LedgerRow => {
   const { agent_uid, epoch, seq, event_id, mission_uid, mission } = envelope;
   const { namespace, lineage, producer, recorder, event_type } = envelope;
   return {
-    ...projectColumns(readPayload(event_type, produced?.payload)),
+    ...liftedOf(event_type, produced?.payload),
     ...optionalColumns(envelope),
     agent_uid,
     epoch,

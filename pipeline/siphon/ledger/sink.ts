@@ -48,7 +48,8 @@ export const createLedgerSink = (client: SqlClient): Sink => ({
   },
   write: async ({ cut, frames }: Batch, signal) => {
     if (frames.length === 0) return { kind: "written" };
-    if (!frames.every(isKeepable)) return { kind: "rejected", reason: "a frame is not UTF-8" };
+    const bad = frames.filter((frame) => !isKeepable(frame));
+    if (bad.length > 0) return { kind: "rejected", reason: "the frame is not UTF-8", bad };
     try {
       await client.insert(framesTable, frames.map(projectRow), { token: insertToken(SINK, cut), signal });
       return { kind: "written" };

@@ -245,6 +245,19 @@ describe("a frame that may not be kept", () => {
     expect(stored.map(({ envelope }) => envelope.event_type)).toEqual(["THOUGHT", "GAP"]);
   });
 
+  it("because its payload nests deeper than a frame may, however right its hash is", async () => {
+    const { agent, client, chain } = await anotherAgent();
+    let channel: unknown = "deep";
+    for (let level = 0; level < 150; level += 1) channel = [channel];
+    const frame = chain.next({
+      event_type: "MESSAGE",
+      payload: { to: "reviewer", text: "beyond the ledger", channel },
+    });
+    expect((await send(client, [frame]))?.message).toMatch(/nests deeper than 100 levels/);
+    const stored = await storedOf(agent.metadata.uid);
+    expect(stored.map(({ envelope }) => envelope.event_type)).toEqual(["GAP"]);
+  });
+
   it("because its bytes are no JSON, not UTF-8, another event or too long", async () => {
     const { agent, client, chain } = await anotherAgent();
     const bad = [
