@@ -278,6 +278,36 @@ describe("the exporter", () => {
     await wal.close();
   });
 
+  it("waits longer each time that the stream takes nothing, however well it tells what it holds", async () => {
+    const stream = createModelStream();
+    const waits: number[] = [];
+    const enough = Promise.withResolvers<void>();
+    const error = new GrpcFailure(grpcStatus.internal, "no");
+    // Sends fail, questions do not: those come first in each session.
+    stream.failure = () => (stream.calls.send > waits.length ? { when: "before", error } : undefined);
+    const clock = {
+      ...systemClock(),
+      sleep: (ms: number, signal?: AbortSignal) => {
+        waits.push(ms);
+        if (waits.length === 6) enough.resolve();
+        return waits.length < 6 ? Promise.resolve() : systemClock().sleep(60_000, signal);
+      },
+    };
+    const wal = await openTestWal(createSimulatedDisk());
+    const recorder = await createRecorder({ identity, wal, clock: systemClock(), ids: countingIds(), epoch: 1 });
+    await recorder.record(thought("never"), agent);
+    const exporter = createExporter({ recorder, wal, uplink: stream, clock, random: () => 1, log: silentLog });
+    const stop = new AbortController();
+    const running = exporter.run(stop.signal);
+    await enough.promise;
+    const { failing } = exporter.state();
+    stop.abort();
+    await running;
+    await wal.close();
+    expect(waits).toEqual([200, 400, 800, 1_600, 3_200, 5_000]);
+    expect(failing).toMatch(/no/);
+  });
+
   it("sends nothing while the stream is ahead of the log: two recorders, or a lost log", async () => {
     const stream = createModelStream();
     const first = await live(createSimulatedDisk(), stream);

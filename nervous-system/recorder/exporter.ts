@@ -86,7 +86,10 @@ class LogExporter implements Exporter {
     const { onStored } = this.options;
     return {
       connected: (index) => {
-        if (!session.aborted) this.confirm(index);
+        if (session.aborted) return;
+        // That the stream tells what it holds does not say that it takes more: the backoff goes on until it does.
+        if (index >= this.options.wal.stats().written) this.confirm(index);
+        else this.confirmed = index;
       },
       stored: (index, position) => {
         if (session.aborted) return;

@@ -73,8 +73,14 @@ export const startRecording = async (options: RecordingOptions): Promise<Recordi
     salt: randomSalt(random),
     ...limits,
   });
-  const epoch = options.epoch ?? (await nextEpoch(disk, directory));
-  const recorder = await createRecorder({ ...options, wal, epoch });
+  const begin = async (): Promise<{ epoch: number; recorder: Recorder }> => {
+    const epoch = options.epoch ?? (await nextEpoch(disk, directory));
+    return { epoch, recorder: await createRecorder({ ...options, wal, epoch }) };
+  };
+  const { epoch, recorder } = await begin().catch(async (error: unknown) => {
+    await wal.close().catch(() => undefined);
+    throw error;
+  });
   const cut = options.cut ?? "stored";
   const settling = createSettling({ ...options, recorder, wal, cut, onLost: () => exporter.startAgain() });
   const exporter = createExporter({ ...options, recorder, wal, cut, onStored: settling.stored });

@@ -247,6 +247,15 @@ describe("the log on the machine's own disk", () => {
     expect(readdirSync(directory).filter((name) => name.startsWith("lock"))).toEqual([]);
   });
 
+  it("is free again after a start that failed", async () => {
+    const disk = createSimulatedDisk();
+    let left = 1;
+    disk.fault = (_operation, path) => (path.endsWith("/stored") && left-- > 0 ? "EIO" : undefined);
+    const processes: Processes = { self: () => "1", isAlive: (id) => id === "1" };
+    await expect(open(disk, { processes })).rejects.toMatchObject({ code: "EIO" });
+    await (await open(disk, { processes })).close();
+  });
+
   it("goes to exactly one of many that want a dead owner's lock at once", async () => {
     const directory = fresh();
     writeFileSync(join(directory, "lock"), "dead");

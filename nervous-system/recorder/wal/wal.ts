@@ -81,9 +81,18 @@ const statsOf = (segments: readonly LiveSegment[], writer: WalWriter, trimmer: T
 
 /** Opens the log in `directory`, cuts what a crash tore, and continues behind the last record. Rejects with `WAL_LOCKED` while another process has it. */
 export const openWal = async (options: WalOptions): Promise<Wal> => {
-  const { disk, directory } = options;
-  await disk.list(directory);
+  await options.disk.list(options.directory);
   const unlock = await takeLock(options);
+  try {
+    return await openLocked(options, unlock);
+  } catch (error) {
+    await unlock().catch(() => undefined); // whoever tries again must find it free
+    throw error;
+  }
+};
+
+const openLocked = async (options: WalOptions, unlock: () => Promise<void>): Promise<Wal> => {
+  const { disk, directory } = options;
   const cursor = await findCursor(disk, directory);
   const mark = await readCursor(disk, directory, "mark");
   const found = await recoverSegments(disk, directory, Math.max(cursor.index, mark?.index ?? 0));
