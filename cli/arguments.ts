@@ -92,7 +92,7 @@ export const parseInvocation = (command: Command, args: readonly string[]): Invo
   checkChoices(command, values);
   checkOperands(command, positionals);
   const program = separator < 0 ? [] : args.slice(separator + 1);
-  if (command.takesProgram === true && program.length === 0)
+  if (command.takesProgram === true && (program[0] ?? "") === "")
     throw usageError(command, "say which program to run: enchanted run -- <program> [arguments]");
   return { options: values, operands: positionals, program };
 };

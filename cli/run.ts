@@ -73,10 +73,12 @@ const lifecycle = (session: Session, phase: "Started" | "Stopped", more: Record<
     { producer: "scribe", trace: session.trace.ids },
   );
 
-const runProgram = async (session: Session, { options, program }: Invocation): Promise<ChildEnd> => {
+const runProgram = async (
+  session: Session,
+  [command = "", ...args]: readonly string[],
+  lingerMs: number,
+): Promise<ChildEnd> => {
   const { host, record, directory } = session;
-  const lingerMs = countOption(options, "linger", 3_600_000);
-  const [command = "", ...args] = program;
   await lifecycle(session, "Started", { program: basename(command), observing: session.observer?.place ?? null });
   // Before the program: it may signal us as soon as it runs, and no handler runs before this function awaits.
   passSignals(host, () => child);
@@ -111,11 +113,16 @@ const closeSession = async (session: Session, end: ChildEnd | undefined): Promis
 
 /** `enchanted run -- program`: the program shares our terminal and process group, and we only listen. */
 export const run: CommandRun = async (host, invocation) => {
+  const lingerMs = countOption(invocation.options, "linger", 3_600_000);
   const directory = await mkdtemp(join(tmpdir(), "enchanted-"));
   try {
     const session = await openSession(host, invocation, directory);
-    const end = await runProgram(session, invocation);
-    await closeSession(session, end);
+    let end: ChildEnd | undefined;
+    try {
+      end = await runProgram(session, invocation.program, lingerMs);
+    } finally {
+      await closeSession(session, end);
+    }
     return endingOf(host, end, invocation.program[0] ?? "");
   } finally {
     await rm(directory, { recursive: true, force: true });

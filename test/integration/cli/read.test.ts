@@ -153,6 +153,8 @@ describe("sink, tail and the rest", () => {
 
   it.each([
     [["run"], /say which program to run/],
+    [["run", "--", ""], /say which program to run/],
+    [["run", "--linger", "soon", "--", "true"], /--linger soon: give a whole number from 0 to 3600000/],
     [["run", "ls"], /put -- before the program: enchanted run -- ls/],
     [["tail", "--output", "xml"], /must be one of text, json/],
     [["verify", "--nope"], /unknown option '--nope'/],
