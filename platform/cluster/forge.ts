@@ -3,7 +3,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readJson, writeJson } from "../process/json-file.ts";
 import { run } from "../process/run.ts";
-import { createGiteaToken, type ForgeLogin } from "../stores/gitea-api.ts";
+import { waitFor } from "../process/wait.ts";
+import { createGiteaToken, requestForge, type ForgeLogin } from "../stores/gitea-api.ts";
 import { renderGiteaConfig } from "../stores/gitea-config.ts";
 import { ensureTool } from "../tools/ensure-tool.ts";
 import { ensureAuthority, ensureCertificate } from "./certificates.ts";
@@ -138,6 +139,21 @@ const renderForge = (image: string, secret: Readonly<Record<string, string>>): o
   },
 ];
 
+/**
+ * A pod that is ready is not yet behind its Service: until the rules for the address are made, a packet to it leaves the
+ * machine, and whoever answers there is not our forge.
+ */
+const waitForService = (login: ForgeLogin): Promise<true> =>
+  waitFor(
+    `an answer of the forge at ${login.url}`,
+    async () => {
+      const { status, body } = await requestForge(login, "GET", "/version");
+      if (status !== 200) throw new Error(`${status} ${body}`);
+      return true as const;
+    },
+    { timeoutMs: 60_000, intervalMs: 200 },
+  );
+
 const ensureToken = async (layout: Layout, login: ForgeLogin): Promise<string> => {
   const known = await readJson<ForgeAccess>(forgeAccessPath(layout));
   return known?.password === login.password ? known.token : createGiteaToken(login, "platform");
@@ -173,7 +189,9 @@ export const ensureForge = async (layout: Layout, image: string): Promise<ForgeA
   const kubectl = [await ensureTool("kubectl"), `--kubeconfig=${layout.kubeconfig}`, "--namespace", forge.namespace];
   await run([...kubectl, "rollout", "status", "deployment/gitea", "--timeout=180s"]);
   const caPem = await readFile(ca.certFile, "utf8");
-  const token = await ensureToken(layout, { url: forge.hostUrl, caPem, user: forge.adminUser, password });
+  const login: ForgeLogin = { url: forge.hostUrl, caPem, user: forge.adminUser, password };
+  await waitForService(login);
+  const token = await ensureToken(layout, login);
   const access = {
     url: forge.url,
     hostUrl: forge.hostUrl,
