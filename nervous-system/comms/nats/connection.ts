@@ -37,6 +37,8 @@ export type BusConnection = {
   close(): Promise<void>;
 };
 
+const DIAL_LIMIT_MS = 3_000;
+
 const clientOptions = (options: BusOptions): Parameters<typeof connect>[0] => ({
   servers: options.servers.split(","),
   name: options.name,
@@ -47,6 +49,8 @@ const clientOptions = (options: BusOptions): Parameters<typeof connect>[0] => ({
   waitOnFirstConnect: true,
   reconnectTimeWait: 250,
   reconnectJitter: 250,
+  // A server that dies while we connect leaves the client waiting for its first line, 20 s by default.
+  timeout: DIAL_LIMIT_MS,
   // A server that starts up, or a rotated password, may refuse us for a while.
   ignoreAuthErrorAbort: true,
   pingInterval: 10_000,

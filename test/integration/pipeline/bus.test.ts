@@ -1,3 +1,5 @@
+import { connect as dial, createServer, type AddressInfo } from "node:net";
+import { once } from "node:events";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "nats";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
@@ -19,6 +21,26 @@ beforeAll(async () => {
 afterAll(() => cleanup.run());
 
 const kinds = (results: ReadonlyArray<{ kind: string }>): string[] => results.map((r) => r.kind);
+
+describe("connecting", () => {
+  // Less than the 20 s that the client waits by itself for a server's first line.
+  it("dials again where a server dies before its first word", async () => {
+    let calls = 0;
+    const front = createServer((socket) => {
+      calls += 1;
+      socket.on("error", () => undefined);
+      if (calls === 1) return; // accepted, and nobody speaks
+      const behind = dial(Number(new URL(nats.url).port), "127.0.0.1").on("error", () => undefined);
+      socket.pipe(behind).pipe(socket);
+    });
+    await once(front.listen(0, "127.0.0.1"), "listening");
+    const { port } = front.address() as AddressInfo;
+    const through = await connectTestBus({ ...nats, url: `nats://127.0.0.1:${port}` }, cleanup);
+    expect({ connected: through.connected(), calls }).toEqual({ connected: true, calls: 2 });
+    await through.close();
+    front.close();
+  }, 15_000);
+});
 
 describe("publishing", () => {
   it("stores the frames of a chain in order and moves its tail", async () => {
