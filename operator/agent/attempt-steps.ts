@@ -122,14 +122,19 @@ const preconditions: readonly Check[] = [missionExists, modelExists, servicesHav
 const blockedRecheckMs = 30_000;
 const startRecheckMs = 60_000;
 
-const blockedPlan = (snapshot: AgentSnapshot, { reason, message }: Blocked): AgentPlan => ({
-  phase: "Pending",
+const waitingPlan = (
+  snapshot: AgentSnapshot,
+  phase: "Pending" | "Retrying",
+  { reason, message }: Blocked,
+  recheckMs: number,
+): AgentPlan => ({
+  phase,
   reason,
   message,
   stalled: false,
   progress: { kind: "none" },
   acts: releases(snapshot),
-  outcome: { kind: "waiting", reason, message, recheckMs: blockedRecheckMs },
+  outcome: { kind: "waiting", reason, message, recheckMs },
 });
 
 const remainingPauseMs = (snapshot: AgentSnapshot): number => {
@@ -141,18 +146,8 @@ const remainingPauseMs = (snapshot: AgentSnapshot): number => {
 };
 
 const retryingPlan = (snapshot: AgentSnapshot, waitMs: number): AgentPlan => {
-  const last = recordedEnd(snapshot);
-  const reason = last?.reason ?? Reason.AttemptFailed;
-  const message = last?.message ?? "";
-  return {
-    phase: "Retrying",
-    reason,
-    message,
-    stalled: false,
-    progress: { kind: "none" },
-    acts: releases(snapshot),
-    outcome: { kind: "waiting", reason, message, recheckMs: waitMs },
-  };
+  const { reason = Reason.AttemptFailed, message = "" } = recordedEnd(snapshot) ?? {};
+  return waitingPlan(snapshot, "Retrying", { reason, message }, waitMs);
 };
 
 // Attempt n+1 only after a live GET has shown pod n terminal or gone, and its end is in the status.
@@ -188,7 +183,7 @@ export const nextAttempt: Step = (snapshot) => {
   if (!missing && !formerIsSettled(snapshot)) return undefined;
   for (const check of preconditions) {
     const blocked = check(snapshot);
-    if (blocked !== undefined) return blockedPlan(snapshot, blocked);
+    if (blocked !== undefined) return waitingPlan(snapshot, "Pending", blocked, blockedRecheckMs);
   }
   if (missing) return startPlan(snapshot, currentAttempt(snapshot));
   const waitMs = remainingPauseMs(snapshot);
