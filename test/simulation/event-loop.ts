@@ -52,6 +52,10 @@ export type EventLoop = {
   after(ms: number, run: () => void): () => void;
   /** Runs events in their order until `isDone` or virtual time `untilMs`; answers whether it was done. Rejects with what an event throws. */
   run(isDone: () => boolean, untilMs: number): Promise<boolean>;
+  /** Calls `run` when the simulation is over. */
+  onEnd(run: () => void): void;
+  /** Nothing runs any more. */
+  end(): void;
 };
 
 /** How many turns of the machine's loop are asked for at once: it drains all promises between two of them. */
@@ -62,6 +66,7 @@ export const createEventLoop = (): EventLoop => {
   const heap = new Heap();
   let time = 0;
   let order = 0;
+  const atEnd: Array<() => void> = [];
 
   const next = (): Event | undefined => {
     while (heap.peek() !== undefined && heap.peek()?.run === undefined) heap.pop();
@@ -117,5 +122,9 @@ export const createEventLoop = (): EventLoop => {
         };
         askForTurns();
       }),
+    onEnd: (run) => void atEnd.push(run),
+    end: () => {
+      for (const run of atEnd.splice(0)) run();
+    },
   };
 };

@@ -118,7 +118,7 @@ export const playSeed = async (seed: number, onAdd?: (operation: Operation) => v
 /** Runs the simulation of one seed and judges it. */
 export const runSeed = async (seed: number, onAdd?: (operation: Operation) => void): Promise<SeedResult> => {
   const { world, faults, stuck } = await playSeed(seed, onAdd);
-  return {
+  const result = {
     seed,
     violations: [...stuck, ...judge(world)],
     faults,
@@ -126,4 +126,6 @@ export const runSeed = async (seed: number, onAdd?: (operation: Operation) => vo
     virtualMs: world.loop.nowMs(),
     hash: historyHash(world.history.operations),
   };
+  world.loop.end();
+  return result;
 };

@@ -1,3 +1,6 @@
+import { setImmediate } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "@jest/globals";
 import { keptSeeds } from "./kept-seeds.ts";
 import { playOutage } from "./outage.ts";
@@ -6,6 +9,18 @@ import { runSeed } from "./run-seed.ts";
 import { countsOf } from "./run-seeds.ts";
 
 const SEEDS = 300;
+
+const collectGarbage = (): void => {
+  setFlagsFromString("--expose-gc");
+  (runInNewContext("gc") as () => void)();
+};
+
+/** The first operation of a seed's history, which holds nothing and which the whole of its world holds. */
+const playAndForget = async (seed: number): Promise<WeakRef<object>> => {
+  let first: WeakRef<object> | undefined;
+  await runSeed(seed, (operation) => (first ??= new WeakRef(operation)));
+  return first as WeakRef<object>;
+};
 
 describe("capture, simulated", () => {
   it(`keeps every rule in ${SEEDS} worlds full of faults`, async () => {
@@ -32,6 +47,14 @@ describe("capture, simulated", () => {
       hashes.add(once.hash);
     }
     expect(hashes.size).toBe(4);
+  });
+
+  it("leaves nothing of a world behind, so that a hundred thousand fit into one process", async () => {
+    const worlds = [];
+    for (const seed of [3, 14, 159, 2653]) worlds.push(await playAndForget(seed));
+    await setImmediate();
+    collectGarbage();
+    expect(worlds.map((world) => world.deref())).toEqual([undefined, undefined, undefined, undefined]);
   });
 
   it("brings an hour of frames, kept while the network was away, in order, each once", async () => {

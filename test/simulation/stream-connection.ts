@@ -48,6 +48,8 @@ class Connection {
   constructor(options: StreamConnectionOptions) {
     this.options = options;
     options.server.onChange(options.life.hears(() => this.follow()));
+    // Node holds a composite signal that somebody listens to until one of its sources aborts, and with it a whole world.
+    options.loop.onEnd(() => this.link.abort(lost()));
   }
 
   signal(): AbortSignal {

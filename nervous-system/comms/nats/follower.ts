@@ -1,3 +1,4 @@
+import type { ConsumerMessages } from "@nats-io/jetstream";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { contextStream } from "#nervous-system/schemas/subjects.ts";
 import type { BusConnection } from "./connection.ts";
@@ -40,16 +41,17 @@ async function* followLink({ connection, clock, ...options }: Follow): AsyncGene
   const { manager, whileUp } = connection;
   const over = new AbortController();
   const either = AbortSignal.any([signal, connection.currentLink(), over.signal]);
-  // A server that comes back may have another end of the stream, with other messages in the places that were read.
-  const began = await whileUp(() => checkStream(manager, after?.stream ?? "", after));
-  let newest = after;
-  const changed = watchStream({ manager, clock, began, newest: () => newest, signal: either });
-  const messages = await consume(connection, options);
-  const stop = (): void => messages.stop();
-  const ended = AbortSignal.any([either, changed]);
-  ended.addEventListener("abort", stop, { once: true });
-  if (ended.aborted) stop();
+  let messages: ConsumerMessages | undefined;
+  const stop = (): void => messages?.stop();
   try {
+    // A server that comes back may have another end of the stream, with other messages in the places that were read.
+    const began = await whileUp(() => checkStream(manager, after?.stream ?? "", after));
+    let newest = after;
+    const changed = watchStream({ manager, clock, began, newest: () => newest, signal: either });
+    messages = await consume(connection, options);
+    const ended = AbortSignal.any([either, changed]);
+    ended.addEventListener("abort", stop, { once: true });
+    if (ended.aborted) stop();
     for await (const message of messages) {
       if (ended.aborted) break;
       const read = streamMessageOfDelivery(message);
@@ -58,11 +60,11 @@ async function* followLink({ connection, clock, ...options }: Follow): AsyncGene
       const wanted = readChunk(read).filter((item) => placeOfItem(item) >= from);
       yield* wanted.map((item) => ({ item, mark }));
     }
+    changed.throwIfAborted();
   } finally {
     over.abort(new Error("read no further"));
     stop();
   }
-  changed.throwIfAborted();
 }
 
 /**
