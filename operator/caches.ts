@@ -9,6 +9,7 @@ import {
 } from "#nervous-system/kubernetes/informer.ts";
 import { pods, type Pod } from "#nervous-system/kubernetes/kinds.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
+import type { ReflectorEnd } from "#nervous-system/kubernetes/reflector-decision.ts";
 import { controllerOf, keyOf, type KubeObject, type ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
 import {
   agents,
@@ -48,6 +49,8 @@ export type CacheOptions = {
   /** Uniform in [0, 1). */
   random: () => number;
   log: Log;
+  /** Told how each list and watch of a kind ended. */
+  onEndOf(kind: ResourceKind): (end: ReflectorEnd) => void;
 };
 
 /** What the caches need. */
@@ -66,11 +69,11 @@ const modelKeys = ({ metadata, spec }: Mission): string[] =>
 const ownUid = ({ metadata }: KubeObject): string[] => [metadata.uid];
 
 /** Creates the informers; the manager runs them. */
-export const createCaches = ({ releaseNamespace, ...shared }: CacheOptions): Caches => {
+export const createCaches = ({ releaseNamespace, onEndOf, ...shared }: CacheOptions): Caches => {
   const follow = <T extends KubeObject>(
     kind: ResourceKind<T>,
     more: Pick<InformerOptions<T>, "selection" | "indexers"> = {},
-  ): Informer<T> => createInformer<T>({ ...shared, kind, ...more });
+  ): Informer<T> => createInformer<T>({ ...shared, kind, onEnd: onEndOf(kind), ...more });
   return {
     missions: follow(missions, { indexers: { [byModel]: modelKeys, [byUid]: ownUid } }),
     agents: follow(agents, { indexers: { [byOwner]: ownerUid, [byUid]: ownUid } }),

@@ -9,12 +9,13 @@ import { createConnector } from "#nervous-system/kubernetes/connection.ts";
 import { createTransport } from "#nervous-system/kubernetes/transport.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
 import { createLogger, type Logger } from "#nervous-system/telemetry/logger.ts";
-import { createMetrics, createRegistry } from "#nervous-system/telemetry/metrics.ts";
+import { createProcessRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { createTracing } from "#nervous-system/telemetry/tracer.ts";
 import { lateBus } from "#operator/frames/observer.ts";
 import { createHttpsGatewayCheck } from "#operator/gateway/https-check.ts";
 import { createOperator, type OperatorOptions } from "#operator/operator.ts";
 import type { PodConfig } from "#operator/pod/config.ts";
+import { createKubernetesMetrics } from "#operator/runtime/kubernetes-metrics.ts";
 import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
 import { leaseTimes, operatorSettings, type OperatorSettings } from "#operator/settings.ts";
 
@@ -42,13 +43,12 @@ const podConfig = async (settings: OperatorSettings): Promise<PodConfig> => {
   };
 };
 
-const kubeClient = (settings: OperatorSettings, options: Pick<OperatorOptions, "clock" | "registry">) => {
-  const { clock, registry } = options;
-  const requests = createMetrics(registry, ["restRequests"]).restRequests;
+const kubeClient = (settings: OperatorSettings, options: Pick<OperatorOptions, "clock" | "kubernetesMetrics">) => {
+  const { clock, kubernetesMetrics } = options;
   const path = settings.KUBECONFIG;
   const connector = createConnector(path === undefined ? { kind: "in-cluster" } : { kind: "file", path }, clock);
   const userAgent = "enchanted-operator";
-  const transport = createTransport({ connector, userAgent, clock, onAnswer: (answer) => requests.inc(answer) });
+  const transport = createTransport({ connector, userAgent, clock, onAnswer: kubernetesMetrics.onAnswer });
   return createKubeClient({ transport, clock });
 };
 
@@ -78,7 +78,16 @@ const run = async (settings: OperatorSettings): Promise<number> => {
     serviceName: "enchanted-operator",
     ...(endpoint === undefined ? {} : { otlpEndpoint: endpoint }),
   });
-  const shared = { clock: systemClock(), random: Math.random, log, registry: createRegistry(), tracer: tracing.tracer };
+  const registry = createProcessRegistry();
+  const kubernetesMetrics = createKubernetesMetrics(registry);
+  const shared = {
+    clock: systemClock(),
+    random: Math.random,
+    log,
+    registry,
+    kubernetesMetrics,
+    tracer: tracing.tracer,
+  };
   const { NATS_URL: servers, NATS_USER: user, NATS_PASSWORD: password } = settings;
   const connecting = createBus({ ...shared, servers, user, password, name: "operator", ids: randomIds() });
   connecting.catch((err: unknown) => log.error({ err }, "cannot connect to NATS; check NATS_URL and its credentials"));
@@ -105,7 +114,7 @@ const run = async (settings: OperatorSettings): Promise<number> => {
   });
   const server = await startHealthServer({
     port: settings.ENCHANTED_HEALTH_PORT,
-    registry: shared.registry,
+    registry,
     beforeScrape: operator.beforeScrape,
     unready: operator.manager.unready,
   });

@@ -33,7 +33,8 @@ import {
   type Controller,
   type Reconcile,
 } from "#operator/runtime/controller.ts";
-import { createManager, type Manager, type Runnable } from "#operator/runtime/manager.ts";
+import type { KubernetesMetrics } from "#operator/runtime/kubernetes-metrics.ts";
+import { createManager, type Manager } from "#operator/runtime/manager.ts";
 import { activityLimits, createPace, flapLimits } from "#operator/status/pace.ts";
 import { createStatusWriter } from "#operator/status/writer.ts";
 
@@ -53,6 +54,7 @@ export type OperatorOptions = {
   /** How long workers may take to end what they are at, in milliseconds. */
   stopTimeoutMs: number;
   registry: Registry;
+  kubernetesMetrics: KubernetesMetrics;
   tracer: Tracer;
   clock: Clock;
   /** Uniform in [0, 1). */
@@ -67,6 +69,7 @@ export type Operator = {
   beforeScrape(): void;
 };
 
+const leaseName = "enchanted-operator";
 // Reconciles wait for the API server most of their time.
 const workers = 16;
 /** How soon after a frame the status may show what it says, in milliseconds. */
@@ -180,28 +183,12 @@ const createReconciles = (
   };
 };
 
-// Events that wait are written before the lease is given up; afterwards the fence would refuse them.
-const lastWords = (events: EventRecorder): Runnable => ({
-  name: "events",
-  run: async (signal) => {
-    await new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      signal.addEventListener("abort", () => resolve(), { once: true });
-    });
-    await events.flush();
-  },
-});
-
 /** Puts the operator together; `manager.run` starts it. */
 export const createOperator = (options: OperatorOptions): Operator => {
-  const { client, releaseNamespace, identity, lease, clock, log } = options;
-  const elector = createLeaderElector({
-    ...options,
-    namespace: releaseNamespace,
-    name: "enchanted-operator",
-    times: lease,
-  });
-  const caches = createCaches(options);
+  const { client, releaseNamespace, identity, lease, clock, log, kubernetesMetrics } = options;
+  const elector = createLeaderElector({ ...options, namespace: releaseNamespace, name: leaseName, times: lease });
+  const caches = createCaches({ ...options, onEndOf: kubernetesMetrics.onEndOf });
+  const informers = Object.values(caches);
   const writing = client.with({ guard: elector.fence });
   const events = createEventRecorder({
     client: writing,
@@ -220,15 +207,18 @@ export const createOperator = (options: OperatorOptions): Operator => {
   const all = Object.values(controllers);
   const manager = createManager({
     ...options,
-    informers: Object.values(caches),
+    informers,
     controllers: all,
-    runnables: [observer, lastWords(events)],
+    runnables: [observer],
     elector,
+    // Events that wait, those of the last reconciles too; without the lease the fence would refuse them.
+    beforeRelease: () => events.flush(),
   });
   return {
     manager,
     beforeScrape: () => {
       for (const controller of all) controller.refreshMetrics();
+      kubernetesMetrics.refresh({ informers, elector, leaseName });
     },
   };
 };

@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 
 /** One metric as the table declares it; names and meanings of the first group are controller-runtime's. */
 type MetricSpec = {
@@ -176,5 +176,12 @@ const build = (spec: MetricSpec, registers: Registry[]): Counter | Gauge | Histo
 export const createMetrics = <K extends MetricKey>(registry: Registry, keys: readonly K[]): Metrics<K> =>
   Object.fromEntries(keys.map((key) => [key, build(metricTable[key], [registry])])) as Metrics<K>;
 
-/** An empty registry for one process. */
+/** An empty registry. */
 export const createRegistry = (): Registry => new Registry();
+
+/** A registry with what Node says of its process: memory, CPU, event loop, garbage collection, open files. */
+export const createProcessRegistry = (): Registry => {
+  const registry = createRegistry();
+  collectDefaultMetrics({ register: registry });
+  return registry;
+};

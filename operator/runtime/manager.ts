@@ -6,7 +6,7 @@ import { resourceName } from "#nervous-system/kubernetes/resource-kind.ts";
 import type { Controller } from "#operator/runtime/controller.ts";
 
 /** A part of the process besides informers and controllers that starts when it leads and ends before it stops leading. */
-export type Runnable = { readonly name: string; run(signal: AbortSignal): Promise<void> };
+type Runnable = { readonly name: string; run(signal: AbortSignal): Promise<void> };
 
 /** What a manager is made of. */
 export type ManagerOptions = {

@@ -15,7 +15,7 @@ import type { Indexer } from "#nervous-system/kubernetes/store.ts";
 import { agents, type Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { createRedactor } from "#nervous-system/recorder/redact.ts";
 import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
-import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
+import { createProcessRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { createTokenReviews } from "#pipeline/identity/token-reviews.ts";
 import { createAdmission } from "#pipeline/collector/admission.ts";
 import { createChainOwners, type ChainOwners } from "#pipeline/collector/chain-owners.ts";
@@ -151,7 +151,7 @@ const forwardSpans = (bus: Bus, backend: GrpcClient | undefined, metrics: Collec
 /** Starts the collector; resolves when it listens and knows the Agents. */
 export const startCollector = async (environment: CollectorEnvironment): Promise<Collector> => {
   const { log, settings, clock } = environment;
-  const registry = createRegistry();
+  const registry = createProcessRegistry();
   const following = new AbortController();
   const informer = followAgents(environment, following.signal);
   let connected: Bus | undefined;

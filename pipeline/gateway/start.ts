@@ -10,7 +10,7 @@ import { agents, missions, models } from "#nervous-system/kubernetes/swarm-kinds
 import { startComponentRecorder, type ComponentRecorder } from "#nervous-system/recorder/component.ts";
 import type { Ids } from "#nervous-system/schemas/ids.ts";
 import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
-import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
+import { createProcessRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { createClusterView } from "#pipeline/gateway/cluster-view.ts";
 import { createGatewayMetrics } from "#pipeline/gateway/measure.ts";
 import type { BlobWriter } from "#pipeline/gateway/ports.ts";
@@ -123,7 +123,7 @@ const startServer = async (
 
 /** Starts the gateway; resolves when it listens and knows the cluster. */
 export const startGateway = async (environment: GatewayEnvironment): Promise<Gateway> => {
-  const registry = createRegistry();
+  const registry = createProcessRegistry();
   const recorder = await startRecorder(environment);
   const { caches, following } = followCluster(environment);
   const health = await startHealthServer({

@@ -3,7 +3,7 @@ import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
-import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
+import { createProcessRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { createSiphonMetrics } from "#pipeline/siphon/measure.ts";
 import { runSink } from "#pipeline/siphon/run-sink.ts";
 import { sinks, type siphonSettings } from "#pipeline/siphon/sinks.ts";
@@ -30,7 +30,7 @@ export type Siphon = {
 
 /** Starts a loop a sink; each goes at its own pace, and a store that is away stops only its own. */
 export const startSiphon = async (environment: SiphonEnvironment): Promise<Siphon> => {
-  const registry = createRegistry();
+  const registry = createProcessRegistry();
   const metrics = createSiphonMetrics(registry);
   const opened = sinks.map((kind) => ({ kind, sink: kind.create(environment.settings) }));
   const trouble = new Map<string, string>(sinks.map(({ name }) => [name, "not started yet"]));

@@ -10,7 +10,7 @@ import { startComponentRecorder } from "#nervous-system/recorder/component.ts";
 import type { Ids } from "#nervous-system/schemas/ids.ts";
 import { signalFilter } from "#nervous-system/schemas/subjects.ts";
 import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
-import { createMetrics, createRegistry } from "#nervous-system/telemetry/metrics.ts";
+import { createMetrics, createProcessRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { createOpenForge } from "#supervisor/forge/open-forge.ts";
 import type { ForgeAnswer } from "#supervisor/forge/forge.ts";
 import { answerProposal, type AnswerTools } from "#supervisor/publish/answer-proposal.ts";
@@ -94,7 +94,7 @@ const atOnce = <A, R>(count: number, run: (argument: A) => Promise<R>): ((argume
 export const runPublisherProcess = async (environment: PublisherEnvironment, signal: AbortSignal): Promise<void> => {
   const { settings, bus, clock, log, client, env } = environment;
   await emptyScratch(settings.ENCHANTED_SCRATCH_DIR);
-  const registry = createRegistry();
+  const registry = createProcessRegistry();
   const metrics = createMetrics(registry, ["publications", "publicationRetries"]);
   const uplink = await collectorOf(environment);
   const record = await startComponentRecorder({

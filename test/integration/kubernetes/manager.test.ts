@@ -10,12 +10,12 @@ import { configMaps, leases } from "#nervous-system/kubernetes/kinds.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { createLeaderElector, leaseAccess } from "#nervous-system/kubernetes/lease.ts";
 import { controllerReference } from "#nervous-system/kubernetes/resource-kind.ts";
-import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
+import { createProcessRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { createControllerMetrics, metricsOf } from "#operator/runtime/controller-metrics.ts";
 import { createController, itsController, itself } from "#operator/runtime/controller.ts";
 import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
 import { createManager, type ManagerEnd } from "#operator/runtime/manager.ts";
-import { createProcessMetrics } from "#operator/runtime/process-metrics.ts";
+import { createKubernetesMetrics } from "#operator/runtime/kubernetes-metrics.ts";
 import {
   clientOn,
   configMapDraft,
@@ -63,13 +63,13 @@ type Reconciler = (client: KubeClient, key: string) => Promise<Outcome>;
 
 const startOperator = async (reconciler: Reconciler, stopTimeoutMs = 5000): Promise<Operator> => {
   const lastWords: boolean[] = [];
-  const registry = createRegistry();
-  const processMetrics = createProcessMetrics(registry);
-  const { client, close } = clientOn({ kind: "file", path: operatorConfig }, processMetrics.onAnswer);
+  const registry = createProcessRegistry();
+  const kubernetesMetrics = createKubernetesMetrics(registry);
+  const { client, close } = clientOn({ kind: "file", path: operatorConfig }, kubernetesMetrics.onAnswer);
   const times = { durationMs: 3000, renewDeadlineMs: 2000, retryMs: 300 };
   const common = { clock, random: () => 0.5, log: silentLog };
   const elector = createLeaderElector({ ...common, client, namespace, name: "op", identity: "op-1", times });
-  const onEnd = processMetrics.onEndOf(configMaps);
+  const onEnd = kubernetesMetrics.onEndOf(configMaps);
   const informer = createInformer({ ...common, client, kind: configMaps, selection: { namespace }, onEnd });
   const writer = client.with({ guard: elector.fence });
   const controller = createController({
@@ -98,7 +98,7 @@ const startOperator = async (reconciler: Reconciler, stopTimeoutMs = 5000): Prom
     registry,
     beforeScrape: () => {
       controller.refreshMetrics();
-      processMetrics.refresh({ informers: [informer], elector, leaseName: "op" });
+      kubernetesMetrics.refresh({ informers: [informer], elector, leaseName: "op" });
     },
     unready: () => manager.unready(),
   });
@@ -138,6 +138,8 @@ const exists = async (name: string): Promise<boolean> =>
   (await test.admin.find(configMaps, { namespace, name })) !== undefined;
 const holder = async (): Promise<string | undefined> =>
   (await test.admin.find(leases, { namespace, name: "op" }))?.spec?.holderIdentity;
+const renewed = async (): Promise<string | undefined> =>
+  (await test.admin.find(leases, { namespace, name: "op" }))?.spec?.renewTime;
 
 describe("manager", () => {
   it("fills caches, leads, reconciles what was there and what comes, under exactly its declared rights", async () => {
@@ -175,7 +177,8 @@ describe("manager", () => {
     await test.admin.create(configMaps, configMapDraft(namespace, "slow"));
     await started.promise;
     const stopped = operator.stop();
-    await clock.sleep(100);
+    const before = await renewed();
+    await eventually("the lease is renewed while the worker works", async () => (await renewed()) !== before);
     expect(await holder()).toBe("op-1");
     expect(operator.lastWords).toEqual([]);
     goOn.resolve();

@@ -100,6 +100,20 @@ const eventsOf = async (kind: string): Promise<string[]> => {
 };
 
 describe("a mission", () => {
+  it("tells who scrapes it whether it leads, how it follows the API server and what that answers", async () => {
+    const operator = operate();
+    await modelIsReady();
+    const metrics = await operator.scrape();
+    expect(metrics).toContain('leader_election_master_status{name="enchanted-operator"} 1');
+    for (const resource of ["missions", "agents", "models", "pods", "services"]) {
+      expect(metrics).toMatch(new RegExp(`enchanted_informer_silence_seconds\\{resource="${resource}[^"]*"\\} [0-9]`));
+      expect(metrics).toMatch(
+        new RegExp(`enchanted_informer_steps_total\\{resource="${resource}[^"]*",end="listed"\\} 1`),
+      );
+    }
+    expect(metrics).toMatch(/rest_client_requests_total\{method="PATCH",code="200"[^}]*\} [1-9]/);
+  });
+
   it("becomes an Agent, a pod, and Complete, in at most ten writes", async () => {
     kubelet.script(/^fix-bug-coder-/, ...wholeLife());
     const operator = operate();

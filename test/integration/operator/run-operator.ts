@@ -7,6 +7,7 @@ import type { ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import type { CheckAnswer, GatewayCheck } from "#operator/gateway/check.ts";
 import { createOperator } from "#operator/operator.ts";
+import { createKubernetesMetrics } from "#operator/runtime/kubernetes-metrics.ts";
 import { aPodConfig } from "#test/builders/pod-config.ts";
 import { clientOn } from "#test/integration/kubernetes/control-plane.ts";
 import { releaseNamespace, type World } from "#test/integration/operator/world.ts";
@@ -20,6 +21,8 @@ type AfterWrite = (write: Write) => void;
 /** An operator in this process. */
 export type TestOperator = {
   writes: Write[];
+  /** What it says to whoever scrapes it. */
+  scrape(): Promise<string>;
   stop(): Promise<void>;
 };
 
@@ -60,7 +63,9 @@ let serial = 0;
 /** Starts an operator under its own role; resolves at once, `stop` ends it in order. */
 export const runOperator = (world: World, options: TestOperatorOptions = {}): TestOperator => {
   const writes: Write[] = [];
-  const { client, close } = clientOn({ kind: "file", path: world.operatorKubeconfig });
+  const registry = createRegistry();
+  const kubernetesMetrics = createKubernetesMetrics(registry);
+  const { client, close } = clientOn({ kind: "file", path: world.operatorKubeconfig }, kubernetesMetrics.onAnswer);
   const stopping = new AbortController();
   const after: AfterWrite = (write) => {
     writes.push(write);
@@ -77,7 +82,8 @@ export const runOperator = (world: World, options: TestOperatorOptions = {}): Te
     times: { stopMs: 10_000, drainMs: 30_000, failurePauseMs: 50, disruptionPauseMs: 50, longestPauseMs: 1_000 },
     verifierPauseMs: 50,
     stopTimeoutMs: 2_000,
-    registry: createRegistry(),
+    registry,
+    kubernetesMetrics,
     tracer: trace.getTracer("test"),
     clock: systemClock(),
     random: Math.random,
@@ -86,6 +92,10 @@ export const runOperator = (world: World, options: TestOperatorOptions = {}): Te
   const ended = operator.manager.run(stopping.signal);
   return {
     writes,
+    scrape: () => {
+      operator.beforeScrape();
+      return registry.metrics();
+    },
     stop: async () => {
       stopping.abort(new Error("the test is over"));
       await ended.catch(() => undefined);

@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, type Registry } from "prom-client";
+import type { Registry } from "prom-client";
 import type { Informer } from "#nervous-system/kubernetes/informer.ts";
 import type { LeaderElector } from "#nervous-system/kubernetes/lease.ts";
 import type { ReflectorEnd } from "#nervous-system/kubernetes/reflector-decision.ts";
@@ -6,8 +6,8 @@ import { type ResourceKind, resourceName } from "#nervous-system/kubernetes/reso
 import type { AnswerHook } from "#nervous-system/kubernetes/transport.ts";
 import { createMetrics } from "#nervous-system/telemetry/metrics.ts";
 
-/** The metrics of a process that follows the API server: its requests, its informers, its lease, Node itself. */
-export type ProcessMetrics = {
+/** The metrics of a process that follows the API server: its requests, its informers, its lease. */
+export type KubernetesMetrics = {
   /** For the transport. */
   onAnswer: AnswerHook;
   /** For an informer of the kind. */
@@ -21,9 +21,8 @@ export type ProcessMetrics = {
 };
 
 /** Registers them; call once per registry. */
-export const createProcessMetrics = (registry: Registry): ProcessMetrics => {
+export const createKubernetesMetrics = (registry: Registry): KubernetesMetrics => {
   const metrics = createMetrics(registry, ["restRequests", "leaderStatus", "informerSilenceSeconds", "informerSteps"]);
-  collectDefaultMetrics({ register: registry });
   return {
     onAnswer: (answer) => metrics.restRequests.inc(answer),
     onEndOf: (kind) => {
