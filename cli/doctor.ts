@@ -1,5 +1,4 @@
 import { mkdtemp, open, rm, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { createServer } from "node:net";
 import { runBounded, type BoundedEnd } from "#nervous-system/git/bounded-process.ts";
@@ -8,14 +7,13 @@ import { textOption, type CommandRun, type OptionValues } from "./arguments.ts";
 import { exitCode, exited, type Host } from "./host.ts";
 import { createChainCheck } from "./record/check-chains.ts";
 import { hasOwnEndpoint } from "./run/otlp-port.ts";
+import { makePrivateDirectory, type PrivateDirectory } from "./run/private-directory.ts";
 import { readServer } from "./server/settings.ts";
 import { fileTrouble } from "./record/open-record.ts";
 import { once, readItems } from "./record/read-file.ts";
 
 /** What one check found; `remedy` says what to do when it failed. */
 export type Finding = { check: string; ok: boolean; detail: string; remedy?: string };
-
-const MAX_SOCKET_PATH = 104;
 
 const node = ({ nodeVersion }: Host): Finding => {
   const ok = Number(/^v(\d+)/.exec(nodeVersion)?.[1]) >= 24;
@@ -69,21 +67,22 @@ const directory = async (host: Host, file: string): Promise<Finding> => {
   }
 };
 
-const socket = async (): Promise<Finding> => {
+const socket = async (host: Host): Promise<Finding> => {
   const check = "socket";
-  let place: string | undefined;
+  const remedy = "set TMPDIR to a short, writable directory";
+  let place: PrivateDirectory | undefined;
   try {
-    place = await mkdtemp(join(tmpdir(), "enchanted-"));
-    const path = join(place, "context.sock");
-    if (path.length > MAX_SOCKET_PATH) throw new Error(`${path} is longer than ${MAX_SOCKET_PATH} characters`);
+    place = await makePrivateDirectory(host);
     const server = createServer();
-    await listen(server, { path });
+    await listen(server, { path: place.socketPath });
     await new Promise((resolve) => server.close(resolve));
-    return { check, ok: true, detail: `${tmpdir()} takes sockets` };
+    const where = dirname(place.path);
+    if (place.trouble === undefined) return { check, ok: true, detail: `${where} takes sockets` };
+    return { check, ok: false, detail: `${place.trouble}; ${where} is used instead`, remedy };
   } catch (error) {
-    return { check, ok: false, detail: fileTrouble(error), remedy: "set TMPDIR to a short, writable directory" };
+    return { check, ok: false, detail: fileTrouble(error), remedy };
   } finally {
-    if (place !== undefined) await rm(place, { recursive: true, force: true });
+    if (place !== undefined) await rm(place.path, { recursive: true, force: true });
   }
 };
 
@@ -130,7 +129,7 @@ export const doctor: CommandRun = async (host, { options }) => {
       workTree(host),
       pipe(host),
       directory(host, file),
-      socket(),
+      socket(host),
       record(host, file),
     ])),
     telemetry(host),

@@ -7,7 +7,20 @@ import { randomIds } from "#nervous-system/schemas/ids.ts";
 import { parseInvocation } from "./arguments.ts";
 import { commands } from "./commands.ts";
 import { renderCommandHelp, renderHelp } from "./help.ts";
+import { fileTrouble } from "./record/open-record.ts";
 import { CliError, exitCode, exited, type Ending, type Host } from "./host.ts";
+
+/** What standard output failed with; that its reader left (`| head`) is no failure. */
+let outputError: NodeJS.ErrnoException | undefined;
+
+const openStdout = (): Host["stdout"] => {
+  let opened = false;
+  return () => {
+    if (!opened) process.stdout.on("error", (error: NodeJS.ErrnoException) => (outputError ??= error));
+    opened = true;
+    return process.stdout;
+  };
+};
 
 const host: Host = {
   env: process.env,
@@ -16,7 +29,7 @@ const host: Host = {
   nodeVersion: process.version,
   pid: process.pid,
   stdin: () => process.stdin,
-  stdout: () => process.stdout,
+  stdout: openStdout(),
   warn: (line) => void writeSync(2, `${line}\n`),
   hasTerminal: () => isatty(2),
   show: (text) => void writeSync(2, text),
@@ -33,7 +46,7 @@ const version = (): string => {
 };
 
 const print = (text: string): Ending => {
-  process.stdout.write(text);
+  host.stdout().write(text);
   return exited(exitCode.ok);
 };
 
@@ -81,3 +94,8 @@ const [name, ...args] = process.argv.slice(2);
 const ending = await dispatch(name, args).catch(told);
 if (ending.kind === "signalled" || ending.ofProgram === true) leave(ending);
 else process.exitCode = ending.code;
+process.once("exit", () => {
+  if (outputError === undefined || outputError.code === "EPIPE") return;
+  host.warn(`enchanted: standard output cannot be written: ${fileTrouble(outputError)}`);
+  process.exitCode = exitCode.failed;
+});

@@ -1,6 +1,5 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { rm } from "node:fs/promises";
+import { basename } from "node:path";
 import type { TraceIds } from "#nervous-system/schemas/ids.ts";
 import { listenForFrames, type FrameSocketServer } from "#scribe/inputs/frame-socket.ts";
 import { startChild, type ChildEnd, type WrappedChild } from "#scribe/wrap/child.ts";
@@ -14,6 +13,7 @@ import { createIntake } from "./record/intake.ts";
 import type { OpenRecord } from "./record/open-record.ts";
 import { openRecording, type OpenRecording } from "./record/open-recording.ts";
 import { hasOwnEndpoint, openOtlpPort, otlpEnvironment, type OtlpPort } from "./run/otlp-port.ts";
+import { makePrivateDirectory, type PrivateDirectory } from "./run/private-directory.ts";
 import { describeEnd, endingOf, passSignals, traceFor } from "./run/program.ts";
 
 type Session = {
@@ -31,12 +31,15 @@ type Session = {
 
 const SOCKET_GRACE_MS = 200;
 
-const openSession = async (host: Host, { options, program }: Invocation, directory: string): Promise<Session> => {
+const openSession = async (
+  host: Host,
+  { options, program }: Invocation,
+  { path: directory, socketPath }: PrivateDirectory,
+): Promise<Session> => {
   const name = basename(program[0] ?? "program");
   const recording = await openRecording(host, options, textOption(options, "agent") || name);
   const { record, sending } = recording;
   const trace = traceFor(host);
-  const socketPath = join(directory, "context.sock");
   const socket = await listenForFrames({
     path: socketPath,
     recorder: {
@@ -114,7 +117,9 @@ const closeSession = async (session: Session, end: ChildEnd | undefined): Promis
 /** `enchanted run -- program`: the program shares our terminal and process group, and we only listen. */
 export const run: CommandRun = async (host, invocation) => {
   const lingerMs = countOption(invocation.options, "linger", 3_600_000);
-  const directory = await mkdtemp(join(tmpdir(), "enchanted-"));
+  const directory = await makePrivateDirectory(host);
+  if (directory.trouble !== undefined)
+    host.warn(`enchanted: ${directory.trouble}; temporary files are in ${directory.path}; set TMPDIR to mend it`);
   try {
     const session = await openSession(host, invocation, directory);
     let end: ChildEnd | undefined;
@@ -125,6 +130,6 @@ export const run: CommandRun = async (host, invocation) => {
     }
     return endingOf(host, end, invocation.program[0] ?? "");
   } finally {
-    await rm(directory, { recursive: true, force: true });
+    await rm(directory.path, { recursive: true, force: true });
   }
 };

@@ -1,6 +1,5 @@
 import { once as nextEvent } from "node:events";
 import type { Writable } from "node:stream";
-import type { ContextItem } from "#nervous-system/recorder/context-file/read-items.ts";
 import { textOption, type CommandRun } from "./arguments.ts";
 import { exitCode, exited, type Host } from "./host.ts";
 import { framesOf, summaryOf, type PrintableItem } from "./record/describe-frame.ts";
@@ -37,9 +36,14 @@ const renderTailLine = ({ frame }: PrintableItem, { colour, width }: LineStyle):
   return `${head} ${code === undefined ? type : `\u001B[${code}m${type}\u001B[0m`} ${summary}`;
 };
 
-const renderItem = (item: ContextItem, types: ReadonlySet<string>, style: LineStyle | undefined): string[] => {
-  const frames = framesOf(item).filter(({ frame }) => types.size === 0 || types.has(frame.event_type));
-  return frames.map((told) => (style === undefined ? JSON.stringify(told.frame) : renderTailLine(told, style)));
+const renderLine = (told: PrintableItem, style: LineStyle | undefined): string =>
+  style === undefined ? JSON.stringify(told.frame) : renderTailLine(told, style);
+
+const MOST_NAMES = 20;
+
+const namesOf = (types: ReadonlySet<string>): string => {
+  const names = [...types].toSorted().slice(0, MOST_NAMES).map(printable).join(", ");
+  return types.size > MOST_NAMES ? `${names} and ${types.size - MOST_NAMES} more` : names;
 };
 
 const styleFor = (host: Host): LineStyle => {
@@ -73,18 +77,24 @@ const following = (host: Host, out: Writable): ReadOptions => {
 /** `enchanted tail`. */
 export const tail: CommandRun = async (host, { options }) => {
   const out = host.stdout();
-  out.on("error", () => undefined); // `enchanted tail | head` ends us, and is no failure
   const types = new Set(
     textOption(options, "type")
       .split(",")
       .filter((type) => type !== ""),
   );
   const style = options["output"] === "json" ? undefined : styleFor(host);
-  const reading = options["follow"] === true ? following(host, out) : once;
-  for await (const item of readItems(host, textOption(options, "file"), reading)) {
-    for (const line of renderItem(item, types, style)) {
-      if (!(await print(out, line))) return exited(exitCode.ok);
+  const file = textOption(options, "file");
+  const others = new Set<string>();
+  let shown = 0;
+  for await (const item of readItems(host, file, options["follow"] === true ? following(host, out) : once)) {
+    for (const told of framesOf(item)) {
+      const type = told.frame.event_type;
+      if (types.size > 0 && !types.has(type)) others.add(type);
+      else if (await print(out, renderLine(told, style))) shown += 1;
+      else return exited(exitCode.ok); // `enchanted tail | head` ends us, and is no failure
     }
   }
+  if (shown === 0 && others.size > 0)
+    host.warn(`enchanted: ${file} has no frame of type ${[...types].join(", ")}; it has ${namesOf(others)}`);
   return exited(exitCode.ok);
 };

@@ -89,6 +89,27 @@ describe("sink, tail and the rest", () => {
     expect(JSON.parse(stdout)).toMatchObject({ event_type: "THOUGHT", payload: { text: "a\u001B[2Jb" } });
   });
 
+  it("tail says which types there are where none is the one that was asked for", async () => {
+    await stage.cli(["sink"], {
+      input: '{"event_type":"THOUGHT","payload":{"text":"a"}}\n{"event_type":"CHAT"}\n',
+    });
+    const { code, stdout, stderr } = await stage.cli(["tail", "--type", "THOUGH"]);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: "" });
+    expect(stderr).toBe("enchanted: swarm_context.jsonl has no frame of type THOUGH; it has CHAT, THOUGHT\n");
+  });
+
+  it.each(["tail", "verify", "doctor", "--help", "completion bash"])(
+    "%s fails where its output takes nothing",
+    async (line) => {
+      await stage.cli(["sink"], { input: '{"event_type":"THOUGHT","payload":{"text":"a"}}\n' });
+      const { code, stderr } = await stage.start(["sh", "-c", `"${enchanted}" ${line} > /dev/full`]).ended;
+      expect({ code, stderr }).toEqual({
+        code: 125,
+        stderr: "enchanted: standard output cannot be written: no space is left\n",
+      });
+    },
+  );
+
   it("tail --follow shows what is appended, until it is interrupted", async () => {
     await record("true");
     const following = stage.start([enchanted, "tail", "--follow", "--type", "THOUGHT"]);

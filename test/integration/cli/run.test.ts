@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join, resolve } from "node:path";
@@ -267,5 +267,28 @@ describe("what the program does not say", () => {
       { provider: "OpenAICompatible", model: "m", input_tokens: 3, output_tokens: 4, stop_reason: "stop", status: 200 },
     ]);
     expect(JSON.stringify(lines)).not.toContain("Bearer mine");
+  });
+});
+
+describe("a bad directory for temporary files", () => {
+  it.each([
+    ["that does not exist", "/nonexistent", "/nonexistent: the directory does not exist"],
+    ["too deep for a socket", `/tmp/${"x".repeat(100)}`, "the path is too long for a socket in it"],
+    ["that is a file", "/dev/null", "/dev/null: "],
+  ])("%s keeps no program from running, and is said", async (_, TMPDIR, why) => {
+    const before = await readdir("/tmp");
+    const { code, stdout, stderr } = await stage.start(
+      [enchanted, "run", "--", "bash", "-c", `${say("a")}; echo ran`],
+      {
+        env: { TMPDIR, XDG_RUNTIME_DIR: "/nonexistent" },
+      },
+    ).ended;
+    expect({ code, stdout }).toEqual({ code: 0, stdout: "ran\n" });
+    expect(stderr).toMatch(/^enchanted: [^\n]*; temporary files are in \/tmp\/enchanted-\w+; set TMPDIR to mend it\n$/);
+    expect(stderr).toContain(why);
+    expect(await thoughts()).toEqual(["a"]);
+    const [, made = ""] = /in \/tmp\/(\S+);/.exec(stderr) ?? [];
+    expect(before).not.toContain(made);
+    expect(await readdir("/tmp")).not.toContain(made);
   });
 });
