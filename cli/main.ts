@@ -3,6 +3,7 @@ import { readFileSync, writeSync } from "node:fs";
 import { constants } from "node:os";
 import { isatty } from "node:tty";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
+import { surviveRejections, unforeseen } from "#nervous-system/kernel/last-resort.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
 import { parseInvocation } from "./arguments.ts";
 import { commands } from "./commands.ts";
@@ -64,12 +65,15 @@ const dispatch = async (name: string | undefined, args: readonly string[]): Prom
   return (await command.load())(host, invocation);
 };
 
+const describeError = (error: unknown): string =>
+  error instanceof Error ? (error.stack ?? error.message) : String(error);
+
 const told = (error: unknown): Ending => {
   if (error instanceof CliError) {
     host.warn(error.message);
     return exited(error.code);
   }
-  host.warn(`enchanted: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  host.warn(`enchanted: ${describeError(error)}`);
   return exited(exitCode.failed);
 };
 
@@ -90,6 +94,7 @@ const leave = (ending: Ending): void => {
   process.exit(code);
 };
 
+surviveRejections(process, (error) => host.warn(`enchanted: ${unforeseen}: ${describeError(error)}`));
 const [name, ...args] = process.argv.slice(2);
 const ending = await dispatch(name, args).catch(told);
 if (ending.kind === "signalled" || ending.ofProgram === true) leave(ending);

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { createBus } from "#nervous-system/comms/nats/bus.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { parseConfig } from "#nervous-system/kernel/config.ts";
+import { surviveRejections, unforeseen } from "#nervous-system/kernel/last-resort.ts";
 import { readExtraCas } from "#nervous-system/kernel/trusted-cas.ts";
 import { createKubeClient } from "#nervous-system/kubernetes/client.ts";
 import { createConnector } from "#nervous-system/kubernetes/connection.ts";
@@ -72,6 +73,7 @@ const untilSignal = (log: Logger): AbortSignal => {
 
 const run = async (settings: OperatorSettings): Promise<number> => {
   const log = createLogger("operator", settings.LOG_LEVEL);
+  surviveRejections(process, (err) => log.error({ err }, unforeseen));
   const signal = untilSignal(log);
   const endpoint = settings.OTEL_EXPORTER_OTLP_ENDPOINT;
   const tracing = createTracing({

@@ -6,6 +6,7 @@ import { createGrpcClient } from "#nervous-system/comms/grpc/client.ts";
 import { createObjectStore, type ObjectStore } from "#nervous-system/stores/s3/object-store.ts";
 import { systemClock, type Clock } from "#nervous-system/kernel/clock.ts";
 import { parseConfig, type ConfigResult } from "#nervous-system/kernel/config.ts";
+import { surviveRejections, unforeseen } from "#nervous-system/kernel/last-resort.ts";
 import { createKubeClient } from "#nervous-system/kubernetes/client.ts";
 import { createConnector } from "#nervous-system/kubernetes/connection.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
@@ -142,6 +143,7 @@ const starting = <S extends SharedSettings>(
     process.exit(64);
   }
   const shared = processOf(name, parsed.value);
+  surviveRejections(process, (err) => shared.log.error({ err }, unforeseen));
   return { shared, running: start(parsed.value, shared) };
 };
 

@@ -4,7 +4,7 @@ import type { Recording } from "#nervous-system/recorder/recording.ts";
 import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
 import type { HttpServer } from "#nervous-system/comms/http/serve.ts";
 import { MAX_POD_CONNECTIONS } from "#nervous-system/comms/socket/listen.ts";
-import { createMetrics, createRegistry, type Metrics } from "#nervous-system/telemetry/metrics.ts";
+import { createMetrics, createCountingRegistry, type Metrics } from "#nervous-system/telemetry/metrics.ts";
 import type { FrameRecorder } from "./inputs/frame-encodings.ts";
 
 /** Counts what passes, for whoever asks. */
@@ -103,7 +103,7 @@ const readInto = (metrics: ScribeMetrics, { recording, spansLost, counters }: Sc
 
 /** Serves metrics and health: numbers only, read when they are asked for. Ready means that frames are taken at once. */
 export const startScribeHealth = async (options: ScribeHealthOptions): Promise<ScribeHealth> => {
-  const registry = createRegistry();
+  const registry = createCountingRegistry();
   const metrics = createMetrics(registry, keys);
   const whole = registry.metrics.bind(registry);
   registry.metrics = () => {

@@ -3,6 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
+import { surviveRejections, unforeseen } from "#nervous-system/kernel/last-resort.ts";
 import { parseConfig, type ConfigResult } from "#nervous-system/kernel/config.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
 import { createLogger } from "#nervous-system/telemetry/logger.ts";
@@ -32,6 +33,7 @@ const configured = <T>(result: ConfigResult<T>): T => {
 };
 
 const runScribe = async (): Promise<void> => {
+  surviveRejections(process, (err) => log.error({ err }, unforeseen));
   const config = configured(parseConfig(scribeEnvironment, process.env));
   // Heard from the first moment: what an earlier life left in the log is drained, however early the pod ends.
   const stopped = new Promise<void>((resolve) => {

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { createBus, type Bus } from "#nervous-system/comms/nats/bus.ts";
 import { systemClock, type Clock } from "#nervous-system/kernel/clock.ts";
 import { parseConfig, type ConfigResult } from "#nervous-system/kernel/config.ts";
+import { surviveRejections, unforeseen } from "#nervous-system/kernel/last-resort.ts";
 import { createKubeClient } from "#nervous-system/kubernetes/client.ts";
 import { createConnector, type Connector } from "#nervous-system/kubernetes/connection.ts";
 import { createTransport } from "#nervous-system/kubernetes/transport.ts";
@@ -66,6 +67,7 @@ const running = async <S extends { readonly LOG_LEVEL: PublisherSettings["LOG_LE
   }
   const signal = untilStopped();
   const log = createLogger(name, parsed.value.LOG_LEVEL);
+  surviveRejections(process, (err) => log.error({ err }, unforeseen));
   const shared = { clock: systemClock(), random: Math.random, ids: randomIds(), log, env: process.env };
   try {
     await run(parsed.value, shared, signal);

@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { parseConfig } from "#nervous-system/kernel/config.ts";
+import { surviveRejections, unforeseen } from "#nervous-system/kernel/last-resort.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
 import { createTracing, type TracingOptions } from "#nervous-system/telemetry/tracer.ts";
 import { runAttempt } from "./attempt.ts";
@@ -23,6 +24,7 @@ const writeMessage = async (path: string, message: string): Promise<void> => {
 };
 
 const run = async (config: CortexConfig): Promise<number> => {
+  surviveRejections(process, (error) => console.error(unforeseen, error));
   const clock = systemClock();
   const tracing = createTracing(tracingOptions(config));
   const stop = new AbortController();

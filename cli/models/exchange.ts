@@ -59,8 +59,18 @@ export type Exchange = {
   error?: string | undefined;
 };
 
+/** Undefined where no JSON can be made of a message: the call went as its program wrote it, and is recorded all the same. */
+const hashesOf = (request: Readonly<Record<string, unknown>>): readonly string[] | undefined => {
+  try {
+    return computeContextWindow(request);
+  } catch {
+    return undefined;
+  }
+};
+
 const windowOf = (request: Readonly<Record<string, unknown>>): Record<string, unknown> => {
-  const hashes = computeContextWindow(request);
+  const hashes = hashesOf(request);
+  if (hashes === undefined) return {};
   if (hashes.length <= maxHashes) return { context_window: hashes };
   return { context_window: hashes.slice(-maxHashes), context_window_omitted: hashes.length - maxHashes };
 };

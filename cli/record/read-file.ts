@@ -1,7 +1,7 @@
 import { open, type FileHandle } from "node:fs/promises";
 import { resolve } from "node:path";
 import { createItemReader, type ContextItem } from "#nervous-system/recorder/context-file/read-items.ts";
-import { createLineSplitter, type SplitLine } from "#scribe/inputs/line-splitter.ts";
+import { createLineSplitter, type SplitLine } from "#nervous-system/comms/socket/line-splitter.ts";
 import { CliError, type Host } from "../host.ts";
 import { fileTrouble } from "./open-record.ts";
 

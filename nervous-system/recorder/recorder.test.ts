@@ -169,6 +169,20 @@ describe("the recorder", () => {
     await wal.close();
   });
 
+  it("refuses by name what cannot be composed, and goes on behind it", async () => {
+    const { recorder, frames } = await bench();
+    const subject = { mission: "\ud800" };
+    const refused = recorder.recordLine(thought("a"), { producer: "agent", subject });
+    const [first, second] = await Promise.all([refused, recorder.recordLine(thought("b"), agent)]);
+    expect(first).toEqual({
+      ok: false,
+      code: "Malformed",
+      reason: expect.stringContaining("the frame cannot be recorded: "),
+    });
+    expect(second).toMatchObject({ ok: true, seq: 1 });
+    expect(await frames()).toHaveLength(1);
+  });
+
   it("refuses what nests too deeply, which would end the stack of whoever writes it", async () => {
     const { recorder } = await bench();
     const nested = (levels: number): string =>

@@ -98,6 +98,7 @@ class ChainWriter {
     this.written = position;
   }
 
+  /** Throws for a frame that cannot be composed; the chain then stands where it stood. */
   append(accepted: Accepted, { producer, trace, subject }: RecordOptions): Promise<RecordResult> {
     const { identity, wal, clock, ids } = this.options;
     const eventId = accepted.frame.event_id ?? ids.next();
@@ -113,9 +114,10 @@ class ChainWriter {
     };
     const frame = composeFrame(stamps);
     if (frame.bytes.length > maxFrameBytes) return Promise.resolve(tooLarge());
+    const record = encodeStoredFrame(frame);
     this.position = positionAfter(frame);
     const { seq, event_id } = frame.envelope;
-    return wal.append(encodeStoredFrame(frame)).then(() => {
+    return wal.append(record).then(() => {
       this.written = { seq, hash: frame.hash };
       return { ok: true, seq, eventId: event_id };
     });
@@ -179,7 +181,8 @@ export const createRecorder = async (options: RecorderOptions): Promise<Recorder
   chain.position = startOfEpoch(options, chain.position);
   chain.written = chain.position;
 
-  const accept = async (given: Accepted | Refusal, how: RecordOptions): Promise<RecordResult> => {
+  const begin = (read: () => Accepted | Refusal, how: RecordOptions): Promise<RecordResult> | Refusal => {
+    const given = read();
     if (!given.ok) return given;
     // First of all: what is remembered, after a restart too, is the frame as it was written.
     const accepted = redacted(given, options.redactor);
@@ -189,9 +192,19 @@ export const createRecorder = async (options: RecorderOptions): Promise<Recorder
     recent.remember(accepted.frame, place);
     return place;
   };
+  const accept = async (read: () => Accepted | Refusal, how: RecordOptions): Promise<RecordResult> => {
+    let begun: Promise<RecordResult> | Refusal;
+    try {
+      begun = begin(read, how);
+    } catch (error) {
+      // Sent again it would fail again: its sender must hear that it is this frame, and not the log.
+      begun = { ok: false, code: "Malformed", reason: `the frame cannot be recorded: ${String(error)}` };
+    }
+    return begun;
+  };
   return {
-    record: (frame, how) => accept(readFrame(frame, how.producer), how),
-    recordLine: (line, how) => accept(readLine(line, how.producer), how),
+    record: (frame, how) => accept(() => readFrame(frame, how.producer), how),
+    recordLine: (line, how) => accept(() => readLine(line, how.producer), how),
     tellOfLoss: (count) => chain.tell(count),
     epoch,
     identity,

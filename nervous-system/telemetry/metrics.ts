@@ -1,3 +1,4 @@
+import { onUnhandledRejection } from "#nervous-system/kernel/last-resort.ts";
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 
 /** One metric as the table declares it; names and meanings of the first group are controller-runtime's. */
@@ -91,6 +92,10 @@ const metricTable = {
     "resource",
     "end",
   ),
+  unhandledRejections: counter(
+    "enchanted_unhandled_rejections_total",
+    "Failures that no part of the process foresaw; each is a fault of ours, and in the log.",
+  ),
   modelCalls: counter("enchanted_model_calls_total", "Exchanges with models by status; 0 where none came.", "status"),
   modelCallSeconds: seconds(
     "enchanted_model_call_seconds",
@@ -179,9 +184,17 @@ export const createMetrics = <K extends MetricKey>(registry: Registry, keys: rea
 /** An empty registry. */
 export const createRegistry = (): Registry => new Registry();
 
-/** A registry with what Node says of its process: memory, CPU, event loop, garbage collection, open files. */
-export const createProcessRegistry = (): Registry => {
+/** A registry that counts the rejections which nobody handled in this process. */
+export const createCountingRegistry = (): Registry => {
   const registry = createRegistry();
+  const { unhandledRejections } = createMetrics(registry, ["unhandledRejections"]);
+  onUnhandledRejection(() => unhandledRejections.inc());
+  return registry;
+};
+
+/** The same with what Node says of the process: memory, CPU, event loop, garbage collection, open files. */
+export const createProcessRegistry = (): Registry => {
+  const registry = createCountingRegistry();
   collectDefaultMetrics({ register: registry });
   return registry;
 };

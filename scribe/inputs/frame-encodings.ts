@@ -5,7 +5,7 @@ import { maxFrameBytes } from "#nervous-system/schemas/frames/parse-frame.ts";
 import { createMessageSplitter, delimit, type SplitMessage } from "#nervous-system/comms/socket/delimited-messages.ts";
 import { decodeProducedFrame } from "#nervous-system/schemas/frames/produced-frame-codec.ts";
 import { FrameAckSchema } from "#nervous-system/schemas/gen/context_pb.ts";
-import { createLineSplitter, type SplitLine } from "./line-splitter.ts";
+import { createLineSplitter, type SplitLine } from "#nervous-system/comms/socket/line-splitter.ts";
 
 /** The part of a recorder that a connection uses. */
 export type FrameRecorder = Pick<Recorder, "record" | "recordLine">;
@@ -42,10 +42,14 @@ const lineFrame = (line: SplitLine): Incoming => {
   };
 };
 
+// A producer's own words come back in answers: in ASCII, so that no reader of lines finds another end of line in them.
+const quote = (text: string): string =>
+  JSON.stringify(text).replaceAll(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
 const renderLine = (result: RecordResult): string =>
   result.ok
-    ? `{"ok":true,"seq":${result.seq},"event_id":${JSON.stringify(result.eventId)}}\n`
-    : `{"ok":false,"reason":${JSON.stringify(result.reason)}}\n`;
+    ? `{"ok":true,"seq":${result.seq},"event_id":${quote(result.eventId)}}\n`
+    : `{"ok":false,"reason":${quote(result.reason)}}\n`;
 
 /** One JSON object a line, one line back for each. */
 export const createJsonEncoding = (): SocketEncoding => {

@@ -100,12 +100,12 @@ class FrameConnection {
   private accept(frame: Incoming): void {
     this.unanswered += 1;
     this.options.budget.force(frame.bytes);
-    const pending = frame.record(this.options.recorder);
-    this.answers = this.answers.then(() => this.answer(pending, frame.bytes));
+    // Handled as soon as it is made: its turn to be answered comes later, behind those of the frames before it.
+    const result = frame.record(this.options.recorder).catch(() => undefined);
+    this.answers = this.answers.then(async () => this.answer(await result, frame.bytes));
   }
 
-  private async answer(pending: Promise<RecordResult>, bytes: number): Promise<void> {
-    const result = await pending.catch(() => undefined);
+  private answer(result: RecordResult | undefined, bytes: number): void {
     if (result?.ok === false) this.options.onRefused(result);
     this.unanswered -= 1;
     // A log that was closed under the frame is no refusal: a connection that ends without an answer asks to send it again.

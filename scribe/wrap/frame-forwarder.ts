@@ -2,7 +2,7 @@ import { isUtf8 } from "node:buffer";
 import type { Readable } from "node:stream";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { maxFrameBytes } from "#nervous-system/schemas/frames/parse-frame.ts";
-import { createLineSplitter, type SplitLine } from "../inputs/line-splitter.ts";
+import { createLineSplitter, type SplitLine } from "#nervous-system/comms/socket/line-splitter.ts";
 import { createLineSender, type LineSender, type LineSenderEvents } from "./line-sender.ts";
 
 /** Turns what was refused into ERROR frames, a bounded number of them: a flood of garbage must not become a flood of errors. */
@@ -88,7 +88,9 @@ export const forwardFrames = (options: FrameForwarderOptions): FrameForwarder =>
   return {
     finish: async (limitMs) => {
       const until = clock.monotonicMs() + limitMs;
-      await Promise.race([ended, clock.sleep(limitMs)]);
+      const waiting = new AbortController();
+      await Promise.race([ended, clock.sleep(limitMs, waiting.signal).catch(() => undefined)]);
+      waiting.abort();
       source.destroy();
       for (const line of splitter.end()) forward(line);
       await sender.flush(Math.max(0, until - clock.monotonicMs())); // refusals among the last answers are reported yet

@@ -1,5 +1,5 @@
 import { createConnection, type Socket } from "node:net";
-import { createInterface } from "node:readline";
+import { createLineSplitter, type SplitLine } from "#nervous-system/comms/socket/line-splitter.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 
 /** Brings lines to the scribe's socket, over every reconnection, in order. */
@@ -27,12 +27,14 @@ type LineSenderOptions = LineSenderEvents & { path: string; clock: Pick<Clock, "
 const MAX_UNANSWERED = 1024;
 const MAX_BYTES = 4 * 1024 * 1024;
 const RECONNECT_MS = 100;
+// An answer names a reason or an event id, and is far shorter.
+const MAX_ANSWER_BYTES = 64 * 1024;
 
 type Answer = { ok?: unknown; reason?: unknown };
 
-const parseAnswer = (text: string): Answer | undefined => {
+const parseAnswer = (line: SplitLine): Answer | undefined => {
   try {
-    return JSON.parse(text) as Answer;
+    return line.kind === "line" ? (JSON.parse(line.bytes.toString("utf8")) as Answer) : undefined;
   } catch {
     return undefined;
   }
@@ -93,19 +95,18 @@ class SocketLineSender implements LineSender {
       this.socket = socket;
       for (const line of this.unanswered) socket.write(`${line}\n`);
     });
-    const lines = createInterface({ input: socket, crlfDelay: Infinity });
-    lines.on("line", (text) => this.onAnswer(socket, text));
-    // "close" follows, and connects again. The interface repeats the socket's errors and would throw them.
-    lines.on("error", () => undefined);
-    socket.on("error", () => undefined);
+    const answers = createLineSplitter(MAX_ANSWER_BYTES);
+    socket.on("data", (chunk: Buffer) => {
+      for (const line of answers.push(chunk)) if (!socket.destroyed) this.onAnswer(socket, parseAnswer(line));
+    });
+    socket.on("error", () => undefined); // "close" follows, and connects again
     socket.once("close", () => {
       this.socket = undefined;
       if (!this.closed) this.options.clock.after(RECONNECT_MS, () => (this.closed ? undefined : this.connect()));
     });
   }
 
-  private onAnswer(socket: Socket, text: string): void {
-    const answer = parseAnswer(text);
+  private onAnswer(socket: Socket, answer: Answer | undefined): void {
     if (answer === undefined) return void socket.destroy(); // it may belong to any line: ask all of them again
     const wasFull = this.isFull();
     const line = this.unanswered.shift();

@@ -4,9 +4,25 @@ import canonicalize from "canonicalize";
 /** What a model was asked with, by hash, and how many messages before those are not named. */
 export type ContextWindow = { readonly hashes: readonly string[]; readonly omitted: number };
 
+const wellFormed = (value: unknown): unknown => {
+  if (typeof value === "string") return value.toWellFormed();
+  if (Array.isArray(value)) return value.map(wellFormed);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key.toWellFormed(), wellFormed(member)]));
+};
+
+/** RFC 8785 has no text for half a surrogate pair, which a text that was cut in an emoji ends with; U+FFFD stands for it. */
+const canonical = (message: unknown): string | undefined => {
+  try {
+    return canonicalize(message);
+  } catch {
+    return canonicalize(wellFormed(message));
+  }
+};
+
 const hashOf = (message: unknown): string =>
   createHash("sha256")
-    .update(canonicalize(message) ?? "null")
+    .update(canonical(message) ?? "null")
     .digest("hex");
 
 const asList = (value: unknown): readonly unknown[] => {
@@ -17,7 +33,7 @@ const asList = (value: unknown): readonly unknown[] => {
 /**
  * The hash of each message of a request, in order: sha256 of its RFC 8785 JSON. Anthropic's `system` and the `instructions` of
  * the Responses protocol stand first, as a message of role `system`. Of more than `max` messages the last are taken. Throws for
- * what RFC 8785 cannot write, such as a number beyond all bounds.
+ * a number beyond all bounds, which RFC 8785 cannot write.
  */
 export const computeRecentWindow = (body: Readonly<Record<string, unknown>>, max: number): ContextWindow => {
   const system = body["system"] ?? body["instructions"];

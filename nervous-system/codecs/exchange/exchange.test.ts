@@ -122,6 +122,12 @@ describe("a whole answer", () => {
 });
 
 describe("computeContextWindow", () => {
+  it("knows a text that was cut in the middle of an emoji, and no number beyond all bounds", () => {
+    const [cut] = computeContextWindow({ messages: [{ role: "user", content: "a\ud83d" }] });
+    expect([cut]).toEqual(computeContextWindow({ messages: [{ role: "user", content: "a\ufffd" }] }));
+    expect(() => computeContextWindow({ messages: [{ n: Infinity }] })).toThrow("Infinity is not allowed");
+  });
+
   it("hashes a message the same whatever the order of its members", () => {
     const [a] = computeContextWindow({ messages: [{ role: "user", content: "x" }] });
     const [b] = computeContextWindow({ messages: [{ content: "x", role: "user" }] });

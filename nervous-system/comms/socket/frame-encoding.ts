@@ -1,10 +1,10 @@
 import type { Socket } from "node:net";
-import { createInterface } from "node:readline";
 import { fromBinary } from "@bufbuild/protobuf";
 import * as z from "zod";
 import type { ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
 import { encodeProducedFrame } from "#nervous-system/schemas/frames/produced-frame-codec.ts";
 import { FrameAckSchema } from "#nervous-system/schemas/gen/context_pb.ts";
+import { createLineSplitter, type SplitLine } from "./line-splitter.ts";
 import { createMessageSplitter, delimit, PROTOBUF_OPENER, type SplitMessage } from "./delimited-messages.ts";
 
 /** A frame as a producer sends it: its type, its payload, and what else it knows. */
@@ -31,14 +31,17 @@ export type FrameLanguage = {
   readAcks(socket: Socket, onAck: (ack: FrameAck | undefined) => void): void;
 };
 
+// An answer names a reason or an event id, and is far shorter.
+const MAX_ACK_BYTES = 64 * 1024;
+
 const ack = z.union([
   z.object({ ok: z.literal(true), seq: z.number(), event_id: z.string() }),
   z.object({ ok: z.literal(false), reason: z.string() }),
 ]);
 
-const parseAck = (line: string): FrameAck | undefined => {
+const parseAck = (line: SplitLine): FrameAck | undefined => {
   try {
-    return ack.parse(JSON.parse(line));
+    return line.kind === "line" ? ack.parse(JSON.parse(line.bytes.toString("utf8"))) : undefined;
   } catch {
     return undefined;
   }
@@ -48,15 +51,12 @@ const json: FrameLanguage = {
   opening: undefined,
   encode: (frame) => `${JSON.stringify(frame)}\n`,
   readAcks: (socket, onAck) => {
-    const lines = createInterface({ input: socket, crlfDelay: Infinity });
-    // readline tells the socket's errors again, and nobody listening there would be a crash; the socket's own handler decides.
-    lines.on("error", () => {});
-    lines.on("line", (line) => onAck(parseAck(line)));
+    const lines = createLineSplitter(MAX_ACK_BYTES);
+    socket.on("data", (chunk: Buffer) => {
+      for (const line of lines.push(chunk)) onAck(parseAck(line));
+    });
   },
 };
-
-// An answer names a reason or an event id, and is far shorter.
-const MAX_ACK_BYTES = 64 * 1024;
 
 /** Reads a `FrameAck`; undefined for what is none. */
 export const decodeAck = (found: SplitMessage): FrameAck | undefined => {

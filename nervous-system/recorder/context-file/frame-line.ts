@@ -5,7 +5,7 @@ import { parseEnvelope, type RecordedFrame } from "#nervous-system/schemas/envel
 // Cutting that member off gives back the exact bytes that the hash covers. A quote inside a JSON string is escaped, so the
 // member's text cannot stand in the middle of a string, and its last occurrence is ours.
 const MEMBER = ',"enchanted":{"envelope":';
-const SUFFIX = /^(\{.*\}),"prev_hash":"([0-9a-f]{64})","hash":"([0-9a-f]{64})"\}\}$/;
+const SUFFIX = /^(\{.*\}),"prev_hash":"([0-9a-f]{64})","hash":"([0-9a-f]{64})"\}\}$/s; // U+2028 in an id is no end of a line
 
 /** Every line that we write begins so. */
 export const frameLineStart = '{"event_id":';

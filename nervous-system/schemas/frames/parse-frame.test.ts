@@ -20,6 +20,23 @@ describe("the examples of the brief", () => {
     expect(parseFrame(example)).toEqual({ ok: true, frame: example, flags: [] });
   });
 
+  it("keeps in the payload what is not the stamp that its name asks for, and nothing of what says nothing", () => {
+    const odd = {
+      event_id: "\ud800",
+      parent_event_id: "x".repeat(129),
+      timestamp: "yesterday",
+      agent_id: 7,
+      related_commit_hash: null,
+      event: "LOWER",
+    };
+    const { related_commit_hash: _, ...kept } = odd;
+    expect(parseFrame({ event_type: "THOUGHT", ...odd, payload: { text: "a" } })).toEqual({
+      ok: true,
+      frame: { event_type: "THOUGHT", payload: { ...kept, text: "a" } },
+      flags: [],
+    });
+  });
+
   it("reads the line for file descriptor 3, whose members are not in a payload", () => {
     const parsed = parseFrameText('{"event": "STATE_CHANGE", "module": "auth", "status": "analyzing"}');
     expect(parsed).toEqual({
@@ -83,9 +100,10 @@ describe("what a frame keeps", () => {
     expect(parsed).toMatchObject({ frame: { payload: { text: "hm", seq: 7, hash: "f00d", agent_uid: "another" } } });
   });
 
-  it("drops an id or a time that is none, to be stamped anew", () => {
+  it("leaves an id or a time that is none to be stamped anew", () => {
     const parsed = parseFrame({ event_type: "THOUGHT", event_id: "", timestamp: "yesterday", payload: { text: "hm" } });
-    expect(parsed).toEqual({ ok: true, frame: { event_type: "THOUGHT", payload: { text: "hm" } }, flags: [] });
+    const payload = { text: "hm", timestamp: "yesterday" };
+    expect(parsed).toEqual({ ok: true, frame: { event_type: "THOUGHT", payload }, flags: [] });
   });
 
   it("answers any JSON at all, and never throws", () => {

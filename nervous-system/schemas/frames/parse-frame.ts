@@ -47,30 +47,48 @@ const withAliases = (payload: Record<string, unknown>): Record<string, unknown> 
   return out;
 };
 
-const known = new Set([
-  "event_id",
-  "timestamp",
-  "agent_id",
-  "event_type",
-  "event",
-  "related_commit_hash",
-  "payload",
-  "parent_event_id",
-]);
+const stampNames = ["event_id", "timestamp", "agent_id", "related_commit_hash", "parent_event_id"] as const;
+const names: ReadonlySet<string> = new Set([...stampNames, "event_type", "event"]);
 
-const payloadOf = (value: Record<string, unknown>): Record<string, unknown> => {
-  const others = Object.entries(value).filter(([key]) => !known.has(key));
+/** Whether a member says no more than one that is missing: a name of ours that is null or empty. */
+export const saysNothing = (name: string, member: unknown): boolean =>
+  names.has(name) && (member === null || member === "");
+
+/** What is left of a frame's members becomes part of its payload: nothing that was said is lost. */
+const payloadOf = (
+  value: Record<string, unknown>,
+  taken: Readonly<Record<string, unknown>>,
+): Record<string, unknown> => {
+  const others = Object.entries(value).filter(
+    ([key, member]) => key !== "payload" && !Object.hasOwn(taken, key) && !saysNothing(key, member),
+  );
   const given = value["payload"];
   const inner = isJsonObject(given) ? given : given === undefined ? {} : { value: given };
   return withAliases({ ...Object.fromEntries(others), ...inner });
 };
 
 const dateTime = frameMembers.shape.timestamp;
+// Half a surrogate pair has no place in an envelope's RFC 8785 text.
 const shortText = (value: unknown): string | undefined =>
-  typeof value === "string" && value.length >= 1 && value.length <= 128 ? value : undefined;
+  typeof value === "string" && value.length >= 1 && value.length <= 128 && value.isWellFormed() ? value : undefined;
 
-const optional = <K extends string>(key: K, value: string | undefined): { [P in K]?: string } =>
-  value === undefined ? {} : ({ [key]: value } as { [P in K]: string });
+const timestampOf = (value: unknown): string | undefined => {
+  const parsed = dateTime.safeParse(value);
+  return parsed.success ? parsed.data : undefined;
+};
+
+type Stamps = { [K in (typeof stampNames)[number]]?: string };
+
+/** The members that a producer may stamp itself, where they are what they should be. */
+const stampsOf = (value: Record<string, unknown>): Stamps => {
+  const stamps: Stamps = {};
+  for (const name of stampNames) {
+    const given = value[name];
+    const text = given === undefined ? undefined : name === "timestamp" ? timestampOf(given) : shortText(given);
+    if (text !== undefined) stamps[name] = text;
+  }
+  return stamps;
+};
 
 const flagsOf = (type: string, payload: Record<string, unknown>): Array<"payload_invalid" | "unknown_type"> => {
   if (!isFrameType(type)) return ["unknown_type"];
@@ -78,9 +96,9 @@ const flagsOf = (type: string, payload: Record<string, unknown>): Array<"payload
 };
 
 /**
- * Reads what a producer wrote. Only the event type is required; unknown top-level members move into the payload; a payload
- * that lacks its type's fields is kept and flagged. Stamps such as `seq` or `hash` in the input are a producer's words, so
- * they land in the payload too.
+ * Reads what a producer wrote. Only the event type is required. Unknown members move into the payload, and so do those that
+ * are not what their name asks for, such as a `timestamp` that is none; a payload that lacks its type's fields is kept and
+ * flagged. Stamps such as `seq` or `hash` in the input are a producer's words, so they land in the payload too.
  */
 export const parseFrame = (value: unknown): ParseResult => {
   if (!isJsonObject(value)) return { ok: false, reason: "a frame is a JSON object" };
@@ -93,20 +111,13 @@ export const parseFrame = (value: unknown): ParseResult => {
     };
   if (isDeeperThan(value, maxNesting))
     return { ok: false, reason: `the frame is nested deeper than ${maxNesting} levels` };
-  const payload = payloadOf(value);
-  const timestamp = dateTime.safeParse(value["timestamp"]);
-  const parent = shortText(value["parent_event_id"]);
+  const stamps = stampsOf(value);
+  const payload = payloadOf(value, { ...stamps, [type === value["event_type"] ? "event_type" : "event"]: type });
+  const { parent_event_id: parentEventId, ...own } = stamps;
   return {
     ok: true,
-    frame: {
-      ...optional("event_id", shortText(value["event_id"])),
-      ...optional("timestamp", timestamp.success ? timestamp.data : undefined),
-      ...optional("agent_id", shortText(value["agent_id"])),
-      event_type: type,
-      ...optional("related_commit_hash", shortText(value["related_commit_hash"])),
-      payload,
-    },
-    ...(parent === undefined ? {} : { parentEventId: parent }),
+    frame: { ...own, event_type: type, payload },
+    ...(parentEventId === undefined ? {} : { parentEventId }),
     flags: flagsOf(type, payload),
   };
 };

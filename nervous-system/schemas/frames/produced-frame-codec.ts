@@ -17,6 +17,7 @@ import { isUtf8 } from "node:buffer";
 import { isDeepStrictEqual } from "node:util";
 import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
 import { catalog, isFrameType } from "#nervous-system/schemas/frames/catalog.ts";
+import { saysNothing } from "#nervous-system/schemas/frames/parse-frame.ts";
 import { ProducedFrameSchema } from "#nervous-system/schemas/gen/context_pb.ts";
 
 /** A message as the object that `parseFrame` takes, with the text of its payload where that came as JSON; or why it is none. */
@@ -166,19 +167,16 @@ const headers = new Map(
   ProducedFrameSchema.fields.flatMap((field) => (texts.includes(field.name) ? [[field.name, field.localName]] : [])),
 );
 const isHeader = ([name, value]: readonly [string, unknown]): boolean =>
-  headers.has(name) && typeof value === "string" && value !== "";
-
-/** Members that no frame keeps, whatever they hold: an id, time or name that is none is stamped anew. */
-const neverKept = new Set(["event_id", "timestamp", "agent_id", "related_commit_hash", "parent_event_id"]);
-const bodyMembers = new Set(["event_type", "event", "payload"]);
+  headers.has(name) && typeof value === "string" && value !== "" && value.isWellFormed();
 
 /** Writes one frame: its payload as the typed message where that loses nothing, as JSON otherwise. */
 export const encodeProducedFrame = (frame: Readonly<Record<string, unknown>>): Buffer => {
   const type = frame["event_type"] ?? frame["event"];
-  const members = Object.entries(frame).filter(([name, value]) => value !== undefined && !bodyMembers.has(name));
-  const others = members.filter((one) => !isHeader(one) && !neverKept.has(one[0]));
+  const bodyMembers = ["payload", type === frame["event_type"] ? "event_type" : "event"];
+  const members = Object.entries(frame).filter(([name, value]) => value !== undefined && !bodyMembers.includes(name));
+  const others = members.filter(([name, value]) => !isHeader([name, value]) && !saysNothing(name, value));
   const payload = wholePayload(frame["payload"], others);
-  const said = members.filter(isHeader).map(([name, value]) => [headers.get(name), (value as string).toWellFormed()]);
+  const said = members.filter(isHeader).map(([name, value]) => [headers.get(name), value as string]);
   const eventType = typeof type === "string" ? type : "";
   const body = typedBody(eventType, payload) ?? { case: "payloadJson", value: Buffer.from(JSON.stringify(payload)) };
   const fields = { ...Object.fromEntries(said), eventType, body } as Parameters<
