@@ -134,13 +134,20 @@ function* producersOrder({ stream, streamForgets, flipped, lied }: Evidence, { s
   }
 }
 
-/** What a recorder said was stored is there, the same to the last bit; where its log was damaged, another or a GAP may be. */
-function* claimsHold({ history, flipped, lied }: Evidence, { byPlace, elsewhere }: Index): Iterable<string> {
+/**
+ * What a recorder said was stored is there, the same to the last bit; where its log was damaged, another or a GAP may be. Where
+ * its disk lied and the stream forgot as well, nobody is left who knows of it.
+ */
+function* claimsHold(
+  { history, flipped, lied, streamForgets }: Evidence,
+  { byPlace, elsewhere }: Index,
+): Iterable<string> {
   for (const { f, type, value } of history) {
     if (f !== "store" || type !== "ok") continue;
     const place = `${value.agent}/${value.epoch}/${value.seq}`;
     const found = byPlace.get(place);
     const mayDiffer = flipped.has(value.agent) || lied.has(value.agent) || elsewhere.get(place)?.hash === value.hash;
+    if (found === undefined && streamForgets && lied.has(value.agent)) continue;
     if (found === undefined || (found.hash !== value.hash && !mayDiffer))
       yield `${place} was said to be stored and is not there, or another`;
   }

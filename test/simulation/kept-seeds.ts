@@ -49,5 +49,9 @@ export const keptSeeds: readonly KeptSeed[] = [
     seed: 3475,
     was: "a stream that lost its tail between a sink's look at it and its first message was read on in the middle",
   },
+  {
+    seed: 44125,
+    was: "an insert that a killed sink had sent arrived behind those of the next one, and an old place with it",
+  },
   { seed: 8, was: "a sink went on behind a cut that the stream had lost: what stood in its places then was skipped" },
 ];

@@ -10,7 +10,10 @@ type LedgerRow = StoredFrame;
 /** How the store is now. */
 type LedgerWeather = { delayMs: number; lose: number };
 
-/** A store that keeps the ledger's contract: one row a key, one insert a token, a cut a slot; what it answered is durable. */
+/**
+ * A store that keeps the ledger's contract: one row a key, that of the frame which the stream stored last; one insert a token,
+ * a cut a slot; what it answered is durable.
+ */
 export type SimulatedLedger = {
   readonly rows: ReadonlyMap<string, LedgerRow>;
   readonly weather: LedgerWeather;
@@ -47,7 +50,10 @@ export const createSimulatedLedger = (loop: EventLoop, random: Random): Simulate
   const insert = (token: string, frames: readonly StoredFrame[]): void => {
     if (tokens.has(token)) return;
     tokens.add(token);
-    for (const frame of frames) rows.set(keyOf(frame), frame);
+    for (const frame of frames) {
+      const row = rows.get(keyOf(frame));
+      if (row === undefined || row.storedNs <= frame.storedNs) rows.set(keyOf(frame), frame);
+    }
   };
 
   return {

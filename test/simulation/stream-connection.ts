@@ -186,7 +186,9 @@ const consumeFrom = (connection: Connection, { server, life, loop, weather, rand
   const serverLife = server.lives();
   let stopped = false;
   let wanted: ((message: unknown) => void) | undefined;
-  const isOver = (): boolean => stopped || link.aborted || server.lives() !== serverLife || !server.isUp();
+  // A process that was killed has no connection any more, whatever it was about to read.
+  const isOver = (): boolean =>
+    stopped || !life.isAlive() || link.aborted || server.lives() !== serverLife || !server.isUp();
   const ackOf = (seq: number) => (): void => {
     // What was never delivered cannot be acknowledged.
     if (seq <= consumer.delivered) consumer.floor = Math.max(consumer.floor, seq);

@@ -64,6 +64,8 @@ export const columns: { readonly [C in keyof LedgerRow]: string } = {
 /** Durable before it is acknowledged. */
 const durable = "fsync_after_insert = 1, fsync_part_directory = 1";
 
+// Of a frame that was stored again, in a stream made anew, the row that the stream stored last stays, in whatever order the
+// rows come: an insert of a sink that was killed may arrive behind those of the next one.
 const createFrames = `
 CREATE TABLE IF NOT EXISTS ${framesTable} (
 ${Object.entries(columns)
@@ -71,7 +73,7 @@ ${Object.entries(columns)
   .join("\n")}
   PROJECTION by_mission (SELECT * ORDER BY namespace, mission, stream_seq)
 )
-ENGINE = ReplacingMergeTree
+ENGINE = ReplacingMergeTree(stored)
 ORDER BY (agent_uid, epoch, seq, event_id)
 SETTINGS ${durable}, deduplicate_merge_projection_mode = 'rebuild', non_replicated_deduplication_window = 10000`;
 

@@ -219,6 +219,23 @@ describe("feeding the ledger", () => {
   }, 120_000);
 });
 
+describe("a row that comes late", () => {
+  it("of a sink that was killed does not take the place of a newer one", async () => {
+    const [frame] = chainBuilder({ agent_uid: agentUid(30), mission: "late" }).take(1);
+    const at = (place: number, storedNs: bigint): StoredFrame => ({ ...frame!, place, storedNs });
+    const cut = (stream: string, place: number) => ({ stream, from: place, to: place, hash: "h" });
+    const sink = ledger.sink();
+    const { signal } = new AbortController();
+    await sink.prepare();
+    const [old, young] = [at(5632, 1_795_237_200_000_000_000n), at(512, 1_795_237_201_000_000_000n)];
+    expect(await sink.write({ cut: cut("made anew", 512), frames: [young] }, signal)).toEqual({ kind: "written" });
+    expect(await sink.write({ cut: cut("of before", 5632), frames: [old] }, signal)).toEqual({ kind: "written" });
+    const rows = "SELECT toFloat64(stream_seq) AS place FROM enchanted.context_frames FINAL WHERE mission = 'late'";
+    expect(await ledger.rows(rows)).toEqual([{ place: 512 }]);
+    await sink.close();
+  }, 60_000);
+});
+
 describe("reading the ledger", () => {
   it("answers conversations, decisions and file changes by name", async () => {
     const chain = chainBuilder({ agent_uid: agentUid(20), mission: "views" });
