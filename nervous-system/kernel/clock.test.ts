@@ -52,6 +52,27 @@ describe("system clock", () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
+  it("follows the wall clock over a sleep of the machine and a step of its time, and never goes back", () => {
+    const machine = { wall: 1_800_000_000_000, steady: 5_000_000n };
+    const clock = systemClock({ wallMs: () => machine.wall, steadyNs: () => machine.steady });
+    const pass = (ms: number): void => {
+      machine.wall += ms;
+      machine.steady += BigInt(ms) * 1_000_000n;
+    };
+    const wallNs = (): bigint => BigInt(machine.wall) * 1_000_000n;
+    expect(clock.nowNs()).toBe(wallNs());
+    machine.steady += 400_000n; // within one millisecond of the wall clock the steady one counts on
+    expect(clock.nowNs()).toBe(wallNs() + 400_000n);
+    machine.wall += 3_600_000; // suspended: the steady clock stood
+    expect(clock.nowNs()).toBe(wallNs());
+    pass(1000);
+    const before = clock.nowNs();
+    machine.wall -= 7_200_000; // set back
+    expect(clock.nowNs()).toBe(before + 1n);
+    pass(7_200_000 + 1000);
+    expect(clock.nowNs()).toBe(wallNs());
+  });
+
   it("never gives the same nanosecond twice", () => {
     const clock = systemClock();
     const times = Array.from({ length: 1000 }, () => clock.nowNs());

@@ -29,17 +29,38 @@ const sleepOn = (clock: Pick<Clock, "after">, ms: number, signal?: AbortSignal):
 // Node fires a timer of more at once.
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** The machine's clock. */
-export const systemClock = (): Clock => {
-  const originNs = BigInt(Date.now()) * 1_000_000n - process.hrtime.bigint();
+/** What a machine tells of time: the wall clock's milliseconds, and nanoseconds that nobody sets. */
+type Machine = { readonly wallMs: () => number; readonly steadyNs: () => bigint };
+
+const thisMachine: Machine = { wallMs: () => Date.now(), steadyNs: () => process.hrtime.bigint() };
+
+// The wall clock's own grain is 1 ms; more than this it was set, or the machine slept while the steady one stood.
+const MAX_DRIFT_MS = 10;
+
+/**
+ * Nanoseconds of the wall clock, counted on by the steady one and taken anew wherever the two part; never the same twice and
+ * never less than before.
+ */
+const wallNanoseconds = ({ wallMs, steadyNs }: Machine): (() => bigint) => {
+  const anchor = (): bigint => BigInt(wallMs()) * 1_000_000n - steadyNs();
+  let originNs = anchor();
   let last = 0n;
+  return () => {
+    let wall = originNs + steadyNs();
+    if (Math.abs(Number(wall / 1_000_000n) - wallMs()) > MAX_DRIFT_MS) {
+      originNs = anchor();
+      wall = originNs + steadyNs();
+    }
+    last = wall > last ? wall : last + 1n;
+    return last;
+  };
+};
+
+/** The machine's clock. */
+export const systemClock = (machine: Machine = thisMachine): Clock => {
   const clock: Clock = {
-    now: () => Date.now(),
-    nowNs: () => {
-      const wall = originNs + process.hrtime.bigint();
-      last = wall > last ? wall : last + 1n;
-      return last;
-    },
+    now: () => machine.wallMs(),
+    nowNs: wallNanoseconds(machine),
     monotonicMs: () => performance.now(),
     after: (ms, run) => {
       let timer: NodeJS.Timeout;

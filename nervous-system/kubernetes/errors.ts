@@ -72,9 +72,10 @@ const parseStatus = (text: string): StatusBody => {
   }
 };
 
+// "At once" is no hint: it leaves the pause to the backoff of whoever asked.
 const retryAfterMs = (header: string | undefined, seconds: number | undefined): number | undefined => {
   const asked = Number(header ?? seconds ?? Number.NaN);
-  return Number.isFinite(asked) && asked >= 0 ? asked * 1000 : undefined;
+  return Number.isFinite(asked) && asked > 0 ? asked * 1000 : undefined;
 };
 
 /** The error that an answer with a failing status code stands for. */

@@ -77,7 +77,7 @@ const callOnce = async (
 const backoff = { baseMs: 1_000, capMs: 30_000 };
 // A provider that says "wait" is not asked sooner, but one that says "wait an hour" does not decide how long we live.
 const longestWaitMs = 120_000;
-// Nor does one that says "at once" make us ask in a loop without a pause.
+// Nor does one that says "at once", or a millisecond, make us ask in a loop without a pause.
 const shortestWaitMs = 250;
 
 const waitFor = (failure: Extract<ModelFailure, { kind: "retry" }>, tries: number, random: () => number): number =>

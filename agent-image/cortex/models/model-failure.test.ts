@@ -5,9 +5,14 @@ import { classifyModelError, ModelTimeout } from "./model-failure.ts";
 
 const now = Date.parse("2026-01-01T00:00:00Z");
 
-const answered = (statusCode: number | undefined, headers: Record<string, string> = {}): APICallError =>
+const answered = (
+  statusCode: number | undefined,
+  headers: Record<string, string> = {},
+  responseBody?: string,
+): APICallError =>
   new APICallError({
     message: "words",
+    ...(responseBody === undefined ? {} : { responseBody }),
     url: "http://model",
     requestBodyValues: {},
     responseHeaders: headers,
@@ -36,6 +41,22 @@ describe("a failed model call", () => {
     ["401", answered(401), "stop", "ModelUnauthorized"],
     ["404", answered(404), "stop", "ModelNotFound"],
     ["400", answered(400), "stop", "ModelRequestRefused"],
+    ["402", answered(402), "stop", "ModelQuotaExhausted"],
+    ["405", answered(405), "stop", "ModelNotFound"],
+    ["410", answered(410), "stop", "ModelNotFound"],
+    ["418", answered(418), "stop", "ModelRequestRefused"],
+    ["451", answered(451), "stop", "ModelForbidden"],
+    ["501", answered(501), "stop", "ModelNotFound"],
+    ["408", answered(408), "retry", "ModelUnavailable"],
+    ["425", answered(425), "retry", "ModelUnavailable"],
+    [
+      "429 and an account without money",
+      answered(429, {}, '{"error":{"message":"You exceeded your quota","type":"insufficient_quota"}}'),
+      "stop",
+      "ModelQuotaExhausted",
+    ],
+    ["429 and a body that is no object", answered(429, {}, '"insufficient_quota"'), "retry", "ModelRateLimited"],
+    ["429 and an error that is null", answered(429, {}, '{"error":null}'), "retry", "ModelRateLimited"],
   ])("with %s", (_name, error, kind, reason) => {
     expect(classifyModelError(error, now)).toMatchObject({ kind, reason });
   });
@@ -43,12 +64,14 @@ describe("a failed model call", () => {
   it.each([
     ["seconds", "7", 7_000],
     ["a date", "Thu, 01 Jan 2026 00:00:05 GMT", 5_000],
-    ["a date gone by", "Wed, 31 Dec 2025 00:00:05 GMT", 0],
   ])("is tried again when the provider says, in %s", (_name, value, afterMs) => {
     expect(classifyModelError(answered(429, { "retry-after": value }), now)).toMatchObject({ afterMs });
   });
 
-  it("has no time of its own when the provider says nothing that can be read", () => {
-    expect(classifyModelError(answered(429, { "retry-after": "soon" }), now)).not.toHaveProperty("afterMs");
-  });
+  it.each(["soon", "", "0", "-5", "Infinity", "Wed, 31 Dec 2025 00:00:05 GMT"])(
+    "is left to our own backoff when the provider says %j",
+    (value) => {
+      expect(classifyModelError(answered(429, { "retry-after": value }), now)).not.toHaveProperty("afterMs");
+    },
+  );
 });

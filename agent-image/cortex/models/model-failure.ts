@@ -21,13 +21,12 @@ const patient = Number.POSITIVE_INFINITY;
 // Another try may bring sense, many will not.
 const fewTries = 3;
 
+/** What the provider asks to wait, milliseconds; nothing, or a time gone by, is no hint and leaves it to our own backoff. */
 const retryAfterMs = (headers: Record<string, string> | undefined, now: number): number | undefined => {
-  const value = headers?.["retry-after"];
-  if (value === undefined) return undefined;
+  const value = headers?.["retry-after"] ?? "";
   const seconds = Number(value);
-  if (Number.isFinite(seconds)) return Math.max(seconds * 1000, 0);
-  const at = Date.parse(value);
-  return Number.isNaN(at) ? undefined : Math.max(at - now, 0);
+  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(value) - now;
+  return ms > 0 ? ms : undefined;
 };
 
 const causes = (error: unknown): readonly unknown[] => {
@@ -42,18 +41,51 @@ const namedIn = (error: unknown, name: string): boolean =>
 
 const answerOf = (error: APICallError): string => (error.responseBody ?? error.message).slice(0, 800);
 
-const stops: Readonly<Record<number, { reason: string; advice: string }>> = {
-  400: { reason: "ModelRequestRefused", advice: "the provider does not accept the request" },
+type Stop = { readonly reason: string; readonly advice: string };
+
+const refused: Stop = { reason: "ModelRequestRefused", advice: "the provider does not accept the request" };
+const unpaid: Stop = {
+  reason: "ModelQuotaExhausted",
+  advice: "raise the limit of the provider's account, or pay its bill",
+};
+
+const stops: Readonly<Record<number, Stop>> = {
   401: { reason: "ModelUnauthorized", advice: "check the Model's secret" },
+  402: unpaid,
   403: { reason: "ModelForbidden", advice: "check what the Model's key may do" },
   404: { reason: "ModelNotFound", advice: "check the Model's name and endpoint" },
+  405: { reason: "ModelNotFound", advice: "check the Model's endpoint: it takes no model calls" },
+  410: { reason: "ModelNotFound", advice: "the provider has taken the model away; name another one" },
   413: { reason: "ModelRequestTooLarge", advice: "the conversation is larger than the provider accepts" },
-  422: { reason: "ModelRequestRefused", advice: "the provider does not accept the request" },
+  451: { reason: "ModelForbidden", advice: "the provider may not serve this account or place" },
+  501: { reason: "ModelNotFound", advice: "check the Model's endpoint: it takes no model calls" },
+};
+
+// Of the refusals of a request only these may be over soon: a timeout, a conflict, a lock, too early, too many.
+const passing = new Set([408, 409, 423, 425, 429]);
+// What OpenAI and those who speak its protocol say of an account without money, as 429 too.
+const exhausted = new Set(["insufficient_quota", "billing_hard_limit_reached", "billing_not_active"]);
+
+type ProviderError = { readonly code?: unknown; readonly type?: unknown };
+
+const isExhausted = ({ responseBody = "" }: APICallError): boolean => {
+  try {
+    const { error } = JSON.parse(responseBody) as { error?: ProviderError | null };
+    return [error?.code, error?.type].some((word) => typeof word === "string" && exhausted.has(word));
+  } catch {
+    return false;
+  }
+};
+
+/** Why a status means that asking again is in vain; undefined where it may help. */
+const stopOf = (error: APICallError, status: number): Stop | undefined => {
+  if (isExhausted(error)) return unpaid;
+  return stops[status] ?? (status < 500 && !passing.has(status) ? refused : undefined);
 };
 
 const classifyStatus = (error: APICallError, status: number, now: number): ModelFailure => {
   const message = `the model answered with status ${status}: ${answerOf(error)}`;
-  const stop = stops[status];
+  const stop = stopOf(error, status);
   if (stop !== undefined) return { kind: "stop", reason: stop.reason, message: `${message}; ${stop.advice}` };
   const reason = status === 429 ? "ModelRateLimited" : "ModelUnavailable";
   const afterMs = retryAfterMs(error.responseHeaders, now);
