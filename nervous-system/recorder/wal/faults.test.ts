@@ -102,6 +102,30 @@ describe("the log on a disk that fails", () => {
     },
   );
 
+  it.each(["sync", "write", "create", "syncDirectory"] as const)(
+    "leaves no file behind for each failed %s, however often it tries",
+    async (operation) => {
+      const disk = createSimulatedDisk();
+      const wal = await open(disk, { limits: { segmentBytes: 30 } }); // one record each
+      await wal.append(Buffer.from("one"));
+      let failures = 0;
+      const segments = (): number => disk.paths().filter((path) => path.endsWith(".wal")).length;
+      let most = 0;
+      disk.fault = (done, path) => {
+        if (done !== operation || path === "/log/mark" || failures === 50) return undefined;
+        most = Math.max(most, segments());
+        failures += 1;
+        return "EIO";
+      };
+      expect(await wal.append(Buffer.from("two"))).toBe(2);
+      expect([failures, most <= 2, segments() <= 2]).toEqual([50, true, true]);
+      await wal.close();
+      const reopened = await open(disk);
+      expect(indices(await readAll(reopened))).toEqual([1, 2]);
+      await reopened.close();
+    },
+  );
+
   it("refuses a record that is larger than any frame", async () => {
     const wal = await open(createSimulatedDisk());
     await expect(wal.append(Buffer.alloc(1024 * 1024 + 1))).rejects.toMatchObject({ code: "RECORD_TOO_LARGE" });

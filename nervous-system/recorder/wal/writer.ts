@@ -198,9 +198,16 @@ class GroupWriter implements WalWriter {
   private async openSegment(first: number): Promise<DiskFile> {
     const { disk, directory, segments, salt } = this.options;
     const name = segmentName(this.generation + 1, first, salt());
-    const created = await disk.create(`${directory}/${name.file}`);
+    const path = `${directory}/${name.file}`;
+    const created = await disk.create(path);
     this.generation += 1; // taken even if the rest fails: a name is never used twice
-    await disk.syncDirectory(directory).catch((error: unknown) => created.close().then(() => Promise.reject(error)));
+    try {
+      await disk.syncDirectory(directory);
+    } catch (error) {
+      await created.close();
+      await disk.unlink(path).catch(() => undefined);
+      throw error;
+    }
     segments.push({ ...name, bytes: 0 });
     this.file = created;
     return created;
@@ -208,10 +215,23 @@ class GroupWriter implements WalWriter {
 
   /** Leaves a segment whose last write failed: after a failed sync nobody knows what the medium holds. */
   private async abandonSegment(): Promise<void> {
-    const broken = this.file;
+    const { file: broken } = this;
+    const segment = this.options.segments.at(-1);
     this.file = undefined;
-    await broken?.truncate(this.options.segments.at(-1)?.bytes ?? 0).catch(() => undefined);
+    await broken?.truncate(segment?.bytes ?? 0).catch(() => undefined);
     await broken?.close().catch(() => undefined);
+    if (broken !== undefined && segment?.bytes === 0) await this.removeEmpty(segment);
+  }
+
+  /** A segment in which nothing counts goes, so that a disk without room does not fill with one more for each try. */
+  private async removeEmpty(segment: LiveSegment): Promise<void> {
+    const { disk, directory, segments } = this.options;
+    if (segments.length === 1) return; // the only one says where the log goes on
+    const isGone = await disk.unlink(`${directory}/${segment.file}`).then(
+      () => true,
+      () => false,
+    );
+    if (isGone && segments.at(-1) === segment) segments.pop();
   }
 
   private async pause(reason: Stall): Promise<void> {
