@@ -5,7 +5,8 @@ import { severityName } from "#nervous-system/codecs/otlp/severity.ts";
 
 // Field numbers from the OTLP specification. Strings are described as bytes, which is the same on the wire, so that any
 // bytes can stand in them.
-const { root } = protobuf.parse(`
+/** OTLP by another implementation, what it answers included. */
+export const { root: otlpOracle } = protobuf.parse(`
   syntax = "proto3";
   message Traces { repeated ResourceSpans resource_spans = 1; }
   message ResourceSpans { Resource resource = 1; repeated ScopeSpans scope_spans = 2; bytes schema_url = 3; }
@@ -27,7 +28,7 @@ const { root } = protobuf.parse(`
     repeated KeyValue attributes = 6; uint32 dropped_attributes_count = 7; fixed32 flags = 8;
     bytes trace_id = 9; bytes span_id = 10; fixed64 observed_time_unix_nano = 11; bytes event_name = 12;
   }
-  message Resource { repeated KeyValue attributes = 1; }
+  message Resource { repeated KeyValue attributes = 1; uint32 dropped_attributes_count = 2; }
   message Scope { bytes name = 1; bytes version = 2; }
   message KeyValue { bytes key = 1; AnyValue value = 2; }
   message AnyValue { oneof value {
@@ -35,9 +36,15 @@ const { root } = protobuf.parse(`
     ArrayValue array_value = 5; KeyValueList kvlist_value = 6; bytes bytes_value = 7; } }
   message ArrayValue { repeated AnyValue values = 1; }
   message KeyValueList { repeated KeyValue values = 1; }
+  message Response { PartialSuccess partial_success = 1; }
+  message PartialSuccess { int64 rejected_log_records = 1; string error_message = 2; }
+  message RpcStatus { int32 code = 1; string message = 2; repeated Any details = 3; }
+  message Any { string type_url = 1; bytes value = 2; }
+  message RetryInfo { Duration retry_delay = 1; }
+  message Duration { int64 seconds = 1; int32 nanos = 2; }
 `);
-const Traces = root.lookupType("Traces");
-const Logs = root.lookupType("Logs");
+const Traces = otlpOracle.lookupType("Traces");
+const Logs = otlpOracle.lookupType("Logs");
 
 // What a test writes: the members of the messages, in protobuf's lowerCamelCase, strings as strings.
 type Fields = Readonly<Record<string, unknown>>;
