@@ -106,13 +106,13 @@ const status = z
     usage: usageSchema.optional(),
     ledger: z
       .object({
-        firstSeq: sequence("First place in the stream that a frame of the mission can have.").optional(),
-        stream: time("When the stream was created that these are places of.").optional(),
-        hash: commit("What stood before the first place: tells whether the stream still holds it.").optional(),
-        lastSeq: sequence("Place of the last frame seen.").optional(),
+        firstSeq: sequence("Place in stream CONTEXT from which the frames of the mission are read: stream sequence × 512 + index in the message.").optional(),
+        stream: time("When the stream that these places belong to was created; one that was made anew counts from 1 again.").optional(),
+        hash: commit("Hash of the frame right before firstSeq, by which the operator sees whether the stream still holds what it held.").optional(),
+        lastSeq: sequence("Place of the last frame of the mission that the operator has seen.").optional(),
         traceID: z.string().max(32).describe("Trace that shows the mission in Jaeger.").optional(),
       })
-      .describe("Where the record of this mission is.")
+      .describe("Where the frames of this mission are: column stream_seq of the ledger holds the same places.")
       .optional(),
     pullRequests: mapList(pullRequest, "url", 20, "Pull requests opened.").optional(),
     verification: z
