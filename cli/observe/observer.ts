@@ -86,7 +86,6 @@ class TreeObserver implements Observer {
 
   /** A tree that changes while Git reads it, or a repository in the middle of something, is looked at again next time. */
   private async look(): Promise<void> {
-    if (this.options.record.saysChanges()) return;
     try {
       const after = await this.snapshots.take();
       if (after === this.tree) return;
@@ -100,8 +99,11 @@ class TreeObserver implements Observer {
 
   private async tell(changes: readonly FileChange[], after: string): Promise<void> {
     const { host, record, trace } = this.options;
-    const trees = { id: host.ids.next(), before: this.tree, after };
-    const payloads = renderObservation(changes, trees);
+    const place = { cwd: host.cwd, top: this.place };
+    const isTold = ({ path, oldPath = path }: FileChange): boolean =>
+      record.toldFiles.has(path, place) || record.toldFiles.has(oldPath, place);
+    const untold = changes.filter((change) => !isTold(change));
+    const payloads = renderObservation(untold, { id: host.ids.next(), before: this.tree, after });
     const frames = payloads.map((payload) =>
       record.tell({ event_type: "STATE_CHANGE", payload }, { producer: "agent", trace }),
     );

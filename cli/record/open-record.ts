@@ -8,6 +8,7 @@ import type { Redactor } from "#nervous-system/recorder/redact.ts";
 import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
 import type { ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
 import { CliError, type Host } from "../host.ts";
+import { createToldFiles, type ToldFiles } from "../observe/told-files.ts";
 import { bothLogs, type OutgoingLog } from "../outbox/outgoing-log.ts";
 
 /** A file of context that is being appended to, and the chain of its own that this process writes. */
@@ -24,8 +25,8 @@ export type OpenRecord = {
   hear(frame: unknown, how: Telling): Promise<RecordResult>;
   /** The same for a line of JSON that a program wrote. */
   line(text: string): Promise<RecordResult>;
-  /** Whether a program has told a STATE_CHANGE itself. */
-  saysChanges(): boolean;
+  /** The files of which programs have told a change themselves. */
+  toldFiles: Pick<ToldFiles, "has">;
   /** Waits for the last write; answers why the record ends early, if it does. */
   close(): Promise<string | undefined>;
 };
@@ -34,8 +35,6 @@ export type OpenRecord = {
 type Telling = { producer: Producer; trace?: TraceIds };
 
 const failedWrite: RecordResult = { ok: false, code: "Malformed", reason: "the file cannot be written" };
-
-const isChange = (frame: unknown): boolean => (frame as { event_type?: unknown }).event_type === "STATE_CHANGE";
 
 const reasons: Readonly<Record<string, string>> = {
   EACCES: "you may not write there",
@@ -84,7 +83,7 @@ export const openRecord = async (host: Host, settings: RecordSettings): Promise<
     epoch: 1,
   });
   let lost = 0;
-  let saysChanges = false;
+  const toldFiles = createToldFiles();
   const counted = (result: Promise<RecordResult>): Promise<RecordResult> =>
     result.catch(() => {
       lost += 1;
@@ -98,14 +97,14 @@ export const openRecord = async (host: Host, settings: RecordSettings): Promise<
     isWhole: () => log.failure() === undefined,
     tell: record,
     hear: (frame, how) => {
-      saysChanges ||= isChange(frame);
+      toldFiles.hear(frame);
       return record(frame, how);
     },
     line: (text) => {
-      saysChanges ||= /"STATE_CHANGE"/.test(text);
+      toldFiles.hearLine(text);
       return counted(recorder.recordLine(text, { producer: "agent" }));
     },
-    saysChanges: () => saysChanges,
+    toldFiles,
     close: async () => {
       await log.close();
       const failure = log.failure();

@@ -234,12 +234,17 @@ describe("what the program does not say", () => {
     expect(git("diff", "--cached", "--name-only")).toBe("");
   });
 
-  it("is not observed when it says so itself, or nobody wants it", async () => {
+  it("is observed but for the files of which it tells itself, and not where nobody wants it", async () => {
     git("init", "-q");
-    const own = `echo '{"event_type":"STATE_CHANGE","file_modified":"x"}' >&3; echo x > x`;
-    await stage.cli(["run", "--", "bash", "-c", own]);
-    await stage.cli(["run", "--no-observe", "--", "bash", "-c", "echo y > y"]);
-    expect(payloads(await stage.lines(), "STATE_CHANGE")).toEqual([{ file_modified: "x" }]);
+    const tell = (member: string): string => `echo '{"event_type":"STATE_CHANGE",${member}}' >&3`;
+    const own = [tell('"file_modified":"x"'), tell('"payload":{"file_modified":"./d/z"}'), tell('"module":"auth"')];
+    await stage.cli(["run", "--", "bash", "-c", `${own.join(";")}; mkdir d; echo x > x; echo y > d/y; echo z > d/z`]);
+    await stage.cli(["run", "--no-observe", "--", "bash", "-c", "echo u > u"]);
+    const changes = payloads(await stage.lines(), "STATE_CHANGE");
+    expect(changes.slice(0, 3)).toEqual([{ file_modified: "x" }, { file_modified: "./d/z" }, { module: "auth" }]);
+    expect(changes.slice(3).map(({ file_modified, batch }) => [file_modified, batch])).toEqual([
+      ["d/y", { id: expect.any(String), index: 0, count: 1 }],
+    ]);
   });
 
   it("is recorded from its calls of a model, which see its own key and the base URL set before", async () => {
