@@ -10,7 +10,7 @@ export const commands: readonly Command[] = [
     summary: "run a program and record what it tells and does",
     description: [
       "Runs a program in this terminal as if enchanted were not there, and appends what it tells on file descriptor 3 or to the socket $ENCHANTED_SOCKET, its calls of models, and the changes it makes in a Git work tree to a file, one Context Frame a line, each linked to the one before by a hash.",
-      "The program finds OPENAI_BASE_URL and ANTHROPIC_BASE_URL pointed to a port on loopback that passes each call on to the base URL that was set before, with the program's own key, and TRACEPARENT.",
+      "The program finds OPENAI_BASE_URL and ANTHROPIC_BASE_URL pointed to a port on loopback that passes each call on to the base URL that was set before (OPENAI_API_BASE and ANTHROPIC_API_BASE likewise, where they are set), with the program's own key, and TRACEPARENT.",
       "OTEL_EXPORTER_OTLP_ENDPOINT points to a port on loopback that takes OTLP over gRPC and HTTP: spans and log records become frames. An endpoint that is set already stays, and what goes there is not recorded.",
       "With a collector each frame goes there too, unchanged and in the same chain. The program never waits for the collector: what it has not taken by the end stays in $XDG_STATE_HOME/enchanted/outbox (~/.local/state/enchanted/outbox), for the next run or `enchanted push`. ENCHANTED_TOKEN is kept from the program.",
       "Secrets that look like one (keys, tokens, passwords) are replaced by [redacted:…] in the record, never in what the program does.",

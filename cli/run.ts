@@ -14,7 +14,7 @@ import type { OpenRecord } from "./record/open-record.ts";
 import { openRecording, type OpenRecording } from "./record/open-recording.ts";
 import { hasOwnEndpoint, openOtlpPort, otlpEnvironment, type OtlpPort } from "./run/otlp-port.ts";
 import { makePrivateDirectory, type PrivateDirectory } from "./run/private-directory.ts";
-import { describeEnd, endingOf, passSignals, traceFor } from "./run/program.ts";
+import { describeEnd, endingOf, loopbackDirect, passSignals, traceFor } from "./run/program.ts";
 
 type Session = {
   host: Host;
@@ -53,6 +53,8 @@ const openSession = async (
     options["no-observe"] === true ? undefined : await observeWorkTree({ host, record, directory, trace: trace.ids });
   const models =
     options["no-models"] === true ? undefined : await openRecordedModelPort({ host, record, trace: trace.ids });
+  if (models !== undefined)
+    for (const line of modelEnvironment(models.port, host.env).leftAlone) host.warn(`enchanted: ${line}`);
   const otlp =
     options["no-otlp"] === true || hasOwnEndpoint(host.env)
       ? undefined
@@ -66,8 +68,9 @@ const environmentOf = ({ host, socketPath, trace, models, otlp }: Session): Node
   ENCHANTED_TOKEN: undefined,
   ENCHANTED_SOCKET: socketPath,
   TRACEPARENT: trace.traceparent,
-  ...(models === undefined ? {} : modelEnvironment(models.port)),
+  ...(models === undefined ? {} : modelEnvironment(models.port, host.env).variables),
   ...(otlp === undefined ? {} : otlpEnvironment(otlp.port, host.env)),
+  ...(models === undefined && otlp === undefined ? {} : loopbackDirect(host.env)),
 });
 
 const lifecycle = (session: Session, phase: "Started" | "Stopped", more: Record<string, unknown>): Promise<unknown> =>

@@ -1,6 +1,8 @@
 import { Agent as HttpAgent, type ClientRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
+import { createSecureContext } from "node:tls";
 import { urlToHttpOptions } from "node:url";
+import { casOfPrograms } from "#nervous-system/kernel/trusted-cas.ts";
 import type { TraceIds } from "#nervous-system/schemas/ids.ts";
 import { passedHeadersWithCredentials } from "#scribe/inputs/model-headers.ts";
 import { openModelPort, type CallRefusal, type CarriedCall } from "#scribe/inputs/model-port.ts";
@@ -20,21 +22,20 @@ const refusal = (status: number, message: string): CallRefusal => ({ status, typ
 /** Routes calls; each is recorded when it is over, and never held back for that. */
 class Calls {
   private readonly options: LocalModelPortOptions;
-  private readonly agents: { "http:": HttpAgent; "https:": HttpsAgent };
+  private readonly http: HttpAgent;
+  private https: HttpsAgent | undefined;
   private readonly recording = new Set<Promise<unknown>>();
 
   constructor(options: LocalModelPortOptions) {
     this.options = options;
-    // The proxy that the program would have used.
-    const settings = { keepAlive: true, proxyEnv: { ...options.host.env } };
-    this.agents = { "http:": new HttpAgent(settings), "https:": new HttpsAgent(settings) };
+    this.http = new HttpAgent(this.settings());
   }
 
   route({ url: path = "/" }: IncomingMessage): CarriedCall | CallRefusal {
     const target = modelTarget(path, this.options.host.env);
     if (target === undefined) return refusal(404, "this port serves /openai/v1/… and /anthropic/… only");
     const { url } = target;
-    const agent = this.agents[url.protocol === "http:" ? "http:" : "https:"];
+    const agent = url.protocol === "http:" ? this.http : this.secure();
     return {
       to: { ...urlToHttpOptions(url), agent },
       headers: { "accept-encoding": "identity" },
@@ -44,9 +45,23 @@ class Calls {
   }
 
   async close(): Promise<void> {
-    this.agents["http:"].destroy();
-    this.agents["https:"].destroy();
+    this.http.destroy();
+    this.https?.destroy();
     await Promise.all(this.recording);
+  }
+
+  /** The proxy that the program would have used. */
+  private settings() {
+    return { keepAlive: true, proxyEnv: { ...this.options.host.env } };
+  }
+
+  /** Trusts whom the program would have trusted; made when it is needed, since reading hundreds of certificates takes a while. */
+  private secure(): HttpsAgent {
+    this.https ??= new HttpsAgent({
+      ...this.settings(),
+      secureContext: createSecureContext({ ca: [...casOfPrograms(this.options.host.env)] }),
+    });
+    return this.https;
   }
 
   private watch(target: ModelTarget, outgoing: ClientRequest, incoming: IncomingMessage, answer: ServerResponse): void {

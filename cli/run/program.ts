@@ -14,6 +14,17 @@ export const traceFor = (host: Host): { ids: TraceIds; traceparent: string } => 
   return { ids, traceparent: `00-${ids.traceId}-${ids.spanId}-01` };
 };
 
+const PROXIES = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+
+/** What a program behind a proxy must find so that it asks our ports itself; nothing without a proxy. */
+export const loopbackDirect = (env: Host["env"]): Record<string, string> => {
+  if (PROXIES.every((name) => (env[name] ?? "") === "")) return {};
+  const [upper = "", lower = ""] = [env["NO_PROXY"], env["no_proxy"]];
+  const with127 = (list: string): string => (list === "" ? "127.0.0.1" : `${list},127.0.0.1`);
+  // Programs read one spelling or the other.
+  return { NO_PROXY: with127(upper === "" ? lower : upper), no_proxy: with127(lower === "" ? upper : lower) };
+};
+
 // What a terminal sends, it sends to the whole foreground group: the program has it already.
 const BY_TERMINAL = ["SIGINT", "SIGQUIT", "SIGHUP", "SIGWINCH"] as const;
 const BY_PROCESSES = ["SIGTERM", "SIGUSR1", "SIGUSR2"] as const;

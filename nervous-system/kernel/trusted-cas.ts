@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { getCACertificates } from "node:tls";
 
@@ -12,6 +13,23 @@ export const trustedCas = (extraPem?: string): readonly string[] => [
   ...getCACertificates("default"),
   ...(extraPem === undefined ? [] : [extraPem]),
 ];
+
+// By these OpenSSL, Python's requests and curl are told which CAs to trust.
+const bundleVariables = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"] as const;
+
+const readBundle = (file: string): string[] => {
+  try {
+    return [readFileSync(file, "utf8")];
+  } catch {
+    return []; // a program that cannot read it, trusts nothing of it either
+  }
+};
+
+/** Every CA that some program started in `env` trusts, PEM: Node's, the system's, those of the files that `env` names. */
+export const casOfPrograms = (env: Readonly<Record<string, string | undefined>>): readonly string[] => {
+  const files = new Set(bundleVariables.map((name) => env[name] ?? "").filter((file) => file !== ""));
+  return [...new Set([...trustedCas(), ...getCACertificates("system"), ...[...files].flatMap(readBundle)])];
+};
 
 /** Writes one PEM file with all of `cas`, for programs that take a single bundle; answers its path. */
 export const writeCaBundle = async (path: string, cas: readonly string[]): Promise<string> => {

@@ -1,9 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, jest } from "@jest/globals";
 import { writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import { join } from "node:path";
+import { listen } from "#nervous-system/comms/socket/listen.ts";
 import { startTestUpstream, type TestUpstream } from "#test/integration/gateway/https-upstream.ts";
 import { createCleanup, temporaryDirectory } from "#test/integration/pipeline/bus-harness.ts";
-import { payloads, setCliStage, type CliStage } from "./cli-stage.ts";
+import { enchanted, payloads, setCliStage, type CliStage } from "./cli-stage.ts";
 
 jest.setTimeout(120_000);
 
@@ -101,6 +103,39 @@ it("passes a stream that breaks off on as a broken one, and records that", async
   const { end, calls } = await ask("/chat/completions", question, { OPENAI_BASE_URL: upstream.url });
   expect(end.code).toBe(1); // fetch tells the program of it
   expect(calls).toMatchObject([{ model: "m", error: "the answer was cut" }]);
+});
+
+it.each(["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])(
+  "trusts the CA that %s names, as the program does",
+  async (variable) => {
+    upstream.respond((_, response) => response.end("{}"));
+    const env = { OPENAI_BASE_URL: upstream.url, NODE_EXTRA_CA_CERTS: "", [variable]: upstream.caFile };
+    const { end } = await ask("/chat/completions", { ...question, stream: false }, env);
+    expect(end).toMatchObject({ code: 0, stdout: '200 "{}"\n' });
+    upstream.asked.splice(0);
+  },
+);
+
+it("is asked directly by a program behind a proxy, and asks by the proxy itself", async () => {
+  const asked: string[] = [];
+  const proxy = createServer((request, response) => {
+    asked.push(request.url ?? "");
+    response.end("{}");
+  });
+  const port = await listen(proxy, { host: "127.0.0.1", port: 0 });
+  const script =
+    'echo "$NO_PROXY $no_proxy"; curl -s --max-time 20 -d \'{"model":"m"}\' "$OPENAI_BASE_URL/chat/completions"';
+  const env = {
+    http_proxy: `http://127.0.0.1:${port}`,
+    OPENAI_BASE_URL: "http://model.test/v1",
+    no_proxy: "a.test",
+    NO_PROXY: "",
+  };
+  const end = await stage.start([enchanted, "run", "--no-observe", "--", "bash", "-c", script], { env }).ended;
+  proxy.close();
+  expect(end).toMatchObject({ code: 0, stdout: "a.test,127.0.0.1 a.test,127.0.0.1\n{}", stderr: "" });
+  expect(asked).toEqual(["http://model.test/v1/chat/completions"]);
+  expect(payloads(await stage.lines(), "MODEL_CALL")).toMatchObject([{ model: "m", status: 200 }]);
 });
 
 it("does not trust a certificate of another CA, and says so", async () => {
