@@ -1,6 +1,7 @@
 import { copyFile, mkdir } from "node:fs/promises";
 import { isAbsolute, join, relative, resolve } from "node:path";
 import { createGit, type Git, type GitResult } from "#nervous-system/git/git.ts";
+import { userIgnores } from "./git-ignores.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 
 /** Takes snapshots of a work tree as Git trees, with an index and an object directory of its own: the repository is only read. */
@@ -30,9 +31,12 @@ const textOf = (result: GitResult): string => {
   return result.stdout.toString("utf8").replace(/\n$/, "");
 };
 
-const exclusion = (top: string, path: string): string[] => {
+/** `git add` refuses to leave out what it would not have taken. */
+const exclusion = async (git: Git, top: string, path: string): Promise<string[]> => {
   const inside = relative(top, path);
-  return inside.startsWith("..") || isAbsolute(inside) ? [] : [`:(exclude,top,literal)${inside}`];
+  if (inside.startsWith("..") || isAbsolute(inside)) return [];
+  const ignored = await git.run(["check-ignore", "--quiet", "--", path]);
+  return ignored.kind === "ok" ? [] : [`:(exclude,top,literal)${inside}`];
 };
 
 /** Finds the work tree that `cwd` is in and prepares snapshots of it; undefined where there is none, or no Git. */
@@ -59,13 +63,14 @@ export const openSnapshots = async (options: SnapshotOptions): Promise<Snapshots
     clock,
     safeDirectories: ["*"],
     timeoutMs: TIMEOUT_MS,
+    excludesFile: await userIgnores(options),
     config: [
       ["core.splitIndex", "false"],
       ["advice.addEmbeddedRepo", "false"],
       ["core.safecrlf", "false"],
     ],
   });
-  const paths = ["--", ":(top)", ...exclusion(top, options.except)];
+  const paths = ["--", ":(top)", ...(await exclusion(git, top, options.except))];
   return {
     top,
     git,

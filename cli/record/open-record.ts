@@ -1,4 +1,4 @@
-import { open, type FileHandle } from "node:fs/promises";
+import { open, stat, type FileHandle } from "node:fs/promises";
 import { resolve } from "node:path";
 import { createFileLog, type FileLog } from "#nervous-system/recorder/context-file/file-log.ts";
 import type { RecorderIdentity } from "#nervous-system/recorder/compose.ts";
@@ -8,6 +8,7 @@ import type { Redactor } from "#nervous-system/recorder/redact.ts";
 import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
 import type { ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
 import { CliError, type Host } from "../host.ts";
+import { hideRecord } from "../observe/git-ignores.ts";
 import { createToldFiles, type ToldFiles } from "../observe/told-files.ts";
 import { bothLogs, type OutgoingLog } from "../outbox/outgoing-log.ts";
 
@@ -72,7 +73,10 @@ type RecordSettings = {
 /** Opens the file and begins a chain under a fresh agent UID; throws `CliError` when the file cannot be written. */
 export const openRecord = async (host: Host, settings: RecordSettings): Promise<OpenRecord> => {
   const path = resolve(host.cwd, settings.file);
-  const log: FileLog = await createFileLog(await openForAppending(path));
+  const file = await openForAppending(path);
+  const begun = await file.stat();
+  await hideRecord(host, path).catch(() => undefined); // a convenience: the record is written all the same
+  const log: FileLog = await createFileLog(file);
   const outgoing = await settings.openOutgoing();
   const recorder = await createRecorder({
     identity: settings.identity,
@@ -108,9 +112,11 @@ export const openRecord = async (host: Host, settings: RecordSettings): Promise<
     close: async () => {
       await log.close();
       const failure = log.failure();
-      return failure === undefined
-        ? undefined
-        : `enchanted: the record ends early: ${path}: ${fileTrouble(failure)}; ${lost} frame(s) were not written`;
+      if (failure !== undefined)
+        return `enchanted: the record ends early: ${path}: ${fileTrouble(failure)}; ${lost} frame(s) were not written`;
+      const found = await stat(path).catch(() => undefined);
+      if (found?.ino === begun.ino && found.dev === begun.dev) return undefined;
+      return `enchanted: the record is gone: ${path} was removed or replaced while it was written; name a file outside the work tree with --file`;
     },
   };
 };

@@ -27,7 +27,6 @@ const alwaysProtected: readonly ConfigEntry[] = [
   ["core.hooksPath", "/dev/null"],
   ["core.fsmonitor", "false"],
   ["core.attributesFile", "/dev/null"],
-  ["core.excludesFile", "/dev/null"],
   ["core.alternateRefsCommand", "true"],
   ["protocol.allow", "never"],
   // `protocol.allow` is only the default: a workspace may name each protocol, so each is refused by name too.
@@ -83,12 +82,15 @@ export type ConfigInput = {
   readonly credentials?: GitCredentials;
   readonly proxy?: GitProxy;
   readonly config?: readonly ConfigEntry[];
+  /** Ignore rules beside those of the repository; none without it. */
+  readonly excludesFile?: string | undefined;
 };
 
 /** Computes the command-scope configuration of a runner, protections last where order decides. */
 export const computeConfig = (input: ConfigInput): readonly ConfigEntry[] => [
   ...(input.config ?? []),
   ...alwaysProtected,
+  ["core.excludesFile", input.excludesFile ?? "/dev/null"],
   ...(input.protocols ?? []).map((name): ConfigEntry => [`protocol.${name}.allow`, "always"]),
   ...(input.safeDirectories ?? []).map((dir): ConfigEntry => ["safe.directory", dir]),
   ...(input.credentials === undefined ? [] : credentialConfig(input.credentials)),

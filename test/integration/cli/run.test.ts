@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join, resolve } from "node:path";
@@ -234,6 +235,26 @@ describe("what the program does not say", () => {
     expect(git("diff", "--cached", "--name-only")).toBe("");
   });
 
+  it("is not observed where the user's own rules hide it", async () => {
+    git("init", "-q");
+    const home = await mkdtemp(join(tmpdir(), "home-"));
+    await writeFile(join(home, "ignored"), "*.secret\n");
+    await mkdir(join(home, ".config/git"), { recursive: true });
+    await writeFile(join(home, ".config/git/ignore"), "*.local\n");
+    const script = "echo a > a.secret; echo b > b.local; echo c > c.txt";
+    const changed = async (env: Record<string, string>): Promise<unknown[]> => {
+      const file = `${Object.keys(env).length}.jsonl`;
+      const command = [enchanted, "run", "--file", file, "--", "bash", "-c", script];
+      await stage.start(command, { env: { HOME: home, XDG_CONFIG_HOME: "", ...env } }).ended;
+      git("clean", "-fdxq", "-e", "*.jsonl");
+      return payloads(await stage.lines(file), "STATE_CHANGE").map(({ file_modified }) => file_modified);
+    };
+    expect(await changed({})).toEqual(["a.secret", "c.txt"]);
+    await writeFile(join(home, ".gitconfig"), `[core]\n\texcludesFile = ~/ignored\n`);
+    expect(await changed({ ANOTHER: "1" })).toEqual(["b.local", "c.txt"]);
+    await rm(home, { recursive: true });
+  });
+
   it("is observed but for the files of which it tells itself, and not where nobody wants it", async () => {
     git("init", "-q");
     const tell = (member: string): string => `echo '{"event_type":"STATE_CHANGE",${member}}' >&3`;
@@ -272,6 +293,35 @@ describe("what the program does not say", () => {
       { provider: "OpenAICompatible", model: "m", input_tokens: 3, output_tokens: 4, stop_reason: "stop", status: 200 },
     ]);
     expect(JSON.stringify(lines)).not.toContain("Bearer mine");
+  });
+});
+
+describe("the record in a work tree", () => {
+  const git = (...args: string[]): string =>
+    execFileSync("git", ["-c", "user.name=a", "-c", "user.email=a@b", ...args], { cwd: stage.cwd, encoding: "utf8" });
+
+  it("is no part of it: neither status, commit nor stash sees it", async () => {
+    git("init", "-q");
+    git("commit", "-q", "--allow-empty", "-m", "first");
+    const script = `${say("a")}; echo x > x; git stash -uq; ${say("b")}; echo y > y; git add -A; git -c user.name=a -c user.email=a@b commit -qm y`;
+    expect(await stage.cli(["run", "--file", "d [1]!.jsonl", "--", "bash", "-c", script])).toMatchObject({ code: 0 });
+    expect(await stage.cli(["run", "--", "bash", "-c", say("c")])).toMatchObject({ code: 0, stderr: "" });
+    expect(git("status", "--porcelain")).toBe("");
+    expect(git("ls-files")).toBe("y\n");
+    expect(payloads(await stage.lines("d [1]!.jsonl"), "THOUGHT")).toEqual([{ text: "a" }, { text: "b" }]);
+    const rules = await readFile(join(stage.cwd, ".git/info/exclude"), "utf8");
+    await stage.cli(["run", "--", "true"]);
+    expect(await readFile(join(stage.cwd, ".git/info/exclude"), "utf8")).toBe(rules);
+  });
+
+  it("is missed aloud where somebody removes it", async () => {
+    const { code, stderr } = await stage.cli(["run", "--", "bash", "-c", "rm swarm_context.jsonl; exit 3"]);
+    expect({ code, stderr }).toEqual({
+      code: 3,
+      stderr: expect.stringMatching(
+        /^enchanted: the record is gone: .*swarm_context\.jsonl was removed or replaced.*\n$/,
+      ),
+    });
   });
 });
 
