@@ -79,13 +79,21 @@ const lifecycle = (session: Session, phase: "Started" | "Stopped", more: Record<
     { producer: "scribe", trace: session.trace.ids },
   );
 
+const startOf = ({ host, observer }: Session, command: string, args: readonly string[]): Record<string, unknown> => ({
+  program: basename(command),
+  arguments: args,
+  directory: host.cwd,
+  ...(observer === undefined ? {} : { observing: observer.place }),
+  ...(observer?.commit === undefined ? {} : { commit: observer.commit }),
+});
+
 const runProgram = async (
   session: Session,
   [command = "", ...args]: readonly string[],
   lingerMs: number,
 ): Promise<ChildEnd> => {
   const { host, record, directory } = session;
-  await lifecycle(session, "Started", { program: basename(command), observing: session.observer?.place ?? null });
+  await lifecycle(session, "Started", startOf(session, command, args));
   // Before the program: it may signal us as soon as it runs, and no handler runs before this function awaits.
   passSignals(host, () => child);
   const child: WrappedChild = startChild({

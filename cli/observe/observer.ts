@@ -8,6 +8,8 @@ import { openSnapshots, type Snapshots } from "./snapshots.ts";
 export type Observer = {
   /** The work tree that is watched. */
   place: string;
+  /** What was checked out there at the beginning; undefined before the first commit. */
+  commit: string | undefined;
   start(): void;
   /** Records what changed since the last look, and ends. */
   finish(): Promise<void>;
@@ -45,6 +47,7 @@ const renderObservation = (
 
 class TreeObserver implements Observer {
   readonly place: string;
+  readonly commit: string | undefined;
   private readonly options: ObserverOptions;
   private readonly snapshots: Snapshots;
   private tree: string;
@@ -57,6 +60,7 @@ class TreeObserver implements Observer {
     this.snapshots = snapshots;
     this.tree = tree;
     this.place = snapshots.top;
+    this.commit = snapshots.commit;
   }
 
   start(): void {

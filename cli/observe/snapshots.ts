@@ -8,6 +8,8 @@ import type { Clock } from "#nervous-system/kernel/clock.ts";
 export type Snapshots = {
   /** Top of the work tree. */
   top: string;
+  /** What is checked out; undefined before the first commit. */
+  commit: string | undefined;
   git: Git;
   /** Further variables for calls that read the trees. */
   env: Readonly<Record<string, string>>;
@@ -71,8 +73,10 @@ export const openSnapshots = async (options: SnapshotOptions): Promise<Snapshots
     ],
   });
   const paths = ["--", ":(top)", ...(await exclusion(git, top, options.except))];
+  const head = await git.run(["rev-parse", "--verify", "--quiet", "HEAD"]);
   return {
     top,
+    commit: head.kind === "ok" ? textOf(head) : undefined,
     git,
     env,
     take: async () => {

@@ -38,10 +38,7 @@ const callOf = ({ said, given }: ReadingOf<"MODEL_CALL">): string => {
   return `${text(given.model)} ${text(given.status)} ${tokens} ${text(given.latency_ms)} ms ${end}`;
 };
 
-/** What the wrapper says of its program beside what the type asks for. */
-type Wrapped = { readonly program?: unknown; readonly exit_code?: unknown; readonly signal?: unknown };
-
-const lifeOf = ({ phase, program, reason, exit_code: code, signal }: Given<"LIFECYCLE"> & Wrapped): string =>
+const lifeOf = ({ phase, program, reason, exit_code: code, signal }: Given<"LIFECYCLE">): string =>
   [phase, program, reason, code ?? signal]
     .map(text)
     .filter((part) => part !== "")

@@ -106,9 +106,15 @@ const status = z
     usage: usageSchema.optional(),
     ledger: z
       .object({
-        firstSeq: sequence("Place in stream CONTEXT from which the frames of the mission are read: stream sequence × 512 + index in the message.").optional(),
-        stream: time("When the stream that these places belong to was created; one that was made anew counts from 1 again.").optional(),
-        hash: commit("Hash of the frame right before firstSeq, by which the operator sees whether the stream still holds what it held.").optional(),
+        firstSeq: sequence(
+          "Place in stream CONTEXT from which the frames of the mission are read: stream sequence × 512 + index in the message.",
+        ).optional(),
+        stream: time(
+          "When the stream that these places belong to was created; one that was made anew counts from 1 again.",
+        ).optional(),
+        hash: commit(
+          "Hash of the frame right before firstSeq, by which the operator sees whether the stream still holds what it held.",
+        ).optional(),
         lastSeq: sequence("Place of the last frame of the mission that the operator has seen.").optional(),
         traceID: z.string().max(32).describe("Trace that shows the mission in Jaeger.").optional(),
       })

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -233,6 +233,26 @@ describe("what the program does not say", () => {
     expect(changes.map(({ new_state_hash }) => typeof new_state_hash)).toEqual(["undefined", "undefined", "string"]);
     expect(changes[0]?.["patch"]).toContain("+more");
     expect(git("diff", "--cached", "--name-only")).toBe("");
+  });
+
+  it("is named at its start and end: command line without secrets, directory, commit, exit code", async () => {
+    git("init", "-q");
+    git("commit", "-q", "--allow-empty", "-m", "first");
+    const token = ["gh", "p_", "a1B2".repeat(9)].join("");
+    await stage.cli(["run", "--", "bash", "-c", "exit 3", token]);
+    const here = await realpath(stage.cwd);
+    expect(payloads(await stage.lines(), "LIFECYCLE")).toEqual([
+      {
+        phase: "Started",
+        attempt: 1,
+        program: "bash",
+        arguments: ["-c", "exit 3", expect.stringMatching(/^\[redacted:/)],
+        directory: here,
+        observing: here,
+        commit: git("rev-parse", "HEAD").trim(),
+      },
+      { phase: "Stopped", attempt: 1, reason: "Exited", exit_code: 3 },
+    ]);
   });
 
   it("is not observed where the user's own rules hide it", async () => {

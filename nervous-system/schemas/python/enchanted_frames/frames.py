@@ -212,6 +212,13 @@ class Lifecycle(Payload):
     attempt: Whole = Field(description="Number of the attempt.", ge=0, le=9007199254740991)
     image_digest: str | None = Field(default=None, description="Digest of the agent's image.")
     reason: str | None = Field(default=None, description="Why, in one word.")
+    program: str | None = Field(default=None, description="Name of the program that was started.")
+    arguments: list[str] | None = Field(default=None, description="Its arguments, without secrets.")
+    directory: str | None = Field(default=None, description="Directory that it was started in.")
+    commit: str | None = Field(default=None, description="Commit that was checked out there when it started.")
+    observing: str | None = Field(default=None, description="Work tree in which changes of files are observed.")
+    exit_code: Whole | None = Field(default=None, description="Exit code of the program.", ge=0, le=9007199254740991)
+    signal: str | None = Field(default=None, description="Signal that ended it, such as SIGTERM.")
 
 
 class Heartbeat(Payload):
