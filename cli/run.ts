@@ -117,11 +117,12 @@ const runProgram = async (
 };
 
 const closeSession = async (session: Session, end: ChildEnd | undefined): Promise<void> => {
-  await session.observer?.finish();
+  const unobserved = (await session.observer?.finish()) ?? [];
   await session.models?.close();
   await session.otlp?.close();
   await session.socket.close(SOCKET_GRACE_MS);
   if (end !== undefined) await lifecycle(session, "Stopped", describeEnd(end));
+  for (const line of unobserved) session.host.warn(`enchanted: ${line}`);
   for (const line of await session.recording.close()) session.host.warn(line);
 };
 

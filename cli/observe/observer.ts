@@ -11,8 +11,8 @@ export type Observer = {
   /** What was checked out there at the beginning; undefined before the first commit. */
   commit: string | undefined;
   start(): void;
-  /** Records what changed since the last look, and ends. */
-  finish(): Promise<void>;
+  /** Records what changed since the last look, and ends; answers what was not observed. */
+  finish(): Promise<string[]>;
 };
 
 /** What an observer needs. */
@@ -45,6 +45,13 @@ const renderObservation = (
     }),
   );
 
+const MOST_NAMES = 5;
+
+const namesOf = (paths: readonly string[]): string => {
+  const names = paths.slice(0, MOST_NAMES).join(", ").replaceAll(/\p{C}/gu, "\ufffd");
+  return paths.length > MOST_NAMES ? `${names} and ${paths.length - MOST_NAMES} more` : names;
+};
+
 class TreeObserver implements Observer {
   readonly place: string;
   readonly commit: string | undefined;
@@ -67,11 +74,16 @@ class TreeObserver implements Observer {
     this.schedule(SHORTEST_MS);
   }
 
-  async finish(): Promise<void> {
+  async finish(): Promise<string[]> {
     this.isOver = true;
     this.cancel();
     await this.looking;
-    await this.look();
+    const failure = await this.look();
+    const leftOut = this.snapshots.leftOut();
+    return [
+      ...(failure === undefined ? [] : [`the last changes of files were not observed: ${failure}`]),
+      ...(leftOut.length === 0 ? [] : [`not observed, as Git cannot take it: ${namesOf(leftOut)}`]),
+    ];
   }
 
   private schedule(ms: number): void {
@@ -89,15 +101,16 @@ class TreeObserver implements Observer {
   }
 
   /** A tree that changes while Git reads it, or a repository in the middle of something, is looked at again next time. */
-  private async look(): Promise<void> {
+  private async look(): Promise<string | undefined> {
     try {
       const after = await this.snapshots.take();
-      if (after === this.tree) return;
+      if (after === this.tree) return undefined;
       const changes = await changesBetween(this.snapshots, this.tree, after);
       await this.tell(changes, after);
       this.tree = after;
-    } catch {
-      // See above; the last look at the end is the one that counts.
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error); // the last look at the end is the one that counts
     }
   }
 
@@ -115,14 +128,17 @@ class TreeObserver implements Observer {
   }
 }
 
-/** Takes the first snapshot; undefined outside a work tree, or where Git cannot read it. */
+/** Takes the first snapshot; undefined outside a work tree, or where Git cannot read it, which it says. */
 export const observeWorkTree = async (options: ObserverOptions): Promise<Observer | undefined> => {
   const { host, record, directory } = options;
   const place = { cwd: host.cwd, directory, except: record.path, env: host.env, clock: host.clock };
   try {
     const snapshots = await openSnapshots(place);
     return snapshots && new TreeObserver(options, snapshots, await snapshots.take());
-  } catch {
+  } catch (error) {
+    host.warn(
+      `enchanted: changes of files are not observed: ${error instanceof Error ? error.message : String(error)}`,
+    );
     return undefined;
   }
 };

@@ -15,6 +15,8 @@ export type Snapshots = {
   env: Readonly<Record<string, string>>;
   /** The tree of the work tree as it is now: tracked files, and untracked ones that are not ignored. */
   take(): Promise<string>;
+  /** Paths that Git cannot take, and that are left out: a repository in it without commits, a file that may not be read. */
+  leftOut(): readonly string[];
 };
 
 /** Where snapshots are taken, and which file of ours they leave out. */
@@ -39,6 +41,32 @@ const exclusion = async (git: Git, top: string, path: string): Promise<string[]>
   if (inside.startsWith("..") || isAbsolute(inside)) return [];
   const ignored = await git.run(["check-ignore", "--quiet", "--", path]);
   return ignored.kind === "ok" ? [] : [`:(exclude,top,literal)${inside}`];
+};
+
+// How Git names what it cannot take; one such path would spoil all the others.
+const refusals = [
+  /^error: '(.+?)\/?' does not have a commit checked out$/gm,
+  /^error: open\("(.+)"\): .+$/gm,
+  /^error: unable to index file '(.+)'$/gm,
+  /^error: [Ii]nvalid path '(.+)'$/gm,
+];
+const MOST_REFUSED = 1000;
+
+/** Stages everything but what Git refuses, which joins `refused`. */
+const addAll = async (
+  git: Git,
+  env: Snapshots["env"],
+  paths: readonly string[],
+  refused: Set<string>,
+): Promise<void> => {
+  for (;;) {
+    const without = [...refused].map((path) => `:(exclude,top,literal)${path}`);
+    const added = await git.run(["add", "--all", "--ignore-errors", ...paths, ...without], { env });
+    if (added.kind === "ok") return;
+    const before = refused.size;
+    for (const pattern of refusals) for (const [, path = ""] of added.stderr.matchAll(pattern)) refused.add(path);
+    if (refused.size === before || refused.size > MOST_REFUSED) throw new Error(added.message);
+  }
 };
 
 /** Finds the work tree that `cwd` is in and prepares snapshots of it; undefined where there is none, or no Git. */
@@ -73,14 +101,16 @@ export const openSnapshots = async (options: SnapshotOptions): Promise<Snapshots
     ],
   });
   const paths = ["--", ":(top)", ...(await exclusion(git, top, options.except))];
+  const refused = new Set<string>();
   const head = await git.run(["rev-parse", "--verify", "--quiet", "HEAD"]);
   return {
     top,
     commit: head.kind === "ok" ? textOf(head) : undefined,
     git,
     env,
+    leftOut: () => [...refused],
     take: async () => {
-      textOf(await git.run(["add", "--all", "--ignore-errors", ...paths], { env }));
+      await addAll(git, env, paths, refused);
       return textOf(await git.run(["write-tree"], { env }));
     },
   };

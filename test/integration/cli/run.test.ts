@@ -255,6 +255,15 @@ describe("what the program does not say", () => {
     ]);
   });
 
+  it("is observed beside what Git cannot take, which is named", async () => {
+    git("init", "-q");
+    await stage.cli(["run", "--", "bash", "-c", "git init -q nested; echo a > nested/a; echo b > b"]);
+    const { stderr } = await stage.cli(["run", "--", "bash", "-c", "echo c > c; mkdir d; git init -q d/e"]);
+    const changes = payloads(await stage.lines(), "STATE_CHANGE").map(({ file_modified }) => file_modified);
+    expect(changes).toEqual(["b", "c"]);
+    expect(stderr).toBe("enchanted: not observed, as Git cannot take it: nested, d/e\n");
+  });
+
   it("is not observed where the user's own rules hide it", async () => {
     git("init", "-q");
     const home = await mkdtemp(join(tmpdir(), "home-"));
