@@ -3,7 +3,7 @@ import { fullJitterMs } from "#nervous-system/kernel/backoff.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { AgentStopped } from "../engine/limits.ts";
 import type { Tool } from "../tools/tool.ts";
-import { historyOf, type ModelAnswer } from "./conversation.ts";
+import { historyOf, ownIds, type ModelAnswer } from "./conversation.ts";
 import { classifyModelError, ModelTimeout, type ModelFailure } from "./model-failure.ts";
 
 /** How calls of a model are made and repeated. */
@@ -54,11 +54,12 @@ const callOnce = async (
       abortSignal: AbortSignal.any([limit.signal, options.signal]),
       headers,
     });
+    const ids = ownIds(result.toolCalls.map(({ toolCallId }) => toolCallId));
     return {
       text: result.text,
       reasoning: result.reasoningText ?? "",
-      calls: result.toolCalls.map((call) => ({
-        id: call.toolCallId,
+      calls: result.toolCalls.map((call, at) => ({
+        id: ids[at] ?? call.toolCallId,
         name: call.toolName,
         input: call.input as unknown,
       })),

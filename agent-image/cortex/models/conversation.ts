@@ -34,6 +34,26 @@ const mendPart = (part: Content[number]): Content[number] =>
     ? { ...part, input: { unreadable: String(part.input).slice(0, 2_000) } }
     : part;
 
+/** Ids that a model gave twice, or not at all, made one for each call; the others stay. */
+export const ownIds = (ids: readonly string[]): string[] => {
+  const taken = new Set(ids);
+  const seen = new Set<string>();
+  return ids.map((id) => {
+    let own = id;
+    for (let n = 2; own === "" || seen.has(own) || (own !== id && taken.has(own)); n += 1) own = `${id || "call"}-${n}`;
+    seen.add(own);
+    return own;
+  });
+};
+
+/** The parts with an id of its own for each call, in the order in which `ownIds` gives them. */
+const withOwnIds = (parts: Content): Content => {
+  const ids = ownIds(parts.flatMap((part) => (part.type === "tool-call" ? [part.toolCallId] : [])));
+  return parts.map((part) =>
+    part.type === "tool-call" ? { ...part, toolCallId: ids.shift() ?? part.toolCallId } : part,
+  );
+};
+
 const isThere = (part: Content[number]): boolean => part.type !== "text" || part.text !== "";
 
 /** The assistant's turn among the messages of a response, made fit to be sent back. */
@@ -41,7 +61,7 @@ export const historyOf = (messages: readonly ModelMessage[]): AssistantModelMess
   const message = messages.find((one) => one.role === "assistant");
   const content = message?.content ?? [];
   const parts: Content = typeof content === "string" ? [{ type: "text", text: content }] : content;
-  const mended = parts.map(mendPart).filter(isThere);
+  const mended = withOwnIds(parts.map(mendPart)).filter(isThere);
   const said = mended.some((part) => part.type !== "reasoning");
   return { role: "assistant", content: said ? mended : [{ type: "text", text: "(no answer)" }] };
 };
