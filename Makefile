@@ -14,6 +14,7 @@ STAMP := node_modules/.enchanted-lockfile
 help: ## Show this text
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 	@echo
+	@echo '  make up VALUES=file                     with values of the chart, such as tenants'
 	@echo '  make up KUBECONTEXT=name VALUES=file    only the chart, on a cluster you have'
 	@echo '  make down PURGE=1                       removes the data too'
 

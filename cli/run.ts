@@ -14,7 +14,15 @@ import type { OpenRecord } from "./record/open-record.ts";
 import { openRecording, type OpenRecording } from "./record/open-recording.ts";
 import { hasOwnEndpoint, openOtlpPort, otlpEnvironment, type OtlpPort } from "./run/otlp-port.ts";
 import { makePrivateDirectory, type PrivateDirectory } from "./run/private-directory.ts";
-import { describeEnd, endingOf, loopbackDirect, passSignals, traceFor } from "./run/program.ts";
+import {
+  describeEnd,
+  endingOf,
+  ignoredSignals,
+  ignoring,
+  loopbackDirect,
+  passSignals,
+  traceFor,
+} from "./run/program.ts";
 
 type Session = {
   host: Host;
@@ -66,6 +74,7 @@ const openSession = async (
 const environmentOf = ({ host, socketPath, trace, models, otlp }: Session): NodeJS.ProcessEnv => ({
   ...host.env,
   ENCHANTED_TOKEN: undefined,
+  ENCHANTED_IGNORED_SIGNALS: undefined,
   ENCHANTED_SOCKET: socketPath,
   TRACEPARENT: trace.traceparent,
   ...(models === undefined ? {} : modelEnvironment(models.port, host.env).variables),
@@ -96,9 +105,10 @@ const runProgram = async (
   await lifecycle(session, "Started", startOf(session, command, args));
   // Before the program: it may signal us as soon as it runs, and no handler runs before this function awaits.
   passSignals(host, () => child);
+  const [program = "", ...rest] = ignoring(ignoredSignals(host.env), [command, ...args]);
   const child: WrappedChild = startChild({
-    command,
-    args,
+    command: program,
+    args: rest,
     env: environmentOf(session),
     directory,
     kill: (pid, signal) => host.kill(pid, signal),

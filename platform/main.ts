@@ -1,6 +1,6 @@
 // Every step of the Makefile, and the processes that the supervisor keeps: `node platform/main.ts <step>`.
 import { mkdir, rm, symlink } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { createApiClient } from "./cluster/api-client.ts";
 import { layoutOf } from "./cluster/layout.ts";
@@ -30,6 +30,7 @@ const options: UpOptions = {
   cacheDir: cacheDirectory(),
   isRoot,
   ...(hosted && { hosted }),
+  ...(process.env["VALUES"] && { valuesFile: resolve(process.env["VALUES"]) }),
 };
 
 const walk = (steps: readonly Step[]): Promise<void> => runSteps(steps, clock, say);

@@ -26,13 +26,16 @@ export const createBodyCopy = (): BodyCopy => {
   };
 };
 
-/** What an answer says of itself, streamed or whole. */
-export const readAnswer = (contentType: string, text: string | undefined): AnswerFacts => {
+/** What an answer says of itself, streamed or whole; `isOver` where the last event of a stream came, whoever hung up then. */
+export const readAnswer = (contentType: string, text: string | undefined): AnswerFacts & { isOver: boolean } => {
   const reader = createAnswerReader();
-  if (text === undefined) return {};
+  if (text === undefined) return { isOver: false };
+  let isOver = false;
   if (!contentType.includes("text/event-stream")) reader.readWhole(text);
-  else for (const event of createSseSplitter().push(Buffer.from(`${text}\n\n`))) reader.readEvent(event);
-  return reader.facts();
+  else
+    for (const event of createSseSplitter().push(Buffer.from(`${text}\n\n`)))
+      isOver = reader.readEvent(event).last || isOver;
+  return { ...reader.facts(), isOver };
 };
 
 const parseRequest = (text: string | undefined): Readonly<Record<string, unknown>> | undefined => {
@@ -44,13 +47,14 @@ const parseRequest = (text: string | undefined): Readonly<Record<string, unknown
   }
 };
 
-/** Whether a request is an exchange with a model, and not a list of models or the like. */
+/** Whether a request is an exchange with a model, and not a list of models or the like; one too large to be kept is taken for one. */
 export const isExchange = (method: string | undefined, text: string | undefined): boolean =>
-  method === "POST" && typeof parseRequest(text)?.["model"] === "string";
+  method === "POST" && (text === undefined || typeof parseRequest(text)?.["model"] === "string");
 
 /** One exchange that is over. */
 export type Exchange = {
   target: ModelTarget;
+  /** Undefined where it was too large to be kept. */
   request: string | undefined;
   answer: AnswerFacts;
   /** HTTP status; 0 when there was no answer. */
@@ -81,7 +85,7 @@ export const renderModelCall = (exchange: Exchange): Record<string, unknown> => 
   const { answer } = exchange;
   const payload = {
     provider: exchange.target.provider,
-    model: request["model"],
+    model: exchange.request === undefined ? "(the request has over 16 MiB and was not read)" : request["model"],
     ...windowOf(request),
     input_tokens: answer.inputTokens,
     output_tokens: answer.outputTokens,

@@ -75,9 +75,16 @@ class Calls {
       isOver = true;
       const request = asked.text();
       if (!isExchange(incoming.method, request)) return;
-      const facts = readAnswer(response?.headers["content-type"] ?? "", answered.text());
+      const { isOver: isWhole, ...facts } = readAnswer(response?.headers["content-type"] ?? "", answered.text());
       const latencyMs = Math.round(clock.monotonicMs() - began);
-      this.tell({ target, request, answer: facts, status: response?.statusCode ?? 0, latencyMs, error });
+      this.tell({
+        target,
+        request,
+        answer: facts,
+        status: response?.statusCode ?? 0,
+        latencyMs,
+        error: isWhole ? undefined : error,
+      });
     };
     incoming.on("data", (chunk: Buffer) => asked.add(chunk));
     outgoing.once("response", (from) => {

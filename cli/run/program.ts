@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { constants } from "node:os";
 import type { TraceIds } from "#nervous-system/schemas/ids.ts";
 import { exitCode, exited, type Ending, type Host } from "../host.ts";
 import type { ChildEnd, WrappedChild } from "#scribe/wrap/child.ts";
@@ -47,15 +48,31 @@ const hasTerminal = (host: Host): boolean => {
   }
 };
 
+const IGNORABLE = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM"] as const;
+
+/** The signals that we were started to ignore, as `nohup` does, by the mask that the launcher saw in `/proc`. */
+export const ignoredSignals = (env: Host["env"]): NodeJS.Signals[] => {
+  const mask = BigInt(`0x${/^[0-9a-f]{1,16}$/.exec(env["ENCHANTED_IGNORED_SIGNALS"] ?? "")?.[0] ?? "0"}`);
+  return IGNORABLE.filter((signal) => ((mask >> BigInt(constants.signals[signal] - 1)) & 1n) === 1n);
+};
+
+/** The command that ignores these signals, too: what a process ignores, its programs ignore. */
+export const ignoring = (signals: readonly NodeJS.Signals[], command: readonly string[]): readonly string[] =>
+  signals.length === 0
+    ? command
+    : ["sh", "-c", `trap '' ${signals.map((signal) => signal.slice(3)).join(" ")}; exec "$0" "$@"`, ...command];
+
 /**
  * Passes on the signals that reach us alone; we outlive all of them, since the program decides what they mean. The child may be
  * started after the call, before anything is awaited.
  */
 export const passSignals = (host: Host, child: () => WrappedChild): void => {
-  for (const signal of BY_PROCESSES) host.onSignal(signal, () => child().signal(signal));
+  const ignored = new Set(ignoredSignals(host.env));
+  const pass = (signal: NodeJS.Signals): void => (ignored.has(signal) ? undefined : child().signal(signal));
+  for (const signal of BY_PROCESSES) host.onSignal(signal, () => pass(signal));
   for (const signal of BY_TERMINAL) {
     host.onSignal(signal, () => {
-      if (!hasTerminal(host)) child().signal(signal);
+      if (!hasTerminal(host)) pass(signal);
     });
   }
 };

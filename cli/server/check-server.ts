@@ -91,14 +91,19 @@ const right = async (host: Host, server: ServerSettings): Promise<Finding[]> => 
     const [detail = "", ...remedy] = explainFailure(failure, server).split("; ");
     const found = { ok: false, detail, ...(remedy.length === 0 ? {} : { remedy: remedy.join("; ") }) };
     if (failure.code !== grpcStatus.permissionDenied) return [{ check: "token", ...found }];
-    return [token, { check, ...found, remedy: grantRemedy(namespace) }];
+    return [token, { check, ...found, remedy: grantRemedy(namespace, failure.message) }];
   } finally {
     client.close();
   }
 };
 
-const grantRemedy = (namespace: string): string =>
-  `let somebody with the right to grant run: kubectl create rolebinding record --namespace ${namespace} --clusterrole enchanted-edit --serviceaccount ${namespace}:default`;
+/** How the account that the collector names may be given the right. */
+const grantRemedy = (namespace: string, refusal: string): string => {
+  const [, owner, name] = /"system:serviceaccount:([^:"]+):([^":]+)"/.exec(refusal) ?? [];
+  const [, user = "<user>"] = /"([^"]+)" may not record/.exec(refusal) ?? [];
+  const whom = owner === undefined ? `--user '${user}'` : `--serviceaccount ${owner}:${name}`;
+  return `let somebody with the right to grant run: kubectl create rolebinding record --namespace ${namespace} --clusterrole enchanted-edit ${whom}`;
+};
 
 const outbox = async (host: Host): Promise<Finding> => {
   const place = outboxOf(host);

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { bareHost, parseEndpoint, type Endpoint } from "#nervous-system/kernel/endpoint.ts";
 import { trustedCas } from "#nervous-system/kernel/trusted-cas.ts";
-import { tokenFrom } from "#nervous-system/recorder/token-file.ts";
+import { isBearerToken, tokenFrom } from "#nervous-system/recorder/token-file.ts";
 import { textOption, type OptionValues } from "../arguments.ts";
 import { CliError, type Host } from "../host.ts";
 
@@ -63,8 +63,10 @@ const tokenOf = (given: (name: string, variable: string) => string, host: Host, 
   if (file === "")
     throw failed(`the collector wants a token; make one and name it with --token-file: ${tokenCommand(namespace)}`);
   const tokenFile = resolve(host.cwd, file);
-  if (readText(tokenFile, "the token file", tokenCommand(namespace, file)).trim() === "")
-    throw failed(`the token file ${tokenFile} is empty; ${tokenCommand(namespace, file)}`);
+  const held = readText(tokenFile, "the token file", tokenCommand(namespace, file)).trim();
+  if (held === "") throw failed(`the token file ${tokenFile} is empty; ${tokenCommand(namespace, file)}`);
+  if (!isBearerToken(held))
+    throw failed(`the token file ${tokenFile} holds something else than one token; ${tokenCommand(namespace, file)}`);
   return { tokenFile, token: tokenFrom(tokenFile) };
 };
 

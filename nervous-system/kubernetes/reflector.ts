@@ -17,7 +17,7 @@ type ReflectorSink<T extends KubeObject> = {
   replace(items: readonly T[]): void;
   upsert(object: T): void;
   remove(object: T): void;
-  /** The server was heard: a list, an event, a bookmark. */
+  /** The server was heard: a list, an event, a bookmark, a watch that ended in its time. */
   heard(): void;
 };
 
@@ -109,6 +109,8 @@ const watch = async <T extends KubeObject>(context: Context<T>, from: string): P
   const { resourceVersion } = progress;
   const productive = progress.told || clock.monotonicMs() - startedMs >= PRODUCTIVE_MS;
   const error = progress.error ?? ended?.error;
+  // The server closed it when its time was up: of a quiet kind, whose bookmark came late, that is all there is to hear.
+  if (error === undefined) sink.heard();
   return error === undefined
     ? { kind: "watchEnded", resourceVersion, productive }
     : { kind: "failed", resourceVersion, error, productive };

@@ -33,6 +33,7 @@ export const Reason = {
   Resumed: "Resumed",
   InvalidRepository: "InvalidRepository",
   NameReserved: "NameReserved",
+  NameTaken: "NameTaken",
   InvalidRedaction: "InvalidRedaction",
   // References
   Resolved: "Resolved",
@@ -42,6 +43,7 @@ export const Reason = {
   SecretNotFound: "SecretNotFound",
   SecretNotAllowed: "SecretNotAllowed",
   CheckUnavailable: "CheckUnavailable",
+  NotTenant: "NotTenant",
   // Attempts
   AttemptStarted: "AttemptStarted",
   PodPending: "PodPending",

@@ -40,6 +40,17 @@ const memberNamesAreFree: Check = ({ mission }) =>
           'A member of the team is named "verify" or "…-verify", as the pods that run the success criteria are; rename it.',
       };
 
+const agentNamesAreFree: Check = ({ taken: [first] }) =>
+  first && {
+    refused: "Accepted",
+    stalled: first.mission !== undefined,
+    reason: Reason.NameTaken,
+    message:
+      first.mission === undefined
+        ? `Agent "${first.agent}" of a mission that is gone is still there; it is waited for, delete it if nobody needs it.`
+        : `Agent "${first.agent}" belongs to mission "${first.mission}", whose name and member make the same name; name this mission or its member otherwise.`,
+  };
+
 const redactionCompiles: Check = ({ mission }) => {
   try {
     createRedactor(mission.spec.recording?.redact ?? []);
@@ -107,6 +118,7 @@ const recordingIsHealthy: Check = ({ record }) =>
 const admissionChecks: readonly Check[] = [
   repositoryIsAddressable,
   memberNamesAreFree,
+  agentNamesAreFree,
   redactionCompiles,
   modelsExist,
   modelsAreReady,

@@ -79,6 +79,19 @@ const table: ReadonlyArray<{
     stalled: true,
   },
   {
+    name: "an agent's name that another mission's agent has must be made another",
+    given: snapshot({ taken: [{ agent: "fix-bug-coder", mission: "fix" }] }),
+    phase: "Pending",
+    reason: Reason.NameTaken,
+    stalled: true,
+  },
+  {
+    name: "an agent of a mission that is gone is waited for",
+    given: snapshot({ taken: [{ agent: "fix-bug-coder", mission: undefined }] }),
+    phase: "Pending",
+    reason: Reason.NameTaken,
+  },
+  {
     name: "a rule of redaction that is RE2 is not in the way",
     given: snapshot({
       mission: aMission({ spec: { recording: { redact: [{ name: "ticket", pattern: "ACME-[0-9]+" }] } } }),
@@ -127,6 +140,13 @@ const table: ReadonlyArray<{
     given: snapshot({ agents: named(anAgent()), record: { healthy: false, message: "away", position: 0 } }),
     phase: "Running",
     reason: Reason.Working,
+  },
+  {
+    name: "an agent that cannot go on stalls the mission by the agent's own reason",
+    given: snapshot({ agents: named(anAgent({ status: { conditions: [condition("Stalled", "ModelNotFound")] } })) }),
+    phase: "Running",
+    reason: Reason.ModelNotFound,
+    stalled: true,
   },
   {
     name: "an agent that gave up fails the mission by the agent's own reason",

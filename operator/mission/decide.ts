@@ -110,6 +110,15 @@ const work: Step = (snapshot) => {
     return endingPlan("Failed", { ...reasonOf(failed), evidence: lastErrorOf(snapshot, failed) });
   const busy = agents.filter(({ status }) => !isTrue(status?.conditions, ConditionType.Complete));
   if (busy.length === 0) return undefined;
+  const stuck = busy.flatMap((agent) => {
+    const told = findCondition(agent.status?.conditions, ConditionType.Stalled);
+    return told?.status === "True" ? [{ agent, told }] : [];
+  })[0];
+  if (stuck !== undefined) {
+    const { agent, told } = stuck;
+    const message = `Agent "${agent.metadata.name}" cannot go on: ${told.message}`;
+    return waitingPlan({ phase: "Running", reason: told.reason, message, stalled: true }, workRecheckMs);
+  }
   const message = `At work: ${doing(busy)}.`;
   return waitingPlan({ phase: "Running", reason: Reason.Working, message }, workRecheckMs);
 };

@@ -4,7 +4,7 @@ import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { controllerOf, keyOf } from "#nervous-system/kubernetes/resource-kind.ts";
 import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { isFinished } from "#nervous-system/schemas/conditions.ts";
-import { byOwner, type Caches } from "#operator/caches.ts";
+import { byOwner, byUid, type Caches } from "#operator/caches.ts";
 import type { FrameView } from "#operator/frames/view.ts";
 import type { CheckAnswer, GatewayCheck } from "#operator/gateway/check.ts";
 import type { MissionSnapshot } from "#operator/mission/plan.ts";
@@ -69,6 +69,15 @@ const observeAgents = ({ caches }: MissionSources, { metadata }: Mission): Reado
       .map((agent) => [agent.metadata.name, agent]),
   );
 
+const observeTaken = ({ caches }: MissionSources, { metadata, spec }: Mission): MissionSnapshot["taken"] =>
+  spec.team.flatMap((member) => {
+    const agent = agentName(metadata.name, member.name);
+    const found = caches.agents.get(keyOf({ namespace: metadata.namespace, name: agent }));
+    const owner = found && controllerOf(found);
+    if (found === undefined || owner?.uid === metadata.uid) return [];
+    return [{ agent, mission: caches.missions.byIndex(byUid, owner?.uid ?? "")[0]?.metadata.name }];
+  });
+
 /** Reads everything about the Mission of `key`; nothing where it does not exist. */
 export const observeMission = async (sources: MissionSources, key: string): Promise<MissionSnapshot | undefined> => {
   const { caches, frames, releaseNamespace, agentImage, verifierPauseMs, clock } = sources;
@@ -78,6 +87,7 @@ export const observeMission = async (sources: MissionSources, key: string): Prom
   return {
     mission,
     agents,
+    taken: observeTaken(sources, mission),
     models: observeModels(sources, mission),
     secret: await observeSecret(sources, mission, agents),
     record: frames.health(),

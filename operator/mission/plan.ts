@@ -10,6 +10,8 @@ export type MissionSnapshot = {
   mission: Mission;
   /** Agents that the mission owns, by name. */
   agents: ReadonlyMap<string, Agent>;
+  /** Agents of others that have the names of this mission's, with the mission that they belong to where there still is one. */
+  taken: ReadonlyArray<{ readonly agent: string; readonly mission: string | undefined }>;
   /** Models that the team names, by name. */
   models: ReadonlyMap<string, Model>;
   /** The gateway's verdict on the Git secret; absent where the mission names none or is admitted already. */

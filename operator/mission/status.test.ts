@@ -24,6 +24,7 @@ const agent = anAgent({
 const snapshot = (status: MissionStatus | undefined, given: Partial<MissionSnapshot> = {}): MissionSnapshot => ({
   mission: aMission(status === undefined ? {} : { status }),
   agents: new Map(),
+  taken: [],
   models: new Map([["scripted", aModel({ status: readyModelStatus })]]),
   secret: undefined,
   record: { healthy: true, message: "", position: 40 },

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import * as z from "zod";
+import { isForbidden } from "#nervous-system/kubernetes/errors.ts";
 import { judgeSecret } from "#nervous-system/kubernetes/secret-use.ts";
 import { Reason } from "#nervous-system/schemas/conditions.ts";
 import { gitSecretKeys } from "#nervous-system/schemas/names.ts";
@@ -39,13 +40,24 @@ const checkGitSecret = async (
     : { ok: false, reason: verdict.reason, message: verdict.message };
 };
 
+/** Secrets may be read where the release has its roles, and nowhere else. */
+const notTenant = (namespace: string): CheckResult => ({
+  ok: false,
+  reason: Reason.NotTenant,
+  message: `namespace "${namespace}" runs no missions of this release: add it to the chart's value \`tenants\``,
+});
+
 /** Answers `POST /internal/v1/check`. */
 export const answerCheck = async (tools: ProbeTools, incoming: IncomingMessage): Promise<Granted<CheckResult>> => {
   const bytes = await readBody(incoming, maxCheckBytes);
   if (bytes.kind === "refused") return bytes;
   const check = parseCheck(bytes.value);
   if (check.kind === "refused") return check;
-  return granted(
-    await (check.value.kind === "Model" ? checkModel(tools, check.value) : checkGitSecret(tools, check.value)),
-  );
+  const { value } = check;
+  try {
+    return granted(await (value.kind === "Model" ? checkModel(tools, value) : checkGitSecret(tools, value)));
+  } catch (error) {
+    if (isForbidden(error)) return granted(notTenant(value.namespace));
+    throw error;
+  }
 };

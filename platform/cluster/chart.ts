@@ -38,7 +38,8 @@ export type ReleaseTarget = {
   readonly chart: string;
   readonly kubeconfig?: string;
   readonly context?: string;
-  readonly valuesFile?: string;
+  /** What stands in a later one wins. */
+  readonly valuesFiles?: readonly string[];
 };
 
 /** Installs or upgrades the product's chart and waits until all of it is ready. */
@@ -55,7 +56,7 @@ export const installChart = async (target: ReleaseTarget): Promise<void> => {
     "--timeout=10m",
     ...(target.kubeconfig === undefined ? [] : ["--kubeconfig", target.kubeconfig]),
     ...(target.context === undefined ? [] : ["--kube-context", target.context]),
-    ...(target.valuesFile === undefined ? [] : ["--values", target.valuesFile]),
+    ...(target.valuesFiles ?? []).flatMap((file) => ["--values", file]),
   ]);
 };
 

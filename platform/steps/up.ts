@@ -22,6 +22,8 @@ export type UpOptions = {
   readonly cacheDir: string;
   readonly isRoot: boolean;
   readonly hosted?: HostedModel;
+  /** Values of the chart beside our own, such as `tenants`. */
+  readonly valuesFile?: string;
 };
 
 /** Installs the Debian packages that are missing. */
@@ -76,8 +78,9 @@ export const upSteps = (options: UpOptions): Step[] => {
     {
       title: "Enchanted Swarm (helm upgrade --install)",
       run: async () => {
-        const valuesFile = await writeChartValues(layout, images, requireMade(access).caFile);
-        await installChart({ chart: join(root, "charts/enchanted-swarm"), kubeconfig: layout.kubeconfig, valuesFile });
+        const own = await writeChartValues(layout, images, requireMade(access).caFile);
+        const valuesFiles = options.valuesFile === undefined ? [own] : [own, options.valuesFile];
+        await installChart({ chart: join(root, "charts/enchanted-swarm"), kubeconfig: layout.kubeconfig, valuesFiles });
       },
     },
     {
@@ -100,7 +103,7 @@ export const chartOnlySteps = (root: string, context: string, valuesFile: string
       installChart({
         chart: join(root, "charts/enchanted-swarm"),
         context,
-        ...(valuesFile !== undefined && { valuesFile }),
+        ...(valuesFile !== undefined && { valuesFiles: [valuesFile] }),
       }),
   },
 ];
@@ -116,7 +119,7 @@ export const renderWelcome = async (layout: Layout, root: string): Promise<strin
     `  export PATH=${join(layout.state, "bin")}:$PATH      # kubectl (${existsSync(link) ? link : kubectl})`,
     "Then, to see an agent make a failing test pass:",
     `  kubectl apply -f ${join(root, "manifests/samples/fix-bug.yaml")}`,
-    "  kubectl get missions,agents --watch",
+    "  kubectl get missions --watch",
     "  kubectl wait --for=condition=Complete mission/fix-bug --timeout=10m",
     `The forge is at https://10.96.0.80/ on this machine (user and password in ${join(layout.state, "forge.json")}).`,
     "Traces:  kubectl -n enchanted-system port-forward service/enchanted-jaeger 16686",

@@ -29,6 +29,7 @@ export const named = (agent: Agent): ReadonlyMap<string, Agent> => new Map([[age
 export const snapshot = (given: Partial<MissionSnapshot> = {}): MissionSnapshot => ({
   mission: aMission(),
   agents: new Map(),
+  taken: [],
   models: new Map([["scripted", readyModel]]),
   secret: undefined,
   record: { healthy: true, message: "", position: 40 },

@@ -26,6 +26,15 @@ const parseObject = (text: string): Record<string, unknown> | undefined => {
   }
 };
 
+const isJson = (text: string): boolean => {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
 const wholeItem = ({ text, line }: JoinedDocument): ContextItem | undefined => {
   const parsed = parseFrameLine(text);
   if (parsed.kind === "frame") return { kind: "frame", line, frame: parsed.frame };
@@ -58,10 +67,11 @@ const itemsOf = (document: JoinedDocument): ContextItem[] => {
   const behind = afterTornPart(document);
   if (behind !== undefined) return [unreadable("half a line, left by a writer that was killed", true), behind];
   const parsed = parseFrameLine(text);
-  if (parsed.kind === "damaged") return [unreadable(parsed.reason, false)];
-  // A writer that is killed leaves the beginning of a line, and a whole line ends with a brace.
-  const isTorn = text.startsWith("{") && !text.endsWith("}");
-  return [unreadable(isTorn ? "half a line, left by a writer that was killed" : "the line is not JSON", isTorn)];
+  // A writer that is killed, or whose disk is full, leaves the beginning of a line: no JSON, wherever it was cut. Whoever cuts
+  // a line breaks its chain, and that shows at the next frame.
+  const isTorn = text.startsWith("{") && !isJson(text);
+  if (isTorn) return [unreadable("half a line, left by a writer that was killed or had no room", true)];
+  return [unreadable(parsed.kind === "damaged" ? parsed.reason : "the line is not JSON", false)];
 };
 
 /** Creates a reader at the beginning of a file. */

@@ -21,9 +21,12 @@ import {
   usageSchema,
 } from "#nervous-system/schemas/resources/status-parts.ts";
 
+/** A text that says something: blanks are none. */
+const spoken = (max: number, description: string): z.ZodString => boundedText(max, description).regex(/\S/);
+
 const criterion = z
   .object({
-    command: boundedText(4096, "Command line, run by `sh -c` at the root of the repository; exit code 0 means met."),
+    command: spoken(4096, "Command line, run by `sh -c` at the root of the repository; exit code 0 means met."),
   })
   .describe("What must hold for the mission to be complete.");
 
@@ -59,7 +62,7 @@ const teamMember = z
 
 const spec = z
   .object({
-    goal: withRules(boundedText(16384, "What is to be achieved, in plain words."), immutable("goal")),
+    goal: withRules(spoken(16384, "What is to be achieved, in plain words."), immutable("goal")),
     successCriteria: z
       .array(criterion)
       .max(16)
@@ -161,6 +164,10 @@ export const missionDefinition = {
       rule: "!has(oldSelf.status) || !has(oldSelf.status.conditions) || !oldSelf.status.conditions.exists(c, (c.type == 'Complete' || c.type == 'Failed') && c.status == 'True') || self.spec == oldSelf.spec",
       message: "a finished mission is frozen; create a new one",
     },
+    {
+      rule: "!has(oldSelf.status) || !has(oldSelf.status.startTime) || (self.spec.team == oldSelf.spec.team && self.spec.workspace == oldSelf.spec.workspace)",
+      message: "team and workspace of a mission that has started are immutable; create a new one",
+    },
   ],
   columns: [
     { name: "Phase", type: "string", jsonPath: ".status.phase", description: "Where it stands." },
@@ -173,7 +180,13 @@ export const missionDefinition = {
       priority: 1,
     },
     { name: "PR", type: "string", jsonPath: ".status.pullRequests[0].url", description: "The pull request." },
-    { name: "Reason", type: "string", jsonPath: ".status.outcome.reason", description: "How it ended.", priority: 1 },
+    {
+      name: "Reason",
+      type: "string",
+      jsonPath: ".status.conditions[?(@.type=='Ready')].reason",
+      description: "Why it stands there.",
+      priority: 1,
+    },
     { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp", description: "Time since it was created." },
   ],
 } as const satisfies ResourceDefinition;

@@ -105,6 +105,41 @@ it("passes a stream that breaks off on as a broken one, and records that", async
   expect(calls).toMatchObject([{ model: "m", error: "the answer was cut" }]);
 });
 
+it("records a stream that its program left after the last event as a good call", async () => {
+  upstream.respond((_, response) => {
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.write('data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'); // and no end
+  });
+  await writeFile(
+    join(stage.cwd, "leave.mjs"),
+    `const answer = await fetch(process.env.OPENAI_BASE_URL + "/chat/completions", { method: "POST", body: '{"model":"m"}' });
+     let text = "";
+     for await (const piece of answer.body) if ((text += Buffer.from(piece)).includes("[DONE]")) break;`,
+  );
+  const env = { OPENAI_BASE_URL: upstream.url, NODE_EXTRA_CA_CERTS: upstream.caFile };
+  await stage.start([enchanted, "run", "--no-observe", "--", process.execPath, "leave.mjs"], { env }).ended;
+  const [call] = payloads(await stage.lines(), "MODEL_CALL");
+  expect(call).toMatchObject({ model: "m", status: 200, stop_reason: "stop" });
+  expect(call).not.toHaveProperty("error");
+  upstream.asked.splice(0);
+});
+
+it("records a request that is too large to be kept", async () => {
+  upstream.respond((_, response) => response.end('{"usage":{"prompt_tokens":1,"completion_tokens":2}}'));
+  const { calls } = await ask("/chat/completions", "x", { OPENAI_BASE_URL: upstream.url });
+  expect(calls).toEqual([]);
+  await writeFile(
+    join(stage.cwd, "large.mjs"),
+    `await (await fetch(process.env.OPENAI_BASE_URL + "/chat/completions", { method: "POST", body: JSON.stringify({ model: "m", x: "y".repeat(17 << 20) }) })).text();`,
+  );
+  const env = { OPENAI_BASE_URL: upstream.url, NODE_EXTRA_CA_CERTS: upstream.caFile };
+  await stage.start([enchanted, "run", "--no-observe", "--", process.execPath, "large.mjs"], { env }).ended;
+  expect(payloads(await stage.lines(), "MODEL_CALL")).toMatchObject([
+    { model: expect.stringContaining("over 16 MiB"), status: 200, output_tokens: 2 },
+  ]);
+  upstream.asked.splice(0);
+});
+
 it.each(["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])(
   "trusts the CA that %s names, as the program does",
   async (variable) => {

@@ -51,12 +51,26 @@ describe("verify", () => {
       [text.replace('"abc"', '"abd"'), /:2: .*seq 2: hash does not fit/],
       [[lines[0], ...lines.slice(2), ""].join("\n"), /:2: .*seq 3: expected seq 2/],
       [[lines[0], lines[2], lines[1], ...lines.slice(3), ""].join("\n"), /:2: .*expected seq 2/],
-      [text.replace('"text":"abc"', '"text":"ab"c"'), /:2: .*not whole JSON/],
+      [text.replace('"text":"abc"', '"text":"ab"c"'), /:2: half a line.*\nFAULT: .*:3: .*expected seq 2/],
     ];
     for (const [changed, fault] of tampered) {
       await writeFile(place(), changed);
       expect(await stage.cli(["verify"])).toMatchObject({ code: 1, stdout: expect.stringMatching(fault) });
     }
+  });
+
+  it("takes half a line for one that had no room, wherever it was cut, and a changed one for a fault", async () => {
+    await record("true");
+    const [first = ""] = (await readFile(place(), "utf8")).split("\n");
+    const inside = first.indexOf('"envelope"');
+    for (const cut of [30, inside, inside + 3, first.indexOf('"prev_hash"') + 20, first.length - 1]) {
+      await writeFile(place(), `${first.slice(0, cut)}\n`);
+      await record("true");
+      const { code, stdout } = await stage.cli(["verify", "--output", "json"]);
+      expect({ cut, code, ...(JSON.parse(stdout) as object) }).toMatchObject({ cut, code: 0, torn: [{ line: 1 }] });
+    }
+    await writeFile(place(), `${first.replace(/"hash":"../, '"hash":"zz')}\n`);
+    expect((await stage.cli(["verify"])).code).toBe(1);
   });
 
   it("reads on behind half a line that a killed writer left", async () => {

@@ -128,6 +128,18 @@ describe("enchanted run", () => {
     expect(await stage.cli(["run", "--", "./plain"])).toMatchObject({ code: 126 });
   });
 
+  it("leaves to its program the signals that it was started to ignore, as nohup does", async () => {
+    const program = `grep SigIgn /proc/$$/status; ${say("a")}; kill -HUP $PPID; kill -HUP $$; sleep 0.3; echo survived; exit 5`;
+    const outer = `trap '' HUP INT; exec "${enchanted}" run -- sh -c '${program.replaceAll("'", String.raw`'\''`)}'`;
+    const { code, stdout, stderr } = await stage.start(["sh", "-c", outer]).ended;
+    expect({ code, stderr }).toEqual({ code: 5, stderr: "" });
+    const mask = BigInt(`0x${/SigIgn:\s*(\S+)/.exec(stdout)?.[1]}`);
+    expect(mask & 0b111n).toBe(0b011n);
+    expect(stdout).toMatch(/survived\n$/);
+    expect(payloads(await stage.lines(), "LIFECYCLE").map(({ program: name }) => name)).toEqual(["sh", undefined]);
+    await verified();
+  });
+
   it("passes SIGTERM on and outlives it for as long as the program does", async () => {
     const script = `bye() { echo bye; ${say("bye")}; exit 9; }; trap bye TERM; echo ready; while :; do sleep 0.05; done`;
     const { child, ended } = stage.start([enchanted, "run", "--", "bash", "-c", script]);

@@ -157,6 +157,19 @@ describe("the API server", () => {
     expect((await apply(moved)).output).toMatch(/workspace\.repo is immutable/);
   });
 
+  it("keeps team and workspace of a mission that has started, and lets them be mended before", async () => {
+    const otherRef = { workspace: { repo: "https://git.example.org/repo.git", ref: "other" } };
+    const otherTeam = { team: [{ name: "coder2", role: "Coder", modelRef: { name: "other" } }] };
+    expect((await apply(mission("started"))).code).toBe(0);
+    const started = JSON.stringify({ status: { startTime: "2026-01-01T00:00:00Z" } });
+    await kubectl("patch", "mission", "started", "--subresource=status", "--type=merge", "-p", started);
+    for (const change of [otherRef, otherTeam])
+      expect((await apply(mission("started", change))).output).toMatch(/has started are immutable/);
+    expect((await apply(mission("started", { suspend: true }))).code).toBe(0);
+    await apply(mission("waiting"));
+    expect((await apply(mission("waiting", otherTeam))).code).toBe(0);
+  });
+
   it("freezes a finished mission", async () => {
     await apply(mission("done"));
     const condition = {

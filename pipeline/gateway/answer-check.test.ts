@@ -1,0 +1,25 @@
+import type { IncomingMessage } from "node:http";
+import { Readable } from "node:stream";
+import { describe, expect, it } from "@jest/globals";
+import { ApiError, ConnectionError } from "#nervous-system/kubernetes/errors.ts";
+import { answerCheck } from "./answer-check.ts";
+import type { ProbeTools } from "./check-model.ts";
+
+const asked = (error: Error) => {
+  const body = { kind: "GitSecret", namespace: "new-job", name: "forge", host: "git.example.org" };
+  const tools = { view: { secret: () => Promise.reject(error) } } as unknown as ProbeTools;
+  return answerCheck(tools, Readable.from([Buffer.from(JSON.stringify(body))]) as IncomingMessage);
+};
+
+describe("a check of a Secret", () => {
+  it("in a namespace that is no tenant says so, and how to make it one", async () => {
+    expect(await asked(new ApiError({ code: 403, reason: "Forbidden", message: "no" }))).toMatchObject({
+      kind: "granted",
+      value: { ok: false, reason: "NotTenant", message: expect.stringMatching(/"new-job".*`tenants`/) },
+    });
+  });
+
+  it("is no answer where the API server gives none", async () => {
+    await expect(asked(new ConnectionError("ECONNREFUSED", "away"))).rejects.toThrow("away");
+  });
+});
