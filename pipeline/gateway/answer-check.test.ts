@@ -5,10 +5,13 @@ import { ApiError, ConnectionError } from "#nervous-system/kubernetes/errors.ts"
 import { answerCheck } from "./answer-check.ts";
 import type { ProbeTools } from "./check-model.ts";
 
-const asked = (error: Error) => {
+const asked = (failure: Error) => {
   const body = { kind: "GitSecret", namespace: "new-job", name: "forge", host: "git.example.org" };
-  const tools = { view: { secret: () => Promise.reject(error) } } as unknown as ProbeTools;
-  return answerCheck(tools, Readable.from([Buffer.from(JSON.stringify(body))]) as IncomingMessage);
+  const secret = async (): Promise<never> => {
+    throw failure;
+  };
+  const request = Object.assign(Readable.from([Buffer.from(JSON.stringify(body))]), { headers: {} });
+  return answerCheck({ view: { secret } } as unknown as ProbeTools, request as unknown as IncomingMessage);
 };
 
 describe("a check of a Secret", () => {
