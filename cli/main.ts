@@ -53,8 +53,11 @@ const print = (text: string): Ending => {
 
 const dispatch = async (name: string | undefined, args: readonly string[]): Promise<Ending> => {
   if (name === "--version") return print(`${version()}\n`);
+  const find = (wanted: string | undefined) => commands.find((candidate) => candidate.name === wanted);
+  const asked = name === "help" ? find(args[0]) : undefined;
+  if (asked !== undefined) return print(renderCommandHelp(asked));
   if (name === "--help" || name === "-h" || name === "help") return print(renderHelp(commands));
-  const command = commands.find((candidate) => candidate.name === name);
+  const command = find(name);
   if (command === undefined) {
     const names = commands.map((known) => known.name).join(", ");
     const what = name === undefined ? "say what to do" : `there is no command "${name}"`;

@@ -94,7 +94,11 @@ export const tail: CommandRun = async (host, { options }) => {
       else return exited(exitCode.ok); // `enchanted tail | head` ends us, and is no failure
     }
   }
-  if (shown === 0 && others.size > 0)
-    host.warn(`enchanted: ${file} has no frame of type ${[...types].join(", ")}; it has ${namesOf(others)}`);
+  if (shown === 0)
+    host.warn(
+      others.size === 0
+        ? `enchanted: ${file} holds no frame`
+        : `enchanted: ${file} has no frame of type ${[...types].join(", ")}; it has ${namesOf(others)}`,
+    );
   return exited(exitCode.ok);
 };

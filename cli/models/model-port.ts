@@ -19,6 +19,13 @@ type LocalModelPortOptions = { host: Host; record: OpenRecord; trace: TraceIds }
 
 const refusal = (status: number, message: string): CallRefusal => ({ status, type: "enchanted", message });
 
+/** The proxies that the program would have used; Node's agents do not know the one for all protocols. */
+const proxiesOf = (env: Host["env"]): NodeJS.ProcessEnv => {
+  const all = env["ALL_PROXY"] || env["all_proxy"] || "";
+  const unsaid = ["HTTP_PROXY", "HTTPS_PROXY"].filter((name) => !env[name] && !env[name.toLowerCase()]);
+  return { ...env, ...(all.startsWith("http") ? Object.fromEntries(unsaid.map((name) => [name, all])) : {}) };
+};
+
 /** Routes calls; each is recorded when it is over, and never held back for that. */
 class Calls {
   private readonly options: LocalModelPortOptions;
@@ -50,9 +57,8 @@ class Calls {
     await Promise.all(this.recording);
   }
 
-  /** The proxy that the program would have used. */
   private settings() {
-    return { keepAlive: true, proxyEnv: { ...this.options.host.env } };
+    return { keepAlive: true, proxyEnv: proxiesOf(this.options.host.env) };
   }
 
   /** Trusts whom the program would have trusted; made when it is needed, since reading hundreds of certificates takes a while. */

@@ -52,13 +52,22 @@ export const fileTrouble = (error: unknown): string => {
   return reasons[code] ?? message;
 };
 
+/** Whether a file is empty or begins with JSON, as every record does: to anything else nothing is appended. */
+const mayHoldRecords = async (file: FileHandle): Promise<boolean> => {
+  const { bytesRead, buffer } = await file.read(Buffer.alloc(256), 0, 256, 0);
+  const begun = buffer.toString("utf8", 0, bytesRead).trimStart();
+  return begun === "" || begun.startsWith("{");
+};
+
 const openForAppending = async (path: string): Promise<FileHandle> => {
   const file = await open(path, "a+", 0o600).catch((error: unknown) => {
     throw new CliError(`enchanted: ${path} cannot be opened: ${fileTrouble(error)}; name another file with --file`, 2);
   });
-  if ((await file.stat()).isFile()) return file;
+  const isFile = (await file.stat()).isFile();
+  if (isFile && (await mayHoldRecords(file))) return file;
   await file.close();
-  throw new CliError(`enchanted: ${path} is not a file; name another one with --file`, 2);
+  const why = isFile ? "holds something else than a record" : "is not a file";
+  throw new CliError(`enchanted: ${path} ${why}; name another one with --file`, 2);
 };
 
 /** What a record is made of. */

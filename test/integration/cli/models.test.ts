@@ -151,27 +151,30 @@ it.each(["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])(
   },
 );
 
-it("is asked directly by a program behind a proxy, and asks by the proxy itself", async () => {
-  const asked: string[] = [];
-  const proxy = createServer((request, response) => {
-    asked.push(request.url ?? "");
-    response.end("{}");
-  });
-  const port = await listen(proxy, { host: "127.0.0.1", port: 0 });
-  const script =
-    'echo "$NO_PROXY $no_proxy"; curl -s --max-time 20 -d \'{"model":"m"}\' "$OPENAI_BASE_URL/chat/completions"';
-  const env = {
-    http_proxy: `http://127.0.0.1:${port}`,
-    OPENAI_BASE_URL: "http://model.test/v1",
-    no_proxy: "a.test",
-    NO_PROXY: "",
-  };
-  const end = await stage.start([enchanted, "run", "--no-observe", "--", "bash", "-c", script], { env }).ended;
-  proxy.close();
-  expect(end).toMatchObject({ code: 0, stdout: "a.test,127.0.0.1 a.test,127.0.0.1\n{}", stderr: "" });
-  expect(asked).toEqual(["http://model.test/v1/chat/completions"]);
-  expect(payloads(await stage.lines(), "MODEL_CALL")).toMatchObject([{ model: "m", status: 200 }]);
-});
+it.each(["http_proxy", "ALL_PROXY"])(
+  "is asked directly by a program behind a proxy, and asks by %s itself",
+  async (name) => {
+    const asked: string[] = [];
+    const proxy = createServer((request, response) => {
+      asked.push(request.url ?? "");
+      response.end("{}");
+    });
+    const port = await listen(proxy, { host: "127.0.0.1", port: 0 });
+    const script =
+      'echo "$NO_PROXY $no_proxy"; curl -s --max-time 20 -d \'{"model":"m"}\' "$OPENAI_BASE_URL/chat/completions"';
+    const env = {
+      [name]: `http://127.0.0.1:${port}`,
+      OPENAI_BASE_URL: "http://model.test/v1",
+      no_proxy: "a.test",
+      NO_PROXY: "",
+    };
+    const end = await stage.start([enchanted, "run", "--no-observe", "--", "bash", "-c", script], { env }).ended;
+    proxy.close();
+    expect(end).toMatchObject({ code: 0, stdout: "a.test,127.0.0.1 a.test,127.0.0.1\n{}", stderr: "" });
+    expect(asked).toEqual(["http://model.test/v1/chat/completions"]);
+    expect(payloads(await stage.lines(), "MODEL_CALL")).toMatchObject([{ model: "m", status: 200 }]);
+  },
+);
 
 it("does not trust a certificate of another CA, and says so", async () => {
   const { end, calls } = await ask("/chat/completions", question, {

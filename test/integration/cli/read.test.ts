@@ -112,6 +112,20 @@ describe("sink, tail and the rest", () => {
     expect(stderr).toBe("enchanted: swarm_context.jsonl has no frame of type THOUGH; it has CHAT, THOUGHT\n");
   });
 
+  it("appends to nothing but records, and says where there is no frame", async () => {
+    await writeFile(place(), "my notes\n");
+    expect(await stage.cli(["run", "--", "true"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/holds something else than a record; name another one with --file/),
+    });
+    expect(await readFile(place(), "utf8")).toBe("my notes\n");
+    expect(await stage.cli(["tail"])).toMatchObject({
+      code: 0,
+      stderr: "enchanted: swarm_context.jsonl holds no frame\n",
+    });
+    expect((await stage.cli(["help", "run"])).stdout).toBe((await stage.cli(["run", "--help"])).stdout);
+  });
+
   it.each(["tail", "verify", "doctor", "--help", "completion bash"])(
     "%s fails where its output takes nothing",
     async (line) => {
