@@ -58,9 +58,17 @@ type CloneOptions = {
 
 const reasons = new Set<string>(["RepositoryNotFound", "AuthenticationFailed", "RefNotFound", "RepositoryUnreachable"]);
 
+// A repository that moved will not come back: asking again is in vain.
+const isAway = (reason: string): boolean => reason === "Redirected" || reason === "ProtocolNotAllowed";
+
+const reasonOf = (reason: string): FetchReason => {
+  if (isAway(reason)) return "RepositoryNotFound";
+  return reasons.has(reason) ? (reason as FetchReason) : "RepositoryUnreachable";
+};
+
 const failed = (result: Extract<GitResult, { kind: "failed" }>): FetchOutcome => ({
   kind: "failed",
-  reason: reasons.has(result.reason) ? (result.reason as FetchReason) : "RepositoryUnreachable",
+  reason: reasonOf(result.reason),
   message: result.message,
 });
 

@@ -146,6 +146,12 @@ describe("fetch", () => {
       /none\.git/,
     ],
     [
+      "a repository that moved",
+      () => ({ ENCHANTED_REPO: `${forge.url}/moved.git` }),
+      "RepositoryNotFound",
+      /redirects elsewhere; name the final address/,
+    ],
+    [
       "a credential that is missing",
       () => ({ ENCHANTED_REPO: `${forge.url}/private.git` }),
       "AuthenticationFailed",

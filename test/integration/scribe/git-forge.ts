@@ -84,6 +84,10 @@ export const startGitForge = async (options: GitForgeOptions): Promise<GitForge>
       response.writeHead(401, { "www-authenticate": 'Basic realm="forge"' }).end("who are you?");
       return;
     }
+    if (incoming.url?.startsWith("/moved.git") === true) {
+      response.writeHead(301, { location: incoming.url.replace("/moved.git", "/public.git") }).end();
+      return;
+    }
     runBackend(options.root, incoming, response);
   });
   const forgePort = await listen(forge);
