@@ -321,9 +321,9 @@ describe("what the program does not say", () => {
     await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
     const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}/base`;
     const body = JSON.stringify({ model: "m", messages: [{ role: "user", content: "x" }] });
-    const script = `fetch(process.env.OPENAI_BASE_URL + "/chat/completions", { method: "POST", headers: { authorization: "Bearer mine" }, body: process.argv[1] }).then(async (r) => console.log(r.status, (await r.json()).choices[0].message.content))`;
+    const script = `fetch(process.env.OPENAI_BASE_URL + "/chat/completions", { method: "POST", headers: { authorization: process.env.KEY }, body: process.argv[1] }).then(async (r) => console.log(r.status, (await r.json()).choices[0].message.content))`;
     const end = await stage.cli(["run", "--", process.execPath, "-e", script, body], {
-      env: { OPENAI_BASE_URL: base },
+      env: { OPENAI_BASE_URL: base, KEY: "Bearer mine" },
     });
     server.closeAllConnections();
     server.close();

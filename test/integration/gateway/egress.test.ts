@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { freePort } from "#platform/process/ports.ts";
 import { writeFile } from "node:fs/promises";
 import { request, type IncomingMessage } from "node:http";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
@@ -20,7 +21,6 @@ import {
 import { freshNamespace, type TestPlane } from "#test/integration/kubernetes/control-plane.ts";
 import { startCollectorPeer, type CollectorPeer } from "#test/integration/scribe/collector-peer.ts";
 import {
-  freePort,
   layOutPod,
   setStage,
   start,

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
+import { freePort } from "#platform/process/ports.ts";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { jetstreamManager } from "@nats-io/jetstream";
@@ -21,7 +22,6 @@ import { missionIn, startTestAgent, type TestCollector } from "#test/integration
 import {
   chainFault,
   connectWriter,
-  freePort,
   layOutPod,
   producerPart,
   setStage,

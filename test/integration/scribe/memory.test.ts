@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { freePort } from "#platform/process/ports.ts";
 import { request } from "node:http";
 import type { Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
@@ -10,7 +11,6 @@ import { imageEnvironment } from "./image-environment.ts";
 import { startCollectorPeer, type CollectorPeer } from "./collector-peer.ts";
 import {
   connectWriter,
-  freePort,
   layOutPod,
   setStage,
   startPodScribe,

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createConnection, createServer, type AddressInfo, type Socket } from "node:net";
+import { createConnection, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -8,6 +8,7 @@ import { zeroHash } from "#nervous-system/schemas/chain.ts";
 import { verifyChain, type ChainFault } from "#test/builders/chain.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { bundleImage } from "#platform/images/bundle.ts";
+import { freePort } from "#platform/process/ports.ts";
 import { ensureAuthority, ensureCertificate, type KeyPair } from "#platform/cluster/certificates.ts";
 
 const root = new URL("../../..", import.meta.url).pathname;
@@ -42,15 +43,6 @@ export const until = async (what: string, isSo: () => boolean | Promise<boolean>
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 };
-
-/** A port that was free a moment ago. */
-export const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 
 /** A program that was started, its output so far and its end. */
 export type Running = { process: ChildProcess; output: () => string; ended: Promise<number> };
