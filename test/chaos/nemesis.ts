@@ -31,7 +31,10 @@ const shares: ReadonlyArray<readonly [Kind, number]> = [
   ["nats", 0.2],
 ];
 
-const pickKind = (random: Random): Kind => {
+/** One that was not killed yet, so that the shortest run kills each; then by the shares. */
+const pickKind = (random: Random, kills: Kills): Kind => {
+  const untouched = shares.flatMap(([kind]) => (kills[kind] === 0 ? [kind] : []));
+  if (untouched.length > 0) return random.pick(untouched);
   let left = random.next();
   for (const [kind, share] of shares) {
     if (left < share) return kind;
@@ -78,7 +81,7 @@ export const runNemesis = async (options: NemesisOptions, count: number): Promis
 
   for (let done = 0; done < count;) {
     await clock.sleep(random.between(150, 500));
-    const kind = pickKind(random);
+    const kind = pickKind(random, kills);
     if (!(await strike(kind))) continue; // it is down already
     done += 1;
     kills[kind] += 1;
