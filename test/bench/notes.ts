@@ -1,7 +1,7 @@
 /** Hand-written words for figures, by their id: why one is missed, what was tried, what to know when reading it. */
 export const notes: Readonly<Record<string, string>> = {
   "P1 stock":
-    "The same code gave 0.86 to 0.91 on two days. nats-server takes about 2.2 µs of CPU a frame in chunks of a hundred (12 before, a message a frame). The collector's own share is about 20 µs: garbage collection and its threads 4 to 5, grpc-js, TLS and sockets 4, " +
+    "0.91 five hours before, on code without metrics of the process; whether those or the machine made the difference was not told apart. nats-server takes about 2.2 µs of CPU a frame in chunks of a hundred (12 before, a message a frame). The collector's own share is about 20 µs: garbage collection and its threads 4 to 5, grpc-js, TLS and sockets 4, " +
     "the chain's three hashes 1.6 to 2.4, the producer's JSON 1 to 1.5, the envelope 1, zstd 1.2, decoding 0.5, planning and cutting chunks 1. Its floor with this format, each part alone and warm, is about 9 µs. " +
     "Tried: young generations of 64 and 128 MiB, one thread of garbage collection, no parallel scavenges (no difference); a JSON scanner that makes nothing (1.2 against 1.0 µs); digests by Latin-1; records copied as neighbours; no channelz. " +
     "What is left to try: a gRPC server on node:http2 of our own (grpc-js costs about 200 µs a call), and frames verified without an object for each. The peer checks neither who sends nor hash, right or order.",
@@ -11,7 +11,7 @@ export const notes: Readonly<Record<string, string>> = {
   "P3 grouped":
     "A group commit that an author writes around SQLite comes close: the medium is the limit then. It stops the event loop for each flush, and ours also writes its mark and checksums.",
   "P4 default async":
-    "The same code gave 0.92 to 1.18 on this machine on two days. The server is no longer the limit (1.4 µs a frame): our process is, at about 4.5 µs a frame within half a second of work, of which zstd takes 1.2, the young program's compilation and garbage collection most of the rest; warm it is 2.6. The peer is a Go program that sends the same bytes again. " +
+    "0.92 to 1.18 on this machine within five hours; the code of before gave 0.97 right after 0.98. The server is no longer the limit (1.4 µs a frame): our process is, at about 4.5 µs a frame within half a second of work, of which zstd takes 1.2, the young program's compilation and garbage collection most of the rest; warm it is 2.6. The peer is a Go program that sends the same bytes again. " +
     "Tried: two groups under way at once (no faster), gathering for 1, 2 and 5 ms (slower by 15 to 35 %), zstd told the size of what it gets, smaller tables (no difference), records copied as neighbours (0.6 µs).",
   "P4 always async": "What production runs with.",
   "P15 p99":
