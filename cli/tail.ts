@@ -2,6 +2,7 @@ import { once as nextEvent } from "node:events";
 import type { Writable } from "node:stream";
 import { textOption, type CommandRun } from "./arguments.ts";
 import { exitCode, exited, type Host } from "./host.ts";
+import { listed, printable } from "./printable.ts";
 import { framesOf, summaryOf, type PrintableItem } from "./record/describe-frame.ts";
 import { once, readItems, type ReadOptions } from "./record/read-file.ts";
 
@@ -16,9 +17,6 @@ const colours: Readonly<Record<string, string>> = {
   LIFECYCLE: "2",
   HEARTBEAT: "2",
 };
-
-/** Control characters of a payload must not reach a terminal: they could move its cursor or change its title. */
-const printable = (text: string): string => text.replaceAll(/\s+/g, " ").replaceAll(/\p{C}/gu, "�");
 
 /** How lines are laid out: colours, and the width they are cut at. */
 type LineStyle = { colour: boolean; width: number | undefined };
@@ -40,11 +38,6 @@ const renderLine = (told: PrintableItem, style: LineStyle | undefined): string =
   style === undefined ? JSON.stringify(told.frame) : renderTailLine(told, style);
 
 const MOST_NAMES = 20;
-
-const namesOf = (types: ReadonlySet<string>): string => {
-  const names = [...types].toSorted().slice(0, MOST_NAMES).map(printable).join(", ");
-  return types.size > MOST_NAMES ? `${names} and ${types.size - MOST_NAMES} more` : names;
-};
 
 const styleFor = (host: Host): LineStyle => {
   const out = host.stdout();
@@ -98,7 +91,7 @@ export const tail: CommandRun = async (host, { options }) => {
     host.warn(
       others.size === 0
         ? `enchanted: ${file} holds no frame`
-        : `enchanted: ${file} has no frame of type ${[...types].join(", ")}; it has ${namesOf(others)}`,
+        : `enchanted: ${file} has no frame of type ${[...types].join(", ")}; it has ${listed([...others].toSorted(), MOST_NAMES)}`,
     );
   return exited(exitCode.ok);
 };

@@ -1,6 +1,7 @@
 import type { TraceIds } from "#nervous-system/schemas/ids.ts";
 import type { Host } from "../host.ts";
 import type { OpenRecord } from "../record/open-record.ts";
+import { listed } from "../printable.ts";
 import { changesBetween, type FileChange } from "./changes.ts";
 import { openSnapshots, type Snapshots } from "./snapshots.ts";
 
@@ -47,11 +48,6 @@ const renderObservation = (
 
 const MOST_NAMES = 5;
 
-const namesOf = (paths: readonly string[]): string => {
-  const names = paths.slice(0, MOST_NAMES).join(", ").replaceAll(/\p{C}/gu, "\ufffd");
-  return paths.length > MOST_NAMES ? `${names} and ${paths.length - MOST_NAMES} more` : names;
-};
-
 class TreeObserver implements Observer {
   readonly place: string;
   readonly commit: string | undefined;
@@ -82,7 +78,7 @@ class TreeObserver implements Observer {
     const leftOut = this.snapshots.leftOut();
     return [
       ...(failure === undefined ? [] : [`the last changes of files were not observed: ${failure}`]),
-      ...(leftOut.length === 0 ? [] : [`not observed, as Git cannot take it: ${namesOf(leftOut)}`]),
+      ...(leftOut.length === 0 ? [] : [`not observed, as Git cannot take it: ${listed(leftOut, MOST_NAMES)}`]),
     ];
   }
 

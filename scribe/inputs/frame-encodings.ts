@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { create, toBinary } from "@bufbuild/protobuf";
+import { isJsonText } from "#nervous-system/kernel/json-object.ts";
 import type { Recorder, RecordResult } from "#nervous-system/recorder/recorder.ts";
 import { maxFrameBytes } from "#nervous-system/schemas/frames/parse-frame.ts";
 import { createMessageSplitter, delimit, type SplitMessage } from "#nervous-system/comms/socket/delimited-messages.ts";
@@ -65,22 +66,13 @@ export const createJsonEncoding = (): SocketEncoding => {
 // A frame of JSON may take a little more room as a message of its own.
 const MAX_MESSAGE_BYTES = maxFrameBytes + 4096;
 
-const isJson = (text: string): boolean => {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
-};
-
 const recordMessage = (bytes: Buffer, recorder: FrameRecorder): Promise<RecordResult> => {
   const decoded = decodeProducedFrame(bytes);
   const how = { producer: "agent" as const };
   if (!decoded.ok) return refusedFrame(decoded.reason).record(recorder);
   const { frame, payloadJson } = decoded;
   if (payloadJson === undefined) return recorder.record(frame, how);
-  if (!isJson(payloadJson)) return refusedFrame("payload_json is not JSON").record(recorder);
+  if (!isJsonText(payloadJson)) return refusedFrame("payload_json is not JSON").record(recorder);
   // As a line, so that the numbers of the payload keep their spelling.
   const members = JSON.stringify(frame).slice(1, -1);
   return recorder.recordLine(`{${members}${members === "" ? "" : ","}"payload":${payloadJson}}`, how);

@@ -1,3 +1,4 @@
+import { isJsonText } from "#nervous-system/kernel/json-object.ts";
 import { createDocumentJoiner, type JoinedDocument } from "./document-joiner.ts";
 import { frameLineStart, parseFrameLine } from "./frame-line.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
@@ -23,15 +24,6 @@ const parseObject = (text: string): Record<string, unknown> | undefined => {
       : undefined;
   } catch {
     return undefined;
-  }
-};
-
-const isJson = (text: string): boolean => {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
   }
 };
 
@@ -69,7 +61,7 @@ const itemsOf = (document: JoinedDocument): ContextItem[] => {
   const parsed = parseFrameLine(text);
   // A writer that is killed, or whose disk is full, leaves the beginning of a line: no JSON, wherever it was cut. Whoever cuts
   // a line breaks its chain, and that shows at the next frame.
-  const isTorn = text.startsWith("{") && !isJson(text);
+  const isTorn = text.startsWith("{") && !isJsonText(text);
   if (isTorn) return [unreadable("half a line, left by a writer that was killed or had no room", true)];
   return [unreadable(parsed.kind === "damaged" ? parsed.reason : "the line is not JSON", false)];
 };
