@@ -26,13 +26,17 @@ import {
   busSettings,
   kubeSettings,
   sharedSettings,
+  streamSettings,
   type BlobSettings,
   type BusSettings,
   type KubeSettings,
   type SharedSettings,
+  type StreamSettings,
 } from "#pipeline/settings.ts";
 import { siphonSettings } from "#pipeline/siphon/sinks.ts";
 import { startSiphon } from "#pipeline/siphon/start.ts";
+import { trimmerSettings } from "#pipeline/trimmer/settings.ts";
+import { startTrimmer } from "#pipeline/trimmer/start.ts";
 
 const STOP_GRACE_MS = 25_000;
 
@@ -55,7 +59,7 @@ const kubeClient = ({ KUBECONFIG: path }: KubeSettings, userAgent: string, clock
 
 const busConnector = (name: string, settings: BusSettings, shared: Process) => async (): Promise<Bus> => {
   const ca = settings.NATS_CA_FILE;
-  const bus = await createBus({
+  return createBus({
     ...shared,
     name,
     servers: settings.NATS_URL,
@@ -63,7 +67,13 @@ const busConnector = (name: string, settings: BusSettings, shared: Process) => a
     password: settings.NATS_PASSWORD,
     caPem: ca === undefined ? undefined : await readFile(ca, "utf8"),
   });
-  await retrying("setting up the streams", () => bus.ensureStreams({ replicas: settings.NATS_REPLICAS }), shared);
+};
+
+/** Connects, and sees to the streams. */
+const streamsConnector = (name: string, settings: BusSettings & StreamSettings, shared: Process) => async () => {
+  const bus = await busConnector(name, settings, shared)();
+  const { NATS_REPLICAS: replicas, NATS_STREAM_SIZE: maxBytes } = settings;
+  await retrying("setting up the streams", () => bus.ensureStreams({ replicas, maxBytes }), shared);
   return bus;
 };
 
@@ -85,7 +95,7 @@ const collector = async (settings: z.output<typeof schemas.collector>, shared: P
     ...shared,
     settings,
     client: kubeClient(settings, "enchanted-collector", shared.clock),
-    connectBus: busConnector("collector", settings, shared),
+    connectBus: streamsConnector("collector", settings, shared),
     blobs: await blobStore(settings, shared),
   });
 
@@ -105,17 +115,27 @@ const gateway = async (settings: z.output<typeof schemas.gateway>, shared: Proce
 };
 
 const siphon = (settings: z.output<typeof schemas.siphon>, shared: Process): Promise<Running> =>
-  startSiphon({ ...shared, settings, connectBus: busConnector("siphon", settings, shared) });
+  startSiphon({ ...shared, settings, connectBus: streamsConnector("siphon", settings, shared) });
+
+const trimmer = (settings: z.output<typeof schemas.trimmer>, shared: Process): Promise<Running> =>
+  startTrimmer({
+    ...shared,
+    settings,
+    client: kubeClient(settings, "enchanted-trimmer", shared.clock),
+    connectBus: busConnector("trimmer", settings, shared),
+  });
 
 const schemas = {
   collector: collectorSettings.extend({
     ...sharedSettings.shape,
     ...kubeSettings.shape,
     ...busSettings.shape,
+    ...streamSettings.shape,
     ...blobSettings.shape,
   }),
   gateway: gatewaySettings.extend({ ...sharedSettings.shape, ...kubeSettings.shape }),
-  siphon: siphonSettings.extend({ ...sharedSettings.shape, ...busSettings.shape }),
+  siphon: siphonSettings.extend({ ...sharedSettings.shape, ...busSettings.shape, ...streamSettings.shape }),
+  trimmer: trimmerSettings.extend({ ...sharedSettings.shape, ...kubeSettings.shape, ...busSettings.shape }),
 };
 
 const untilStopped = (): Promise<string> =>
@@ -151,6 +171,7 @@ const parts: Readonly<Record<string, () => Started>> = {
   collector: () => starting("collector", parseConfig(schemas.collector, process.env), collector),
   gateway: () => starting("gateway", parseConfig(schemas.gateway, process.env), gateway),
   siphon: () => starting("siphon", parseConfig(schemas.siphon, process.env), siphon),
+  trimmer: () => starting("trimmer", parseConfig(schemas.trimmer, process.env), trimmer),
 };
 
 const run = async ({ shared, running }: Started): Promise<number> => {

@@ -23,11 +23,23 @@ export const busSettings = z.object({
   NATS_USER: z.string().optional().describe("user name of this component at NATS"),
   NATS_PASSWORD: z.string().optional().describe("its password"),
   NATS_CA_FILE: z.string().optional().describe("PEM file with the CA of NATS"),
+});
+
+const unitBytes: Readonly<Record<string, number>> = { Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40 };
+
+/** How the streams are kept. */
+export const streamSettings = z.object({
   NATS_REPLICAS: z
     .enum(["1", "3"])
     .default("1")
     .transform((text) => (text === "3" ? 3 : 1))
     .describe("copies of each stream: 1 on one server, 3 on a cluster"),
+  NATS_STREAM_SIZE: z
+    .string()
+    .regex(/^[1-9]\d{0,5}(Mi|Gi|Ti)$/)
+    .transform((text) => Number(text.slice(0, -2)) * (unitBytes[text.slice(-2)] ?? 0))
+    .optional()
+    .describe("what the stream of frames may hold, such as 2560Mi; without it the server's storage is the bound"),
 });
 
 /** Where blobs are kept. */
@@ -45,5 +57,7 @@ export type SharedSettings = z.output<typeof sharedSettings>;
 export type KubeSettings = z.output<typeof kubeSettings>;
 /** See `busSettings`. */
 export type BusSettings = z.output<typeof busSettings>;
+/** See `streamSettings`. */
+export type StreamSettings = z.output<typeof streamSettings>;
 /** See `blobSettings`. */
 export type BlobSettings = z.output<typeof blobSettings>;

@@ -1,7 +1,10 @@
+import { fromBinary } from "@bufbuild/protobuf";
 import { lookup } from "node:dns/promises";
 import { connect, type ClientHttp2Session } from "node:http2";
 import { isIP } from "node:net";
 import { grpcStatus, toGrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
+import { streamStateMethod } from "#nervous-system/comms/grpc/methods.ts";
+import { StreamStateResponseSchema } from "#nervous-system/schemas/gen/context_pb.ts";
 import type { Finding } from "../doctor.ts";
 import type { Host } from "../host.ts";
 import { listLeftovers, outboxOf } from "../outbox/outbox.ts";
@@ -97,6 +100,31 @@ const right = async (host: Host, server: ServerSettings): Promise<Finding[]> => 
   }
 };
 
+const GIB = 2 ** 30;
+/** As the alert EnchantedStreamFillsUp. */
+const FULL_SHARE = 0.75;
+
+/** How full the stream is: a full one takes no frame. */
+const stream = async (host: Host, server: ServerSettings): Promise<Finding> => {
+  const { client } = connectCollector(host, server);
+  const check = "stream";
+  try {
+    const answer = await client.unary(streamStateMethod, Buffer.of(), { deadlineMs: LIMIT_MS });
+    const state = fromBinary(StreamStateResponseSchema, answer);
+    const [bytes, limit] = [Number(state.bytes), Number(state.limitBytes)];
+    const held = `holds ${(bytes / GIB).toFixed(2)} GiB`;
+    if (limit === 0) return { check, ok: true, detail: `${held}; its server's storage is the bound` };
+    const detail = `${held} of ${(limit / GIB).toFixed(2)} (${Math.floor((bytes / limit) * 100)} %)`;
+    if (bytes < limit * FULL_SHARE) return { check, ok: true, detail };
+    const remedy = "full, it takes no frame: docs/runbooks/stream-fills-up.md says who holds it and what to do";
+    return { check, ok: false, detail, remedy };
+  } catch (error) {
+    return { check, ok: true, detail: `is not told: ${toGrpcFailure(error).message}` };
+  } finally {
+    client.close();
+  }
+};
+
 /** How the account that the collector names may be given the right. */
 const grantRemedy = (namespace: string, refusal: string): string => {
   const [, owner, name] = /"system:serviceaccount:([^:"]+):([^":]+)"/.exec(refusal) ?? [];
@@ -119,5 +147,6 @@ export const checkServer = async (host: Host, server: ServerSettings): Promise<F
   if (!name.ok) return [name];
   const secured = await tls(host, server);
   const rest = secured.every(({ check, ok }) => ok || check !== "TLS") ? await right(host, server) : [];
-  return [name, ...secured, ...rest, await outbox(host)];
+  const isLetIn = rest.some(({ check, ok }) => check === "token" && ok);
+  return [name, ...secured, ...rest, ...(isLetIn ? [await stream(host, server)] : []), await outbox(host)];
 };

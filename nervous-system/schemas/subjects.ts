@@ -13,6 +13,12 @@ export const spansStream = "SPANS";
 /** The stream of what could not become a frame, with the reason. */
 export const deadStream = "CONTEXT_DEAD";
 
+/** The stream of the ends of chains whose last frames were trimmed, one message a chain. */
+export const tailsStream = "CONTEXT_TAILS";
+
+/** Name of the publisher's durable reader. */
+export const publisherReader = "publisher";
+
 const safeToken = /^[A-Za-z0-9_-]+$/;
 
 const encodeByte = (byte: number): string => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
@@ -74,6 +80,12 @@ export const chainFilter = (agentUid: string, epoch: number): string =>
 
 /** Filter for every frame of one agent, whatever its epoch. */
 export const agentFilter = (agentUid: string): string => `context.*.*.*.${subjectToken(agentUid)}.>`;
+
+/** Where the trimmed end of a chain is kept. */
+export const tailSubject = (agentUid: string, epoch: number): string => `tails.${subjectToken(agentUid)}.${epoch}`;
+
+/** Filter for the trimmed ends of one agent's chains. */
+export const agentTailFilter = (agentUid: string): string => `tails.${subjectToken(agentUid)}.>`;
 
 /** Filter for every chunk of the signal lane. */
 export const signalFilter = "context.*.*.*.*.*.signal";

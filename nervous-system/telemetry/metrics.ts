@@ -155,6 +155,16 @@ const metricTable = {
     "Place in the stream up to which a sink's store holds everything.",
     "sink",
   ),
+  streamBytes: gauge("enchanted_stream_bytes", "Bytes that the stream of frames holds."),
+  streamLimitBytes: gauge(
+    "enchanted_stream_limit_bytes",
+    "Bytes that it may hold, 0 where only the server's storage bounds it; a full one takes no frame.",
+  ),
+  streamHeldMessages: gauge(
+    "enchanted_stream_held_messages",
+    "Messages that a reader or an unfinished mission still needs.",
+  ),
+  streamTrimmed: counter("enchanted_stream_trimmed_messages_total", "Messages that were trimmed."),
 } as const satisfies Record<string, MetricSpec>;
 
 /** Name of a metric in the table. */

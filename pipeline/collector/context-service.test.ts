@@ -21,6 +21,7 @@ describe("blobs on their way to the store", () => {
       bus: {
         tail: () => Promise.reject(new Error("not asked")),
         settled: () => Promise.reject(new Error("not asked")),
+        streamState: () => Promise.reject(new Error("not asked")),
       },
       sinks: ["ledger"],
       blobs: {

@@ -1,13 +1,20 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
-import { getBlobMethod, namespaceMetadata, putBlobMethod, tailMethod } from "#nervous-system/comms/grpc/methods.ts";
+import {
+  getBlobMethod,
+  namespaceMetadata,
+  putBlobMethod,
+  streamStateMethod,
+  tailMethod,
+} from "#nervous-system/comms/grpc/methods.ts";
 import type { GrpcHandler } from "#nervous-system/comms/grpc/server.ts";
 import type { ObjectStore } from "#nervous-system/stores/s3/object-store.ts";
 import {
   BlobChunkSchema,
   GetBlobRequestSchema,
   PutBlobResponseSchema,
+  StreamStateResponseSchema,
   TailRequestSchema,
   TailResponseSchema,
 } from "#nervous-system/schemas/gen/context_pb.ts";
@@ -21,7 +28,7 @@ import { createLimitPerAgent } from "./limit-per-agent.ts";
 export type ContextServiceOptions = {
   readonly identify: Identify;
   readonly owners: ChainOwners;
-  readonly bus: Pick<Bus, "tail" | "settled">;
+  readonly bus: Pick<Bus, "tail" | "settled" | "streamState">;
   /** Durable readers whose stores must hold a frame before it counts as settled. */
   readonly sinks: readonly string[];
   readonly blobs: ObjectStore;
@@ -63,6 +70,21 @@ const tailHandler = ({ identify, owners, bus, sinks }: ContextServiceOptions): G
       const settled = await bus.settled({ agentUid, epoch, tail, sinks });
       const answer = { seq: BigInt(tail.seq), hash: tail.hash, settled: BigInt(settled) };
       return Buffer.from(toBinary(TailResponseSchema, create(TailResponseSchema, answer)));
+    } catch (error) {
+      throw storeFailure(error);
+    }
+  },
+});
+
+const streamStateHandler = ({ identify, bus }: ContextServiceOptions): GrpcHandler => ({
+  kind: "unary",
+  method: streamStateMethod,
+  handle: async (_request, { token, metadata }) => {
+    await identify(token, metadata(namespaceMetadata));
+    try {
+      const { bytes, limitBytes = 0 } = await bus.streamState();
+      const answer = { bytes: BigInt(bytes), limitBytes: BigInt(limitBytes) };
+      return Buffer.from(toBinary(StreamStateResponseSchema, create(StreamStateResponseSchema, answer)));
     } catch (error) {
       throw storeFailure(error);
     }
@@ -123,6 +145,7 @@ const getBlobHandler = ({ identify, blobs }: ContextServiceOptions): GrpcHandler
 /** `enchanted.v1.ContextService` over the stream and the blobs. */
 export const createContextService = (options: ContextServiceOptions): GrpcHandler[] => [
   tailHandler(options),
+  streamStateHandler(options),
   putBlobHandler(options),
   getBlobHandler(options),
 ];

@@ -27,7 +27,7 @@ export const chartValues = z.strictObject({
   images: z
     .strictObject({
       operator: image.describe("Operator, by digest."),
-      pipeline: image.describe("Collector, gateway and siphon, by digest."),
+      pipeline: image.describe("Collector, gateway, siphon and trimmer, by digest."),
       scribe: image.describe("Scribe and fetch of every agent pod, by digest."),
       supervisor: image.describe("Publisher, by digest."),
     })
@@ -72,9 +72,20 @@ export const chartValues = z.strictObject({
       url: z.string().describe("nats:// URL when external."),
       syncAlways: z.boolean().describe("Whether each write is synced before it is acknowledged."),
       replicas: z.union([z.literal(1), z.literal(3)]).describe("Copies of each message."),
+      streamSize: z
+        .string()
+        .regex(/^([1-9][0-9]{0,5}(Mi|Gi|Ti))?$/)
+        .describe("What the stream of frames may hold; empty for as much as the storage."),
+      replayWindow: z
+        .string()
+        .regex(/^[1-9][0-9]{0,5}[mhd]$/)
+        .describe("How long frames stay in the stream that nobody needs any more."),
       storage,
     })
     .describe("The stream of all frames."),
+  alerts: z
+    .strictObject({ enabled: z.boolean().describe("Whether PrometheusRules are made.") })
+    .describe("Alerts for a Prometheus operator."),
   clickhouse: z
     .strictObject({
       ...external,

@@ -3,6 +3,7 @@ import { operatorAccess } from "#operator/access.ts";
 import { uninstallClusterAccess, uninstallReleaseAccess } from "#operator/uninstall/uninstall.ts";
 import { collectorClusterAccess } from "#pipeline/collector/identify.ts";
 import { gatewayClusterAccess, gatewayTenantAccess } from "#pipeline/gateway/cluster-view.ts";
+import { trimmerClusterAccess } from "#pipeline/trimmer/holders.ts";
 import { publisherClusterAccess, publisherTenantAccess } from "#supervisor/publish/answer-proposal.ts";
 
 /** What a component may do: in the whole cluster, in the release's namespace, and in each tenant's namespace. */
@@ -19,6 +20,7 @@ export const rights: Readonly<Record<string, ComponentRights>> = {
   },
   uninstall: { cluster: uninstallClusterAccess, release: uninstallReleaseAccess },
   collector: { cluster: collectorClusterAccess },
+  trimmer: { cluster: trimmerClusterAccess },
   gateway: { cluster: gatewayClusterAccess, tenant: gatewayTenantAccess },
   publisher: { cluster: publisherClusterAccess, tenant: publisherTenantAccess },
 };

@@ -1,5 +1,11 @@
 import type { GrpcClient } from "#nervous-system/comms/grpc/client.ts";
-import { getBlobMethod, inboxMethod, putBlobMethod, tailMethod } from "#nervous-system/comms/grpc/methods.ts";
+import {
+  getBlobMethod,
+  inboxMethod,
+  putBlobMethod,
+  streamStateMethod,
+  tailMethod,
+} from "#nervous-system/comms/grpc/methods.ts";
 import { startGrpcServer, type GrpcHandler, type GrpcServer } from "#nervous-system/comms/grpc/server.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
@@ -19,11 +25,11 @@ const BLOB_MS = 120_000;
 const INBOX_MS = 3_600_000;
 
 const serviceHandlers = (collector: GrpcClient): GrpcHandler[] => [
-  {
+  ...[tailMethod, streamStateMethod].map((method): GrpcHandler => ({
     kind: "unary",
-    method: tailMethod,
-    handle: (request, { signal }) => collector.unary(tailMethod, request, { deadlineMs: CALL_MS, signal }),
-  },
+    method,
+    handle: (request, { signal }) => collector.unary(method, request, { deadlineMs: CALL_MS, signal }),
+  })),
   {
     kind: "serverStream",
     method: inboxMethod,

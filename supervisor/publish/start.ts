@@ -8,7 +8,7 @@ import type { Log } from "#nervous-system/kernel/log.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { startComponentRecorder } from "#nervous-system/recorder/component.ts";
 import type { Ids } from "#nervous-system/schemas/ids.ts";
-import { signalFilter } from "#nervous-system/schemas/subjects.ts";
+import { publisherReader, signalFilter } from "#nervous-system/schemas/subjects.ts";
 import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
 import { createMetrics, createProcessRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { createOpenForge } from "#supervisor/forge/open-forge.ts";
@@ -37,7 +37,7 @@ const concurrency = 16;
 
 /** Where the publisher stands in the stream. */
 const proposals = {
-  name: "publisher",
+  name: publisherReader,
   filter: signalFilter,
   types: new Set(["PROPOSAL"]),
   maxAckPending: 256,

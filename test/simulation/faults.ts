@@ -1,4 +1,5 @@
 import type { DiskOperation } from "./simulated-disk.ts";
+import type { Random } from "./random.ts";
 import type { DiskNature } from "./scenario.ts";
 import type { Inhabitant, World } from "./world.ts";
 
@@ -22,7 +23,8 @@ export type FaultKind =
   | "brokenDisk"
   | "flippedBits"
   | "lyingDisk"
-  | "clockJump";
+  | "clockJump"
+  | "trimStream";
 
 /** Does it now; answers what it did, or `undefined` where it does not apply. */
 type Fault = (world: World) => string | undefined;
@@ -62,7 +64,7 @@ const flipBits = (world: World, inhabitant: Inhabitant): string | undefined => {
   return `${nameOf(inhabitant)} ${damage.join(" ")}`;
 };
 
-const faults: Readonly<Record<FaultKind, Fault>> = {
+const faults: Readonly<Record<Exclude<FaultKind, "trimStream">, Fault>> = {
   killScribe: (world) => {
     const one = anyone(world);
     one.host.kill(lasting(world, 2_000));
@@ -196,7 +198,7 @@ const killStream = ({ stream, loop, random }: World, lose: number | "all"): stri
 
 const TRIES = 3;
 
-const kinds = Object.keys(faults) as FaultKind[];
+const kinds = Object.keys(faults) as (keyof typeof faults)[];
 
 /** Plans the faults of a scenario: each at its time, of any kind. `onFault` counts those that happened. */
 export const scheduleFaults = (world: World, onFault: (kind: FaultKind) => void): void => {
@@ -212,6 +214,25 @@ export const scheduleFaults = (world: World, onFault: (kind: FaultKind) => void)
       }
     });
   }
+};
+
+const MAX_TRIMS = 6;
+
+/**
+ * Plans when the stream is trimmed, in half of the worlds. By a chance of its own, so that what else happens to a world is
+ * the same without it.
+ */
+export const scheduleTrims = (world: World, random: Random, onFault: (kind: FaultKind) => void): void => {
+  const { loop, stream, scenario, history } = world;
+  if (random.chance(0.5)) return;
+  for (let left = random.between(1, MAX_TRIMS); left > 0; left -= 1)
+    loop.after(random.next() * scenario.activeMs, () => {
+      const before = stream.trimmed();
+      if (stream.isUp()) stream.trim(random.between(0, stream.consumer.floor));
+      if (stream.trimmed() === before) return;
+      onFault("trimStream");
+      history.add("nemesis", "info", { f: "fault", value: `trimStream up to ${stream.trimmed()}` });
+    });
 };
 
 /** Ends every fault: from now on nothing hinders the frames. */

@@ -18,7 +18,9 @@ const showFailure = ({ seed, violations }: SeedResult): void => {
 };
 
 const runOne = async (seed: number, trace: boolean): Promise<number> => {
-  const result = await runSeed(seed, trace ? (operation) => console.log(renderOperation(operation)) : undefined);
+  const result = await runSeed(seed, {
+    onAdd: trace ? (operation) => console.log(renderOperation(operation)) : undefined,
+  });
   const { violations, ...rest } = result;
   console.log(JSON.stringify(rest));
   if (violations.length === 0) return 0;

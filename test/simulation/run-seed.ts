@@ -1,10 +1,10 @@
 import { check, type Evidence, type Violation } from "./checker.ts";
-import { heal, scheduleFaults, type FaultKind } from "./faults.ts";
+import { heal, scheduleFaults, scheduleTrims, type FaultKind } from "./faults.ts";
 import { keyOf } from "./ledger.ts";
 import { historyHash, type Operation } from "./history.ts";
 import { seededRandom } from "./random.ts";
 import { planScenario, type DiskNature } from "./scenario.ts";
-import { framesOf } from "./stream-server.ts";
+import { framesOf, type KeptMessage, type StreamServer } from "./stream-server.ts";
 import { createWorld, type Inhabitant, type World } from "./world.ts";
 
 /** What one seed came to. */
@@ -30,11 +30,14 @@ const isHalted = ({ host, damaged }: Inhabitant): boolean => {
   return damaged && /the log was lost|holds another frame/.test(failing);
 };
 
+const lastIn = (stream: StreamServer, chain: string): KeptMessage | undefined =>
+  stream.lastOf(chain) ?? stream.trimmedTailOf(chain);
+
 const isWhole = ({ stream }: World, { host, producer }: Inhabitant): boolean => {
   const recording = host.recording();
   if (recording === undefined || !producer.isDone()) return false;
   const { written, stored } = recording.marks();
-  const last = stream.lastOf(`${host.member.agentUid}/${recording.recorder.epoch}`);
+  const last = lastIn(stream, `${host.member.agentUid}/${recording.recorder.epoch}`);
   const { wal } = recording.health();
   if (wal.cursor < wal.written) return false; // of an earlier epoch, too
   return (
@@ -53,7 +56,7 @@ const describe = (world: World, inhabitant: Inhabitant): string => {
   const state = JSON.stringify({ ...recording.marks(), ...recording.health() }, (_key, value: unknown) =>
     typeof value === "bigint" ? value.toString() : value,
   );
-  const last = world.stream.lastOf(`${inhabitant.host.member.agentUid}/${recording.recorder.epoch}`);
+  const last = lastIn(world.stream, `${inhabitant.host.member.agentUid}/${recording.recorder.epoch}`);
   return `${inhabitant.host.member.name}, whose producer ${done}, stands at ${state}; the stream at ${last?.subject} ${last?.seq}`;
 };
 
@@ -104,20 +107,32 @@ export const judge = (world: World): Violation[] => [
 
 type Played = { world: World; stuck: Violation[]; faults: Partial<Record<FaultKind, number>> };
 
-/** Runs the simulation of one seed to its end; `onAdd` sees its history as it comes. */
-export const playSeed = async (seed: number, onAdd?: (operation: Operation) => void): Promise<Played> => {
+/** How a seed is played. */
+export type PlayOptions = {
+  /** Sees its history as it comes. */
+  readonly onAdd?: ((operation: Operation) => void) | undefined;
+  /** False: the stream is never trimmed, as it was not when some seeds were kept. */
+  readonly trims?: boolean;
+};
+
+const TRIMS = 0x7819;
+
+/** Runs the simulation of one seed to its end. */
+export const playSeed = async (seed: number, { onAdd, trims = true }: PlayOptions = {}): Promise<Played> => {
   const random = seededRandom(seed);
   const world = createWorld(planScenario(random), random, onAdd);
   const faults: Played["faults"] = {};
-  scheduleFaults(world, (kind) => (faults[kind] = (faults[kind] ?? 0) + 1));
+  const count = (kind: FaultKind): void => void (faults[kind] = (faults[kind] ?? 0) + 1);
+  scheduleFaults(world, count);
+  if (trims) scheduleTrims(world, seededRandom(seed ^ TRIMS), count);
   await world.loop.run(() => false, world.scenario.activeMs);
   heal(world);
   return { world, faults, stuck: await settleDown(world) };
 };
 
 /** Runs the simulation of one seed and judges it. */
-export const runSeed = async (seed: number, onAdd?: (operation: Operation) => void): Promise<SeedResult> => {
-  const { world, faults, stuck } = await playSeed(seed, onAdd);
+export const runSeed = async (seed: number, options: PlayOptions = {}): Promise<SeedResult> => {
+  const { world, faults, stuck } = await playSeed(seed, options);
   const result = {
     seed,
     violations: [...stuck, ...judge(world)],

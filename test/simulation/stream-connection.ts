@@ -8,7 +8,9 @@ import type { BusConnection } from "#nervous-system/comms/nats/connection.ts";
 import { openDurableReader } from "#nervous-system/comms/nats/durable-reader.ts";
 import { readSettled } from "#nervous-system/comms/nats/settled.ts";
 import { holdsMark } from "#nervous-system/comms/nats/stream-position.ts";
+import { readStreamState } from "#nervous-system/comms/nats/stream-trim.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
+import { tailsStream } from "#nervous-system/schemas/subjects.ts";
 import { renderTimestamp } from "#nervous-system/schemas/timestamp.ts";
 import { untilAborted } from "#nervous-system/kernel/until-aborted.ts";
 import type { EventLoop } from "./event-loop.ts";
@@ -17,7 +19,10 @@ import type { Random } from "./random.ts";
 import { chainOfSubject, streamMessageOf, type KeptMessage, type StreamServer } from "./stream-server.ts";
 
 /** What a process has of the stream. */
-export type StreamConnection = Pick<Bus, "tail" | "settled" | "holds" | "openReader" | "deadLetters"> & {
+export type StreamConnection = Pick<
+  Bus,
+  "tail" | "settled" | "streamState" | "holds" | "openReader" | "deadLetters"
+> & {
   readonly stream: FrameStream;
 };
 
@@ -141,18 +146,22 @@ const managerOn = (connection: Connection, server: StreamServer): JetStreamManag
   const upTo = (chain: string, seq: number): KeptMessage[] => {
     const last = new Map<string, KeptMessage>();
     for (const message of server.messages)
-      if (message.chain === chain && message.seq <= seq) last.set(message.subject, message);
+      if (message.chain === chain && message.seq <= seq && message.seq > server.trimmed())
+        last.set(message.subject, message);
     return [...last.values()];
   };
   const { consumer } = server;
-  const stateOf = () => ({ messages: server.messages.length, first_seq: 1, last_seq: server.messages.length });
+  const stateOf = () => ({ bytes: 0, first_seq: server.trimmed() + 1, last_seq: server.messages.length });
+  const at = (seq: number) => (seq > server.trimmed() ? server.messages[seq - 1] : undefined);
+  const lastBy = (stream: string, subject: string) =>
+    stream === tailsStream
+      ? server.trimmedTailOf(subject.split(".").slice(1).join("/"))
+      : server.lastOf(chainOfSubject(subject));
   const manager = {
     streams: {
-      info: () => connection.request(() => ({ created: server.created(), state: stateOf() })),
-      getMessage: (_stream: string, query: { last_by_subj: string } | { seq: number }) =>
-        connection.request(() =>
-          shown("seq" in query ? server.messages[query.seq - 1] : server.lastOf(chainOfSubject(query.last_by_subj))),
-        ),
+      info: () => connection.request(() => ({ created: server.created(), config: {}, state: stateOf() })),
+      getMessage: (stream: string, query: { last_by_subj: string } | { seq: number }) =>
+        connection.request(() => shown("seq" in query ? at(query.seq) : lastBy(stream, query.last_by_subj))),
     },
     consumers: {
       add: () => connection.request(() => undefined),
@@ -194,7 +203,7 @@ const consumeFrom = (connection: Connection, { server, life, loop, weather, rand
     if (seq <= consumer.delivered) consumer.floor = Math.max(consumer.floor, seq);
   };
   const deliver = (): void => {
-    const message = server.messages[consumer.delivered];
+    const message = server.messages[Math.max(consumer.delivered, server.trimmed())];
     if (wanted === undefined || message === undefined || isOver()) return;
     const give = wanted;
     wanted = undefined;
@@ -253,6 +262,7 @@ export const connectStream = (options: StreamConnectionOptions): StreamConnectio
     stream,
     tail: (agentUid, epoch) => whileUp(() => stream.tail(agentUid, epoch)),
     settled: (question) => whileUp(() => readSettled(manager, question)),
+    streamState: () => whileUp(() => readStreamState({ manager })),
     holds: (mark) => whileUp(() => holdsMark(manager, mark)),
     openReader: (durable) =>
       Promise.resolve(openDurableReader({ ...durable, connection: bus, clock: life.clock, log: silentLog })),

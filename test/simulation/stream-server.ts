@@ -12,7 +12,7 @@ export type KeptMessage = {
   storedNs: bigint;
 };
 
-/** A JetStream server with the streams CONTEXT and CONTEXT_DEAD, as far as publishing sees it. */
+/** A JetStream server with the streams CONTEXT, CONTEXT_DEAD and CONTEXT_TAILS, as far as publishing sees it. */
 export type StreamServer = {
   isUp(): boolean;
   /** How often it was started: what was on its way to an earlier life reaches none. */
@@ -21,7 +21,13 @@ export type StreamServer = {
   commit(messages: readonly BatchMessage[]): BatchOutcome;
   leaveDeadLetter(subject: string): void;
   lastOf(chain: string): KeptMessage | undefined;
+  /** The last message of a chain that was trimmed. */
+  trimmedTailOf(chain: string): KeptMessage | undefined;
+  /** Every message that was ever stored and not lost; nobody is given the first `trimmed()` of them. */
   readonly messages: readonly KeptMessage[];
+  trimmed(): number;
+  /** Trims up to `upTo`, of what the sink has acknowledged. */
+  trim(upTo: number): void;
   /** Subjects of the dead letters, in order. */
   readonly letters: readonly string[];
   /** Whether it refuses because it is full. */
@@ -96,6 +102,8 @@ class Server implements StreamServer {
   private started = 1;
   private generation = 1;
   private clockNs = START_NS;
+  private gone = 0;
+  private readonly tails = new Map<string, KeptMessage>();
   private readonly last = new Map<string, KeptMessage>();
   private readonly listeners: Array<() => void> = [];
   private readonly storeListeners: Array<() => void> = [];
@@ -130,7 +138,23 @@ class Server implements StreamServer {
   }
 
   lastOf(chain: string): KeptMessage | undefined {
-    return this.last.get(chain);
+    return this.unlessTrimmed(this.last.get(chain));
+  }
+
+  trimmedTailOf(chain: string): KeptMessage | undefined {
+    return this.tails.get(chain);
+  }
+
+  trimmed(): number {
+    return this.gone;
+  }
+
+  trim(upTo: number): void {
+    const end = Math.min(upTo, this.consumer.floor - 1); // where a reader stands, the message stays
+    for (; this.gone < end; this.gone += 1) {
+      const message = this.messages[this.gone] as KeptMessage;
+      this.tails.set(message.chain, message);
+    }
   }
 
   created(): string {
@@ -139,7 +163,7 @@ class Server implements StreamServer {
 
   die(lose: number): void {
     this.up = false;
-    this.messages.splice(Math.max(0, this.messages.length - lose));
+    this.messages.splice(Math.max(this.gone, this.messages.length - lose));
     // A server that finds a reader ahead of its stream sets it back.
     this.consumer.floor = Math.min(this.consumer.floor, this.messages.length);
     this.consumer.delivered = this.consumer.floor;
@@ -150,6 +174,8 @@ class Server implements StreamServer {
 
   dieForGood(): void {
     this.generation += 1;
+    this.gone = 0;
+    this.tails.clear();
     this.die(this.messages.length);
   }
 
@@ -171,7 +197,11 @@ class Server implements StreamServer {
     const [, expected, filter] = EXPECTATION.exec(headerLines) ?? [];
     if (expected === undefined || filter === undefined) return true;
     const chain = chainOfSubject(filter);
-    return ((added.get(chain) ?? this.last.get(chain))?.seq ?? 0) === Number(expected);
+    return ((added.get(chain) ?? this.lastOf(chain))?.seq ?? 0) === Number(expected);
+  }
+
+  private unlessTrimmed(message: KeptMessage | undefined): KeptMessage | undefined {
+    return message === undefined || message.seq <= this.gone ? undefined : message;
   }
 }
 

@@ -69,6 +69,14 @@ capabilities: { drop: [ALL] }
   valueFrom: { secretKeyRef: { name: {{ include "enchanted.natsSecret" .root }}, key: {{ .user }}-password } }
 {{- end }}
 
+{{/* How the streams are kept. */}}
+{{- define "enchanted.streamEnv" -}}
+- { name: NATS_REPLICAS, value: {{ .Values.nats.replicas | quote }} }
+{{- with .Values.nats.streamSize }}
+- { name: NATS_STREAM_SIZE, value: {{ . }} }
+{{- end }}
+{{- end }}
+
 {{- define "enchanted.s3Env" -}}
 - { name: S3_ENDPOINT, value: {{ include "enchanted.s3Endpoint" . | quote }} }
 - { name: S3_REGION, value: {{ .Values.s3.region | quote }} }

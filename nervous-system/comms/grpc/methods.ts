@@ -20,6 +20,9 @@ export const exportMetrics = unary("/opentelemetry.proto.collector.metrics.v1.Me
 /** `ContextService/Tail`: the last frame that the stream holds of a chain. */
 export const tailMethod = unary("/enchanted.v1.ContextService/Tail");
 
+/** `ContextService/StreamState`: how full the stream of frames is. */
+export const streamStateMethod = unary("/enchanted.v1.ContextService/StreamState");
+
 /** `ContextService/PutBlob`: chunks in, digest out. */
 export const putBlobMethod: GrpcMethod = {
   path: "/enchanted.v1.ContextService/PutBlob",

@@ -12,6 +12,7 @@ import { createPublisher, type FramePublisher } from "./publisher.ts";
 import { readSettled, type SettledQuestion } from "./settled.ts";
 import { createSpanStream, type SpanStream } from "./span-stream.ts";
 import { holdsMark, readNewest, readStreamCreated, type Delivered, type StreamMark } from "./stream-position.ts";
+import { createStreamTrim, readStreamState, type StreamState, type StreamTrim } from "./stream-trim.ts";
 import { ensureStreams, type StreamOptions } from "./streams.ts";
 import { createUnchainedPublisher, type UnchainedPublisher } from "./unchained.ts";
 
@@ -38,6 +39,9 @@ export type Bus = {
   holds(mark: StreamMark): Promise<boolean>;
   /** When the stream was created, RFC 3339; a stream created anew has another one. */
   streamCreated(): Promise<string>;
+  /** What the stream of frames holds, and may hold. */
+  streamState(): Promise<StreamState>;
+  readonly trim: StreamTrim;
   /** Reads the stream from a named place that survives the reader. */
   openReader(options: Omit<DurableOptions, "connection" | "clock" | "log">): Promise<DurableReader>;
   /** Follows the stream without leaving a mark in it. */
@@ -74,6 +78,8 @@ export const createBus = async (options: BusDependencies): Promise<Bus> => {
     newest: () => whileUp(() => readNewest(connection.manager)),
     holds: (mark) => whileUp(() => holdsMark(connection.manager, mark)),
     streamCreated: () => whileUp(() => readStreamCreated(connection.manager)),
+    streamState: () => whileUp(() => readStreamState(connection)),
+    trim: createStreamTrim(connection),
     openReader: (durable) => Promise.resolve(openDurableReader({ ...durable, connection, clock, log })),
     follow: (follow) => followStream({ ...follow, connection, clock }),
     close: async () => {

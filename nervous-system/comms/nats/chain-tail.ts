@@ -1,22 +1,31 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
-import { agentFilter, chainFilter, contextStream } from "#nervous-system/schemas/subjects.ts";
+import {
+  agentFilter,
+  agentTailFilter,
+  chainFilter,
+  contextStream,
+  tailsStream,
+  tailSubject,
+} from "#nervous-system/schemas/subjects.ts";
 import { emptyTail, type ChainTail } from "./chain-plan.ts";
 import { readSummary, streamMessageOf } from "./read-chunk.ts";
 import { filterSubject } from "./subject-guard.ts";
 
-/** The last chunk under a filter, from the stream's leader: a replica could answer with the past. */
-const lastChunk = async (manager: JetStreamManager, filter: string) => {
-  const last = await manager.streams.getMessage(contextStream, { last_by_subj: filterSubject(filter) });
+/** What the last message under a filter says, from the stream's leader: a replica could answer with the past. */
+export const readLast = async (manager: JetStreamManager, stream: string, filter: string) => {
+  const last = await manager.streams.getMessage(stream, { last_by_subj: filterSubject(filter) });
   if (last === null) return undefined;
   const summary = readSummary(streamMessageOf(last));
-  if (summary === undefined) throw new Error(`message ${last.seq} of ${contextStream} is no chunk of frames`);
+  if (summary === undefined) throw new Error(`message ${last.seq} of ${stream} tells of no chain`);
   return { ...summary, streamSeq: last.seq };
 };
 
-/** Reads the end of a chain as the stream holds it. */
+/** Reads the end of a chain as the stream holds it, or held it before it was trimmed: then no message stands there. */
 export const readTail = async (manager: JetStreamManager, agentUid: string, epoch: number): Promise<ChainTail> => {
-  const last = await lastChunk(manager, chainFilter(agentUid, epoch));
-  return last === undefined ? emptyTail : { seq: last.lastSeq, hash: last.hash, streamSeq: last.streamSeq };
+  const last = await readLast(manager, contextStream, chainFilter(agentUid, epoch));
+  if (last !== undefined) return { seq: last.lastSeq, hash: last.hash, streamSeq: last.streamSeq };
+  const trimmed = await readLast(manager, tailsStream, tailSubject(agentUid, epoch));
+  return trimmed === undefined ? emptyTail : { seq: trimmed.lastSeq, hash: trimmed.hash, streamSeq: 0 };
 };
 
 /** Whose an agent's UID is, by what the stream holds of it: nobody's yet, a pod's or component's, or one external client's. */
@@ -27,7 +36,9 @@ export type ChainOwner =
 
 /** Reads who wrote under an agent's UID before, in any epoch. */
 export const readChainOwner = async (manager: JetStreamManager, agentUid: string): Promise<ChainOwner> => {
-  const last = await lastChunk(manager, agentFilter(agentUid));
+  const last =
+    (await readLast(manager, contextStream, agentFilter(agentUid))) ??
+    (await readLast(manager, tailsStream, agentTailFilter(agentUid)));
   if (last === undefined) return { kind: "nobody" };
   return last.principal === undefined ? { kind: "swarm" } : { kind: "external", principal: last.principal };
 };

@@ -1,15 +1,19 @@
 import type { JetStreamManager, StreamConfig } from "@nats-io/jetstream";
-import { contextStream, deadStream, spansStream } from "#nervous-system/schemas/subjects.ts";
+import { contextStream, deadStream, spansStream, tailsStream } from "#nervous-system/schemas/subjects.ts";
 
 /** How the streams are kept. */
 export type StreamOptions = {
   /** 1 on one server, 3 on a cluster. */
   readonly replicas: 1 | 3;
+  /** Bytes that the stream of frames may hold; without it the server's storage is the bound. */
+  readonly maxBytes?: number | undefined;
 };
 
 // Bounds of the streams that let their oldest go.
 const MAX_DEAD_BYTES = 1024 * 1024 * 1024;
 const MAX_WAITING_SPAN_BYTES = 256 * 1024 * 1024;
+/** Some 200,000 chains at about 300 bytes each. */
+const MAX_TAIL_BYTES = 64 * 1024 * 1024;
 const TEN_MINUTES_NS = 600_000_000_000;
 const HOUR_NS = 3_600_000_000_000;
 
@@ -20,6 +24,7 @@ const contextConfig = (options: StreamOptions): Partial<StreamConfig> & { name: 
   storage: "file",
   retention: "limits",
   discard: "new",
+  max_bytes: options.maxBytes ?? -1,
   max_age: 0,
   num_replicas: options.replicas,
   allow_atomic: true,
@@ -55,6 +60,19 @@ const deadConfig = (options: StreamOptions): Partial<StreamConfig> & { name: str
   allow_direct: true,
 });
 
+/** Where a chain goes on from whose frames were all trimmed, and whose it is. */
+const tailsConfig = (options: StreamOptions): Partial<StreamConfig> & { name: string } => ({
+  name: tailsStream,
+  subjects: ["tails.>"],
+  storage: "file",
+  retention: "limits",
+  discard: "old",
+  max_msgs_per_subject: 1,
+  max_bytes: MAX_TAIL_BYTES,
+  num_replicas: options.replicas,
+  allow_direct: true,
+});
+
 const STREAM_NOT_FOUND = 10059;
 
 const isNotFound = (error: unknown): boolean => {
@@ -81,4 +99,5 @@ export const ensureStreams = async (manager: JetStreamManager, options: StreamOp
   await ensureStream(manager, contextConfig(options));
   await ensureStream(manager, deadConfig(options));
   await ensureStream(manager, spansConfig(options));
+  await ensureStream(manager, tailsConfig(options));
 };

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file context.proto.
  */
 export const file_context: GenFile = /*@__PURE__*/
-  fileDesc("Cg1jb250ZXh0LnByb3RvEgxlbmNoYW50ZWQudjEiUAoMQ29udGV4dEZyYW1lEhAKCGVudmVsb3BlGAEgASgJEg0KBWZyYW1lGAIgASgMEhEKCXByZXZfaGFzaBgDIAEoDBIMCgRoYXNoGAQgASgMIuYICg1Qcm9kdWNlZEZyYW1lEhAKCGV2ZW50X2lkGAEgASgJEhEKCXRpbWVzdGFtcBgCIAEoCRIQCghhZ2VudF9pZBgDIAEoCRISCgpldmVudF90eXBlGAQgASgJEhsKE3JlbGF0ZWRfY29tbWl0X2hhc2gYBSABKAkSFwoPcGFyZW50X2V2ZW50X2lkGAYgASgJEhAKCHRyYWNlX2lkGAcgASgJEg8KB3NwYW5faWQYCCABKAkSFgoMcGF5bG9hZF9qc29uGAkgASgMSAASKAoHdGhvdWdodBgQIAEoCzIVLmVuY2hhbnRlZC52MS5UaG91Z2h0SAASPQoSZGVjaXNpb25fcmF0aW9uYWxlGBEgASgLMh8uZW5jaGFudGVkLnYxLkRlY2lzaW9uUmF0aW9uYWxlSAASMQoMc3RhdGVfY2hhbmdlGBIgASgLMhkuZW5jaGFudGVkLnYxLlN0YXRlQ2hhbmdlSAASKAoHbWVzc2FnZRgTIAEoCzIVLmVuY2hhbnRlZC52MS5NZXNzYWdlSAASJgoGYWN0aW9uGBQgASgLMhQuZW5jaGFudGVkLnYxLkFjdGlvbkgAEi0KCm1vZGVsX2NhbGwYFSABKAsyFy5lbmNoYW50ZWQudjEuTW9kZWxDYWxsSAASIgoEcGxhbhgWIAEoCzISLmVuY2hhbnRlZC52MS5QbGFuSAASIgoEdGFzaxgXIAEoCzISLmVuY2hhbnRlZC52MS5UYXNrSAASJAoFY2xhaW0YGCABKAsyEy5lbmNoYW50ZWQudjEuQ2xhaW1IABIsCglsaWZlY3ljbGUYGSABKAsyFy5lbmNoYW50ZWQudjEuTGlmZWN5Y2xlSAASLAoJaGVhcnRiZWF0GBogASgLMhcuZW5jaGFudGVkLnYxLkhlYXJ0YmVhdEgAEioKCHNuYXBzaG90GBsgASgLMhYuZW5jaGFudGVkLnYxLlNuYXBzaG90SAASKAoHcmVxdWVzdBgcIAEoCzIVLmVuY2hhbnRlZC52MS5SZXF1ZXN0SAASMgoMaW50ZXJ2ZW50aW9uGB0gASgLMhouZW5jaGFudGVkLnYxLkludGVydmVudGlvbkgAEioKCHByb3Bvc2FsGB4gASgLMhYuZW5jaGFudGVkLnYxLlByb3Bvc2FsSAASMAoLcHVibGljYXRpb24YHyABKAsyGS5lbmNoYW50ZWQudjEuUHVibGljYXRpb25IABIoCgd2ZXJkaWN0GCAgASgLMhUuZW5jaGFudGVkLnYxLlZlcmRpY3RIABIoCgdyb2xsb3V0GCEgASgLMhUuZW5jaGFudGVkLnYxLlJvbGxvdXRIABImCgZsZXNzb24YIiABKAsyFC5lbmNoYW50ZWQudjEuTGVzc29uSAASJAoFZXJyb3IYIyABKAsyEy5lbmNoYW50ZWQudjEuRXJyb3JIABIgCgNnYXAYJCABKAsyES5lbmNoYW50ZWQudjEuR2FwSABCBgoEYm9keSJFCghGcmFtZUFjaxIKCgJvaxgBIAEoCBILCgNzZXEYAiABKAQSEAoIZXZlbnRfaWQYAyABKAkSDgoGcmVhc29uGAQgASgJIi8KC1RhaWxSZXF1ZXN0EhEKCWFnZW50X3VpZBgBIAEoCRINCgVlcG9jaBgCIAEoDSI6CgxUYWlsUmVzcG9uc2USCwoDc2VxGAEgASgEEgwKBGhhc2gYAiABKAkSDwoHc2V0dGxlZBgDIAEoBCI7CgxJbmJveFJlcXVlc3QSDQoFYWZ0ZXIYASABKAQSDgoGc3RyZWFtGAIgASgJEgwKBGhhc2gYAyABKAkiWQoJSW5ib3hJdGVtEg0KBXBsYWNlGAEgASgEEhAKCGVudmVsb3BlGAIgASgJEg0KBWZyYW1lGAMgASgMEg4KBnN0cmVhbRgEIAEoCRIMCgRoYXNoGAUgASgJIhoKCUJsb2JDaHVuaxINCgVjaHVuaxgBIAEoDCIvCg9QdXRCbG9iUmVzcG9uc2USDgoGZGlnZXN0GAEgASgJEgwKBHNpemUYAiABKAQiMwoOR2V0QmxvYlJlcXVlc3QSDgoGZGlnZXN0GAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCTKYAgoOQ29udGV4dFNlcnZpY2USPQoEVGFpbBIZLmVuY2hhbnRlZC52MS5UYWlsUmVxdWVzdBoaLmVuY2hhbnRlZC52MS5UYWlsUmVzcG9uc2USPgoFSW5ib3gSGi5lbmNoYW50ZWQudjEuSW5ib3hSZXF1ZXN0GhcuZW5jaGFudGVkLnYxLkluYm94SXRlbTABEkMKB1B1dEJsb2ISFy5lbmNoYW50ZWQudjEuQmxvYkNodW5rGh0uZW5jaGFudGVkLnYxLlB1dEJsb2JSZXNwb25zZSgBEkIKB0dldEJsb2ISHC5lbmNoYW50ZWQudjEuR2V0QmxvYlJlcXVlc3QaFy5lbmNoYW50ZWQudjEuQmxvYkNodW5rMAFiBnByb3RvMw", [file_events]);
+  fileDesc("Cg1jb250ZXh0LnByb3RvEgxlbmNoYW50ZWQudjEiUAoMQ29udGV4dEZyYW1lEhAKCGVudmVsb3BlGAEgASgJEg0KBWZyYW1lGAIgASgMEhEKCXByZXZfaGFzaBgDIAEoDBIMCgRoYXNoGAQgASgMIuYICg1Qcm9kdWNlZEZyYW1lEhAKCGV2ZW50X2lkGAEgASgJEhEKCXRpbWVzdGFtcBgCIAEoCRIQCghhZ2VudF9pZBgDIAEoCRISCgpldmVudF90eXBlGAQgASgJEhsKE3JlbGF0ZWRfY29tbWl0X2hhc2gYBSABKAkSFwoPcGFyZW50X2V2ZW50X2lkGAYgASgJEhAKCHRyYWNlX2lkGAcgASgJEg8KB3NwYW5faWQYCCABKAkSFgoMcGF5bG9hZF9qc29uGAkgASgMSAASKAoHdGhvdWdodBgQIAEoCzIVLmVuY2hhbnRlZC52MS5UaG91Z2h0SAASPQoSZGVjaXNpb25fcmF0aW9uYWxlGBEgASgLMh8uZW5jaGFudGVkLnYxLkRlY2lzaW9uUmF0aW9uYWxlSAASMQoMc3RhdGVfY2hhbmdlGBIgASgLMhkuZW5jaGFudGVkLnYxLlN0YXRlQ2hhbmdlSAASKAoHbWVzc2FnZRgTIAEoCzIVLmVuY2hhbnRlZC52MS5NZXNzYWdlSAASJgoGYWN0aW9uGBQgASgLMhQuZW5jaGFudGVkLnYxLkFjdGlvbkgAEi0KCm1vZGVsX2NhbGwYFSABKAsyFy5lbmNoYW50ZWQudjEuTW9kZWxDYWxsSAASIgoEcGxhbhgWIAEoCzISLmVuY2hhbnRlZC52MS5QbGFuSAASIgoEdGFzaxgXIAEoCzISLmVuY2hhbnRlZC52MS5UYXNrSAASJAoFY2xhaW0YGCABKAsyEy5lbmNoYW50ZWQudjEuQ2xhaW1IABIsCglsaWZlY3ljbGUYGSABKAsyFy5lbmNoYW50ZWQudjEuTGlmZWN5Y2xlSAASLAoJaGVhcnRiZWF0GBogASgLMhcuZW5jaGFudGVkLnYxLkhlYXJ0YmVhdEgAEioKCHNuYXBzaG90GBsgASgLMhYuZW5jaGFudGVkLnYxLlNuYXBzaG90SAASKAoHcmVxdWVzdBgcIAEoCzIVLmVuY2hhbnRlZC52MS5SZXF1ZXN0SAASMgoMaW50ZXJ2ZW50aW9uGB0gASgLMhouZW5jaGFudGVkLnYxLkludGVydmVudGlvbkgAEioKCHByb3Bvc2FsGB4gASgLMhYuZW5jaGFudGVkLnYxLlByb3Bvc2FsSAASMAoLcHVibGljYXRpb24YHyABKAsyGS5lbmNoYW50ZWQudjEuUHVibGljYXRpb25IABIoCgd2ZXJkaWN0GCAgASgLMhUuZW5jaGFudGVkLnYxLlZlcmRpY3RIABIoCgdyb2xsb3V0GCEgASgLMhUuZW5jaGFudGVkLnYxLlJvbGxvdXRIABImCgZsZXNzb24YIiABKAsyFC5lbmNoYW50ZWQudjEuTGVzc29uSAASJAoFZXJyb3IYIyABKAsyEy5lbmNoYW50ZWQudjEuRXJyb3JIABIgCgNnYXAYJCABKAsyES5lbmNoYW50ZWQudjEuR2FwSABCBgoEYm9keSJFCghGcmFtZUFjaxIKCgJvaxgBIAEoCBILCgNzZXEYAiABKAQSEAoIZXZlbnRfaWQYAyABKAkSDgoGcmVhc29uGAQgASgJIi8KC1RhaWxSZXF1ZXN0EhEKCWFnZW50X3VpZBgBIAEoCRINCgVlcG9jaBgCIAEoDSI6CgxUYWlsUmVzcG9uc2USCwoDc2VxGAEgASgEEgwKBGhhc2gYAiABKAkSDwoHc2V0dGxlZBgDIAEoBCIUChJTdHJlYW1TdGF0ZVJlcXVlc3QiOQoTU3RyZWFtU3RhdGVSZXNwb25zZRINCgVieXRlcxgBIAEoBBITCgtsaW1pdF9ieXRlcxgCIAEoBCI7CgxJbmJveFJlcXVlc3QSDQoFYWZ0ZXIYASABKAQSDgoGc3RyZWFtGAIgASgJEgwKBGhhc2gYAyABKAkiWQoJSW5ib3hJdGVtEg0KBXBsYWNlGAEgASgEEhAKCGVudmVsb3BlGAIgASgJEg0KBWZyYW1lGAMgASgMEg4KBnN0cmVhbRgEIAEoCRIMCgRoYXNoGAUgASgJIhoKCUJsb2JDaHVuaxINCgVjaHVuaxgBIAEoDCIvCg9QdXRCbG9iUmVzcG9uc2USDgoGZGlnZXN0GAEgASgJEgwKBHNpemUYAiABKAQiMwoOR2V0QmxvYlJlcXVlc3QSDgoGZGlnZXN0GAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCTLsAgoOQ29udGV4dFNlcnZpY2USPQoEVGFpbBIZLmVuY2hhbnRlZC52MS5UYWlsUmVxdWVzdBoaLmVuY2hhbnRlZC52MS5UYWlsUmVzcG9uc2USUgoLU3RyZWFtU3RhdGUSIC5lbmNoYW50ZWQudjEuU3RyZWFtU3RhdGVSZXF1ZXN0GiEuZW5jaGFudGVkLnYxLlN0cmVhbVN0YXRlUmVzcG9uc2USPgoFSW5ib3gSGi5lbmNoYW50ZWQudjEuSW5ib3hSZXF1ZXN0GhcuZW5jaGFudGVkLnYxLkluYm94SXRlbTABEkMKB1B1dEJsb2ISFy5lbmNoYW50ZWQudjEuQmxvYkNodW5rGh0uZW5jaGFudGVkLnYxLlB1dEJsb2JSZXNwb25zZSgBEkIKB0dldEJsb2ISHC5lbmNoYW50ZWQudjEuR2V0QmxvYlJlcXVlc3QaFy5lbmNoYW50ZWQudjEuQmxvYkNodW5rMAFiBnByb3RvMw", [file_events]);
 
 /**
  * A frame as it travels and is kept. `frame` is never re-encoded: the hash covers its bytes.
@@ -365,6 +365,45 @@ export const TailResponseSchema: GenMessage<TailResponse> = /*@__PURE__*/
   messageDesc(file_context, 4);
 
 /**
+ * @generated from message enchanted.v1.StreamStateRequest
+ */
+export type StreamStateRequest = Message<"enchanted.v1.StreamStateRequest"> & {
+};
+
+/**
+ * Describes the message enchanted.v1.StreamStateRequest.
+ * Use `create(StreamStateRequestSchema)` to create a new message.
+ */
+export const StreamStateRequestSchema: GenMessage<StreamStateRequest> = /*@__PURE__*/
+  messageDesc(file_context, 5);
+
+/**
+ * @generated from message enchanted.v1.StreamStateResponse
+ */
+export type StreamStateResponse = Message<"enchanted.v1.StreamStateResponse"> & {
+  /**
+   * Bytes that the stream holds.
+   *
+   * @generated from field: uint64 bytes = 1;
+   */
+  bytes: bigint;
+
+  /**
+   * Bytes that it may hold; 0 where only its server's storage bounds it.
+   *
+   * @generated from field: uint64 limit_bytes = 2;
+   */
+  limitBytes: bigint;
+};
+
+/**
+ * Describes the message enchanted.v1.StreamStateResponse.
+ * Use `create(StreamStateResponseSchema)` to create a new message.
+ */
+export const StreamStateResponseSchema: GenMessage<StreamStateResponse> = /*@__PURE__*/
+  messageDesc(file_context, 6);
+
+/**
  * @generated from message enchanted.v1.InboxRequest
  */
 export type InboxRequest = Message<"enchanted.v1.InboxRequest"> & {
@@ -393,7 +432,7 @@ export type InboxRequest = Message<"enchanted.v1.InboxRequest"> & {
  * Use `create(InboxRequestSchema)` to create a new message.
  */
 export const InboxRequestSchema: GenMessage<InboxRequest> = /*@__PURE__*/
-  messageDesc(file_context, 5);
+  messageDesc(file_context, 7);
 
 /**
  * @generated from message enchanted.v1.InboxItem
@@ -438,7 +477,7 @@ export type InboxItem = Message<"enchanted.v1.InboxItem"> & {
  * Use `create(InboxItemSchema)` to create a new message.
  */
 export const InboxItemSchema: GenMessage<InboxItem> = /*@__PURE__*/
-  messageDesc(file_context, 6);
+  messageDesc(file_context, 8);
 
 /**
  * @generated from message enchanted.v1.BlobChunk
@@ -457,7 +496,7 @@ export type BlobChunk = Message<"enchanted.v1.BlobChunk"> & {
  * Use `create(BlobChunkSchema)` to create a new message.
  */
 export const BlobChunkSchema: GenMessage<BlobChunk> = /*@__PURE__*/
-  messageDesc(file_context, 7);
+  messageDesc(file_context, 9);
 
 /**
  * @generated from message enchanted.v1.PutBlobResponse
@@ -483,7 +522,7 @@ export type PutBlobResponse = Message<"enchanted.v1.PutBlobResponse"> & {
  * Use `create(PutBlobResponseSchema)` to create a new message.
  */
 export const PutBlobResponseSchema: GenMessage<PutBlobResponse> = /*@__PURE__*/
-  messageDesc(file_context, 8);
+  messageDesc(file_context, 10);
 
 /**
  * @generated from message enchanted.v1.GetBlobRequest
@@ -509,7 +548,7 @@ export type GetBlobRequest = Message<"enchanted.v1.GetBlobRequest"> & {
  * Use `create(GetBlobRequestSchema)` to create a new message.
  */
 export const GetBlobRequestSchema: GenMessage<GetBlobRequest> = /*@__PURE__*/
-  messageDesc(file_context, 9);
+  messageDesc(file_context, 11);
 
 /**
  * The pod's way back, beside OTLP, on the collector's port. The scribe's service port serves the same and passes it on.
@@ -526,6 +565,16 @@ export const ContextService: GenService<{
     methodKind: "unary";
     input: typeof TailRequestSchema;
     output: typeof TailResponseSchema;
+  },
+  /**
+   * How full the stream of frames is.
+   *
+   * @generated from rpc enchanted.v1.ContextService.StreamState
+   */
+  streamState: {
+    methodKind: "unary";
+    input: typeof StreamStateRequestSchema;
+    output: typeof StreamStateResponseSchema;
   },
   /**
    * What is for the caller: messages to it and interventions in its mission, in the order of the stream, as they come.

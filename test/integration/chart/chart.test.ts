@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -121,6 +121,19 @@ describe("the chart", () => {
     await expect(render("--set", "images.scribe=")).rejects.toMatchObject({
       stderr: expect.stringMatching(/images\.scribe is required.*make up/),
     });
+  });
+
+  it("has alerts over metrics that there are, each with a runbook that there is", async () => {
+    const table = await readFile("nervous-system/telemetry/metrics.ts", "utf8");
+    const rules = (await render("--set", "alerts.enabled=true")).filter(({ kind }) => kind === "PrometheusRule");
+    const { groups } = rules[0]?.spec as { groups: Array<{ rules: Array<{ expr: string; annotations: object }> }> };
+    const alerts = groups.flatMap(({ rules: all }) => all);
+    expect(alerts.length).toBeGreaterThan(0);
+    for (const { expr, annotations } of alerts) {
+      for (const [name] of expr.matchAll(/enchanted_\w+/g)) expect(table).toContain(`"${name}"`);
+      const [runbook = "none"] = /docs\/runbooks\/[a-z-]+\.md/.exec(JSON.stringify(annotations)) ?? [];
+      expect(await readFile(runbook, "utf8")).toMatch(/^# /);
+    }
   });
 });
 

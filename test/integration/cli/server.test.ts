@@ -8,6 +8,7 @@ import { spansStream } from "#nervous-system/schemas/subjects.ts";
 import { ensurePythonEnvironment } from "#platform/tools/python-environment.ts";
 import { eventually } from "#test/integration/kubernetes/control-plane.ts";
 import { countFrames, createCleanup } from "#test/integration/pipeline/bus-harness.ts";
+import { agentUid, chainBuilder } from "#test/integration/pipeline/chain-builder.ts";
 import { enchanted, payloads, setCliStage, type CliStage, type Ended, type Started } from "./cli-stage.ts";
 import { framesIn, openShell, proofOf, setServerStage, type ServerStage, type Shell } from "./server-stage.ts";
 
@@ -296,8 +297,23 @@ describe("doctor", () => {
     const found = await findings();
     expect(found.filter(({ ok }) => !ok)).toEqual([]);
     expect(found.map(({ check }) => check)).toEqual(
-      expect.arrayContaining(["collector", "TLS", "clock", "token", "right", "outbox"]),
+      expect.arrayContaining(["collector", "TLS", "clock", "token", "right", "stream", "outbox"]),
     );
+  });
+
+  it("warns of a stream that fills up", async () => {
+    await server.collector.bus.publisher.publish(chainBuilder({ agent_uid: agentUid(1) }).take(50));
+    const { bytes } = await server.collector.bus.streamState();
+    const found = async (maxBytes?: number): Promise<unknown> => {
+      await server.collector.bus.ensureStreams({ replicas: 1, maxBytes });
+      return (await findings()).filter(({ check }) => check === "stream");
+    };
+    expect(await found(2 * bytes)).toMatchObject([
+      { ok: true, detail: expect.stringMatching(/ GiB of .* \((49|50) %\)/) },
+    ]);
+    const remedy = expect.stringContaining("docs/runbooks/stream-fills-up.md");
+    expect(await found(Math.ceil(bytes / 0.76))).toMatchObject([{ ok: false, remedy }]);
+    expect(await found()).toMatchObject([{ ok: true, detail: expect.stringContaining("its server's storage") }]);
   });
 
   it("says what to do for each thing that is wrong", async () => {

@@ -42,8 +42,8 @@ export const startTestNats = async (cleanup: Cleanup): Promise<NatsServer> => {
   return nats;
 };
 
-/** A bus with its streams on a server. */
-export const connectTestBus = async (nats: NatsServer, cleanup: Cleanup): Promise<Bus> => {
+/** A bus with its streams on a server, that of frames as large as its storage or `maxBytes`. */
+export const connectTestBus = async (nats: NatsServer, cleanup: Cleanup, maxBytes?: number): Promise<Bus> => {
   const bus = await createBus({
     servers: nats.url,
     name: "test",
@@ -53,7 +53,7 @@ export const connectTestBus = async (nats: NatsServer, cleanup: Cleanup): Promis
     ids: randomIds(),
   });
   cleanup.add(() => bus.close());
-  await bus.ensureStreams({ replicas: 1 });
+  await bus.ensureStreams({ replicas: 1, maxBytes });
   return bus;
 };
 

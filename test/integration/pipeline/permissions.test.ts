@@ -126,20 +126,34 @@ describe("the chart's users of NATS", () => {
     await proposals.ackThrough(512);
     proposals.close();
 
+    const trimmer = await busOf("trimmer");
+    const state = await trimmer.streamState();
+    expect(await trimmer.trim.watermarks(state)).toEqual(
+      new Map([
+        ["ledger", 1],
+        ["publisher", 1],
+      ]),
+    );
+    expect(await trimmer.trim.trim(state, { before: 2, storedBeforeMs: Infinity, bytes: Infinity })).toBe(1);
+    expect(await collector.tail(agentUid(1), 1)).toMatchObject({ seq: 3 });
+    expect(await collector.tail(agentUid(7), 1)).toMatchObject({ seq: 0 });
+
     const operator = await busOf("operator");
     expect(await operator.newest()).toMatchObject({ place: 3 * 512 });
     const followed: number[] = [];
     for await (const item of operator.follow({ signal: soon })) {
       followed.push(seqOf(item));
-      if (followed.length === 3) break;
+      if (followed.length === 2) break;
     }
-    expect(followed).toEqual([1, 2, 3]);
+    expect(followed).toEqual([2, 3]);
   }, 60_000);
 
   it("may not write frames, nor read in another's place", async () => {
     const stranger = await busOf("siphon");
     const frames = chainBuilder({ agent_uid: agentUid(2) }).take(1);
     await expect(stranger.publisher.publish(frames)).rejects.toMatchObject({ name: "BusUnavailableError" });
+    const all = { before: 2, storedBeforeMs: Infinity, bytes: Infinity };
+    await expect(stranger.trim.trim(await stranger.streamState(), all)).rejects.toThrow(/permission|timeout/i);
     const place = await stranger.openReader({ name: "publisher", ...readerLimits });
     await expect(place.next(AbortSignal.timeout(1_500))).rejects.toMatchObject({ name: "TimeoutError" });
     place.close();
