@@ -126,8 +126,8 @@ describe("the chart", () => {
   it("has alerts over metrics that there are, each with a runbook that there is", async () => {
     const table = await readFile("nervous-system/telemetry/metrics.ts", "utf8");
     const rules = (await render("--set", "alerts.enabled=true")).filter(({ kind }) => kind === "PrometheusRule");
-    const { groups } = rules[0]?.spec as { groups: Array<{ rules: Array<{ expr: string; annotations: object }> }> };
-    const alerts = groups.flatMap(({ rules: all }) => all);
+    type Alerts = { groups: Array<{ rules: Array<{ expr: string; annotations: object }> }> };
+    const alerts = rules.flatMap(({ spec }) => (spec as Alerts).groups.flatMap((group) => group.rules));
     expect(alerts.length).toBeGreaterThan(0);
     for (const { expr, annotations } of alerts) {
       for (const [name] of expr.matchAll(/enchanted_\w+/g)) expect(table).toContain(`"${name}"`);
