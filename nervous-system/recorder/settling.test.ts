@@ -84,6 +84,24 @@ describe("settling", () => {
     },
   );
 
+  it("tells of a loss once, however long it takes to send it again, and of the next one", async () => {
+    const { settling, clock, tails, losses, end } = bench("settled");
+    settling.stored(90_000, { epoch: 1, seq: 90_000 });
+    tails.set(1, { seq: 10, hash: "" });
+    await clock.advance(POLL_MS);
+    expect(losses()).toBe(1);
+    for (const seq of [10, 20_000, 40_000]) {
+      tails.set(1, { seq, hash: "" });
+      settling.stored(seq, { epoch: 1, seq });
+      await clock.advance(POLL_MS);
+    }
+    expect(losses()).toBe(1);
+    tails.set(1, { seq: 30_000, hash: "" });
+    await clock.advance(POLL_MS);
+    expect(losses()).toBe(2);
+    await end();
+  });
+
   it("waits until the stores have reached a frame, or no longer", async () => {
     const { settling, clock, tails, end } = bench("settled");
     const limit = new AbortController();

@@ -69,6 +69,11 @@ class Marks {
     return this.storedOf.get(epoch) ?? 0;
   }
 
+  /** The stream lost what it had stored beyond `seq`: what it has lost already is no further loss. */
+  lose(epoch: number, seq: number): void {
+    this.storedOf.set(epoch, seq);
+  }
+
   settled(epoch: number): number {
     return this.settledOf.get(epoch) ?? 0;
   }
@@ -100,7 +105,9 @@ export const createSettling = (options: SettlingOptions): Settling => {
     const tail = await uplink.tail(chain, signal).catch(() => undefined); // the exporter tells of what is away
     if (tail === undefined) return;
     marks.settle(epoch, tail);
-    if (tail.seq < before) options.onLost();
+    if (tail.seq >= before) return;
+    marks.lose(epoch, tail.seq);
+    options.onLost();
   };
   const letGo = async (): Promise<void> => {
     const index = marks.takeSettled();

@@ -1,8 +1,8 @@
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
+import { unfollowed } from "#nervous-system/kubernetes/informer-health.ts";
 import type { Informer } from "#nervous-system/kubernetes/informer.ts";
 import type { LeaderElector } from "#nervous-system/kubernetes/lease.ts";
-import { resourceName } from "#nervous-system/kubernetes/resource-kind.ts";
 import type { Controller } from "#operator/runtime/controller.ts";
 
 /** A part of the process besides informers and controllers that starts when it leads and ends before it stops leading. */
@@ -33,19 +33,6 @@ export type Manager = {
   /** Sentences that say why the process is not ready. A stand-by that does not lead is ready. */
   unready(): readonly string[];
 };
-
-// Every watch tells something or is replaced within 30 s; twice that means that this kind is not being followed.
-const MAX_SILENCE_MS = 60_000;
-
-const unready = ({ informers }: ManagerOptions): string[] =>
-  informers.flatMap((informer) => {
-    const resource = resourceName(informer.kind);
-    if (!informer.hasSynced()) return [`the cache of ${resource} is not filled yet`];
-    const silenceMs = informer.silenceMs();
-    return silenceMs > MAX_SILENCE_MS
-      ? [`nothing heard from the API server about ${resource} for ${Math.round(silenceMs / 1000)} s`]
-      : [];
-  });
 
 /** Resolves to true when all of it ended within the limit. */
 const within = async (options: ManagerOptions, what: Promise<unknown>): Promise<boolean> => {
@@ -111,7 +98,7 @@ const lead = async (options: ManagerOptions, signal: AbortSignal): Promise<Manag
  */
 /** Creates a manager. */
 export const createManager = (options: ManagerOptions): Manager => ({
-  unready: () => unready(options),
+  unready: () => unfollowed(options.informers),
   run: async (signal) => {
     const { informers, elector, log } = options;
     const caches = new AbortController();

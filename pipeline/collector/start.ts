@@ -8,6 +8,7 @@ import { startOtlpHttpServer } from "#nervous-system/comms/http/otlp-server.ts";
 import { otlpGrpcHandlers, type OtlpReceiver } from "#nervous-system/comms/grpc/otlp-service.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
+import { unfollowed } from "#nervous-system/kubernetes/informer-health.ts";
 import { createInformer, type Informer } from "#nervous-system/kubernetes/informer.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { keyOf } from "#nervous-system/kubernetes/resource-kind.ts";
@@ -160,7 +161,7 @@ export const startCollector = async (environment: CollectorEnvironment): Promise
     registry,
     unready: () => [
       ...(connected?.connected() === true ? [] : ["NATS is not reachable, or its streams are not set up yet"]),
-      ...(informer.hasSynced() ? [] : ["Agents are not known: the API server has not answered yet"]),
+      ...unfollowed([informer]),
     ],
   });
   const [bus] = await Promise.all([environment.connectBus(), informer.synced(following.signal)]);

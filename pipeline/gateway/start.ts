@@ -3,6 +3,7 @@ import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { addressOf } from "#nervous-system/kernel/endpoint.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import { readExtraCas, trustedCas } from "#nervous-system/kernel/trusted-cas.ts";
+import { unfollowed } from "#nervous-system/kubernetes/informer-health.ts";
 import { createInformer, type Informer } from "#nervous-system/kubernetes/informer.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import type { KubeObject, ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
@@ -42,7 +43,6 @@ export type Gateway = {
 
 const maxBodyBytes = 32 * 1024 * 1024;
 const maxAnswerBytes = 32 * 1024 * 1024;
-const staleCacheMs = 120_000;
 
 type Following = { readonly informers: readonly Informer[]; readonly stop: AbortController };
 
@@ -61,9 +61,7 @@ const followCluster = (environment: GatewayEnvironment) => {
 };
 
 const whyUnready = ({ informers }: Following, recorder: ComponentRecorder): readonly string[] => {
-  const reasons = informers
-    .filter((informer) => !informer.hasSynced() || informer.silenceMs() > staleCacheMs)
-    .map((informer) => `${informer.kind.plural} are not followed: the API server does not answer`);
+  const reasons = [...unfollowed(informers)];
   if (!recorder.healthy()) reasons.push("the record waits for room on the disk");
   return reasons;
 };

@@ -1,6 +1,7 @@
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
+import { unfollowed } from "#nervous-system/kubernetes/informer-health.ts";
 import type { Informer } from "#nervous-system/kubernetes/informer.ts";
 import type { Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { decideTrim, troubleOf } from "#pipeline/trimmer/decide-trim.ts";
@@ -10,7 +11,7 @@ import type { TrimmerMetrics } from "#pipeline/trimmer/measure.ts";
 /** What trimming needs. */
 export type TrimmerOptions = {
   readonly bus: Pick<Bus, "streamState" | "trim">;
-  readonly missions: Pick<Informer<Mission>, "list" | "synced" | "silenceMs">;
+  readonly missions: Pick<Informer<Mission>, "kind" | "list" | "synced" | "hasSynced" | "silenceMs">;
   /** How long frames stay that nobody needs any more, milliseconds; less where the stream fills up. */
   readonly windowMs: number;
   readonly clock: Pick<Clock, "now" | "sleep">;
@@ -21,13 +22,13 @@ export type TrimmerOptions = {
 };
 
 const ROUND_MS = 5_000;
-// A mission that was made meanwhile needs nothing that stood there before it; only one long unheard of could.
-const MAX_SILENCE_MS = 60_000;
 
 /** One step: looks at the stream and at who needs it, and trims what may go; answers whether there may be more. */
 const step = async (options: TrimmerOptions): Promise<boolean> => {
   const { bus, missions, clock, windowMs, metrics, onTrouble } = options;
-  if (missions.silenceMs() > MAX_SILENCE_MS) throw new Error("the API server does not tell of missions");
+  // A mission that was made a moment ago needs nothing that stood there before it; only one long unheard of could.
+  const [unheard] = unfollowed([missions]);
+  if (unheard !== undefined) throw new Error(unheard);
   const state = await bus.streamState();
   const readers = readersAsHolders(await bus.trim.watermarks(state));
   const unfinished = missionsAsHolders(missions.list(), state);

@@ -3,6 +3,7 @@ import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
+import { unfollowed } from "#nervous-system/kubernetes/informer-health.ts";
 import { createInformer } from "#nervous-system/kubernetes/informer.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { missions as missionKind } from "#nervous-system/kubernetes/swarm-kinds.ts";
@@ -46,7 +47,7 @@ export const startTrimmer = async (environment: TrimmerEnvironment): Promise<Tri
     registry,
     unready: () => [
       ...(connected?.connected() === true ? [] : ["NATS is not reachable"]),
-      ...(missions.hasSynced() ? [] : ["missions are not known yet"]),
+      ...unfollowed([missions]),
       ...(trouble === undefined ? [] : [trouble]),
     ],
   });

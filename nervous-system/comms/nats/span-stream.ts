@@ -1,6 +1,7 @@
 import type { Consumer, JsMsg } from "@nats-io/jetstream";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { spansStream, subjectToken } from "#nervous-system/schemas/subjects.ts";
+import { untilAborted } from "#nervous-system/kernel/until-aborted.ts";
 import type { BusConnection } from "./connection.ts";
 import { publishableSubject } from "./subject-guard.ts";
 
@@ -30,8 +31,7 @@ const MAX_DELIVER = 8;
 const ACK_WAIT_NS = 60_000_000_000;
 const RETRY_MS = 5_000;
 const REOPEN_MS = 1_000;
-// Sent one at a time, each within ten seconds, so that none waits out its acknowledgement.
-const PREFETCH = 4;
+const PULL_EXPIRES_MS = 10_000;
 
 const openConsumer = async ({ js, manager }: BusConnection, name: string): Promise<Consumer> => {
   await manager.consumers.add(spansStream, {
@@ -55,15 +55,14 @@ const forwardOne = async (message: JsMsg, { send, onLost }: SpanForwarding): Pro
   }
 };
 
+/** One at a time, none ahead: what waits for a slow backend must not use up its deliveries unsent. */
 const forwardWhileUp = async (connection: BusConnection, forwarding: SpanForwarding): Promise<void> => {
   const consumer = await connection.whileUp(() => openConsumer(connection, forwarding.name));
-  const messages = await consumer.consume({ max_messages: PREFETCH, abort_on_missing_resource: true });
-  const stop = (): void => messages.stop();
-  forwarding.signal.addEventListener("abort", stop, { once: true });
-  // A reader over a lost connection may never hear again; a fresh one continues where it was.
-  connection.currentLink().addEventListener("abort", stop, { once: true });
-  if (forwarding.signal.aborted) stop();
-  for await (const message of messages) await forwardOne(message, forwarding);
+  while (!forwarding.signal.aborted) {
+    const pulled = connection.whileUp(() => consumer.next({ expires: PULL_EXPIRES_MS }));
+    const message = await untilAborted(pulled, forwarding.signal);
+    if (message !== null) await forwardOne(message, forwarding);
+  }
 };
 
 /** Creates the way to stream SPANS and out of it. */

@@ -5,9 +5,10 @@ import { connect } from "nats";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import { placeOfItem } from "#nervous-system/comms/nats/read-chunk.ts";
-import { contextStream, signalFilter } from "#nervous-system/schemas/subjects.ts";
+import { contextStream, signalFilter, spansStream } from "#nervous-system/schemas/subjects.ts";
 import { verifyChain } from "#test/builders/chain.ts";
 import type { NatsServer } from "#platform/stores/nats.ts";
+import { eventually } from "#test/integration/kubernetes/control-plane.ts";
 import { connectTestBus, createCleanup, deadLettersOf, readFrames, startTestNats } from "./bus-harness.ts";
 import { agentUid, chainBuilder } from "./chain-builder.ts";
 
@@ -373,5 +374,29 @@ describe("a durable reader", () => {
     const told = { status: "rejected", reason: expect.objectContaining({ name: "StreamChangedError" }) };
     expect(await heard).toEqual([told, told]);
     reader.close();
+  }, 60_000);
+
+  it("gives the trace backend one export at a time, so that a slow one costs no other a delivery", async () => {
+    const server = await startTestNats(cleanup);
+    const own = await connectTestBus(server, cleanup);
+    for (let n = 0; n < 12; n += 1) await own.spans.put("team-a", Buffer.from(`export ${n}`));
+    const stopping = new AbortController();
+    const sent: string[] = [];
+    const answer = Promise.withResolvers<void>();
+    const send = (request: Buffer): Promise<void> => {
+      sent.push(request.toString());
+      return answer.promise;
+    };
+    const forwarding = own.spans.forward({ name: "traces", send, onLost: () => {}, signal: stopping.signal });
+    const connection = await connect({ servers: server.url });
+    cleanup.add(() => connection.close());
+    const manager = await jetstreamManager(connection);
+    await eventually("the first is being sent", () => sent.length === 1);
+    expect(await manager.consumers.info(spansStream, "traces")).toMatchObject({ num_ack_pending: 1, num_pending: 11 });
+    answer.resolve();
+    await eventually("all are sent", () => sent.length === 12);
+    expect(new Set(sent).size).toBe(12);
+    stopping.abort(new Error("the test is over"));
+    await forwarding;
   }, 60_000);
 });

@@ -149,7 +149,7 @@ describe("a stream under load", () => {
     const unready = await trimming(1);
     for (let n = 0; n < 20; n += 1) await publish();
     // Nothing has read for the ledger yet.
-    await eventually("the trimmer has looked", async () => !(await unready()).includes("not known yet"));
+    await eventually("the trimmer has looked", async () => !(await unready()).includes("not filled yet"));
     expect(await firstSeq()).toBe(1);
     await reading("ledger");
     await eventually("what was before the mission is gone", async () => (await firstSeq()) === 20);
