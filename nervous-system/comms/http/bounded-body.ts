@@ -3,7 +3,7 @@ import { Transform, Writable, type Duplex, type Readable } from "node:stream";
 import { createGunzip, createInflate } from "node:zlib";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { gatherBytes } from "#nervous-system/kernel/gathered-bytes.ts";
-import type { Semaphore } from "#nervous-system/kernel/semaphore.ts";
+import { watchSilence } from "#nervous-system/kernel/silence.ts";
 
 /** A body that cannot be taken: too large, too slow, in an unknown encoding, or not what its encoding says. */
 export class BodyRefused extends Error {
@@ -21,15 +21,13 @@ export class BodyRefused extends Error {
 export type BodyLimits = {
   /** Bytes as they arrive, and bytes after unpacking. */
   readonly maxBytes: number;
-  /** Time until its last byte, milliseconds. */
+  /** Time until its last byte, and the longest silence before that, milliseconds. */
   readonly withinMs: number;
-  /** Bytes of all bodies. */
-  readonly memory: Semaphore;
+  readonly silenceMs: number;
+  /** Takes room for bytes that are kept, or answers what the sender is refused with. */
+  readonly take: (bytes: number) => Error | undefined;
   readonly clock: Pick<Clock, "after">;
 };
-
-/** A whole body; its memory counts until it is released. */
-type HeldBody = { readonly bytes: Buffer; release(): void };
 
 const tooLarge = (maxBytes: number): BodyRefused =>
   new BodyRefused(413, `the body is larger than ${maxBytes} bytes; send smaller batches`);
@@ -48,10 +46,11 @@ const decoderOf = (request: IncomingMessage): Transform | undefined => {
 };
 
 /** What arrives is bounded too: gzip may go on for ever and unpack to nothing. */
-const createMeter = (maxBytes: number): Transform => {
+const createMeter = (maxBytes: number, onChunk: () => void): Transform => {
   let size = 0;
   return new Transform({
     transform: (chunk: Buffer, _encoding, done) => {
+      onChunk();
       size += chunk.length;
       done(size > maxBytes ? tooLarge(maxBytes) : null, chunk);
     },
@@ -59,38 +58,17 @@ const createMeter = (maxBytes: number): Transform => {
 };
 
 /** Keeps what comes out of the decoder while there is room: a small body may unfold into a very large one. */
-class Keeper {
-  private readonly gathered = gatherBytes();
-  private readonly limits: BodyLimits;
-  private size = 0;
-
-  constructor(limits: BodyLimits) {
-    this.limits = limits;
-  }
-
-  sink(): Writable {
-    return new Writable({ write: (chunk: Buffer, _encoding, done) => done(this.keep(chunk)) });
-  }
-
-  hold(): HeldBody {
-    return { bytes: this.gathered.take(), release: () => this.release() };
-  }
-
-  release(): void {
-    this.limits.memory.release(this.size);
-    this.size = 0;
-  }
-
-  private keep(chunk: Buffer): BodyRefused | null {
-    const { maxBytes, memory } = this.limits;
-    if (this.size + chunk.length > maxBytes) return tooLarge(maxBytes);
-    if (!memory.tryAcquire(chunk.length))
-      return new BodyRefused(503, "there is no room for more exports at the moment");
-    this.size += chunk.length;
-    this.gathered.add(chunk);
+const createKeeper = ({ maxBytes, take }: BodyLimits) => {
+  const gathered = gatherBytes();
+  const keep = (chunk: Buffer): Error | null => {
+    if (gathered.size + chunk.length > maxBytes) return tooLarge(maxBytes);
+    const refusal = take(chunk.length);
+    if (refusal !== undefined) return refusal;
+    gathered.add(chunk);
     return null;
-  }
-}
+  };
+  return { gathered, sink: new Writable({ write: (chunk: Buffer, _encoding, done) => done(keep(chunk)) }) };
+};
 
 const refusalOf = (error: unknown): unknown => {
   const { code = "", message } = error as NodeJS.ErrnoException;
@@ -111,26 +89,32 @@ const flow = (request: IncomingMessage, stages: readonly Duplex[], sink: Writabl
   });
 
 /**
- * Reads a request's body, unpacked; rejects with `BodyRefused`, or with the connection's own error. Whatever happens the
- * request is not destroyed: a sender that is cut off without an answer would send the same again.
+ * Reads a request's body, unpacked; rejects with `BodyRefused`, with what `take` answered, or with the connection's own error.
+ * What was taken is not given back here. Whatever happens the request is not destroyed: a sender that is cut off without an
+ * answer would send the same again.
  */
-export const readBoundedBody = async (request: IncomingMessage, limits: BodyLimits): Promise<HeldBody> => {
-  const { maxBytes, withinMs, clock } = limits;
+export const readBoundedBody = async (request: IncomingMessage, limits: BodyLimits): Promise<Buffer> => {
+  const { maxBytes, withinMs, silenceMs, clock } = limits;
   if (Number(request.headers["content-length"] ?? 0) > maxBytes) throw tooLarge(maxBytes);
   const decoder = decoderOf(request);
-  const stages = [createMeter(maxBytes), ...(decoder === undefined ? [] : [decoder])];
-  const keeper = new Keeper(limits);
   const { promise: late, reject } = Promise.withResolvers<never>();
-  const cancel = clock.after(withinMs, () => reject(new BodyRefused(408, "the body did not arrive in time")));
+  const cancel = clock.after(withinMs, () =>
+    reject(new BodyRefused(408, `the body did not arrive within ${withinMs} ms`)),
+  );
+  const silence = watchSilence(clock, silenceMs, () =>
+    reject(new BodyRefused(408, `no more of the body arrived for ${silenceMs} ms`)),
+  );
+  const stages = [createMeter(maxBytes, silence.heard), ...(decoder === undefined ? [] : [decoder])];
+  const { gathered, sink } = createKeeper(limits);
   try {
-    await Promise.race([flow(request, stages, keeper.sink()), late]);
-    return keeper.hold();
+    await Promise.race([flow(request, stages, sink), late]);
+    return gathered.take();
   } catch (error) {
     request.unpipe();
     for (const stage of stages) stage.destroy();
-    keeper.release();
     throw refusalOf(error);
   } finally {
     cancel();
+    silence.stop();
   }
 };

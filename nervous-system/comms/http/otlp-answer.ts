@@ -8,6 +8,7 @@ import {
   type PartialSuccess,
 } from "#nervous-system/codecs/otlp/status.ts";
 import { BodyRefused } from "./bounded-body.ts";
+import { endAfterRequest } from "./linger.ts";
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import type { OtlpEncoding } from "#nervous-system/comms/grpc/otlp-service.ts";
 
@@ -81,30 +82,6 @@ export const renderSuccess = (
   return JSON.stringify({ partialSuccess: { [rejected]: String(partial.rejected), errorMessage: partial.message } });
 };
 
-// How long a refused sender may be silent, and how long it may take for the rest of its body.
-const SILENCE_MS = 2_000;
-const LINGER_MS = 30_000;
-
-/**
- * Ends the answer when the rest of the request has come, or when no more comes: a socket closed over bytes that nobody
- * read is reset, the reset overtakes the answer, and the sender, none the wiser, sends the same again.
- */
-const linger = (request: IncomingMessage, response: ServerResponse, clock: Pick<Clock, "after">): void => {
-  const cut = (): void => void response.destroy();
-  const cancelLast = clock.after(LINGER_MS, cut);
-  let cancelSilence = clock.after(SILENCE_MS, cut);
-  request.once("close", () => {
-    cancelLast();
-    cancelSilence();
-  });
-  request.once("end", () => response.end());
-  request.once("error", cut);
-  request.on("data", () => {
-    cancelSilence();
-    cancelSilence = clock.after(SILENCE_MS, cut);
-  });
-};
-
 /** Answers a refusal; the connection ends with it, because what is left of the body must not pass for a request. */
 export const refuse = (
   request: IncomingMessage,
@@ -119,7 +96,5 @@ export const refuse = (
   const retry = retryMs === undefined ? {} : { "retry-after": String(Math.max(1, Math.ceil(retryMs / 1000))) };
   const allow = status === 405 ? { allow: "POST" } : {};
   response.writeHead(status, { ...headers, ...retry, ...allow });
-  if (request.readableEnded || status === 408) return void response.end(body);
-  response.write(body);
-  linger(request, response, clock);
+  endAfterRequest(request, response, body, clock);
 };

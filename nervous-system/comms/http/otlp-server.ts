@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
-import { readBoundedBody, type BodyLimits } from "./bounded-body.ts";
-import { createSemaphore } from "#nervous-system/kernel/semaphore.ts";
+import { BodyRefused, readBoundedBody, type BodyLimits } from "./bounded-body.ts";
+import { createSharedRoom, type SharedRoom } from "#nervous-system/kernel/shared-room.ts";
 import { addressOf } from "#nervous-system/kernel/endpoint.ts";
 import { serve } from "./serve.ts";
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
@@ -25,8 +25,6 @@ type OtlpHttpOptions = {
   readonly maxBodyBytes?: number;
   /** Connections at once, beyond which a new one is closed; 1,024 without it. */
   readonly maxConnections?: number;
-  /** Bytes of all bodies that are read or worked on, beyond which 503 is answered; room for four of the largest without it. */
-  readonly maxHeldBytes?: number;
   /** Told of every error that is no refusal, which the client sees only as 500. */
   readonly onError: (path: string, error: unknown) => void;
   readonly clock: Pick<Clock, "after">;
@@ -48,7 +46,8 @@ const routes: Readonly<Record<string, Route>> = {
 };
 
 const BODY_MS = 30_000;
-// Bodies of the largest size at once; small ones are held in their hundreds.
+const BODY_SILENCE_MS = 10_000;
+// Room for bodies that are read or worked on; a connection alone gets a quarter of it: one body of the largest size.
 const LARGEST_BODIES = 4;
 
 const encodingOf = (request: IncomingMessage): OtlpEncoding | undefined => {
@@ -89,16 +88,19 @@ const routeOf = ({ url = "" }: IncomingMessage): Route | undefined => {
   return Object.hasOwn(routes, path) ? routes[path] : undefined;
 };
 
-/** Serves requests; what their bodies hold together is bounded. */
+const noRoom = (): BodyRefused => new BodyRefused(503, "there is no room for more exports at the moment");
+
+/** Serves requests; the room for their bodies is shared by address and connection, since who sends is known only behind the body. */
 class Listener {
   private readonly options: OtlpHttpOptions;
-  private readonly limits: BodyLimits;
+  private readonly limits: Omit<BodyLimits, "take">;
+  private readonly room: SharedRoom;
 
   constructor(options: OtlpHttpOptions) {
     const { maxBodyBytes: maxBytes = MAX_MESSAGE_BYTES, clock } = options;
-    const memory = createSemaphore(options.maxHeldBytes ?? LARGEST_BODIES * maxBytes);
     this.options = options;
-    this.limits = { maxBytes, withinMs: BODY_MS, memory, clock };
+    this.room = createSharedRoom(LARGEST_BODIES * maxBytes);
+    this.limits = { maxBytes, withinMs: BODY_MS, silenceMs: BODY_SILENCE_MS, clock };
   }
 
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -117,13 +119,16 @@ class Listener {
 
   private async take(route: Route, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const call = callOf(request, response, encodingOf(request) ?? "json");
-    const body = await readBoundedBody(request, this.limits);
+    const { remoteAddress = "", remotePort } = request.socket;
+    const share = this.room.open(remoteAddress, `${remoteAddress} ${remotePort}`);
+    const take = (bytes: number): Error | undefined => (share.grow(bytes) === undefined ? undefined : noRoom());
     try {
-      const partial = await takeExport(this.options.receiver[route.kind], body.bytes, call);
+      const body = await readBoundedBody(request, { ...this.limits, take });
+      const partial = await takeExport(this.options.receiver[route.kind], body, call);
       response.writeHead(200, { "content-type": contentTypes[call.encoding] });
       response.end(renderSuccess(call.encoding, route.rejected, partial));
     } finally {
-      body.release();
+      share.leave();
     }
   }
 }

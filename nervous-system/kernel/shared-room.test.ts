@@ -1,0 +1,82 @@
+import { describe, expect, it } from "@jest/globals";
+import fc from "fast-check";
+import { createSharedRoom, type RoomHolder, type RoomShare, type SharedRoom } from "./shared-room.ts";
+
+/** Takes one by one until there is no more; answers how many, and what was in the way. */
+const fill = (share: RoomShare): { got: number; stopped: RoomHolder | undefined } => {
+  for (let got = 0; ; got += 1) {
+    const stopped = share.grow(1);
+    if (stopped !== undefined) return { got, stopped };
+  }
+};
+
+/** Lets everybody take in turns until nobody gets more; answers what each has. */
+const press = (shares: readonly RoomShare[]): number[] => {
+  const got = shares.map(() => 0);
+  for (let more = true; more;) {
+    more = false;
+    for (const [i, share] of shares.entries()) {
+      if (share.grow(1) !== undefined) continue;
+      got[i] = (got[i] ?? 0) + 1;
+      more = true;
+    }
+  }
+  return got;
+};
+
+const shares = (room: SharedRoom, tenants: number, members: number): RoomShare[] =>
+  Array.from({ length: tenants * members }, (_, i) => room.open(`t${i % tenants}`, `m${i}`));
+
+describe("a shared room", () => {
+  it("gives who is alone a quarter, and the members of one tenant half of it together", () => {
+    expect(fill(createSharedRoom(400).open("a", "a1"))).toEqual({ got: 100, stopped: "member" });
+    const all = press(shares(createSharedRoom(400), 1, 50));
+    expect(all.reduce((sum, one) => sum + one)).toBeGreaterThan(180);
+    expect(all.reduce((sum, one) => sum + one)).toBeLessThanOrEqual(200);
+  });
+
+  it("is shared alike by those who press", () => {
+    for (const got of press(shares(createSharedRoom(1_200), 2, 1))) expect(got).toBeCloseTo(240, -1);
+    for (const got of press(shares(createSharedRoom(1_200), 1, 3))) expect(got).toBeCloseTo(150, -1);
+  });
+
+  it("tells whose holdings are in the way", () => {
+    const room = createSharedRoom(400);
+    const [first, second] = [room.open("a", "a1"), room.open("a", "a2")];
+    expect([first.grow(100), second.grow(50)]).toEqual([undefined, undefined]);
+    expect(first.grow(1)).toBe("member");
+    expect(room.open("a", "a3").grow(60)).toBe("tenant");
+    expect(room.open("b", "b1").grow(63)).toBe("all");
+  });
+
+  it("takes back what a use held, once", () => {
+    const room = createSharedRoom(400);
+    const [one, other] = [room.open("a", "a1"), room.open("a", "a1")];
+    expect([one.grow(60), other.grow(40), other.grow(1)]).toEqual([undefined, undefined, "member"]);
+    one.leave();
+    one.leave();
+    expect(fill(other).got).toBe(60);
+  });
+
+  it("always has some for the next tenant and the next member, and is empty when all have left", () => {
+    const use = fc.record({ tenant: fc.nat(4), member: fc.nat(3), weight: fc.integer({ min: 1, max: 300 }) });
+    fc.assert(
+      fc.property(fc.array(use, { maxLength: 60 }), (uses) => {
+        const room = createSharedRoom(100_000);
+        const taken = uses.map(({ tenant, member, weight }) => {
+          const share = room.open(`t${tenant}`, `t${tenant}/m${member}`);
+          share.grow(weight);
+          return share;
+        });
+        for (const tenant of ["t0", "t1", "new"]) {
+          const next = room.open(tenant, `${tenant}/next`);
+          if (next.grow(1) !== undefined) return false;
+          next.leave();
+        }
+        for (const share of taken) share.leave();
+        return fill(room.open("t0", "t0/m0")).got === 25_000;
+      }),
+      { numRuns: 50 },
+    );
+  });
+});

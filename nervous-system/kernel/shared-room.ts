@@ -1,0 +1,80 @@
+/** Who holds what somebody else needs: the member itself, its tenant as a whole, or everybody. */
+export type RoomHolder = "member" | "tenant" | "all";
+
+/** What one use of the room holds. */
+export type RoomShare = {
+  /** Takes more; or takes nothing and answers whose holdings are in the way. */
+  grow(weight: number): RoomHolder | undefined;
+  /** Gives everything back. */
+  leave(): void;
+};
+
+/**
+ * Room for bytes or anything else that is counted, shared by tenants and their members, whose number nobody knows before.
+ * Nobody may hold more than he leaves free, so however many press, the next one finds some.
+ */
+export type SharedRoom = {
+  /** Opens a use that holds nothing yet; a member's name must be no other tenant's member's too. */
+  open(tenant: string, member: string): RoomShare;
+};
+
+/** Numbers by key; only who holds something takes memory. */
+class Holdings {
+  private readonly held = new Map<string, number>();
+
+  of(key: string): number {
+    return this.held.get(key) ?? 0;
+  }
+
+  add(key: string, weight: number): void {
+    const sum = this.of(key) + weight;
+    if (sum > 0) this.held.set(key, sum);
+    else this.held.delete(key);
+  }
+}
+
+/** Holdings at the three levels, each counted in the one above. */
+type Levels = { readonly all: number; readonly tenant: number; readonly member: number };
+
+/**
+ * A tenant that takes x of the room leaves x less, so it may still take half of how much more is free than it holds, and never
+ * holds more than is free. The same holds for a member within what its tenant may still take. Alone in the room a tenant gets
+ * half of it and a member a quarter; k tenants that all press get 1/(k+1) each, and as much stays free.
+ */
+const fits = (total: number, { all, tenant, member }: Levels, weight: number): boolean =>
+  member + weight <= (total - all - tenant) / 2 - weight;
+
+const inTheWay = (total: number, { all, tenant, member }: Levels, weight: number): RoomHolder => {
+  if (fits(total, { all: all - member, tenant: tenant - member, member: 0 }, weight)) return "member";
+  return fits(total, { all: all - tenant, tenant: 0, member: 0 }, weight) ? "tenant" : "all";
+};
+
+/** Creates a room that nobody is in. */
+export const createSharedRoom = (total: number): SharedRoom => {
+  const tenants = new Holdings();
+  const members = new Holdings();
+  let all = 0;
+  const add = (tenant: string, member: string, weight: number): void => {
+    all += weight;
+    tenants.add(tenant, weight);
+    members.add(member, weight);
+  };
+  return {
+    open: (tenant, member) => {
+      let own = 0;
+      return {
+        grow: (weight) => {
+          const levels = { all, tenant: tenants.of(tenant), member: members.of(member) };
+          if (!fits(total, levels, weight)) return inTheWay(total, levels, weight);
+          own += weight;
+          add(tenant, member, weight);
+          return undefined;
+        },
+        leave: () => {
+          add(tenant, member, -own);
+          own = 0;
+        },
+      };
+    },
+  };
+};
