@@ -40,13 +40,13 @@ describe("a shared room", () => {
     for (const got of press(shares(createSharedRoom(1_200), 1, 3))) expect(got).toBeCloseTo(150, -1);
   });
 
-  it("tells whose holdings are in the way", () => {
+  it("tells who holds most of what is missing", () => {
     const room = createSharedRoom(400);
     const [first, second] = [room.open("a", "a1"), room.open("a", "a2")];
-    expect([first.grow(100), second.grow(50)]).toEqual([undefined, undefined]);
-    expect(first.grow(1)).toBe("member");
-    expect(room.open("a", "a3").grow(60)).toBe("tenant");
-    expect(room.open("b", "b1").grow(63)).toBe("all");
+    expect([first.grow(101), first.grow(100), first.grow(1)]).toEqual(["member", undefined, "member"]);
+    expect([second.grow(50), second.grow(1)]).toEqual([undefined, "tenant"]);
+    const elsewhere = room.open("b", "b1");
+    expect([elsewhere.grow(62), elsewhere.grow(1)]).toEqual([undefined, "all"]);
   });
 
   it("takes back what a use held, once", () => {

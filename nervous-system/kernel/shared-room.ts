@@ -1,9 +1,9 @@
-/** Who holds what somebody else needs: the member itself, its tenant as a whole, or everybody. */
+/** Who holds most of what somebody needs: the member itself, the others of its tenant, or those of all others. */
 export type RoomHolder = "member" | "tenant" | "all";
 
 /** What one use of the room holds. */
 export type RoomShare = {
-  /** Takes more; or takes nothing and answers whose holdings are in the way. */
+  /** Takes more; or takes nothing and answers who holds most of what is missing. */
   grow(weight: number): RoomHolder | undefined;
   /** Gives everything back. */
   leave(): void;
@@ -44,9 +44,10 @@ type Levels = { readonly all: number; readonly tenant: number; readonly member: 
 const fits = (total: number, { all, tenant, member }: Levels, weight: number): boolean =>
   member + weight <= (total - all - tenant) / 2 - weight;
 
-const inTheWay = (total: number, { all, tenant, member }: Levels, weight: number): RoomHolder => {
-  if (fits(total, { all: all - member, tenant: tenant - member, member: 0 }, weight)) return "member";
-  return fits(total, { all: all - tenant, tenant: 0, member: 0 }, weight) ? "tenant" : "all";
+/** Whose holdings are the larger part of what is missing. */
+const inTheWay = ({ all, tenant, member }: Levels): RoomHolder => {
+  if (all - tenant > tenant) return "all";
+  return tenant - member > member ? "tenant" : "member";
 };
 
 /** Creates a room that nobody is in. */
@@ -65,7 +66,7 @@ export const createSharedRoom = (total: number): SharedRoom => {
       return {
         grow: (weight) => {
           const levels = { all, tenant: tenants.of(tenant), member: members.of(member) };
-          if (!fits(total, levels, weight)) return inTheWay(total, levels, weight);
+          if (!fits(total, levels, weight)) return inTheWay(levels);
           own += weight;
           add(tenant, member, weight);
           return undefined;

@@ -97,6 +97,11 @@ const metricTable = {
     "Failures that no part of the process foresaw; each is a fault of ours, and in the log.",
   ),
   modelCalls: counter("enchanted_model_calls_total", "Exchanges with models by status; 0 where none came.", "status"),
+  modelCallsBroken: counter(
+    "enchanted_model_calls_broken_total",
+    "Exchanges that did not come to their end, by who or what broke them.",
+    "by",
+  ),
   modelCallSeconds: seconds(
     "enchanted_model_call_seconds",
     "Duration of one exchange with a model, to its last byte.",

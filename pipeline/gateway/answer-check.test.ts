@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
 import { describe, expect, it } from "@jest/globals";
+import { manualClock } from "#nervous-system/kernel/clock.ts";
 import { ApiError, ConnectionError } from "#nervous-system/kubernetes/errors.ts";
 import { answerCheck } from "./answer-check.ts";
 import type { ProbeTools } from "./check-model.ts";
@@ -10,8 +11,11 @@ const asked = (failure: Error) => {
   const secret = async (): Promise<never> => {
     throw failure;
   };
-  const request = Object.assign(Readable.from([Buffer.from(JSON.stringify(body))]), { headers: {} });
-  return answerCheck({ view: { secret } } as unknown as ProbeTools, request as unknown as IncomingMessage);
+  const request = Object.assign(Readable.from([Buffer.from(JSON.stringify(body))]), { headers: {}, complete: true });
+  return answerCheck(
+    { view: { secret }, clock: manualClock() } as unknown as ProbeTools,
+    request as unknown as IncomingMessage,
+  );
 };
 
 describe("a check of a Secret", () => {

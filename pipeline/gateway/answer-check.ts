@@ -49,7 +49,8 @@ const notTenant = (namespace: string): CheckResult => ({
 
 /** Answers `POST /internal/v1/check`. */
 export const answerCheck = async (tools: ProbeTools, incoming: IncomingMessage): Promise<Granted<CheckResult>> => {
-  const bytes = await readBody(incoming, maxCheckBytes);
+  const { clock } = tools;
+  const bytes = await readBody(incoming, { maxBytes: maxCheckBytes, take: () => granted(undefined), clock });
   if (bytes.kind === "refused") return bytes;
   const check = parseCheck(bytes.value);
   if (check.kind === "refused") return check;

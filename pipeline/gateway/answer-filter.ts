@@ -9,8 +9,8 @@ import { createSseSplitter } from "#nervous-system/codecs/exchange/sse-events.ts
 export type AnswerFilter = {
   /** Takes a chunk of the answer; answers what may go to the client now. */
   push(chunk: Buffer): Buffer;
-  /** Ends the answer; answers what was kept back. */
-  end(): { readonly kept: Buffer; readonly facts: AnswerFacts };
+  /** Ends the answer, which is given whole; answers what was kept back. */
+  end(answer: Buffer): { readonly kept: Buffer; readonly facts: AnswerFacts };
 };
 
 const createStreamFilter = (dropsUsageEvent: boolean): AnswerFilter => {
@@ -37,18 +37,16 @@ const createStreamFilter = (dropsUsageEvent: boolean): AnswerFilter => {
 };
 
 const createWholeFilter = (): AnswerFilter => {
-  const all = gatherBytes();
   let kept: Buffer = Buffer.alloc(0);
   return {
     push: (chunk) => {
       const free = kept;
-      all.add(chunk);
       kept = chunk;
       return free;
     },
-    end: () => {
+    end: (answer) => {
       const reader = createAnswerReader();
-      reader.readWhole(all.take().toString("utf8"));
+      reader.readWhole(answer.toString("utf8"));
       return { kept, facts: reader.facts() };
     },
   };

@@ -3,12 +3,22 @@ import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import { resolveTarget, type AddressPolicy } from "#pipeline/gateway/address-policy.ts";
 import type { AdmittedCall } from "#pipeline/gateway/admit-model-call.ts";
+import type { Broken } from "#pipeline/gateway/broken.ts";
 import type { BoundAgent } from "#pipeline/gateway/await-binding.ts";
 import type { ClusterView } from "#pipeline/gateway/cluster-view.ts";
+import type { CallShare } from "#pipeline/gateway/call-room.ts";
+import { endClient, unreadMessage, type Written } from "#pipeline/gateway/client-end.ts";
 import { parseTraceparent, renderModelCall } from "#pipeline/gateway/model-call-frame.ts";
 import { readModelKey } from "#pipeline/gateway/model-key.ts";
 import type { BlobWriter, FrameWriter } from "#pipeline/gateway/ports.ts";
-import { granted, refused, refusedUntil, renderRefusal, type Granted } from "#pipeline/gateway/refusal.ts";
+import {
+  granted,
+  refused,
+  refusedUntil,
+  renderRefusal,
+  type Granted,
+  type Refusal,
+} from "#pipeline/gateway/refusal.ts";
 import { relayAnswer } from "#pipeline/gateway/relay.ts";
 import { upstreamUrl, type ModelRoute } from "#pipeline/gateway/routes.ts";
 import { askUpstream, type UpstreamAnswer, type UpstreamRequest } from "#pipeline/gateway/upstream.ts";
@@ -35,6 +45,7 @@ export type Exchange = AdmittedCall &
     readonly body: UpstreamBody;
     readonly incoming: IncomingMessage;
     readonly client: ServerResponse;
+    readonly share: CallShare;
     readonly signal: AbortSignal;
   };
 
@@ -42,33 +53,40 @@ type Outcome = {
   readonly status: number;
   readonly answer: Buffer;
   readonly facts: Parameters<typeof renderModelCall>[0]["answer"];
-  readonly error?: string | undefined;
+  readonly broken?: Broken | undefined;
   /** Tells the client the rest, once the frame is written. */
-  readonly finish: () => void;
+  readonly finish: () => Promise<Written>;
 };
 
 // A collector that restarts is back within these; an agent waits for its answer longer than that anyway.
 const putPausesMs = [500, 2_000, 5_000];
 
-/** Stores a blob, trying again while the collector is away; rejects with the last failure. */
-const putPatiently = async (tools: ExchangeTools, namespace: string, bytes: Buffer): Promise<string> => {
+/** Stores a blob, trying again while the collector is away and nobody stops it; rejects with the last failure. */
+const putPatiently = async (
+  tools: ExchangeTools,
+  namespace: string,
+  bytes: Buffer,
+  signal?: AbortSignal,
+): Promise<string> => {
   for (const pauseMs of putPausesMs) {
     try {
       return await tools.blobs.put(namespace, bytes);
     } catch (error) {
       tools.log.warn({ err: error, pauseMs }, "a blob of a model call could not be stored; trying again");
-      await tools.clock.sleep(pauseMs);
+      await tools.clock.sleep(pauseMs, signal);
     }
   }
   return tools.blobs.put(namespace, bytes);
 };
 
 const putRequest = async (tools: ExchangeTools, exchange: Exchange): Promise<Granted<string>> => {
+  const { mission, body, signal } = exchange;
   if (!tools.frames.healthy())
     return refusedUntil(503, "recording_unavailable", "the gateway cannot write its record at present", 5);
   try {
-    return granted(await putPatiently(tools, exchange.mission.metadata.namespace ?? "", exchange.body.bytes));
+    return granted(await putPatiently(tools, mission.metadata.namespace ?? "", body.bytes, signal));
   } catch (error) {
+    if (signal.aborted) return refused(400, "client_gone", "the client went away before its request was recorded");
     tools.log.warn({ err: error }, "the blob of a model request could not be stored");
     return refusedUntil(503, "recording_unavailable", "the request could not be recorded, so it is not sent", 5);
   }
@@ -95,36 +113,48 @@ const prepare = async (tools: ExchangeTools, exchange: Exchange): Promise<Grante
   });
 };
 
-const sendRefusal = (client: ServerResponse, result: ReturnType<typeof refused>): void => {
-  if (result.kind === "granted" || client.headersSent) return;
-  const { status, headers, body } = renderRefusal(result.refusal);
-  client.writeHead(status, headers).end(body);
+type FailedAnswer = Extract<UpstreamAnswer, { kind: "failed" }>;
+
+const brokenBy: Readonly<Record<FailedAnswer["why"], Broken["by"]>> = {
+  silent: "provider_silent",
+  unreachable: "provider_unreachable",
+  aborted: "client_gone",
 };
 
-const failedOutcome = (exchange: Exchange, answer: Extract<UpstreamAnswer, { kind: "failed" }>): Outcome => ({
-  status: 0,
+/** A call without an answer of the provider's own; `status` is the provider's, 0 without one. */
+const unanswered = (
+  tools: ExchangeTools,
+  { client }: Exchange,
+  status: number,
+  { broken, refusal }: { readonly broken: Broken; readonly refusal: Refusal },
+): Outcome => ({
+  status,
   answer: Buffer.alloc(0),
   facts: {},
-  error: answer.message,
-  finish: () =>
-    sendRefusal(
-      exchange.client,
-      answer.why === "timeout"
-        ? refused(504, "provider_timeout", answer.message)
-        : refused(502, "provider_unreachable", answer.message),
-    ),
+  broken,
+  finish: async () => {
+    if (client.destroyed) return "gone";
+    const told = renderRefusal(refusal);
+    client.writeHead(told.status, told.headers);
+    return endClient(client, told.body, tools.clock);
+  },
 });
 
-const redirectOutcome = (exchange: Exchange, response: IncomingMessage): Outcome => {
+const failedOutcome = (tools: ExchangeTools, exchange: Exchange, { why, message }: FailedAnswer): Outcome => {
+  const refusal: Refusal =
+    why === "silent"
+      ? { status: 504, type: "provider_timeout", message }
+      : { status: 502, type: "provider_unreachable", message };
+  return unanswered(tools, exchange, 0, { broken: { by: brokenBy[why], message }, refusal });
+};
+
+const redirectOutcome = (tools: ExchangeTools, exchange: Exchange, response: IncomingMessage): Outcome => {
   response.destroy();
-  const error = `the endpoint redirects (${response.statusCode}); name the final address in the Model's endpoint`;
-  return {
-    status: response.statusCode ?? 0,
-    answer: Buffer.alloc(0),
-    facts: {},
-    error,
-    finish: () => sendRefusal(exchange.client, refused(502, "provider_redirects", error)),
-  };
+  const message = `the endpoint redirects (${response.statusCode}); name the final address in the Model's endpoint`;
+  return unanswered(tools, exchange, response.statusCode ?? 0, {
+    broken: { by: "provider_redirects", message },
+    refusal: { status: 502, type: "provider_redirects", message },
+  });
 };
 
 const relayedOutcome = async (
@@ -132,13 +162,14 @@ const relayedOutcome = async (
   exchange: Exchange,
   response: IncomingMessage,
 ): Promise<Outcome> => {
-  const { client, signal, body } = exchange;
+  const { client, signal, body, share } = exchange;
   const relayed = await relayAnswer({
     upstream: response,
     client,
     dropsUsageEvent: body.dropsUsageEvent,
     idleMs: tools.idleMs,
     maxBytes: tools.maxAnswerBytes,
+    take: share.takeForAnswer,
     signal,
     clock: tools.clock,
   });
@@ -146,17 +177,21 @@ const relayedOutcome = async (
     status: response.statusCode ?? 0,
     answer: relayed.answer,
     facts: relayed.facts,
-    error: relayed.error,
-    // A broken answer must look broken: the connection is cut instead of ended.
-    finish: () => (relayed.error === undefined ? client.end(relayed.kept) : client.destroy()),
+    broken: relayed.broken,
+    finish: async () => {
+      if (relayed.broken === undefined) return endClient(client, relayed.kept, tools.clock);
+      // A broken answer must look broken: the connection is cut instead of ended.
+      client.destroy();
+      return "gone";
+    },
   };
 };
 
 const carryOut = async (tools: ExchangeTools, exchange: Exchange, request: UpstreamRequest): Promise<Outcome> => {
   const answer = await askUpstream(request);
-  if (answer.kind === "failed") return failedOutcome(exchange, answer);
+  if (answer.kind === "failed") return failedOutcome(tools, exchange, answer);
   const status = answer.response.statusCode ?? 0;
-  if (status >= 300 && status < 400) return redirectOutcome(exchange, answer.response);
+  if (status >= 300 && status < 400) return redirectOutcome(tools, exchange, answer.response);
   return relayedOutcome(tools, exchange, answer.response);
 };
 
@@ -172,7 +207,31 @@ const putAnswer = async (tools: ExchangeTools, exchange: Exchange, answer: Buffe
 };
 
 /** How an exchange ended, for metrics. */
-export type ExchangeEnd = { readonly status: number; readonly latencyMs: number; readonly facts: Outcome["facts"] };
+export type ExchangeEnd = {
+  readonly status: number;
+  readonly latencyMs: number;
+  readonly facts: Outcome["facts"];
+  readonly broken?: Broken | undefined;
+};
+
+/** What a client made of the end of an answer that had come whole: the frame is written by then. */
+const endings: Readonly<Record<Written, Broken | undefined>> = {
+  taken: undefined,
+  unread: { by: "client_stopped_reading", message: unreadMessage },
+  gone: { by: "client_gone", message: "the client went away before it had the end of the answer" },
+};
+
+const finishClient = async (
+  { log }: ExchangeTools,
+  { agent }: Exchange,
+  { broken, finish }: Outcome,
+): Promise<Broken | undefined> => {
+  const ending = endings[await finish()];
+  const why = broken ?? ending;
+  const { namespace, name } = agent.metadata;
+  if (why !== undefined) log.info({ by: why.by, namespace, agent: name }, `a model call broke: ${why.message}`);
+  return why;
+};
 
 /**
  * Carries one exchange out and records it. The client learns of its end only when the MODEL_CALL frame is on disk; where that
@@ -197,7 +256,7 @@ export const runExchange = async (tools: ExchangeTools, exchange: Exchange): Pro
         answerBlob,
         status: outcome.status,
         latencyMs,
-        error: outcome.error,
+        error: outcome.broken?.message,
         trace: parseTraceparent(exchange.incoming.headers["traceparent"]?.toString()),
       }),
     );
@@ -211,6 +270,6 @@ export const runExchange = async (tools: ExchangeTools, exchange: Exchange): Pro
       5,
     );
   }
-  outcome.finish();
-  return granted({ status: outcome.status, latencyMs, facts: outcome.facts });
+  const broken = await finishClient(tools, exchange, outcome);
+  return granted({ status: outcome.status, latencyMs, facts: outcome.facts, broken });
 };

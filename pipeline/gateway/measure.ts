@@ -10,9 +10,16 @@ export type GatewayMetrics = {
 
 /** Counts on a registry, under the names of the table. */
 export const createGatewayMetrics = (registry: ReturnType<typeof createRegistry>): GatewayMetrics => {
-  const metrics = createMetrics(registry, ["modelCalls", "modelCallSeconds", "modelTokens", "gatewayRefusals"]);
+  const metrics = createMetrics(registry, [
+    "modelCalls",
+    "modelCallsBroken",
+    "modelCallSeconds",
+    "modelTokens",
+    "gatewayRefusals",
+  ]);
   return {
-    exchange: ({ status, latencyMs, facts }) => {
+    exchange: ({ status, latencyMs, facts, broken }) => {
+      if (broken !== undefined) metrics.modelCallsBroken.inc({ by: broken.by });
       metrics.modelCalls.inc({ status: String(status) });
       metrics.modelCallSeconds.observe(latencyMs / 1000);
       metrics.modelTokens.inc({ direction: "input" }, facts.inputTokens ?? 0);

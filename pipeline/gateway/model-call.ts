@@ -2,20 +2,20 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ClusterView } from "#pipeline/gateway/cluster-view.ts";
 import { admitModelCall } from "#pipeline/gateway/admit-model-call.ts";
 import { awaitBinding } from "#pipeline/gateway/await-binding.ts";
+import type { CallRoom } from "#pipeline/gateway/call-room.ts";
 import { runExchange, type Exchange, type ExchangeEnd, type ExchangeTools } from "#pipeline/gateway/exchange.ts";
 import { readBody } from "#pipeline/gateway/read-body.ts";
-import { refused, refusedUntil, type Granted } from "#pipeline/gateway/refusal.ts";
-import type { CallLimiter } from "./call-limiter.ts";
+import { refused, type Granted } from "#pipeline/gateway/refusal.ts";
 import { knownRoutes, parseRoute } from "#pipeline/gateway/routes.ts";
-import { computeUpstreamBody } from "#pipeline/gateway/upstream-request.ts";
+import { computeUpstreamBody, type UpstreamBody } from "#pipeline/gateway/upstream-request.ts";
 import type { Principal } from "#pipeline/identity/token-reviews.ts";
 
 /** What model calls are answered with. */
 export type ModelCallTools = Omit<ExchangeTools, "view"> & {
   readonly view: ClusterView;
   readonly maxBodyBytes: number;
-  /** Bounds the calls of all agents and their bodies. */
-  readonly limiter: CallLimiter;
+  /** What the calls of all agents may hold. */
+  readonly room: CallRoom;
 };
 
 const abortWhenGone = (client: ServerResponse): AbortSignal => {
@@ -26,21 +26,22 @@ const abortWhenGone = (client: ServerResponse): AbortSignal => {
   return abort.signal;
 };
 
-const exchangeOnce = async (
-  tools: ModelCallTools,
-  call: Omit<Exchange, "body" | "signal">,
-): Promise<Granted<ExchangeEnd>> => {
-  const signal = abortWhenGone(call.client);
-  const bytes = await readBody(call.incoming, tools.maxBodyBytes);
-  if (bytes.kind === "refused") return bytes;
-  const body = computeUpstreamBody(bytes.value, call.route, call.model.spec.model);
-  if (body.kind === "refused") return body;
-  return runExchange(tools, { ...call, body: body.value, signal });
+type Unread = Omit<Exchange, "body" | "signal">;
+
+// Apart from the exchange, which may take long and must not hold the bytes as they came beside those that go out.
+const readUpstreamBody = async (
+  { maxBodyBytes: maxBytes, clock }: ModelCallTools,
+  { incoming, route, model, share }: Unread,
+): Promise<Granted<UpstreamBody>> => {
+  const bytes = await readBody(incoming, { maxBytes, take: share.takeForRequest, clock });
+  return bytes.kind === "refused" ? bytes : computeUpstreamBody(bytes.value, route, model.spec.model);
 };
 
-/** What a body will take; one that does not tell its length may be of any that is allowed. */
-const expectedBytes = ({ headers }: IncomingMessage, max: number): number =>
-  Math.min(Number(headers["content-length"] ?? max), max);
+const exchangeOnce = async (tools: ModelCallTools, call: Unread): Promise<Granted<ExchangeEnd>> => {
+  const signal = abortWhenGone(call.client);
+  const body = await readUpstreamBody(tools, call);
+  return body.kind === "refused" ? body : runExchange(tools, { ...call, body: body.value, signal });
+};
 
 /** Answers one model call of a pod. */
 export const answerModelCall = async (
@@ -65,12 +66,12 @@ export const answerModelCall = async (
     model: view.model({ namespace, name: agent.spec.modelRef.name }),
   });
   if (admitted.kind === "refused") return admitted;
-  const leave = tools.limiter.enter(agent.metadata.uid, expectedBytes(incoming, tools.maxBodyBytes));
-  if (leave === "yours") return refusedUntil(429, "too_many_calls", "wait for the calls that are under way", 2);
-  if (leave === "everybody's") return refusedUntil(503, "gateway_busy", "the gateway works on all it can hold", 2);
+  const entered = tools.room.enter(namespace, agent.metadata.uid);
+  if (entered.kind === "refused") return entered;
+  const share = entered.value;
   try {
-    return await exchangeOnce(tools, { ...admitted.value, ...bound.value, route, incoming, client });
+    return await exchangeOnce(tools, { ...admitted.value, ...bound.value, route, incoming, client, share });
   } finally {
-    leave();
+    share.leave();
   }
 };

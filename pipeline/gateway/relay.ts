@@ -1,9 +1,12 @@
-import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { AnswerFacts } from "#nervous-system/codecs/exchange/answer-reader.ts";
 import { gatherBytes } from "#nervous-system/kernel/gathered-bytes.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
-import type { AnswerFacts } from "#nervous-system/codecs/exchange/answer-reader.ts";
+import { watchSilence } from "#nervous-system/kernel/silence.ts";
 import { createAnswerFilter } from "#pipeline/gateway/answer-filter.ts";
+import type { Broken } from "#pipeline/gateway/broken.ts";
+import { unreadMessage, writeToClient, type Written } from "#pipeline/gateway/client-end.ts";
+import type { Granted } from "#pipeline/gateway/refusal.ts";
 import { computeAnswerHeaders } from "#pipeline/gateway/upstream-request.ts";
 
 /** How an answer is passed on. */
@@ -11,76 +14,96 @@ export type RelayOptions = {
   readonly upstream: IncomingMessage;
   readonly client: ServerResponse;
   readonly dropsUsageEvent: boolean;
-  /** Longest silence of the provider, milliseconds. */
+  /** Longest silence of the provider while the client wants more, milliseconds. */
   readonly idleMs: number;
   readonly maxBytes: number;
+  /** Takes room for bytes of the answer. */
+  readonly take: (bytes: number) => Granted<void>;
   readonly signal: AbortSignal;
-  readonly clock: Pick<Clock, "after">;
+  readonly clock: Pick<Clock, "after" | "monotonicMs">;
 };
 
-/** What went over, and what waits to be let go; `error` is set when the answer did not come to its end. */
+/** What went over, and what waits to be let go; `broken` is set when the answer did not come to its end. */
 export type Relayed = {
   readonly kept: Buffer;
   readonly answer: Buffer;
   readonly facts: AnswerFacts;
-  readonly error?: string;
+  readonly broken?: Broken;
 };
 
-const startIdleTimer = (clock: Pick<Clock, "after">, ms: number, onIdle: () => void) => {
-  let cancel = clock.after(ms, onIdle);
-  return {
-    touch: () => {
-      cancel();
-      cancel = clock.after(ms, onIdle);
-    },
-    stop: () => cancel(),
-  };
-};
+// The longest that models are known to think in one answer, with room to spare.
+const ANSWER_MS = 3_600_000;
+// A client that took longer than this in all may be why a provider gave up.
+const LONG_WAIT_MS = 1_000;
 
 // Anything of three digits arrives as a status, and not all of it can be told.
 const toldStatus = (status = 0): number => (status >= 200 && status <= 599 ? status : 502);
 
-const write = async (client: ServerResponse, bytes: Buffer, signal: AbortSignal): Promise<void> => {
-  if (bytes.length > 0 && !client.write(bytes)) await once(client, "drain", { signal });
+const gone: Broken = { by: "client_gone", message: "the client went away before the answer was complete" };
+
+const brokenByClient: Readonly<Record<Written, Broken | undefined>> = {
+  taken: undefined,
+  unread: { by: "client_stopped_reading", message: unreadMessage },
+  gone,
 };
 
-const describeEnd = (error: unknown, stopped: string | undefined, signal: AbortSignal): string => {
-  if (stopped !== undefined) return stopped;
-  if (signal.aborted) return "the client went away before the answer was complete";
-  return `the provider's answer broke off: ${error instanceof Error ? error.message : String(error)}`;
+const brokeOff = (error: unknown, clientMs: number): Broken => {
+  const waited = clientMs < LONG_WAIT_MS ? "" : `; its client had kept it waiting for ${Math.round(clientMs)} ms`;
+  const why = error instanceof Error ? error.message : String(error);
+  return { by: "provider_broke_off", message: `the provider's answer broke off: ${why}${waited}` };
+};
+
+const roomFor = (size: number, { length }: Buffer, { maxBytes, take }: RelayOptions): Broken | undefined => {
+  if (size + length > maxBytes)
+    return { by: "answer_too_large", message: `the provider's answer is longer than ${maxBytes} bytes` };
+  const taken = take(length);
+  if (taken.kind === "granted") return undefined;
+  return { by: "no_room", message: `there is no room for the rest of the answer: ${taken.refusal.message}` };
 };
 
 /** Passes an answer on as it comes, all but its end; never rejects. */
 export const relayAnswer = async (options: RelayOptions): Promise<Relayed> => {
-  const { upstream, client, signal } = options;
+  const { upstream, client, signal, clock, idleMs } = options;
   const filter = createAnswerFilter(upstream.headers["content-type"], options.dropsUsageEvent);
   const received = gatherBytes();
-  let stopped: string | undefined;
-  const stop = (why: string): void => {
-    stopped ??= why;
+  let broken: Broken | undefined;
+  let clientMs = 0;
+  const stop = (why: Broken): void => {
+    broken ??= why;
     upstream.destroy();
   };
-  const idle = startIdleTimer(options.clock, options.idleMs, () =>
-    stop(`the provider was silent for ${options.idleMs} ms in the middle of its answer`),
-  );
+  const pass = async (chunk: Buffer): Promise<Broken | undefined> => {
+    const full = roomFor(received.size, chunk, options);
+    if (full !== undefined) return full;
+    received.add(chunk);
+    const startedMs = clock.monotonicMs();
+    const written = await writeToClient(client, filter.push(chunk), clock);
+    clientMs += clock.monotonicMs() - startedMs;
+    return brokenByClient[written];
+  };
   client.writeHead(toldStatus(upstream.statusCode), computeAnswerHeaders(upstream.headers));
   client.flushHeaders();
+  const cancelLast = clock.after(ANSWER_MS, () =>
+    stop({ by: "answer_too_long", message: `the answer did not end within ${ANSWER_MS} ms` }),
+  );
+  const silence = watchSilence(clock, idleMs, () =>
+    stop({ by: "provider_silent", message: `the provider was silent for ${idleMs} ms in the middle of its answer` }),
+  );
   try {
     for await (const chunk of upstream as AsyncIterable<Buffer>) {
-      idle.touch();
-      if (received.size + chunk.length > options.maxBytes) {
-        stop(`the provider's answer is longer than ${options.maxBytes} bytes`);
-        break;
-      }
-      received.add(chunk);
-      await write(client, filter.push(chunk), signal);
+      // Whose turn it is: the provider is not heard while the client does not want more.
+      silence.stop();
+      const why = await pass(chunk);
+      if (why !== undefined) stop(why);
+      silence.heard();
     }
-    const whole = stopped === undefined && upstream.complete;
-    const error = whole ? {} : { error: describeEnd(new Error("it ended early"), stopped, signal) };
-    return { ...filter.end(), answer: received.take(), ...error };
+    if (!upstream.complete) stop(brokeOff("it ended early", clientMs));
   } catch (error) {
-    return { ...filter.end(), answer: received.take(), error: describeEnd(error, stopped, signal) };
+    stop(signal.aborted ? gone : brokeOff(error, clientMs));
   } finally {
-    idle.stop();
+    silence.stop();
+    cancelLast();
   }
+  const answer = received.take();
+  return { ...filter.end(answer), answer, ...(broken === undefined ? {} : { broken }) };
 };

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { endAfterRequest } from "#nervous-system/comms/http/linger.ts";
 import { serve } from "#nervous-system/comms/http/serve.ts";
 import type { Endpoint } from "#nervous-system/kernel/endpoint.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
@@ -6,15 +7,16 @@ import { audience } from "#nervous-system/schemas/names.ts";
 import { answerCheck } from "#pipeline/gateway/answer-check.ts";
 import { answerTunnel, createTunnelLimits, type TunnelTools } from "#pipeline/gateway/answer-tunnel.ts";
 import { authenticate } from "#pipeline/gateway/authenticate.ts";
+import { createCallRoom, type CallLimits } from "#pipeline/gateway/call-room.ts";
 import { answerModelCall, type ModelCallTools } from "#pipeline/gateway/model-call.ts";
 import type { GatewayMetrics } from "#pipeline/gateway/measure.ts";
 import { refused, renderRefusal, type Granted, type Refusal } from "#pipeline/gateway/refusal.ts";
-import { createCallLimiter } from "./call-limiter.ts";
 import type { TokenReviews } from "#pipeline/identity/token-reviews.ts";
 
 /** What the gateway's server is made of. */
-type GatewayServerOptions = Omit<ModelCallTools, "limiter"> &
+type GatewayServerOptions = Omit<ModelCallTools, "room"> &
   Pick<TunnelTools, "limits"> & {
+    readonly callLimits: CallLimits;
     readonly reviews: TokenReviews;
     /** Username of the operator's ServiceAccount, the only one that may ask for checks. */
     readonly operator: string;
@@ -34,16 +36,14 @@ type GatewayServer = {
 // Every pod of a swarm comes here, with a tunnel for each connection of its package manager; one costs some thirty kilobytes.
 const MAX_CONNECTIONS = 4_096;
 
-// An agent asks one thing at a time, and its helpers a few; a body takes several times its size while it is worked on.
-const callLimits = { callsPerCaller: 4, bytesPerCaller: 32 * 1024 * 1024, bytes: 96 * 1024 * 1024 };
+type Answering = GatewayServerOptions & Pick<ModelCallTools, "room">;
 
-type Answering = GatewayServerOptions & Pick<ModelCallTools, "limiter">;
-
-const reply = (client: ServerResponse, refusal: Refusal): void => {
-  if (client.headersSent) return;
+const reply = ({ clock }: Answering, incoming: IncomingMessage, client: ServerResponse, refusal: Refusal): void => {
+  if (client.headersSent || client.destroyed) return void client.destroy();
   const { status, headers, body } = renderRefusal(refusal);
-  // What is left of the request's body is not read, so the connection cannot be used again.
-  client.writeHead(status, { ...headers, connection: "close" }).end(body);
+  // What is left of the request's body must not pass for a request.
+  client.writeHead(status, { ...headers, connection: "close" });
+  endAfterRequest(incoming, client, body, clock);
 };
 
 const answerInternal = async (
@@ -81,14 +81,17 @@ const answer = async (options: Answering, incoming: IncomingMessage, client: Ser
     const result = await (internal ? answerInternal : answerModel)(options, incoming, client);
     if (result.kind === "granted") return;
     options.metrics.refused(result.refusal.type);
-    reply(client, result.refusal);
+    reply(options, incoming, client, result.refusal);
   } catch (error) {
     // A client that broke off in the middle of its own request has nobody left to tell.
-    if (!incoming.complete && incoming.destroyed) return void client.destroy();
+    if (!incoming.complete && incoming.destroyed) {
+      options.metrics.refused("client_gone");
+      return void client.destroy();
+    }
     options.log.error({ err: error, path: incoming.url }, "a request failed for a reason of the gateway's own");
     options.metrics.refused("internal");
-    reply(client, { status: 500, type: "internal", message: "the gateway failed; its log has the reason" });
-    if (!client.writableEnded) client.destroy();
+    const message = "the gateway failed; its log has the reason";
+    reply(options, incoming, client, { status: 500, type: "internal", message });
   }
 };
 
@@ -97,7 +100,7 @@ export const startGatewayServer = async (options: GatewayServerOptions): Promise
   const tools: TunnelTools & Answering = {
     ...options,
     tunnels: createTunnelLimits(),
-    limiter: createCallLimiter(callLimits),
+    room: createCallRoom(options.callLimits),
   };
   const server = await serve({
     at: options.listen,

@@ -21,10 +21,14 @@ export type UpstreamRequest = {
   readonly clock: Pick<Clock, "after">;
 };
 
+type Failed = {
+  readonly kind: "failed";
+  readonly why: "silent" | "aborted" | "unreachable";
+  readonly message: string;
+};
+
 /** The answer as it begins, or why there is none. */
-export type UpstreamAnswer =
-  | { readonly kind: "answered"; readonly response: IncomingMessage }
-  | { readonly kind: "failed"; readonly why: "timeout" | "aborted" | "unreachable"; readonly message: string };
+export type UpstreamAnswer = { readonly kind: "answered"; readonly response: IncomingMessage } | Failed;
 
 const connectWithinMs = 10_000;
 
@@ -33,6 +37,8 @@ type ConnectError = NodeJS.ErrnoException & { readonly errors?: readonly Error[]
 // Of several addresses each has an error of its own, and all of them together have no words.
 const describe = (url: URL, { code, message, errors = [] }: ConnectError): string =>
   `${url.origin} could not be reached: ${code === undefined ? "" : `${code}: `}${message || errors.map((one) => one.message).join(", ")}`;
+
+const unreachable = (message: string): Failed => ({ kind: "failed", why: "unreachable", message });
 
 const open = (request: UpstreamRequest): http.ClientRequest => {
   const { url, target } = request;
@@ -57,19 +63,20 @@ const open = (request: UpstreamRequest): http.ClientRequest => {
 export const askUpstream = (request: UpstreamRequest): Promise<UpstreamAnswer> =>
   new Promise<UpstreamAnswer>((resolve) => {
     const sent = open(request);
-    let why: "timeout" | "aborted" | "unreachable" = "unreachable";
-    const stop = (reason: "timeout" | "aborted", message: string): void => {
-      why = reason;
+    const { origin } = request.url;
+    let stopped: Failed | undefined;
+    const stop = (why: Failed["why"], message: string): void => {
+      stopped ??= { kind: "failed", why, message };
       sent.destroy(new Error(message));
     };
     const cancelConnect = request.clock.after(connectWithinMs, () =>
-      stop("timeout", `no connection within ${connectWithinMs} ms`),
+      stop("unreachable", `${origin} could not be reached: no connection within ${connectWithinMs} ms`),
     );
     const cancelAnswer = request.clock.after(request.answerWithinMs, () =>
-      stop("timeout", `no answer within ${request.answerWithinMs} ms`),
+      stop("silent", `${origin} gave no answer within ${request.answerWithinMs} ms`),
     );
     // Stays until the answer has ended: an abort then ends the answer too.
-    const onAbort = (): void => stop("aborted", "the client went away");
+    const onAbort = (): void => stop("aborted", `the client went away before ${origin} answered`);
     request.signal.addEventListener("abort", onAbort, { once: true });
     sent.on("socket", (socket) => {
       socket.once(request.url.protocol === "https:" ? "secureConnect" : "connect", cancelConnect);
@@ -81,19 +88,15 @@ export const askUpstream = (request: UpstreamRequest): Promise<UpstreamAnswer> =
     };
     sent.on("error", (error: NodeJS.ErrnoException) => {
       request.signal.removeEventListener("abort", onAbort);
-      settle({ kind: "failed", why, message: describe(request.url, error) });
+      settle(stopped ?? unreachable(describe(request.url, error)));
     });
     sent.on("close", () => {
       request.signal.removeEventListener("abort", onAbort);
       // Node closes without an error where the answer changes the protocol (101).
-      settle({ kind: "failed", why, message: `${request.url.origin} closed without an answer` });
+      settle(stopped ?? unreachable(`${origin} closed without an answer`));
     });
     sent.once("response", (response) => settle({ kind: "answered", response }));
     if (request.signal.aborted) onAbort();
     else sent.end(request.body);
-  }).catch((error: unknown) => ({
     // A header that cannot be sent, such as a key of several lines; Node's words do not hold its value.
-    kind: "failed",
-    why: "unreachable",
-    message: describe(request.url, error as NodeJS.ErrnoException),
-  }));
+  }).catch((error: unknown) => unreachable(describe(request.url, error as NodeJS.ErrnoException)));

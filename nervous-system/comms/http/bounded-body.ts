@@ -29,8 +29,7 @@ export type BodyLimits = {
   readonly clock: Pick<Clock, "after">;
 };
 
-const tooLarge = (maxBytes: number): BodyRefused =>
-  new BodyRefused(413, `the body is larger than ${maxBytes} bytes; send smaller batches`);
+const tooLarge = (maxBytes: number): BodyRefused => new BodyRefused(413, `the body is larger than ${maxBytes} bytes`);
 
 const decoders: Readonly<Record<string, (() => Transform) | undefined>> = {
   "": undefined,

@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { request } from "node:https";
 import { connect as connectTls, type TLSSocket } from "node:tls";
-import type { IncomingMessage } from "node:http";
+import type { ClientRequest, IncomingMessage } from "node:http";
 import { join } from "node:path";
-import { systemClock } from "#nervous-system/kernel/clock.ts";
+import { systemClock, type Clock } from "#nervous-system/kernel/clock.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
 import { createInformer } from "#nervous-system/kubernetes/informer.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
@@ -72,7 +72,16 @@ export const startTestGateway = async (
   test: TestPlane,
   namespace: string,
   upstream: TestUpstream,
-  limits: { readonly idleMs?: number; readonly answerWithinMs?: number; readonly allowLoopback?: boolean } = {},
+  limits: {
+    readonly idleMs?: number;
+    readonly answerWithinMs?: number;
+    readonly allowLoopback?: boolean;
+    /** Of a body and of an answer. */
+    readonly maxBodyBytes?: number;
+    readonly roomBytes?: number;
+    /** Time of bodies, answers and tunnels. */
+    readonly clock?: Clock;
+  } = {},
 ): Promise<TestGateway> => {
   const clock = systemClock();
   const user = `system:serviceaccount:${namespace}:enchanted-gateway`;
@@ -88,7 +97,7 @@ export const startTestGateway = async (
     operator: `system:serviceaccount:${namespace}:enchanted-operator`,
     frames,
     blobs,
-    clock,
+    clock: limits.clock ?? clock,
     log: silentLog,
     metrics: createGatewayMetrics(createRegistry()),
     tls,
@@ -97,8 +106,9 @@ export const startTestGateway = async (
     ca: [await readFile(upstream.caFile, "utf8")],
     answerWithinMs: limits.answerWithinMs ?? 10_000,
     idleMs: limits.idleMs ?? 10_000,
-    maxBodyBytes: 1024 * 1024,
-    maxAnswerBytes: 1024 * 1024,
+    maxBodyBytes: limits.maxBodyBytes ?? 1024 * 1024,
+    maxAnswerBytes: limits.maxBodyBytes ?? 1024 * 1024,
+    callLimits: { callsPerAgent: 4, bytesPerCall: 64 * 1024, bytes: limits.roomBytes ?? 16 * 1024 * 1024 },
     limits: { connectMs: 2_000, idleMs: 10_000, totalMs: 60_000 },
   });
   const caPem = await readFile(tls.caFile, "utf8");
@@ -113,14 +123,13 @@ export const startTestGateway = async (
 /** An answer of the gateway. */
 export type Answer = { readonly status: number; readonly headers: IncomingMessage["headers"]; readonly body: string };
 
-/** Begins a request; the answer's chunks are left to the caller. */
-export const begin = (
+/** Opens a request whose body the caller writes; without a length it is sent in chunks. */
+export const open = (
   gateway: Pick<TestGateway, "port" | "caPem">,
   path: string,
   token: string | undefined,
-  body: unknown,
-): { readonly answer: Promise<IncomingMessage>; readonly abort: () => void } => {
-  const text = typeof body === "string" ? body : JSON.stringify(body);
+  length?: number,
+): { readonly sent: ClientRequest; readonly answer: Promise<IncomingMessage> } => {
   const sent = request({
     host: "127.0.0.1",
     port: gateway.port,
@@ -131,15 +140,27 @@ export const begin = (
     agent: false,
     headers: {
       "content-type": "application/json",
-      "content-length": Buffer.byteLength(text),
+      ...(length === undefined ? {} : { "content-length": length }),
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     },
   });
   const answer = new Promise<IncomingMessage>((resolve, reject) => {
     sent.once("response", resolve);
-    sent.once("error", reject);
+    sent.on("error", reject);
   });
+  return { sent, answer };
+};
+
+/** Begins a request; the answer's chunks are left to the caller. */
+export const begin = (
+  gateway: Pick<TestGateway, "port" | "caPem">,
+  path: string,
+  token: string | undefined,
+  body: unknown,
+): { readonly answer: Promise<IncomingMessage>; readonly abort: () => void } => {
+  const text = typeof body === "string" ? body : JSON.stringify(body);
+  const { sent, answer } = open(gateway, path, token, Buffer.byteLength(text));
   sent.end(text);
   return { answer, abort: () => sent.destroy() };
 };

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from "@jest/globals";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import type { Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { checkModel } from "#pipeline/gateway/check-model.ts";
+import { granted } from "#pipeline/gateway/refusal.ts";
 import { relayAnswer, type Relayed } from "#pipeline/gateway/relay.ts";
 import { askUpstream, type UpstreamAnswer } from "#pipeline/gateway/upstream.ts";
 import { startRawEndpoint, writeForEver, type RawEndpoint } from "#test/integration/gateway/raw-endpoint.ts";
@@ -36,7 +37,8 @@ const relayed = async (answer: UpstreamAnswer): Promise<{ told: number; relay: R
   const { promise, resolve, reject } = Promise.withResolvers<Relayed>();
   const server = createServer((_, client) => {
     const signal = new AbortController().signal;
-    const limits = { dropsUsageEvent: false, idleMs: 60_000, maxBytes: 1024 * 1024, signal, clock };
+    const take = () => granted(undefined);
+    const limits = { dropsUsageEvent: false, idleMs: 60_000, maxBytes: 1024 * 1024, take, signal, clock };
     const relay = relayAnswer({ ...limits, upstream: answer.response, client });
     relay.finally(() => client.end()).then(resolve, reject);
   });

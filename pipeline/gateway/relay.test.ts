@@ -1,0 +1,153 @@
+import { once } from "node:events";
+import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, describe, expect, it } from "@jest/globals";
+import { manualClock } from "#nervous-system/kernel/clock.ts";
+import { granted, refusedUntil } from "#pipeline/gateway/refusal.ts";
+import { relayAnswer, type Relayed, type RelayOptions } from "./relay.ts";
+
+const IDLE_MS = 10_000;
+const servers: Server[] = [];
+afterEach(() => {
+  for (const server of servers.splice(0)) {
+    server.close();
+    server.closeAllConnections();
+  }
+});
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+const serve = async (answer: (response: ServerResponse) => void): Promise<number> => {
+  const server = createServer((_, response) => answer(response));
+  servers.push(server);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return (server.address() as AddressInfo).port;
+};
+
+const ask = async (port: number): Promise<IncomingMessage> => {
+  const sent = request({ port, host: "127.0.0.1", agent: false }).end();
+  const [response] = (await once(sent, "response")) as [IncomingMessage];
+  // A broken answer is cut.
+  for (const broken of [sent, response]) broken.on("error", () => undefined);
+  return response;
+};
+
+/** A provider that answers as told, the relay, and the answer as its client gets it, which reads nothing yet. */
+const relay = async (provider: (response: ServerResponse) => void, over: Partial<RelayOptions> = {}) => {
+  const clock = manualClock();
+  const upstream = await ask(await serve(provider));
+  const { promise: relayed, resolve } = Promise.withResolvers<Relayed>();
+  const abort = new AbortController();
+  // As the call to the provider does.
+  abort.signal.addEventListener("abort", () => upstream.destroy(new Error("aborted")));
+  const told = Promise.withResolvers<ServerResponse>();
+  const port = await serve((client) => {
+    told.resolve(client);
+    client.once("close", () => abort.abort(new Error("the client went away")));
+    const take = () => granted(undefined);
+    const limits = { dropsUsageEvent: false, idleMs: IDLE_MS, maxBytes: 2 ** 26, take, signal: abort.signal, clock };
+    void relayAnswer({ ...limits, upstream, client, ...over }).then((got) => {
+      if (got.broken === undefined) client.end(got.kept);
+      else client.destroy();
+      return resolve(got);
+    });
+  });
+  const answer = await ask(port);
+  /** Lets time pass, and what happens in it happen, until the relay has ended. */
+  const ended = async (stepMs: number): Promise<Relayed> => {
+    let done = false;
+    void relayed.then(() => (done = true));
+    while (!done) {
+      await clock.advance(stepMs);
+      await turn();
+    }
+    expect(clock.pending()).toBe(0);
+    return relayed;
+  };
+  return { answer, upstream, clock, ended, client: await told.promise };
+};
+
+const large = Buffer.alloc(2 ** 24, "x");
+
+describe("an answer that breaks", () => {
+  it("by a client that stopped reading is not laid at the provider's door", async () => {
+    const { ended, upstream } = await relay((response) => response.write(large));
+    const { broken, answer } = await ended(1_000);
+    expect(broken).toEqual({ by: "client_stopped_reading", message: expect.stringContaining("stopped reading") });
+    expect(answer.length).toBeGreaterThan(0);
+    expect(upstream.destroyed).toBe(true);
+  });
+
+  it("by a provider that says no more tells so", async () => {
+    const { ended, answer } = await relay((response) => response.write("{"));
+    answer.resume();
+    expect((await ended(1_000)).broken).toEqual({
+      by: "provider_silent",
+      message: "the provider was silent for 10000 ms in the middle of its answer",
+    });
+  });
+
+  it("by a provider that breaks off tells so, and what its client had to do with it", async () => {
+    const quick = await relay((response) => response.write("{", () => response.destroy()));
+    expect((await quick.ended(0)).broken).toEqual({
+      by: "provider_broke_off",
+      message: expect.stringMatching(/^the provider's answer broke off: [^;]*$/),
+    });
+    let breakOff = (): void => undefined;
+    const slow = await relay((response) => {
+      response.write(large);
+      breakOff = () => response.destroy();
+    });
+    while (!slow.client.writableNeedDrain) await turn();
+    await slow.clock.advance(5_000);
+    breakOff();
+    slow.answer.resume();
+    expect((await slow.ended(0)).broken).toEqual({
+      by: "provider_broke_off",
+      message: expect.stringMatching(/; its client had kept it waiting for \d+ ms$/),
+    });
+  });
+
+  it("by a client that went away tells so", async () => {
+    const { ended, answer } = await relay((response) => response.write("{"));
+    answer.destroy();
+    expect((await ended(0)).broken).toMatchObject({ by: "client_gone" });
+  });
+
+  it("by what it is large, or what others hold, tells which", async () => {
+    const tooLarge = await relay((response) => response.end(large), { maxBytes: 1_000 });
+    expect((await tooLarge.ended(0)).broken).toMatchObject({ by: "answer_too_large" });
+    const take = () => refusedUntil(429, "agent_room_full", "the share is used up", 2);
+    const full = await relay((response) => response.end("{}"), { take });
+    expect((await full.ended(0)).broken).toEqual({
+      by: "no_room",
+      message: "there is no room for the rest of the answer: the share is used up",
+    });
+  });
+
+  it("by going on for ever, however lively, ends", async () => {
+    const { ended, answer } = await relay((response) => {
+      const more = (): void => void (response.destroyed || response.write("x", () => setImmediate(more)));
+      more();
+    });
+    answer.resume();
+    expect((await ended(1_000)).broken).toMatchObject({ by: "answer_too_long" });
+  });
+});
+
+describe("a whole answer", () => {
+  it("is passed on but for its end, at the pace of a slow reader, and counted", async () => {
+    let taken = 0;
+    const take = (bytes: number) => {
+      taken += bytes;
+      return granted(undefined);
+    };
+    const { ended, answer } = await relay((response) => response.end(large), { take });
+    let got = 0;
+    answer.on("data", (chunk: Buffer) => (got += chunk.length));
+    const { broken, answer: whole } = await ended(0);
+    if (!answer.complete) await once(answer, "end");
+    expect([broken, whole.length, taken, got]).toEqual([undefined, large.length, large.length, large.length]);
+  });
+});
