@@ -13,7 +13,7 @@ export const commands: readonly Command[] = [
       "The program finds OPENAI_BASE_URL and ANTHROPIC_BASE_URL pointed to a port on loopback that passes each call on to the base URL that was set before (OPENAI_API_BASE and ANTHROPIC_API_BASE likewise, where they are set), with the program's own key, and TRACEPARENT.",
       "OTEL_EXPORTER_OTLP_ENDPOINT points to a port on loopback that takes OTLP over gRPC and HTTP: spans and log records become frames. An endpoint that is set already stays, and what goes there is not recorded.",
       "With a collector each frame goes there too, unchanged and in the same chain. The program never waits for the collector: what it has not taken by the end stays in $XDG_STATE_HOME/enchanted/outbox (~/.local/state/enchanted/outbox), for the next run or `enchanted push`. ENCHANTED_TOKEN is kept from the program.",
-      "Secrets that look like one (keys, tokens, passwords) are replaced by [redacted:…] in the record, never in what the program does.",
+      "Secrets (keys, tokens, passwords, values of secret variables of the environment) are replaced by [redacted:…] in the record, never in what the program does.",
       "Changes of files are observed about once a second: tracked files, and untracked ones that no rule of the repository or of yours ignores. Of a file of which the program records STATE_CHANGE frames itself, nothing else is observed. A record inside a work tree is kept out of it by a line in .git/info/exclude.",
     ],
     takesProgram: true,

@@ -5,6 +5,7 @@ import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { parseConfig } from "#nervous-system/kernel/config.ts";
 import { exitCodeOf, proxyEnvironment, startChild, type WrappedChild } from "./wrap/child.ts";
 import { forwardFrames } from "./wrap/frame-forwarder.ts";
+import { withoutSecretsOf } from "./wrap/known-secrets.ts";
 import { writeTerminationMessage, renderTerminationMessage } from "./wrap/termination-message.ts";
 
 // enchanted-wrap: process 1 of the agent container. `node wrap.js -- command args…`
@@ -70,7 +71,12 @@ const run = async (config: WrapConfig, command: string, args: readonly string[])
     directory: tmpdir(),
     kill: process.kill.bind(process),
   });
-  const forwarder = forwardFrames({ source: child.frames, socketPath: config.ENCHANTED_SOCKET, clock });
+  const forwarder = forwardFrames({
+    source: child.frames,
+    socketPath: config.ENCHANTED_SOCKET,
+    clock,
+    clean: withoutSecretsOf(process.env),
+  });
   const end = await child.ended;
   if (wasStopped()) child.killGroup(); // what the program left behind has had its time too
   const isWhole = await forwarder.finish(config.ENCHANTED_CAPTURE_MS);

@@ -1,5 +1,6 @@
 import { RedactionRuleError } from "#nervous-system/recorder/redact-own-rules.ts";
 import { createRedactor, type Redactor } from "#nervous-system/recorder/redact.ts";
+import { secretValuesOf } from "#nervous-system/recorder/secret-values.ts";
 import { countOption, textOption, textsOption, type OptionValues } from "../arguments.ts";
 import { CliError, type Host } from "../host.ts";
 import { identityOf } from "../outbox/outbox.ts";
@@ -8,13 +9,16 @@ import { readServer } from "../server/settings.ts";
 import { openRecord, type OpenRecord } from "./open-record.ts";
 
 /** Reads the rules; undefined when nothing is to be redacted. Throws `CliError` for a rule that cannot be used. */
-const readRedactor = (options: OptionValues): Redactor | undefined => {
+const readRedactor = (host: Host, options: OptionValues): Redactor | undefined => {
   const patterns = textsOption(options, "redact");
   const isOff = options["no-redact"] === true;
   if (isOff && patterns.length > 0) throw new CliError("enchanted: --redact and --no-redact: give one of them");
   if (isOff) return undefined;
   try {
-    return createRedactor(patterns.map((pattern, at) => ({ name: `rule-${at + 1}`, pattern })));
+    return createRedactor(
+      patterns.map((pattern, at) => ({ name: `rule-${at + 1}`, pattern })),
+      secretValuesOf(host.env),
+    );
   } catch (error) {
     if (!(error instanceof RedactionRuleError)) throw error;
     throw new CliError(`enchanted: --redact: ${error.message}`);
@@ -34,7 +38,7 @@ const MAX_DRAIN_MS = 3_600_000;
 /** Reads the options and opens what they name; throws `CliError` before anything is written when they cannot work. */
 export const openRecording = async (host: Host, options: OptionValues, agentId: string): Promise<OpenRecording> => {
   const server = readServer(host, options);
-  const redactor = readRedactor(options);
+  const redactor = readRedactor(host, options);
   const drainMs = countOption(options, "drain", MAX_DRAIN_MS);
   const identity = identityOf({
     agent_uid: host.ids.next(),

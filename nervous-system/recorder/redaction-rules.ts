@@ -1,4 +1,6 @@
+import { isCall, isInnocentValue, isPlaceholder, looksLikeCode } from "./redaction-innocent.ts";
 import { serviceHint, servicePatterns } from "./redaction-services.ts";
+import { toolHint, toolRules } from "./redaction-tools.ts";
 
 /** One rule of redaction: what it finds is replaced by `[redacted:<name>]`. */
 export type RedactionRule = {
@@ -14,8 +16,18 @@ export type BuiltInRule = {
   readonly pattern: RegExp;
   /** Where the pattern would look long at texts that hold nothing: what each that holds something has in it. */
   readonly hint?: string | RegExp;
-  /** Whether what was found is no secret after all; `next` is the character behind it. */
-  readonly isInnocent?: (secret: string, next: string) => boolean;
+  /** Whether what was found is no secret after all. */
+  readonly isInnocent?: (secret: string, around: Surroundings) => boolean;
+};
+
+/** What stands around a find. */
+type Surroundings = {
+  /** The part of the match before the secret. */
+  readonly before: string;
+  /** The character behind it. */
+  readonly next: string;
+  /** Some 200 characters before the match. */
+  ahead(): string;
 };
 
 // No pattern is anchored to what stands before it: in an escaped text the `n` of `\n` stands before a token.
@@ -36,14 +48,8 @@ const jwt: BuiltInRule = {
   },
 };
 
-const placeholder = /^(?:\$|\{\{|<|%\w+%$|\*+$|\[redacted:)/;
-const looksLikeCode = (text: string): boolean =>
-  /^(?:Big)?(?:Ui|I)nt\d|^Float\d/.test(text) ||
-  (text.includes(".") && /^[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)+$/.test(text));
-const isCall = (next: string): boolean => next === "(" || next === "[";
-
 const keys = "(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)";
-const shouted = "(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY|CREDENTIALS?)";
+const shouted = "(?:PASSWORD|PASSWD|PASSPHRASE|_PASS|_PWD|SECRET|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY|CREDENTIALS?)";
 const suffix = "(?:_KEY|_KEY_BASE|_VALUE|_DEV|_TEST|_STAGING|_PROD|_PRODUCTION|_?[0-9]{1,3})?";
 // The quotes of a JSON text inside a JSON text are escaped.
 const quotes = `\\\\{0,3}["'\`]`;
@@ -53,22 +59,18 @@ const assignments: readonly BuiltInRule[] = [
   {
     name: "assignment",
     pattern: new RegExp(`(${keys}(?:${quotes})?${sign}${quotes})[^\\s"'\`\\\\]{8,}`, "gi"),
-    isInnocent: (secret) => placeholder.test(secret),
+    isInnocent: isPlaceholder,
   },
   {
     name: "assignment", // as in a file of environment variables, where the whole value is the secret
     pattern: new RegExp(`(${shouted}${suffix}=)(?:"[^"\\n\\\\]{4,}|'[^'\\n\\\\]{4,}|[^\\s"'\`\\\\;&|<>()]{4,})`, "g"),
-    isInnocent: (secret, next) =>
-      placeholder.test(secret.replace(/^["']/, "")) ||
-      /^\d{1,9}$/.test(secret) ||
-      looksLikeCode(secret) ||
-      isCall(next),
+    isInnocent: (secret, { next }) =>
+      isPlaceholder(secret.replace(/^["']/, "")) || /^\d{1,9}$/.test(secret) || looksLikeCode(secret) || isCall(next),
   },
   {
     name: "assignment",
     pattern: new RegExp(`(${keys}(?:${quotes})?${sign})[A-Za-z0-9+/_~.@#%^*!=-]{8,}`, "gi"),
-    isInnocent: (secret, next) =>
-      !/\d/.test(secret) || /^[\d._-]+$/.test(secret) || looksLikeCode(secret) || isCall(next),
+    isInnocent: (secret, { next }) => isInnocentValue(secret, next),
   },
 ];
 
@@ -103,16 +105,17 @@ export const builtInRules: readonly BuiltInRule[] = [
   {
     name: "url-password",
     pattern: /(:\/\/[^\s:/?#@"'<>\\]*:)[^\s/?#"'<>\\]+(?=@)/g,
-    isInnocent: (secret) => placeholder.test(secret),
+    isInnocent: isPlaceholder,
   },
   ...assignments,
+  ...toolRules,
 ];
 
 // Sorted by first letter, which the engine tells apart in one step: three times as fast as a list.
 const hints = [
   "://",
-  "a(?:kia|sia|bia|cca|iza|ge-s|pi[_-]?k|pi_org|uthori|ccess[_-]?k)",
-  "bearer",
+  "a(?:kia|sia|bia|cca|iza|ge-s|pi[_-]?k|pi_org|uth[o\"'`\\\\ =:]|ccess[_-]?k)",
+  "b(?:asic[ \\t]|earer|y[ \\t]{1,8}[\"'])",
   "credent",
   "eyj",
   "g(?:h[pousr]_|ithub_pat|l[a-z]{2,5}-|sk_)",
@@ -130,4 +133,5 @@ const hints = [
 const generalHint = new RegExp(hints.join("|"), "i");
 
 /** Whether a built-in rule may find something: one fast look at nearly every text. */
-export const mayHoldSecret = (text: string): boolean => generalHint.test(text) || serviceHint.test(text);
+export const mayHoldSecret = (text: string): boolean =>
+  generalHint.test(text) || serviceHint.test(text) || toolHint.test(text);

@@ -43,10 +43,12 @@ type FrameForwarder = {
 };
 
 /** What a forwarder connects: a source, and a socket or whatever else takes lines. */
-type FrameForwarderOptions = { source: Readable; clock: Clock } & (
-  | { socketPath: string }
-  | { openSender: (events: LineSenderEvents) => LineSender }
-);
+type FrameForwarderOptions = {
+  source: Readable;
+  clock: Clock;
+  /** Takes out of a line what must not leave this process. */
+  clean?: (line: string) => string;
+} & ({ socketPath: string } | { openSender: (events: LineSenderEvents) => LineSender });
 
 const senderOf = (options: FrameForwarderOptions, events: LineSenderEvents): LineSender =>
   "openSender" in options
@@ -55,7 +57,7 @@ const senderOf = (options: FrameForwarderOptions, events: LineSenderEvents): Lin
 
 /** Begins to copy lines; garbage is reported as ERROR frames and never disturbs the child. */
 export const forwardFrames = (options: FrameForwarderOptions): FrameForwarder => {
-  const { source, clock } = options;
+  const { source, clock, clean = (line: string) => line } = options;
   const splitter = createLineSplitter(maxFrameBytes);
   const report = createRefusalReport();
   const reported = new Set<string>();
@@ -72,8 +74,8 @@ export const forwardFrames = (options: FrameForwarderOptions): FrameForwarder =>
   };
   const forward = (line: SplitLine): void => {
     if (line.kind === "tooLong") return tell(report.onRefused(`it is longer than ${maxFrameBytes} bytes`, ""));
-    if (!isUtf8(line.bytes)) return tell(report.onRefused("it is not UTF-8", line.bytes.toString("latin1")));
-    const text = line.bytes.toString("utf8");
+    if (!isUtf8(line.bytes)) return tell(report.onRefused("it is not UTF-8", clean(line.bytes.toString("latin1"))));
+    const text = clean(line.bytes.toString("utf8"));
     if (text.trim() !== "") sender.send(text);
   };
   const ended = new Promise<void>((resolve) => {

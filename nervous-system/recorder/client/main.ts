@@ -1,6 +1,7 @@
 import { systemClock, type Clock } from "#nervous-system/kernel/clock.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
 import { createRedactor } from "../redact.ts";
+import { secretValuesOf } from "../secret-values.ts";
 import { createNodeDisk } from "../wal/node-disk.ts";
 import { createNodeProcesses } from "../wal/node-processes.ts";
 import { openWal } from "../wal/wal.ts";
@@ -22,7 +23,7 @@ const idleClock: Pick<Clock, "after"> = {
 /** Creates a client of the scribe that records through its socket, and into its own log while the socket is away. */
 export const createContextClient: CreateContextClient = async (options) => {
   const { directory, socketPath = process.env["ENCHANTED_SOCKET"], redact = [] } = options;
-  const redactor = createRedactor(redact);
+  const redactor = createRedactor(redact, secretValuesOf(process.env));
   const maxBytes = options.maxLogBytes ?? DEFAULT_LOG_BYTES;
   const clock = systemClock();
   const wal = await openWal({

@@ -267,6 +267,30 @@ describe("what the program does not say", () => {
     ]);
   });
 
+  it("shows no value of a secret variable of its environment, however it writes it, nor a password among its arguments", async () => {
+    const secret = "pA55 w0rd/ü+1";
+    const script = `
+      const { SHOP_PASSWORD: it } = process.env;
+      const base64 = Buffer.from("ann:" + it).toString("base64");
+      const text = [it, JSON.stringify({ it }), encodeURIComponent(it), base64].join(" | ");
+      require("fs").writeSync(3, JSON.stringify({ event_type: "THOUGHT", text }) + "\\n");
+      console.log(it);`;
+    const { code, stdout } = await stage.cli(
+      ["run", "--", process.execPath, "-e", script, "--", "-u", "ann:hunter2", "--password", "hunter"],
+      { env: { SHOP_PASSWORD: secret } },
+    );
+    expect({ code, stdout }).toEqual({ code: 0, stdout: `${secret}\n` });
+    const lines = await stage.lines();
+    const cut = "[redacted:SHOP_PASSWORD]";
+    expect(payloads(lines, "THOUGHT")[0]?.["text"]).toMatch(
+      `${cut} | {"it":"${cut}"} | ${cut} | ${Buffer.from("ann:").toString("base64").slice(0, 5)}`,
+    );
+    expect(JSON.stringify(lines)).not.toMatch(/pA55|w0rd|hunter/);
+    expect(payloads(lines, "LIFECYCLE")[0]?.["arguments"]).toEqual(
+      expect.arrayContaining(["-u", "ann:[redacted:user-password]", "--password", "[redacted:flag]"]),
+    );
+  });
+
   it("is observed beside what Git cannot take, which is named", async () => {
     git("init", "-q");
     await stage.cli(["run", "--", "bash", "-c", "git init -q nested; echo a > nested/a; echo b > b"]);

@@ -62,6 +62,20 @@ const flushedOf = (program: Running): number =>
   );
 
 describe("the published client", () => {
+  it("keeps what its program's environment holds of secrets out of the record", async () => {
+    await scene.startScribe();
+    const telling = PROGRAM.replace('"n" + n', '"it is " + process.env.SHOP_TOKEN');
+    const file = join(scene.stage.dir, "telling.mjs");
+    await writeFile(file, telling);
+    const program = start(process.execPath, [file, join(scene.pod.dir, "client-log"), "0", "1"], {
+      ...scene.pod.env,
+      SHOP_TOKEN: "correct-horse-7",
+    });
+    expect(await program.ended).toBe(0);
+    await until("it is told", () => texts().length === 1);
+    expect(texts()).toEqual(["it is [redacted:SHOP_TOKEN]"]);
+  });
+
   it("brings every frame once and in order while the scribe is killed and returns", async () => {
     await scene.startScribe();
     const program = run(0, 6000);

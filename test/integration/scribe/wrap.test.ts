@@ -33,6 +33,20 @@ describe("enchanted-wrap", () => {
     expect(await readlink(scene.pod.env["ENCHANTED_SOCKET_LINK"]!)).toBe(scene.pod.socket);
   });
 
+  it("keeps what its own environment holds of secrets out of the record, which the scribe cannot know", async () => {
+    const said = `echo "{\\"event_type\\":\\"THOUGHT\\",\\"text\\":\\"it is $SHOP_TOKEN\\"}" >&3; echo "no JSON $SHOP_TOKEN" >&3`;
+    const wrapped = shell(said, { SHOP_TOKEN: "correct-horse-7" });
+    expect(await wrapped.ended).toBe(0);
+    const frames = await record();
+    expect(frames.map(({ payload }) => payload["text"] ?? payload["line"])).toEqual([
+      "it is [redacted:SHOP_TOKEN]",
+      "no JSON [redacted:SHOP_TOKEN]",
+    ]);
+    expect(scene.peer.frames.find(({ envelope }) => envelope.event_type === "THOUGHT")?.envelope.flags).toEqual([
+      "withheld",
+    ]);
+  });
+
   it("gives a real pipe: opening /dev/fd/3 by name works", async () => {
     expect(await shell(`echo '{"event_type":"THOUGHT","text":"by name"}' > /dev/fd/3`).ended).toBe(0);
     expect(await thoughts()).toEqual(["by name"]);
