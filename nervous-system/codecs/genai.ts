@@ -46,9 +46,16 @@ export const GenAiContent = {
   toolResult: "gen_ai.tool.call.result",
 } as const;
 
+/** What frameworks call the arguments and the result of a tool: Vercel's AI SDK, ADK, pydantic-ai until its version 3. */
+export const toolContentNames = {
+  arguments: ["ai.toolCall.args", "gcp.vertex.agent.tool_call_args", "tool_arguments"],
+  result: ["ai.toolCall.result", "gcp.vertex.agent.tool_response", "tool_response"],
+} as const;
+
 /**
- * What others call the same: OpenTelemetry before 1.37, OpenLLMetry (`llm.usage.*`, `llm.request.*`, `traceloop.*`) and
- * OpenInference (`llm.token_count.*`, `input.value`, …). Of several older names the first here is taken.
+ * What others call the same: OpenTelemetry before 1.37, OpenLLMetry (`llm.usage.*`, `llm.request.*`, `traceloop.*`),
+ * OpenInference (`llm.token_count.*`, `input.value`, …) and Vercel's AI SDK until its version 7 (`ai.*`). Of several older
+ * names the first here is taken.
  */
 const olderNames: ReadonlyArray<readonly [older: string, today: string]> = [
   ["gen_ai.system", GenAi.providerName],
@@ -71,6 +78,16 @@ const olderNames: ReadonlyArray<readonly [older: string, today: string]> = [
   ["tool_call.id", GenAi.toolCallId],
   ["tool.name", GenAi.toolName],
   ["agent.name", GenAi.agentName],
+  ["ai.model.provider", GenAi.providerName],
+  ["ai.model.id", GenAi.requestModel],
+  ["ai.response.model", GenAi.responseModel],
+  ["ai.response.finishReason", GenAi.finishReasons],
+  ["ai.usage.inputTokens", GenAi.inputTokens],
+  ["ai.usage.promptTokens", GenAi.inputTokens],
+  ["ai.usage.outputTokens", GenAi.outputTokens],
+  ["ai.usage.completionTokens", GenAi.outputTokens],
+  ["ai.toolCall.name", GenAi.toolName],
+  ["ai.toolCall.id", GenAi.toolCallId],
 ];
 
 /** Renames attributes of older conventions to today's; a name of today that is there too wins. */
@@ -84,10 +101,33 @@ export const normalizeGenAi = (attributes: Readonly<Record<string, unknown>>): R
   return out;
 };
 
+/** Words for a call of a model; LiteLLM names its own functions, of which each asynchronous one begins with an `a`. */
+const chats = ["completion", "text_completion", "responses", "anthropic_messages", "generate_content"].flatMap(
+  (name) => [name, `a${name}`, `${name}_stream`, `a${name}_stream`],
+);
+const words: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(chats.map((name) => [name, GenAiOperation.chat])),
+  embedding: "embeddings",
+  aembedding: "embeddings",
+};
+
+const vercelWords: Readonly<Record<string, string>> = {
+  "ai.toolCall": GenAiOperation.executeTool,
+  ...Object.fromEntries(
+    ["generateText.doGenerate", "streamText.doStream", "generateObject.doGenerate", "streamObject.doStream"].map(
+      (name) => [`ai.${name}`, GenAiOperation.chat],
+    ),
+  ),
+  "ai.embed.doEmbed": "embeddings",
+  "ai.embedMany.doEmbed": "embeddings",
+};
+
 /** The attribute by which each convention says what a span did, and its words for operations of ours. */
 const operationNames: ReadonlyArray<readonly [attribute: string, operations: Readonly<Record<string, string>>]> = [
-  [GenAi.operationName, { text_completion: GenAiOperation.chat, generate_content: GenAiOperation.chat }],
-  ["llm.request.type", { completion: GenAiOperation.chat, embedding: "embeddings" }],
+  [GenAi.operationName, words],
+  // Before the model: the span around all steps of one call names it too, and asks none itself.
+  ["ai.operationId", vercelWords],
+  ["llm.request.type", words],
   [
     "openinference.span.kind",
     {
@@ -103,15 +143,26 @@ const operationNames: ReadonlyArray<readonly [attribute: string, operations: Rea
 /** Kinds of the framework conventions that are no operation of their own: a step, told by the span's name. */
 const isStep = (attribute: string): boolean => attribute.endsWith(".span.kind");
 
-/** What a GenAI span did (`chat` for every way to ask a model); undefined when it is no GenAI span. Takes any convention. */
-export const genAiOperation = (attributes: Readonly<Record<string, unknown>>): string | undefined => {
+/** The tool of ADK's span that only sums up those that ran beside each other, each of which has a span of its own. */
+const MERGED_TOOLS = "(merged tools)";
+
+/** What a span says of its operation, in our words where there is one for it. */
+const saidOperation = (attributes: Readonly<Record<string, unknown>>): string | undefined => {
   for (const [attribute, operations] of operationNames) {
     const said = attributes[attribute];
     if (typeof said !== "string" || said === "") continue;
     const ours = Object.hasOwn(operations, said) ? operations[said] : undefined;
     if (ours !== undefined || !isStep(attribute)) return ours ?? said;
   }
-  // The first conventions had no operation; who names a model asked one.
-  const { [GenAi.requestModel]: model } = normalizeGenAi(attributes);
-  return typeof model === "string" ? GenAiOperation.chat : undefined;
+  return undefined;
+};
+
+/** What a GenAI span did (`chat` for every way to ask a model); undefined when it is no GenAI span. Takes any convention. */
+export const genAiOperation = (attributes: Readonly<Record<string, unknown>>): string | undefined => {
+  const { [GenAi.toolName]: tool, [GenAi.requestModel]: model } = normalizeGenAi(attributes);
+  if (tool === MERGED_TOOLS) return undefined;
+  const said = saidOperation(attributes);
+  // The first conventions had no operation; who names a model asked one, and who names a tool alone ran it.
+  if (said !== undefined || typeof model === "string") return said ?? GenAiOperation.chat;
+  return typeof tool === "string" && tool !== "" ? GenAiOperation.executeTool : undefined;
 };

@@ -50,6 +50,12 @@ export const parseMembers = (text: string): Members | undefined => {
 export const unfold = (value: unknown): unknown =>
   typeof value === "string" && /^\s*[[{]/.test(value) ? (parseJson(value) ?? value) : value;
 
+/** The text that a JSON string holds; any other text as it is. */
+export const textOfJson = (text: string): string => {
+  const value = /^".*"$/s.test(text) ? parseJson(text) : undefined;
+  return typeof value === "string" ? value : text;
+};
+
 /** A value as JSON can write it: bytes as base64, integers beyond 2^53 as decimal text, NaN and infinities as text. */
 export const toJsonValue = (value: unknown): unknown => {
   if (typeof value === "bigint") return value.toString();

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { catalog, isFrameType, mayWrite } from "#nervous-system/schemas/frames/catalog.ts";
@@ -16,6 +16,13 @@ const golden = new URL("../../../test/golden/otlp/", import.meta.url);
 const cases = readdirSync(golden).filter((name) => !name.endsWith(".frames.json"));
 const read = (name: string): Record<string, unknown> =>
   JSON.parse(readFileSync(new URL(name, golden), "utf8")) as Record<string, unknown>;
+
+/** The frames that are kept; those given are from now on where goldens are made anew. */
+const kept = (name: string, frames: unknown): unknown => {
+  if (process.env["ENCHANTED_UPDATE_GOLDEN"] === "1")
+    writeFileSync(new URL(name, golden), `${JSON.stringify(frames, null, 2)}\n`);
+  return read(name);
+};
 
 /** As JSON: what a store would hold of it. */
 const written = (frames: readonly TelemetryEvent[]): unknown => JSON.parse(JSON.stringify(frames));
@@ -70,9 +77,9 @@ describe.each(cases)("golden %s", (name) => {
   const request = read(name);
 
   it("becomes exactly these frames, whichever the encoding", () => {
-    const expected = read(name.replace(".json", ".frames.json"));
-    expect(written(byJson(request))).toEqual(expected);
-    expect(written(byProtobuf(request))).toEqual(expected);
+    const frames = written(byJson(request));
+    expect(frames).toEqual(kept(name.replace(".json", ".frames.json"), frames));
+    expect(written(byProtobuf(request))).toEqual(frames);
   });
 
   it("has model calls and actions as the catalog wants them", () => {

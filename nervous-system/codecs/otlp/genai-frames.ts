@@ -1,6 +1,13 @@
-import { GenAi, GenAiContent, genAiOperation, GenAiOperation, normalizeGenAi } from "#nervous-system/codecs/genai.ts";
+import {
+  GenAi,
+  GenAiContent,
+  genAiOperation,
+  GenAiOperation,
+  normalizeGenAi,
+  toolContentNames,
+} from "#nervous-system/codecs/genai.ts";
 import { eventTypeOf } from "./event-type.ts";
-import { defined, textIn, toMembers, unfold, unlessEmpty, type Members } from "./frame-values.ts";
+import { defined, textIn, textOfJson, toMembers, unfold, unlessEmpty, type Members } from "./frame-values.ts";
 import { takeConversation, type GenAiMessage } from "./genai-messages.ts";
 import type { OtlpSpan } from "./model.ts";
 import { countIn, createRemaining, type Remaining } from "./remaining.ts";
@@ -25,7 +32,8 @@ const exceptionMessage = (span: OtlpSpan): string | undefined => {
 const errorOf = (span: OtlpSpan, attributes: Remaining): string | undefined => {
   const type = textIn(attributes.peek(GenAi.errorType));
   if (type === undefined && span.status.code !== "ERROR") return undefined;
-  return textIn(span.status.message) ?? exceptionMessage(span) ?? type ?? "failed";
+  const said = textIn(attributes.peek("error.message")); // as LiteLLM writes it
+  return textIn(span.status.message) ?? exceptionMessage(span) ?? said ?? type ?? "failed";
 };
 
 const httpStatus = (value: unknown): number | undefined => {
@@ -38,6 +46,7 @@ const statusOf = (attributes: Remaining, error: string | undefined): number =>
   httpStatus(attributes.peek("http.response.status_code")) ??
   httpStatus(attributes.peek("http.status_code")) ??
   httpStatus(attributes.peek(GenAi.errorType)) ??
+  httpStatus(attributes.peek("error.code")) ??
   (error === undefined ? 200 : 0);
 
 const reasonIn = (reasons: unknown): string | undefined => {
@@ -84,16 +93,29 @@ const chat = (span: OtlpSpan, attributes: Remaining): SpanStory => {
   return { type: "MODEL_CALL", payload, folded };
 };
 
-const asText = (value: unknown): string | undefined =>
-  value === undefined || value === null ? undefined : typeof value === "string" ? value : JSON.stringify(value);
+/** A text as it is, also where it was written as JSON; anything else as JSON. */
+const asText = (value: unknown): string | undefined => {
+  if (value === undefined || value === null) return undefined;
+  return typeof value === "string" ? textOfJson(value) : JSON.stringify(value);
+};
 
 const tool = (span: OtlpSpan, attributes: Remaining): SpanStory => {
   const error = errorOf(span, attributes);
   const name = attributes.takeText(GenAi.toolName, "traceloop.entity.name");
-  const given = attributes.take(GenAiContent.toolArguments, "input.value", "traceloop.entity.input");
-  const result = attributes.take(GenAiContent.toolResult, "output.value", "traceloop.entity.output");
+  const given = attributes.take(
+    GenAiContent.toolArguments,
+    ...toolContentNames.arguments,
+    "input.value",
+    "traceloop.entity.input",
+  );
+  const result = attributes.take(
+    GenAiContent.toolResult,
+    ...toolContentNames.result,
+    "output.value",
+    "traceloop.entity.output",
+  );
   const payload = {
-    tool: name ?? (span.name.replace(/^execute_tool /, "") || "unknown"),
+    tool: name ?? (span.name.replace(/^(?:execute_tool|tools\/call) /, "") || "unknown"),
     arguments: unfold(given) ?? null,
     ok: error === undefined,
     duration_ms: durationMs(span),

@@ -48,15 +48,18 @@ const namedEvent = (name: string, { attributes, body }: OtlpLog): Event => {
   return { type: typeOfEvent(bare), members: { ...payloadOfEvent(bare, said), ...membersOf(body) } };
 };
 
+/** Whether an `event` names a kind of event: structured logs have a sentence there, of which no type is to be made. */
+const isName = (event: string | undefined): event is string => event !== undefined && /^\S{1,64}$/.test(event);
+
 /** A line of a log: its body may be a frame with a type of its own. */
 const plainLog = ({ attributes, body, scope }: OtlpLog): Event => {
   const members = membersOf(body);
   const own = textIn(members["event_type"] ?? members["event"]);
   const beside = { ...unlessEmpty("attributes", toMembers(attributes)), ...defined({ logger: textIn(scope.name) }) };
-  const type = eventTypeOf(own ?? "", "LOG");
-  // The name that gave the type has done its work.
+  const type = isName(own) ? eventTypeOf(own, "LOG") : "LOG";
+  // The name that gave the type has done its work, where the type says it whole.
   const { [members["event_type"] === own ? "event_type" : "event"]: _type, ...rest } = members;
-  return { type, members: { ...beside, ...(own === undefined ? members : rest) } };
+  return { type, members: { ...beside, ...(own === type ? rest : members) } };
 };
 
 /** The same for the same record sent again: what it says and its place in the request. */
