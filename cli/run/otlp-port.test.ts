@@ -72,6 +72,28 @@ describe("one port for every protocol of OTLP", () => {
     expect(heard).toEqual([]);
   });
 
+  it("refuses what was sent to the wrong path or is spelled wrongly, and says where it belongs", async () => {
+    const refusals = [
+      ["/v1/logs", JSON.stringify(traces), "belong to /v1/traces"],
+      ["/v1/metrics", JSON.stringify(traces), "belong to /v1/traces"],
+      [
+        "/v1/traces",
+        JSON.stringify(traces).replace("resourceSpans", "resource_spans"),
+        'is spelled \\"resourceSpans\\"',
+      ],
+    ] as const;
+    for (const [path, body, why] of refusals) {
+      const answer = await post(path, body);
+      expect([answer.status, await answer.text()]).toEqual([400, expect.stringContaining(why)]);
+    }
+    const client = createGrpcClient({ address: `127.0.0.1:${port.port}`, clock });
+    const request = tracesJsonToWire(Buffer.from(JSON.stringify(traces)));
+    const sent = client.unary(exportMetrics, request, { deadlineMs: 10_000 });
+    await expect(sent).rejects.toThrow("belong to /v1/traces");
+    client.close();
+    expect([heard, passed]).toEqual([[], []]);
+  });
+
   it("closes while a client holds a connection that said nothing", async () => {
     const silent = connect(port.port, "127.0.0.1");
     await new Promise((resolve) => silent.once("connect", resolve));

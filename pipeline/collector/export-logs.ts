@@ -41,7 +41,7 @@ const mergePartial = (chained: PartialSuccess | undefined, { refused }: External
 /** `LogsService/Export`: success only once every frame is in JetStream, on disk. */
 export const createExportLogs = (options: ExportLogsOptions): OtlpReceiver["logs"] => {
   const { owners, admission, sinks, metrics } = options;
-  return takingExports(options, async (request, call, caller) => {
+  return takingExports(options, "logs", async (request, call, caller) => {
     const records = call.encoding === "json" ? parseLogRecordsJson(request) : decodeLogsRequest(request);
     admission.admit(caller, records.length);
     const chained = caller.principal === undefined ? records : records.filter(isChained);

@@ -26,7 +26,7 @@ export const createExportMetrics = (options: ExportMetricsOptions): OtlpReceiver
     });
     return decodeExportResponse(answer);
   };
-  return takingExports(options, async (request, { encoding }) => {
+  return takingExports(options, "metrics", async (request, { encoding }) => {
     if (encoding === "json")
       throw new GrpcFailure(
         grpcStatus.invalidArgument,

@@ -73,7 +73,7 @@ export const createExportTraces = (options: ExportTracesOptions): OtlpReceiver["
     return refused.length === 0 ? undefined : { rejected: 0, message };
   };
 
-  return takingExports(options, async (request, call, caller) => {
+  return takingExports(options, "traces", async (request, call, caller) => {
     const partial = await takeFramesOf(request, call, caller);
     passOn(caller.namespace, call.encoding === "json" ? tracesJsonToWire(request) : request);
     return partial;

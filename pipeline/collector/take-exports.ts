@@ -1,3 +1,5 @@
+import { checkBody } from "#nervous-system/comms/grpc/check-body.ts";
+import type { BodyKind } from "#nervous-system/codecs/otlp/body-kind.ts";
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import { namespaceMetadata } from "#nervous-system/comms/grpc/methods.ts";
 import type { OtlpCall } from "#nervous-system/comms/grpc/otlp-service.ts";
@@ -28,13 +30,16 @@ export type ExportsOptions = {
 export const takingExports =
   <T>(
     { identify, admission, metrics }: ExportsOptions,
+    kind: BodyKind,
     take: (request: Buffer, call: OtlpCall, caller: Caller) => Promise<T>,
   ) =>
   async (request: Buffer, call: OtlpCall): Promise<T> => {
     try {
       const leave = admission.enter(request.length);
       try {
-        return await take(request, call, await identify(call.token, call.metadata(namespaceMetadata)));
+        const caller = await identify(call.token, call.metadata(namespaceMetadata));
+        checkBody(kind, request, call.encoding);
+        return await take(request, call, caller);
       } finally {
         leave();
       }

@@ -1,3 +1,4 @@
+import { checkingBodies } from "#nervous-system/comms/grpc/check-body.ts";
 import type { OtlpCall, OtlpReceiver } from "#nervous-system/comms/grpc/otlp-service.ts";
 import { groupsOf } from "#nervous-system/kernel/groups.ts";
 import { createSemaphore } from "#nervous-system/kernel/semaphore.ts";
@@ -59,7 +60,7 @@ export const createOtlpInput = ({ recorder, passSpans, passMetrics, onRefused }:
   };
   const atWork = createSemaphore(MAX_AT_WORK_BYTES);
   const isJson = ({ encoding }: OtlpCall): boolean => encoding === "json";
-  return {
+  return checkingBodies({
     logs: (request, call) =>
       atWork.run(request.length, async () =>
         record(tellLogs(isJson(call) ? parseLogsJson(request) : decodeLogs(request))),
@@ -72,5 +73,5 @@ export const createOtlpInput = ({ recorder, passSpans, passMetrics, onRefused }:
         return partial === undefined ? undefined : { ...partial, rejected: 0 };
       }),
     metrics: passMetrics,
-  };
+  });
 };

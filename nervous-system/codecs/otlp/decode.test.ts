@@ -205,11 +205,11 @@ describe("OTLP/JSON", () => {
     expect([log?.timeNs, log?.body]).toEqual([1_544_712_660_300_000_001n, 9_007_199_254_740_993n]);
   });
 
-  it("takes ids in either case and knows no other names than the specified", () => {
+  it("takes ids in either case and leaves names alone that it does not know", () => {
     const span = {
       traceId: "5B8EFFF798038103D269B633813FC60C",
       spanId: "EEE19B7EC3C1B174",
-      parent_span_id: "00",
+      parent_span: "00",
       status: { code: 2 },
     };
     const request = { resourceSpans: [{ scopeSpans: [{ spans: [span] }], unknown: [{}] }] };

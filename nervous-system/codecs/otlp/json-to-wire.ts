@@ -1,4 +1,5 @@
 import { holdsTooMuch } from "#nervous-system/kernel/bounded-json.ts";
+import { rightSpelling } from "./json-names.ts";
 import { maxValuesOf, tooManyValues } from "./read-fields.ts";
 import { FIXED32, FIXED64, LENGTH_DELIMITED, VARINT, WireError } from "./wire.ts";
 
@@ -93,6 +94,10 @@ const encodeField = (known: Field, given: unknown, depth: number): Buffer[] => {
 const encodeMessage = (message: Message, value: unknown, depth: number): Buffer => {
   if (depth > MAX_DEPTH) return refuse("it is nested too deeply");
   if (typeof value !== "object" || value === null || Array.isArray(value)) return refuse("a message is no object");
+  for (const name of Object.keys(value)) {
+    const right = rightSpelling(name);
+    if (right !== undefined && !Object.hasOwn(value, right)) return refuse(`"${name}" is spelled "${right}"`);
+  }
   const known = Object.entries(value).filter(([name, given]) => given !== null && Object.hasOwn(message, name));
   return Buffer.concat(known.flatMap(([name, given]) => encodeField(message[name] as Field, given, depth)));
 };

@@ -1,5 +1,6 @@
 import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
 import { MAX_VALUE_DEPTH, setMember } from "./any-value.ts";
+import { rightSpelling } from "./json-names.ts";
 import type { ValueBudget } from "./read-fields.ts";
 import { narrowed, WireError } from "./wire.ts";
 
@@ -22,11 +23,21 @@ const shown = (value: unknown): string => {
   return typeof value === "string" ? JSON.stringify(value.slice(0, 40)) : String(value);
 };
 
+/** Refuses a member that is there in another spelling only, and would be overlooked like an unknown one. */
+const checkNames = (fields: JsonFields, where: string): JsonFields => {
+  for (const name of Object.keys(fields)) {
+    const right = rightSpelling(name);
+    if (right !== undefined && !Object.hasOwn(fields, right))
+      throw new OtlpJsonError(`${shown(name)} in "${where}" is spelled "${right}" in OTLP/JSON`);
+  }
+  return fields;
+};
+
 /** The member as an object; empty where it is absent or null. */
 export const objectOf = (fields: JsonFields, name: string): JsonFields => {
   const value = fields[name] ?? {};
   if (!isJsonObject(value)) throw new OtlpJsonError(`"${name}" is no object: ${shown(value)}`);
-  return value;
+  return checkNames(value, name);
 };
 
 /** The member as a list of objects; empty where it is absent or null. */
@@ -35,7 +46,7 @@ export const objectsOf = (fields: JsonFields, name: string): readonly JsonFields
   if (!Array.isArray(value)) throw new OtlpJsonError(`"${name}" is no list: ${shown(value)}`);
   return value.map((item: unknown) => {
     if (!isJsonObject(item)) throw new OtlpJsonError(`"${name}" holds what is no object: ${shown(item)}`);
-    return item;
+    return checkNames(item, name);
   });
 };
 

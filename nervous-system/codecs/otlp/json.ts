@@ -1,4 +1,5 @@
 import { holdsTooMuch } from "#nervous-system/kernel/bounded-json.ts";
+import { checkMembers, type BodyKind } from "./body-kind.ts";
 import { ENVELOPE_ATTRIBUTE, EVENT_NAME_PREFIX, HASH_ATTRIBUTE, PREV_HASH_ATTRIBUTE } from "./attributes.ts";
 import { statusCodeOf } from "./decode-traces.ts";
 import { toMembers } from "./frame-values.ts";
@@ -14,7 +15,7 @@ import {
   textOf,
   type JsonFields,
 } from "./json-values.ts";
-import type { BodyKind, LogRecord, OtlpLog, OtlpScope, OtlpSpan, OtlpSpanEvent } from "./model.ts";
+import type { BodyKind as RecordBody, LogRecord, OtlpLog, OtlpScope, OtlpSpan, OtlpSpanEvent } from "./model.ts";
 import { maxValuesOf, tooManyValues, ValueBudget } from "./read-fields.ts";
 import { severityName } from "./severity.ts";
 
@@ -49,15 +50,17 @@ const parse = (request: Buffer): JsonFields => {
   return objectOf({ request: parseText(text) }, "request");
 };
 
-type Level = readonly [resources: string, scopes: string, items: string];
-const traceLevels: Level = ["resourceSpans", "scopeSpans", "spans"];
-const logLevels: Level = ["resourceLogs", "scopeLogs", "logRecords"];
+type Level = readonly [kind: BodyKind, resources: string, scopes: string, items: string];
+const traceLevels: Level = ["traces", "resourceSpans", "scopeSpans", "spans"];
+const logLevels: Level = ["logs", "resourceLogs", "scopeLogs", "logRecords"];
 
 type ReadItem<T> = (fields: JsonFields, scope: OtlpScope, budget: ValueBudget) => T;
 
-const parseScoped = <T>(request: Buffer, [resources, scopes, items]: Level, readItem: ReadItem<T>): T[] => {
+const parseScoped = <T>(request: Buffer, [kind, resources, scopes, items]: Level, readItem: ReadItem<T>): T[] => {
   const budget = new ValueBudget(request.length);
-  return objectsOf(parse(request), resources).flatMap((outer) => {
+  const fields = parse(request);
+  checkMembers(fields, kind);
+  return objectsOf(fields, resources).flatMap((outer) => {
     const resource = attributesOf(objectOf(outer, "resource"), "attributes", budget);
     const resourceChars = JSON.stringify(toMembers(resource)).length;
     return objectsOf(outer, scopes).flatMap((inner) => {
@@ -113,6 +116,9 @@ const readLog: ReadItem<OtlpLog> = (fields, scope, budget) => {
   };
 };
 
+/** Throws `OtlpJsonError` for a JSON request that holds no metrics; of the metrics nothing is read. */
+export const checkMetricsJson = (request: Buffer): void => checkMembers(parse(request), "metrics");
+
 /** The spans of an OTLP/JSON request in their order; throws `OtlpJsonError` for malformed input. */
 export const parseTracesJson = (request: Buffer): OtlpSpan[] => parseScoped(request, traceLevels, readSpan);
 
@@ -124,7 +130,7 @@ const attributeText = (log: OtlpLog, name: string): string => {
   return typeof value === "string" ? value : "";
 };
 
-const bodyOf = (body: unknown): { bodyKind: BodyKind; body: Buffer } => {
+const bodyOf = (body: unknown): { bodyKind: RecordBody; body: Buffer } => {
   if (body === undefined) return { bodyKind: "none", body: Buffer.alloc(0) };
   if (typeof body === "string") return { bodyKind: "string", body: Buffer.from(body) };
   return Buffer.isBuffer(body) ? { bodyKind: "bytes", body } : { bodyKind: "other", body: Buffer.alloc(0) };

@@ -319,6 +319,31 @@ describe("external clients' telemetry", () => {
       413,
       /larger than/,
     ],
+    [
+      "JSON of spans at the path of logs",
+      "/v1/logs",
+      Buffer.from('{"resourceSpans":[]}'),
+      { "content-type": "application/json" },
+      400,
+      /spans, which belong to \/v1\/traces/,
+    ],
+    [
+      "JSON in snake_case",
+      "/v1/traces",
+      Buffer.from('{"resource_spans":[]}'),
+      { "content-type": "application/json" },
+      400,
+      /"resource_spans\\?" in .*"resourceSpans/,
+    ],
+    [
+      "log records in protobuf at the path of spans",
+      "/v1/traces",
+      // Resource, scope, record: its time and no body.
+      Buffer.from([0x0a, 13, 0x12, 11, 0x12, 9, 0x09, 1, 0, 0, 0, 0, 0, 0, 0]),
+      { "content-type": "application/x-protobuf" },
+      400,
+      /log records, which belong to \/v1\/logs/,
+    ],
     ["no token", "/v1/logs", Buffer.from("{}"), { authorization: "" }, 401, /Bearer/],
     ["a token that is none", "/v1/logs", Buffer.from("{}"), { authorization: "Bearer made-up" }, 401, /not valid/],
     [
