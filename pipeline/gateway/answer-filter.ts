@@ -30,7 +30,8 @@ const createStreamFilter = (dropsUsageEvent: boolean): AnswerFilter => {
       return Buffer.concat(free);
     },
     end: () => {
-      kept.add(splitter.rest());
+      for (const event of splitter.end())
+        if (!reader.readEvent(event).usageOnly || !dropsUsageEvent) kept.add(event.bytes);
       return { kept: kept.take(), facts: reader.facts() };
     },
   };

@@ -1,9 +1,18 @@
-import { parseBoundedJson } from "#nervous-system/kernel/bounded-json.ts";
+import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
+import { parseJson, presentOf, textOf, type Fields } from "./fields.ts";
+import { protocols } from "./protocols.ts";
+import { errorOf, readErrorBody } from "./provider-error.ts";
+import { createSseSplitter } from "./sse-events.ts";
+import { createUsageCounter, type UsageFacts } from "./usage-shapes.ts";
 
 /** What an answer of a model says about itself; absent where it does not. */
-export type AnswerFacts = {
-  readonly inputTokens?: number;
-  readonly outputTokens?: number;
+export type AnswerFacts = UsageFacts & {
+  /** The model that answered, in the provider's words. */
+  readonly model?: string;
+  /** The answer's own id. */
+  readonly id?: string;
+  /** Names of the tools that the model calls, in order. */
+  readonly toolsCalled?: readonly string[];
   readonly stopReason?: string;
   readonly error?: string;
 };
@@ -14,99 +23,105 @@ type StreamStep = {
   readonly last: boolean;
   /** Whether this event holds nothing but token counts (OpenAI, `stream_options.include_usage`). */
   readonly usageOnly: boolean;
+  /** Whether it holds something that the model said, thought or called. */
+  readonly content: boolean;
 };
 
-/** Gathers the facts of one answer of an OpenAI-compatible or Anthropic endpoint, streamed or whole. */
+/** Gathers the facts of one answer in any of the protocols, streamed or whole. */
 export type AnswerReader = {
   readEvent(event: { readonly event: string; readonly data: string }): StreamStep;
+  /** Reads a body that is there in full: JSON, or events. */
   readWhole(text: string): void;
   facts(): AnswerFacts;
 };
 
-type Fields = Readonly<Record<string, unknown>>;
+/** A document and what it wraps: Anthropic opens a stream with {message}, OpenAI's responses end one with {response}. */
+const layersOf = (document: Fields): readonly Fields[] => [
+  document,
+  ...[document["message"], document["response"]].filter(isJsonObject),
+];
 
-const fieldsOf = (value: unknown): Fields => (typeof value === "object" && value !== null ? (value as Fields) : {});
-const numberOf = (...values: readonly unknown[]): number | undefined =>
-  values.find((value): value is number => typeof value === "number" && Number.isInteger(value) && value >= 0);
-const textOf = (...values: readonly unknown[]): string | undefined =>
-  values.find((value): value is string => typeof value === "string" && value !== "");
-
-const parseJson = (text: string): Fields => {
-  try {
-    return fieldsOf(parseBoundedJson(text));
-  } catch {
-    return {};
-  }
+/** The JSON objects in a text: one, or a list of them as Gemini streams it; none where the text is no JSON. */
+const documentsIn = (text: string): readonly Fields[] => {
+  const value = parseJson(text);
+  return (Array.isArray(value) ? value : [value]).filter(isJsonObject);
 };
 
-// Anthropic counts cached input apart from the rest; together they are what was sent.
-const inputTokensOf = (usage: Fields): number | undefined => {
-  const plain = numberOf(usage["prompt_tokens"], usage["input_tokens"]);
-  if (plain === undefined) return undefined;
-  const cached = numberOf(usage["cache_read_input_tokens"]) ?? 0;
-  return plain + cached + (numberOf(usage["cache_creation_input_tokens"]) ?? 0);
+/** The same for an event, whose name tells the type where its data do not; an error may be a text without JSON. */
+const documentsOfEvent = (event: string, data: string): readonly Fields[] => {
+  const documents = documentsIn(data);
+  if (event === "") return documents;
+  const told = documents.length === 0 && event === "error" ? [{ error: data }] : documents;
+  return told.map((document) => ({ type: event, ...document }));
 };
 
-const firstChoice = (body: Fields): Fields => {
-  const choices = body["choices"];
-  return fieldsOf(Array.isArray(choices) ? choices[0] : undefined);
-};
+const isUsageOnly = ({ choices, usage }: Fields): boolean =>
+  Array.isArray(choices) && choices.length === 0 && typeof usage === "object" && usage !== null;
 
-/** The facts of one JSON document: a whole answer or the data of one event, of any of the three protocols. */
-const factsOf = (body: Fields): AnswerFacts => {
-  // Anthropic opens a stream with {message: {usage}}; the Responses protocol ends one with {response: {usage, status}}.
-  const inner = fieldsOf(body["message"] ?? body["response"]);
-  const usage = fieldsOf(body["usage"] ?? inner["usage"]);
-  const error = body["error"] ?? inner["error"];
-  const found = {
-    inputTokens: inputTokensOf(usage),
-    outputTokens: numberOf(usage["completion_tokens"], usage["output_tokens"]),
-    stopReason: textOf(
-      firstChoice(body)["finish_reason"],
-      body["stop_reason"],
-      fieldsOf(body["delta"])["stop_reason"],
-      inner["stop_reason"],
-      inner["status"] === "in_progress" ? undefined : inner["status"],
-    ),
-    error: textOf(fieldsOf(error)["message"], error),
+type Said = Pick<AnswerFacts, "model" | "id" | "stopReason" | "error">;
+
+const saidIn = (layer: Fields): Said =>
+  presentOf({
+    model: textOf(layer["model"], layer["modelVersion"]),
+    id: textOf(layer["id"], layer["responseId"]),
+    stopReason: textOf(...protocols.map(({ stopReason }) => stopReason(layer))),
+    error: errorOf(layer)?.text,
+  });
+
+const createGatherer = () => {
+  const usage = createUsageCounter();
+  const calls = new Map<unknown, string>();
+  let said: Said = {};
+  return {
+    take: (layer: Fields): void => {
+      usage.add(layer);
+      said = { ...said, ...saidIn(layer) };
+      for (const { key, name } of protocols.flatMap((protocol) => protocol.calls(layer)))
+        if (typeof name === "string" && name !== "") calls.set(key ?? Symbol(name), name);
+    },
+    fail: (error: string | undefined): void => {
+      said = { ...presentOf({ error }), ...said };
+    },
+    facts: (): AnswerFacts => {
+      const toolsCalled = [...calls.values()];
+      return { ...said, ...usage.facts(), ...(toolsCalled.length > 0 ? { toolsCalled } : {}) };
+    },
   };
-  return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
 };
 
-const lastEventTypes = new Set([
-  "message_stop",
-  "response.completed",
-  "response.failed",
-  "response.incomplete",
-  "error",
-]);
+const isFailure = (status: number): boolean => status >= 400;
 
-/** Creates a reader for one answer. */
-export const createAnswerReader = (): AnswerReader => {
-  let facts: AnswerFacts = {};
-  const take = (body: Fields): void => {
-    facts = { ...facts, ...factsOf(body) };
+/** Creates a reader for one answer; of one whose HTTP `status` tells a failure, whatever it says is taken for the error. */
+export const createAnswerReader = (status = 200): AnswerReader => {
+  const gathered = createGatherer();
+  const takeAll = (layers: readonly Fields[]): readonly Fields[] => {
+    for (const layer of layers) gathered.take(layer);
+    return layers;
+  };
+  const readEvent: AnswerReader["readEvent"] = ({ event, data }) => {
+    if (data.trim() === "[DONE]") return { last: true, usageOnly: false, content: false };
+    const documents = documentsOfEvent(event, data);
+    const layers = takeAll(documents.flatMap(layersOf));
+    const says = (what: "isLast" | "hasContent"): boolean =>
+      layers.some((layer) => protocols.some((protocol) => protocol[what](layer)));
+    return {
+      last: says("isLast") || documents.some(({ type }) => type === "error"),
+      usageOnly: documents.length > 0 && documents.every(isUsageOnly),
+      content: says("hasContent"),
+    };
+  };
+  const readEvents = (text: string): void => {
+    const splitter = createSseSplitter();
+    for (const event of [...splitter.push(Buffer.from(text)), ...splitter.end()]) readEvent(event);
   };
   return {
-    readEvent: ({ event, data }) => {
-      if (data.trim() === "[DONE]") return { last: true, usageOnly: false };
-      const body = parseJson(data);
-      take(body);
-      const choices = body["choices"];
-      const empty = Array.isArray(choices) && choices.length === 0;
-      const type = event === "" ? textOf(body["type"]) : event;
-      return {
-        last: type !== undefined && lastEventTypes.has(type),
-        usageOnly: empty && typeof body["usage"] === "object" && body["usage"] !== null,
-      };
-    },
+    readEvent,
     readWhole: (text) => {
-      const body = parseJson(text);
-      take(body);
-      // Only a whole answer of the Responses protocol carries its own status, such as `completed`.
-      const status = body["object"] === "response" ? textOf(body["status"]) : undefined;
-      if (status !== undefined) facts = { ...facts, stopReason: status };
+      const documents = documentsIn(text);
+      if (documents.length > 0) takeAll(documents.flatMap(layersOf));
+      else readEvents(text);
+      if (isFailure(status)) gathered.fail(readErrorBody(text)?.text);
     },
-    facts: () => facts,
+    facts: gathered.facts,
   };
 };

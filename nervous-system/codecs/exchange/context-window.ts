@@ -31,13 +31,13 @@ const asList = (value: unknown): readonly unknown[] => {
 };
 
 /**
- * The hash of each message of a request, in order: sha256 of its RFC 8785 JSON. Anthropic's `system` and the `instructions` of
- * the Responses protocol stand first, as a message of role `system`. Of more than `max` messages the last are taken. Throws for
- * a number beyond all bounds, which RFC 8785 cannot write.
+ * The hash of each message of a request, in order: sha256 of its RFC 8785 JSON. Anthropic's `system`, the `instructions` of the
+ * Responses protocol and Gemini's `systemInstruction` stand first, as a message of role `system`. Of more than `max` messages
+ * the last are taken. Throws for a number beyond all bounds, which RFC 8785 cannot write.
  */
 export const computeRecentWindow = (body: Readonly<Record<string, unknown>>, max: number): ContextWindow => {
-  const system = body["system"] ?? body["instructions"];
-  const messages = asList(body["messages"] ?? body["input"] ?? body["prompt"]);
+  const system = body["system"] ?? body["instructions"] ?? body["systemInstruction"] ?? body["system_instruction"];
+  const messages = asList(body["messages"] ?? body["input"] ?? body["contents"] ?? body["prompt"]);
   const first = system === undefined || system === null ? [] : [{ role: "system", content: system }];
   const all = [...first, ...messages];
   const omitted = Math.max(0, all.length - max);

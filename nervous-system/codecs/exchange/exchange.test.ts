@@ -21,9 +21,9 @@ const anthropicStream = [
 const readAll = (chunks: readonly Uint8Array[]) => {
   const splitter = createSseSplitter();
   const reader = createAnswerReader();
-  const events = chunks.flatMap((chunk) => splitter.push(chunk));
+  const events = [...chunks.flatMap((chunk) => splitter.push(chunk)), ...splitter.end()];
   const steps = events.map((event) => reader.readEvent(event));
-  const bytes = Buffer.concat([...events.map((event) => event.bytes), splitter.rest()]);
+  const bytes = Buffer.concat(events.map((event) => event.bytes));
   return { facts: reader.facts(), steps, text: bytes.toString() };
 };
 
@@ -37,7 +37,7 @@ describe("a streamed answer", () => {
   it("gives the same facts and the same bytes wherever the network cuts it", () => {
     const expected = [
       [openAiStream, { inputTokens: 11, outputTokens: 7, stopReason: "tool_calls" }],
-      [anthropicStream, { inputTokens: 103, outputTokens: 12, stopReason: "end_turn" }],
+      [anthropicStream, { inputTokens: 103, cachedTokens: 100, outputTokens: 12, stopReason: "end_turn" }],
     ] as const;
     fc.assert(
       fc.property(fc.constantFrom(...expected), fc.array(fc.nat(), { maxLength: 12 }), ([text, facts], cuts) => {
@@ -57,7 +57,8 @@ describe("a streamed answer", () => {
   it("keeps what comes after the last blank line", () => {
     const splitter = createSseSplitter();
     expect(splitter.push(Buffer.from("data: half"))).toEqual([]);
-    expect(splitter.rest().toString()).toBe("data: half");
+    expect(splitter.end()).toMatchObject([{ bytes: Buffer.from("data: half"), data: "half" }]);
+    expect(splitter.end()).toEqual([]);
   });
 
   it("takes time in proportion to its length, though no event in it ends", () => {
@@ -66,7 +67,7 @@ describe("a streamed answer", () => {
     const before = process.cpuUsage();
     for (let i = 0; i < 100_000; i += 1) splitter.push(line);
     const { user, system } = process.cpuUsage(before);
-    expect(splitter.rest()).toHaveLength(100_000 * line.length);
+    expect(splitter.end()[0]?.bytes).toHaveLength(100_000 * line.length);
     expect((user + system) / 1e6).toBeLessThan(3);
   });
 
@@ -140,6 +141,14 @@ describe("computeContextWindow", () => {
     const anthropic = computeContextWindow({ system: "be kind", messages });
     const openAi = computeContextWindow({ messages: [{ role: "system", content: "be kind" }, ...messages] });
     expect(anthropic).toEqual(openAi);
+  });
+
+  it("knows Gemini's names", () => {
+    const contents = [{ role: "user", parts: [{ text: "x" }] }];
+    const said = { parts: [{ text: "be kind" }] };
+    expect(computeContextWindow({ contents, systemInstruction: said })).toEqual(
+      computeContextWindow({ messages: [{ role: "system", content: said }, ...contents] }),
+    );
   });
 
   it("takes a bare input as one message", () => {

@@ -8,8 +8,8 @@ type SseEvent = { readonly bytes: Buffer; readonly event: string; readonly data:
 export type SseSplitter = {
   /** Takes a chunk and answers the events that it completed. */
   push(chunk: Uint8Array): readonly SseEvent[];
-  /** What came after the last blank line. */
-  rest(): Buffer;
+  /** Ends the stream; answers what came after the last blank line, if anything did: an event, or a text that is none as its data. */
+  end(): readonly SseEvent[];
 };
 
 const parseSseEvent = (bytes: Buffer): SseEvent => {
@@ -65,6 +65,11 @@ export const createSseSplitter = (): SseSplitter => {
       seam = pending.subarray(-seamBytes);
       return events;
     },
-    rest: () => held.take(),
+    end: () => {
+      const rest = held.take();
+      if (rest.length === 0) return [];
+      const event = parseSseEvent(rest);
+      return [event.data === "" ? { ...event, data: rest.toString("utf8") } : event];
+    },
   };
 };

@@ -1,0 +1,135 @@
+import { describe, expect, it } from "@jest/globals";
+import { providerAnswers } from "#test/builders/provider-answers.ts";
+import { createAnswerReader } from "./answer-reader.ts";
+import { createSseSplitter } from "./sse-events.ts";
+
+const readWhole = (text: string, status?: number) => {
+  const reader = createAnswerReader(status);
+  reader.readWhole(text);
+  return reader.facts();
+};
+
+const readEvents = (text: string) => {
+  const reader = createAnswerReader();
+  const splitter = createSseSplitter();
+  const events = [...splitter.push(Buffer.from(text)), ...splitter.end()];
+  return { steps: events.map((event) => reader.readEvent(event)), facts: reader.facts() };
+};
+
+describe("the answer of", () => {
+  it.each(providerAnswers)("$of: says what it counted, which model it was and what it calls", ({ body, facts }) => {
+    expect(readWhole(body)).toEqual(facts);
+    expect(readEvents(body).facts).toEqual(facts);
+  });
+});
+
+describe("the events of a stream", () => {
+  const streamed = providerAnswers.filter(({ of }) => of.endsWith("streamed"));
+
+  it.each(streamed)("of $of tell which one is the last", ({ body }) => {
+    const { steps } = readEvents(body);
+    expect(steps.map(({ last }) => last).indexOf(true)).toBe(steps.length - 1);
+  });
+
+  it.each(streamed)("of $of are read to the last, though no blank line follows it", ({ body, facts }) => {
+    expect(readEvents(body.trimEnd()).facts).toEqual(facts);
+  });
+
+  it.each([
+    ["OpenAI chat completions, streamed", 1],
+    ["OpenAI responses, streamed", 2],
+    ["Anthropic messages, streamed", 3],
+    ["Gemini streamGenerateContent with alt=sse, streamed", 0],
+  ])("of %s tell where the model begins to speak", (name, first) => {
+    const { body = "" } = providerAnswers.find(({ of }) => of === name) ?? {};
+    expect(readEvents(body).steps.findIndex(({ content }) => content)).toBe(first);
+  });
+});
+
+/** Errors in the shapes of OpenAI, Anthropic, Gemini, vLLM, Mistral, FastAPI, Azure's front, Cloudflare, Apigee, OpenRouter, … */
+const errors: ReadonlyArray<readonly [body: unknown, words: string]> = [
+  [{ error: { message: "no such model", type: "invalid_request_error" } }, "no such model"],
+  [{ error: "plain" }, "plain"],
+  [{ type: "error", error: { type: "overloaded_error", message: "Overloaded" } }, "Overloaded"],
+  [
+    [{ error: { code: 429, message: "Resource has been exhausted", status: "RESOURCE_EXHAUSTED" } }],
+    "Resource has been exhausted",
+  ],
+  [{ object: "error", message: "too long", type: "BadRequestError", code: 400 }, "too long"],
+  [
+    {
+      object: "error",
+      message: { detail: [{ type: "extra_forbidden", loc: ["body", "stream_options"], msg: "not permitted" }] },
+    },
+    "body.stream_options: not permitted",
+  ],
+  [{ detail: "Not Found" }, "Not Found"],
+  [
+    {
+      detail: [
+        { loc: ["body", "model"], msg: "missing" },
+        { loc: ["body", "n"], msg: "too many" },
+      ],
+    },
+    "body.model: missing; body.n: too many",
+  ],
+  [{ statusCode: 401, message: "Access denied" }, "Access denied"],
+  [
+    { success: false, errors: [{ code: 10_000, message: "Authentication error" }], result: null },
+    "Authentication error",
+  ],
+  [{ fault: { faultstring: "Invalid key" } }, "Invalid key"],
+  [{ code: 1113, msg: "balance is used up" }, "balance is used up"],
+  [{ choices: [{ error: { code: 502, message: "provider failed" }, finish_reason: "error" }] }, "provider failed"],
+  [
+    { type: "response.failed", response: { status: "failed", error: { code: "server_error", message: "try later" } } },
+    "try later",
+  ],
+  [{ error: { code: 429 } }, '{"code":429}'],
+];
+
+describe("an error", () => {
+  it.each(errors)("in the shape %j gives its words, whichever status it comes under", (body, words) => {
+    const text = JSON.stringify(body);
+    expect(readWhole(text, 400).error).toBe(words);
+    expect(readWhole(text, 200).error).toBe(words);
+  });
+
+  it.each(errors)(
+    "in the shape %j gives its words in a stream, in its last event without a blank line too",
+    (body, words) => {
+      expect(readEvents(`data: {"choices":[]}\n\ndata: ${JSON.stringify(body)}`).facts.error).toBe(words);
+      expect(readEvents(JSON.stringify(body)).facts.error).toBe(words);
+    },
+  );
+
+  it.each([
+    ["upstream connect error", "upstream connect error"],
+    ["<html><head><title>502 Bad\n Gateway</title></head><body>…</body></html>", "502 Bad Gateway"],
+    ['{"status":429}', '{"status":429}'],
+    ["", undefined],
+  ])("in the text %j gives its words where the status tells that it is one", (text, words) => {
+    expect(readWhole(text, 502).error).toBe(words);
+    expect(readWhole(text, 200).error).toBeUndefined();
+  });
+
+  it("is told by its event's name where its data are plain words", () => {
+    const { facts, steps } = readEvents("event: error\ndata: overloaded\n\n");
+    expect(facts.error).toBe("overloaded");
+    expect(steps[0]?.last).toBe(true);
+  });
+
+  it("is none where an answer has words of its own", () => {
+    expect(readWhole('{"choices":[{"finish_reason":"stop"}],"message":"success","error":null}')).toEqual({
+      stopReason: "stop",
+    });
+  });
+
+  it("of any depth and length ends no reader", () => {
+    const deep = `${"[".repeat(50_000)}${"]".repeat(50_000)}`;
+    expect(readWhole(`{"error":${deep}}`).error).toContain("too deep");
+    expect(readWhole(`{"error":{"message":${deep}}}`, 400).error).toContain("too deep");
+    expect(readWhole(`{"detail":[${'"x",'.repeat(400_000)}"x"]}`).error).toHaveLength(58);
+    expect(readWhole("x".repeat(1_000_000), 500).error).toHaveLength(4_000);
+  });
+});

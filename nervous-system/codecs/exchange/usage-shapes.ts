@@ -1,0 +1,126 @@
+import { countOf, memberAt, presentOf, type Fields } from "./fields.ts";
+
+/** What providers count of one answer, in tokens; cached ones are among the input, reasoning ones among the output. */
+export type UsageFacts = {
+  readonly inputTokens?: number;
+  readonly cachedTokens?: number;
+  readonly outputTokens?: number;
+  readonly reasoningTokens?: number;
+};
+
+/** How one family of providers counts: names of members, `a.b` where one stands within another. */
+type UsageShape = {
+  /** A usage that holds one of these is of this shape. */
+  readonly knownBy: readonly string[];
+  /** What together was sent, and what together was answered. */
+  readonly input: readonly string[];
+  readonly output: readonly string[];
+  /** Parts of these; the first that is there. */
+  readonly cached: readonly string[];
+  readonly reasoning: readonly string[];
+};
+
+const openAiDetails = {
+  input: ["input_tokens"],
+  output: ["output_tokens"],
+  cached: ["input_tokens_details.cached_tokens"],
+  reasoning: ["output_tokens_details.reasoning_tokens"],
+};
+
+/** The first shape that a usage is known by is the one it is read as. */
+const shapes: readonly UsageShape[] = [
+  // Chat completions of OpenAI, Azure, vLLM, Ollama, OpenRouter; DeepSeek names its cache by hits, Moonshot beside the rest,
+  // litellm as Anthropic does, though it has added it to the prompt already.
+  {
+    knownBy: ["prompt_tokens", "completion_tokens"],
+    input: ["prompt_tokens"],
+    output: ["completion_tokens"],
+    cached: [
+      "prompt_tokens_details.cached_tokens",
+      "prompt_cache_hit_tokens",
+      "cache_read_input_tokens",
+      "cached_tokens",
+    ],
+    reasoning: ["completion_tokens_details.reasoning_tokens"],
+  },
+  // OpenAI's responses: the names of Anthropic, but cached input is in the input.
+  { knownBy: [...openAiDetails.cached, ...openAiDetails.reasoning], ...openAiDetails },
+  // Anthropic's messages: the input is what was neither read from a cache nor written to one.
+  {
+    knownBy: ["input_tokens", "output_tokens"],
+    input: ["input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"],
+    output: ["output_tokens"],
+    cached: ["cache_read_input_tokens"],
+    reasoning: [],
+  },
+  // Gemini's generateContent: cached input is in the prompt, thoughts are not in the candidates.
+  {
+    knownBy: ["promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount"],
+    input: ["promptTokenCount", "toolUsePromptTokenCount"],
+    output: ["candidatesTokenCount", "thoughtsTokenCount"],
+    cached: ["cachedContentTokenCount"],
+    reasoning: ["thoughtsTokenCount"],
+  },
+];
+
+const countedNames = new Set(
+  shapes.flatMap((shape) => [shape.input, shape.output, shape.cached, shape.reasoning].flat()).concat("total_tokens"),
+);
+
+/** Where a document may hold its usage: Groq's stood beside its answer, Moonshot's streams have it in the choice. */
+const usagesOf = (document: Fields): readonly unknown[] => [
+  document["usage"],
+  document["usageMetadata"],
+  memberAt(document, "x_groq", "usage"),
+  memberAt(document, "choices", 0, "usage"),
+];
+
+type Counts = ReadonlyMap<string, number>;
+
+const sumOf = (counts: Counts, names: readonly string[]): number | undefined => {
+  const found = names.flatMap((name) => counts.get(name) ?? []);
+  return found.length === 0 ? undefined : found.reduce((sum, count) => sum + count, 0);
+};
+
+const firstOf = (counts: Counts, names: readonly string[]): number | undefined => {
+  const found = names.flatMap((name) => counts.get(name) ?? []);
+  return found.find((count) => count > 0) ?? found[0];
+};
+
+/** xAI leaves reasoning out of what it calls completion, where OpenAI has it in; only the total tells. */
+const besideCompletion = (counts: Counts, reasoning: number): number => {
+  const told = sumOf(counts, ["prompt_tokens", "completion_tokens"]) ?? 0;
+  return counts.get("total_tokens") === told + reasoning ? reasoning : 0;
+};
+
+const factsOf = (counts: Counts): UsageFacts => {
+  const shape = shapes.find(({ knownBy }) => knownBy.some((name) => counts.has(name)));
+  if (shape === undefined) return {};
+  const reasoningTokens = firstOf(counts, shape.reasoning);
+  const output = sumOf(counts, shape.output);
+  return presentOf({
+    inputTokens: sumOf(counts, shape.input),
+    cachedTokens: firstOf(counts, shape.cached),
+    outputTokens: output === undefined ? undefined : output + besideCompletion(counts, reasoningTokens ?? 0),
+    reasoningTokens,
+  });
+};
+
+/** Gathers the counts of one answer, which a stream tells piece by piece and again. */
+export type UsageCounter = { add(document: Fields): void; facts(): UsageFacts };
+
+/** Creates a counter. Counts are cumulative, so the last one holds; a later 0 means that nothing was counted there. */
+export const createUsageCounter = (): UsageCounter => {
+  const counts = new Map<string, number>();
+  const note = (name: string, value: unknown): void => {
+    const count = countOf(value);
+    if (count !== undefined && (count > 0 || !counts.has(name))) counts.set(name, count);
+  };
+  return {
+    add: (document) => {
+      for (const usage of usagesOf(document))
+        for (const name of countedNames) note(name, memberAt(usage, ...name.split(".")));
+    },
+    facts: () => factsOf(counts),
+  };
+};
