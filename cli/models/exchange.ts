@@ -1,42 +1,12 @@
-import { gatherBytes } from "#nervous-system/kernel/gathered-bytes.ts";
+import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
 import type { AnswerFacts } from "#nervous-system/codecs/exchange/answer-reader.ts";
-import { createAnswerReader } from "#nervous-system/codecs/exchange/answer-reader.ts";
 import { computeContextWindow } from "#nervous-system/codecs/exchange/context-window.ts";
-import { createSseSplitter } from "#nervous-system/codecs/exchange/sse-events.ts";
+import { answerMembers, requestMembers } from "#nervous-system/codecs/exchange/model-call-members.ts";
+import { requestFactsOf } from "#nervous-system/codecs/exchange/request-facts.ts";
 import type { ModelTarget } from "./routes.ts";
 
-/** Keeps the beginning of a body, up to a bound, while it passes. */
-export type BodyCopy = { add(chunk: Buffer): void; text(): string | undefined };
-
-const maxBodyBytes = 16 * 1024 * 1024;
 const maxHashes = 2000;
 const maxErrorChars = 2000;
-
-/** Creates an empty copy; its text is undefined when the body was larger than 16 MiB. */
-export const createBodyCopy = (): BodyCopy => {
-  const gathered = gatherBytes();
-  let isTooLong = false;
-  return {
-    add: (chunk) => {
-      isTooLong ||= gathered.size + chunk.length > maxBodyBytes;
-      if (isTooLong) gathered.take();
-      else gathered.add(chunk);
-    },
-    text: () => (isTooLong ? undefined : gathered.take().toString("utf8")),
-  };
-};
-
-/** What an answer says of itself, streamed or whole; `isOver` where the last event of a stream came, whoever hung up then. */
-export const readAnswer = (contentType: string, text: string | undefined): AnswerFacts & { isOver: boolean } => {
-  const reader = createAnswerReader();
-  if (text === undefined) return { isOver: false };
-  let isOver = false;
-  if (!contentType.includes("text/event-stream")) reader.readWhole(text);
-  else
-    for (const event of createSseSplitter().push(Buffer.from(`${text}\n\n`)))
-      isOver = reader.readEvent(event).last || isOver;
-  return { ...reader.facts(), isOver };
-};
 
 const parseRequest = (text: string | undefined): Readonly<Record<string, unknown>> | undefined => {
   try {
@@ -47,19 +17,23 @@ const parseRequest = (text: string | undefined): Readonly<Record<string, unknown
   }
 };
 
-/** Whether a request is an exchange with a model, and not a list of models or the like; one too large to be kept is taken for one. */
+/** Whether a request is an exchange with a model, and not a list of models or the like; one that could not be read is taken for one. */
 export const isExchange = (method: string | undefined, text: string | undefined): boolean =>
   method === "POST" && (text === undefined || typeof parseRequest(text)?.["model"] === "string");
 
 /** One exchange that is over. */
 export type Exchange = {
   target: ModelTarget;
-  /** Undefined where it was too large to be kept. */
+  /** Undefined where it could not be read. */
   request: string | undefined;
   answer: AnswerFacts;
   /** HTTP status; 0 when there was no answer. */
   status: number;
   latencyMs: number;
+  firstTokenMs?: number | undefined;
+  requestId?: string | undefined;
+  /** What of it could not be read, and why. */
+  unread?: string | undefined;
   error?: string | undefined;
 };
 
@@ -79,20 +53,29 @@ const windowOf = (request: Readonly<Record<string, unknown>>): Record<string, un
   return { context_window: hashes.slice(-maxHashes), context_window_omitted: hashes.length - maxHashes };
 };
 
+/** What was asked; Gemini's service for Google accounts wraps it. */
+const askedIn = (request: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => {
+  const { request: inner } = request;
+  return isJsonObject(inner) ? inner : request;
+};
+
 /** The payload of an exchange's MODEL_CALL. */
 export const renderModelCall = (exchange: Exchange): Record<string, unknown> => {
   const request = parseRequest(exchange.request) ?? {};
-  const { answer } = exchange;
+  const asked = askedIn(request);
+  const { error: told, ...answer } = answerMembers(exchange.answer);
   const payload = {
     provider: exchange.target.provider,
-    model: exchange.request === undefined ? "(the request has over 16 MiB and was not read)" : request["model"],
-    ...windowOf(request),
-    input_tokens: answer.inputTokens,
-    output_tokens: answer.outputTokens,
+    model: exchange.request === undefined ? "(the request was not read)" : request["model"],
+    ...windowOf(asked),
+    ...requestMembers(requestFactsOf(asked)),
+    ...answer,
+    first_token_ms: exchange.firstTokenMs,
     latency_ms: exchange.latencyMs,
-    stop_reason: answer.stopReason,
     status: exchange.status,
-    error: (exchange.error ?? answer.error)?.slice(0, maxErrorChars),
+    request_id: exchange.requestId,
+    unread: exchange.unread,
+    error: exchange.error?.slice(0, maxErrorChars) ?? told,
   };
   return Object.fromEntries(Object.entries(payload).filter(([, value]) => value !== undefined));
 };

@@ -8,8 +8,9 @@ import { passedHeadersWithCredentials } from "#scribe/inputs/model-headers.ts";
 import { openModelPort, type CallRefusal, type CarriedCall } from "#scribe/inputs/model-port.ts";
 import type { Host } from "../host.ts";
 import type { OpenRecord } from "../record/open-record.ts";
-import { createBodyCopy, isExchange, readAnswer, renderModelCall, type Exchange } from "./exchange.ts";
+import { isExchange, renderModelCall, type Exchange } from "./exchange.ts";
 import { modelTarget, type ModelTarget } from "./routes.ts";
+import { watchCall } from "./watch-call.ts";
 
 /** A port on loopback that passes calls of models on and records them. */
 export type LocalModelPort = { port: number; close(): Promise<void> };
@@ -71,43 +72,17 @@ class Calls {
   }
 
   private watch(target: ModelTarget, outgoing: ClientRequest, incoming: IncomingMessage, answer: ServerResponse): void {
-    const { clock } = this.options.host;
-    const began = clock.monotonicMs();
-    const [asked, answered] = [createBodyCopy(), createBodyCopy()];
-    let response: IncomingMessage | undefined;
-    let isOver = false;
-    const over = (error?: string): void => {
-      if (isOver) return;
-      isOver = true;
-      const request = asked.text();
-      if (!isExchange(incoming.method, request)) return;
-      const { isOver: isWhole, ...facts } = readAnswer(response?.headers["content-type"] ?? "", answered.text());
-      const latencyMs = Math.round(clock.monotonicMs() - began);
-      this.tell({
-        target,
-        request,
-        answer: facts,
-        status: response?.statusCode ?? 0,
-        latencyMs,
-        error: isWhole ? undefined : error,
-      });
-    };
-    incoming.on("data", (chunk: Buffer) => asked.add(chunk));
-    outgoing.once("response", (from) => {
-      response = from;
-      from.on("data", (chunk: Buffer) => answered.add(chunk));
-      from.once("end", () => over());
-      from.once("aborted", () => over("the answer was cut"));
+    watchCall({ outgoing, incoming, answer }, this.options.host.clock, (exchange) => {
+      const told = exchange.then((call) => this.tell({ target, ...call }, incoming.method));
+      this.recording.add(told);
+      void told.finally(() => this.recording.delete(told));
     });
-    outgoing.once("error", (error) => over(error.message));
-    answer.once("close", () => over("the program hung up"));
   }
 
-  private tell(exchange: Exchange): void {
+  private async tell(exchange: Exchange, method: string | undefined): Promise<void> {
+    if (!isExchange(method, exchange.request)) return;
     const frame = { event_type: "MODEL_CALL", payload: renderModelCall(exchange) };
-    const told = this.options.record.tell(frame, { producer: "scribe", trace: this.options.trace });
-    this.recording.add(told);
-    void told.finally(() => this.recording.delete(told));
+    await this.options.record.tell(frame, { producer: "scribe", trace: this.options.trace });
   }
 }
 

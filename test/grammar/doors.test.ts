@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { readAnswer, renderModelCall, type Exchange } from "#cli/models/exchange.ts";
+import { createAnswerCopy } from "#cli/models/body-copy.ts";
+import { renderModelCall, type Exchange } from "#cli/models/exchange.ts";
 import { createChainCheck } from "#cli/record/check-chains.ts";
 import { framesOf, summaryOf } from "#cli/record/describe-frame.ts";
 import { decodeLogsRequest } from "#nervous-system/codecs/otlp/decode-logs.ts";
@@ -236,7 +237,9 @@ describe("frames of odd grammar, through every door", () => {
         const frames = await inRoom(async ({ recorder }) => {
           for (const { request, answer, isStreamed } of said) {
             const type = isStreamed ? "text/event-stream" : "application/json";
-            const facts = readAnswer(type, isStreamed ? `data: ${answer}\n\ndata: [DONE]\n\n` : answer);
+            const copy = createAnswerCopy({ status: 200, contentType: type }, () => 0);
+            copy.add(Buffer.from(isStreamed ? `data: ${answer}\n\ndata: [DONE]\n\n` : answer));
+            const { facts } = await copy.end();
             const target = { provider: "openai", url: "" } as unknown as Exchange["target"];
             const payload = renderModelCall({ target, request, answer: facts, status: 200, latencyMs: 1 });
             const result = await recorder.record({ event_type: "MODEL_CALL", payload }, { producer: "scribe" });

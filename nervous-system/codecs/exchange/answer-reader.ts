@@ -18,7 +18,7 @@ export type AnswerFacts = UsageFacts & {
 };
 
 /** One decoded event of a streamed answer. */
-type StreamStep = {
+export type StreamStep = {
   /** Whether this event tells the client that the answer is complete. */
   readonly last: boolean;
   /** Whether this event holds nothing but token counts (OpenAI, `stream_options.include_usage`). */

@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { gatherBytes } from "#nervous-system/kernel/gathered-bytes.ts";
 
 /** One server-sent event: its exact bytes, blank line included, and what they say. */
-type SseEvent = { readonly bytes: Buffer; readonly event: string; readonly data: string };
+export type SseEvent = { readonly bytes: Buffer; readonly event: string; readonly data: string };
 
 /** Cuts a stream of server-sent events at its blank lines, losing and changing no byte. */
 export type SseSplitter = {

@@ -12,7 +12,7 @@ import type { Message as Message$1 } from "@bufbuild/protobuf";
  * Describes the file events.proto.
  */
 export const file_events: GenFile = /*@__PURE__*/
-  fileDesc("CgxldmVudHMucHJvdG8SDGVuY2hhbnRlZC52MSJfCgdUaG91Z2h0EgwKBHRleHQYASABKAkSJwoaY29udGV4dF93aW5kb3dfc25hcHNob3RfaWQYAiABKAlIAIgBAUIdChtfY29udGV4dF93aW5kb3dfc25hcHNob3RfaWQikwIKEURlY2lzaW9uUmF0aW9uYWxlEhEKCXJlYXNvbmluZxgBIAEoCRIdChVyZWplY3RlZF9hbHRlcm5hdGl2ZXMYAiADKAkSGgoSb3B0aW9uc19jb25zaWRlcmVkGAMgAygJEh4KEXNlbGVjdGVkX3N0cmF0ZWd5GAQgASgJSACIAQESHQoQY29uZmlkZW5jZV9zY29yZRgFIAEoAUgBiAEBEicKGmNvbnRleHRfd2luZG93X3NuYXBzaG90X2lkGAYgASgJSAKIAQFCFAoSX3NlbGVjdGVkX3N0cmF0ZWd5QhMKEV9jb25maWRlbmNlX3Njb3JlQh0KG19jb250ZXh0X3dpbmRvd19zbmFwc2hvdF9pZCKfBAoLU3RhdGVDaGFuZ2USFQoNZmlsZV9tb2RpZmllZBgBIAEoCRITCgZjaGFuZ2UYAiABKAlIAIgBARIVCghvbGRfcGF0aBgDIAEoCUgBiAEBEhgKC2xpbmVzX2FkZGVkGAQgASgESAKIAQESGgoNbGluZXNfcmVtb3ZlZBgFIAEoBEgDiAEBEhsKDm9sZF9zdGF0ZV9oYXNoGAYgASgJSASIAQESGwoObmV3X3N0YXRlX2hhc2gYByABKAlIBYgBARISCgVwYXRjaBgIIAEoCUgGiAEBEhEKBGJsb2IYCSABKAlIB4gBARISCgpkZXBlbmRzX29uGAogAygJEi4KBWJhdGNoGAsgASgLMh8uZW5jaGFudGVkLnYxLlN0YXRlQ2hhbmdlLkJhdGNoEhgKC29ic2VydmVkX2J5GAwgASgJSAiIAQESFQoId2l0aGhlbGQYDSABKAhICYgBARoxCgVCYXRjaBIKCgJpZBgBIAEoCRINCgVpbmRleBgCIAEoBBINCgVjb3VudBgDIAEoBEIJCgdfY2hhbmdlQgsKCV9vbGRfcGF0aEIOCgxfbGluZXNfYWRkZWRCEAoOX2xpbmVzX3JlbW92ZWRCEQoPX29sZF9zdGF0ZV9oYXNoQhEKD19uZXdfc3RhdGVfaGFzaEIICgZfcGF0Y2hCBwoFX2Jsb2JCDgoMX29ic2VydmVkX2J5QgsKCV93aXRoaGVsZCKfAQoHTWVzc2FnZRIKCgJ0bxgBIAEoCRIMCgRmcm9tGAIgASgJEhQKB2NoYW5uZWwYAyABKAlIAIgBARIUCgdzdWJqZWN0GAQgASgJSAGIAQESDAoEdGV4dBgFIAEoCRIYCgtpbl9yZXBseV90bxgGIAEoCUgCiAEBQgoKCF9jaGFubmVsQgoKCF9zdWJqZWN0Qg4KDF9pbl9yZXBseV90byLKAQoGQWN0aW9uEgwKBHRvb2wYASABKAkSKQoJYXJndW1lbnRzGAIgASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlEhMKBnJlc3VsdBgDIAEoCUgAiAEBEhgKC3Jlc3VsdF9ibG9iGAQgASgJSAGIAQESCgoCb2sYBSABKAgSEwoLZHVyYXRpb25fbXMYBiABKAESEgoFZXJyb3IYByABKAlIAogBAUIJCgdfcmVzdWx0Qg4KDF9yZXN1bHRfYmxvYkIICgZfZXJyb3Ii5AIKCU1vZGVsQ2FsbBIQCghwcm92aWRlchgBIAEoCRINCgVtb2RlbBgCIAEoCRIWCg5jb250ZXh0X3dpbmRvdxgDIAMoCRIZCgxpbnB1dF90b2tlbnMYBCABKARIAIgBARIaCg1vdXRwdXRfdG9rZW5zGAUgASgESAGIAQESEgoKbGF0ZW5jeV9tcxgGIAEoARIYCgtzdG9wX3JlYXNvbhgHIAEoCUgCiAEBEg4KBnN0YXR1cxgIIAEoBBIZCgxyZXF1ZXN0X2Jsb2IYCSABKAlIA4gBARIaCg1yZXNwb25zZV9ibG9iGAogASgJSASIAQESEgoFZXJyb3IYCyABKAlIBYgBAUIPCg1faW5wdXRfdG9rZW5zQhAKDl9vdXRwdXRfdG9rZW5zQg4KDF9zdG9wX3JlYXNvbkIPCg1fcmVxdWVzdF9ibG9iQhAKDl9yZXNwb25zZV9ibG9iQggKBl9lcnJvciJlCgRQbGFuEiYKBXRhc2tzGAEgAygLMhcuZW5jaGFudGVkLnYxLlBsYW4uVGFzaxo1CgRUYXNrEgoKAmlkGAEgASgJEg0KBXRpdGxlGAIgASgJEhIKCmRlcGVuZHNfb24YAyADKAkiPwoEVGFzaxIKCgJpZBgBIAEoCRINCgVzdGF0ZRgCIAEoCRISCgVhZ2VudBgDIAEoCUgAiAEBQggKBl9hZ2VudCJVCgVDbGFpbRINCgVmaWxlcxgBIAMoCRITCgZicmFuY2gYAiABKAlIAIgBARINCgVhZ2VudBgDIAEoCRIOCgZhY3Rpb24YBCABKAlCCQoHX2JyYW5jaCLeAgoJTGlmZWN5Y2xlEg0KBXBoYXNlGAEgASgJEg8KB2F0dGVtcHQYAiABKAQSGQoMaW1hZ2VfZGlnZXN0GAMgASgJSACIAQESEwoGcmVhc29uGAQgASgJSAGIAQESFAoHcHJvZ3JhbRgFIAEoCUgCiAEBEhEKCWFyZ3VtZW50cxgGIAMoCRIWCglkaXJlY3RvcnkYByABKAlIA4gBARITCgZjb21taXQYCCABKAlIBIgBARIWCglvYnNlcnZpbmcYCSABKAlIBYgBARIWCglleGl0X2NvZGUYCiABKARIBogBARITCgZzaWduYWwYCyABKAlIB4gBAUIPCg1faW1hZ2VfZGlnZXN0QgkKB19yZWFzb25CCgoIX3Byb2dyYW1CDAoKX2RpcmVjdG9yeUIJCgdfY29tbWl0QgwKCl9vYnNlcnZpbmdCDAoKX2V4aXRfY29kZUIJCgdfc2lnbmFsIi8KCUhlYXJ0YmVhdBIVCghhY3Rpdml0eRgBIAEoCUgAiAEBQgsKCV9hY3Rpdml0eSK8AQoIU25hcHNob3QSEwoLc25hcHNob3RfaWQYASABKAkSLAoDY3V0GAIgAygLMh8uZW5jaGFudGVkLnYxLlNuYXBzaG90LkN1dEVudHJ5EhYKCXRyZWVfaGFzaBgDIAEoCUgAiAEBEgsKA3VyaRgEIAEoCRIOCgZzaGEyNTYYBSABKAkaKgoIQ3V0RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgEOgI4AUIMCgpfdHJlZV9oYXNoIoIBCgdSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSDAoEa2luZBgCIAEoCRIRCgR0b29sGAMgASgJSACIAQESGAoLYXJnc19kaWdlc3QYBCABKAlIAYgBARIPCgdzdW1tYXJ5GAUgASgJQgcKBV90b29sQg4KDF9hcmdzX2RpZ2VzdCKWAQoMSW50ZXJ2ZW50aW9uEgwKBGtpbmQYASABKAkSCgoCYnkYAiABKAkSFwoKcmVxdWVzdF9pZBgDIAEoCUgAiAEBEhgKC2FyZ3NfZGlnZXN0GAQgASgJSAGIAQESEQoEdGV4dBgFIAEoCUgCiAEBQg0KC19yZXF1ZXN0X2lkQg4KDF9hcmdzX2RpZ2VzdEIHCgVfdGV4dCLZAQoIUHJvcG9zYWwSDgoGYnVuZGxlGAEgASgJEhQKDGJ1bmRsZV9ieXRlcxgCIAEoBBIMCgRyZXBvGAMgASgJEg4KBmJyYW5jaBgEIAEoCRIMCgRiYXNlGAUgASgJEgwKBGhlYWQYBiABKAkSDQoFdGl0bGUYByABKAkSDAoEYm9keRgIIAEoCRIqCgVmaWxlcxgJIAMoCzIbLmVuY2hhbnRlZC52MS5Qcm9wb3NhbC5GaWxlGiQKBEZpbGUSDAoEcGF0aBgBIAEoCRIOCgZjaGFuZ2UYAiABKAkitwIKC1B1YmxpY2F0aW9uEhkKEXByb3Bvc2FsX2V2ZW50X2lkGAEgASgJEhAKA3VybBgCIAEoCUgAiAEBEhMKBm51bWJlchgDIAEoBEgBiAEBEhMKBmJyYW5jaBgEIAEoCUgCiAEBEhEKBGhlYWQYBSABKAlIA4gBARIRCgRiYXNlGAYgASgJSASIAQESGQoMbWVyZ2VfY29tbWl0GAcgASgJSAWIAQESDQoFc3RhdGUYCCABKAkSEwoGcmVhc29uGAkgASgJSAaIAQESFAoHbWVzc2FnZRgKIAEoCUgHiAEBQgYKBF91cmxCCQoHX251bWJlckIJCgdfYnJhbmNoQgcKBV9oZWFkQgcKBV9iYXNlQg8KDV9tZXJnZV9jb21taXRCCQoHX3JlYXNvbkIKCghfbWVzc2FnZSJKCgdWZXJkaWN0Eg8KB3N1YmplY3QYASABKAkSDAoEZ2F0ZRgCIAEoCRIOCgZwYXNzZWQYAyABKAgSEAoIZmluZGluZ3MYBCADKAkiiQEKB1JvbGxvdXQSDQoFaW1hZ2UYASABKAkSDgoGZGlnZXN0GAIgASgJEgwKBHN0ZXAYAyABKAQSDwoHcGVyY2VudBgEIAEoBBIOCgZhY3Rpb24YBSABKAkSEwoGcmVhc29uGAYgASgJSACIAQESEAoIZXZpZGVuY2UYByADKAlCCQoHX3JlYXNvbiJmCgZMZXNzb24SDQoFc3RhdGUYASABKAkSEQoEdGV4dBgCIAEoCUgAiAEBEg8KB3NvdXJjZXMYAyADKAkSEQoJbGlicmFyaWVzGAQgAygJEg0KBWZpbGVzGAUgAygJQgcKBV90ZXh0IlQKBUVycm9yEg8KB21lc3NhZ2UYASABKAkSEgoFc3RhY2sYAiABKAlIAIgBARISCgVmYXRhbBgDIAEoCEgBiAEBQggKBl9zdGFja0IICgZfZmF0YWwiOwoDR2FwEg0KBWVwb2NoGAEgASgEEgwKBGZyb20YAiABKAQSCgoCdG8YAyABKAQSCwoDd2h5GAQgASgJYgZwcm90bzM", [file_google_protobuf_struct]);
+  fileDesc("CgxldmVudHMucHJvdG8SDGVuY2hhbnRlZC52MSJfCgdUaG91Z2h0EgwKBHRleHQYASABKAkSJwoaY29udGV4dF93aW5kb3dfc25hcHNob3RfaWQYAiABKAlIAIgBAUIdChtfY29udGV4dF93aW5kb3dfc25hcHNob3RfaWQikwIKEURlY2lzaW9uUmF0aW9uYWxlEhEKCXJlYXNvbmluZxgBIAEoCRIdChVyZWplY3RlZF9hbHRlcm5hdGl2ZXMYAiADKAkSGgoSb3B0aW9uc19jb25zaWRlcmVkGAMgAygJEh4KEXNlbGVjdGVkX3N0cmF0ZWd5GAQgASgJSACIAQESHQoQY29uZmlkZW5jZV9zY29yZRgFIAEoAUgBiAEBEicKGmNvbnRleHRfd2luZG93X3NuYXBzaG90X2lkGAYgASgJSAKIAQFCFAoSX3NlbGVjdGVkX3N0cmF0ZWd5QhMKEV9jb25maWRlbmNlX3Njb3JlQh0KG19jb250ZXh0X3dpbmRvd19zbmFwc2hvdF9pZCKfBAoLU3RhdGVDaGFuZ2USFQoNZmlsZV9tb2RpZmllZBgBIAEoCRITCgZjaGFuZ2UYAiABKAlIAIgBARIVCghvbGRfcGF0aBgDIAEoCUgBiAEBEhgKC2xpbmVzX2FkZGVkGAQgASgESAKIAQESGgoNbGluZXNfcmVtb3ZlZBgFIAEoBEgDiAEBEhsKDm9sZF9zdGF0ZV9oYXNoGAYgASgJSASIAQESGwoObmV3X3N0YXRlX2hhc2gYByABKAlIBYgBARISCgVwYXRjaBgIIAEoCUgGiAEBEhEKBGJsb2IYCSABKAlIB4gBARISCgpkZXBlbmRzX29uGAogAygJEi4KBWJhdGNoGAsgASgLMh8uZW5jaGFudGVkLnYxLlN0YXRlQ2hhbmdlLkJhdGNoEhgKC29ic2VydmVkX2J5GAwgASgJSAiIAQESFQoId2l0aGhlbGQYDSABKAhICYgBARoxCgVCYXRjaBIKCgJpZBgBIAEoCRINCgVpbmRleBgCIAEoBBINCgVjb3VudBgDIAEoBEIJCgdfY2hhbmdlQgsKCV9vbGRfcGF0aEIOCgxfbGluZXNfYWRkZWRCEAoOX2xpbmVzX3JlbW92ZWRCEQoPX29sZF9zdGF0ZV9oYXNoQhEKD19uZXdfc3RhdGVfaGFzaEIICgZfcGF0Y2hCBwoFX2Jsb2JCDgoMX29ic2VydmVkX2J5QgsKCV93aXRoaGVsZCKfAQoHTWVzc2FnZRIKCgJ0bxgBIAEoCRIMCgRmcm9tGAIgASgJEhQKB2NoYW5uZWwYAyABKAlIAIgBARIUCgdzdWJqZWN0GAQgASgJSAGIAQESDAoEdGV4dBgFIAEoCRIYCgtpbl9yZXBseV90bxgGIAEoCUgCiAEBQgoKCF9jaGFubmVsQgoKCF9zdWJqZWN0Qg4KDF9pbl9yZXBseV90byLKAQoGQWN0aW9uEgwKBHRvb2wYASABKAkSKQoJYXJndW1lbnRzGAIgASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlEhMKBnJlc3VsdBgDIAEoCUgAiAEBEhgKC3Jlc3VsdF9ibG9iGAQgASgJSAGIAQESCgoCb2sYBSABKAgSEwoLZHVyYXRpb25fbXMYBiABKAESEgoFZXJyb3IYByABKAlIAogBAUIJCgdfcmVzdWx0Qg4KDF9yZXN1bHRfYmxvYkIICgZfZXJyb3Ii0QYKCU1vZGVsQ2FsbBIQCghwcm92aWRlchgBIAEoCRINCgVtb2RlbBgCIAEoCRIWCg5jb250ZXh0X3dpbmRvdxgDIAMoCRIZCgxpbnB1dF90b2tlbnMYBCABKARIAIgBARIaCg1vdXRwdXRfdG9rZW5zGAUgASgESAGIAQESEgoKbGF0ZW5jeV9tcxgGIAEoARIYCgtzdG9wX3JlYXNvbhgHIAEoCUgCiAEBEhMKBnN0YXR1cxgIIAEoBEgDiAEBEhkKDHJlcXVlc3RfYmxvYhgJIAEoCUgEiAEBEhoKDXJlc3BvbnNlX2Jsb2IYCiABKAlIBYgBARISCgVlcnJvchgLIAEoCUgGiAEBEhsKDm1vZGVsX2Fuc3dlcmVkGAwgASgJSAeIAQESFQoNdG9vbHNfb2ZmZXJlZBgNIAMoCRIUCgx0b29sc19jYWxsZWQYDiADKAkSEwoGZWZmb3J0GA8gASgJSAiIAQESGwoOdGhpbmtpbmdfbGltaXQYECABKARICYgBARIZCgxvdXRwdXRfbGltaXQYESABKARICogBARIaCg1jYWNoZWRfdG9rZW5zGBIgASgESAuIAQESHQoQcmVhc29uaW5nX3Rva2VucxgTIAEoBEgMiAEBEhsKDmZpcnN0X3Rva2VuX21zGBQgASgBSA2IAQESFwoKcmVxdWVzdF9pZBgVIAEoCUgOiAEBEhgKC3Jlc3BvbnNlX2lkGBYgASgJSA+IAQESEwoGdW5yZWFkGBcgASgJSBCIAQFCDwoNX2lucHV0X3Rva2Vuc0IQCg5fb3V0cHV0X3Rva2Vuc0IOCgxfc3RvcF9yZWFzb25CCQoHX3N0YXR1c0IPCg1fcmVxdWVzdF9ibG9iQhAKDl9yZXNwb25zZV9ibG9iQggKBl9lcnJvckIRCg9fbW9kZWxfYW5zd2VyZWRCCQoHX2VmZm9ydEIRCg9fdGhpbmtpbmdfbGltaXRCDwoNX291dHB1dF9saW1pdEIQCg5fY2FjaGVkX3Rva2Vuc0ITChFfcmVhc29uaW5nX3Rva2Vuc0IRCg9fZmlyc3RfdG9rZW5fbXNCDQoLX3JlcXVlc3RfaWRCDgoMX3Jlc3BvbnNlX2lkQgkKB191bnJlYWQiZQoEUGxhbhImCgV0YXNrcxgBIAMoCzIXLmVuY2hhbnRlZC52MS5QbGFuLlRhc2saNQoEVGFzaxIKCgJpZBgBIAEoCRINCgV0aXRsZRgCIAEoCRISCgpkZXBlbmRzX29uGAMgAygJIj8KBFRhc2sSCgoCaWQYASABKAkSDQoFc3RhdGUYAiABKAkSEgoFYWdlbnQYAyABKAlIAIgBAUIICgZfYWdlbnQiVQoFQ2xhaW0SDQoFZmlsZXMYASADKAkSEwoGYnJhbmNoGAIgASgJSACIAQESDQoFYWdlbnQYAyABKAkSDgoGYWN0aW9uGAQgASgJQgkKB19icmFuY2gi3gIKCUxpZmVjeWNsZRINCgVwaGFzZRgBIAEoCRIPCgdhdHRlbXB0GAIgASgEEhkKDGltYWdlX2RpZ2VzdBgDIAEoCUgAiAEBEhMKBnJlYXNvbhgEIAEoCUgBiAEBEhQKB3Byb2dyYW0YBSABKAlIAogBARIRCglhcmd1bWVudHMYBiADKAkSFgoJZGlyZWN0b3J5GAcgASgJSAOIAQESEwoGY29tbWl0GAggASgJSASIAQESFgoJb2JzZXJ2aW5nGAkgASgJSAWIAQESFgoJZXhpdF9jb2RlGAogASgESAaIAQESEwoGc2lnbmFsGAsgASgJSAeIAQFCDwoNX2ltYWdlX2RpZ2VzdEIJCgdfcmVhc29uQgoKCF9wcm9ncmFtQgwKCl9kaXJlY3RvcnlCCQoHX2NvbW1pdEIMCgpfb2JzZXJ2aW5nQgwKCl9leGl0X2NvZGVCCQoHX3NpZ25hbCIvCglIZWFydGJlYXQSFQoIYWN0aXZpdHkYASABKAlIAIgBAUILCglfYWN0aXZpdHkivAEKCFNuYXBzaG90EhMKC3NuYXBzaG90X2lkGAEgASgJEiwKA2N1dBgCIAMoCzIfLmVuY2hhbnRlZC52MS5TbmFwc2hvdC5DdXRFbnRyeRIWCgl0cmVlX2hhc2gYAyABKAlIAIgBARILCgN1cmkYBCABKAkSDgoGc2hhMjU2GAUgASgJGioKCEN1dEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoBDoCOAFCDAoKX3RyZWVfaGFzaCKCAQoHUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEgwKBGtpbmQYAiABKAkSEQoEdG9vbBgDIAEoCUgAiAEBEhgKC2FyZ3NfZGlnZXN0GAQgASgJSAGIAQESDwoHc3VtbWFyeRgFIAEoCUIHCgVfdG9vbEIOCgxfYXJnc19kaWdlc3QilgEKDEludGVydmVudGlvbhIMCgRraW5kGAEgASgJEgoKAmJ5GAIgASgJEhcKCnJlcXVlc3RfaWQYAyABKAlIAIgBARIYCgthcmdzX2RpZ2VzdBgEIAEoCUgBiAEBEhEKBHRleHQYBSABKAlIAogBAUINCgtfcmVxdWVzdF9pZEIOCgxfYXJnc19kaWdlc3RCBwoFX3RleHQi2QEKCFByb3Bvc2FsEg4KBmJ1bmRsZRgBIAEoCRIUCgxidW5kbGVfYnl0ZXMYAiABKAQSDAoEcmVwbxgDIAEoCRIOCgZicmFuY2gYBCABKAkSDAoEYmFzZRgFIAEoCRIMCgRoZWFkGAYgASgJEg0KBXRpdGxlGAcgASgJEgwKBGJvZHkYCCABKAkSKgoFZmlsZXMYCSADKAsyGy5lbmNoYW50ZWQudjEuUHJvcG9zYWwuRmlsZRokCgRGaWxlEgwKBHBhdGgYASABKAkSDgoGY2hhbmdlGAIgASgJIrcCCgtQdWJsaWNhdGlvbhIZChFwcm9wb3NhbF9ldmVudF9pZBgBIAEoCRIQCgN1cmwYAiABKAlIAIgBARITCgZudW1iZXIYAyABKARIAYgBARITCgZicmFuY2gYBCABKAlIAogBARIRCgRoZWFkGAUgASgJSAOIAQESEQoEYmFzZRgGIAEoCUgEiAEBEhkKDG1lcmdlX2NvbW1pdBgHIAEoCUgFiAEBEg0KBXN0YXRlGAggASgJEhMKBnJlYXNvbhgJIAEoCUgGiAEBEhQKB21lc3NhZ2UYCiABKAlIB4gBAUIGCgRfdXJsQgkKB19udW1iZXJCCQoHX2JyYW5jaEIHCgVfaGVhZEIHCgVfYmFzZUIPCg1fbWVyZ2VfY29tbWl0QgkKB19yZWFzb25CCgoIX21lc3NhZ2UiSgoHVmVyZGljdBIPCgdzdWJqZWN0GAEgASgJEgwKBGdhdGUYAiABKAkSDgoGcGFzc2VkGAMgASgIEhAKCGZpbmRpbmdzGAQgAygJIokBCgdSb2xsb3V0Eg0KBWltYWdlGAEgASgJEg4KBmRpZ2VzdBgCIAEoCRIMCgRzdGVwGAMgASgEEg8KB3BlcmNlbnQYBCABKAQSDgoGYWN0aW9uGAUgASgJEhMKBnJlYXNvbhgGIAEoCUgAiAEBEhAKCGV2aWRlbmNlGAcgAygJQgkKB19yZWFzb24iZgoGTGVzc29uEg0KBXN0YXRlGAEgASgJEhEKBHRleHQYAiABKAlIAIgBARIPCgdzb3VyY2VzGAMgAygJEhEKCWxpYnJhcmllcxgEIAMoCRINCgVmaWxlcxgFIAMoCUIHCgVfdGV4dCJUCgVFcnJvchIPCgdtZXNzYWdlGAEgASgJEhIKBXN0YWNrGAIgASgJSACIAQESEgoFZmF0YWwYAyABKAhIAYgBAUIICgZfc3RhY2tCCAoGX2ZhdGFsIjsKA0dhcBINCgVlcG9jaBgBIAEoBBIMCgRmcm9tGAIgASgEEgoKAnRvGAMgASgEEgsKA3doeRgEIAEoCWIGcHJvdG8z", [file_google_protobuf_struct]);
 
 /**
  * What an agent was thinking, in its own words.
@@ -383,14 +383,14 @@ export type ModelCall = Message$1<"enchanted.v1.ModelCall"> & {
   contextWindow: string[];
 
   /**
-   * Tokens sent, as the provider counted.
+   * Tokens sent, as the provider counted; those from a cache too.
    *
    * @generated from field: optional uint64 input_tokens = 4;
    */
   inputTokens?: bigint | undefined;
 
   /**
-   * Tokens answered, as the provider counted.
+   * Tokens answered, as the provider counted; those of thinking too.
    *
    * @generated from field: optional uint64 output_tokens = 5;
    */
@@ -411,11 +411,11 @@ export type ModelCall = Message$1<"enchanted.v1.ModelCall"> & {
   stopReason?: string | undefined;
 
   /**
-   * HTTP status of the answer; 0 when there was none.
+   * HTTP status of the answer; 0 when there was none, absent where nobody told it.
    *
-   * @generated from field: uint64 status = 8;
+   * @generated from field: optional uint64 status = 8;
    */
-  status: bigint;
+  status?: bigint | undefined;
 
   /**
    * The request as sent, without credentials.
@@ -425,7 +425,7 @@ export type ModelCall = Message$1<"enchanted.v1.ModelCall"> & {
   requestBlob?: string | undefined;
 
   /**
-   * The answer as received.
+   * The answer as received, without its content coding.
    *
    * @generated from field: optional string response_blob = 10;
    */
@@ -437,6 +437,90 @@ export type ModelCall = Message$1<"enchanted.v1.ModelCall"> & {
    * @generated from field: optional string error = 11;
    */
   error?: string | undefined;
+
+  /**
+   * The model that answered, as the answer names it.
+   *
+   * @generated from field: optional string model_answered = 12;
+   */
+  modelAnswered?: string | undefined;
+
+  /**
+   * Names of the tools that the model could call.
+   *
+   * @generated from field: repeated string tools_offered = 13;
+   */
+  toolsOffered: string[];
+
+  /**
+   * Names of the tools that it called, in order.
+   *
+   * @generated from field: repeated string tools_called = 14;
+   */
+  toolsCalled: string[];
+
+  /**
+   * How hard the model was to think, in the provider's word.
+   *
+   * @generated from field: optional string effort = 15;
+   */
+  effort?: string | undefined;
+
+  /**
+   * Tokens that it could think at most, as it was asked.
+   *
+   * @generated from field: optional uint64 thinking_limit = 16;
+   */
+  thinkingLimit?: bigint | undefined;
+
+  /**
+   * Tokens that it could answer at most, as it was asked.
+   *
+   * @generated from field: optional uint64 output_limit = 17;
+   */
+  outputLimit?: bigint | undefined;
+
+  /**
+   * Those of the tokens sent that came from the provider's cache.
+   *
+   * @generated from field: optional uint64 cached_tokens = 18;
+   */
+  cachedTokens?: bigint | undefined;
+
+  /**
+   * Those of the tokens answered that are thinking.
+   *
+   * @generated from field: optional uint64 reasoning_tokens = 19;
+   */
+  reasoningTokens?: bigint | undefined;
+
+  /**
+   * From the first byte sent to the first that the model said in a stream, in milliseconds.
+   *
+   * @generated from field: optional double first_token_ms = 20;
+   */
+  firstTokenMs?: number | undefined;
+
+  /**
+   * Id that the provider gave the request, for its support.
+   *
+   * @generated from field: optional string request_id = 21;
+   */
+  requestId?: string | undefined;
+
+  /**
+   * The answer's own id.
+   *
+   * @generated from field: optional string response_id = 22;
+   */
+  responseId?: string | undefined;
+
+  /**
+   * What of the exchange could not be read, and why: what it would tell is missing here.
+   *
+   * @generated from field: optional string unread = 23;
+   */
+  unread?: string | undefined;
 };
 
 /**

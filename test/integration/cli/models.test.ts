@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it, jest } from "@j
 import { writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
+import { brotliCompressSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { listen } from "#nervous-system/comms/socket/listen.ts";
 import { startTestUpstream, type TestUpstream } from "#test/integration/gateway/https-upstream.ts";
 import { createCleanup, temporaryDirectory } from "#test/integration/pipeline/bus-harness.ts";
@@ -75,6 +76,7 @@ it("streams an OpenAI-compatible answer over https as it comes, unchanged, and r
   expect(calls).toMatchObject([
     { provider: "OpenAICompatible", model: "m", status: 200, input_tokens: 5, output_tokens: 2, stop_reason: "stop" },
   ]);
+  expect(calls[0]?.["first_token_ms"]).toBeLessThanOrEqual(calls[0]?.["latency_ms"] as number);
 });
 
 it("does the same for Anthropic's form", async () => {
@@ -135,8 +137,50 @@ it("records a request that is too large to be kept", async () => {
   const env = { OPENAI_BASE_URL: upstream.url, NODE_EXTRA_CA_CERTS: upstream.caFile };
   await stage.start([enchanted, "run", "--no-observe", "--", process.execPath, "large.mjs"], { env }).ended;
   expect(payloads(await stage.lines(), "MODEL_CALL")).toMatchObject([
-    { model: expect.stringContaining("over 16 MiB"), status: 200, output_tokens: 2 },
+    { model: "(the request was not read)", unread: expect.stringContaining("16777216"), status: 200, output_tokens: 2 },
   ]);
+  upstream.asked.splice(0);
+});
+
+it.each([
+  ["gzip", gzipSync, "gunzipSync"],
+  ["br", brotliCompressSync, "brotliDecompressSync"],
+  ["zstd", zstdCompressSync, "zstdDecompressSync"],
+] as const)(
+  "passes %s on in both ways as it is, truly labelled, and records what is in it",
+  async (coding, code, decode) => {
+    const told = Buffer.from(
+      '{"model":"m-1","choices":[{"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":2}}',
+    );
+    upstream.respond((_, response) =>
+      response.writeHead(200, { "content-encoding": coding, "x-request-id": "r-1" }).end(code(told)),
+    );
+    await writeFile(
+      join(stage.cwd, "coded.mjs"),
+      `import { request } from "node:http";
+     import * as zlib from "node:zlib";
+     const body = zlib.${decode.replace("Decompress", "Compress").replace("gunzip", "gzip")}('{"model":"m","max_tokens":7}');
+     const headers = { "content-encoding": "${coding}", "content-length": body.length };
+     request(process.env.OPENAI_BASE_URL + "/chat/completions", { method: "POST", headers }, async (answer) => {
+       const pieces = await answer.toArray();
+       console.log(answer.headers["content-encoding"], zlib.${decode}(Buffer.concat(pieces)).toString());
+     }).end(body);`,
+    );
+    const env = { OPENAI_BASE_URL: upstream.url, NODE_EXTRA_CA_CERTS: upstream.caFile };
+    const end = await stage.cli(["run", "--no-observe", "--", process.execPath, "coded.mjs"], { env });
+    expect(end).toMatchObject({ code: 0, stdout: `${coding} ${told.toString()}\n` });
+    expect(upstream.asked.splice(0)[0]?.headers["content-encoding"]).toBe(coding);
+    expect(payloads(await stage.lines(), "MODEL_CALL")).toMatchObject([
+      { model: "m", model_answered: "m-1", output_limit: 7, input_tokens: 1, output_tokens: 2, request_id: "r-1" },
+    ]);
+  },
+);
+
+it("says of an answer in a coding that it does not know that it was not read", async () => {
+  upstream.respond((_, response) => response.writeHead(200, { "content-encoding": "compress" }).end("?"));
+  const { end, calls } = await ask("/chat/completions", { model: "m" }, { OPENAI_BASE_URL: upstream.url });
+  expect(end).toMatchObject({ code: 0, stdout: '200 "?"\n' });
+  expect(calls).toMatchObject([{ model: "m", status: 200, unread: expect.stringContaining('"compress"') }]);
   upstream.asked.splice(0);
 });
 

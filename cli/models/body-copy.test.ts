@@ -1,0 +1,64 @@
+import { gzipSync } from "node:zlib";
+import { describe, expect, it } from "@jest/globals";
+import { providerAnswers } from "#test/builders/provider-answers.ts";
+import { createAnswerCopy, createRequestCopy } from "./body-copy.ts";
+
+const copied = async (
+  head: { status?: number; contentType?: string; contentEncoding?: string },
+  ...chunks: Buffer[]
+) => {
+  let now = 0;
+  const copy = createAnswerCopy({ status: 200, ...head }, () => (now += 1));
+  for (const chunk of chunks) copy.add(chunk);
+  return copy.end();
+};
+
+const bytesOf = (text: string): Buffer[] => Array.from(Buffer.from(text), (byte) => Buffer.of(byte));
+
+describe("the copy of an answer", () => {
+  it.each(providerAnswers)("of $of tells what that says, byte by byte, coded or not", async ({ of, body, facts }) => {
+    const contentType = of.endsWith("streamed") ? "text/event-stream; charset=utf-8" : "application/json";
+    expect(await copied({ contentType }, ...bytesOf(body))).toMatchObject({ facts });
+    expect(await copied({ contentType, contentEncoding: "gzip" }, gzipSync(body))).toMatchObject({ facts });
+  });
+
+  it("knows when the model began to speak, and that its last event came", async () => {
+    const events = [
+      'data: {"choices":[{"delta":{"role":"assistant"}}]}\n\n',
+      'data: {"choices":[{"delta":{"content":"a"}}]}\n\n',
+    ];
+    const contentType = "text/event-stream";
+    expect(await copied({ contentType }, ...events.map((event) => Buffer.from(event)))).toMatchObject({
+      firstContentMs: 1,
+      isOver: false,
+    });
+    expect(await copied({ contentType }, Buffer.from("data: [DONE]"))).toMatchObject({ isOver: true });
+  });
+
+  it("says what it could not read", async () => {
+    const unread = async (contentEncoding: string, ...chunks: Buffer[]) =>
+      (await copied({ contentEncoding }, ...chunks)).unread;
+    expect(await unread("compress", Buffer.from("x"))).toContain('content coding "compress"');
+    expect(await unread("gzip", gzipSync(Buffer.alloc(17 << 20)))).toContain("unfolds to more than 16777216 bytes");
+    expect(await unread("identity", Buffer.alloc(17 << 20))).toContain("more than 16777216 bytes");
+  });
+
+  it("tells the error of a failure that calls itself a stream", async () => {
+    expect(await copied({ status: 429, contentType: "text/event-stream" }, Buffer.from("slow down"))).toMatchObject({
+      facts: { error: "slow down" },
+    });
+  });
+});
+
+describe("the copy of a request", () => {
+  it("is decoded, or says why not", async () => {
+    const ended = async (bytes: Buffer, coding?: string) => {
+      const copy = createRequestCopy();
+      copy.add(bytes);
+      return copy.end(coding);
+    };
+    expect(await ended(gzipSync('{"model":"m"}'), "gzip")).toEqual({ text: '{"model":"m"}' });
+    expect(await ended(Buffer.from("x"), "compress")).toEqual({ unread: expect.stringContaining('"compress"') });
+    expect(await ended(Buffer.alloc(17 << 20))).toEqual({ unread: expect.stringContaining("16777216") });
+  });
+});

@@ -1,0 +1,92 @@
+import { gatherBytes } from "#nervous-system/kernel/gathered-bytes.ts";
+import { decodeBody } from "#nervous-system/codecs/exchange/content-codings.ts";
+import {
+  createStreamListener,
+  isEventStream,
+  readAnswer,
+  type AnswerHead,
+  type HeardEvent,
+  type ReadAnswer,
+} from "#nervous-system/codecs/exchange/read-answer.ts";
+
+const maxBodyBytes = 16 * 1024 * 1024;
+const tooLong = `it has more than ${maxBodyBytes} bytes`;
+
+/** Keeps the beginning of a body, up to a bound, while it passes. */
+const createBodyCopy = () => {
+  const gathered = gatherBytes();
+  let isTooLong = false;
+  return {
+    add: (chunk: Buffer): void => {
+      isTooLong ||= gathered.size + chunk.length > maxBodyBytes;
+      if (isTooLong) gathered.take();
+      else gathered.add(chunk);
+    },
+    /** Undefined when the body was larger than 16 MiB. */
+    take: (): Buffer | undefined => (isTooLong ? undefined : gathered.take()),
+  };
+};
+
+/** A request as a text, or why it was not read. */
+export type ReadRequest = { text?: string; unread?: string };
+
+/** A copy of a request's body while it passes. */
+export type RequestCopy = { add(chunk: Buffer): void; end(contentEncoding: string | undefined): Promise<ReadRequest> };
+
+/** Creates an empty copy. */
+export const createRequestCopy = (): RequestCopy => {
+  const copy = createBodyCopy();
+  const read = async (contentEncoding: string | undefined): Promise<ReadRequest> => {
+    const bytes = copy.take();
+    if (bytes === undefined) return { unread: `the request was not read: ${tooLong}` };
+    const body = await decodeBody(bytes, contentEncoding, maxBodyBytes);
+    return body.kind === "decoded"
+      ? { text: body.bytes.toString("utf8") }
+      : { unread: `the request was not read: ${body.message}` };
+  };
+  return { add: copy.add, end: read };
+};
+
+/** An answer that has ended; `isOver` where the last event of a stream came, whoever hung up then. */
+export type CopiedAnswer = Pick<ReadAnswer, "facts" | "unread"> & {
+  isOver: boolean;
+  /** When the model began to speak in a stream, as `nowMs` told it. */
+  firstContentMs?: number;
+};
+
+/** A copy of an answer while it passes: of a stream its events are read as they come, anything else at its end. */
+export type AnswerCopy = { add(chunk: Buffer): void; end(): Promise<CopiedAnswer> };
+
+const copyStream = (nowMs: () => number): AnswerCopy => {
+  const listener = createStreamListener();
+  let isOver = false;
+  let first: { firstContentMs?: number } = {};
+  const hear = (events: readonly HeardEvent[]): void => {
+    isOver ||= events.some(({ last }) => last);
+    if (first.firstContentMs === undefined && events.some(({ content }) => content))
+      first = { firstContentMs: nowMs() };
+  };
+  return {
+    add: (chunk) => hear(listener.push(chunk)),
+    end: async () => {
+      hear(listener.end());
+      return { facts: listener.facts(), isOver, ...first };
+    },
+  };
+};
+
+const copyWhole = (head: AnswerHead): AnswerCopy => {
+  const copy = createBodyCopy();
+  return {
+    add: copy.add,
+    end: async () => {
+      const bytes = copy.take();
+      if (bytes === undefined) return { facts: {}, isOver: false, unread: `the answer was not read: ${tooLong}` };
+      return { ...(await readAnswer(head, bytes, maxBodyBytes)), isOver: false };
+    },
+  };
+};
+
+/** Creates an empty copy of the answer that begins so; `nowMs` tells a monotonic time. */
+export const createAnswerCopy = (head: AnswerHead, nowMs: () => number): AnswerCopy =>
+  isEventStream(head) ? copyStream(nowMs) : copyWhole(head);

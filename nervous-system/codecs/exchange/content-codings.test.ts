@@ -1,0 +1,51 @@
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
+import { describe, expect, it } from "@jest/globals";
+import { decodeBody, isCoded } from "./content-codings.ts";
+
+const plain = Buffer.from(JSON.stringify({ said: "é".repeat(10_000) }));
+const codings: ReadonlyArray<readonly [header: string | undefined, bytes: Buffer]> = [
+  ["gzip", gzipSync(plain)],
+  ["x-gzip", gzipSync(plain)],
+  ["GZIP, identity", gzipSync(plain)],
+  ["deflate", deflateSync(plain)],
+  ["deflate", deflateRawSync(plain)],
+  ["br", brotliCompressSync(plain)],
+  ["zstd", zstdCompressSync(plain)],
+  ["gzip, br", brotliCompressSync(gzipSync(plain))],
+  ["identity", plain],
+  [undefined, plain],
+];
+
+describe("a body in a content coding", () => {
+  it.each(codings)("%s is decoded", async (header, bytes) => {
+    expect(await decodeBody(bytes, header, plain.length)).toEqual({ kind: "decoded", bytes: plain });
+  });
+
+  it.each(codings.slice(0, 7))("%s is not decoded beyond its bound: there are bombs", async (header, bytes) => {
+    expect(await decodeBody(bytes, header, plain.length - 1)).toMatchObject({ kind: "undecoded", why: "too large" });
+  });
+
+  it.each(codings.slice(0, 7))("%s is read as far as it came", async (header, bytes) => {
+    const read = await decodeBody(bytes.subarray(0, -4), header, plain.length);
+    expect(read.kind === "decoded" && plain.subarray(0, read.bytes.length).equals(read.bytes)).toBe(true);
+  });
+
+  it.each(["gzip", "deflate", "br", "zstd"])("%s is said to be broken where it is another", async (header) => {
+    expect(await decodeBody(plain, header, plain.length)).toMatchObject({ kind: "undecoded", why: "broken" });
+  });
+
+  it.each(["compress", "constructor", "gzip, gzip, gzip, gzip"])("%s is said to be unknown", async (header) => {
+    expect(await decodeBody(plain, header, 1)).toMatchObject({
+      why: "unknown",
+      message: `it is in the content coding "${header}"`,
+    });
+  });
+
+  it("may be empty", async () => {
+    expect(await decodeBody(Buffer.alloc(0), "gzip", 1)).toMatchObject({ kind: "decoded" });
+  });
+
+  it("is told apart from one that is not", () => {
+    expect([undefined, "", "identity", "gzip", "odd"].map(isCoded)).toEqual([false, false, false, true, true]);
+  });
+});

@@ -1,0 +1,57 @@
+import { createAnswerReader, type AnswerFacts, type StreamStep } from "./answer-reader.ts";
+import { decodeBody, isCoded } from "./content-codings.ts";
+import { createSseSplitter, type SseEvent } from "./sse-events.ts";
+
+/** How an answer begins: HTTP status, and the headers that say how to read what follows. */
+export type AnswerHead = {
+  readonly status: number;
+  readonly contentType?: string | undefined;
+  readonly contentEncoding?: string | undefined;
+};
+
+/** What an answer says, and what could not be read. */
+export type ReadAnswer = {
+  readonly facts: AnswerFacts;
+  /** The body without its content coding, where it had one. */
+  readonly decoded?: Buffer;
+  /** What of it could not be read, and why. */
+  readonly unread?: string;
+};
+
+/** One event of a stream, and what it is for its client. */
+export type HeardEvent = StreamStep & { readonly bytes: Buffer };
+
+/** Reads the events of a stream as they come. */
+export type StreamListener = {
+  /** Takes a chunk; answers the events that it completed. */
+  push(chunk: Uint8Array): readonly HeardEvent[];
+  /** Ends the stream; answers the event that no blank line followed, if there is one. */
+  end(): readonly HeardEvent[];
+  facts(): AnswerFacts;
+};
+
+/** Whether an answer can be read event by event. One in a content coding cannot, and a failure is whole whatever it is called. */
+export const isEventStream = ({ status, contentType = "", contentEncoding }: AnswerHead): boolean =>
+  status < 400 && contentType.toLowerCase().startsWith("text/event-stream") && !isCoded(contentEncoding);
+
+/** Creates a listener for an answer that is an event stream. */
+export const createStreamListener = (): StreamListener => {
+  const splitter = createSseSplitter();
+  const reader = createAnswerReader();
+  const hear = (events: readonly SseEvent[]): readonly HeardEvent[] =>
+    events.map((event) => ({ ...reader.readEvent(event), bytes: event.bytes }));
+  return {
+    push: (chunk) => hear(splitter.push(chunk)),
+    end: () => hear(splitter.end()),
+    facts: reader.facts,
+  };
+};
+
+/** Reads an answer that is there in full, or as far as it came; without its coding it may have `maxBytes`. Never rejects. */
+export const readAnswer = async (head: AnswerHead, bytes: Buffer, maxBytes: number): Promise<ReadAnswer> => {
+  const body = await decodeBody(bytes, head.contentEncoding, maxBytes);
+  if (body.kind === "undecoded") return { facts: {}, unread: `the answer was not read: ${body.message}` };
+  const reader = createAnswerReader(head.status);
+  reader.readWhole(body.bytes.toString("utf8"));
+  return { facts: reader.facts(), ...(isCoded(head.contentEncoding) ? { decoded: body.bytes } : {}) };
+};
