@@ -37,6 +37,18 @@ export const Enchanted = {
   payload: "payload",
 } as const;
 
+/** Attributes of a call of a model that we only read; those of cache and thinking are newer than 1.37. */
+export const GenAiCall = {
+  responseId: "gen_ai.response.id",
+  cachedTokens: "gen_ai.usage.cache_read.input_tokens",
+  reasoningTokens: "gen_ai.usage.reasoning.output_tokens",
+  effort: "gen_ai.request.reasoning_effort",
+  outputLimit: "gen_ai.request.max_tokens",
+  /** In seconds. */
+  timeToFirstChunk: "gen_ai.response.time_to_first_chunk",
+  toolDefinitions: "gen_ai.tool.definitions",
+} as const;
+
 /** Attributes of the conventions from 1.37 on that we only read. */
 export const GenAiContent = {
   inputMessages: "gen_ai.input.messages",
@@ -71,6 +83,13 @@ const olderNames: ReadonlyArray<readonly [older: string, today: string]> = [
   ["gen_ai.usage.completion_tokens", GenAi.outputTokens],
   ["llm.usage.completion_tokens", GenAi.outputTokens],
   ["llm.token_count.completion", GenAi.outputTokens],
+  ["gen_ai.usage.cache_read_input_tokens", GenAiCall.cachedTokens],
+  ["gen_ai.usage.details.cache_read_tokens", GenAiCall.cachedTokens],
+  ["llm.token_count.prompt_details.cache_read", GenAiCall.cachedTokens],
+  ["gen_ai.usage.reasoning_tokens", GenAiCall.reasoningTokens],
+  ["gen_ai.usage.details.reasoning_tokens", GenAiCall.reasoningTokens],
+  ["llm.token_count.completion_details.reasoning", GenAiCall.reasoningTokens],
+  ["llm.request.max_tokens", GenAiCall.outputLimit],
   ["gen_ai.response.finish_reason", GenAi.finishReasons],
   ["llm.response.finish_reason", GenAi.finishReasons],
   ["llm.response.stop_reason", GenAi.finishReasons],

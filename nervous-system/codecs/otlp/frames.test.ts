@@ -186,6 +186,66 @@ describe("any span", () => {
   });
 });
 
+describe("a span of a call of a model", () => {
+  const call = (attributes: OtlpSpan["attributes"], over: Partial<OtlpSpan> = {}) =>
+    only(framesFromSpan(span({ attributes: { "gen_ai.request.model": "m", ...attributes }, ...over }))).payload;
+
+  it.each(["UNSET", "OK", "ERROR"] as const)("with status %s tells no HTTP status that nobody told", (code) => {
+    expect(call({}, { status: { code, message: "" } })).not.toHaveProperty("status");
+    expect(call({ "http.response.status_code": 429 }, { status: { code, message: "" } })).toHaveProperty("status", 429);
+  });
+
+  it.each([
+    [
+      "of today",
+      {
+        "gen_ai.usage.cache_read.input_tokens": 50,
+        "gen_ai.usage.reasoning.output_tokens": 7,
+        "gen_ai.request.max_tokens": 100,
+        "gen_ai.request.reasoning_effort": "low",
+        "gen_ai.response.time_to_first_chunk": 0.25,
+      },
+      { effort: "low", first_token_ms: 250 },
+    ],
+    [
+      "of OpenLLMetry",
+      { "gen_ai.usage.cache_read_input_tokens": 50, "gen_ai.usage.reasoning_tokens": 7, "llm.request.max_tokens": 100 },
+      {},
+    ],
+    [
+      "of OpenInference",
+      {
+        "llm.token_count.prompt_details.cache_read": 50,
+        "llm.token_count.completion_details.reasoning": 7,
+        "gen_ai.request.max_tokens": 100,
+      },
+      {},
+    ],
+  ])("in the words %s tells what the gateway would", (_, attributes, more) => {
+    const definitions = JSON.stringify([{ type: "function", name: "read_file", description: "Reads." }]);
+    const parts = [{ type: "tool_call", id: "1", name: "read_file", arguments: {} }];
+    const shared = {
+      "gen_ai.response.model": "m-1",
+      "gen_ai.response.id": "r-1",
+      "gen_ai.tool.definitions": definitions,
+      "gen_ai.output.messages": JSON.stringify([{ role: "assistant", parts }]),
+    };
+    expect(call({ ...shared, ...attributes })).toMatchObject({
+      model: "m",
+      model_answered: "m-1",
+      response_id: "r-1",
+      cached_tokens: 50,
+      reasoning_tokens: 7,
+      output_limit: 100,
+      tools_offered: ["read_file"],
+      tools_called: ["read_file"],
+      // The definitions hold more than their names.
+      attributes: { "gen_ai.tool.definitions": definitions },
+      ...more,
+    });
+  });
+});
+
 describe("ids", () => {
   it("of spans without valid ids come from what they say", () => {
     const nameless = (name: string): string => only(framesFromSpan(span({ traceId: "", spanId: "", name }))).event_id;

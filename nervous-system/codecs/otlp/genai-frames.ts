@@ -1,5 +1,9 @@
+import { presentOf } from "#nervous-system/codecs/exchange/fields.ts";
+import { answerMembers, requestMembers } from "#nervous-system/codecs/exchange/model-call-members.ts";
+import { requestFactsOf } from "#nervous-system/codecs/exchange/request-facts.ts";
 import {
   GenAi,
+  GenAiCall,
   GenAiContent,
   genAiOperation,
   GenAiOperation,
@@ -7,7 +11,7 @@ import {
   toolContentNames,
 } from "#nervous-system/codecs/genai.ts";
 import { eventTypeOf } from "./event-type.ts";
-import { defined, textIn, textOfJson, toMembers, unfold, unlessEmpty, type Members } from "./frame-values.ts";
+import { defined, isMembers, textIn, textOfJson, toMembers, unfold, unlessEmpty, type Members } from "./frame-values.ts";
 import { takeConversation, type GenAiMessage } from "./genai-messages.ts";
 import type { OtlpSpan } from "./model.ts";
 import { countIn, createRemaining, type Remaining } from "./remaining.ts";
@@ -41,13 +45,12 @@ const httpStatus = (value: unknown): number | undefined => {
   return status !== undefined && status >= 100 && status <= 599 ? status : undefined;
 };
 
-/** HTTP status of the answer; spans seldom say it, so what did not fail counts as 200, and what failed without one as 0. */
-const statusOf = (attributes: Remaining, error: string | undefined): number =>
+/** HTTP status of the answer, where somebody told it: spans seldom do. */
+const statusOf = (attributes: Remaining): number | undefined =>
   httpStatus(attributes.peek("http.response.status_code")) ??
   httpStatus(attributes.peek("http.status_code")) ??
   httpStatus(attributes.peek(GenAi.errorType)) ??
-  httpStatus(attributes.peek("error.code")) ??
-  (error === undefined ? 200 : 0);
+  httpStatus(attributes.peek("error.code"));
 
 const reasonIn = (reasons: unknown): string | undefined => {
   const given = unfold(reasons);
@@ -63,6 +66,35 @@ const tokens = (attributes: Remaining): Members =>
     input_tokens: attributes.takeCount(GenAi.inputTokens),
     output_tokens: attributes.takeCount(GenAi.outputTokens),
   });
+
+const toolsCalled = (answered: readonly GenAiMessage[]): readonly string[] =>
+  answered
+    .flatMap(({ parts }) => parts)
+    .flatMap((part) => (isMembers(part) && part["type"] === "tool_call" ? (textIn(part["name"]) ?? []) : []));
+
+const firstTokenMs = (seconds: unknown): number | undefined =>
+  typeof seconds === "number" && seconds >= 0 && Number.isFinite(seconds) ? seconds * 1000 : undefined;
+
+/** What a call of a model tells beside its tokens; the definitions of its tools hold more than their names, and stay. */
+const callMembers = (attributes: Remaining, answered: readonly GenAiMessage[]): Members => ({
+  ...requestMembers({
+    ...requestFactsOf({ tools: unfold(attributes.peek(GenAiCall.toolDefinitions)) }),
+    ...presentOf({
+      effort: attributes.takeText(GenAiCall.effort),
+      outputLimit: attributes.takeCount(GenAiCall.outputLimit),
+    }),
+  }),
+  ...answerMembers({
+    toolsCalled: toolsCalled(answered),
+    ...presentOf({
+      model: attributes.takeText(GenAi.responseModel),
+      id: attributes.takeText(GenAiCall.responseId),
+      cachedTokens: attributes.takeCount(GenAiCall.cachedTokens),
+      reasoningTokens: attributes.takeCount(GenAiCall.reasoningTokens),
+    }),
+  }),
+  ...defined({ first_token_ms: firstTokenMs(attributes.take(GenAiCall.timeToFirstChunk)) }),
+});
 
 const conversation = (
   attributes: Remaining,
@@ -81,13 +113,14 @@ const chat = (span: OtlpSpan, attributes: Remaining): SpanStory => {
   const error = errorOf(span, attributes);
   const { said, answered, folded } = conversation(attributes, span);
   const stop_reason = stopReason(attributes, answered);
+  const answeredBy = textIn(attributes.peek(GenAi.responseModel));
   const payload = {
     provider: attributes.takeText(GenAi.providerName) ?? "unknown",
-    model: textIn(attributes.peek(GenAi.responseModel)) ?? textIn(attributes.peek(GenAi.requestModel)) ?? "unknown",
+    model: attributes.takeText(GenAi.requestModel) ?? answeredBy ?? "unknown",
     ...tokens(attributes),
+    ...callMembers(attributes, answered),
     latency_ms: durationMs(span),
-    status: statusOf(attributes, error),
-    ...defined({ stop_reason, error }),
+    ...defined({ status: statusOf(attributes), stop_reason, error }),
     ...said,
   };
   return { type: "MODEL_CALL", payload, folded };
