@@ -136,6 +136,13 @@ describe("a model that speaks the Messages API", () => {
     expect(closed.seen).toHaveLength(1);
   });
 
+  it("that answers with an error under 200 is told in the provider's words", async () => {
+    const { url } = await serve([{ status: 200, body: [{ error: { code: 403, message: "not in your country" } }] }]);
+    await expect(askOf(url)([{ role: "user", content: "Hello." }], {})).rejects.toMatchObject({
+      failure: { reason: "ModelForbidden", message: expect.stringContaining("not in your country") },
+    });
+  });
+
   it("is not asked again without a pause, though it says at once", async () => {
     const busy = { status: 429, headers: { "retry-after": "0" }, body: { type: "error", error: { type: "busy" } } };
     const { url } = await serve([busy, { status: 200, body: message([{ type: "text", text: "Now." }], "end_turn") }]);

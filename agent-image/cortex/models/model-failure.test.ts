@@ -55,10 +55,37 @@ describe("a failed model call", () => {
       "stop",
       "ModelQuotaExhausted",
     ],
+    [
+      "429 and a list of it",
+      answered(429, {}, '[{"error":{"code":"insufficient_quota"}}]'),
+      "stop",
+      "ModelQuotaExhausted",
+    ],
+    ["a 200 that is an error", answered(200, {}, '{"detail":"no"}'), "retry", "ModelNonsense"],
+    ["a 200 that is an error with a status", answered(200, {}, '{"error":{"code":429}}'), "retry", "ModelRateLimited"],
+    ["a 200 that is a lasting one", answered(200, {}, '[{"error":{"code":401}}]'), "stop", "ModelUnauthorized"],
+    [
+      "a 200 that wants money",
+      answered(200, {}, '{"error":{"type":"insufficient_quota"}}'),
+      "stop",
+      "ModelQuotaExhausted",
+    ],
     ["429 and a body that is no object", answered(429, {}, '"insufficient_quota"'), "retry", "ModelRateLimited"],
     ["429 and an error that is null", answered(429, {}, '{"error":null}'), "retry", "ModelRateLimited"],
   ])("with %s", (_name, error, kind, reason) => {
     expect(classifyModelError(error, now)).toMatchObject({ kind, reason });
+  });
+
+  it.each([
+    ["in a list", '[{"error":{"code":400,"message":"slow down"}}]'],
+    ["without a wrapper", '{"object":"error","message":"slow down"}'],
+    ["as a detail", '{"detail":[{"loc":[],"msg":"slow down"}]}'],
+    ["as a page", "<html><title>slow down</title></html>"],
+    ["without any form", "slow down"],
+  ])("tells the words of the provider %s, and not its braces", (_name, body) => {
+    expect(classifyModelError(answered(400, {}, body), now).message).toMatch(/status 400: slow down;/);
+    if (body.startsWith("[") || body.startsWith("{"))
+      expect(classifyModelError(answered(200, {}, body), now).message).toMatch(/: slow down(;|$)/);
   });
 
   it.each([

@@ -1,4 +1,6 @@
 import { APICallError } from "ai";
+import { parseJson } from "#nervous-system/codecs/exchange/fields.ts";
+import { errorOf, readErrorBody } from "#nervous-system/codecs/exchange/provider-error.ts";
 import { AnswerTooLarge } from "./provider.ts";
 
 /** What a failed model call means for the agent. */
@@ -39,7 +41,15 @@ const causes = (error: unknown): readonly unknown[] => {
 const namedIn = (error: unknown, name: string): boolean =>
   causes(error).some((one) => (one as { name?: unknown }).name === name);
 
-const answerOf = (error: APICallError): string => (error.responseBody ?? error.message).slice(0, 800);
+const maxWords = 800;
+
+/** What the provider says for people; `status` tells that its whole answer is an error. */
+const wordsOf = ({ responseBody, message }: APICallError): string =>
+  (readErrorBody(responseBody ?? "")?.text ?? message).slice(0, maxWords);
+
+/** What it says for programs. */
+const codesOf = ({ responseBody }: APICallError): readonly string[] =>
+  errorOf(parseJson(responseBody ?? ""))?.codes ?? [];
 
 type Stop = { readonly reason: string; readonly advice: string };
 
@@ -66,30 +76,31 @@ const passing = new Set([408, 409, 423, 425, 429]);
 // What OpenAI and those who speak its protocol say of an account without money, as 429 too.
 const exhausted = new Set(["insufficient_quota", "billing_hard_limit_reached", "billing_not_active"]);
 
-type ProviderError = { readonly code?: unknown; readonly type?: unknown };
-
-const isExhausted = ({ responseBody = "" }: APICallError): boolean => {
-  try {
-    const { error } = JSON.parse(responseBody) as { error?: ProviderError | null };
-    return [error?.code, error?.type].some((word) => typeof word === "string" && exhausted.has(word));
-  } catch {
-    return false;
-  }
-};
-
 /** Why a status means that asking again is in vain; undefined where it may help. */
 const stopOf = (error: APICallError, status: number): Stop | undefined => {
-  if (isExhausted(error)) return unpaid;
+  if (codesOf(error).some((code) => exhausted.has(code))) return unpaid;
   return stops[status] ?? (status < 500 && !passing.has(status) ? refused : undefined);
 };
 
 const classifyStatus = (error: APICallError, status: number, now: number): ModelFailure => {
-  const message = `the model answered with status ${status}: ${answerOf(error)}`;
+  const message = `the model answered with status ${status}: ${wordsOf(error)}`;
   const stop = stopOf(error, status);
   if (stop !== undefined) return { kind: "stop", reason: stop.reason, message: `${message}; ${stop.advice}` };
   const reason = status === 429 ? "ModelRateLimited" : "ModelUnavailable";
   const afterMs = retryAfterMs(error.responseHeaders, now);
   return { kind: "retry", reason, message, maxTries: patient, ...(afterMs === undefined ? {} : { afterMs }) };
+};
+
+/** An answer under a status of success that is none: an error after all, of a kind that its code may tell, or nonsense. */
+const classifySuccess = (error: APICallError, now: number): ModelFailure => {
+  const told = errorOf(parseJson(error.responseBody ?? ""));
+  const status = Number(told?.codes.find((code) => /^[45]\d\d$/.test(code)));
+  if (status > 0 || told?.codes.some((code) => exhausted.has(code))) return classifyStatus(error, status || 200, now);
+  const what =
+    told === undefined
+      ? `the model's answer cannot be read: ${error.message}`
+      : `the model answered with an error: ${told.text}`;
+  return { kind: "retry", reason: "ModelNonsense", message: what.slice(0, maxWords), maxTries: fewTries };
 };
 
 /** Tells what a failed call means; `now` is wall time in milliseconds, for a Retry-After that is a date. */
@@ -114,12 +125,5 @@ export const classifyModelError = (error: unknown, now: number): ModelFailure =>
       message: `the model cannot be reached: ${message}`,
       maxTries: patient,
     };
-  if (status < 300)
-    return {
-      kind: "retry",
-      reason: "ModelNonsense",
-      message: `the model's answer cannot be read: ${message}`,
-      maxTries: fewTries,
-    };
-  return classifyStatus(error, status, now);
+  return status < 300 ? classifySuccess(error, now) : classifyStatus(error, status, now);
 };

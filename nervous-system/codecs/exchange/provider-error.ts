@@ -1,6 +1,6 @@
 import { fieldsOf, listOf, memberAt, parseJson, textOf, wordOf, type Fields } from "./fields.ts";
 
-/** What a provider says went wrong; codes are its words for programs, such as `insufficient_quota`. */
+/** What a provider says went wrong; codes are its words and numbers for programs, such as `insufficient_quota` or `429`. */
 export type ProviderError = { readonly text: string; readonly codes: readonly string[] };
 
 // Deeper or longer than any error that somebody wrote for people.
@@ -41,7 +41,7 @@ const errorIn = (document: Fields): unknown => {
 };
 
 const codesIn = (error: unknown): readonly string[] =>
-  codeMembers.flatMap((name) => textOf(fieldsOf(error)[name]) ?? []);
+  codeMembers.map((name) => wordOf(fieldsOf(error)[name])).filter((code) => code !== "");
 
 const shortened = (words: string): string => words.slice(0, maxCharacters);
 
