@@ -15,7 +15,7 @@ const codeMembers = ["code", "type", "status"];
 /** The words in an error of any shape; FastAPI's say by `loc` what they speak of. */
 const wordsIn = (value: unknown, depth = 0): string | undefined => {
   if (typeof value === "string") return textOf(value.trim());
-  if (depth > maxDepth) return undefined;
+  if (depth > maxDepth || typeof value !== "object" || value === null) return undefined;
   if (Array.isArray(value)) {
     const items = value.slice(0, maxItems).map((item) => wordsIn(item, depth + 1));
     return textOf(items.filter((item) => item !== undefined).join("; "));
