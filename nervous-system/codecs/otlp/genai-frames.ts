@@ -11,7 +11,16 @@ import {
   toolContentNames,
 } from "#nervous-system/codecs/genai.ts";
 import { eventTypeOf } from "./event-type.ts";
-import { defined, isMembers, textIn, textOfJson, toMembers, unfold, unlessEmpty, type Members } from "./frame-values.ts";
+import {
+  defined,
+  isMembers,
+  textIn,
+  textOfJson,
+  toMembers,
+  unfold,
+  unlessEmpty,
+  type Members,
+} from "./frame-values.ts";
 import { takeConversation, type GenAiMessage } from "./genai-messages.ts";
 import type { OtlpSpan } from "./model.ts";
 import { countIn, createRemaining, type Remaining } from "./remaining.ts";
