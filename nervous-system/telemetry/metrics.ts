@@ -108,6 +108,11 @@ const metricTable = {
     [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600],
   ),
   modelTokens: counter("enchanted_model_tokens_total", "Tokens by direction (input, output).", "direction"),
+  gatewayTunnels: counter(
+    "enchanted_gateway_tunnels_total",
+    "Tunnels that are over, by how they ended: closed by a side, or cut and why.",
+    "end",
+  ),
   gatewayRefusals: counter("enchanted_gateway_refusals_total", "Requests not carried out, by reason.", "type"),
   publications: counter("enchanted_publications_total", "Proposals answered, by state (open, refused).", "state"),
   publicationRetries: counter(

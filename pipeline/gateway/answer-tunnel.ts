@@ -1,16 +1,16 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
-import { createKeyedSemaphore, type KeyedSemaphore } from "#nervous-system/kernel/semaphore.ts";
 import { audience } from "#nervous-system/schemas/names.ts";
-import { resolveTarget, type AddressPolicy } from "#pipeline/gateway/address-policy.ts";
+import { resolveTarget, type AddressPolicy, type ResolvedTarget } from "#pipeline/gateway/address-policy.ts";
 import { admitEgress } from "#pipeline/gateway/admit-egress.ts";
 import { admitFetch } from "#pipeline/gateway/admit-fetch.ts";
 import { authenticate, parseAuthorization } from "#pipeline/gateway/authenticate.ts";
 import type { ClusterView } from "#pipeline/gateway/cluster-view.ts";
-import type { Refusal } from "#pipeline/gateway/refusal.ts";
-import { refuseTunnel, runTunnel, type TunnelLimits } from "#pipeline/gateway/tunnel.ts";
-import { claimsAudience, type TokenReviews } from "#pipeline/identity/token-reviews.ts";
+import type { Granted } from "#pipeline/gateway/refusal.ts";
+import { refuseTunnel, runTunnel, type TunnelEnd, type TunnelLimits } from "#pipeline/gateway/tunnel.ts";
+import type { TunnelKind, TunnelRoom } from "#pipeline/gateway/tunnel-room.ts";
+import { claimsAudience, type Principal, type TokenReviews } from "#pipeline/identity/token-reviews.ts";
 
 /** What CONNECT requests are answered with. */
 export type TunnelTools = {
@@ -19,63 +19,63 @@ export type TunnelTools = {
   readonly addresses: AddressPolicy;
   readonly limits: TunnelLimits;
   readonly clock: Clock;
-  /** Tunnels of each kind that are open, by UID of their pod. */
-  readonly tunnels: Readonly<Record<TunnelKind, KeyedSemaphore>>;
+  readonly tunnels: TunnelRoom;
 };
 
-type TunnelKind = "fetch" | "egress";
-
-/** What a tunnel of a kind is: whose tokens ask for it, where it may go, and how many of them a pod has at a time. */
-type TunnelRule = { readonly audience: string; readonly admit: typeof admitFetch; readonly maxTunnels: number };
+/** What a tunnel of a kind is: whose tokens ask for it, and where it may go. */
+type TunnelRule = { readonly audience: string; readonly admit: typeof admitFetch };
 
 const rules: Readonly<Record<TunnelKind, TunnelRule>> = {
-  fetch: { audience: audience.fetch, admit: admitFetch, maxTunnels: 8 },
-  // A package manager opens a tunnel for each of its connections: npm up to 15.
-  egress: { audience: audience.collector, admit: admitEgress, maxTunnels: 32 },
+  fetch: { audience: audience.fetch, admit: admitFetch },
+  egress: { audience: audience.collector, admit: admitEgress },
 };
-
-/** Creates the bounds of a gateway without tunnels. */
-export const createTunnelLimits = (): TunnelTools["tunnels"] => ({
-  fetch: createKeyedSemaphore(rules.fetch.maxTunnels),
-  egress: createKeyedSemaphore(rules.egress.maxTunnels),
-});
 
 // What a token says of itself only chooses the kind; then it is reviewed for that kind's audience.
 const kindFor = (authorization: string | undefined): TunnelKind =>
   claimsAudience(parseAuthorization(authorization) ?? "", rules.egress.audience) ? "egress" : "fetch";
 
-const tooMany = ({ maxTunnels }: TunnelRule): Refusal => ({
-  status: 429,
-  type: "too_many_tunnels",
-  message: `at most ${maxTunnels} tunnels of one pod at a time`,
-  retryAfterSeconds: 5,
-});
+const targetOf = async (
+  { view, clock, addresses }: TunnelTools,
+  { admit }: TunnelRule,
+  principal: Principal,
+  authority: string,
+): Promise<Granted<ResolvedTarget>> => {
+  const endpoint = await admit(view, principal, authority, clock);
+  return endpoint.kind === "refused" ? endpoint : resolveTarget(endpoint.value, addresses);
+};
 
-/** Answers one CONNECT request; resolves when the tunnel is over, with the refusal when there was none. */
+/** Opens the tunnel that a CONNECT asks for and resolves when it is over; a refusal is not told yet. */
+const openTunnel = async (
+  tools: TunnelTools,
+  { headers, url = "" }: IncomingMessage,
+  client: Duplex,
+  head: Buffer,
+): Promise<Granted<TunnelEnd>> => {
+  const { reviews, tunnels, limits, clock } = tools;
+  const header = headers["proxy-authorization"];
+  const kind = kindFor(header);
+  const principal = await authenticate(reviews, header, rules[kind].audience, 407);
+  if (principal.kind === "refused") return principal;
+  const { namespace, username, pod } = principal.value;
+  // Before anything that takes time: a pod that nobody knows yet is looked for, too.
+  const entered = tunnels.enter(kind, namespace, pod?.uid ?? username);
+  if (entered.kind === "refused") return entered;
+  try {
+    const target = await targetOf(tools, rules[kind], principal.value, url);
+    return target.kind === "refused" ? target : await runTunnel(client, head, target.value, { ...limits, clock });
+  } finally {
+    entered.value();
+  }
+};
+
+/** Answers one CONNECT request; resolves when the tunnel is over, with how it ended, or with the refusal when there was none. */
 export const answerTunnel = async (
   tools: TunnelTools,
   incoming: IncomingMessage,
   client: Duplex,
   head: Buffer,
-): Promise<Refusal | undefined> => {
-  const refuse = (result: { readonly refusal: Refusal }): Refusal => {
-    refuseTunnel(client, result.refusal);
-    return result.refusal;
-  };
-  const header = incoming.headers["proxy-authorization"];
-  const kind = kindFor(header);
-  const rule = rules[kind];
-  const principal = await authenticate(tools.reviews, header, rule.audience, 407);
-  if (principal.kind === "refused") return refuse(principal);
-  const endpoint = await rule.admit(tools.view, principal.value, incoming.url ?? "", tools.clock);
-  if (endpoint.kind === "refused") return refuse(endpoint);
-  const target = await resolveTarget(endpoint.value, tools.addresses);
-  if (target.kind === "refused") return refuse(target);
-  const pod = principal.value.pod?.uid ?? principal.value.username;
-  if (!tools.tunnels[kind].tryAcquire(pod, 1)) return refuse({ refusal: tooMany(rule) });
-  try {
-    return await runTunnel(client, head, target.value, { ...tools.limits, clock: tools.clock });
-  } finally {
-    tools.tunnels[kind].release(pod, 1);
-  }
+): Promise<Granted<TunnelEnd>> => {
+  const result = await openTunnel(tools, incoming, client, head);
+  if (result.kind === "refused") refuseTunnel(client, result.refusal, tools.clock);
+  return result;
 };

@@ -20,8 +20,8 @@ export type CallShare = {
 
 /** Room of a gateway for model calls, of which no agent and no namespace can take what the others need. */
 export type CallRoom = {
-  /** Lets a call in, or refuses it until there is room. */
-  enter(namespace: string, agentUid: string): Granted<CallShare>;
+  /** Lets a call of an agent's pod in, or refuses it until there is room. */
+  enter(namespace: string, podUid: string): Granted<CallShare>;
 };
 
 const refuse = (holder: RoomHolder, namespace: string): Granted<never> => {
@@ -53,9 +53,9 @@ export const createCallRoom = (limits: CallLimits): CallRoom => {
   const calls = createKeyedSemaphore(limits.callsPerAgent);
   const room = createSharedRoom(limits.bytes);
   return {
-    enter: (namespace, agentUid) => {
-      if (!calls.tryAcquire(agentUid, 1)) return tooManyCalls(limits);
-      const share = room.open(namespace, agentUid);
+    enter: (namespace, podUid) => {
+      if (!calls.tryAcquire(podUid, 1)) return tooManyCalls(limits);
+      const share = room.open(namespace, podUid);
       const take = (bytes: number): Granted<void> => {
         const holder = share.grow(bytes);
         return holder === undefined ? granted(undefined) : refuse(holder, namespace);
@@ -63,7 +63,7 @@ export const createCallRoom = (limits: CallLimits): CallRoom => {
       let spare = limits.bytesPerCall;
       const leave = (): void => {
         share.leave();
-        calls.release(agentUid, 1);
+        calls.release(podUid, 1);
       };
       const entered = take(spare);
       if (entered.kind === "refused") {

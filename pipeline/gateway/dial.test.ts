@@ -40,13 +40,14 @@ const orders = [
 ] as const;
 
 describe("a name of several addresses", () => {
-  /** What the client of a tunnel hears. */
+  /** What the client of a tunnel hears, or is to hear. */
   const tunnelTo = async (target: ResolvedTarget): Promise<string> => {
     const [up, down] = [new PassThrough(), new PassThrough()];
     const client = Duplex.from({ readable: up, writable: down });
     const heard = text(down);
-    await runTunnel(client, Buffer.from("head"), target, { connectMs: 5_000, idleMs: 5_000, totalMs: 5_000, clock });
-    return heard;
+    const limits = { connectMs: 5_000, idleMs: 5_000, totalMs: 5_000, clock };
+    const result = await runTunnel(client, Buffer.from("head"), target, limits);
+    return result.kind === "granted" ? heard : `${result.refusal.status} ${result.refusal.message}`;
   };
 
   it.each(orders)("is reached by a tunnel where the living one is %s", async (_where, addresses) => {

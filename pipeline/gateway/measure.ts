@@ -1,9 +1,11 @@
 import { createMetrics, type createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import type { ExchangeEnd } from "#pipeline/gateway/exchange.ts";
+import type { TunnelEnd } from "#pipeline/gateway/tunnel.ts";
 
 /** What the gateway counts. */
 export type GatewayMetrics = {
   exchange(end: ExchangeEnd): void;
+  tunnel(end: TunnelEnd): void;
   /** A request that was not carried out, by the type of its refusal. */
   refused(type: string): void;
 };
@@ -15,6 +17,7 @@ export const createGatewayMetrics = (registry: ReturnType<typeof createRegistry>
     "modelCallsBroken",
     "modelCallSeconds",
     "modelTokens",
+    "gatewayTunnels",
     "gatewayRefusals",
   ]);
   return {
@@ -25,6 +28,7 @@ export const createGatewayMetrics = (registry: ReturnType<typeof createRegistry>
       metrics.modelTokens.inc({ direction: "input" }, facts.inputTokens ?? 0);
       metrics.modelTokens.inc({ direction: "output" }, facts.outputTokens ?? 0);
     },
+    tunnel: (end) => metrics.gatewayTunnels.inc({ end }),
     refused: (type) => metrics.gatewayRefusals.inc({ type }),
   };
 };

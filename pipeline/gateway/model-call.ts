@@ -8,7 +8,7 @@ import { readBody } from "#pipeline/gateway/read-body.ts";
 import { refused, type Granted } from "#pipeline/gateway/refusal.ts";
 import { knownRoutes, parseRoute } from "#pipeline/gateway/routes.ts";
 import { computeUpstreamBody, type UpstreamBody } from "#pipeline/gateway/upstream-request.ts";
-import type { Principal } from "#pipeline/identity/token-reviews.ts";
+import type { Principal, TokenPod } from "#pipeline/identity/token-reviews.ts";
 
 /** What model calls are answered with. */
 export type ModelCallTools = Omit<ExchangeTools, "view"> & {
@@ -20,9 +20,11 @@ export type ModelCallTools = Omit<ExchangeTools, "view"> & {
 
 const abortWhenGone = (client: ServerResponse): AbortSignal => {
   const abort = new AbortController();
-  client.once("close", () => {
+  const abortIfCut = (): void => {
     if (!client.writableFinished) abort.abort(new Error("the client went away"));
-  });
+  };
+  client.once("close", abortIfCut);
+  if (client.destroyed) abortIfCut();
   return abort.signal;
 };
 
@@ -43,6 +45,26 @@ const exchangeOnce = async (tools: ModelCallTools, call: Unread): Promise<Grante
   return body.kind === "refused" ? body : runExchange(tools, { ...call, body: body.value, signal });
 };
 
+const admitAndRun = async (
+  tools: ModelCallTools,
+  namespace: string,
+  pod: TokenPod,
+  call: Pick<Unread, "route" | "incoming" | "client" | "share">,
+): Promise<Granted<ExchangeEnd>> => {
+  const { view, clock } = tools;
+  const bound = await awaitBinding(view, namespace, pod, clock);
+  if (bound.kind === "refused") return bound;
+  const { agent } = bound.value;
+  const admitted = admitModelCall({
+    agent,
+    route: call.route,
+    mission: view.mission({ namespace, name: agent.spec.missionRef.name }),
+    model: view.model({ namespace, name: agent.spec.modelRef.name }),
+  });
+  if (admitted.kind === "refused") return admitted;
+  return exchangeOnce(tools, { ...call, ...admitted.value, ...bound.value });
+};
+
 /** Answers one model call of a pod. */
 export const answerModelCall = async (
   tools: ModelCallTools,
@@ -54,23 +76,12 @@ export const answerModelCall = async (
   if (route === undefined) return refused(404, "no_such_route", `the gateway serves ${knownRoutes().join(", ")}`);
   if (incoming.method !== "POST") return refused(405, "method_not_allowed", "model calls are POST requests");
   if (principal.pod === undefined) return refused(403, "not_a_pod", "this token was not issued to a pod");
-  const { view, clock } = tools;
-  const { namespace } = principal;
-  const bound = await awaitBinding(view, namespace, principal.pod, clock);
-  if (bound.kind === "refused") return bound;
-  const { agent } = bound.value;
-  const admitted = admitModelCall({
-    agent,
-    route,
-    mission: view.mission({ namespace, name: agent.spec.missionRef.name }),
-    model: view.model({ namespace, name: agent.spec.modelRef.name }),
-  });
-  if (admitted.kind === "refused") return admitted;
-  const entered = tools.room.enter(namespace, agent.metadata.uid);
+  // Before anything that takes time: a pod that nobody knows yet is looked for, too.
+  const entered = tools.room.enter(principal.namespace, principal.pod.uid);
   if (entered.kind === "refused") return entered;
   const share = entered.value;
   try {
-    return await exchangeOnce(tools, { ...admitted.value, ...bound.value, route, incoming, client, share });
+    return await admitAndRun(tools, principal.namespace, principal.pod, { route, incoming, client, share });
   } finally {
     share.leave();
   }

@@ -5,12 +5,13 @@ import type { Endpoint } from "#nervous-system/kernel/endpoint.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import { audience } from "#nervous-system/schemas/names.ts";
 import { answerCheck } from "#pipeline/gateway/answer-check.ts";
-import { answerTunnel, createTunnelLimits, type TunnelTools } from "#pipeline/gateway/answer-tunnel.ts";
+import { answerTunnel, type TunnelTools } from "#pipeline/gateway/answer-tunnel.ts";
 import { authenticate } from "#pipeline/gateway/authenticate.ts";
 import { createCallRoom, type CallLimits } from "#pipeline/gateway/call-room.ts";
 import { answerModelCall, type ModelCallTools } from "#pipeline/gateway/model-call.ts";
 import type { GatewayMetrics } from "#pipeline/gateway/measure.ts";
 import { refused, renderRefusal, type Granted, type Refusal } from "#pipeline/gateway/refusal.ts";
+import { createTunnelRoom } from "#pipeline/gateway/tunnel-room.ts";
 import type { TokenReviews } from "#pipeline/identity/token-reviews.ts";
 
 /** What the gateway's server is made of. */
@@ -99,7 +100,7 @@ const answer = async (options: Answering, incoming: IncomingMessage, client: Ser
 export const startGatewayServer = async (options: GatewayServerOptions): Promise<GatewayServer> => {
   const tools: TunnelTools & Answering = {
     ...options,
-    tunnels: createTunnelLimits(),
+    tunnels: createTunnelRoom(),
     room: createCallRoom(options.callLimits),
   };
   const server = await serve({
@@ -109,8 +110,9 @@ export const startGatewayServer = async (options: GatewayServerOptions): Promise
     answer: (incoming, client) => answer(tools, incoming, client),
     connect: async (incoming, client, head) => {
       try {
-        const refusal = await answerTunnel(tools, incoming, client, head);
-        if (refusal !== undefined) options.metrics.refused(refusal.type);
+        const result = await answerTunnel(tools, incoming, client, head);
+        if (result.kind === "refused") options.metrics.refused(result.refusal.type);
+        else options.metrics.tunnel(result.value);
       } catch (error) {
         options.log.error({ err: error, target: incoming.url }, "a tunnel failed for a reason of the gateway's own");
         client.destroy();

@@ -50,6 +50,14 @@ describe("a body", () => {
     expect(sender.destroyed).toBe(false);
   });
 
+  it("of a client that is gone already is not waited for", async () => {
+    const clock = manualClock();
+    const request = Object.assign(new PassThrough().destroy(), { headers: {}, complete: false });
+    const limits = { maxBytes: 500, withinMs: 30_000, silenceMs: 10_000, take: () => undefined, clock };
+    const body = readBoundedBody(request as unknown as IncomingMessage, limits);
+    await expect(body).rejects.toThrow("the client ended its request");
+  });
+
   it("is refused when no more of it comes", async () => {
     const { clock, send, body } = setUp();
     void body.catch(() => undefined);

@@ -78,9 +78,11 @@ const refusalOf = (error: unknown): unknown => {
 const flow = (request: IncomingMessage, stages: readonly Duplex[], sink: Writable): Promise<void> =>
   new Promise((resolve, reject) => {
     for (const stage of [request, ...stages, sink]) stage.once("error", reject);
-    request.once("close", () => {
+    const endIfCut = (): void => {
       if (!request.complete) reject(new Error("the client ended its request"));
-    });
+    };
+    request.once("close", endIfCut);
+    if (request.destroyed) endIfCut();
     sink.once("finish", resolve);
     let last: Readable = request;
     for (const stage of stages) last = last.pipe(stage);
