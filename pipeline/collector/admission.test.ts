@@ -5,13 +5,45 @@ import { createAdmission } from "./admission.ts";
 describe("admission", () => {
   const limits = { maxInFlightBytes: 100, framesPerSecond: 10, namespaceFramesPerSecond: 15 };
 
-  it("holds no more bytes than it may, yet always one export", () => {
+  const [a1, a2, b1] = [
+    { agentUid: "a1", namespace: "a" },
+    { agentUid: "a2", namespace: "a" },
+    { agentUid: "b1", namespace: "b" },
+  ];
+
+  it("shares its bytes by namespace and agent, and tells whose share is used up", () => {
     const admission = createAdmission(limits, manualClock());
-    const leave = admission.enter(1000);
-    expect(() => admission.enter(1)).toThrow(/works on all it can hold/);
+    const leave = admission.enter(a1, 25);
+    expect(() => admission.enter(a1, 1)).toThrow(/of agent a1 that are worked on hold its share/);
+    admission.enter(a2, 12);
+    expect(() => admission.enter(a2, 2)).toThrow(/of namespace a that are worked on hold its share/);
+    admission.enter(b1, 15);
+    expect(() => admission.enter(b1, 10)).toThrow(/works on all it can hold/);
     leave();
-    admission.enter(60)();
-    expect(admission.enter(100)).toBeDefined();
+    admission.enter(a1, 1);
+  });
+
+  it("serves another namespace however many exports the agents of one send", () => {
+    const admission = createAdmission({ ...limits, maxInFlightBytes: 128 * 2 ** 20 }, manualClock());
+    for (let agent = 0; agent < 100; agent += 1)
+      for (let bytes = 16 * 2 ** 20; bytes >= 1; bytes = Math.floor(bytes / 2))
+        try {
+          admission.enter({ agentUid: `${agent}`, namespace: "greedy" }, bytes);
+        } catch {
+          // As large as it gets.
+        }
+    expect(admission.enter(b1, 16 * 2 ** 20)).toBeDefined();
+  });
+
+  it("bounds what callers hold of whom nobody knows yet, apart from the others", async () => {
+    const admission = createAdmission(limits, manualClock());
+    const { promise: review, resolve: reviewed } = Promise.withResolvers<string>();
+    const first = admission.whileUnknown(50, () => review);
+    await expect(admission.whileUnknown(1, () => review)).rejects.toThrow(/reviews all the callers it can/);
+    admission.enter(a1, 25)();
+    reviewed("somebody");
+    expect(await first).toBe("somebody");
+    expect(await admission.whileUnknown(50, () => review)).toBe("somebody");
   });
 
   it("slows an agent that floods, and a namespace whose agents flood together, and nobody else", () => {

@@ -1,20 +1,23 @@
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { createSemaphore } from "#nervous-system/kernel/semaphore.ts";
+import { createSharedRoom, type RoomHolder } from "#nervous-system/kernel/shared-room.ts";
 import { createTokenBuckets, type TokenBucket, type TokenBuckets } from "#nervous-system/kernel/token-bucket.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
 
 /** Decides whether an export may be worked on now. */
 export type Admission = {
-  /** Takes room for `bytes`; the answer gives it back. Throws UNAVAILABLE, with RetryInfo, when there is none. */
-  enter(bytes: number): () => void;
+  /** Holds an export of somebody while it is found out who that is. Rejects with UNAVAILABLE, with RetryInfo, when there is no room. */
+  whileUnknown<T>(bytes: number, identify: () => Promise<T>): Promise<T>;
+  /** Takes room for a caller's `bytes`; the answer gives it back. Throws UNAVAILABLE, with RetryInfo, when there is none. */
+  enter(caller: Pick<Caller, "agentUid" | "namespace">, bytes: number): () => void;
   /** Throws UNAVAILABLE, with RetryInfo, when the caller, or its namespace as a whole, sends too much. */
   admit(caller: Pick<Caller, "agentUid" | "namespace">, frames: number): void;
 };
 
 /** Bounds of a collector. */
 export type AdmissionLimits = {
-  /** Bytes of all exports that are worked on. */
+  /** Bytes of all exports that are worked on, shared by namespaces and agents; half as much for those of whom nobody knows yet. */
   readonly maxInFlightBytes: number;
   /** Of one agent. */
   readonly framesPerSecond: number;
@@ -33,9 +36,18 @@ const laneOf = (perSecond: number, clock: Pick<Clock, "monotonicMs">): Lane => (
   perSecond,
 });
 
+const full = (why: string): GrpcFailure => new GrpcFailure(grpcStatus.unavailable, why, RETRY_MS);
+
+const reasonOf = (holder: RoomHolder, agentUid: string, namespace: string): string => {
+  if (holder === "all") return "the collector works on all it can hold";
+  const who = holder === "member" ? `agent ${agentUid}` : `namespace ${namespace}`;
+  return `the exports of ${who} that are worked on hold its share of the collector's room`;
+};
+
 /** Creates the admission of one collector. */
 export const createAdmission = (limits: AdmissionLimits, clock: Pick<Clock, "monotonicMs">): Admission => {
-  const inFlight = createSemaphore(limits.maxInFlightBytes);
+  const unknown = createSemaphore(limits.maxInFlightBytes / 2);
+  const inFlight = createSharedRoom(limits.maxInFlightBytes);
   const agents = laneOf(limits.framesPerSecond, clock);
   const namespaces = laneOf(limits.namespaceFramesPerSecond, clock);
   const look = ({ buckets, perSecond }: Lane, who: string, key: string, frames: number): TokenBucket => {
@@ -50,10 +62,19 @@ export const createAdmission = (limits: AdmissionLimits, clock: Pick<Clock, "mon
     return bucket;
   };
   return {
-    enter: (bytes) => {
-      if (!inFlight.tryAcquire(bytes))
-        throw new GrpcFailure(grpcStatus.unavailable, "the collector works on all it can hold", RETRY_MS);
-      return () => inFlight.release(bytes);
+    whileUnknown: async (bytes, identify) => {
+      if (!unknown.tryAcquire(bytes)) throw full("the collector reviews all the callers it can");
+      try {
+        return await identify();
+      } finally {
+        unknown.release(bytes);
+      }
+    },
+    enter: ({ agentUid, namespace }, bytes) => {
+      const share = inFlight.open(namespace, agentUid);
+      const holder = share.grow(bytes);
+      if (holder !== undefined) throw full(reasonOf(holder, agentUid, namespace));
+      return share.leave;
     },
     admit: ({ agentUid, namespace }, frames) => {
       const agent = look(agents, "agent", agentUid, frames);

@@ -35,9 +35,11 @@ export const takingExports =
   ) =>
   async (request: Buffer, call: OtlpCall): Promise<T> => {
     try {
-      const leave = admission.enter(request.length);
+      const caller = await admission.whileUnknown(request.length, () =>
+        identify(call.token, call.metadata(namespaceMetadata)),
+      );
+      const leave = admission.enter(caller, request.length);
       try {
-        const caller = await identify(call.token, call.metadata(namespaceMetadata));
         checkBody(kind, request, call.encoding);
         return await take(request, call, caller);
       } finally {
