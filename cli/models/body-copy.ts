@@ -28,7 +28,7 @@ const createBodyCopy = () => {
 };
 
 /** A request as a text, or why it was not read. */
-export type ReadRequest = { text?: string; unread?: string };
+type ReadRequest = { text?: string; unread?: string };
 
 /** A copy of a request's body while it passes. */
 export type RequestCopy = { add(chunk: Buffer): void; end(contentEncoding: string | undefined): Promise<ReadRequest> };
@@ -48,7 +48,7 @@ export const createRequestCopy = (): RequestCopy => {
 };
 
 /** An answer that has ended; `isOver` where the last event of a stream came, whoever hung up then. */
-export type CopiedAnswer = Pick<ReadAnswer, "facts" | "unread"> & {
+type CopiedAnswer = Pick<ReadAnswer, "facts" | "unread"> & {
   isOver: boolean;
   /** When the model began to speak in a stream, as `nowMs` told it. */
   firstContentMs?: number;

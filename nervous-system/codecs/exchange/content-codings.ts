@@ -34,9 +34,6 @@ const decoders: Readonly<Record<string, Decode>> = {
   zstd: (bytes, max) => unzstd(bytes, { maxOutputLength: max, finishFlush: ZSTD_e_flush }),
 };
 
-/** The codings that `decodeBody` knows, as they are written in headers. */
-export const knownCodings: readonly string[] = Object.keys(decoders);
-
 // More of them, one in another, no server sends; each may unfold to the whole bound.
 const maxCodings = 3;
 
