@@ -78,6 +78,8 @@ export const leases: ResourceKind<Lease> = {
 export type KubeEvent = KubeObject & {
   eventTime: string;
   series?: { count: number; lastObservedTime: string } | undefined;
+  /** Time of one that was written by the core API, as kubelets do; `eventTime` is null there. */
+  deprecatedLastTimestamp?: string | undefined;
   reportingController: string;
   reportingInstance: string;
   action: string;

@@ -34,6 +34,7 @@ export const Reason = {
   InvalidRepository: "InvalidRepository",
   NameReserved: "NameReserved",
   NameTaken: "NameTaken",
+  AgentRejected: "AgentRejected",
   InvalidRedaction: "InvalidRedaction",
   // References
   Resolved: "Resolved",
@@ -65,6 +66,7 @@ export const Reason = {
   Evicted: "Evicted",
   PodDeleted: "PodDeleted",
   NodeUnreachable: "NodeUnreachable",
+  ContainerLost: "ContainerLost",
   Draining: "Draining",
   // Workspaces (as `fetch` reports them)
   RepositoryNotFound: "RepositoryNotFound",

@@ -1,10 +1,9 @@
 import { assertNever } from "#nervous-system/kernel/outcome.ts";
 import { accessTo, type Access } from "#nervous-system/kubernetes/access.ts";
-import { isAlreadyExists, isNotFound } from "#nervous-system/kubernetes/errors.ts";
+import { isNotFound } from "#nervous-system/kubernetes/errors.ts";
 import type { EventRecorder } from "#nervous-system/kubernetes/events.ts";
 import { pods } from "#nervous-system/kubernetes/kinds.ts";
 import type { KubeClient, Target } from "#nervous-system/kubernetes/kube-client.ts";
-import { controllerOf } from "#nervous-system/kubernetes/resource-kind.ts";
 import { agents, type Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { Reason } from "#nervous-system/schemas/conditions.ts";
 import { observeFinalizer } from "#nervous-system/schemas/names.ts";
@@ -12,6 +11,7 @@ import type { AgentAct, AgentSnapshot } from "#operator/agent/plan.ts";
 import { renderAgentPod } from "#operator/agent/render.ts";
 import type { PodConfig } from "#operator/pod/config.ts";
 import type { PodFacts } from "#operator/pod/facts.ts";
+import { createOwned } from "#operator/runtime/create-owned.ts";
 
 /** What effects on an Agent's pods need. */
 export type AgentActor = {
@@ -42,15 +42,7 @@ const createPod = async ({ client, config }: AgentActor, snapshot: AgentSnapshot
   if (mission === undefined || model === undefined || addresses === undefined)
     throw new TypeError(`a pod of Agent "${agent.metadata.name}" was decided without what it is made of`);
   const draft = renderAgentPod(config, { agent, mission, model, attempt, addresses });
-  try {
-    await client.create(pods, draft);
-  } catch (error) {
-    if (!isAlreadyExists(error)) throw error;
-    const found = await client.find(pods, { namespace: agent.metadata.namespace, name: draft.metadata.name });
-    // Our own pod, made just before a crash or by an answer that got lost, is what was wanted.
-    if (found !== undefined && controllerOf(found)?.uid === agent.metadata.uid) return;
-    throw error;
-  }
+  await createOwned(client, pods, draft, agent.metadata.uid);
 };
 
 const podTarget = ({ metadata }: Agent, pod: PodFacts): Target => ({

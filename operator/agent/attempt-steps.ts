@@ -1,9 +1,10 @@
 import { Reason } from "#nervous-system/schemas/conditions.ts";
-import { currentAttempt, givesUp, pauseMs, recordedEnd, countsAfter } from "#operator/agent/attempts.ts";
+import { currentAttempt, givesUp, livingPod, pauseMs, recordedEnd, countsAfter } from "#operator/agent/attempts.ts";
 import type { AgentAct, AgentPlan, AgentSnapshot, Step } from "#operator/agent/plan.ts";
 import { judgeEnd, vanished, type PodEnd } from "#operator/pod/end.ts";
 import type { PodFacts } from "#operator/pod/facts.ts";
-import { hindranceOf, nodeSilenceMs } from "#operator/pod/pending.ts";
+import { unexplainedAfterMs } from "#operator/pod/node-words.ts";
+import { hindranceOf, nodeSilenceMs, type Hindrance } from "#operator/pod/pending.ts";
 
 /** Pods that have ended and are still held although their end is recorded, as a crash leaves them. */
 export const releases = ({ pod, earlierPods }: AgentSnapshot): AgentAct[] =>
@@ -65,8 +66,19 @@ export const endOfPod: Step = (snapshot) => {
   };
 };
 
-const livingPod = (snapshot: AgentSnapshot): PodFacts | undefined =>
-  recordedEnd(snapshot) === undefined && snapshot.pod?.ended === false ? snapshot.pod : undefined;
+const phaseOf = (pod: PodFacts, { reason }: Hindrance): AgentPlan["phase"] => {
+  if (reason === Reason.Draining) return "Draining";
+  return pod.main?.running === true ? "Running" : "Starting";
+};
+
+// Until its grace is over a deleted pod is nobody's fault, and a pod that starts may yet be explained by its node.
+const nextLookMs = ({ deletingUntil }: PodFacts, { reason }: Hindrance, nowMs: number): number => {
+  if (deletingUntil !== undefined) {
+    const silentAtMs = Date.parse(deletingUntil) + nodeSilenceMs + 1_000;
+    return Math.min(recheckMs, Math.max(1_000, silentAtMs - nowMs));
+  }
+  return reason === Reason.PodPending ? unexplainedAfterMs : recheckMs;
+};
 
 /** The pod of the current attempt lives: it works, or something keeps it from working. */
 export const alive: Step = (snapshot) => {
@@ -79,16 +91,13 @@ export const alive: Step = (snapshot) => {
     return { ...base, phase: "Running", reason: Reason.PodRunning, message, stalled: false, outcome: { kind: "done" } };
   }
   const { reason, message, stuck } = hindrance;
-  const silentAtMs =
-    pod.deletingUntil === undefined ? undefined : Date.parse(pod.deletingUntil) + nodeSilenceMs + 1_000;
-  const waitMs = silentAtMs === undefined ? recheckMs : Math.max(1_000, silentAtMs - snapshot.nowMs);
   return {
     ...base,
-    phase: reason === Reason.Draining ? "Draining" : "Starting",
+    phase: phaseOf(pod, hindrance),
     reason,
     message,
     stalled: stuck,
-    outcome: { kind: "waiting", reason, message, recheckMs: Math.min(recheckMs, waitMs) },
+    outcome: { kind: "waiting", reason, message, recheckMs: nextLookMs(pod, hindrance, snapshot.nowMs) },
   };
 };
 

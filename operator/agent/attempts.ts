@@ -2,6 +2,7 @@ import { Reason } from "#nervous-system/schemas/conditions.ts";
 import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
 import type { AgentSnapshot, AgentTimes } from "#operator/agent/plan.ts";
 import type { PodEnd } from "#operator/pod/end.ts";
+import type { PodFacts } from "#operator/pod/facts.ts";
 
 /** Disruptions that an Agent survives; they do not count as attempts, but not for ever. */
 const maxDisruptions = 10;
@@ -14,6 +15,10 @@ export const currentAttempt = ({ agent }: Pick<AgentSnapshot, "agent">): number 
 /** The record of the current attempt's end, once it is in the status. */
 export const recordedEnd = (snapshot: Pick<AgentSnapshot, "agent">): Ended | undefined =>
   snapshot.agent.status?.history?.find(({ attempt }) => attempt === currentAttempt(snapshot));
+
+/** The pod of the current attempt, while it lives. */
+export const livingPod = (snapshot: Pick<AgentSnapshot, "agent" | "pod">): PodFacts | undefined =>
+  recordedEnd(snapshot) === undefined && snapshot.pod?.ended === false ? snapshot.pod : undefined;
 
 /** How often an Agent failed and was disrupted. */
 type EndCounts = { failures: number; disruptions: number };

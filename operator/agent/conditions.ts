@@ -8,7 +8,7 @@ import { parseFetchEnd, parseScribeEnd } from "#operator/pod/termination.ts";
 /** The summary and the ends: what `kubectl wait` is given. */
 export const headline = (plan: AgentPlan): DecidedCondition[] => {
   const { reason, message } = plan;
-  const ready = plan.phase === "Running" || plan.phase === "Succeeded";
+  const ready = !plan.stalled && (plan.phase === "Running" || plan.phase === "Succeeded");
   const told = { reason, message: cut(message, 1024) };
   const as = (type: ConditionType): DecidedCondition => ({ type, status: "True", ...told });
   const list: DecidedCondition[] = [{ type: ConditionType.Ready, status: ready ? "True" : "False", ...told }];

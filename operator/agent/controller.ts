@@ -1,8 +1,7 @@
 import type { Outcome } from "#nervous-system/kernel/outcome.ts";
 import { accessTo, type Access } from "#nervous-system/kubernetes/access.ts";
-import { isForbidden, isInvalid } from "#nervous-system/kubernetes/errors.ts";
+import { pods } from "#nervous-system/kubernetes/kinds.ts";
 import { agents } from "#nervous-system/kubernetes/swarm-kinds.ts";
-import { Reason } from "#nervous-system/schemas/conditions.ts";
 import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
 import { actOnAgent, agentActAccess, type AgentActor } from "#operator/agent/act.ts";
 import { decideAgent } from "#operator/agent/decide.ts";
@@ -10,6 +9,8 @@ import { agentEvents } from "#operator/agent/events.ts";
 import { observeAgent, type AgentSources } from "#operator/agent/observe.ts";
 import type { AgentPlan, AgentSnapshot } from "#operator/agent/plan.ts";
 import { computeAgentStatus } from "#operator/agent/status.ts";
+import { nodeWordsAccess } from "#operator/pod/node-words.ts";
+import { refusalOf, refusedRecheckMs } from "#operator/runtime/create-owned.ts";
 import type { Reconcile } from "#operator/runtime/controller.ts";
 import { noLaterThan, type StatusWriter, type StatusWritten } from "#operator/status/writer.ts";
 
@@ -17,7 +18,11 @@ import { noLaterThan, type StatusWriter, type StatusWritten } from "#operator/st
 export type AgentController = { sources: AgentSources; actor: AgentActor; status: StatusWriter };
 
 /** Rights that the controller needs beyond its caches. */
-export const agentAccess: readonly Access[] = [...agentActAccess, accessTo(agents, ["patch"], "status")];
+export const agentAccess: readonly Access[] = [
+  ...agentActAccess,
+  ...nodeWordsAccess,
+  accessTo(agents, ["patch"], "status"),
+];
 
 // What the next decision rests on; everything else in the status is for people.
 const structural: readonly (keyof AgentStatus)[] = [
@@ -29,8 +34,6 @@ const structural: readonly (keyof AgentStatus)[] = [
   "completionTime",
   "lastHandledReconcileAt",
 ];
-
-const refusedRecheckMs = 30_000;
 
 const writeStatus = (
   { status }: AgentController,
@@ -47,18 +50,17 @@ const writeStatus = (
   });
 
 const refusal = (error: unknown): AgentPlan | undefined => {
-  if (!isForbidden(error) && !isInvalid(error)) return undefined;
-  const message = `The API server refuses the pod: ${(error as Error).message}`;
-  const reason = Reason.PodRejected;
-  return {
-    phase: "Starting",
-    reason,
-    message,
-    stalled: true,
-    progress: { kind: "none" },
-    acts: [],
-    outcome: { kind: "waiting", reason, message, recheckMs: refusedRecheckMs },
-  };
+  const refused = refusalOf(error, pods);
+  return (
+    refused && {
+      phase: "Starting",
+      ...refused,
+      stalled: true,
+      progress: { kind: "none" },
+      acts: [],
+      outcome: { kind: "waiting", ...refused, recheckMs: refusedRecheckMs },
+    }
+  );
 };
 
 // A quota or an admission policy refuses the pod itself: people must see it, and it is tried again now and then.

@@ -12,7 +12,11 @@ import {
   disruptedStatus,
   endedStatus,
   fetchFailedStatus,
+  lingeringStatus,
+  lostStatus,
+  otherInitStatus,
   runningStatus,
+  scribeDownStatus,
   unschedulableStatus,
   waitingStatus,
   type PodStatus,
@@ -200,6 +204,95 @@ const table: ReadonlyArray<{
     kind: "waiting",
   },
   {
+    name: "an agent that has ended is waited for a while where another's container keeps its pod alive",
+    given: { ...withPod(lingeringStatus(0)), nowMs: Date.parse("2026-11-23T09:01:05Z") },
+    phase: "Draining",
+    reason: Reason.Draining,
+    acts: [],
+    kind: "waiting",
+  },
+  {
+    name: "a pod that another's container keeps alive is stopped once its agent has ended",
+    given: withPod(lingeringStatus(0)),
+    phase: "Draining",
+    reason: Reason.Draining,
+    acts: ["deletePod"],
+    kind: "waiting",
+  },
+  ...(
+    [
+      [0, "Succeeded", Reason.Succeeded, "done"],
+      [1, "Retrying", Reason.AttemptFailed, "waiting"],
+      [2, "Failed", Reason.NotRetryable, "stalled"],
+    ] as const
+  ).map(([exitCode, phase, reason, kind]) => ({
+    name: `an agent that exited ${exitCode} before its pod was deleted ended by itself`,
+    given: snapshot({
+      agent: anAgent({ status: firstAttempt }),
+      pod: podFacts(
+        aPod({
+          status: lingeringStatus(exitCode),
+          metadata: { deletionTimestamp: "2026-11-23T09:01:12Z", deletionGracePeriodSeconds: 0 },
+        }),
+      ),
+    }),
+    phase,
+    reason: reason as string,
+    acts: ["releasePod"],
+    kind,
+  })),
+  {
+    name: "an agent that failed before its node was drained has failed",
+    given: withPod({
+      ...disruptedStatus("EvictionByEvictionAPI"),
+      conditions: disruptedStatus("EvictionByEvictionAPI").conditions!.map((condition) => ({
+        ...condition,
+        lastTransitionTime: "2026-11-23T09:01:30Z",
+      })),
+    }),
+    phase: "Retrying",
+    reason: Reason.AttemptFailed,
+    acts: ["releasePod"],
+    kind: "waiting",
+  },
+  ...(
+    [
+      ["Unknown", 255],
+      ["ContainerStatusUnknown", 137],
+    ] as const
+  ).map(([reason, exitCode]) => ({
+    name: `a container that its node lost (${reason}) is a disruption, however many attempts failed before`,
+    given: withPod(lostStatus(reason, exitCode), { ...firstAttempt, attempt: 3, failures: 2 }),
+    phase: "Retrying",
+    reason: Reason.ContainerLost as string,
+    acts: ["releasePod"],
+    kind: "waiting",
+  })),
+  {
+    name: "exit code 255 of the agent's own counts as a failure",
+    given: withPod(endedStatus({ exitCode: 255 }), { ...firstAttempt, attempt: 3, failures: 2 }),
+    phase: "Failed",
+    reason: Reason.AttemptsExhausted,
+    acts: ["releasePod"],
+    kind: "stalled",
+  },
+  {
+    name: "another's init container that fails counts as a failure",
+    given: withPod(otherInitStatus({ terminated: { exitCode: 1, reason: "Error" } })),
+    phase: "Retrying",
+    reason: Reason.AttemptFailed,
+    acts: ["releasePod"],
+    kind: "waiting",
+  },
+  {
+    name: "a scribe that ends again and again while the agent works is told",
+    given: withPod(scribeDownStatus()),
+    phase: "Running",
+    reason: Reason.RecordingUnhealthy,
+    acts: [],
+    kind: "waiting",
+  },
+  {
     name: "a suspended Agent stops its pod",
     given: { ...withPod(runningStatus()), agent: anAgent({ spec: { suspend: true }, status: firstAttempt }) },
     phase: "Draining",
@@ -265,7 +358,7 @@ describe("decideAgent", () => {
   it("counts the stop for suspend as neither failure nor disruption", () => {
     const agent = anAgent({ spec: { suspend: true }, status: firstAttempt });
     const pod = podFacts(
-      aPod({ status: endedStatus({ exitCode: 143 }), metadata: { deletionTimestamp: "2026-11-23T09:59:00Z" } }),
+      aPod({ status: endedStatus({ exitCode: 143 }), metadata: { deletionTimestamp: "2026-11-23T09:00:59Z" } }),
     );
     const given = snapshot({ agent, pod });
     const plan = decideAgent(given);

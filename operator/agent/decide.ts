@@ -1,7 +1,8 @@
 import { ConditionType, findCondition, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
 import { observeFinalizer } from "#nervous-system/schemas/names.ts";
 import { alive, endOfPod, nextAttempt, releases } from "#operator/agent/attempt-steps.ts";
-import { recordedEnd } from "#operator/agent/attempts.ts";
+import { livingPod } from "#operator/agent/attempts.ts";
+import { lingers } from "#operator/agent/lingering.ts";
 import type { AgentAct, AgentPlan, AgentSnapshot, Step } from "#operator/agent/plan.ts";
 import { hasRun, type PodFacts } from "#operator/pod/facts.ts";
 import { nodeSilenceMs } from "#operator/pod/pending.ts";
@@ -86,9 +87,8 @@ const suspendedMessage = "No pod runs until suspend is false again.";
 
 /** A suspended Agent: its pod is stopped and none is made. */
 const suspended: Step = (snapshot) => {
-  const { agent, pod } = snapshot;
-  if (!agent.spec.suspend) return undefined;
-  const living = pod !== undefined && !pod.ended && recordedEnd(snapshot) === undefined ? pod : undefined;
+  if (!snapshot.agent.spec.suspend) return undefined;
+  const living = livingPod(snapshot);
   if (living === undefined)
     return {
       phase: "Suspended",
@@ -127,10 +127,12 @@ const suspended: Step = (snapshot) => {
  *  endOfPod     pod n ended, not yet recorded         Succeeded, Failed, Retrying,       let go of pod n
  *                                                     Suspended
  *  suspended    spec.suspend, and no silent node      Suspended, Draining                stop pod n
+ *  lingers      another's container outlives the      Draining                           stop pod n
+ *               agent
  *  alive        pod n lives                           Starting, Running, Draining        none
  *  nextAttempt  pod n is settled, or was never made   Pending, Retrying, Starting        make pod n+1, or n
  */
-const steps: readonly Step[] = [deletion, finished, endOfPod, suspended, alive, nextAttempt];
+const steps: readonly Step[] = [deletion, finished, endOfPod, suspended, lingers, alive, nextAttempt];
 
 /** Decides what happens to an Agent next: the first step that answers. */
 export const decideAgent = (snapshot: AgentSnapshot): AgentPlan => {

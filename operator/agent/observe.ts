@@ -11,11 +11,12 @@ import type { FrameView } from "#operator/frames/view.ts";
 import { collectorHost, gatewayHost } from "#operator/pod/config.ts";
 import { podFacts, type PodFacts } from "#operator/pod/facts.ts";
 import { agentPodName, clusterAddress } from "#operator/pod/names.ts";
+import { withWarning } from "#operator/pod/node-words.ts";
 
 /** Where everything that an Agent's decision needs is read. */
 export type AgentSources = {
   caches: Caches;
-  client: Pick<KubeClient, "find">;
+  client: Pick<KubeClient, "find" | "list">;
   frames: FrameView;
   times: AgentTimes;
   releaseNamespace: string;
@@ -52,12 +53,13 @@ const mayBelieve = (agent: Agent, cached: PodFacts | undefined): boolean => {
   return isExpected(agent, cached) && cached?.ended === false && recordedEnd({ agent }) === undefined;
 };
 
-const observePod = async ({ caches, client }: AgentSources, agent: Agent): Promise<CurrentPod> => {
+const observePod = async ({ caches, client, clock }: AgentSources, agent: Agent): Promise<CurrentPod> => {
   const attempt = currentAttempt({ agent });
   if (attempt === 0) return { pod: undefined, podIsLive: true };
   const ref = { namespace: agent.metadata.namespace, name: agentPodName(agent.metadata.name, attempt) };
   const cached = factsOf(agent, caches.pods.get(keyOf(ref)));
-  if (mayBelieve(agent, cached)) return { pod: cached, podIsLive: false };
+  if (mayBelieve(agent, cached))
+    return { pod: cached && (await withWarning(client, ref.namespace, cached, clock.now())), podIsLive: false };
   const live = factsOf(agent, await client.find(pods, ref));
   // Another pod under the name of one that is gone is nobody's attempt.
   return { pod: isExpected(agent, live) ? live : undefined, podIsLive: true };

@@ -1,24 +1,18 @@
 import { assertNever } from "#nervous-system/kernel/outcome.ts";
 import { accessTo, type Access } from "#nervous-system/kubernetes/access.ts";
-import { isAlreadyExists } from "#nervous-system/kubernetes/errors.ts";
-import { pods, type Pod } from "#nervous-system/kubernetes/kinds.ts";
+import { pods } from "#nervous-system/kubernetes/kinds.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
-import {
-  controllerOf,
-  type Draft,
-  type KubeObject,
-  type ResourceKind,
-} from "#nervous-system/kubernetes/resource-kind.ts";
 import { agents, missions, type Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { MissionAct, MissionSnapshot } from "#operator/mission/plan.ts";
 import { renderAgent } from "#operator/mission/render-agent.ts";
 import { renderVerifierPod } from "#operator/mission/render-verifier.ts";
 import type { MadeVerifier } from "#operator/mission/status.ts";
 import type { PodConfig } from "#operator/pod/config.ts";
+import { createOwned } from "#operator/runtime/create-owned.ts";
 
 /** What effects of a Mission need. */
 export type MissionActor = {
-  client: Pick<KubeClient, "create" | "get" | "patch" | "delete">;
+  client: Pick<KubeClient, "create" | "find" | "patch" | "delete">;
   config: PodConfig;
 };
 
@@ -30,26 +24,6 @@ export const missionActAccess: readonly Access[] = [
   accessTo(missions, ["update"], "finalizers"),
 ];
 
-// Names are deterministic, so what a crashed predecessor made is found instead of made twice.
-const createOwned = async <T extends KubeObject>(
-  { client }: MissionActor,
-  kind: ResourceKind<T>,
-  draft: Draft<T>,
-  ownerUid: string,
-): Promise<T> => {
-  try {
-    return await client.create(kind, draft);
-  } catch (error) {
-    if (!isAlreadyExists(error)) throw error;
-    const found = await client.get(kind, draft.metadata);
-    if (controllerOf(found)?.uid === ownerUid && found.metadata.deletionTimestamp === undefined) return found;
-    const name = `${kind.kind} "${draft.metadata.name}"`;
-    throw new Error(`${name} of another owner is still there; it is waited for, delete it if nobody needs it`, {
-      cause: error,
-    });
-  }
-};
-
 const createVerifier = async (
   actor: MissionActor,
   { mission, gatewayAddress }: MissionSnapshot,
@@ -57,7 +31,7 @@ const createVerifier = async (
 ): Promise<MadeVerifier> => {
   if (gatewayAddress === undefined) throw new TypeError("a verifier was decided without the gateway's address");
   const draft = renderVerifierPod(actor.config, { mission, attempt, ref, commit, gateway: gatewayAddress });
-  const pod = await createOwned<Pod>(actor, pods, draft, mission.metadata.uid);
+  const pod = await createOwned(actor.client, pods, draft, mission.metadata.uid);
   return { attempt, podName: pod.metadata.name, podUID: pod.metadata.uid, commit };
 };
 
@@ -80,7 +54,7 @@ export const actOnMission = async (
   const { namespace, uid } = mission.metadata;
   switch (act.kind) {
     case "createAgent":
-      await createOwned<Agent>(actor, agents, renderAgent(mission, act.member, agentImage), uid);
+      await createOwned(actor.client, agents, renderAgent(mission, act.member, agentImage), uid);
       return undefined;
     case "suspendAgent":
       await changeAgent(actor, act.agent, { suspend: act.suspend });

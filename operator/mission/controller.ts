@@ -1,13 +1,16 @@
 import type { Outcome } from "#nervous-system/kernel/outcome.ts";
 import { accessTo, type Access } from "#nervous-system/kubernetes/access.ts";
-import { missions } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { pods } from "#nervous-system/kubernetes/kinds.ts";
+import { agents, missions } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
 import { actOnMission, missionActAccess, type MissionActor } from "#operator/mission/act.ts";
 import { decideMission } from "#operator/mission/decide.ts";
 import { missionEvents } from "#operator/mission/events.ts";
 import { observeMission, type MissionSources } from "#operator/mission/observe.ts";
-import type { MissionPlan, MissionSnapshot } from "#operator/mission/plan.ts";
+import { waitingPlan, type MissionAct, type MissionPlan, type MissionSnapshot } from "#operator/mission/plan.ts";
 import { computeMissionStatus, type MadeVerifier } from "#operator/mission/status.ts";
+import { nodeWordsAccess } from "#operator/pod/node-words.ts";
+import { refusalOf, refusedRecheckMs } from "#operator/runtime/create-owned.ts";
 import type { Reconcile } from "#operator/runtime/controller.ts";
 import { noLaterThan, type StatusWriter } from "#operator/status/writer.ts";
 
@@ -15,7 +18,11 @@ import { noLaterThan, type StatusWriter } from "#operator/status/writer.ts";
 export type MissionController = { sources: MissionSources; actor: MissionActor; status: StatusWriter };
 
 /** Rights that the controller needs beyond its caches. */
-export const missionAccess: readonly Access[] = [...missionActAccess, accessTo(missions, ["patch"], "status")];
+export const missionAccess: readonly Access[] = [
+  ...missionActAccess,
+  ...nodeWordsAccess,
+  accessTo(missions, ["patch"], "status"),
+];
 
 // What the next decision rests on; everything else in the status is for people.
 const structural: readonly (keyof MissionStatus)[] = [
@@ -27,21 +34,36 @@ const structural: readonly (keyof MissionStatus)[] = [
   "lastHandledReconcileAt",
 ];
 
-const actAll = async (
-  controller: MissionController,
-  snapshot: MissionSnapshot,
-  plan: MissionPlan,
-): Promise<MadeVerifier | undefined> => {
+type Acted = { plan: MissionPlan; made?: MadeVerifier | undefined };
+
+// A quota or an admission policy refuses what the mission is made of: people must see it, and it is tried again now and then.
+const refusedPlan = (plan: MissionPlan, { kind }: MissionAct, error: unknown): MissionPlan | undefined => {
+  const isAgent = kind === "createAgent";
+  const told = isAgent || kind === "createVerifier" ? refusalOf(error, isAgent ? agents : pods) : undefined;
+  if (told === undefined) return undefined;
+  const where = isAgent ? ({ phase: "Pending", refused: "Accepted" } as const) : { phase: plan.phase };
+  return waitingPlan({ ...where, ...told, stalled: true }, refusedRecheckMs);
+};
+
+const actAll = async (controller: MissionController, snapshot: MissionSnapshot, plan: MissionPlan): Promise<Acted> => {
   let made: MadeVerifier | undefined;
-  for (const act of plan.acts) made = (await actOnMission(controller.actor, snapshot, act)) ?? made;
-  return made;
+  for (const act of plan.acts) {
+    try {
+      made = (await actOnMission(controller.actor, snapshot, act)) ?? made;
+    } catch (error) {
+      const refused = refusedPlan(plan, act, error);
+      if (refused === undefined) throw error;
+      return { plan: refused };
+    }
+  }
+  return { plan, made };
 };
 
 const reconcileSnapshot = async (controller: MissionController, snapshot: MissionSnapshot): Promise<Outcome> => {
   const { mission } = snapshot;
-  const plan = decideMission(snapshot);
-  if (mission.metadata.deletionTimestamp !== undefined) return plan.outcome;
-  const made = await actAll(controller, snapshot, plan);
+  const decided = decideMission(snapshot);
+  if (mission.metadata.deletionTimestamp !== undefined) return decided.outcome;
+  const { plan, made } = await actAll(controller, snapshot, decided);
   const { waitMs } = await controller.status.write({
     kind: missions,
     object: mission,

@@ -11,11 +11,12 @@ import type { MissionSnapshot } from "#operator/mission/plan.ts";
 import { gatewayHost } from "#operator/pod/config.ts";
 import { podFacts, type PodFacts } from "#operator/pod/facts.ts";
 import { agentName, clusterAddress } from "#operator/pod/names.ts";
+import { withWarning } from "#operator/pod/node-words.ts";
 
 /** Where everything that a Mission's decision needs is read. */
 export type MissionSources = {
   caches: Caches;
-  client: Pick<KubeClient, "find">;
+  client: Pick<KubeClient, "find" | "list">;
   frames: FrameView;
   check: GatewayCheck;
   releaseNamespace: string;
@@ -42,13 +43,16 @@ const observeSecret = async (
   return check({ kind: "GitSecret", namespace, name: secretRef.name, host: hostOf(repo) });
 };
 
-const observeVerifier = async ({ caches, client }: MissionSources, mission: Mission): Promise<PodFacts | undefined> => {
+const observeVerifier = async (
+  { caches, client, clock }: MissionSources,
+  mission: Mission,
+): Promise<PodFacts | undefined> => {
   const run = mission.status?.verification;
   if (run === undefined || isOver(mission)) return undefined;
   const ref = { namespace: mission.metadata.namespace, name: run.podName };
   const cached = caches.pods.get(keyOf(ref));
-  const facts = cached?.metadata.uid === run.podUID ? cached : undefined;
-  if (facts !== undefined && !podFacts(facts).ended) return podFacts(facts);
+  const facts = cached !== undefined && cached.metadata.uid === run.podUID ? podFacts(cached) : undefined;
+  if (facts?.ended === false) return withWarning(client, ref.namespace, facts, clock.now());
   const live = await client.find(pods, ref);
   return live !== undefined && live.metadata.uid === run.podUID ? podFacts(live) : undefined;
 };

@@ -121,5 +121,8 @@ export const verification: Step = (snapshot) => {
   if (last === undefined) return runPlan(snapshot, 1);
   if (last.commit !== targetOf(snapshot).commit) return runPlan(snapshot, last.attempt + 1);
   if (verifier === undefined) return disruptedPlan(snapshot, last.attempt, vanished);
-  return verifier.ended ? endedPlan(snapshot, last.attempt, verifier) : alivePlan(snapshot, verifier);
+  // A container that somebody else put beside it may keep the pod alive; the criteria have ended.
+  return verifier.ended || verifier.main?.terminated !== undefined
+    ? endedPlan(snapshot, last.attempt, verifier)
+    : alivePlan(snapshot, verifier);
 };

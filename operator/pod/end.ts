@@ -10,7 +10,7 @@ export type PodEnd = {
   verdict: "succeeded" | "failed" | "fatal" | "disrupted";
   reason: string;
   message: string;
-  exitCode?: number;
+  exitCode?: number | undefined;
 };
 
 type Judge = (pod: PodFacts) => PodEnd | undefined;
@@ -53,21 +53,11 @@ const fatalFetch: ReadonlySet<string> = new Set([
   Reason.RefNotFound,
 ]);
 
-const workspaceNotFetched: Judge = ({ fetch, disruption, deletingUntil }) => {
-  const end = fetch?.terminated;
-  if (end === undefined || end.exitCode === 0) return undefined;
-  const told = parseFetchEnd(end.message);
-  if (told?.kind !== "failed") {
-    if (disruption !== undefined || deletingUntil !== undefined) return undefined;
-    return {
-      verdict: "failed",
-      reason: Reason.AttemptFailed,
-      message: `The container that fetches the repository ended with exit code ${end.exitCode} (${end.reason || "Error"}).`,
-      exitCode: end.exitCode,
-    };
-  }
+const workspaceNotFetched: Judge = ({ fetch }) => {
+  const told = parseFetchEnd(fetch?.terminated?.message);
+  if (told?.kind !== "failed" || fetch?.terminated?.exitCode === 0) return undefined;
   const verdict = fatalFetch.has(told.reason) ? "fatal" : "disrupted";
-  return { verdict, reason: told.reason, message: told.message, exitCode: end.exitCode };
+  return { verdict, reason: told.reason, message: told.message, exitCode: fetch?.terminated?.exitCode };
 };
 
 const exitCodeOf = (pod: PodFacts): { exitCode?: number } => {
@@ -86,8 +76,27 @@ const filledItsDisk: Judge = (pod) =>
       }
     : undefined;
 
+// containerd after a restart of the node, and the kubelet where a container is gone that it knew: neither saw it end.
+const lostReasons: ReadonlySet<string> = new Set(["Unknown", "ContainerStatusUnknown"]);
+
+const nodeLostIt: Judge = (pod) => {
+  const lost = [pod.main, pod.fetch, ...pod.others.filter(({ place }) => place === "init")]
+    .map((container) => container?.terminated)
+    .find((end) => end !== undefined && lostReasons.has(end.reason));
+  if (lost === undefined) return undefined;
+  const message = `The node lost the pod's containers, as it does when it restarts (${lost.reason}, exit code ${lost.exitCode}).`;
+  return { verdict: "disrupted", reason: Reason.ContainerLost, message, ...exitCodeOf(pod) };
+};
+
+// Two machines' clocks tell the two times: what is closer than this was not clearly before.
+const clearlyMs = 5_000;
+
+// What the agent did before anybody began to end its pod is its own doing.
+const hadEnded = (pod: PodFacts, beforeMs: number): boolean =>
+  Date.parse(mainEnd(pod)?.finishedAt ?? "") + clearlyMs < beforeMs;
+
 const clusterEndedIt: Judge = (pod) =>
-  pod.disruption === undefined
+  pod.disruption === undefined || hadEnded(pod, pod.disruption.sinceMs)
     ? undefined
     : {
         verdict: "disrupted",
@@ -97,7 +106,7 @@ const clusterEndedIt: Judge = (pod) =>
       };
 
 const wasDeleted: Judge = (pod) =>
-  pod.deletingUntil === undefined
+  pod.deletedAtMs === undefined || hadEnded(pod, pod.deletedAtMs)
     ? undefined
     : {
         verdict: "disrupted",
@@ -105,6 +114,26 @@ const wasDeleted: Judge = (pod) =>
         message: "The pod was deleted before the agent had finished.",
         ...exitCodeOf(pod),
       };
+
+const initContainerFailed: Judge = ({ fetch, others }) => {
+  const before = [{ name: "fetch", terminated: fetch?.terminated }, ...others.filter(({ place }) => place === "init")];
+  const failed = before.find(({ terminated }) => terminated !== undefined && terminated.exitCode !== 0);
+  if (failed?.terminated === undefined) return undefined;
+  const { exitCode, reason } = failed.terminated;
+  return {
+    verdict: "failed",
+    reason: Reason.AttemptFailed,
+    message: `Init container "${failed.name}" ended with exit code ${exitCode} (${reason || "Error"}).`,
+    exitCode,
+  };
+};
+
+const neverStarted: Judge = (pod) => {
+  const end = mainEnd(pod);
+  if (end?.reason !== "StartError" && end?.reason !== "ContainerCannotRun") return undefined;
+  const message = `The agent container could not be started: ${end.message || "the node does not say why"}`;
+  return { verdict: "failed", reason: Reason.AttemptFailed, message, exitCode: end.exitCode };
+};
 
 const ranOutOfMemory: Judge = (pod) =>
   mainEnd(pod)?.reason === "OOMKilled"
@@ -153,8 +182,11 @@ const judges: readonly Judge[] = [
   refusedToRetry,
   workspaceNotFetched,
   filledItsDisk,
+  nodeLostIt,
   clusterEndedIt,
   wasDeleted,
+  initContainerFailed,
+  neverStarted,
   ranOutOfMemory,
   ranOutOfTime,
   kubeletRefusedIt,

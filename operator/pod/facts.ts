@@ -11,6 +11,13 @@ export type ContainerFacts = {
   restarts: number;
 };
 
+/** A container that is none of ours: an admission webhook put it into the pod. */
+type OtherContainer = ContainerFacts & {
+  name: string;
+  /** `init` must end well before the agent starts, a `sidecar` must be up by then, and `beside` keeps the pod alive while it runs. */
+  place: "init" | "sidecar" | "beside";
+};
+
 /** Everything the decisions want to know of a pod; plain data, read once. */
 export type PodFacts = {
   name: string;
@@ -25,6 +32,8 @@ export type PodFacts = {
   createdAt: string;
   /** Deletion was asked for; the time at which its grace ends. */
   deletingUntil?: string | undefined;
+  /** When deletion was asked for, Unix milliseconds. */
+  deletedAtMs?: number | undefined;
   /** No process of it can be alive: a terminal phase, or the node has confirmed its deletion. */
   ended: boolean;
   finalizers: readonly string[];
@@ -33,16 +42,23 @@ export type PodFacts = {
   unscheduled?: { reason: string; message: string } | undefined;
   scheduled: boolean;
   /** Condition `DisruptionTarget`: the cluster, not the agent, ends it. */
-  disruption?: { reason: string; message: string } | undefined;
+  disruption?: { reason: string; message: string; sinceMs: number } | undefined;
   fetch?: ContainerFacts | undefined;
   scribe?: ContainerFacts | undefined;
   /** The container that does the work: `agent`, or `verify`. */
   main?: ContainerFacts | undefined;
+  others: readonly OtherContainer[];
+  /** What its node says of a pod that it makes nothing of: only Events tell, and only where nothing else does are they read. */
+  warning?: { reason: string; message: string } | undefined;
 };
 
 /** Whether a container ever ran; one that never did has left nothing behind. */
 export const hasRun = (container: ContainerFacts | undefined): boolean =>
   container !== undefined && (container.running || container.terminated !== undefined || container.restarts > 0);
+
+/** Containers that keep a pod alive whose own has ended: the kubelet stops neither them nor, before them, the scribe. */
+export const lingering = ({ main, others }: PodFacts): readonly OtherContainer[] =>
+  main?.terminated === undefined ? [] : others.filter((c) => c.place === "beside" && c.terminated === undefined);
 
 type Status = Exclude<Json<NonNullable<Pod["status"]>>, undefined>;
 type RawContainer = NonNullable<Status["containerStatuses"]>[number];
@@ -79,7 +95,8 @@ const conditionFacts = (conditions: readonly RawCondition[] | undefined) => {
   return {
     scheduled: scheduled?.status === "True",
     unscheduled: scheduled?.status === "False" ? told(scheduled) : undefined,
-    disruption: target === undefined ? undefined : told(target),
+    disruption:
+      target === undefined ? undefined : { ...told(target), sinceMs: Date.parse(target.lastTransitionTime ?? "") },
   };
 };
 
@@ -88,6 +105,25 @@ const isEnded = ({ metadata, status }: Pod): boolean =>
   status?.phase === "Succeeded" ||
   status?.phase === "Failed" ||
   (metadata.deletionTimestamp !== undefined && metadata.deletionGracePeriodSeconds === 0);
+
+const mainNames: readonly string[] = ["agent", "verify"];
+const ownNames: readonly string[] = [...mainNames, "fetch", "scribe"];
+
+const otherFacts = ({ spec, status }: Pod): OtherContainer[] => {
+  const sidecars = new Set(spec?.initContainers?.filter((c) => c.restartPolicy === "Always").map(({ name }) => name));
+  const before = (status?.initContainerStatuses ?? []).map((raw) => ({
+    raw,
+    place: sidecars.has(raw.name) ? ("sidecar" as const) : ("init" as const),
+  }));
+  const beside = (status?.containerStatuses ?? []).map((raw) => ({ raw, place: "beside" as const }));
+  return [...before, ...beside]
+    .filter(({ raw }) => !ownNames.includes(raw.name))
+    .map(({ raw, place }) => ({ ...containerFacts(raw), name: raw.name, place }));
+};
+
+// With the last of its deletions a pod's grace is cut to 0, and its deletion time moves by as much: the difference stays.
+const deletedAtMs = ({ deletionTimestamp, deletionGracePeriodSeconds = 0 }: Pod["metadata"]): number | undefined =>
+  deletionTimestamp === undefined ? undefined : Date.parse(deletionTimestamp) - deletionGracePeriodSeconds * 1000;
 
 const identityFacts = ({ metadata }: Pod) => {
   const finalizers = metadata.finalizers ?? [];
@@ -98,6 +134,7 @@ const identityFacts = ({ metadata }: Pod) => {
     attempt: Number(metadata.labels?.[label.attempt] ?? 0),
     createdAt: metadata.creationTimestamp,
     deletingUntil: metadata.deletionTimestamp,
+    deletedAtMs: deletedAtMs(metadata),
     finalizers,
     held: finalizers.includes(observeFinalizer),
   };
@@ -117,13 +154,14 @@ const runFacts = ({
   ...conditionFacts(conditions),
   fetch: factsOf(initContainerStatuses, "fetch"),
   scribe: factsOf(initContainerStatuses, "scribe"),
-  main: factsOf(containerStatuses, "agent", "verify"),
+  main: factsOf(containerStatuses, ...mainNames),
 });
 
 /** Reads a Pod into plain facts. */
 export const podFacts = (pod: Pod): PodFacts => ({
   ...identityFacts(pod),
   ...runFacts(pod.status ?? {}),
+  others: otherFacts(pod),
   nodeName: pod.spec?.nodeName,
   ended: isEnded(pod),
 });

@@ -1,5 +1,5 @@
 import { Reason } from "#nervous-system/schemas/conditions.ts";
-import type { ContainerFacts, PodFacts } from "#operator/pod/facts.ts";
+import { lingering, type ContainerFacts, type PodFacts } from "#operator/pod/facts.ts";
 
 /** Why a pod that has not ended does not work yet, or no longer. */
 export type Hindrance = {
@@ -9,10 +9,12 @@ export type Hindrance = {
   stuck: boolean;
 };
 
+// While the agent works, what others put beside it is no hindrance.
 const containers = (pod: PodFacts): ReadonlyArray<readonly [string, ContainerFacts | undefined]> => [
   ["fetch", pod.fetch],
   ["scribe", pod.scribe],
   ["main", pod.main],
+  ...(pod.main?.running === true ? [] : pod.others.map((other) => [other.name, other] as const)),
 ];
 
 const pullFailures: ReadonlySet<string> = new Set([
@@ -66,6 +68,13 @@ const isDraining: Look = (pod) =>
         stuck: false,
       };
 
+const handsOver: Look = (pod) => {
+  if (pod.main?.terminated === undefined) return undefined;
+  const names = lingering(pod).map(({ name }) => `"${name}"`);
+  const rest = names.length === 0 ? "its scribe hands over what it still holds" : `${names.join(", ")} still runs`;
+  return { reason: Reason.Draining, message: `The agent has ended; ${rest}.`, stuck: false };
+};
+
 const isUnscheduled: Look = ({ unscheduled }) =>
   unscheduled === undefined
     ? undefined
@@ -82,15 +91,28 @@ const imageIsMissing: Look = (pod) => {
       };
 };
 
+/** A refusal of the node, by the name of the Secret where one is missing. */
+const refusedByNode = (what: string, { reason, message }: { reason: string; message: string }): Hindrance => {
+  const secret = /secret "([^"]+)" not found/.exec(message)?.[1];
+  const told = `${what} (${reason}): ${message}`;
+  return secret === undefined
+    ? { reason: Reason.PodRejected, message: told, stuck: true }
+    : { reason: Reason.SecretNotFound, message: `Secret "${secret}" does not exist; create it. ${told}`, stuck: true };
+};
+
 const containerIsRejected: Look = (pod) => {
   const found = waitingFor(pod, rejections);
-  return found === undefined
-    ? undefined
-    : {
-        reason: Reason.PodRejected,
-        message: `Container "${found.name}" cannot be started (${found.reason}): ${found.message}`,
-        stuck: true,
-      };
+  return found && refusedByNode(`Container "${found.name}" cannot be started`, found);
+};
+
+const podIsNotPrepared: Look = ({ warning }) => warning && refusedByNode("The node cannot prepare the pod", warning);
+
+const othersCrash: Look = (pod) => {
+  const found = pod.others.find((other) => other.waitingReason === "CrashLoopBackOff" && pod.main?.running !== true);
+  if (found === undefined) return undefined;
+  const told = found.terminated?.message || found.waitingMessage || "no message";
+  const message = `Container "${found.name}", which is not of this operator, ends again and again: ${told}`;
+  return { reason: Reason.PodRejected, message, stuck: true };
 };
 
 const fetchIsAtWork: Look = ({ fetch }) =>
@@ -102,13 +124,18 @@ const fetchIsAtWork: Look = ({ fetch }) =>
 const awaitsScribe = ({ fetch, main }: PodFacts): boolean =>
   fetch?.terminated?.exitCode === 0 && main?.running !== true;
 
+const endOf = ({ terminated }: ContainerFacts): string =>
+  terminated === undefined ? "" : ` (${terminated.reason || "Error"}, exit code ${terminated.exitCode})`;
+
 const scribeIsNotUp: Look = (pod) => {
-  const { scribe } = pod;
-  if (!awaitsScribe(pod) || scribe === undefined || scribe.restarts <= 1) return undefined;
+  const { scribe, main } = pod;
+  if (scribe === undefined) return undefined;
+  const isDown = main?.running === true && scribe.waitingReason === "CrashLoopBackOff";
+  if (!isDown && !(awaitsScribe(pod) && scribe.restarts > 1)) return undefined;
   const told = scribe.terminated?.message || scribe.waitingMessage || "no message";
   return {
     reason: Reason.RecordingUnhealthy,
-    message: `The scribe was restarted ${scribe.restarts} times: ${told}`,
+    message: `The scribe was restarted ${scribe.restarts} times${endOf(scribe)}: ${told}`,
     stuck: true,
   };
 };
@@ -119,10 +146,13 @@ const isPending: Look = ({ main }) =>
 const looks: readonly Look[] = [
   nodeIsSilent,
   isDraining,
+  handsOver,
   isUnscheduled,
   imageIsMissing,
   containerIsRejected,
+  othersCrash,
   scribeIsNotUp,
+  podIsNotPrepared,
   fetchIsAtWork,
   isPending,
 ];

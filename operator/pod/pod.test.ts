@@ -1,12 +1,21 @@
 import { describe, expect, it } from "@jest/globals";
 import { judgeEnd } from "#operator/pod/end.ts";
-import { podFacts } from "#operator/pod/facts.ts";
+import { podFacts, type PodFacts } from "#operator/pod/facts.ts";
 import { traceparentOf } from "#operator/pod/names.ts";
 import { environment } from "#operator/pod/parts.ts";
 import { hindranceOf } from "#operator/pod/pending.ts";
 import { parseAgentEnd, parseFetchEnd, parseScribeEnd, parseVerifyEnd } from "#operator/pod/termination.ts";
 import { aMission } from "#test/builders/mission.ts";
-import { endedStatus, runningStatus } from "#test/builders/pod-status.ts";
+import {
+  endedStatus,
+  lingeringStatus,
+  otherInitStatus,
+  runningStatus,
+  scribeDownStatus,
+  unstartedStatus,
+  waitingStatus,
+  type PodStatus,
+} from "#test/builders/pod-status.ts";
 import { aPod } from "#test/builders/pod.ts";
 import fc from "fast-check";
 
@@ -88,6 +97,71 @@ describe("hindranceOf", () => {
       status: { ...status, initContainerStatuses: [status.initContainerStatuses![0]!, scribe], containerStatuses: [] },
     });
     expect(hindranceOf(podFacts(pod), 0)).toMatchObject({ reason: "RecordingUnhealthy", stuck: true });
+  });
+});
+
+describe("what keeps a pod from working", () => {
+  const told = (status: PodStatus, more: Partial<PodFacts> = {}) =>
+    hindranceOf({ ...podFacts(aPod({ status })), ...more }, 0);
+
+  it("is told of another's containers too, by their names", () => {
+    const state = { waiting: { reason: "ImagePullBackOff", message: "no such image" } };
+    expect(told(otherInitStatus(state))).toMatchObject({
+      reason: "ImagePullFailed",
+      message: expect.stringContaining('"mesh-init"'),
+      stuck: true,
+    });
+    expect(told(otherInitStatus({ waiting: { reason: "CrashLoopBackOff", message: "back-off" } }))).toMatchObject({
+      reason: "PodRejected",
+      message: expect.stringContaining('"mesh-init"'),
+      stuck: true,
+    });
+  });
+
+  it("is not another's container while the agent works", () => {
+    const { containerStatuses = [], ...running } = runningStatus();
+    const broken = { ...containerStatuses[0]!, name: "mesh-proxy", state: { waiting: { reason: "ImagePullBackOff" } } };
+    expect(told({ ...running, containerStatuses: [...containerStatuses, broken] })).toBeUndefined();
+  });
+
+  it.each([
+    ["a volume", unstartedStatus(), 'MountVolume.SetUp failed for volume "git-secret" : secret "forge" not found'],
+    ["an environment", waitingStatus("CreateContainerConfigError", 'secret "forge" not found'), ""],
+  ])("names the Secret that %s lacks", (_, status, warned) => {
+    const warning = warned === "" ? undefined : { reason: "FailedMount", message: warned };
+    expect(told(status, { warning })).toMatchObject({
+      reason: "SecretNotFound",
+      message: expect.stringContaining('Secret "forge" does not exist; create it.'),
+      stuck: true,
+    });
+  });
+
+  it("is what the node says where a volume is not to be had for another reason", () => {
+    const warning = { reason: "FailedMount", message: 'configmap "mesh-ca" not found' };
+    expect(told(unstartedStatus(), { warning })).toMatchObject({
+      reason: "PodRejected",
+      message: expect.stringContaining("mesh-ca"),
+    });
+  });
+
+  it("is a scribe that was killed for its memory, by that name", () => {
+    expect(told(scribeDownStatus())?.message).toContain("OOMKilled, exit code 137");
+  });
+
+  it("is nothing but the rest of the record once the agent has ended", () => {
+    const draining = { ...lingeringStatus(0), containerStatuses: endedStatus().containerStatuses! };
+    expect(told(draining)).toMatchObject({ reason: "Draining", message: expect.stringContaining("scribe") });
+    expect(told(lingeringStatus(0))).toMatchObject({ message: expect.stringContaining('"mesh-proxy" still runs') });
+  });
+});
+
+describe("a container that could not be started", () => {
+  it("is told by what the node says", () => {
+    const status = endedStatus({ exitCode: 128, agentReason: "StartError", agentMessage: "exec: no such file" });
+    expect(judgeEnd(podFacts(aPod({ status })))).toMatchObject({
+      verdict: "failed",
+      message: expect.stringContaining("exec: no such file"),
+    });
   });
 });
 

@@ -34,7 +34,8 @@ const rootSchema = (definition: ResourceDefinition): JsonSchema => ({
     kind: { type: "string", description: "Kind of this object." },
     metadata: { type: "object" },
     spec: toSchema(definition.spec),
-    status: toSchema(definition.status),
+    // Without a status kstatus, and with it every GitOps tool, takes an object that nobody has looked at yet for done.
+    status: { ...toSchema(definition.status), default: { observedGeneration: -1 } },
   },
   "x-kubernetes-validations": definition.rules.map(renderRule),
 });

@@ -68,6 +68,44 @@ export const endedStatus = ({ exitCode = 0, agentMessage = "", agentReason, scri
   containerStatuses: [ended("agent", exitCode, agentMessage, agentReason)],
 });
 
+/** The agent has ended, and a container that a webhook put beside it keeps the pod alive. */
+export const lingeringStatus = (exitCode: number, agentMessage: unknown = ""): PodStatus => ({
+  ...runningStatus(),
+  containerStatuses: [ended("agent", exitCode, agentMessage), running("mesh-proxy")],
+});
+
+/** An init container that a webhook put before ours does not end, or ended badly. */
+export const otherInitStatus = (state: ContainerStatus["state"]): PodStatus => ({
+  phase: state?.terminated === undefined ? "Pending" : "Failed",
+  conditions: [scheduled],
+  initContainerStatuses: [
+    container("mesh-init", state),
+    container("fetch", { waiting: { reason: "PodInitializing" } }),
+  ],
+  containerStatuses: [container("agent", { waiting: { reason: "PodInitializing" } })],
+});
+
+/** Its node restarted: nobody saw its containers end. */
+export const lostStatus = (reason: string, exitCode: number): PodStatus => ({
+  ...endedStatus({ exitCode, agentReason: reason }),
+});
+
+/** The agent works while its scribe ends again and again. */
+export const scribeDownStatus = (): PodStatus => ({
+  ...runningStatus(),
+  initContainerStatuses: [
+    ended("fetch", 0, { commit: someCommit }),
+    container(
+      "scribe",
+      { waiting: { reason: "CrashLoopBackOff", message: "back-off 40s" } },
+      { restartCount: 3, lastState: { terminated: { exitCode: 137, reason: "OOMKilled" } } },
+    ),
+  ],
+});
+
+/** It has a node, and no container of it has begun. */
+export const unstartedStatus = (): PodStatus => waitingStatus("PodInitializing", "");
+
 /** `fetch` could not make the repository ready. */
 export const fetchFailedStatus = (reason: string, message: string): PodStatus => ({
   phase: "Failed",

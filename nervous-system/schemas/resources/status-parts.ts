@@ -35,7 +35,11 @@ export type Condition = z.infer<typeof conditionSchema>;
 
 /** The members that every status has. */
 export const commonStatus = {
-  observedGeneration: z.int32().min(0).describe("Generation of the spec that this status is about.").optional(),
+  observedGeneration: z
+    .int32()
+    .min(-1)
+    .describe("Generation of the spec that this status is about; -1 before anybody has looked at it.")
+    .optional(),
   conditions: mapList(conditionSchema, "type", 16, "What holds at present.").optional(),
   phase: z.string().max(32).describe("Where it stands, in one word, for people; nothing branches on it.").optional(),
   lastHandledReconcileAt: z

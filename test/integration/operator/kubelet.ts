@@ -19,8 +19,6 @@ export type Kubelet = {
   seen(): readonly string[];
   /** Most agent pods of one Agent that lived at the same time. */
   mostAtOnce(): number;
-  /** What a pod that is being deleted reports at its end. */
-  onDeletion(status: PodStatus): void;
   /** Reports this for every new pod whose name matches. */
   script(pattern: RegExp, ...statuses: readonly PodStatus[]): void;
   stop(): Promise<void>;
@@ -39,6 +37,18 @@ const bind = async (admin: KubeClient, { namespace, name }: Pod["metadata"]): Pr
   });
 };
 
+// What has ended keeps its end; the rest ends now, by SIGTERM.
+const atDeletion = ({ status }: Pod): PodStatus => {
+  const terminated = { exitCode: 143, reason: "Error", finishedAt: new Date().toISOString() };
+  const stopped = endedStatus({ exitCode: 143, scribe: { lastSeq: 0, ackedSeq: 0 } });
+  if (status?.containerStatuses === undefined) return stopped;
+  const containerStatuses = status.containerStatuses.map((container) => ({
+    ...container,
+    state: container.state?.terminated === undefined ? { terminated } : container.state,
+  }));
+  return { ...stopped, containerStatuses };
+};
+
 /** Starts a kubelet for the pods of one namespace. */
 export const startKubelet = async (admin: KubeClient, namespace: string): Promise<Kubelet> => {
   const stopping = new AbortController();
@@ -46,7 +56,6 @@ export const startKubelet = async (admin: KubeClient, namespace: string): Promis
   const scripts: Array<{ pattern: RegExp; statuses: readonly PodStatus[] }> = [];
   const work = new Set<Promise<void>>();
   let most = 0;
-  let atDeletion: PodStatus = endedStatus({ exitCode: 143 });
   const informer = createInformer<Pod>({
     client: admin,
     kind: pods,
@@ -74,7 +83,7 @@ export const startKubelet = async (admin: KubeClient, namespace: string): Promis
   };
   const finishDeletion = async (pod: Pod): Promise<void> => {
     const { name, uid } = pod.metadata;
-    if (isLive(pod)) await report(name, atDeletion);
+    if (isLive(pod)) await report(name, atDeletion(pod));
     await admin.delete(pods, { namespace, name, uid }, { gracePeriodSeconds: 0 });
   };
   const play = async (pod: Pod, statuses: readonly PodStatus[]): Promise<void> => {
@@ -118,7 +127,6 @@ export const startKubelet = async (admin: KubeClient, namespace: string): Promis
     report,
     seen: () => seen,
     mostAtOnce: () => most,
-    onDeletion: (status) => (atDeletion = status),
     script: (pattern, ...statuses) => void scripts.unshift({ pattern, statuses }),
     stop: async () => {
       stopping.abort(new Error("the test is over"));

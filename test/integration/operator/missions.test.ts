@@ -1,13 +1,9 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from "@jest/globals";
+import { describe, expect, it, jest } from "@jest/globals";
 import { zeroHash } from "#nervous-system/schemas/chain.ts";
-import { events, pods, type Pod } from "#nervous-system/kubernetes/kinds.ts";
-import { agents, missions, models, type Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
-import { isTrue, type ConditionType } from "#nervous-system/schemas/conditions.ts";
+import { pods, type Pod } from "#nervous-system/kubernetes/kinds.ts";
+import { agents, missions } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { isTrue } from "#nervous-system/schemas/conditions.ts";
 import { stableId } from "#nervous-system/schemas/ids.ts";
-import { groupVersion } from "#nervous-system/schemas/resources/define-resource.ts";
-import type { MissionSpecInput } from "#nervous-system/schemas/resources/mission.ts";
-import { aMissionSpec } from "#test/builders/mission.ts";
-import { aModelSpec } from "#test/builders/model.ts";
 import {
   disruptedStatus,
   endedStatus,
@@ -18,71 +14,17 @@ import {
   verifierStatus,
   waitingStatus,
 } from "#test/builders/pod-status.ts";
-import { eventually, freshNamespace } from "#test/integration/kubernetes/control-plane.ts";
-import { startKubelet, wholeLife, type Kubelet } from "#test/integration/operator/kubelet.ts";
-import { runOperator, type TestOperator } from "#test/integration/operator/run-operator.ts";
-import { dropLease, startWorld, type World } from "#test/integration/operator/world.ts";
+import { eventually } from "#test/integration/kubernetes/control-plane.ts";
+import { wholeLife } from "#test/integration/operator/kubelet.ts";
+import { missionStage } from "#test/integration/operator/mission-stage.ts";
+import { runOperator } from "#test/integration/operator/run-operator.ts";
+import { dropLease } from "#test/integration/operator/world.ts";
 import { chainBuilder } from "#test/integration/pipeline/chain-builder.ts";
 
 jest.setTimeout(120_000);
 
-let world: World;
-let namespace = "";
-let kubelet: Kubelet;
-let operators: TestOperator[] = [];
-
-beforeAll(async () => {
-  world = await startWorld();
-}, 600_000);
-afterAll(() => world?.stop(), 60_000);
-beforeEach(async () => {
-  namespace = await freshNamespace(world.admin);
-  kubelet = await startKubelet(world.admin, namespace);
-  await world.admin.create(models, {
-    apiVersion: groupVersion,
-    kind: "Model",
-    metadata: { namespace, name: "scripted" },
-    spec: aModelSpec() as never,
-  });
-});
-afterEach(async () => {
-  for (const operator of operators.splice(0)) await operator.stop();
-  await kubelet.stop();
-  await dropLease(world.admin);
-});
-
-const operate = (...[options]: [Parameters<typeof runOperator>[1]?]): TestOperator => {
-  const operator = runOperator(world, options);
-  operators.push(operator);
-  return operator;
-};
-
-const submit = (spec: Partial<MissionSpecInput> = {}): Promise<Mission> =>
-  world.admin.create(missions, {
-    apiVersion: groupVersion,
-    kind: "Mission",
-    metadata: { namespace, name: "fix-bug" },
-    spec: aMissionSpec(spec) as never,
-  });
-
-const mission = (): Promise<Mission | undefined> => world.admin.find(missions, { namespace, name: "fix-bug" });
-const agent = () => world.admin.find(agents, { namespace, name: "fix-bug-coder" });
-
-const missionIs = (type: ConditionType): Promise<void> =>
-  eventually(`the mission is ${type}`, async () => isTrue((await mission())?.status?.conditions, type));
-
-const patchMission = async (patch: object): Promise<void> => {
-  const { metadata } = (await mission())!;
-  const { uid, resourceVersion } = await world.admin
-    .get(missions, { namespace, name: metadata.name })
-    .then((m) => m.metadata);
-  await world.admin.patch(missions, { namespace, name: metadata.name, uid, resourceVersion }, { ...patch });
-};
-
-const modelIsReady = (): Promise<void> =>
-  eventually("the model is Ready", async () =>
-    isTrue((await world.admin.find(models, { namespace, name: "scripted" }))?.status?.conditions, "Ready"),
-  );
+const stage = missionStage();
+const { agent, eventsOf, mission, missionIs, modelIsReady, operate, patchMission, submit } = stage;
 
 const envOf = (pod: Pod, container: string): Record<string, string | undefined> =>
   Object.fromEntries(
@@ -90,14 +32,6 @@ const envOf = (pod: Pod, container: string): Record<string, string | undefined> 
       .find(({ name }) => name === container)
       ?.env?.map(({ name, value }) => [name, value]) ?? [],
   );
-
-const eventsOf = async (kind: string): Promise<string[]> => {
-  const { items } = await world.admin.list(events, { namespace });
-  return items
-    .filter(({ regarding }) => regarding.kind === kind)
-    .toSorted((a, b) => (a.eventTime < b.eventTime ? -1 : 1))
-    .map(({ reason }) => reason);
-};
 
 describe("a mission", () => {
   it("tells who scrapes it whether it leads, how it follows the API server and what that answers", async () => {
@@ -115,7 +49,7 @@ describe("a mission", () => {
   });
 
   it("becomes an Agent, a pod, and Complete, in at most ten writes", async () => {
-    kubelet.script(/^fix-bug-coder-/, ...wholeLife());
+    stage.kubelet.script(/^fix-bug-coder-/, ...wholeLife());
     const operator = operate();
     await modelIsReady();
     await submit();
@@ -128,7 +62,7 @@ describe("a mission", () => {
     });
     expect((await agent())?.status).toMatchObject({ phase: "Succeeded", attempt: 1, baseCommit: someCommit });
     await eventually("the pod is released", async () => {
-      const pod = await world.admin.find(pods, { namespace, name: "fix-bug-coder-1" });
+      const pod = await stage.world.admin.find(pods, { namespace: stage.namespace, name: "fix-bug-coder-1" });
       return pod !== undefined && (pod.metadata.finalizers ?? []).length === 0;
     });
     const counted = operator.writes.filter(({ kind }) => kind !== "Model");
@@ -142,30 +76,30 @@ describe("a mission", () => {
   });
 
   it("publishes, verifies on the published head, and tells it", async () => {
-    kubelet.script(/-verify-/, verifierStatus(0, { command: "npm test", exitCode: 0, output: "" }));
+    stage.kubelet.script(/-verify-/, verifierStatus(0, { command: "npm test", exitCode: 0, output: "" }));
     operate();
     await modelIsReady();
     const { metadata } = await submit({ successCriteria: [{ command: "npm test" }] });
-    await kubelet.pod("fix-bug-coder-1");
-    await kubelet.report("fix-bug-coder-1", runningStatus());
+    await stage.kubelet.pod("fix-bug-coder-1");
+    await stage.kubelet.report("fix-bug-coder-1", runningStatus());
     await eventually("the agent is bound to its pod", async () => (await agent())?.status?.podUID !== undefined);
     const { uid } = (await agent())!.metadata;
-    const of = { mission_uid: metadata.uid, mission: "fix-bug", namespace };
+    const of = { mission_uid: metadata.uid, mission: "fix-bug", namespace: stage.namespace };
     const own = chainBuilder({ ...of, agent_uid: uid });
     const proposal = {
       event_type: "PROPOSAL",
       event_id: `p-${uid}`,
       payload: { title: "Fix it", head: "9".repeat(40) },
     };
-    await world.bus.publisher.publish([own.next(), own.next(proposal)]);
-    await kubelet.report("fix-bug-coder-1", endedStatus({ scribe: { lastSeq: 2, ackedSeq: 2 } }));
+    await stage.world.bus.publisher.publish([own.next(), own.next(proposal)]);
+    await stage.kubelet.report("fix-bug-coder-1", endedStatus({ scribe: { lastSeq: 2, ackedSeq: 2 } }));
     await eventually(
       "the mission waits for its pull request",
       async () => (await mission())?.status?.phase === "Publishing",
     );
     const publisher = chainBuilder({
       ...of,
-      agent_uid: stableId("publisher", namespace),
+      agent_uid: stableId("publisher", stage.namespace),
       producer: "supervisor",
       recorder: "supervisor",
       about: { agent_uid: uid, epoch: 1 },
@@ -179,9 +113,9 @@ describe("a mission", () => {
       branch: "swarm/fix-bug/fix-bug-coder",
       head,
     };
-    await world.bus.publisher.publish([publisher.next({ event_type: "PUBLICATION", payload })]);
+    await stage.world.bus.publisher.publish([publisher.next({ event_type: "PUBLICATION", payload })]);
     await missionIs("Complete");
-    const verifier = await kubelet.pod("fix-bug-verify-1");
+    const verifier = await stage.kubelet.pod("fix-bug-verify-1");
     expect(envOf(verifier, "fetch")).toMatchObject({ ENCHANTED_REF: payload.branch, ENCHANTED_BASE_COMMIT: head });
     expect((await mission())?.status).toMatchObject({
       outcome: { reason: "CriteriaMet" },
@@ -189,14 +123,14 @@ describe("a mission", () => {
       verification: { attempt: 1, podUID: verifier.metadata.uid, commit: head, exitCode: 0 },
       ledger: { lastSeq: expect.any(Number) },
     });
-    for (const operator of operators.splice(0)) await operator.stop();
+    await stage.stopOperators();
     expect(await eventsOf("Mission")).toEqual(["Admitted", "Published", "Verifying", "CriteriaMet"]);
   });
 
   it("fails by the criteria that failed, with the end of their output", async () => {
-    kubelet.script(/^fix-bug-coder-/, ...wholeLife());
-    kubelet.script(/-verify-1/, disruptedStatus("EvictionByEvictionAPI"));
-    kubelet.script(/-verify-2/, verifierStatus(1, { command: "npm test", exitCode: 1, output: "1 failing" }));
+    stage.kubelet.script(/^fix-bug-coder-/, ...wholeLife());
+    stage.kubelet.script(/-verify-1/, disruptedStatus("EvictionByEvictionAPI"));
+    stage.kubelet.script(/-verify-2/, verifierStatus(1, { command: "npm test", exitCode: 1, output: "1 failing" }));
     operate();
     await submit({ successCriteria: [{ command: "npm test" }] });
     await missionIs("Failed");
@@ -209,22 +143,22 @@ describe("a mission", () => {
 
 describe("attempts", () => {
   it("start again from the base commit, on the chain that the last one left", async () => {
-    kubelet.script(/-1$/, ...wholeLife({ exitCode: 1, scribe: { lastSeq: 0, ackedSeq: 0 } }));
-    kubelet.script(/-2$/, ...wholeLife());
+    stage.kubelet.script(/-1$/, ...wholeLife({ exitCode: 1, scribe: { lastSeq: 0, ackedSeq: 0 } }));
+    stage.kubelet.script(/-2$/, ...wholeLife());
     operate();
     await submit();
     await missionIs("Complete");
-    const second = await kubelet.pod("fix-bug-coder-2");
+    const second = await stage.kubelet.pod("fix-bug-coder-2");
     expect(envOf(second, "fetch")["ENCHANTED_BASE_COMMIT"]).toBe(someCommit);
     expect(envOf(second, "scribe")["ENCHANTED_RESUME_HASH"]).toBe(someHash);
-    expect(envOf(await kubelet.pod("fix-bug-coder-1"), "scribe")["ENCHANTED_RESUME_HASH"]).toBe(zeroHash);
+    expect(envOf(await stage.kubelet.pod("fix-bug-coder-1"), "scribe")["ENCHANTED_RESUME_HASH"]).toBe(zeroHash);
     expect((await agent())?.status).toMatchObject({ failures: 1, disruptions: 0, attempt: 2 });
-    expect(kubelet.mostAtOnce()).toBe(1);
+    expect(stage.kubelet.mostAtOnce()).toBe(1);
   });
 
   it("end the mission when all of them failed, but a disruption does not count", async () => {
-    kubelet.script(/-1$/, disruptedStatus("PreemptionByScheduler"));
-    kubelet.script(/-[23]$/, ...wholeLife({ exitCode: 1 }));
+    stage.kubelet.script(/-1$/, disruptedStatus("PreemptionByScheduler"));
+    stage.kubelet.script(/-[23]$/, ...wholeLife({ exitCode: 1 }));
     operate();
     await submit({ retry: { maxAttempts: 2 } });
     await missionIs("Failed");
@@ -233,20 +167,24 @@ describe("attempts", () => {
   });
 
   it("survive a pod that was deleted from outside", async () => {
-    kubelet.script(/-1$/, runningStatus());
-    kubelet.script(/-2$/, ...wholeLife());
+    stage.kubelet.script(/-1$/, runningStatus());
+    stage.kubelet.script(/-2$/, ...wholeLife());
     operate();
     await submit();
     await eventually("the agent runs", async () => (await agent())?.status?.phase === "Running");
-    const pod = await kubelet.pod("fix-bug-coder-1");
-    await world.admin.delete(pods, { namespace, name: pod.metadata.name, uid: pod.metadata.uid });
+    const pod = await stage.kubelet.pod("fix-bug-coder-1");
+    await stage.world.admin.delete(pods, {
+      namespace: stage.namespace,
+      name: pod.metadata.name,
+      uid: pod.metadata.uid,
+    });
     await missionIs("Complete");
     expect((await agent())?.status).toMatchObject({ disruptions: 1, failures: 0, attempt: 2 });
-    expect(kubelet.mostAtOnce()).toBe(1);
+    expect(stage.kubelet.mostAtOnce()).toBe(1);
   });
 
   it("are not repeated for a repository that does not exist", async () => {
-    kubelet.script(/-1$/, fetchFailedStatus("RepositoryNotFound", "https://forge.example.org/x.git: not found"));
+    stage.kubelet.script(/-1$/, fetchFailedStatus("RepositoryNotFound", "https://forge.example.org/x.git: not found"));
     operate();
     await submit();
     await missionIs("Failed");
@@ -254,30 +192,30 @@ describe("attempts", () => {
       reason: "RepositoryNotFound",
       message: expect.stringContaining("not found"),
     });
-    expect(kubelet.seen()).toEqual(["fix-bug-coder-1"]);
+    expect(stage.kubelet.seen()).toEqual(["fix-bug-coder-1"]);
   });
 });
 
 describe("suspend", () => {
   it("drains the pod, makes none, and goes on with the next attempt", async () => {
-    kubelet.script(/-1$/, runningStatus());
-    kubelet.script(/-2$/, ...wholeLife());
+    stage.kubelet.script(/-1$/, runningStatus());
+    stage.kubelet.script(/-2$/, ...wholeLife());
     operate();
     await submit();
     await eventually("the agent runs", async () => (await agent())?.status?.phase === "Running");
     await patchMission({ spec: { suspend: true } });
     await missionIs("Suspended");
     expect((await agent())?.status).toMatchObject({ phase: "Suspended", failures: 0, disruptions: 0 });
-    expect(kubelet.seen()).toEqual(["fix-bug-coder-1"]);
+    expect(stage.kubelet.seen()).toEqual(["fix-bug-coder-1"]);
     await patchMission({ spec: { suspend: false } });
     await missionIs("Complete");
-    expect(kubelet.seen()).toEqual(["fix-bug-coder-1", "fix-bug-coder-2"]);
+    expect(stage.kubelet.seen()).toEqual(["fix-bug-coder-1", "fix-bug-coder-2"]);
   });
 });
 
 describe("the hosts that agents may reach", () => {
   it("are stamped into the Agent, and an edit follows without another attempt", async () => {
-    kubelet.script(/-1$/, runningStatus());
+    stage.kubelet.script(/-1$/, runningStatus());
     operate();
     await submit({ egress: { allowHosts: ["registry.example.org"] } });
     await eventually("the agent runs", async () => (await agent())?.status?.phase === "Running");
@@ -288,23 +226,23 @@ describe("the hosts that agents may reach", () => {
     await eventually("the agent has the edit", async () => (await hosts())?.join() === edited.join());
     await patchMission({ spec: { egress: null } });
     await eventually("the agent has none", async () => (await hosts())?.length === 0);
-    expect(kubelet.seen()).toEqual(["fix-bug-coder-1"]);
+    expect(stage.kubelet.seen()).toEqual(["fix-bug-coder-1"]);
   });
 });
 
 describe("deleting a mission that runs", () => {
   it("leaves nothing, and no finalizer stuck", async () => {
-    kubelet.script(/-1$/, runningStatus());
+    stage.kubelet.script(/-1$/, runningStatus());
     operate();
     await submit();
     await eventually("the agent runs", async () => (await agent())?.status?.phase === "Running");
     const { metadata } = (await mission())!;
-    await world.admin.delete(missions, { namespace, name: "fix-bug", uid: metadata.uid });
+    await stage.world.admin.delete(missions, { namespace: stage.namespace, name: "fix-bug", uid: metadata.uid });
     await eventually("nothing is left", async () => {
       const left = await Promise.all([
-        world.admin.list(missions, { namespace }),
-        world.admin.list(agents, { namespace }),
-        world.admin.list(pods, { namespace }),
+        stage.world.admin.list(missions, { namespace: stage.namespace }),
+        stage.world.admin.list(agents, { namespace: stage.namespace }),
+        stage.world.admin.list(pods, { namespace: stage.namespace }),
       ]);
       return left.every(({ items }) => items.length === 0);
     });
@@ -315,14 +253,14 @@ describe("a status that flaps", () => {
   it("costs a bounded number of writes", async () => {
     const operator = operate();
     await submit();
-    await kubelet.pod("fix-bug-coder-1");
-    await kubelet.report("fix-bug-coder-1", waitingStatus("ErrImagePull", "no such host"));
+    await stage.kubelet.pod("fix-bug-coder-1");
+    await stage.kubelet.report("fix-bug-coder-1", waitingStatus("ErrImagePull", "no such host"));
     await eventually("the agent is bound to its pod", async () => (await agent())?.status?.podUID !== undefined);
     const before = operator.writes.length;
     for (let i = 0; i < 300; i += 1) {
       const status =
         i % 2 === 0 ? waitingStatus("PodInitializing", `turn ${i}`) : waitingStatus("ImagePullBackOff", `turn ${i}`);
-      await kubelet.report("fix-bug-coder-1", status);
+      await stage.kubelet.report("fix-bug-coder-1", status);
     }
     const written = operator.writes.slice(before).filter(({ kind }) => kind === "Agent");
     expect(written.length).toBeLessThanOrEqual(20);
@@ -332,9 +270,9 @@ describe("a status that flaps", () => {
 
 describe("an operator that dies after every single write", () => {
   it("comes to the same end, with one pod at a time and none twice", async () => {
-    kubelet.script(/-1$/, ...wholeLife({ exitCode: 1 }));
-    kubelet.script(/-2$/, ...wholeLife());
-    kubelet.script(/-verify-/, verifierStatus(0));
+    stage.kubelet.script(/-1$/, ...wholeLife({ exitCode: 1 }));
+    stage.kubelet.script(/-2$/, ...wholeLife());
+    stage.kubelet.script(/-verify-/, verifierStatus(0));
     await submit({ successCriteria: [{ command: "npm test" }] });
     let lives = 0;
     while (!isTrue((await mission())?.status?.conditions, "Complete")) {
@@ -342,7 +280,7 @@ describe("an operator that dies after every single write", () => {
       if (lives > 40) throw new Error("the mission does not get on");
       const dead = Promise.withResolvers<void>();
       let isDead = false;
-      const operator = runOperator(world, {
+      const operator = runOperator(stage.world, {
         beforeWrite: () => {
           if (isDead) throw new Error("dead");
         },
@@ -355,11 +293,11 @@ describe("an operator that dies after every single write", () => {
       });
       await dead.promise;
       await operator.stop();
-      await dropLease(world.admin);
+      await dropLease(stage.world.admin);
     }
     process.stdout.write(`operators that died on the way: ${lives}\n`);
-    expect(kubelet.seen()).toEqual(["fix-bug-coder-1", "fix-bug-coder-2"]);
-    expect(kubelet.mostAtOnce()).toBe(1);
+    expect(stage.kubelet.seen()).toEqual(["fix-bug-coder-1", "fix-bug-coder-2"]);
+    expect(stage.kubelet.mostAtOnce()).toBe(1);
     expect((await agent())?.status).toMatchObject({ attempt: 2, failures: 1, disruptions: 0 });
     expect((await mission())?.status?.verification?.attempt).toBe(1);
     expect(lives).toBeGreaterThan(8);

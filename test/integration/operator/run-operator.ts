@@ -1,5 +1,5 @@
 import { trace } from "@opentelemetry/api";
-import { systemClock } from "#nervous-system/kernel/clock.ts";
+import { systemClock, type Clock } from "#nervous-system/kernel/clock.ts";
 import { silentLog, type Log } from "#nervous-system/kernel/log.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { events, leases } from "#nervous-system/kubernetes/kinds.ts";
@@ -32,6 +32,7 @@ export type TestOperatorOptions = {
   /** Asked before each write; throws to stop it. */
   beforeWrite?: () => void;
   check?: GatewayCheck;
+  clock?: Clock;
   log?: Log;
 };
 
@@ -85,7 +86,7 @@ export const runOperator = (world: World, options: TestOperatorOptions = {}): Te
     registry,
     kubernetesMetrics,
     tracer: trace.getTracer("test"),
-    clock: systemClock(),
+    clock: options.clock ?? systemClock(),
     random: Math.random,
     log: options.log ?? silentLog,
   });
