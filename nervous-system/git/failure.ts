@@ -77,6 +77,13 @@ export type FailureInput = {
 export const withoutCredentials = (text: string): string =>
   text.replaceAll(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@]*@/gi, "$1");
 
+/** Where a server sent Git, from the trace of its requests (`GIT_TRACE_CURL`): the address that the repository at `asked` has now. */
+export const redirectIn = (trace: string, asked: string | undefined): string | undefined => {
+  const location = [...trace.matchAll(/<= Recv header: location: (\S+)/gi)].at(-1)?.[1];
+  if (location === undefined || !URL.canParse(location, asked)) return undefined;
+  return withoutCredentials(new URL(location, asked).href.replace(/(\/info\/refs)?(\?.*)?$/, ""));
+};
+
 const lastWords = (stderr: string): string => {
   const lines = stderr
     .split("\n")

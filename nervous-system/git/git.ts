@@ -1,7 +1,7 @@
 import type { Buffer } from "node:buffer";
 import { runBounded, type BoundedEnd, type ProcessLimits } from "#nervous-system/git/bounded-process.ts";
 import { computeEnvironment, type EnvironmentInput } from "#nervous-system/git/environment.ts";
-import { classifyFailure, type GitFailureReason } from "#nervous-system/git/failure.ts";
+import { classifyFailure, redirectIn, type GitFailureReason } from "#nervous-system/git/failure.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 
 /** How a Git runner is set up; every call it makes has the protections of agent-pod.md §6. */
@@ -113,25 +113,38 @@ export const createGit = (options: GitOptions): Git => {
   const place = options.gitDir === undefined ? {} : { GIT_DIR: options.gitDir };
   const inDirectory = options.dir === undefined ? [] : ["-C", options.dir];
   const servesFiles = options.protocols?.includes("file") === true && safeDirectories.length > 0;
-  const defaults = { timeoutMs: options.timeoutMs ?? 60_000, maxOutputBytes: options.maxOutputBytes ?? 8_388_608 };
+  const limitsOf = (call: GitRunOptions) => ({
+    timeoutMs: call.timeoutMs ?? options.timeoutMs ?? 60_000,
+    maxOutputBytes: call.maxOutputBytes ?? options.maxOutputBytes ?? 8_388_608,
+  });
+  const runOnce = (args: readonly string[], call: GitRunOptions): Promise<BoundedEnd> => {
+    const served = servesFiles ? withSafeUploadPack(args, safeDirectories) : args;
+    return runBounded({
+      program: "git",
+      args: [...inDirectory, "--no-pager", ...withoutDrivers(served)],
+      env: { ...call.env, ...place, ...protections },
+      ...limitsOf(call),
+      clock: options.clock,
+      limits: options.limits,
+      input: call.input,
+      signal: call.signal,
+    });
+  };
+  // Git says that it was sent elsewhere, but not where to; its trace does, in which it hides credentials itself.
+  const newAddress = async (args: readonly string[], call: GitRunOptions): Promise<string> => {
+    const traced = { GIT_TRACE_CURL: "1", GIT_TRACE_CURL_NO_DATA: "1" };
+    const { stderr } = await runOnce(args, { ...call, env: { ...call.env, ...traced } });
+    const address = redirectIn(stderr, call.subject);
+    return address === undefined ? "" : `; it is at ${address} now`;
+  };
   return {
     run: async (args, call = {}) => {
-      const { timeoutMs, maxOutputBytes } = { ...defaults, ...call };
-      const served = servesFiles ? withSafeUploadPack(args, safeDirectories) : args;
-      const end = await runBounded({
-        program: "git",
-        args: [...inDirectory, "--no-pager", ...withoutDrivers(served)],
-        env: { ...call.env, ...place, ...protections },
-        timeoutMs,
-        maxOutputBytes,
-        clock: options.clock,
-        limits: options.limits,
-        input: call.input,
-        signal: call.signal,
-      });
+      const end = await runOnce(args, call);
       if (end.why === "exited" && end.code === 0) return { kind: "ok", stdout: end.stdout, stderr: end.stderr };
-      const failure = failureOf(end, args[0] ?? "", timeoutMs, call);
-      return { kind: "failed", ...failure, code: end.code, stdout: end.stdout, stderr: end.stderr };
+      const failure = failureOf(end, args[0] ?? "", limitsOf(call).timeoutMs, call);
+      const message =
+        failure.reason === "Redirected" ? failure.message + (await newAddress(args, call)) : failure.message;
+      return { kind: "failed", ...failure, message, code: end.code, stdout: end.stdout, stderr: end.stderr };
     },
   };
 };

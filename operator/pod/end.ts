@@ -54,10 +54,12 @@ const fatalFetch: ReadonlySet<string> = new Set([
 ]);
 
 const workspaceNotFetched: Judge = ({ fetch }) => {
-  const told = parseFetchEnd(fetch?.terminated?.message);
-  if (told?.kind !== "failed" || fetch?.terminated?.exitCode === 0) return undefined;
+  const end = fetch?.terminated;
+  if (end === undefined || end.exitCode === 0) return undefined;
+  const told = parseFetchEnd(end.message);
+  if (told?.kind !== "failed") return undefined;
   const verdict = fatalFetch.has(told.reason) ? "fatal" : "disrupted";
-  return { verdict, reason: told.reason, message: told.message, exitCode: fetch?.terminated?.exitCode };
+  return { verdict, reason: told.reason, message: told.message, exitCode: end.exitCode };
 };
 
 const exitCodeOf = (pod: PodFacts): { exitCode?: number } => {

@@ -37,18 +37,16 @@ const headersOf = (answer: http.IncomingMessage): Headers => {
 
 const withoutBody = new Set([204, 205, 304]);
 
-const toResponse = async (answer: http.IncomingMessage, origin: string): Promise<Response> => {
+const toResponse = async (answer: http.IncomingMessage): Promise<Response> => {
   const status = answer.statusCode ?? 0;
   const body = await readAnswer(answer);
-  if (status >= 300 && status < 400 && status !== 304)
-    throw new Error(`${origin} redirects (${status}): name the final address of the repository`);
   const init = { status, statusText: answer.statusMessage ?? "", headers: headersOf(answer) };
   return new Response(withoutBody.has(status) ? null : new Uint8Array(body), init);
 };
 
 /**
- * A fetch that trusts a further CA and follows no redirect, because a credential must not follow one to another host; the web's own
- * takes no CA without a package of its own.
+ * A fetch that trusts a further CA and answers a redirect as it is, because a credential must not follow one to another host; the web's
+ * own takes no CA without a package of its own.
  */
 export const createForgeFetch =
   ({ ca, timeoutMs, clock }: ForgeFetchOptions): ForgeFetch =>
@@ -67,7 +65,7 @@ export const createForgeFetch =
     sent.once("close", () => reject(new Error(`${target.origin} closed without an answer`)));
     sent.end(init.body);
     try {
-      return await toResponse(await promise, target.origin);
+      return await toResponse(await promise);
     } finally {
       cancel();
     }

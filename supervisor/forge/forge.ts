@@ -21,10 +21,11 @@ export type PullRequestDraft = {
 /** How a request to a forge ended; `retry` where the same request may succeed later. */
 export type ForgeAnswer<T> =
   | { readonly kind: "ok"; readonly value: T }
-  | { readonly kind: "retry"; readonly message: string }
+  /** `afterMs`: how long the forge asks to be left alone. */
+  | { readonly kind: "retry"; readonly message: string; readonly afterMs?: number | undefined }
   | {
       readonly kind: "refused";
-      readonly reason: "AuthenticationFailed" | "RepositoryNotFound" | "ForgeRefused";
+      readonly reason: "AuthenticationFailed" | "RepositoryNotFound" | "Redirected" | "ForgeRefused";
       readonly message: string;
     };
 
@@ -44,6 +45,10 @@ export type RepositoryName = {
   readonly owner: string;
   readonly name: string;
 };
+
+/** The clone URL of a repository of the forge. */
+export const cloneUrl = (forge: URL, owner: string, name: string): string =>
+  new URL(`${encodeURIComponent(owner)}/${encodeURIComponent(name)}.git`, forge).href;
 
 /** Reads owner and name from a clone URL, `https://host[/prefix]/owner/name[.git]`; undefined where it has no owner. */
 export const parseRepository = (repo: URL): RepositoryName | undefined => {

@@ -1,7 +1,16 @@
 import { Octokit } from "@octokit/rest";
 import * as z from "zod";
+import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Flavour } from "#supervisor/forge/open-forge.ts";
-import type { Forge, ForgeAnswer, PullRequest, PullRequestDraft, RepositoryName } from "#supervisor/forge/forge.ts";
+import { judgeForgeFailure, type FailedRequest, type ForgeFailure } from "#supervisor/forge/forge-failure.ts";
+import {
+  cloneUrl,
+  type Forge,
+  type ForgeAnswer,
+  type PullRequest,
+  type PullRequestDraft,
+  type RepositoryName,
+} from "#supervisor/forge/forge.ts";
 import type { ForgeFetch } from "#supervisor/forge/forge-fetch.ts";
 
 /** What a forge adapter is made of. */
@@ -10,6 +19,7 @@ type OctokitForgeOptions = {
   readonly repository: RepositoryName;
   readonly credentials: { readonly username: string; readonly password: string };
   readonly fetch: ForgeFetch;
+  readonly clock: Pick<Clock, "now">;
 };
 
 // Both flavours answer with more; a merged pull request is `closed` with `merged` (Gitea) or `merged_at` (both).
@@ -33,30 +43,32 @@ const toPullRequest = (pull: Pull): PullRequest => ({
   head: pull.head.sha,
 });
 
-type RequestFailure = { readonly status?: number; readonly message?: string };
+/** The API sent us elsewhere, with our credential: that is not followed. */
+class SentElsewhere extends Error {
+  override readonly name = "SentElsewhere";
+  readonly location: string;
 
-type Failed = Exclude<ForgeAnswer<never>, { kind: "ok" }>;
+  constructor(location: string) {
+    super(`the API redirects to ${location}`);
+    this.location = location;
+  }
+}
 
-const comesBack = (status: number, message: string): boolean =>
-  status >= 500 || status === 429 || status === 408 || (status === 403 && /rate limit/i.test(message));
-
-/** What a failed request means: the forge is away or busy, or it says no. */
-const classifyForgeFailure = (error: unknown, what: string): Failed => {
-  const { status = 500, message = "" } = (error ?? {}) as RequestFailure;
-  const text = `${what}: ${status}: ${message.replaceAll(/\s+/g, " ").slice(0, 500)}`;
-  if (comesBack(status, message)) return { kind: "retry", message: text };
-  if (status === 401 || status === 403)
-    return { kind: "refused", reason: "AuthenticationFailed", message: `${text}: check what the credential may do` };
-  if (status === 404)
-    return { kind: "refused", reason: "RepositoryNotFound", message: `${text}: check the repository's address` };
-  return { kind: "refused", reason: "ForgeRefused", message: text };
+type RequestError = {
+  readonly status?: number;
+  readonly message?: string;
+  readonly response?: { readonly headers: FailedRequest["headers"]; readonly data: { readonly errors?: unknown } | "" };
 };
 
-const pageSize = 50;
-const maxPages = 10;
+const failedRequest = (error: unknown): FailedRequest => {
+  const { status = 500, message = "", response } = (error ?? {}) as RequestError;
+  // What is wrong with a pull request stands beside the message.
+  const details = response?.data === "" ? undefined : response?.data.errors;
+  const text = details === undefined ? message : `${message} ${JSON.stringify(details)}`;
+  return { status, message: text, headers: response?.headers ?? {} };
+};
 
-/** Creates the adapter for one repository on GitHub or Gitea. */
-export const createOctokitForge = ({ flavour, repository, credentials, fetch }: OctokitForgeOptions): Forge => {
+const createClient = ({ flavour, credentials, fetch }: OctokitForgeOptions): Octokit => {
   const octokit = new Octokit({
     baseUrl: flavour.apiUrl,
     userAgent: "enchanted-swarm",
@@ -66,13 +78,49 @@ export const createOctokitForge = ({ flavour, repository, credentials, fetch }: 
   octokit.hook.before("request", (request) => {
     request.headers.authorization = flavour.authorization(credentials);
   });
+  octokit.hook.after("request", ({ status, headers }) => {
+    if (status >= 300) throw new SentElsewhere(headers.location ?? "");
+  });
+  return octokit;
+};
+
+/** The clone URL of a repository that has moved, from where its API sends us: by name (Gitea) or by number (GitHub). */
+const addressBehind = async (
+  octokit: Octokit,
+  { flavour, repository }: OctokitForgeOptions,
+  location: string,
+): Promise<string | undefined> => {
+  const target = new URL(location, flavour.apiUrl);
+  if (target.origin !== new URL(flavour.apiUrl).origin) return undefined;
+  const [, owner, name] = /\/repos\/([^/]+)\/([^/]+)/.exec(target.pathname) ?? [];
+  if (owner !== undefined && name !== undefined)
+    return cloneUrl(repository.forge, decodeURIComponent(owner), decodeURIComponent(name));
+  const [, id] = /\/repositories\/([0-9]+)/.exec(target.pathname) ?? [];
+  if (id === undefined) return undefined;
+  const { data } = await octokit.request("GET /repositories/{id}", { id });
+  return z.object({ clone_url: z.url() }).parse(data).clone_url;
+};
+
+const pageSize = 50;
+const maxPages = 10;
+
+/** Creates the adapter for one repository on GitHub or Gitea. */
+export const createOctokitForge = (options: OctokitForgeOptions): Forge => {
+  const { flavour, repository, clock } = options;
+  const octokit = createClient(options);
   const { owner, name: repo } = repository;
   const where = `${flavour.kind} ${owner}/${repo}`;
+  const moved = async ({ location }: SentElsewhere, what: string): Promise<ForgeFailure> => {
+    const address = await addressBehind(octokit, options, location).catch(() => undefined);
+    const message = `${what}: the repository has moved to ${address ?? location}; name that address in workspace.repo`;
+    return { kind: "refused", reason: "Redirected", message };
+  };
   const asked = async <T>(what: string, ask: () => Promise<T>): Promise<ForgeAnswer<T>> => {
     try {
       return { kind: "ok", value: await ask() };
     } catch (error) {
-      return classifyForgeFailure(error, `${where}: ${what}`);
+      if (error instanceof SentElsewhere) return moved(error, `${where}: ${what}`);
+      return judgeForgeFailure(failedRequest(error), `${where}: ${what}`, clock.now());
     }
   };
   const listPage = async (branch: string, page: number): Promise<readonly Pull[]> => {

@@ -1,15 +1,19 @@
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { headersOf, judgeForgeFailure } from "#supervisor/forge/forge-failure.ts";
 import { parseRepository, type Forge, type ForgeAnswer } from "#supervisor/forge/forge.ts";
 import { createForgeFetch, type ForgeFetch, type ForgeFetchOptions } from "#supervisor/forge/forge-fetch.ts";
 import { createOctokitForge } from "#supervisor/forge/octokit-forge.ts";
+
+type Credentials = { readonly username: string; readonly password: string };
 
 /** Which software a forge is, where its API is, and how a user name and password are sent to it. */
 export type Flavour = {
   readonly kind: "GitHub" | "Gitea";
   readonly apiUrl: string;
-  authorization(credentials: { readonly username: string; readonly password: string }): string;
+  authorization(credentials: Credentials): string;
 };
 
-const basic = ({ username, password }: { readonly username: string; readonly password: string }): string =>
+const basic = ({ username, password }: Credentials): string =>
   `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
 
 const gitHub = (apiUrl: string): Flavour => ({
@@ -21,19 +25,40 @@ const gitHub = (apiUrl: string): Flavour => ({
 // Gitea takes an access token as password too, so one way serves both.
 const gitea = (forge: URL): Flavour => ({ kind: "Gitea", apiUrl: new URL("api/v1", forge).href, authorization: basic });
 
-const answersJson = async (fetch: ForgeFetch, url: URL): Promise<boolean> => {
-  const answer = await fetch(url.href, { headers: { accept: "application/json", "user-agent": "enchanted-swarm" } });
-  if (answer.status >= 500 || answer.status === 429) throw new Error(`${url.origin} answers with ${answer.status}`);
-  return answer.ok && (answer.headers.get("content-type") ?? "").includes("json");
+const isJson = (answer: Response): boolean => (answer.headers.get("content-type") ?? "").includes("json");
+
+/** Where a flavour tells its version, below the forge's own address. */
+const versionPages = { Gitea: "api/v1/version", GitHub: "api/v3/meta" } as const;
+
+type Asker = { readonly fetch: ForgeFetch; readonly clock: Pick<Clock, "now"> };
+
+/** Asks for a flavour's version page, with the credential: some forges tell nothing to strangers. `undefined`: it is another one. */
+const askVersion = async (
+  { fetch, clock }: Asker,
+  forge: URL,
+  flavour: Flavour,
+  credentials: Credentials,
+): Promise<ForgeAnswer<Flavour> | undefined> => {
+  const authorization = flavour.authorization(credentials);
+  const headers = { accept: "application/json", "user-agent": "enchanted-swarm", authorization };
+  const answer = await fetch(new URL(versionPages[flavour.kind], forge).href, { headers });
+  if (answer.ok) return isJson(answer) ? { kind: "ok", value: flavour } : undefined;
+  const { status } = answer;
+  const failed = { status, message: (await answer.text()).slice(0, 200), headers: headersOf(answer.headers) };
+  const judged = judgeForgeFailure(failed, `the forge ${forge.host} does not tell what it is`, clock.now());
+  // A page that is not there, or a way to a page for people, is another flavour's.
+  const isAnswer = judged.kind === "retry" || (judged.reason === "AuthenticationFailed" && isJson(answer));
+  return isAnswer ? judged : undefined;
 };
 
 /** Finds out what a forge is: github.com by name, others by which version page they have. */
-const detectFlavour = async (forge: URL, fetch: ForgeFetch): Promise<ForgeAnswer<Flavour>> => {
+const detectFlavour = async (asker: Asker, forge: URL, credentials: Credentials): Promise<ForgeAnswer<Flavour>> => {
   if (forge.hostname === "github.com") return { kind: "ok", value: gitHub("https://api.github.com") };
   try {
-    if (await answersJson(fetch, new URL("api/v1/version", forge))) return { kind: "ok", value: gitea(forge) };
-    if (await answersJson(fetch, new URL("api/v3/meta", forge)))
-      return { kind: "ok", value: gitHub(new URL("api/v3", forge).href) };
+    for (const flavour of [gitea(forge), gitHub(new URL("api/v3", forge).href)]) {
+      const answer = await askVersion(asker, forge, flavour, credentials);
+      if (answer !== undefined) return answer;
+    }
   } catch (error) {
     return { kind: "retry", message: `the forge ${forge.host} does not answer: ${(error as Error).message}` };
   }
@@ -45,13 +70,11 @@ const detectFlavour = async (forge: URL, fetch: ForgeFetch): Promise<ForgeAnswer
 };
 
 /** Opens the forge that a repository is on. */
-type OpenForge = (
-  repo: URL,
-  credentials: { readonly username: string; readonly password: string },
-) => Promise<ForgeAnswer<Forge>>;
+type OpenForge = (repo: URL, credentials: Credentials) => Promise<ForgeAnswer<Forge>>;
 
 /** Creates the opener; what a forge is, is asked once. */
-export const createOpenForge = (options: ForgeFetchOptions): OpenForge => {
+export const createOpenForge = (options: ForgeFetchOptions & { readonly clock: Pick<Clock, "now"> }): OpenForge => {
+  const { clock } = options;
   const fetch = createForgeFetch(options);
   const flavours = new Map<string, Flavour>();
   return async (repo, credentials) => {
@@ -60,9 +83,14 @@ export const createOpenForge = (options: ForgeFetchOptions): OpenForge => {
       return { kind: "refused", reason: "RepositoryNotFound", message: `${repo.href} names no owner and repository` };
     const known = flavours.get(repository.forge.href);
     const detected =
-      known === undefined ? await detectFlavour(repository.forge, fetch) : { kind: "ok" as const, value: known };
+      known === undefined
+        ? await detectFlavour({ fetch, clock }, repository.forge, credentials)
+        : { kind: "ok" as const, value: known };
     if (detected.kind !== "ok") return detected;
     flavours.set(repository.forge.href, detected.value);
-    return { kind: "ok", value: createOctokitForge({ flavour: detected.value, repository, credentials, fetch }) };
+    return {
+      kind: "ok",
+      value: createOctokitForge({ flavour: detected.value, repository, credentials, fetch, clock }),
+    };
   };
 };

@@ -5,8 +5,8 @@ import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 /** Why a proposal is not published; told in its PUBLICATION, never retried. */
 export type Refused = { readonly kind: "refused"; readonly reason: string; readonly message: string };
 
-/** What keeps a proposal waiting; it is tried again. */
-export type Retryable = { readonly kind: "retry"; readonly message: string };
+/** What keeps a proposal waiting; it is tried again, and no sooner than in `afterMs` where the forge asks for that. */
+export type Retryable = { readonly kind: "retry"; readonly message: string; readonly afterMs?: number | undefined };
 
 /** What every step of a publication ends in. */
 export type Step<T> = { readonly kind: "ok"; readonly value: T } | Refused | Retryable;

@@ -2,7 +2,7 @@ import type { Forge, ForgeAnswer, PullRequest, PullRequestDraft } from "#supervi
 import type { Admitted } from "#supervisor/publish/admit-proposal.ts";
 import { branchOf, oneLine, renderPullRequestBody, writeCommit } from "#supervisor/publish/write-commit.ts";
 import { inspectBundle } from "#supervisor/publish/inspect-bundle.ts";
-import { done, refuse, retry, type Proposal, type Step } from "#supervisor/publish/proposal.ts";
+import { done, refuse, type Proposal, type Step } from "#supervisor/publish/proposal.ts";
 import { fetchServerBranch, pushBranch } from "#supervisor/publish/push-branch.ts";
 import type { ScratchRepository } from "#supervisor/publish/scratch-repository.ts";
 
@@ -22,15 +22,10 @@ type PublicationTools = {
   openForge(admitted: Admitted): Promise<Step<Forge>>;
 };
 
-const asStep = <T>(answer: ForgeAnswer<T>): Step<T> => {
-  switch (answer.kind) {
-    case "ok":
-      return done(answer.value);
-    case "retry":
-      return retry(answer.message);
-    case "refused":
-      return refuse(answer.reason, answer.message);
-  }
+/** A forge's answer as a step of a publication. */
+export const asStep = <T>(answer: ForgeAnswer<T>): Step<T> => {
+  if (answer.kind === "ok") return done(answer.value);
+  return answer.kind === "retry" ? answer : refuse(answer.reason, answer.message);
 };
 
 const ensurePullRequest = async (forge: Forge, draft: PullRequestDraft, head: string): Promise<Step<PullRequest>> => {

@@ -77,7 +77,8 @@ const answerUntilEnd = async (
     loop.onRetry();
     loop.log.warn({ proposal, mission, namespace, attempt }, `a proposal waits: ${end.message}`);
     if (loop.clock.monotonicMs() - startedMs > loop.giveUpAfterMs) return refuse("PublicationTimedOut", end.message);
-    await loop.clock.sleep(backoff.baseMs + fullJitterMs(attempt, { ...backoff, random: loop.random }), signal);
+    const ownMs = backoff.baseMs + fullJitterMs(attempt, { ...backoff, random: loop.random });
+    await loop.clock.sleep(Math.max(ownMs, end.afterMs ?? 0), signal);
   }
 };
 

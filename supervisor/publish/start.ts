@@ -12,12 +12,11 @@ import { publisherReader, signalFilter } from "#nervous-system/schemas/subjects.
 import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
 import { createMetrics, createProcessRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { createOpenForge } from "#supervisor/forge/open-forge.ts";
-import type { ForgeAnswer } from "#supervisor/forge/forge.ts";
 import { answerProposal, type AnswerTools } from "#supervisor/publish/answer-proposal.ts";
 import { readBundle } from "#supervisor/publish/bundle.ts";
+import { asStep } from "#supervisor/publish/publish-proposal.ts";
 import { runPublisher } from "#supervisor/publish/run-publisher.ts";
 import type { PublisherSettings } from "#supervisor/publish/settings.ts";
-import { done, refuse, retry, type Step } from "#supervisor/publish/proposal.ts";
 
 /** What the publisher gets from the process that it runs in. */
 type PublisherEnvironment = {
@@ -45,11 +44,6 @@ const proposals = {
   prefetch: concurrency,
 };
 const forgeTimeoutMs = 30_000;
-
-const asStep = <T>(answer: ForgeAnswer<T>): Step<T> => {
-  if (answer.kind === "ok") return done(answer.value);
-  return answer.kind === "retry" ? retry(answer.message) : refuse(answer.reason, answer.message);
-};
 
 /** Every CA that forges are verified with, as list and as file for Git; none where the machine's own are enough. */
 const collectCas = async (settings: PublisherSettings) => {

@@ -1,3 +1,4 @@
+import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
@@ -8,7 +9,7 @@ import { createOctokitForge } from "#supervisor/forge/octokit-forge.ts";
 const clock = systemClock();
 const fetch = createForgeFetch({ timeoutMs: 60_000, clock });
 const open = new Set<Socket>();
-let server: Server | undefined;
+let server: Server | HttpServer | undefined;
 
 afterEach(async () => {
   for (const socket of open) socket.destroy();
@@ -24,6 +25,82 @@ const answering = async (bytes: string): Promise<string> => {
   await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", resolve));
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 };
+
+/** A GitHub in miniature: what it answers by path. */
+const gitHubAnswering = async (
+  answers: Readonly<Record<string, { status: number; headers?: Record<string, string>; body?: unknown }>>,
+): Promise<string> => {
+  const http = createHttpServer((request, response) => {
+    const path = (request.url ?? "").split("?")[0] ?? "";
+    const { status, headers = {}, body = {} } = answers[path] ?? { status: 404 };
+    response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(body));
+  });
+  server = http;
+  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
+  return `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+};
+
+const gitHubForge = (apiUrl: string) =>
+  createOctokitForge({
+    flavour: { kind: "GitHub", apiUrl, authorization: () => "Bearer x" },
+    repository: { forge: new URL("https://github.com/"), owner: "o", name: "r" },
+    credentials: { username: "u", password: "p" },
+    fetch,
+    clock,
+  });
+
+describe("GitHub", () => {
+  it("says where a repository is that has another name now", async () => {
+    const apiUrl = await gitHubAnswering({
+      "/repos/o/r/pulls": { status: 301, headers: { location: "/repositories/42/pulls" } },
+      "/repositories/42": { status: 200, body: { clone_url: "https://github.com/o/renamed.git" } },
+    });
+    const forge = gitHubForge(apiUrl);
+    for (const answer of [
+      await forge.findPullRequest("b", "c"),
+      await forge.openPullRequest({ branch: "b", base: "main", title: "t", body: "" }),
+    ])
+      expect(answer).toMatchObject({
+        kind: "refused",
+        reason: "Redirected",
+        message: expect.stringContaining("https://github.com/o/renamed.git"),
+      });
+  });
+
+  it("is not followed to another host, which would get the credential", async () => {
+    const apiUrl = await gitHubAnswering({
+      "/repos/o/r/pulls": { status: 302, headers: { location: "https://elsewhere.example/repositories/42" } },
+    });
+    expect(await gitHubForge(apiUrl).findPullRequest("b", "c")).toMatchObject({
+      kind: "refused",
+      message: expect.stringContaining("https://elsewhere.example/repositories/42"),
+    });
+  });
+
+  it("is left alone for as long as it asks", async () => {
+    const message = "You have exceeded a secondary rate limit.";
+    const apiUrl = await gitHubAnswering({
+      "/repos/o/r/pulls": { status: 403, headers: { "retry-after": "77" }, body: { message } },
+    });
+    expect(
+      await gitHubForge(apiUrl).openPullRequest({ branch: "b", base: "main", title: "t", body: "" }),
+    ).toMatchObject({
+      kind: "retry",
+      afterMs: 77_000,
+    });
+  });
+
+  it("is left alone when content comes too fast, which it tells beside the message", async () => {
+    const body = { message: "Validation Failed", errors: [{ message: "was submitted too quickly" }] };
+    const apiUrl = await gitHubAnswering({ "/repos/o/r/pulls": { status: 422, body } });
+    expect(
+      await gitHubForge(apiUrl).openPullRequest({ branch: "b", base: "main", title: "t", body: "" }),
+    ).toMatchObject({
+      kind: "retry",
+      afterMs: 60_000,
+    });
+  });
+});
 
 describe("a forge that does not behave", () => {
   it("fails the request when it answers with a protocol that nobody asked for", async () => {
@@ -49,6 +126,7 @@ describe("a forge that does not behave", () => {
       repository: { forge: new URL(apiUrl), owner: "o", name: "r" },
       credentials: { username: "u", password: "p" },
       fetch,
+      clock,
     });
     const opened = await forge.openPullRequest({ branch: "b", base: "main", title: "t", body: "" });
     expect(opened.kind).not.toBe("ok");

@@ -20,6 +20,7 @@ import {
   publisherTenantAccess,
   type AnswerTools,
 } from "#supervisor/publish/answer-proposal.ts";
+import { asStep } from "#supervisor/publish/publish-proposal.ts";
 import { runPublisher } from "#supervisor/publish/run-publisher.ts";
 import { done, refuse, type Step } from "#supervisor/publish/proposal.ts";
 import {
@@ -196,9 +197,7 @@ export const startTestPublisher = async (
     },
     openForge: async ({ repo, credentials }): Promise<Step<Forge>> => {
       const opened = await openForge(repo, credentials);
-      if (opened.kind === "retry") return opened;
-      if (opened.kind === "refused") return refuse(opened.reason, opened.message);
-      return done(change.wrapForge?.(opened.value) ?? opened.value);
+      return opened.kind === "ok" ? done(change.wrapForge?.(opened.value) ?? opened.value) : asStep(opened);
     },
   };
   const durable = change.durable ?? "publisher";

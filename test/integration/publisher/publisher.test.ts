@@ -1,6 +1,9 @@
-import { readdir } from "node:fs/promises";
+import { readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
+import { systemClock } from "#nervous-system/kernel/clock.ts";
+import { createForgeFetch } from "#supervisor/forge/forge-fetch.ts";
+import { createOpenForge } from "#supervisor/forge/open-forge.ts";
 import { setAgentStatus } from "#test/integration/gateway/swarm-plane.ts";
 import { eventually } from "#test/integration/kubernetes/control-plane.ts";
 import { propose, type MadeProposal, type Workspace } from "#test/integration/publisher/coder-workspace.ts";
@@ -285,5 +288,72 @@ describe("a proposal is refused", () => {
       old_branch_name: "main",
     });
     expect(await refusalOf("taken", await make(fix))).toMatchObject({ state: "refused", reason: "BranchTaken" });
+  }, 60_000);
+});
+
+describe("a forge whose repository was renamed", () => {
+  const rename = (from: string, to: string): Promise<unknown> =>
+    world.forge("PATCH", `/repos/${world.gitea.adminUser}/${from}`, { name: to });
+
+  it("ends the proposal at once, with the new address", async () => {
+    const publisher = await start();
+    const proposer = await createProposer(world, "renamed");
+    const made = await make(fix);
+    await rename("calculator", "abacus");
+    try {
+      const answer = await answerTo(publisher, await proposer.propose(made));
+      expect(answer).toMatchObject({ state: "refused", reason: "Redirected" });
+      expect(answer["message"]).toContain(`${world.gitea.url}/${world.gitea.adminUser}/abacus`);
+      expect(publisher.retries()).toBe(0);
+    } finally {
+      await rename("abacus", "calculator");
+    }
+  }, 120_000);
+
+  it("says so at its API too", async () => {
+    const { adminUser, adminPassword, caPem } = world.gitea;
+    const open = createOpenForge({ ca: [caPem], timeoutMs: 10_000, clock: systemClock() });
+    const forge = await open(new URL(world.repo), { username: adminUser, password: adminPassword });
+    if (forge.kind !== "ok") throw new Error(forge.message);
+    await rename("calculator", "abacus");
+    try {
+      expect(await forge.value.findPullRequest("b", "c")).toMatchObject({
+        kind: "refused",
+        reason: "Redirected",
+        message: expect.stringContaining(`${world.gitea.url}/${adminUser}/abacus.git`),
+      });
+    } finally {
+      await rename("abacus", "calculator");
+    }
+  }, 120_000);
+});
+
+describe("a forge that tells strangers nothing", () => {
+  beforeAll(async () => {
+    await world.gitea.stop();
+    const config = join(world.root, "gitea", "data", "app.ini");
+    await writeFile(
+      config,
+      (await readFile(config, "utf8")).replace("[service]", "[service]\nREQUIRE_SIGNIN_VIEW = true"),
+    );
+    await world.gitea.restart();
+  }, 120_000);
+
+  it("is asked with the credential", async () => {
+    const stranger = await createForgeFetch({ ca: [world.gitea.caPem], timeoutMs: 10_000, clock: systemClock() })(
+      `${world.gitea.url}/api/v1/version`,
+    );
+    expect(stranger.ok).toBe(false);
+    const publisher = await start();
+    const proposer = await createProposer(world, "signed-in");
+    expect(await answerTo(publisher, await proposer.propose(await make(fix)))).toMatchObject({ state: "open" });
+  }, 120_000);
+
+  it("refuses a credential that it does not know", async () => {
+    const open = createOpenForge({ ca: [world.gitea.caPem], timeoutMs: 10_000, clock: systemClock() });
+    expect(await open(new URL(world.repo), { username: "nobody", password: "wrong" })).toMatchObject({
+      kind: "refused",
+      reason: "AuthenticationFailed",
+    });
   }, 60_000);
 });

@@ -149,7 +149,7 @@ describe("fetch", () => {
       "a repository that moved",
       () => ({ ENCHANTED_REPO: `${forge.url}/moved.git` }),
       "RepositoryNotFound",
-      /redirects elsewhere; name the final address/,
+      /redirects elsewhere; name the final address of the repository; it is at https:\/\/localhost:[0-9]+\/public\.git now/,
     ],
     [
       "a credential that is missing",

@@ -1,0 +1,66 @@
+import { describe, expect, it } from "@jest/globals";
+import { silentLog } from "#nervous-system/kernel/log.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import { refuse, retry, type Retryable } from "#supervisor/publish/proposal.ts";
+import type { PublicationEnd } from "#supervisor/publish/publication-frame.ts";
+import { runPublisher } from "#supervisor/publish/run-publisher.ts";
+
+const envelope = {
+  agent_uid: "a",
+  epoch: 1,
+  mission_uid: "m",
+  mission: "fix",
+  namespace: "n",
+  lineage: 0,
+  event_id: "e",
+};
+const frame = { place: 512, envelope, hash: "c".repeat(64) } as unknown as StoredFrame;
+
+/** Runs a publisher on one proposal that is answered so, in turn; answers the pauses between, in milliseconds. */
+const pausesBetween = async (...answers: ReadonlyArray<PublicationEnd | Retryable>): Promise<readonly number[]> => {
+  const stopping = new AbortController();
+  const pauses: number[] = [];
+  const left = [...answers];
+  let taken = false;
+  const stopped = new Promise<never>((_, reject) =>
+    stopping.signal.addEventListener("abort", () => reject(stopping.signal.reason as Error)),
+  );
+  await runPublisher(
+    {
+      reader: {
+        next: () => {
+          if (taken) return stopped;
+          taken = true;
+          return Promise.resolve({ item: { kind: "frame", frame } } as never);
+        },
+        ackThrough: () => Promise.resolve(stopping.abort(new Error("done"))),
+      },
+      answer: () => Promise.resolve(left.shift() ?? refuse("Test", "no more answers")),
+      record: { write: () => Promise.resolve("e") },
+      clock: {
+        now: () => 0,
+        monotonicMs: () => 0,
+        sleep: (ms: number) => {
+          pauses.push(ms);
+          return Promise.resolve();
+        },
+      } as never,
+      random: () => 0,
+      log: silentLog,
+      concurrency: 2,
+      giveUpAfterMs: 60_000,
+      onEnd: () => undefined,
+      onRetry: () => undefined,
+    },
+    stopping.signal,
+  );
+  return pauses;
+};
+
+describe("a proposal that has to wait", () => {
+  it("waits as long as the forge asks, and never shorter than by its own backoff", async () => {
+    const end = refuse("ForgeRefused", "no");
+    expect(await pausesBetween({ ...retry("limited"), afterMs: 90_000 }, end)).toEqual([90_000]);
+    expect(await pausesBetween({ ...retry("limited"), afterMs: 1 }, retry("away"), end)).toEqual([1_000, 1_000]);
+  });
+});
