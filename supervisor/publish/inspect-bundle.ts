@@ -1,15 +1,14 @@
 import type { Git } from "#nervous-system/git/git.ts";
 import { parseBundleHeader } from "#supervisor/publish/bundle.ts";
-import { judgeChanges, judgeCollisions } from "#supervisor/publish/path-policy.ts";
 import { done, refuse, type Proposal, type Step } from "#supervisor/publish/proposal.ts";
-import { parseNames, parseRawDiff, type RawChange } from "#supervisor/publish/raw-diff.ts";
+import { judgeChange } from "#nervous-system/git/judge-change.ts";
+import type { RawChange } from "#nervous-system/git/raw-diff.ts";
 import { judgeBundleFailure, type ScratchRepository } from "#supervisor/publish/scratch-repository.ts";
 
 /** The ref that the server's branch is kept under. */
 export const serverRef = "refs/server/branch";
 
 const proposalRef = "refs/proposal/head";
-const maxChangedBytes = 64 * 1024 * 1024;
 
 const isAncestor = async (git: Git, ancestor: string, descendant: string): Promise<boolean> =>
   (await git.run(["merge-base", "--is-ancestor", ancestor, descendant])).kind === "ok";
@@ -43,49 +42,6 @@ const judgeBase = async (git: Git, { base, head, branch }: Proposal): Promise<St
   return done(undefined);
 };
 
-const judgeBlobs = async (git: Git, changes: readonly RawChange[]): Promise<Step<void>> => {
-  const ids = [...new Set(changes.filter(({ newMode }) => newMode !== "000000").map(({ newId }) => newId))];
-  if (ids.length === 0) return done(undefined);
-  const checked = await git.run(["cat-file", "--batch-check=%(objecttype) %(objectsize)"], {
-    input: `${ids.join("\n")}\n`,
-  });
-  if (checked.kind === "failed") return judgeBundleFailure(checked);
-  const lines = checked.stdout.toString("utf8").trimEnd().split("\n");
-  if (lines.some((line) => !line.startsWith("blob "))) return refuse("InvalidBundle", "a changed entry is not a file");
-  const total = lines.reduce((sum, line) => sum + Number(line.split(" ")[1]), 0);
-  if (total > maxChangedBytes)
-    return refuse("BundleTooLarge", `the changed files hold ${total} bytes; at most ${maxChangedBytes} are accepted`);
-  return judgePointers(
-    git,
-    ids.filter((_, i) => Number(lines[i]?.split(" ")[1]) < 1024),
-  );
-};
-
-// A pointer of LFS stands for content that nobody here has seen.
-const judgePointers = async (git: Git, smallIds: readonly string[]): Promise<Step<void>> => {
-  if (smallIds.length === 0) return done(undefined);
-  const contents = await git.run(["cat-file", "--batch"], { input: `${smallIds.join("\n")}\n` });
-  if (contents.kind === "failed") return judgeBundleFailure(contents);
-  return /^[0-9a-f]+ blob [0-9]+\nversion https:\/\/(git-lfs|hawser)\.github\.com\/spec/m.test(
-    contents.stdout.toString("latin1"),
-  )
-    ? refuse("EntryNotAllowed", "a changed file is a pointer of Git LFS, whose content is not in the proposal")
-    : done(undefined);
-};
-
-const readChanges = async (git: Git, { base, head }: Proposal): Promise<Step<readonly RawChange[]>> => {
-  const diff = await git.run(["diff-tree", "-r", "-z", "--raw", "--no-renames", "--full-index", base, head]);
-  if (diff.kind === "failed") return judgeBundleFailure(diff);
-  const changes = parseRawDiff(diff.stdout);
-  return changes === undefined ? refuse("PathNotAllowed", "a changed path is not valid UTF-8") : done(changes);
-};
-
-const judgeTree = async (git: Git, head: string, changes: readonly RawChange[]): Promise<Step<void>> => {
-  const tree = await git.run(["ls-tree", "-r", "-z", "--name-only", "--full-tree", head]);
-  if (tree.kind === "failed") return judgeBundleFailure(tree);
-  return judgeCollisions(parseNames(tree.stdout), changes) ?? done(undefined);
-};
-
 /** Takes an agent's bundle into the scratch repository and judges all of it; answers the changes of a proposal that may be published. */
 export const inspectBundle = async (
   scratch: ScratchRepository,
@@ -97,13 +53,6 @@ export const inspectBundle = async (
   if (imported.kind !== "ok") return imported;
   const based = await judgeBase(git, proposal);
   if (based.kind !== "ok") return based;
-  const changes = await readChanges(git, proposal);
-  if (changes.kind !== "ok") return changes;
-  const refusedChange = judgeChanges(changes.value);
-  if (refusedChange !== undefined) return refusedChange;
-  for (const judge of [judgeTree(git, proposal.head, changes.value), judgeBlobs(git, changes.value)]) {
-    const judged = await judge;
-    if (judged.kind !== "ok") return judged;
-  }
-  return changes;
+  const judged = await judgeChange(git, proposal.base, proposal.head);
+  return judged.kind === "failed" ? judgeBundleFailure(judged) : judged;
 };

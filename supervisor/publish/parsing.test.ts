@@ -5,7 +5,7 @@ import { createAckMark } from "#supervisor/publish/run-publisher.ts";
 import { parseBundleHeader } from "#supervisor/publish/bundle.ts";
 import { oneLine, renderCommitMessage } from "#supervisor/publish/write-commit.ts";
 import type { Proposal } from "#supervisor/publish/proposal.ts";
-import { parseRawDiff } from "#supervisor/publish/raw-diff.ts";
+import { parseRawDiff } from "#nervous-system/git/raw-diff.ts";
 
 const commit = "a".repeat(40);
 

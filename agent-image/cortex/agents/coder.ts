@@ -89,7 +89,7 @@ const traced =
 /** Lets a coder do its task: looks, decides, changes, checks, and proposes the change. Throws what ends it early. */
 export const runCoder = async (options: CoderOptions): Promise<AgentOutcome> => {
   const { repository, journal, clock, signal, kill, tracer, model } = options;
-  const observer = createObserver(repository.record, repository.baseTree);
+  const observer = createObserver(repository);
   const conclude = createConclude({
     ...options,
     criteria: options.task.criteria,

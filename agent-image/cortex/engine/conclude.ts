@@ -44,7 +44,7 @@ const runCriterion = async (
   return { ok, text };
 };
 
-/** Creates what `finish` does: refuses an empty change, runs the criteria, and sends the model back when one fails. */
+/** Creates what `finish` does: refuses an empty change and one that would not be published, runs the criteria, and sends the model back when one fails. */
 export const createConclude = (
   options: ConcludeOptions,
 ): ((conclusion: Conclusion, call: ToolCallOptions) => Promise<ToolAnswer>) => {
@@ -64,6 +64,9 @@ export const createConclude = (
         text: "nothing in the repository has changed, so there is nothing to propose; do the work, then call finish",
       };
     }
+    const refused = await options.observer.refusal();
+    if (refused !== undefined)
+      return { ok: false, text: `not finished: the change would not be published: ${refused}; undo that part of it` };
     for (const command of options.criteria) {
       const { ok, text } = await runCriterion(options, command, call);
       if (!ok) return { ok: false, text: `not finished: the mission's check \`${command}\` fails\n${text}` };

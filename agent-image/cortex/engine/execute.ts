@@ -35,6 +35,7 @@ type ExecutorOptions = {
 type Tried = { readonly answer: ToolAnswer; readonly sensible: boolean };
 
 const answerChars = 24_000;
+const warningChars = 4_000;
 
 const refused = (text: string): Tried => ({ answer: { ok: false, text }, sensible: false });
 
@@ -83,6 +84,8 @@ const summary = ({ changes }: Observation): string =>
         .slice(0, 50)
         .map((change) => `${change.path} (${change.change}, +${change.added} -${change.removed})`)
         .join(", ")}${changes.length > 50 ? `, … ${changes.length} files` : ""}]`;
+
+const warningsOf = ({ warnings }: Observation): string => warnings.map((one) => `\n[warning: ${one}]`).join("");
 
 const warning = "\n[You did exactly this before, with the same result. Do something else, or call finish.]";
 
@@ -137,6 +140,7 @@ export const createExecutor =
           message: `the agent repeats ${call.name} with the same arguments and result`,
           retry: true,
         });
-      const text = boundText(answer.text, answerChars) + summary(observation) + (verdict === "warn" ? warning : "");
+      const seen = summary(observation) + boundText(warningsOf(observation), warningChars);
+      const text = boundText(answer.text, answerChars) + seen + (verdict === "warn" ? warning : "");
       return { text, sensible, ...(answer.finished === undefined ? {} : { finished: answer.finished }) };
     });

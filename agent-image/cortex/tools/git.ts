@@ -18,7 +18,7 @@ const commandsFor = (call: Input, below: readonly string[]): ReadonlyArray<reado
     case "diff":
       // Files that are not tracked yet belong to the change.
       return [
-        ["add", "--all", "--intent-to-add", "."],
+        ["add", "--all", "--sparse", "--intent-to-add", "."],
         ["diff", "--no-color", "HEAD", "--", ...below],
       ];
     case "log":
@@ -26,7 +26,7 @@ const commandsFor = (call: Input, below: readonly string[]): ReadonlyArray<reado
     case "commit":
       if (call.message === undefined) throw new ToolFailure("commit needs a message");
       return [
-        ["add", "--all", "."],
+        ["add", "--all", "--sparse", "."],
         ["commit", "--no-verify", "--message", call.message],
       ];
   }

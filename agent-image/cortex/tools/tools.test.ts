@@ -50,7 +50,7 @@ beforeEach(async () => {
     env,
     clock,
   });
-  observer = createObserver(repository.record, repository.baseTree);
+  observer = createObserver(repository);
   const files = createWorkspaceFiles(root, () => randomIds().next());
   const context = { repository, files, clock, commandEnv: env };
   const all = createWorkspaceTools(context, (pid, signal) => process.kill(pid, signal));
@@ -222,6 +222,71 @@ describe("observation", () => {
     });
     const seen = await observer.observe();
     expect(seen.changes.map((change) => change.path)).toEqual([".gitattributes", "n"]);
+  });
+
+  const pathsSeen = async (command: string) => {
+    await call("run_command", { command });
+    const { changes, warnings } = await observer.observe();
+    return { paths: changes.map(({ path }) => path), warnings };
+  };
+
+  it.each([
+    [
+      "a repository without commits",
+      "mkdir odd && cd odd && git init -q && echo x > x",
+      '"odd" is a Git repository of its own',
+    ],
+    [
+      "a repository with commits",
+      "mkdir odd && cd odd && git init -q && echo x > x && git add x && git -c user.name=t -c user.email=t@t commit -qm x",
+      '"odd" is a Git repository of its own',
+    ],
+    [
+      "a file that is not in its encoding",
+      "mkdir sub && printf abc > sub/odd && echo 'odd working-tree-encoding=UTF-16' > sub/.gitattributes",
+      '"sub/odd" is not in the encoding that .gitattributes says',
+    ],
+    [
+      "text that its encoding does not have",
+      "mkdir sub && printf 'a\\377' > sub/odd && echo 'odd working-tree-encoding=ASCII' > sub/.gitattributes",
+      '"sub/odd" is not in the encoding that .gitattributes says',
+    ],
+  ])("goes on beside %s, and says so once", async (_, command, warning) => {
+    const first = await pathsSeen(command);
+    await call("run_command", { command: "echo y > good.txt" });
+    const second = await observer.observe();
+    expect(second.changes.map(({ path }) => path)).toEqual(["good.txt"]);
+    expect(first.warnings[0]).toContain(warning);
+    expect(first.paths.filter((path) => path.endsWith("odd") && path !== "sub/odd")).toEqual([]);
+    expect(second.warnings.join()).not.toContain("neither recorded");
+  });
+
+  it("takes the files of a repository that is one no more", async () => {
+    await pathsSeen("mkdir odd && cd odd && git init -q && echo x > x");
+    expect((await pathsSeen("rm -rf odd/.git")).paths).toEqual(["odd/x"]);
+  });
+
+  it("knows files outside of a sparse checkout from deleted ones, and takes what is written there", async () => {
+    await pathsSeen("mkdir -p docs && echo d > docs/d && git add -A && git commit -qm docs");
+    expect((await pathsSeen("git sparse-checkout set src && test ! -e docs/d && rm src/a.js")).paths).toEqual([
+      "src/a.js",
+    ]);
+    expect((await pathsSeen("mkdir -p docs && echo e > docs/e")).paths).toEqual(["docs/e"]);
+    await call("git", { subcommand: "commit", message: "Beside the checkout" });
+    expect((await pathsSeen("git sparse-checkout disable; git rm -q docs/d")).paths).toEqual(["docs/d"]);
+  });
+
+  it.each([
+    ["a symbolic link", "ln -s /etc/passwd link", '"link" is a symbolic link'],
+    ["a file of CI", "mkdir .github && echo x > .github/ci.yml", "belongs to CI"],
+    ["a pointer of LFS", "printf 'version https://git-lfs.github.com/spec/v1\\n' > big", "a pointer of Git LFS"],
+    ["another spelling", "mkdir SRC && echo x > SRC/b.js", "the same path"],
+    ["too many files", "for i in $(seq 201); do echo $i > f$i; done", "at most 200"],
+  ])("says in time that %s will not be published, and no more once it is gone", async (_, command, warning) => {
+    expect((await pathsSeen(command)).warnings.join()).toContain(warning);
+    expect(await observer.refusal()).toContain(warning);
+    await pathsSeen("git clean -fdxq; echo y > good.txt");
+    expect(await observer.refusal()).toBeUndefined();
   });
 
   it("proposes exactly the tree seen, as one commit on the base, in a bundle with one ref", async () => {

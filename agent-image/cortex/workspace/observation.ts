@@ -1,5 +1,8 @@
 import type { Git } from "#nervous-system/git/git.ts";
-import { mustRun, RepositoryFailure } from "./repository.ts";
+import { judgeChange } from "#nervous-system/git/judge-change.ts";
+import { mustRun, RepositoryFailure, type Repository } from "./repository.ts";
+import { keepOutside } from "./sparse.ts";
+import { stageAll, type LeftOut } from "./stage.ts";
 
 /** What happened to one file between two trees. */
 export type FileChange = {
@@ -18,6 +21,8 @@ export type Observation = {
   readonly before: string;
   readonly after: string;
   readonly changes: readonly FileChange[];
+  /** What the model must know of its work in time: paths that are not taken, and why the whole would not be published. */
+  readonly warnings: readonly string[];
 };
 
 type RawChange = Pick<FileChange, "path" | "change" | "oldPath">;
@@ -92,12 +97,17 @@ const changesBetween = async (git: Git, before: string, after: string): Promise<
   });
 };
 
-const writeTree = async (git: Git): Promise<string> => {
-  const added = await git.run(["add", "--all", "."]);
-  // A file that cannot be read must not hide the others.
-  if (added.kind === "failed") await git.run(["add", "--all", "--ignore-errors", "."]);
-  return mustRun(git, ["write-tree"]);
+const writeTree = async (
+  repository: Repository,
+  before: string,
+): Promise<{ readonly tree: string; readonly leftOut: readonly LeftOut[] }> => {
+  const leftOut = await stageAll(repository.record);
+  const tree = await mustRun(repository.record, ["write-tree"]);
+  if (tree === before || !(await keepOutside(repository, before, tree))) return { tree, leftOut };
+  return { tree: await mustRun(repository.record, ["write-tree"]), leftOut };
 };
+
+const tell = ({ path, why }: LeftOut): string => `"${path}" ${why}: it is neither recorded nor proposed`;
 
 /** Sees what changed in the workspace since it looked last. */
 export type Observer = {
@@ -105,27 +115,40 @@ export type Observer = {
   observe(): Promise<Observation>;
   /** Everything that changed since the base. */
   sinceBase(): Promise<Observation>;
-  /** The tree seen last. */
-  tree(): string;
+  /** Why what changed since the base would not be published; undefined where it would. */
+  refusal(): Promise<string | undefined>;
 };
 
-/** Creates an observer that starts from the base's tree; `git` is the record's. */
-export const createObserver = (git: Git, baseTree: string): Observer => {
+/** Creates an observer of a repository that starts from its base. */
+export const createObserver = (repository: Repository): Observer => {
+  const { record, baseTree } = repository;
   let seen = baseTree;
+  let leftOut: readonly LeftOut[] = [];
+  const refusal = async (): Promise<string | undefined> => {
+    if (seen === baseTree) return undefined;
+    const judged = await judgeChange(record, baseTree, seen);
+    return judged.kind === "ok" ? undefined : judged.message;
+  };
   return {
     observe: async () => {
       const before = seen;
-      const after = await writeTree(git);
-      if (after === before) return { before, after, changes: [] };
-      const changes = await changesBetween(git, before, after);
-      seen = after;
-      return { before, after, changes };
+      const known = new Set(leftOut.map(({ path }) => path));
+      const staged = await writeTree(repository, before);
+      leftOut = staged.leftOut;
+      const news = leftOut.filter(({ path }) => !known.has(path)).map(tell);
+      if (staged.tree === before) return { before, after: before, changes: [], warnings: news };
+      const changes = await changesBetween(record, before, staged.tree);
+      seen = staged.tree;
+      const refused = await refusal();
+      const warnings = refused === undefined ? news : [...news, `as it is, this will not be published: ${refused}`];
+      return { before, after: seen, changes, warnings };
     },
     sinceBase: async () => ({
       before: baseTree,
       after: seen,
-      changes: seen === baseTree ? [] : await changesBetween(git, baseTree, seen),
+      changes: seen === baseTree ? [] : await changesBetween(record, baseTree, seen),
+      warnings: leftOut.map(tell),
     }),
-    tree: () => seen,
+    refusal,
   };
 };

@@ -34,6 +34,15 @@ describe("a model that stumbles", () => {
   });
 });
 
+describe("a model that changes what no agent may", () => {
+  it("hears so in time, takes it back, and its work is proposed", async () => {
+    const end = await stage.start("unpublishable", { ENCHANTED_CRITERIA: "[]" }).end;
+    expect([end.code, stage.journal.state().failures]).toEqual([0, []]);
+    const proposal = stage.recorder.frames.find((frame) => frame.event_type === "PROPOSAL");
+    expect(proposal?.payload["files"]).toEqual([{ path: "NOTES.md", change: "added" }]);
+  });
+});
+
 describe("a model that never makes sense", () => {
   it.each([
     { scenario: "nonsense", env: {}, code: 1, reason: "ModelNonsense", words: "7 answers in a row" },

@@ -1,12 +1,13 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { foldComponent, judgeChanges, judgeCollisions, judgePath } from "#supervisor/publish/path-policy.ts";
-import type { RawChange } from "#supervisor/publish/raw-diff.ts";
+import { foldComponent, judgeChanges, judgeCollisions, judgePath } from "#nervous-system/git/path-policy.ts";
+import type { RawChange } from "#nervous-system/git/raw-diff.ts";
 
 const change = (path: string, newMode = "100644", oldMode = "100644"): RawChange => ({
   path,
   newMode,
   oldMode,
+  oldId: "0".repeat(40),
   newId: "0".repeat(40),
   status: "M",
 });
@@ -86,14 +87,22 @@ describe("judgeChanges", () => {
 });
 
 describe("judgeCollisions", () => {
-  it("finds files and folders that differ in spelling only, where the change is part of it", () => {
-    expect(judgeCollisions(["README.md", "readme.MD"], [change("readme.MD")])).toBeDefined();
-    expect(judgeCollisions(["src/a", "SRC/b"], [change("SRC/b")])).toBeDefined();
-    expect(judgeCollisions([], [change("a/x"), change("A/y")])).toBeDefined();
+  const added = (path: string): RawChange => change(path, "100644", "000000");
+
+  it("finds files and folders that differ in spelling only, where the change brings one of them", () => {
+    expect(judgeCollisions(["README.md", "readme.MD"], [added("readme.MD")])).toBeDefined();
+    expect(judgeCollisions(["src/a", "SRC/b"], [added("SRC/b")])).toBeDefined();
+    expect(judgeCollisions(["a/x", "A/y"], [added("a/x"), added("A/y")])).toBeDefined();
   });
 
-  it("leaves alone what was so before, and what a change takes away", () => {
+  it("leaves alone what was so before, also where it is changed, and what a change takes away", () => {
     expect(judgeCollisions(["A", "a", "b"], [change("b")])).toBeUndefined();
-    expect(judgeCollisions(["a"], [change("A", "000000"), change("a")])).toBeUndefined();
+    expect(judgeCollisions(["README.md", "readme.md"], [change("readme.md")])).toBeUndefined();
+    expect(judgeCollisions(["Src/a", "src/b", "src/c"], [added("src/c")])).toBeUndefined();
+    expect(judgeCollisions(["a"], [change("A", "000000"), added("a")])).toBeUndefined();
+  });
+
+  it("finds a third spelling beside two that were there", () => {
+    expect(judgeCollisions(["README.md", "readme.md", "ReadMe.md"], [added("ReadMe.md")])).toBeDefined();
   });
 });

@@ -1,5 +1,10 @@
-import type { RawChange } from "#supervisor/publish/raw-diff.ts";
-import { refuse, type Refused } from "#supervisor/publish/proposal.ts";
+import type { RawChange } from "#nervous-system/git/raw-diff.ts";
+
+/** Why a change is not published, whatever else it holds. */
+export type RefusedChange = { readonly kind: "refused"; readonly reason: string; readonly message: string };
+
+/** Refuses a change. */
+export const refuseChange = (reason: string, message: string): RefusedChange => ({ kind: "refused", reason, message });
 
 /** Files that one proposal may change. */
 const maxChangedFiles = 200;
@@ -58,18 +63,19 @@ const judgeModes = ({ oldMode, newMode, path }: RawChange): string | undefined =
 };
 
 /** Judges what a proposal changes: how much, which kinds of entries, which paths. */
-export const judgeChanges = (changes: readonly RawChange[]): Refused | undefined => {
-  if (changes.length === 0) return refuse("NothingChanged", "the proposal changes no file");
+export const judgeChanges = (changes: readonly RawChange[]): RefusedChange | undefined => {
+  if (changes.length === 0) return refuseChange("NothingChanged", "the proposal changes no file");
   if (changes.length > maxChangedFiles)
-    return refuse(
+    return refuseChange(
       "TooManyFiles",
       `the proposal changes ${changes.length} files; at most ${maxChangedFiles} are accepted`,
     );
   for (const change of changes) {
     const wrongMode = judgeModes(change);
-    if (wrongMode !== undefined) return refuse("EntryNotAllowed", `${wrongMode}, which a proposal may not contain`);
+    if (wrongMode !== undefined)
+      return refuseChange("EntryNotAllowed", `${wrongMode}, which a proposal may not contain`);
     const wrongPath = judgePath(change.path);
-    if (wrongPath !== undefined) return refuse("PathNotAllowed", `"${change.path}" ${wrongPath}`);
+    if (wrongPath !== undefined) return refuseChange("PathNotAllowed", `"${change.path}" ${wrongPath}`);
   }
   return undefined;
 };
@@ -81,14 +87,23 @@ const prefixesOf = (path: string): readonly string[] => {
 
 const foldPath = (path: string): string => path.split("/").map(foldComponent).join("/");
 
-/** Finds a changed path that some machines cannot tell from another path of the tree. */
-export const judgeCollisions = (tree: readonly string[], changes: readonly RawChange[]): Refused | undefined => {
-  const added = changes.filter(({ newMode }) => newMode !== "000000").flatMap(({ path }) => prefixesOf(path));
+/** The paths of the base, from those of the new tree and what changed on the way. */
+const basePaths = (tree: readonly string[], changes: readonly RawChange[]): readonly string[] => {
+  const added = new Set(changes.filter(({ oldMode }) => oldMode === "000000").map(({ path }) => path));
+  const deleted = changes.filter(({ newMode }) => newMode === "000000").map(({ path }) => path);
+  return [...tree.filter((path) => !added.has(path)), ...deleted];
+};
+
+/** Finds a spelling that is new and that some machines cannot tell from another of the tree; what the base has stays as it is. */
+export const judgeCollisions = (tree: readonly string[], changes: readonly RawChange[]): RefusedChange | undefined => {
+  const known = new Set(basePaths(tree, changes).flatMap(prefixesOf));
+  const added = changes.filter(({ oldMode }) => oldMode === "000000").flatMap(({ path }) => prefixesOf(path));
+  const fresh = [...new Set(added)].filter((spelling) => !known.has(spelling));
   const spellings = new Map<string, string>();
-  for (const spelling of new Set(added)) {
+  for (const spelling of fresh) {
     const folded = foldPath(spelling);
     const other = spellings.get(folded);
-    if (other !== undefined && other !== spelling) return collision(spelling, other);
+    if (other !== undefined) return collision(spelling, other);
     spellings.set(folded, spelling);
   }
   for (const spelling of new Set(tree.flatMap(prefixesOf))) {
@@ -98,5 +113,5 @@ export const judgeCollisions = (tree: readonly string[], changes: readonly RawCh
   return undefined;
 };
 
-const collision = (a: string, b: string): Refused =>
-  refuse("PathNotAllowed", `"${a}" and "${b}" are the same path on machines that do not tell them apart`);
+const collision = (a: string, b: string): RefusedChange =>
+  refuseChange("PathNotAllowed", `"${a}" and "${b}" are the same path on machines that do not tell them apart`);

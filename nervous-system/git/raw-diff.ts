@@ -3,6 +3,7 @@ export type RawChange = {
   /** As octal text; `000000` where the path does not exist on that side. */
   readonly oldMode: string;
   readonly newMode: string;
+  readonly oldId: string;
   readonly newId: string;
   /** A, M, D or T. */
   readonly status: string;
@@ -30,10 +31,11 @@ const splitAtNul = (output: Buffer): readonly Buffer[] => {
   return parts;
 };
 
-const parseChange = (entry: Buffer | undefined, path: string | undefined): RawChange | undefined => {
-  const [match, oldMode = "", newMode = "", , newId = "", status = ""] =
-    entryPattern.exec(entry?.toString("latin1") ?? "") ?? [];
-  return match === undefined || !path ? undefined : { oldMode, newMode, newId, status, path };
+const parseChange = (entry: Buffer, path: string | undefined): RawChange | undefined => {
+  const found = entryPattern.exec(entry.toString("latin1"));
+  if (found === null || !path) return undefined;
+  const [, oldMode = "", newMode = "", oldId = "", newId = "", status = ""] = found;
+  return { oldMode, newMode, oldId, newId, status, path };
 };
 
 /** Reads the output of `diff-tree -r -z --raw --no-renames`; undefined where it is not that, or a path is not UTF-8. */
@@ -41,7 +43,7 @@ export const parseRawDiff = (output: Buffer): readonly RawChange[] | undefined =
   const parts = splitAtNul(output);
   const changes: RawChange[] = [];
   for (let i = 0; i < parts.length; i += 2) {
-    const change = parseChange(parts[i], decodePath(parts[i + 1] ?? Buffer.alloc(0)));
+    const change = parseChange(parts[i] ?? Buffer.alloc(0), decodePath(parts[i + 1] ?? Buffer.alloc(0)));
     if (change === undefined) return undefined;
     changes.push(change);
   }

@@ -1,0 +1,79 @@
+import type { Git, GitResult, GitRunOptions } from "#nervous-system/git/git.ts";
+import { judgeChanges, judgeCollisions, refuseChange, type RefusedChange } from "#nervous-system/git/path-policy.ts";
+import { parseNames, parseRawDiff, type RawChange } from "#nervous-system/git/raw-diff.ts";
+
+type Failed = Extract<GitResult, { kind: "failed" }>;
+
+/** What a change is worth: its entries where it may be published, why it may not, or the call of Git that failed. */
+type JudgedChange = { readonly kind: "ok"; readonly value: readonly RawChange[] } | RefusedChange | Failed;
+
+const maxChangedBytes = 64 * 1024 * 1024;
+/** No pointer of LFS is longer, bytes. */
+const maxPointerBytes = 1024;
+
+/** A call of Git that must work for there to be a verdict. */
+const outputOf = async (git: Git, args: readonly string[], options: GitRunOptions = {}): Promise<Buffer> => {
+  const result = await git.run(args, options);
+  if (result.kind === "failed") throw new GitFailed(result);
+  return result.stdout;
+};
+
+class GitFailed extends Error {
+  readonly result: Failed;
+
+  constructor(result: Failed) {
+    super(result.message);
+    this.result = result;
+  }
+}
+
+// A pointer of LFS stands for content that nobody here has seen.
+const judgePointers = async (git: Git, smallIds: readonly string[]): Promise<RefusedChange | undefined> => {
+  if (smallIds.length === 0) return undefined;
+  const contents = await outputOf(git, ["cat-file", "--batch"], { input: `${smallIds.join("\n")}\n` });
+  return /^[0-9a-f]+ blob [0-9]+\nversion https:\/\/(git-lfs|hawser)\.github\.com\/spec/m.test(
+    contents.toString("latin1"),
+  )
+    ? refuseChange("EntryNotAllowed", "a changed file is a pointer of Git LFS, whose content is not in the proposal")
+    : undefined;
+};
+
+const judgeBlobs = async (git: Git, changes: readonly RawChange[]): Promise<RefusedChange | undefined> => {
+  const ids = [...new Set(changes.filter(({ newMode }) => newMode !== "000000").map(({ newId }) => newId))];
+  if (ids.length === 0) return undefined;
+  const input = `${ids.join("\n")}\n`;
+  const checked = await outputOf(git, ["cat-file", "--batch-check=%(objecttype) %(objectsize)"], { input });
+  const lines = checked.toString("utf8").trimEnd().split("\n");
+  if (lines.some((line) => !line.startsWith("blob ")))
+    return refuseChange("InvalidBundle", "a changed entry is not a file");
+  const sizes = lines.map((line) => Number(line.split(" ")[1]));
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  if (total > maxChangedBytes) {
+    const message = `the changed files hold ${total} bytes; at most ${maxChangedBytes} are accepted`;
+    return refuseChange("BundleTooLarge", message);
+  }
+  return judgePointers(
+    git,
+    ids.filter((_, i) => (sizes[i] ?? 0) < maxPointerBytes),
+  );
+};
+
+const judge = async (git: Git, base: string, head: string): Promise<JudgedChange> => {
+  const diff = await outputOf(git, ["diff-tree", "-r", "-z", "--raw", "--no-renames", "--full-index", base, head]);
+  const changes = parseRawDiff(diff);
+  if (changes === undefined) return refuseChange("PathNotAllowed", "a changed path is not valid UTF-8");
+  const refused = judgeChanges(changes);
+  if (refused !== undefined) return refused;
+  const tree = parseNames(await outputOf(git, ["ls-tree", "-r", "-z", "--name-only", "--full-tree", head]));
+  return judgeCollisions(tree, changes) ?? (await judgeBlobs(git, changes)) ?? { kind: "ok", value: changes };
+};
+
+/**
+ * Judges what changed between two commits or trees as the publisher does: which kinds of entries, which paths, how much. The
+ * agent asks the same of its own work, so that it hears in time what would be refused.
+ */
+export const judgeChange = (git: Git, base: string, head: string): Promise<JudgedChange> =>
+  judge(git, base, head).catch((error: unknown) => {
+    if (error instanceof GitFailed) return error.result;
+    throw error;
+  });
