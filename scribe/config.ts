@@ -101,7 +101,7 @@ export const fetchEnvironment = z.object({
     .string()
     .regex(/^https:\/\//, "is not an https URL")
     .describe("clone URL of the repository"),
-  ENCHANTED_REF: z.string().default("HEAD").describe("branch, tag or full ref to fetch"),
+  ENCHANTED_REF: z.string().min(1).describe("branch to fetch"),
   ENCHANTED_BASE_COMMIT: z
     .string()
     .regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/)

@@ -72,7 +72,8 @@ const tellers: Partial<ByType<Told>> = {
 };
 
 // Six digits fewer are milliseconds, without a detour through numbers that cannot hold nanoseconds.
-const msOf = (ns: string): number => Number(ns.slice(0, -6)) || 0;
+/** The time of a stamp in Unix nanoseconds, in Unix milliseconds. */
+export const msOf = (ns: string): number => Number(ns.slice(0, -6)) || 0;
 
 /** What a frame says its agent is doing; frames of components and of bookkeeping say nothing. */
 export const activityOf = ({ observed }: Pick<Envelope, "observed">, reading: Reading): Activity | undefined => {

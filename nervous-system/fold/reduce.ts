@@ -1,5 +1,5 @@
 import type { FrameType } from "#nervous-system/schemas/frames/catalog.ts";
-import { activityOf } from "./activity.ts";
+import { activityOf, msOf } from "./activity.ts";
 import { readFrame, readPayload, type Reading, type Said } from "./read-frame.ts";
 import {
   emptyAgent,
@@ -64,8 +64,13 @@ const ownFrame = (agent: AgentFold, { envelope, reading }: Told): AgentFold => {
   };
 };
 
-const publicationOf = (said: Said<"PUBLICATION">, state: PublicationFold["state"]): PublicationFold => ({
+const publicationOf = (
+  said: Said<"PUBLICATION">,
+  state: PublicationFold["state"],
+  { observed }: Envelope,
+): PublicationFold => ({
   state,
+  atMs: msOf(observed),
   url: (said.url ?? "").slice(0, 512),
   number: said.number ?? 0,
   branch: (said.branch ?? "").slice(0, 255),
@@ -80,7 +85,7 @@ const published = (agent: AgentFold, { envelope, reading }: Told): AgentFold => 
   if (reading.type !== "PUBLICATION" || envelope.producer !== "supervisor") return agent;
   const { state, proposal_event_id: answered } = reading.said;
   if (state === undefined) return agent;
-  const publication = publicationOf(reading.said, state);
+  const publication = publicationOf(reading.said, state, envelope);
   const proposals = agent.proposals.map((proposal) =>
     proposal.eventId === answered && proposal.epoch === envelope.about?.epoch ? { ...proposal, publication } : proposal,
   );

@@ -21,6 +21,8 @@ export type PublicationFold = {
   head: string;
   reason: string;
   message: string;
+  /** When the publisher said so, Unix milliseconds. */
+  atMs: number;
 };
 
 /** One PROPOSAL of an agent, with its PUBLICATION once there is one. */

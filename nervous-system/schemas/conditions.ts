@@ -73,6 +73,8 @@ export const Reason = {
   AuthenticationFailed: "AuthenticationFailed",
   RefNotFound: "RefNotFound",
   RepositoryUnreachable: "RepositoryUnreachable",
+  HostNotFound: "HostNotFound",
+  HostNotAllowed: "HostNotAllowed",
   // Record
   Recording: "Recording",
   RecordingUnhealthy: "RecordingUnhealthy",

@@ -195,6 +195,14 @@ const table: ReadonlyArray<{
     acts: ["releasePod"],
     kind: "stalled",
   })),
+  ...[Reason.HostNotFound, Reason.HostNotAllowed].map((reason) => ({
+    name: `${reason} ends the Agent after a few tries`,
+    given: withPod(fetchFailedStatus(reason, "git.example.org"), { ...firstAttempt, attempt: 3, failures: 2 }),
+    phase: "Failed",
+    reason: Reason.AttemptsExhausted as string,
+    acts: ["releasePod"],
+    kind: "stalled",
+  })),
   {
     name: "a forge that does not answer is tried again",
     given: fetchFailed(Reason.RepositoryUnreachable),

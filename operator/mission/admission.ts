@@ -95,17 +95,22 @@ const modelsAreReady: Check = (snapshot) => {
   };
 };
 
+/** What the gateway is asked before a mission is admitted, as part of a sentence. */
+const questionOf = ({ metadata, spec }: MissionSnapshot["mission"]): string =>
+  spec.workspace.secretRef === undefined
+    ? `namespace "${metadata.namespace ?? ""}" runs missions`
+    : `Secret "${spec.workspace.secretRef.name}" may be used`;
+
 const secretIsAllowed: Check = ({ mission, secret }) => {
-  const name = mission.spec.workspace.secretRef?.name;
-  if (name === undefined) return undefined;
-  if (secret?.kind === "answered" && secret.ok) return undefined;
   if (secret?.kind === "answered")
-    return { refused: "ResolvedRefs", stalled: true, reason: secret.reason, message: secret.message };
+    return secret.ok
+      ? undefined
+      : { refused: "ResolvedRefs", stalled: true, reason: secret.reason, message: secret.message };
   return {
     refused: "ResolvedRefs",
     stalled: false,
     reason: Reason.CheckUnavailable,
-    message: `Whether Secret "${name}" may be used is not known: ${secret?.message ?? "the gateway was not asked"}`,
+    message: `Whether ${questionOf(mission)} is not known: ${secret?.message ?? "the gateway was not asked"}`,
   };
 };
 

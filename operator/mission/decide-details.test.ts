@@ -57,6 +57,20 @@ describe("decideMission, beyond the table", () => {
     expect(plan.message).toContain("`npm test`");
   });
 
+  it("says in what is to be mended that it takes a new mission, and not where nothing is", () => {
+    const gaveUp = anAgent({ status: { conditions: [condition("Failed", "RefNotFound")] } });
+    const failed = decideMission(snapshot({ agents: named(gaveUp) }));
+    expect(failed.ending?.message).toMatch(/because of RefNotFound .*mend it in a new mission\.$/);
+    const red = decideMission(
+      snapshot({
+        ...published,
+        mission: verifying(),
+        verifier: verifierPod(verifierStatus(1, { command: "npm test", exitCode: 1, output: "1 failing" })),
+      }),
+    );
+    expect(red.ending?.message).not.toContain("new mission");
+  });
+
   it("brings an edit of the allowed hosts to its agents, as long as they are not finished", () => {
     const allowHosts = ["registry.example.org"];
     const mission = aMission({ spec: { egress: { allowHosts } } });

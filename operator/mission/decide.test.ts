@@ -124,6 +124,15 @@ const table: ReadonlyArray<{
     stalled: true,
   },
   {
+    name: "a mission without a Secret in a namespace that runs none is refused, and makes no pod",
+    given: snapshot({
+      secret: { kind: "answered", ok: false, reason: Reason.NotTenant, message: "add it to tenants" },
+    }),
+    phase: "Pending",
+    reason: Reason.NotTenant,
+    stalled: true,
+  },
+  {
     name: "a gateway that does not answer is waited for",
     given: snapshot({ mission: secretMission, secret: { kind: "unavailable", message: "ECONNREFUSED" } }),
     phase: "Pending",

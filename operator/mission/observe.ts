@@ -30,7 +30,7 @@ const isOver = ({ status, metadata }: Mission): boolean =>
 
 const hostOf = (repo: string): string => (URL.canParse(repo) ? new URL(repo).host : "");
 
-// The secret is judged where it decides: before the agents are made.
+// Secret and namespace are judged where they decide: before the agents are made.
 const observeSecret = async (
   { check }: MissionSources,
   mission: Mission,
@@ -38,9 +38,11 @@ const observeSecret = async (
 ): Promise<CheckAnswer | undefined> => {
   const { secretRef, repo } = mission.spec.workspace;
   const admitted = mission.spec.team.every(({ name }) => agents.has(agentName(mission.metadata.name, name)));
-  if (secretRef === undefined || admitted || isOver(mission) || mission.spec.suspend) return undefined;
+  if (admitted || isOver(mission) || mission.spec.suspend) return undefined;
   const { namespace = "" } = mission.metadata;
-  return check({ kind: "GitSecret", namespace, name: secretRef.name, host: hostOf(repo) });
+  return secretRef === undefined
+    ? check({ kind: "Tenant", namespace })
+    : check({ kind: "GitSecret", namespace, name: secretRef.name, host: hostOf(repo) });
 };
 
 const observeVerifier = async (

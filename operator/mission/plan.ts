@@ -1,6 +1,7 @@
 import type { MissionFold } from "#nervous-system/fold/state.ts";
 import type { Outcome } from "#nervous-system/kernel/outcome.ts";
 import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { Reason } from "#nervous-system/schemas/conditions.ts";
 import type { RecordHealth } from "#operator/frames/view.ts";
 import type { CheckAnswer } from "#operator/gateway/check.ts";
 import type { PodFacts } from "#operator/pod/facts.ts";
@@ -14,7 +15,7 @@ export type MissionSnapshot = {
   taken: ReadonlyArray<{ readonly agent: string; readonly mission: string | undefined }>;
   /** Models that the team names, by name. */
   models: ReadonlyMap<string, Model>;
-  /** The gateway's verdict on the Git secret; absent where the mission names none or is admitted already. */
+  /** The gateway's verdict on the Git secret, or on the namespace where the mission names none; absent once it is admitted. */
   secret: CheckAnswer | undefined;
   record: RecordHealth;
   fold: MissionFold | undefined;
@@ -73,15 +74,30 @@ export const waitingPlan = (
   ...fields,
 });
 
+// How these end is no fault of the spec, the secret or the forge's settings.
+const nothingToMend: ReadonlySet<string> = new Set([
+  Reason.CriteriaFailed,
+  Reason.VerifierDisrupted,
+  Reason.DisruptedTooOften,
+]);
+
+const withAdvice = (ending: Ending): Ending =>
+  nothingToMend.has(ending.reason)
+    ? ending
+    : { ...ending, message: `${ending.message} This mission is over and frozen: mend it in a new mission.` };
+
 /** The plan of a mission that is over. */
-export const endingPlan = (phase: "Complete" | "Failed", ending: Ending, verifierExitCode?: number): MissionPlan => ({
-  phase,
-  reason: ending.reason,
-  message: ending.message,
-  stalled: phase === "Failed",
-  ending,
-  verifierExitCode,
-  acts: [],
-  outcome:
-    phase === "Complete" ? { kind: "done" } : { kind: "stalled", reason: ending.reason, message: ending.message },
-});
+export const endingPlan = (phase: "Complete" | "Failed", how: Ending, verifierExitCode?: number): MissionPlan => {
+  const ending = phase === "Failed" ? withAdvice(how) : how;
+  const { reason, message } = ending;
+  return {
+    phase,
+    reason,
+    message,
+    stalled: phase === "Failed",
+    ending,
+    verifierExitCode,
+    acts: [],
+    outcome: phase === "Complete" ? { kind: "done" } : { kind: "stalled", reason, message },
+  };
+};

@@ -17,11 +17,12 @@ const maxPullRequests = 20;
 type PullRequest = NonNullable<MissionStatus["pullRequests"]>[number];
 
 // The publisher leaves number and head empty where the forge did not get that far.
-const pullRequestOf = ({ url, number, head, state }: PublicationFold): PullRequest => ({
+const pullRequestOf = ({ url, number, head, state, atMs }: PublicationFold): PullRequest => ({
   url,
   number: number === 0 ? undefined : number,
   headSHA: head === "" ? undefined : head,
   state,
+  seenTime: kubeTime(atMs),
 });
 
 const pullRequestsOf = (snapshot: MissionSnapshot, before: MissionStatus): PullRequest[] | undefined => {

@@ -47,18 +47,21 @@ const refusedToRetry: Judge = (pod) =>
       }
     : undefined;
 
-const fatalFetch: ReadonlySet<string> = new Set([
-  Reason.RepositoryNotFound,
-  Reason.AuthenticationFailed,
-  Reason.RefNotFound,
-]);
+/** Whose fault a failed `fetch` is; an unreachable forge is the network's, and a host may be there after a few tries. */
+const fetchVerdicts: Readonly<Record<string, PodEnd["verdict"]>> = {
+  [Reason.RepositoryNotFound]: "fatal",
+  [Reason.AuthenticationFailed]: "fatal",
+  [Reason.RefNotFound]: "fatal",
+  [Reason.HostNotFound]: "failed",
+  [Reason.HostNotAllowed]: "failed",
+};
 
 const workspaceNotFetched: Judge = ({ fetch }) => {
   const end = fetch?.terminated;
   if (end === undefined || end.exitCode === 0) return undefined;
   const told = parseFetchEnd(end.message);
   if (told?.kind !== "failed") return undefined;
-  const verdict = fatalFetch.has(told.reason) ? "fatal" : "disrupted";
+  const verdict = fetchVerdicts[told.reason] ?? "disrupted";
   return { verdict, reason: told.reason, message: told.message, exitCode: end.exitCode };
 };
 

@@ -14,6 +14,7 @@ const name = z.string().min(1).max(253);
 const checkRequestSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("Model"), namespace: name, name }),
   z.object({ kind: z.literal("GitSecret"), namespace: name, name, host: name }),
+  z.object({ kind: z.literal("Tenant"), namespace: name }),
 ]);
 
 const maxCheckBytes = 16_384;
@@ -40,6 +41,23 @@ const checkGitSecret = async (
     : { ok: false, reason: verdict.reason, message: verdict.message };
 };
 
+/** Whether missions may run in a namespace: where this release has its roles, asking for a Secret is not forbidden. */
+const checkTenant = async (tools: ProbeTools, { namespace }: { readonly namespace: string }): Promise<CheckResult> => {
+  await tools.view.secret({ namespace, name: "enchanted-tenant" });
+  return { ok: true, reason: Reason.Resolved, message: `namespace "${namespace}" runs missions of this release` };
+};
+
+const answer = (tools: ProbeTools, check: z.infer<typeof checkRequestSchema>): Promise<CheckResult> => {
+  switch (check.kind) {
+    case "Model":
+      return checkModel(tools, check);
+    case "GitSecret":
+      return checkGitSecret(tools, check);
+    case "Tenant":
+      return checkTenant(tools, check);
+  }
+};
+
 /** Secrets may be read where the release has its roles, and nowhere else. */
 const notTenant = (namespace: string): CheckResult => ({
   ok: false,
@@ -56,7 +74,7 @@ export const answerCheck = async (tools: ProbeTools, incoming: IncomingMessage):
   if (check.kind === "refused") return check;
   const { value } = check;
   try {
-    return granted(await (value.kind === "Model" ? checkModel(tools, value) : checkGitSecret(tools, value)));
+    return granted(await answer(tools, value));
   } catch (error) {
     if (isForbidden(error)) return granted(notTenant(value.namespace));
     throw error;

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import { Reason } from "#nervous-system/schemas/conditions.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
@@ -5,7 +6,7 @@ import { resolveTarget, type AddressPolicy } from "#pipeline/gateway/address-pol
 import type { ClusterView } from "#pipeline/gateway/cluster-view.ts";
 import { readModelKey } from "#pipeline/gateway/model-key.ts";
 import { upstreamUrl } from "#pipeline/gateway/routes.ts";
-import { askUpstream, type UpstreamAnswer } from "#pipeline/gateway/upstream.ts";
+import { askUpstream } from "#pipeline/gateway/upstream.ts";
 import { computeUpstreamHeaders } from "#pipeline/gateway/upstream-request.ts";
 
 /** The verdict of a check, as the operator writes it into conditions. */
@@ -21,8 +22,24 @@ export type ProbeTools = {
 
 const probeWithinMs = 15_000;
 
-/** What the status of a probe's answer says; undefined where this way of asking is not supported. */
-const judgeProbe = (status: number, host: string): CheckResult | undefined => {
+/** What an endpoint answered, as far as it counts. */
+type Answered = { readonly status: number; readonly contentType: string; readonly begin: string };
+
+const unusable = (message: string): CheckResult => ({ ok: false, reason: Reason.EndpointUnreachable, message });
+
+// A TLS port tells a client without TLS so by 400 and in words, and a port of a web page answers whatever it is asked.
+const judgeSpeaker = ({ status, contentType, begin }: Answered, url: URL): CheckResult | undefined => {
+  if (status === 400 && url.protocol === "http:" && /HTTPS (server|port)/i.test(begin))
+    return unusable(`${url.host} speaks TLS: begin spec.endpoint with https://`);
+  if (status < 300 && /^text\/html/i.test(contentType))
+    return unusable(`${url.host} answers with a web page: check port and path of spec.endpoint`);
+  return undefined;
+};
+
+/** What a probe's answer says; undefined where this way of asking is not supported. */
+const judgeProbe = (answered: Answered, url: URL): CheckResult | undefined => {
+  const { status } = answered;
+  const { host } = url;
   if (status === 401 || status === 403)
     return {
       ok: false,
@@ -30,15 +47,10 @@ const judgeProbe = (status: number, host: string): CheckResult | undefined => {
       message: `${host} refuses the key (${status}): check the Secret that apiKeySecretRef names`,
     };
   if (status === 404 || status === 405 || status === 501) return undefined;
-  if (status >= 500)
-    return { ok: false, reason: Reason.EndpointUnreachable, message: `${host} answers with an error (${status})` };
+  if (status >= 500) return unusable(`${host} answers with an error (${status})`);
   if (status >= 300 && status < 400)
-    return {
-      ok: false,
-      reason: Reason.EndpointUnreachable,
-      message: `${host} redirects (${status}): name the final address in spec.endpoint`,
-    };
-  return { ok: true, reason: Reason.ProbeSucceeded, message: `${host} answers` };
+    return unusable(`${host} redirects (${status}): name the final address in spec.endpoint`);
+  return judgeSpeaker(answered, url) ?? { ok: true, reason: Reason.ProbeSucceeded, message: `${host} answers` };
 };
 
 const smallestRequest = (model: Model): { readonly operation: string; readonly body: Buffer } => ({
@@ -48,19 +60,32 @@ const smallestRequest = (model: Model): { readonly operation: string; readonly b
   ),
 });
 
-const statusOf = (answer: UpstreamAnswer): number | undefined => {
-  if (answer.kind === "failed") return undefined;
-  // Only the status counts, and an answer that never ends must not be read for ever.
-  answer.response.destroy();
-  return answer.response.statusCode ?? 0;
+const beginWithinMs = 2_000;
+
+/** The first bytes of an answer that may never end. */
+const beginOf = (response: IncomingMessage, clock: ProbeTools["clock"]): Promise<string> =>
+  new Promise((resolve) => {
+    const cancel = clock.after(beginWithinMs, () => resolve(""));
+    const finish = (text: string): void => {
+      cancel();
+      resolve(text);
+    };
+    response.once("data", (chunk: Buffer) => finish(chunk.toString("utf8", 0, 1024)));
+    for (const event of ["end", "error", "close"]) response.once(event, () => finish(""));
+  });
+
+const answeredBy = async (response: IncomingMessage, { clock }: ProbeTools): Promise<Answered> => {
+  const { statusCode: status = 0, headers } = response;
+  const begin = status === 400 ? await beginOf(response, clock) : "";
+  response.destroy();
+  return { status, contentType: headers["content-type"] ?? "", begin };
 };
 
 const probe = async (tools: ProbeTools, model: Model, apiKey: string | undefined): Promise<CheckResult> => {
   const listUrl = upstreamUrl(model.spec.endpoint, "models");
   const port = Number(listUrl.port || (listUrl.protocol === "https:" ? 443 : 80));
   const target = await resolveTarget({ host: listUrl.hostname, port }, tools.addresses);
-  if (target.kind === "refused")
-    return { ok: false, reason: Reason.EndpointUnreachable, message: target.refusal.message };
+  if (target.kind === "refused") return unusable(target.refusal.message);
   const shared = {
     target: target.value,
     headers: computeUpstreamHeaders({}, model.spec.provider, apiKey),
@@ -70,21 +95,18 @@ const probe = async (tools: ProbeTools, model: Model, apiKey: string | undefined
     clock: tools.clock,
   };
   const listed = await askUpstream({ ...shared, url: listUrl, method: "GET" });
-  const status = statusOf(listed);
-  if (listed.kind === "failed") return { ok: false, reason: Reason.EndpointUnreachable, message: listed.message };
-  const verdict = judgeProbe(status ?? 0, listUrl.host);
+  if (listed.kind === "failed") return unusable(listed.message);
+  const verdict = judgeProbe(await answeredBy(listed.response, tools), listUrl);
   if (verdict !== undefined) return verdict;
   // Not every server lists its models; a request of one token shows the same.
   const { operation, body } = smallestRequest(model);
   const url = upstreamUrl(model.spec.endpoint, operation);
   const asked = await askUpstream({ ...shared, url, method: "POST", body });
-  if (asked.kind === "failed") return { ok: false, reason: Reason.EndpointUnreachable, message: asked.message };
+  if (asked.kind === "failed") return unusable(asked.message);
+  const answered = await answeredBy(asked.response, tools);
   return (
-    judgeProbe(statusOf(asked) ?? 0, url.host) ?? {
-      ok: false,
-      reason: Reason.EndpointUnreachable,
-      message: `${url.href} is not there (${statusOf(asked)}): spec.endpoint must end with the version, such as /v1`,
-    }
+    judgeProbe(answered, url) ??
+    unusable(`${url.href} is not there (${answered.status}): spec.endpoint must end with the version, such as /v1`)
   );
 };
 

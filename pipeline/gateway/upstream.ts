@@ -3,6 +3,7 @@ import https from "node:https";
 import { isIP } from "node:net";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { ResolvedTarget } from "#pipeline/gateway/address-policy.ts";
+import { describeFailure } from "#pipeline/gateway/connect-failure.ts";
 import { dialOptions } from "#pipeline/gateway/dial.ts";
 
 /** One request to a provider. */
@@ -31,12 +32,6 @@ type Failed = {
 export type UpstreamAnswer = { readonly kind: "answered"; readonly response: IncomingMessage } | Failed;
 
 const connectWithinMs = 10_000;
-
-type ConnectError = NodeJS.ErrnoException & { readonly errors?: readonly Error[] };
-
-// Of several addresses each has an error of its own, and all of them together have no words.
-const describe = (url: URL, { code, message, errors = [] }: ConnectError): string =>
-  `${url.origin} could not be reached: ${code === undefined ? "" : `${code}: `}${message || errors.map((one) => one.message).join(", ")}`;
 
 const unreachable = (message: string): Failed => ({ kind: "failed", why: "unreachable", message });
 
@@ -88,7 +83,7 @@ export const askUpstream = (request: UpstreamRequest): Promise<UpstreamAnswer> =
     };
     sent.on("error", (error: NodeJS.ErrnoException) => {
       request.signal.removeEventListener("abort", onAbort);
-      settle(stopped ?? unreachable(describe(request.url, error)));
+      settle(stopped ?? unreachable(describeFailure(request.url, error)));
     });
     sent.on("close", () => {
       request.signal.removeEventListener("abort", onAbort);
@@ -99,4 +94,4 @@ export const askUpstream = (request: UpstreamRequest): Promise<UpstreamAnswer> =
     if (request.signal.aborted) onAbort();
     else sent.end(request.body);
     // A header that cannot be sent, such as a key of several lines; Node's words do not hold its value.
-  }).catch((error: unknown) => unreachable(describe(request.url, error as NodeJS.ErrnoException)));
+  }).catch((error: unknown) => unreachable(describeFailure(request.url, error as NodeJS.ErrnoException)));

@@ -7,7 +7,7 @@ import { addressOf } from "#nervous-system/kernel/endpoint.ts";
 import { trustedCas, writeCaBundle } from "#nervous-system/kernel/trusted-cas.ts";
 import { tokenFrom } from "#nervous-system/recorder/token-file.ts";
 import type { FetchConfig } from "../config.ts";
-import { cloneBare, type FetchOutcome } from "./clone.ts";
+import { cloneBare, type FetchOutcome, type FetchReason } from "./clone.ts";
 import { startConnectProxy, type ConnectProxy } from "../tunnel/connect-proxy.ts";
 
 const copyAtomically = async (from: string, to: string, mode: number): Promise<void> => {
@@ -60,19 +60,28 @@ const createFetchGit = async (options: FetchOptions, { directory, scratch, proxy
   });
 };
 
+/** What the gateway's refusal says of the repository's host: waiting for it is of little use. */
+const hostFaults: Readonly<Record<string, FetchReason>> = {
+  name_not_resolved: "HostNotFound",
+  address_not_allowed: "HostNotAllowed",
+  host_not_allowed: "HostNotAllowed",
+  target_not_allowed: "HostNotAllowed",
+};
+
 const clone = async (options: FetchOptions, way: ConnectProxy, scratch: string): Promise<FetchOutcome> => {
   const { config } = options;
   const directory = join(config.ENCHANTED_FETCH_DIR, "repo.git");
   const outcome = await cloneBare({
     url: config.ENCHANTED_REPO,
-    ref: config.ENCHANTED_REF,
+    branch: config.ENCHANTED_REF,
     baseCommit: config.ENCHANTED_BASE_COMMIT,
     directory,
     git: await createFetchGit(options, { directory, scratch, proxy: `http://127.0.0.1:${way.port}` }),
   });
   const failure = way.lastFailure();
   if (outcome.kind === "fetched" || failure === undefined) return outcome;
-  return { ...outcome, message: `${failure}; ${outcome.message}` };
+  const reason = hostFaults[failure.type] ?? outcome.reason;
+  return { kind: "failed", reason, message: `${failure.message}; ${outcome.message}` };
 };
 
 const MAX_TUNNELS = 8; // as many as the gateway gives to one fetch

@@ -8,8 +8,8 @@ import { noTunnel, openTunnel, type NoTunnel, type TunnelOptions } from "./open-
 /** The gateway's tunnels, offered on loopback as a plain proxy that needs no credential. */
 export type ConnectProxy = {
   port: number;
-  /** Why the last tunnel was not opened, for people. */
-  lastFailure(): string | undefined;
+  /** Why the last tunnel was not opened. */
+  lastFailure(): Pick<NoTunnel, "type" | "message"> | undefined;
   close(): Promise<void>;
 };
 
@@ -66,7 +66,7 @@ const tunnelFor = async (
 /** Starts the proxy on loopback; rejects when the port is taken. */
 export const startConnectProxy = async (options: ConnectProxyOptions): Promise<ConnectProxy> => {
   const { port, maxTunnels } = options;
-  let failure: string | undefined;
+  let failure: NoTunnel | undefined;
   let open = 0;
   const server = await serve({
     at: { host: LOOPBACK, port },
@@ -80,7 +80,7 @@ export const startConnectProxy = async (options: ConnectProxyOptions): Promise<C
           ? noTunnel(429, "too_many_tunnels", `at most ${maxTunnels} tunnels at a time; close one first`, "1")
           : await tunnelFor(url, client, head, options);
       if (refused === undefined) return;
-      failure = refused.message;
+      failure = refused;
       refuse(client, refused);
     },
   });

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { request } from "node:https";
 import { isIP, type Socket } from "node:net";
+import * as z from "zod";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 
 /** Where tunnels go, and as whom. */
@@ -16,10 +17,11 @@ export type TunnelOptions = {
 /** An open tunnel; `head` came before anyone listened. */
 type Tunnel = { kind: "open"; socket: Socket; head: Buffer };
 
-/** Why there is no tunnel: for the program that asked as HTTP, for people as `message`. */
+/** Why there is no tunnel: for the program that asked as HTTP, for people as `message`, for us as the gateway's `type`. */
 export type NoTunnel = {
   kind: "refused";
   status: number;
+  type: string;
   /** JSON, as the gateway's. */
   body: string;
   retryAfter?: string | undefined;
@@ -30,6 +32,7 @@ export type NoTunnel = {
 export const noTunnel = (status: number, type: string, message: string, retryAfter?: string): NoTunnel => ({
   kind: "refused",
   status,
+  type,
   body: JSON.stringify({ error: { type, message } }),
   retryAfter,
   message,
@@ -56,6 +59,17 @@ const readBody = (response: IncomingMessage, socket: Socket, head: Buffer): Prom
     for (const event of ["end", "error", "close"]) socket.once(event, finish);
   });
 
+const refusalSchema = z.object({ error: z.object({ type: z.string().max(64), message: z.string().max(2048) }) });
+
+/** What the gateway says in the body of its refusal; nothing where it is another's. */
+const readRefusal = (body: string): { type: string; message: string } => {
+  try {
+    return refusalSchema.parse(JSON.parse(body)).error;
+  } catch {
+    return { type: "", message: "" };
+  }
+};
+
 const describeRefusal = async (
   target: string,
   response: IncomingMessage,
@@ -64,10 +78,12 @@ const describeRefusal = async (
 ): Promise<NoTunnel> => {
   const status = response.statusCode ?? 502;
   const body = await readBody(response, socket, head);
-  const message = `the gateway refuses a way to ${target} with status ${status}`;
+  const told = readRefusal(body);
+  const words = told.message === "" ? "" : `: ${told.message}`;
+  const message = `the gateway refuses a way to ${target} with status ${status}${words}`;
   // The credential is ours, so a program that is asked for one could do nothing.
   if (status === 407) return noTunnel(502, "token_refused", message);
-  return { kind: "refused", status, body, retryAfter: response.headers["retry-after"], message };
+  return { kind: "refused", status, type: told.type, body, retryAfter: response.headers["retry-after"], message };
 };
 
 // Git could speak to the gateway itself, but libcurl with GnuTLS leaves an answer lying in the outer of two TLS layers until

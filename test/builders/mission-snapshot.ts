@@ -31,7 +31,7 @@ export const snapshot = (given: Partial<MissionSnapshot> = {}): MissionSnapshot 
   agents: new Map(),
   taken: [],
   models: new Map([["scripted", readyModel]]),
-  secret: undefined,
+  secret: { kind: "answered", ok: true, reason: "Resolved", message: "" },
   record: { healthy: true, message: "", position: 40 },
   fold: undefined,
   verifier: undefined,
@@ -67,6 +67,7 @@ export const open: PublicationFold = {
   head,
   reason: "",
   message: "",
+  atMs: Date.parse("2026-11-23T09:58:00Z"),
 };
 
 /** Frames of a coder that proposed once, and what became of it. */

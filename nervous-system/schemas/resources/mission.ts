@@ -24,9 +24,15 @@ import {
 /** A text that says something: blanks are none. */
 const spoken = (max: number, description: string): z.ZodString => boundedText(max, description).regex(/\S/);
 
+/** A command that does something: not every line of it is blank or a comment. */
+const effectiveCommand = /(^|\n)[ \t\r]*[^\s#]/;
+
 const criterion = z
   .object({
-    command: spoken(4096, "Command line, run by `sh -c` at the root of the repository; exit code 0 means met."),
+    command: boundedText(
+      4096,
+      "Command line, run by `sh -c` at the root of the repository; exit code 0 means met.",
+    ).regex(effectiveCommand),
   })
   .describe("What must hold for the mission to be complete.");
 
@@ -93,7 +99,8 @@ const pullRequest = z
     url: boundedText(2048, "Where to read it."),
     number: count("Number on the forge.").optional(),
     headSHA: commit("Commit at its head.").optional(),
-    state: boundedText(32, "open, merged, closed or refused."),
+    state: boundedText(32, "open, merged, closed or refused, as it was at seenTime."),
+    seenTime: time("When the forge told its state; nobody asks again afterwards.").optional(),
   })
   .describe("A pull request that this mission opened.");
 

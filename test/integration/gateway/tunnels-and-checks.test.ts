@@ -24,6 +24,7 @@ let forge: Server;
 let forgePort = 0;
 let namespace = "";
 let pod: Pod;
+const ports: Server[] = [];
 
 const basic = (token: string): string => `Basic ${Buffer.from(`token:${token}`).toString("base64")}`;
 
@@ -51,7 +52,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await gateway?.stop();
   await upstream?.stop();
-  forge?.close();
+  for (const server of [forge, ...ports]) server?.close();
   await test?.stop();
 }, 60_000);
 
@@ -182,6 +183,51 @@ describe("a check", () => {
     await createModel(test.admin, namespace, "keyless", { apiKeySecretRef: { name: "none", key: "apiKey" } });
     await known("keyless");
     expect(await check(model("keyless"))).toMatchObject({ ok: false, reason: "SecretNotFound" });
+  });
+
+  /** A port that answers what it is told to whoever writes to it. */
+  const portSaying = async (answer: string): Promise<number> => {
+    const server = createServer((socket) => {
+      socket.on("error", () => socket.destroy());
+      socket.once("data", () => socket.end(answer));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    ports.push(server);
+    return (server.address() as AddressInfo).port;
+  };
+  const http = (head: string, body: string): string =>
+    `HTTP/1.1 ${head}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`;
+
+  it.each([
+    ["a-closed-port", "https", undefined, "nothing listens at that port"],
+    ["plain-text", "https", http("400 Bad Request", "Bad Request"), "speaks no TLS"],
+    ["another-protocol", "https", "SSH-2.0-OpenSSH_9.2\r\n", "speaks no TLS"],
+    ["no-http", "http", "SSH-2.0-OpenSSH_9.2\r\n", "does not speak HTTP"],
+    [
+      "a-tls-port",
+      "http",
+      http("400 Bad Request", "Client sent an HTTP request to an HTTPS server.\n"),
+      "speaks TLS: begin spec.endpoint with https://",
+    ],
+    ["a-web-page", "http", http("200 OK\r\ncontent-type: text/html", "<html></html>"), "answers with a web page"],
+  ])("of a Model at %s tells the cause in words", async (name, scheme, says, words) => {
+    const port = says === undefined ? 1 : await portSaying(says);
+    await createModel(test.admin, namespace, name, { endpoint: `${scheme}://localhost:${port}/v1` });
+    await known(name);
+    expect(await check(model(name))).toMatchObject({
+      ok: false,
+      reason: "EndpointUnreachable",
+      message: expect.stringContaining(words),
+    });
+  });
+
+  it("of a namespace tells whether it runs missions", async () => {
+    expect(await check({ kind: "Tenant", namespace })).toMatchObject({ ok: true });
+    expect(await check({ kind: "Tenant", namespace: "kube-public" })).toMatchObject({
+      ok: false,
+      reason: "NotTenant",
+      message: expect.stringContaining("kube-public"),
+    });
   });
 
   it("of a Git Secret tells whether it may go to the host", async () => {

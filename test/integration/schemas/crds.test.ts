@@ -68,6 +68,11 @@ describe("the API server", () => {
     });
   });
 
+  it("accepts a criterion that does something after its comments", async () => {
+    const command = "# the tests\n  npm test # all of them\n";
+    expect(await apply(mission("commented", { successCriteria: [{ command }] }))).toMatchObject({ code: 0 });
+  });
+
   it("accepts hosts to reach: names, what is below a suffix, other ports; and none where nothing is said", async () => {
     const allowHosts = [
       "registry.example.org",
@@ -128,6 +133,13 @@ describe("the API server", () => {
       "a name that pods could not carry",
       mission(`m${"x".repeat(40)}`),
       /must be a DNS label .* of at most 40 characters/,
+    ],
+    ["a criterion of blanks", mission("bad", { successCriteria: [{ command: " \n\t" }] }), /command.*should match/s],
+    ["a criterion that is only a comment", mission("bad", { successCriteria: [{ command: "# later" }] }), /command/],
+    [
+      "a criterion of comments and blanks",
+      mission("bad", { successCriteria: [{ command: "\n  # npm test\n\n#exit 1\n" }] }),
+      /command/,
     ],
     ["an empty goal", mission("bad", { goal: "" }), /spec\.goal.*at least 1 chars/s],
     [

@@ -41,6 +41,8 @@ beforeAll(async () => {
   commits.first = await commit("first");
   git(work, "tag", "-a", "v1", "-m", "annotated");
   commits.second = await commit("second");
+  git(work, "branch", "both");
+  git(work, "tag", "both", commits.first);
   git(work, "checkout", "--quiet", "-b", "feature/x");
   commits.feature = await commit("feature");
   git(work, "checkout", "--quiet", "main");
@@ -104,9 +106,7 @@ describe("fetch", () => {
 
   it.each([
     ["a branch with a slash", { ENCHANTED_REF: "feature/x" }, () => commits.feature],
-    ["an annotated tag, peeled to its commit", { ENCHANTED_REF: "v1" }, () => commits.first],
-    ["a full ref", { ENCHANTED_REF: "refs/heads/feature/x" }, () => commits.feature],
-    ["the default branch where no ref is named", { ENCHANTED_REF: "" }, () => commits.second],
+    ["the branch beside a tag of its name", { ENCHANTED_REF: "both" }, () => commits.second],
   ])("fetches %s", async (_name, more, commit) => {
     const running = fetchWith(more);
     expect([await running.ended, running.output()]).toEqual([0, expect.anything()]);
@@ -157,7 +157,23 @@ describe("fetch", () => {
       "AuthenticationFailed",
       /user name|password/,
     ],
-    ["a branch that does not exist", () => ({ ENCHANTED_REF: "no-such" }), "RefNotFound", /no branch or tag "no-such"/],
+    ["a branch that does not exist", () => ({ ENCHANTED_REF: "no-such" }), "RefNotFound", /no branch "no-such"/],
+    ["a tag", () => ({ ENCHANTED_REF: "v1" }), "RefNotFound", /"v1" of .* is a tag; name a branch in workspace\.ref/],
+    ["HEAD", () => ({ ENCHANTED_REF: "HEAD" }), "RefNotFound", /no branch "HEAD"; name a branch/],
+    ["a full ref", () => ({ ENCHANTED_REF: "refs/heads/main" }), "RefNotFound", /no branch "refs\/heads\/main"/],
+    ["a commit", () => ({ ENCHANTED_REF: commits.first }), "RefNotFound", /no branch "[0-9a-f]{40}"; name a branch/],
+    [
+      "a host that has no address",
+      () => ({ ENCHANTED_REPO: "https://git.no-such.example/a.git" }),
+      "HostNotFound",
+      /the host name "git\.no-such\.example" does not resolve/,
+    ],
+    [
+      "a host that the gateway may not connect to",
+      () => ({ ENCHANTED_REPO: "https://git.inside.example/a.git" }),
+      "HostNotAllowed",
+      /private/,
+    ],
     [
       "a base commit that does not exist",
       () => ({ ENCHANTED_BASE_COMMIT: "0123456789".repeat(4) }),

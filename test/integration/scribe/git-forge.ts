@@ -72,6 +72,20 @@ const listen = async (server: Server): Promise<number> => {
   return (server.address() as AddressInfo).port;
 };
 
+const refusals: Readonly<Record<string, { status: number; error: { type: string; message: string } }>> = {
+  "git.no-such.example:443": {
+    status: 502,
+    error: {
+      type: "name_not_resolved",
+      message: 'the host name "git.no-such.example" does not resolve: check the address',
+    },
+  },
+  "git.inside.example:443": {
+    status: 403,
+    error: { type: "address_not_allowed", message: '"git.inside.example" (10.0.0.7) is a private address' },
+  },
+};
+
 /** Starts forge and tunnel on loopback. */
 export const startGitForge = async (options: GitForgeOptions): Promise<GitForge> => {
   const tls = { cert: await readFile(options.tls.certFile), key: await readFile(options.tls.keyFile) };
@@ -100,6 +114,14 @@ export const startGitForge = async (options: GitForgeOptions): Promise<GitForge>
     if (gitForge.unreadyFor > 0) {
       gitForge.unreadyFor -= 1;
       return void socket.end("HTTP/1.1 503 Service Unavailable\r\n\r\n");
+    }
+    // As the gateway says it.
+    const refusal = refusals[incoming.url ?? ""];
+    if (refusal !== undefined) {
+      const body = JSON.stringify({ error: refusal.error });
+      return void socket.end(
+        `HTTP/1.1 ${refusal.status} Refused\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+      );
     }
     if (incoming.url !== `localhost:${forgePort}`) return void socket.end("HTTP/1.1 403 Forbidden\r\n\r\n");
     const through = connect(forgePort, "127.0.0.1", () => {
