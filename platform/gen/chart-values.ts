@@ -13,7 +13,7 @@ const storage = z
 const external = {
   bundled: z.boolean().describe("Whether the chart runs it."),
   image: image.describe("Image when bundled."),
-  existingSecret: z.string().describe("Secret with the credentials when external."),
+  existingSecret: z.string().describe("Secret with the credentials; empty when bundled: the chart makes one."),
 };
 const duration = z.string().regex(/^([0-9]+(ms|s|m|h))+$/);
 const namespace = z
@@ -44,6 +44,15 @@ export const chartValues = z.strictObject({
       drainTimeout: duration.describe("Time its scribe then gets to hand over the record."),
     })
     .describe("What a Mission gets that does not say otherwise."),
+  tls: z
+    .strictObject({
+      caCertificate: z
+        .string()
+        .describe(
+          "PEM of the CA of your own Secrets enchanted-collector-tls and enchanted-gateway-tls; empty: the chart makes CA and certificates.",
+        ),
+    })
+    .describe("Certificates of collector and gateway."),
   caBundle: z
     .string()
     .describe("PEM certificates that Git hosts and model endpoints may be signed by, beside the public ones."),

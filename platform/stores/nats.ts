@@ -12,6 +12,8 @@ export type NatsOptions = {
   readonly syncAlways?: boolean;
   /** A block of NATS configuration put in as it is, such as `authorization { … }` or `accounts { … }`. */
   readonly configuration?: string;
+  /** Variables that the configuration names. */
+  readonly env?: Readonly<Record<string, string>>;
 };
 
 /** A running NATS server with JetStream on. */
@@ -38,8 +40,14 @@ const renderNatsConfig = (options: NatsOptions, ports: { readonly client: number
   ].join("\n");
 
 /** NATS with JetStream on loopback. */
-const natsService = (binary: string, configFile: string, monitorPort: number): ServiceSpec => ({
+const natsService = (
+  binary: string,
+  configFile: string,
+  monitorPort: number,
+  env: NatsOptions["env"] = {},
+): ServiceSpec => ({
   name: "nats",
+  env,
   command: [binary, "--config", configFile],
   ready: { kind: "http", url: `http://127.0.0.1:${monitorPort}/healthz` },
 });
@@ -50,7 +58,7 @@ export const startNats = async (options: NatsOptions): Promise<NatsServer> => {
   const [client = 0, monitor = 0] = await freePorts(2);
   const configFile = join(options.dir, "nats.conf");
   await writeFile(configFile, renderNatsConfig(options, { client, monitor }));
-  const spec = natsService(await ensureTool("nats-server"), configFile, monitor);
+  const spec = natsService(await ensureTool("nats-server"), configFile, monitor, options.env);
   const server = await startRestartable(spec, join(options.dir, "logs"));
   return Object.defineProperties(server, {
     url: { value: `nats://127.0.0.1:${client}`, enumerable: true },

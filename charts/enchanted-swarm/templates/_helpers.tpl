@@ -37,25 +37,30 @@ capabilities: { drop: [ALL] }
 {{- end -}}
 {{- end }}
 
+{{/* Secret with the credentials of a store: yours, or the one that the chart makes for a bundled one. Arguments: name, store. */}}
+{{- define "enchanted.storeSecret" -}}
+{{- if and .store.bundled (not .store.existingSecret) -}}enchanted-{{ .name }}{{- else -}}{{ required (printf "%s.existingSecret is required with %s.bundled=false" .name .name) .store.existingSecret }}{{- end -}}
+{{- end }}
+
 {{- define "enchanted.natsUrl" -}}
 {{- if .Values.nats.bundled -}}nats://enchanted-nats:4222{{- else -}}{{ required "nats.url is required with nats.bundled=false" .Values.nats.url }}{{- end -}}
 {{- end }}
 {{- define "enchanted.natsSecret" -}}
-{{- if .Values.nats.bundled -}}enchanted-nats{{- else -}}{{ required "nats.existingSecret is required with nats.bundled=false" .Values.nats.existingSecret }}{{- end -}}
+{{- include "enchanted.storeSecret" (dict "name" "nats" "store" .Values.nats) -}}
 {{- end }}
 
 {{- define "enchanted.clickhouseUrl" -}}
 {{- if .Values.clickhouse.bundled -}}http://enchanted-clickhouse:8123{{- else -}}{{ required "clickhouse.url is required with clickhouse.bundled=false" .Values.clickhouse.url }}{{- end -}}
 {{- end }}
 {{- define "enchanted.clickhouseSecret" -}}
-{{- if .Values.clickhouse.bundled -}}enchanted-clickhouse{{- else -}}{{ required "clickhouse.existingSecret is required with clickhouse.bundled=false" .Values.clickhouse.existingSecret }}{{- end -}}
+{{- include "enchanted.storeSecret" (dict "name" "clickhouse" "store" .Values.clickhouse) -}}
 {{- end }}
 
 {{- define "enchanted.s3Endpoint" -}}
 {{- if .Values.s3.bundled -}}http://enchanted-s3:7070{{- else -}}{{ required "s3.endpoint is required with s3.bundled=false" .Values.s3.endpoint }}{{- end -}}
 {{- end }}
 {{- define "enchanted.s3Secret" -}}
-{{- if .Values.s3.bundled -}}enchanted-s3{{- else -}}{{ required "s3.existingSecret is required with s3.bundled=false" .Values.s3.existingSecret }}{{- end -}}
+{{- include "enchanted.storeSecret" (dict "name" "s3" "store" .Values.s3) -}}
 {{- end }}
 
 {{- define "enchanted.jaegerEndpoint" -}}
@@ -85,6 +90,36 @@ capabilities: { drop: [ALL] }
   valueFrom: { secretKeyRef: { name: {{ include "enchanted.s3Secret" . }}, key: accessKeyId } }
 - name: S3_SECRET_ACCESS_KEY
   valueFrom: { secretKeyRef: { name: {{ include "enchanted.s3Secret" . }}, key: secretAccessKey } }
+{{- end }}
+
+{{/* The CA and a certificate for each server, as data of a Secret: made once and kept over upgrades, the same in all of a rendering. */}}
+{{- define "enchanted.tlsData" -}}
+{{- if not (hasKey .Values "madeTls") }}
+{{- $kept := lookup "v1" "Secret" .Release.Namespace "enchanted-tls" }}
+{{- $data := dict }}
+{{- if $kept }}
+{{- $data = $kept.data }}
+{{- else }}
+{{- $ca := genCA "enchanted-swarm" 3650 }}
+{{- $_ := set $data "ca.crt" ($ca.Cert | b64enc) }}
+{{- range list "enchanted-collector" "enchanted-gateway" }}
+{{- $names := list . (printf "%s.%s" . $.Release.Namespace) (printf "%s.%s.svc" . $.Release.Namespace) }}
+{{- /* What kubectl port-forward opens is called localhost. */}}
+{{- if eq . "enchanted-collector" }}{{ $names = append $names "localhost" }}{{ end }}
+{{- $cert := genSignedCert . nil $names 3650 $ca }}
+{{- $_ := set $data (printf "%s.crt" .) ($cert.Cert | b64enc) }}
+{{- $_ := set $data (printf "%s.key" .) ($cert.Key | b64enc) }}
+{{- end }}
+{{- end }}
+{{- $_ := set .Values "madeTls" $data }}
+{{- end }}
+{{- toYaml .Values.madeTls }}
+{{- end }}
+
+{{/* What collector and gateway read of certificates when they start: they are restarted when it changes. */}}
+{{- define "enchanted.tlsChecksum" -}}
+{{- $own := .Values.tls.caCertificate | default (include "enchanted.tlsData" .) -}}
+{{- printf "%s\n%s" $own .Values.caBundle | sha256sum -}}
 {{- end }}
 
 {{/* Image of a component, by digest. Arguments: root, name. */}}

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -110,6 +110,47 @@ describe("the chart", () => {
     expect(external.map((object) => object.metadata.name)).not.toContain("enchanted-clickhouse");
     expect(JSON.stringify(external)).toContain("https://ch.example.org");
   });
+
+  it("is the same each time it is rendered, where certificates and credentials are your own", async () => {
+    const ca = join(dir, "ca.pem");
+    await writeFile(ca, "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n");
+    const stores = ["nats", "clickhouse", "s3"].map((store) => `${store}.existingSecret=my-${store}`).join(",");
+    const own = ["--set", stores, "--set-file", `tls.caCertificate=${ca}`];
+    const once = await render(...own);
+    expect(await render(...own)).toEqual(once);
+    expect(once.filter(({ kind }) => kind === "Secret")).toEqual([]);
+    const text = JSON.stringify(once);
+    for (const name of ["my-nats", "my-clickhouse", "my-s3", "enchanted-collector-tls", "enchanted-gateway-tls"])
+      expect(text).toContain(name);
+    const named = once.find(({ kind, metadata }) => kind === "ConfigMap" && metadata.name === "enchanted-ca");
+    expect(JSON.stringify(named)).toContain("MIIB");
+    // Nothing may be left that names a Secret which nobody makes.
+    expect(text).not.toMatch(/"name":"enchanted-(nats|clickhouse|s3)","key"/);
+    expect(JSON.stringify(await render())).toMatch(/"name":"enchanted-(nats|clickhouse|s3)","key"/);
+  });
+
+  it("upgraded with nothing changed restarts nothing", async () => {
+    const release = ["enchanted-swarm", "charts/enchanted-swarm", "--namespace", "upgraded", "--create-namespace"];
+    const helmRun = (verb: string) =>
+      run(helm, [
+        verb,
+        ...release.slice(0, verb === "upgrade" ? 4 : 5),
+        ...required,
+        "--kubeconfig",
+        cluster.kubeconfigPath,
+      ]);
+    const templates = async (): Promise<Record<string, unknown>> => {
+      const kubectl = ["--kubeconfig", cluster.kubeconfigPath, "--namespace", "upgraded"];
+      const { stdout } = await run(cluster.kubectl, [...kubectl, "get", "deployments,statefulsets", "--output=json"]);
+      const { items } = JSON.parse(stdout) as { items: KubeObject[] };
+      return Object.fromEntries(items.map(({ kind, metadata, spec }) => [`${kind}/${metadata.name}`, spec?.template]));
+    };
+    await helmRun("install");
+    const installed = await templates();
+    expect(Object.keys(installed).length).toBeGreaterThanOrEqual(9);
+    await helmRun("upgrade");
+    expect(await templates()).toEqual(installed);
+  }, 120_000);
 
   it("refuses a value that does not exist", async () => {
     await expect(render("--set", "gateway.allowPrivat=true")).rejects.toMatchObject({

@@ -17,10 +17,10 @@ const cleanup = createCleanup();
 let nats: NatsServer;
 let passwords: Record<string, string>;
 
-type Secret = { kind?: string; metadata?: { name?: string }; stringData?: Record<string, string> };
+type Rendered = { kind?: string; stringData?: Record<string, string>; data?: Record<string, string> };
 
-/** The Secret with NATS's configuration as the chart renders it. */
-const natsSecret = async (): Promise<Record<string, string>> => {
+/** NATS's configuration and its users' passwords as the chart renders them. */
+const renderNats = async () => {
   const digest = `@sha256:${"0".repeat(64)}`;
   const images = ["operator", "pipeline", "scribe", "supervisor"].map(
     (name) => `images.${name}=r.example.org/${name}${digest}`,
@@ -36,17 +36,26 @@ const natsSecret = async (): Promise<Record<string, string>> => {
     "templates/stores/nats.yaml",
   ];
   const { stdout } = await promisify(execFile)(await ensureTool("helm"), args);
-  const documents = parseAllDocuments(stdout).map((document) => document.toJS() as Secret | null);
-  return documents.find((found) => found?.kind === "Secret")?.stringData ?? {};
+  const documents = parseAllDocuments(stdout).map((document) => document.toJS() as Rendered | null);
+  const of = (kind: string): Rendered => documents.find((found) => found?.kind === kind) ?? {};
+  const passwords = of("Secret").stringData ?? {};
+  return { passwords, configuration: of("ConfigMap").data?.["nats.conf"] ?? "" };
 };
 
 beforeAll(async () => {
-  const secret = await natsSecret();
-  const configuration = secret["nats.conf"] ?? "";
-  passwords = secret;
+  const rendered = await renderNats();
+  const { configuration } = rendered;
+  // One that would be a number to NATS, were it not quoted as the chart quotes it.
+  passwords = { ...rendered.passwords, "siphon-password": "123e4" };
   nats = await startNats({
     dir: await temporaryDirectory(cleanup),
     configuration: configuration.slice(configuration.indexOf("accounts {")),
+    env: Object.fromEntries(
+      Object.entries(passwords).map(([key, value]) => [
+        key.toUpperCase().replace("-PASSWORD", "_PASSWORD"),
+        JSON.stringify(value),
+      ]),
+    ),
   });
   cleanup.add(() => nats.stop());
 }, 600_000);
