@@ -41,10 +41,18 @@ const ended = (before: MissionStatus, after: MissionStatus): StatusEvent[] => {
   return failed === undefined ? [] : [warning(failed.reason, failed.message)];
 };
 
+// A refusal and an end have Events of their own.
+const heldUp = (before: MissionStatus, after: MissionStatus): StatusEvent[] => {
+  if (after.phase === "Pending" || after.phase === "Failed") return [];
+  const told = turned(before.conditions, after.conditions, ConditionType.Stalled, "True");
+  return told === undefined ? [] : [warning(told.reason, told.message)];
+};
+
 /** What happened between two statuses of a Mission, as Events. */
 export const missionEvents = (before: MissionStatus, after: MissionStatus): StatusEvent[] => [
   ...admitted(before, after),
   ...refused(before, after),
+  ...heldUp(before, after),
   ...paused(before, after),
   ...published(before, after),
   ...verifying(before, after),

@@ -52,7 +52,11 @@ export const stageAll = async (git: Git): Promise<readonly LeftOut[]> => {
     const added = await git.run(["add", "--all", "--ignore-errors", "--", ":(top)", ...without], { env });
     const isNew = addObstacles(added.stderr, leftOut);
     if (added.kind === "ok") break;
-    if (!isNew) throw new RepositoryFailure(added.message);
+    if (isNew) continue;
+    // With 1 it has taken the rest, with 128 nothing.
+    if (added.code !== 1) throw new RepositoryFailure(added.message);
+    leftOut.set("something", `is not taken (${added.message})`);
+    break;
   }
   if (leftOut.size > 0) await dropEmbedded(git, leftOut);
   return [...leftOut].map(([path, why]) => ({ path, why }));

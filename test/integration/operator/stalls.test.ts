@@ -23,7 +23,7 @@ import { missionStage } from "#test/integration/operator/mission-stage.ts";
 jest.setTimeout(120_000);
 
 const stage = missionStage();
-const { agent, mission, missionIs, operate, submit } = stage;
+const { agent, mission, missionIs, modelIsReady, operate, submit } = stage;
 
 const stalledBy = async (reason: string): Promise<string> => {
   const told = async () => findCondition((await mission())?.status?.conditions, "Stalled");
@@ -104,8 +104,11 @@ describe("a mission whose agent cannot start says so", () => {
   ])("by %s", async (reason, status, said) => {
     stage.kubelet.script(/-1$/, status);
     operate();
+    await modelIsReady();
     await submit();
     expect(await stalledBy(reason)).toContain(said);
+    await stage.stopOperators();
+    expect(await stage.eventsOf("Mission")).toEqual(["Admitted", reason]);
   });
 
   it("by the name of a Secret that only its node knows to be missing, and goes on once it is there", async () => {
