@@ -108,6 +108,11 @@ const metricTable = {
     [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600],
   ),
   modelTokens: counter("enchanted_model_tokens_total", "Tokens by direction (input, output).", "direction"),
+  connectionsCut: counter(
+    "enchanted_connections_cut_total",
+    "Connections cut by collector or gateway: others needed the place (crowded), or nobody showed a token in 30 s (stranger).",
+    "reason",
+  ),
   gatewayTunnels: counter(
     "enchanted_gateway_tunnels_total",
     "Tunnels that are over, by how they ended: closed by a side, or cut and why.",
@@ -140,7 +145,7 @@ const metricTable = {
   framesRefused: counter("enchanted_frames_refused_total", "Frames that the collector put a GAP in the place of."),
   exportsRefused: counter(
     "enchanted_exports_refused_total",
-    "Exports refused as a whole, by gRPC status code.",
+    "Exports and other calls refused as a whole, by gRPC status code.",
     "code",
   ),
   spansForwarded: counter("enchanted_span_exports_forwarded_total", "Exports of spans that the trace backend took."),

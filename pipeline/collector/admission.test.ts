@@ -35,17 +35,6 @@ describe("admission", () => {
     expect(admission.enter(b1, 16 * 2 ** 20)).toBeDefined();
   });
 
-  it("bounds what callers hold of whom nobody knows yet, apart from the others", async () => {
-    const admission = createAdmission(limits, manualClock());
-    const { promise: review, resolve: reviewed } = Promise.withResolvers<string>();
-    const first = admission.whileUnknown(50, () => review);
-    await expect(admission.whileUnknown(1, () => review)).rejects.toThrow(/reviews all the callers it can/);
-    admission.enter(a1, 25)();
-    reviewed("somebody");
-    expect(await first).toBe("somebody");
-    expect(await admission.whileUnknown(50, () => review)).toBe("somebody");
-  });
-
   it("slows an agent that floods, and a namespace whose agents flood together, and nobody else", () => {
     const admission = createAdmission(limits, manualClock());
     admission.admit({ agentUid: "a", namespace: "n" }, 100);

@@ -1,14 +1,11 @@
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
-import { createSemaphore } from "#nervous-system/kernel/semaphore.ts";
 import { createSharedRoom, type RoomHolder } from "#nervous-system/kernel/shared-room.ts";
 import { createTokenBuckets, type TokenBucket, type TokenBuckets } from "#nervous-system/kernel/token-bucket.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
 
 /** Decides whether an export may be worked on now. */
 export type Admission = {
-  /** Holds an export of somebody while it is found out who that is. Rejects with UNAVAILABLE, with RetryInfo, when there is no room. */
-  whileUnknown<T>(bytes: number, identify: () => Promise<T>): Promise<T>;
   /** Takes room for a caller's `bytes`; the answer gives it back. Throws UNAVAILABLE, with RetryInfo, when there is none. */
   enter(caller: Pick<Caller, "agentUid" | "namespace">, bytes: number): () => void;
   /** Throws UNAVAILABLE, with RetryInfo, when the caller, or its namespace as a whole, sends too much. */
@@ -17,7 +14,7 @@ export type Admission = {
 
 /** Bounds of a collector. */
 export type AdmissionLimits = {
-  /** Bytes of all exports that are worked on, shared by namespaces and agents; half as much for those of whom nobody knows yet. */
+  /** Bytes of all exports that are worked on, shared by namespaces and agents. */
   readonly maxInFlightBytes: number;
   /** Of one agent. */
   readonly framesPerSecond: number;
@@ -46,7 +43,6 @@ const reasonOf = (holder: RoomHolder, agentUid: string, namespace: string): stri
 
 /** Creates the admission of one collector. */
 export const createAdmission = (limits: AdmissionLimits, clock: Pick<Clock, "monotonicMs">): Admission => {
-  const unknown = createSemaphore(limits.maxInFlightBytes / 2);
   const inFlight = createSharedRoom(limits.maxInFlightBytes);
   const agents = laneOf(limits.framesPerSecond, clock);
   const namespaces = laneOf(limits.namespaceFramesPerSecond, clock);
@@ -62,14 +58,6 @@ export const createAdmission = (limits: AdmissionLimits, clock: Pick<Clock, "mon
     return bucket;
   };
   return {
-    whileUnknown: async (bytes, identify) => {
-      if (!unknown.tryAcquire(bytes)) throw full("the collector reviews all the callers it can");
-      try {
-        return await identify();
-      } finally {
-        unknown.release(bytes);
-      }
-    },
     enter: ({ agentUid, namespace }, bytes) => {
       const share = inFlight.open(namespace, agentUid);
       const holder = share.grow(bytes);

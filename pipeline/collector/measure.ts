@@ -1,7 +1,14 @@
 import type { Registry } from "prom-client";
 import { createMetrics, type Metrics } from "#nervous-system/telemetry/metrics.ts";
 
-const keys = ["framesStored", "framesRefused", "exportsRefused", "spansForwarded", "spansLost"] as const;
+const keys = [
+  "framesStored",
+  "framesRefused",
+  "exportsRefused",
+  "spansForwarded",
+  "spansLost",
+  "connectionsCut",
+] as const;
 
 /** What a collector counts. */
 export type CollectorMetrics = Metrics<(typeof keys)[number]>;

@@ -1,8 +1,10 @@
 import { readFile } from "node:fs/promises";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import { createGrpcClient, type GrpcClient } from "#nervous-system/comms/grpc/client.ts";
-import { exportTraces } from "#nervous-system/comms/grpc/methods.ts";
-import { startGrpcServer } from "#nervous-system/comms/grpc/server.ts";
+import { GrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
+import { exportTraces, namespaceMetadata } from "#nervous-system/comms/grpc/methods.ts";
+import { openDoorway } from "#nervous-system/comms/socket/doorway.ts";
+import { startGrpcServer, type CallContext } from "#nervous-system/comms/grpc/server.ts";
 import type { ObjectStore } from "#nervous-system/stores/s3/object-store.ts";
 import { startOtlpHttpServer } from "#nervous-system/comms/http/otlp-server.ts";
 import { otlpGrpcHandlers, type OtlpReceiver } from "#nervous-system/comms/grpc/otlp-service.ts";
@@ -117,7 +119,7 @@ const receiverOf = (environment: CollectorEnvironment, parts: Parts): OtlpReceiv
 
 const startServers = async (environment: CollectorEnvironment, parts: Parts) => {
   const { settings, clock, log, blobs } = environment;
-  const { identify, owners, bus } = parts;
+  const { identify, owners, bus, metrics } = parts;
   const receiver = receiverOf(environment, parts);
   const tls = {
     cert: await readFile(settings.ENCHANTED_TLS_CERT_FILE, "utf8"),
@@ -130,8 +132,17 @@ const startServers = async (environment: CollectorEnvironment, parts: Parts) => 
     ...createContextService({ identify, owners, bus, blobs, sinks: settlingReaders }),
     createInbox({ identify, bus }),
   ];
-  const grpc = await startGrpcServer({ address: settings.ENCHANTED_LISTEN, tls, handlers, onError, clock });
-  const http = await startOtlpHttpServer({ address: settings.ENCHANTED_LISTEN_HTTP, tls, receiver, onError, clock });
+  const admit = async ({ token, metadata }: Pick<CallContext, "token" | "metadata">): Promise<void> => {
+    // Handlers identify their caller themselves, from what is known by then.
+    await identify(token, metadata(namespaceMetadata)).catch((error: unknown) => {
+      if (error instanceof GrpcFailure) metrics.exportsRefused.inc({ code: String(error.code) });
+      throw error;
+    });
+  };
+  const onCut = (reason: string): void => metrics.connectionsCut.inc({ reason });
+  const shared = () => ({ tls, admit, onError, clock, doorway: openDoorway({ clock, onCut }) });
+  const grpc = await startGrpcServer({ ...shared(), address: settings.ENCHANTED_LISTEN, handlers });
+  const http = await startOtlpHttpServer({ ...shared(), address: settings.ENCHANTED_LISTEN_HTTP, receiver });
   return { grpc, http };
 };
 

@@ -35,9 +35,7 @@ export const takingExports =
   ) =>
   async (request: Buffer, call: OtlpCall): Promise<T> => {
     try {
-      const caller = await admission.whileUnknown(request.length, () =>
-        identify(call.token, call.metadata(namespaceMetadata)),
-      );
+      const caller = await identify(call.token, call.metadata(namespaceMetadata));
       const leave = admission.enter(caller, request.length);
       try {
         checkBody(kind, request, call.encoding);

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
+import { peerOf, type Doorway } from "#nervous-system/comms/socket/doorway.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { audience } from "#nervous-system/schemas/names.ts";
 import { resolveTarget, type AddressPolicy, type ResolvedTarget } from "#pipeline/gateway/address-policy.ts";
@@ -20,6 +21,7 @@ export type TunnelTools = {
   readonly limits: TunnelLimits;
   readonly clock: Clock;
   readonly tunnels: TunnelRoom;
+  readonly doorway: Pick<Doorway, "welcome">;
 };
 
 /** What a tunnel of a kind is: whose tokens ask for it, and where it may go. */
@@ -47,15 +49,16 @@ const targetOf = async (
 /** Opens the tunnel that a CONNECT asks for and resolves when it is over; a refusal is not told yet. */
 const openTunnel = async (
   tools: TunnelTools,
-  { headers, url = "" }: IncomingMessage,
+  { headers, url = "", socket }: IncomingMessage,
   client: Duplex,
   head: Buffer,
 ): Promise<Granted<TunnelEnd>> => {
-  const { reviews, tunnels, limits, clock } = tools;
+  const { reviews, doorway, tunnels, limits, clock } = tools;
   const header = headers["proxy-authorization"];
   const kind = kindFor(header);
   const principal = await authenticate(reviews, header, rules[kind].audience, 407);
   if (principal.kind === "refused") return principal;
+  doorway.welcome(peerOf(socket));
   const { namespace, username, pod } = principal.value;
   // Before anything that takes time: a pod that nobody knows yet is looked for, too.
   const entered = tunnels.enter(kind, namespace, pod?.uid ?? username);

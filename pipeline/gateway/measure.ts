@@ -6,6 +6,7 @@ import type { TunnelEnd } from "#pipeline/gateway/tunnel.ts";
 export type GatewayMetrics = {
   exchange(end: ExchangeEnd): void;
   tunnel(end: TunnelEnd): void;
+  connectionCut(reason: string): void;
   /** A request that was not carried out, by the type of its refusal. */
   refused(type: string): void;
 };
@@ -18,6 +19,7 @@ export const createGatewayMetrics = (registry: ReturnType<typeof createRegistry>
     "modelCallSeconds",
     "modelTokens",
     "gatewayTunnels",
+    "connectionsCut",
     "gatewayRefusals",
   ]);
   return {
@@ -29,6 +31,7 @@ export const createGatewayMetrics = (registry: ReturnType<typeof createRegistry>
       metrics.modelTokens.inc({ direction: "output" }, facts.outputTokens ?? 0);
     },
     tunnel: (end) => metrics.gatewayTunnels.inc({ end }),
+    connectionCut: (reason) => metrics.connectionsCut.inc({ reason }),
     refused: (type) => metrics.gatewayRefusals.inc({ type }),
   };
 };

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { endAfterRequest } from "#nervous-system/comms/http/linger.ts";
 import { serve } from "#nervous-system/comms/http/serve.ts";
+import { openDoorway, peerOf, type Doorway } from "#nervous-system/comms/socket/doorway.ts";
 import type { Endpoint } from "#nervous-system/kernel/endpoint.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import { audience } from "#nervous-system/schemas/names.ts";
@@ -35,9 +36,9 @@ type GatewayServer = {
 };
 
 // Every pod of a swarm comes here, with a tunnel for each connection of its package manager; one costs some thirty kilobytes.
-const MAX_CONNECTIONS = 4_096;
+const maxConnections = 4_096;
 
-type Answering = GatewayServerOptions & Pick<ModelCallTools, "room">;
+type Answering = GatewayServerOptions & Pick<ModelCallTools, "room"> & { readonly doorway: Doorway };
 
 const reply = ({ clock }: Answering, incoming: IncomingMessage, client: ServerResponse, refusal: Refusal): void => {
   if (client.headersSent || client.destroyed) return void client.destroy();
@@ -48,7 +49,7 @@ const reply = ({ clock }: Answering, incoming: IncomingMessage, client: ServerRe
 };
 
 const answerInternal = async (
-  options: GatewayServerOptions,
+  options: Answering,
   incoming: IncomingMessage,
   client: ServerResponse,
 ): Promise<Granted<unknown>> => {
@@ -58,6 +59,7 @@ const answerInternal = async (
   if (principal.kind === "refused") return principal;
   if (principal.value.username !== options.operator)
     return refused(403, "not_the_operator", `only ${options.operator} may ask for checks`);
+  options.doorway.welcome(peerOf(incoming.socket));
   const result = await answerCheck(options, incoming);
   if (result.kind === "granted")
     client.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(result.value));
@@ -71,6 +73,7 @@ const answerModel = async (
 ): Promise<Granted<unknown>> => {
   const principal = await authenticate(options.reviews, incoming.headers.authorization, audience.collector, 401);
   if (principal.kind === "refused") return principal;
+  options.doorway.welcome(peerOf(incoming.socket));
   const result = await answerModelCall(options, principal.value, incoming, client);
   if (result.kind === "granted") options.metrics.exchange(result.value);
   return result;
@@ -98,15 +101,17 @@ const answer = async (options: Answering, incoming: IncomingMessage, client: Ser
 
 /** Starts the gateway's HTTPS server; rejects when the address cannot be bound. */
 export const startGatewayServer = async (options: GatewayServerOptions): Promise<GatewayServer> => {
+  const { clock, metrics } = options;
   const tools: TunnelTools & Answering = {
     ...options,
+    doorway: openDoorway({ maxConnections, clock, onCut: metrics.connectionCut }),
     tunnels: createTunnelRoom(),
     room: createCallRoom(options.callLimits),
   };
   const server = await serve({
     at: options.listen,
     tls: options.tls,
-    maxConnections: MAX_CONNECTIONS,
+    doorway: tools.doorway,
     answer: (incoming, client) => answer(tools, incoming, client),
     connect: async (incoming, client, head) => {
       try {

@@ -74,12 +74,15 @@ export const toGrpcFailure = (error: unknown): GrpcFailure => {
   return new GrpcFailure(typeof code === "number" ? code : grpcStatus.internal, text, retryMsIn(metadata));
 };
 
+const named = Object.values(status).filter((code) => typeof code !== "string");
+
 /** The status object that a gRPC server answers with. */
-export const renderStatus = (failure: GrpcFailure): { code: number; details: string; metadata: Metadata } => {
+export const renderStatus = (failure: GrpcFailure): { code: status; details: string; metadata: Metadata } => {
   const metadata = new Metadata();
   if (failure.retryAfterMs !== undefined) {
     const details = encodeRetryStatus(failure.code, failure.message, failure.retryAfterMs);
     metadata.set(DETAILS_KEY, details);
   }
-  return { code: failure.code, details: failure.message, metadata };
+  const code = named.find((one: number) => one === failure.code) ?? status.UNKNOWN;
+  return { code, details: failure.message, metadata };
 };

@@ -7,6 +7,7 @@ import { serverCertificate } from "#test/builders/server-certificate.ts";
 import { createGrpcClient, type GrpcClient } from "./client.ts";
 import { GrpcFailure, grpcStatus, isRetryable, renderStatus } from "./failure.ts";
 import { exportLogs, getBlobMethod, MAX_MESSAGE_BYTES, putBlobMethod, tailMethod } from "./methods.ts";
+import { openDoorway, type Doorway } from "#nervous-system/comms/socket/doorway.ts";
 import { startGrpcServer, type GrpcHandler } from "./server.ts";
 
 const clock = systemClock();
@@ -42,6 +43,60 @@ const failureOf = async (call: Promise<unknown>): Promise<GrpcFailure> => {
 async function* chunks(count: number, size: number): AsyncIterable<Buffer> {
   for (let i = 0; i < count; i += 1) yield Buffer.alloc(size, i);
 }
+
+describe("a server that admits its callers", () => {
+  type Admit = NonNullable<Parameters<typeof startGrpcServer>[0]["admit"]>;
+
+  const guarded = async (admit: Admit) => {
+    const handled: Buffer[] = [];
+    const handler: GrpcHandler = {
+      kind: "unary",
+      method: exportLogs,
+      handle: async (request) => {
+        handled.push(request);
+        return Buffer.from("taken");
+      },
+    };
+    const time = manualClock();
+    const sockets: Socket[] = [];
+    const { enter, welcome } = openDoorway({ clock: time, onCut: () => undefined });
+    const doorway: Doorway = { enter: (socket) => (sockets.push(socket), enter(socket)), welcome };
+    const served = { address: "127.0.0.1:0", handlers: [handler], onError: () => {}, clock, doorway, admit };
+    const { port, close } = await startGrpcServer(served);
+    cleanups.push(() => close(0));
+    const client = createGrpcClient({ address: `127.0.0.1:${port}`, clock, token: async () => "mine" });
+    cleanups.push(() => client.close());
+    return { client, port, time, sockets, handled };
+  };
+
+  it("reads no message of a caller whom it does not know yet, and none of one that it refuses", async () => {
+    const asked = Promise.withResolvers<string | undefined>();
+    const verdict = Promise.withResolvers<void>();
+    const { client, sockets, handled } = await guarded(({ token }) => {
+      asked.resolve(token);
+      return verdict.promise;
+    });
+    const failure = failureOf(client.unary(exportLogs, Buffer.alloc(MAX_MESSAGE_BYTES), limits));
+    expect(await asked.promise).toBe("mine");
+    // A window of the protocol's, and no more: what it is told is not taken until it is known who says it.
+    for (let i = 0; i < 100; i += 1) await new Promise((turn) => setImmediate(turn));
+    expect(sockets[0]?.bytesRead).toBeLessThan(1024 * 1024);
+    verdict.reject(new GrpcFailure(grpcStatus.unavailable, "later", 1500));
+    expect(await failure).toMatchObject({ code: grpcStatus.unavailable, message: "later", retryAfterMs: 1500 });
+    expect(handled).toEqual([]);
+  });
+
+  it("keeps the connection of a caller that it knows, and cuts one that says nothing", async () => {
+    const { client, port, time, sockets } = await guarded(async () => undefined);
+    expect(String(await client.unary(exportLogs, Buffer.of(1), limits))).toBe("taken");
+    const silent = connect(port, "127.0.0.1");
+    cleanups.push(() => void silent.destroy());
+    await waitFor("it is there", async () => sockets.length === 2, { timeoutMs: 5_000 });
+    await time.advance(30_000);
+    expect(sockets.map(({ destroyed }) => destroyed)).toEqual([false, true]);
+    expect(String(await client.unary(exportLogs, Buffer.of(1), limits))).toBe("taken");
+  });
+});
 
 describe("a unary call", () => {
   it("carries bytes both ways and the token of the moment", async () => {

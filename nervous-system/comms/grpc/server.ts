@@ -2,6 +2,8 @@ import {
   type Metadata,
   Server,
   ServerCredentials,
+  ServerInterceptingCall,
+  type ServerInterceptor,
   type handleClientStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
@@ -14,6 +16,7 @@ import { GrpcFailure, grpcStatus, renderStatus } from "./failure.ts";
 import { MAX_MESSAGE_BYTES, type GrpcMethod } from "./methods.ts";
 import { joinGrpcPieces } from "./pieces.ts";
 import { pump } from "./pump.ts";
+import type { Doorway } from "#nervous-system/comms/socket/doorway.ts";
 import { listen, MAX_CONNECTIONS } from "#nervous-system/comms/socket/listen.ts";
 
 /** What a handler knows of its call. */
@@ -55,6 +58,10 @@ type GrpcServerOptions = {
   readonly limits?: { readonly messageBytes: number; readonly streams: number };
   /** Connections at once, beyond which a new one is closed; 1,024 without it. */
   readonly maxConnections?: number;
+  /** Lets connections in, instead of that number; whoever is admitted is welcome. */
+  readonly doorway?: Doorway;
+  /** Judges a call before any message of it is read; refuses by throwing `GrpcFailure`. */
+  readonly admit?: (call: Pick<CallContext, "token" | "metadata">) => Promise<void>;
   /** Told of every error that is no `GrpcFailure`, which the client sees only as INTERNAL. */
   readonly onError: (method: string, error: unknown) => void;
   readonly clock: Pick<Clock, "after">;
@@ -78,25 +85,47 @@ const bearerToken = (metadata: Metadata): string | undefined => {
 
 type AnyCall = { readonly metadata: Metadata; on(event: "cancelled", heard: () => void): unknown };
 
+const saidBefore = (given: Metadata): Pick<CallContext, "token" | "metadata"> => ({
+  token: bearerToken(given),
+  metadata: (name) => {
+    const [value] = given.get(name);
+    return typeof value === "string" ? value : undefined;
+  },
+});
+
 const contextOf = (call: AnyCall): CallContext => {
   const abort = new AbortController();
   call.on("cancelled", () => abort.abort(new GrpcFailure(grpcStatus.cancelled, "the client ended the call")));
-  const metadata = (name: string): string | undefined => {
-    const [value] = call.metadata.get(name);
-    return typeof value === "string" ? value : undefined;
-  };
-  return { token: bearerToken(call.metadata), metadata, signal: abort.signal };
+  return { ...saidBefore(call.metadata), signal: abort.signal };
 };
 
 type Failing = (error: unknown) => ReturnType<typeof renderStatus>;
 
 const failing =
-  (method: GrpcMethod, onError: GrpcServerOptions["onError"]): Failing =>
+  (path: string, onError: GrpcServerOptions["onError"]): Failing =>
   (error) => {
     if (error instanceof GrpcFailure) return renderStatus(error);
-    onError(method.path, error);
+    onError(path, error);
     return renderStatus(new GrpcFailure(grpcStatus.internal, "internal error; the server's log has it"));
   };
+
+/** Nothing of a call is read until it is admitted: a stranger's messages would fill the memory before anybody knew him. */
+const admitting =
+  ({ admit, doorway, onError }: GrpcServerOptions): ServerInterceptor =>
+  ({ path }, call) =>
+    new ServerInterceptingCall(call, {
+      start: (next) =>
+        next({
+          onReceiveMetadata: (metadata, goOn) => {
+            const admitted = (): void => {
+              doorway?.welcome(call.getPeer());
+              goOn(metadata);
+            };
+            const refuse = (error: unknown): void => call.sendStatus(failing(path, onError)(error));
+            (admit?.(saidBefore(metadata)) ?? Promise.resolve()).then(admitted).catch(refuse);
+          },
+        }),
+    });
 
 const implement = (handler: GrpcHandler, fail: Failing) => {
   if (handler.kind === "unary") {
@@ -146,19 +175,21 @@ type Front = {
 };
 
 // grpc-js bounds no connections by itself, and gives no hand to the server that it listens with.
-const frontOf = (server: Server, { tls, maxConnections = MAX_CONNECTIONS }: GrpcServerOptions): Front => {
+const frontOf = (server: Server, options: GrpcServerOptions): Front => {
+  const { tls, maxConnections = MAX_CONNECTIONS, doorway } = options;
   const pair = tls && { private_key: Buffer.from(tls.key), cert_chain: Buffer.from(tls.cert) };
   const injector = server.createConnectionInjector(
     pair ? ServerCredentials.createSsl(null, [pair]) : ServerCredentials.createInsecure(),
   );
   const sockets = new Set<Socket>();
   const listener = createServer((socket) => {
+    if (doorway?.enter(socket) === false) return;
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
     socket.on("error", () => socket.destroy());
     injector.injectConnection(socket);
   });
-  listener.maxConnections = maxConnections;
+  if (doorway === undefined) listener.maxConnections = maxConnections;
   const cut = (which: (socket: Socket) => boolean): void => {
     for (const socket of sockets) if (which(socket)) socket.destroy();
   };
@@ -194,10 +225,11 @@ export const startGrpcServer = async (options: GrpcServerOptions): Promise<GrpcS
     "grpc.keepalive_timeout_ms": 10_000,
     // A caller who is not known yet may fill one message for each stream.
     "grpc.max_concurrent_streams": streams,
+    ...(options.admit === undefined ? {} : { interceptors: [admitting(options)] }),
   });
   for (const handler of options.handlers) {
     const { method } = handler;
-    const implementation = implement(handler, failing(method, options.onError));
+    const implementation = implement(handler, failing(method.path, options.onError));
     server.addService({ [method.path]: definitionOf(method) }, { [method.path]: implementation });
   }
   const front = frontOf(server, options);

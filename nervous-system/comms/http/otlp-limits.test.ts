@@ -7,6 +7,7 @@ import { afterEach, describe, expect, it } from "@jest/globals";
 import { manualClock, systemClock, type Clock } from "#nervous-system/kernel/clock.ts";
 import { decodeRetryMs } from "#nervous-system/codecs/otlp/status.ts";
 import { waitFor } from "#platform/process/wait.ts";
+import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import { startOtlpHttpServer, type OtlpHttpServer } from "./otlp-server.ts";
 import type { TakeExport } from "#nervous-system/comms/grpc/otlp-service.ts";
 
@@ -20,7 +21,7 @@ const cleanups: Array<() => void> = [];
 
 const start = async (
   answer: TakeExport = () => Promise.resolve(undefined),
-  over: { clock?: Pick<Clock, "after"> } = {},
+  over: { clock?: Pick<Clock, "after">; admit?: () => Promise<void> } = {},
 ): Promise<void> => {
   taken = 0;
   const take: TakeExport = (body, call) => {
@@ -29,13 +30,14 @@ const start = async (
   };
   const receiver = { logs: take, traces: take, metrics: take };
   const onError = (_path: string, error: unknown): void => void errors.push(error);
-  const { clock = systemClock() } = over;
+  const { clock = systemClock(), ...rest } = over;
   server = await startOtlpHttpServer({
     address: "127.0.0.1:0",
     receiver,
     maxBodyBytes: MAX,
     onError,
     clock: { after: clock.after },
+    ...rest,
   });
 };
 afterEach(async () => {
@@ -183,6 +185,15 @@ describe("a body that does not come", () => {
     await waitFor("the room is taken", async () => (await answered()) === 503, within);
     for (const socket of bodies) socket.destroy();
     await waitFor("the room is free", async () => (await answered()) === 200, within);
+  });
+});
+
+describe("a sender whom nobody knows", () => {
+  it("is refused before its body is read, and may bring it to its end", async () => {
+    const failure = new GrpcFailure(grpcStatus.unauthenticated, "send a token");
+    await start(undefined, { admit: () => Promise.reject(failure) });
+    const { status, headers } = await post({ body: megabytes(20) });
+    expect([status, headers.connection, taken]).toEqual([401, "close", 0]);
   });
 });
 

@@ -4,6 +4,8 @@ import { BodyRefused, readBoundedBody, type BodyLimits } from "./bounded-body.ts
 import { createSharedRoom, type SharedRoom } from "#nervous-system/kernel/shared-room.ts";
 import { addressOf } from "#nervous-system/kernel/endpoint.ts";
 import { serve } from "./serve.ts";
+import type { CallContext } from "#nervous-system/comms/grpc/server.ts";
+import { peerOf, type Doorway } from "#nervous-system/comms/socket/doorway.ts";
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import { MAX_MESSAGE_BYTES } from "#nervous-system/comms/grpc/methods.ts";
 import { contentTypes, httpRefusalOf, refuse, renderSuccess, type HttpRefusal } from "./otlp-answer.ts";
@@ -25,6 +27,10 @@ type OtlpHttpOptions = {
   readonly maxBodyBytes?: number;
   /** Connections at once, beyond which a new one is closed; 1,024 without it. */
   readonly maxConnections?: number;
+  /** Lets connections in, instead of that number; whoever is admitted is welcome. */
+  readonly doorway?: Doorway;
+  /** Judges a request before its body is read; refuses by throwing `GrpcFailure`. */
+  readonly admit?: (call: CallContext) => Promise<void>;
   /** Told of every error that is no refusal, which the client sees only as 500. */
   readonly onError: (path: string, error: unknown) => void;
   readonly clock: Pick<Clock, "after">;
@@ -119,8 +125,11 @@ class Listener {
 
   private async take(route: Route, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const call = callOf(request, response, encodingOf(request) ?? "json");
-    const { remoteAddress = "", remotePort } = request.socket;
-    const share = this.room.open(remoteAddress, `${remoteAddress} ${remotePort}`);
+    const peer = peerOf(request.socket);
+    const { admit, doorway } = this.options;
+    await admit?.(call);
+    doorway?.welcome(peer);
+    const share = this.room.open(request.socket.remoteAddress ?? "", peer);
     const take = (bytes: number): Error | undefined => (share.grow(bytes) === undefined ? undefined : noRoom());
     try {
       const body = await readBoundedBody(request, { ...this.limits, take });
@@ -135,12 +144,13 @@ class Listener {
 
 /** Starts OTLP over HTTP: POST /v1/logs, /v1/traces and /v1/metrics, protobuf or JSON, gzip or none. */
 export const startOtlpHttpServer = async (options: OtlpHttpOptions): Promise<OtlpHttpServer> => {
-  const { address, tls, maxConnections, clock } = options;
+  const { address, tls, maxConnections, doorway, clock } = options;
   const listener = new Listener(options);
   const server = await serve({
     at: addressOf(address),
     tls,
     maxConnections,
+    doorway,
     // Bodies have a limit of their own, which answers; this one cuts what comes after it.
     requestMs: 2 * BODY_MS,
     answer: (request, response) => listener.serve(request, response),

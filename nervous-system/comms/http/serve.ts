@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from "node:https";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { Doorway } from "#nervous-system/comms/socket/doorway.ts";
 import { listen, MAX_CONNECTIONS, type Place } from "#nervous-system/comms/socket/listen.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 
@@ -12,6 +13,8 @@ export type ServeOptions = {
   readonly tls?: { readonly cert: string; readonly key: string } | undefined;
   /** Connections at once, beyond which a new one is closed; 1,024 without it. */
   readonly maxConnections?: number | undefined;
+  /** Lets connections in, instead of that number. */
+  readonly doorway?: Doorway | undefined;
   /** Until a request has come whole, milliseconds; 5 minutes without it, 0 for any time. */
   readonly requestMs?: number;
   /** Answers a request; one that fails cuts its connection. */
@@ -97,9 +100,12 @@ export const serve = async (options: ServeOptions): Promise<HttpServer> => {
     tls === undefined
       ? createServer(limits)
       : createTlsServer({ ...limits, ...tls, handshakeTimeout: HANDSHAKE_MS, minVersion: "TLSv1.2" });
-  server.maxConnections = options.maxConnections ?? MAX_CONNECTIONS;
+  // Node closes the newest beyond the number, whosesoever it is.
+  if (options.doorway === undefined) server.maxConnections = options.maxConnections ?? MAX_CONNECTIONS;
   const running = new Running();
-  server.on("connection", (socket: Socket) => running.keep(socket));
+  server.on("connection", (socket: Socket) => {
+    if (options.doorway?.enter(socket) !== false) running.keep(socket);
+  });
   server.on("request", (request, response) => running.add(response, () => answer(request, response)));
   if (connect !== undefined)
     server.on("connect", (request, socket, head) => running.addTunnel(socket, () => connect(request, socket, head)));
