@@ -109,5 +109,28 @@ export const chunkHeaders = {
   encoding: "Enchanted-Encoding",
 } as const;
 
-/** Header of a dead letter that says why it is one. */
-export const reasonHeader = "Enchanted-Reason";
+/** Header names of a dead letter. */
+export const letterHeaders = {
+  /** Why it is one. */
+  reason: "Enchanted-Reason",
+  /** Uid of the agent that sent it, percent-encoded where it is none; absent where nobody knows. */
+  agentUid: "Enchanted-Agent",
+} as const;
+
+/** The stream keeps so many letters of one subject, the newest. */
+export const lettersOfSubject = 64;
+
+const letterPlaces = 8;
+
+/**
+ * Subject of a dead letter. A namespace has a few, among which its agents are spread: so what it keeps is bounded however
+ * many agents it has, and one that floods pushes out the letters of few others, none of them in another namespace.
+ */
+export const letterSubject = (refusedBy: string, namespace: string, agentUid: string | undefined): string => {
+  const place =
+    createHash("sha256")
+      .update(agentUid ?? "")
+      .digest()
+      .readUInt32BE(0) % letterPlaces;
+  return `dead.${subjectToken(refusedBy)}.${subjectToken(namespace)}.${place}`;
+};

@@ -1,5 +1,5 @@
 import { headers } from "nats";
-import { reasonHeader, subjectToken } from "#nervous-system/schemas/subjects.ts";
+import { letterHeaders, letterSubject, subjectToken } from "#nervous-system/schemas/subjects.ts";
 import type { BusConnection } from "./connection.ts";
 import { BusUnavailableError } from "./publisher.ts";
 import { publishableSubject } from "./subject-guard.ts";
@@ -35,13 +35,12 @@ const oneLine = (text: string): string =>
 /** Creates the writer of stream CONTEXT_DEAD. */
 export const createDeadLetters = ({ js, whileUp }: Pick<BusConnection, "js" | "whileUp">): DeadLetters => ({
   put: async (letter) => {
-    const subject = publishableSubject(
-      `dead.${subjectToken(letter.refusedBy)}.${subjectToken(letter.namespace)}.${subjectToken(letter.agentUid)}`,
-    );
-    const { bytes } = letter;
+    const { bytes, agentUid } = letter;
+    const subject = publishableSubject(letterSubject(letter.refusedBy, letter.namespace, agentUid));
     const cut = bytes.length > MAX_LETTER_BYTES ? ` (the first ${MAX_LETTER_BYTES} of ${bytes.length} bytes)` : "";
     const carried = headers();
-    carried.set(reasonHeader, oneLine(letter.reason).slice(0, MAX_REASON - cut.length) + cut);
+    if (agentUid !== undefined) carried.set(letterHeaders.agentUid, subjectToken(agentUid));
+    carried.set(letterHeaders.reason, oneLine(letter.reason).slice(0, MAX_REASON - cut.length) + cut);
     try {
       await whileUp(() =>
         js.publish(subject, bytes.subarray(0, MAX_LETTER_BYTES), { msgID: oneLine(letter.id), headers: carried }),

@@ -1,5 +1,11 @@
 import type { JetStreamManager, StreamConfig } from "@nats-io/jetstream";
-import { contextStream, deadStream, spansStream, tailsStream } from "#nervous-system/schemas/subjects.ts";
+import {
+  contextStream,
+  deadStream,
+  lettersOfSubject,
+  spansStream,
+  tailsStream,
+} from "#nervous-system/schemas/subjects.ts";
 
 /** How the streams are kept. */
 export type StreamOptions = {
@@ -54,6 +60,8 @@ const deadConfig = (options: StreamOptions): Partial<StreamConfig> & { name: str
   retention: "limits",
   discard: "old",
   max_bytes: MAX_DEAD_BYTES,
+  // Of one sender, so that none pushes the letters of all others out.
+  max_msgs_per_subject: lettersOfSubject,
   // A letter sent again after a lost acknowledgement is the same letter.
   duplicate_window: HOUR_NS,
   num_replicas: options.replicas,

@@ -8,7 +8,7 @@ import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
-import { deadStream, reasonHeader } from "#nervous-system/schemas/subjects.ts";
+import { deadStream, letterHeaders } from "#nervous-system/schemas/subjects.ts";
 import { startNats, type NatsServer } from "#platform/stores/nats.ts";
 
 /** A stack of things to end when a test is over, last first. */
@@ -77,7 +77,7 @@ export const readFrames = async (bus: Bus, count = Infinity, from = 0): Promise<
 export const countFrames = async (bus: Bus): Promise<number> => (await readFrames(bus)).length;
 
 /** A dead letter as people find it. */
-export type FoundLetter = { subject: string; reason: string; text: string };
+export type FoundLetter = { subject: string; agentUid: string; reason: string; text: string };
 
 /** Every dead letter of a server. */
 export const deadLettersOf = async (nats: NatsServer): Promise<FoundLetter[]> => {
@@ -90,7 +90,8 @@ export const deadLettersOf = async (nats: NatsServer): Promise<FoundLetter[]> =>
       const letter = await manager.streams.getMessage(deadStream, { seq });
       if (letter === null) continue;
       const { subject, header, data } = letter;
-      letters.push({ subject, reason: header.get(reasonHeader), text: Buffer.from(data).toString() });
+      const [reason, uid] = [header.get(letterHeaders.reason), header.get(letterHeaders.agentUid)];
+      letters.push({ subject, agentUid: uid, reason, text: Buffer.from(data).toString() });
     }
     return letters;
   } finally {

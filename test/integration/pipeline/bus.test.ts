@@ -227,9 +227,33 @@ describe("dead letters", () => {
     await bus.deadLetters.put(letter);
     await bus.deadLetters.put(letter);
     expect(await deadLettersOf(nats)).toEqual([
-      { subject: `dead.collector.team-a.${agentUid(1)}`, reason: "not JSON", text: "{" },
+      {
+        subject: expect.stringMatching(/^dead\.collector\.team-a\.[0-7]$/),
+        agentUid: agentUid(1),
+        reason: "not JSON",
+        text: "{",
+      },
     ]);
   });
+
+  it("of one namespace, or of one of its agents, push out their own only", async () => {
+    const own = await startTestNats(cleanup);
+    const { deadLetters } = await connectTestBus(own, cleanup);
+    const put = (namespace: string, agent: string, n: number): Promise<void> =>
+      deadLetters.put({ ...letter, namespace, agentUid: agent, id: `${namespace}/${agent}/${n}` });
+    await put("team-b", agentUid(1), 0);
+    for (let n = 0; n < 8; n += 1) await put("team-a", agentUid(100 + n), 0);
+    await Promise.all(Array.from({ length: 300 }, (_, n) => put("team-a", agentUid(1), n)));
+    const flooded = await deadLettersOf(own);
+    const namespaceOf = ({ subject }: { subject: string }): string => subject.split(".")[2] ?? "";
+    const agentsOf = new Set(flooded.map((one) => `${namespaceOf(one)}/${one.agentUid}`));
+    expect(flooded.length).toBeLessThan(80);
+    expect(agentsOf.has(`team-b/${agentUid(1)}`)).toBe(true);
+    expect(agentsOf.size).toBeGreaterThan(5);
+    await Promise.all(Array.from({ length: 1_200 }, (_, n) => put("team-a", agentUid(1_000 + n), 0)));
+    const count = (await deadLettersOf(own)).filter((one) => namespaceOf(one) === "team-a").length;
+    expect(count).toBeLessThanOrEqual(8 * 64);
+  }, 30_000);
 
   it("are cut where they are larger than the server takes, and say so", async () => {
     const own = await startTestNats(cleanup);

@@ -220,7 +220,7 @@ describe("a frame that may not be kept", () => {
       refused_type: "VERDICT",
     });
     expect(stored.map(({ hash }) => hash)).toEqual(frames.map(({ hash }) => hash));
-    const letters = (await deadLettersOf(nats)).filter(({ subject }) => subject.endsWith(agent.metadata.uid));
+    const letters = (await deadLettersOf(nats)).filter(({ agentUid }) => agentUid === agent.metadata.uid);
     expect(letters.map(({ reason, text }) => [reason, text])).toEqual([
       ["producer agent may not write VERDICT here", String(frames[1]?.bytes)],
       ["the hash does not fit the frame: it was changed on its way", String(tampered.bytes)],
