@@ -2,7 +2,7 @@ import { cut } from "#nervous-system/kernel/cut.ts";
 import { ConditionType, findCondition, Reason, type DecidedCondition } from "#nervous-system/schemas/conditions.ts";
 import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
 import type { AgentPlan, AgentSnapshot } from "#operator/agent/plan.ts";
-import { hasRun, type PodFacts } from "#operator/pod/facts.ts";
+import { hasRun, howEnded, type PodFacts } from "#operator/pod/facts.ts";
 import { parseFetchEnd, parseScribeEnd } from "#operator/pod/termination.ts";
 
 /** The summary and the ends: what `kubectl wait` is given. */
@@ -53,7 +53,7 @@ const recordingAtEnd = (pod: PodFacts | undefined): DecidedCondition[] => {
   const gap = (message: string): DecidedCondition[] => [{ type, status: "False", reason: Reason.RecordGap, message }];
   if (pod !== undefined && !hasRun(pod.scribe)) return [];
   const end = parseScribeEnd(pod?.scribe?.terminated?.message);
-  if (end === undefined) return gap("The scribe left no word of where it stopped.");
+  if (end === undefined) return gap(`The scribe left no word of where it stopped${howEnded(pod?.scribe)}.`);
   if (end.ackedSeq < end.lastSeq) return gap(`${end.lastSeq - end.ackedSeq} frames were written and not confirmed.`);
   const message = "Every frame of the last attempt is stored.";
   return [{ type, status: "True", reason: Reason.RecordComplete, message }];

@@ -4,7 +4,7 @@ import { alive, endOfPod, nextAttempt, releases } from "#operator/agent/attempt-
 import { livingPod } from "#operator/agent/attempts.ts";
 import { lingers } from "#operator/agent/lingering.ts";
 import type { AgentAct, AgentPlan, AgentSnapshot, Step } from "#operator/agent/plan.ts";
-import { hasRun, type PodFacts } from "#operator/pod/facts.ts";
+import { hasRun, howEnded, type PodFacts } from "#operator/pod/facts.ts";
 import { nodeSilenceMs } from "#operator/pod/pending.ts";
 import { parseScribeEnd } from "#operator/pod/termination.ts";
 
@@ -22,7 +22,7 @@ const gapOf = (pod: PodFacts): AgentAct[] => {
   if (!hasRun(pod.scribe)) return [];
   const message =
     end === undefined
-      ? `Pod "${pod.name}" ended without a word of its scribe: the end of its record may be missing.`
+      ? `Pod "${pod.name}" ended without a word of its scribe${howEnded(pod.scribe)}: the end of its record may be missing.`
       : `Pod "${pod.name}" wrote ${end.lastSeq} frames and the stream confirmed ${end.ackedSeq}: the rest may be missing from the record.`;
   return [{ kind: "warnOfGap", message }];
 };

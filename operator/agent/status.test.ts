@@ -142,6 +142,19 @@ describe("computeAgentStatus", () => {
   });
 });
 
+describe("the record of an attempt whose scribe was killed", () => {
+  it("may have a gap, and says how the scribe ended", () => {
+    const ended = endedStatus();
+    const [fetch, scribe] = ended.initContainerStatuses!;
+    const killed = { ...scribe!, state: { terminated: { exitCode: 137, reason: "OOMKilled" } } };
+    const status = step(snapshot({ attempt: 1 }, { ...ended, initContainerStatuses: [fetch!, killed] }));
+    expect(findCondition(status.conditions, "Recording")).toMatchObject({
+      reason: "RecordGap",
+      message: "The scribe left no word of where it stopped (OOMKilled, exit code 137).",
+    });
+  });
+});
+
 describe("agentEvents", () => {
   it("tells an attempt from its start to its end once", () => {
     const started = step(snapshot(undefined));

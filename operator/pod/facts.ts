@@ -56,6 +56,12 @@ export type PodFacts = {
 export const hasRun = (container: ContainerFacts | undefined): boolean =>
   container !== undefined && (container.running || container.terminated !== undefined || container.restarts > 0);
 
+/** How a container ended, in brackets behind a sentence about it; nothing where it has not. */
+export const howEnded = (container: ContainerFacts | undefined): string => {
+  const end = container?.terminated;
+  return end === undefined ? "" : ` (${end.reason || "Error"}, exit code ${end.exitCode})`;
+};
+
 /** Containers that keep a pod alive whose own has ended: the kubelet stops neither them nor, before them, the scribe. */
 export const lingering = ({ main, others }: PodFacts): readonly OtherContainer[] =>
   main?.terminated === undefined ? [] : others.filter((c) => c.place === "beside" && c.terminated === undefined);

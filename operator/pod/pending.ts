@@ -1,5 +1,5 @@
 import { Reason } from "#nervous-system/schemas/conditions.ts";
-import { lingering, type ContainerFacts, type PodFacts } from "#operator/pod/facts.ts";
+import { howEnded, lingering, type ContainerFacts, type PodFacts } from "#operator/pod/facts.ts";
 
 /** Why a pod that has not ended does not work yet, or no longer. */
 export type Hindrance = {
@@ -124,9 +124,6 @@ const fetchIsAtWork: Look = ({ fetch }) =>
 const awaitsScribe = ({ fetch, main }: PodFacts): boolean =>
   fetch?.terminated?.exitCode === 0 && main?.running !== true;
 
-const endOf = ({ terminated }: ContainerFacts): string =>
-  terminated === undefined ? "" : ` (${terminated.reason || "Error"}, exit code ${terminated.exitCode})`;
-
 const scribeIsNotUp: Look = (pod) => {
   const { scribe, main } = pod;
   if (scribe === undefined) return undefined;
@@ -135,7 +132,7 @@ const scribeIsNotUp: Look = (pod) => {
   const told = scribe.terminated?.message || scribe.waitingMessage || "no message";
   return {
     reason: Reason.RecordingUnhealthy,
-    message: `The scribe was restarted ${scribe.restarts} times${endOf(scribe)}: ${told}`,
+    message: `The scribe was restarted ${scribe.restarts} times${howEnded(scribe)}: ${told}`,
     stuck: true,
   };
 };

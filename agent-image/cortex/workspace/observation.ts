@@ -115,7 +115,7 @@ export type Observer = {
   observe(): Promise<Observation>;
   /** Everything that changed since the base. */
   sinceBase(): Promise<Observation>;
-  /** Why what changed since the base would not be published; undefined where it would. */
+  /** Why what changed since the base would not be published; undefined where nothing is known against it. */
   refusal(): Promise<string | undefined>;
 };
 
@@ -127,7 +127,8 @@ export const createObserver = (repository: Repository): Observer => {
   const refusal = async (): Promise<string | undefined> => {
     if (seen === baseTree) return undefined;
     const judged = await judgeChange(record, baseTree, seen);
-    return judged.kind === "ok" ? undefined : judged.message;
+    // A repository too large to be judged here may still be judged by the publisher.
+    return judged.kind === "refused" ? judged.message : undefined;
   };
   return {
     observe: async () => {
