@@ -138,16 +138,17 @@ describe("an answer that breaks", () => {
 
 describe("a whole answer", () => {
   it("is passed on but for its end, at the pace of a slow reader, and counted", async () => {
+    const sent = large.subarray(0, 2 ** 20);
     let taken = 0;
     const take = (bytes: number) => {
       taken += bytes;
       return granted(undefined);
     };
-    const { ended, answer } = await relay((response) => response.end(large), { take });
+    const { ended, answer } = await relay((response) => response.end(sent), { take });
     let got = 0;
     answer.on("data", (chunk: Buffer) => (got += chunk.length));
     const { broken, answer: whole } = await ended(0);
     if (!answer.complete) await once(answer, "end");
-    expect([broken, whole.length, taken, got]).toEqual([undefined, large.length, large.length, large.length]);
+    expect([broken, whole.length, taken, got]).toEqual([undefined, sent.length, sent.length, sent.length]);
   });
 });

@@ -68,7 +68,7 @@ afterEach(async () => {
   for (const token of [...greedy, modest])
     await eventually("the room is free again", async () => (await statusFor(token)) === 200);
   gateway.kept.frames.length = 0;
-});
+}, 30_000);
 
 type Refused = { status: number | undefined; retry: string | undefined; type: string; message: string };
 
@@ -95,7 +95,7 @@ describe("pods that trickle their bodies", () => {
     for (const token of trickling)
       await eventually("its calls are under way", async () => (await statusFor(token)) !== 200);
     for (const token of [modest, quiet]) expect(await statusFor(token)).toBe(200);
-  });
+  }, 30_000);
 
   it("are refused when no more of them comes, and are no calls of a model", async () => {
     const { answer } = trickle(greedy[0] ?? "");
@@ -136,7 +136,7 @@ describe("a tenant that fills its share", () => {
     });
     expect((await post(gateway, chat, two, bodyOf(4 * MIB))).status).toBe(200);
     expect((await post(gateway, chat, modest, bodyOf(8 * MIB))).status).toBe(200);
-  });
+  }, 30_000);
 });
 
 describe("a client that stops reading", () => {
@@ -165,5 +165,5 @@ describe("a client that stops reading", () => {
     expect(gone).toBe(1);
     answer.resume();
     await cut;
-  });
+  }, 30_000);
 });
