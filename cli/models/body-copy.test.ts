@@ -13,7 +13,7 @@ const copied = async (
   return copy.end();
 };
 
-const bytesOf = (text: string): Buffer[] => Array.from(Buffer.from(text), (byte) => Buffer.of(byte));
+const bytesOf = (text: string): Buffer[] => Array.from(Buffer.from(text), (byte) => Buffer.from([byte]));
 
 describe("the copy of an answer", () => {
   it.each(providerAnswers)("of $of tells what that says, byte by byte, coded or not", async ({ of, body, facts }) => {

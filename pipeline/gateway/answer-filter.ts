@@ -1,6 +1,27 @@
+import type { IncomingMessage } from "node:http";
 import { gatherBytes } from "#nervous-system/kernel/gathered-bytes.ts";
-import { createAnswerReader, type AnswerFacts } from "#nervous-system/codecs/exchange/answer-reader.ts";
-import { createSseSplitter } from "#nervous-system/codecs/exchange/sse-events.ts";
+import {
+  createStreamListener,
+  isEventStream,
+  readAnswer,
+  type AnswerHead,
+  type HeardEvent,
+  type ReadAnswer,
+} from "#nervous-system/codecs/exchange/read-answer.ts";
+
+/** How an answer begins. */
+export const headOf = ({ statusCode: status = 0, headers }: IncomingMessage): AnswerHead => ({
+  status,
+  contentType: headers["content-type"],
+  contentEncoding: headers["content-encoding"],
+});
+
+/** What a filter lets go at the end of an answer, and what the answer says. */
+export type FilteredAnswer = ReadAnswer & {
+  readonly kept: Buffer;
+  /** When the model began to speak in a stream, as `nowMs` told it. */
+  readonly firstContentMs?: number;
+};
 
 /**
  * Passes an answer on, byte for byte, but keeps back what would tell the client that it is complete: the last event of a stream,
@@ -9,35 +30,43 @@ import { createSseSplitter } from "#nervous-system/codecs/exchange/sse-events.ts
 export type AnswerFilter = {
   /** Takes a chunk of the answer; answers what may go to the client now. */
   push(chunk: Buffer): Buffer;
-  /** Ends the answer, which is given whole; answers what was kept back. */
-  end(answer: Buffer): { readonly kept: Buffer; readonly facts: AnswerFacts };
+  /** Ends the answer, which is given whole and may have `maxBytes` without its content coding; never rejects. */
+  end(answer: Buffer, maxBytes: number): Promise<FilteredAnswer>;
 };
 
-const createStreamFilter = (dropsUsageEvent: boolean): AnswerFilter => {
-  const splitter = createSseSplitter();
-  const reader = createAnswerReader();
+/** How an answer is filtered. */
+export type FilterOptions = {
+  /** Whether the event that holds nothing but token counts is left out. */
+  readonly dropsUsageEvent: boolean;
+  readonly nowMs: () => number;
+};
+
+const createStreamFilter = ({ dropsUsageEvent, nowMs }: FilterOptions): AnswerFilter => {
+  const listener = createStreamListener();
   const kept = gatherBytes();
+  let first: { firstContentMs?: number } = {};
+  const passed = (events: readonly HeardEvent[]): readonly HeardEvent[] => {
+    if (first.firstContentMs === undefined && events.some(({ content }) => content))
+      first = { firstContentMs: nowMs() };
+    return events.filter(({ usageOnly }) => !usageOnly || !dropsUsageEvent);
+  };
   return {
     push: (chunk) => {
       const free: Buffer[] = [];
-      for (const event of splitter.push(chunk)) {
-        const step = reader.readEvent(event);
-        if (step.usageOnly && dropsUsageEvent) continue;
+      for (const { last, bytes } of passed(listener.push(chunk)))
         // Whatever follows the last event waits with it, in order.
-        if (step.last || kept.size > 0) kept.add(event.bytes);
-        else free.push(event.bytes);
-      }
+        if (last || kept.size > 0) kept.add(bytes);
+        else free.push(bytes);
       return Buffer.concat(free);
     },
-    end: () => {
-      for (const event of splitter.end())
-        if (!reader.readEvent(event).usageOnly || !dropsUsageEvent) kept.add(event.bytes);
-      return { kept: kept.take(), facts: reader.facts() };
+    end: async () => {
+      for (const { bytes } of passed(listener.end())) kept.add(bytes);
+      return { kept: kept.take(), facts: listener.facts(), ...first };
     },
   };
 };
 
-const createWholeFilter = (): AnswerFilter => {
+const createWholeFilter = (head: AnswerHead): AnswerFilter => {
   let kept: Buffer = Buffer.alloc(0);
   return {
     push: (chunk) => {
@@ -45,16 +74,10 @@ const createWholeFilter = (): AnswerFilter => {
       kept = chunk;
       return free;
     },
-    end: (answer) => {
-      const reader = createAnswerReader();
-      reader.readWhole(answer.toString("utf8"));
-      return { kept, facts: reader.facts() };
-    },
+    end: async (answer, maxBytes) => ({ kept, ...(await readAnswer(head, answer, maxBytes)) }),
   };
 };
 
-/** Creates the filter that fits the answer's content type. */
-export const createAnswerFilter = (contentType: string | undefined, dropsUsageEvent: boolean): AnswerFilter =>
-  contentType?.toLowerCase().startsWith("text/event-stream") === true
-    ? createStreamFilter(dropsUsageEvent)
-    : createWholeFilter();
+/** Creates the filter that fits the answer that begins so. */
+export const createAnswerFilter = (head: AnswerHead, options: FilterOptions): AnswerFilter =>
+  isEventStream(head) ? createStreamFilter(options) : createWholeFilter(head);

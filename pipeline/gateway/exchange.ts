@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
+import { requestIdOf } from "#nervous-system/codecs/exchange/model-call-members.ts";
+import type { ReadAnswer } from "#nervous-system/codecs/exchange/read-answer.ts";
 import { resolveTarget, type AddressPolicy } from "#pipeline/gateway/address-policy.ts";
 import type { AdmittedCall } from "#pipeline/gateway/admit-model-call.ts";
 import type { Broken } from "#pipeline/gateway/broken.ts";
@@ -19,10 +21,12 @@ import {
   type Granted,
   type Refusal,
 } from "#pipeline/gateway/refusal.ts";
+import { readRefusal } from "#pipeline/gateway/read-refusal.ts";
 import { relayAnswer } from "#pipeline/gateway/relay.ts";
 import { upstreamUrl, type ModelRoute } from "#pipeline/gateway/routes.ts";
 import { askUpstream, type UpstreamAnswer, type UpstreamRequest } from "#pipeline/gateway/upstream.ts";
-import { computeUpstreamHeaders, type UpstreamBody } from "#pipeline/gateway/upstream-request.ts";
+import { computeUpstreamHeaders, withoutAddition, type UpstreamBody } from "#pipeline/gateway/upstream-request.ts";
+import type { UsageMemory } from "#pipeline/gateway/usage-memory.ts";
 
 /** What exchanges are carried out with. */
 export type ExchangeTools = {
@@ -36,6 +40,7 @@ export type ExchangeTools = {
   readonly answerWithinMs: number;
   readonly idleMs: number;
   readonly maxAnswerBytes: number;
+  readonly usage: UsageMemory;
 };
 
 /** One admitted call, with its body ready for the provider. */
@@ -49,11 +54,15 @@ export type Exchange = AdmittedCall &
     readonly signal: AbortSignal;
   };
 
-type Outcome = {
+type Outcome = Pick<ReadAnswer, "facts" | "unread"> & {
   readonly status: number;
   readonly answer: Buffer;
-  readonly facts: Parameters<typeof renderModelCall>[0]["answer"];
+  readonly requestId?: string | undefined;
+  /** When the model began to speak in a stream, by the monotonic clock. */
+  readonly firstContentMs?: number;
   readonly broken?: Broken | undefined;
+  /** Set where the provider refused what the agent had not asked for: the client is told nothing of that. */
+  readonly again?: true;
   /** Tells the client the rest, once the frame is written. */
   readonly finish: () => Promise<Written>;
 };
@@ -166,7 +175,7 @@ const relayedOutcome = async (
   const relayed = await relayAnswer({
     upstream: response,
     client,
-    dropsUsageEvent: body.dropsUsageEvent,
+    dropsUsageEvent: body.added !== undefined,
     idleMs: tools.idleMs,
     maxBytes: tools.maxAnswerBytes,
     take: share.takeForAnswer,
@@ -174,10 +183,9 @@ const relayedOutcome = async (
     clock: tools.clock,
   });
   return {
+    ...relayed,
     status: response.statusCode ?? 0,
-    answer: relayed.answer,
-    facts: relayed.facts,
-    broken: relayed.broken,
+    requestId: requestIdOf(response.headers),
     finish: async () => {
       if (relayed.broken === undefined) return endClient(client, relayed.kept, tools.clock);
       // A broken answer must look broken: the connection is cut instead of ended.
@@ -187,11 +195,24 @@ const relayedOutcome = async (
   };
 };
 
+/** A stream that is refused, maybe for the token counts that were asked for: then it is asked for again, without them. */
+const refusedOutcome = async (tools: ExchangeTools, response: IncomingMessage): Promise<Outcome> => ({
+  ...(await readRefusal(response, tools.idleMs, tools.clock)),
+  status: response.statusCode ?? 0,
+  requestId: requestIdOf(response.headers),
+  again: true,
+  finish: () => Promise.resolve("taken"),
+});
+
+// What providers answer to a member that they do not know.
+const refusals = new Set([400, 422]);
+
 const carryOut = async (tools: ExchangeTools, exchange: Exchange, request: UpstreamRequest): Promise<Outcome> => {
   const answer = await askUpstream(request);
   if (answer.kind === "failed") return failedOutcome(tools, exchange, answer);
   const status = answer.response.statusCode ?? 0;
   if (status >= 300 && status < 400) return redirectOutcome(tools, exchange, answer.response);
+  if (exchange.body.added !== undefined && refusals.has(status)) return refusedOutcome(tools, answer.response);
   return relayedOutcome(tools, exchange, answer.response);
 };
 
@@ -233,11 +254,9 @@ const finishClient = async (
   return why;
 };
 
-/**
- * Carries one exchange out and records it. The client learns of its end only when the MODEL_CALL frame is on disk; where that
- * fails the connection is cut, since an exchange that is in no record must not count as done.
- */
-export const runExchange = async (tools: ExchangeTools, exchange: Exchange): Promise<Granted<ExchangeEnd>> => {
+type Ended = ExchangeEnd & Pick<Outcome, "again">;
+
+const carryOutAndRecord = async (tools: ExchangeTools, exchange: Exchange): Promise<Granted<Ended>> => {
   const requestBlob = await putRequest(tools, exchange);
   if (requestBlob.kind === "refused") return requestBlob;
   const request = await prepare(tools, exchange);
@@ -246,16 +265,19 @@ export const runExchange = async (tools: ExchangeTools, exchange: Exchange): Pro
   const outcome = await carryOut(tools, exchange, request.value);
   const latencyMs = Math.round(tools.clock.monotonicMs() - startedMs);
   const answerBlob = await putAnswer(tools, exchange, outcome.answer);
+  const { firstContentMs, again } = outcome;
   try {
     await tools.frames.write(
       renderModelCall({
         ...exchange,
+        ...outcome,
         contextWindow: exchange.body.contextWindow,
+        request: exchange.body.facts,
         requestBlob: requestBlob.value,
         answer: outcome.facts,
         answerBlob,
-        status: outcome.status,
         latencyMs,
+        firstTokenMs: firstContentMs === undefined ? undefined : Math.round(firstContentMs - startedMs),
         error: outcome.broken?.message,
         trace: parseTraceparent(exchange.incoming.headers["traceparent"]?.toString()),
       }),
@@ -271,5 +293,26 @@ export const runExchange = async (tools: ExchangeTools, exchange: Exchange): Pro
     );
   }
   const broken = await finishClient(tools, exchange, outcome);
-  return granted({ status: outcome.status, latencyMs, facts: outcome.facts, broken });
+  const end = { status: outcome.status, latencyMs, facts: outcome.facts, broken };
+  return granted(again === undefined ? end : { ...end, again });
+};
+
+const succeeded = (ended: Granted<Ended>): boolean =>
+  ended.kind === "granted" && ended.value.status >= 200 && ended.value.status < 300;
+
+/**
+ * Carries one exchange out and records it. The client learns of its end only when the MODEL_CALL frame is on disk; where that
+ * fails the connection is cut, since an exchange that is in no record must not count as done. What the gateway added to the
+ * request and the endpoint may have refused is left out in a second exchange; whether that was it is remembered for the Model.
+ */
+export const runExchange = async (tools: ExchangeTools, exchange: Exchange): Promise<Granted<ExchangeEnd>> => {
+  const { usage } = tools;
+  const { model, body } = exchange;
+  const ended = await carryOutAndRecord(tools, exchange);
+  if (body.added !== undefined && succeeded(ended)) usage.remember(model, "takes");
+  if (ended.kind === "refused" || ended.value.again === undefined) return ended;
+  const plain = await carryOutAndRecord(tools, { ...exchange, body: withoutAddition(body) });
+  // One that took it before refused something else, or is several endpoints behind one name.
+  if (succeeded(plain) && usage.verdictOf(model) === undefined) usage.remember(model, "refuses");
+  return plain;
 };

@@ -13,8 +13,10 @@ describe("the frame of an exchange", () => {
       model: facts,
       attempt: 1,
       contextWindow: { hashes: Array.from({ length: 2_000 }, () => "a".repeat(64)), omitted: 1 },
+      request: { toolsOffered: Array.from({ length: 1_000 }, () => long.slice(0, 100)), effort: long },
       requestBlob: `sha256:${"a".repeat(64)}`,
-      answer: { stopReason: long, error: long },
+      answer: { stopReason: long, error: long, model: long, id: long, toolsCalled: [long, long] },
+      requestId: long.slice(0, 256),
       status: 200,
       latencyMs: 1,
     });

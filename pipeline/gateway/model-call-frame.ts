@@ -1,6 +1,8 @@
 import type { TraceIds } from "#nervous-system/schemas/ids.ts";
 import type { AnswerFacts } from "#nervous-system/codecs/exchange/answer-reader.ts";
 import type { ContextWindow } from "#nervous-system/codecs/exchange/context-window.ts";
+import { answerMembers, requestMembers } from "#nervous-system/codecs/exchange/model-call-members.ts";
+import type { RequestFacts } from "#nervous-system/codecs/exchange/request-facts.ts";
 import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { ComponentEvent } from "#nervous-system/recorder/component.ts";
 
@@ -11,19 +13,23 @@ export type ExchangeFacts = {
   readonly mission: Mission;
   readonly model: Model;
   readonly contextWindow: ContextWindow;
+  readonly request: RequestFacts;
   readonly requestBlob: string;
   readonly answer: AnswerFacts;
   readonly answerBlob?: string | undefined;
   /** HTTP status of the provider; 0 when it gave none. */
   readonly status: number;
   readonly latencyMs: number;
+  readonly firstTokenMs?: number | undefined;
+  readonly requestId?: string | undefined;
+  /** What of the answer could not be read, and why. */
+  readonly unread?: string | undefined;
   readonly error?: string | undefined;
   readonly trace?: TraceIds | undefined;
 };
 
 // Words of the endpoint, which may be of any length.
 const maxErrorCharacters = 2_000;
-const maxStopReasonCharacters = 256;
 
 const contextWindowOf = ({ hashes, omitted }: ContextWindow): Record<string, unknown> =>
   omitted === 0 ? { context_window: hashes } : { context_window: hashes, context_window_omitted: omitted };
@@ -38,14 +44,16 @@ export const renderModelCall = (facts: ExchangeFacts): ComponentEvent => ({
     provider: facts.model.spec.provider,
     model: facts.model.spec.model,
     ...contextWindowOf(facts.contextWindow),
-    input_tokens: facts.answer.inputTokens,
-    output_tokens: facts.answer.outputTokens,
+    ...requestMembers(facts.request),
+    ...answerMembers(facts.answer),
+    first_token_ms: facts.firstTokenMs,
     latency_ms: facts.latencyMs,
-    stop_reason: facts.answer.stopReason?.slice(0, maxStopReasonCharacters),
     status: facts.status,
+    request_id: facts.requestId,
     request_blob: facts.requestBlob,
     response_blob: facts.answerBlob,
-    error: (facts.error ?? facts.answer.error)?.slice(0, maxErrorCharacters),
+    unread: facts.unread,
+    ...present({ error: facts.error?.slice(0, maxErrorCharacters) }),
   }),
   subject: {
     mission_uid: facts.mission.metadata.uid,

@@ -32,11 +32,12 @@ type Unread = Omit<Exchange, "body" | "signal">;
 
 // Apart from the exchange, which may take long and must not hold the bytes as they came beside those that go out.
 const readUpstreamBody = async (
-  { maxBodyBytes: maxBytes, clock }: ModelCallTools,
+  { maxBodyBytes: maxBytes, clock, usage }: ModelCallTools,
   { incoming, route, model, share }: Unread,
 ): Promise<Granted<UpstreamBody>> => {
   const bytes = await readBody(incoming, { maxBytes, take: share.takeForRequest, clock });
-  return bytes.kind === "refused" ? bytes : computeUpstreamBody(bytes.value, route, model.spec.model);
+  if (bytes.kind === "refused") return bytes;
+  return computeUpstreamBody(bytes.value, route, model.spec.model, usage.verdictOf(model) !== "refuses");
 };
 
 const exchangeOnce = async (tools: ModelCallTools, call: Unread): Promise<Granted<ExchangeEnd>> => {

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { AnswerFacts } from "#nervous-system/codecs/exchange/answer-reader.ts";
+import { isCoded } from "#nervous-system/codecs/exchange/content-codings.ts";
 import { gatherBytes } from "#nervous-system/kernel/gathered-bytes.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { watchSilence } from "#nervous-system/kernel/silence.ts";
-import { createAnswerFilter } from "#pipeline/gateway/answer-filter.ts";
+import { createAnswerFilter, headOf, type AnswerFilter, type FilteredAnswer } from "#pipeline/gateway/answer-filter.ts";
 import type { Broken } from "#pipeline/gateway/broken.ts";
 import { unreadMessage, writeToClient, type Written } from "#pipeline/gateway/client-end.ts";
 import type { Granted } from "#pipeline/gateway/refusal.ts";
@@ -24,10 +24,9 @@ export type RelayOptions = {
 };
 
 /** What went over, and what waits to be let go; `broken` is set when the answer did not come to its end. */
-export type Relayed = {
-  readonly kept: Buffer;
+export type Relayed = Omit<FilteredAnswer, "decoded"> & {
+  /** Without its content coding, where that could be taken off. */
   readonly answer: Buffer;
-  readonly facts: AnswerFacts;
   readonly broken?: Broken;
 };
 
@@ -61,10 +60,24 @@ const roomFor = (size: number, { length }: Buffer, { maxBytes, take }: RelayOpti
   return { by: "no_room", message: `there is no room for the rest of the answer: ${taken.refusal.message}` };
 };
 
+// JSON and events seldom shrink to less than a thirtieth.
+const maxUnfolding = 32;
+
+/** What a coded answer may unfold to: as much as room was taken for before. */
+const roomToUnfold = ({ length }: Buffer, { upstream, maxBytes, take }: RelayOptions): number => {
+  const room = isCoded(upstream.headers["content-encoding"]) ? Math.min(maxBytes, length * maxUnfolding) : 0;
+  return take(room).kind === "granted" ? room : 0;
+};
+
+const endOf = async (filter: AnswerFilter, received: Buffer, options: RelayOptions): Promise<Relayed> => {
+  const { decoded, ...ended } = await filter.end(received, roomToUnfold(received, options));
+  return { ...ended, answer: decoded ?? received };
+};
+
 /** Passes an answer on as it comes, all but its end; never rejects. */
 export const relayAnswer = async (options: RelayOptions): Promise<Relayed> => {
   const { upstream, client, signal, clock, idleMs } = options;
-  const filter = createAnswerFilter(upstream.headers["content-type"], options.dropsUsageEvent);
+  const filter = createAnswerFilter(headOf(upstream), { ...options, nowMs: () => clock.monotonicMs() });
   const received = gatherBytes();
   let broken: Broken | undefined;
   let clientMs = 0;
@@ -104,6 +117,5 @@ export const relayAnswer = async (options: RelayOptions): Promise<Relayed> => {
     silence.stop();
     cancelLast();
   }
-  const answer = received.take();
-  return { ...filter.end(answer), answer, ...(broken === undefined ? {} : { broken }) };
+  return { ...(await endOf(filter, received.take(), options)), ...(broken === undefined ? {} : { broken }) };
 };

@@ -13,10 +13,11 @@ import { answerModelCall, type ModelCallTools } from "#pipeline/gateway/model-ca
 import type { GatewayMetrics } from "#pipeline/gateway/measure.ts";
 import { refused, renderRefusal, type Granted, type Refusal } from "#pipeline/gateway/refusal.ts";
 import { createTunnelRoom } from "#pipeline/gateway/tunnel-room.ts";
+import { createUsageMemory } from "#pipeline/gateway/usage-memory.ts";
 import type { TokenReviews } from "#pipeline/identity/token-reviews.ts";
 
 /** What the gateway's server is made of. */
-type GatewayServerOptions = Omit<ModelCallTools, "room"> &
+type GatewayServerOptions = Omit<ModelCallTools, "room" | "usage"> &
   Pick<TunnelTools, "limits"> & {
     readonly callLimits: CallLimits;
     readonly reviews: TokenReviews;
@@ -38,7 +39,10 @@ type GatewayServer = {
 // Every pod of a swarm comes here, with a tunnel for each connection of its package manager; one costs some thirty kilobytes.
 const maxConnections = 4_096;
 
-type Answering = GatewayServerOptions & Pick<ModelCallTools, "room"> & { readonly doorway: Doorway };
+// One that is forgotten is asked twice once more.
+const maxRememberedModels = 1_024;
+
+type Answering = GatewayServerOptions & Pick<ModelCallTools, "room" | "usage"> & { readonly doorway: Doorway };
 
 const reply = ({ clock }: Answering, incoming: IncomingMessage, client: ServerResponse, refusal: Refusal): void => {
   if (client.headersSent || client.destroyed) return void client.destroy();
@@ -107,6 +111,7 @@ export const startGatewayServer = async (options: GatewayServerOptions): Promise
     doorway: openDoorway({ maxConnections, clock, onCut: metrics.connectionCut }),
     tunnels: createTunnelRoom(),
     room: createCallRoom(options.callLimits),
+    usage: createUsageMemory(maxRememberedModels),
   };
   const server = await serve({
     at: options.listen,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { computeUpstreamBody } from "#pipeline/gateway/upstream-request.ts";
+import { computeUpstreamBody, withoutAddition } from "#pipeline/gateway/upstream-request.ts";
 
 const route = { provider: "OpenAICompatible", operation: "chat/completions" } as const;
 const bodyOf = (text: string) => computeUpstreamBody(Buffer.from(text), route, "real");
@@ -22,5 +22,20 @@ describe("the body of a model call", () => {
     const last = bodyOf(`{"messages":[7]}`);
     if (many.kind === "refused" || last.kind === "refused") throw new Error("refused");
     expect(many.value.contextWindow.hashes.at(-1)).toBe(last.value.contextWindow.hashes[0]);
+  });
+
+  it.each([
+    ["none", ""],
+    ["its own", ',"stream_options":{"include_usage":false,"continuous":true}'],
+    ["null", ',"stream_options":null'],
+  ])("is what the agent wrote once more where the endpoint refuses what was added to %s", (_, options) => {
+    const text = `{"model":"mine","stream":true${options}}`;
+    const body = bodyOf(text);
+    if (body.kind === "refused") throw new Error("refused");
+    expect(JSON.parse(body.value.bytes.toString())).toMatchObject({ stream_options: { include_usage: true } });
+    const { added, bytes } = withoutAddition(body.value);
+    expect(added).toBeUndefined();
+    expect(JSON.parse(bytes.toString())).toEqual({ ...(JSON.parse(text) as object), model: "real" });
+    expect(computeUpstreamBody(Buffer.from(text), route, "real", false)).toMatchObject({ value: { bytes } });
   });
 });

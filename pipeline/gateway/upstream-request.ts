@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { maxJsonValues, parseBoundedJson } from "#nervous-system/kernel/bounded-json.ts";
 import { computeRecentWindow, type ContextWindow } from "#nervous-system/codecs/exchange/context-window.ts";
+import { requestFactsOf, type RequestFacts } from "#nervous-system/codecs/exchange/request-facts.ts";
 import type { ModelSpec } from "#nervous-system/schemas/resources/model.ts";
 import { granted, refused, type Granted } from "#pipeline/gateway/refusal.ts";
 import type { ModelRoute } from "#pipeline/gateway/routes.ts";
@@ -9,8 +10,9 @@ import type { ModelRoute } from "#pipeline/gateway/routes.ts";
 export type UpstreamBody = {
   readonly bytes: Buffer;
   readonly contextWindow: ContextWindow;
-  /** Whether we asked for token counts in the stream and the client did not: their event is taken out again. */
-  readonly dropsUsageEvent: boolean;
+  readonly facts: RequestFacts;
+  /** Set where we asked for token counts in the stream and the client did not, with its own options: their event is taken out again. */
+  readonly added?: { readonly streamOptions: unknown };
 };
 
 // A frame holds 256 KiB and a hash takes 67 bytes of it; the request's blob has the whole window.
@@ -37,8 +39,21 @@ const asksForUsage = (body: Readonly<Record<string, unknown>>): boolean => {
 const streamsChat = (route: ModelRoute, body: Readonly<Record<string, unknown>>): boolean =>
   (route.operation === "chat/completions" || route.operation === "completions") && body["stream"] === true;
 
-/** Makes the provider's body of the agent's: the Model's name in place of the agent's, and token counts asked for in streams. */
-export const computeUpstreamBody = (bytes: Buffer, route: ModelRoute, model: string): Granted<UpstreamBody> => {
+const optionsOf = (asked: Readonly<Record<string, unknown>>) => {
+  const { stream_options: streamOptions } = asked;
+  return { added: { streamOptions }, options: { ...(streamOptions as object | undefined), include_usage: true } };
+};
+
+/**
+ * Makes the provider's body of the agent's: the Model's name in place of the agent's, and token counts asked for in streams where
+ * the endpoint takes that.
+ */
+export const computeUpstreamBody = (
+  bytes: Buffer,
+  route: ModelRoute,
+  model: string,
+  takesUsage = true,
+): Granted<UpstreamBody> => {
   const asked = parseObject(bytes);
   if (asked === undefined)
     return refused(
@@ -46,16 +61,24 @@ export const computeUpstreamBody = (bytes: Buffer, route: ModelRoute, model: str
       "invalid_body",
       `the body of a model call must be one JSON object of at most ${maxJsonValues} values`,
     );
-  const needsUsage = streamsChat(route, asked) && !asksForUsage(asked);
-  const options = { ...(asked["stream_options"] as object | undefined), include_usage: true };
+  const needsUsage = takesUsage && streamsChat(route, asked) && !asksForUsage(asked);
+  const { added, options } = optionsOf(asked);
   const json = { ...asked, model, ...(needsUsage ? { stream_options: options } : {}) };
   try {
     // Before it is sent: an exchange whose window cannot be told could not be recorded.
     const contextWindow = computeRecentWindow(json, maxHashes);
-    return granted({ bytes: Buffer.from(JSON.stringify(json)), contextWindow, dropsUsageEvent: needsUsage });
+    const body = { bytes: Buffer.from(JSON.stringify(json)), contextWindow, facts: requestFactsOf(json) };
+    return granted({ ...body, ...(needsUsage ? { added } : {}) });
   } catch (error) {
     return refused(400, "invalid_body", `the body cannot be written again as JSON: ${(error as Error).message}`);
   }
+};
+
+/** The body as the agent would have sent it, for an endpoint that refuses what was added. */
+export const withoutAddition = ({ bytes, added, ...rest }: UpstreamBody): UpstreamBody => {
+  const json = JSON.parse(bytes.toString("utf8")) as Record<string, unknown>;
+  // Undefined where the agent had none; JSON leaves that out.
+  return { ...rest, bytes: Buffer.from(JSON.stringify({ ...json, stream_options: added?.streamOptions })) };
 };
 
 // Whatever else an agent sends (cookies, forwarded addresses, organisation headers, a key of its own) stays here.
@@ -80,7 +103,7 @@ export const computeUpstreamHeaders = (
 };
 
 const kept =
-  /^(content-type|retry-after|date|x-request-id|request-id|x-ratelimit-.*|anthropic-ratelimit-.*|cache-control)$/;
+  /^(content-type|content-encoding|retry-after|date|x-request-id|request-id|x-ratelimit-.*|anthropic-ratelimit-.*|cache-control)$/;
 
 /** The headers of the provider's answer that the agent sees. */
 export const computeAnswerHeaders = (headers: IncomingHttpHeaders): Record<string, string> =>

@@ -37,7 +37,7 @@ describe("a body in a content coding", () => {
   it.each(["compress", "constructor", "gzip, gzip, gzip, gzip"])("%s is said to be unknown", async (header) => {
     expect(await decodeBody(plain, header, 1)).toMatchObject({
       why: "unknown",
-      message: `it is in the content coding "${header}"`,
+      message: `it is in the content coding "${header}", known are gzip, deflate, br, zstd`,
     });
   });
 

@@ -34,6 +34,8 @@ const decoders: Readonly<Record<string, Decode>> = {
   zstd: (bytes, max) => unzstd(bytes, { maxOutputLength: max, finishFlush: ZSTD_e_flush }),
 };
 
+const knownCodings = Object.keys(decoders).join(", ");
+
 // More of them, one in another, no server sends; each may unfold to the whole bound.
 const maxCodings = 3;
 
@@ -58,7 +60,7 @@ export const decodeBody = async (bytes: Buffer, header: string | undefined, maxB
   const codings = codingsOf(header ?? "");
   const known = codings.flatMap((coding) => (Object.hasOwn(decoders, coding) ? (decoders[coding] ?? []) : []));
   if (known.length < codings.length || codings.length > maxCodings)
-    return undecoded("unknown", `it is in the content coding "${header?.slice(0, 100)}"`);
+    return undecoded("unknown", `it is in the content coding "${header?.slice(0, 100)}", known are ${knownCodings}`);
   let plain = bytes;
   try {
     for (const decode of known.toReversed()) if (plain.length > 0) plain = await decode(plain, maxBytes);

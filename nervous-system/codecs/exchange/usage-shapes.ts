@@ -1,3 +1,4 @@
+import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
 import { countOf, memberAt, presentOf, type Fields } from "./fields.ts";
 
 /** What providers count of one answer, in tokens; cached ones are among the input, reasoning ones among the output. */
@@ -63,8 +64,10 @@ const shapes: readonly UsageShape[] = [
   },
 ];
 
-const countedNames = new Set(
-  shapes.flatMap((shape) => [shape.input, shape.output, shape.cached, shape.reasoning].flat()).concat("total_tokens"),
+const countedPaths = new Map(
+  shapes
+    .flatMap(({ input, output, cached, reasoning }) => [...input, ...output, ...cached, ...reasoning, "total_tokens"])
+    .map((name) => [name, name.split(".")]),
 );
 
 /** Where a document may hold its usage: Groq's stood beside its answer, Moonshot's streams have it in the choice. */
@@ -118,8 +121,8 @@ export const createUsageCounter = (): UsageCounter => {
   };
   return {
     add: (document) => {
-      for (const usage of usagesOf(document))
-        for (const name of countedNames) note(name, memberAt(usage, ...name.split(".")));
+      for (const usage of usagesOf(document).filter(isJsonObject))
+        for (const [name, path] of countedPaths) note(name, memberAt(usage, ...path));
     },
     facts: () => factsOf(counts),
   };

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { Transform, Writable, type Duplex, type Readable } from "node:stream";
-import { createGunzip, createInflate } from "node:zlib";
+import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from "node:zlib";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { gatherBytes } from "#nervous-system/kernel/gathered-bytes.ts";
 import { watchSilence } from "#nervous-system/kernel/silence.ts";
@@ -36,12 +36,14 @@ const decoders: Readonly<Record<string, (() => Transform) | undefined>> = {
   identity: undefined,
   gzip: createGunzip,
   deflate: createInflate,
+  br: createBrotliDecompress,
+  zstd: createZstdDecompress,
 };
 
 const decoderOf = (request: IncomingMessage): Transform | undefined => {
   const encoding = request.headers["content-encoding"]?.trim().toLowerCase() ?? "";
   if (Object.hasOwn(decoders, encoding)) return decoders[encoding]?.();
-  throw new BodyRefused(415, `content-encoding "${encoding.slice(0, 40)}" is not known here; use gzip or none`);
+  throw new BodyRefused(415, `content-encoding "${encoding.slice(0, 40)}" is not known here; use gzip, deflate, br, zstd or none`);
 };
 
 /** What arrives is bounded too: gzip may go on for ever and unpack to nothing. */
@@ -69,9 +71,12 @@ const createKeeper = ({ maxBytes, take }: BodyLimits) => {
   return { gathered, sink: new Writable({ write: (chunk: Buffer, _encoding, done) => done(keep(chunk)) }) };
 };
 
+// As zlib, zstd and brotli (`ERR__ERROR_FORMAT_…`) call what they cannot unpack.
+const undecodable = /^(Z_|ZSTD_|ERR__ERROR_)/;
+
 const refusalOf = (error: unknown): unknown => {
   const { code = "", message } = error as NodeJS.ErrnoException;
-  return code.startsWith("Z_") ? new BodyRefused(400, `the body is not what its encoding says: ${message}`) : error;
+  return undecodable.test(code) ? new BodyRefused(400, `the body is not what its encoding says: ${message}`) : error;
 };
 
 /** Runs the request through the stages. Unlike `pipeline` it leaves the request alone when one of them fails. */

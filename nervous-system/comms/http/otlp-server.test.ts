@@ -1,5 +1,5 @@
 import { connect } from "node:net";
-import { gzipSync } from "node:zlib";
+import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { decodeExportResponse } from "#nervous-system/codecs/otlp/status.ts";
@@ -79,7 +79,23 @@ describe("OTLP over HTTP", () => {
     expect(taken).toHaveLength(1);
     expect((await post({ body: Buffer.from("no gzip"), headers })).status).toBe(400);
     expect((await post({ body: gzipSync(whole).subarray(0, 40), headers })).status).toBe(400);
-    expect((await post({ headers: { "content-encoding": "br" } })).status).toBe(415);
+    expect((await post({ headers: { "content-encoding": "compress" } })).status).toBe(415);
+    expect(failures).toEqual([]);
+  });
+
+  it.each([
+    ["br", brotliCompressSync],
+    ["zstd", zstdCompressSync],
+    ["deflate", deflateSync],
+  ] as const)("unpacks %s, and refuses what is none or was cut", async (coding, code) => {
+    await start();
+    const headers = { "content-encoding": coding };
+    const whole = Buffer.alloc(MAX, 1);
+    expect((await post({ body: code(whole), headers })).status).toBe(200);
+    expect(taken[0]?.body.equals(whole)).toBe(true);
+    expect((await post({ body: code(Buffer.alloc(MAX + 1)), headers })).status).toBe(413);
+    expect((await post({ body: Buffer.from("none of it"), headers })).status).toBe(400);
+    expect((await post({ body: code(whole).subarray(0, 8), headers })).status).toBe(400);
     expect(failures).toEqual([]);
   });
 

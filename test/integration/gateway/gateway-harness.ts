@@ -129,6 +129,7 @@ export const open = (
   path: string,
   token: string | undefined,
   length?: number,
+  headers: Readonly<Record<string, string>> = {},
 ): { readonly sent: ClientRequest; readonly answer: Promise<IncomingMessage> } => {
   const sent = request({
     host: "127.0.0.1",
@@ -143,6 +144,7 @@ export const open = (
       ...(length === undefined ? {} : { "content-length": length }),
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+      ...headers,
     },
   });
   const answer = new Promise<IncomingMessage>((resolve, reject) => {
@@ -158,10 +160,11 @@ export const begin = (
   path: string,
   token: string | undefined,
   body: unknown,
+  headers: Readonly<Record<string, string>> = {},
 ): { readonly answer: Promise<IncomingMessage>; readonly abort: () => void } => {
-  const text = typeof body === "string" ? body : JSON.stringify(body);
-  const { sent, answer } = open(gateway, path, token, Buffer.byteLength(text));
-  sent.end(text);
+  const bytes = Buffer.isBuffer(body) ? body : Buffer.from(typeof body === "string" ? body : JSON.stringify(body));
+  const { sent, answer } = open(gateway, path, token, bytes.length, headers);
+  sent.end(bytes);
   return { answer, abort: () => sent.destroy() };
 };
 
