@@ -120,6 +120,14 @@ describe("an answer", () => {
     expect(blobOf(told?.["response_blob"])).toBe("??");
   });
 
+  it("that unfolds to more than there is room for is passed on, and said not to be read", async () => {
+    const bomb = gzipSync(Buffer.alloc(2 * 1024 * 1024));
+    answer(bomb, { "content-encoding": "gzip" });
+    const response = await begin(gateway, chat, token, question).answer;
+    expect(Buffer.concat((await response.toArray()) as Buffer[])).toEqual(bomb);
+    expect(payloads()).toMatchObject([{ status: 200, unread: expect.stringContaining("unfolds to more than") }]);
+  });
+
   it.each([
     ["a list", '[{"error":{"message":"slow down"}}]', 429, "application/json"],
     ["words beside the answer", '{"object":"error","message":"slow down"}', 400, "application/json"],
