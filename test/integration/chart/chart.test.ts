@@ -127,7 +127,7 @@ describe("the chart", () => {
     // Nothing may be left that names a Secret which nobody makes.
     expect(text).not.toMatch(/"name":"enchanted-(nats|clickhouse|s3)","key"/);
     expect(JSON.stringify(await render())).toMatch(/"name":"enchanted-(nats|clickhouse|s3)","key"/);
-  });
+  }, 120_000);
 
   it("upgraded with nothing changed restarts nothing", async () => {
     const release = ["enchanted-swarm", "charts/enchanted-swarm", "--namespace", "upgraded", "--create-namespace"];
