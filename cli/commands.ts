@@ -104,10 +104,19 @@ export const commands: readonly Command[] = [
       file,
       { name: "follow", type: "boolean", description: "go on with what is appended, until interrupted" },
       { name: "type", type: "string", value: "types", description: "only these event types, separated by commas" },
+      {
+        name: "otlp",
+        type: "string",
+        value: "how",
+        description:
+          "spans and logs of the program that tell nothing of an agent: fold makes one line of many in a row (as text without --type), all prints each (else), none leaves them out",
+        choices: ["fold", "all", "none"],
+      },
       output,
     ],
     examples: [
       ["enchanted tail --follow", "watch a recording"],
+      ["enchanted tail --otlp none", "what the agent did, without the other spans of its program"],
       ["enchanted tail --type DECISION_RATIONALE,STATE_CHANGE --output json", "decisions and changes, for jq"],
     ],
     exitCodes: [["0", "the file was read"], usage],

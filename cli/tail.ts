@@ -1,58 +1,68 @@
 import { once as nextEvent } from "node:events";
 import type { Writable } from "node:stream";
-import { textOption, type CommandRun } from "./arguments.ts";
-import { exitCode, exited, type Host } from "./host.ts";
-import { listed, printable } from "./printable.ts";
-import { framesOf, summaryOf, type PrintableItem } from "./record/describe-frame.ts";
+import { textOption, type CommandRun, type OptionValues } from "./arguments.ts";
+import { CliError, exitCode, exited, type Host } from "./host.ts";
+import { listed } from "./printable.ts";
+import { framesOf } from "./record/describe-frame.ts";
+import { TelemetryFold, type TelemetryChoice, type Told } from "./record/fold-telemetry.ts";
 import { once, readItems, type ReadOptions } from "./record/read-file.ts";
+import { renderTailLine, type LineStyle } from "./record/tail-line.ts";
 
 const POLL_MS = 200;
-
-const colours: Readonly<Record<string, string>> = {
-  DECISION_RATIONALE: "35",
-  STATE_CHANGE: "32",
-  MODEL_CALL: "36",
-  ERROR: "31",
-  GAP: "31",
-  LIFECYCLE: "2",
-  HEARTBEAT: "2",
-};
-
-/** How lines are laid out: colours, and the width they are cut at. */
-type LineStyle = { colour: boolean; width: number | undefined };
-
-/** One frame as one line for people. */
-const renderTailLine = ({ frame }: PrintableItem, { colour, width }: LineStyle): string => {
-  const time = (frame.timestamp ?? "").slice(11, 23).padEnd(12);
-  const head = `${time} ${printable(frame.agent_id ?? "-")
-    .slice(0, 20)
-    .padEnd(12)}`;
-  const type = printable(frame.event_type).padEnd(18);
-  const room = width === undefined ? undefined : Math.max(20, width - head.length - type.length - 3);
-  const summary = printable(summaryOf(frame)).slice(0, room);
-  const code = colour ? colours[frame.event_type] : undefined;
-  return `${head} ${code === undefined ? type : `\u001B[${code}m${type}\u001B[0m`} ${summary}`;
-};
-
-const renderLine = (told: PrintableItem, style: LineStyle | undefined): string =>
-  style === undefined ? JSON.stringify(told.frame) : renderTailLine(told, style);
-
 const MOST_NAMES = 20;
 
-const styleFor = (host: Host): LineStyle => {
+/** As text for people; undefined as JSON for programs. */
+const styleFor = (host: Host, options: OptionValues): LineStyle | undefined => {
+  if (options["output"] === "json") return undefined;
   const out = host.stdout();
   const isTerminal = out.isTTY === true;
   const colour = isTerminal && (host.env["NO_COLOR"] ?? "") === "" && host.env["TERM"] !== "dumb";
   return { colour, width: isTerminal ? out.columns : undefined };
 };
 
-/** Whether the line went out; false once the reader of our output has gone. */
-const print = async (out: Writable, line: string): Promise<boolean> => {
-  if (out.destroyed || out.errored !== null) return false;
-  if (!out.write(`${line}\n`))
-    await Promise.race([nextEvent(out, "drain"), nextEvent(out, "close")]).catch(() => undefined);
-  return !out.destroyed;
+const typesOf = (options: OptionValues): ReadonlySet<string> =>
+  new Set(
+    textOption(options, "type")
+      .split(",")
+      .filter((type) => type !== ""),
+  );
+
+/** Programs get every frame, and who names a type wants to see it. */
+const choiceOf = (options: OptionValues, types: ReadonlySet<string>): TelemetryChoice => {
+  const isJson = options["output"] === "json";
+  const chosen = textOption(options, "otlp") as TelemetryChoice | "";
+  if (chosen === "fold" && isJson) throw new CliError("enchanted tail: --otlp fold prints text; give all or none");
+  return chosen === "" ? (isJson || types.size > 0 ? "all" : "fold") : chosen;
 };
+
+/** Prints what is told until the reader of our output has gone. */
+class Printer {
+  shown = 0;
+  isRead = true;
+  private readonly out: Writable;
+  private readonly style: LineStyle | undefined;
+
+  constructor(out: Writable, style: LineStyle | undefined) {
+    this.out = out;
+    this.style = style;
+  }
+
+  async print(all: readonly Told[]): Promise<void> {
+    for (const told of all) if (this.isRead) await this.printOne(told);
+  }
+
+  private async printOne(told: Told): Promise<void> {
+    const { out, style } = this;
+    this.isRead = !out.destroyed && out.errored === null;
+    if (!this.isRead) return;
+    const line =
+      style !== undefined ? renderTailLine(told, style) : JSON.stringify(told.kind === "frame" && told.item.frame);
+    if (!out.write(`${line}\n`))
+      await Promise.race([nextEvent(out, "drain"), nextEvent(out, "close")]).catch(() => undefined);
+    this.isRead = !out.destroyed;
+    if (this.isRead) this.shown += 1;
+  }
+}
 
 const following = (host: Host, out: Writable): ReadOptions => {
   const stop = new AbortController();
@@ -67,31 +77,38 @@ const following = (host: Host, out: Writable): ReadOptions => {
   };
 };
 
+/** Why nothing was printed. */
+const nothingShown = (
+  file: string,
+  types: ReadonlySet<string>,
+  others: ReadonlySet<string>,
+  leftOut: number,
+): string => {
+  if (leftOut > 0) return `enchanted: ${file} holds only telemetry, ${leftOut} frames, which --otlp none leaves out`;
+  if (others.size === 0) return `enchanted: ${file} holds no frame`;
+  return `enchanted: ${file} has no frame of type ${[...types].join(", ")}; it has ${listed([...others].toSorted(), MOST_NAMES)}`;
+};
+
 /** `enchanted tail`. */
 export const tail: CommandRun = async (host, { options }) => {
   const out = host.stdout();
-  const types = new Set(
-    textOption(options, "type")
-      .split(",")
-      .filter((type) => type !== ""),
-  );
-  const style = options["output"] === "json" ? undefined : styleFor(host);
+  const types = typesOf(options);
+  const fold = new TelemetryFold(choiceOf(options, types));
+  const printer = new Printer(out, styleFor(host, options));
   const file = textOption(options, "file");
   const others = new Set<string>();
-  let shown = 0;
-  for await (const item of readItems(host, file, options["follow"] === true ? following(host, out) : once)) {
+  const { more } = options["follow"] === true ? following(host, out) : once;
+  // What is folded is shown when nothing follows for now.
+  const readOptions = { more: () => printer.print(fold.end()).then(more) };
+  for await (const item of readItems(host, file, readOptions)) {
     for (const told of framesOf(item)) {
       const type = told.frame.event_type;
       if (types.size > 0 && !types.has(type)) others.add(type);
-      else if (await print(out, renderLine(told, style))) shown += 1;
-      else return exited(exitCode.ok); // `enchanted tail | head` ends us, and is no failure
+      else await printer.print(fold.take(told));
+      if (!printer.isRead) return exited(exitCode.ok); // `enchanted tail | head` ends us, and is no failure
     }
   }
-  if (shown === 0)
-    host.warn(
-      others.size === 0
-        ? `enchanted: ${file} holds no frame`
-        : `enchanted: ${file} has no frame of type ${[...types].join(", ")}; it has ${listed([...others].toSorted(), MOST_NAMES)}`,
-    );
+  await printer.print(fold.end());
+  if (printer.shown === 0 && printer.isRead) host.warn(nothingShown(file, types, others, fold.leftOut));
   return exited(exitCode.ok);
 };

@@ -3,7 +3,8 @@ import { Agent as HttpsAgent } from "node:https";
 import { createSecureContext } from "node:tls";
 import { urlToHttpOptions } from "node:url";
 import { casOfPrograms } from "#nervous-system/kernel/trusted-cas.ts";
-import type { TraceIds } from "#nervous-system/schemas/ids.ts";
+import { textIn } from "#nervous-system/codecs/otlp/frame-values.ts";
+import { traceIdsIn, type TraceIds } from "#nervous-system/schemas/ids.ts";
 import { passedHeadersWithCredentials } from "#scribe/inputs/model-headers.ts";
 import { openModelPort, type CallRefusal, type CarriedCall } from "#scribe/inputs/model-port.ts";
 import type { Host } from "../host.ts";
@@ -17,6 +18,9 @@ export type LocalModelPort = { port: number; close(): Promise<void> };
 
 /** What the port needs. */
 type LocalModelPortOptions = { host: Host; record: OpenRecord; trace: TraceIds };
+
+/** The frame that will tell a call, and the span that it belongs to: the one that its request named, else the run's. */
+type NamedCall = { readonly eventId: string; readonly trace: TraceIds };
 
 const refusal = (status: number, message: string): CallRefusal => ({ status, type: "enchanted", message });
 
@@ -72,17 +76,29 @@ class Calls {
   }
 
   private watch(target: ModelTarget, outgoing: ClientRequest, incoming: IncomingMessage, answer: ServerResponse): void {
+    const named = this.begin(incoming);
     watchCall({ outgoing, incoming, answer }, this.options.host.clock, (exchange) => {
-      const told = exchange.then((call) => this.tell({ target, ...call }, incoming.method));
+      const told = exchange.then((call) => this.tell({ target, ...call }, incoming.method, named));
       this.recording.add(told);
       void told.finally(() => this.recording.delete(told));
     });
   }
 
-  private async tell(exchange: Exchange, method: string | undefined): Promise<void> {
+  /** Names the call before it is over: an instrumented client tells of it, by the span that its request names, at once. */
+  private begin({ headers: { traceparent } }: IncomingMessage): NamedCall {
+    const { host, record, trace } = this.options;
+    const own = typeof traceparent === "string" ? traceIdsIn(traceparent) : undefined;
+    const eventId = host.ids.next();
+    record.calls.carried({ eventId, trace: own });
+    return { eventId, trace: own ?? trace };
+  }
+
+  private async tell(exchange: Exchange, method: string | undefined, { eventId, trace }: NamedCall): Promise<void> {
     if (!isExchange(method, exchange.request)) return;
-    const frame = { event_type: "MODEL_CALL", payload: renderModelCall(exchange) };
-    await this.options.record.tell(frame, { producer: "scribe", trace: this.options.trace });
+    const { record } = this.options;
+    const payload = renderModelCall(exchange);
+    record.calls.carried({ eventId, responseId: textIn(payload["response_id"]) });
+    await record.tell({ event_id: eventId, event_type: "MODEL_CALL", payload }, { producer: "scribe", trace });
   }
 }
 

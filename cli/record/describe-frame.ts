@@ -58,8 +58,20 @@ const summaries: Partial<ByType<string>> = {
   ERROR: ({ given }) => text(given.message),
 };
 
+/** Of types that are only told by telemetry, and in no catalog. */
+const telemetrySummaries: Readonly<Record<string, (payload: ProducedFrame["payload"]) => string>> = {
+  CHAT: ({ model, input_tokens: sent = "?", output_tokens: answered = "?", latency_ms: ms, error, observes }) => {
+    const seen = observes === undefined ? "" : "(the same call once more)";
+    return `${text(model)} ${text(sent)} → ${text(answered)} tokens ${text(ms)} ms ${text(error)} ${seen}`;
+  },
+  INVOKE_AGENT: ({ agent, duration_ms: ms, error }) => `${text(agent)} ${text(ms)} ms ${text(error)}`,
+  LOG: ({ severity, text: said, event, message, msg }) =>
+    `${text(severity)} ${text(said ?? event ?? message ?? msg)}`.trim(),
+};
+
 /** What a frame says, in a few words. */
 export const summaryOf = ({ event_type: type, payload }: ProducedFrame): string => {
-  const summary = tell(summaries, readPayload(type, payload))?.trim() ?? "";
+  const own = Object.hasOwn(telemetrySummaries, type) ? telemetrySummaries[type]?.(payload) : undefined;
+  const summary = (own ?? tell(summaries, readPayload(type, payload)))?.trim() ?? "";
   return summary === "" ? JSON.stringify(payload) : summary;
 };

@@ -1,5 +1,6 @@
 import { open, stat, type FileHandle } from "node:fs/promises";
 import { resolve } from "node:path";
+import { createCallLinks, type CallLinks } from "#nervous-system/codecs/otlp/call-links.ts";
 import { createFileLog, type FileLog } from "#nervous-system/recorder/context-file/file-log.ts";
 import type { RecorderIdentity } from "#nervous-system/recorder/compose.ts";
 import type { TraceIds } from "#nervous-system/schemas/ids.ts";
@@ -28,6 +29,8 @@ export type OpenRecord = {
   line(text: string): Promise<RecordResult>;
   /** The files of which programs have told a change themselves. */
   toldFiles: Pick<ToldFiles, "has">;
+  /** The calls of models that our port carries, which the program's own telemetry may tell too. */
+  calls: CallLinks;
   /** Waits for the last write; answers why the record ends early, if it does. */
   close(): Promise<string | undefined>;
 };
@@ -118,6 +121,7 @@ export const openRecord = async (host: Host, settings: RecordSettings): Promise<
       return counted(recorder.recordLine(text, { producer: "agent" }));
     },
     toldFiles,
+    calls: createCallLinks(),
     close: async () => {
       await log.close();
       const failure = log.failure();

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { connect } from "node:net";
+import { createCallLinks } from "#nervous-system/codecs/otlp/call-links.ts";
 import { createGrpcClient } from "#nervous-system/comms/grpc/client.ts";
 import { exportMetrics, exportTraces } from "#nervous-system/comms/grpc/methods.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
@@ -36,6 +37,7 @@ beforeEach(async () => {
   port = await openOtlpPort({
     host: { clock },
     record: {
+      calls: createCallLinks(),
       hear: async (frame) => {
         heard.push(frame as { event_type: string });
         return { ok: true, seq: heard.length, eventId: "e" };
@@ -102,7 +104,7 @@ describe("one port for every protocol of OTLP", () => {
     await cut;
     port = await openOtlpPort({
       host: { clock },
-      record: { hear: () => Promise.reject(new Error()) },
+      record: { calls: createCallLinks(), hear: () => Promise.reject(new Error()) },
       beside: undefined,
     });
   });

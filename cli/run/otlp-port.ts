@@ -57,7 +57,7 @@ export type OtlpPort = { port: number; close(): Promise<void> };
 /** What the port needs. */
 type OtlpPortOptions = {
   host: Pick<Host, "clock">;
-  record: Pick<OpenRecord, "hear">;
+  record: Pick<OpenRecord, "hear" | "calls">;
   /** Where spans and metrics go beside the record; nowhere without a collector. */
   beside: { passSpans(request: Buffer): void; passMetrics(request: Buffer): void } | undefined;
 };
@@ -78,6 +78,7 @@ const receiverOf = async ({ record, beside }: OtlpPortOptions): Promise<OtlpRece
       return undefined;
     },
     onRefused: () => undefined,
+    calls: record.calls,
   });
 };
 

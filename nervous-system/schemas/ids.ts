@@ -34,6 +34,14 @@ export const stableId = (...parts: readonly string[]): string => v5(parts.join("
 /** W3C ids of the span that a frame belongs to: 32 and 16 hex digits. */
 export type TraceIds = { traceId: string; spanId: string };
 
+const traceparentPattern = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}$/;
+
+/** The span that a W3C `traceparent` names; undefined where it is none. */
+export const traceIdsIn = (traceparent: string): TraceIds | undefined => {
+  const [, traceId, spanId] = traceparentPattern.exec(traceparent.trim()) ?? [];
+  return traceId === undefined || spanId === undefined ? undefined : { traceId, spanId };
+};
+
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** Whether `text` is a lower-case UUID. */

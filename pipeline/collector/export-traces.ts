@@ -3,6 +3,7 @@ import type { OtlpCall, OtlpReceiver } from "#nervous-system/comms/grpc/otlp-ser
 import type { SpanStream } from "#nervous-system/comms/nats/span-stream.ts";
 import { maxSpanBytes } from "#nervous-system/comms/nats/span-stream.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
+import { createCallLinks } from "#nervous-system/codecs/otlp/call-links.ts";
 import { decodeTraces } from "#nervous-system/codecs/otlp/decode-traces.ts";
 import { parseTracesJson } from "#nervous-system/codecs/otlp/json.ts";
 import { tracesJsonToWire } from "#nervous-system/codecs/otlp/traces-json-to-wire.ts";
@@ -50,6 +51,10 @@ const createSpanLane = ({ sinks, metrics, log }: ExportTracesOptions) => {
   };
 };
 
+function* mapped<T>(items: Iterable<T>, change: (item: T) => T): Generator<T> {
+  for (const item of items) yield change(item);
+}
+
 const spansOf = (request: Buffer, { encoding }: OtlpCall): ReturnType<typeof decodeTraces> =>
   encoding === "json" ? parseTracesJson(request) : decodeTraces(request);
 
@@ -60,12 +65,14 @@ const spansOf = (request: Buffer, { encoding }: OtlpCall): ReturnType<typeof dec
 export const createExportTraces = (options: ExportTracesOptions): OtlpReceiver["traces"] => {
   const { admission, sinks, metrics } = options;
   const passOn = createSpanLane(options);
+  const calls = createCallLinks();
 
   const takeFramesOf = async (request: Buffer, call: OtlpCall, caller: Caller): Promise<PartialSuccess | undefined> => {
     if (caller.principal === undefined || call.metadata(recordedMetadata) !== undefined) return undefined;
     const spans = spansOf(request, call);
     admission.admit(caller, countTold(spans));
-    const { stored, refused } = await takeExternalFrames(sinks, caller, tellSpans(spans));
+    const told = mapped(tellSpans(spans), (one) => calls.link(one, caller.agentUid));
+    const { stored, refused } = await takeExternalFrames(sinks, caller, told);
     metrics.framesStored.inc(stored);
     metrics.framesRefused.inc(refused.length);
     const message = `frames kept as dead letters only: ${[...new Set(refused)].join("; ")}`;

@@ -4,6 +4,7 @@ import { groupsOf } from "#nervous-system/kernel/groups.ts";
 import { createSemaphore } from "#nervous-system/kernel/semaphore.ts";
 import type { Recorder, RecordResult } from "#nervous-system/recorder/recorder.ts";
 import type { Refusal } from "#nervous-system/recorder/read-input.ts";
+import { createCallLinks, type CallLinks } from "#nervous-system/codecs/otlp/call-links.ts";
 import { decodeLogs } from "#nervous-system/codecs/otlp/decode-records.ts";
 import { decodeTraces } from "#nervous-system/codecs/otlp/decode-traces.ts";
 import { parseLogsJson, parseTracesJson } from "#nervous-system/codecs/otlp/json.ts";
@@ -21,6 +22,8 @@ type OtlpInputOptions = {
   passMetrics: OtlpReceiver["metrics"];
   /** Told of every frame that is refused. */
   onRefused: (refusal: Refusal) => void;
+  /** Knows the calls of models that something else tells too; those that only spans tell without it. */
+  calls?: CallLinks;
 };
 
 // As many frames as exporters send at once; more would all be in memory before the first is on the medium. Small frames of
@@ -43,14 +46,15 @@ const partialOf = (refused: readonly string[]): PartialSuccess | undefined =>
  * The program's own telemetry becomes frames here, so that it is redacted, sequenced and chained like everything else; the
  * program hears success when they are on the medium. Spans go on to trace backends beside it.
  */
-export const createOtlpInput = ({ recorder, passSpans, passMetrics, onRefused }: OtlpInputOptions): OtlpReceiver => {
+export const createOtlpInput = (options: OtlpInputOptions): OtlpReceiver => {
+  const { recorder, passSpans, passMetrics, onRefused, calls = createCallLinks() } = options;
   const recordOne = ({ frame, trace }: TelemetryEvent): Promise<RecordResult> =>
     recorder.record(frame, { producer: "agent", ...(trace === undefined ? {} : { trace }) });
 
   const record = async (told: Iterable<TelemetryEvent>): Promise<PartialSuccess | undefined> => {
     const reasons: string[] = [];
     for (const some of groupsOf(told, atOnce)) {
-      const results = await Promise.all(some.map((one) => recordOne(asProducer(one, "agent"))));
+      const results = await Promise.all(some.map((one) => recordOne(asProducer(calls.link(one), "agent"))));
       for (const refusal of results.filter((result) => !result.ok)) {
         onRefused(refusal);
         reasons.push(refusal.reason);

@@ -228,3 +228,41 @@ it("does not trust a certificate of another CA, and says so", async () => {
   expect(end).toMatchObject({ code: 0, stdout: expect.stringMatching(/^502 .*cannot be reached/) });
   expect(calls).toMatchObject([{ model: "m", status: 0 }]);
 });
+
+/** Asks as an instrumented program does: with a span of its own, that its request names and that it tells over OTLP. */
+const tellingItself = `
+const trace = "ab".repeat(16), chat = "cd".repeat(8), http = "ef".repeat(8);
+const headers = { "content-type": "application/json", traceparent: "00-" + trace + "-" + http + "-01" };
+const body = JSON.stringify({ model: "m", messages: [] });
+await (await fetch(process.env.OPENAI_BASE_URL + "/chat/completions", { method: "POST", headers, body })).text();
+const attributes = (values) => Object.entries(values).map(([key, stringValue]) => ({ key, value: { stringValue } }));
+const span = (spanId, parentSpanId, name, values) => ({
+  traceId: trace, spanId, parentSpanId, name, startTimeUnixNano: "1", endTimeUnixNano: "2", attributes: attributes(values),
+});
+const spans = [
+  span(http, chat, "POST", { "http.request.method": "POST" }),
+  span(chat, "12".repeat(8), "chat m", { "gen_ai.operation.name": "chat", "gen_ai.request.model": "m" }),
+];
+const answer = await fetch(process.env.OTEL_EXPORTER_OTLP_ENDPOINT + "/v1/traces", {
+  method: "POST", headers: { "content-type": "application/json" },
+  body: JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans }] }] }),
+});
+console.log(answer.status);
+`;
+
+it("is one MODEL_CALL where the program's own telemetry tells it too, which observes it", async () => {
+  upstream.respond((_request, response) => {
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(JSON.stringify({ id: "r-1", choices: [], usage: { prompt_tokens: 5, completion_tokens: 2 } }));
+  });
+  await writeFile(join(stage.cwd, "tell.mjs"), tellingItself);
+  const env = { NODE_EXTRA_CA_CERTS: upstream.caFile, OPENAI_BASE_URL: `${upstream.url}/v1` };
+  const end = await stage.cli(["run", "--no-observe", "--", process.execPath, "tell.mjs"], { env });
+  expect(end).toMatchObject({ code: 0, stdout: "200\n" });
+  upstream.asked.splice(0);
+  const lines = await stage.lines();
+  expect(payloads(lines, "MODEL_CALL")).toHaveLength(1);
+  const call = lines.find(({ event_type: type }) => type === "MODEL_CALL");
+  expect(call?.["event_id"]).toEqual(expect.any(String));
+  expect(payloads(lines, "CHAT")).toMatchObject([{ observes: call?.["event_id"], model: "m" }]);
+});

@@ -103,6 +103,38 @@ describe("sink, tail and the rest", () => {
     expect(JSON.parse(stdout)).toMatchObject({ event_type: "THOUGHT", payload: { text: "a\u001B[2Jb" } });
   });
 
+  it("tail stays readable where the program pours out spans of its own", async () => {
+    const span = (at: number, name: string) => ({
+      traceId: "ab".repeat(16),
+      spanId: at.toString(16).padStart(16, "0"),
+      name,
+      startTimeUnixNano: "1",
+      endTimeUnixNano: "2",
+    });
+    const spans = Array.from({ length: 2000 }, (_, at) => span(at + 1, at % 4 === 0 ? "db.query" : "GET /"));
+    const body = JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans }] }] });
+    await writeFile(join(stage.cwd, "spans.json"), body);
+    const send = `fetch(process.env.OTEL_EXPORTER_OTLP_ENDPOINT + "/v1/traces", { method: "POST", headers: { "content-type": "application/json" }, body: require("fs").readFileSync("spans.json") })`;
+    await writeFile(join(stage.cwd, "send.js"), send);
+    await record(`echo '{"event_type":"THOUGHT","text":"a"}' >&3; "${process.execPath}" send.js`);
+    const linesOf = async (...args: string[]): Promise<string[]> =>
+      (await stage.cli(["tail", ...args])).stdout.trim().split("\n");
+    const folded = await linesOf();
+    expect(folded.filter((line) => line.includes("(telemetry)"))).toEqual([
+      expect.stringMatching(/2000 spans and logs: 1500 GET, 500 DB_QUERY$/),
+    ]);
+    expect(folded.length).toBeLessThan(6);
+    expect(await linesOf("--otlp", "all")).toHaveLength(folded.length + 1999);
+    expect(await linesOf("--otlp", "none")).toHaveLength(folded.length - 1);
+    expect(await linesOf("--output", "json")).toHaveLength(folded.length + 1999);
+    expect(await linesOf("--type", "DB_QUERY")).toHaveLength(500);
+    expect(await stage.cli(["tail", "--type", "GET", "--otlp", "none"])).toMatchObject({
+      stdout: "",
+      stderr: expect.stringContaining("holds only telemetry, 1500 frames, which --otlp none leaves out"),
+    });
+    expect((await stage.cli(["tail", "--output", "json", "--otlp", "fold"])).code).toBe(2);
+  });
+
   it("tail says which types there are where none is the one that was asked for", async () => {
     await stage.cli(["sink"], {
       input: '{"event_type":"THOUGHT","payload":{"text":"a"}}\n{"event_type":"CHAT"}\n',
