@@ -1,4 +1,4 @@
-const placeholder = /^(?:\$|\{\{|<|%\w+%$|\*+$|\[redacted:)/;
+const placeholder = /^(?:\$|\{\{|\{[\w.]{1,64}\}$|<|…$|%\w+%$|%[sdqv]$|\*+$|\[redacted:)/;
 
 /** Whether a text only says that a secret belongs there, or was. */
 export const isPlaceholder = (text: string): boolean => placeholder.test(text);

@@ -13,6 +13,7 @@ const base64 = (text: string): string => Buffer.from(text).toString("base64");
 const told: ReadonlyArray<readonly [kind: string, text: string]> = [
   ["assignment", "services:\n  db:\n    password: ‹hunter›\n    user: ann"],
   ["assignment", "Password: ‹hunter2›"],
+  ["assignment", "      POSTGRES_PASSWORD: ‹mysecretpassword›\n    ports:"],
   ["assignment", "initial admin password: ‹correct-horse›\n"],
   ["assignment", '+  password: "‹hunter›"'],
   ["assignment", "[pypi]\npassword = ‹hunter-2›\n"],
@@ -95,6 +96,10 @@ describe("what tools write", () => {
     "password: string\npassword?: String;\npassword: hashedPassword\npassword: z.string()\n",
     'password: "string", password: "passwd", newPassword: "$PASSWORD"',
     "password = input\npassword=os.environ[key]\nconst password = readLine\n",
+    'printf "username=%s\\npassword=%s\\n"; f"machine {host} login {user} password {self.password}"',
+    "gitea admin user create --must-change-password=false; Password ====\n; see the --password options",
+    "kubectl create configmap colours --from-literal=sky=blue",
+    "password: new_password\npassword: passwd\nPassword: Secret\n",
     "the password: it must be long and have a digit\n",
     '{"auth":"required","auth":"bearer","auth":"digest00"}',
     "basic information about Basic authentication",
@@ -127,7 +132,7 @@ describe("what tools write", () => {
       const frame = { event_type: "THOUGHT", payload: { text: part.repeat(Math.ceil(bytes / part.length)) } };
       return () => redact(frame);
     };
-    expect(growthOf(maxFrameBytes / 16, make)).toBeLessThan(mostGrowth);
+    expect(growthOf(maxFrameBytes / 4, make)).toBeLessThan(mostGrowth);
   });
 
   it("takes no more than its length in a list of arguments", () => {
@@ -135,6 +140,6 @@ describe("what tools write", () => {
       const list = Array.from({ length: items }, (_, at) => (at % 2 === 0 ? "-u" : "ann:hunter2"));
       return () => redact({ event_type: "ACTION", payload: { list } });
     };
-    expect(growthOf(1_000, make)).toBeLessThan(mostGrowth);
+    expect(growthOf(4_000, make)).toBeLessThan(mostGrowth);
   });
 });

@@ -18,11 +18,15 @@ const isPair = (text: string): boolean => {
 const isNoPair = (text: string): boolean => !isPair(text);
 
 const prose =
-  /^(?:a|an|and|are|argument|as|can|file|flag|for|from|if|in|instead|is|may|must|not|on|option|or|parameter|prompt|should|stdin|that|the|to|via|was|when|will|with)[.,;:)]?$/i;
+  /^(?:a|an|and|are|argument|as|can|file|flag|for|from|if|in|instead|is|may|must|not|on|options?|or|parameter|prompt|should|stdin|that|the|to|via|was|when|will|with)[.,;:)]?$/i;
 const isEnd = (next: string): boolean => next === "" || next === "\n" || next === "\r" || next === "\\";
 const types =
   /^(?:any|bool|boolean|bytes?|char|false|hidden|int|integer|nil|none|null|number|optional|required|str|text|true|undefined|unknown|varchar)$/i;
-const isNamed = (secret: string): boolean => types.test(secret) || /pass|pwd|secret|string/i.test(secret);
+/** A type, or a variable that is called after what it holds: `string`, `hashedPassword`, `new_password`. */
+const isNamed = (secret: string): boolean =>
+  types.test(secret) ||
+  /[a-z0-9](?:Pass|Pwd|Secret|String)/.test(secret) ||
+  /(?:^|_)(?:pass(?:word|wd|phrase)?|pwd|secret|string)$/i.test(secret);
 
 const isNoLogin = (secret: string, before: string, ahead: () => string): boolean =>
   /^(?:\d+$|\/)/.test(secret) ||
@@ -103,7 +107,8 @@ export const toolRules: readonly BuiltInRule[] = [
       `((?:(?:${passwordFlags.join("|")})[ =]{0,2}|(?:mysql|mariadb)[a-z]{0,10} ${rest}(?<= )-p|--from-literal[ =]${quote}?[\\w.-]{1,128}=|-pass(?:in|out)?[ =]pass:)${quote}?)${value}{2,}`,
       "g",
     ),
-    isInnocent: (secret) => isPlaceholder(secret) || secret.startsWith("-"),
+    isInnocent: (secret, { ahead }) =>
+      isPlaceholder(secret) || secret.startsWith("-") || ahead().includes("create configmap"),
   },
   {
     name: "flag",
@@ -111,7 +116,7 @@ export const toolRules: readonly BuiltInRule[] = [
       `(--[\\w-]{0,32}?(?:password|passwd|passphrase)(?:=|[ \\t]{1,4})${quote}?)(?=[^-])${value}{2,}`,
       "g",
     ),
-    isInnocent: (secret) => isPlaceholder(secret) || prose.test(secret),
+    isInnocent: (secret) => isPlaceholder(secret) || prose.test(secret) || types.test(secret.replace(/[.,;:)]$/, "")),
   },
   {
     name: "flag",
@@ -143,7 +148,7 @@ export const toolRules: readonly BuiltInRule[] = [
     name: "assignment", // alone on its line, as in an ini file, where a word may be a variable
     pattern: /((?:password|passwd|passphrase)[ \t]{0,8}=[ \t]{0,8})[^\s"'`\\,;(){}[\]<>|&]{4,}/gi,
     isInnocent: (secret, { next }) =>
-      !isEnd(next) || isPlaceholder(secret) || /^[A-Za-z_$][A-Za-z_$]*$/.test(secret) || looksLikeCode(secret),
+      !isEnd(next) || isPlaceholder(secret) || /^(?:[A-Za-z_$]+|[=-]+)$/.test(secret) || looksLikeCode(secret),
   },
 ];
 
