@@ -232,7 +232,9 @@ it("does not trust a certificate of another CA, and says so", async () => {
 /** Asks as an instrumented program does: with a span of its own, that its request names and that it tells over OTLP. */
 const tellingItself = `
 const trace = "ab".repeat(16), chat = "cd".repeat(8), http = "ef".repeat(8);
-const headers = { "content-type": "application/json", traceparent: "00-" + trace + "-" + http + "-01" };
+const known = process.argv[2];
+const named = known === "traceparent" ? { traceparent: "00-" + trace + "-" + http + "-01" } : {};
+const headers = { "content-type": "application/json", ...named };
 const body = JSON.stringify({ model: "m", messages: [] });
 await (await fetch(process.env.OPENAI_BASE_URL + "/chat/completions", { method: "POST", headers, body })).text();
 const attributes = (values) => Object.entries(values).map(([key, stringValue]) => ({ key, value: { stringValue } }));
@@ -241,7 +243,10 @@ const span = (spanId, parentSpanId, name, values) => ({
 });
 const spans = [
   span(http, chat, "POST", { "http.request.method": "POST" }),
-  span(chat, "12".repeat(8), "chat m", { "gen_ai.operation.name": "chat", "gen_ai.request.model": "m" }),
+  span(chat, "12".repeat(8), "chat m", {
+    "gen_ai.operation.name": "chat", "gen_ai.request.model": "m",
+    ...(known === "answer" ? { "gen_ai.response.id": "r-1" } : {}),
+  }),
 ];
 const answer = await fetch(process.env.OTEL_EXPORTER_OTLP_ENDPOINT + "/v1/traces", {
   method: "POST", headers: { "content-type": "application/json" },
@@ -250,14 +255,17 @@ const answer = await fetch(process.env.OTEL_EXPORTER_OTLP_ENDPOINT + "/v1/traces
 console.log(answer.status);
 `;
 
-it("is one MODEL_CALL where the program's own telemetry tells it too, which observes it", async () => {
+it.each([
+  ["traceparent", "the span that its request names"],
+  ["answer", "the answer's id"],
+])("is one MODEL_CALL where the program's own telemetry tells it too, known by %s: %s", async (known) => {
   upstream.respond((_request, response) => {
     response.writeHead(200, { "content-type": "application/json" });
     response.end(JSON.stringify({ id: "r-1", choices: [], usage: { prompt_tokens: 5, completion_tokens: 2 } }));
   });
   await writeFile(join(stage.cwd, "tell.mjs"), tellingItself);
   const env = { NODE_EXTRA_CA_CERTS: upstream.caFile, OPENAI_BASE_URL: `${upstream.url}/v1` };
-  const end = await stage.cli(["run", "--no-observe", "--", process.execPath, "tell.mjs"], { env });
+  const end = await stage.cli(["run", "--no-observe", "--", process.execPath, "tell.mjs", known], { env });
   expect(end).toMatchObject({ code: 0, stdout: "200\n" });
   upstream.asked.splice(0);
   const lines = await stage.lines();
