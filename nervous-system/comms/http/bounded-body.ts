@@ -43,7 +43,10 @@ const decoders: Readonly<Record<string, (() => Transform) | undefined>> = {
 const decoderOf = (request: IncomingMessage): Transform | undefined => {
   const encoding = request.headers["content-encoding"]?.trim().toLowerCase() ?? "";
   if (Object.hasOwn(decoders, encoding)) return decoders[encoding]?.();
-  throw new BodyRefused(415, `content-encoding "${encoding.slice(0, 40)}" is not known here; use gzip, deflate, br, zstd or none`);
+  throw new BodyRefused(
+    415,
+    `content-encoding "${encoding.slice(0, 40)}" is not known here; use gzip, deflate, br, zstd or none`,
+  );
 };
 
 /** What arrives is bounded too: gzip may go on for ever and unpack to nothing. */
