@@ -1,6 +1,7 @@
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
+import { makeDirectory } from "#nervous-system/kernel/make-directory.ts";
 import type { RecorderIdentity } from "#nervous-system/recorder/compose.ts";
 import { isUuid, noMission, externalMission } from "#nervous-system/schemas/ids.ts";
 import type { Host } from "../host.ts";
@@ -34,7 +35,7 @@ export const identityOf = (run: Omit<Run, "collector">): RecorderIdentity => ({
 
 /** Makes the directory of a run; it has its name only once it says whose it is. */
 export const createLeftover = async (outbox: string, run: Run): Promise<Leftover> => {
-  await mkdir(outbox, { recursive: true, mode: 0o700 });
+  await makeDirectory(outbox, 0o700);
   const made = await mkdtemp(join(outbox, ".new-"));
   await writeFile(join(made, NOTE), `${JSON.stringify(run)}\n`, { mode: 0o600 });
   const directory = join(outbox, run.agent_uid);

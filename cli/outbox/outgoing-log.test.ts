@@ -54,7 +54,30 @@ describe("the log of what is to be sent", () => {
       log,
     );
     await expect(failing.append(Buffer.from("b"))).rejects.toThrow("no space");
+    expect(log.wal.stats().written).toBe(1);
     await log.close();
+  });
+
+  it("gets a frame only once the file has it, in the order of the file: whoever is killed sent nothing else", async () => {
+    const events: string[] = [];
+    const writes: Array<() => void> = [];
+    const both = bothLogs(
+      fileOf((payload) => {
+        const { promise, resolve } = Promise.withResolvers<number>();
+        writes.push(() => {
+          events.push(`file ${Buffer.from(payload).toString()}`);
+          resolve(writes.length);
+        });
+        return promise;
+      }),
+      { append: async (payload) => void events.push(`sent ${Buffer.from(payload).toString()}`) },
+    );
+    const appends = ["a", "b", "c"].map((text) => both.append(Buffer.from(text)));
+    await new Promise(setImmediate);
+    expect(events).toEqual([]);
+    for (const write of writes.slice(0, 2)) write();
+    await Promise.all(appends.slice(0, 2));
+    expect(events).toEqual(["file a", "file b", "sent a", "sent b"]);
   });
 });
 
@@ -65,6 +88,10 @@ describe("the outbox", () => {
   it("is in the user's state directory", () => {
     expect(outboxOf({ env: { XDG_STATE_HOME: "/s", HOME: "/h" } })).toBe("/s/enchanted/outbox");
     expect(outboxOf({ env: { XDG_STATE_HOME: "relative", HOME: "/h" } })).toBe("/h/.local/state/enchanted/outbox");
+  });
+
+  it("says so where no directory can be made for it", async () => {
+    await expect(createLeftover("/proc/enchanted/outbox", runOf("x:1"))).rejects.toMatchObject({ code: "ENOENT" });
   });
 
   it("lists runs by age, passes over what is none, and forgets what was sent", async () => {

@@ -94,10 +94,14 @@ export const openOutgoingLog = async (host: Host, directory: string, maxBytes?: 
   return new BoundedLog(wal, host.clock);
 };
 
-/** One log of two: a frame is written when the file and the log of what is to be sent both have it. */
+/**
+ * One log of two: a frame is written when the file and the log of what is to be sent both have it. The file has it first, so
+ * that whatever ends this process between the two, nothing is sent that the file does not hold.
+ */
 export const bothLogs = (file: RecorderLog, outgoing: Pick<OutgoingLog, "append">): RecorderLog => ({
   append: async (payload) => {
-    const [index] = await Promise.all([file.append(payload), outgoing.append(payload)]);
+    const index = await file.append(payload);
+    await outgoing.append(payload);
     return index;
   },
   reader: (from) => file.reader(from),

@@ -1,5 +1,6 @@
 import { close, fdatasync, fstat, ftruncate, open, read, write } from "node:fs";
-import { mkdir, open as openHandle, readdir, rename, unlink } from "node:fs/promises";
+import { open as openHandle, readdir, rename, unlink } from "node:fs/promises";
+import { makeDirectory } from "#nervous-system/kernel/make-directory.ts";
 import type { Disk, DiskFile } from "./disk.ts";
 
 // Bare descriptors and callbacks: a FileHandle costs twice as much per call, and the log makes two per group.
@@ -47,7 +48,7 @@ const openFile = async (path: string, flags: string): Promise<DiskFile> => {
 /** The machine's own file system. */
 export const createNodeDisk = (): Disk => ({
   list: async (directory) => {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeDirectory(directory, 0o700);
     return readdir(directory);
   },
   create: (path) => openFile(path, "wx+"),
