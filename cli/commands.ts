@@ -14,7 +14,7 @@ export const commands: readonly Command[] = [
       "OTEL_EXPORTER_OTLP_ENDPOINT points to a port on loopback that takes OTLP over gRPC and HTTP: spans and log records become frames. An endpoint that is set already stays, and what goes there is not recorded.",
       "With a collector each frame goes there too, unchanged and in the same chain. The program never waits for the collector: what it has not taken by the end stays in $XDG_STATE_HOME/enchanted/outbox (~/.local/state/enchanted/outbox), for the next run or `enchanted push`. ENCHANTED_TOKEN is kept from the program.",
       "Secrets (keys, tokens, passwords, values of secret variables of the environment) are replaced by [redacted:…] in the record, never in what the program does.",
-      "Changes of files are observed about once a second: tracked files, and untracked ones that no rule of the repository or of yours ignores. Of a file of which the program records STATE_CHANGE frames itself, nothing else is observed. A record inside a work tree is kept out of it by a line in .git/info/exclude.",
+      "Changes of files are observed about once a second: tracked files, and untracked ones that no rule of the repository or of yours ignores. Of a file over 16 MiB only that it changed; of a file of which the program records STATE_CHANGE frames itself, nothing else. The program does not wait for any of it, and its end waits for two seconds at most, or until a signal: what was not observed is named. A record inside a work tree is kept out of it by a line in .git/info/exclude.",
     ],
     takesProgram: true,
     options: [
@@ -23,6 +23,7 @@ export const commands: readonly Command[] = [
       { name: "no-observe", type: "boolean", description: "do not observe the Git work tree" },
       { name: "no-models", type: "boolean", description: "leave OPENAI_BASE_URL and ANTHROPIC_BASE_URL alone" },
       { name: "no-otlp", type: "boolean", description: "leave OTEL_EXPORTER_OTLP_ENDPOINT alone" },
+      { name: "quiet", type: "boolean", description: "leave out the last line, which counts what was recorded" },
       {
         name: "linger",
         type: "string",

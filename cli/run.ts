@@ -1,86 +1,15 @@
 import { rm } from "node:fs/promises";
 import { basename } from "node:path";
-import type { TraceIds } from "#nervous-system/schemas/ids.ts";
-import { listenForFrames, type FrameSocketServer } from "#scribe/inputs/frame-socket.ts";
 import { startChild, type ChildEnd, type WrappedChild } from "#scribe/wrap/child.ts";
 import { forwardFrames } from "#scribe/wrap/frame-forwarder.ts";
-import { countOption, textOption, type CommandRun, type Invocation } from "./arguments.ts";
-import type { Host } from "./host.ts";
-import { openRecordedModelPort, type LocalModelPort } from "./models/model-port.ts";
-import { modelEnvironment } from "./models/routes.ts";
-import { observeWorkTree, type Observer } from "./observe/observer.ts";
+import { countOption, type CommandRun } from "./arguments.ts";
 import { createIntake } from "./record/intake.ts";
-import type { OpenRecord } from "./record/open-record.ts";
-import { openRecording, type OpenRecording } from "./record/open-recording.ts";
-import { hasOwnEndpoint, openOtlpPort, otlpEnvironment, type OtlpPort } from "./run/otlp-port.ts";
-import { makePrivateDirectory, type PrivateDirectory } from "./run/private-directory.ts";
-import {
-  describeEnd,
-  endingOf,
-  ignoredSignals,
-  ignoring,
-  loopbackDirect,
-  passSignals,
-  traceFor,
-} from "./run/program.ts";
-
-type Session = {
-  host: Host;
-  recording: OpenRecording;
-  record: OpenRecord;
-  directory: string;
-  trace: { ids: TraceIds; traceparent: string };
-  socket: FrameSocketServer;
-  socketPath: string;
-  models: LocalModelPort | undefined;
-  otlp: OtlpPort | undefined;
-  observer: Observer | undefined;
-};
+import { closingLine } from "./run/closing-line.ts";
+import { makePrivateDirectory } from "./run/private-directory.ts";
+import { describeEnd, endingOf, hearHurry, ignoredSignals, ignoring, passSignals } from "./run/program.ts";
+import { environmentOf, openSession, type Session } from "./run/session.ts";
 
 const SOCKET_GRACE_MS = 200;
-
-const openSession = async (
-  host: Host,
-  { options, program }: Invocation,
-  { path: directory, socketPath }: PrivateDirectory,
-): Promise<Session> => {
-  const name = basename(program[0] ?? "program");
-  const recording = await openRecording(host, options, textOption(options, "agent") || name);
-  const { record, sending } = recording;
-  const trace = traceFor(host);
-  const socket = await listenForFrames({
-    path: socketPath,
-    recorder: {
-      recordLine: (text) => record.line(text),
-      record: (frame, how) => record.hear(frame, how),
-    },
-    clock: host.clock,
-    onRefused: () => undefined,
-  });
-  const observer =
-    options["no-observe"] === true ? undefined : await observeWorkTree({ host, record, directory, trace: trace.ids });
-  const models =
-    options["no-models"] === true ? undefined : await openRecordedModelPort({ host, record, trace: trace.ids });
-  if (models !== undefined)
-    for (const line of modelEnvironment(models.port, host.env).leftAlone) host.warn(`enchanted: ${line}`);
-  const otlp =
-    options["no-otlp"] === true || hasOwnEndpoint(host.env)
-      ? undefined
-      : await openOtlpPort({ host, record, beside: sending });
-  return { host, recording, record, directory, trace, socket, socketPath, models, otlp, observer };
-};
-
-/** An agent has no use for the user's token of the collector, and may be talked into anything. */
-const environmentOf = ({ host, socketPath, trace, models, otlp }: Session): NodeJS.ProcessEnv => ({
-  ...host.env,
-  ENCHANTED_TOKEN: undefined,
-  ENCHANTED_IGNORED_SIGNALS: undefined,
-  ENCHANTED_SOCKET: socketPath,
-  TRACEPARENT: trace.traceparent,
-  ...(models === undefined ? {} : modelEnvironment(models.port, host.env).variables),
-  ...(otlp === undefined ? {} : otlpEnvironment(otlp.port, host.env)),
-  ...(models === undefined && otlp === undefined ? {} : loopbackDirect(host.env)),
-});
 
 const lifecycle = (session: Session, phase: "Started" | "Stopped", more: Record<string, unknown>): Promise<unknown> =>
   session.record.tell(
@@ -103,6 +32,7 @@ const runProgram = async (
 ): Promise<ChildEnd> => {
   const { host, record, directory } = session;
   await lifecycle(session, "Started", startOf(session, command, args));
+  await session.observer?.mark();
   // Before the program: it may signal us as soon as it runs, and no handler runs before this function awaits.
   passSignals(host, () => child);
   const [program = "", ...rest] = ignoring(ignoredSignals(host.env), [command, ...args]);
@@ -122,12 +52,14 @@ const runProgram = async (
     openSender: (events) => createIntake(record, events),
   });
   const end = await child.ended;
+  hearHurry(host, () => session.hurry.abort());
+  session.hurry.signal.addEventListener("abort", () => void child.frames.destroy());
   await forwarder.finish(lingerMs);
   return end;
 };
 
 const closeSession = async (session: Session, end: ChildEnd | undefined): Promise<void> => {
-  const unobserved = (await session.observer?.finish()) ?? [];
+  const unobserved = (await session.observer?.finish(session.hurry.signal)) ?? [];
   await session.models?.close();
   await session.otlp?.close();
   await session.socket.close(SOCKET_GRACE_MS);
@@ -150,6 +82,7 @@ export const run: CommandRun = async (host, invocation) => {
     } finally {
       await closeSession(session, end);
     }
+    if (invocation.options["quiet"] !== true && end.kind !== "notStarted") host.warn(closingLine(session));
     return endingOf(host, end, invocation.program[0] ?? "");
   } finally {
     await rm(directory.path, { recursive: true, force: true });

@@ -1,4 +1,4 @@
-import type { Snapshots } from "./snapshots.ts";
+import { printed, type WorkTree } from "./work-tree.ts";
 
 /** One file between two trees. */
 export type FileChange = {
@@ -59,11 +59,9 @@ const withPatches = (changes: FileChange[], patches: readonly string[]): FileCha
 };
 
 /** What changed from one tree to another; throws when Git fails. */
-export const changesBetween = async ({ git, env }: Snapshots, from: string, to: string): Promise<FileChange[]> => {
-  const names = await git.run(["diff-tree", "-r", "-M", "--raw", "--numstat", "-z", from, to], { env });
-  if (names.kind === "failed") throw new Error(names.message);
-  const changes = parseDiff(names.stdout.toString("utf8"));
-  const call = { env, maxOutputBytes: maxDiffBytes };
-  const diff = await git.run(["diff-tree", "-r", "-M", "-p", from, to], call);
+export const changesBetween = async ({ git }: WorkTree, from: string, to: string): Promise<FileChange[]> => {
+  const names = printed(await git(["diff-tree", "-r", "-M", "--raw", "--numstat", "-z", from, to]));
+  const changes = parseDiff(names.toString("utf8"));
+  const diff = await git(["diff-tree", "-r", "-M", "-p", from, to], { maxOutputBytes: maxDiffBytes });
   return diff.kind === "failed" ? changes : withPatches(changes, splitPatches(diff.stdout.toString("utf8")));
 };

@@ -1,9 +1,15 @@
+import { stat } from "node:fs/promises";
+import { relative } from "node:path";
 import type { TraceIds } from "#nervous-system/schemas/ids.ts";
 import type { Host } from "../host.ts";
-import type { OpenRecord } from "../record/open-record.ts";
 import { listed } from "../printable.ts";
+import type { OpenRecord } from "../record/open-record.ts";
 import { changesBetween, type FileChange } from "./changes.ts";
-import { openSnapshots, type Snapshots } from "./snapshots.ts";
+import { pathOf } from "./places.ts";
+import { renderObservation } from "./render-observation.ts";
+import { createSnapshots, type Snapshots } from "./snapshots.ts";
+import { MAX_FILE_BYTES } from "./staging.ts";
+import { openWorkTree, type WorkTree } from "./work-tree.ts";
 
 /** Watches a work tree and records what changes in it. */
 export type Observer = {
@@ -11,9 +17,11 @@ export type Observer = {
   place: string;
   /** What was checked out there at the beginning; undefined before the first commit. */
   commit: string | undefined;
+  /** Marks the beginning: what changes from here on is recorded. */
+  mark(): Promise<void>;
   start(): void;
-  /** Records what changed since the last look, and ends; answers what was not observed. */
-  finish(): Promise<string[]>;
+  /** Records what changed since the last look, and ends, at once when `hurry` aborts; answers what was not observed. */
+  finish(hurry: AbortSignal): Promise<string[]>;
 };
 
 /** What an observer needs. */
@@ -22,91 +30,99 @@ type ObserverOptions = { host: Host; record: OpenRecord; directory: string; trac
 const SHORTEST_MS = 1000;
 /** A look takes at most this share of the time, however large the tree is. */
 const SHARE = 20;
-
-const payloadOf = (change: FileChange, place: Record<string, unknown>): Record<string, unknown> => ({
-  file_modified: change.path,
-  change: change.change,
-  ...(change.oldPath === undefined ? {} : { old_path: change.oldPath }),
-  ...(change.added === undefined ? {} : { lines_added: change.added, lines_removed: change.removed }),
-  ...place,
-  ...(change.patch === undefined ? {} : { patch: change.patch }),
-  observed_by: "wrapper",
-});
-
-/** One observation as the payloads of its frames; only the last one names the tree behind it. */
-const renderObservation = (
-  changes: readonly FileChange[],
-  trees: { id: string; before: string; after: string },
-): Array<Record<string, unknown>> =>
-  changes.map((change, index) =>
-    payloadOf(change, {
-      old_state_hash: trees.before,
-      ...(index === changes.length - 1 ? { new_state_hash: trees.after } : {}),
-      batch: { id: trees.id, index, count: changes.length },
-    }),
-  );
-
+/** How long the end waits for the last look. */
+const END_MS = 2000;
 const MOST_NAMES = 5;
 
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/**
+ * One look after the other; the first one finds what was there at the beginning, beside the running program.
+ *
+ *   mark() → start(): first tree → pause → look → pause → … → finish(): the look under way, a last one, END_MS in all
+ */
 class TreeObserver implements Observer {
   readonly place: string;
   readonly commit: string | undefined;
   private readonly options: ObserverOptions;
+  private readonly work: WorkTree;
   private readonly snapshots: Snapshots;
-  private tree: string;
+  private readonly stop: AbortController;
+  private beganNs = 0n;
+  private tree: string | undefined;
+  private failure: string | undefined;
   private cancel: () => void = () => undefined;
   private looking: Promise<void> = Promise.resolve();
   private isOver = false;
 
-  constructor(options: ObserverOptions, snapshots: Snapshots, tree: string) {
+  constructor(options: ObserverOptions, work: WorkTree, stop: AbortController) {
+    const own = pathOf(relative(work.top, options.record.path));
     this.options = options;
-    this.snapshots = snapshots;
-    this.tree = tree;
-    this.place = snapshots.top;
-    this.commit = snapshots.commit;
+    this.work = work;
+    this.stop = stop;
+    this.snapshots = createSnapshots(work, (path) => path === own);
+    this.place = work.top;
+    this.commit = work.commit;
+  }
+
+  async mark(): Promise<void> {
+    // By the clock of the file system, which is that of every file in the tree, where the record is in it.
+    const { record, host } = this.options;
+    const written = await stat(record.path, { bigint: true }).catch(() => undefined);
+    this.beganNs = written?.ctimeNs ?? host.clock.nowNs();
   }
 
   start(): void {
-    this.schedule(SHORTEST_MS);
+    this.looking = this.lookAndGoOn();
   }
 
-  async finish(): Promise<string[]> {
+  async finish(hurry: AbortSignal): Promise<string[]> {
     this.isOver = true;
     this.cancel();
+    const cancelEnd = this.options.host.clock.after(END_MS, () => this.stop.abort());
+    const giveUp = (): void => this.stop.abort();
+    hurry.addEventListener("abort", giveUp);
+    if (hurry.aborted) giveUp();
     await this.looking;
-    const failure = await this.look();
-    const leftOut = this.snapshots.leftOut();
-    return [
-      ...(failure === undefined ? [] : [`the last changes of files were not observed: ${failure}`]),
-      ...(leftOut.length === 0 ? [] : [`not observed, as Git cannot take it: ${listed(leftOut, MOST_NAMES)}`]),
-    ];
+    await this.look();
+    cancelEnd();
+    hurry.removeEventListener("abort", giveUp);
+    return this.unobserved();
   }
 
-  private schedule(ms: number): void {
-    const { clock } = this.options.host;
-    this.cancel = clock.after(ms, () => {
-      this.looking = this.lookAndGoOn();
-    });
+  private unobserved(): string[] {
+    const { snapshots, failure } = this;
+    const [unread, leftOut, large] = [snapshots.unread(), snapshots.leftOut(), snapshots.largeChanged()];
+    const names = unread.length === 0 ? "" : `, perhaps of ${listed(unread, MOST_NAMES)},`;
+    const why = this.stop.signal.aborted ? "there was no time left" : failure;
+    return [
+      ...(failure === undefined ? [] : [`the last changes of files${names} were not observed: ${why}`]),
+      ...(leftOut.length === 0 ? [] : [`not observed, as Git cannot take it: ${listed(leftOut, MOST_NAMES)}`]),
+      ...(large.length === 0
+        ? []
+        : [`observed without its content, over ${MAX_FILE_BYTES >> 20} MiB: ${listed(large, MOST_NAMES)}`]),
+    ];
   }
 
   private async lookAndGoOn(): Promise<void> {
     const { clock } = this.options.host;
     const began = clock.monotonicMs();
     await this.look();
-    if (!this.isOver) this.schedule(Math.max(SHORTEST_MS, SHARE * (clock.monotonicMs() - began)));
+    if (this.isOver) return;
+    this.cancel = clock.after(Math.max(SHORTEST_MS, SHARE * (clock.monotonicMs() - began)), () => {
+      this.looking = this.lookAndGoOn();
+    });
   }
 
   /** A tree that changes while Git reads it, or a repository in the middle of something, is looked at again next time. */
-  private async look(): Promise<string | undefined> {
+  private async look(): Promise<void> {
     try {
+      this.tree ??= await this.snapshots.takeAt(this.beganNs);
       const after = await this.snapshots.take();
-      if (after === this.tree) return undefined;
-      const changes = await changesBetween(this.snapshots, this.tree, after);
-      await this.tell(changes, after);
-      this.tree = after;
-      return undefined;
+      if (after !== this.tree) await this.tell(await changesBetween(this.work, this.tree, after), after);
+      this.failure = undefined;
     } catch (error) {
-      return error instanceof Error ? error.message : String(error); // the last look at the end is the one that counts
+      this.failure = messageOf(error); // that of the last look counts
     }
   }
 
@@ -116,25 +132,24 @@ class TreeObserver implements Observer {
     const isTold = ({ path, oldPath = path }: FileChange): boolean =>
       record.toldFiles.has(path, place) || record.toldFiles.has(oldPath, place);
     const untold = changes.filter((change) => !isTold(change));
-    const payloads = renderObservation(untold, { id: host.ids.next(), before: this.tree, after });
+    const payloads = renderObservation(untold, { id: host.ids.next(), before: this.tree ?? "", after });
     const frames = payloads.map((payload) =>
       record.tell({ event_type: "STATE_CHANGE", payload }, { producer: "agent", trace }),
     );
     await Promise.all(frames);
+    this.tree = after;
   }
 }
 
-/** Takes the first snapshot; undefined outside a work tree, or where Git cannot read it, which it says. */
+/** Finds the work tree to watch; undefined where there is none, or where it cannot be opened, which it says. */
 export const observeWorkTree = async (options: ObserverOptions): Promise<Observer | undefined> => {
-  const { host, record, directory } = options;
-  const place = { cwd: host.cwd, directory, except: record.path, env: host.env, clock: host.clock };
+  const { host, directory } = options;
+  const stop = new AbortController();
   try {
-    const snapshots = await openSnapshots(place);
-    return snapshots && new TreeObserver(options, snapshots, await snapshots.take());
+    const work = await openWorkTree({ host, directory, signal: stop.signal });
+    return work && new TreeObserver(options, work, stop);
   } catch (error) {
-    host.warn(
-      `enchanted: changes of files are not observed: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    host.warn(`enchanted: changes of files are not observed: ${messageOf(error)}`);
     return undefined;
   }
 };

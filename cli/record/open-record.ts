@@ -9,8 +9,8 @@ import type { Redactor } from "#nervous-system/recorder/redact.ts";
 import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
 import type { ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
 import { CliError, type Host } from "../host.ts";
-import { hideRecord } from "../observe/git-ignores.ts";
-import { createToldFiles, type ToldFiles } from "../observe/told-files.ts";
+import { hideRecord } from "./hide-record.ts";
+import { createToldFiles, type ToldFiles } from "./told-files.ts";
 import { bothLogs, type OutgoingLog } from "../outbox/outgoing-log.ts";
 
 /** A file of context that is being appended to, and the chain of its own that this process writes. */
@@ -21,6 +21,8 @@ export type OpenRecord = {
   lost(): number;
   /** Whether the file took everything. */
   isWhole(): boolean;
+  /** How many frames of a type it took. */
+  written(eventType: string): number;
   /** Records what we say ourselves; what the file refuses is counted by `lost`, never thrown. */
   tell(frame: ProducedFrame, how: Telling): Promise<RecordResult>;
   /** The same for a frame that a program told. */
@@ -111,6 +113,7 @@ export const openRecord = async (host: Host, settings: RecordSettings): Promise<
     recorder,
     lost: () => lost,
     isWhole: () => log.failure() === undefined,
+    written: (eventType) => log.written(eventType),
     tell: record,
     hear: (frame, how) => {
       toldFiles.hear(frame);

@@ -75,6 +75,12 @@ export const passSignals = (host: Host, child: () => WrappedChild): void => {
   }
 };
 
+/** Hears who wants our end once the program has its own: nothing that we still do is worth waiting for against their will. */
+export const hearHurry = (host: Host, hurry: () => void): void => {
+  const ignored = new Set(ignoredSignals(host.env));
+  for (const signal of IGNORABLE) if (!ignored.has(signal)) host.onSignal(signal, hurry);
+};
+
 /** How `enchanted run` ends when its program ended so; what could not be started is told on standard error. */
 export const endingOf = (host: Host, end: ChildEnd, program: string): Ending => {
   if (end.kind === "signalled") return end;

@@ -99,7 +99,8 @@ export const startChild = ({
   return {
     frames: pipe?.source ?? (child.stdio[3] as Readable),
     ended,
-    signal: (signal) => send(child.pid, signal),
+    // Its id may be another's once it is gone.
+    signal: (signal) => send(child.exitCode === null && child.signalCode === null ? child.pid : undefined, signal),
     killGroup: () => send(child.pid === undefined ? undefined : -child.pid, "SIGKILL"),
   };
 };

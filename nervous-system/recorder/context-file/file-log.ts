@@ -7,12 +7,14 @@ import { renderFrameLine } from "./frame-line.ts";
 export type FileLog = Pick<Wal, "append" | "reader" | "first" | "last" | "cursor"> & {
   /** Why nothing more can be written: the error of the first write that failed. */
   failure(): Error | undefined;
+  /** How many frames of a type were written by it. */
+  written(eventType: string): number;
   /** Resolves when everything appended so far is on the medium or has failed. */
   settled(): Promise<void>;
   close(): Promise<void>;
 };
 
-type Waiting = { line: string; resolve(index: number): void; reject(error: Error): void };
+type Waiting = { type: string; line: string; resolve(index: number): void; reject(error: Error): void };
 
 const GROUP_BYTES = 1024 * 1024;
 
@@ -39,6 +41,7 @@ class AppendingLog implements FileLog {
   private running: Promise<void> | undefined;
   private failed: Error | undefined;
   private index = 0;
+  private readonly counts = new Map<string, number>();
 
   constructor(file: FileHandle, head: string) {
     this.file = file;
@@ -47,9 +50,11 @@ class AppendingLog implements FileLog {
 
   append(payload: Uint8Array): Promise<number> {
     if (this.failed !== undefined) return Promise.reject(this.failed);
-    const line = `${renderFrameLine(decodeStoredFrame(Buffer.from(payload)))}\n`;
+    const frame = decodeStoredFrame(Buffer.from(payload));
+    const { event_type: type } = frame.envelope;
+    const line = `${renderFrameLine(frame)}\n`;
     const { promise, resolve, reject } = Promise.withResolvers<number>();
-    this.waiting.push({ line, resolve, reject });
+    this.waiting.push({ type, line, resolve, reject });
     this.running ??= this.run();
     return promise;
   }
@@ -64,6 +69,10 @@ class AppendingLog implements FileLog {
 
   failure(): Error | undefined {
     return this.failed;
+  }
+
+  written(eventType: string): number {
+    return this.counts.get(eventType) ?? 0;
   }
 
   async settled(): Promise<void> {
@@ -93,7 +102,10 @@ class AppendingLog implements FileLog {
       await writeAll(this.file, Buffer.from(this.head + group.map(({ line }) => line).join("")));
       this.head = "";
       await this.file.datasync();
-      for (const { resolve } of group) resolve((this.index += 1));
+      for (const { type, resolve } of group) {
+        this.counts.set(type, this.written(type) + 1);
+        resolve((this.index += 1));
+      }
     } catch (error) {
       // The chain is whole up to here. Going on would leave a hole in it, so nothing more is written.
       this.failed ??= error as Error;

@@ -1,3 +1,4 @@
+import { expect } from "@jest/globals";
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -16,6 +17,7 @@ export type Started = { child: ChildProcess; ended: Promise<Ended> };
 export type CliStage = {
   cwd: string;
   start(command: readonly string[], options?: { input?: string; env?: Record<string, string> }): Started;
+  /** The same for `enchanted`; `run` leaves its closing line out. */
   cli(args: readonly string[], options?: { input?: string; env?: Record<string, string> }): Promise<Ended>;
   /** Every line of a file as JSON. */
   lines(file?: string): Promise<Array<Record<string, unknown>>>;
@@ -40,7 +42,8 @@ export const setCliStage = async (): Promise<CliStage> => {
   return {
     cwd,
     start,
-    cli: (args, options) => start([enchanted, ...args], options).ended,
+    cli: ([command = "", ...args], options) =>
+      start([enchanted, command, ...(command === "run" ? ["--quiet"] : []), ...args], options).ended,
     lines: async (file = "swarm_context.jsonl") => {
       const text = await readFile(join(cwd, file), "utf8");
       return text
@@ -55,3 +58,16 @@ export const setCliStage = async (): Promise<CliStage> => {
 /** The payloads of one event type. */
 export const payloads = (lines: ReadonlyArray<Record<string, unknown>>, type: string): Array<Record<string, unknown>> =>
   lines.filter((line) => line["event_type"] === type).map((line) => line["payload"] as Record<string, unknown>);
+
+/** A shell command that records a thought on FD 3. */
+export const say = (text: string): string => `echo '{"event_type":"THOUGHT","text":"${text}"}' >&3`;
+
+/** The texts of the thoughts in the record. */
+export const thoughts = async (stage: CliStage): Promise<unknown[]> =>
+  payloads(await stage.lines(), "THOUGHT").map(({ text }) => text);
+
+/** Expects that the chains of the record verify. */
+export const verified = async (stage: CliStage): Promise<void> => {
+  const { code, stdout } = await stage.cli(["verify"]);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining("ok: ") });
+};

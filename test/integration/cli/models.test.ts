@@ -119,7 +119,7 @@ it("records a stream that its program left after the last event as a good call",
      for await (const piece of answer.body) if ((text += Buffer.from(piece)).includes("[DONE]")) break;`,
   );
   const env = { OPENAI_BASE_URL: upstream.url, NODE_EXTRA_CA_CERTS: upstream.caFile };
-  await stage.start([enchanted, "run", "--no-observe", "--", process.execPath, "leave.mjs"], { env }).ended;
+  await stage.start([enchanted, "run", "--quiet", "--no-observe", "--", process.execPath, "leave.mjs"], { env }).ended;
   const [call] = payloads(await stage.lines(), "MODEL_CALL");
   expect(call).toMatchObject({ model: "m", status: 200, stop_reason: "stop" });
   expect(call).not.toHaveProperty("error");
@@ -135,7 +135,7 @@ it("records a request that is too large to be kept", async () => {
     `await (await fetch(process.env.OPENAI_BASE_URL + "/chat/completions", { method: "POST", body: JSON.stringify({ model: "m", x: "y".repeat(17 << 20) }) })).text();`,
   );
   const env = { OPENAI_BASE_URL: upstream.url, NODE_EXTRA_CA_CERTS: upstream.caFile };
-  await stage.start([enchanted, "run", "--no-observe", "--", process.execPath, "large.mjs"], { env }).ended;
+  await stage.start([enchanted, "run", "--quiet", "--no-observe", "--", process.execPath, "large.mjs"], { env }).ended;
   expect(payloads(await stage.lines(), "MODEL_CALL")).toMatchObject([
     { model: "(the request was not read)", unread: expect.stringContaining("16777216"), status: 200, output_tokens: 2 },
   ]);
@@ -212,7 +212,8 @@ it.each(["http_proxy", "ALL_PROXY"])(
       no_proxy: "a.test",
       NO_PROXY: "",
     };
-    const end = await stage.start([enchanted, "run", "--no-observe", "--", "bash", "-c", script], { env }).ended;
+    const end = await stage.start([enchanted, "run", "--quiet", "--no-observe", "--", "bash", "-c", script], { env })
+      .ended;
     proxy.close();
     expect(end).toMatchObject({ code: 0, stdout: "a.test,127.0.0.1 a.test,127.0.0.1\n{}", stderr: "" });
     expect(asked).toEqual(["http://model.test/v1/chat/completions"]);

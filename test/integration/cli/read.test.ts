@@ -187,10 +187,13 @@ describe("sink, tail and the rest", () => {
     expect(JSON.parse(stdout)).toContainEqual(expect.objectContaining({ check: "directory", ok: false }));
   });
 
-  it("a run whose outbox cannot be made says so, and is recorded in its file", async () => {
+  it.each([
+    ["lies below a file", "token"],
+    ["lies where nothing can be made", "/proc/enchanted"],
+  ])("a run whose outbox cannot be made, since it %s, says so, and is recorded in its file", async (_, place) => {
     await writeFile(join(stage.cwd, "token"), "t");
     const env = {
-      XDG_STATE_HOME: join(stage.cwd, "token"),
+      XDG_STATE_HOME: resolve(stage.cwd, place),
       ENCHANTED_COLLECTOR: "localhost:1",
       ENCHANTED_NAMESPACE: "a",
     };

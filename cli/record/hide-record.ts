@@ -1,27 +1,8 @@
-import { appendFile, mkdir } from "node:fs/promises";
-import { dirname, isAbsolute, join, relative, resolve } from "node:path";
+import { appendFile } from "node:fs/promises";
+import { dirname, isAbsolute, relative, resolve } from "node:path";
 import { createGit, type Git } from "#nervous-system/git/git.ts";
-import { runBounded } from "#nervous-system/git/bounded-process.ts";
+import { makeDirectory } from "#nervous-system/kernel/make-directory.ts";
 import type { Host } from "../host.ts";
-
-const CONFIG_LIMIT_MS = 5_000;
-
-/** The user's own file of ignore rules, for all repositories: what it hides from `git status`, nobody expects to be recorded. */
-export const userIgnores = async ({ env, clock }: Pick<Host, "env" | "clock">): Promise<string | undefined> => {
-  const home = env["HOME"];
-  const said = await runBounded({
-    program: "git",
-    args: ["-C", "/", "config", "--get", "--path", "core.excludesFile"],
-    env: Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined)),
-    timeoutMs: CONFIG_LIMIT_MS,
-    maxOutputBytes: 65_536,
-    clock,
-  });
-  const named = said.code === 0 ? said.stdout.toString("utf8").trim() : "";
-  if (named !== "") return named;
-  const config = env["XDG_CONFIG_HOME"] || (home && join(home, ".config"));
-  return config && join(config, "git/ignore");
-};
 
 // In a pattern these would mean something else.
 const escapePattern = (path: string): string => path.replaceAll(/[\\*?[\]!# ]/g, String.raw`\$&`);
@@ -47,6 +28,6 @@ export const hideRecord = async (host: Pick<Host, "env" | "clock">, path: string
   if ((await linesOf(git, ["check-ignore", "--quiet", "--", path])) !== undefined) return;
   if ((await linesOf(git, ["ls-files", "--error-unmatch", "--", path])) !== undefined) return;
   const file = resolve(dir, exclude);
-  await mkdir(dirname(file), { recursive: true });
+  await makeDirectory(dirname(file));
   await appendFile(file, `\n# the record of \`enchanted\`\n/${escapePattern(inside)}\n`);
 };

@@ -1,0 +1,90 @@
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { execFileSync } from "node:child_process";
+import { access, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { manualClock, type ManualClock } from "#nervous-system/kernel/clock.ts";
+import { countingIds } from "#nervous-system/schemas/ids.ts";
+import type { ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
+import type { Host } from "../host.ts";
+import type { OpenRecord } from "../record/open-record.ts";
+import { observeWorkTree, type Observer } from "./observer.ts";
+
+let place: string;
+let clock: ManualClock;
+let told: ProducedFrame[];
+let observer: Observer;
+
+// The real one, behind a door: while there is a file `held`, its snapshots wait.
+const door = (held: string): string =>
+  `#!/bin/sh\ncase "$*" in *update-index*) while [ -e ${held} ]; do touch ${held}.seen; sleep 0.02; done;; esac\nPATH=\${PATH#*:} exec git "$@"\n`;
+const hold = (): Promise<void> => writeFile(join(place, "held"), "");
+const untilHeld = async (): Promise<void> => {
+  while (
+    !(await access(join(place, "held.seen")).then(
+      () => true,
+      () => false,
+    ))
+  )
+    await new Promise(setImmediate);
+};
+
+beforeEach(async () => {
+  place = await mkdtemp(join(tmpdir(), "observer-"));
+  for (const name of ["tree", "bin", "ours"]) await mkdir(join(place, name));
+  execFileSync("git", ["init", "-q"], { cwd: join(place, "tree") });
+  await writeFile(join(place, "bin/git"), door(join(place, "held")), { mode: 0o755 });
+  await writeFile(join(place, "record"), "");
+  clock = manualClock();
+  told = [];
+  const record = {
+    path: join(place, "record"),
+    toldFiles: { has: () => false },
+    tell: async (frame: ProducedFrame) => void told.push(frame),
+  } as unknown as OpenRecord;
+  const env = { PATH: `${join(place, "bin")}:${process.env["PATH"]}`, HOME: place };
+  const host = { cwd: join(place, "tree"), env, clock, ids: countingIds() } as unknown as Host;
+  const trace = { traceId: "a".repeat(32), spanId: "b".repeat(16) };
+  const found = await observeWorkTree({ host, record, directory: join(place, "ours"), trace });
+  if (found === undefined) throw new Error("nothing is observed");
+  observer = found;
+  await observer.mark();
+});
+afterEach(() => rm(place, { recursive: true }));
+
+const late = ["the last changes of files, perhaps of x, were not observed: there was no time left"];
+
+describe("the end of observing", () => {
+  it("waits for what changed last", async () => {
+    observer.start();
+    await writeFile(join(place, "tree/x"), "x\n");
+    expect(await observer.finish(new AbortController().signal)).toEqual([]);
+    expect(told.map(({ payload }) => payload["file_modified"])).toEqual(["x"]);
+    expect(clock.pending()).toBe(0);
+  });
+
+  it("waits two seconds at most", async () => {
+    await writeFile(join(place, "tree/x"), "x\n");
+    await hold();
+    observer.start();
+    const finished = observer.finish(new AbortController().signal);
+    await untilHeld();
+    await clock.advance(2000);
+    expect(await finished).toEqual(late);
+    expect(clock.pending()).toBe(0);
+  });
+
+  it.each(["before", "while"])("does not wait when a signal comes %s it waits", async (when) => {
+    await writeFile(join(place, "tree/x"), "x\n");
+    await hold();
+    observer.start();
+    await untilHeld();
+    const hurry = new AbortController();
+    if (when === "before") hurry.abort();
+    const finished = observer.finish(hurry.signal);
+    hurry.abort();
+    expect(await finished).toEqual(late);
+    expect(told).toEqual([]);
+    expect(clock.pending()).toBe(0);
+  });
+});

@@ -1,0 +1,24 @@
+import type { FileChange } from "./changes.ts";
+
+const payloadOf = (change: FileChange, place: Record<string, unknown>): Record<string, unknown> => ({
+  file_modified: change.path,
+  change: change.change,
+  ...(change.oldPath === undefined ? {} : { old_path: change.oldPath }),
+  ...(change.added === undefined ? {} : { lines_added: change.added, lines_removed: change.removed }),
+  ...place,
+  ...(change.patch === undefined ? {} : { patch: change.patch }),
+  observed_by: "wrapper",
+});
+
+/** One observation as the payloads of its frames; only the last one names the tree behind it. */
+export const renderObservation = (
+  changes: readonly FileChange[],
+  trees: { id: string; before: string; after: string },
+): Array<Record<string, unknown>> =>
+  changes.map((change, index) =>
+    payloadOf(change, {
+      old_state_hash: trees.before,
+      ...(index === changes.length - 1 ? { new_state_hash: trees.after } : {}),
+      batch: { id: trees.id, index, count: changes.length },
+    }),
+  );

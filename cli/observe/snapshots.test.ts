@@ -1,0 +1,165 @@
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { execFileSync } from "node:child_process";
+import { appendFile, mkdir, mkdtemp, rename, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { systemClock } from "#nervous-system/kernel/clock.ts";
+import { changesBetween } from "./changes.ts";
+import { createSnapshots, type Snapshots } from "./snapshots.ts";
+import { MAX_FILE_BYTES } from "./staging.ts";
+import { openWorkTree, type WorkTree } from "./work-tree.ts";
+
+let place: string;
+const inTree = (name: string): string => join(place, "tree", name);
+const write = (name: string, text: string): Promise<void> => writeFile(inTree(name), text);
+const git = (...args: string[]): string =>
+  execFileSync("git", ["-c", "user.name=a", "-c", "user.email=a@b", ...args], { cwd: inTree(""), encoding: "utf8" });
+
+beforeEach(async () => {
+  place = await mkdtemp(join(tmpdir(), "snapshots-"));
+  await mkdir(join(place, "ours"));
+  await mkdir(inTree("sub"), { recursive: true });
+  git("init", "-q");
+  for (const name of ["kept", "edited", "dirty", "moved", "removed", "sub/one"])
+    await write(name, `${name}\n1\n2\n3\n`);
+  git("add", "-A");
+  git("commit", "-qm", "first");
+  await appendFile(inTree("dirty"), "before\n");
+  await rm(inTree("sub/one"));
+  await write("untracked", "before\n");
+});
+afterEach(() => rm(place, { recursive: true }));
+
+const open = async (): Promise<WorkTree> => {
+  const directory = join(place, "ours");
+  const { signal } = new AbortController();
+  const host = { cwd: inTree(""), env: { PATH: process.env["PATH"] }, clock: systemClock() };
+  const work = await openWorkTree({ host, directory, signal });
+  if (work === undefined) throw new Error("no work tree");
+  return work;
+};
+
+/** The moment from which changes count: no file that is there by now has a later change time. */
+const moment = async (): Promise<bigint> => {
+  let before: bigint;
+  let now: bigint;
+  await write("../clock", "");
+  before = (await stat(inTree("../clock"), { bigint: true })).ctimeNs;
+  do {
+    await write("../clock", "");
+    now = (await stat(inTree("../clock"), { bigint: true })).ctimeNs;
+  } while (now === before);
+  return now;
+};
+
+type Told = ReadonlyArray<readonly [change: string, path: string, added: number | undefined]>;
+
+const changesSince = async (work: WorkTree, snapshots: Snapshots, before: string): Promise<Told> => {
+  const changes = await changesBetween(work, before, await snapshots.take());
+  return changes.map(({ change, path, added }) => [change, path, added]);
+};
+
+describe("the first snapshot, taken when the program is at work already", () => {
+  it("has what was there before, and nothing that the program did", async () => {
+    const work = await open();
+    const snapshots = createSnapshots(work, () => false);
+    const began = await moment();
+    await appendFile(inTree("edited"), "by the program\n");
+    await rename(inTree("moved"), inTree("moved-away"));
+    await rm(inTree("removed"));
+    await write("made", "by the program\n");
+    const before = await snapshots.takeAt(began);
+    expect(await changesSince(work, snapshots, before)).toEqual([
+      ["modified", "edited", 1],
+      ["added", "made", 1],
+      ["renamed", "moved-away", 0],
+      ["deleted", "removed", 0],
+    ]);
+  });
+
+  it("has of a file that the index does not know as it was, that it was there", async () => {
+    const work = await open();
+    const snapshots = createSnapshots(work, () => false);
+    const began = await moment();
+    await appendFile(inTree("untracked"), "by the program\n");
+    await appendFile(inTree("dirty"), "by the program\n");
+    const before = await snapshots.takeAt(began);
+    expect(await changesSince(work, snapshots, before)).toEqual([
+      ["modified", "dirty", 2],
+      ["modified", "untracked", undefined],
+    ]);
+  });
+
+  it("says again what the index said of a file that changed while it was read", async () => {
+    const work = await open();
+    const began = await moment();
+    const slow: WorkTree = {
+      ...work,
+      git: async (args, call) => {
+        const result = await work.git(args, call);
+        if (args.includes("--stdin") && args.includes("--remove")) {
+          await appendFile(inTree("dirty"), "by the program\n");
+          await rm(inTree("untracked"));
+        }
+        return result;
+      },
+    };
+    const before = await createSnapshots(slow, () => false).takeAt(began);
+    const after = createSnapshots(work, () => false);
+    expect(await changesSince(work, after, before)).toEqual([["modified", "dirty", 2]]);
+  });
+});
+
+describe("a snapshot", () => {
+  it("goes on beside a conflict, a nested repository and names of all kinds", async () => {
+    const stages = [1, 2, 3].map((stage) => `100644 ${git("rev-parse", "HEAD:edited").trim()} ${stage}\tedited\n`);
+    git("rm", "-q", "--cached", "edited");
+    execFileSync("git", ["update-index", "--index-info"], { cwd: inTree(""), input: stages.join("") });
+    const work = await open();
+    const snapshots = createSnapshots(work, (path) => path === "ours");
+    const began = await moment();
+    await appendFile(inTree("edited"), "at once: what was there before it is not known\n");
+    const before = await snapshots.takeAt(began);
+    const names = ["ours", "-n", "a\nb", "ü", ":(top)x", "sub", "kept/file"];
+    for (const name of ["sub", "kept"]) await rm(inTree(name), { recursive: true });
+    await mkdir(inTree("kept"));
+    for (const name of names) await write(name, "1\n");
+    execFileSync("sh", ["-c", "printf '1\\n' > \"$(printf 'latin\\377')\"; git init -q empty"], { cwd: inTree("") });
+    const told = await changesSince(work, snapshots, before);
+    expect(told.map(([change, path]) => `${change} ${path}`).toSorted()).toEqual([
+      "added -n",
+      "added :(top)x",
+      "added a\nb",
+      "added kept/file",
+      "added latin\ufffd",
+      "added sub",
+      "added ü",
+      "deleted kept",
+    ]);
+    expect(snapshots.leftOut()).toEqual(["empty"]);
+  });
+
+  it("tells a large file by its size and time, and is content to read it once it is small", async () => {
+    const work = await open();
+    const snapshots = createSnapshots(work, () => false);
+    await write("large", "");
+    await truncate(inTree("large"), MAX_FILE_BYTES + 1);
+    let before = await snapshots.takeAt(await moment());
+    const step = async (): Promise<Told> => {
+      const told = await changesSince(work, snapshots, before);
+      before = await snapshots.take();
+      return told;
+    };
+    expect(await step()).toEqual([]);
+    expect(snapshots.largeChanged()).toEqual([]);
+    await appendFile(inTree("large"), "more");
+    expect(await step()).toEqual([["modified", "large", undefined]]);
+    expect(snapshots.largeChanged()).toEqual(["large"]);
+    await rename(inTree("large"), inTree("larger"));
+    expect(await step()).toEqual([["renamed", "larger", undefined]]);
+    await write("larger", "small\n");
+    expect(await step()).toEqual([["modified", "larger", undefined]]);
+    await rm(inTree("larger"));
+    expect(await step()).toEqual([["deleted", "larger", 0]]);
+  });
+});
