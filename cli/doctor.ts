@@ -7,7 +7,7 @@ import { textOption, type CommandRun, type OptionValues } from "./arguments.ts";
 import { exitCode, exited, type Host } from "./host.ts";
 import { createChainCheck } from "./record/check-chains.ts";
 import { hasOwnEndpoint } from "./run/otlp-port.ts";
-import { makePrivateDirectory, type PrivateDirectory } from "./run/private-directory.ts";
+import { makePrivateDirectory, privatePlaces, type PrivateDirectory } from "./run/private-directory.ts";
 import { readServer } from "./server/settings.ts";
 import { fileTrouble } from "./record/open-record.ts";
 import { once, readItems } from "./record/read-file.ts";
@@ -72,7 +72,7 @@ const socket = async (host: Host): Promise<Finding> => {
   const remedy = "set TMPDIR to a short, writable directory";
   let place: PrivateDirectory | undefined;
   try {
-    place = await makePrivateDirectory(host);
+    place = await makePrivateDirectory(privatePlaces(host));
     const server = createServer();
     await listen(server, { path: place.socketPath });
     await new Promise((resolve) => server.close(resolve));

@@ -1,11 +1,11 @@
 import { rm } from "node:fs/promises";
 import { basename } from "node:path";
+import { untilAborted } from "#nervous-system/kernel/until-aborted.ts";
 import { startChild, type ChildEnd, type WrappedChild } from "#scribe/wrap/child.ts";
 import { forwardFrames } from "#scribe/wrap/frame-forwarder.ts";
 import { countOption, type CommandRun } from "./arguments.ts";
 import { createIntake } from "./record/intake.ts";
 import { closingLine } from "./run/closing-line.ts";
-import { makePrivateDirectory } from "./run/private-directory.ts";
 import { describeEnd, endingOf, hearHurry, ignoredSignals, ignoring, passSignals } from "./run/program.ts";
 import { environmentOf, openSession, type Session } from "./run/session.ts";
 
@@ -59,32 +59,31 @@ const runProgram = async (
 };
 
 const closeSession = async (session: Session, end: ChildEnd | undefined): Promise<void> => {
-  const unobserved = (await session.observer?.finish(session.hurry.signal)) ?? [];
+  const { host, recording, directory, hurry } = session;
+  const unobserved = (await session.observer?.finish(hurry.signal)) ?? [];
   await session.models?.close();
   await session.otlp?.close();
   await session.socket.close(SOCKET_GRACE_MS);
   if (end !== undefined) await lifecycle(session, "Stopped", describeEnd(end));
-  for (const line of unobserved) session.host.warn(`enchanted: ${line}`);
-  for (const line of await session.recording.close()) session.host.warn(line);
+  for (const line of unobserved) host.warn(`enchanted: ${line}`);
+  for (const line of await recording.close()) host.warn(line);
+  const cleaned = async (): Promise<void> => {
+    await Promise.all([rm(directory, { recursive: true, force: true }), recording.runs.sweep()]);
+    await recording.runs.leave();
+  };
+  await untilAborted(cleaned(), hurry.signal).catch(() => undefined); // a later run sweeps what is left
 };
 
 /** `enchanted run -- program`: the program shares our terminal and process group, and we only listen. */
 export const run: CommandRun = async (host, invocation) => {
   const lingerMs = countOption(invocation.options, "linger", 3_600_000);
-  const directory = await makePrivateDirectory(host);
-  if (directory.trouble !== undefined)
-    host.warn(`enchanted: ${directory.trouble}; temporary files are in ${directory.path}; set TMPDIR to mend it`);
+  const session = await openSession(host, invocation);
+  let end: ChildEnd | undefined;
   try {
-    const session = await openSession(host, invocation, directory);
-    let end: ChildEnd | undefined;
-    try {
-      end = await runProgram(session, invocation.program, lingerMs);
-    } finally {
-      await closeSession(session, end);
-    }
-    if (invocation.options["quiet"] !== true && end.kind !== "notStarted") host.warn(closingLine(session));
-    return endingOf(host, end, invocation.program[0] ?? "");
+    end = await runProgram(session, invocation.program, lingerMs);
   } finally {
-    await rm(directory.path, { recursive: true, force: true });
+    await closeSession(session, end);
   }
+  if (invocation.options["quiet"] !== true && end.kind !== "notStarted") host.warn(closingLine(session));
+  return endingOf(host, end, invocation.program[0] ?? "");
 };

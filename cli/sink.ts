@@ -12,7 +12,7 @@ const endOf = (source: Readable): Promise<void> =>
 
 /** `enchanted sink`. An interrupt of the terminal is meant for the program beside it, so only the end of input ends it. */
 export const sink: CommandRun = async (host, { options }) => {
-  const recording = await openRecording(host, options, "sink");
+  const recording = await openRecording(host, options, { agentId: "sink" });
   recording.sending?.begin();
   for (const signal of ["SIGINT", "SIGHUP", "SIGQUIT"] as const) host.onSignal(signal, () => undefined);
   const source = host.stdin();
@@ -26,5 +26,6 @@ export const sink: CommandRun = async (host, { options }) => {
   await ended;
   const isWhole = await forwarder.finish(0);
   for (const line of await recording.close()) host.warn(line);
+  await recording.runs.leave();
   return exited(isWhole && recording.record.isWhole() ? exitCode.ok : exitCode.fault);
 };

@@ -8,12 +8,14 @@ import { countingIds } from "#nervous-system/schemas/ids.ts";
 import type { ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
 import type { Host } from "../host.ts";
 import type { OpenRecord } from "../record/open-record.ts";
+import type { RunNote } from "../runs/note.ts";
 import { observeWorkTree, type Observer } from "./observer.ts";
 
 let place: string;
 let clock: ManualClock;
 let told: ProducedFrame[];
 let observer: Observer;
+let others: RunNote[];
 
 // The real one, behind a door: while there is a file `held`, its snapshots wait.
 const door = (held: string): string =>
@@ -37,15 +39,19 @@ beforeEach(async () => {
   await writeFile(join(place, "record"), "");
   clock = manualClock();
   told = [];
+  others = [];
   const record = {
     path: join(place, "record"),
     toldFiles: { has: () => false },
     tell: async (frame: ProducedFrame) => void told.push(frame),
   } as unknown as OpenRecord;
   const env = { PATH: `${join(place, "bin")}:${process.env["PATH"]}`, HOME: place };
-  const host = { cwd: join(place, "tree"), env, clock, ids: countingIds() } as unknown as Host;
+  // Git's own limits, which are longer, do not pass with this time.
+  const after: ManualClock["after"] = (ms, run) => (ms > 2000 ? () => undefined : clock.after(ms, run));
+  const host = { cwd: join(place, "tree"), env, clock: { ...clock, after }, ids: countingIds() } as unknown as Host;
   const trace = { traceId: "a".repeat(32), spanId: "b".repeat(16) };
-  const found = await observeWorkTree({ host, record, directory: join(place, "ours"), trace });
+  const runs = { others: async () => others };
+  const found = await observeWorkTree({ host, record, runs, directory: join(place, "ours"), trace });
   if (found === undefined) throw new Error("nothing is observed");
   observer = found;
   await observer.mark();
@@ -86,5 +92,41 @@ describe("the end of observing", () => {
     expect(await finished).toEqual(late);
     expect(told).toEqual([]);
     expect(clock.pending()).toBe(0);
+  });
+});
+
+describe("a run beside another one", () => {
+  const other = (uid: string, cwd: string, record: string): RunNote => ({
+    agent_uid: uid,
+    owner: "",
+    cwd: join(place, cwd),
+    record: join(place, record),
+    directories: [join(place, `tree/tmp-${uid}`)],
+  });
+  const untilIdle = async (): Promise<void> => {
+    while (clock.pending() === 0) await new Promise(setImmediate);
+  };
+  const look = async (name: string): Promise<void> => {
+    await untilIdle();
+    await writeFile(join(place, "tree", name), "x\n");
+    await clock.advance(1000);
+    await untilIdle();
+  };
+
+  it("names it in the changes that may be of either, and takes nothing that it writes for itself", async () => {
+    observer.start();
+    await look("alone");
+    others = [other("near", "tree/sub", "tree/near.jsonl"), other("far", "elsewhere", "tree/far.jsonl")];
+    await mkdir(join(place, "tree/tmp-far"));
+    for (const name of ["near.jsonl", "far.jsonl", "tmp-far/index"]) await writeFile(join(place, "tree", name), "x\n");
+    await look("together");
+    others = [];
+    await look("alone again");
+    await observer.finish(new AbortController().signal);
+    expect(told.map(({ payload }) => [payload["file_modified"], payload["also_running"]])).toEqual([
+      ["alone", undefined],
+      ["together", ["near"]],
+      ["alone again", undefined],
+    ]);
   });
 });

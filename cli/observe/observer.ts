@@ -1,11 +1,13 @@
 import { stat } from "node:fs/promises";
-import { relative } from "node:path";
 import type { TraceIds } from "#nervous-system/schemas/ids.ts";
 import type { Host } from "../host.ts";
 import { listed } from "../printable.ts";
 import type { OpenRecord } from "../record/open-record.ts";
+import type { Membership } from "../runs/join-runs.ts";
+import { worksIn, type RunNote } from "../runs/note.ts";
 import { changesBetween, type FileChange } from "./changes.ts";
-import { pathOf } from "./places.ts";
+import { ownFiles } from "./own-files.ts";
+import type { Ours } from "./places.ts";
 import { renderObservation } from "./render-observation.ts";
 import { createSnapshots, type Snapshots } from "./snapshots.ts";
 import { MAX_FILE_BYTES } from "./staging.ts";
@@ -25,7 +27,13 @@ export type Observer = {
 };
 
 /** What an observer needs. */
-type ObserverOptions = { host: Host; record: OpenRecord; directory: string; trace: TraceIds };
+type ObserverOptions = {
+  host: Host;
+  record: OpenRecord;
+  runs: Pick<Membership, "others">;
+  directory: string;
+  trace: TraceIds;
+};
 
 const SHORTEST_MS = 1000;
 /** A look takes at most this share of the time, however large the tree is. */
@@ -50,17 +58,20 @@ class TreeObserver implements Observer {
   private readonly stop: AbortController;
   private beganNs = 0n;
   private tree: string | undefined;
+  /** Whose changes may be among those that were not told yet. */
+  private readonly beside = new Set<string>();
+  /** Every run that was met: what it wrote stays its own when it has ended. */
+  private readonly met = new Map<string, RunNote>();
   private failure: string | undefined;
   private cancel: () => void = () => undefined;
   private looking: Promise<void> = Promise.resolve();
   private isOver = false;
 
   constructor(options: ObserverOptions, work: WorkTree, stop: AbortController) {
-    const own = pathOf(relative(work.top, options.record.path));
     this.options = options;
     this.work = work;
     this.stop = stop;
-    this.snapshots = createSnapshots(work, (path) => path === own);
+    this.snapshots = createSnapshots(work, () => this.meet());
     this.place = work.top;
     this.commit = work.commit;
   }
@@ -88,6 +99,15 @@ class TreeObserver implements Observer {
     cancelEnd();
     hurry.removeEventListener("abort", giveUp);
     return this.unobserved();
+  }
+
+  private async meet(): ReturnType<Ours> {
+    const { host, record, directory, runs } = this.options;
+    for (const other of await runs.others()) {
+      this.met.set(other.agent_uid, other);
+      if (worksIn(other, this.place)) this.beside.add(other.agent_uid);
+    }
+    return ownFiles(this.place, host, [{ record: record.path, directories: [directory] }, ...this.met.values()]);
   }
 
   private unobserved(): string[] {
@@ -120,6 +140,7 @@ class TreeObserver implements Observer {
       this.tree ??= await this.snapshots.takeAt(this.beganNs);
       const after = await this.snapshots.take();
       if (after !== this.tree) await this.tell(await changesBetween(this.work, this.tree, after), after);
+      this.beside.clear();
       this.failure = undefined;
     } catch (error) {
       this.failure = messageOf(error); // that of the last look counts
@@ -132,7 +153,8 @@ class TreeObserver implements Observer {
     const isTold = ({ path, oldPath = path }: FileChange): boolean =>
       record.toldFiles.has(path, place) || record.toldFiles.has(oldPath, place);
     const untold = changes.filter((change) => !isTold(change));
-    const payloads = renderObservation(untold, { id: host.ids.next(), before: this.tree ?? "", after });
+    const trees = { id: host.ids.next(), before: this.tree ?? "", after };
+    const payloads = renderObservation(untold, trees, [...this.beside]);
     const frames = payloads.map((payload) =>
       record.tell({ event_type: "STATE_CHANGE", payload }, { producer: "agent", trace }),
     );

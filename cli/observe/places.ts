@@ -14,6 +14,9 @@ export type Place = {
   kind: "changed" | "unmerged" | "untracked";
 };
 
+/** Tells which files are nobody's work but our own records of it. */
+export type Ours = () => Promise<(path: Path) => boolean>;
+
 /** The name as people read it. */
 export const nameOf = (path: Path): string => Buffer.from(path, "latin1").toString("utf8");
 
@@ -53,7 +56,7 @@ export const lookAt = async (tree: WorkTree, places: ReadonlyArray<Omit<Place, "
  * What may differ from the index, told from sizes and times alone: tracked files, and untracked ones that no rule hides. No
  * content is read, so a file of any size costs the same.
  */
-export const findPlaces = async (tree: WorkTree, isOurs: (path: Path) => boolean): Promise<Place[]> => {
+export const findPlaces = async (tree: WorkTree, ours: Ours): Promise<Place[]> => {
   const [changed, others] = await Promise.all([
     // Not into submodules, which would run Git by their own settings.
     tree.git(["diff-files", "--raw", "-z", "--ignore-submodules=dirty"]),
@@ -67,6 +70,7 @@ export const findPlaces = async (tree: WorkTree, isOurs: (path: Path) => boolean
   }
   // One that ends with a slash is a repository of its own.
   for (const path of fieldsOf(printed(others))) kinds.set(path.replace(/\/$/, ""), "untracked");
+  const isOurs = await ours(); // asked last: whoever made one of these files has told of it by now
   const places = [...kinds].flatMap(([path, kind]) => (isOurs(path) ? [] : [{ path, kind }]));
   return lookAt(tree, places);
 };

@@ -15,6 +15,8 @@ const write = (name: string, text: string): Promise<void> => writeFile(inTree(na
 const git = (...args: string[]): string =>
   execFileSync("git", ["-c", "user.name=a", "-c", "user.email=a@b", ...args], { cwd: inTree(""), encoding: "utf8" });
 
+const none = async () => (): boolean => false;
+
 beforeEach(async () => {
   place = await mkdtemp(join(tmpdir(), "snapshots-"));
   await mkdir(join(place, "ours"));
@@ -62,7 +64,7 @@ const changesSince = async (work: WorkTree, snapshots: Snapshots, before: string
 describe("the first snapshot, taken when the program is at work already", () => {
   it("has what was there before, and nothing that the program did", async () => {
     const work = await open();
-    const snapshots = createSnapshots(work, () => false);
+    const snapshots = createSnapshots(work, none);
     const began = await moment();
     await appendFile(inTree("edited"), "by the program\n");
     await rename(inTree("moved"), inTree("moved-away"));
@@ -79,7 +81,7 @@ describe("the first snapshot, taken when the program is at work already", () => 
 
   it("has of a file that the index does not know as it was, that it was there", async () => {
     const work = await open();
-    const snapshots = createSnapshots(work, () => false);
+    const snapshots = createSnapshots(work, none);
     const began = await moment();
     await appendFile(inTree("untracked"), "by the program\n");
     await appendFile(inTree("dirty"), "by the program\n");
@@ -104,8 +106,8 @@ describe("the first snapshot, taken when the program is at work already", () => 
         return result;
       },
     };
-    const before = await createSnapshots(slow, () => false).takeAt(began);
-    const after = createSnapshots(work, () => false);
+    const before = await createSnapshots(slow, none).takeAt(began);
+    const after = createSnapshots(work, none);
     expect(await changesSince(work, after, before)).toEqual([["modified", "dirty", 2]]);
   });
 });
@@ -116,7 +118,7 @@ describe("a snapshot", () => {
     git("rm", "-q", "--cached", "edited");
     execFileSync("git", ["update-index", "--index-info"], { cwd: inTree(""), input: stages.join("") });
     const work = await open();
-    const snapshots = createSnapshots(work, (path) => path === "ours");
+    const snapshots = createSnapshots(work, async () => (path) => path === "ours");
     const began = await moment();
     await appendFile(inTree("edited"), "at once: what was there before it is not known\n");
     const before = await snapshots.takeAt(began);
@@ -141,7 +143,7 @@ describe("a snapshot", () => {
 
   it("tells a large file by its size and time, and is content to read it once it is small", async () => {
     const work = await open();
-    const snapshots = createSnapshots(work, () => false);
+    const snapshots = createSnapshots(work, none);
     await write("large", "");
     await truncate(inTree("large"), MAX_FILE_BYTES + 1);
     let before = await snapshots.takeAt(await moment());

@@ -1,5 +1,5 @@
 import { rm } from "node:fs/promises";
-import { findPlaces, isOlder, lookAt, nameOf, type Path, type Place } from "./places.ts";
+import { findPlaces, isOlder, lookAt, nameOf, type Ours, type Place } from "./places.ts";
 import { createStaging, type Staging } from "./staging.ts";
 import type { WorkTree } from "./work-tree.ts";
 
@@ -29,15 +29,15 @@ const byAge = async (work: WorkTree, places: readonly Place[], sinceNs: bigint):
 const wasThere = ({ kind, stats }: Place, sinceNs: bigint): boolean =>
   kind === "untracked" && stats !== undefined && stats.birthtimeNs < sinceNs && stats.mtimeNs >= sinceNs;
 
-/** Creates the snapshots of a work tree; `isOurs` tells the files that no snapshot takes. */
-export const createSnapshots = (work: WorkTree, isOurs: (path: Path) => boolean): Snapshots => {
+/** Creates the snapshots of a work tree; none takes what is ours. */
+export const createSnapshots = (work: WorkTree, ours: Ours): Snapshots => {
   const staging = createStaging(work);
   let unread: readonly Place[] = [];
   let tree: string | undefined;
   const find = async (): Promise<Place[]> => {
     // A call that was ended leaves it behind.
     await rm(`${work.index}.lock`, { force: true });
-    unread = await findPlaces(work, isOurs);
+    unread = await findPlaces(work, ours);
     return [...unread];
   };
   const finish = async (): Promise<string> => {

@@ -1,10 +1,10 @@
 import { mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
-import { isAbsolute, join } from "node:path";
+import { join } from "node:path";
 import { makeDirectory } from "#nervous-system/kernel/make-directory.ts";
 import type { RecorderIdentity } from "#nervous-system/recorder/compose.ts";
 import { isUuid, noMission, externalMission } from "#nervous-system/schemas/ids.ts";
 import type { Host } from "../host.ts";
+import { stateOf } from "../own-places.ts";
 
 /** What one run left to be sent: a log in a directory of its own. */
 export type Leftover = { directory: string; run: Run };
@@ -16,11 +16,7 @@ const NOTE = "run.json";
 const SENT = ".sent-";
 
 /** The directory that every run of this user keeps its log in, until the collector has it. */
-export const outboxOf = ({ env }: Pick<Host, "env">): string => {
-  const state = env["XDG_STATE_HOME"] ?? "";
-  const home = (env["HOME"] ?? "") || homedir();
-  return join(isAbsolute(state) ? state : join(home, ".local", "state"), "enchanted", "outbox");
-};
+export const outboxOf = ({ env }: Pick<Host, "env">): string => join(stateOf(env), "outbox");
 
 /** The stamps of a run's frames: it belongs to no mission, and its chain to whoever writes it first. */
 export const identityOf = (run: Omit<Run, "collector">): RecorderIdentity => ({

@@ -1,5 +1,4 @@
 import { open, stat, type FileHandle } from "node:fs/promises";
-import { resolve } from "node:path";
 import { createCallLinks, type CallLinks } from "#nervous-system/codecs/otlp/call-links.ts";
 import { createFileLog, type FileLog } from "#nervous-system/recorder/context-file/file-log.ts";
 import type { RecorderIdentity } from "#nervous-system/recorder/compose.ts";
@@ -77,7 +76,7 @@ const openForAppending = async (path: string): Promise<FileHandle> => {
 
 /** What a record is made of. */
 type RecordSettings = {
-  file: string;
+  path: string;
   identity: RecorderIdentity;
   redactor: Redactor | undefined;
   /** Opens what the frames go to beside the file. */
@@ -86,7 +85,7 @@ type RecordSettings = {
 
 /** Opens the file and begins a chain under a fresh agent UID; throws `CliError` when the file cannot be written. */
 export const openRecord = async (host: Host, settings: RecordSettings): Promise<OpenRecord> => {
-  const path = resolve(host.cwd, settings.file);
+  const { path } = settings;
   const file = await openForAppending(path);
   const begun = await file.stat();
   await hideRecord(host, path).catch(() => undefined); // a convenience: the record is written all the same

@@ -1,10 +1,14 @@
+import { join, resolve } from "node:path";
 import { RedactionRuleError } from "#nervous-system/recorder/redact-own-rules.ts";
 import { createRedactor, type Redactor } from "#nervous-system/recorder/redact.ts";
 import { secretValuesOf } from "#nervous-system/recorder/secret-values.ts";
+import { createNodeProcesses } from "#nervous-system/recorder/wal/node-processes.ts";
 import { countOption, textOption, textsOption, type OptionValues } from "../arguments.ts";
 import { CliError, type Host } from "../host.ts";
 import { identityOf } from "../outbox/outbox.ts";
 import { openSending, type Sending } from "../outbox/sending.ts";
+import { stateOf } from "../own-places.ts";
+import { joinRuns, type Membership } from "../runs/join-runs.ts";
 import { readServer } from "../server/settings.ts";
 import { openRecord, type OpenRecord } from "./open-record.ts";
 
@@ -28,6 +32,8 @@ const readRedactor = (host: Host, options: OptionValues): Redactor | undefined =
 /** A record, and its way to the collector when there is one. */
 export type OpenRecording = {
   record: OpenRecord;
+  /** The other runs of this user, which whoever closes the recording leaves. */
+  runs: Membership;
   sending: Sending | undefined;
   /** Ends both; answers what is to be told of frames that are missing somewhere. */
   close(): Promise<string[]>;
@@ -35,8 +41,15 @@ export type OpenRecording = {
 
 const MAX_DRAIN_MS = 3_600_000;
 
+/** Whose record it is, and which directories it may have for itself. */
+type Recorder = { agentId: string; directories?: readonly string[] };
+
 /** Reads the options and opens what they name; throws `CliError` before anything is written when they cannot work. */
-export const openRecording = async (host: Host, options: OptionValues, agentId: string): Promise<OpenRecording> => {
+export const openRecording = async (
+  host: Host,
+  options: OptionValues,
+  { agentId, directories = [] }: Recorder,
+): Promise<OpenRecording> => {
   const server = readServer(host, options);
   const redactor = readRedactor(host, options);
   const drainMs = countOption(options, "drain", MAX_DRAIN_MS);
@@ -45,22 +58,27 @@ export const openRecording = async (host: Host, options: OptionValues, agentId: 
     agent_id: agentId.slice(0, 128),
     namespace: server?.namespace ?? "local",
   });
+  const path = resolve(host.cwd, textOption(options, "file"));
+  const where = { runs: join(stateOf(host.env), "runs"), processes: createNodeProcesses() };
+  const runs = await joinRuns(where, { agent_uid: identity.agent_uid, cwd: host.cwd, record: path, directories });
   let sending: Sending | undefined;
-  const record = await openRecord(host, {
-    file: textOption(options, "file"),
-    identity,
-    redactor,
-    openOutgoing: async () => {
-      sending = server && (await openSending(host, server, identity));
-      return sending?.log;
-    },
-  });
-  return {
-    record,
-    sending,
-    close: async () => {
-      const told = [await record.close(), await sending?.finish(drainMs)];
-      return told.filter((line) => line !== undefined);
-    },
+  const openOutgoing = async (): Promise<Sending["log"] | undefined> => {
+    sending = server && (await openSending(host, server, identity));
+    return sending?.log;
   };
+  try {
+    const record = await openRecord(host, { path, identity, redactor, openOutgoing });
+    return {
+      record,
+      runs,
+      sending,
+      close: async () => {
+        const told = [await record.close(), await sending?.finish(drainMs)];
+        return told.filter((line) => line !== undefined);
+      },
+    };
+  } catch (error) {
+    await runs.leave();
+    throw error;
+  }
 };

@@ -1,12 +1,11 @@
-import { mkdtemp } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { CliError, exitCode, type Host } from "../host.ts";
 import { fileTrouble } from "../record/open-record.ts";
 
 // The least that a system allows (macOS): Linux takes 107.
 const MAX_SOCKET_PATH = 103;
-const RANDOM = 6;
 
 /** A directory that only this user can enter, and why it is not where it should be. */
 export type PrivateDirectory = {
@@ -17,28 +16,37 @@ export type PrivateDirectory = {
   readonly trouble?: string;
 };
 
-const socketIn = (directory: string): string => join(directory, "context.sock");
-
-const make = async (parent: string): Promise<string | Error> => {
-  const prefix = join(resolve(parent), "enchanted-");
-  if (socketIn(prefix + "x".repeat(RANDOM)).length > MAX_SOCKET_PATH)
-    return new Error("the path is too long for a socket in it");
-  return mkdtemp(prefix).catch((error: unknown) => new Error(fileTrouble(error)));
-};
+/** Whether a path may be that of a private directory. */
+export const isPrivateDirectory = (path: string): boolean => /^enchanted-[0-9a-f]{8}$/.test(basename(path));
 
 /**
- * Makes a directory for the socket and the copies of one run, in the first place that takes it: what the environment names
- * for temporary files (`TMPDIR`), the user's runtime directory, `/tmp`, `/var/tmp`.
+ * Where the private directory of one run may be, best first: where the environment says temporary files go (`TMPDIR`), in the
+ * user's runtime directory, `/tmp`, `/var/tmp`.
  */
-export const makePrivateDirectory = async ({ env }: Pick<Host, "env">): Promise<PrivateDirectory> => {
-  const first = tmpdir();
-  const places = new Set([first, env["XDG_RUNTIME_DIR"] ?? first, "/tmp", "/var/tmp"]);
+export const privatePlaces = ({ env, randomHex }: Pick<Host, "env" | "randomHex">): string[] => {
+  const name = `enchanted-${randomHex(4)}`;
+  const parents = new Set([tmpdir(), env["XDG_RUNTIME_DIR"] || tmpdir(), "/tmp", "/var/tmp"]);
+  return [...parents].map((parent) => join(resolve(parent), name));
+};
+
+const socketIn = (directory: string): string => join(directory, "context.sock");
+
+const make = async (path: string): Promise<Error | undefined> => {
+  if (socketIn(path).length > MAX_SOCKET_PATH) return new Error("the path is too long for a socket in it");
+  return mkdir(path, { mode: 0o700 }).then(
+    () => undefined,
+    (error: unknown) => new Error(fileTrouble(error)),
+  );
+};
+
+/** Makes a directory for the socket and the copies of one run, in the first place that takes it. */
+export const makePrivateDirectory = async (places: readonly string[]): Promise<PrivateDirectory> => {
   const troubles: string[] = [];
-  for (const place of places) {
-    const made = await make(place);
-    if (typeof made === "string")
-      return { path: made, socketPath: socketIn(made), ...(troubles[0] === undefined ? {} : { trouble: troubles[0] }) };
-    troubles.push(`${place}: ${made.message}`);
+  for (const path of places) {
+    const trouble = await make(path);
+    if (trouble === undefined)
+      return { path, socketPath: socketIn(path), ...(troubles[0] === undefined ? {} : { trouble: troubles[0] }) };
+    troubles.push(`${resolve(path, "..")}: ${trouble.message}`);
   }
   const all = troubles.join("; ");
   throw new CliError(

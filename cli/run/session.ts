@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { basename } from "node:path";
 import type { TraceIds } from "#nervous-system/schemas/ids.ts";
 import { listenForFrames, type FrameSocketServer } from "#scribe/inputs/frame-socket.ts";
@@ -9,7 +10,7 @@ import { observeWorkTree, type Observer } from "../observe/observer.ts";
 import type { OpenRecord } from "../record/open-record.ts";
 import { openRecording, type OpenRecording } from "../record/open-recording.ts";
 import { hasOwnEndpoint, openOtlpPort, otlpEnvironment, type OtlpPort } from "./otlp-port.ts";
-import type { PrivateDirectory } from "./private-directory.ts";
+import { makePrivateDirectory, privatePlaces, type PrivateDirectory } from "./private-directory.ts";
 import { loopbackDirect, traceFor } from "./program.ts";
 
 /** What records one program: the record, and the ways into it. */
@@ -47,15 +48,13 @@ const openOtlp = async (
   return openOtlpPort({ host, record, beside: sending });
 };
 
-/** Opens everything before the program runs; throws `CliError` for what the user can mend. */
-export const openSession = async (
+const openWays = async (
   host: Host,
-  { options, program }: Invocation,
+  options: OptionValues,
+  recording: OpenRecording,
   { path: directory, socketPath }: PrivateDirectory,
 ): Promise<Session> => {
-  const name = basename(program[0] ?? "program");
-  const recording = await openRecording(host, options, textOption(options, "agent") || name);
-  const { record } = recording;
+  const { record, runs } = recording;
   const trace = traceFor(host);
   const socket = await listenForFrames({
     path: socketPath,
@@ -66,12 +65,31 @@ export const openSession = async (
     clock: host.clock,
     onRefused: () => undefined,
   });
-  const isWatching = options["no-observe"] !== true;
-  const observer = isWatching ? await observeWorkTree({ host, record, directory, trace: trace.ids }) : undefined;
+  const watched = { host, record, runs, directory, trace: trace.ids };
+  const observer = options["no-observe"] === true ? undefined : await observeWorkTree(watched);
   const models = options["no-models"] === true ? undefined : await openModels(host, record, trace.ids);
   const otlp = await openOtlp(host, recording, options);
   const hurry = new AbortController();
   return { host, recording, record, directory, trace, socket, socketPath, models, otlp, observer, hurry };
+};
+
+/** Opens everything before the program runs; throws `CliError` for what the user can mend. */
+export const openSession = async (host: Host, { options, program }: Invocation): Promise<Session> => {
+  const agentId = textOption(options, "agent") || basename(program[0] ?? "program");
+  // They are told to others before one of them is made, so that it is found whenever this run is killed.
+  const directories = privatePlaces(host);
+  const recording = await openRecording(host, options, { agentId, directories });
+  try {
+    const directory = await makePrivateDirectory(directories);
+    if (directory.trouble !== undefined)
+      host.warn(`enchanted: ${directory.trouble}; temporary files are in ${directory.path}; set TMPDIR to mend it`);
+    return await openWays(host, options, recording, directory);
+  } catch (error) {
+    for (const path of directories) await rm(path, { recursive: true, force: true });
+    await recording.close();
+    await recording.runs.leave();
+    throw error;
+  }
 };
 
 /** An agent has no use for the user's token of the collector, and may be talked into anything. */

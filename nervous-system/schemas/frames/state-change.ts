@@ -26,6 +26,9 @@ export const stateChange = defineFrame({
       .describe("One observation of the workspace may be several frames.")
       .optional(),
     observed_by: text("Who saw the change: a tool's name or `wrapper`.").optional(),
+    also_running: texts(
+      "UIDs of the agents that ran beside this one on the same files when the change was seen: any of them may have made it.",
+    ).optional(),
     withheld: z.boolean().describe("Whether part of the diff was redacted.").optional(),
   },
 });

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
 import { execFileSync } from "node:child_process";
-import { mkdir, mkdtemp, readFile, realpath, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { enchanted, payloads, say, setCliStage, type CliStage } from "./cli-stage.ts";
+import { enchanted, payloads, say, setCliStage, type CliStage, type Ended } from "./cli-stage.ts";
 
 jest.setTimeout(120_000);
 
@@ -188,5 +188,45 @@ describe("the record in a work tree", () => {
         /^enchanted: the record is gone: .*swarm_context\.jsonl was removed or replaced.*\n$/,
       ),
     });
+  });
+});
+
+describe("two runs in one work tree", () => {
+  it("take nothing that the other one writes for itself, and name each other where a change may be of either", async () => {
+    git("init", "-q");
+    // A record that the repository has, a temporary directory and a state directory in the tree: nothing hides them.
+    await writeFile(join(stage.cwd, "b.jsonl"), "");
+    await mkdir(join(stage.cwd, "tmp"));
+    git("add", "-A");
+    git("commit", "-qm", "first");
+    const env = { TMPDIR: join(stage.cwd, "tmp"), XDG_STATE_HOME: join(stage.cwd, "state") };
+    const until = (name: string): string => `while [ ! -e ${name} ]; do sleep 0.05; done`;
+    const run = (file: string, script: string): Promise<Ended> =>
+      stage.cli(["run", "--file", file, "--", "bash", "-c", script], { env });
+    const one = run("a.jsonl", `touch 1; ${until("2")}; ${say("a")}; echo x > shared; ${until(".git/over")}`);
+    while (
+      !(await stat(join(stage.cwd, "1")).then(
+        () => true,
+        () => false,
+      ))
+    )
+      await new Promise(setImmediate);
+    const two = run("b.jsonl", `touch 2; ${until("shared")}; ${say("b")}`);
+    expect(await two).toMatchObject({ code: 0, stderr: "" });
+    await writeFile(join(stage.cwd, ".git/over"), "");
+    expect(await one).toMatchObject({ code: 0, stderr: "" });
+    const changes = async (file: string): Promise<Array<Record<string, unknown>>> =>
+      payloads(await stage.lines(file), "STATE_CHANGE");
+    const uid = async (file: string): Promise<unknown> =>
+      ((await stage.lines(file))[0]?.["enchanted"] as { envelope: { agent_uid: string } } | undefined)?.envelope
+        .agent_uid;
+    const [ofOne, ofTwo] = [await changes("a.jsonl"), await changes("b.jsonl")];
+    const named = (frames: typeof ofOne): Set<unknown> => new Set(frames.map(({ file_modified }) => file_modified));
+    expect(named(ofOne)).toEqual(new Set(["1", "2", "shared"]));
+    expect(named(ofTwo)).toEqual(new Set(["2", "shared"]));
+    const shared = [...ofOne, ...ofTwo].filter(({ file_modified }) => file_modified === "shared");
+    expect(shared.map(({ also_running }) => also_running)).toEqual([[await uid("b.jsonl")], [await uid("a.jsonl")]]);
+    expect(await readdir(join(stage.cwd, "state/enchanted/runs"))).toEqual([]);
+    expect(await readdir(join(stage.cwd, "tmp"))).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
 import { once } from "node:events";
-import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join, resolve } from "node:path";
@@ -126,6 +126,27 @@ describe("enchanted run", () => {
     await verified(stage);
     expect(await stage.cli(["run", "--no-observe", "--", "true"])).toMatchObject({ code: 0 });
     await verified(stage);
+  });
+
+  it("leaves nothing but the record: what a run that was killed left, the next one sweeps", async () => {
+    await mkdir(join(stage.cwd, "tmp"));
+    const env = { TMPDIR: join(stage.cwd, "tmp"), XDG_STATE_HOME: join(stage.cwd, "state") };
+    const left = async (): Promise<number[]> => {
+      const names = [readdir(join(stage.cwd, "tmp")), readdir(join(stage.cwd, "state/enchanted/runs"))];
+      return (await Promise.all(names)).map(({ length }) => length);
+    };
+    const command = [enchanted, "run", "--no-observe", "--", "sh", "-c", "echo $$; exec sleep 1000"];
+    const [killed, living] = [stage.start(command, { env }), stage.start(command, { env })];
+    const programs = await Promise.all([killed, living].map(({ child }) => once(child.stdout!, "data")));
+    killed.child.kill("SIGKILL");
+    process.kill(Number(programs[0]));
+    await killed.ended;
+    expect(await left()).toEqual([2, 2]);
+    await stage.cli(["run", "--no-observe", "--", "true"], { env });
+    expect(await left()).toEqual([1, 1]);
+    process.kill(Number(programs[1]));
+    await living.ended;
+    expect(await left()).toEqual([0, 0]);
   });
 
   it("lets two runs append to one file at once", async () => {

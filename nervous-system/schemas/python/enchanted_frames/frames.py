@@ -118,6 +118,7 @@ class StateChange(Payload):
     depends_on: list[str] | None = Field(default=None, description="Files that the file imports.")
     batch: StateChangeBatch | None = Field(default=None, description="One observation of the workspace may be several frames.")
     observed_by: str | None = Field(default=None, description="Who saw the change: a tool's name or `wrapper`.")
+    also_running: list[str] | None = Field(default=None, description="UIDs of the agents that ran beside this one on the same files when the change was seen: any of them may have made it.")
     withheld: bool | None = Field(default=None, description="Whether part of the diff was redacted.")
 
 
