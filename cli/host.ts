@@ -9,6 +9,8 @@ export type Host = {
   platform: NodeJS.Platform;
   nodeVersion: string;
   pid: number;
+  /** The command that starts another one of these processes. */
+  self: readonly string[];
   stdin(): Readable;
   stdout(): Writable & { isTTY?: boolean; columns?: number };
   /** One line on standard error; `stderr` is never opened before, since a program may share it. */

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readFileSync, writeSync } from "node:fs";
 import { constants } from "node:os";
 import { isatty } from "node:tty";
+import { fileURLToPath } from "node:url";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { surviveRejections, unforeseen } from "#nervous-system/kernel/last-resort.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
@@ -9,6 +10,7 @@ import { parseInvocation } from "./arguments.ts";
 import { commands } from "./commands.ts";
 import { renderCommandHelp, renderHelp } from "./help.ts";
 import { fileTrouble } from "./record/open-record.ts";
+import { keepCommand } from "./run/keep-command.ts";
 import { CliError, exitCode, exited, type Ending, type Host } from "./host.ts";
 
 /** What standard output failed with; that its reader left (`| head`) is no failure. */
@@ -29,6 +31,7 @@ const host: Host = {
   platform: process.platform,
   nodeVersion: process.version,
   pid: process.pid,
+  self: [process.execPath, fileURLToPath(new URL("bin/main.ts", import.meta.url))],
   stdin: () => process.stdin,
   stdout: openStdout(),
   warn: (line) => void writeSync(2, `${line}\n`),
@@ -99,7 +102,9 @@ const leave = (ending: Ending): void => {
 
 surviveRejections(process, (error) => host.warn(`enchanted: ${unforeseen}: ${describeError(error)}`));
 const [name, ...args] = process.argv.slice(2);
-const ending = await dispatch(name, args).catch(told);
+const begin = async (): Promise<Ending> =>
+  name === keepCommand ? (await import("./keep-ports.ts")).keepPorts(host) : dispatch(name, args);
+const ending = await begin().catch(told);
 if (ending.kind === "signalled" || ending.ofProgram === true) leave(ending);
 else process.exitCode = ending.code;
 process.once("exit", () => {

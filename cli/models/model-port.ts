@@ -14,10 +14,20 @@ import { modelTarget, type ModelTarget } from "./routes.ts";
 import { watchCall } from "./watch-call.ts";
 
 /** A port on loopback that passes calls of models on and records them. */
-export type LocalModelPort = { port: number; close(): Promise<void> };
+export type LocalModelPort = {
+  port: number;
+  /** Listens no more; calls under way have `graceMs` to end. */
+  close(graceMs?: number): Promise<void>;
+};
 
 /** What the port needs. */
-type LocalModelPortOptions = { host: Host; record: OpenRecord; trace: TraceIds };
+type LocalModelPortOptions = {
+  host: Host;
+  record: OpenRecord;
+  trace: TraceIds;
+  /** 0 takes a free one. */
+  port: number;
+};
 
 /** The frame that will tell a call, and the span that it belongs to: the one that its request named, else the run's. */
 type NamedCall = { readonly eventId: string; readonly trace: TraceIds };
@@ -102,15 +112,15 @@ class Calls {
   }
 }
 
-/** Listens on a free port of loopback. */
+/** Listens on a port of loopback. */
 export const openRecordedModelPort = async (options: LocalModelPortOptions): Promise<LocalModelPort> => {
   const calls = new Calls(options);
   const passed = passedHeadersWithCredentials;
-  const server = await openModelPort({ port: 0, passed, route: (incoming) => calls.route(incoming) });
+  const server = await openModelPort({ port: options.port, passed, route: (incoming) => calls.route(incoming) });
   return {
     port: server.port,
-    close: async () => {
-      await server.close();
+    close: async (graceMs) => {
+      await server.close(graceMs, options.host.clock);
       await calls.close();
     },
   };

@@ -35,6 +35,7 @@ beforeEach(async () => {
   heard.length = 0;
   passed.length = 0;
   port = await openOtlpPort({
+    port: 0,
     host: { clock },
     record: {
       calls: createCallLinks(),
@@ -103,6 +104,7 @@ describe("one port for every protocol of OTLP", () => {
     await port.close();
     await cut;
     port = await openOtlpPort({
+      port: 0,
       host: { clock },
       record: { calls: createCallLinks(), hear: () => Promise.reject(new Error()) },
       beside: undefined,

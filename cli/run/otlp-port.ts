@@ -30,8 +30,8 @@ const accept = (socket: Socket, targets: SharedTargets, keep: (socket: Socket) =
   });
 };
 
-/** Listens on a free port of loopback and tells the protocols apart by a connection's first bytes. */
-const openSharedPort = async (targets: SharedTargets): Promise<SharedPort> => {
+/** Listens on a port of loopback and tells the protocols apart by a connection's first bytes. */
+const openSharedPort = async (targets: SharedTargets, at: number): Promise<SharedPort> => {
   const open = new Set<Socket>();
   const keep = (socket: Socket): void => {
     open.add(socket);
@@ -41,7 +41,7 @@ const openSharedPort = async (targets: SharedTargets): Promise<SharedPort> => {
     keep(socket);
     accept(socket, targets, keep);
   });
-  const port = await listen(server, { host: LOOPBACK, port: 0 });
+  const port = await listen(server, { host: LOOPBACK, port: at });
   return {
     port,
     close: async () => {
@@ -56,6 +56,8 @@ export type OtlpPort = { port: number; close(): Promise<void> };
 
 /** What the port needs. */
 type OtlpPortOptions = {
+  /** 0 takes a free one. */
+  port: number;
   host: Pick<Host, "clock">;
   record: Pick<OpenRecord, "hear" | "calls">;
   /** Where spans and metrics go beside the record; nowhere without a collector. */
@@ -120,10 +122,11 @@ class OtlpServers {
   }
 }
 
-/** Opens the port, on loopback. */
+/** Opens the port. */
 export const openOtlpPort = async (options: OtlpPortOptions): Promise<OtlpPort> => {
   const servers = new OtlpServers(options);
-  const shared = await openSharedPort({ http: () => servers.portOf("http"), grpc: () => servers.portOf("grpc") });
+  const targets = { http: () => servers.portOf("http"), grpc: () => servers.portOf("grpc") };
+  const shared = await openSharedPort(targets, options.port);
   return {
     port: shared.port,
     close: async () => {

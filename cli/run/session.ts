@@ -1,11 +1,12 @@
 import { rm } from "node:fs/promises";
-import { basename } from "node:path";
+import { basename, join } from "node:path";
+import { makeDirectory } from "#nervous-system/kernel/make-directory.ts";
 import type { TraceIds } from "#nervous-system/schemas/ids.ts";
 import { listenForFrames, type FrameSocketServer } from "#scribe/inputs/frame-socket.ts";
 import { textOption, type Invocation, type OptionValues } from "../arguments.ts";
 import type { Host } from "../host.ts";
 import { openRecordedModelPort, type LocalModelPort } from "../models/model-port.ts";
-import { modelEnvironment } from "../models/routes.ts";
+import { modelEnvironment, type ModelEnvironment } from "../models/routes.ts";
 import { observeWorkTree, type Observer } from "../observe/observer.ts";
 import type { OpenRecord } from "../record/open-record.ts";
 import { openRecording, type OpenRecording } from "../record/open-recording.ts";
@@ -30,32 +31,57 @@ export type Session = {
 };
 
 /** The port, and what makes programs use it. */
-type Models = LocalModelPort & { variables: Readonly<Record<string, string>> };
+type Models = LocalModelPort & ModelEnvironment;
 
-const openModels = async (host: Host, record: OpenRecord, trace: TraceIds): Promise<Models> => {
-  const port = await openRecordedModelPort({ host, record, trace });
-  const { variables, leftAlone } = modelEnvironment(port.port, host.env);
-  for (const line of leftAlone) host.warn(`enchanted: ${line}`);
-  return { ...port, variables };
+/** What a session is opened with. */
+export type SessionParts = {
+  host: Host;
+  options: OptionValues;
+  recording: OpenRecording;
+  directory: PrivateDirectory;
+  trace: Session["trace"];
+};
+
+/** Ports of loopback to listen on; free ones where none are named. */
+export type PortNumbers = { models?: number; otlp?: number };
+
+const openModels = async (host: Host, record: OpenRecord, trace: TraceIds, port: number): Promise<Models> => {
+  const opened = await openRecordedModelPort({ host, record, trace, port });
+  return { ...opened, ...modelEnvironment(opened.port, host.env) };
 };
 
 const openOtlp = async (
   host: Host,
   { record, sending }: OpenRecording,
   options: OptionValues,
+  port: number,
 ): Promise<OtlpPort | undefined> => {
   if (options["no-otlp"] === true || hasOwnEndpoint(host.env)) return undefined;
-  return openOtlpPort({ host, record, beside: sending });
+  return openOtlpPort({ host, record, beside: sending, port });
 };
 
-const openWays = async (
-  host: Host,
-  options: OptionValues,
-  recording: OpenRecording,
-  { path: directory, socketPath }: PrivateDirectory,
+/** Begins to watch the work tree, unless told not to. */
+export const openObserver = async ({
+  host,
+  options,
+  recording: { record, runs },
+  directory: { path },
+  trace: { ids: trace },
+}: SessionParts): Promise<Observer | undefined> => {
+  if (options["no-observe"] === true) return undefined;
+  // Of this process alone: one that keeps our ports open observes in the same private directory.
+  const directory = join(path, `observed-${host.pid}`);
+  await makeDirectory(directory);
+  return observeWorkTree({ host, record, runs, directory, trace });
+};
+
+/** Opens the ways into the record. */
+export const openWays = async (
+  { host, options, recording, directory: { path: directory, socketPath }, trace }: SessionParts,
+  observer: Observer | undefined,
+  { models: modelPort = 0, otlp: otlpPort = 0 }: PortNumbers = {},
 ): Promise<Session> => {
-  const { record, runs } = recording;
-  const trace = traceFor(host);
+  const { record } = recording;
   const socket = await listenForFrames({
     path: socketPath,
     recorder: {
@@ -65,25 +91,29 @@ const openWays = async (
     clock: host.clock,
     onRefused: () => undefined,
   });
-  const watched = { host, record, runs, directory, trace: trace.ids };
-  const observer = options["no-observe"] === true ? undefined : await observeWorkTree(watched);
-  const models = options["no-models"] === true ? undefined : await openModels(host, record, trace.ids);
-  const otlp = await openOtlp(host, recording, options);
+  const models = options["no-models"] === true ? undefined : await openModels(host, record, trace.ids, modelPort);
+  const otlp = await openOtlp(host, recording, options, otlpPort);
   const hurry = new AbortController();
   return { host, recording, record, directory, trace, socket, socketPath, models, otlp, observer, hurry };
 };
 
+/** How the agent is called. */
+export const agentOf = (options: OptionValues, program: readonly string[]): string =>
+  textOption(options, "agent") || basename(program[0] ?? "program");
+
 /** Opens everything before the program runs; throws `CliError` for what the user can mend. */
 export const openSession = async (host: Host, { options, program }: Invocation): Promise<Session> => {
-  const agentId = textOption(options, "agent") || basename(program[0] ?? "program");
   // They are told to others before one of them is made, so that it is found whenever this run is killed.
   const directories = privatePlaces(host);
-  const recording = await openRecording(host, options, { agentId, directories });
+  const recording = await openRecording(host, options, { agentId: agentOf(options, program), directories });
   try {
     const directory = await makePrivateDirectory(directories);
     if (directory.trouble !== undefined)
       host.warn(`enchanted: ${directory.trouble}; temporary files are in ${directory.path}; set TMPDIR to mend it`);
-    return await openWays(host, options, recording, directory);
+    const parts = { host, options, recording, directory, trace: traceFor(host) };
+    const session = await openWays(parts, await openObserver(parts));
+    for (const line of session.models?.leftAlone ?? []) host.warn(`enchanted: ${line}`);
+    return session;
   } catch (error) {
     for (const path of directories) await rm(path, { recursive: true, force: true });
     await recording.close();

@@ -73,11 +73,20 @@ describe("sweeping", () => {
     const killed = await begin("killed", { directories: [join(place, "none/enchanted-0a1b2c3d"), dead, precious] });
     const apart = await begin("apart", { isSeen: false, directories: [living] });
     await mkdir(join(runs, ids.next())); // one that was killed before it said anything
-    killed.die();
+    const inherited = join(place, "enchanted-00000000");
+    await mkdir(inherited);
+    const heir = await begin("heir", { directories: [inherited] });
+    const bequeathed = await begin("bequeathed", { directories: [inherited] });
+    for (const run of [killed, bequeathed]) run.die();
     const sweeper = await begin("sweeper");
     await sweeper.membership.sweep();
-    expect((await readdir(place)).toSorted()).toEqual(["enchanted-ffffffff", "precious", "state"]);
-    expect((await readdir(runs)).toSorted()).toEqual([apart.uid, sweeper.uid].toSorted());
+    expect((await readdir(place)).toSorted()).toEqual([
+      "enchanted-00000000",
+      "enchanted-ffffffff",
+      "precious",
+      "state",
+    ]);
+    expect((await readdir(runs)).toSorted()).toEqual([apart.uid, heir.uid, sweeper.uid].toSorted());
   });
 });
 

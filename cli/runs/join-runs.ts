@@ -57,21 +57,30 @@ class RunMembership implements Membership {
   }
 
   async sweep(): Promise<void> {
+    const dead: string[] = [];
+    const inUse = new Set(this.note.directories);
     for (const place of await this.otherPlaces()) {
       const note = await readNote(noteIn(place));
-      if (note !== undefined && this.options.processes.isAlive(note.owner)) continue;
-      const unlock = lockPlace(this.options.processes, place);
-      if (typeof unlock === "string") continue;
-      for (const path of (note?.directories ?? []).filter(isPrivateDirectory))
-        await rm(path, { recursive: true, force: true });
-      await removePlace(place);
-      unlock();
+      if (note === undefined || !this.options.processes.isAlive(note.owner)) dead.push(place);
+      else for (const path of note.directories) inUse.add(path);
     }
+    for (const place of dead) await this.sweepPlace(place, inUse);
   }
 
   async leave(): Promise<void> {
     await removePlace(this.place);
     this.unlock();
+  }
+
+  /** One that is locked belongs to a process that is not seen. */
+  private async sweepPlace(place: string, inUse: ReadonlySet<string>): Promise<void> {
+    const unlock = lockPlace(this.options.processes, place);
+    if (typeof unlock === "string") return;
+    const directories = (await readNote(noteIn(place)))?.directories ?? [];
+    const unused = directories.filter((path) => isPrivateDirectory(path) && !inUse.has(path));
+    for (const path of unused) await rm(path, { recursive: true, force: true });
+    await removePlace(place);
+    unlock();
   }
 
   private async otherPlaces(): Promise<string[]> {
