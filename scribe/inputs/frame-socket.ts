@@ -6,13 +6,7 @@ import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { createSemaphore, type Semaphore } from "#nervous-system/kernel/semaphore.ts";
 import { createTokenBucket, type TokenBucket } from "#nervous-system/kernel/token-bucket.ts";
 import type { RecordResult } from "#nervous-system/recorder/recorder.ts";
-import {
-  createJsonEncoding,
-  createProtobufEncoding,
-  type SocketEncoding,
-  type FrameRecorder,
-  type Incoming,
-} from "./frame-encodings.ts";
+import { createJsonEncoding, type SocketEncoding, type FrameRecorder, type Incoming } from "./frame-encodings.ts";
 
 /** How fast one connection may send; what is more waits in the socket, so a flood slows the flooder only. */
 type ConnectionLimits = { readonly framesPerSecond: number; readonly bytesPerSecond: number };
@@ -82,19 +76,22 @@ class FrameConnection {
 
   private take(chunk: Buffer): void {
     if (this.encoding?.isLost() === true) return;
-    const frames = this.decode(chunk);
+    if (this.encoding === undefined && chunk[0] === PROTOBUF_OPENER) return void this.loadProtobuf(chunk.subarray(1));
+    this.encoding ??= createJsonEncoding();
+    const frames = this.encoding.push(chunk);
     for (const frame of frames) this.accept(frame);
-    if (this.encoding?.isLost() === true) return this.breakOff();
+    if (this.encoding.isLost()) return this.breakOff();
     this.keepPace(frames.length, chunk.length);
     this.pauseIfFull();
   }
 
-  /** The first byte says which encoding it is. */
-  private decode(chunk: Buffer): Incoming[] {
-    if (this.encoding !== undefined || chunk.length === 0) return this.encoding?.push(chunk) ?? [];
-    const isProtobuf = chunk[0] === PROTOBUF_OPENER;
-    this.encoding = isProtobuf ? createProtobufEncoding() : createJsonEncoding();
-    return this.encoding.push(isProtobuf ? chunk.subarray(1) : chunk);
+  /** Few writers speak it, and it costs every start of a recorder a tenth: it is loaded when one does. */
+  private async loadProtobuf(rest: Buffer): Promise<void> {
+    this.socket.pause();
+    const { createProtobufEncoding } = await import("./protobuf-encoding.ts");
+    this.encoding = createProtobufEncoding();
+    this.take(rest);
+    this.resumeIfRoom();
   }
 
   private accept(frame: Incoming): void {
