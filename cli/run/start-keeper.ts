@@ -36,6 +36,7 @@ const wordFrom = (output: Readable, { host, hurry }: Pick<Session, "host" | "hur
     output.once("data", () => answer(true));
     for (const event of ["end", "error"]) output.once(event, () => answer(false));
     hurry.signal.addEventListener("abort", () => answer(false));
+    if (hurry.signal.aborted) answer(false);
   });
 
 const keptRun = (
