@@ -1,83 +1,48 @@
-import {
-  request as httpRequest,
-  type ClientRequest,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  type OutgoingHttpHeaders,
-  type ServerResponse,
-} from "node:http";
-import { Agent, request as httpsRequest, type RequestOptions } from "node:https";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { Agent } from "node:https";
 import { serve, type HttpServer } from "#nervous-system/comms/http/serve.ts";
 import { LOOPBACK, MAX_POD_CONNECTIONS } from "#nervous-system/comms/socket/listen.ts";
 import type { Endpoint } from "#nervous-system/kernel/endpoint.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
+import {
+  answerOn,
+  carryCall,
+  carryWebSocket,
+  refuseCall,
+  type CallRefusal,
+  type CarriedCall,
+  type PassedHeaders,
+} from "./carry-call.ts";
 import { isModelPath, passedHeaders } from "./model-headers.ts";
 
-/** What a caller is told in place of an answer. */
-export type CallRefusal = { status: number; type: string; message: string };
-
-/** A call on its way. */
-export type CarriedCall = {
-  to: RequestOptions;
-  /** Headers beside those that travel on. */
-  headers: OutgoingHttpHeaders;
-  /** What a failure of the way means for the caller. */
-  explain: (error: NodeJS.ErrnoException) => CallRefusal;
-  /** Sees the request before anything is sent. */
-  watch?: (outgoing: ClientRequest, incoming: IncomingMessage, answer: ServerResponse) => void;
-};
-
-/** A port on loopback that passes calls of models on, streamed both ways. */
+/** A port on loopback that passes calls of models on, WebSockets among them. */
 type ModelPortOptions = {
   /** 0 takes a free one. */
   port: number;
   maxConnections?: number;
-  /** The headers that travel on, in either direction. */
-  passed: (headers: IncomingHttpHeaders) => OutgoingHttpHeaders;
+  passed: PassedHeaders;
   /** Where a call goes, or why it goes nowhere. */
   route: (incoming: IncomingMessage) => Promise<CarriedCall | CallRefusal> | CarriedCall | CallRefusal;
 };
 
-const refuse = (answer: ServerResponse, { status, type, message }: CallRefusal): void => {
-  if (answer.headersSent) return void answer.destroy(); // a cut stream is the only honest sign in the middle of an answer
-  const retry = status === 503 ? { "retry-after": "2" } : {};
-  answer.writeHead(status, { "content-type": "application/json", ...retry });
-  answer.end(JSON.stringify({ error: { type, message } }));
-};
-
-const carry = (
-  incoming: IncomingMessage,
-  answer: ServerResponse,
-  call: CarriedCall,
-  passed: ModelPortOptions["passed"],
-): void => {
-  const headers = { ...passed(incoming.headers), ...call.headers };
-  const send = call.to.protocol === "http:" ? httpRequest : httpsRequest;
-  const outgoing = send({ ...call.to, method: incoming.method, headers });
-  call.watch?.(outgoing, incoming, answer);
-  outgoing.once("response", (response) => {
-    answer.writeHead(response.statusCode ?? 502, passed(response.headers));
-    answer.flushHeaders();
-    response.pipe(answer);
-    response.once("error", () => answer.destroy());
-  });
-  outgoing.on("error", (error) => refuse(answer, call.explain(error)));
-  answer.once("close", () => outgoing.destroy());
-  incoming.pipe(outgoing);
-};
-
 /** Listens on loopback and carries each call where its route says; rejects when the port is taken. */
-export const openModelPort = ({ port, maxConnections, passed, route }: ModelPortOptions): Promise<HttpServer> =>
-  serve({
+export const openModelPort = ({ port, maxConnections, passed, route }: ModelPortOptions): Promise<HttpServer> => {
+  const answerBy = async (carry: typeof carryCall, incoming: IncomingMessage, answer: ServerResponse) => {
+    const way = await route(incoming);
+    if ("status" in way) refuseCall(answer, way);
+    else if (!answer.destroyed) carry(incoming, answer, way, passed);
+  };
+  return serve({
     at: { host: LOOPBACK, port },
     maxConnections,
     requestMs: 0, // a prompt takes the time that its program takes to write it
-    answer: async (incoming, answer) => {
-      const way = await route(incoming);
-      if ("status" in way) refuse(answer, way);
-      else if (!answer.destroyed) carry(incoming, answer, way, passed);
+    answer: (incoming, answer) => answerBy(carryCall, incoming, answer),
+    webSocket: (incoming, socket, head) => {
+      if (head.length > 0) socket.unshift(head);
+      return answerBy(carryWebSocket, incoming, answerOn(incoming, socket));
     },
   });
+};
 
 /** Where the gateway is, and who calls it. */
 type GatewayCallsOptions = {
@@ -100,6 +65,12 @@ const elsewhere = {
   type: "not_found",
   message: "this port serves /openai/v1/… and /anthropic/v1/… only",
 };
+/** By this status OpenAI's clients know at once that they must ask over HTTP; after any other they try for seconds. */
+const noWebSocket = {
+  status: 426,
+  type: "no_websocket",
+  message: "the gateway has no WebSocket; ask over HTTP",
+};
 const noToken = {
   status: 503,
   type: "token_unavailable",
@@ -110,8 +81,9 @@ const noToken = {
 export const listenForModels = async (options: GatewayCallsOptions): Promise<HttpServer> => {
   const { port, gateway, caPem, token, log } = options;
   const agent = new Agent({ keepAlive: true, ca: caPem, maxSockets: 64 });
-  const route = async ({ url: path = "" }: IncomingMessage): Promise<CarriedCall | CallRefusal> => {
+  const route = async ({ url: path = "", headers: asked }: IncomingMessage): Promise<CarriedCall | CallRefusal> => {
     if (!isModelPath(path)) return elsewhere;
+    if (asked.upgrade?.toLowerCase() === "websocket") return noWebSocket;
     try {
       const headers = { authorization: `Bearer ${await token()}` };
       return { to: { ...gateway, agent, path }, headers, explain };

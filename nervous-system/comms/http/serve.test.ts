@@ -45,6 +45,19 @@ const GET = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 const CONNECT = "CONNECT a:1 HTTP/1.1\r\nhost: a:1\r\n\r\n";
 
 describe("a server", () => {
+  it("hands over a connection that asks for a WebSocket, and answers every other offer of a protocol as usual", async () => {
+    const { port } = await start({
+      answer: (request, response) => void request.pipe(response.setHeader("connection", "close")),
+      webSocket: (request, socket, head) => void socket.end(`${request.headers.upgrade} ${head.toString()}`),
+    });
+    const asking = (upgrade: string) =>
+      `POST / HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: ${upgrade}\r\ncontent-length: 4\r\n\r\nbody`;
+    expect(await (await say(port, asking("websocket").replace("content-length: 4\r\n", ""))).heard).toBe(
+      "websocket body",
+    );
+    expect(await (await say(port, asking("h2c"))).heard).toMatch(/^HTTP\/1.1 200[^]*body/);
+  });
+
   it("closes connections beyond its bound, and takes others when one has ended", async () => {
     const { port } = await start({ maxConnections: 1, answer: (_, response) => void response.end("yes") });
     const first = await say(port, "");

@@ -21,6 +21,8 @@ export type ServeOptions = {
   readonly answer: (request: IncomingMessage, response: ServerResponse) => Promise<void> | void;
   /** Answers CONNECT, on the connection itself; without it such a connection is closed. */
   readonly connect?: (request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void> | void;
+  /** Answers a request for a WebSocket, on the connection itself; without it such a request is one like any other. */
+  readonly webSocket?: (request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void> | void;
 };
 
 /** A listening server. */
@@ -90,11 +92,14 @@ const close = async (server: Server, running: Running, graceMs: number, clock?: 
 
 /** Serves HTTP within bounds of connections and of time; rejects where the place cannot be had. */
 export const serve = async (options: ServeOptions): Promise<HttpServer> => {
-  const { at, tls, answer, connect } = options;
+  const { at, tls, answer, connect, webSocket } = options;
   const limits = {
     headersTimeout: HEADERS_MS,
     requestTimeout: options.requestMs ?? REQUEST_MS,
     keepAliveTimeout: IDLE_MS,
+    // Other upgrades, such as the offer of HTTP/2 that Java's and curl's clients make, are declined by an answer as usual.
+    shouldUpgradeCallback: (request: IncomingMessage) =>
+      webSocket !== undefined && request.headers.upgrade?.toLowerCase() === "websocket",
   };
   const server: Server =
     tls === undefined
@@ -109,6 +114,8 @@ export const serve = async (options: ServeOptions): Promise<HttpServer> => {
   server.on("request", (request, response) => running.add(response, () => answer(request, response)));
   if (connect !== undefined)
     server.on("connect", (request, socket, head) => running.addTunnel(socket, () => connect(request, socket, head)));
+  if (webSocket !== undefined)
+    server.on("upgrade", (request, socket, head) => running.addTunnel(socket, () => webSocket(request, socket, head)));
   const port = await listen(server, at);
   return { port, close: (graceMs = 0, clock) => close(server, running, graceMs, clock) };
 };

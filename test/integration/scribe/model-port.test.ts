@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it, jest } from "@jest/globals";
 import { readFile } from "node:fs/promises";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { request, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { sceneForFile } from "./scene.ts";
@@ -68,6 +68,14 @@ describe("the model port", () => {
     const response = await fetch(url("/anthropic/v1/messages"), { method: "POST", body: "{}" });
     expect([response.status, response.headers.get("retry-after")]).toEqual([429, "7"]);
     expect(await response.json()).toMatchObject({ error: { type: "budget_exhausted" } });
+  });
+
+  it("refuses a WebSocket by the status at which a client asks over HTTP at once, and asks the gateway nothing", async () => {
+    answer = (_incoming, response) => void response.writeHead(500).end();
+    const headers = { connection: "Upgrade", upgrade: "websocket", "sec-websocket-version": "13" };
+    const refused = Promise.withResolvers<IncomingMessage>();
+    request(url("/openai/v1/responses"), { headers }).on("response", refused.resolve).on("error", refused.reject).end();
+    expect((await refused.promise).statusCode).toBe(426);
   });
 
   it.each(["/", "/v1/models", "/internal/v1/check", "/openai/v1/%2e%2e/%2e%2e/internal/v1/check"])(
