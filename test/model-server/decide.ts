@@ -21,11 +21,19 @@ const stepAt = (scenario: Scenario, turn: number): number | undefined => {
 const strikingFault = (step: Step, struck: number): Fault | undefined =>
   step.times === undefined || struck < step.times ? step.fault : undefined;
 
+const asideOf = ({ asides }: Scenario, request: ChatRequest): Answer | undefined => {
+  if (asides.length === 0) return undefined;
+  const text = JSON.stringify(request.messages);
+  return asides.find(({ contains }) => text.includes(contains))?.answer;
+};
+
 /**
  * Finds the step from the conversation alone (the number of answers in it), so that neither a restart of this server nor a
  * second attempt of an agent matters. `struck` tells how often this very request was met with the step's fault before.
  */
 export const decide = (scenario: Scenario, request: ChatRequest, struck: number): Decision => {
+  const aside = asideOf(scenario, request);
+  if (aside !== undefined) return { kind: "answer", turn: -1, answer: aside, delayMs: 0 };
   const turn = turnOf(request);
   const index = stepAt(scenario, turn);
   const step = index === undefined ? undefined : scenario.steps[index];

@@ -73,6 +73,10 @@ const scenario = z
     name: z.string().regex(/^[a-z0-9][a-z0-9-]*$/),
     description: z.string().min(1),
     steps: z.array(step).min(1),
+    asides: z
+      .array(z.strictObject({ contains: z.string().min(1), answer }))
+      .default([])
+      .describe("Answers to requests beside the conversation, such as for its title, by a text that they contain."),
     repeatFrom: z
       .number()
       .int()

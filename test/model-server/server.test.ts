@@ -11,6 +11,8 @@ import { createScenarioServer } from "#test/model-server/server.ts";
 const scenarioText = `
 name: talk
 description: two turns and a fault
+asides:
+  - { contains: a title, answer: { text: Talk } }
 steps:
   - expect: { contains: hello }
     answer: { text: hi, tools: [{ name: run_command, arguments: { command: "echo \${turn}" } }] }
@@ -63,6 +65,12 @@ describe("scenario server", () => {
     expect(body.choices[0].message.tool_calls).toEqual([
       { id: "call_0_0", type: "function", function: { name: "run_command", arguments: '{"command":"echo 0"}' } },
     ]);
+  });
+
+  it("answers beside the conversation what is asked beside it", async () => {
+    const body = (await (await chat([{ role: "user", content: "Find a title: hello" }])).json()) as object;
+    expect(body).toMatchObject({ choices: [{ message: { content: "Talk" } }] });
+    expect(journal.state()).toMatchObject({ requests: 1, failures: [] });
   });
 
   it("streams the same answer in pieces that join to it", async () => {

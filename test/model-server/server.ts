@@ -1,33 +1,17 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { Clock } from "#nervous-system/kernel/clock.ts";
-import { renderChunks, renderCompletion } from "#test/model-server/completion.ts";
-import { chatRequest, type ChatRequest } from "#test/model-server/conversation.ts";
-import { decide, type Decision } from "#test/model-server/decide.ts";
-import type { Journal } from "#test/model-server/journal.ts";
-import type { Fault, Scenario } from "#test/model-server/scenario.ts";
-
-/** What a scenario server needs. */
-export type ScenarioServerOptions = {
-  readonly scenarios: ReadonlyMap<string, Scenario>;
-  readonly journal: Journal;
-  readonly clock: Clock;
-};
+import type { Duplex } from "node:stream";
+import type { ChatRequest } from "#test/model-server/conversation.ts";
+import { sendError, sendFault, sendJson } from "#test/model-server/faults.ts";
+import { play, waited, type ScenarioServerOptions } from "#test/model-server/play.ts";
+import { anthropic } from "#test/model-server/protocols/anthropic.ts";
+import { chatCompletions } from "#test/model-server/protocols/chat-completions.ts";
+import { gemini } from "#test/model-server/protocols/gemini.ts";
+import type { Protocol, Turn } from "#test/model-server/protocols/protocol.ts";
+import { responses } from "#test/model-server/protocols/responses.ts";
+import type { Scenario } from "#test/model-server/scenario.ts";
+import { serveSocket } from "#test/model-server/socket.ts";
 
 const maxRequestBytes = 32 * 1024 * 1024;
-
-const sendJson = (
-  response: ServerResponse,
-  status: number,
-  body: unknown,
-  headers: Record<string, string> = {},
-): void => {
-  response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(body));
-};
-
-const errorBody = (type: string, message: string): object => ({ error: { type, code: type, message } });
-
-const sendError = (response: ServerResponse, status: number, type: string, message: string): void =>
-  sendJson(response, status, errorBody(type, message));
 
 const readBody = async (request: IncomingMessage): Promise<string> => {
   const chunks: Buffer[] = [];
@@ -40,99 +24,65 @@ const readBody = async (request: IncomingMessage): Promise<string> => {
   return Buffer.concat(chunks).toString();
 };
 
+/** Each provider's clients have their own header for the key. */
+const keyOf = ({ headers }: IncomingMessage): string =>
+  String(headers["x-goog-api-key"] ?? headers["x-api-key"] ?? headers.authorization?.replace(/^Bearer /, "") ?? "");
+
 /** The scenario's name is the API key (`scenario:<name>`) or else the model's name (`scenario/<name>` or `<name>`). */
-const scenarioName = (authorization: string | undefined, model: string): string =>
-  /^Bearer scenario:(\S+)$/.exec(authorization ?? "")?.[1] ?? model.replace(/^scenario\//, "");
+const scenarioName = (key: string, model: string): string =>
+  /^scenario:(\S+)$/.exec(key)?.[1] ?? model.replace(/^scenario\//, "");
 
-const flood = (response: ServerResponse, chunkBytes: number): void => {
-  response.writeHead(200, { "content-type": "application/json" });
-  const chunk = " ".repeat(chunkBytes);
-  const pour = (): void => {
-    while (!response.destroyed && response.write(chunk));
-  };
-  response.on("drain", pour);
-  pour();
-};
+/** How a call is told to be streamed: in the request, or by Gemini's path, there as a list where no events are asked for. */
+type Form = { protocol: Protocol; model?: string; streamed?: "events" | "list" | "no" };
 
-const sendFault = (response: ServerResponse, fault: Exclude<Fault, { kind: "slow" }>): void => {
-  switch (fault.kind) {
-    case "rate-limited": {
-      const after = fault.retryAfterSeconds;
-      const headers = after === undefined ? {} : { "retry-after": String(after) };
-      return sendJson(response, 429, errorBody("rate_limit_exceeded", "too many requests"), headers);
-    }
-    case "status":
-      return sendError(response, fault.status, "server_error", `the scenario answers with status ${fault.status}`);
-    case "disconnect":
-      response.socket?.destroy();
-      return;
-    case "garbage":
-      response.writeHead(200, { "content-type": "application/json" }).end('{"choices": [{"message": oops');
-      return;
-    case "flood":
-      return flood(response, fault.chunkBytes);
+const geminiCall = /^\/v1(?:beta)?\/models\/([^/:]+):(generateContent|streamGenerateContent)$/;
+
+const formOf = ({ pathname, searchParams }: URL): Form | undefined => {
+  const [, model, method] = geminiCall.exec(pathname) ?? [];
+  if (model !== undefined) {
+    const asked = searchParams.get("alt") === "sse" ? "events" : "list";
+    return { protocol: gemini, model, streamed: method === "generateContent" ? "no" : asked };
   }
+  const path = pathname.replace(/^\/v1\//, "/");
+  const byPath = { "/chat/completions": chatCompletions, "/responses": responses, "/messages": anthropic };
+  const protocol = byPath[path as keyof typeof byPath];
+  return protocol === undefined ? undefined : { protocol };
 };
 
-const sendAnswer = (
-  response: ServerResponse,
-  request: ChatRequest,
-  decision: Extract<Decision, { kind: "answer" }>,
-  created: number,
-): void => {
-  if (request.stream !== true)
-    return sendJson(response, 200, renderCompletion(request, decision.answer, decision.turn, created));
+const sendStream = (response: ServerResponse, { protocol }: Form, turn: Turn): void => {
   response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache" });
-  for (const chunk of renderChunks(request, decision.answer, decision.turn, created))
-    response.write(`data: ${JSON.stringify(chunk)}\n\n`);
-  response.end("data: [DONE]\n\n");
+  for (const { event, data } of protocol.stream(turn))
+    response.write(`${event === undefined ? "" : `event: ${event}\n`}data: ${JSON.stringify(data)}\n\n`);
+  response.end(protocol.end ?? "");
 };
 
-const parseChat = (body: string): ChatRequest | undefined => {
+const sendTurn = (response: ServerResponse, form: Form, turn: Turn): void => {
+  const streamed = form.streamed ?? (turn.request.stream === true ? "events" : "no");
+  if (streamed === "events") return sendStream(response, form, turn);
+  const list = (): unknown => form.protocol.stream(turn).map(({ data }) => data);
+  sendJson(response, 200, streamed === "list" ? list() : form.protocol.whole(turn));
+};
+
+const parse = ({ protocol, model }: Form, body: string): ChatRequest | undefined => {
   try {
-    return chatRequest.parse(JSON.parse(body));
+    return protocol.read(JSON.parse(body), model);
   } catch {
     return undefined;
   }
 };
 
-/** Waits before an answer; false when the client has gone meanwhile. */
-const waited = async (clock: Clock, delayMs: number, response: ServerResponse): Promise<boolean> => {
-  const gone = new AbortController();
-  response.once("close", () => gone.abort());
-  return clock.sleep(delayMs, gone.signal).then(
-    () => true,
-    () => false,
-  );
-};
-
-const play = async (
+const answerCall = async (
   options: ScenarioServerOptions,
+  form: Form,
   incoming: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> => {
-  const { scenarios, journal, clock } = options;
-  const request = parseChat(await readBody(incoming));
-  if (request === undefined) return sendError(response, 400, "invalid_request", "this is no chat-completions request");
-  const name = scenarioName(incoming.headers.authorization, request.model);
-  const scenario = scenarios.get(name);
-  if (scenario === undefined)
-    return sendError(
-      response,
-      404,
-      "model_not_found",
-      `no scenario "${name}"; there are: ${[...scenarios.keys()].join(", ")}`,
-    );
-  const decision = decide(scenario, request, journal.strike(name, request));
-  if (decision.kind === "refuse") {
-    journal.failed({ scenario: name, turn: decision.turn, problem: decision.problem });
-    const message = `scenario "${name}", step ${decision.turn + 1}: ${decision.problem}`;
-    return sendError(response, 422, "scenario_expectation_failed", message);
-  }
-  journal.played(name, decision.turn);
-  if (decision.kind === "fault") return sendFault(response, decision.fault);
-  if (await waited(clock, decision.delayMs, response))
-    sendAnswer(response, request, decision, Math.floor(clock.now() / 1000));
+  const request = parse(form, await readBody(incoming));
+  if (request === undefined) return sendError(response, 400, "invalid_request", "this is no request of its protocol");
+  const played = play(options, scenarioName(keyOf(incoming), request.model), request);
+  if (played.kind === "unplayed") return sendError(response, played.status, played.type, played.message);
+  if (played.kind === "fault") return sendFault(response, played.fault);
+  if (await waited(options.clock, played.delayMs, response)) sendTurn(response, form, played.turn);
 };
 
 const listModels = (scenarios: ReadonlyMap<string, Scenario>): unknown => ({
@@ -145,10 +95,11 @@ const route = async (
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> => {
-  const path = new URL(request.url ?? "/", "http://scenario").pathname.replace(/^\/v1\//, "/");
+  const url = new URL(request.url ?? "/", "http://scenario");
+  const form = request.method === "POST" ? formOf(url) : undefined;
+  if (form !== undefined) return answerCall(options, form, request, response);
+  const path = url.pathname.replace(/^\/v1\//, "/");
   switch (`${request.method ?? ""} ${path}`) {
-    case "POST /chat/completions":
-      return play(options, request, response);
     case "GET /models":
       return sendJson(response, 200, listModels(options.scenarios));
     case "GET /state":
@@ -163,6 +114,13 @@ const route = async (
   }
 };
 
+const upgrade = (options: ScenarioServerOptions, request: IncomingMessage, socket: Duplex): void => {
+  const { pathname } = new URL(request.url ?? "/", "http://scenario");
+  if (/^(\/v1)?\/responses$/.test(pathname) && request.headers.upgrade?.toLowerCase() === "websocket")
+    return serveSocket(options, request, socket, (model) => scenarioName(keyOf(request), model));
+  socket.end("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+};
+
 /** Creates the server; the caller listens and closes. A request that fails inside is answered with 500 and remembered. */
 export const createScenarioServer = (options: ScenarioServerOptions): Server =>
   createServer((request, response) => {
@@ -171,4 +129,4 @@ export const createScenarioServer = (options: ScenarioServerOptions): Server =>
       if (response.headersSent) response.destroy();
       else sendError(response, 500, "scenario_server_failed", String(error));
     });
-  });
+  }).on("upgrade", (request, socket) => upgrade(options, request, socket));
