@@ -10,7 +10,8 @@ export const commands: readonly Command[] = [
     summary: "run a program and record what it tells and does",
     description: [
       "Runs a program in this terminal as if enchanted were not there, and appends what it tells on file descriptor 3 or to the socket $ENCHANTED_SOCKET, its calls of models, and the changes it makes in a Git work tree to a file, one Context Frame a line, each linked to the one before by a hash.",
-      "The program finds OPENAI_BASE_URL and ANTHROPIC_BASE_URL pointed to a port on loopback that passes each call on to the base URL that was set before (OPENAI_API_BASE and ANTHROPIC_API_BASE likewise, where they are set), with the program's own key, and TRACEPARENT.",
+      "The program finds OPENAI_BASE_URL and ANTHROPIC_BASE_URL pointed to a port on loopback that passes each call on to the base URL that was set before (OPENAI_API_BASE, ANTHROPIC_API_BASE, GOOGLE_GEMINI_BASE_URL, GOOGLE_VERTEX_BASE_URL and CODE_ASSIST_ENDPOINT likewise, where they are set), with the program's own key, and TRACEPARENT. WebSockets pass, too.",
+      "codex gets the port as a setting of this call (-c openai_base_url=…), which leads to where its settings file leads; gemini-cli gets it where its settings say how it signs in (security.auth.selectedType), without which it starts with no address of another. Calls whose address cannot be told, such as those of a codex that is run with --oss or by a script, are left alone.",
       "OTEL_EXPORTER_OTLP_ENDPOINT points to a port on loopback that takes OTLP over gRPC and HTTP: spans and log records become frames. An endpoint that is set already stays, and what goes there is not recorded.",
       "With a collector each frame goes there too, unchanged and in the same chain. The program never waits for the collector: what it has not taken by the end stays in $XDG_STATE_HOME/enchanted/outbox (~/.local/state/enchanted/outbox), for the next run or `enchanted push`. ENCHANTED_TOKEN is kept from the program.",
       "What the program leaves behind, as tmux does, finds the ports and the socket where they were: where such a process lives when the program or enchanted itself has ended, by whatever, another process goes on in a chain of its own, until none is left. It is named; a signal ends it.",
@@ -22,7 +23,7 @@ export const commands: readonly Command[] = [
       { ...file, description: "the file to append to" },
       { name: "agent", type: "string", value: "name", description: "name of the agent; else the program's name" },
       { name: "no-observe", type: "boolean", description: "do not observe the Git work tree" },
-      { name: "no-models", type: "boolean", description: "leave OPENAI_BASE_URL and ANTHROPIC_BASE_URL alone" },
+      { name: "no-models", type: "boolean", description: "leave the base URLs of models alone" },
       { name: "no-otlp", type: "boolean", description: "leave OTEL_EXPORTER_OTLP_ENDPOINT alone" },
       { name: "quiet", type: "boolean", description: "leave out the last line, which counts what was recorded" },
       {

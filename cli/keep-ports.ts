@@ -43,7 +43,7 @@ export const keepPorts = async (host: Host): Promise<Ending> => {
   const agentId = agentOf(options, program);
   const recording = await openRecording(host, options, { agentId, directories: [directory] });
   await makeDirectory(directory, 0o700); // where the run was killed, somebody may have swept it
-  const parts = { host, options, recording, directory: { path: directory, socketPath }, trace };
+  const parts = { host, options, program, recording, directory: { path: directory, socketPath }, trace };
   const observer = await openObserver(parts);
   const start = describeStart({ host, observer }, program);
   await tellLifecycle(recording.record, trace, { ...start, reason: "LeftBehind" });

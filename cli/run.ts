@@ -19,7 +19,8 @@ const runProgram = async (
   await session.observer?.mark();
   // Before the program: it may signal us as soon as it runs, and no handler runs before this function awaits.
   passSignals(host, () => child);
-  const [program = "", ...rest] = ignoring(ignoredSignals(host.env), [command, ...args]);
+  const told = session.models?.command([command, ...args]) ?? [command, ...args];
+  const [program = "", ...rest] = ignoring(ignoredSignals(host.env), told);
   const child: WrappedChild = startChild({
     command: program,
     args: rest,

@@ -17,13 +17,26 @@ const parseRequest = (text: string | undefined): Readonly<Record<string, unknown
   }
 };
 
-/** Whether a request is an exchange with a model, and not a list of models or the like; one that could not be read is taken for one. */
-export const isExchange = (method: string | undefined, text: string | undefined): boolean =>
-  method === "POST" && (text === undefined || typeof parseRequest(text)?.["model"] === "string");
+// Gemini names the model in the path; counting tokens asks none.
+const modelInPath = /\/models\/([^/:?]+):(?!countTokens\b)\w+/;
+
+/** The model that a request asks; undefined where it asks none, such as one for a list of models. One that could not be read is taken for one that does. */
+export const modelOf = (
+  { method, url = "" }: { method?: string | undefined; url?: string | undefined },
+  text: string | undefined,
+): string | undefined => {
+  if (method !== "POST") return undefined;
+  const named = modelInPath.exec(url)?.[1];
+  if (named !== undefined) return named;
+  if (text === undefined) return "(the request was not read)";
+  const model = parseRequest(text)?.["model"];
+  return typeof model === "string" ? model : undefined;
+};
 
 /** One exchange that is over. */
 export type Exchange = {
   target: ModelTarget;
+  model: string;
   /** Undefined where it could not be read. */
   request: string | undefined;
   answer: AnswerFacts;
@@ -61,12 +74,11 @@ const askedIn = (request: Readonly<Record<string, unknown>>): Readonly<Record<st
 
 /** The payload of an exchange's MODEL_CALL. */
 export const renderModelCall = (exchange: Exchange): Record<string, unknown> => {
-  const request = parseRequest(exchange.request) ?? {};
-  const asked = askedIn(request);
+  const asked = askedIn(parseRequest(exchange.request) ?? {});
   const { error: told, ...answer } = answerMembers(exchange.answer);
   const payload = {
     provider: exchange.target.provider,
-    model: exchange.request === undefined ? "(the request was not read)" : request["model"],
+    model: exchange.model,
     ...windowOf(asked),
     ...requestMembers(requestFactsOf(asked)),
     ...answer,

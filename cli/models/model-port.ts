@@ -1,4 +1,4 @@
-import { Agent as HttpAgent, type ClientRequest, type IncomingMessage, type ServerResponse } from "node:http";
+import { Agent as HttpAgent, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import { createSecureContext } from "node:tls";
 import { urlToHttpOptions } from "node:url";
@@ -6,16 +6,25 @@ import { casOfPrograms } from "#nervous-system/kernel/trusted-cas.ts";
 import { textIn } from "#nervous-system/codecs/otlp/frame-values.ts";
 import { traceIdsIn, type TraceIds } from "#nervous-system/schemas/ids.ts";
 import { passedHeadersWithCredentials } from "#scribe/inputs/model-headers.ts";
-import { openModelPort, type CallRefusal, type CarriedCall } from "#scribe/inputs/model-port.ts";
+import type { CallRefusal, CarriedCall } from "#scribe/inputs/carry-call.ts";
+import { openModelPort } from "#scribe/inputs/model-port.ts";
 import type { Host } from "../host.ts";
 import type { OpenRecord } from "../record/open-record.ts";
-import { isExchange, renderModelCall, type Exchange } from "./exchange.ts";
-import { modelTarget, type ModelTarget } from "./routes.ts";
-import { watchCall } from "./watch-call.ts";
+import { modelOf, renderModelCall } from "./exchange.ts";
+import { readRouteInputs } from "./read-settings.ts";
+import { modelTarget, planModelWays, tellProgram, type ModelTarget, type ModelWays } from "./routes.ts";
+import { watchCall, type WatchedCall } from "./watch-call.ts";
+import { watchSocket } from "./watch-socket.ts";
 
 /** A port on loopback that passes calls of models on and records them. */
 export type LocalModelPort = {
   port: number;
+  /** Variables by which the program finds the port. */
+  variables: Readonly<Record<string, string>>;
+  /** The program with the arguments by which it finds the port. */
+  command(program: readonly string[]): readonly string[];
+  /** Whose calls pass by, a sentence each. */
+  leftAlone: readonly string[];
   /** Listens no more; calls under way have `graceMs` to end. */
   close(graceMs?: number): Promise<void>;
 };
@@ -25,6 +34,7 @@ type LocalModelPortOptions = {
   host: Host;
   record: OpenRecord;
   trace: TraceIds;
+  program: readonly string[];
   /** 0 takes a free one. */
   port: number;
 };
@@ -44,25 +54,36 @@ const proxiesOf = (env: Host["env"]): NodeJS.ProcessEnv => {
 /** Routes calls; each is recorded when it is over, and never held back for that. */
 class Calls {
   private readonly options: LocalModelPortOptions;
+  private readonly ways: ModelWays;
   private readonly http: HttpAgent;
   private https: HttpsAgent | undefined;
   private readonly recording = new Set<Promise<unknown>>();
 
-  constructor(options: LocalModelPortOptions) {
+  constructor(options: LocalModelPortOptions, ways: ModelWays) {
     this.options = options;
+    this.ways = ways;
     this.http = new HttpAgent(this.settings());
   }
 
-  route({ url: path = "/" }: IncomingMessage): CarriedCall | CallRefusal {
-    const target = modelTarget(path, this.options.host.env);
-    if (target === undefined) return refusal(404, "this port serves /openai/v1/… and /anthropic/… only");
+  route(incoming: IncomingMessage): CarriedCall | CallRefusal {
+    const target = modelTarget(incoming, this.ways);
+    if (target === undefined) return refusal(404, "this port passes on what comes by the base URLs that it gave");
     const { url } = target;
     const agent = url.protocol === "http:" ? this.http : this.secure();
     return {
       to: { ...urlToHttpOptions(url), agent },
       headers: { "accept-encoding": "identity" },
       explain: ({ message }) => refusal(502, `${url.origin} cannot be reached: ${message}`),
-      watch: (outgoing, incoming, answer) => this.watch(target, outgoing, incoming, answer),
+      watch: (outgoing, _, answer) => {
+        const named = this.begin(incoming);
+        watchCall({ outgoing, incoming, answer }, this.options.host.clock, (call) =>
+          this.keep(call.then((one) => this.tell(target, incoming, one, named))),
+        );
+      },
+      watchWebSocket: (client, upstream) =>
+        watchSocket({ client, upstream }, this.options.host.clock, (one) =>
+          this.keep(this.tell(target, { method: "POST" }, one, this.begin(incoming))),
+        ),
     };
   }
 
@@ -85,13 +106,9 @@ class Calls {
     return this.https;
   }
 
-  private watch(target: ModelTarget, outgoing: ClientRequest, incoming: IncomingMessage, answer: ServerResponse): void {
-    const named = this.begin(incoming);
-    watchCall({ outgoing, incoming, answer }, this.options.host.clock, (exchange) => {
-      const told = exchange.then((call) => this.tell({ target, ...call }, incoming.method, named));
-      this.recording.add(told);
-      void told.finally(() => this.recording.delete(told));
-    });
+  private keep(told: Promise<void>): void {
+    this.recording.add(told);
+    void told.finally(() => this.recording.delete(told));
   }
 
   /** Names the call before it is over: an instrumented client tells of it, by the span that its request names, at once. */
@@ -103,22 +120,33 @@ class Calls {
     return { eventId, trace: own ?? trace };
   }
 
-  private async tell(exchange: Exchange, method: string | undefined, { eventId, trace }: NamedCall): Promise<void> {
-    if (!isExchange(method, exchange.request)) return;
+  private async tell(
+    target: ModelTarget,
+    asked: Pick<IncomingMessage, "method" | "url">,
+    call: WatchedCall,
+    { eventId, trace }: NamedCall,
+  ): Promise<void> {
+    const model = modelOf(asked, call.request);
+    if (model === undefined) return;
     const { record } = this.options;
-    const payload = renderModelCall(exchange);
+    const payload = renderModelCall({ target, model, ...call });
     record.calls.carried({ eventId, responseId: textIn(payload["response_id"]) });
     await record.tell({ event_id: eventId, event_type: "MODEL_CALL", payload }, { producer: "scribe", trace });
   }
 }
 
-/** Listens on a port of loopback. */
+/** Listens on a port of loopback, for the calls that this program makes. */
 export const openRecordedModelPort = async (options: LocalModelPortOptions): Promise<LocalModelPort> => {
-  const calls = new Calls(options);
+  const ways = planModelWays(await readRouteInputs(options.host, options.program));
+  const calls = new Calls(options, ways);
   const passed = passedHeadersWithCredentials;
   const server = await openModelPort({ port: options.port, passed, route: (incoming) => calls.route(incoming) });
+  const told = tellProgram(server.port, ways);
   return {
     port: server.port,
+    variables: told.variables,
+    command: ([name = "", ...rest]) => [name, ...told.arguments, ...rest],
+    leftAlone: ways.leftAlone,
     close: async (graceMs) => {
       await server.close(graceMs, options.host.clock);
       await calls.close();

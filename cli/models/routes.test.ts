@@ -1,21 +1,33 @@
 import { describe, expect, it } from "@jest/globals";
-import { modelEnvironment, modelTarget } from "./routes.ts";
+import { modelTarget, planModelWays, tellProgram, type RouteInputs } from "./routes.ts";
 
 const openAi = "http://127.0.0.1:9/openai/v1";
 const anthropic = "http://127.0.0.1:9/anthropic";
 
+const plan = (env: Record<string, string>, more: Partial<RouteInputs> = {}) =>
+  planModelWays({ env, dotenv: new Map(), geminiSignIn: undefined, codex: undefined, ...more });
+
+const told = (env: Record<string, string>, more?: Partial<RouteInputs>) => tellProgram(9, plan(env, more));
+
 /** Where a client ends up that appends `rest` to the base which it finds in `variable`. */
-const endOf = (variable: string, rest: string, env: Record<string, string>): string | undefined => {
-  const base = modelEnvironment(9, env).variables[variable];
-  return base === undefined ? undefined : modelTarget(`${new URL(base).pathname}${rest}`, env)?.url.href;
+const endOf = (
+  variable: string,
+  rest: string,
+  env: Record<string, string>,
+  more?: Partial<RouteInputs>,
+): string | undefined => {
+  const base = told(env, more).variables[variable];
+  const url = `${URL.parse(base ?? "")?.pathname}${rest}`;
+  return base === undefined ? undefined : modelTarget({ url, headers: {} }, plan(env, more))?.url.href;
 };
 
 describe("the base URLs of a program", () => {
   it("are the port's, and lead to the providers where nobody set another", () => {
-    expect(modelEnvironment(9, { OPENAI_BASE_URL: "" })).toEqual({
+    expect(told({ OPENAI_BASE_URL: "" })).toEqual({
       variables: { OPENAI_BASE_URL: openAi, ANTHROPIC_BASE_URL: anthropic },
-      leftAlone: [],
+      arguments: [],
     });
+    expect(plan({ OPENAI_BASE_URL: "" }).leftAlone).toEqual([]);
     expect(endOf("OPENAI_BASE_URL", "/chat/completions?a=1", {})).toBe(
       "https://api.openai.com/v1/chat/completions?a=1",
     );
@@ -28,13 +40,21 @@ describe("the base URLs of a program", () => {
     ["OPENAI_API_BASE", "https://mine/v9", "/chat/completions", "https://mine/v9/chat/completions"],
     ["ANTHROPIC_BASE_URL", "https://mine", "/v1/messages", "https://mine/v1/messages"],
     ["ANTHROPIC_API_BASE", "https://mine", "/v1/messages", "https://mine/v1/messages"],
+    [
+      "GOOGLE_GEMINI_BASE_URL",
+      "https://mine",
+      "/v1beta/models/m:generateContent",
+      "https://mine/v1beta/models/m:generateContent",
+    ],
+    ["GOOGLE_VERTEX_BASE_URL", "https://mine", "/v1/m:generateContent", "https://mine/v1/m:generateContent"],
+    ["CODE_ASSIST_ENDPOINT", "https://mine", "/v1internal:generateContent", "https://mine/v1internal:generateContent"],
   ])("lead to what %s said before", (variable, base, rest, end) => {
     expect(endOf(variable, rest, { [variable]: base })).toBe(end);
   });
 
   it("send no key of a program that was told of another place by its second name to the provider", () => {
     const env = { OPENAI_API_BASE: "https://mine/v1", ANTHROPIC_API_BASE: "https://mine" };
-    expect(Object.keys(modelEnvironment(9, env).variables)).toEqual(["OPENAI_API_BASE", "ANTHROPIC_API_BASE"]);
+    expect(Object.keys(told(env).variables)).toEqual(["OPENAI_API_BASE", "ANTHROPIC_API_BASE"]);
   });
 
   it("keep two names for two places apart", () => {
@@ -44,12 +64,69 @@ describe("the base URLs of a program", () => {
   });
 
   it("stay as they are, and it is said, where something else may send calls elsewhere", () => {
-    expect(modelEnvironment(9, { OPENAI_HOST: "https://mine", CLAUDE_CODE_USE_BEDROCK: "1" })).toEqual({
-      variables: {},
+    const planned = plan({ OPENAI_HOST: "https://mine", CLAUDE_CODE_USE_BEDROCK: "1" });
+    expect(planned).toEqual({
+      ways: [],
       leftAlone: [
         "OPENAI_HOST may send model calls (OpenAICompatible) elsewhere, so they are not recorded",
         "CLAUDE_CODE_USE_BEDROCK may send model calls (Anthropic) elsewhere, so they are not recorded",
       ],
     });
+  });
+
+  it("stay as they are where a file of variables may name another, which some programs read and others do not", () => {
+    const dotenv = new Map([
+      ["OPENAI_API_BASE", "/w/.env"],
+      ["OTHER", "/w/.env"],
+    ]);
+    expect(plan({}, { dotenv })).toMatchObject({
+      ways: [{ provider: "Anthropic" }],
+      leftAlone: [
+        "OPENAI_API_BASE in /w/.env may send model calls (OpenAICompatible) elsewhere, so they are not recorded",
+      ],
+    });
+  });
+});
+
+describe("the base URLs of gemini-cli", () => {
+  const key = { GEMINI_API_KEY: "k" };
+  it("are set where its settings say how it signs in, without which it would not start", () => {
+    expect(endOf("GOOGLE_GEMINI_BASE_URL", "/v1beta/x", key, { geminiSignIn: "gemini-api-key" })).toBe(
+      "https://generativelanguage.googleapis.com/v1beta/x",
+    );
+    expect(plan(key).leftAlone).toEqual([expect.stringContaining("security.auth.selectedType")]);
+    expect(told(key).variables).not.toHaveProperty("GOOGLE_GEMINI_BASE_URL");
+    expect(plan({}).leftAlone).toEqual([]);
+  });
+
+  it("lead to the service for Google accounts where one is signed in", () => {
+    const more = { geminiSignIn: "oauth-personal" };
+    expect(endOf("CODE_ASSIST_ENDPOINT", "/v1internal:x", {}, more)).toBe(
+      "https://cloudcode-pa.googleapis.com/v1internal:x",
+    );
+    expect(told({}, { geminiSignIn: "gemini-api-key" }).variables).not.toHaveProperty("CODE_ASSIST_ENDPOINT");
+  });
+});
+
+describe("the address of codex", () => {
+  const ended = (codex: RouteInputs["codex"], headers: Record<string, string>) =>
+    modelTarget({ url: "/codex/responses", headers }, plan({}, { codex }))?.url.href;
+
+  it("is given as a setting of this call, and leads to where the account is served", () => {
+    const codex = { kind: "setting", name: "openai_base_url", base: undefined } as const;
+    expect(told({}, { codex }).arguments).toEqual(["-c", 'openai_base_url="http://127.0.0.1:9/codex"']);
+    expect(ended(codex, {})).toBe("https://api.openai.com/v1/responses");
+    expect(ended(codex, { "chatgpt-account-id": "a" })).toBe("https://chatgpt.com/backend-api/codex/responses");
+  });
+
+  it("leads to what its settings say, whoever is signed in", () => {
+    const codex = { kind: "setting", name: "openai_base_url", base: "https://mine/v1/" } as const;
+    expect(ended(codex, { "chatgpt-account-id": "a" })).toBe("https://mine/v1/responses");
+  });
+
+  it("is left alone, and it is said, where that cannot be told", () => {
+    expect(plan({}, { codex: { kind: "left alone", why: "--oss chooses its provider" } }).leftAlone).toEqual([
+      "codex: --oss chooses its provider, so its model calls are not recorded",
+    ]);
   });
 });

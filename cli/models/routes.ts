@@ -1,80 +1,114 @@
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import type { CodexWay } from "./codex.ts";
+import type { GeminiSignIn } from "./gemini.ts";
+import { protocols, type Protocol, type Provider } from "./protocols.ts";
+
 /** A model route of the port, and where its calls go. */
-export type ModelTarget = { provider: "OpenAICompatible" | "Anthropic"; url: URL };
+export type ModelTarget = { provider: Provider; url: URL };
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-type Route = {
-  /** Variable in which programs find the base URL. */
-  variable: string;
-  /** Behind it stands on the port what stood behind the base URL. */
+/** What decides where a program's calls of models go. */
+export type RouteInputs = {
+  env: Environment;
+  /** Names that `.env` files set, which many programs read into their environment, and the file. */
+  dotenv: ReadonlyMap<string, string>;
+  geminiSignIn: GeminiSignIn;
+  /** Undefined where the program is not codex. */
+  codex: CodexWay | undefined;
+};
+
+/** How calls pass the port: what stands behind the prefix goes behind the base. */
+type Way = {
+  provider: Provider;
   prefix: string;
-  /** Where calls go that no variable sends elsewhere; a second name of the same thing has none. */
-  fallback?: string;
+  /** Where the program's own base URL was, if it had one; else the provider's, which may depend on who is signed in. */
+  base: { own: string } | { ofProvider: (headers: IncomingHttpHeaders) => string };
+  /** What the program is told by: a variable, or a setting among codex's arguments. */
+  told: { variable: string } | { setting: string };
 };
 
-type Protocol = {
-  provider: ModelTarget["provider"];
-  routes: readonly Route[];
-  /** Other variables by which somebody may send calls of this protocol elsewhere. */
-  elsewhere: RegExp;
-};
-
-// litellm, and what is built on it, knows both names and takes the first: where only the second is set, the first one must
-// stay away, or prompts and key would go to an address that the program would not have used.
-const protocols: readonly Protocol[] = [
-  {
-    provider: "OpenAICompatible",
-    routes: [
-      { variable: "OPENAI_BASE_URL", prefix: "/openai/v1", fallback: "https://api.openai.com/v1" },
-      { variable: "OPENAI_API_BASE", prefix: "/openai-api-base" },
-    ],
-    elsewhere: /^OPENAI_(API_)?(BASE|URL|BASEURL|BASE_URL|HOST|ENDPOINT|API_TYPE)$/,
-  },
-  {
-    provider: "Anthropic",
-    routes: [
-      { variable: "ANTHROPIC_BASE_URL", prefix: "/anthropic", fallback: "https://api.anthropic.com" },
-      { variable: "ANTHROPIC_API_BASE", prefix: "/anthropic-api-base" },
-    ],
-    elsewhere: /^ANTHROPIC_(API_)?(BASE|URL|BASEURL|BASE_URL|HOST|ENDPOINT)$|^CLAUDE_CODE_USE_(BEDROCK|VERTEX)$/,
-  },
-];
+/** The ways of a program's calls, and which calls pass by, a sentence each. */
+export type ModelWays = { ways: readonly Way[]; leftAlone: readonly string[] };
 
 const isSet = (env: Environment, name: string): boolean => (env[name] ?? "") !== "";
 
-/** What a program is given so that its calls of models pass the port, and which calls it does not get. */
-export type ModelEnvironment = { variables: Record<string, string>; leftAlone: string[] };
+/** Who may send calls of a protocol elsewhere without its own variables. */
+const othersOf = ({ routes, elsewhere }: Protocol, { env, dotenv }: RouteInputs): string[] => {
+  const known = new Set(routes.map(({ variable }) => variable));
+  return [
+    ...Object.keys(env).filter((name) => elsewhere.test(name) && !known.has(name) && isSet(env, name)),
+    ...[...dotenv]
+      .filter(([name]) => elsewhere.test(name) || known.has(name))
+      .map(([name, file]) => `${name} in ${file}`),
+  ];
+};
 
-/** The base URLs that the program finds: of every variable that sends calls somewhere, and the default where none does. */
-export const modelEnvironment = (port: number, env: Environment): ModelEnvironment => {
-  const variables: Record<string, string> = {};
-  const leftAlone: string[] = [];
-  for (const { provider, routes, elsewhere } of protocols) {
-    const known = new Set(routes.map(({ variable }) => variable));
-    const others = Object.keys(env).filter((name) => elsewhere.test(name) && !known.has(name) && isSet(env, name));
-    const set = routes.filter(({ variable }) => isSet(env, variable));
-    const taken = set.length > 0 ? set : routes.filter(({ fallback }) => fallback !== undefined && others.length === 0);
-    for (const { variable, prefix } of taken) variables[variable] = `http://127.0.0.1:${port}${prefix}`;
-    if (taken.length === 0)
-      leftAlone.push(`${others.join(", ")} may send model calls (${provider}) elsewhere, so they are not recorded`);
-  }
-  return { variables, leftAlone };
+const leave = (...leftAlone: string[]): ModelWays => ({ ways: [], leftAlone });
+
+const waysOf = (protocol: Protocol, inputs: RouteInputs): ModelWays => {
+  const { provider, routes, may = () => true, why } = protocol;
+  const { env, geminiSignIn } = inputs;
+  const own = routes.flatMap(({ variable, prefix }): Way[] =>
+    isSet(env, variable) ? [{ provider, prefix, base: { own: env[variable] ?? "" }, told: { variable } }] : [],
+  );
+  if (own.length > 0) return { ways: own, leftAlone: [] };
+  const others = othersOf(protocol, inputs);
+  if (others.length > 0)
+    return leave(`${others.join(", ")} may send model calls (${provider}) elsewhere, so they are not recorded`);
+  if (!may(geminiSignIn)) return leave(...[why?.(env, geminiSignIn) ?? []].flat());
+  const ways = routes.flatMap(({ variable, prefix, fallback }): Way[] =>
+    fallback === undefined ? [] : [{ provider, prefix, base: { ofProvider: () => fallback }, told: { variable } }],
+  );
+  return { ways, leftAlone: [] };
+};
+
+/** Who is signed in with a ChatGPT account is served elsewhere than who has a key. */
+const openAiOfCodex = (headers: IncomingHttpHeaders): string =>
+  headers["chatgpt-account-id"] === undefined ? "https://api.openai.com/v1" : "https://chatgpt.com/backend-api/codex";
+
+const wayOfCodex = (codex: CodexWay | undefined): ModelWays => {
+  if (codex === undefined) return leave();
+  if (codex.kind === "left alone") return leave(`codex: ${codex.why}, so its model calls are not recorded`);
+  const base = codex.base === undefined ? { ofProvider: openAiOfCodex } : { own: codex.base };
+  const way: Way = { provider: "OpenAICompatible", prefix: "/codex", base, told: { setting: codex.name } };
+  return { ways: [way], leftAlone: [] };
+};
+
+/** The ways of every variable that sends calls somewhere, of the providers' own addresses where none does, and of codex. */
+export const planModelWays = (inputs: RouteInputs): ModelWays => {
+  const all = [...protocols.map((protocol) => waysOf(protocol, inputs)), wayOfCodex(inputs.codex)];
+  return { ways: all.flatMap(({ ways }) => ways), leftAlone: all.flatMap((one) => one.leftAlone) };
+};
+
+/** What a program is given so that its calls of models pass the port: variables, and what stands before its arguments. */
+export const tellProgram = (
+  port: number,
+  { ways }: Pick<ModelWays, "ways">,
+): { variables: Record<string, string>; arguments: string[] } => {
+  const at = ({ prefix }: Way): string => `http://127.0.0.1:${port}${prefix}`;
+  return {
+    variables: Object.fromEntries(
+      ways.flatMap((way) => ("variable" in way.told ? [[way.told.variable, at(way)] as const] : [])),
+    ),
+    arguments: ways.flatMap((way) => ("setting" in way.told ? ["-c", `${way.told.setting}="${at(way)}"`] : [])),
+  };
 };
 
 /** Anthropic's own client puts `/v1` behind the base itself, others expect it there: where the base is ours, so is that. */
-const versioned = (provider: Protocol["provider"], rest: string): string =>
+const versioned = (provider: Provider, rest: string): string =>
   provider === "Anthropic" && !rest.startsWith("v1/") ? `v1/${rest}` : rest;
 
-/** Where a call of `path` goes: behind the base URL that was set before, or the provider's own. */
-export const modelTarget = (path: string, env: Environment): ModelTarget | undefined => {
-  for (const { provider, routes } of protocols) {
-    const route = routes.find(({ prefix }) => path.startsWith(`${prefix}/`));
-    if (route === undefined) continue;
-    const { variable, prefix, fallback } = route;
-    const rest = path.slice(prefix.length + 1);
-    const [base, end] = isSet(env, variable) ? [env[variable], rest] : [fallback, versioned(provider, rest)];
-    const url = URL.parse(`${base?.replace(/\/+$/, "")}/${end}`);
-    return url === null ? undefined : { provider, url };
-  }
-  return undefined;
+/** Where a call goes: behind the base URL that the program would have used; undefined where that is none. */
+export const modelTarget = (
+  { url: path = "/", headers }: Pick<IncomingMessage, "url" | "headers">,
+  { ways }: Pick<ModelWays, "ways">,
+): ModelTarget | undefined => {
+  const way = ways.find(({ prefix }) => path.startsWith(`${prefix}/`));
+  if (way === undefined) return undefined;
+  const { provider, prefix, base } = way;
+  const rest = path.slice(prefix.length + 1);
+  const [before, end] = "own" in base ? [base.own, rest] : [base.ofProvider(headers), versioned(provider, rest)];
+  const url = URL.parse(`${before.replace(/\/+$/, "")}/${end}`);
+  return url === null ? undefined : { provider, url };
 };

@@ -5,7 +5,7 @@ import { createAnswerCopy, createRequestCopy, type AnswerCopy } from "./body-cop
 import type { Exchange } from "./exchange.ts";
 
 /** What a call over HTTP told, when it is over. */
-export type WatchedCall = Omit<Exchange, "target">;
+export type WatchedCall = Omit<Exchange, "target" | "model">;
 
 type Answering = { readonly status: number; readonly requestId: string | undefined; readonly copy: AnswerCopy };
 

@@ -6,7 +6,6 @@ import { listenForFrames, type FrameSocketServer } from "#scribe/inputs/frame-so
 import { textOption, type Invocation, type OptionValues } from "../arguments.ts";
 import type { Host } from "../host.ts";
 import { openRecordedModelPort, type LocalModelPort } from "../models/model-port.ts";
-import { modelEnvironment, type ModelEnvironment } from "../models/routes.ts";
 import { observeWorkTree, type Observer } from "../observe/observer.ts";
 import type { OpenRecord } from "../record/open-record.ts";
 import { openRecording, type OpenRecording } from "../record/open-recording.ts";
@@ -23,20 +22,18 @@ export type Session = {
   trace: { ids: TraceIds; traceparent: string };
   socket: FrameSocketServer;
   socketPath: string;
-  models: Models | undefined;
+  models: LocalModelPort | undefined;
   otlp: OtlpPort | undefined;
   observer: Observer | undefined;
   /** Aborts when a signal asks for the end after the program's own. */
   hurry: AbortController;
 };
 
-/** The port, and what makes programs use it. */
-type Models = LocalModelPort & ModelEnvironment;
-
 /** What a session is opened with. */
 export type SessionParts = {
   host: Host;
   options: OptionValues;
+  program: readonly string[];
   recording: OpenRecording;
   directory: PrivateDirectory;
   trace: Session["trace"];
@@ -44,11 +41,6 @@ export type SessionParts = {
 
 /** Ports of loopback to listen on; free ones where none are named. */
 export type PortNumbers = { models?: number; otlp?: number };
-
-const openModels = async (host: Host, record: OpenRecord, trace: TraceIds, port: number): Promise<Models> => {
-  const opened = await openRecordedModelPort({ host, record, trace, port });
-  return { ...opened, ...modelEnvironment(opened.port, host.env) };
-};
 
 const openOtlp = async (
   host: Host,
@@ -77,7 +69,7 @@ export const openObserver = async ({
 
 /** Opens the ways into the record. */
 export const openWays = async (
-  { host, options, recording, directory: { path: directory, socketPath }, trace }: SessionParts,
+  { host, options, program, recording, directory: { path: directory, socketPath }, trace }: SessionParts,
   observer: Observer | undefined,
   { models: modelPort = 0, otlp: otlpPort = 0 }: PortNumbers = {},
 ): Promise<Session> => {
@@ -91,7 +83,10 @@ export const openWays = async (
     clock: host.clock,
     onRefused: () => undefined,
   });
-  const models = options["no-models"] === true ? undefined : await openModels(host, record, trace.ids, modelPort);
+  const models =
+    options["no-models"] === true
+      ? undefined
+      : await openRecordedModelPort({ host, record, trace: trace.ids, program, port: modelPort });
   const otlp = await openOtlp(host, recording, options, otlpPort);
   const hurry = new AbortController();
   return { host, recording, record, directory, trace, socket, socketPath, models, otlp, observer, hurry };
@@ -110,7 +105,7 @@ export const openSession = async (host: Host, { options, program }: Invocation):
     const directory = await makePrivateDirectory(directories);
     if (directory.trouble !== undefined)
       host.warn(`enchanted: ${directory.trouble}; temporary files are in ${directory.path}; set TMPDIR to mend it`);
-    const parts = { host, options, recording, directory, trace: traceFor(host) };
+    const parts = { host, options, program, recording, directory, trace: traceFor(host) };
     const session = await openWays(parts, await openObserver(parts));
     for (const line of session.models?.leftAlone ?? []) host.warn(`enchanted: ${line}`);
     return session;

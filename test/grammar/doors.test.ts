@@ -7,7 +7,7 @@ import { PassThrough } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { createAnswerCopy } from "#cli/models/body-copy.ts";
-import { renderModelCall, type Exchange } from "#cli/models/exchange.ts";
+import { modelOf, renderModelCall, type Exchange } from "#cli/models/exchange.ts";
 import { createChainCheck } from "#cli/record/check-chains.ts";
 import { framesOf, summaryOf } from "#cli/record/describe-frame.ts";
 import { decodeLogsRequest } from "#nervous-system/codecs/otlp/decode-logs.ts";
@@ -241,7 +241,8 @@ describe("frames of odd grammar, through every door", () => {
             copy.add(Buffer.from(isStreamed ? `data: ${answer}\n\ndata: [DONE]\n\n` : answer));
             const { facts } = await copy.end();
             const target = { provider: "openai", url: "" } as unknown as Exchange["target"];
-            const payload = renderModelCall({ target, request, answer: facts, status: 200, latencyMs: 1 });
+            const model = modelOf({ method: "POST" }, request) ?? "m";
+            const payload = renderModelCall({ target, model, request, answer: facts, status: 200, latencyMs: 1 });
             const result = await recorder.record({ event_type: "MODEL_CALL", payload }, { producer: "scribe" });
             if (result.ok) told += 1;
             else expect(result.reason).toMatch(/nested deeper/);

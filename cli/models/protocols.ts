@@ -1,0 +1,73 @@
+import { codeAssist, mayBeAddressed, whyUnaddressed, type GeminiSignIn } from "./gemini.ts";
+
+/** Who is asked, in the words of MODEL_CALL. */
+export type Provider = "OpenAICompatible" | "Anthropic" | "Gemini";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+type Route = {
+  /** Variable in which programs find the base URL. */
+  variable: string;
+  prefix: string;
+  /** Where calls go that no variable sends elsewhere; a second name of the same thing has none. */
+  fallback?: string;
+};
+
+/** One protocol, or one of the services that speak it. */
+export type Protocol = {
+  provider: Provider;
+  routes: readonly Route[];
+  /** Other variables by which somebody may send calls of this protocol elsewhere. */
+  elsewhere: RegExp;
+  /** Whether a program that had no base URL may be given one; it may without this. */
+  may?: (signIn: GeminiSignIn) => boolean;
+  /** Why not, where that is worth saying. */
+  why?: (env: Environment, signIn: GeminiSignIn) => string | undefined;
+};
+
+/**
+ * Every protocol whose calls can be routed by variables. litellm, and what is built on it, knows both names of an address and takes
+ * the first: where only the second is set, the first one must stay away, or prompts and key would go to an address that the program
+ * would not have used.
+ */
+export const protocols: readonly Protocol[] = [
+  {
+    provider: "OpenAICompatible",
+    routes: [
+      { variable: "OPENAI_BASE_URL", prefix: "/openai/v1", fallback: "https://api.openai.com/v1" },
+      { variable: "OPENAI_API_BASE", prefix: "/openai-api-base" },
+    ],
+    elsewhere: /^OPENAI_(API_)?(BASE|URL|BASEURL|BASE_URL|HOST|ENDPOINT|API_TYPE)$/,
+  },
+  {
+    provider: "Anthropic",
+    routes: [
+      { variable: "ANTHROPIC_BASE_URL", prefix: "/anthropic", fallback: "https://api.anthropic.com" },
+      { variable: "ANTHROPIC_API_BASE", prefix: "/anthropic-api-base" },
+    ],
+    elsewhere: /^ANTHROPIC_(API_)?(BASE|URL|BASEURL|BASE_URL|HOST|ENDPOINT)$|^CLAUDE_CODE_USE_(BEDROCK|VERTEX)$/,
+  },
+  {
+    provider: "Gemini",
+    routes: [
+      {
+        variable: "GOOGLE_GEMINI_BASE_URL",
+        prefix: "/gemini",
+        fallback: "https://generativelanguage.googleapis.com",
+      },
+    ],
+    elsewhere: /^(GOOGLE_)?GEMINI_(API_)?(BASE|URL|BASEURL|BASE_URL|HOST|ENDPOINT)$/,
+    may: mayBeAddressed,
+    why: whyUnaddressed,
+  },
+  // Where Vertex AI is depends on project and region, which programs take from many places.
+  { provider: "Gemini", routes: [{ variable: "GOOGLE_VERTEX_BASE_URL", prefix: "/vertex" }], elsewhere: /^$/ },
+  {
+    provider: "Gemini",
+    routes: [
+      { variable: "CODE_ASSIST_ENDPOINT", prefix: "/code-assist", fallback: "https://cloudcode-pa.googleapis.com" },
+    ],
+    elsewhere: /^$/,
+    may: codeAssist,
+  },
+];
