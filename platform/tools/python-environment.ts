@@ -20,7 +20,7 @@ const requirements = [
 
 const MARK = ".complete";
 
-const build = async (directory: string): Promise<void> => {
+const build = async (directory: string, requirements: readonly string[]): Promise<void> => {
   await rm(directory, { recursive: true, force: true });
   await mkdir(join(directory, ".."), { recursive: true });
   // An environment knows its own place, so it is made there; the mark comes last.
@@ -32,17 +32,20 @@ const build = async (directory: string): Promise<void> => {
 };
 
 /**
- * Answers the Python of the tests' environment, making it first when the cache does not hold it (about half a
- * minute). Each version of the machine's Python has its own, because an environment is bound to the one that made it.
+ * Answers the Python of an environment with these packages, each with its exact version, making it first when the cache does
+ * not hold it. Each version of the machine's Python has its own, because an environment is bound to the one that made it.
  */
-export const ensurePythonEnvironment = async (): Promise<string> => {
+export const ensurePythonPackages = async (packages: readonly string[]): Promise<string> => {
   const interpreter = await run(["python3", "-c", "import sys; print(sys.base_prefix, sys.version)"]);
-  const key = createHash("sha256").update([interpreter, ...requirements].join("\n")).digest("hex").slice(0, 16);
+  const key = createHash("sha256").update([interpreter, ...packages].join("\n")).digest("hex").slice(0, 16);
   const directory = join(cacheDirectory(), "python", key);
   if (!existsSync(join(directory, MARK))) {
     await withLock(directory, async () => {
-      if (!existsSync(join(directory, MARK))) await build(directory);
+      if (!existsSync(join(directory, MARK))) await build(directory, packages);
     });
   }
   return join(directory, "bin/python");
 };
+
+/** Answers the Python of the tests' environment; making it takes about half a minute. */
+export const ensurePythonEnvironment = (): Promise<string> => ensurePythonPackages(requirements);

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, readFileSync } from "node:fs";
-import { copyFile, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { cpSync, readFileSync } from "node:fs";
+import { copyFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cacheDirectory, repositoryRoot } from "#platform/environment.ts";
@@ -8,6 +8,7 @@ import { withLock } from "#platform/process/lock.ts";
 import { run } from "#platform/process/run.ts";
 import { buildGoTool } from "#platform/tools/go-build.ts";
 import type { GoTool } from "#platform/versions.ts";
+import { fillOnce } from "./fill-once.ts";
 
 const peersDir = fileURLToPath(new URL("../peers", import.meta.url));
 
@@ -15,23 +16,6 @@ const digestOf = (...files: readonly string[]): string => {
   const hash = createHash("sha256").update(process.version);
   for (const file of files) hash.update(readFileSync(join(peersDir, file)));
   return hash.digest("hex").slice(0, 16);
-};
-
-/** Fills `place` once, whoever comes first; only a whole directory ever appears there. */
-const fillOnce = async (place: string, fill: (temporary: string) => Promise<void>): Promise<string> => {
-  if (existsSync(place)) return place;
-  await mkdir(dirname(place), { recursive: true });
-  return withLock(place, async () => {
-    if (existsSync(place)) return place;
-    const temporary = await mkdtemp(join(dirname(place), ".filling-"));
-    try {
-      await fill(temporary);
-      await rename(temporary, place);
-    } finally {
-      await rm(temporary, { recursive: true, force: true });
-    }
-    return place;
-  });
 };
 
 /** Node's own headers come with its package, so that nothing is fetched to compile an add-on. */
