@@ -25,7 +25,11 @@ export const commands: readonly Command[] = [
       { name: "no-observe", type: "boolean", description: "do not observe the Git work tree" },
       { name: "no-models", type: "boolean", description: "leave the base URLs of models alone" },
       { name: "no-otlp", type: "boolean", description: "leave OTEL_EXPORTER_OTLP_ENDPOINT alone" },
-      { name: "quiet", type: "boolean", description: "leave out the last line, which counts what was recorded" },
+      {
+        name: "quiet",
+        type: "boolean",
+        description: "leave out the last line, which counts what was recorded, and what else is only good to know",
+      },
       {
         name: "linger",
         type: "string",

@@ -4,8 +4,9 @@ import { countOption, type CommandRun } from "./arguments.ts";
 import { createIntake } from "./record/intake.ts";
 import { closeSession } from "./run/close-session.ts";
 import { closingLine } from "./run/closing-line.ts";
+import { givingBack, inheritedBy } from "./run/inherited.ts";
 import { describeStart, tellLifecycle } from "./run/lifecycle.ts";
-import { describeEnd, endingOf, hearHurry, ignoredSignals, ignoring, passSignals } from "./run/program.ts";
+import { describeEnd, endingOf, hearHurry, passSignals } from "./run/program.ts";
 import { environmentOf, openSession, type Session } from "./run/session.ts";
 import { startGuard, startKeeper, type Keeper } from "./run/start-keeper.ts";
 
@@ -20,12 +21,14 @@ const runProgram = async (
   // Before the program: it may signal us as soon as it runs, and no handler runs before this function awaits.
   passSignals(host, () => child);
   const told = session.models?.command([command, ...args]) ?? [command, ...args];
-  const [program = "", ...rest] = ignoring(ignoredSignals(host.env), told);
+  const inherited = inheritedBy(host.env);
+  const [program = "", ...rest] = givingBack(inherited, host.env, told);
   const child: WrappedChild = startChild({
     command: program,
     args: rest,
     env: environmentOf(session),
     directory,
+    descriptors: inherited.descriptors,
     kill: (pid, signal) => host.kill(pid, signal),
     sharesGroup: true,
   });
@@ -47,6 +50,10 @@ const runProgram = async (
 export const run: CommandRun = async (host, invocation) => {
   const lingerMs = countOption(invocation.options, "linger", 3_600_000);
   const { options, program } = invocation;
+  if (options["quiet"] !== true && inheritedBy(host.env).descriptors.includes(3))
+    host.warn(
+      "enchanted: descriptor 3 was open already and stays the program's: frames are taken at $ENCHANTED_SOCKET",
+    );
   const session = await openSession(host, invocation);
   let end: ChildEnd | undefined;
   let keeper: Keeper | undefined;

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
-import { constants } from "node:os";
 import { traceIdsIn, type TraceIds } from "#nervous-system/schemas/ids.ts";
 import { exitCode, exited, type Ending, type Host } from "../host.ts";
+import { inheritedBy } from "./inherited.ts";
 import type { ChildEnd, WrappedChild } from "#scribe/wrap/child.ts";
 
 /** The trace that the program belongs to: the one that we were started in, or a new one. */
@@ -46,26 +46,15 @@ const hasTerminal = (host: Host): boolean => {
   }
 };
 
-const IGNORABLE = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM"] as const;
-
-/** The signals that we were started to ignore, as `nohup` does, by the mask that the launcher saw in `/proc`. */
-export const ignoredSignals = (env: Host["env"]): NodeJS.Signals[] => {
-  const mask = BigInt(`0x${/^[0-9a-f]{1,16}$/.exec(env["ENCHANTED_IGNORED_SIGNALS"] ?? "")?.[0] ?? "0"}`);
-  return IGNORABLE.filter((signal) => ((mask >> BigInt(constants.signals[signal] - 1)) & 1n) === 1n);
-};
-
-/** The command that ignores these signals, too: what a process ignores, its programs ignore. */
-export const ignoring = (signals: readonly NodeJS.Signals[], command: readonly string[]): readonly string[] =>
-  signals.length === 0
-    ? command
-    : ["sh", "-c", `trap '' ${signals.map((signal) => signal.slice(3)).join(" ")}; exec "$0" "$@"`, ...command];
+// What asks a process to end.
+const ENDING = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM"] as const;
 
 /**
  * Passes on the signals that reach us alone; we outlive all of them, since the program decides what they mean. The child may be
  * started after the call, before anything is awaited.
  */
 export const passSignals = (host: Host, child: () => WrappedChild): void => {
-  const ignored = new Set(ignoredSignals(host.env));
+  const ignored = new Set(inheritedBy(host.env).signals);
   const pass = (signal: NodeJS.Signals): void => (ignored.has(signal) ? undefined : child().signal(signal));
   for (const signal of BY_PROCESSES) host.onSignal(signal, () => pass(signal));
   for (const signal of BY_TERMINAL) {
@@ -77,8 +66,8 @@ export const passSignals = (host: Host, child: () => WrappedChild): void => {
 
 /** Hears who wants our end once the program has its own: nothing that we still do is worth waiting for against their will. */
 export const hearHurry = (host: Host, hurry: () => void): void => {
-  const ignored = new Set(ignoredSignals(host.env));
-  for (const signal of IGNORABLE) if (!ignored.has(signal)) host.onSignal(signal, hurry);
+  const ignored = new Set(inheritedBy(host.env).signals);
+  for (const signal of ENDING) if (!ignored.has(signal)) host.onSignal(signal, hurry);
 };
 
 /** How `enchanted run` ends when its program ended so; what could not be started is told on standard error. */

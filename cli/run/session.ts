@@ -121,7 +121,7 @@ export const openSession = async (host: Host, { options, program }: Invocation):
 export const environmentOf = ({ host, socketPath, trace, models, otlp }: Session): NodeJS.ProcessEnv => ({
   ...host.env,
   ENCHANTED_TOKEN: undefined,
-  ENCHANTED_IGNORED_SIGNALS: undefined,
+  ENCHANTED_INHERITED: undefined,
   ENCHANTED_SOCKET: socketPath,
   TRACEPARENT: trace.traceparent,
   ...models?.variables,

@@ -3,7 +3,7 @@ import { closeSync, constants, mkdtempSync, openSync, rmSync } from "node:fs";
 import { Socket } from "node:net";
 import { join } from "node:path";
 import { constants as osConstants } from "node:os";
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 
 /** The pipe that a child gets as FD 3: what it writes comes out of `source`, which ends when every writer has closed it. */
 type FramePipe = {
@@ -55,9 +55,18 @@ type ChildOptions = {
   env: NodeJS.ProcessEnv;
   /** A writable directory, for the moment in which the pipe has a name. */
   directory: string;
+  /** Further descriptors of ours that it gets; where 3 is among them there is no pipe for frames. */
+  descriptors?: readonly number[];
   kill: (pid: number, signal: NodeJS.Signals) => void;
   /** Whether the child stays in our own process group, where the terminal's signals reach it; `killGroup` is not for it. */
   sharesGroup?: boolean;
+};
+
+/** Ours in their places, from 3 on; what lies between them is `/dev/null`. */
+const stdioOf = (third: "pipe" | number, descriptors: readonly number[]): StdioOptions => {
+  const further = Array.from({ length: Math.max(3, ...descriptors) - 3 }, (_, at) => at + 4);
+  const places = further.map((place) => (descriptors.includes(place) ? place : "ignore"));
+  return ["inherit", "inherit", "inherit", third, ...places];
 };
 
 const endOf = (child: ChildProcess): Promise<ChildEnd> =>
@@ -74,17 +83,19 @@ export const exitCodeOf = (end: ChildEnd): number => {
   return end.kind === "notStarted" ? 127 : 128 + (osConstants.signals[end.signal] ?? 0);
 };
 
-/** Starts the child, in a process group of its own unless told, with our stdin, stdout and stderr, and a pipe as FD 3. */
+/** Starts the child, in a process group of its own unless told, with our stdin, stdout and stderr, and a pipe as FD 3 unless that is taken. */
 export const startChild = ({
   command,
   args,
   env,
   directory,
+  descriptors = [],
   kill,
   sharesGroup = false,
 }: ChildOptions): WrappedChild => {
-  const pipe = openFramePipe(directory);
-  const stdio: StdioOptions = ["inherit", "inherit", "inherit", pipe?.childEnd ?? "pipe"];
+  const isTaken = descriptors.includes(3);
+  const pipe = isTaken ? undefined : openFramePipe(directory);
+  const stdio = stdioOf(isTaken ? 3 : (pipe?.childEnd ?? "pipe"), descriptors);
   const child = spawn(command, [...args], { env, stdio, detached: !sharesGroup });
   pipe?.handedOver();
   const ended = endOf(child);
@@ -97,7 +108,7 @@ export const startChild = ({
     }
   };
   return {
-    frames: pipe?.source ?? (child.stdio[3] as Readable),
+    frames: pipe?.source ?? (child.stdio[3] as Readable | null) ?? Readable.from([]),
     ended,
     // Its id may be another's once it is gone.
     signal: (signal) => send(child.exitCode === null && child.signalCode === null ? child.pid : undefined, signal),

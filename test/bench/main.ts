@@ -18,6 +18,7 @@ import { walBench } from "./p3-wal.ts";
 import { publishBench } from "./p4-publish.ts";
 import { recordBench } from "./p15-record.ts";
 import { bytesBench } from "./p17-bytes.ts";
+import { underRunBench } from "./p19-run.ts";
 import { outageBench } from "./r3-outage.ts";
 
 const benches: readonly Bench[] = [
@@ -27,6 +28,7 @@ const benches: readonly Bench[] = [
   publishBench,
   recordBench,
   bytesBench,
+  underRunBench,
   outageBench,
 ];
 

@@ -45,14 +45,22 @@ describe("enchanted run", () => {
 
   it("leaves to its program the signals that it was started to ignore, as nohup does", async () => {
     const program = `grep SigIgn /proc/$$/status; ${say("a")}; kill -HUP $PPID; kill -HUP $$; sleep 0.3; echo survived; exit 5`;
-    const outer = `trap '' HUP INT; exec "${enchanted}" run --quiet -- sh -c '${program.replaceAll("'", String.raw`'\''`)}'`;
+    const outer = `trap '' HUP INT PIPE; exec "${enchanted}" run --quiet -- sh -c '${program.replaceAll("'", String.raw`'\''`)}'`;
     const { code, stdout, stderr } = await stage.start(["sh", "-c", outer]).ended;
     expect({ code, stderr }).toEqual({ code: 5, stderr: "" });
     const mask = BigInt(`0x${/SigIgn:\s*(\S+)/.exec(stdout)?.[1]}`);
     expect(mask & 0b111n).toBe(0b011n);
+    expect((mask >> 12n) & 1n).toBe(1n); // SIGPIPE, as Python has it
     expect(stdout).toMatch(/survived\n$/);
     expect(payloads(await stage.lines(), "LIFECYCLE").map(({ program: name }) => name)).toEqual(["sh", undefined]);
     await verified(stage);
+  });
+
+  it("leaves to its program a descriptor 3 that it was started with, and says so", async () => {
+    const outer = `exec 3<<<mine; exec "${enchanted}" run -- bash -c 'cat <&3'`;
+    const { code, stdout, stderr } = await stage.start(["bash", "-c", outer]).ended;
+    expect({ code, stdout }).toEqual({ code: 0, stdout: "mine\n" });
+    expect(stderr).toContain("enchanted: descriptor 3 was open already and stays the program's");
   });
 
   it("passes SIGTERM on and outlives it for as long as the program does", async () => {

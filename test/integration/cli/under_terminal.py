@@ -1,6 +1,6 @@
 """Runs a command under a new terminal and prints what the terminal received and how the command ended, as JSON.
 
-argv: JSON {command, cwd, steps: [[wait_for, action, value]...]}; an action is "type" (hex), "resize" ([rows, cols]) or "kill" (signal number).
+argv: JSON {command, cwd, steps: [[wait_for, action, value]...]}; an action is "type" (hex), "resize" ([rows, cols]), "kill" (signal number) or "pause" (seconds).
 """
 import fcntl, json, os, pty, select, signal, struct, sys, termios, time
 
@@ -13,6 +13,10 @@ def resize(fd, size):
 
 pid, fd = pty.fork()
 if pid == 0:
+    # What a shell at a terminal has: Python ignores SIGPIPE, and whoever started the tests may ignore or block others.
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    for number in (signal.SIGPIPE, signal.SIGQUIT, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
     os.chdir(job["cwd"])
     resize(0, [24, 80])
     os.execvp(job["command"][0], job["command"])
@@ -40,6 +44,8 @@ while time.monotonic() < deadline:
             resize(fd, value)
         elif action == "kill":
             os.kill(pid, value)
+        elif action == "pause":
+            time.sleep(value)
 else:
     os.kill(pid, signal.SIGKILL)
 _, status = os.waitpid(pid, 0)
