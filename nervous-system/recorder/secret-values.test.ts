@@ -50,6 +50,11 @@ describe("the value of a secret variable", () => {
     );
   });
 
+  it("is none where the name is of a shell's directory, however it is called", () => {
+    const directory = "/tmp/work-Ix8iaCq3Zz0Lk2Pp";
+    expect(leftWith({ PWD: directory, OLDPWD: `${directory}/a` }, `${directory}/a/b`)).toBe(`${directory}/a/b`);
+  });
+
   it("goes whole, where a rule would find a part of it", () => {
     expect(leftWith({ DB_PASSWORD: "abcd1234;ef56" }, "DB_PASSWORD=abcd1234;ef56")).toBe(
       "DB_PASSWORD=[redacted:DB_PASSWORD]",

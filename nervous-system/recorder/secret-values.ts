@@ -3,9 +3,9 @@ export type SecretValue = { readonly name: string; readonly value: string };
 
 const telling =
   /TOKEN|SECRET|PASSW(?:OR)?D|PASSPHRASE|CREDENTIAL|API_?KEY|WEBHOOK|(?:^|_)(?:KEY|PASS|PWD?|AUTH|PAT|CREDS?|COOKIE|JWT)\d{0,3}(?:_|$)/;
-// The name of a secret, and then what is told of it: where it is, how long, whose.
+// A shell's directory; the name of a secret, and then what is told of it: where it is, how long, whose.
 const ofSomethingElse =
-  /TOKENIZ|PUBLIC|^GPG_KEY$|_(?:TOKENS|FILE|PATH|DIR|URI|HOST|PORT|NAME|ID|TYPE|TTL|EXPIR\w*|LIMIT|COUNT|SIZE|VERSION|ALG\w*|ARN|REGION|SOCK|METHOD|MODE|HELPER|ENDPOINT|ISSUER|AUDIENCE|SCOPES?|FINGERPRINT|USER(?:NAME)?|EMAIL|DOMAIN|PROVIDER)$/;
+  /^(?:OLD)?PWD$|TOKENIZ|PUBLIC|^GPG_KEY$|_(?:TOKENS|FILE|PATH|DIR|URI|HOST|PORT|NAME|ID|TYPE|TTL|EXPIR\w*|LIMIT|COUNT|SIZE|VERSION|ALG\w*|ARN|REGION|SOCK|METHOD|MODE|HELPER|ENDPOINT|ISSUER|AUDIENCE|SCOPES?|FINGERPRINT|USER(?:NAME)?|EMAIL|DOMAIN|PROVIDER)$/;
 
 /** Shorter than this, a text may stand anywhere by chance. */
 export const leastSecretChars = 8;

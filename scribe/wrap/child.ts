@@ -62,6 +62,17 @@ type ChildOptions = {
   sharesGroup?: boolean;
 };
 
+/** What the child has as FD 3. */
+type Third = { place: "pipe" | number; framesOf(child: ChildProcess): Readable; handedOver(): void };
+
+const openThird = (directory: string, descriptors: readonly number[]): Third => {
+  const nothing = (): void => undefined;
+  if (descriptors.includes(3)) return { place: 3, framesOf: () => Readable.from([]), handedOver: nothing };
+  const pipe = openFramePipe(directory);
+  if (pipe === undefined) return { place: "pipe", framesOf: ({ stdio }) => stdio[3] as Readable, handedOver: nothing };
+  return { place: pipe.childEnd, framesOf: () => pipe.source, handedOver: pipe.handedOver };
+};
+
 /** Ours in their places, from 3 on; what lies between them is `/dev/null`. */
 const stdioOf = (third: "pipe" | number, descriptors: readonly number[]): StdioOptions => {
   const further = Array.from({ length: Math.max(3, ...descriptors) - 3 }, (_, at) => at + 4);
@@ -93,11 +104,10 @@ export const startChild = ({
   kill,
   sharesGroup = false,
 }: ChildOptions): WrappedChild => {
-  const isTaken = descriptors.includes(3);
-  const pipe = isTaken ? undefined : openFramePipe(directory);
-  const stdio = stdioOf(isTaken ? 3 : (pipe?.childEnd ?? "pipe"), descriptors);
+  const third = openThird(directory, descriptors);
+  const stdio = stdioOf(third.place, descriptors);
   const child = spawn(command, [...args], { env, stdio, detached: !sharesGroup });
-  pipe?.handedOver();
+  third.handedOver();
   const ended = endOf(child);
   const send = (pid: number | undefined, signal: NodeJS.Signals): void => {
     if (pid === undefined) return;
@@ -108,7 +118,7 @@ export const startChild = ({
     }
   };
   return {
-    frames: pipe?.source ?? (child.stdio[3] as Readable | null) ?? Readable.from([]),
+    frames: third.framesOf(child),
     ended,
     // Its id may be another's once it is gone.
     signal: (signal) => send(child.exitCode === null && child.signalCode === null ? child.pid : undefined, signal),
