@@ -42,20 +42,28 @@ export const keepPorts = async (host: Host): Promise<Ending> => {
   if ((await findLeftBehind(socketPath)).length === 0) return exited(exitCode.ok);
   const agentId = agentOf(options, program);
   const recording = await openRecording(host, options, { agentId, directories: [directory] });
-  await makeDirectory(directory, 0o700); // where the run was killed, somebody may have swept it
-  const parts = { host, options, program, recording, directory: { path: directory, socketPath }, trace };
-  const observer = await openObserver(parts);
-  const start = describeStart({ host, observer }, program);
-  await tellLifecycle(recording.record, trace, { ...start, reason: "LeftBehind" });
-  // Before the run's last look: what both see names both, and nothing falls between them.
-  await observer?.mark();
-  observer?.start();
-  host.stdout().write("ready\n");
-  await input.end;
-  const session = await openWays(parts, observer, ports);
-  host.stdout().write("listening\n");
-  recording.sending?.begin();
-  await untilNobodyIsLeft(host, socketPath, stop.signal);
-  await closeSession(session, { reason: stop.signal.aborted ? "Stopped" : "Exited" });
-  return exited(exitCode.ok);
+  try {
+    await makeDirectory(directory, 0o700); // where the run was killed, somebody may have swept it
+    const parts = { host, options, program, recording, directory: { path: directory, socketPath }, trace };
+    const observer = await openObserver(parts);
+    const start = describeStart({ host, observer }, program);
+    await tellLifecycle(recording.record, trace, { ...start, reason: "LeftBehind" });
+    // Before the run's last look: what both see names both, and nothing falls between them.
+    await observer?.mark();
+    observer?.start();
+    host.stdout().write("ready\n");
+    await input.end;
+    const session = await openWays(parts, observer, ports);
+    host.stdout().write("listening\n");
+    recording.sending?.begin();
+    await untilNobodyIsLeft(host, socketPath, stop.signal);
+    await closeSession(session, { reason: stop.signal.aborted ? "Stopped" : "Exited" });
+    return exited(exitCode.ok);
+  } catch (error) {
+    host.warn(`enchanted: the ports cannot be kept open: ${String(error)}`);
+    await recording.close();
+    await recording.runs.leave();
+    // As at the end of a program: what is open already would keep this process for good.
+    return { ...exited(exitCode.failed), ofProgram: true };
+  }
 };

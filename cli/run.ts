@@ -60,7 +60,9 @@ export const run: CommandRun = async (host, invocation) => {
   const sendGuardHome = startGuard(session, { options, program });
   try {
     end = await runProgram(session, program, lingerMs);
-    keeper = await startKeeper(session, { options, program });
+    const ready = await startKeeper(session, { options, program });
+    // From then on two would stand ready.
+    keeper = ready && { ...ready, takeOver: () => ready.takeOver().finally(sendGuardHome) };
   } finally {
     await closeSession(session, end && describeEnd(end), keeper);
     sendGuardHome();

@@ -46,9 +46,22 @@ const parseDiff = (output: string): FileChange[] => {
   });
 };
 
-/** The diff of each file, in Git's order. */
-const splitPatches = (text: string): string[] =>
-  text === "" ? [] : text.split(/^(?=diff --git )/m).filter((part) => part.startsWith("diff --git "));
+const headOf = (patch: string): string => patch.slice(0, patch.indexOf("\n"));
+
+/**
+ * The diff of each file, in Git's order. A line ends by LF only: the text of a file may hold other ends, and look like a diff
+ * behind them. A file that became a link, or the other way round, has two under one head: one that went and one that came.
+ */
+const splitPatches = (text: string): string[] => {
+  const patches: string[] = [];
+  for (const patch of text.split(/(?<=\n)(?=diff --git )/)) {
+    if (!patch.startsWith("diff --git ")) continue;
+    const before = patches.at(-1);
+    if (before !== undefined && headOf(before) === headOf(patch)) patches[patches.length - 1] = before + patch;
+    else patches.push(patch);
+  }
+  return patches;
+};
 
 const withPatches = (changes: FileChange[], patches: readonly string[]): FileChange[] => {
   if (patches.length !== changes.length) return changes;

@@ -19,7 +19,9 @@ const PROXIES = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_
 export const loopbackDirect = (env: Host["env"]): Record<string, string> => {
   if (PROXIES.every((name) => (env[name] ?? "") === "")) return {};
   const [upper = "", lower = ""] = [env["NO_PROXY"], env["no_proxy"]];
-  const with127 = (list: string): string => (list === "" ? "127.0.0.1" : `${list},127.0.0.1`);
+  // A star means everything only where it stands alone.
+  const with127 = (list: string): string =>
+    list.trim() === "*" ? list : list === "" ? "127.0.0.1" : `${list},127.0.0.1`;
   // Programs read one spelling or the other.
   return { NO_PROXY: with127(upper === "" ? lower : upper), no_proxy: with127(lower === "" ? upper : lower) };
 };

@@ -75,7 +75,12 @@ export const startKeeper = async (
   child.stdin.on("error", () => undefined);
   child.unref();
   child.stdin.write(keptRun(session, told));
-  if (!(await wordFrom(child.stdout, session)) || child.pid === undefined) return undefined;
+  if (!(await wordFrom(child.stdout, session)) || child.pid === undefined) {
+    // Nobody waits for it any more, and nobody would hear of it.
+    child.kill();
+    child.stdin.end();
+    return undefined;
+  }
   return {
     pid: child.pid,
     takeOver: () => {

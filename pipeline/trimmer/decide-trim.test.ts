@@ -9,12 +9,13 @@ import { missionsAsHolders, readersAsHolders } from "./holders.ts";
 const state = (of: Partial<StreamState> = {}): StreamState => ({
   created: "2026-11-28T00:00:00Z",
   firstSeq: 100,
+  firstStoredMs: 0,
   lastSeq: 200,
   bytes: 500,
   limitBytes: 1000,
   ...of,
 });
-const times = { nowMs: 1_000_000, windowMs: 60_000 };
+const times = { nowMs: 1_000_000, windowMs: 60_000, wasPressed: false };
 
 describe("what may be trimmed", () => {
   it("is older than the replay window and needed by nobody", () => {
@@ -25,6 +26,13 @@ describe("what may be trimmed", () => {
   it("is whatever nobody needs where the stream fills up, until it is at three fifths", () => {
     const { range } = decideTrim(state({ bytes: 800 }), [{ name: "the reader ledger", seq: 150 }], times);
     expect(range).toEqual({ before: 150, storedBeforeMs: Infinity, bytes: 200 });
+  });
+
+  it("goes on to three fifths once it was pressed, and no further", () => {
+    const pressedAt = (bytes: number, wasPressed: boolean): boolean =>
+      decideTrim(state({ bytes }), [], { ...times, wasPressed }).pressed;
+    expect([690, 650, 610, 600].map((bytes) => pressedAt(bytes, true))).toEqual([true, true, true, false]);
+    expect([690, 701].map((bytes) => pressedAt(bytes, false))).toEqual([false, true]);
   });
 
   it("is by age only where nothing but the server's storage is the bound", () => {

@@ -12,28 +12,28 @@ export type TrimPlan = {
   readonly pressed: boolean;
 };
 
-/** Share of its bound from which the stream is trimmed inside the replay window, too. */
-const pressedShare = 0.7;
-/** Share down to which it is trimmed then. */
-const relaxedShare = 0.6;
+/** Share of its bound from which the stream is trimmed inside the replay window, too, and down to which it is then. */
+const shares = { pressed: 0.7, relaxed: 0.6 };
 
 /** The newest message always stays: it tells where the stream ends. */
 const newest = ({ lastSeq }: StreamState): Holder => ({ name: "the newest frame", seq: lastSeq });
 
+/** Unix milliseconds, and whether the stream was pressed before: it is until it is down at the lower share. */
+export type TrimTimes = { readonly nowMs: number; readonly windowMs: number; readonly wasPressed: boolean };
+
 /**
  * What may go: below everything that a reader or a mission needs, and, while there is room, older than the replay window.
- * Times in Unix milliseconds.
  */
 export const decideTrim = (
   state: StreamState,
   holders: readonly Holder[],
-  { nowMs, windowMs }: { readonly nowMs: number; readonly windowMs: number },
+  { nowMs, windowMs, wasPressed }: TrimTimes,
 ): TrimPlan => {
   const holder = holders.reduce((first, one) => (one.seq < first.seq ? one : first), newest(state));
   const { bytes, limitBytes = Infinity } = state;
-  const pressed = bytes > limitBytes * pressedShare;
+  const pressed = bytes > limitBytes * (wasPressed ? shares.relaxed : shares.pressed);
   const range = pressed
-    ? { storedBeforeMs: Infinity, bytes: bytes - limitBytes * relaxedShare }
+    ? { storedBeforeMs: Infinity, bytes: bytes - limitBytes * shares.relaxed }
     : { storedBeforeMs: nowMs - windowMs, bytes: Infinity };
   return { range: { before: holder.seq, ...range }, holder, pressed };
 };

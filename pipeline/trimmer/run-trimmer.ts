@@ -23,8 +23,10 @@ export type TrimmerOptions = {
 
 const ROUND_MS = 5_000;
 
-/** One step: looks at the stream and at who needs it, and trims what may go; answers whether there may be more. */
-const step = async (options: TrimmerOptions): Promise<boolean> => {
+type Step = { readonly gone: number; readonly pressed: boolean };
+
+/** One step: looks at the stream and at who needs it, and trims what may go. */
+const step = async (options: TrimmerOptions, wasPressed: boolean): Promise<Step> => {
   const { bus, missions, clock, windowMs, metrics, onTrouble } = options;
   // A mission that was made a moment ago needs nothing that stood there before it; only one long unheard of could.
   const [unheard] = unfollowed([missions]);
@@ -32,23 +34,28 @@ const step = async (options: TrimmerOptions): Promise<boolean> => {
   const state = await bus.streamState();
   const readers = readersAsHolders(await bus.trim.watermarks(state));
   const unfinished = missionsAsHolders(missions.list(), state);
-  const plan = decideTrim(state, [...readers, ...unfinished], { nowMs: clock.now(), windowMs });
+  const plan = decideTrim(state, [...readers, ...unfinished], { nowMs: clock.now(), windowMs, wasPressed });
   metrics.streamBytes.set(state.bytes);
   metrics.streamLimitBytes.set(state.limitBytes ?? 0);
   metrics.streamHeldMessages.set(Math.max(0, state.lastSeq + 1 - Math.max(plan.holder.seq, state.firstSeq)));
-  onTrouble(troubleOf(state, plan));
-  if (plan.range.before <= state.firstSeq) return false;
-  const gone = await bus.trim.trim(state, plan.range);
+  const { range, pressed } = plan;
+  const mayGo = range.before > state.firstSeq && state.firstStoredMs < range.storedBeforeMs;
+  const gone = mayGo ? await bus.trim.trim(state, range) : 0;
   metrics.streamTrimmed.inc(gone);
-  return gone > 0;
+  onTrouble(troubleOf(state, plan));
+  return { gone, pressed };
 };
 
 /** Trims the stream until the signal aborts; what fails is tried again in the next round. */
 export const runTrimmer = async (options: TrimmerOptions, signal: AbortSignal): Promise<void> => {
   await options.missions.synced(signal);
+  let done: Step = { gone: 0, pressed: false };
   while (!signal.aborted) {
     try {
-      while (await step(options)) signal.throwIfAborted();
+      do {
+        done = await step(options, done.pressed);
+        signal.throwIfAborted();
+      } while (done.gone > 0);
     } catch (err) {
       if (signal.aborted) return;
       options.onTrouble(`the stream cannot be trimmed: ${String(err)}`);

@@ -76,7 +76,10 @@ class FrameConnection {
 
   private take(chunk: Buffer): void {
     if (this.encoding?.isLost() === true) return;
-    if (this.encoding === undefined && chunk[0] === PROTOBUF_OPENER) return void this.loadProtobuf(chunk.subarray(1));
+    if (this.encoding === undefined && chunk[0] === PROTOBUF_OPENER) {
+      this.loadProtobuf(chunk.subarray(1)).catch(() => this.socket.destroy());
+      return;
+    }
     this.encoding ??= createJsonEncoding();
     const frames = this.encoding.push(chunk);
     for (const frame of frames) this.accept(frame);

@@ -23,6 +23,13 @@ describe("the answer of", () => {
   });
 });
 
+describe("an answer that begins with a byte order mark", () => {
+  it.each(providerAnswers)("of $of is read like any other", ({ of, body, facts }) => {
+    const marked = `\uFEFF${body}`;
+    expect(of.endsWith("streamed") ? readEvents(marked).facts : readWhole(marked)).toEqual(facts);
+  });
+});
+
 describe("the events of a stream", () => {
   const streamed = providerAnswers.filter(({ of }) => of.endsWith("streamed"));
 

@@ -14,6 +14,9 @@ const codings: ReadonlyArray<readonly [header: string | undefined, bytes: Buffer
   ["gzip, br", brotliCompressSync(gzipSync(plain))],
   ["identity", plain],
   [undefined, plain],
+  // No codings, though some servers write them there.
+  ["none", plain],
+  ["utf-8", plain],
 ];
 
 describe("a body in a content coding", () => {
@@ -39,6 +42,11 @@ describe("a body in a content coding", () => {
       why: "unknown",
       message: `it is in the content coding "${header}", known are gzip, deflate, br, zstd`,
     });
+  });
+
+  it("is not taken for its first zstd frame alone where there are more", async () => {
+    const two = Buffer.concat([zstdCompressSync("first,"), zstdCompressSync("second")]);
+    expect(await decodeBody(two, "zstd", 1000)).toMatchObject({ kind: "undecoded", why: "broken" });
   });
 
   it("may be empty", async () => {

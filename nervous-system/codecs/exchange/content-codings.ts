@@ -31,7 +31,8 @@ const decoders: Readonly<Record<string, Decode>> = {
   gzip: (bytes, max) => gunzip(bytes, cutZlib(max)),
   deflate: inflateAny,
   br: (bytes, max) => unbrotli(bytes, { maxOutputLength: max, finishFlush: BROTLI_OPERATION_FLUSH }),
-  zstd: (bytes, max) => unzstd(bytes, { maxOutputLength: max, finishFlush: ZSTD_e_flush }),
+  // Of several frames it would give the first, and not say that there are others.
+  zstd: (bytes, max) => unzstd(bytes, { maxOutputLength: max, finishFlush: ZSTD_e_flush, rejectGarbageAfterEnd: true }),
 };
 
 const knownCodings = Object.keys(decoders).join(", ");
@@ -39,12 +40,15 @@ const knownCodings = Object.keys(decoders).join(", ");
 // More of them, one in another, no server sends; each may unfold to the whole bound.
 const maxCodings = 3;
 
+// What servers write there that is no coding: a body under it is as it is.
+const noCodings: ReadonlySet<string> = new Set(["", "identity", "none", "utf-8", "utf8", "iso-8859-1", "us-ascii"]);
+
 /** The codings that a `content-encoding` header names, in the order in which they were applied. */
 const codingsOf = (header: string): readonly string[] =>
   header
     .split(",")
     .map((one) => one.trim().toLowerCase().replace(/^x-/, ""))
-    .filter((one) => one !== "" && one !== "identity");
+    .filter((one) => !noCodings.has(one));
 
 /** Whether a `content-encoding` header says that a body is coded at all. */
 export const isCoded = (header: string | undefined): boolean => codingsOf(header ?? "").length > 0;

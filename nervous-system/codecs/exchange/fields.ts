@@ -30,10 +30,13 @@ export const countOf = (...values: readonly unknown[]): number | undefined =>
 export const presentOf = <T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
 
+/** A text without the byte order mark that some servers begin with. */
+export const withoutMark = (text: string): string => (text.startsWith("\uFEFF") ? text.slice(1) : text);
+
 /** The value that a JSON text holds; undefined where it holds none, or too much. */
 export const parseJson = (text: string): unknown => {
   try {
-    return parseBoundedJson(text);
+    return parseBoundedJson(withoutMark(text));
   } catch {
     return undefined;
   }

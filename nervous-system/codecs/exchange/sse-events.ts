@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { withoutMark } from "./fields.ts";
 import { gatherBytes } from "#nervous-system/kernel/gathered-bytes.ts";
 
 /** One server-sent event: its exact bytes, blank line included, and what they say. */
@@ -15,7 +16,7 @@ export type SseSplitter = {
 const parseSseEvent = (bytes: Buffer): SseEvent => {
   let event = "";
   const data: string[] = [];
-  for (const line of bytes.toString("utf8").split(/\r\n|\n|\r/)) {
+  for (const line of withoutMark(bytes.toString("utf8")).split(/\r\n|\n|\r/)) {
     const colon = line.indexOf(":");
     const field = colon < 0 ? line : line.slice(0, colon);
     const value = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "");

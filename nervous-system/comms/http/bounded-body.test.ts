@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { PassThrough } from "node:stream";
-import { gzipSync } from "node:zlib";
+import { gzipSync, zstdCompressSync } from "node:zlib";
 import { describe, expect, it } from "@jest/globals";
 import { manualClock } from "#nervous-system/kernel/clock.ts";
 import { readBoundedBody } from "./bounded-body.ts";
@@ -31,6 +31,12 @@ describe("a body", () => {
     sender.end();
     expect((await body).toString()).toBe("x".repeat(400));
     expect(left()).toBe(600);
+  });
+
+  it("is refused where a second zstd frame would be lost", async () => {
+    const { sender, body } = setUp(1_000, { "content-encoding": "zstd" });
+    sender.end(Buffer.concat([zstdCompressSync("first,"), zstdCompressSync("second")]));
+    await expect(body).rejects.toMatchObject({ status: 400 });
   });
 
   it("takes room as it grows, not as it announces", async () => {

@@ -37,7 +37,8 @@ const decoders: Readonly<Record<string, (() => Transform) | undefined>> = {
   gzip: createGunzip,
   deflate: createInflate,
   br: createBrotliDecompress,
-  zstd: createZstdDecompress,
+  // It would end with its first frame, and what lies behind that be lost without a word.
+  zstd: () => createZstdDecompress({ rejectGarbageAfterEnd: true }),
 };
 
 const decoderOf = (request: IncomingMessage): Transform | undefined => {
@@ -75,7 +76,7 @@ const createKeeper = ({ maxBytes, take }: BodyLimits) => {
 };
 
 // As zlib, zstd and brotli (`ERR__ERROR_FORMAT_…`) call what they cannot unpack.
-const undecodable = /^(Z_|ZSTD_|ERR__ERROR_)/;
+const undecodable = /^(Z_|ZSTD_|ERR__ERROR_|ERR_TRAILING_JUNK)/;
 
 const refusalOf = (error: unknown): unknown => {
   const { code = "", message } = error as NodeJS.ErrnoException;

@@ -1,6 +1,7 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
-import { chainFilter, contextStream, partitions } from "#nervous-system/schemas/subjects.ts";
+import { chainFilter, contextStream, partitions, tailsStream, tailSubject } from "#nervous-system/schemas/subjects.ts";
 import type { ChainTail } from "./chain-plan.ts";
+import { readLast } from "./chain-tail.ts";
 import { readSummary, streamMessageOf } from "./read-chunk.ts";
 import { filterSubject } from "./subject-guard.ts";
 
@@ -56,5 +57,7 @@ export const readSettled = async (manager: JetStreamManager, question: SettledQu
   const { agentUid, epoch, tail, sinks } = question;
   const floor = Math.min(...(await Promise.all(sinks.map((sink) => floorOf(manager, sink)))));
   if (floor >= tail.streamSeq) return tail.seq;
-  return seqUpTo(manager, filterSubject(chainFilter(agentUid, epoch)), floor);
+  const found = await seqUpTo(manager, filterSubject(chainFilter(agentUid, epoch)), floor);
+  // Trimmed is only what every sink holds.
+  return found > 0 ? found : ((await readLast(manager, tailsStream, tailSubject(agentUid, epoch)))?.lastSeq ?? 0);
 };

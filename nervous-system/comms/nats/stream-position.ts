@@ -49,7 +49,8 @@ export const holdsMark = async (manager: Streams, { stream, place, hash }: Strea
   const streamSeq = chunkOf(place);
   if (created !== stream || state.last_seq < streamSeq) return false;
   const message = await manager.streams.getMessage(contextStream, { seq: streamSeq });
-  if (message === null) return state.first_seq > streamSeq;
+  // It may have been trimmed between the two questions.
+  if (message === null) return (await manager.streams.info(contextStream)).state.first_seq > streamSeq;
   return fingerprintOf(streamMessageOf(message)) === hash;
 };
 

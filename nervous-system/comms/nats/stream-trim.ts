@@ -9,6 +9,8 @@ export type StreamState = {
   readonly created: string;
   /** Sequence of its oldest message; one above the newest where it holds none. */
   readonly firstSeq: number;
+  /** When that was stored, Unix milliseconds. */
+  readonly firstStoredMs: number;
   readonly lastSeq: number;
   readonly bytes: number;
   /** Bytes that it may hold; undefined where only its server's storage bounds it. */
@@ -44,6 +46,7 @@ export const readStreamState = async ({ manager }: Pick<BusConnection, "manager"
   return {
     created,
     firstSeq: state.first_seq,
+    firstStoredMs: Date.parse(state.first_ts),
     lastSeq: state.last_seq,
     bytes: state.bytes,
     limitBytes: config.max_bytes > 0 ? config.max_bytes : undefined,

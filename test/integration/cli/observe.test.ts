@@ -38,6 +38,23 @@ describe("what the program does not say", () => {
     expect(git("diff", "--cached", "--name-only")).toBe("");
   });
 
+  it("keeps the patch of each file where one becomes a link, and text looks like a diff behind a lone CR", async () => {
+    git("init", "-q");
+    await writeFile(join(stage.cwd, "a.txt"), "a\n");
+    await writeFile(join(stage.cwd, "c.txt"), "c\n");
+    git("add", "-A");
+    git("commit", "-qm", "first");
+    const script = String.raw`rm a.txt; ln -s c.txt a.txt; printf 'old mac\rdiff --git a/x b/x\r\n' >> c.txt`;
+    await stage.cli(["run", "--", "bash", "-c", script]);
+    const changes = payloads(await stage.lines(), "STATE_CHANGE");
+    expect(changes.map(({ file_modified, patch }) => [file_modified, String(patch).split("\n")[0]])).toEqual([
+      ["a.txt", "diff --git a/a.txt b/a.txt"],
+      ["c.txt", "diff --git a/c.txt b/c.txt"],
+    ]);
+    expect(changes[0]?.["patch"]).toContain("new file mode 120000");
+    expect(changes[1]?.["patch"]).toContain("+old mac");
+  });
+
   it("is named at its start and end: command line without secrets, directory, commit, exit code", async () => {
     git("init", "-q");
     git("commit", "-q", "--allow-empty", "-m", "first");
