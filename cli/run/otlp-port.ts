@@ -111,7 +111,9 @@ class OtlpServers {
     const { startOtlpHttpServer } = await import("#nervous-system/comms/http/otlp-server.ts");
     const receiver = await receiverOf(this.options);
     const { clock } = this.options.host;
-    return startOtlpHttpServer({ address: "127.0.0.1:0", receiver, maxBodyBytes: MAX_MESSAGE_BYTES, clock, onError });
+    // All programs are one address, which gets half of the room.
+    const bodies = { maxBodyBytes: MAX_MESSAGE_BYTES, largestBodies: 8 };
+    return startOtlpHttpServer({ address: "127.0.0.1:0", receiver, ...bodies, clock, onError });
   }
 
   private async startGrpc(): Promise<Server> {

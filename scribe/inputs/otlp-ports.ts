@@ -24,6 +24,8 @@ export type OtlpPorts = { grpcPort: number; httpPort: number; close(graceMs: num
 
 // The pod gives the scribe 128 MiB: an exporter sends batches of a few hundred KiB.
 const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
+// All of a pod are one address, which gets half.
+const LARGEST_BODIES = 8;
 const MAX_STREAMS = 8;
 const CALL_MS = 15_000;
 
@@ -44,6 +46,7 @@ export const listenForOtlp = async (options: OtlpPortsOptions): Promise<OtlpPort
     address: `127.0.0.1:${options.httpPort}`,
     receiver,
     maxBodyBytes: MAX_MESSAGE_BYTES,
+    largestBodies: LARGEST_BODIES,
     maxConnections: MAX_POD_CONNECTIONS,
     clock,
     onError,

@@ -25,6 +25,8 @@ type OtlpHttpOptions = {
   readonly receiver: OtlpReceiver;
   /** Bytes of one body after unpacking; 16 MiB without it. */
   readonly maxBodyBytes?: number;
+  /** Room for bodies that are read or worked on, in bodies of the largest size, of which an address gets half; 4 without it. */
+  readonly largestBodies?: number;
   /** Connections at once, beyond which a new one is closed; 1,024 without it. */
   readonly maxConnections?: number;
   /** Lets connections in, instead of that number; whoever is admitted is welcome. */
@@ -53,7 +55,7 @@ const routes: Readonly<Record<string, Route>> = {
 
 const BODY_MS = 30_000;
 const BODY_SILENCE_MS = 10_000;
-// Room for bodies that are read or worked on; a connection alone gets a quarter of it: one body of the largest size.
+// A connection alone gets a quarter of the room: one body of the largest size.
 const LARGEST_BODIES = 4;
 
 const encodingOf = (request: IncomingMessage): OtlpEncoding | undefined => {
@@ -105,7 +107,7 @@ class Listener {
   constructor(options: OtlpHttpOptions) {
     const { maxBodyBytes: maxBytes = MAX_MESSAGE_BYTES, clock } = options;
     this.options = options;
-    this.room = createSharedRoom(LARGEST_BODIES * maxBytes);
+    this.room = createSharedRoom((options.largestBodies ?? LARGEST_BODIES) * maxBytes);
     this.limits = { maxBytes, withinMs: BODY_MS, silenceMs: BODY_SILENCE_MS, clock };
   }
 
@@ -142,7 +144,7 @@ class Listener {
   }
 }
 
-/** Starts OTLP over HTTP: POST /v1/logs, /v1/traces and /v1/metrics, protobuf or JSON, gzip or none. */
+/** Starts OTLP over HTTP: POST /v1/logs, /v1/traces and /v1/metrics, protobuf or JSON, gzip, deflate, br, zstd or none. */
 export const startOtlpHttpServer = async (options: OtlpHttpOptions): Promise<OtlpHttpServer> => {
   const { address, tls, maxConnections, doorway, clock } = options;
   const listener = new Listener(options);
