@@ -261,6 +261,13 @@ describe("observation", () => {
     expect(second.warnings.join()).not.toContain("neither recorded");
   });
 
+  it("keeps the repository's own submodules beside what Git cannot take", async () => {
+    await repository.record.run(["update-index", "--add", "--cacheinfo", `160000,${repository.base},lib`]);
+    expect((await pathsSeen("mkdir lib")).paths).toEqual(["lib"]);
+    const odd = "printf abc > odd && echo 'odd working-tree-encoding=UTF-16' > .gitattributes";
+    expect((await pathsSeen(odd)).paths).toEqual([".gitattributes"]);
+  });
+
   it("takes the files of a repository that is one no more", async () => {
     await pathsSeen("mkdir odd && cd odd && git init -q && echo x > x");
     expect((await pathsSeen("rm -rf odd/.git")).paths).toEqual(["odd/x"]);
@@ -274,6 +281,15 @@ describe("observation", () => {
     expect((await pathsSeen("mkdir -p docs && echo e > docs/e")).paths).toEqual(["docs/e"]);
     await call("git", { subcommand: "commit", message: "Beside the checkout" });
     expect((await pathsSeen("git sparse-checkout disable; git rm -q docs/d")).paths).toEqual(["docs/d"]);
+  });
+
+  it("knows them whatever bytes the names beside them are, and their own", async () => {
+    await pathsSeen("mkdir docs && echo d > docs/d && echo e > docs/$(printf '\\377') && git add -A && git commit -qm docs");
+    const { after } = await observer.observe();
+    await pathsSeen("git sparse-checkout set src && echo x > $(printf 'odd\\377')");
+    const seen = await observer.observe();
+    const names = await repository.record.run(["diff", "--name-status", "-z", after, seen.after]);
+    expect(names.kind === "ok" && names.stdout.toString("latin1")).toBe("A\0odd\u00FF\0");
   });
 
   it.each([

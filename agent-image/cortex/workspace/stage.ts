@@ -33,6 +33,8 @@ const addObstacles = (stderr: string, leftOut: Map<string, string>): boolean => 
 // An embedded repository is taken as a submodule, without its files.
 const dropEmbedded = async (git: Git, leftOut: ReadonlyMap<string, string>): Promise<void> => {
   const paths = [...leftOut].filter(([, why]) => why === ownRepository).map(([path]) => path);
+  // Without a path Git would list everything, and the submodules that are the repository's own.
+  if (paths.length === 0) return;
   const listed = await git.run(["ls-files", "--stage", "-z", "--", ...paths]);
   if (listed.kind === "failed") throw new RepositoryFailure(listed.message);
   const links = listed.stdout
