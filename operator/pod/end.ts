@@ -1,5 +1,5 @@
 import { Reason } from "#nervous-system/schemas/conditions.ts";
-import type { PodFacts } from "#operator/pod/facts.ts";
+import { hasRun, type PodFacts } from "#operator/pod/facts.ts";
 import { parseAgentEnd, parseFetchEnd } from "#operator/pod/termination.ts";
 
 /**
@@ -70,9 +70,12 @@ const exitCodeOf = (pod: PodFacts): { exitCode?: number } => {
   return code === undefined ? {} : { exitCode: code };
 };
 
-// The kubelet evicts for a pod's own limits without the condition DisruptionTarget, and for the node's pressure with it.
+const everRan = ({ main, fetch, scribe, others }: PodFacts): boolean => [main, fetch, scribe, ...others].some(hasRun);
+
+// The kubelet evicts for a pod's own limits without the condition DisruptionTarget, and for the node's pressure with it;
+// it says the same of a pod that it does not take while its node is under pressure.
 const filledItsDisk: Judge = (pod) =>
-  pod.reason === "Evicted" && pod.disruption === undefined
+  pod.reason === "Evicted" && pod.disruption === undefined && everRan(pod)
     ? {
         verdict: "failed",
         reason: Reason.DiskExceeded,

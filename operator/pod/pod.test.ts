@@ -7,6 +7,7 @@ import { hindranceOf } from "#operator/pod/pending.ts";
 import { parseAgentEnd, parseFetchEnd, parseScribeEnd, parseVerifyEnd } from "#operator/pod/termination.ts";
 import { aMission } from "#test/builders/mission.ts";
 import {
+  diskExceededStatus,
   endedStatus,
   lingeringStatus,
   otherInitStatus,
@@ -71,6 +72,21 @@ describe("a pod's end", () => {
         },
       ),
     );
+  });
+
+  it("is no attempt where the node did not take it for its own want of disk, and one where it filled its own", () => {
+    const turnedAway: PodStatus = {
+      phase: "Failed",
+      reason: "Evicted",
+      message: "Pod The node had condition: [DiskPressure].",
+    };
+    const verdictOf = (status: PodStatus) => judgeEnd(podFacts(aPod({ status })));
+    expect(verdictOf(turnedAway)).toMatchObject({ verdict: "disrupted", reason: "PodRejected" });
+    const waiting = { ...waitingStatus("PodInitializing", ""), ...turnedAway };
+    expect(verdictOf(waiting)).toMatchObject({ verdict: "disrupted", reason: "PodRejected" });
+    expect(verdictOf(diskExceededStatus())).toMatchObject({ verdict: "failed", reason: "DiskExceeded" });
+    const whileFetching: PodStatus = { ...runningStatus(), ...turnedAway, containerStatuses: [] };
+    expect(verdictOf(whileFetching)).toMatchObject({ verdict: "failed", reason: "DiskExceeded" });
   });
 
   it("is reached when the node has confirmed the deletion, and not before", () => {

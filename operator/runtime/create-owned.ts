@@ -15,7 +15,8 @@ class NameTaken extends Error {
 
 /**
  * Creates an object of the owner, or answers the one that it owns already: names are deterministic, so what a crashed
- * predecessor made, or an answer that got lost, is found instead of made twice. Rejects with a `NameTaken` where the name is another's.
+ * predecessor made, or an answer that got lost, is found instead of made twice. Rejects with a `NameTaken` where the name is another's,
+ * and with an error that is tried again while the object that it owns is being deleted.
  */
 export const createOwned = async <T extends KubeObject>(
   client: Pick<KubeClient, "create" | "find">,
@@ -29,8 +30,12 @@ export const createOwned = async <T extends KubeObject>(
     if (!isAlreadyExists(error)) throw error;
     const found = await client.find(kind, draft.metadata);
     if (found === undefined) throw error;
-    if (controllerOf(found)?.uid === ownerUid) return found;
-    const message = `${kind.kind} "${draft.metadata.name}" of another owner is still there; it is waited for, delete it if nobody needs it.`;
+    const name = `${kind.kind} "${draft.metadata.name}"`;
+    if (controllerOf(found)?.uid === ownerUid) {
+      if (found.metadata.deletionTimestamp === undefined) return found;
+      throw new Error(`${name} is being deleted; a new one is made once it is gone`, { cause: error });
+    }
+    const message = `${name} of another owner is still there; it is waited for, delete it if nobody needs it.`;
     throw new NameTaken(message, { cause: error });
   }
 };

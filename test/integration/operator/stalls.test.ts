@@ -2,9 +2,11 @@ import { createServer, type Server } from "node:https";
 import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { events, pods } from "#nervous-system/kubernetes/kinds.ts";
-import type { ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
+import { controllerReference, type ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
 import { agents } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { findCondition } from "#nervous-system/schemas/conditions.ts";
+import { observeFinalizer } from "#nervous-system/schemas/names.ts";
+import { createOwned } from "#operator/runtime/create-owned.ts";
 import {
   endedStatus,
   lingeringStatus,
@@ -247,6 +249,30 @@ describe("a mission whose agents are denied", () => {
     await submit();
     expect(await stalledBy("AgentRejected")).toContain(said);
     expect((await mission())?.status).toMatchObject({ phase: "Pending" });
+  });
+});
+
+describe("an own object that is being deleted", () => {
+  it("is not taken for made, and made anew once it is gone", async () => {
+    const owner = await submit();
+    const { admin } = stage.world;
+    const target = { namespace: stage.namespace, name: "own" };
+    const ownerReferences = [controllerReference(owner)];
+    const draft = {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { ...target, ownerReferences, finalizers: [observeFinalizer] },
+      spec: { containers: [{ name: "verify", image: "i" }] },
+    } as never;
+    const make = () => createOwned(admin, pods, draft, owner.metadata.uid);
+    const { uid } = (await make()).metadata;
+    expect((await make()).metadata.uid).toBe(uid);
+    await admin.delete(pods, { ...target, uid });
+    await expect(make()).rejects.toThrow("is being deleted");
+    const { resourceVersion } = (await admin.get(pods, target)).metadata;
+    await admin.patch(pods, { ...target, uid, resourceVersion }, { metadata: { finalizers: null } });
+    await eventually("it is gone", async () => (await admin.find(pods, target)) === undefined);
+    expect((await make()).metadata.uid).not.toBe(uid);
   });
 });
 
