@@ -6,6 +6,10 @@ const cases: ReadonlyArray<readonly [words: string, reason: string]> = [
   ["fatal: repository 'https://h/x.git/' not found", "RepositoryNotFound"],
   ["remote: Not found.\nfatal: repository 'https://h/x.git/' not found", "RepositoryNotFound"],
   ["fatal: Authentication failed for 'https://h/x.git/'", "AuthenticationFailed"],
+  [
+    "remote: This repository was archived so it is read-only.\nfatal: unable to access 'https://h/': The requested URL returned error: 403",
+    "PushRejected",
+  ],
   ["fatal: could not read Username for 'https://h': terminal prompts disabled", "AuthenticationFailed"],
   ["fatal: couldn't find remote ref refs/heads/none", "RefNotFound"],
   ["fatal: remote error: upload-pack: not our ref 0123", "RefNotFound"],

@@ -34,6 +34,11 @@ const rules: readonly Rule[] = [
     advice: "the server redirects elsewhere; name the final address of the repository",
   },
   {
+    reason: "PushRejected",
+    says: /repository was archived/i,
+    advice: "it takes no more changes",
+  },
+  {
     reason: "AuthenticationFailed",
     says: /Authentication failed for|could not read (Username|Password)|returned error: 40[13]|HTTP Basic: Access denied|terminal prompts disabled/i,
     advice: "check the user name, the password and what they may do in this repository",

@@ -45,6 +45,14 @@ describe("a forge that limits us", () => {
       kind: "refused",
       reason: "AuthenticationFailed",
     });
+    const spent = { "x-ratelimit-remaining": "0", "x-ratelimit-reset": reset };
+    for (const denied of ["Resource not accessible by integration", "Must have admin rights to Repository."])
+      expect(judged(403, denied, spent)).toMatchObject({ kind: "refused", reason: "AuthenticationFailed" });
+    expect(judged(403, "Repository was archived so is read-only.", spent)).toMatchObject({
+      kind: "refused",
+      reason: "ForgeRefused",
+      message: expect.stringContaining("takes no more changes"),
+    });
     expect(judged(422, "Validation Failed")).toMatchObject({ kind: "refused", reason: "ForgeRefused" });
   });
 

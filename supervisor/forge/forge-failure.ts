@@ -17,12 +17,17 @@ const limitedMs = 60_000;
 
 const limitWords = /rate limit|abuse detection|submitted too quickly/i;
 
+// What GitHub says where the credential lacks a right, whatever its allowance is worth at that moment.
+const deniedWords = /not accessible by|must have [\w ]+ (rights|access)|permission/i;
+const archivedWords = /archived/i;
+
 /** Whether the forge limits us. GitHub does with 403 or 429, for content with 422, and tells it by a header or only in words. */
 const isLimit = ({ status, message, headers }: FailedRequest): boolean => {
   if (status === 429) return true;
   if (status === 422) return /submitted too quickly/i.test(message);
   if (status !== 403) return false;
-  return headers["retry-after"] !== undefined || headers["x-ratelimit-remaining"] === "0" || limitWords.test(message);
+  if (headers["retry-after"] !== undefined || limitWords.test(message)) return true;
+  return headers["x-ratelimit-remaining"] === "0" && !deniedWords.test(message) && !archivedWords.test(message);
 };
 
 const msUntil = (headers: FailedRequest["headers"], nowMs: number): number => {
@@ -45,9 +50,11 @@ export const judgeForgeFailure = (failed: FailedRequest, what: string, nowMs: nu
   const text = `${what}: ${status}: ${message.replaceAll(/\s+/g, " ").slice(0, 500)}`;
   if (status >= 500 || status === 408 || isLimit(failed)) {
     const afterMs = pauseMs(failed, nowMs);
-    const asks = afterMs === undefined ? "" : `: it is asked again in ${Math.ceil(afterMs / 1000)} s`;
+    const asks = afterMs === undefined ? "" : `: it asks to be left alone for ${Math.ceil(afterMs / 1000)} s`;
     return { kind: "retry", message: text + asks, afterMs };
   }
+  if (status === 403 && archivedWords.test(message))
+    return { kind: "refused", reason: "ForgeRefused", message: `${text}: the repository takes no more changes` };
   if (status === 401 || status === 403)
     return { kind: "refused", reason: "AuthenticationFailed", message: `${text}: check what the credential may do` };
   if (status === 404)

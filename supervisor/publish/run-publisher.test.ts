@@ -48,7 +48,8 @@ const pausesBetween = async (...answers: ReadonlyArray<PublicationEnd | Retryabl
       random: () => 0,
       log: silentLog,
       concurrency: 2,
-      giveUpAfterMs: 60_000,
+      mostOpen: 2,
+      giveUpAfterMs: 120_000,
       onEnd: () => undefined,
       onRetry: () => undefined,
     },
@@ -62,5 +63,69 @@ describe("a proposal that has to wait", () => {
     const end = refuse("ForgeRefused", "no");
     expect(await pausesBetween({ ...retry("limited"), afterMs: 90_000 }, end)).toEqual([90_000]);
     expect(await pausesBetween({ ...retry("limited"), afterMs: 1 }, retry("away"), end)).toEqual([1_000, 1_000]);
+  });
+
+  it("is refused at once where it would wait for longer than it is tried", async () => {
+    expect(await pausesBetween({ ...retry("limited"), afterMs: 120_001 })).toEqual([]);
+  });
+
+  it("holds up no other, is acknowledged in its place, and waits with so many others only", async () => {
+    const stopping = new AbortController();
+    const never = () =>
+      new Promise<never>((_, reject) =>
+        stopping.signal.addEventListener("abort", () => reject(stopping.signal.reason as Error)),
+      );
+    const took: number[] = [];
+    const acknowledged: number[] = [];
+    const ended: string[] = [];
+    const sleepers: Array<() => void> = [];
+    // Every third is another tenant's, whose forge answers.
+    const isLimited = (place: number): boolean => place % 3 !== 0;
+    const end = refuse("Test", "answered");
+    let limited = true;
+    await runPublisher(
+      {
+        reader: {
+          next: () => {
+            const place = took.length + 1;
+            if (place > 9) return never();
+            took.push(place);
+            return Promise.resolve({ item: { kind: "frame", frame: { ...frame, place } } } as never);
+          },
+          ackThrough: (place) => {
+            acknowledged.push(place);
+            return place === 9 ? Promise.resolve(stopping.abort(new Error("done"))) : Promise.resolve();
+          },
+        },
+        answer: ({ place }) => Promise.resolve(limited && isLimited(place) ? retry("limited") : end),
+        record: { write: () => Promise.resolve("e") },
+        clock: {
+          now: () => 0,
+          monotonicMs: () => 0,
+          sleep: () => {
+            const slept = new Promise<void>((resolve) => sleepers.push(resolve));
+            if (sleepers.length === 6) {
+              expect({ took, acknowledged, ended }).toEqual({
+                took: [1, 2, 3, 4, 5, 6, 7, 8],
+                acknowledged: [],
+                ended: ["Test", "Test"],
+              });
+              limited = false;
+              for (const wake of sleepers) wake();
+            }
+            return Promise.race([slept, never()]);
+          },
+        } as never,
+        random: () => 0,
+        log: silentLog,
+        concurrency: 1,
+        mostOpen: 6,
+        giveUpAfterMs: 60_000,
+        onEnd: (ending) => ended.push(ending.kind === "ok" ? "ok" : ending.reason),
+        onRetry: () => undefined,
+      },
+      stopping.signal,
+    );
+    expect(acknowledged).toEqual(acknowledged.toSorted((a, b) => a - b));
   });
 });

@@ -44,8 +44,10 @@ type PublisherLoop = {
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
-  /** Proposals at work at the same time. */
+  /** Proposals that are answered at the same time; one that waits for its forge is not among them. */
   readonly concurrency: number;
+  /** Proposals taken from the stream and not finished, those that wait among them; while there are so many no more are taken. */
+  readonly mostOpen: number;
   /** How long a proposal is tried again before it is refused, milliseconds. */
   readonly giveUpAfterMs: number;
   readonly onEnd: (end: PublicationEnd) => void;
@@ -54,40 +56,69 @@ type PublisherLoop = {
 
 const backoff = { baseMs: 1_000, capMs: 60_000 };
 
+/** Lets `count` calls run at a time; who was never let in before goes before those that come again. */
+const atOnce = (count: number) => {
+  const first: Array<() => void> = [];
+  const again: Array<() => void> = [];
+  let free = count;
+  return async <R>(isFirst: boolean, run: () => Promise<R>): Promise<R> => {
+    if (free === 0) await new Promise<void>((resolve) => (isFirst ? first : again).push(resolve));
+    else free -= 1;
+    try {
+      return await run();
+    } finally {
+      const next = first.shift() ?? again.shift();
+      if (next === undefined) free += 1;
+      else next();
+    }
+  };
+};
+
 // One proposal, from its delivery to its acknowledgement; whatever ends the process leaves it where it was, and it comes again.
 //
 //   delivered --unreadable-------------------------------> logged ------+
 //       |                                                               v
 //       +--> answering --ok or refused--> PUBLICATION written ---> finished --all before it are, too--> acknowledged
 //             ^     |  \
-//             +-retry  +--giveUpAfterMs over--> refused (PublicationTimedOut)
+//      asleep +-retry  +--giveUpAfterMs would be over--> refused (PublicationTimedOut)
 
 /** Answers until there is an end: what is transient is tried again, with growing pauses, for as long as is sensible. */
 const answerUntilEnd = async (
   loop: PublisherLoop,
+  slots: ReturnType<typeof atOnce>,
   frame: StoredFrame,
   signal: AbortSignal,
 ): Promise<PublicationEnd> => {
   const startedMs = loop.clock.monotonicMs();
   for (let attempt = 0; ; attempt += 1) {
-    const end = await loop.answer(frame);
+    const end = await slots(attempt === 0, async () => {
+      signal.throwIfAborted();
+      return loop.answer(frame);
+    });
     signal.throwIfAborted();
     if (end.kind !== "retry") return end;
     const { event_id: proposal, mission, namespace } = frame.envelope;
-    loop.onRetry();
-    loop.log.warn({ proposal, mission, namespace, attempt }, `a proposal waits: ${end.message}`);
-    if (loop.clock.monotonicMs() - startedMs > loop.giveUpAfterMs) return refuse("PublicationTimedOut", end.message);
     const ownMs = backoff.baseMs + fullJitterMs(attempt, { ...backoff, random: loop.random });
-    await loop.clock.sleep(Math.max(ownMs, end.afterMs ?? 0), signal);
+    const pauseMs = Math.max(ownMs, end.afterMs ?? 0);
+    const leftMs = startedMs + loop.giveUpAfterMs - loop.clock.monotonicMs();
+    if (pauseMs > leftMs) return refuse("PublicationTimedOut", end.message);
+    loop.onRetry();
+    loop.log.warn({ proposal, mission, namespace, attempt, pauseMs }, `a proposal waits: ${end.message}`);
+    await loop.clock.sleep(pauseMs, signal);
   }
 };
 
-const settle = async (loop: PublisherLoop, item: StreamItem, signal: AbortSignal): Promise<void> => {
+const settle = async (
+  loop: PublisherLoop,
+  slots: ReturnType<typeof atOnce>,
+  item: StreamItem,
+  signal: AbortSignal,
+): Promise<void> => {
   if (item.kind === "poison") {
     loop.log.warn({ place: item.poison.place }, `a proposal cannot be read: ${item.poison.reason}`);
     return;
   }
-  const end = await answerUntilEnd(loop, item.frame, signal);
+  const end = await answerUntilEnd(loop, slots, item.frame, signal);
   await loop.record.write(renderPublication(item.frame, end));
   loop.onEnd(end);
   const { event_id: proposal, mission, namespace } = item.frame.envelope;
@@ -96,17 +127,18 @@ const settle = async (loop: PublisherLoop, item: StreamItem, signal: AbortSignal
 };
 
 /**
- * Answers every proposal of the stream until the signal aborts. Several are at work at once, so that one forge that is down holds up
- * no other; the stream is acknowledged up to the oldest that is unfinished, and what is delivered again after a crash is settled by
+ * Answers every proposal of the stream until the signal aborts. Many are open at once and what waits holds up nothing, so that one
+ * forge that is down holds up no other; the stream is acknowledged up to the oldest that is unfinished, and what is delivered again after a crash is settled by
  * reading the remote. Rejects when the record cannot be written, or the stream is not the one that was read: a restart begins from what was acknowledged.
  */
 export const runPublisher = async (loop: PublisherLoop, signal: AbortSignal): Promise<void> => {
   const failed = new AbortController();
   const stop = AbortSignal.any([signal, failed.signal]);
   const mark = createAckMark();
+  const slots = atOnce(loop.concurrency);
   const work = async (item: StreamItem, place: number): Promise<void> => {
     try {
-      await settle(loop, item, stop);
+      await settle(loop, slots, item, stop);
       const through = mark.finish(place);
       if (through !== undefined) await loop.reader.ackThrough(through);
     } catch (error) {
@@ -120,7 +152,7 @@ export const runPublisher = async (loop: PublisherLoop, signal: AbortSignal): Pr
     mark.begin(place);
     const task = work(item, place).finally(() => running.delete(task));
     running.add(task);
-    if (running.size >= loop.concurrency) await Promise.race(running);
+    if (running.size >= loop.mostOpen) await Promise.race(running);
   };
   try {
     while (!stop.aborted) await begin();

@@ -32,16 +32,18 @@ type PublisherEnvironment = {
   readonly log: Log;
 };
 
-const concurrency = 16;
+/** Git needs the processor, and a proposal that waits needs next to nothing. */
+const bounds = { concurrency: 2, mostOpen: 1_000 };
 
 /** Where the publisher stands in the stream. */
 const proposals = {
   name: publisherReader,
   filter: signalFilter,
   types: new Set(["PROPOSAL"]),
-  maxAckPending: 256,
+  // Until the oldest is finished, whatever was read behind it stays unacknowledged, proposal or not.
+  maxAckPending: 512,
   ackWaitMs: 120_000,
-  prefetch: concurrency,
+  prefetch: 16,
 };
 const forgeTimeoutMs = 30_000;
 
@@ -64,23 +66,6 @@ const collectorOf = async (environment: PublisherEnvironment) => {
   return {
     collector: { address: settings.ENCHANTED_COLLECTOR, caPem: await readFile(settings.ENCHANTED_CA_FILE, "utf8") },
     token: async () => (await readFile(settings.ENCHANTED_TOKEN_FILE, "utf8")).trim(),
-  };
-};
-
-/** Lets `count` calls run at a time: Git needs the processor, and a waiting proposal needs none. */
-const atOnce = <A, R>(count: number, run: (argument: A) => Promise<R>): ((argument: A) => Promise<R>) => {
-  const waiting: Array<() => void> = [];
-  let free = count;
-  return async (argument) => {
-    if (free === 0) await new Promise<void>((resolve) => waiting.push(resolve));
-    else free -= 1;
-    try {
-      return await run(argument);
-    } finally {
-      const next = waiting.shift();
-      if (next === undefined) free += 1;
-      else next();
-    }
   };
 };
 
@@ -120,12 +105,12 @@ export const runPublisherProcess = async (environment: PublisherEnvironment, sig
     await runPublisher(
       {
         reader,
-        answer: atOnce(2, (frame) => answerProposal(tools, frame)),
+        answer: (frame) => answerProposal(tools, frame),
         record,
         clock,
         random: environment.random,
         log,
-        concurrency,
+        ...bounds,
         giveUpAfterMs: settings.ENCHANTED_GIVE_UP_SECONDS * 1000,
         onEnd: (end) =>
           metrics.publications.inc({ state: end.kind === "ok" ? end.value.pullRequest.state : "refused" }),

@@ -284,7 +284,9 @@ describe("observation", () => {
   });
 
   it("knows them whatever bytes the names beside them are, and their own", async () => {
-    await pathsSeen("mkdir docs && echo d > docs/d && echo e > docs/$(printf '\\377') && git add -A && git commit -qm docs");
+    await pathsSeen(
+      "mkdir docs && echo d > docs/d && echo e > docs/$(printf '\\377') && git add -A && git commit -qm docs",
+    );
     const { after } = await observer.observe();
     await pathsSeen("git sparse-checkout set src && echo x > $(printf 'odd\\377')");
     const seen = await observer.observe();

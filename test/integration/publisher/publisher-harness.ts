@@ -226,6 +226,7 @@ export const startTestPublisher = async (
       log: silentLog,
       answer: (frame) => answerProposal(tools, frame),
       concurrency: 4,
+      mostOpen: 100,
       giveUpAfterMs: 60_000,
       onEnd: () => undefined,
       onRetry: () => (retries += 1),
