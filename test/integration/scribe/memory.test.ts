@@ -72,6 +72,7 @@ describe("the memory of a scribe", () => {
       const pod = await layOutPod(stage, encoding, peer.port, {
         ...(await imageEnvironment()),
         ENCHANTED_AGENT_UID: uid,
+        ENCHANTED_DRAIN_MS: "120000", // on whatever machine
       });
       const scribe = await startPodScribe(stage, pod);
       let peak = 0;
