@@ -53,7 +53,7 @@ const shouted = "(?:PASSWORD|PASSWD|PASSPHRASE|_PASS|_PWD|SECRET|TOKEN|API_?KEY|
 const suffix = "(?:_KEY|_KEY_BASE|_VALUE|_DEV|_TEST|_STAGING|_PROD|_PRODUCTION|_?[0-9]{1,3})?";
 // The quotes of a JSON text inside a JSON text are escaped.
 const quotes = `\\\\{0,3}["'\`]`;
-const sign = "[ \\t]{0,8}(?::=|=>|[:=])[ \\t]{0,8}";
+const sign = "[ \\t]{0,64}(?::=|=>|[:=])[ \\t]{0,64}";
 
 const assignments: readonly BuiltInRule[] = [
   {

@@ -80,7 +80,7 @@ export const toolRules: readonly BuiltInRule[] = [
   {
     name: "docker-auth",
     pattern: new RegExp(
-      `((?:${quote}auth${quote}[ \\t]{0,8}:|_auth[ \\t]{0,8}[:=])[ \\t]{0,8}${quote}?)[A-Za-z0-9+/=]{6,}`,
+      `((?:${quote}auth${quote}[ \\t]{0,64}:|_auth[ \\t]{0,64}[:=])[ \\t]{0,64}${quote}?)[A-Za-z0-9+/=]{6,}`,
       "g",
     ),
     isInnocent: isNoPair,
@@ -88,7 +88,7 @@ export const toolRules: readonly BuiltInRule[] = [
   {
     name: "docker-auth",
     hint: "dockerconfigjson",
-    pattern: new RegExp(`(dockerconfigjson${quote}?[ \\t]{0,8}:[ \\t]{0,8}${quote}?)[A-Za-z0-9+/=]{16,}`, "g"),
+    pattern: new RegExp(`(dockerconfigjson${quote}?[ \\t]{0,64}:[ \\t]{0,64}${quote}?)[A-Za-z0-9+/=]{16,}`, "g"),
   },
   { name: "authorization", pattern: /(basic[ \t]{1,8})[A-Za-z0-9+/=]{6,}/gi, isInnocent: isNoPair },
   { name: "password-hash", pattern: new RegExp(hashes.join("|"), "g") },
@@ -133,20 +133,20 @@ export const toolRules: readonly BuiltInRule[] = [
   {
     name: "assignment", // in quotes, shorter than a key or a token
     pattern: new RegExp(
-      `((?:password|passwd|passphrase)${quote}?[ \\t]{0,8}(?::=|=>|[:=])[ \\t]{0,8}${quote})${value}{4,}`,
+      `((?:password|passwd|passphrase)${quote}?[ \\t]{0,64}(?::=|=>|[:=])[ \\t]{0,64}${quote})${value}{4,}`,
       "gi",
     ),
     isInnocent: (secret) => isPlaceholder(secret) || isNamed(secret),
   },
   {
     name: "assignment", // alone on its line, as in YAML and at a prompt, where a word may be a password too
-    pattern: /((?:password|passwd|passphrase)[ \t]{0,8}:[ \t]{1,8})[^\s"'`\\,;(){}[\]<>|&]{4,}/gi,
+    pattern: /((?:password|passwd|passphrase)[ \t]{0,64}:[ \t]{1,64})[^\s"'`\\,;(){}[\]<>|&]{4,}/gi,
     isInnocent: (secret, { next }) =>
       !isEnd(next) || isPlaceholder(secret) || isNamed(secret) || prose.test(secret) || looksLikeCode(secret),
   },
   {
     name: "assignment", // alone on its line, as in an ini file, where a word may be a variable
-    pattern: /((?:password|passwd|passphrase)[ \t]{0,8}=[ \t]{0,8})[^\s"'`\\,;(){}[\]<>|&]{4,}/gi,
+    pattern: /((?:password|passwd|passphrase)[ \t]{0,64}=[ \t]{0,64})[^\s"'`\\,;(){}[\]<>|&]{4,}/gi,
     isInnocent: (secret, { next }) =>
       !isEnd(next) || isPlaceholder(secret) || /^(?:[A-Za-z_$]+|[=-]+)$/.test(secret) || looksLikeCode(secret),
   },
