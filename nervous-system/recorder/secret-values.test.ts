@@ -79,6 +79,81 @@ describe("the value of a secret variable", () => {
     expect([...new Set(secretValuesOf({ [name]: value }).map((secret) => secret.value))]).toEqual(secrets);
   });
 
+  const drawn = "q7Rk2Lm9Xw4Zt8Vb";
+  const pem = ["-----BEGIN ", "PRIVATE", " KEY-----\n"].join("");
+  it.each([
+    ["DB_CREDENTIALS", '{"user":"a","password":"s3cr3tpw9zz"}', "s3cr3tpw9zz"],
+    ["SERVICES_JSON", '{"db":[{"clientSecret":"s3cr3tpw9zz"}]}', "s3cr3tpw9zz"],
+    ["API_KEYS", '["k9abcdefgh","k8abcdefgh"]', "k8abcdefgh"],
+    ["API_KEYS", `{"openai":"${drawn}"}`, drawn],
+    ["GOOGLE_CREDENTIALS", JSON.stringify({ private_key: `${pem}${drawn}abcd\n` }), `${drawn}abcd`],
+    ["MY_KEY", `${pem}${drawn}abcd\n${drawn}efgh\n`, `${drawn}efgh`],
+    ["API_KEYS", "aa11bb22cc33,dd44ee55ff66", "dd44ee55ff66"],
+    ["API_KEYS", `${drawn}aa ${drawn}bb`, `${drawn}bb`],
+    ["API_KEYS", "openai=aa11bb22cc33, other:dd44ee55ff66", "dd44ee55ff66"],
+    ["BASIC_AUTH", "ann:s3cr3tpw9", "s3cr3tpw9"],
+    ["MY_AUTH", "Bearer aa11bb22cc33", "aa11bb22cc33"],
+    ["OTEL_EXPORTER_OTLP_HEADERS", `a=b,authorization=Bearer%20${drawn}`, drawn],
+    ["OTEL_EXPORTER_OTLP_HEADERS", "api-key=s3cr3t%2Fpw9", "s3cr3t/pw9"],
+    ["OTEL_EXPORTER_OTLP_HEADERS", `x-honeycomb-team=${drawn}`, drawn],
+    ["ANTHROPIC_CUSTOM_HEADERS", `X-Trace: no\nX-Api-Key: s3cr3tpw9zz`, "s3cr3tpw9zz"],
+    ["GIT_CONFIG_VALUE_0", "Authorization: Basic YW5uOnMzY3IzdA==", "YW5uOnMzY3IzdA=="],
+    ["SENTRY_DSN", `https://${drawn}ab@o1.example.org/2`, `${drawn}ab`],
+    ["ORIGIN", `https://${drawn}@example.org/a.git`, drawn],
+    ["ORIGIN", `https://${drawn}:x-oauth-basic@example.org/a.git`, drawn],
+    ["DB", "host=db user=app password=Xk93jd82hQ dbname=x", "Xk93jd82hQ"],
+    ["DB", "password='Xk93 jd82hQ' host=db", "Xk93 jd82hQ"],
+    ["DB", "app:Xk93jd82hQ@tcp(db:3306)/x", "Xk93jd82hQ"],
+    ["PROXY", "ann:Xk93jd82hQ@proxy.example.org:8080", "Xk93jd82hQ"],
+    ["DB", "jdbc:postgresql://db/x?user=ann&password=Xk93jd82hQ&ssl=true", "Xk93jd82hQ"],
+    ["CACHE", "cache:6379,password=Xk93jd82hQ,ssl=True", "Xk93jd82hQ"],
+    ["JAVA_OPTS", "-Xmx1g -Djavax.net.ssl.keyStorePassword=Xk93jd82hQ -ea", "Xk93jd82hQ"],
+    ["STORE", "BlobEndpoint=https://a.example.org;SharedAccessSignature=sv=1&sig=Xk93jd82hQ%3D", "Xk93jd82hQ="],
+  ])("goes where it is a part of %s=%s", (name, value, secret) => {
+    expect(leftWith({ [name]: value }, `it is ${secret}!`)).toBe(`it is [redacted:${name}]!`);
+  });
+
+  it.each([
+    ["SERVICES_JSON", '{"key":"some.setting-1","token_uri":"https://example.org/token9","max_tokens":"4096-8192"}'],
+    ["OTEL_EXPORTER_OTLP_HEADERS", "content-type=application/json,x-dataset=my-dataset-1"],
+    ["ANTHROPIC_CUSTOM_HEADERS", "anthropic-beta: context-1m-2025-08-07\nX-Trace-Id: 3b18e512dba79e4c8300dd08aeb37f8e"],
+    ["ORIGIN", "ssh://deploy-user-2024-a@example.org/a.git"],
+    ["IMAGE", "node:22.1.0-alpine@sha256:3b18e512dba79e4c8300dd08aeb37f8e728b8dad3b18e512dba79e4c8300dd08"],
+    ["DB", "host=db user=app password=postgres dbname=shop-2024"],
+    ["SCRIPT", 'password="$(cat /run/secrets/db-1)" token=$1'],
+    ["LS_COLORS", "*.tar=01;31:*.sig=00;90:*.pem=00;32"],
+  ])("is in no part of %s=%s", (name, value) => expect(secretValuesOf({ [name]: value })).toEqual([]));
+
+  it("is, beside the whole, no name, word or line of armour in it", () => {
+    const values = (value: string): string[] => secretValuesOf({ MY_KEY: value }).map((secret) => secret.value);
+    expect(values(`ssh-ed25519 ${drawn} ann2@workstation.example.org`).slice(1)).toEqual([drawn]);
+    expect(values(`${pem}${drawn}\n${["-----END ", "PRIVATE", " KEY-----"].join("")}`).slice(1)).toEqual([drawn]);
+    expect(values("the long-winded-password is https://example.org/a-1").slice(1)).toEqual([]);
+  });
+
+  it.each([
+    "password=",
+    "a:",
+    "://a:",
+    "://",
+    "a:a@",
+    '{"a":',
+    "[",
+    "a=b,",
+    "sig='",
+    ";pwd=",
+    "a1,",
+    "a1 ",
+    "headers=",
+    "authorization:",
+  ])("takes no more than its length to be found in a variable made of %j", (part) => {
+    const make = (chars: number): (() => unknown) => {
+      const value = part.repeat(Math.ceil(chars / part.length));
+      return () => secretValuesOf({ A_HEADERS: value, A_KEY: value });
+    };
+    expect(growthOf(16 * 1024, make)).toBeLessThan(mostGrowth);
+  });
+
   it.each([
     ["TOKENIZERS_PARALLELISM", "false-or-true-9"],
     ["API_TOKEN", "true"],
@@ -96,6 +171,7 @@ describe("the value of a secret variable", () => {
     ["AUTH_KEY", "https://login.example.org/oauth2"],
     ["DATABASE_URL", "postgres://postgres:postgres@localhost/shop"],
     ["HOME", "/home/aB3dE6gH9jK2mN5pQ8"],
+    ["GIT_CONFIG_KEY_0", "credential.helper"],
     ["GITHUB_SHA", "3b18e512dba79e4c8300dd08aeb37f8e728b8dad"],
     ["A_SECRET", "xxxxxxxxxxxxxxxx"],
     ["A_SECRET", "${OTHER_SECRET_1}"],
