@@ -16,6 +16,16 @@ describe("the one setting by which a call of codex is sent elsewhere", () => {
       { kind: "setting", name: "model_providers.mine.base_url", base: "https://mine/v1" },
     ],
     ["a provider is there that is not chosen", '[model_providers.mine]\nbase_url = "https://mine/v1"', openAi()],
+    [
+      "the provider stands behind lists in a list",
+      'x = [\n  ["a"],\n  ["b]"] # [\n]\n model_provider = "mine"\n[model_providers . "mine"] # ours\nbase_url = "https://mine/v1"',
+      { kind: "setting", name: "model_providers.mine.base_url", base: "https://mine/v1" },
+    ],
+    [
+      "comments look like the ends of prompts",
+      '# """\nopenai_base_url = "https://mine/#v1" # """',
+      openAi("https://mine/#v1"),
+    ],
     ["a prompt looks like a setting", 'developer_instructions = """\nopenai_base_url = "https://not"\n"""', openAi()],
   ])("is found where %s", (_, text, way) => {
     expect(decide(text, "exec", "--", "-c", "model_provider=x")).toEqual(way);
@@ -23,6 +33,7 @@ describe("the one setting by which a call of codex is sent elsewhere", () => {
 
   it.each([
     ["an address with escapes", 'openai_base_url = "https:\\u002f\\u002fmine"'],
+    ["an address of several lines", 'openai_base_url = """https://mine"""'],
     ["a provider without an address", 'model_provider = "mine"'],
     ["a provider in one line", 'model_provider = "mine"\nmodel_providers = { mine = { base_url = "https://mine" } }'],
     [
@@ -42,9 +53,17 @@ describe("the one setting by which a call of codex is sent elsewhere", () => {
     ["-c", "model_provider=x"],
     ["--config=openai_base_url=x"],
     ["-cprofile=x"],
+    ["-pwork"],
+    ["-p=work"],
+    ["-hp", "work"],
+    ["-hcprofile=x"],
+    ["-c=model_provider=foo"],
+    ["-c", '"model_provider"="foo"'],
+    ["-c", " 'model_providers' . x.base_url=foo"],
+    ["--config=\"profile\"='x'"],
   ])("is none where the arguments choose: %s %s", (...args) => {
     expect(decide("", "exec", ...args)).toMatchObject({ kind: "left alone" });
-    expect(decide("", "exec", "-c", "model=profile")).toEqual(openAi());
+    expect(decide("", "exec", "-c", "model=profile", "-c=model=p", "-mcapable", "-ipicture.png")).toEqual(openAi());
   });
 
   it("is none where two files choose", () => {

@@ -18,38 +18,62 @@ export type CodexWay =
 
 const leftAlone = (why: string): CodexWay => ({ kind: "left alone", why });
 
-const elsewhereOptions = /^(--oss|--local-provider|-p|--profile|--remote)(=|$)/;
+const elsewhereOptions = /^--(oss|local-provider|profile|remote)/;
+// Short options may be glued together and to their values; what stands behind one of these is its value.
+const elsewhereShort = /^-(p|(?![cmisaoC])[^-]*[pc])/;
 const elsewhereSetting = /(^|\.)(openai_base_url|base_url|model_provider|model_providers|profile|oss_provider)\b/;
+
+/** A dotted name without the quotes and spaces that it may be written with. */
+const nameOf = (written = ""): string => written.replaceAll(/["'\s]/g, "");
 
 /** The argument by which somebody has chosen a provider or an address for this call. */
 const choosingArgument = (all: readonly string[]): string | undefined => {
   const end = all.indexOf("--");
   const options = end < 0 ? all : all.slice(0, end);
   return options.find((one, at) => {
-    if (elsewhereOptions.test(one)) return true;
-    const setting = /^(?:-c|--config)$/.test(options[at - 1] ?? "") ? one : /^(?:-c|--config=)(.+)$/.exec(one)?.[1];
-    return setting !== undefined && elsewhereSetting.test(setting.split("=", 1)[0] ?? "");
+    if (elsewhereOptions.test(one) || elsewhereShort.test(one)) return true;
+    const setting = /^(?:-c|--config)$/.test(options[at - 1] ?? "") ? one : /^(?:-c=?|--config=)(.+)$/.exec(one)?.[1];
+    return setting !== undefined && elsewhereSetting.test(nameOf(setting.split("=", 1)[0]));
   });
 };
 
 type Settings = ReadonlyMap<string, string | undefined>;
 
 const tomlString = (value: string): string | undefined =>
-  /^(?:"([^"\\]*)"|'([^']*)')\s*(?:#.*)?$/
+  /^(?:"([^"\\]*)"|'([^']*)')$/
     .exec(value)
     ?.slice(1)
     .find((text) => text !== undefined);
+
+// Comments and strings of several lines, and the strings of one line, in which neither of them begins.
+// What is not closed is taken as if it were: to look for its beginning again and again would take long.
+const unread = /"{3}(?:\\[^]|[^\\])*?(?:"{3}|$)|'{3}[^]*?(?:'{3}|$)|#.*/;
+const oneLine = /"(?:\\.|[^"\\\n])*"?|'[^'\n]*'?/;
+const strings = new RegExp(`(${unread.source})|${oneLine.source}`, "g");
+
+/** What several lines hold are prompts, and may look like settings. */
+const withoutProse = (text: string): string =>
+  text.replaceAll(strings, (all: string, prose?: string) =>
+    prose === undefined ? all : prose[0] === "#" ? "" : "text",
+  );
+
+/** How many brackets a line opens that it does not close. */
+const opens = (line: string): number => {
+  const bare = line.replaceAll(new RegExp(oneLine, "g"), "");
+  return bare.split(/[[{]/).length - bare.split(/[\]}]/).length;
+};
 
 /** Every setting of a TOML text under its dotted name; undefined where it is no plain string. */
 const readToml = (text: string): Settings => {
   const settings = new Map<string, string | undefined>();
   let table = "";
-  // What several lines hold are prompts, and may look like settings.
-  for (const line of text.replaceAll(/"""[^]*?"""|'''[^]*?'''/g, '""').split("\n")) {
-    const header = /^\s*\[+\s*([^\]]+?)\s*\]/.exec(line)?.[1];
-    if (header !== undefined) table = `${header.replaceAll(/["']/g, "")}.`;
-    const [, name, value] = /^\s*([\w."'-]+?)\s*=\s*(.+?)\s*$/.exec(line) ?? [];
-    if (name !== undefined) settings.set(`${table}${name.replaceAll(/["']/g, "")}`, tomlString(value ?? ""));
+  let depth = 0; // within a list of several lines, whose own lists look like headers
+  for (const line of withoutProse(text).split("\n")) {
+    const header = depth > 0 ? undefined : /^\s*\[{1,2}([^[\]]+)\]{1,2}\s*$/.exec(line)?.[1];
+    if (header !== undefined) table = `${nameOf(header)}.`;
+    const [, name, value = ""] = (depth > 0 ? undefined : /^([\w."'\s-]+)=([^]*)$/.exec(line)) ?? [];
+    if (name !== undefined) settings.set(`${table}${nameOf(name)}`, tomlString(value.trim()));
+    depth += opens(line);
   }
   return settings;
 };

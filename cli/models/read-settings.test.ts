@@ -26,6 +26,19 @@ describe("what decides where calls of models go", () => {
     ]);
   });
 
+  it.each([
+    ["a colon", "OPENAI_BASE_URL: http://mine"],
+    ["a byte order mark", "\uFEFFOPENAI_BASE_URL=http://mine"],
+    ["quotes", "'OPENAI_BASE_URL'=http://mine"],
+    ["quotes behind export", 'export\t"OPENAI_BASE_URL" = http://mine'],
+    ["a form feed", "\fOPENAI_BASE_URL=http://mine"],
+    ["an old end of line", "A=1\rOPENAI_BASE_URL=http://mine"],
+    ["its value in the next line", "OPENAI_BASE_URL=\n'http://mine'"],
+  ])("is read of files of variables as their most tolerant readers do: %s", async (_, text) => {
+    await writeFile(join(home, "work/inner/.env.local"), `${text}\n`);
+    expect((await read()).dotenv.get("OPENAI_BASE_URL")).toBe(join(home, "work/inner/.env.local"));
+  });
+
   it("is not read of a pipe, which would wait for ever or hand out its secrets but once", async () => {
     for (const file of ["work/.env", ".codex/config.toml"]) execFileSync("mkfifo", [join(home, file)]);
     const { dotenv, codex } = await read(["/usr/bin/codex"]);

@@ -29,14 +29,21 @@ const upwards = (directory: string): string[] =>
 
 /** Where the agents that read one look for a file of variables. */
 const dotenvFiles = (cwd: string, home: string): string[] => [
-  ...[...upwards(cwd), home].flatMap((directory) => [join(directory, ".env"), join(directory, ".gemini/.env")]),
+  ...[...upwards(cwd), home].flatMap((directory) => [
+    join(directory, ".env"),
+    join(directory, ".env.local"),
+    join(directory, ".gemini/.env"),
+  ]),
   join(home, ".config/mini-swe-agent/.env"),
 ];
+
+// As the most tolerant reader has it: a name taken for one too many leaves calls unrecorded, a missed one sends them elsewhere.
+const dotenvName = /^[^\w#\r\n]*(?:export\s+)?['"]?(\w+)['"]?\s*[=:](?=\s*['"`]|[^\S\r\n]*\S)/gm;
 
 const readDotenv = async (files: readonly string[]): Promise<Map<string, string>> => {
   const found = new Map<string, string>();
   for (const file of new Set(files))
-    for (const [, name = ""] of ((await read(file)) ?? "").matchAll(/^[ \t]*(?:export[ \t]+)?(\w+)[ \t]*=[ \t]*\S/gm))
+    for (const [, name = ""] of ((await read(file)) ?? "").matchAll(dotenvName))
       if (!found.has(name)) found.set(name, file);
   return found;
 };
