@@ -37,7 +37,7 @@ export const protocols: readonly Protocol[] = [
       { variable: "OPENAI_BASE_URL", prefix: "/openai/v1", fallback: "https://api.openai.com/v1" },
       { variable: "OPENAI_API_BASE", prefix: "/openai-api-base" },
     ],
-    elsewhere: /^OPENAI_(API_)?(BASE|URL|BASEURL|BASE_URL|HOST|ENDPOINT|API_TYPE)$/,
+    elsewhere: /^(AIDER_)?OPENAI_(API_)?(BASE|URL|BASEURL|BASE_URL|HOST|ENDPOINT|API_TYPE)$|^AIDER_(SET_ENV|ENV_FILE)$/,
   },
   {
     provider: "Anthropic",
@@ -45,7 +45,8 @@ export const protocols: readonly Protocol[] = [
       { variable: "ANTHROPIC_BASE_URL", prefix: "/anthropic", fallback: "https://api.anthropic.com" },
       { variable: "ANTHROPIC_API_BASE", prefix: "/anthropic-api-base" },
     ],
-    elsewhere: /^ANTHROPIC_(API_)?(BASE|URL|BASEURL|BASE_URL|HOST|ENDPOINT)$|^CLAUDE_CODE_USE_(BEDROCK|VERTEX)$/,
+    elsewhere:
+      /^ANTHROPIC_(API_)?(BASE|URL|BASEURL|BASE_URL|HOST|ENDPOINT)$|^CLAUDE_CODE_USE_(BEDROCK|VERTEX)$|^AIDER_(SET_ENV|ENV_FILE)$/,
   },
   {
     provider: "Gemini",

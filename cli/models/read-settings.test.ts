@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { readRouteInputs } from "./read-settings.ts";
+import { planModelWays } from "./routes.ts";
 
 let home: string;
 beforeEach(async () => {
@@ -20,10 +21,10 @@ describe("what decides where calls of models go", () => {
   it("is read of files of variables in the directory and above it, names only", async () => {
     await writeFile(join(home, "work/.env"), "# A=1\nexport OPENAI_API_BASE = https://mine\nEMPTY=\nB=2\n");
     await writeFile(join(home, ".env"), "B=3\n");
-    expect([...(await read()).dotenv]).toEqual([
-      ["OPENAI_API_BASE", join(home, "work/.env")],
-      ["B", join(home, "work/.env")],
-    ]);
+    expect(Object.fromEntries((await read()).dotenv)).toEqual({
+      OPENAI_API_BASE: join(home, "work/.env"),
+      B: join(home, "work/.env"),
+    });
   });
 
   it.each([
@@ -37,6 +38,52 @@ describe("what decides where calls of models go", () => {
   ])("is read of files of variables as their most tolerant readers do: %s", async (_, text) => {
     await writeFile(join(home, "work/inner/.env.local"), `${text}\n`);
     expect((await read()).dotenv.get("OPENAI_BASE_URL")).toBe(join(home, "work/inner/.env.local"));
+  });
+
+  it.each([
+    ["OPENAI_API_BASE", "openai-api-base: https://mine"],
+    ["OPENAI_API_BASE", "set-env:\n  - OPENAI_API_BASE=https://mine"],
+    ["OPENAI_BASE_URL", 'set-env: ["OPENAI_BASE_URL=https://mine"]'],
+    ["OPENAI_API_TYPE", "openai-api-type: azure"],
+    ["AIDER_ENV_FILE", "env-file: mine.env"],
+  ])("is read of aider's settings, whoever starts it: %s of %j", async (name, text) => {
+    const file = join(home, "work/.aider.conf.yml");
+    await writeFile(file, `# an example\nmodel: m\n${text}\n`);
+    expect(planModelWays(await read()).leftAlone).toContain(
+      `${name} in ${file} may send model calls (OpenAICompatible) elsewhere, so they are not recorded`,
+    );
+  });
+
+  it("is read of no comment of aider's settings", async () => {
+    await writeFile(
+      join(home, ".aider.conf.yml"),
+      "## Specify the api base url\n#openai-api-base: xxx\n  # env-file: x\n",
+    );
+    expect(planModelWays(await read(["aider", "--model", "m", "file"])).leftAlone).toEqual([]);
+  });
+
+  it.each([
+    ["OPENAI_API_BASE", ["aider", "--openai-api-base", "https://mine"]],
+    ["OPENAI_API_BASE", ["aider", "--openai-api-b=https://mine"]],
+    ["OPENAI_API_BASE", ["aider", "--set-env", "OPENAI_API_BASE=https://mine"]],
+    ["AIDER_ENV_FILE", ["/x/aider", "--env-file=mine.env"]],
+    ["AIDER_ENV_FILE", ["aider", "-c", "mine.yml"]],
+    ["OPENAI_API_BASE", ["python", "-m", "aider", "--openai-api-base", "https://mine"]],
+    ["OPENAI_API_BASE", ["sh", "-c", "exec aider --openai-api-base https://mine"]],
+    ["OPENAI_API_BASE", ["env", "OPENAI_API_BASE=https://mine", "aider"]],
+  ])("is read of aider's arguments: %s of %j", async (name, program) => {
+    expect(planModelWays(await read(program)).leftAlone).toContain(
+      `${name} in the arguments may send model calls (OpenAICompatible) elsewhere, so they are not recorded`,
+    );
+    expect(
+      planModelWays(await read(["x", ...program.slice(1).filter((one) => !one.includes("aider"))])).leftAlone,
+    ).toEqual([]);
+  });
+
+  it.each(["AIDER_OPENAI_API_BASE", "AIDER_SET_ENV", "AIDER_ENV_FILE"])("is read of aider's own %s", async (name) => {
+    expect(planModelWays(await read(["x"], { [name]: "y" })).leftAlone).toContain(
+      `${name} may send model calls (OpenAICompatible) elsewhere, so they are not recorded`,
+    );
   });
 
   it("is not read of a pipe, which would wait for ever or hand out its secrets but once", async () => {

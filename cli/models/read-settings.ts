@@ -2,6 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import type { Host } from "../host.ts";
+import { variablesOfAider, variablesOfAiderArguments } from "./aider.ts";
 import { decideCodexWay } from "./codex.ts";
 import { readGeminiSignIn } from "./gemini.ts";
 import type { RouteInputs } from "./routes.ts";
@@ -40,12 +41,16 @@ const dotenvFiles = (cwd: string, home: string): string[] => [
 // As the most tolerant reader has it: a name taken for one too many leaves calls unrecorded, a missed one sends them elsewhere.
 const dotenvName = /^[^\w#\r\n]*(?:export\s+)?['"]?(\w+)['"]?\s*[=:](?=\s*['"`]|[^\S\r\n]*\S)/gm;
 
-const readDotenv = async (files: readonly string[]): Promise<Map<string, string>> => {
-  const found = new Map<string, string>();
-  for (const file of new Set(files))
-    for (const [, name = ""] of ((await read(file)) ?? "").matchAll(dotenvName))
-      if (!found.has(name)) found.set(name, file);
-  return found;
+const variablesOfDotenv = (text: string): string[] => [...text.matchAll(dotenvName)].map(([, name = ""]) => name);
+
+/** Each variable that files or arguments set in a program that reads them, and the first place where it stands. */
+const readVariables = async (cwd: string, home: string, program: readonly string[]): Promise<Map<string, string>> => {
+  const places: Array<[place: string, names: readonly string[]]> = [];
+  for (const file of new Set(dotenvFiles(cwd, home))) places.push([file, variablesOfDotenv((await read(file)) ?? "")]);
+  for (const file of new Set([...upwards(cwd), home].map((directory) => join(directory, ".aider.conf.yml"))))
+    places.push([file, variablesOfAider((await read(file)) ?? "")]);
+  places.push(["the arguments", variablesOfAiderArguments(program)]);
+  return new Map(places.toReversed().flatMap(([place, names]) => names.map((name) => [name, place] as const)));
 };
 
 const codexFiles = ({ cwd, env }: Place, home: string): string[] => [
@@ -67,7 +72,7 @@ export const readRouteInputs = async (place: Place, program: readonly string[]):
   const home = (env["HOME"] ?? "") || homedir();
   const [command = "", ...all] = program;
   const [dotenv, gemini, codex] = await Promise.all([
-    readDotenv(dotenvFiles(cwd, home)),
+    readVariables(cwd, home, program),
     read(join(env["GEMINI_CLI_HOME"] || home, ".gemini/settings.json")),
     basename(command) === "codex" ? readCodex(place, home, all) : undefined,
   ]);

@@ -11,7 +11,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** What decides where a program's calls of models go. */
 export type RouteInputs = {
   env: Environment;
-  /** Names that `.env` files set, which many programs read into their environment, and the file. */
+  /** Variables that some programs take from `.env` files, aider from its settings and arguments, and where they stand. */
   dotenv: ReadonlyMap<string, string>;
   geminiSignIn: GeminiSignIn;
   /** Undefined where the program is not codex. */
