@@ -17,15 +17,17 @@ const parseRequest = (text: string | undefined): Readonly<Record<string, unknown
   }
 };
 
-// Gemini names the model in the path; counting tokens asks none.
-const modelInPath = /\/models\/([^/:?]+):(?!countTokens\b)\w+/;
+/** Counting tokens names a model and asks none. */
+const counting = /[/:](?:(?:count|compute|input)[_-]?tokens|(?:de)?tokenize)(?::\w+)?\/?(?:\?|$)/i;
+// Gemini names the model in the path.
+const modelInPath = /\/models\/([^/:?]+):\w+/;
 
 /** The model that a request asks; undefined where it asks none, such as one for a list of models. One that could not be read is taken for one that does. */
 export const modelOf = (
   { method, url = "" }: { method?: string | undefined; url?: string | undefined },
   text: string | undefined,
 ): string | undefined => {
-  if (method !== "POST") return undefined;
+  if (method !== "POST" || counting.test(url)) return undefined;
   const named = modelInPath.exec(url)?.[1];
   if (named !== undefined) return named;
   if (text === undefined) return "(the request was not read)";

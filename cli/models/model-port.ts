@@ -31,16 +31,16 @@ export type LocalModelPort = {
 
 /** What the port needs. */
 type LocalModelPortOptions = {
-  host: Host;
-  record: OpenRecord;
+  host: Pick<Host, "env" | "cwd" | "clock" | "ids">;
+  record: Pick<OpenRecord, "calls" | "tell">;
   trace: TraceIds;
   program: readonly string[];
   /** 0 takes a free one. */
   port: number;
 };
 
-/** The frame that will tell a call, and the span that it belongs to: the one that its request named, else the run's. */
-type NamedCall = { readonly eventId: string; readonly trace: TraceIds };
+/** The frame that will tell a call, and the span that its request named. */
+type NamedCall = { readonly eventId: string; readonly trace: TraceIds | undefined };
 
 const refusal = (status: number, message: string): CallRefusal => ({ status, type: "enchanted", message });
 
@@ -75,14 +75,15 @@ class Calls {
       headers: { "accept-encoding": "identity" },
       explain: ({ message }) => refusal(502, `${url.origin} cannot be reached: ${message}`),
       watch: (outgoing, _, answer) => {
-        const named = this.begin(incoming);
-        watchCall({ outgoing, incoming, answer }, this.options.host.clock, (call) =>
-          this.keep(call.then((one) => this.tell(target, incoming, one, named))),
-        );
+        const named = this.name(incoming);
+        watchCall({ outgoing, incoming, answer }, this.options.host.clock, {
+          asked: (request) => this.begin(incoming, request, named),
+          over: (call) => this.keep(call.then((one) => this.tell(target, incoming, one, named))),
+        });
       },
       watchWebSocket: (client, upstream) =>
         watchSocket({ client, upstream }, this.options.host.clock, (one) =>
-          this.keep(this.tell(target, { method: "POST" }, one, this.begin(incoming))),
+          this.keep(this.tell(target, { method: "POST" }, one, this.name(incoming))),
         ),
     };
   }
@@ -111,13 +112,14 @@ class Calls {
     void told.finally(() => this.recording.delete(told));
   }
 
-  /** Names the call before it is over: an instrumented client tells of it, by the span that its request names, at once. */
-  private begin({ headers: { traceparent } }: IncomingMessage): NamedCall {
-    const { host, record, trace } = this.options;
-    const own = typeof traceparent === "string" ? traceIdsIn(traceparent) : undefined;
-    const eventId = host.ids.next();
-    record.calls.carried({ eventId, trace: own });
-    return { eventId, trace: own ?? trace };
+  private name({ headers: { traceparent } }: IncomingMessage): NamedCall {
+    const trace = typeof traceparent === "string" ? traceIdsIn(traceparent) : undefined;
+    return { eventId: this.options.host.ids.next(), trace };
+  }
+
+  /** Makes a call known before it is over: an instrumented client tells of it, by the span that its request names, at once. */
+  private begin(asked: IncomingMessage, request: string | undefined, named: NamedCall): void {
+    if (named.trace !== undefined && modelOf(asked, request) !== undefined) this.options.record.calls.carried(named);
   }
 
   private async tell(
@@ -128,10 +130,11 @@ class Calls {
   ): Promise<void> {
     const model = modelOf(asked, call.request);
     if (model === undefined) return;
-    const { record } = this.options;
+    const { record, trace: ofRun } = this.options;
     const payload = renderModelCall({ target, model, ...call });
-    record.calls.carried({ eventId, responseId: textIn(payload["response_id"]) });
-    await record.tell({ event_id: eventId, event_type: "MODEL_CALL", payload }, { producer: "scribe", trace });
+    record.calls.carried({ eventId, trace, responseId: textIn(payload["response_id"]) });
+    const how = { producer: "scribe", trace: trace ?? ofRun } as const;
+    await record.tell({ event_id: eventId, event_type: "MODEL_CALL", payload }, how);
   }
 }
 

@@ -20,37 +20,48 @@ const answering = ({ statusCode: status = 0, headers }: IncomingMessage, nowMs: 
   return { status, requestId: requestIdOf(headers), copy: createAnswerCopy(head, nowMs) };
 };
 
-/** Passes a call's exchange to `tell` when it is over, however it ends; the call itself is left as it is. */
+/** Who hears of a call. */
+type Listener = {
+  /** Its request has been sent whole; the text is undefined where it could not be read. */
+  asked(request: string | undefined): void;
+  /** It is over, however it ended. */
+  over(exchange: Promise<WatchedCall>): void;
+};
+
+/** Tells what a call asks and how it ends; the call itself is left as it is. */
 export const watchCall = (
   { outgoing, incoming, answer }: { outgoing: ClientRequest; incoming: IncomingMessage; answer: ServerResponse },
   clock: Pick<Clock, "monotonicMs">,
-  tell: (exchange: Promise<WatchedCall>) => void,
+  listener: Listener,
 ): void => {
   const began = clock.monotonicMs();
   const sinceMs = (): number => Math.round(clock.monotonicMs() - began);
   const asked = createRequestCopy();
+  let request: ReturnType<typeof asked.end> | undefined;
+  const readRequest = () => (request ??= asked.end(incoming.headers["content-encoding"]));
   let answered = noAnswer;
   let isOver = false;
   const read = async (latencyMs: number, error: string | undefined): Promise<WatchedCall> => {
     const { status, requestId, copy } = answered;
-    const request = await asked.end(incoming.headers["content-encoding"]);
+    const { text, unread: unreadRequest } = await readRequest();
     const { facts, isOver: isWhole, firstContentMs, unread } = await copy.end();
     return {
-      request: request.text,
+      request: text,
       answer: facts,
       status,
       latencyMs,
       firstTokenMs: firstContentMs,
       requestId,
-      unread: [request.unread ?? [], unread ?? []].flat().join("; ") || undefined,
+      unread: [unreadRequest ?? [], unread ?? []].flat().join("; ") || undefined,
       error: isWhole ? undefined : error,
     };
   };
   const over = (error?: string): void => {
-    if (!isOver) tell(read(sinceMs(), error));
+    if (!isOver) listener.over(read(sinceMs(), error));
     isOver = true;
   };
   incoming.on("data", (chunk: Buffer) => asked.add(chunk));
+  incoming.once("end", () => void readRequest().then(({ text }) => listener.asked(text)));
   outgoing.once("response", (from) => {
     answered = answering(from, sinceMs);
     const { copy } = answered;

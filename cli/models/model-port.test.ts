@@ -1,0 +1,99 @@
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, request, type IncomingMessage, type RequestListener, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { systemClock } from "#nervous-system/kernel/clock.ts";
+import { openRecordedModelPort, type LocalModelPort } from "./model-port.ts";
+
+type Carried = { eventId: string; responseId?: string | undefined; trace?: object | undefined };
+
+const traceId = "ab".repeat(16);
+const spanId = "cd".repeat(8);
+const traceparent = `00-${traceId}-${spanId}-01`;
+
+let home: string;
+let upstream: Server;
+let respond: RequestListener;
+let port: LocalModelPort;
+let known: PromiseWithResolvers<void>;
+const carried: Carried[] = [];
+const told: Array<{ frame: object; how: object }> = [];
+beforeEach(async () => {
+  carried.length = 0;
+  told.length = 0;
+  known = Promise.withResolvers();
+  home = await mkdtemp(join(tmpdir(), "enchanted-port-"));
+  upstream = createServer((asked, answer) => respond(asked, answer)).listen(0, "127.0.0.1");
+  await once(upstream, "listening");
+  const base = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}/v1`;
+  port = await openRecordedModelPort({
+    host: {
+      env: { HOME: home, OPENAI_BASE_URL: base },
+      cwd: home,
+      clock: systemClock(),
+      ids: { next: () => "the-call" },
+    },
+    record: {
+      calls: {
+        carried: (call) => {
+          carried.push(call);
+          known.resolve();
+        },
+        link: (event) => event,
+      },
+      tell: async (frame, how) => {
+        told.push({ frame, how });
+        return { ok: true, seq: told.length, eventId: "the-call" };
+      },
+    },
+    trace: { traceId: "12".repeat(16), spanId: "34".repeat(8) },
+    program: ["x"],
+    port: 0,
+  });
+});
+afterEach(async () => {
+  await port.close(0);
+  upstream.closeAllConnections();
+  upstream.close();
+  await rm(home, { recursive: true, force: true });
+});
+
+const ask = async (method: string, path: string, body: string, more: object = {}): Promise<string> => {
+  const url = `${port.variables["OPENAI_BASE_URL"]}${path}`;
+  const asking = request(url, { method, headers: { traceparent, ...more }, agent: false }).end(body);
+  const [answer] = (await once(asking, "response")) as [IncomingMessage];
+  return text(answer);
+};
+
+describe("a call of a model", () => {
+  it("is known by its span as soon as it has been asked, before there is an answer", async () => {
+    respond = (asked, answer) => {
+      asked.resume();
+      const json = { "content-type": "application/json" };
+      void known.promise.then(() => answer.writeHead(200, json).end('{"id":"r"}'));
+    };
+    expect(await ask("POST", "/chat/completions", '{"model":"m"}')).toBe('{"id":"r"}');
+    await port.close(0);
+    const call = { eventId: "the-call", trace: { traceId, spanId } };
+    expect(carried).toEqual([call, { ...call, responseId: "r" }]);
+    expect(told).toMatchObject([
+      { frame: { event_id: "the-call", event_type: "MODEL_CALL" }, how: { trace: { traceId, spanId } } },
+    ]);
+  });
+
+  it.each([
+    ["asks for a list", "GET", "/models", "", {}],
+    ["names no model", "POST", "/files", "{}", {}],
+    ["counts tokens", "POST", "/responses/input_tokens", '{"model":"m"}', {}],
+    ["asks for a WebSocket", "GET", "/responses", "", { connection: "Upgrade", upgrade: "websocket" }],
+  ])("is none, and nothing that a span could observe, where a request %s", async (_, method, path, body, more) => {
+    respond = (_asked, answer) => answer.writeHead(426).end("answered");
+    expect(await ask(method, path, body, more)).toBe("answered");
+    await port.close(0);
+    expect([carried, told]).toEqual([[], []]);
+  });
+});
