@@ -1,3 +1,4 @@
+import { fileRules, secretVariable } from "./redaction-files.ts";
 import { isCall, isInnocentValue, isPlaceholder, looksLikeCode } from "./redaction-innocent.ts";
 import { serviceHint, servicePatterns } from "./redaction-services.ts";
 import { toolHint, toolRules } from "./redaction-tools.ts";
@@ -48,9 +49,8 @@ const jwt: BuiltInRule = {
   },
 };
 
-const keys = "(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)";
-const shouted = "(?:PASSWORD|PASSWD|PASSPHRASE|_PASS|_PWD|SECRET|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY|CREDENTIALS?)";
-const suffix = "(?:_KEY|_KEY_BASE|_VALUE|_DEV|_TEST|_STAGING|_PROD|_PRODUCTION|_?[0-9]{1,3})?";
+const keys =
+  "(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|account[_-]?key|shared[_-]?key|credentials?)";
 // The quotes of a JSON text inside a JSON text are escaped.
 const quotes = `\\\\{0,3}["'\`]`;
 const sign = "[ \\t]{0,64}(?::=|=>|[:=])[ \\t]{0,64}";
@@ -63,7 +63,7 @@ const assignments: readonly BuiltInRule[] = [
   },
   {
     name: "assignment", // as in a file of environment variables, where the whole value is the secret
-    pattern: new RegExp(`(${shouted}${suffix}=)(?:"[^"\\n\\\\]{4,}|'[^'\\n\\\\]{4,}|[^\\s"'\`\\\\;&|<>()]{4,})`, "g"),
+    pattern: new RegExp(`(${secretVariable}=)(?:"[^"\\n\\\\]{4,}|'[^'\\n\\\\]{4,}|[^\\s"'\`\\\\;&|<>()]{4,})`, "g"),
     isInnocent: (secret, { next }) =>
       isPlaceholder(secret.replace(/^["']/, "")) || /^\d{1,9}$/.test(secret) || looksLikeCode(secret) || isCall(next),
   },
@@ -109,12 +109,13 @@ export const builtInRules: readonly BuiltInRule[] = [
   },
   ...assignments,
   ...toolRules,
+  ...fileRules,
 ];
 
 // Sorted by first letter, which the engine tells apart in one step: three times as fast as a list.
 const hints = [
   "://",
-  "a(?:kia|sia|bia|cca|iza|ge-s|pi[_-]?k|pi_org|uth[o\"'`\\\\ =:]|ccess[_-]?k)",
+  "a(?:kia|sia|bia|cca|iza|ge-s|pi[_-]?k|pi_org|uth[o\"'`\\\\ =:]|cc(?:ess|ount)[_-]?k)",
   "b(?:asic[ \\t]|earer|y[ \\t]{1,8}[\"'])",
   "credent",
   "eyj",
@@ -122,9 +123,9 @@ const hints = [
   "h(?:ooks\\.sl|f_)",
   "npm_",
   "oy2",
-  "p(?:rivate[ _-]?key|assw|assph|plx-)",
+  "p(?:rivate[ _-]?key|assw|assph|plx-|wd[ \\t]{0,8}=)",
   "r8_",
-  "s(?:k-|ecret)",
+  "s(?:k-|ecret|hared[_-]?k|ig(?:nature)?=)",
   "token",
   "webhook\\.off",
   "x(?:ox|app-|ai-)",

@@ -23,7 +23,7 @@ const isEnd = (next: string): boolean => next === "" || next === "\n" || next ==
 const types =
   /^(?:any|bool|boolean|bytes?|char|false|hidden|int|integer|nil|none|null|number|optional|required|str|text|true|undefined|unknown|varchar)$/i;
 /** A type, or a variable that is called after what it holds: `string`, `hashedPassword`, `new_password`. */
-const isNamed = (secret: string): boolean =>
+export const isNamed = (secret: string): boolean =>
   types.test(secret) ||
   /[a-z0-9](?:Pass|Pwd|Secret|String)/.test(secret) ||
   /(?:^|_)(?:pass(?:word|wd|phrase)?|pwd|secret|string)$/i.test(secret);
@@ -157,7 +157,9 @@ export const isSecretMember = (name: string, text: string): boolean => {
   if (isPlaceholder(text)) return false;
   if (/(?:password|passwd|passphrase)$/i.test(name)) return text.length >= 4 && !isNamed(text);
   if (/(?:^|_)auth$/i.test(name)) return isPair(text);
-  return /(?:secret|token|(?:api|access|private)[_-]?key|credentials?)$/i.test(name) && /^\S{8,}$/.test(text);
+  return (
+    /(?:secret|token|(?:api|access|private|account|shared)[_-]?key|credentials?)$/i.test(name) && /^\S{8,}$/.test(text)
+  );
 };
 
 // Each begins with a sign that texts hold seldom: to look for all of these costs nearly nothing.
