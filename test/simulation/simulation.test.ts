@@ -54,11 +54,15 @@ describe("capture, simulated", () => {
   });
 
   it("leaves nothing of a world behind, so that a hundred thousand fit into one process", async () => {
-    const worlds = [];
+    const worlds: WeakRef<object>[] = [];
     for (const seed of [3, 14, 159, 2653]) worlds.push(await playAndForget(seed));
-    await setImmediate();
-    collectGarbage();
-    expect(worlds.map((world) => world.deref())).toEqual([undefined, undefined, undefined, undefined]);
+    const left = (): unknown[] => worlds.flatMap((world) => world.deref() ?? []);
+    // What the last world's last turn held is free some turns later.
+    for (let turns = 0; turns < 50 && left().length > 0; turns += 1) {
+      await setImmediate();
+      collectGarbage();
+    }
+    expect(left()).toEqual([]);
   });
 
   it("brings an hour of frames, kept while the network was away, in order, each once", async () => {
