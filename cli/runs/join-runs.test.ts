@@ -37,7 +37,7 @@ type Run = { uid: string; membership: Membership; die(): void };
 const begin = async (id: string, { isSeen = true, directories = [] as string[] } = {}): Promise<Run> => {
   alive.add(id);
   const uid = ids.next();
-  const note = { agent_uid: uid, cwd: "/work", record: `/work/${id}.jsonl`, directories };
+  const note = { agent_uid: uid, cwd: "/home/ann/project", record: `/home/ann/project/${id}.jsonl`, directories };
   const membership = await joinRuns({ runs, processes: processOf(id, isSeen) }, note);
   return { uid, membership, die: () => void alive.delete(id) };
 };
@@ -52,13 +52,13 @@ describe.each([
     const one = await begin("one", { isSeen });
     expect(await others(one)).toEqual([]);
     const two = await begin("two", { isSeen });
-    expect(await others(one)).toEqual(["/work/two.jsonl"]);
-    expect(await others(two)).toEqual(["/work/one.jsonl"]);
+    expect(await others(one)).toEqual(["/home/ann/project/two.jsonl"]);
+    expect(await others(two)).toEqual(["/home/ann/project/one.jsonl"]);
     const three = await begin("three", { isSeen });
     await two.membership.leave();
     two.die();
     three.die();
-    expect(await others(one)).toEqual(["/work/three.jsonl", "/work/two.jsonl"]);
+    expect(await others(one)).toEqual(["/home/ann/project/three.jsonl", "/home/ann/project/two.jsonl"]);
     expect(await others(one)).toEqual([]);
     await one.membership.leave();
     expect(await readdir(runs)).toEqual([three.uid]);
