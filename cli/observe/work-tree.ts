@@ -40,7 +40,11 @@ const settings: ReadonlyArray<readonly [string, string]> = [
 export const openWorkTree = async ({ host, directory, signal }: WorkTreeOptions): Promise<WorkTree | undefined> => {
   const { cwd, env, clock } = host;
   const git = createGit({ env, dir: cwd, clock, safeDirectories: ["*"] });
-  const found = await git.run(["rev-parse", "--show-toplevel", "--git-path", "index", "--git-path", "objects"]);
+  const [found, head, excludesFile] = await Promise.all([
+    git.run(["rev-parse", "--show-toplevel", "--git-path", "index", "--git-path", "objects"]),
+    git.run(["rev-parse", "--verify", "--quiet", "HEAD"]),
+    userIgnores(host),
+  ]);
   const [top = "", index = "", objects = ""] = found.stdout.toString("utf8").split("\n");
   if (found.kind === "failed" || top === "") return undefined;
   const copies = { index: join(directory, "index"), firstIndex: join(directory, "first-index") };
@@ -52,9 +56,7 @@ export const openWorkTree = async ({ host, directory, signal }: WorkTreeOptions)
   };
   // The repository's own index spares hashing every file; without one the first look hashes them.
   const copyIndex = (to: string): Promise<void> => copyFile(resolve(cwd, index), to).catch(() => undefined);
-  const [head, excludesFile] = await Promise.all([
-    git.run(["rev-parse", "--verify", "--quiet", "HEAD"]),
-    userIgnores(host),
+  await Promise.all([
     makeDirectory(own.GIT_OBJECT_DIRECTORY),
     copyIndex(copies.index),
     copyIndex(copies.firstIndex),

@@ -88,9 +88,9 @@ export const openRecord = async (host: Host, settings: RecordSettings): Promise<
   const { path } = settings;
   const file = await openForAppending(path);
   const begun = await file.stat();
-  await hideRecord(host, path).catch(() => undefined); // a convenience: the record is written all the same
+  const hidden = hideRecord(host, path).catch(() => undefined); // a convenience: the record is written all the same
   const log: FileLog = await createFileLog(file);
-  const outgoing = await settings.openOutgoing();
+  const [outgoing] = await Promise.all([settings.openOutgoing(), hidden]);
   const recorder = await createRecorder({
     identity: settings.identity,
     wal: outgoing === undefined ? log : bothLogs(log, outgoing),
