@@ -11,7 +11,8 @@ export type RoomShare = {
 
 /**
  * Room for bytes or anything else that is counted, shared by tenants and their members, whose number nobody knows before.
- * Nobody may hold more than he leaves free, so however many press, the next one finds some.
+ * Nobody may hold more than he leaves free, so however many press, the next one finds some. What is kept apart is for the
+ * one use of a tenant that has no other.
  */
 export type SharedRoom = {
   /** Opens a use that holds nothing yet; a member's name must be no other tenant's member's too. */
@@ -41,8 +42,12 @@ type Levels = { readonly all: number; readonly tenant: number; readonly member: 
  * holds more than is free. The same holds for a member within what its tenant may still take. Alone in the room a tenant gets
  * half of it and a member a quarter; k tenants that all press get 1/(k+1) each, and as much stays free.
  */
-const fits = (total: number, { all, tenant, member }: Levels, weight: number): boolean =>
+const isShare = (total: number, { all, tenant, member }: Levels, weight: number): boolean =>
   member + weight <= (total - all - tenant) / 2 - weight;
+
+/** Whether what is kept apart takes the only use of a tenant, which holds `own`. */
+const isOnly = ({ total, apart }: RoomSize, { all, tenant }: Levels, own: number, weight: number): boolean =>
+  tenant === own && own + weight <= apart && all + weight <= total;
 
 /** Whose holdings are the larger part of what is missing. */
 const inTheWay = ({ all, tenant, member }: Levels): RoomHolder => {
@@ -50,8 +55,11 @@ const inTheWay = ({ all, tenant, member }: Levels): RoomHolder => {
   return tenant - member > member ? "tenant" : "member";
 };
 
+/** How large a room is, and how much of it is kept apart. */
+type RoomSize = { readonly total: number; readonly apart: number };
+
 /** Creates a room that nobody is in. */
-export const createSharedRoom = (total: number): SharedRoom => {
+export const createSharedRoom = (size: RoomSize): SharedRoom => {
   const tenants = new Holdings();
   const members = new Holdings();
   let all = 0;
@@ -66,7 +74,8 @@ export const createSharedRoom = (total: number): SharedRoom => {
       return {
         grow: (weight) => {
           const levels = { all, tenant: tenants.of(tenant), member: members.of(member) };
-          if (!fits(total, levels, weight)) return inTheWay(levels);
+          if (!isShare(size.total - size.apart, levels, weight) && !isOnly(size, levels, own, weight))
+            return inTheWay(levels);
           own += weight;
           add(tenant, member, weight);
           return undefined;

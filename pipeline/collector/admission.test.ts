@@ -3,7 +3,12 @@ import { manualClock } from "#nervous-system/kernel/clock.ts";
 import { createAdmission } from "./admission.ts";
 
 describe("admission", () => {
-  const limits = { maxInFlightBytes: 100, framesPerSecond: 10, namespaceFramesPerSecond: 15 };
+  const limits = {
+    maxInFlightBytes: 100,
+    inFlightBytesApart: 0,
+    framesPerSecond: 10,
+    namespaceFramesPerSecond: 15,
+  };
 
   const [a1, a2, b1] = [
     { agentUid: "a1", namespace: "a" },
@@ -33,6 +38,23 @@ describe("admission", () => {
           // As large as it gets.
         }
     expect(admission.enter(b1, 16 * 2 ** 20)).toBeDefined();
+  });
+
+  it("takes a scribe's export of the next namespace, however many others press", () => {
+    const mib = 2 ** 20;
+    const room = { ...limits, maxInFlightBytes: 128 * mib, inFlightBytesApart: 8 * mib };
+    const admission = createAdmission(room, manualClock());
+    for (let namespace = 0; namespace < 14; namespace += 1)
+      for (let agent = 0; agent < 8; agent += 1)
+        try {
+          for (;;) admission.enter({ agentUid: `${namespace}/${agent}`, namespace: `n${namespace}` }, mib / 4);
+        } catch {
+          // As much as it gets.
+        }
+    const leave = admission.enter(b1, 4 * mib);
+    expect(() => admission.enter(b1, mib)).toThrow(/works on all it can hold/);
+    leave();
+    admission.enter(b1, 4 * mib);
   });
 
   it("slows an agent that floods, and a namespace whose agents flood together, and nobody else", () => {

@@ -16,6 +16,8 @@ export type Admission = {
 export type AdmissionLimits = {
   /** Bytes of all exports that are worked on, shared by namespaces and agents. */
   readonly maxInFlightBytes: number;
+  /** What of them is kept apart for the only export of a namespace. */
+  readonly inFlightBytesApart: number;
   /** Of one agent. */
   readonly framesPerSecond: number;
   /** Of all agents and external clients of one namespace. */
@@ -43,7 +45,7 @@ const reasonOf = (holder: RoomHolder, agentUid: string, namespace: string): stri
 
 /** Creates the admission of one collector. */
 export const createAdmission = (limits: AdmissionLimits, clock: Pick<Clock, "monotonicMs">): Admission => {
-  const inFlight = createSharedRoom(limits.maxInFlightBytes);
+  const inFlight = createSharedRoom({ total: limits.maxInFlightBytes, apart: limits.inFlightBytesApart });
   const agents = laneOf(limits.framesPerSecond, clock);
   const namespaces = laneOf(limits.namespaceFramesPerSecond, clock);
   const look = ({ buckets, perSecond }: Lane, who: string, key: string, frames: number): TokenBucket => {

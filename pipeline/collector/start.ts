@@ -61,6 +61,8 @@ export type Collector = {
 };
 
 const MAX_IN_FLIGHT_BYTES = 128 * 1024 * 1024;
+/** Some exports of scribes, as large as they make them. */
+const IN_FLIGHT_BYTES_APART = 8 * 1024 * 1024;
 const SPANS_DEADLINE_MS = 10_000;
 
 const byUid: Readonly<Record<"uid", Indexer<Agent>>> = { uid: ({ metadata }) => [metadata.uid] };
@@ -103,6 +105,7 @@ const receiverOf = (environment: CollectorEnvironment, parts: Parts): OtlpReceiv
   const { identify, owners, bus, metrics } = parts;
   const limits = {
     maxInFlightBytes: MAX_IN_FLIGHT_BYTES,
+    inFlightBytesApart: IN_FLIGHT_BYTES_APART,
     framesPerSecond: settings.ENCHANTED_AGENT_FRAMES_PER_SECOND,
     namespaceFramesPerSecond: settings.ENCHANTED_NAMESPACE_FRAMES_PER_SECOND,
   };

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import { createCallRoom, type CallRoom, type CallShare } from "./call-room.ts";
 import type { Granted } from "./refusal.ts";
 
-const limits = { callsPerAgent: 2, bytesPerCall: 10, bytes: 1_000 };
+const limits = { callsPerAgent: 2, bytesPerCall: 10, bytes: 1_000, bytesApart: 0 };
 
 const enter = (room: CallRoom, agent: string, namespace = "a"): CallShare => {
   const entered = room.enter(namespace, agent);

@@ -7,8 +7,10 @@ export type CallLimits = {
   readonly callsPerAgent: number;
   /** What a call holds from its beginning: its connections, and an answer of ordinary size. */
   readonly bytesPerCall: number;
-  /** Bytes of all calls, shared by namespaces and agents; a call of an agent that is alone may hold a quarter. */
+  /** Bytes of all calls, shared by namespaces and agents; a call of an agent that is alone may hold nearly a quarter. */
   readonly bytes: number;
+  /** What of them is kept apart for the only call of a namespace. */
+  readonly bytesApart: number;
 };
 
 /** The room of one call: what it holds counts until it leaves. A refusal says whose share is used up, and takes nothing. */
@@ -51,7 +53,7 @@ const tooManyCalls = ({ callsPerAgent }: CallLimits): Granted<never> =>
 /** Creates the room of a gateway without calls. */
 export const createCallRoom = (limits: CallLimits): CallRoom => {
   const calls = createKeyedSemaphore(limits.callsPerAgent);
-  const room = createSharedRoom(limits.bytes);
+  const room = createSharedRoom({ total: limits.bytes, apart: limits.bytesApart });
   return {
     enter: (namespace, podUid) => {
       if (!calls.tryAcquire(podUid, 1)) return tooManyCalls(limits);

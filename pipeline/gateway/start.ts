@@ -47,7 +47,7 @@ const maxAnswerBytes = 32 * MIB;
 // An agent asks one thing at a time, and its helpers a few. A call costs two TLS connections, and few answers are over
 // 128 KiB. An agent alone gets a quarter of the room: the largest body and 8 MiB of an answer to it. The container has 768 MiB:
 // with all of it held the process was seen to take 350, and 510 at most when a body of the largest size is rewritten then.
-const callLimits = { callsPerAgent: 4, bytesPerCall: MIB / 4, bytes: 160 * MIB };
+const callLimits = { callsPerAgent: 4, bytesPerCall: MIB / 4, bytes: 160 * MIB, bytesApart: 4 * MIB };
 
 type Following = { readonly informers: readonly Informer[]; readonly stop: AbortController };
 

@@ -16,13 +16,15 @@ const maxOfPod: Readonly<Record<TunnelKind, number>> = { fetch: 8, egress: 32 };
 
 // Half of the gateway's connections; a tunnel costs some thirty kilobytes on either side.
 const MAX_TUNNELS = 2_048;
+// For namespaces that have none.
+const TUNNELS_APART = 16;
 
 const RETRY_SECONDS = 5;
 
 /** Creates the room of a gateway without tunnels. */
 export const createTunnelRoom = (maxTunnels: number = MAX_TUNNELS): TunnelRoom => {
   const ofPods = { fetch: createKeyedSemaphore(maxOfPod.fetch), egress: createKeyedSemaphore(maxOfPod.egress) };
-  const room = createSharedRoom(maxTunnels);
+  const room = createSharedRoom({ total: maxTunnels, apart: TUNNELS_APART });
   const refuse = (status: 429 | 503, type: string, message: string): Granted<never> =>
     refusedUntil(status, type, message, RETRY_SECONDS);
   return {

@@ -19,7 +19,12 @@ export type CollectorOptions = { life: Life; connection: StreamConnection; ident
 
 const metrics = createCollectorMetrics(createRegistry());
 const redactor = createRedactor([]);
-const limits = { maxInFlightBytes: 128 * 1024 * 1024, framesPerSecond: 20_000, namespaceFramesPerSecond: 60_000 };
+const limits = {
+  maxInFlightBytes: 128 * 1024 * 1024,
+  inFlightBytesApart: 8 * 1024 * 1024,
+  framesPerSecond: 20_000,
+  namespaceFramesPerSecond: 60_000,
+};
 
 const notHere = (): never => {
   throw new Error("the simulation has only chains in it");

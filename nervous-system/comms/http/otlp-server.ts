@@ -107,7 +107,7 @@ class Listener {
   constructor(options: OtlpHttpOptions) {
     const { maxBodyBytes: maxBytes = MAX_MESSAGE_BYTES, clock } = options;
     this.options = options;
-    this.room = createSharedRoom((options.largestBodies ?? LARGEST_BODIES) * maxBytes);
+    this.room = createSharedRoom({ total: (options.largestBodies ?? LARGEST_BODIES) * maxBytes, apart: 0 });
     this.limits = { maxBytes, withinMs: BODY_MS, silenceMs: BODY_SILENCE_MS, clock };
   }
 

@@ -108,7 +108,12 @@ export const startTestGateway = async (
     idleMs: limits.idleMs ?? 10_000,
     maxBodyBytes: limits.maxBodyBytes ?? 1024 * 1024,
     maxAnswerBytes: limits.maxBodyBytes ?? 1024 * 1024,
-    callLimits: { callsPerAgent: 4, bytesPerCall: 64 * 1024, bytes: limits.roomBytes ?? 16 * 1024 * 1024 },
+    callLimits: {
+      callsPerAgent: 4,
+      bytesPerCall: 64 * 1024,
+      bytes: limits.roomBytes ?? 16 * 1024 * 1024,
+      bytesApart: 0,
+    },
     limits: { connectMs: 2_000, idleMs: 10_000, totalMs: 60_000 },
   });
   const caPem = await readFile(tls.caFile, "utf8");
