@@ -43,6 +43,23 @@ describe("the copy of an answer", () => {
     expect(await unread("identity", Buffer.alloc(17 << 20))).toContain("more than 16777216 bytes");
   });
 
+  it("leaves out an event that does not end within 16 MiB, says so, and reads what comes after it", async () => {
+    const mebibyte = Buffer.alloc(1 << 20, "x");
+    const told = await copied(
+      { contentType: "text/event-stream" },
+      Buffer.from('data: {"model":"m-1","x":"'),
+      ...Array.from({ length: 40 }, () => mebibyte),
+      Buffer.from('","choices":[{"finish_reason":"length"}]}\n'),
+      Buffer.from('\ndata: {"usage":{"prompt_tokens":1,"completion_tokens":2}}\n\ndata: [DONE]\n\n'),
+    );
+    expect(told).toMatchObject({
+      facts: { inputTokens: 1, outputTokens: 2 },
+      isOver: true,
+      unread: "an event of the answer was not read: it has more than 16777216 bytes",
+    });
+    expect(told.facts).not.toHaveProperty("stopReason");
+  });
+
   it("tells the error of a failure that calls itself a stream", async () => {
     expect(await copied({ status: 429, contentType: "text/event-stream" }, Buffer.from("slow down"))).toMatchObject({
       facts: { error: "slow down" },

@@ -58,7 +58,7 @@ type CopiedAnswer = Pick<ReadAnswer, "facts" | "unread"> & {
 export type AnswerCopy = { add(chunk: Buffer): void; end(): Promise<CopiedAnswer> };
 
 const copyStream = (nowMs: () => number): AnswerCopy => {
-  const listener = createStreamListener();
+  const listener = createStreamListener(maxBodyBytes);
   let isOver = false;
   let first: { firstContentMs?: number } = {};
   const hear = (events: readonly HeardEvent[]): void => {
@@ -70,7 +70,8 @@ const copyStream = (nowMs: () => number): AnswerCopy => {
     add: (chunk) => hear(listener.push(chunk)),
     end: async () => {
       hear(listener.end());
-      return { facts: listener.facts(), isOver, ...first };
+      const unread = listener.isWhole() ? {} : { unread: `an event of the answer was not read: ${tooLong}` };
+      return { facts: listener.facts(), isOver, ...first, ...unread };
     },
   };
 };

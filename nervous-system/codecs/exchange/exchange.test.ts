@@ -1,4 +1,4 @@
-import { describe, expect, it } from "@jest/globals";
+import { describe, expect, it, jest } from "@jest/globals";
 import fc from "fast-check";
 import { createAnswerReader } from "./answer-reader.ts";
 import { computeContextWindow } from "./context-window.ts";
@@ -25,6 +25,32 @@ const readAll = (chunks: readonly Uint8Array[]) => {
   const steps = events.map((event) => reader.readEvent(event));
   const bytes = Buffer.concat(events.map((event) => event.bytes));
   return { facts: reader.facts(), steps, text: bytes.toString() };
+};
+
+/** How many bytes some work joins, copies and searches. */
+const bytesTouched = (work: () => void): number => {
+  let bytes = 0;
+  const { concat } = Buffer;
+  const { indexOf, set } = Buffer.prototype;
+  const spies = [
+    jest.spyOn(Buffer, "concat").mockImplementation((list, length) => {
+      const whole = concat(list, length);
+      bytes += whole.length;
+      return whole;
+    }),
+    jest.spyOn(Buffer.prototype, "set").mockImplementation(function (this: Buffer, ...[from, at]) {
+      bytes += (from as Buffer).length;
+      set.call(this, from, at);
+    }),
+    jest.spyOn(Buffer.prototype, "indexOf").mockImplementation(function (this: Buffer, value, from = 0) {
+      const found = indexOf.call(this, value, from);
+      bytes += (found < 0 ? this.length : found + 1) - Number(from);
+      return found;
+    }),
+  ];
+  work();
+  for (const spy of spies) spy.mockRestore();
+  return bytes;
 };
 
 const cutAt = (text: string, cuts: readonly number[]): readonly Uint8Array[] => {
@@ -61,14 +87,27 @@ describe("a streamed answer", () => {
     expect(splitter.end()).toEqual([]);
   });
 
-  it("takes time in proportion to its length, though no event in it ends", () => {
+  it.each(["\n\n", "\r\n\r\n"])("leaves out what is longer than the bound, byte by byte, up to its %j", (blank) => {
+    const splitter = createSseSplitter(20);
+    const text = ["data: a", `data: ${"x".repeat(90)}`, "data: b", `data: ${"y".repeat(90)}`].join(blank);
+    const events = Array.from(Buffer.from(text), (byte) => splitter.push(Buffer.of(byte))).flat();
+    expect([...events, ...splitter.end()].map(({ data }) => data)).toEqual(["a", "b"]);
+    expect(splitter.isWhole()).toBe(false);
+  });
+
+  it.each([
+    ["is kept", Infinity],
+    ["is left out", 5000],
+  ])("costs in proportion to its length, though no event in it ends and what came of it %s", (_, bound) => {
     const line = Buffer.from(`data: ${"x".repeat(100)}\n`);
-    const splitter = createSseSplitter();
-    const before = process.cpuUsage();
-    for (let i = 0; i < 100_000; i += 1) splitter.push(line);
-    const { user, system } = process.cpuUsage(before);
-    expect(splitter.end()[0]?.bytes).toHaveLength(100_000 * line.length);
-    expect((user + system) / 1e6).toBeLessThan(3);
+    const [small, large] = [500, 2000].map((lines) =>
+      bytesTouched(() => {
+        const splitter = createSseSplitter(bound);
+        for (let at = 0; at < lines; at += 1) splitter.push(line);
+        splitter.end();
+      }),
+    );
+    expect(large! / small!).toBeLessThan(4.1);
   });
 
   it("reads the end of the Responses protocol", () => {

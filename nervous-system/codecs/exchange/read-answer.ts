@@ -28,15 +28,17 @@ export type StreamListener = {
   /** Ends the stream; answers the event that no blank line followed, if there is one. */
   end(): readonly HeardEvent[];
   facts(): AnswerFacts;
+  /** Whether every event was read: one that is still unfinished beyond the bound is left out. */
+  isWhole(): boolean;
 };
 
 /** Whether an answer can be read event by event. One in a content coding cannot, and a failure is whole whatever it is called. */
 export const isEventStream = ({ status, contentType = "", contentEncoding }: AnswerHead): boolean =>
   status < 400 && contentType.toLowerCase().startsWith("text/event-stream") && !isCoded(contentEncoding);
 
-/** Creates a listener for an answer that is an event stream. */
-export const createStreamListener = (): StreamListener => {
-  const splitter = createSseSplitter();
+/** Creates a listener for an answer that is an event stream, of which one event may have `maxEventBytes`. */
+export const createStreamListener = (maxEventBytes?: number): StreamListener => {
+  const splitter = createSseSplitter(maxEventBytes);
   const reader = createAnswerReader();
   const hear = (events: readonly SseEvent[]): readonly HeardEvent[] =>
     events.map((event) => ({ ...reader.readEvent(event), bytes: event.bytes }));
@@ -44,6 +46,7 @@ export const createStreamListener = (): StreamListener => {
     push: (chunk) => hear(splitter.push(chunk)),
     end: () => hear(splitter.end()),
     facts: reader.facts,
+    isWhole: splitter.isWhole,
   };
 };
 

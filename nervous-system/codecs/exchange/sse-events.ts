@@ -11,6 +11,8 @@ export type SseSplitter = {
   push(chunk: Uint8Array): readonly SseEvent[];
   /** Ends the stream; answers what came after the last blank line, if anything did: an event, or a text that is none as its data. */
   end(): readonly SseEvent[];
+  /** Whether every event was answered: one that is still unfinished beyond the bound is dropped. */
+  isWhole(): boolean;
 };
 
 const parseSseEvent = (bytes: Buffer): SseEvent => {
@@ -41,16 +43,27 @@ const endOfEvent = (bytes: Buffer, from: number): number => {
 // A boundary may lie across two chunks: at most its last three bytes were seen before.
 const seamBytes = 3;
 
-/** Creates a splitter; it holds at most one unfinished event, gathered: joining it at each chunk would cost the square of its length. */
-export const createSseSplitter = (): SseSplitter => {
-  const held = gatherBytes();
+/**
+ * Creates a splitter; it holds at most one unfinished event, of up to `maxEventBytes` and a chunk, gathered: joining it at each
+ * chunk would cost the square of its length.
+ */
+export const createSseSplitter = (maxEventBytes = Infinity): SseSplitter => {
+  let held = gatherBytes();
   let seam: Buffer = Buffer.alloc(0);
+  let isDropping = false;
+  let isWhole = true;
+  const drop = (): void => {
+    [isDropping, isWhole] = [true, false];
+    held = gatherBytes();
+    held.add(seam); // its end may lie across it
+  };
   return {
     push: (chunk) => {
       const around = Buffer.concat([seam, chunk]);
       if (endOfEvent(around, 0) < 0) {
         held.add(chunk);
         seam = around.subarray(-seamBytes);
+        if (held.size > maxEventBytes) drop();
         return [];
       }
       held.add(chunk);
@@ -64,13 +77,16 @@ export const createSseSplitter = (): SseSplitter => {
       }
       held.add(pending);
       seam = pending.subarray(-seamBytes);
+      if (isDropping) events.shift();
+      isDropping = false;
       return events;
     },
     end: () => {
       const rest = held.take();
-      if (rest.length === 0) return [];
+      if (rest.length === 0 || isDropping) return [];
       const event = parseSseEvent(rest);
       return [event.data === "" ? { ...event, data: rest.toString("utf8") } : event];
     },
+    isWhole: () => isWhole,
   };
 };
