@@ -27,7 +27,8 @@ beforeEach(async () => {
   told.length = 0;
   known = Promise.withResolvers();
   home = await mkdtemp(join(tmpdir(), "enchanted-port-"));
-  upstream = createServer((asked, answer) => respond(asked, answer)).listen(0, "127.0.0.1");
+  const upstreamTakes = { maxHeaderSize: 1 << 20 };
+  upstream = createServer(upstreamTakes, (asked, answer) => respond(asked, answer)).listen(0, "127.0.0.1");
   await once(upstream, "listening");
   const base = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}/v1`;
   port = await openRecordedModelPort({
@@ -83,6 +84,21 @@ describe("a call of a model", () => {
     expect(told).toMatchObject([
       { frame: { event_id: "the-call", event_type: "MODEL_CALL" }, how: { trace: { traceId, spanId } } },
     ]);
+  });
+
+  it("passes with headers of 200 kB, and its answer too", async () => {
+    const large = "x".repeat(200_000);
+    respond = (asked, answer) => {
+      asked.resume();
+      answer.writeHead(200, { "x-large": asked.headers["x-large"] }).end("{}");
+    };
+    const url = `${port.variables["OPENAI_BASE_URL"]}/chat/completions`;
+    const options = { method: "POST", headers: { "x-large": large }, agent: false, maxHeaderSize: 1 << 20 };
+    const [answer] = (await once(request(url, options).end('{"model":"m"}'), "response")) as [IncomingMessage];
+    expect([answer.statusCode, answer.headers["x-large"]?.length]).toEqual([200, large.length]);
+    await text(answer);
+    await port.close(0);
+    expect(told).toMatchObject([{ frame: { event_type: "MODEL_CALL", payload: { status: 200 } } }]);
   });
 
   it.each([

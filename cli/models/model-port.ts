@@ -44,6 +44,9 @@ type NamedCall = { readonly eventId: string; readonly trace: TraceIds | undefine
 
 const refusal = (status: number, message: string): CallRefusal => ({ status, type: "enchanted", message });
 
+/** Of a request and of an answer: what a provider would take is not ours to refuse, and none takes more. */
+const MAX_HEADER_BYTES = 256 * 1024;
+
 /** The proxies that the program would have used; Node's agents do not know the one for all protocols. */
 const proxiesOf = (env: Host["env"]): NodeJS.ProcessEnv => {
   const all = env["ALL_PROXY"] || env["all_proxy"] || "";
@@ -71,7 +74,7 @@ class Calls {
     const { url } = target;
     const agent = url.protocol === "http:" ? this.http : this.secure();
     return {
-      to: { ...urlToHttpOptions(url), agent },
+      to: { ...urlToHttpOptions(url), agent, maxHeaderSize: MAX_HEADER_BYTES },
       headers: { "accept-encoding": "identity" },
       explain: ({ message }) => refusal(502, `${url.origin} cannot be reached: ${message}`),
       watch: (outgoing, _, answer) => {
@@ -142,8 +145,12 @@ class Calls {
 export const openRecordedModelPort = async (options: LocalModelPortOptions): Promise<LocalModelPort> => {
   const ways = planModelWays(await readRouteInputs(options.host, options.program));
   const calls = new Calls(options, ways);
-  const passed = passedHeadersWithCredentials;
-  const server = await openModelPort({ port: options.port, passed, route: (incoming) => calls.route(incoming) });
+  const server = await openModelPort({
+    port: options.port,
+    maxHeaderBytes: MAX_HEADER_BYTES,
+    passed: passedHeadersWithCredentials,
+    route: (incoming) => calls.route(incoming),
+  });
   const told = tellProgram(server.port, ways);
   return {
     port: server.port,

@@ -20,21 +20,23 @@ type ModelPortOptions = {
   /** 0 takes a free one. */
   port: number;
   maxConnections?: number;
+  /** Of one request, 16 KiB without it. */
+  maxHeaderBytes?: number;
   passed: PassedHeaders;
   /** Where a call goes, or why it goes nowhere. */
   route: (incoming: IncomingMessage) => Promise<CarriedCall | CallRefusal> | CarriedCall | CallRefusal;
 };
 
 /** Listens on loopback and carries each call where its route says; rejects when the port is taken. */
-export const openModelPort = ({ port, maxConnections, passed, route }: ModelPortOptions): Promise<HttpServer> => {
+export const openModelPort = ({ port, passed, route, ...bounds }: ModelPortOptions): Promise<HttpServer> => {
   const answerBy = async (carry: typeof carryCall, incoming: IncomingMessage, answer: ServerResponse) => {
     const way = await route(incoming);
     if ("status" in way) refuseCall(answer, way);
     else if (!answer.destroyed) carry(incoming, answer, way, passed);
   };
   return serve({
+    ...bounds,
     at: { host: LOOPBACK, port },
-    maxConnections,
     requestMs: 0, // a prompt takes the time that its program takes to write it
     answer: (incoming, answer) => answerBy(carryCall, incoming, answer),
     webSocket: (incoming, socket, head) => {

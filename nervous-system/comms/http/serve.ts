@@ -15,6 +15,8 @@ export type ServeOptions = {
   readonly maxConnections?: number | undefined;
   /** Lets connections in, instead of that number. */
   readonly doorway?: Doorway | undefined;
+  /** Of one request, 16 KiB without it. */
+  readonly maxHeaderBytes?: number | undefined;
   /** Until a request has come whole, milliseconds; 5 minutes without it, 0 for any time. */
   readonly requestMs?: number;
   /** Answers a request; one that fails cuts its connection. */
@@ -97,6 +99,7 @@ export const serve = async (options: ServeOptions): Promise<HttpServer> => {
     headersTimeout: HEADERS_MS,
     requestTimeout: options.requestMs ?? REQUEST_MS,
     keepAliveTimeout: IDLE_MS,
+    ...(options.maxHeaderBytes === undefined ? {} : { maxHeaderSize: options.maxHeaderBytes }),
     // Other upgrades, such as the offer of HTTP/2 that Java's and curl's clients make, are declined by an answer as usual.
     shouldUpgradeCallback: (request: IncomingMessage) =>
       webSocket !== undefined && request.headers.upgrade?.toLowerCase() === "websocket",
