@@ -101,6 +101,20 @@ describe("a call of a model", () => {
     expect(told).toMatchObject([{ frame: { event_type: "MODEL_CALL", payload: { status: 200 } } }]);
   });
 
+  it("is answered though the provider closes the connection of the call before just as it comes", async () => {
+    const served = new Set<unknown>();
+    respond = (asked, answer) => {
+      if (served.has(asked.socket)) return void asked.socket.destroy();
+      served.add(asked.socket);
+      asked.resume();
+      answer.end("{}");
+    };
+    for (const name of ["one", "two"]) expect(await ask("POST", "/chat/completions", `{"model":"${name}"}`)).toBe("{}");
+    await port.close(0);
+    const call = (model: string) => ({ frame: { event_type: "MODEL_CALL", payload: { model, status: 200 } } });
+    expect(told).toMatchObject([call("one"), call("two")]);
+  });
+
   it.each([
     ["asks for a list", "GET", "/models", "", {}],
     ["names no model", "POST", "/files", "{}", {}],

@@ -46,6 +46,9 @@ const send = (
 ): ClientRequest => {
   const request = call.to.protocol === "http:" ? httpRequest : httpsRequest;
   const outgoing = request({ ...call.to, method: incoming.method, headers });
+  // A connection of its own: one that served before may be closed just as the next call comes, which cannot be told from a call
+  // that was taken and not answered, so nobody may send it again. TLS goes on with the agent's session.
+  outgoing.shouldKeepAlive = false;
   call.watch?.(outgoing, incoming, answer);
   outgoing.on("error", (error) => refuseCall(answer, call.explain(error)));
   return outgoing;

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { request, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
+import type { TLSSocket } from "node:tls";
 import { sceneForFile } from "./scene.ts";
 import { until } from "./stage.ts";
 
@@ -58,6 +59,26 @@ describe("the model port", () => {
     expect(seen?.headers.authorization).toBe("Bearer pod-token");
     expect(seen?.headers).not.toHaveProperty("x-api-key");
     expect(seen?.headers).not.toHaveProperty("api-key");
+  });
+
+  it("asks on a connection that the gateway cannot be closing just then", async () => {
+    const served = new Set<unknown>();
+    let isResumed = false;
+    answer = (incoming, response) => {
+      isResumed = (incoming.socket as TLSSocket).isSessionReused();
+      if (served.has(incoming.socket)) return void incoming.socket.destroy();
+      served.add(incoming.socket);
+      incoming.resume();
+      response.end("{}");
+    };
+    const ask = async () => {
+      const response = await fetch(url("/openai/v1/chat/completions"), { method: "POST", body: "{}" });
+      return [response.status, await response.text()];
+    };
+    // More at once than there may be connections: one that is free at last is not for the call that waits either.
+    for (const answered of await Promise.all(Array.from({ length: 100 }, ask))) expect(answered).toEqual([200, "{}"]);
+    expect(await ask()).toEqual([200, "{}"]);
+    expect(isResumed).toBe(true);
   });
 
   it("passes the gateway's refusals on as they are", async () => {
