@@ -3,12 +3,13 @@ import { makeDirectory } from "#nervous-system/kernel/make-directory.ts";
 import { exitCode, exited, type Ending, type Host } from "./host.ts";
 import { openRecording } from "./record/open-recording.ts";
 import { closeSession } from "./run/close-session.ts";
-import { findLeftBehind } from "./run/left-behind.ts";
+import { findLeftBehind, untilNobodyIsLeft } from "./run/left-behind.ts";
 import { describeStart, tellLifecycle } from "./run/lifecycle.ts";
 import { agentOf, openObserver, openWays } from "./run/session.ts";
 import type { KeptRun } from "./run/start-keeper.ts";
 
-const PAUSE_MS = 1000;
+/** How long the work tree is looked at after something was heard: longer than most of an agent's commands take. */
+const ATTENTION_MS = 120_000;
 
 /** The first line of an input, and when all of it is read. */
 const readInput = (input: Readable): { line: Promise<string>; end: Promise<void> } => {
@@ -24,15 +25,10 @@ const readInput = (input: Readable): { line: Promise<string>; end: Promise<void>
   return { line, end: new Promise((resolve) => void input.once("end", resolve)) };
 };
 
-const untilNobodyIsLeft = async ({ clock }: Host, socketPath: string, signal: AbortSignal): Promise<void> => {
-  while (!signal.aborted && (await findLeftBehind(socketPath)).length > 0)
-    await clock.sleep(PAUSE_MS, signal).catch(() => undefined);
-};
-
 /**
  * Listens where a run listened that has ended, for the processes that its program left behind, until none of them is left or
- * a signal says so. What they do is a chain of its own in the same file. Started with a `KeptRun` as input, whose end says that
- * the ports are free.
+ * a signal says so. What they do is a chain of its own in the same file; of changes in the work tree, which may be anybody's,
+ * those that come while something is heard from them. Started with a `KeptRun` as input, whose end says that the ports are free.
  */
 export const keepPorts = async (host: Host): Promise<Ending> => {
   const stop = new AbortController();
@@ -45,7 +41,7 @@ export const keepPorts = async (host: Host): Promise<Ending> => {
   try {
     await makeDirectory(directory, 0o700); // where the run was killed, somebody may have swept it
     const parts = { host, options, program, recording, directory: { path: directory, socketPath }, trace };
-    const observer = await openObserver(parts);
+    const observer = await openObserver(parts, ATTENTION_MS);
     const start = describeStart({ host, observer }, program);
     await tellLifecycle(recording.record, trace, { ...start, reason: "LeftBehind" });
     // Before the run's last look: what both see names both, and nothing falls between them.
@@ -56,7 +52,7 @@ export const keepPorts = async (host: Host): Promise<Ending> => {
     const session = await openWays(parts, observer, ports);
     host.stdout().write("listening\n");
     recording.sending?.begin();
-    await untilNobodyIsLeft(host, socketPath, stop.signal);
+    await untilNobodyIsLeft(socketPath, { clock: host.clock, signal: stop.signal });
     await closeSession(session, { reason: stop.signal.aborted ? "Stopped" : "Exited" });
     return exited(exitCode.ok);
   } catch (error) {

@@ -54,6 +54,7 @@ beforeEach(async () => {
     trace: { traceId: "12".repeat(16), spanId: "34".repeat(8) },
     program: ["x"],
     port: 0,
+    onHeard: () => undefined,
   });
 });
 afterEach(async () => {

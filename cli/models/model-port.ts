@@ -37,15 +37,17 @@ type LocalModelPortOptions = {
   program: readonly string[];
   /** 0 takes a free one. */
   port: number;
+  /** Hears that a call begins, and that one is over. */
+  onHeard: () => void;
 };
 
 /** The frame that will tell a call, and the span that its request named. */
 type NamedCall = { readonly eventId: string; readonly trace: TraceIds | undefined };
 
-const refusal = (status: number, message: string): CallRefusal => ({ status, type: "enchanted", message });
-
 /** Of a request and of an answer: what a provider would take is not ours to refuse, and none takes more. */
 const MAX_HEADER_BYTES = 256 * 1024;
+
+const refusal = (status: number, message: string): CallRefusal => ({ status, type: "enchanted", message });
 
 /** The proxies that the program would have used; Node's agents do not know the one for all protocols. */
 const proxiesOf = (env: Host["env"]): NodeJS.ProcessEnv => {
@@ -69,6 +71,7 @@ class Calls {
   }
 
   route(incoming: IncomingMessage): CarriedCall | CallRefusal {
+    this.options.onHeard();
     const target = modelTarget(incoming, this.ways);
     if (target === undefined) return refusal(404, "this port passes on what comes by the base URLs that it gave");
     const { url } = target;
@@ -111,6 +114,7 @@ class Calls {
   }
 
   private keep(told: Promise<void>): void {
+    this.options.onHeard();
     this.recording.add(told);
     void told.finally(() => this.recording.delete(told));
   }

@@ -15,6 +15,7 @@ let place: string;
 let clock: ManualClock;
 let told: ProducedFrame[];
 let observer: Observer;
+let openObserver: (attentionMs: number) => Promise<Observer>;
 let others: RunNote[];
 
 // The real one, behind a door: while there is a file `held`, its snapshots wait.
@@ -51,10 +52,13 @@ beforeEach(async () => {
   const host = { cwd: join(place, "tree"), env, clock: { ...clock, after }, ids: countingIds() } as unknown as Host;
   const trace = { traceId: "a".repeat(32), spanId: "b".repeat(16) };
   const runs = { others: async () => others };
-  const found = await observeWorkTree({ host, record, runs, directory: join(place, "ours"), trace });
-  if (found === undefined) throw new Error("nothing is observed");
-  observer = found;
-  await observer.mark();
+  openObserver = async (attentionMs) => {
+    const found = await observeWorkTree({ host, record, runs, directory: join(place, "ours"), trace, attentionMs });
+    if (found === undefined) throw new Error("nothing is observed");
+    await found.mark();
+    return found;
+  };
+  observer = await openObserver(Infinity);
 });
 afterEach(() => rm(place, { recursive: true }));
 
@@ -95,6 +99,56 @@ describe("the end of observing", () => {
   });
 });
 
+const untilIdle = async (): Promise<void> => {
+  while (clock.pending() === 0) await new Promise(setImmediate);
+};
+/** Changes a file, and waits until that has been looked at. */
+const look = async (name: string): Promise<void> => {
+  await untilIdle();
+  await writeFile(join(place, "tree", name), "x\n");
+  await clock.advance(1000);
+  await untilIdle();
+};
+
+describe("who is observed only while it is heard", () => {
+  const named = (): unknown[] => told.map(({ payload }) => payload["file_modified"]);
+  /** The last look of a time of attention, which leaves no timer behind. */
+  const lastLook = async (name: string): Promise<void> => {
+    await writeFile(join(place, "tree", name), "x\n");
+    await clock.advance(1000);
+    while (!named().includes(name)) await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    expect(clock.pending()).toBe(0);
+  };
+  const byHand = (name: string): Promise<void> => writeFile(join(place, "tree", name), "y\n");
+  beforeEach(async () => {
+    observer = await openObserver(2000);
+    observer.start();
+    await look("at first");
+    await lastLook("later");
+  });
+
+  it("is told nothing of what changes in silence, neither then nor when it is heard again", async () => {
+    await byHand("at first");
+    await byHand("by hand");
+    await clock.advance(86_400_000);
+    observer.attend();
+    await look("again");
+    observer.attend();
+    await look("and on");
+    expect(await observer.finish(new AbortController().signal)).toEqual([]);
+    expect(named()).toEqual(["at first", "later", "again", "and on"]);
+  });
+
+  it("ends without a look where there was silence", async () => {
+    await byHand("by hand");
+    expect(await observer.finish(new AbortController().signal)).toEqual([]);
+    observer.attend();
+    expect(clock.pending()).toBe(0);
+    expect(named()).toEqual(["at first", "later"]);
+  });
+});
+
 describe("a run beside another one", () => {
   const other = (uid: string, cwd: string, record: string): RunNote => ({
     agent_uid: uid,
@@ -103,16 +157,6 @@ describe("a run beside another one", () => {
     record: join(place, record),
     directories: [join(place, `tree/tmp-${uid}`)],
   });
-  const untilIdle = async (): Promise<void> => {
-    while (clock.pending() === 0) await new Promise(setImmediate);
-  };
-  const look = async (name: string): Promise<void> => {
-    await untilIdle();
-    await writeFile(join(place, "tree", name), "x\n");
-    await clock.advance(1000);
-    await untilIdle();
-  };
-
   it("names it in the changes that may be of either, and takes nothing that it writes for itself", async () => {
     observer.start();
     await look("alone");

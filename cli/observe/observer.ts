@@ -22,6 +22,8 @@ export type Observer = {
   /** Marks the beginning: what changes from here on is recorded. */
   mark(): Promise<void>;
   start(): void;
+  /** Whom it observes has been heard: it looks on for a while. Where it rested, what changed meanwhile is not recorded. */
+  attend(): void;
   /** Records what changed since the last look, and ends, at once when `hurry` aborts; answers what was not observed. */
   finish(hurry: AbortSignal): Promise<string[]>;
 };
@@ -33,6 +35,8 @@ type ObserverOptions = {
   runs: Pick<Membership, "others">;
   directory: string;
   trace: TraceIds;
+  /** How long it looks on after it was started, and after each time that it is to attend. */
+  attentionMs: number;
 };
 
 const SHORTEST_MS = 1000;
@@ -48,6 +52,8 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
  * One look after the other; the first one finds what was there at the beginning, beside the running program.
  *
  *   mark() → start(): first tree → pause → look → pause → … → finish(): the look under way, a last one, END_MS in all
+ *                       ^                      | nobody attends for attentionMs
+ *                       +------ attend() ── resting ──→ finish(): nothing to look at
  */
 class TreeObserver implements Observer {
   readonly place: string;
@@ -58,6 +64,7 @@ class TreeObserver implements Observer {
   private readonly stop: AbortController;
   private beganNs = 0n;
   private tree: string | undefined;
+  private findFirst = (): Promise<string> => this.snapshots.takeAt(this.beganNs);
   /** Whose changes may be among those that were not told yet. */
   private readonly beside = new Set<string>();
   /** Every run that was met: what it wrote stays its own when it has ended. */
@@ -65,6 +72,8 @@ class TreeObserver implements Observer {
   private failure: string | undefined;
   private cancel: () => void = () => undefined;
   private looking: Promise<void> = Promise.resolve();
+  private attendedMs = 0;
+  private isResting = false;
   private isOver = false;
 
   constructor(options: ObserverOptions, work: WorkTree, stop: AbortController) {
@@ -84,6 +93,16 @@ class TreeObserver implements Observer {
   }
 
   start(): void {
+    this.attendedMs = this.options.host.clock.monotonicMs();
+    this.looking = this.lookAndGoOn();
+  }
+
+  attend(): void {
+    this.attendedMs = this.options.host.clock.monotonicMs();
+    if (!this.isResting || this.isOver) return;
+    this.isResting = false;
+    this.tree = undefined;
+    this.findFirst = () => this.snapshots.take();
     this.looking = this.lookAndGoOn();
   }
 
@@ -95,7 +114,7 @@ class TreeObserver implements Observer {
     hurry.addEventListener("abort", giveUp);
     if (hurry.aborted) giveUp();
     await this.looking;
-    await this.look();
+    if (!this.isResting) await this.look();
     cancelEnd();
     hurry.removeEventListener("abort", giveUp);
     return this.unobserved();
@@ -129,6 +148,8 @@ class TreeObserver implements Observer {
     const began = clock.monotonicMs();
     await this.look();
     if (this.isOver) return;
+    this.isResting = clock.monotonicMs() - this.attendedMs >= this.options.attentionMs;
+    if (this.isResting) return;
     this.cancel = clock.after(Math.max(SHORTEST_MS, SHARE * (clock.monotonicMs() - began)), () => {
       this.looking = this.lookAndGoOn();
     });
@@ -137,7 +158,7 @@ class TreeObserver implements Observer {
   /** A tree that changes while Git reads it, or a repository in the middle of something, is looked at again next time. */
   private async look(): Promise<void> {
     try {
-      this.tree ??= await this.snapshots.takeAt(this.beganNs);
+      this.tree ??= await this.findFirst();
       const after = await this.snapshots.take();
       if (after !== this.tree) await this.tell(await changesBetween(this.work, this.tree, after), after);
       this.beside.clear();

@@ -43,53 +43,57 @@ export type SessionParts = {
 export type PortNumbers = { models?: number; otlp?: number };
 
 const openOtlp = async (
-  host: Host,
-  { record, sending }: OpenRecording,
-  options: OptionValues,
+  { host, options, recording: { sending } }: SessionParts,
+  record: Pick<OpenRecord, "hear" | "calls">,
   port: number,
 ): Promise<OtlpPort | undefined> => {
   if (options["no-otlp"] === true || hasOwnEndpoint(host.env)) return undefined;
   return openOtlpPort({ host, record, beside: sending, port });
 };
 
-/** Begins to watch the work tree, unless told not to. */
-export const openObserver = async ({
-  host,
-  options,
-  recording: { record, runs },
-  directory: { path },
-  trace: { ids: trace },
-}: SessionParts): Promise<Observer | undefined> => {
+/** Begins to watch the work tree, unless told not to: for `attentionMs` after something was heard, without it always. */
+export const openObserver = async (
+  { host, options, recording: { record, runs }, directory: { path }, trace: { ids: trace } }: SessionParts,
+  attentionMs = Infinity,
+): Promise<Observer | undefined> => {
   if (options["no-observe"] === true) return undefined;
   // Of this process alone: one that keeps our ports open observes in the same private directory.
   const directory = join(path, `observed-${host.pid}`);
   await makeDirectory(directory);
-  return observeWorkTree({ host, record, runs, directory, trace });
+  return observeWorkTree({ host, record, runs, directory, trace, attentionMs });
 };
 
-/** Opens the ways into the record. */
+/** Opens the ways into the record; whatever comes by one of them has the observer's attention. */
 export const openWays = async (
-  { host, options, program, recording, directory: { path: directory, socketPath }, trace }: SessionParts,
+  parts: SessionParts,
   observer: Observer | undefined,
   { models: modelPort = 0, otlp: otlpPort = 0 }: PortNumbers = {},
 ): Promise<Session> => {
+  const { host, options, program, recording, directory, trace } = parts;
   const { record } = recording;
+  const onHeard = (): void => observer?.attend();
+  const hear: OpenRecord["hear"] = (frame, how) => {
+    onHeard();
+    return record.hear(frame, how);
+  };
+  const recordLine: OpenRecord["line"] = (text) => {
+    onHeard();
+    return record.line(text);
+  };
+  const { path, socketPath } = directory;
   const socket = await listenForFrames({
     path: socketPath,
-    recorder: {
-      recordLine: (text) => record.line(text),
-      record: (frame, how) => record.hear(frame, how),
-    },
+    recorder: { recordLine, record: hear },
     clock: host.clock,
     onRefused: () => undefined,
   });
   const models =
     options["no-models"] === true
       ? undefined
-      : await openRecordedModelPort({ host, record, trace: trace.ids, program, port: modelPort });
-  const otlp = await openOtlp(host, recording, options, otlpPort);
+      : await openRecordedModelPort({ host, record, trace: trace.ids, program, port: modelPort, onHeard });
+  const otlp = await openOtlp(parts, { hear, calls: record.calls }, otlpPort);
   const hurry = new AbortController();
-  return { host, recording, record, directory, trace, socket, socketPath, models, otlp, observer, hurry };
+  return { host, recording, record, directory: path, trace, socket, socketPath, models, otlp, observer, hurry };
 };
 
 /** How the agent is called. */
