@@ -81,10 +81,17 @@ export const commands: readonly Command[] = [
     summary: "send the collector what earlier runs could not",
     description: [
       "Sends each run that is in the outbox, the oldest first, and removes it there once the collector has every frame of it on disk. Runs that are still being recorded are left to themselves.",
+      "With --drop it tries that one run once more and removes what the collector does not take, without asking: it says how much of whose run that was, and why it was not taken. The file that the run was recorded in stays as it is.",
     ],
     options: [
       ...serverOptions,
       { name: "all", type: "boolean", description: "also what was recorded for another collector" },
+      {
+        name: "drop",
+        type: "string",
+        value: "run",
+        description: "the run, by the UUID that push names it by, of which nothing more is to be sent",
+      },
       {
         name: "wait",
         type: "string",
@@ -96,9 +103,17 @@ export const commands: readonly Command[] = [
     ],
     examples: [
       ["enchanted push", "with the collector of the environment"],
+      [
+        "enchanted push --drop 0197f3c2-5b7e-7c3d-9a41-6f2e8d1b0c55",
+        "give up a run that the collector refuses for good",
+      ],
       ["enchanted push --output json | jq '.[] | select(.state != \"stored\")'", "what is left, and why"],
     ],
-    exitCodes: [["0", "nothing is left"], ["1", "something is left; each line says why"], usage],
+    exitCodes: [
+      ["0", "nothing is left"],
+      ["1", "something is left; each line says why and, where every push would, how to drop it"],
+      usage,
+    ],
     load: async () => (await import("./push.ts")).push,
   },
   {

@@ -6,7 +6,7 @@ import { createNodeDisk } from "#nervous-system/recorder/wal/node-disk.ts";
 import { createNodeProcesses } from "#nervous-system/recorder/wal/node-processes.ts";
 import { WalError } from "#nervous-system/recorder/wal/disk.ts";
 import type { Host } from "../host.ts";
-import { connectCollector, explainFailure, isRefusal, type Connection } from "../server/connect.ts";
+import { connectCollector, explainFailure, isForGood, isRefusal, type Connection } from "../server/connect.ts";
 import type { ServerSettings } from "../server/settings.ts";
 import { identityOf, removeLeftover, type Leftover } from "./outbox.ts";
 import { randomOf } from "./outgoing-log.ts";
@@ -23,6 +23,8 @@ export type Sent = {
   frames?: number;
   stored?: number;
   reason?: string;
+  /** Whether the next try will end so, too. */
+  forGood?: boolean;
 };
 
 /** How a leftover is sent. */
@@ -90,8 +92,9 @@ export const sendLeftover = async (
     await recording.close();
     if (isWhole) await removeLeftover(leftover);
     if (isWhole) return { ...about, state: "stored", frames, stored };
-    const reason = explainFailure(failed ?? toGrpcFailure(new Error("it does not answer")), { ...server, namespace });
-    return { ...about, state: "left", frames, stored, reason };
+    const why = failed ?? toGrpcFailure(new Error("it does not answer"));
+    const reason = explainFailure(why, { ...server, namespace });
+    return { ...about, state: "left", frames, stored, reason, forGood: isForGood(why) };
   } catch (error) {
     if (error instanceof WalError && error.code === "WAL_LOCKED") return { ...about, state: "busy" };
     if (!(await exists(directory))) return undefined;

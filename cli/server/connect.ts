@@ -59,9 +59,13 @@ export const certificateTrouble = (message: string, { serverName }: Pick<Server,
     : undefined;
 };
 
+/** Whether a fresh token mends nothing either. */
+export const isForGood = ({ code }: GrpcFailure): boolean =>
+  code === grpcStatus.permissionDenied || code === grpcStatus.invalidArgument;
+
 /** Whether waiting mends nothing. */
-export const isRefusal = ({ code }: GrpcFailure): boolean =>
-  code === grpcStatus.unauthenticated || code === grpcStatus.permissionDenied || code === grpcStatus.invalidArgument;
+export const isRefusal = (failure: GrpcFailure): boolean =>
+  failure.code === grpcStatus.unauthenticated || isForGood(failure);
 
 /** What keeps the frames from the collector, and what to do about it. */
 export const explainFailure = ({ code, message }: GrpcFailure, server: Server): string => {

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from "@jest/globals";
 import { execFileSync } from "node:child_process";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "nats";
@@ -266,6 +266,50 @@ describe("who may not", () => {
     await writeFile(ann.tokenFile, server.tokens.ann);
     expect(await stage.cli(["push"], { env: ann.env })).toMatchObject({ code: 0 });
     await expectStored();
+  });
+
+  it("what is refused for good fails every push until it is dropped by its name, and stays in its file", async () => {
+    await writeFile(ann.tokenFile, server.tokens.eve);
+    for (const file of ["one.jsonl", "two.jsonl"]) await run(say("a"), ann, ["--drain", "60000", "--file", file]);
+    const uidIn = async (file: string) => (await framesIn(stage, file))[0]?.envelope.agent_uid ?? "";
+    const [one, two] = [await uidIn("one.jsonl"), await uidIn("two.jsonl")];
+    const refused = await stage.cli(["push"], { env: ann.env });
+    for (const uid of [one, two]) expect(refused.stdout).toContain(`; to drop it: enchanted push --drop ${uid}\n`);
+    const record = await readFile(join(stage.cwd, "one.jsonl"));
+    expect(await stage.cli(["push", "--drop", one], { env: ann.env })).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(
+        `^dropped  bash ${one} in namespace ${server.namespace}: 3 of 3 frame\\(s\\): the collector refuses: .*missions/record.*\n$`,
+      ),
+    });
+    expect(await readFile(join(stage.cwd, "one.jsonl"))).toEqual(record);
+    expect(await ann.outbox()).toEqual([two]);
+    const again = await stage.cli(["push", "--drop", one], { env: ann.env });
+    expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining(`there is no run ${one} in the outbox`) });
+    // What the collector takes now is not dropped.
+    await writeFile(ann.tokenFile, server.tokens.ann);
+    expect(await stage.cli(["push", "--drop", two], { env: ann.env })).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching("^sent "),
+    });
+    expect(await server.storedOf(two)).toHaveLength(3);
+  });
+
+  it("what waits for a collector that is no more is dropped without one, unless it is being recorded", async () => {
+    server.gate.shut();
+    const { ended } = startHeld("true", ["--drain", "0"]);
+    await eventually("the run is in the outbox", async () => (await ann.outbox()).length === 1);
+    const [uid = ""] = await ann.outbox();
+    const { ENCHANTED_COLLECTOR: address, ...env } = ann.env;
+    const drop = () => stage.cli(["push", "--drop", uid], { env });
+    expect(await drop()).toMatchObject({ code: 1, stdout: expect.stringMatching("^busy ") });
+    await letGo();
+    await ended;
+    expect(await drop()).toMatchObject({
+      code: 0,
+      stdout: `dropped  bash ${uid} in namespace ${server.namespace}: 3 of 3 frame(s): it was recorded for the collector ${address}; the record file stays as it is\n`,
+    });
+    expect(await ann.outbox()).toEqual([]);
   });
 
   it("another user cannot go on with a chain, nor read its end", async () => {
