@@ -102,7 +102,7 @@ describe("a call of a model", () => {
     expect(told).toMatchObject([{ frame: { event_type: "MODEL_CALL", payload: { status: 200 } } }]);
   });
 
-  it("is answered though the provider closes the connection of the call before just as it comes", async () => {
+  it("is cut where the provider closes a connection that it kept just as the call comes, so that the program asks again", async () => {
     const served = new Set<unknown>();
     respond = (asked, answer) => {
       if (served.has(asked.socket)) return void asked.socket.destroy();
@@ -110,10 +110,13 @@ describe("a call of a model", () => {
       asked.resume();
       answer.end("{}");
     };
-    for (const name of ["one", "two"]) expect(await ask("POST", "/chat/completions", `{"model":"${name}"}`)).toBe("{}");
+    const asking = (model: string): Promise<string> => ask("POST", "/chat/completions", `{"model":"${model}"}`);
+    expect(await asking("one")).toBe("{}");
+    await expect(asking("two")).rejects.toThrow("socket hang up");
+    expect(await asking("two")).toBe("{}");
     await port.close(0);
-    const call = (model: string) => ({ frame: { event_type: "MODEL_CALL", payload: { model, status: 200 } } });
-    expect(told).toMatchObject([call("one"), call("two")]);
+    const call = (model: string, status: number) => ({ frame: { payload: { model, status } } });
+    expect(told).toMatchObject([call("one", 200), call("two", 0), call("two", 200)]);
   });
 
   it.each([

@@ -101,7 +101,7 @@ class Calls {
   }
 
   private settings() {
-    return { proxyEnv: proxiesOf(this.options.host.env) };
+    return { keepAlive: true, proxyEnv: proxiesOf(this.options.host.env) };
   }
 
   /** Trusts whom the program would have trusted; made when it is needed, since reading hundreds of certificates takes a while. */

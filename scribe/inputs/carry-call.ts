@@ -38,22 +38,6 @@ export const refuseCall = (answer: ServerResponse, { status, type, message }: Ca
   answer.end(JSON.stringify({ error: { type, message } }));
 };
 
-const send = (
-  incoming: IncomingMessage,
-  answer: ServerResponse,
-  call: CarriedCall,
-  headers: OutgoingHttpHeaders,
-): ClientRequest => {
-  const request = call.to.protocol === "http:" ? httpRequest : httpsRequest;
-  const outgoing = request({ ...call.to, method: incoming.method, headers });
-  // A connection of its own: one that served before may be closed just as the next call comes, which cannot be told from a call
-  // that was taken and not answered, so nobody may send it again. TLS goes on with the agent's session.
-  outgoing.shouldKeepAlive = false;
-  call.watch?.(outgoing, incoming, answer);
-  outgoing.on("error", (error) => refuseCall(answer, call.explain(error)));
-  return outgoing;
-};
-
 const passAnswer = (outgoing: ClientRequest, answer: ServerResponse, passed: PassedHeaders): void => {
   outgoing.once("response", (response) => {
     answer.writeHead(response.statusCode ?? 502, passed(response.headers));
@@ -64,6 +48,26 @@ const passAnswer = (outgoing: ClientRequest, answer: ServerResponse, passed: Pas
   answer.once("close", () => outgoing.destroy());
 };
 
+/** What is passed on goes first, so that nobody waits for whoever watches. */
+const send = (
+  incoming: IncomingMessage,
+  answer: ServerResponse,
+  call: CarriedCall,
+  passed: PassedHeaders,
+  headers: OutgoingHttpHeaders,
+): ClientRequest => {
+  const request = call.to.protocol === "http:" ? httpRequest : httpsRequest;
+  const outgoing = request({ ...call.to, method: incoming.method, headers });
+  passAnswer(outgoing, answer, passed);
+  outgoing.on("error", (error) => {
+    // Closed just as the call came, or taken and not answered: the caller's own connection would be cut, and it knows what then.
+    if (outgoing.reusedSocket && !answer.headersSent) answer.destroy();
+    else refuseCall(answer, call.explain(error));
+  });
+  call.watch?.(outgoing, incoming, answer);
+  return outgoing;
+};
+
 /** Carries a call and its answer, streamed both ways. */
 export const carryCall = (
   incoming: IncomingMessage,
@@ -71,8 +75,7 @@ export const carryCall = (
   call: CarriedCall,
   passed: PassedHeaders,
 ): void => {
-  const outgoing = send(incoming, answer, call, { ...passed(incoming.headers), ...call.headers });
-  passAnswer(outgoing, answer, passed);
+  const outgoing = send(incoming, answer, call, passed, { ...passed(incoming.headers), ...call.headers });
   incoming.pipe(outgoing);
 };
 
@@ -102,7 +105,7 @@ export const carryWebSocket = (
   passed: PassedHeaders,
 ): void => {
   const { "sec-websocket-extensions": _, ...headers } = { ...passed(incoming.headers), ...call.headers };
-  const outgoing = send(incoming, answer, call, { ...headers, connection: "Upgrade", upgrade: "websocket" });
+  const outgoing = send(incoming, answer, call, passed, { ...headers, connection: "Upgrade", upgrade: "websocket" });
   outgoing.once("upgrade", (response, upstream, early) => {
     const client = answer.socket;
     if (client === null || client.destroyed) return void upstream.destroy();
@@ -112,6 +115,5 @@ export const carryWebSocket = (
     call.watchWebSocket?.(client, upstream);
     join(client, upstream);
   });
-  passAnswer(outgoing, answer, passed);
   outgoing.end();
 };

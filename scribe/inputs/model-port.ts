@@ -82,7 +82,8 @@ const noToken = {
 /** Passes model calls to the gateway, with the pod's token in place of whatever the agent sent. */
 export const listenForModels = async (options: GatewayCallsOptions): Promise<HttpServer> => {
   const { port, gateway, caPem, token, log } = options;
-  const agent = new Agent({ ca: caPem, maxSockets: 64 });
+  // Keeps nothing alive: a connection of its own is none that the gateway is closing just as the call comes.
+  const agent = new Agent({ ca: caPem });
   const route = async ({ url: path = "", headers: asked }: IncomingMessage): Promise<CarriedCall | CallRefusal> => {
     if (!isModelPath(path)) return elsewhere;
     if (asked.upgrade?.toLowerCase() === "websocket") return noWebSocket;
