@@ -48,14 +48,10 @@ const passAnswer = (outgoing: ClientRequest, answer: ServerResponse, passed: Pas
   answer.once("close", () => outgoing.destroy());
 };
 
+type Carrying = { incoming: IncomingMessage; answer: ServerResponse; call: CarriedCall; passed: PassedHeaders };
+
 /** What is passed on goes first, so that nobody waits for whoever watches. */
-const send = (
-  incoming: IncomingMessage,
-  answer: ServerResponse,
-  call: CarriedCall,
-  passed: PassedHeaders,
-  headers: OutgoingHttpHeaders,
-): ClientRequest => {
+const send = ({ incoming, answer, call, passed }: Carrying, headers: OutgoingHttpHeaders): ClientRequest => {
   const request = call.to.protocol === "http:" ? httpRequest : httpsRequest;
   const outgoing = request({ ...call.to, method: incoming.method, headers });
   passAnswer(outgoing, answer, passed);
@@ -75,7 +71,7 @@ export const carryCall = (
   call: CarriedCall,
   passed: PassedHeaders,
 ): void => {
-  const outgoing = send(incoming, answer, call, passed, { ...passed(incoming.headers), ...call.headers });
+  const outgoing = send({ incoming, answer, call, passed }, { ...passed(incoming.headers), ...call.headers });
   incoming.pipe(outgoing);
 };
 
@@ -105,7 +101,8 @@ export const carryWebSocket = (
   passed: PassedHeaders,
 ): void => {
   const { "sec-websocket-extensions": _, ...headers } = { ...passed(incoming.headers), ...call.headers };
-  const outgoing = send(incoming, answer, call, passed, { ...headers, connection: "Upgrade", upgrade: "websocket" });
+  const upgrade = { connection: "Upgrade", upgrade: "websocket" };
+  const outgoing = send({ incoming, answer, call, passed }, { ...headers, ...upgrade });
   outgoing.once("upgrade", (response, upstream, early) => {
     const client = answer.socket;
     if (client === null || client.destroyed) return void upstream.destroy();
