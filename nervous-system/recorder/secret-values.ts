@@ -1,3 +1,4 @@
+import { isPlaceholder } from "./redaction-innocent.ts";
 import { addressSecrets, connectionSecrets, headerParts, jsonMembers, looksDrawn, partsOf } from "./secret-parts.ts";
 
 /** A value that is a secret, and the name that stands in its place: `[redacted:<name>]`. */
@@ -19,7 +20,6 @@ const WORDS_CHARS = 16;
 const words = /^[A-Za-z]?(?:[a-z]*|[A-Z]*)(?:[-_. ][A-Za-z]?(?:[a-z]*|[A-Z]*))*$/;
 const path = /^(?:~|\.{0,2})\/[\w.@ /-]*$/;
 const random = /(?=[^/]{0,64}\d)(?=[^/]{0,64}[a-z])(?=[^/]{0,64}[A-Z])[^/]{16}/;
-const placeholder = /^(?:\$|\{\{|<|%\w+%$)/;
 
 /** Whether a value is long and odd enough to be cut wherever it stands. */
 const isDistinct = (value: string): boolean =>
@@ -29,7 +29,7 @@ const isDistinct = (value: string): boolean =>
   !/^\d{1,15}$/.test(value) &&
   (value.length >= WORDS_CHARS || !words.test(value)) &&
   (!path.test(value) || random.test(value)) &&
-  !placeholder.test(value);
+  !isPlaceholder(value);
 
 const headers = /^(?:proxy-)?authorization:/i;
 /** `clientSecret` and `x-api-key` as a variable would be called. */
