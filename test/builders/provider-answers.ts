@@ -349,6 +349,20 @@ const gemini: readonly ProviderAnswer[] = [
     },
     { model: "m-3", inputTokens: 41, stopReason: "PROHIBITED_CONTENT" },
   ),
+  whole(
+    "Gemini that tells its thoughts in the total alone",
+    {
+      candidates: [{ ...(part({ text: "a" }) as object), finishReason: "STOP" }],
+      usageMetadata: {
+        promptTokenCount: 20,
+        toolUsePromptTokenCount: 7,
+        candidatesTokenCount: 198,
+        cachedContentTokenCount: 16,
+        totalTokenCount: 240,
+      },
+    },
+    { inputTokens: 27, cachedTokens: 16, outputTokens: 213, reasoningTokens: 15, stopReason: "STOP" },
+  ),
 ];
 
 /** A whole answer of the chat protocol that differs in its usage alone. */
@@ -434,6 +448,56 @@ const compatible: readonly ProviderAnswer[] = [
     "xAI, which counts reasoning beside the completion",
     { prompt_tokens: 32, completion_tokens: 9, total_tokens: 135, completion_tokens_details: { reasoning_tokens: 94 } },
     { inputTokens: 32, outputTokens: 103, reasoningTokens: 94 },
+  ),
+  counted(
+    "Gemini behind the chat protocol, which tells its thoughts in the total alone",
+    { prompt_tokens: 20, completion_tokens: 198, total_tokens: 623 },
+    { inputTokens: 20, outputTokens: 603, reasoningTokens: 405 },
+  ),
+  counted(
+    "the same with more from its cache than it thought",
+    {
+      prompt_tokens: 5_000,
+      completion_tokens: 8,
+      total_tokens: 5_413,
+      prompt_tokens_details: { cached_tokens: 4_096 },
+    },
+    { inputTokens: 5_000, cachedTokens: 4_096, outputTokens: 413, reasoningTokens: 405 },
+  ),
+  counted(
+    "a translator to the responses' protocol that counts reasoning beside the output",
+    {
+      input_tokens: 21,
+      output_tokens: 4,
+      output_tokens_details: { reasoning_tokens: 60 },
+      total_tokens: 85,
+    },
+    { inputTokens: 21, outputTokens: 64, reasoningTokens: 60 },
+  ),
+  counted(
+    "a server whose total has the cache beside the prompt",
+    { prompt_tokens: 3, completion_tokens: 12, total_tokens: 115, cache_read_input_tokens: 100 },
+    { inputTokens: 3, cachedTokens: 100, outputTokens: 12 },
+  ),
+  counted(
+    "a server whose total has beside the prompt what it wrote to a cache",
+    { prompt_tokens: 3, completion_tokens: 12, total_tokens: 263, cache_creation_input_tokens: 248 },
+    { inputTokens: 3, outputTokens: 12 },
+  ),
+  counted(
+    "a server that says that it did not reason, whatever its total",
+    { prompt_tokens: 3, completion_tokens: 12, total_tokens: 50, completion_tokens_details: { reasoning_tokens: 0 } },
+    { inputTokens: 3, outputTokens: 12, reasoningTokens: 0 },
+  ),
+  counted(
+    "a server whose total is less than its parts",
+    { prompt_tokens: 30, completion_tokens: 12, total_tokens: 12 },
+    { inputTokens: 30, outputTokens: 12 },
+  ),
+  counted(
+    "a server that tells the total and not what was answered",
+    { prompt_tokens: 30, completion_tokens: "12", total_tokens: 42 },
+    { inputTokens: 30 },
   ),
   stream(
     "Groq",

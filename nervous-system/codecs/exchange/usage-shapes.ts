@@ -19,6 +19,8 @@ type UsageShape = {
   /** Parts of these; the first that is there. */
   readonly cached: readonly string[];
   readonly reasoning: readonly string[];
+  /** All of it together; it has thinking in it, even where nothing else has. */
+  readonly total?: string;
 };
 
 const openAiDetails = {
@@ -26,6 +28,7 @@ const openAiDetails = {
   output: ["output_tokens"],
   cached: ["input_tokens_details.cached_tokens"],
   reasoning: ["output_tokens_details.reasoning_tokens"],
+  total: "total_tokens",
 };
 
 /** The first shape that a usage is known by is the one it is read as. */
@@ -43,6 +46,7 @@ const shapes: readonly UsageShape[] = [
       "cached_tokens",
     ],
     reasoning: ["completion_tokens_details.reasoning_tokens"],
+    total: "total_tokens",
   },
   // OpenAI's responses: the names of Anthropic, but cached input is in the input.
   { knownBy: [...openAiDetails.cached, ...openAiDetails.reasoning], ...openAiDetails },
@@ -61,12 +65,18 @@ const shapes: readonly UsageShape[] = [
     output: ["candidatesTokenCount", "thoughtsTokenCount"],
     cached: ["cachedContentTokenCount"],
     reasoning: ["thoughtsTokenCount"],
+    total: "totalTokenCount",
   },
 ];
 
+// Who translates Anthropic's counts may have these in the total and not in the input.
+const writtenToCache = ["cache_creation_input_tokens", "prompt_tokens_details.cache_write_tokens"];
+
 const countedPaths = new Map(
   shapes
-    .flatMap(({ input, output, cached, reasoning }) => [...input, ...output, ...cached, ...reasoning, "total_tokens"])
+    .flatMap(({ input, output, cached, reasoning, total = [] }) => [input, output, cached, reasoning, total])
+    .concat(writtenToCache)
+    .flat()
     .map((name) => [name, name.split(".")]),
 );
 
@@ -90,21 +100,30 @@ const firstOf = (counts: Counts, names: readonly string[]): number | undefined =
   return found.find((count) => count > 0) ?? found[0];
 };
 
-/** xAI leaves reasoning out of what it calls completion, where OpenAI has it in; only the total tells. */
-const besideCompletion = (counts: Counts, reasoning: number): number => {
-  const told = sumOf(counts, ["prompt_tokens", "completion_tokens"]) ?? 0;
-  return counts.get("total_tokens") === told + reasoning ? reasoning : 0;
+/** What the total has beyond input and output; 0 where one of them is not told. */
+const restOf = (counts: Counts, { input, output, total = "" }: UsageShape): number => {
+  const [all, sent, answered] = [counts.get(total), sumOf(counts, input), sumOf(counts, output)];
+  return all === undefined || sent === undefined || answered === undefined ? 0 : all - sent - answered;
+};
+
+/** The thinking that only the total tells; undefined where there is none, or what was counted of a cache may be in the rest. */
+const untoldThinking = (counts: Counts, { cached }: UsageShape, rest: number): number | undefined => {
+  const ofCache = [...cached, ...writtenToCache].map((name) => counts.get(name) ?? 0);
+  return rest <= 0 || ofCache.some((count) => count > 0 && count <= rest) ? undefined : rest;
 };
 
 const factsOf = (counts: Counts): UsageFacts => {
   const shape = shapes.find(({ knownBy }) => knownBy.some((name) => counts.has(name)));
   if (shape === undefined) return {};
-  const reasoningTokens = firstOf(counts, shape.reasoning);
+  const rest = restOf(counts, shape);
+  const reasoningTokens = firstOf(counts, shape.reasoning) ?? untoldThinking(counts, shape, rest);
   const output = sumOf(counts, shape.output);
+  // xAI leaves reasoning out of what it calls completion, where OpenAI has it in: then it is the rest of the total.
+  const beside = reasoningTokens === rest ? rest : 0;
   return presentOf({
     inputTokens: sumOf(counts, shape.input),
     cachedTokens: firstOf(counts, shape.cached),
-    outputTokens: output === undefined ? undefined : output + besideCompletion(counts, reasoningTokens ?? 0),
+    outputTokens: output === undefined ? undefined : output + beside,
     reasoningTokens,
   });
 };
