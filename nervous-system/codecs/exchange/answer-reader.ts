@@ -1,4 +1,5 @@
 import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
+import { createCalledTools } from "./called-tools.ts";
 import { parseJson, presentOf, textOf, type Fields } from "./fields.ts";
 import { protocols } from "./protocols.ts";
 import { errorOf, readErrorBody } from "./provider-error.ts";
@@ -70,20 +71,19 @@ const saidIn = (layer: Fields): Said =>
 
 const createGatherer = () => {
   const usage = createUsageCounter();
-  const calls = new Map<unknown, string>();
+  const called = createCalledTools();
   let said: Said = {};
   return {
     take: (layer: Fields): void => {
       usage.add(layer);
       said = { ...said, ...saidIn(layer) };
-      for (const { key, name } of protocols.flatMap((protocol) => protocol.calls(layer)))
-        if (typeof name === "string" && name !== "") calls.set(key ?? Symbol(name), name);
+      for (const call of protocols.flatMap((protocol) => protocol.calls(layer))) called.add(call);
     },
     fail: (error: string | undefined): void => {
       said = { ...presentOf({ error }), ...said };
     },
     facts: (): AnswerFacts => {
-      const toolsCalled = [...calls.values()];
+      const toolsCalled = called.names();
       return { ...said, ...usage.facts(), ...(toolsCalled.length > 0 ? { toolsCalled } : {}) };
     },
   };

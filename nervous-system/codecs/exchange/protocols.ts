@@ -1,12 +1,17 @@
 import { fieldsOf, listOf, memberAt, textOf, wordOf, type Fields } from "./fields.ts";
 
-/** A tool that a model calls; where a stream may tell of it again it has the same key then. */
-type NamedCall = { readonly key?: string; readonly name: unknown };
+/** A tool that a model calls. */
+export type ToolCall = {
+  /** Where a stream may tell of it again it has the same place then, and the same id where it says one. */
+  readonly place?: string;
+  readonly id?: string;
+  readonly name: unknown;
+};
 
 /** How one protocol tells of an answer, in a whole one and in the events of a stream alike. */
 export type Protocol = {
   readonly stopReason: (document: Fields) => unknown;
-  readonly calls: (document: Fields) => readonly NamedCall[];
+  readonly calls: (document: Fields) => readonly ToolCall[];
   /** Whether an event of a stream holds something that the model said, thought or called. */
   readonly hasContent: (document: Fields) => boolean;
   /** Whether an event of a stream tells its client that the answer is complete. */
@@ -27,10 +32,11 @@ const chatCompletions: Protocol = {
         fieldsOf(choice)["message"] ?? fieldsOf(choice)["delta"],
       );
       const named = listOf(calls).map((one, place) => ({
-        key: `${at}/${wordOf(memberAt(one, "index") ?? place)}/${wordOf(memberAt(one, "id"))}`,
+        place: `${at}/${wordOf(memberAt(one, "index") ?? place)}`,
+        id: wordOf(memberAt(one, "id")),
         name: memberAt(one, "function", "name") ?? memberAt(one, "custom", "name"),
       }));
-      return [...named, { key: `${at}/function_call`, name: memberAt(call, "name") }];
+      return [...named, { place: "function_call", id: `${at}`, name: memberAt(call, "name") }];
     }),
   hasContent: ({ choices }) =>
     listOf(choices).some((choice) => {
@@ -49,7 +55,7 @@ const messages: Protocol = {
   calls: ({ content, content_block: begun, index }) =>
     [...listOf(content).map((block, at) => ({ block, at })), { block: begun, at: index }]
       .filter(({ block }) => isToolUse(block))
-      .map(({ block, at }) => ({ key: `block ${wordOf(at)}`, name: memberAt(block, "name") })),
+      .map(({ block, at }) => ({ place: "block", id: wordOf(at), name: memberAt(block, "name") })),
   hasContent: ({ type }) => type === "content_block_delta",
   isLast: ({ type }) => type === "message_stop",
 };
@@ -70,7 +76,8 @@ const responses: Protocol = {
   },
   calls: ({ output, item, output_index: index, type }) =>
     [...listOf(output), ...(type === "response.output_item.done" ? [item] : [])].map((one, at) => ({
-      key: `item ${wordOf(index ?? at)}`,
+      place: "item",
+      id: wordOf(index ?? at),
       name: itemName(one),
     })),
   hasContent: ({ type }) => typeof type === "string" && type.startsWith("response.") && type.endsWith(".delta"),
