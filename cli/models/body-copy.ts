@@ -6,6 +6,7 @@ import {
   readAnswer,
   type AnswerHead,
   type HeardEvent,
+  type HeardStream,
   type ReadAnswer,
 } from "#nervous-system/codecs/exchange/read-answer.ts";
 
@@ -48,30 +49,23 @@ export const createRequestCopy = (): RequestCopy => {
 };
 
 /** An answer that has ended; `isOver` where the last event of a stream came, whoever hung up then. */
-type CopiedAnswer = Pick<ReadAnswer, "facts" | "unread"> & {
-  isOver: boolean;
-  /** When the model began to speak in a stream, as `nowMs` told it. */
-  firstContentMs?: number;
-};
+type CopiedAnswer = HeardStream & Pick<ReadAnswer, "unread"> & { isOver: boolean };
 
 /** A copy of an answer while it passes: of a stream its events are read as they come, anything else at its end. */
 export type AnswerCopy = { add(chunk: Buffer): void; end(): Promise<CopiedAnswer> };
 
 const copyStream = (nowMs: () => number): AnswerCopy => {
-  const listener = createStreamListener(maxBodyBytes);
+  const listener = createStreamListener(nowMs, maxBodyBytes);
   let isOver = false;
-  let first: { firstContentMs?: number } = {};
   const hear = (events: readonly HeardEvent[]): void => {
     isOver ||= events.some(({ last }) => last);
-    if (first.firstContentMs === undefined && events.some(({ content }) => content))
-      first = { firstContentMs: nowMs() };
   };
   return {
     add: (chunk) => hear(listener.push(chunk)),
     end: async () => {
       hear(listener.end());
       const unread = listener.isWhole() ? {} : { unread: `an event of the answer was not read: ${tooLong}` };
-      return { facts: listener.facts(), isOver, ...first, ...unread };
+      return { ...listener.heard(), isOver, ...unread };
     },
   };
 };

@@ -6,6 +6,7 @@ import {
   readAnswer,
   type AnswerHead,
   type HeardEvent,
+  type HeardStream,
   type ReadAnswer,
 } from "#nervous-system/codecs/exchange/read-answer.ts";
 
@@ -17,11 +18,7 @@ export const headOf = ({ statusCode: status = 0, headers }: IncomingMessage): An
 });
 
 /** What a filter lets go at the end of an answer, and what the answer says. */
-export type FilteredAnswer = ReadAnswer & {
-  readonly kept: Buffer;
-  /** When the model began to speak in a stream, as `nowMs` told it. */
-  readonly firstContentMs?: number;
-};
+export type FilteredAnswer = ReadAnswer & HeardStream & { readonly kept: Buffer };
 
 /**
  * Passes an answer on, byte for byte, but keeps back what would tell the client that it is complete: the last event of a stream,
@@ -42,14 +39,10 @@ export type FilterOptions = {
 };
 
 const createStreamFilter = ({ dropsUsageEvent, nowMs }: FilterOptions): AnswerFilter => {
-  const listener = createStreamListener();
+  const listener = createStreamListener(nowMs);
   const kept = gatherBytes();
-  let first: { firstContentMs?: number } = {};
-  const passed = (events: readonly HeardEvent[]): readonly HeardEvent[] => {
-    if (first.firstContentMs === undefined && events.some(({ content }) => content))
-      first = { firstContentMs: nowMs() };
-    return events.filter(({ usageOnly }) => !usageOnly || !dropsUsageEvent);
-  };
+  const passed = (events: readonly HeardEvent[]): readonly HeardEvent[] =>
+    events.filter(({ usageOnly }) => !usageOnly || !dropsUsageEvent);
   return {
     push: (chunk) => {
       const free: Buffer[] = [];
@@ -61,7 +54,7 @@ const createStreamFilter = ({ dropsUsageEvent, nowMs }: FilterOptions): AnswerFi
     },
     end: async () => {
       for (const { bytes } of passed(listener.end())) kept.add(bytes);
-      return { kept: kept.take(), facts: listener.facts(), ...first };
+      return { kept: kept.take(), ...listener.heard() };
     },
   };
 };

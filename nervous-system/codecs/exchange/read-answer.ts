@@ -21,13 +21,20 @@ export type ReadAnswer = {
 /** One event of a stream, and what it is for its client. */
 export type HeardEvent = StreamStep & { readonly bytes: Buffer };
 
+/** What a stream has said so far. */
+export type HeardStream = {
+  readonly facts: AnswerFacts;
+  /** When the model began to speak, as `nowMs` told it. */
+  readonly firstContentMs?: number;
+};
+
 /** Reads the events of a stream as they come. */
 export type StreamListener = {
   /** Takes a chunk; answers the events that it completed. */
   push(chunk: Uint8Array): readonly HeardEvent[];
   /** Ends the stream; answers the event that no blank line followed, if there is one. */
   end(): readonly HeardEvent[];
-  facts(): AnswerFacts;
+  heard(): HeardStream;
   /** Whether every event was read: one that is still unfinished beyond the bound is left out. */
   isWhole(): boolean;
 };
@@ -36,16 +43,21 @@ export type StreamListener = {
 export const isEventStream = ({ status, contentType = "", contentEncoding }: AnswerHead): boolean =>
   status < 400 && contentType.toLowerCase().startsWith("text/event-stream") && !isCoded(contentEncoding);
 
-/** Creates a listener for an answer that is an event stream, of which one event may have `maxEventBytes`. */
-export const createStreamListener = (maxEventBytes?: number): StreamListener => {
+/** Creates a listener for an answer that is an event stream, of which one event may have `maxEventBytes`; `nowMs` tells a monotonic time. */
+export const createStreamListener = (nowMs: () => number, maxEventBytes?: number): StreamListener => {
   const splitter = createSseSplitter(maxEventBytes);
   const reader = createAnswerReader();
+  let first: Pick<HeardStream, "firstContentMs"> = {};
   const hear = (events: readonly SseEvent[]): readonly HeardEvent[] =>
-    events.map((event) => ({ ...reader.readEvent(event), bytes: event.bytes }));
+    events.map(({ bytes, ...event }) => {
+      const step = reader.readEvent(event);
+      if (step.content && first.firstContentMs === undefined) first = { firstContentMs: nowMs() };
+      return { ...step, bytes };
+    });
   return {
     push: (chunk) => hear(splitter.push(chunk)),
     end: () => hear(splitter.end()),
-    facts: reader.facts,
+    heard: () => ({ facts: reader.facts(), ...first }),
     isWhole: splitter.isWhole,
   };
 };
