@@ -1,12 +1,9 @@
 import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
-import type { AnswerFacts } from "#nervous-system/codecs/exchange/answer-reader.ts";
-import { computeContextWindow } from "#nervous-system/codecs/exchange/context-window.ts";
-import { answerMembers, requestMembers } from "#nervous-system/codecs/exchange/model-call-members.ts";
+import { computeContextWindow, type ContextWindow } from "#nervous-system/codecs/exchange/context-window.ts";
+import { renderModelCall } from "#nervous-system/codecs/exchange/model-call.ts";
 import { requestFactsOf } from "#nervous-system/codecs/exchange/request-facts.ts";
 import type { ModelTarget } from "./routes.ts";
-
-const maxHashes = 2000;
-const maxErrorChars = 2000;
+import type { WatchedCall } from "./watch-call.ts";
 
 const parseRequest = (text: string | undefined): Readonly<Record<string, unknown>> | undefined => {
   try {
@@ -35,37 +32,16 @@ export const modelOf = (
   return typeof model === "string" ? model : undefined;
 };
 
-/** One exchange that is over. */
-export type Exchange = {
-  target: ModelTarget;
-  model: string;
-  /** Undefined where it could not be read. */
-  request: string | undefined;
-  answer: AnswerFacts;
-  /** HTTP status; 0 when there was no answer. */
-  status: number;
-  latencyMs: number;
-  firstTokenMs?: number | undefined;
-  requestId?: string | undefined;
-  /** What of it could not be read, and why. */
-  unread?: string | undefined;
-  error?: string | undefined;
-};
+/** A call that is over, and whom it asked. */
+type AnsweredCall = WatchedCall & { target: ModelTarget; model: string };
 
 /** Undefined where no JSON can be made of a message: the call went as its program wrote it, and is recorded all the same. */
-const hashesOf = (request: Readonly<Record<string, unknown>>): readonly string[] | undefined => {
+const windowOf = (request: Readonly<Record<string, unknown>>): ContextWindow | undefined => {
   try {
     return computeContextWindow(request);
   } catch {
     return undefined;
   }
-};
-
-const windowOf = (request: Readonly<Record<string, unknown>>): Record<string, unknown> => {
-  const hashes = hashesOf(request);
-  if (hashes === undefined) return {};
-  if (hashes.length <= maxHashes) return { context_window: hashes };
-  return { context_window: hashes.slice(-maxHashes), context_window_omitted: hashes.length - maxHashes };
 };
 
 /** What was asked; Gemini's service for Google accounts wraps it. */
@@ -74,22 +50,16 @@ const askedIn = (request: Readonly<Record<string, unknown>>): Readonly<Record<st
   return isJsonObject(inner) ? inner : request;
 };
 
-/** The payload of an exchange's MODEL_CALL. */
-export const renderModelCall = (exchange: Exchange): Record<string, unknown> => {
-  const asked = askedIn(parseRequest(exchange.request) ?? {});
-  const { error: told, ...answer } = answerMembers(exchange.answer);
-  const payload = {
-    provider: exchange.target.provider,
-    model: exchange.model,
-    ...windowOf(asked),
-    ...requestMembers(requestFactsOf(asked)),
-    ...answer,
-    first_token_ms: exchange.firstTokenMs,
-    latency_ms: exchange.latencyMs,
-    status: exchange.status,
-    request_id: exchange.requestId,
-    unread: exchange.unread,
-    error: exchange.error?.slice(0, maxErrorChars) ?? told,
-  };
-  return Object.fromEntries(Object.entries(payload).filter(([, value]) => value !== undefined));
+/** Renders the payload of a call's MODEL_CALL. */
+export const renderWatchedCall = ({ target, ...call }: AnsweredCall): Record<string, unknown> => {
+  const asked = askedIn(parseRequest(call.request) ?? {});
+  const { error, ...answer } = call.answer; // the last member here, whoever tells it
+  return renderModelCall({
+    ...call,
+    provider: target.provider,
+    contextWindow: windowOf(asked),
+    request: requestFactsOf(asked),
+    answer,
+    error: call.error ?? error,
+  });
 };

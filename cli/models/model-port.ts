@@ -10,7 +10,7 @@ import type { CallRefusal, CarriedCall } from "#scribe/inputs/carry-call.ts";
 import { openModelPort } from "#scribe/inputs/model-port.ts";
 import type { Host } from "../host.ts";
 import type { OpenRecord } from "../record/open-record.ts";
-import { modelOf, renderModelCall } from "./exchange.ts";
+import { modelOf, renderWatchedCall } from "./exchange.ts";
 import { readRouteInputs } from "./read-settings.ts";
 import { modelTarget, planModelWays, tellProgram, type ModelTarget, type ModelWays } from "./routes.ts";
 import { watchCall, type WatchedCall } from "./watch-call.ts";
@@ -138,7 +138,7 @@ class Calls {
     const model = modelOf(asked, call.request);
     if (model === undefined) return;
     const { record, trace: ofRun } = this.options;
-    const payload = renderModelCall({ target, model, ...call });
+    const payload = renderWatchedCall({ target, model, ...call });
     record.calls.carried({ eventId, trace, responseId: textIn(payload["response_id"]) });
     const how = { producer: "scribe", trace: trace ?? ofRun } as const;
     await record.tell({ event_id: eventId, event_type: "MODEL_CALL", payload }, how);

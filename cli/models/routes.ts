@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { CodexWay } from "./codex.ts";
 import type { GeminiSignIn } from "./gemini.ts";
-import { protocols, type Protocol, type Provider } from "./protocols.ts";
+import { modelServices, type ModelService, type Provider } from "./services.ts";
 
 /** A model route of the port, and where its calls go. */
 export type ModelTarget = { provider: Provider; url: URL };
@@ -33,8 +33,8 @@ export type ModelWays = { ways: readonly Way[]; leftAlone: readonly string[] };
 
 const isSet = (env: Environment, name: string): boolean => (env[name] ?? "") !== "";
 
-/** Who may send calls of a protocol elsewhere without its own variables. */
-const othersOf = ({ routes, elsewhere }: Protocol, { env, dotenv }: RouteInputs): string[] => {
+/** Who may send calls of a service elsewhere without its own variables. */
+const othersOf = ({ routes, elsewhere }: ModelService, { env, dotenv }: RouteInputs): string[] => {
   const known = new Set(routes.map(({ variable }) => variable));
   return [
     ...Object.keys(env).filter((name) => elsewhere.test(name) && !known.has(name) && isSet(env, name)),
@@ -46,14 +46,14 @@ const othersOf = ({ routes, elsewhere }: Protocol, { env, dotenv }: RouteInputs)
 
 const leave = (...leftAlone: string[]): ModelWays => ({ ways: [], leftAlone });
 
-const waysOf = (protocol: Protocol, inputs: RouteInputs): ModelWays => {
-  const { provider, routes, may = () => true, why } = protocol;
+const waysOf = (service: ModelService, inputs: RouteInputs): ModelWays => {
+  const { provider, routes, may = () => true, why } = service;
   const { env, geminiSignIn } = inputs;
   const own = routes.flatMap(({ variable, prefix }): Way[] =>
     isSet(env, variable) ? [{ provider, prefix, base: { own: env[variable] ?? "" }, told: { variable } }] : [],
   );
   if (own.length > 0) return { ways: own, leftAlone: [] };
-  const others = othersOf(protocol, inputs);
+  const others = othersOf(service, inputs);
   if (others.length > 0)
     return leave(`${others.join(", ")} may send model calls (${provider}) elsewhere, so they are not recorded`);
   if (!may(geminiSignIn)) return leave(...[why?.(env, geminiSignIn) ?? []].flat());
@@ -77,7 +77,7 @@ const wayOfCodex = (codex: CodexWay | undefined): ModelWays => {
 
 /** The ways of every variable that sends calls somewhere, of the providers' own addresses where none does, and of codex. */
 export const planModelWays = (inputs: RouteInputs): ModelWays => {
-  const all = [...protocols.map((protocol) => waysOf(protocol, inputs)), wayOfCodex(inputs.codex)];
+  const all = [...modelServices.map((service) => waysOf(service, inputs)), wayOfCodex(inputs.codex)];
   return { ways: all.flatMap(({ ways }) => ways), leftAlone: all.flatMap((one) => one.leftAlone) };
 };
 

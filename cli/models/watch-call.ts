@@ -1,11 +1,17 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http";
+import type { ModelCallFacts } from "#nervous-system/codecs/exchange/model-call.ts";
 import { requestIdOf } from "#nervous-system/codecs/exchange/model-call-members.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { createAnswerCopy, createRequestCopy, type AnswerCopy } from "./body-copy.ts";
-import type { Exchange } from "./exchange.ts";
 
-/** What a call over HTTP told, when it is over. */
-export type WatchedCall = Omit<Exchange, "target" | "model">;
+/** What a call told, when it is over. */
+export type WatchedCall = Pick<
+  ModelCallFacts,
+  "answer" | "status" | "latencyMs" | "firstTokenMs" | "requestId" | "unread" | "error"
+> & {
+  /** Undefined where it could not be read. */
+  readonly request: string | undefined;
+};
 
 type Answering = { readonly status: number; readonly requestId: string | undefined; readonly copy: AnswerCopy };
 

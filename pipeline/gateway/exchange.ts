@@ -10,7 +10,7 @@ import type { BoundAgent } from "#pipeline/gateway/await-binding.ts";
 import type { ClusterView } from "#pipeline/gateway/cluster-view.ts";
 import type { CallShare } from "#pipeline/gateway/call-room.ts";
 import { endClient, unreadMessage, type Written } from "#pipeline/gateway/client-end.ts";
-import { parseTraceparent, renderModelCall } from "#pipeline/gateway/model-call-frame.ts";
+import { parseTraceparent, renderExchangeFrame } from "#pipeline/gateway/model-call-frame.ts";
 import { readModelKey } from "#pipeline/gateway/model-key.ts";
 import type { BlobWriter, FrameWriter } from "#pipeline/gateway/ports.ts";
 import {
@@ -268,7 +268,7 @@ const carryOutAndRecord = async (tools: ExchangeTools, exchange: Exchange): Prom
   const { firstContentMs, again } = outcome;
   try {
     await tools.frames.write(
-      renderModelCall({
+      renderExchangeFrame({
         ...exchange,
         ...outcome,
         contextWindow: exchange.body.contextWindow,

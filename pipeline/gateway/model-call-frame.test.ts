@@ -1,13 +1,13 @@
 import { describe, expect, it } from "@jest/globals";
 import { maxFrameBytes } from "#nervous-system/schemas/frames/parse-frame.ts";
-import { renderModelCall } from "#pipeline/gateway/model-call-frame.ts";
+import { renderExchangeFrame } from "#pipeline/gateway/model-call-frame.ts";
 
 describe("the frame of an exchange", () => {
   it("fits the record whatever the endpoint answered: an exchange must not escape it", () => {
     const long = "€".repeat(1_000_000);
     const metadata = { name: "n", namespace: "n", uid: "00000000-0000-4000-8000-000000000001" };
     const facts = { metadata, spec: { provider: "Anthropic", model: "m" } } as never;
-    const frame = renderModelCall({
+    const frame = renderExchangeFrame({
       agent: facts,
       mission: facts,
       model: facts,

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { maxJsonValues, parseBoundedJson } from "#nervous-system/kernel/bounded-json.ts";
-import { computeRecentWindow, type ContextWindow } from "#nervous-system/codecs/exchange/context-window.ts";
+import { computeContextWindow, type ContextWindow } from "#nervous-system/codecs/exchange/context-window.ts";
 import { requestFactsOf, type RequestFacts } from "#nervous-system/codecs/exchange/request-facts.ts";
 import type { ModelSpec } from "#nervous-system/schemas/resources/model.ts";
 import { granted, refused, type Granted } from "#pipeline/gateway/refusal.ts";
@@ -14,9 +14,6 @@ export type UpstreamBody = {
   /** Set where we asked for token counts in the stream and the client did not, with its own options: their event is taken out again. */
   readonly added?: { readonly streamOptions: unknown };
 };
-
-// A frame holds 256 KiB and a hash takes 67 bytes of it; the request's blob has the whole window.
-const maxHashes = 2_000;
 
 const parseObject = (bytes: Buffer): Readonly<Record<string, unknown>> | undefined => {
   try {
@@ -66,7 +63,7 @@ export const computeUpstreamBody = (
   const json = { ...asked, model, ...(needsUsage ? { stream_options: options } : {}) };
   try {
     // Before it is sent: an exchange whose window cannot be told could not be recorded.
-    const contextWindow = computeRecentWindow(json, maxHashes);
+    const contextWindow = computeContextWindow(json);
     const body = { bytes: Buffer.from(JSON.stringify(json)), contextWindow, facts: requestFactsOf(json) };
     return granted({ ...body, ...(needsUsage ? { added } : {}) });
   } catch (error) {

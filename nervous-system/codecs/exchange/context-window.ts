@@ -30,20 +30,19 @@ const asList = (value: unknown): readonly unknown[] => {
   return value === undefined || value === null ? [] : [{ role: "user", content: value }];
 };
 
+// A frame holds 256 KiB and a hash takes 67 bytes of it; a request's blob has the whole window.
+const maxHashes = 2_000;
+
 /**
  * The hash of each message of a request, in order: sha256 of its RFC 8785 JSON. Anthropic's `system`, the `instructions` of the
- * Responses protocol and Gemini's `systemInstruction` stand first, as a message of role `system`. Of more than `max` messages
- * the last are taken. Throws for a number beyond all bounds, which RFC 8785 cannot write.
+ * Responses protocol and Gemini's `systemInstruction` stand first, as a message of role `system`. Of more than 2,000
+ * messages the last are taken. Throws for a number beyond all bounds, which RFC 8785 cannot write.
  */
-export const computeRecentWindow = (body: Readonly<Record<string, unknown>>, max: number): ContextWindow => {
+export const computeContextWindow = (body: Readonly<Record<string, unknown>>): ContextWindow => {
   const system = body["system"] ?? body["instructions"] ?? body["systemInstruction"] ?? body["system_instruction"];
   const messages = asList(body["messages"] ?? body["input"] ?? body["contents"] ?? body["prompt"]);
   const first = system === undefined || system === null ? [] : [{ role: "system", content: system }];
   const all = [...first, ...messages];
-  const omitted = Math.max(0, all.length - max);
+  const omitted = Math.max(0, all.length - maxHashes);
   return { hashes: all.slice(omitted).map(hashOf), omitted };
 };
-
-/** The hash of every message of a request that this process made itself; see `computeRecentWindow`. */
-export const computeContextWindow = (body: Readonly<Record<string, unknown>>): readonly string[] =>
-  computeRecentWindow(body, Infinity).hashes;

@@ -3,9 +3,10 @@ import { presentOf, textOf } from "./fields.ts";
 import type { RequestFacts } from "./request-facts.ts";
 
 // A frame holds 256 KiB, most of which the hashes of its messages may take; all of these are words of whoever wrote them.
-const maxErrorCharacters = 2_000;
 const maxWordCharacters = 256;
 const maxNamesBytes = 16_384;
+/** How much of an error's words a frame has. */
+export const maxErrorCharacters = 2_000;
 
 const word = (text: string | undefined): string | undefined => text?.slice(0, maxWordCharacters);
 

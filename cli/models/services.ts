@@ -13,11 +13,11 @@ type Route = {
   fallback?: string;
 };
 
-/** One protocol, or one of the services that speak it. */
-export type Protocol = {
+/** Who answers calls of models by variables of their own: all that speak a protocol, or one of them. */
+export type ModelService = {
   provider: Provider;
   routes: readonly Route[];
-  /** Other variables by which somebody may send calls of this protocol elsewhere. */
+  /** Other variables by which somebody may send these calls elsewhere. */
   elsewhere: RegExp;
   /** Whether a program that had no base URL may be given one; it may without this. */
   may?: (signIn: GeminiSignIn) => boolean;
@@ -26,11 +26,11 @@ export type Protocol = {
 };
 
 /**
- * Every protocol whose calls can be routed by variables. litellm, and what is built on it, knows both names of an address and takes
+ * Every service whose calls can be routed by variables. litellm, and what is built on it, knows both names of an address and takes
  * the first: where only the second is set, the first one must stay away, or prompts and key would go to an address that the program
  * would not have used.
  */
-export const protocols: readonly Protocol[] = [
+export const modelServices: readonly ModelService[] = [
   {
     provider: "OpenAICompatible",
     routes: [
