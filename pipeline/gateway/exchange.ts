@@ -1,237 +1,32 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Clock } from "#nervous-system/kernel/clock.ts";
-import type { Log } from "#nervous-system/kernel/log.ts";
-import { requestIdOf } from "#nervous-system/codecs/exchange/model-call-members.ts";
-import type { ReadAnswer } from "#nervous-system/codecs/exchange/read-answer.ts";
-import { resolveTarget, type AddressPolicy } from "#pipeline/gateway/address-policy.ts";
 import type { AdmittedCall } from "#pipeline/gateway/admit-model-call.ts";
-import type { Broken } from "#pipeline/gateway/broken.ts";
 import type { BoundAgent } from "#pipeline/gateway/await-binding.ts";
-import type { ClusterView } from "#pipeline/gateway/cluster-view.ts";
-import type { CallShare } from "#pipeline/gateway/call-room.ts";
-import { endClient, unreadMessage, type Written } from "#pipeline/gateway/client-end.ts";
+import type { Broken } from "#pipeline/gateway/broken.ts";
+import { carryOut, type CarryTools, type AskingCall, type CallOutcome } from "#pipeline/gateway/carry-out.ts";
+import { unreadMessage, type Written } from "#pipeline/gateway/client-end.ts";
+import { putAnswer, putRequest, type BlobTools } from "#pipeline/gateway/exchange-blobs.ts";
 import { parseTraceparent, renderExchangeFrame } from "#pipeline/gateway/model-call-frame.ts";
-import { readModelKey } from "#pipeline/gateway/model-key.ts";
-import type { BlobWriter, FrameWriter } from "#pipeline/gateway/ports.ts";
-import {
-  granted,
-  refused,
-  refusedUntil,
-  renderRefusal,
-  type Granted,
-  type Refusal,
-} from "#pipeline/gateway/refusal.ts";
-import { readRefusal } from "#pipeline/gateway/read-refusal.ts";
-import { relayAnswer } from "#pipeline/gateway/relay.ts";
-import { upstreamUrl, type ModelRoute } from "#pipeline/gateway/routes.ts";
-import { askUpstream, type UpstreamAnswer, type UpstreamRequest } from "#pipeline/gateway/upstream.ts";
-import { computeUpstreamHeaders, withoutAddition, type UpstreamBody } from "#pipeline/gateway/upstream-request.ts";
+import type { FrameWriter } from "#pipeline/gateway/ports.ts";
+import { prepareRequest, type ReadyCall, type RequestTools } from "#pipeline/gateway/prepare-request.ts";
+import { granted, refusedUntil, type Granted } from "#pipeline/gateway/refusal.ts";
+import { withoutAddition } from "#pipeline/gateway/upstream-request.ts";
 import type { UsageMemory } from "#pipeline/gateway/usage-memory.ts";
 
 /** What exchanges are carried out with. */
-export type ExchangeTools = {
-  readonly view: Pick<ClusterView, "secret">;
-  readonly frames: FrameWriter;
-  readonly blobs: BlobWriter;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly addresses: AddressPolicy;
-  readonly ca: readonly string[] | undefined;
-  readonly answerWithinMs: number;
-  readonly idleMs: number;
-  readonly maxAnswerBytes: number;
-  readonly usage: UsageMemory;
-};
+export type ExchangeTools = BlobTools &
+  RequestTools &
+  CarryTools & {
+    readonly frames: FrameWriter;
+    readonly usage: UsageMemory;
+  };
 
 /** One admitted call, with its body ready for the provider. */
-export type Exchange = AdmittedCall &
-  BoundAgent & {
-    readonly route: ModelRoute;
-    readonly body: UpstreamBody;
-    readonly incoming: IncomingMessage;
-    readonly client: ServerResponse;
-    readonly share: CallShare;
-    readonly signal: AbortSignal;
-  };
-
-type Outcome = Pick<ReadAnswer, "facts" | "unread"> & {
-  readonly status: number;
-  readonly answer: Buffer;
-  readonly requestId?: string | undefined;
-  /** When the model began to speak in a stream, by the monotonic clock. */
-  readonly firstContentMs?: number;
-  readonly broken?: Broken | undefined;
-  /** Set where the provider refused what the agent had not asked for: the client is told nothing of that. */
-  readonly again?: true;
-  /** Tells the client the rest, once the frame is written. */
-  readonly finish: () => Promise<Written>;
-};
-
-// A collector that restarts is back within these; an agent waits for its answer longer than that anyway.
-const putPausesMs = [500, 2_000, 5_000];
-
-/** Stores a blob, trying again while the collector is away and nobody stops it; rejects with the last failure. */
-const putPatiently = async (
-  tools: ExchangeTools,
-  namespace: string,
-  bytes: Buffer,
-  signal?: AbortSignal,
-): Promise<string> => {
-  for (const pauseMs of putPausesMs) {
-    try {
-      return await tools.blobs.put(namespace, bytes);
-    } catch (error) {
-      tools.log.warn({ err: error, pauseMs }, "a blob of a model call could not be stored; trying again");
-      await tools.clock.sleep(pauseMs, signal);
-    }
-  }
-  return tools.blobs.put(namespace, bytes);
-};
-
-const putRequest = async (tools: ExchangeTools, exchange: Exchange): Promise<Granted<string>> => {
-  const { mission, body, signal } = exchange;
-  if (!tools.frames.healthy())
-    return refusedUntil(503, "recording_unavailable", "the gateway cannot write its record at present", 5);
-  try {
-    return granted(await putPatiently(tools, mission.metadata.namespace ?? "", body.bytes, signal));
-  } catch (error) {
-    if (signal.aborted) return refused(400, "client_gone", "the client went away before its request was recorded");
-    tools.log.warn({ err: error }, "the blob of a model request could not be stored");
-    return refusedUntil(503, "recording_unavailable", "the request could not be recorded, so it is not sent", 5);
-  }
-};
-
-const prepare = async (tools: ExchangeTools, exchange: Exchange): Promise<Granted<UpstreamRequest>> => {
-  const { model, route, body } = exchange;
-  const key = await readModelKey(tools.view, model);
-  if (key.kind === "refused") return refusedUntil(503, "model_key_unusable", key.message, 10);
-  const url = upstreamUrl(model.spec.endpoint, route.operation);
-  const port = Number(url.port || (url.protocol === "https:" ? 443 : 80));
-  const target = await resolveTarget({ host: url.hostname, port }, tools.addresses);
-  if (target.kind === "refused") return target;
-  return granted({
-    url,
-    target: target.value,
-    method: "POST",
-    headers: computeUpstreamHeaders(exchange.incoming.headers, model.spec.provider, key.apiKey),
-    body: body.bytes,
-    ca: tools.ca,
-    answerWithinMs: tools.answerWithinMs,
-    signal: exchange.signal,
-    clock: tools.clock,
-  });
-};
-
-type FailedAnswer = Extract<UpstreamAnswer, { kind: "failed" }>;
-
-const brokenBy: Readonly<Record<FailedAnswer["why"], Broken["by"]>> = {
-  silent: "provider_silent",
-  unreachable: "provider_unreachable",
-  aborted: "client_gone",
-};
-
-/** A call without an answer of the provider's own; `status` is the provider's, 0 without one. */
-const unanswered = (
-  tools: ExchangeTools,
-  { client }: Exchange,
-  status: number,
-  { broken, refusal }: { readonly broken: Broken; readonly refusal: Refusal },
-): Outcome => ({
-  status,
-  answer: Buffer.alloc(0),
-  facts: {},
-  broken,
-  finish: async () => {
-    if (client.destroyed) return "gone";
-    const told = renderRefusal(refusal);
-    client.writeHead(told.status, told.headers);
-    return endClient(client, told.body, tools.clock);
-  },
-});
-
-const failedOutcome = (tools: ExchangeTools, exchange: Exchange, { why, message }: FailedAnswer): Outcome => {
-  const refusal: Refusal =
-    why === "silent"
-      ? { status: 504, type: "provider_timeout", message }
-      : { status: 502, type: "provider_unreachable", message };
-  return unanswered(tools, exchange, 0, { broken: { by: brokenBy[why], message }, refusal });
-};
-
-const redirectOutcome = (tools: ExchangeTools, exchange: Exchange, response: IncomingMessage): Outcome => {
-  response.destroy();
-  const message = `the endpoint redirects (${response.statusCode}); name the final address in the Model's endpoint`;
-  return unanswered(tools, exchange, response.statusCode ?? 0, {
-    broken: { by: "provider_redirects", message },
-    refusal: { status: 502, type: "provider_redirects", message },
-  });
-};
-
-const relayedOutcome = async (
-  tools: ExchangeTools,
-  exchange: Exchange,
-  response: IncomingMessage,
-): Promise<Outcome> => {
-  const { client, signal, body, share } = exchange;
-  const relayed = await relayAnswer({
-    upstream: response,
-    client,
-    dropsUsageEvent: body.added !== undefined,
-    idleMs: tools.idleMs,
-    maxBytes: tools.maxAnswerBytes,
-    take: share.takeForAnswer,
-    signal,
-    clock: tools.clock,
-  });
-  return {
-    ...relayed,
-    status: response.statusCode ?? 0,
-    requestId: requestIdOf(response.headers),
-    finish: async () => {
-      if (relayed.broken === undefined) return endClient(client, relayed.kept, tools.clock);
-      // A broken answer must look broken: the connection is cut instead of ended.
-      client.destroy();
-      return "gone";
-    },
-  };
-};
-
-/** A stream that is refused, maybe for the token counts that were asked for: then it is asked for again, without them. */
-const refusedOutcome = async (tools: ExchangeTools, response: IncomingMessage): Promise<Outcome> => ({
-  ...(await readRefusal(response, tools.idleMs, tools.clock)),
-  status: response.statusCode ?? 0,
-  requestId: requestIdOf(response.headers),
-  again: true,
-  finish: () => Promise.resolve("taken"),
-});
-
-// What providers answer to a member that they do not know.
-const refusals = new Set([400, 422]);
-
-const carryOut = async (tools: ExchangeTools, exchange: Exchange, request: UpstreamRequest): Promise<Outcome> => {
-  const answer = await askUpstream(request);
-  if (answer.kind === "failed") return failedOutcome(tools, exchange, answer);
-  const status = answer.response.statusCode ?? 0;
-  if (status >= 300 && status < 400) return redirectOutcome(tools, exchange, answer.response);
-  if (exchange.body.added !== undefined && refusals.has(status)) return refusedOutcome(tools, answer.response);
-  return relayedOutcome(tools, exchange, answer.response);
-};
-
-const putAnswer = async (tools: ExchangeTools, exchange: Exchange, answer: Buffer): Promise<string | undefined> => {
-  if (answer.length === 0) return undefined;
-  try {
-    return await putPatiently(tools, exchange.mission.metadata.namespace ?? "", answer);
-  } catch (error) {
-    // The exchange has happened: it is recorded without its answer rather than not at all.
-    tools.log.error({ err: error }, "the blob of a model's answer could not be stored");
-    return undefined;
-  }
-};
+export type Exchange = AdmittedCall & BoundAgent & ReadyCall & AskingCall;
 
 /** How an exchange ended, for metrics. */
 export type ExchangeEnd = {
   readonly status: number;
   readonly latencyMs: number;
-  readonly facts: Outcome["facts"];
+  readonly facts: CallOutcome["facts"];
   readonly broken?: Broken | undefined;
 };
 
@@ -245,7 +40,7 @@ const endings: Readonly<Record<Written, Broken | undefined>> = {
 const finishClient = async (
   { log }: ExchangeTools,
   { agent }: Exchange,
-  { broken, finish }: Outcome,
+  { broken, finish }: CallOutcome,
 ): Promise<Broken | undefined> => {
   const ending = endings[await finish()];
   const why = broken ?? ending;
@@ -254,12 +49,12 @@ const finishClient = async (
   return why;
 };
 
-type Ended = ExchangeEnd & Pick<Outcome, "again">;
+type Ended = ExchangeEnd & Pick<CallOutcome, "again">;
 
 const carryOutAndRecord = async (tools: ExchangeTools, exchange: Exchange): Promise<Granted<Ended>> => {
   const requestBlob = await putRequest(tools, exchange);
   if (requestBlob.kind === "refused") return requestBlob;
-  const request = await prepare(tools, exchange);
+  const request = await prepareRequest(tools, exchange);
   if (request.kind === "refused") return request;
   const startedMs = tools.clock.monotonicMs();
   const outcome = await carryOut(tools, exchange, request.value);
