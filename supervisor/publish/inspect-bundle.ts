@@ -3,7 +3,7 @@ import { parseBundleHeader } from "#supervisor/publish/bundle.ts";
 import { done, refuse, type Proposal, type Step } from "#supervisor/publish/proposal.ts";
 import { judgeChange } from "#nervous-system/git/judge-change.ts";
 import type { RawChange } from "#nervous-system/git/raw-diff.ts";
-import { judgeBundleFailure, type ScratchRepository } from "#supervisor/publish/scratch-repository.ts";
+import { fetchOnly, judgeBundleFailure, type ScratchRepository } from "#supervisor/publish/scratch-repository.ts";
 
 /** The ref that the server's branch is kept under. */
 export const serverRef = "refs/server/branch";
@@ -21,16 +21,7 @@ const importBundle = async (scratch: ScratchRepository, bytes: Buffer, proposal:
   await scratch.writeBundle(bytes);
   const verified = await scratch.inspect.run(["bundle", "verify", "--quiet", scratch.bundleFile]);
   if (verified.kind === "failed") return judgeBundleFailure(verified);
-  const fetched = await scratch.inspect.run([
-    "fetch",
-    "--quiet",
-    "--no-tags",
-    "--no-recurse-submodules",
-    "--no-write-fetch-head",
-    "--no-auto-maintenance",
-    scratch.bundleFile,
-    `refs/heads/proposal:${proposalRef}`,
-  ]);
+  const fetched = await scratch.inspect.run([...fetchOnly, scratch.bundleFile, `refs/heads/proposal:${proposalRef}`]);
   return fetched.kind === "failed" ? judgeBundleFailure(fetched) : done(undefined);
 };
 

@@ -1,19 +1,11 @@
 import type { Git } from "#nervous-system/git/git.ts";
 import { done, refuse, retry, type Step } from "#supervisor/publish/proposal.ts";
-import { judgeServerFailure } from "#supervisor/publish/scratch-repository.ts";
+import { fetchOnly, judgeServerFailure } from "#supervisor/publish/scratch-repository.ts";
 import { serverRef } from "#supervisor/publish/inspect-bundle.ts";
 
 /** Brings the server's branch into the scratch repository. */
 export const fetchServerBranch = async (git: Git, repo: string, ref: string): Promise<Step<void>> => {
-  const args = [
-    "fetch",
-    "--quiet",
-    "--no-tags",
-    "--no-recurse-submodules",
-    "--no-write-fetch-head",
-    "--no-auto-maintenance",
-  ];
-  const fetched = await git.run([...args, repo, `refs/heads/${ref}:${serverRef}`], { subject: repo });
+  const fetched = await git.run([...fetchOnly, repo, `refs/heads/${ref}:${serverRef}`], { subject: repo });
   return fetched.kind === "failed" ? judgeServerFailure(fetched) : done(undefined);
 };
 
@@ -26,10 +18,7 @@ const readRemoteHead = async (git: Git, repo: string, branch: string): Promise<S
 
 /** Whether a commit on the branch was written by the publisher for the same agent, by its trailers. */
 const isOurs = async (git: Git, repo: string, branch: string, trailers: readonly string[]): Promise<Step<boolean>> => {
-  const fetched = await git.run(
-    ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", repo, `+refs/heads/${branch}:refs/server/existing`],
-    { subject: repo },
-  );
+  const fetched = await git.run([...fetchOnly, repo, `+refs/heads/${branch}:refs/server/existing`], { subject: repo });
   if (fetched.kind === "failed") return judgeServerFailure(fetched);
   const shown = await git.run(["cat-file", "commit", "refs/server/existing"]);
   const lines = shown.kind === "ok" ? shown.stdout.toString("utf8").split("\n") : [];

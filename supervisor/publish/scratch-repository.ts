@@ -40,6 +40,16 @@ const carefulConfig = [
   ["index.threads", "1"],
 ] as const;
 
+/** Fetches the named refs, and does nothing beside. */
+export const fetchOnly = [
+  "fetch",
+  "--quiet",
+  "--no-tags",
+  "--no-recurse-submodules",
+  "--no-write-fetch-head",
+  "--no-auto-maintenance",
+] as const;
+
 /** Makes a scratch repository; the caller removes it. */
 export const createScratchRepository = async (options: ScratchOptions): Promise<ScratchRepository> => {
   await mkdir(options.scratchDir, { recursive: true });
