@@ -1,11 +1,11 @@
 import { stat } from "node:fs/promises";
+import { changesBetween, type FileChange } from "#nervous-system/git/file-changes.ts";
 import type { TraceIds } from "#nervous-system/schemas/ids.ts";
 import type { Host } from "../host.ts";
 import { listed } from "../printable.ts";
 import type { OpenRecord } from "../record/open-record.ts";
 import type { Membership } from "../runs/join-runs.ts";
 import { worksIn, type RunNote } from "../runs/note.ts";
-import { changesBetween, type FileChange } from "./changes.ts";
 import { ownFiles } from "./own-files.ts";
 import type { Ours } from "./places.ts";
 import { renderObservation } from "./render-observation.ts";
@@ -160,7 +160,7 @@ class TreeObserver implements Observer {
     try {
       this.tree ??= await this.findFirst();
       const after = await this.snapshots.take();
-      if (after !== this.tree) await this.tell(await changesBetween(this.work, this.tree, after), after);
+      if (after !== this.tree) await this.tell(await changesBetween(this.work.git, this.tree, after), after);
       this.beside.clear();
       this.failure = undefined;
     } catch (error) {

@@ -1,9 +1,9 @@
 import { realpath } from "node:fs/promises";
 import { relative } from "node:path";
+import { pathOf, type Path } from "#nervous-system/git/paths.ts";
 import type { Host } from "../host.ts";
 import { cacheOf, stateOf } from "../own-places.ts";
 import type { RunNote } from "../runs/note.ts";
-import { pathOf, type Path } from "./places.ts";
 
 /** Names from the top of a work tree, as they are written and as links lead. */
 const pathsIn = async (top: string, names: readonly string[]): Promise<Path[]> => {

@@ -1,4 +1,6 @@
-import type { FileChange } from "./changes.ts";
+import type { FileChange } from "#nervous-system/git/file-changes.ts";
+
+const maxPatchChars = 64 * 1024;
 
 const payloadOf = (change: FileChange, place: Record<string, unknown>): Record<string, unknown> => ({
   file_modified: change.path,
@@ -6,7 +8,7 @@ const payloadOf = (change: FileChange, place: Record<string, unknown>): Record<s
   ...(change.oldPath === undefined ? {} : { old_path: change.oldPath }),
   ...(change.added === undefined ? {} : { lines_added: change.added, lines_removed: change.removed }),
   ...place,
-  ...(change.patch === undefined ? {} : { patch: change.patch }),
+  ...(change.patch === undefined || change.patch.length > maxPatchChars ? {} : { patch: change.patch }),
   observed_by: "wrapper",
 });
 

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { execFileSync } from "node:child_process";
-import { appendFile, mkdir, mkdtemp, rename, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, mkdtemp, rename, rm, stat, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { changesBetween } from "#nervous-system/git/file-changes.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
-import { changesBetween } from "./changes.ts";
 import { createSnapshots, type Snapshots } from "./snapshots.ts";
 import { MAX_FILE_BYTES } from "./staging.ts";
 import { openWorkTree, type WorkTree } from "./work-tree.ts";
@@ -57,7 +57,7 @@ const moment = async (): Promise<bigint> => {
 type Told = ReadonlyArray<readonly [change: string, path: string, added: number | undefined]>;
 
 const changesSince = async (work: WorkTree, snapshots: Snapshots, before: string): Promise<Told> => {
-  const changes = await changesBetween(work, before, await snapshots.take());
+  const changes = await changesBetween(work.git, before, await snapshots.take());
   return changes.map(({ change, path, added }) => [change, path, added]);
 };
 
@@ -97,13 +97,15 @@ describe("the first snapshot, taken when the program is at work already", () => 
     const began = await moment();
     const slow: WorkTree = {
       ...work,
-      git: async (args, call) => {
-        const result = await work.git(args, call);
-        if (args.includes("--stdin") && args.includes("--remove")) {
-          await appendFile(inTree("dirty"), "by the program\n");
-          await rm(inTree("untracked"));
-        }
-        return result;
+      git: {
+        run: async (args, call) => {
+          const result = await work.git.run(args, call);
+          if (args.includes("--stdin") && args.includes("--remove")) {
+            await appendFile(inTree("dirty"), "by the program\n");
+            await rm(inTree("untracked"));
+          }
+          return result;
+        },
       },
     };
     const before = await createSnapshots(slow, none).takeAt(began);
@@ -139,6 +141,44 @@ describe("a snapshot", () => {
       "deleted kept",
     ]);
     expect(snapshots.leftOut()).toEqual(["empty"]);
+  });
+
+  it("goes on beside files that are not in their encoding, without asking Git again, and takes one that is mended", async () => {
+    let calls = 0;
+    const work = await open();
+    const run: WorkTree["git"]["run"] = (args, call) => ((calls += 1), work.git.run(args, call));
+    const snapshots = createSnapshots({ ...work, git: { run } }, none);
+    const before = await snapshots.takeAt(await moment());
+    calls = 0;
+    expect(await snapshots.take()).toBe(before);
+    const least = calls;
+    await write(".gitattributes", "*.u working-tree-encoding=UTF-16\n");
+    for (let at = 0; at < 30; at += 1) await write(`${at}.u`, "abc");
+    const after = await snapshots.take();
+    expect((await changesBetween(work.git, before, after)).map(({ path }) => path)).toEqual([".gitattributes"]);
+    expect(calls).toBeLessThanOrEqual(least + 6);
+    calls = 0;
+    expect(await snapshots.take()).toBe(after);
+    expect(calls).toBe(least);
+    expect(snapshots.leftOut()).toHaveLength(30);
+    await writeFile(inTree("7.u"), "\uFEFFabc\n", "utf16le");
+    expect(await changesSince(work, snapshots, after)).toEqual([["added", "7.u", 1]]);
+    expect(snapshots.leftOut()).toHaveLength(29);
+  });
+
+  it("takes a link in place of a directory", async () => {
+    const work = await open();
+    await mkdir(inTree("dir"));
+    await write("dir/file", "");
+    const snapshots = createSnapshots(work, none);
+    const before = await snapshots.takeAt(await moment());
+    await rename(inTree("dir"), inTree("moved-dir"));
+    await symlink("moved-dir", inTree("dir"));
+    expect(await changesSince(work, snapshots, before)).toEqual([
+      ["added", "dir", 1],
+      ["renamed", "moved-dir/file", 0],
+    ]);
+    expect(snapshots.leftOut()).toEqual([]);
   });
 
   it("tells a large file by its size and time, and is content to read it once it is small", async () => {

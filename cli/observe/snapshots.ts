@@ -1,5 +1,7 @@
 import { rm } from "node:fs/promises";
-import { findPlaces, isOlder, lookAt, nameOf, type Ours, type Place } from "./places.ts";
+import { lookAt, type Place } from "#nervous-system/git/places.ts";
+import { nameOf } from "#nervous-system/git/paths.ts";
+import { findOthers, isOlder, type Ours } from "./places.ts";
 import { createStaging, type Staging } from "./staging.ts";
 import type { WorkTree } from "./work-tree.ts";
 
@@ -33,15 +35,14 @@ const wasThere = ({ kind, stats }: Place, sinceNs: bigint): boolean =>
 export const createSnapshots = (work: WorkTree, ours: Ours): Snapshots => {
   const staging = createStaging(work);
   let unread: readonly Place[] = [];
-  let tree: string | undefined;
   const find = async (): Promise<Place[]> => {
     // A call that was ended leaves it behind.
     await rm(`${work.index}.lock`, { force: true });
-    unread = await findPlaces(work, ours);
+    unread = await findOthers(work, ours);
     return [...unread];
   };
   const finish = async (): Promise<string> => {
-    tree = await staging.tree();
+    const tree = await staging.tree();
     unread = [];
     return tree;
   };
@@ -50,15 +51,13 @@ export const createSnapshots = (work: WorkTree, ours: Ours): Snapshots => {
       const first = await byAge(work, await find(), sinceNs);
       await staging.stage(first.older);
       // What changed while it was read may have been read before or after.
-      const { newer } = await byAge(work, await lookAt(work, first.older), sinceNs);
+      const { newer } = await byAge(work, await lookAt(work.top, first.older), sinceNs);
       await staging.unstage(newer);
       await staging.stageUnknown([...first.newer, ...newer].filter((place) => wasThere(place, sinceNs)));
       return finish();
     },
     take: async () => {
-      const places = await find();
-      if (places.length === 0 && tree !== undefined) return tree;
-      await staging.stage(places);
+      await staging.stage(await find());
       return finish();
     },
     unread: () => unread.map(({ path }) => nameOf(path)),

@@ -1,21 +1,17 @@
 import { copyFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { makeDirectory } from "#nervous-system/kernel/make-directory.ts";
-import { createGit, type GitResult, type GitRunOptions } from "#nervous-system/git/git.ts";
+import { createGit } from "#nervous-system/git/git.ts";
+import type { StagedTree } from "#nervous-system/git/stage-places.ts";
 import type { Host } from "../host.ts";
 import { userIgnores } from "./user-ignores.ts";
 
-/** A Git work tree, with an index and an object directory of our own beside it: the repository is only read. */
-export type WorkTree = {
-  /** Its top. */
-  readonly top: string;
+/** A Git work tree, with an index and an object directory of our own beside it, which Git works on: the repository is only read. */
+export type WorkTree = StagedTree & {
   /** What is checked out; undefined before the first commit. */
   readonly commit: string | undefined;
-  /** Our index, and a copy of it as it was when the work tree was opened. */
-  readonly index: string;
+  /** A copy of our index as it was when the work tree was opened. */
   readonly firstIndex: string;
-  /** Runs Git in it, on our index and our objects; a call that fails is told, never thrown. */
-  git(args: readonly string[], call?: GitRunOptions): Promise<GitResult>;
 };
 
 /** Which work tree is opened, where our part of it is kept, and what ends every call. */
@@ -24,12 +20,6 @@ export type WorkTreeOptions = { host: Pick<Host, "cwd" | "env" | "clock">; direc
 const TIMEOUT_MS = 120_000;
 // The names of a million files.
 const MAX_OUTPUT_BYTES = 128 * 1024 * 1024;
-
-/** What a call printed; throws its reason when it failed. */
-export const printed = (result: GitResult): Buffer => {
-  if (result.kind === "failed") throw new Error(result.message);
-  return result.stdout;
-};
 
 const settings: ReadonlyArray<readonly [string, string]> = [
   ["core.splitIndex", "false"],
@@ -56,17 +46,13 @@ export const openWorkTree = async ({ host, directory, signal }: WorkTreeOptions)
   };
   // The repository's own index spares hashing every file; without one the first look hashes them.
   const copyIndex = (to: string): Promise<void> => copyFile(resolve(cwd, index), to).catch(() => undefined);
-  await Promise.all([
-    makeDirectory(own.GIT_OBJECT_DIRECTORY),
-    copyIndex(copies.index),
-    copyIndex(copies.firstIndex),
-  ]);
+  await Promise.all([makeDirectory(own.GIT_OBJECT_DIRECTORY), copyIndex(copies.index), copyIndex(copies.firstIndex)]);
   const limits = { timeoutMs: TIMEOUT_MS, maxOutputBytes: MAX_OUTPUT_BYTES };
   const ours = createGit({ env, dir: top, clock, safeDirectories: ["*"], ...limits, excludesFile, config: settings });
   return {
     top,
     commit: head.kind === "ok" ? head.stdout.toString("utf8").trim() : undefined,
     ...copies,
-    git: (args, call = {}) => ours.run(args, { signal, ...call, env: { ...own, ...call.env } }),
+    git: { run: (args, call = {}) => ours.run(args, { signal, ...call, env: { ...own, ...call.env } }) },
   };
 };

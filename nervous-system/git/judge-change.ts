@@ -1,8 +1,8 @@
-import type { Git, GitResult, GitRunOptions } from "#nervous-system/git/git.ts";
+import type { Git } from "#nervous-system/git/git.ts";
+import { GitFailed, mustRun, type Failed } from "#nervous-system/git/must-run.ts";
 import { judgeChanges, judgeCollisions, refuseChange, type RefusedChange } from "#nervous-system/git/path-policy.ts";
-import { parseNames, parseRawDiff, type RawChange } from "#nervous-system/git/raw-diff.ts";
-
-type Failed = Extract<GitResult, { kind: "failed" }>;
+import { exactNameOf, parseList } from "#nervous-system/git/paths.ts";
+import { parseRawDiff, type RawChange } from "#nervous-system/git/raw-diff.ts";
 
 /** What a change is worth: its entries where it may be published, why it may not, or the call of Git that failed. */
 type JudgedChange = { readonly kind: "ok"; readonly value: readonly RawChange[] } | RefusedChange | Failed;
@@ -11,26 +11,10 @@ const maxChangedBytes = 64 * 1024 * 1024;
 /** No pointer of LFS is longer, bytes. */
 const maxPointerBytes = 1024;
 
-/** A call of Git that must work for there to be a verdict. */
-const outputOf = async (git: Git, args: readonly string[], options: GitRunOptions = {}): Promise<Buffer> => {
-  const result = await git.run(args, options);
-  if (result.kind === "failed") throw new GitFailed(result);
-  return result.stdout;
-};
-
-class GitFailed extends Error {
-  readonly result: Failed;
-
-  constructor(result: Failed) {
-    super(result.message);
-    this.result = result;
-  }
-}
-
 // A pointer of LFS stands for content that nobody here has seen.
 const judgePointers = async (git: Git, smallIds: readonly string[]): Promise<RefusedChange | undefined> => {
   if (smallIds.length === 0) return undefined;
-  const contents = await outputOf(git, ["cat-file", "--batch"], { input: `${smallIds.join("\n")}\n` });
+  const contents = await mustRun(git, ["cat-file", "--batch"], { input: `${smallIds.join("\n")}\n` });
   return /^[0-9a-f]+ blob [0-9]+\nversion https:\/\/(git-lfs|hawser)\.github\.com\/spec/m.test(
     contents.toString("latin1"),
   )
@@ -42,7 +26,7 @@ const judgeBlobs = async (git: Git, changes: readonly RawChange[]): Promise<Refu
   const ids = [...new Set(changes.filter(({ newMode }) => newMode !== "000000").map(({ newId }) => newId))];
   if (ids.length === 0) return undefined;
   const input = `${ids.join("\n")}\n`;
-  const checked = await outputOf(git, ["cat-file", "--batch-check=%(objecttype) %(objectsize)"], { input });
+  const checked = await mustRun(git, ["cat-file", "--batch-check=%(objecttype) %(objectsize)"], { input });
   const lines = checked.toString("utf8").trimEnd().split("\n");
   if (lines.some((line) => !line.startsWith("blob ")))
     return refuseChange("InvalidBundle", "a changed entry is not a file");
@@ -58,13 +42,21 @@ const judgeBlobs = async (git: Git, changes: readonly RawChange[]): Promise<Refu
   );
 };
 
+/** The changes with their paths as text; undefined where one is not UTF-8. */
+const withNames = (changes: readonly RawChange[] | undefined): readonly RawChange[] | undefined => {
+  const named = changes?.map((change) => ({ ...change, path: exactNameOf(change.path) }));
+  return named?.every((change): change is RawChange => change.path !== undefined) === true ? named : undefined;
+};
+
 const judge = async (git: Git, base: string, head: string): Promise<JudgedChange> => {
-  const diff = await outputOf(git, ["diff-tree", "-r", "-z", "--raw", "--no-renames", "--full-index", base, head]);
-  const changes = parseRawDiff(diff);
+  const diff = await mustRun(git, ["diff-tree", "-r", "-z", "--raw", "--no-renames", "--full-index", base, head]);
+  const changes = withNames(parseRawDiff(diff));
   if (changes === undefined) return refuseChange("PathNotAllowed", "a changed path is not valid UTF-8");
   const refused = judgeChanges(changes);
   if (refused !== undefined) return refused;
-  const tree = parseNames(await outputOf(git, ["ls-tree", "-r", "-z", "--name-only", "--full-tree", head]));
+  const listed = parseList(await mustRun(git, ["ls-tree", "-r", "-z", "--name-only", "--full-tree", head]));
+  // What is not UTF-8 is spelled as nothing that a proposal may bring.
+  const tree = listed.flatMap((path) => exactNameOf(path) ?? []);
   return judgeCollisions(tree, changes) ?? (await judgeBlobs(git, changes)) ?? { kind: "ok", value: changes };
 };
 

@@ -1,55 +1,44 @@
-/** One changed path between two trees. */
+import type { Buffer } from "node:buffer";
+import { parseList, type Path } from "#nervous-system/git/paths.ts";
+
+/** One changed path, between two trees or between the index and the work tree. */
 export type RawChange = {
   /** As octal text; `000000` where the path does not exist on that side. */
   readonly oldMode: string;
   readonly newMode: string;
   readonly oldId: string;
   readonly newId: string;
-  /** A, M, D or T. */
+  /** A, D, M, R, T or U. */
   readonly status: string;
-  readonly path: string;
+  readonly path: Path;
+  /** Where a renamed file was. */
+  readonly oldPath?: Path;
 };
 
 const entryPattern = /^:([0-7]{6}) ([0-7]{6}) ([0-9a-f]+) ([0-9a-f]+) ([A-Z])[0-9]*$/;
-const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-const decodePath = (bytes: Buffer): string | undefined => {
-  try {
-    return utf8.decode(bytes);
-  } catch {
-    return undefined;
-  }
-};
-
-const splitAtNul = (output: Buffer): readonly Buffer[] => {
-  const parts: Buffer[] = [];
-  let from = 0;
-  for (let at = output.indexOf(0, from); at >= 0; at = output.indexOf(0, from)) {
-    parts.push(output.subarray(from, at));
-    from = at + 1;
-  }
-  return parts;
-};
-
-const parseChange = (entry: Buffer, path: string | undefined): RawChange | undefined => {
-  const found = entryPattern.exec(entry.toString("latin1"));
-  if (found === null || !path) return undefined;
+const parseChange = (header: string, first: string, second: string): RawChange | undefined => {
+  const found = entryPattern.exec(header);
+  if (found === null || first === "") return undefined;
   const [, oldMode = "", newMode = "", oldId = "", newId = "", status = ""] = found;
-  return { oldMode, newMode, oldId, newId, status, path };
+  const paths = status === "R" ? { path: second, oldPath: first } : { path: first };
+  return { oldMode, newMode, oldId, newId, status, ...paths };
 };
 
-/** Reads the output of `diff-tree -r -z --raw --no-renames`; undefined where it is not that, or a path is not UTF-8. */
-export const parseRawDiff = (output: Buffer): readonly RawChange[] | undefined => {
-  const parts = splitAtNul(output);
+/** Reads what Git prints with `--raw -z`, and gives back the fields behind the last entry. */
+export const splitRawDiff = (output: Buffer): { changes: RawChange[]; rest: string[] } => {
+  const fields = parseList(output);
   const changes: RawChange[] = [];
-  for (let i = 0; i < parts.length; i += 2) {
-    const change = parseChange(parts[i] ?? Buffer.alloc(0), decodePath(parts[i + 1] ?? Buffer.alloc(0)));
-    if (change === undefined) return undefined;
+  for (let at = 0; ; at += changes.at(-1)?.oldPath === undefined ? 2 : 3) {
+    const [header = "", first = "", second = ""] = fields.slice(at, at + 3);
+    const change = parseChange(header, first, second);
+    if (change === undefined) return { changes, rest: fields.slice(at) };
     changes.push(change);
   }
-  return changes;
 };
 
-/** Reads the output of `ls-tree -z --name-only`; paths that are not UTF-8 are left out. */
-export const parseNames = (output: Buffer): readonly string[] =>
-  splitAtNul(output).flatMap((part) => decodePath(part) ?? []);
+/** Reads what Git prints with `--raw -z` alone; undefined where it is not that. */
+export const parseRawDiff = (output: Buffer): RawChange[] | undefined => {
+  const { changes, rest } = splitRawDiff(output);
+  return rest.length === 0 ? changes : undefined;
+};

@@ -5,7 +5,6 @@ import { createAckMark } from "#supervisor/publish/run-publisher.ts";
 import { parseBundleHeader } from "#supervisor/publish/bundle.ts";
 import { oneLine, renderCommitMessage } from "#supervisor/publish/write-commit.ts";
 import type { Proposal } from "#supervisor/publish/proposal.ts";
-import { parseRawDiff } from "#nervous-system/git/raw-diff.ts";
 
 const commit = "a".repeat(40);
 
@@ -49,25 +48,6 @@ describe("parseBundleHeader", () => {
 
   it("never throws, whatever the bytes", () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 500 }), (bytes) => void parseBundleHeader(Buffer.from(bytes))));
-  });
-});
-
-describe("parseRawDiff", () => {
-  const entry = (path: string): string => `:100644 100755 ${commit} ${"c".repeat(40)} M\0${path}\0`;
-
-  it("reads every path as it is, with quotes, newlines and arrows in it", () => {
-    const paths = ['a "b"', "c\nd", "e => f", "ü"];
-    const changes = parseRawDiff(Buffer.from(paths.map(entry).join("")));
-    expect(changes?.map(({ path }) => path)).toEqual(paths);
-    expect(changes?.[0]).toMatchObject({ oldMode: "100644", newMode: "100755", status: "M", newId: "c".repeat(40) });
-    expect(parseRawDiff(Buffer.alloc(0))).toEqual([]);
-  });
-
-  it("gives nothing for what it does not understand", () => {
-    expect(parseRawDiff(Buffer.from(`:1 2 3\0a\0`))).toBeUndefined();
-    expect(
-      parseRawDiff(Buffer.concat([Buffer.from(entry("")).subarray(0, -1), Buffer.from([0xff, 0])])),
-    ).toBeUndefined();
   });
 });
 

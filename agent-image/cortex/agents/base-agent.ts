@@ -2,7 +2,7 @@ import { SpanStatusCode, type Context, type Span, type Tracer } from "@opentelem
 import { RecorderUnavailable } from "#nervous-system/comms/socket/socket-ipc.ts";
 import { Enchanted } from "#nervous-system/codecs/genai.ts";
 import { AgentStopped, type AgentFailure } from "../engine/limits.ts";
-import { RepositoryFailure } from "../workspace/repository.ts";
+import { isRepositoryFailure } from "../workspace/repository.ts";
 
 /** How an agent's attempt ended. */
 export type AgentOutcome =
@@ -29,7 +29,7 @@ export const failureOf = (error: unknown): AgentFailure => {
   if (error instanceof AgentStopped) return error.failure;
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof RecorderUnavailable) return { reason: "RecorderUnavailable", message, retry: true };
-  if (error instanceof RepositoryFailure) return { reason: "RepositoryFailed", message, retry: true };
+  if (isRepositoryFailure(error)) return { reason: "RepositoryFailed", message, retry: true };
   return { reason: "AgentError", message, retry: true };
 };
 

@@ -7,7 +7,7 @@ import type { RequestedCall } from "../models/conversation.ts";
 import { boundText } from "../tools/bounded-text.ts";
 import type { Conclusion } from "../tools/finish.ts";
 import type { Tool, ToolAnswer } from "../tools/tool.ts";
-import { RepositoryFailure } from "../workspace/repository.ts";
+import { isRepositoryFailure } from "../workspace/repository.ts";
 import type { Observation, Observer } from "../workspace/observation.ts";
 import { AgentStopped, type RepetitionGuard } from "./limits.ts";
 import type { Journal } from "./journal.ts";
@@ -39,7 +39,7 @@ const warningChars = 4_000;
 
 const refused = (text: string): Tried => ({ answer: { ok: false, text }, sensible: false });
 
-const endsTheAgent = (error: unknown): boolean => error instanceof AgentStopped || error instanceof RepositoryFailure;
+const endsTheAgent = (error: unknown): boolean => error instanceof AgentStopped || isRepositoryFailure(error);
 
 /** Runs a tool within its time limit; a tool that throws has answered. */
 const runLimited = async (tool: Tool, input: unknown, options: ExecutorOptions, span: Span): Promise<ToolAnswer> => {
@@ -82,7 +82,7 @@ const summary = ({ changes }: Observation): string =>
     ? ""
     : `\n[changed: ${changes
         .slice(0, 50)
-        .map((change) => `${change.path} (${change.change}, +${change.added} -${change.removed})`)
+        .map((change) => `${change.path} (${change.change}, +${change.added ?? 0} -${change.removed ?? 0})`)
         .join(", ")}${changes.length > 50 ? `, … ${changes.length} files` : ""}]`;
 
 const warningsOf = ({ warnings }: Observation): string => warnings.map((one) => `\n[warning: ${one}]`).join("");

@@ -1,12 +1,13 @@
 import { isSpanContextValid, type Span } from "@opentelemetry/api";
 import type { FrameSocket } from "#nervous-system/comms/socket/socket-ipc.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
+import type { FileChange } from "#nervous-system/git/file-changes.ts";
 import type { FrameType, PayloadOf } from "#nervous-system/schemas/frames/catalog.ts";
 import type { Ids } from "#nervous-system/schemas/ids.ts";
 import { Enchanted } from "#nervous-system/codecs/genai.ts";
 import { boundText } from "../tools/bounded-text.ts";
 import type { Decision } from "../tools/decide.ts";
-import type { FileChange, Observation } from "../workspace/observation.ts";
+import type { Observation } from "../workspace/observation.ts";
 import type { BlobStore } from "./blobs.ts";
 import { AgentStopped } from "./limits.ts";
 import { boundValue, maxTextChars, renderChange } from "./payloads.ts";

@@ -1,6 +1,6 @@
 import type { PayloadOf } from "#nervous-system/schemas/frames/catalog.ts";
+import type { FileChange } from "#nervous-system/git/file-changes.ts";
 import { boundText } from "../tools/bounded-text.ts";
-import type { FileChange } from "../workspace/observation.ts";
 
 /** Characters of one text in a frame: a frame holds 256 KiB, and JSON's escapes may take six bytes a character. */
 export const maxTextChars = 24_000;
@@ -27,8 +27,8 @@ export const renderChange = (change: FileChange, blob: string | undefined): Payl
     file_modified: change.path,
     change: change.change,
     ...(change.oldPath === undefined ? {} : { old_path: change.oldPath }),
-    lines_added: change.added,
-    lines_removed: change.removed,
+    lines_added: change.added ?? 0,
+    lines_removed: change.removed ?? 0,
     ...(short ? { patch } : {}),
     ...(blob === undefined ? {} : { blob }),
     ...(short || blob !== undefined ? {} : { patch_omitted: "too long for a frame, and no blob could be stored" }),

@@ -1,5 +1,6 @@
+import type { FileChange } from "#nervous-system/git/file-changes.ts";
 import type { Conclusion } from "../tools/finish.ts";
-import type { FileChange, Observer } from "../workspace/observation.ts";
+import type { Observer } from "../workspace/observation.ts";
 import { bundleProposal, type Repository } from "../workspace/repository.ts";
 import type { BlobStore } from "./blobs.ts";
 import { AgentStopped } from "./limits.ts";

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { mustRun } from "../workspace/repository.ts";
+import { textOf } from "../workspace/repository.ts";
 import { defineTool, type Tool, type ToolContext } from "./tool.ts";
 
 const maxFiles = 1_000;
@@ -28,7 +28,7 @@ export const createListFiles = ({ repository, files }: ToolContext): Tool =>
         "--",
         ...(below === "" ? [] : [below]),
       ];
-      const all = (await mustRun(repository.record, args, { signal })).split("\0").filter((one) => one !== "");
+      const all = (await textOf(repository.record, args, { signal })).split("\0").filter((one) => one !== "");
       if (all.length === 0) return { ok: false, text: `no files in "${path ?? "."}"` };
       const rest = all.length - maxFiles;
       const more = rest > 0 ? [`[… ${rest} more; list a directory …]`] : [];

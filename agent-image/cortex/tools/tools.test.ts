@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Git } from "#nervous-system/git/git.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
 import { createWorkspaceFiles } from "../workspace/files.ts";
@@ -213,6 +214,37 @@ describe("observation", () => {
       },
     ]);
     expect((await observer.observe()).changes).toEqual([]);
+  });
+
+  it("keeps the diff of each file where one becomes a link, and text looks like a diff behind a lone CR", async () => {
+    await call("run_command", {
+      command: String.raw`rm src/a.js; ln -s ../mac src/a.js; printf 'old mac\rdiff --git a/x b/x\n' > mac`,
+    });
+    const { changes } = await observer.observe();
+    expect(changes.map(({ path, patch: diff }) => [path, diff?.split("\n")[0]])).toEqual([
+      ["mac", "diff --git a/mac b/mac"],
+      ["src/a.js", "diff --git a/src/a.js b/src/a.js"],
+    ]);
+    expect(changes[1]?.patch).toContain("new file mode 120000");
+  });
+
+  it("asks Git no more than else beside files that it could not take before", async () => {
+    let calls = 0;
+    const run: Git["run"] = (args, options) => ((calls += 1), repository.record.run(args, options));
+    const counted = createObserver({ ...repository, record: { run } });
+    await counted.observe();
+    calls = 0;
+    await counted.observe();
+    const least = calls;
+    const command =
+      "echo '*.u working-tree-encoding=UTF-16' > .gitattributes; for i in $(seq 30); do printf abc > $i.u; done; git init -q own";
+    await call("run_command", { command });
+    const seen = await counted.observe();
+    expect(seen.changes.map(({ path }) => path)).toEqual([".gitattributes"]);
+    expect(seen.warnings.filter((one) => one.includes("neither recorded"))).toHaveLength(31);
+    calls = 0;
+    expect(await counted.observe()).toEqual({ before: seen.after, after: seen.after, changes: [], warnings: [] });
+    expect(calls).toBe(least);
   });
 
   it("does not care what a command did to the working repository", async () => {

@@ -1,20 +1,8 @@
-import type { Git } from "#nervous-system/git/git.ts";
+import { changesBetween, type FileChange } from "#nervous-system/git/file-changes.ts";
 import { judgeChange } from "#nervous-system/git/judge-change.ts";
-import { mustRun, RepositoryFailure, type Repository } from "./repository.ts";
+import { textOf, type Repository } from "./repository.ts";
 import { keepOutside } from "./sparse.ts";
-import { stageAll, type LeftOut } from "./stage.ts";
-
-/** What happened to one file between two trees. */
-export type FileChange = {
-  readonly path: string;
-  readonly change: "added" | "modified" | "deleted" | "renamed";
-  readonly oldPath?: string;
-  /** Lines; 0 for binary files. */
-  readonly added: number;
-  readonly removed: number;
-  /** Unified diff; missing when all diffs together are too large to be read. */
-  readonly patch?: string;
-};
+import { createStaging, type LeftOut } from "./stage.ts";
 
 /** One look at the workspace: the trees before and after, and the files that differ. */
 export type Observation = {
@@ -25,86 +13,10 @@ export type Observation = {
   readonly warnings: readonly string[];
 };
 
-type RawChange = Pick<FileChange, "path" | "change" | "oldPath">;
-
-const kinds: Readonly<Record<string, FileChange["change"]>> = { A: "added", D: "deleted", R: "renamed" };
-
-const letterOf = (header: string | undefined): string => header?.split(" ").at(-1)?.[0] ?? "M";
-
-/** Reads `diff-tree --raw -z`: a header, then one path, or two for a rename. */
-const parseRaw = (output: string): readonly RawChange[] => {
-  const fields = output.split("\0");
-  const changes: RawChange[] = [];
-  for (let at = 0; fields[at]?.startsWith(":") === true; at += 2) {
-    const change = kinds[letterOf(fields[at])] ?? "modified";
-    const [first = "", second = ""] = fields.slice(at + 1, at + 3);
-    if (change !== "renamed") changes.push({ path: first, change });
-    else {
-      changes.push({ path: second, change, oldPath: first });
-      at += 1;
-    }
-  }
-  return changes;
-};
-
-/** Reads `diff-tree --numstat -z` into lines added and removed by (new) path. */
-const parseNumstat = (output: string): ReadonlyMap<string, { added: number; removed: number }> => {
-  const fields = output.split("\0");
-  const counts = new Map<string, { added: number; removed: number }>();
-  for (let at = 0; at < fields.length; at += 1) {
-    const [added, removed, path] = (fields[at] ?? "").split("\t");
-    if (path === undefined) continue;
-    const count = { added: Number(added) || 0, removed: Number(removed) || 0 };
-    if (path !== "") counts.set(path, count);
-    else {
-      counts.set(fields[at + 2] ?? "", count);
-      at += 2;
-    }
-  }
-  return counts;
-};
-
-// Every line of a diff's body starts with a space, a sign or a backslash, so this can only be a file's header.
-const splitPatches = (output: string): readonly string[] =>
-  output.split(/^(?=diff --git )/m).filter((one) => one !== "");
-
-const patchesOf = async (
-  git: Git,
-  trees: readonly string[],
-  expected: number,
-): Promise<readonly string[] | undefined> => {
-  const result = await git.run(["diff-tree", "-r", "-M", "-p", "--no-color", ...trees]);
-  if (result.kind === "failed") {
-    if (result.reason === "OutputTooLarge") return undefined;
-    throw new RepositoryFailure(result.message);
-  }
-  const patches = splitPatches(result.stdout.toString());
-  return patches.length === expected ? patches : undefined;
-};
-
-const changesBetween = async (git: Git, before: string, after: string): Promise<readonly FileChange[]> => {
-  const trees = [before, after];
-  const raw = parseRaw(await mustRun(git, ["diff-tree", "-r", "-M", "--raw", "-z", ...trees]));
-  const counts = parseNumstat(await mustRun(git, ["diff-tree", "-r", "-M", "--numstat", "-z", ...trees]));
-  const patches = await patchesOf(git, trees, raw.length);
-  return raw.map((change, index) => {
-    const patch = patches?.[index];
-    return {
-      ...change,
-      ...(counts.get(change.path) ?? { added: 0, removed: 0 }),
-      ...(patch === undefined ? {} : { patch }),
-    };
-  });
-};
-
-const writeTree = async (
-  repository: Repository,
-  before: string,
-): Promise<{ readonly tree: string; readonly leftOut: readonly LeftOut[] }> => {
-  const leftOut = await stageAll(repository.record);
-  const tree = await mustRun(repository.record, ["write-tree"]);
-  if (tree === before || !(await keepOutside(repository, before, tree))) return { tree, leftOut };
-  return { tree: await mustRun(repository.record, ["write-tree"]), leftOut };
+const writeTree = async (repository: Repository, before: string): Promise<string> => {
+  const tree = await textOf(repository.record, ["write-tree"]);
+  const isWhole = tree === before || !(await keepOutside(repository, before, tree));
+  return isWhole ? tree : textOf(repository.record, ["write-tree"]);
 };
 
 const tell = ({ path, why }: LeftOut): string => `"${path}" ${why}: it is neither recorded nor proposed`;
@@ -122,6 +34,7 @@ export type Observer = {
 /** Creates an observer of a repository that starts from its base. */
 export const createObserver = (repository: Repository): Observer => {
   const { record, baseTree } = repository;
+  const stageAll = createStaging(repository);
   let seen = baseTree;
   let leftOut: readonly LeftOut[] = [];
   const refusal = async (): Promise<string | undefined> => {
@@ -134,15 +47,15 @@ export const createObserver = (repository: Repository): Observer => {
     observe: async () => {
       const before = seen;
       const known = new Set(leftOut.map(({ path }) => path));
-      const staged = await writeTree(repository, before);
-      leftOut = staged.leftOut;
+      leftOut = await stageAll();
+      const after = await writeTree(repository, before);
       const news = leftOut.filter(({ path }) => !known.has(path)).map(tell);
-      if (staged.tree === before) return { before, after: before, changes: [], warnings: news };
-      const changes = await changesBetween(record, before, staged.tree);
-      seen = staged.tree;
+      if (after === before) return { before, after, changes: [], warnings: news };
+      const changes = await changesBetween(record, before, after);
+      seen = after;
       const refused = await refusal();
       const warnings = refused === undefined ? news : [...news, `as it is, this will not be published: ${refused}`];
-      return { before, after: seen, changes, warnings };
+      return { before, after, changes, warnings };
     },
     sinceBase: async () => ({
       before: baseTree,

@@ -1,6 +1,7 @@
 import { appendFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createGit, type Git, type GitResult, type GitRunOptions } from "#nervous-system/git/git.ts";
+import { createGit, type Git, type GitRunOptions } from "#nervous-system/git/git.ts";
+import { GitFailed, mustRun } from "#nervous-system/git/must-run.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 
 /** Where an agent's repository comes from and where it is laid out. */
@@ -28,19 +29,22 @@ export type Repository = {
   /** Git over the same files with an index and object store that no command touches: for the record and the proposal. */
   readonly record: Git;
   readonly workTree: string;
+  /** The record's index. */
+  readonly index: string;
 };
 
-/** A step of Git that the agent cannot go on without has failed. */
+/** The agent's repository is not what it must be to go on. */
 export class RepositoryFailure extends Error {
   override readonly name = "RepositoryFailure";
 }
 
-/** The output of a call that must work, without its last newline; throws `RepositoryFailure`. */
-export const mustRun = async (git: Git, args: readonly string[], options?: GitRunOptions): Promise<string> => {
-  const result: GitResult = await git.run(args, options);
-  if (result.kind === "failed") throw new RepositoryFailure(result.message);
-  return result.stdout.toString().replace(/\n$/, "");
-};
+/** Whether an error says that the agent cannot go on with its repository. */
+export const isRepositoryFailure = (error: unknown): boolean =>
+  error instanceof RepositoryFailure || error instanceof GitFailed;
+
+/** The text that a call printed that must work, without its last newline; throws `GitFailed`. */
+export const textOf = async (git: Git, args: readonly string[], options?: GitRunOptions): Promise<string> =>
+  (await mustRun(git, args, options)).toString().replace(/\n$/, "");
 
 const findBase = async (git: Git, revisions: readonly string[]): Promise<string> => {
   for (const revision of revisions) {
@@ -77,19 +81,22 @@ const withEnvironment = (git: Git, env: Readonly<Record<string, string>>): Git =
   run: (args, call = {}) => git.run(args, { ...call, env: { ...env, ...call.env } }),
 });
 
-const createRecord = async (options: RepositoryOptions, base: string): Promise<Git> => {
+const createRecord = async (options: RepositoryOptions, gitDir: string, base: string): Promise<Git> => {
   const { env, clock, workTree } = options;
-  const gitDir = join(options.privateDir, "record.git");
   await mustRun(createGit({ env, clock }), ["init", "--quiet", "--bare", "--template=", gitDir]);
   await mkdir(join(gitDir, "info"), { recursive: true });
   await borrowObjects(gitDir, options.fetched);
-  const git = createGit({ dir: workTree, gitDir, env, clock, maxOutputBytes: 32 * 1024 * 1024 });
+  // Warnings of line ends, one a file, would hide which file Git cannot take.
+  const config = [["core.safecrlf", "false"]] as const;
+  const git = createGit({ dir: workTree, gitDir, env, clock, config, maxOutputBytes: 32 * 1024 * 1024 });
   const record = withEnvironment(git, {
     GIT_WORK_TREE: workTree,
     GIT_LITERAL_PATHSPECS: "1",
     ...identity(options.author),
   });
   await mustRun(record, ["read-tree", base]);
+  // It fails where a file differs already; without it the first look would take every file for changed.
+  await record.run(["update-index", "-q", "--refresh"]);
   return record;
 };
 
@@ -101,9 +108,11 @@ export const prepareRepository = async (options: RepositoryOptions): Promise<Rep
   await mkdir(workTree, { recursive: true });
   const plain = createGit({ dir: workTree, env, clock, maxOutputBytes: 4 * 1024 * 1024 });
   await layOut(plain, options, base);
-  const record = await createRecord(options, base);
-  const baseTree = await mustRun(record, ["rev-parse", `${base}^{tree}`]);
-  return { base, baseTree, working: withEnvironment(plain, identity(options.author)), record, workTree };
+  const gitDir = join(options.privateDir, "record.git");
+  const record = await createRecord(options, gitDir, base);
+  const baseTree = await textOf(record, ["rev-parse", `${base}^{tree}`]);
+  const working = withEnvironment(plain, identity(options.author));
+  return { base, baseTree, working, record, workTree, index: join(gitDir, "index") };
 };
 
 /** A commit to propose and the bundle that carries it. */
@@ -120,7 +129,7 @@ export const bundleProposal = async (
   directory: string,
 ): Promise<ProposalBundle> => {
   const { record, base } = repository;
-  const head = await mustRun(record, ["commit-tree", tree, "-p", base, "-F", "-"], { input: message });
+  const head = await textOf(record, ["commit-tree", tree, "-p", base, "-F", "-"], { input: message });
   await mustRun(record, ["update-ref", proposalRef, head]);
   const file = join(directory, "proposal.bundle");
   await mustRun(record, ["bundle", "create", "--quiet", file, `${base}..${proposalRef}`]);
