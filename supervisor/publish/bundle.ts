@@ -3,8 +3,9 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { grpcStatus, toGrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
 import type { GrpcClient } from "#nervous-system/comms/grpc/client.ts";
 import { getBlobMethod } from "#nervous-system/comms/grpc/methods.ts";
+import { bundleRef, maxBundleBytes } from "#nervous-system/git/proposal-bundle.ts";
 import { BlobChunkSchema, GetBlobRequestSchema } from "#nervous-system/schemas/gen/context_pb.ts";
-import { done, maxBundleBytes, refuse, retry, type Refused, type Step } from "#supervisor/publish/proposal.ts";
+import { done, refuse, retry, type Refused, type Step } from "#supervisor/publish/proposal.ts";
 
 /** What the head of a bundle says: its one ref, the commits it needs, and how many objects follow. */
 type BundleHeader = {
@@ -15,7 +16,6 @@ type BundleHeader = {
 
 const maxHeaderBytes = 65_536;
 const maxObjects = 50_000;
-const expectedRef = "refs/heads/proposal";
 
 const malformed = (what: string): Refused => refuse("InvalidBundle", `the bundle is malformed: ${what}`);
 
@@ -53,8 +53,8 @@ export const parseBundleHeader = (bundle: Buffer): { readonly kind: "ok"; readon
   const header = headerLines(bundle, end);
   if ("kind" in header) return header;
   const [head = "", name = ""] = header.refs[0]?.split(" ") ?? [];
-  if (header.refs.length !== 1 || name !== expectedRef)
-    return malformed(`it must hold exactly one ref, ${expectedRef}, and holds ${header.refs.length}`);
+  if (header.refs.length !== 1 || name !== bundleRef)
+    return malformed(`it must hold exactly one ref, ${bundleRef}, and holds ${header.refs.length}`);
   const objects = readPackCount(bundle, end + 2);
   if (objects === undefined) return malformed("no pack follows its header");
   if (objects > maxObjects)

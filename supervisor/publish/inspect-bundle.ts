@@ -1,6 +1,7 @@
 import type { Git } from "#nervous-system/git/git.ts";
 import { parseBundleHeader } from "#supervisor/publish/bundle.ts";
 import { done, refuse, type Proposal, type Step } from "#supervisor/publish/proposal.ts";
+import { bundleRef } from "#nervous-system/git/proposal-bundle.ts";
 import { judgeChange } from "#nervous-system/git/judge-change.ts";
 import type { RawChange } from "#nervous-system/git/raw-diff.ts";
 import { fetchOnly, judgeBundleFailure, type ScratchRepository } from "#supervisor/publish/scratch-repository.ts";
@@ -21,7 +22,7 @@ const importBundle = async (scratch: ScratchRepository, bytes: Buffer, proposal:
   await scratch.writeBundle(bytes);
   const verified = await scratch.inspect.run(["bundle", "verify", "--quiet", scratch.bundleFile]);
   if (verified.kind === "failed") return judgeBundleFailure(verified);
-  const fetched = await scratch.inspect.run([...fetchOnly, scratch.bundleFile, `refs/heads/proposal:${proposalRef}`]);
+  const fetched = await scratch.inspect.run([...fetchOnly, scratch.bundleFile, `${bundleRef}:${proposalRef}`]);
   return fetched.kind === "failed" ? judgeBundleFailure(fetched) : done(undefined);
 };
 

@@ -1,4 +1,5 @@
 import { parseProduced } from "#nervous-system/fold/read-frame.ts";
+import { maxBundleBytes } from "#nervous-system/git/proposal-bundle.ts";
 import * as z from "zod";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 
@@ -19,9 +20,6 @@ export const refuse = (reason: string, message: string): Refused => ({ kind: "re
 
 /** A step that may succeed later. */
 export const retry = (message: string): Retryable => ({ kind: "retry", message });
-
-/** A bundle of more bytes than this is not fetched. */
-export const maxBundleBytes = 64 * 1024 * 1024;
 
 const commit = z.string().regex(/^([0-9a-f]{40}|[0-9a-f]{64})$/, "must be a full commit id in lower-case hex");
 

@@ -1,4 +1,5 @@
 import type { FileChange } from "#nervous-system/git/file-changes.ts";
+import { maxBundleBytes } from "#nervous-system/git/proposal-bundle.ts";
 import type { Conclusion } from "../tools/finish.ts";
 import type { Observer } from "../workspace/observation.ts";
 import { bundleProposal, type Repository } from "../workspace/repository.ts";
@@ -18,7 +19,6 @@ type ProposeOptions = {
   readonly branch: string;
 };
 
-const maxBundleBytes = 64 * 1024 * 1024;
 // The collector may be away for a while; the work of the whole attempt is worth waiting for it.
 const uploadMs = 600_000;
 const maxFiles = 500;

@@ -2,6 +2,7 @@ import { appendFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createGit, type Git, type GitRunOptions } from "#nervous-system/git/git.ts";
 import { GitFailed, mustRun } from "#nervous-system/git/must-run.ts";
+import { bundleRef } from "#nervous-system/git/proposal-bundle.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 
 /** Where an agent's repository comes from and where it is laid out. */
@@ -118,9 +119,6 @@ export const prepareRepository = async (options: RepositoryOptions): Promise<Rep
 /** A commit to propose and the bundle that carries it. */
 type ProposalBundle = { readonly head: string; readonly bundle: Buffer };
 
-/** The ref that a proposal's bundle holds, and its only one. */
-const proposalRef = "refs/heads/proposal";
-
 /** Commits `tree` on the base and packs `base..head` as a thin bundle. */
 export const bundleProposal = async (
   repository: Repository,
@@ -130,9 +128,9 @@ export const bundleProposal = async (
 ): Promise<ProposalBundle> => {
   const { record, base } = repository;
   const head = await textOf(record, ["commit-tree", tree, "-p", base, "-F", "-"], { input: message });
-  await mustRun(record, ["update-ref", proposalRef, head]);
+  await mustRun(record, ["update-ref", bundleRef, head]);
   const file = join(directory, "proposal.bundle");
-  await mustRun(record, ["bundle", "create", "--quiet", file, `${base}..${proposalRef}`]);
+  await mustRun(record, ["bundle", "create", "--quiet", file, `${base}..${bundleRef}`]);
   const bundle = await readFile(file);
   await rm(file);
   return { head, bundle };
