@@ -81,11 +81,17 @@ export const chainFilter = (agentUid: string, epoch: number): string =>
 /** Filter for every frame of one agent, whatever its epoch. */
 export const agentFilter = (agentUid: string): string => `context.*.*.*.${subjectToken(agentUid)}.>`;
 
-/** Where the trimmed end of a chain is kept. */
-export const tailSubject = (agentUid: string, epoch: number): string => `tails.${subjectToken(agentUid)}.${epoch}`;
+/** Where the trimmed end of a chain is kept, `tails.<namespace>.<agent_uid>.<epoch>`: the chain is that of a chunk's subject. */
+export const tailSubject = (ofChunk: string): string => {
+  const [, , namespace, , agentUid, epoch] = ofChunk.split(".");
+  return `tails.${namespace}.${agentUid}.${epoch}`;
+};
+
+/** Filter for the trimmed end of one chain, whoever's it is. */
+export const tailFilter = (agentUid: string, epoch: number): string => `tails.*.${subjectToken(agentUid)}.${epoch}`;
 
 /** Filter for the trimmed ends of one agent's chains. */
-export const agentTailFilter = (agentUid: string): string => `tails.${subjectToken(agentUid)}.>`;
+export const agentTailFilter = (agentUid: string): string => `tails.*.${subjectToken(agentUid)}.>`;
 
 /** Filter for every chunk of the signal lane. */
 export const signalFilter = "context.*.*.*.*.*.signal";

@@ -155,7 +155,7 @@ const managerOn = (connection: Connection, server: StreamServer): JetStreamManag
   const at = (seq: number) => (seq > server.trimmed() ? server.messages[seq - 1] : undefined);
   const lastBy = (stream: string, subject: string) =>
     stream === tailsStream
-      ? server.trimmedTailOf(subject.split(".").slice(1).join("/"))
+      ? server.trimmedTailOf(subject.split(".").slice(-2).join("/"))
       : server.lastOf(chainOfSubject(subject));
   const manager = {
     streams: {

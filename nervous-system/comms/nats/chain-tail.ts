@@ -5,7 +5,7 @@ import {
   chainFilter,
   contextStream,
   tailsStream,
-  tailSubject,
+  tailFilter,
 } from "#nervous-system/schemas/subjects.ts";
 import { emptyTail, type ChainTail } from "./chain-plan.ts";
 import { readSummary, streamMessageOf } from "./read-chunk.ts";
@@ -24,7 +24,7 @@ export const readLast = async (manager: JetStreamManager, stream: string, filter
 export const readTail = async (manager: JetStreamManager, agentUid: string, epoch: number): Promise<ChainTail> => {
   const last = await readLast(manager, contextStream, chainFilter(agentUid, epoch));
   if (last !== undefined) return { seq: last.lastSeq, hash: last.hash, streamSeq: last.streamSeq };
-  const trimmed = await readLast(manager, tailsStream, tailSubject(agentUid, epoch));
+  const trimmed = await readLast(manager, tailsStream, tailFilter(agentUid, epoch));
   return trimmed === undefined ? emptyTail : { seq: trimmed.lastSeq, hash: trimmed.hash, streamSeq: 0 };
 };
 

@@ -1,5 +1,5 @@
 import { headers, type MsgHdrs } from "nats";
-import { chunkHeaders, tailsStream } from "#nervous-system/schemas/subjects.ts";
+import { chunkHeaders, tailsStream, tailSubject } from "#nervous-system/schemas/subjects.ts";
 import { readLast } from "./chain-tail.ts";
 import type { BusConnection } from "./connection.ts";
 import { publishableSubject } from "./subject-guard.ts";
@@ -17,13 +17,16 @@ export type ChunkHead = {
 
 const told = [chunkHeaders.lastSeq, chunkHeaders.hash, chunkHeaders.principal] as const;
 
-/** Where the end of a chunk's chain is kept; of `context.<p>.<namespace>.<mission>.<agent>.<epoch>.<lane>` agent and epoch name the chain. */
-const subjectOf = (head: ChunkHead): string =>
-  publishableSubject(`tails.${head.subject.split(".").slice(4, 6).join(".")}`);
+/** Of one namespace so many ends are kept, the newest: however many chains it makes, those of others stay. */
+const MOST_OF_NAMESPACE = 20_000;
 
 /** The newest chunk of each chain; what is no chunk belongs to none. */
 const newestOf = (heads: readonly ChunkHead[]): Map<string, ChunkHead> =>
-  new Map(heads.filter(({ headers }) => headers?.has(chunkHeaders.hash)).map((head) => [subjectOf(head), head]));
+  new Map(
+    heads
+      .filter(({ headers }) => headers?.has(chunkHeaders.hash))
+      .map((head) => [publishableSubject(tailSubject(head.subject)), head]),
+  );
 
 /** Keeps one end, unless a later one is kept: of two trimmers the slower one must not set a chain back. */
 const keepTail = async (
@@ -46,6 +49,10 @@ const keepTail = async (
 export const keepTails = async (
   connection: Pick<BusConnection, "js" | "manager">,
   heads: readonly ChunkHead[],
+  mostOfNamespace: number = MOST_OF_NAMESPACE,
 ): Promise<void> => {
-  await Promise.all([...newestOf(heads)].map(([subject, head]) => keepTail(connection, subject, head)));
+  const newest = newestOf(heads);
+  await Promise.all([...newest].map(([subject, head]) => keepTail(connection, subject, head)));
+  const filters = new Set([...newest.keys()].map((subject) => subject.replace(/\.[^.]+\.\d+$/, ".>")));
+  for (const filter of filters) await connection.manager.streams.purge(tailsStream, { filter, keep: mostOfNamespace });
 };

@@ -1,5 +1,5 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
-import { chainFilter, contextStream, partitions, tailsStream, tailSubject } from "#nervous-system/schemas/subjects.ts";
+import { chainFilter, contextStream, partitions, tailsStream, tailFilter } from "#nervous-system/schemas/subjects.ts";
 import type { ChainTail } from "./chain-plan.ts";
 import { readLast } from "./chain-tail.ts";
 import { readSummary, streamMessageOf } from "./read-chunk.ts";
@@ -59,5 +59,5 @@ export const readSettled = async (manager: JetStreamManager, question: SettledQu
   if (floor >= tail.streamSeq) return tail.seq;
   const found = await seqUpTo(manager, filterSubject(chainFilter(agentUid, epoch)), floor);
   // Trimmed is only what every sink holds.
-  return found > 0 ? found : ((await readLast(manager, tailsStream, tailSubject(agentUid, epoch)))?.lastSeq ?? 0);
+  return found > 0 ? found : ((await readLast(manager, tailsStream, tailFilter(agentUid, epoch)))?.lastSeq ?? 0);
 };

@@ -94,6 +94,13 @@ const reading = async (name: string, filter?: string): Promise<readonly string[]
   return given;
 };
 
+const headOf = (frame: RecordedFrame, seq: number): ChunkHead => {
+  const carried = headers();
+  carried.set(chunkHeaders.lastSeq, String(frame.envelope.seq));
+  carried.set(chunkHeaders.hash, frame.hash);
+  return { seq, subject: chunkSubject(frame.envelope), headers: carried, bytes: 1, storedMs: 1 };
+};
+
 const filler = (): Record<string, unknown> => ({ payload: { text: randomBytes(3_000).toString("base64") } });
 const nameOf = ({ envelope }: RecordedFrame): string => `${envelope.agent_uid}/${envelope.seq}`;
 const firstSeq = async (): Promise<number> => (await bus.streamState()).firstSeq;
@@ -167,16 +174,22 @@ describe("a stream under load", () => {
     const connection = await connectBus({ servers: nats.url, name: "slow", log: silentLog });
     cleanup.add(() => connection.close());
     const chain = chainBuilder({ agent_uid: agentUid(1) });
-    const headOf = (frame: RecordedFrame, seq: number): ChunkHead => {
-      const carried = headers();
-      carried.set(chunkHeaders.lastSeq, String(frame.envelope.seq));
-      carried.set(chunkHeaders.hash, frame.hash);
-      return { seq, subject: chunkSubject(frame.envelope), headers: carried, bytes: 1, storedMs: 1 };
-    };
     const heads = chain.take(6).map((frame, at) => headOf(frame, at + 1));
     await keepTails(connection, heads);
     await keepTails(connection, heads.slice(0, 3));
     expect(await bus.tail(agentUid(1), 1)).toMatchObject({ seq: 6, streamSeq: 0 });
+  });
+
+  it("keeps the chains of one namespace, however many another makes", async () => {
+    const connection = await connectBus({ servers: nats.url, name: "flooded", log: silentLog });
+    cleanup.add(() => connection.close());
+    const heads = ["quiet", ...Array.from({ length: 5 }, () => "loud")].map((namespace, at) => {
+      const frame = chainBuilder({ agent_uid: agentUid(at), namespace }).next();
+      return headOf(frame, at + 1);
+    });
+    for (const head of heads) await keepTails(connection, [head], 3);
+    const seqs = await Promise.all(heads.map(async (_, at) => (await bus.tail(agentUid(at), 1)).seq));
+    expect(seqs).toEqual([1, 0, 0, 1, 1, 1]);
   });
 
   it("tells a reader that stands before the trimmed part nothing but to go on behind it", async () => {
