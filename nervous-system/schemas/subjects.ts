@@ -123,8 +123,8 @@ export const letterHeaders = {
   agentUid: "Enchanted-Agent",
 } as const;
 
-/** The stream keeps so many letters of one subject, the newest. */
-export const lettersOfSubject = 64;
+/** The stream keeps so many letters of one subject, the newest: of the largest, 96 MiB a namespace and who refuses them. */
+export const lettersOfSubject = 16;
 
 const letterPlaces = 8;
 
