@@ -9,7 +9,7 @@ import { createChainCheck } from "./record/check-chains.ts";
 import { hasOwnEndpoint } from "./run/otlp-port.ts";
 import { makePrivateDirectory, privatePlaces, type PrivateDirectory } from "./run/private-directory.ts";
 import { readServer } from "./server/settings.ts";
-import { fileTrouble } from "./record/open-record.ts";
+import { fileTrouble } from "./file-trouble.ts";
 import { once, readItems } from "./record/read-file.ts";
 
 /** What one check found; `remedy` says what to do when it failed. */

@@ -9,7 +9,7 @@ import { randomIds } from "#nervous-system/schemas/ids.ts";
 import { parseInvocation } from "./arguments.ts";
 import { commands } from "./commands.ts";
 import { renderCommandHelp, renderHelp } from "./help.ts";
-import { fileTrouble } from "./record/open-record.ts";
+import { fileTrouble } from "./file-trouble.ts";
 import { keepCommand } from "./run/keep-command.ts";
 import { CliError, exitCode, exited, type Ending, type Host } from "./host.ts";
 

@@ -7,6 +7,7 @@ import { createRecorder, type Recorder, type RecordResult } from "#nervous-syste
 import type { Redactor } from "#nervous-system/recorder/redact.ts";
 import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
 import type { ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
+import { fileTrouble } from "../file-trouble.ts";
 import { CliError, type Host } from "../host.ts";
 import { hideRecord } from "./hide-record.ts";
 import { createToldFiles, type ToldFiles } from "./told-files.ts";
@@ -40,21 +41,6 @@ export type OpenRecord = {
 type Telling = { producer: Producer; trace?: TraceIds };
 
 const failedWrite: RecordResult = { ok: false, code: "Malformed", reason: "the file cannot be written" };
-
-const reasons: Readonly<Record<string, string>> = {
-  EACCES: "you may not write there",
-  EROFS: "the file system is read-only",
-  ENOENT: "the directory does not exist",
-  EISDIR: "it is a directory",
-  ENOTDIR: "a part of the path is a file",
-  ENOSPC: "no space is left",
-};
-
-/** What a failed file operation means, in words. */
-export const fileTrouble = (error: unknown): string => {
-  const { code = "", message } = error as NodeJS.ErrnoException;
-  return reasons[code] ?? message;
-};
 
 /** Whether a file is empty or begins with JSON, as every record does: to anything else nothing is appended. */
 const mayHoldRecords = async (file: FileHandle): Promise<boolean> => {

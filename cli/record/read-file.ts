@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { createItemReader, type ContextItem } from "#nervous-system/recorder/context-file/read-items.ts";
 import { createLineSplitter, type SplitLine } from "#nervous-system/comms/socket/line-splitter.ts";
 import { CliError, type Host } from "../host.ts";
-import { fileTrouble } from "./open-record.ts";
+import { fileTrouble } from "../file-trouble.ts";
 
 // A frame, its stamps, and room for the member names around them.
 const MAX_LINE_BYTES = 1024 * 1024;

@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { CliError, exitCode, type Host } from "../host.ts";
-import { fileTrouble } from "../record/open-record.ts";
+import { fileTrouble } from "../file-trouble.ts";
 
 // The least that a system allows (macOS): Linux takes 107.
 const MAX_SOCKET_PATH = 103;
