@@ -20,6 +20,7 @@ import { startCollector } from "#pipeline/collector/start.ts";
 import { createCollectorBlobs } from "#pipeline/gateway/collector-blobs.ts";
 import { gatewaySettings } from "#pipeline/gateway/settings.ts";
 import { startGateway } from "#pipeline/gateway/start.ts";
+import type { PartEnvironment } from "#pipeline/environment.ts";
 import { retrying } from "#pipeline/retrying.ts";
 import {
   blobSettings,
@@ -41,13 +42,7 @@ import { startTrimmer } from "#pipeline/trimmer/start.ts";
 const STOP_GRACE_MS = 25_000;
 
 /** What every part gets from this process. */
-type Process = {
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly ids: Ids;
-  readonly log: Logger;
-  readonly healthPort: number;
-};
+type Process = PartEnvironment & { readonly ids: Ids; readonly log: Logger };
 
 type Running = { stop(graceMs: number): Promise<void> };
 

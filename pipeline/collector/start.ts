@@ -9,7 +9,6 @@ import type { ObjectStore } from "#nervous-system/stores/s3/object-store.ts";
 import { startOtlpHttpServer } from "#nervous-system/comms/http/otlp-server.ts";
 import { otlpGrpcHandlers, type OtlpReceiver } from "#nervous-system/comms/grpc/otlp-service.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
-import type { Log } from "#nervous-system/kernel/log.ts";
 import { unfollowed } from "#nervous-system/kubernetes/informer-health.ts";
 import { createInformer, type Informer } from "#nervous-system/kubernetes/informer.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
@@ -19,6 +18,7 @@ import { agents, type Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { createRedactor } from "#nervous-system/recorder/redact.ts";
 import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
 import { createProcessRegistry } from "#nervous-system/telemetry/metrics.ts";
+import type { PartEnvironment } from "#pipeline/environment.ts";
 import { createTokenReviews } from "#pipeline/identity/token-reviews.ts";
 import { createAdmission } from "#pipeline/collector/admission.ts";
 import { createChainOwners, type ChainOwners } from "#pipeline/collector/chain-owners.ts";
@@ -35,18 +35,12 @@ import { createExternalFrames } from "./external-frames.ts";
 import { createAdmitExternalClient } from "./external-clients.ts";
 
 /** What the collector gets from the process that it runs in. */
-export type CollectorEnvironment = {
+export type CollectorEnvironment = PartEnvironment & {
   readonly settings: CollectorSettings;
   readonly client: KubeClient;
   /** Connects to NATS and sees to the streams, however long that takes. */
   readonly connectBus: () => Promise<Bus>;
   readonly blobs: ObjectStore;
-  readonly clock: Clock;
-  /** Uniform in [0, 1). */
-  readonly random: () => number;
-  readonly log: Log;
-  /** Port of /metrics, /healthz and /readyz. */
-  readonly healthPort: number;
 };
 
 /** A running collector. */

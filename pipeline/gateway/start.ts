@@ -1,7 +1,5 @@
 import { readFile } from "node:fs/promises";
-import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { addressOf } from "#nervous-system/kernel/endpoint.ts";
-import type { Log } from "#nervous-system/kernel/log.ts";
 import { readExtraCas, trustedCas } from "#nervous-system/kernel/trusted-cas.ts";
 import { unfollowed } from "#nervous-system/kubernetes/informer-health.ts";
 import { createInformer, type Informer } from "#nervous-system/kubernetes/informer.ts";
@@ -12,6 +10,7 @@ import { startComponentRecorder, type ComponentRecorder } from "#nervous-system/
 import type { Ids } from "#nervous-system/schemas/ids.ts";
 import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
 import { createProcessRegistry } from "#nervous-system/telemetry/metrics.ts";
+import type { PartEnvironment } from "#pipeline/environment.ts";
 import { createClusterView } from "#pipeline/gateway/cluster-view.ts";
 import { createGatewayMetrics } from "#pipeline/gateway/measure.ts";
 import type { BlobWriter } from "#pipeline/gateway/ports.ts";
@@ -20,17 +19,11 @@ import type { GatewaySettings } from "#pipeline/gateway/settings.ts";
 import { createTokenReviews } from "#pipeline/identity/token-reviews.ts";
 
 /** What the gateway gets from the process that it runs in. */
-type GatewayEnvironment = {
+type GatewayEnvironment = PartEnvironment & {
   readonly settings: GatewaySettings;
   readonly client: KubeClient;
   readonly blobs: BlobWriter;
-  readonly clock: Clock;
   readonly ids: Ids;
-  /** Uniform in [0, 1). */
-  readonly random: () => number;
-  readonly log: Log;
-  /** Port of /metrics, /healthz and /readyz. */
-  readonly healthPort: number;
 };
 
 /** A running gateway. */

@@ -1,24 +1,17 @@
 import type { z } from "zod";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
-import type { Clock } from "#nervous-system/kernel/clock.ts";
-import type { Log } from "#nervous-system/kernel/log.ts";
 import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
 import { createProcessRegistry } from "#nervous-system/telemetry/metrics.ts";
+import type { PartEnvironment } from "#pipeline/environment.ts";
 import { createSiphonMetrics } from "#pipeline/siphon/measure.ts";
 import { runSink } from "#pipeline/siphon/run-sink.ts";
 import { sinks, type siphonSettings } from "#pipeline/siphon/sinks.ts";
 
 /** What the siphon gets from the process that it runs in. */
-export type SiphonEnvironment = {
+export type SiphonEnvironment = PartEnvironment & {
   readonly settings: z.output<typeof siphonSettings>;
   /** Connects to NATS and sees to the streams, however long that takes. */
   readonly connectBus: () => Promise<Bus>;
-  readonly clock: Clock;
-  /** Uniform in [0, 1). */
-  readonly random: () => number;
-  readonly log: Log;
-  /** Port of /metrics, /healthz and /readyz. */
-  readonly healthPort: number;
 };
 
 /** A running siphon. */

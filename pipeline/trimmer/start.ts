@@ -1,29 +1,22 @@
 import type { z } from "zod";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
-import type { Clock } from "#nervous-system/kernel/clock.ts";
-import type { Log } from "#nervous-system/kernel/log.ts";
 import { unfollowed } from "#nervous-system/kubernetes/informer-health.ts";
 import { createInformer } from "#nervous-system/kubernetes/informer.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { missions as missionKind } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { createProcessRegistry } from "#nervous-system/telemetry/metrics.ts";
+import type { PartEnvironment } from "#pipeline/environment.ts";
 import { createTrimmerMetrics } from "#pipeline/trimmer/measure.ts";
 import { runTrimmer } from "#pipeline/trimmer/run-trimmer.ts";
 import type { trimmerSettings } from "#pipeline/trimmer/settings.ts";
 
 /** What the trimmer gets from the process that it runs in. */
-export type TrimmerEnvironment = {
+export type TrimmerEnvironment = PartEnvironment & {
   readonly settings: z.output<typeof trimmerSettings>;
   readonly client: KubeClient;
   /** Connects to NATS, however long that takes. */
   readonly connectBus: () => Promise<Bus>;
-  readonly clock: Clock;
-  /** Uniform in [0, 1). */
-  readonly random: () => number;
-  readonly log: Log;
-  /** Port of /metrics, /healthz and /readyz. */
-  readonly healthPort: number;
 };
 
 /** A running trimmer. */
