@@ -58,6 +58,8 @@ describe("reading where the collector is", () => {
     [{ ...whole, "token-file": undefined }, /name it with --token-file: kubectl create token default --namespace team/],
     [{ ...whole, "token-file": "none" }, /token file .*none cannot be read \(ENOENT\); kubectl create token/],
     [{ ...whole, "token-file": "empty" }, /is empty; kubectl create token/],
+    [{ ...whole, "token-file": "ca.crt" }, /something else than one token; name another file .* > enchanted-token$/],
+    [{ ...whole, "token-file": "." }, /cannot be read \(EISDIR\); name another file .* > enchanted-token$/],
     [{ ...whole, "ca-file": "none" }, /CA file .*none cannot be read \(ENOENT\); write it with: kubectl get configmap/],
     [{ ...whole, "ca-file": "token" }, /holds no certificate in PEM/],
   ])("says what is wrong with %j, as a mistake of the command line", (options, message) => {

@@ -36,19 +36,19 @@ const split = (address: string): Endpoint => {
   return { host: bareHost(endpoint.host), port: endpoint.port };
 };
 
-const readText = (path: string, what: string, remedy: string): string => {
+const readText = (path: string, what: string, remedyFor: (code: string) => string): string => {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
     const { code = "" } = error as NodeJS.ErrnoException;
-    throw failed(`${what} ${path} cannot be read (${code}); ${remedy}`);
+    throw failed(`${what} ${path} cannot be read (${code}); ${remedyFor(code)}`);
   }
 };
 
 const readCa = (path: string): string => {
   const remedy =
     "write it with: kubectl get configmap enchanted-ca --namespace enchanted-system -o jsonpath='{.data.ca\\.crt}'";
-  const pem = readText(path, "the CA file", remedy);
+  const pem = readText(path, "the CA file", () => remedy);
   if (!pem.includes("-----BEGIN CERTIFICATE-----"))
     throw failed(`the CA file ${path} holds no certificate in PEM; ${remedy}`);
   return pem;
@@ -63,10 +63,13 @@ const tokenOf = (given: (name: string, variable: string) => string, host: Host, 
   if (file === "")
     throw failed(`the collector wants a token; make one and name it with --token-file: ${tokenCommand(namespace)}`);
   const tokenFile = resolve(host.cwd, file);
-  const held = readText(tokenFile, "the token file", tokenCommand(namespace, file)).trim();
+  // What is there and is no token may be somebody's: no command of ours writes over it.
+  const another = `name another file with --token-file: ${tokenCommand(namespace, "enchanted-token")}`;
+  const remedyFor = (code: string): string => (code === "ENOENT" ? tokenCommand(namespace, file) : another);
+  const held = readText(tokenFile, "the token file", remedyFor).trim();
   if (held === "") throw failed(`the token file ${tokenFile} is empty; ${tokenCommand(namespace, file)}`);
   if (!isBearerToken(held))
-    throw failed(`the token file ${tokenFile} holds something else than one token; ${tokenCommand(namespace, file)}`);
+    throw failed(`the token file ${tokenFile} holds something else than one token; ${another}`);
   return { tokenFile, token: tokenFrom(tokenFile) };
 };
 

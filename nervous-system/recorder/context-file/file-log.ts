@@ -14,12 +14,15 @@ export type FileLog = Pick<Wal, "append" | "reader" | "first" | "last" | "cursor
   close(): Promise<void>;
 };
 
+/** What is used of the file. */
+type LogFile = Pick<FileHandle, "stat" | "read" | "write" | "datasync" | "close">;
+
 type Waiting = { type: string; line: string; resolve(index: number): void; reject(error: Error): void };
 
 const GROUP_BYTES = 1024 * 1024;
 
 /** A killed writer may have left half a line; what we write begins a line of its own. */
-const endsMidLine = async (file: FileHandle): Promise<boolean> => {
+const endsMidLine = async (file: LogFile): Promise<boolean> => {
   const { size } = await file.stat();
   if (size === 0) return false;
   const last = Buffer.alloc(1);
@@ -27,15 +30,28 @@ const endsMidLine = async (file: FileHandle): Promise<boolean> => {
   return last.toString() !== "\n";
 };
 
-const writeAll = async (file: FileHandle, bytes: Buffer): Promise<void> => {
-  for (let at = 0; at < bytes.length;) at += (await file.write(bytes, at)).bytesWritten;
+/** Writes and syncs what the file takes; answers how many bytes that are, and why no more. */
+const writeAndSync = async (file: LogFile, bytes: Buffer): Promise<{ written: number; failure?: Error }> => {
+  let written = 0;
+  let failure: Error | undefined;
+  try {
+    while (written < bytes.length) written += (await file.write(bytes, written)).bytesWritten;
+  } catch (error) {
+    failure = error as Error;
+  }
+  try {
+    await file.datasync();
+  } catch (error) {
+    return { written: 0, failure: error as Error };
+  }
+  return failure === undefined ? { written } : { written, failure };
 };
 
 /** Group commit: while one group is written and synced, the next one gathers. Lines go out by one appending write a group. */
 class AppendingLog implements FileLog {
   readonly first = 1;
   readonly last = undefined;
-  private readonly file: FileHandle;
+  private readonly file: LogFile;
   private head: string;
   private waiting: Waiting[] = [];
   private running: Promise<void> | undefined;
@@ -43,7 +59,7 @@ class AppendingLog implements FileLog {
   private index = 0;
   private readonly counts = new Map<string, number>();
 
-  constructor(file: FileHandle, head: string) {
+  constructor(file: LogFile, head: string) {
     this.file = file;
     this.head = head;
   }
@@ -97,23 +113,25 @@ class AppendingLog implements FileLog {
   }
 
   private async writeGroup(group: Waiting[]): Promise<void> {
-    try {
-      if (this.failed !== undefined) throw this.failed;
-      await writeAll(this.file, Buffer.from(this.head + group.map(({ line }) => line).join("")));
-      this.head = "";
-      await this.file.datasync();
-      for (const { type, resolve } of group) {
-        this.counts.set(type, this.written(type) + 1);
-        resolve((this.index += 1));
+    const bytes = Buffer.from(this.head + group.map(({ line }) => line).join(""));
+    const { written, failure } =
+      this.failed === undefined ? await writeAndSync(this.file, bytes) : { written: 0, failure: this.failed };
+    // The chain is whole up to there. Going on would leave a hole in it, so nothing more is written.
+    this.failed = failure;
+    let end = this.head.length;
+    for (const { type, line, resolve, reject } of group) {
+      end += Buffer.byteLength(line);
+      if (end > written) {
+        reject(failure as Error);
+        continue;
       }
-    } catch (error) {
-      // The chain is whole up to here. Going on would leave a hole in it, so nothing more is written.
-      this.failed ??= error as Error;
-      for (const { reject } of group) reject(this.failed);
+      this.counts.set(type, this.written(type) + 1);
+      resolve((this.index += 1));
     }
+    this.head = "";
   }
 }
 
 /** Creates the log on a file opened for reading and appending (`a+`); the log closes it. */
-export const createFileLog = async (file: FileHandle): Promise<FileLog> =>
+export const createFileLog = async (file: LogFile): Promise<FileLog> =>
   new AppendingLog(file, (await endsMidLine(file)) ? "\n" : "");
