@@ -3,9 +3,9 @@ import { providerAnswers } from "#test/builders/provider-answers.ts";
 import { createAnswerReader } from "./answer-reader.ts";
 import { createSseSplitter } from "./sse-events.ts";
 
-const readWhole = (text: string, status?: number) => {
+const readWhole = async (text: string, status?: number) => {
   const reader = createAnswerReader(status);
-  reader.readWhole(text);
+  await reader.readWhole(text);
   return reader.facts();
 };
 
@@ -17,16 +17,19 @@ const readEvents = (text: string) => {
 };
 
 describe("the answer of", () => {
-  it.each(providerAnswers)("$of: says what it counted, which model it was and what it calls", ({ body, facts }) => {
-    expect(readWhole(body)).toEqual(facts);
-    expect(readEvents(body).facts).toEqual(facts);
-  });
+  it.each(providerAnswers)(
+    "$of: says what it counted, which model it was and what it calls",
+    async ({ body, facts }) => {
+      expect(await readWhole(body)).toEqual(facts);
+      expect(readEvents(body).facts).toEqual(facts);
+    },
+  );
 });
 
 describe("an answer that begins with a byte order mark", () => {
-  it.each(providerAnswers)("of $of is read like any other", ({ of, body, facts }) => {
+  it.each(providerAnswers)("of $of is read like any other", async ({ of, body, facts }) => {
     const marked = `\uFEFF${body}`;
-    expect(of.endsWith("streamed") ? readEvents(marked).facts : readWhole(marked)).toEqual(facts);
+    expect(of.endsWith("streamed") ? readEvents(marked).facts : await readWhole(marked)).toEqual(facts);
   });
 });
 
@@ -96,10 +99,10 @@ const errors: ReadonlyArray<readonly [body: unknown, words: string]> = [
 ];
 
 describe("an error", () => {
-  it.each(errors)("in the shape %j gives its words, whichever status it comes under", (body, words) => {
+  it.each(errors)("in the shape %j gives its words, whichever status it comes under", async (body, words) => {
     const text = JSON.stringify(body);
-    expect(readWhole(text, 400).error).toBe(words);
-    expect(readWhole(text, 200).error).toBe(words);
+    expect((await readWhole(text, 400)).error).toBe(words);
+    expect((await readWhole(text, 200)).error).toBe(words);
   });
 
   it.each(errors)(
@@ -115,9 +118,9 @@ describe("an error", () => {
     ["<html><head><title>502 Bad\n Gateway</title></head><body>…</body></html>", "502 Bad Gateway"],
     ['{"status":429}', '{"status":429}'],
     ["", undefined],
-  ])("in the text %j gives its words where the status tells that it is one", (text, words) => {
-    expect(readWhole(text, 502).error).toBe(words);
-    expect(readWhole(text, 200).error).toBeUndefined();
+  ])("in the text %j gives its words where the status tells that it is one", async (text, words) => {
+    expect((await readWhole(text, 502)).error).toBe(words);
+    expect((await readWhole(text, 200)).error).toBeUndefined();
   });
 
   it("is told by its event's name where its data are plain words", () => {
@@ -126,17 +129,50 @@ describe("an error", () => {
     expect(steps[0]?.last).toBe(true);
   });
 
-  it("is none where an answer has words of its own", () => {
-    expect(readWhole('{"choices":[{"finish_reason":"stop"}],"message":"success","error":null}')).toEqual({
+  it("is none where an answer has words of its own", async () => {
+    expect(await readWhole('{"choices":[{"finish_reason":"stop"}],"message":"success","error":null}')).toEqual({
       stopReason: "stop",
     });
   });
 
-  it("of any depth and length ends no reader", () => {
+  it("of any depth and length ends no reader", async () => {
     const deep = `${"[".repeat(50_000)}${"]".repeat(50_000)}`;
-    expect(readWhole(`{"error":${deep}}`).error).toContain("too deep");
-    expect(readWhole(`{"error":{"message":${deep}}}`, 400).error).toContain("too deep");
-    expect(readWhole(`{"detail":[${'"x",'.repeat(400_000)}"x"]}`).error).toHaveLength(58);
-    expect(readWhole("x".repeat(1_000_000), 500).error).toHaveLength(4_000);
+    expect((await readWhole(`{"error":${deep}}`)).error).toContain("too deep");
+    expect((await readWhole(`{"error":{"message":${deep}}}`, 400)).error).toContain("too deep");
+    expect((await readWhole(`{"detail":[${'"x",'.repeat(400_000)}"x"]}`)).error).toHaveLength(58);
+    expect((await readWhole("x".repeat(1_000_000), 500)).error).toHaveLength(4_000);
+  });
+});
+
+describe("an answer of very many events", () => {
+  it("of blank lines is none", () => {
+    const splitter = createSseSplitter();
+    const bytes = Buffer.alloc(65_536, "\n");
+    const events = [...splitter.push(bytes), ...splitter.push(bytes), ...splitter.end()];
+    expect(events.length).toBeLessThanOrEqual(2);
+    expect(Buffer.concat(events.map((event) => event.bytes))).toEqual(Buffer.concat([bytes, bytes]));
+  });
+
+  it("leaves others their turn where it came whole", async () => {
+    let turns = 0;
+    let isOver = false;
+    const others = (): void => {
+      turns += 1;
+      if (!isOver) setImmediate(others);
+    };
+    setImmediate(others);
+    const usage = { choices: [], usage: { prompt_tokens: 3, completion_tokens: 4 } };
+    const { inputTokens } = await readWhole(
+      "data: x\n\n".repeat(500) + `data: ${JSON.stringify(usage)}\n\n` + "\n".repeat(1 << 20),
+    );
+    isOver = true;
+    expect(inputTokens).toBe(3);
+    expect(turns).toBeGreaterThan(15);
+  });
+
+  it("is not read on where a thousand of them were no JSON", () => {
+    const good = 'data: {"usage":{"prompt_tokens":3,"completion_tokens":4}}\n\n';
+    expect(readEvents("data: {x\n\n".repeat(1_000) + good).facts.inputTokens).toBe(3);
+    expect(readEvents("data: {x\n\n".repeat(1_001) + good).facts.inputTokens).toBeUndefined();
   });
 });

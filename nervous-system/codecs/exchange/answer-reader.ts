@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
 import { createCalledTools } from "./called-tools.ts";
 import { parseJson, presentOf, textOf, type Fields } from "./fields.ts";
@@ -31,8 +32,8 @@ export type StreamStep = {
 /** Gathers the facts of one answer in any of the protocols, streamed or whole. */
 export type AnswerReader = {
   readEvent(event: { readonly event: string; readonly data: string }): StreamStep;
-  /** Reads a body that is there in full: JSON, or events. */
-  readWhole(text: string): void;
+  /** Reads a body that is there in full: JSON, or events, and those some at a time. */
+  readWhole(text: string): Promise<void>;
   facts(): AnswerFacts;
 };
 
@@ -44,13 +45,12 @@ const layersOf = (document: Fields): readonly Fields[] => [
 
 /** The JSON objects in a text: one, or a list of them as Gemini streams it; none where the text is no JSON. */
 const documentsIn = (text: string): readonly Fields[] => {
-  const value = parseJson(text);
+  const value = /^\uFEFF?\s*[{[]/.test(text) ? parseJson(text) : undefined; // to find by an exception that it is none costs more
   return (Array.isArray(value) ? value : [value]).filter(isJsonObject);
 };
 
 /** The same for an event, whose name tells the type where its data do not; an error may be a text without JSON. */
-const documentsOfEvent = (event: string, data: string): readonly Fields[] => {
-  const documents = documentsIn(data);
+const documentsOfEvent = (event: string, documents: readonly Fields[], data: string): readonly Fields[] => {
   if (event === "") return documents;
   const told = documents.length === 0 && event === "error" ? [{ error: data }] : documents;
   return told.map((document) => ({ type: event, ...document }));
@@ -91,6 +91,12 @@ const createGatherer = () => {
 
 const isFailure = (status: number): boolean => status >= 400;
 
+// One event a token: the longest answers have some 130,000. Whoever sends more, or none in JSON, costs no more time.
+const MAX_EVENTS = 250_000;
+const MAX_BROKEN_EVENTS = 1_000;
+const SLICE_BYTES = 64 * 1024;
+const nothing: StreamStep = { last: false, usageOnly: false, content: false };
+
 /** Creates a reader for one answer; of one whose HTTP `status` tells a failure, whatever it says is taken for the error. */
 export const createAnswerReader = (status = 200): AnswerReader => {
   const gathered = createGatherer();
@@ -98,9 +104,15 @@ export const createAnswerReader = (status = 200): AnswerReader => {
     for (const layer of layers) gathered.take(layer);
     return layers;
   };
+  let events = 0;
+  let broken = 0;
   const readEvent: AnswerReader["readEvent"] = ({ event, data }) => {
-    if (data.trim() === "[DONE]") return { last: true, usageOnly: false, content: false };
-    const documents = documentsOfEvent(event, data);
+    const said = data.trim();
+    if (said === "[DONE]") return { ...nothing, last: true };
+    if (said === "" || (events += 1) > MAX_EVENTS || broken > MAX_BROKEN_EVENTS) return nothing;
+    const found = documentsIn(said);
+    if (found.length === 0) broken += 1;
+    const documents = documentsOfEvent(event, found, data);
     const layers = takeAll(documents.flatMap(layersOf));
     const says = (what: "isLast" | "hasContent"): boolean =>
       layers.some((layer) => protocols.some((protocol) => protocol[what](layer)));
@@ -110,16 +122,21 @@ export const createAnswerReader = (status = 200): AnswerReader => {
       content: says("hasContent"),
     };
   };
-  const readEvents = (text: string): void => {
+  const readEvents = async (text: string): Promise<void> => {
     const splitter = createSseSplitter();
-    for (const event of [...splitter.push(Buffer.from(text)), ...splitter.end()]) readEvent(event);
+    const bytes = Buffer.from(text);
+    for (let at = 0; at < bytes.length; at += SLICE_BYTES) {
+      for (const event of splitter.push(bytes.subarray(at, at + SLICE_BYTES))) readEvent(event);
+      await setImmediate(); // others are served in between
+    }
+    for (const event of splitter.end()) readEvent(event);
   };
   return {
     readEvent,
-    readWhole: (text) => {
+    readWhole: async (text) => {
       const documents = documentsIn(text);
       if (documents.length > 0) takeAll(documents.flatMap(layersOf));
-      else readEvents(text);
+      else await readEvents(text);
       if (isFailure(status)) gathered.fail(readErrorBody(text)?.text);
     },
     facts: gathered.facts,

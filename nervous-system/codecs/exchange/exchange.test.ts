@@ -122,41 +122,41 @@ describe("a streamed answer", () => {
 });
 
 describe("a whole answer", () => {
-  const factsOf = (body: unknown) => {
+  const factsOf = async (body: unknown) => {
     const reader = createAnswerReader();
-    reader.readWhole(JSON.stringify(body));
+    await reader.readWhole(JSON.stringify(body));
     return reader.facts();
   };
 
-  it("of each protocol gives tokens and the reason to stop", () => {
+  it("of each protocol gives tokens and the reason to stop", async () => {
     const usage = { prompt_tokens: 1, completion_tokens: 2 };
-    expect(factsOf({ choices: [{ finish_reason: "stop" }], usage })).toEqual({
+    expect(await factsOf({ choices: [{ finish_reason: "stop" }], usage })).toEqual({
       inputTokens: 1,
       outputTokens: 2,
       stopReason: "stop",
     });
     expect(
-      factsOf({ type: "message", stop_reason: "max_tokens", usage: { input_tokens: 4, output_tokens: 5 } }),
+      await factsOf({ type: "message", stop_reason: "max_tokens", usage: { input_tokens: 4, output_tokens: 5 } }),
     ).toEqual({
       inputTokens: 4,
       outputTokens: 5,
       stopReason: "max_tokens",
     });
     expect(
-      factsOf({ object: "response", status: "incomplete", usage: { input_tokens: 1, output_tokens: 1 } }),
+      await factsOf({ object: "response", status: "incomplete", usage: { input_tokens: 1, output_tokens: 1 } }),
     ).toMatchObject({
       stopReason: "incomplete",
     });
   });
 
-  it("that is an error gives its words", () => {
-    expect(factsOf({ error: { message: "slow down", type: "rate_limit" } })).toEqual({ error: "slow down" });
-    expect(factsOf({ error: "plain" })).toEqual({ error: "plain" });
+  it("that is an error gives its words", async () => {
+    expect(await factsOf({ error: { message: "slow down", type: "rate_limit" } })).toEqual({ error: "slow down" });
+    expect(await factsOf({ error: "plain" })).toEqual({ error: "plain" });
   });
 
-  it("that is not JSON gives nothing", () => {
+  it("that is not JSON gives nothing", async () => {
     const reader = createAnswerReader();
-    reader.readWhole("<html>");
+    await reader.readWhole("<html>");
     expect(reader.facts()).toEqual({});
   });
 });

@@ -67,6 +67,6 @@ export const readAnswer = async (head: AnswerHead, bytes: Buffer, maxBytes: numb
   const body = await decodeBody(bytes, head.contentEncoding, maxBytes);
   if (body.kind === "undecoded") return { facts: {}, unread: `the answer was not read: ${body.message}` };
   const reader = createAnswerReader(head.status);
-  reader.readWhole(body.bytes.toString("utf8"));
+  await reader.readWhole(body.bytes.toString("utf8"));
   return { facts: reader.facts(), ...(isCoded(head.contentEncoding) ? { decoded: body.bytes } : {}) };
 };

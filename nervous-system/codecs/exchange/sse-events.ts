@@ -31,11 +31,18 @@ const parseSseEvent = (bytes: Buffer): SseEvent => {
 const lf = 10;
 const cr = 13;
 
+/** Further blank lines belong to the event before: as events they would be as many as bytes. */
+const behindBlankLines = (bytes: Buffer, from: number): number => {
+  let at = from;
+  while (bytes[at] === lf || bytes[at] === cr) at += 1;
+  return at;
+};
+
 // A line ends by LF or CR LF here; a lone CR, which the standard allows, no model server writes.
 const endOfEvent = (bytes: Buffer, from: number): number => {
   for (let at = bytes.indexOf(lf, from); at >= 0; at = bytes.indexOf(lf, at + 1)) {
-    if (bytes[at + 1] === lf) return at + 2;
-    if (bytes[at + 1] === cr && bytes[at + 2] === lf) return at + 3;
+    const isBlank = bytes[at + 1] === lf || (bytes[at + 1] === cr && bytes[at + 2] === lf);
+    if (isBlank) return behindBlankLines(bytes, at + 1);
   }
   return -1;
 };

@@ -83,11 +83,11 @@ describe.each(cases)("the scenario model's $name", ({ protocol, stopReason, seco
     expect(newMessages(request)).toEqual([{ tool: "look", text: expect.stringContaining("seen") }]);
   });
 
-  it("say the same in one document and as a stream", () => {
+  it("say the same in one document and as a stream", async () => {
     const answer = { text: "aha, and on", tools: [{ name: "look", arguments: { at: "there" } }] };
     const turn: Turn = { request, answer, turn: 1, id: "1", created: 1 };
     const [whole, streamed] = [createAnswerReader(), createAnswerReader()];
-    whole.readWhole(JSON.stringify(protocol.whole(turn)));
+    await whole.readWhole(JSON.stringify(protocol.whole(turn)));
     const steps = protocol
       .stream({ ...turn, request: { ...request, stream_options: { include_usage: true } } })
       .map(({ event = "", data }) => streamed.readEvent({ event, data: JSON.stringify(data) }));
