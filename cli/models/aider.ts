@@ -1,3 +1,5 @@
+import { withPlainLines } from "./dotenv.ts";
+
 /** Words of aider's settings and arguments that are an address, or may hide one. */
 const mayAddress = /api[-_](b|type)|base[-_]url|^--(env|conf)|^env-file$/i;
 
@@ -15,7 +17,7 @@ const variablesIn = (text: string): string[] =>
  * aider puts them into its own environment, where litellm prefers OPENAI_BASE_URL.
  */
 export const variablesOfAider = (settings: string): string[] =>
-  variablesIn(settings.replaceAll(/^[^\S\r\n]*#.*$/gm, ""));
+  variablesIn(withPlainLines(settings).replaceAll(/^[^\S\r\n]*#.*$/gm, ""));
 
 /** The same for a program with its arguments; empty where neither it nor what it runs (`uvx`, `python -m`) is aider. */
 export const variablesOfAiderArguments = (program: readonly string[]): string[] => {

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
@@ -38,6 +38,13 @@ describe("what decides where calls of models go", () => {
   ])("is read of files of variables as their most tolerant readers do: %s", async (_, text) => {
     await writeFile(join(home, "work/inner/.env.local"), `${text}\n`);
     expect((await read()).dotenv.get("OPENAI_BASE_URL")).toBe(join(home, "work/inner/.env.local"));
+  });
+
+  it("is not read of a link to what has no size and no end", async () => {
+    await symlink("/proc/self/pagemap", join(home, "work/inner/.env"));
+    const { maxRSS } = process.resourceUsage();
+    expect((await read()).dotenv.size).toBe(0);
+    expect(process.resourceUsage().maxRSS - maxRSS).toBeLessThan(100 * 1024);
   });
 
   it.each([

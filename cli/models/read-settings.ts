@@ -1,24 +1,43 @@
-import { readFile, stat } from "node:fs/promises";
+import { constants } from "node:fs";
+import { open, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import type { Host } from "../host.ts";
 import { variablesOfAider, variablesOfAiderArguments } from "./aider.ts";
 import { decideCodexWay } from "./codex.ts";
+import { variablesOfDotenv } from "./dotenv.ts";
 import { readGeminiSignIn } from "./gemini.ts";
 import type { RouteInputs } from "./routes.ts";
 
 type Place = Pick<Host, "env" | "cwd">;
 
 const maxBytes = 1024 * 1024;
+const CHUNK_BYTES = 64 * 1024;
 
 const isMissing = (error: unknown): boolean =>
   ["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "");
 
+/** The text of a file; undefined for a longer one. Its size tells nothing: files of `/proc` have none and no end. */
+const readUpTo = async (file: string, most: number): Promise<string | undefined> => {
+  const opened = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const chunks: Buffer[] = [];
+    for (let left = most + 1; left > 0;) {
+      const { bytesRead, buffer } = await opened.read(Buffer.alloc(Math.min(left, CHUNK_BYTES)));
+      if (bytesRead === 0) return Buffer.concat(chunks).toString("utf8");
+      chunks.push(buffer.subarray(0, bytesRead));
+      left -= bytesRead;
+    }
+    return undefined;
+  } finally {
+    await opened.close();
+  }
+};
+
 /** The text of a file of settings, empty where there is none; undefined for one that cannot be read, or is something else: managers of secrets serve a `.env` by a pipe, once. */
 const read = async (file: string): Promise<string | undefined> => {
   try {
-    const found = await stat(file);
-    return found.isFile() && found.size <= maxBytes ? await readFile(file, "utf8") : undefined;
+    return (await stat(file)).isFile() ? await readUpTo(file, maxBytes) : undefined;
   } catch (error) {
     return isMissing(error) ? "" : undefined;
   }
@@ -37,11 +56,6 @@ const dotenvFiles = (cwd: string, home: string): string[] => [
   ]),
   join(home, ".config/mini-swe-agent/.env"),
 ];
-
-// As the most tolerant reader has it: a name taken for one too many leaves calls unrecorded, a missed one sends them elsewhere.
-const dotenvName = /^[^\w#\r\n]*(?:export\s+)?['"]?(\w+)['"]?\s*[=:](?=\s*['"`]|[^\S\r\n]*\S)/gm;
-
-const variablesOfDotenv = (text: string): string[] => [...text.matchAll(dotenvName)].map(([, name = ""]) => name);
 
 /** Each variable that files or arguments set in a program that reads them, and the first place where it stands. */
 const readVariables = async (cwd: string, home: string, program: readonly string[]): Promise<Map<string, string>> => {
