@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { BodyRefused, readBoundedBody } from "#nervous-system/comms/http/bounded-body.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
+import type { GatewayRefusal } from "#nervous-system/schemas/gateway-refusals.ts";
 import { granted, refused, type Granted, type Refusal } from "#pipeline/gateway/refusal.ts";
 
 /** How a body is read. */
@@ -15,7 +16,7 @@ export type BodyOptions = {
 const BODY_MS = 120_000;
 const BODY_SILENCE_MS = 20_000;
 
-const types: Readonly<Record<number, string>> = {
+const types: Readonly<Record<number, GatewayRefusal>> = {
   408: "body_too_slow",
   413: "body_too_large",
   415: "encoding_not_supported",

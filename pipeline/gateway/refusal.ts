@@ -1,8 +1,10 @@
+import type { GatewayRefusal } from "#nervous-system/schemas/gateway-refusals.ts";
+
 /** Why a request is not carried out; the message says what to do. */
 export type Refusal = {
   readonly status: number;
-  /** For programs, snake_case. */
-  readonly type: string;
+  /** For programs. */
+  readonly type: GatewayRefusal;
   /** For people. */
   readonly message: string;
   /** Set on 429 and 503: when to try again. */
@@ -18,7 +20,7 @@ export type Granted<T> =
 export const granted = <T>(value: T): Granted<T> => ({ kind: "granted", value });
 
 /** Refuses for good: the caller must change something first. */
-export const refused = (status: number, type: string, message: string): Granted<never> => ({
+export const refused = (status: number, type: GatewayRefusal, message: string): Granted<never> => ({
   kind: "refused",
   refusal: { status, type, message },
 });
@@ -26,7 +28,7 @@ export const refused = (status: number, type: string, message: string): Granted<
 /** Refuses, and lets the caller try again. */
 export const refusedUntil = (
   status: 429 | 503,
-  type: string,
+  type: GatewayRefusal,
   message: string,
   retryAfterSeconds: number,
 ): Granted<never> => ({ kind: "refused", refusal: { status, type, message, retryAfterSeconds } });

@@ -1,5 +1,6 @@
 import { createKeyedSemaphore } from "#nervous-system/kernel/semaphore.ts";
 import { createSharedRoom } from "#nervous-system/kernel/shared-room.ts";
+import type { GatewayRefusal } from "#nervous-system/schemas/gateway-refusals.ts";
 import { granted, refusedUntil, type Granted } from "#pipeline/gateway/refusal.ts";
 
 /** What a tunnel is for: fetching the mission's repository, or an allowed host. */
@@ -25,7 +26,7 @@ const RETRY_SECONDS = 5;
 export const createTunnelRoom = (maxTunnels: number = MAX_TUNNELS): TunnelRoom => {
   const ofPods = { fetch: createKeyedSemaphore(maxOfPod.fetch), egress: createKeyedSemaphore(maxOfPod.egress) };
   const room = createSharedRoom({ total: maxTunnels, apart: TUNNELS_APART });
-  const refuse = (status: 429 | 503, type: string, message: string): Granted<never> =>
+  const refuse = (status: 429 | 503, type: GatewayRefusal, message: string): Granted<never> =>
     refusedUntil(status, type, message, RETRY_SECONDS);
   return {
     enter: (kind, namespace, podUid) => {

@@ -19,6 +19,28 @@ const answered = (
     ...(statusCode === undefined ? {} : { statusCode }),
   });
 
+/** What Gemini says of a quota that is exceeded. */
+const exceeded = (quotaId?: string): string =>
+  JSON.stringify([
+    {
+      error: {
+        code: 429,
+        message: "You exceeded your current quota",
+        status: "RESOURCE_EXHAUSTED",
+        details: [
+          { "@type": "type.googleapis.com/google.rpc.Help" },
+          {
+            "@type": "type.googleapis.com/google.rpc.QuotaFailure",
+            violations: [{ quotaMetric: "requests", quotaId }],
+          },
+        ],
+      },
+    },
+  ]);
+
+/** A refusal of the gateway. */
+const refusal = (type: string, message: string): string => JSON.stringify({ error: { type, message } });
+
 describe("a failed model call", () => {
   it.each([
     ["429", answered(429), "retry", "ModelRateLimited"],
@@ -70,10 +92,48 @@ describe("a failed model call", () => {
       "stop",
       "ModelQuotaExhausted",
     ],
+    [
+      "429 and a quota of the day",
+      answered(429, {}, exceeded("GenerateRequestsPerDayPerProjectPerModel-FreeTier")),
+      "stop",
+      "ModelQuotaExhausted",
+    ],
+    [
+      "429 and a quota of the minute",
+      answered(429, {}, exceeded("GenerateRequestsPerMinutePerProjectPerModel")),
+      "retry",
+      "ModelRateLimited",
+    ],
+    ["429 and a quota of nobody knows what", answered(429, {}, exceeded()), "retry", "ModelRateLimited"],
     ["429 and a body that is no object", answered(429, {}, '"insufficient_quota"'), "retry", "ModelRateLimited"],
     ["429 and an error that is null", answered(429, {}, '{"error":null}'), "retry", "ModelRateLimited"],
   ])("with %s", (_name, error, kind, reason) => {
     expect(classifyModelError(error, now)).toMatchObject({ kind, reason });
+  });
+
+  it.each([
+    ["provider_redirects", 502, "stop"],
+    ["model_endpoint_invalid", 502, "stop"],
+    ["provider_unreachable", 502, "retry"],
+    ["name_not_resolved", 502, "retry"],
+    ["model_key_unusable", 503, "retry"],
+    ["model_not_found", 503, "retry"],
+    ["toString", 502, "retry"],
+  ])("that the gateway refuses as %s (%d): %s", (type, status, kind) => {
+    expect(classifyModelError(answered(status, {}, refusal(type, "do this")), now)).toMatchObject({ kind });
+  });
+
+  it("that the gateway refuses for good is told by its words, and nothing else is advised", () => {
+    const redirects = answered(502, {}, refusal("provider_redirects", "name the final address"));
+    expect(classifyModelError(redirects, now)).toEqual({
+      kind: "stop",
+      reason: "ModelNotFound",
+      message: "the model answered with status 502: name the final address",
+    });
+    const stale = answered(403, {}, refusal("stale_attempt", "it may act no more"));
+    expect(classifyModelError(stale, now)).toMatchObject({
+      message: expect.stringMatching(/403: it may act no more$/),
+    });
   });
 
   it.each([

@@ -1,6 +1,7 @@
 import { APICallError } from "ai";
 import { parseJson } from "#nervous-system/codecs/exchange/fields.ts";
 import { errorOf, readErrorBody } from "#nervous-system/codecs/exchange/provider-error.ts";
+import { isLastingRefusal } from "#nervous-system/schemas/gateway-refusals.ts";
 import { AnswerTooLarge } from "./provider.ts";
 
 /** What a failed model call means for the agent. */
@@ -51,12 +52,17 @@ const wordsOf = ({ responseBody, message }: APICallError): string =>
 const codesOf = ({ responseBody }: APICallError): readonly string[] =>
   errorOf(parseJson(responseBody ?? ""))?.codes ?? [];
 
-type Stop = { readonly reason: string; readonly advice: string };
+type Stop = { readonly reason: string; readonly advice?: string };
 
 const refused: Stop = { reason: "ModelRequestRefused", advice: "the provider does not accept the request" };
 const unpaid: Stop = {
   reason: "ModelQuotaExhausted",
   advice: "raise the limit of the provider's account, or pay its bill",
+};
+
+const usedUp: Stop = {
+  reason: "ModelQuotaExhausted",
+  advice: "the quota of the day is used up: wait for the next one, or have it raised",
 };
 
 const stops: Readonly<Record<number, Stop>> = {
@@ -76,16 +82,28 @@ const passing = new Set([408, 409, 423, 425, 429]);
 // What OpenAI and those who speak its protocol say of an account without money, as 429 too.
 const exhausted = new Set(["insufficient_quota", "billing_hard_limit_reached", "billing_not_active"]);
 
+// Google's ids of quotas name the time that they are for; one per minute is over soon.
+const ofADay = /PerDay/;
+
 /** Why a status means that asking again is in vain; undefined where it may help. */
 const stopOf = (error: APICallError, status: number): Stop | undefined => {
-  if (codesOf(error).some((code) => exhausted.has(code))) return unpaid;
-  return stops[status] ?? (status < 500 && !passing.has(status) ? refused : undefined);
+  const codes = codesOf(error);
+  if (codes.some((code) => exhausted.has(code))) return unpaid;
+  if (codes.some((code) => ofADay.test(code))) return usedUp;
+  const stop = stops[status] ?? (status < 500 && !passing.has(status) ? refused : undefined);
+  // The gateway's own words say what to do; where it says so by 5xx, the Model's endpoint is wrong.
+  return codes.some(isLastingRefusal) ? { reason: stop?.reason ?? "ModelNotFound" } : stop;
 };
 
 const classifyStatus = (error: APICallError, status: number, now: number): ModelFailure => {
   const message = `the model answered with status ${status}: ${wordsOf(error)}`;
   const stop = stopOf(error, status);
-  if (stop !== undefined) return { kind: "stop", reason: stop.reason, message: `${message}; ${stop.advice}` };
+  if (stop !== undefined)
+    return {
+      kind: "stop",
+      reason: stop.reason,
+      message: stop.advice === undefined ? message : `${message}; ${stop.advice}`,
+    };
   const reason = status === 429 ? "ModelRateLimited" : "ModelUnavailable";
   const afterMs = retryAfterMs(error.responseHeaders, now);
   return { kind: "retry", reason, message, maxTries: patient, ...(afterMs === undefined ? {} : { afterMs }) };

@@ -1,6 +1,6 @@
 import { fieldsOf, listOf, memberAt, parseJson, textOf, wordOf, type Fields } from "./fields.ts";
 
-/** What a provider says went wrong; codes are its words and numbers for programs, such as `insufficient_quota` or `429`. */
+/** What a provider says went wrong; codes are its words and numbers for programs, such as `insufficient_quota`, `429` or the id of a quota. */
 export type ProviderError = { readonly text: string; readonly codes: readonly string[] };
 
 // Deeper or longer than any error that somebody wrote for people.
@@ -40,8 +40,15 @@ const errorIn = (document: Fields): unknown => {
   return answerMembers.some((name) => name in document) ? undefined : document;
 };
 
+/** The limits that Google says are exceeded, by their ids. */
+const quotasIn = (error: unknown): readonly unknown[] =>
+  listOf(fieldsOf(error)["details"])
+    .slice(0, maxItems)
+    .flatMap((detail) => listOf(fieldsOf(detail)["violations"]).slice(0, maxItems))
+    .map((violation) => fieldsOf(violation)["quotaId"]);
+
 const codesIn = (error: unknown): readonly string[] =>
-  codeMembers.map((name) => wordOf(fieldsOf(error)[name])).filter((code) => code !== "");
+  [...codeMembers.map((name) => fieldsOf(error)[name]), ...quotasIn(error)].map(wordOf).filter((code) => code !== "");
 
 const shortened = (words: string): string => words.slice(0, maxCharacters);
 
