@@ -5,7 +5,7 @@ import type { Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { resolveTarget, type AddressPolicy } from "#pipeline/gateway/address-policy.ts";
 import type { ClusterView } from "#pipeline/gateway/cluster-view.ts";
 import { readModelKey } from "#pipeline/gateway/model-key.ts";
-import { upstreamUrl } from "#pipeline/gateway/routes.ts";
+import { parseModelEndpoint, upstreamUrl } from "#pipeline/gateway/routes.ts";
 import { askUpstream } from "#pipeline/gateway/upstream.ts";
 import { computeUpstreamHeaders } from "#pipeline/gateway/upstream-request.ts";
 
@@ -81,8 +81,13 @@ const answeredBy = async (response: IncomingMessage, { clock }: ProbeTools): Pro
   return { status, contentType: headers["content-type"] ?? "", begin };
 };
 
-const probe = async (tools: ProbeTools, model: Model, apiKey: string | undefined): Promise<CheckResult> => {
-  const listUrl = upstreamUrl(model.spec.endpoint, "models");
+const probe = async (
+  tools: ProbeTools,
+  model: Model,
+  endpoint: URL,
+  apiKey: string | undefined,
+): Promise<CheckResult> => {
+  const listUrl = upstreamUrl(endpoint, "models");
   const port = Number(listUrl.port || (listUrl.protocol === "https:" ? 443 : 80));
   const target = await resolveTarget({ host: listUrl.hostname, port }, tools.addresses);
   if (target.kind === "refused") return unusable(target.refusal.message);
@@ -100,7 +105,7 @@ const probe = async (tools: ProbeTools, model: Model, apiKey: string | undefined
   if (verdict !== undefined) return verdict;
   // Not every server lists its models; a request of one token shows the same.
   const { operation, body } = smallestRequest(model);
-  const url = upstreamUrl(model.spec.endpoint, operation);
+  const url = upstreamUrl(endpoint, operation);
   const asked = await askUpstream({ ...shared, url, method: "POST", body });
   if (asked.kind === "failed") return unusable(asked.message);
   const answered = await answeredBy(asked.response, tools);
@@ -118,7 +123,9 @@ export const checkModel = async (
   const model = tools.view.model(ref);
   if (model === undefined)
     return { ok: false, reason: Reason.ModelNotFound, message: `Model "${ref.namespace}/${ref.name}" does not exist` };
-  const key = await readModelKey(tools.view, model);
+  const endpoint = parseModelEndpoint(model);
+  if (endpoint.kind === "refused") return unusable(endpoint.refusal.message);
+  const key = await readModelKey(tools.view, model, endpoint.value.host);
   if (key.kind === "refused") return { ok: false, reason: key.reason, message: key.message };
-  return probe(tools, model, key.apiKey);
+  return probe(tools, model, endpoint.value, key.apiKey);
 };

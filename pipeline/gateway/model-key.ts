@@ -7,8 +7,12 @@ export type ModelKey =
   | { readonly kind: "usable"; readonly apiKey: string | undefined }
   | { readonly kind: "refused"; readonly reason: "SecretNotFound" | "SecretNotAllowed"; readonly message: string };
 
-/** Reads the key of a Model from its Secret, if that is meant for the Model's host. */
-export const readModelKey = async (view: Pick<ClusterView, "secret">, model: Model): Promise<ModelKey> => {
+/** Reads the key of a Model from its Secret, if that is meant for `host`, where it is about to be sent. */
+export const readModelKey = async (
+  view: Pick<ClusterView, "secret">,
+  model: Model,
+  host: string,
+): Promise<ModelKey> => {
   const ref = model.spec.apiKeySecretRef;
   if (ref === undefined) return { kind: "usable", apiKey: undefined };
   const namespace = model.metadata.namespace ?? "";
@@ -16,7 +20,7 @@ export const readModelKey = async (view: Pick<ClusterView, "secret">, model: Mod
     namespace,
     name: ref.name,
     use: "model",
-    host: new URL(model.spec.endpoint).host,
+    host,
     keys: [ref.key],
   });
   return verdict.kind === "usable" ? { kind: "usable", apiKey: verdict.values[ref.key] } : verdict;

@@ -2,7 +2,8 @@ import { describe, expect, it } from "@jest/globals";
 import { parseAuthorization } from "#pipeline/gateway/authenticate.ts";
 import { parseVerifierName, repositoryEndpoint } from "#pipeline/gateway/admit-fetch.ts";
 import { parseTraceparent } from "#pipeline/gateway/model-call-frame.ts";
-import { parseRoute, upstreamUrl } from "#pipeline/gateway/routes.ts";
+import { parseModelEndpoint, parseRoute, upstreamUrl } from "#pipeline/gateway/routes.ts";
+import { aModel } from "#test/builders/model.ts";
 
 describe("repositoryEndpoint", () => {
   it("is the URL's host with its port or the protocol's own", () => {
@@ -45,7 +46,16 @@ describe("parseRoute", () => {
   });
 
   it("keeps the endpoint's own path", () => {
-    expect(upstreamUrl("https://h/base/v1/", "messages").href).toBe("https://h/base/v1/messages");
+    expect(upstreamUrl(new URL("https://h/base/v1/"), "messages").href).toBe("https://h/base/v1/messages");
+  });
+});
+
+describe("parseModelEndpoint", () => {
+  const parsed = (endpoint: string) => parseModelEndpoint(aModel({ spec: { endpoint } }));
+
+  it("refuses for good what no client can dial", () => {
+    expect(parsed("https://h/v1")).toMatchObject({ kind: "granted", value: new URL("https://h/v1") });
+    expect(parsed("http://h:99999/v1")).toMatchObject({ refusal: { status: 502, type: "model_endpoint_invalid" } });
   });
 });
 

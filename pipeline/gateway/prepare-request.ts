@@ -5,7 +5,7 @@ import { resolveTarget, type AddressPolicy } from "#pipeline/gateway/address-pol
 import type { ClusterView } from "#pipeline/gateway/cluster-view.ts";
 import { readModelKey } from "#pipeline/gateway/model-key.ts";
 import { granted, refusedUntil, type Granted } from "#pipeline/gateway/refusal.ts";
-import { upstreamUrl, type ModelRoute } from "#pipeline/gateway/routes.ts";
+import { parseModelEndpoint, upstreamUrl, type ModelRoute } from "#pipeline/gateway/routes.ts";
 import type { UpstreamRequest } from "#pipeline/gateway/upstream.ts";
 import { computeUpstreamHeaders, type UpstreamBody } from "#pipeline/gateway/upstream-request.ts";
 
@@ -30,9 +30,11 @@ export type ReadyCall = {
 /** Makes the provider's request of a call: the Model's key, and an address that the gateway may connect to. */
 export const prepareRequest = async (tools: RequestTools, call: ReadyCall): Promise<Granted<UpstreamRequest>> => {
   const { model, route, body, incoming, signal } = call;
-  const key = await readModelKey(tools.view, model);
+  const endpoint = parseModelEndpoint(model);
+  if (endpoint.kind === "refused") return endpoint;
+  const key = await readModelKey(tools.view, model, endpoint.value.host);
   if (key.kind === "refused") return refusedUntil(503, "model_key_unusable", key.message, 10);
-  const url = upstreamUrl(model.spec.endpoint, route.operation);
+  const url = upstreamUrl(endpoint.value, route.operation);
   const port = Number(url.port || (url.protocol === "https:" ? 443 : 80));
   const target = await resolveTarget({ host: url.hostname, port }, tools.addresses);
   if (target.kind === "refused") return target;

@@ -1,4 +1,6 @@
+import type { Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { ModelSpec } from "#nervous-system/schemas/resources/model.ts";
+import { granted, refused, type Granted } from "#pipeline/gateway/refusal.ts";
 
 /** A model route of the gateway and what it is at the provider. */
 export type ModelRoute = {
@@ -36,6 +38,16 @@ export const parseRoute = (path: string): ModelRoute | undefined => {
 export const knownRoutes = (): readonly string[] =>
   providers.flatMap((provider) => [...operations[provider]].map((operation) => prefixes[provider] + operation));
 
+/** A Model's endpoint; admission lets some texts pass that no client can dial. */
+export const parseModelEndpoint = ({ spec: { endpoint } }: Pick<Model, "spec">): Granted<URL> => {
+  const url = URL.parse(endpoint);
+  if (url !== null) return granted(url);
+  return refused(502, "model_endpoint_invalid", `spec.endpoint "${endpoint}" is no URL: check its host and its port`);
+};
+
 /** The address at the provider: the endpoint's own path, then the operation. */
-export const upstreamUrl = (endpoint: string, operation: string): URL =>
-  new URL(`${endpoint.replace(/\/+$/, "")}/${operation}`);
+export const upstreamUrl = (endpoint: URL, operation: string): URL => {
+  const url = new URL(endpoint);
+  url.pathname = `${url.pathname.replace(/\/+$/, "")}/${operation}`;
+  return url;
+};

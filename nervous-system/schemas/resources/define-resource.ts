@@ -49,6 +49,12 @@ export const immutable = (what: string): CelRule => ({
   message: `${what} is immutable; create a new object`,
 });
 
+/** The rule that a text is a URL that a client can dial; more than a pattern can say. */
+export const dialable = (what: string): CelRule => ({
+  rule: "isURL(self) && (url(self).getPort() == '' || int(url(self).getPort()) <= 65535)",
+  message: `${what} is no URL: check its host and its port`,
+});
+
 /** A list whose items are told apart by `key`, so that two writers merge. */
 export const mapList = <T extends z.ZodType>(item: T, key: string, max: number, description: string): z.ZodArray<T> =>
   z

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import {
   boundedText,
+  dialable,
   dnsLabel,
   immutable,
   mapList,
@@ -46,6 +47,7 @@ const workspace = z
         .regex(/^https:\/\/[^\s@/]+\/[^\s]+$/)
         .describe("Clone URL of the Git repository: https, without credentials (name a Secret in secretRef instead)."),
       immutable("workspace.repo"),
+      dialable("workspace.repo"),
     ),
     ref: z
       .string()

@@ -1,16 +1,25 @@
 import * as z from "zod";
-import { boundedText, nameRule, type ResourceDefinition } from "#nervous-system/schemas/resources/define-resource.ts";
+import {
+  boundedText,
+  dialable,
+  nameRule,
+  withRules,
+  type ResourceDefinition,
+} from "#nervous-system/schemas/resources/define-resource.ts";
 import { commonStatus, time } from "#nervous-system/schemas/resources/status-parts.ts";
 
 const spec = z
   .object({
     provider: z.enum(["OpenAICompatible", "Anthropic"]).describe("Protocol that the endpoint speaks."),
-    endpoint: z
-      .string()
-      .min(1)
-      .max(2048)
-      .regex(/^https?:\/\/[^\s@/]+(\/[^\s?#]*)?$/)
-      .describe("Base URL up to and including the version, such as https://models.example.org/v1."),
+    endpoint: withRules(
+      z
+        .string()
+        .min(1)
+        .max(2048)
+        .regex(/^https?:\/\/[^\s@/]+(\/[^\s?#]*)?$/)
+        .describe("Base URL up to and including the version, such as https://models.example.org/v1."),
+      dialable("endpoint"),
+    ),
     model: boundedText(256, "Name of the model as the provider knows it."),
     apiKeySecretRef: z
       .object({

@@ -185,6 +185,23 @@ describe("a check", () => {
     expect(await check(model("keyless"))).toMatchObject({ ok: false, reason: "SecretNotFound" });
   });
 
+  it.each(["http://h.svc:99999/v1", "http://h.svc:http/v1", "http://bad%zz.h/v1", "http://[::1/v1"])(
+    "of a Model is never asked where its endpoint is no URL: %s is refused",
+    async (endpoint) => {
+      await expect(createModel(test.admin, namespace, "no-url", { endpoint })).rejects.toThrow("endpoint is no URL");
+    },
+  );
+
+  it("of a Model whose endpoint no client can dial says so", async () => {
+    await createModel(test.admin, namespace, "no-address", { endpoint: "http://999.1.1.1/v1" });
+    await known("no-address");
+    expect(await check(model("no-address"))).toMatchObject({
+      ok: false,
+      reason: "EndpointUnreachable",
+      message: 'spec.endpoint "http://999.1.1.1/v1" is no URL: check its host and its port',
+    });
+  });
+
   /** A port that answers what it is told to whoever writes to it. */
   const portSaying = async (answer: string): Promise<number> => {
     const server = createServer((socket) => {
