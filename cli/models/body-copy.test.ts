@@ -10,7 +10,7 @@ const copied = async (
   let now = 0;
   const copy = createAnswerCopy({ status: 200, ...head }, () => (now += 1));
   for (const chunk of chunks) copy.add(chunk);
-  return copy.end();
+  return copy.end(true);
 };
 
 const bytesOf = (text: string): Buffer[] => Array.from(Buffer.from(text), (byte) => Buffer.from([byte]));
@@ -41,6 +41,23 @@ describe("the copy of an answer", () => {
     expect(await unread("compress", Buffer.from("x"))).toContain('content coding "compress"');
     expect(await unread("gzip", gzipSync(Buffer.alloc(17 << 20)))).toContain("unfolds to more than 16777216 bytes");
     expect(await unread("identity", Buffer.alloc(17 << 20))).toContain("more than 16777216 bytes");
+    expect(await unread("gzip", gzipSync('{"id":"a"}').subarray(0, -9))).toContain("breaks off");
+    expect(await unread("identity", gzipSync('{"id":"a"}'))).toContain("is gzip");
+    expect(await unread("identity", Buffer.from('{"id":'))).toContain("is JSON that is broken");
+    expect(await unread("identity", Buffer.from("<html>"))).toBe("the answer is a web page, no JSON: <html>");
+    expect((await copied({ contentType: "text/event-stream" }, Buffer.from("<html>\n\n"))).unread).toContain(
+      "no event",
+    );
+  });
+
+  it("does not say so of what was cut, is a failure or moved: that is told otherwise", async () => {
+    const unread = async (status: number, isWhole: boolean, contentType = "text/html") => {
+      const copy = createAnswerCopy({ status, contentType }, () => 0);
+      copy.add(Buffer.from("<html>"));
+      return (await copy.end(isWhole)).unread;
+    };
+    expect([await unread(200, false), await unread(200, false, "text/event-stream")]).toEqual([undefined, undefined]);
+    expect([await unread(502, true), await unread(301, true)]).toEqual([undefined, undefined]);
   });
 
   it("leaves out an event that does not end within 16 MiB, says so, and reads what comes after it", async () => {
@@ -72,7 +89,7 @@ describe("the copy of a request", () => {
     const ended = async (bytes: Buffer, coding?: string) => {
       const copy = createRequestCopy();
       copy.add(bytes);
-      return copy.end(coding);
+      return copy.end(coding, true);
     };
     expect(await ended(gzipSync('{"model":"m"}'), "gzip")).toEqual({ text: '{"model":"m"}' });
     expect(await ended(Buffer.from("x"), "compress")).toEqual({ unread: expect.stringContaining('"compress"') });

@@ -32,15 +32,18 @@ const createBodyCopy = () => {
 type ReadRequest = { text?: string; unread?: string };
 
 /** A copy of a request's body while it passes. */
-export type RequestCopy = { add(chunk: Buffer): void; end(contentEncoding: string | undefined): Promise<ReadRequest> };
+export type RequestCopy = {
+  add(chunk: Buffer): void;
+  end(contentEncoding: string | undefined, isWhole: boolean): Promise<ReadRequest>;
+};
 
 /** Creates an empty copy. */
 export const createRequestCopy = (): RequestCopy => {
   const copy = createBodyCopy();
-  const read = async (contentEncoding: string | undefined): Promise<ReadRequest> => {
+  const read: RequestCopy["end"] = async (contentEncoding, isWhole) => {
     const bytes = copy.take();
     if (bytes === undefined) return { unread: `the request was not read: ${tooLong}` };
-    const body = await decodeBody(bytes, contentEncoding, maxBodyBytes);
+    const body = await decodeBody(bytes, contentEncoding, { maxBytes: maxBodyBytes, isWhole });
     return body.kind === "decoded"
       ? { text: body.bytes.toString("utf8") }
       : { unread: `the request was not read: ${body.message}` };
@@ -52,7 +55,7 @@ export const createRequestCopy = (): RequestCopy => {
 type CopiedAnswer = HeardStream & Pick<ReadAnswer, "unread"> & { isOver: boolean };
 
 /** A copy of an answer while it passes: of a stream its events are read as they come, anything else at its end. */
-export type AnswerCopy = { add(chunk: Buffer): void; end(): Promise<CopiedAnswer> };
+export type AnswerCopy = { add(chunk: Buffer): void; end(isWhole: boolean): Promise<CopiedAnswer> };
 
 const copyStream = (nowMs: () => number): AnswerCopy => {
   const listener = createStreamListener(nowMs, maxBodyBytes);
@@ -62,8 +65,8 @@ const copyStream = (nowMs: () => number): AnswerCopy => {
   };
   return {
     add: (chunk) => hear(listener.push(chunk)),
-    end: async () => {
-      hear(listener.end());
+    end: async (isWhole) => {
+      hear(listener.end(isWhole));
       const unread = listener.isWhole() ? {} : { unread: `an event of the answer was not read: ${tooLong}` };
       return { ...listener.heard(), isOver, ...unread };
     },
@@ -74,10 +77,10 @@ const copyWhole = (head: AnswerHead): AnswerCopy => {
   const copy = createBodyCopy();
   return {
     add: copy.add,
-    end: async () => {
+    end: async (isWhole) => {
       const bytes = copy.take();
       if (bytes === undefined) return { facts: {}, isOver: false, unread: `the answer was not read: ${tooLong}` };
-      return { ...(await readAnswer(head, bytes, maxBodyBytes)), isOver: false };
+      return { ...(await readAnswer(head, bytes, { maxBytes: maxBodyBytes, isWhole })), isOver: false };
     },
   };
 };

@@ -44,13 +44,13 @@ export const watchCall = (
   const sinceMs = (): number => Math.round(clock.monotonicMs() - began);
   const asked = createRequestCopy();
   let request: ReturnType<typeof asked.end> | undefined;
-  const readRequest = () => (request ??= asked.end(incoming.headers["content-encoding"]));
+  const readRequest = () => (request ??= asked.end(incoming.headers["content-encoding"], incoming.complete));
   let answered = noAnswer;
   let isOver = false;
   const read = async (latencyMs: number, error: string | undefined): Promise<WatchedCall> => {
     const { status, requestId, copy } = answered;
     const { text, unread: unreadRequest } = await readRequest();
-    const { facts, isOver: isWhole, firstContentMs, unread } = await copy.end();
+    const { facts, isOver: isWhole, firstContentMs, unread } = await copy.end(error === undefined);
     return {
       request: text,
       answer: facts,

@@ -11,7 +11,7 @@ const filtered = async (body: Buffer, head: Head, dropsUsageEvent = false) => {
   const options = { dropsUsageEvent, nowMs: () => (now += 1) };
   const filter = createAnswerFilter({ status: 200, ...head }, options);
   const passed = Buffer.concat(Array.from(body, (byte) => filter.push(Buffer.from([byte]))));
-  const { kept, ...read } = await filter.end(body, 1024 * 1024);
+  const { kept, ...read } = await filter.end(body, { maxBytes: 1024 * 1024, isWhole: true });
   return { passed, kept, read, all: Buffer.concat([passed, kept]) };
 };
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import type { Reading } from "#nervous-system/codecs/exchange/content-codings.ts";
 import { gatherBytes } from "#nervous-system/kernel/gathered-bytes.ts";
 import {
   createStreamListener,
@@ -27,8 +28,8 @@ export type FilteredAnswer = ReadAnswer & HeardStream & { readonly kept: Buffer 
 export type AnswerFilter = {
   /** Takes a chunk of the answer; answers what may go to the client now. */
   push(chunk: Buffer): Buffer;
-  /** Ends the answer, which is given whole and may have `maxBytes` without its content coding; never rejects. */
-  end(answer: Buffer, maxBytes: number): Promise<FilteredAnswer>;
+  /** Ends the answer, which is given as far as it came; never rejects. */
+  end(answer: Buffer, reading: Reading): Promise<FilteredAnswer>;
 };
 
 /** How an answer is filtered. */
@@ -52,8 +53,8 @@ const createStreamFilter = ({ dropsUsageEvent, nowMs }: FilterOptions): AnswerFi
         else free.push(bytes);
       return Buffer.concat(free);
     },
-    end: async () => {
-      for (const { bytes } of passed(listener.end())) kept.add(bytes);
+    end: async (_, { isWhole }) => {
+      for (const { bytes } of passed(listener.end(isWhole))) kept.add(bytes);
       return { kept: kept.take(), ...listener.heard() };
     },
   };
@@ -67,7 +68,7 @@ const createWholeFilter = (head: AnswerHead): AnswerFilter => {
       kept = chunk;
       return free;
     },
-    end: async (answer, maxBytes) => ({ kept, ...(await readAnswer(head, answer, maxBytes)) }),
+    end: async (answer, reading) => ({ kept, ...(await readAnswer(head, answer, reading)) }),
   };
 };
 

@@ -27,6 +27,9 @@ export const readRefusal = async (
     cancel();
   }
   const answer = gathered.take();
-  const read = await readAnswer(headOf(response), answer, maxRefusalBytes);
+  const read = await readAnswer(headOf(response), answer, {
+    maxBytes: maxRefusalBytes,
+    isWhole: response.complete,
+  });
   return { ...read, answer: read.decoded ?? answer };
 };

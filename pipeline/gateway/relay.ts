@@ -69,9 +69,15 @@ const roomToUnfold = ({ length }: Buffer, { upstream, maxBytes, take }: RelayOpt
   return take(room).kind === "granted" ? room : 0;
 };
 
-const endOf = async (filter: AnswerFilter, received: Buffer, options: RelayOptions): Promise<Relayed> => {
-  const { decoded, ...ended } = await filter.end(received, roomToUnfold(received, options));
-  return { ...ended, answer: decoded ?? received };
+const endOf = async (
+  filter: AnswerFilter,
+  received: Buffer,
+  broken: Broken | undefined,
+  options: RelayOptions,
+): Promise<Relayed> => {
+  const reading = { maxBytes: roomToUnfold(received, options), isWhole: broken === undefined };
+  const { decoded, ...ended } = await filter.end(received, reading);
+  return { ...ended, answer: decoded ?? received, ...(broken === undefined ? {} : { broken }) };
 };
 
 /** Passes an answer on as it comes, all but its end; never rejects. */
@@ -117,5 +123,5 @@ export const relayAnswer = async (options: RelayOptions): Promise<Relayed> => {
     silence.stop();
     cancelLast();
   }
-  return { ...(await endOf(filter, received.take(), options)), ...(broken === undefined ? {} : { broken }) };
+  return endOf(filter, received.take(), broken, options);
 };

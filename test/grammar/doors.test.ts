@@ -240,7 +240,7 @@ describe("frames of odd grammar, through every door", () => {
             const type = isStreamed ? "text/event-stream" : "application/json";
             const copy = createAnswerCopy({ status: 200, contentType: type }, () => 0);
             copy.add(Buffer.from(isStreamed ? `data: ${answer}\n\ndata: [DONE]\n\n` : answer));
-            const { facts } = await copy.end();
+            const { facts } = await copy.end(true);
             const target = { provider: "openai", url: "" } as unknown as ModelTarget;
             const model = modelOf({ method: "POST" }, request) ?? "m";
             const payload = renderWatchedCall({ target, model, request, answer: facts, status: 200, latencyMs: 1 });

@@ -149,6 +149,15 @@ describe("a failed model call", () => {
   });
 
   it.each([
+    ["<html><head><title>Sign in</title></head></html>", "the model's answer is a web page, no JSON: Sign in"],
+    ['{"choices":[', "the model's answer is JSON that is broken, breaks off or has too many values"],
+    ['{"choices":[]}', "the model's answer cannot be read: words"],
+    [undefined, "the model's answer cannot be read: words"],
+  ])("that was answered by %j says what that is", (body, message) => {
+    expect(classifyModelError(answered(200, {}, body), now)).toMatchObject({ kind: "retry", message });
+  });
+
+  it.each([
     ["seconds", "7", 7_000],
     ["a date", "Thu, 01 Jan 2026 00:00:05 GMT", 5_000],
   ])("is tried again when the provider says, in %s", (_name, value, afterMs) => {

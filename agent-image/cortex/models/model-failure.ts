@@ -1,6 +1,7 @@
 import { APICallError } from "ai";
 import { parseJson } from "#nervous-system/codecs/exchange/fields.ts";
 import { errorOf, readErrorBody } from "#nervous-system/codecs/exchange/provider-error.ts";
+import { describeUnreadable } from "#nervous-system/codecs/exchange/unreadable.ts";
 import { isLastingRefusal } from "#nervous-system/schemas/gateway-refusals.ts";
 import { AnswerTooLarge } from "./provider.ts";
 
@@ -111,13 +112,13 @@ const classifyStatus = (error: APICallError, status: number, now: number): Model
 
 /** An answer under a status of success that is none: an error after all, of a kind that its code may tell, or nonsense. */
 const classifySuccess = (error: APICallError, now: number): ModelFailure => {
-  const told = errorOf(parseJson(error.responseBody ?? ""));
+  const { responseBody: body } = error;
+  const told = errorOf(parseJson(body ?? ""));
   const status = Number(told?.codes.find((code) => /^[45]\d\d$/.test(code)));
   if (status > 0 || told?.codes.some((code) => exhausted.has(code))) return classifyStatus(error, status || 200, now);
+  const unreadable = (body === undefined ? undefined : describeUnreadable(body)) ?? `cannot be read: ${error.message}`;
   const what =
-    told === undefined
-      ? `the model's answer cannot be read: ${error.message}`
-      : `the model answered with an error: ${told.text}`;
+    told === undefined ? `the model's answer ${unreadable}` : `the model answered with an error: ${told.text}`;
   return { kind: "retry", reason: "ModelNonsense", message: what.slice(0, maxWords), maxTries: fewTries };
 };
 

@@ -4,7 +4,7 @@ import { createCalledTools } from "./called-tools.ts";
 import { parseJson, presentOf, textOf, type Fields } from "./fields.ts";
 import { protocols } from "./protocols.ts";
 import { errorOf, readErrorBody } from "./provider-error.ts";
-import { createSseSplitter } from "./sse-events.ts";
+import { createSseSplitter, type SseEvent } from "./sse-events.ts";
 import { createUsageCounter, type UsageFacts } from "./usage-shapes.ts";
 
 /** What an answer of a model says about itself; absent where it does not. */
@@ -21,6 +21,8 @@ export type AnswerFacts = UsageFacts & {
 
 /** One decoded event of a streamed answer. */
 export type StreamStep = {
+  /** Whether it holds JSON, or is the mark that ends a stream. */
+  readonly read: boolean;
   /** Whether this event tells the client that the answer is complete. */
   readonly last: boolean;
   /** Whether this event holds nothing but token counts (OpenAI, `stream_options.include_usage`). */
@@ -32,8 +34,8 @@ export type StreamStep = {
 /** Gathers the facts of one answer in any of the protocols, streamed or whole. */
 export type AnswerReader = {
   readEvent(event: { readonly event: string; readonly data: string }): StreamStep;
-  /** Reads a body that is there in full: JSON, or events, and those some at a time. */
-  readWhole(text: string): Promise<void>;
+  /** Reads a body that is there in full: JSON, or events, and those some at a time; answers whether it was either. */
+  readWhole(text: string): Promise<boolean>;
   facts(): AnswerFacts;
 };
 
@@ -95,7 +97,7 @@ const isFailure = (status: number): boolean => status >= 400;
 const MAX_EVENTS = 250_000;
 const MAX_BROKEN_EVENTS = 1_000;
 const SLICE_BYTES = 64 * 1024;
-const nothing: StreamStep = { last: false, usageOnly: false, content: false };
+const nothing: StreamStep = { read: false, last: false, usageOnly: false, content: false };
 
 /** Creates a reader for one answer; of one whose HTTP `status` tells a failure, whatever it says is taken for the error. */
 export const createAnswerReader = (status = 200): AnswerReader => {
@@ -108,7 +110,7 @@ export const createAnswerReader = (status = 200): AnswerReader => {
   let broken = 0;
   const readEvent: AnswerReader["readEvent"] = ({ event, data }) => {
     const said = data.trim();
-    if (said === "[DONE]") return { ...nothing, last: true };
+    if (said === "[DONE]") return { ...nothing, read: true, last: true };
     if (said === "" || (events += 1) > MAX_EVENTS || broken > MAX_BROKEN_EVENTS) return nothing;
     const found = documentsIn(said);
     if (found.length === 0) broken += 1;
@@ -117,27 +119,34 @@ export const createAnswerReader = (status = 200): AnswerReader => {
     const says = (what: "isLast" | "hasContent"): boolean =>
       layers.some((layer) => protocols.some((protocol) => protocol[what](layer)));
     return {
+      read: documents.length > 0,
       last: says("isLast") || documents.some(({ type }) => type === "error"),
       usageOnly: documents.length > 0 && documents.every(isUsageOnly),
       content: says("hasContent"),
     };
   };
-  const readEvents = async (text: string): Promise<void> => {
+  const readEvents = async (text: string): Promise<boolean> => {
     const splitter = createSseSplitter();
     const bytes = Buffer.from(text);
+    let isRead = false;
+    const readAll = (some: readonly SseEvent[]): void => {
+      for (const event of some) isRead = readEvent(event).read || isRead;
+    };
     for (let at = 0; at < bytes.length; at += SLICE_BYTES) {
-      for (const event of splitter.push(bytes.subarray(at, at + SLICE_BYTES))) readEvent(event);
+      readAll(splitter.push(bytes.subarray(at, at + SLICE_BYTES)));
       await setImmediate(); // others are served in between
     }
-    for (const event of splitter.end()) readEvent(event);
+    readAll(splitter.end());
+    return isRead;
   };
   return {
     readEvent,
     readWhole: async (text) => {
       const documents = documentsIn(text);
-      if (documents.length > 0) takeAll(documents.flatMap(layersOf));
-      else await readEvents(text);
+      takeAll(documents.flatMap(layersOf));
+      const isRead = documents.length > 0 || (await readEvents(text));
       if (isFailure(status)) gathered.fail(readErrorBody(text)?.text);
+      return isRead;
     },
     facts: gathered.facts,
   };

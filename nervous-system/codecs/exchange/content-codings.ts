@@ -6,7 +6,15 @@ export type Decoded =
   | { readonly kind: "decoded"; readonly bytes: Buffer }
   | { readonly kind: "undecoded"; readonly why: "unknown" | "too large" | "broken"; readonly message: string };
 
-type Decode = (bytes: Buffer, maxBytes: number) => Promise<Buffer>;
+/** How a body is to be read. */
+export type Reading = {
+  /** What it may have without its content coding. */
+  readonly maxBytes: number;
+  /** Whether it came to its end; one that was cut is read as far as it came: an agent may hang up after the last event. */
+  readonly isWhole: boolean;
+};
+
+type Decode = (bytes: Buffer, reading: Reading) => Promise<Buffer>;
 
 const gunzip = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gunzip);
 const inflate = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.inflate);
@@ -14,25 +22,32 @@ const inflateRaw = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.inflateRaw);
 const unbrotli = promisify<Buffer, zlib.BrotliOptions, Buffer>(zlib.brotliDecompress);
 const unzstd = promisify<Buffer, zlib.ZstdOptions, Buffer>(zlib.zstdDecompress);
 
-// A body that was cut is read as far as it came: an agent may hang up after the last event.
-const { Z_SYNC_FLUSH, BROTLI_OPERATION_FLUSH, ZSTD_e_flush } = zlib.constants;
-const cutZlib = (maxOutputLength: number) => ({ maxOutputLength, finishFlush: Z_SYNC_FLUSH });
+const { constants } = zlib;
+/** Options of a decoder that ends by `whole`, or by `cut` where the body was cut. */
+const endingBy =
+  (whole: number, cut: number) =>
+  ({ maxBytes, isWhole }: Reading) => ({ maxOutputLength: maxBytes, finishFlush: isWhole ? whole : cut });
+const zlibEnd = endingBy(constants.Z_FINISH, constants.Z_SYNC_FLUSH);
+const brotliEnd = endingBy(constants.BROTLI_OPERATION_FINISH, constants.BROTLI_OPERATION_FLUSH);
+const zstdEnd = endingBy(constants.ZSTD_e_end, constants.ZSTD_e_flush);
 
-const isTooLarge = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE";
+const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
+const isTooLarge = (error: unknown): boolean => codeOf(error) === "ERR_BUFFER_TOO_LARGE";
+const isCut = (error: unknown): boolean => codeOf(error) === "Z_BUF_ERROR";
 
 /** `deflate` is a zlib stream by its standard, and bare by the habit of some servers. */
-const inflateAny: Decode = (bytes, max) =>
-  inflate(bytes, cutZlib(max)).catch((error: unknown) => {
-    if (isTooLarge(error)) throw error;
-    return inflateRaw(bytes, cutZlib(max));
+const inflateAny: Decode = (bytes, reading) =>
+  inflate(bytes, zlibEnd(reading)).catch((error: unknown) => {
+    if (isTooLarge(error) || isCut(error)) throw error;
+    return inflateRaw(bytes, zlibEnd(reading));
   });
 
 const decoders: Readonly<Record<string, Decode>> = {
-  gzip: (bytes, max) => gunzip(bytes, cutZlib(max)),
+  gzip: (bytes, reading) => gunzip(bytes, zlibEnd(reading)),
   deflate: inflateAny,
-  br: (bytes, max) => unbrotli(bytes, { maxOutputLength: max, finishFlush: BROTLI_OPERATION_FLUSH }),
+  br: (bytes, reading) => unbrotli(bytes, brotliEnd(reading)),
   // Of several frames it would give the first, and not say that there are others.
-  zstd: (bytes, max) => unzstd(bytes, { maxOutputLength: max, finishFlush: ZSTD_e_flush, rejectGarbageAfterEnd: true }),
+  zstd: (bytes, reading) => unzstd(bytes, { ...zstdEnd(reading), rejectGarbageAfterEnd: true }),
 };
 
 const knownCodings = Object.keys(decoders).join(", ");
@@ -44,14 +59,14 @@ const maxCodings = 3;
 const noCodings: ReadonlySet<string> = new Set(["", "identity", "none", "utf-8", "utf8", "iso-8859-1", "us-ascii"]);
 
 /** The codings that a `content-encoding` header names, in the order in which they were applied. */
-const codingsOf = (header: string): readonly string[] =>
+const codingsOf = (header = ""): readonly string[] =>
   header
     .split(",")
     .map((one) => one.trim().toLowerCase().replace(/^x-/, ""))
     .filter((one) => !noCodings.has(one));
 
 /** Whether a `content-encoding` header says that a body is coded at all. */
-export const isCoded = (header: string | undefined): boolean => codingsOf(header ?? "").length > 0;
+export const isCoded = (header: string | undefined): boolean => codingsOf(header).length > 0;
 
 const undecoded = (why: "unknown" | "too large" | "broken", message: string): Decoded => ({
   kind: "undecoded",
@@ -59,18 +74,27 @@ const undecoded = (why: "unknown" | "too large" | "broken", message: string): De
   message,
 });
 
-/** Takes the codings that `content-encoding` names off a body, as long as it unfolds to at most `maxBytes`; never rejects. */
-export const decodeBody = async (bytes: Buffer, header: string | undefined, maxBytes: number): Promise<Decoded> => {
-  const codings = codingsOf(header ?? "");
+const breaksOff = (header: string | undefined): Decoded =>
+  undecoded("broken", `its content coding "${header}" breaks off`);
+
+const whyNot = (error: unknown, header: string | undefined, { maxBytes }: Reading): Decoded => {
+  if (isTooLarge(error)) return undecoded("too large", `it unfolds to more than ${maxBytes} bytes`);
+  if (isCut(error)) return breaksOff(header);
+  return undecoded("broken", `it is not in the content coding "${header}" that it claims`);
+};
+
+/** Takes the codings that `content-encoding` names off a body; never rejects. */
+export const decodeBody = async (bytes: Buffer, header: string | undefined, reading: Reading): Promise<Decoded> => {
+  const codings = codingsOf(header);
   const known = codings.flatMap((coding) => (Object.hasOwn(decoders, coding) ? (decoders[coding] ?? []) : []));
   if (known.length < codings.length || codings.length > maxCodings)
     return undecoded("unknown", `it is in the content coding "${header?.slice(0, 100)}", known are ${knownCodings}`);
   let plain = bytes;
   try {
-    for (const decode of known.toReversed()) if (plain.length > 0) plain = await decode(plain, maxBytes);
-    return { kind: "decoded", bytes: plain };
+    for (const decode of known.toReversed()) if (plain.length > 0) plain = await decode(plain, reading);
+    const heldNothing = plain.length === 0 && bytes.length > 0;
+    return heldNothing && !reading.isWhole ? breaksOff(header) : { kind: "decoded", bytes: plain };
   } catch (error) {
-    if (isTooLarge(error)) return undecoded("too large", `it unfolds to more than ${maxBytes} bytes`);
-    return undecoded("broken", `it is not in the content coding "${header}" that it claims`);
+    return whyNot(error, header, reading);
   }
 };

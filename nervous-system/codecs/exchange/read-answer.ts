@@ -1,6 +1,7 @@
 import { createAnswerReader, type AnswerFacts, type StreamStep } from "./answer-reader.ts";
-import { decodeBody, isCoded } from "./content-codings.ts";
+import { decodeBody, isCoded, type Reading } from "./content-codings.ts";
 import { createSseSplitter, type SseEvent } from "./sse-events.ts";
+import { describeUnreadable } from "./unreadable.ts";
 
 /** How an answer begins: HTTP status, and the headers that say how to read what follows. */
 export type AnswerHead = {
@@ -26,14 +27,16 @@ export type HeardStream = {
   readonly facts: AnswerFacts;
   /** When the model began to speak, as `nowMs` told it. */
   readonly firstContentMs?: number;
+  /** Set where it came to its end and held no event. */
+  readonly unread?: string;
 };
 
 /** Reads the events of a stream as they come. */
 export type StreamListener = {
   /** Takes a chunk; answers the events that it completed. */
   push(chunk: Uint8Array): readonly HeardEvent[];
-  /** Ends the stream; answers the event that no blank line followed, if there is one. */
-  end(): readonly HeardEvent[];
+  /** Ends the stream, which was cut or came whole; answers the event that no blank line followed, if there is one. */
+  end(isWhole: boolean): readonly HeardEvent[];
   heard(): HeardStream;
   /** Whether every event was read: one that is still unfinished beyond the bound is left out. */
   isWhole(): boolean;
@@ -48,25 +51,44 @@ export const createStreamListener = (nowMs: () => number, maxEventBytes?: number
   const splitter = createSseSplitter(maxEventBytes);
   const reader = createAnswerReader();
   let first: Pick<HeardStream, "firstContentMs"> = {};
+  let unread: Pick<HeardStream, "unread"> = {};
+  let isRead = false;
   const hear = (events: readonly SseEvent[]): readonly HeardEvent[] =>
     events.map(({ bytes, ...event }) => {
       const step = reader.readEvent(event);
+      isRead ||= step.read;
       if (step.content && first.firstContentMs === undefined) first = { firstContentMs: nowMs() };
       return { ...step, bytes };
     });
   return {
     push: (chunk) => hear(splitter.push(chunk)),
-    end: () => hear(splitter.end()),
-    heard: () => ({ facts: reader.facts(), ...first }),
+    end: (isWhole) => {
+      const events = hear(splitter.end());
+      if (isWhole && !isRead)
+        unread = {
+          unread: "the answer was not read: it is called an event stream and holds no event that can be read",
+        };
+      return events;
+    },
+    heard: () => ({ facts: reader.facts(), ...first, ...unread }),
     isWhole: splitter.isWhole,
   };
 };
 
-/** Reads an answer that is there in full, or as far as it came; without its coding it may have `maxBytes`. Never rejects. */
-export const readAnswer = async (head: AnswerHead, bytes: Buffer, maxBytes: number): Promise<ReadAnswer> => {
-  const body = await decodeBody(bytes, head.contentEncoding, maxBytes);
+const isSuccess = (status: number): boolean => status >= 200 && status < 300;
+
+/** Reads an answer that is there in full, or as far as it came; never rejects. */
+export const readAnswer = async (head: AnswerHead, bytes: Buffer, reading: Reading): Promise<ReadAnswer> => {
+  const body = await decodeBody(bytes, head.contentEncoding, reading);
   if (body.kind === "undecoded") return { facts: {}, unread: `the answer was not read: ${body.message}` };
   const reader = createAnswerReader(head.status);
-  await reader.readWhole(body.bytes.toString("utf8"));
-  return { facts: reader.facts(), ...(isCoded(head.contentEncoding) ? { decoded: body.bytes } : {}) };
+  const text = body.bytes.toString("utf8");
+  const isRead = await reader.readWhole(text);
+  // What a failure says is its error, and one that was cut is told so.
+  const what = isRead || !reading.isWhole || !isSuccess(head.status) ? undefined : describeUnreadable(text);
+  return {
+    facts: reader.facts(),
+    ...(isCoded(head.contentEncoding) ? { decoded: body.bytes } : {}),
+    ...(what === undefined ? {} : { unread: `the answer ${what}` }),
+  };
 };

@@ -120,6 +120,26 @@ describe("an answer", () => {
     expect(blobOf(told?.["response_blob"])).toBe("??");
   });
 
+  const coded = gzipSync(JSON.stringify({ choices: [{ message: { content: "said ".repeat(200) } }] }));
+  const html = "<!doctype html><html><head><title>Sign in</title></head></html>";
+  it.each([
+    ["cut at 40 bytes", coded.subarray(0, 40), { "content-encoding": "gzip" }, "breaks off"],
+    ["cut near its end", coded.subarray(0, -9), { "content-encoding": "gzip" }, "breaks off"],
+    ["in gzip that nobody names", coded, {}, "the answer is gzip, though no content-encoding says so"],
+    ["of half a JSON text", Buffer.from('{"choices":[{"mess'), {}, "the answer is JSON that is broken"],
+    ["of nothing", Buffer.alloc(0), {}, "the answer is empty"],
+    ["that is a web page", Buffer.from(html), { "content-type": "text/html" }, "a web page, no JSON: Sign in"],
+    ["that is a web page", Buffer.from(html), { "content-type": "text/event-stream" }, "holds no event"],
+  ])("%s is passed on, and said not to be read", async (_, bytes, headers, words) => {
+    answer(bytes, headers);
+    const response = await begin(gateway, chat, token, question).answer;
+    expect(Buffer.concat((await response.toArray()) as Buffer[])).toEqual(bytes);
+    const [told] = payloads();
+    expect(told).toMatchObject({ status: 200, unread: expect.stringContaining(words) });
+    if (bytes.length > 0)
+      expect(gateway.kept.blobs.get(`${namespace}/${String(told?.["response_blob"])}`)).toEqual(bytes);
+  });
+
   it("that unfolds to more than there is room for is passed on, and said not to be read", async () => {
     const bomb = gzipSync(Buffer.alloc(2 * 1024 * 1024));
     answer(bomb, { "content-encoding": "gzip" });
