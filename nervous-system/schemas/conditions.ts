@@ -43,6 +43,7 @@ export const Reason = {
   MissionNotFound: "MissionNotFound",
   SecretNotFound: "SecretNotFound",
   SecretNotAllowed: "SecretNotAllowed",
+  SecretInvalid: "SecretInvalid",
   CheckUnavailable: "CheckUnavailable",
   NotTenant: "NotTenant",
   // Attempts

@@ -17,11 +17,18 @@ describe("a Model", () => {
     expect(outcome).toEqual({ kind: "done", recheckMs: 300_000 });
   });
 
-  it("stalls on a Secret that a person must change", () => {
-    const { status } = judged({ kind: "answered", ok: false, reason: "SecretNotAllowed", message: "label it" });
-    expect(findCondition(status.conditions, "ResolvedRefs")).toMatchObject({ status: "False", message: "label it" });
-    expect(isTrue(status.conditions, "Stalled")).toBe(true);
-  });
+  it.each(["SecretNotAllowed", "SecretNotFound", "SecretInvalid"])(
+    "stalls on a Secret that a person must change: %s",
+    (reason) => {
+      const { status } = judged({ kind: "answered", ok: false, reason, message: "label it" });
+      expect(findCondition(status.conditions, "ResolvedRefs")).toMatchObject({
+        status: "False",
+        message:
+          "label it. It is tried again within 5 min, at once when annotation swarm.enchanted.dev/requestedAt of the Model changes.",
+      });
+      expect(isTrue(status.conditions, "Stalled")).toBe(true);
+    },
+  );
 
   it("waits for an endpoint that does not answer", () => {
     const { status, outcome } = judged({

@@ -2,6 +2,7 @@ import type { Outcome } from "#nervous-system/kernel/outcome.ts";
 import type { Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { ConditionType, mergeConditions, Reason, type DecidedCondition } from "#nervous-system/schemas/conditions.ts";
 import type { ModelStatus } from "#nervous-system/schemas/resources/model.ts";
+import { annotation } from "#nervous-system/schemas/names.ts";
 import type { CheckAnswer } from "#operator/gateway/check.ts";
 import { kubeTime, observedOf } from "#operator/status/fields.ts";
 
@@ -16,7 +17,14 @@ export type ModelSnapshot = {
   nowMs: number;
 };
 
-const secretReasons: ReadonlySet<string> = new Set([Reason.SecretNotFound, Reason.SecretNotAllowed]);
+const secretReasons: ReadonlySet<string> = new Set([
+  Reason.SecretNotFound,
+  Reason.SecretNotAllowed,
+  Reason.SecretInvalid,
+]);
+
+// Neither a Secret nor an endpoint tells anyone here that it was mended.
+const askAgain = `It is tried again within 5 min, at once when annotation ${annotation.requestedAt} of the Model changes.`;
 
 const conditionsOf = ({ model, answer }: ModelSnapshot): DecidedCondition[] => {
   const { Ready, ResolvedRefs, Stalled, Reconciling } = ConditionType;
@@ -39,7 +47,7 @@ const conditionsOf = ({ model, answer }: ModelSnapshot): DecidedCondition[] => {
       { type: Ready, status: "True", reason: Reason.ProbeSucceeded, message: message || "The endpoint answers." },
       resolved,
     ];
-  const told = { reason: reason || Reason.EndpointUnreachable, message };
+  const told = { reason: reason || Reason.EndpointUnreachable, message: `${message}. ${askAgain}` };
   const failed: DecidedCondition = { type: Ready, status: "False", ...told };
   return secretReasons.has(reason)
     ? [failed, { type: ResolvedRefs, status: "False", ...told }, { type: Stalled, status: "True", ...told }]

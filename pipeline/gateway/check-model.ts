@@ -53,6 +53,17 @@ const judgeProbe = (answered: Answered, url: URL): CheckResult | undefined => {
   return judgeSpeaker(answered, url) ?? { ok: true, reason: Reason.ProbeSucceeded, message: `${host} answers` };
 };
 
+// Some have it in the middle of their path: /v1beta/openai.
+const hasVersion = ({ pathname }: URL): boolean => /\/v\d[^/]*(\/|$)/i.test(pathname);
+
+/** Neither models nor answers: another path, or a model that the server does not have. */
+const notThere = ({ status }: Answered, { href }: URL, endpoint: URL): CheckResult => {
+  const advice = hasVersion(endpoint)
+    ? "check port and path of spec.endpoint, and spec.model"
+    : "spec.endpoint must end with the version, such as /v1";
+  return unusable(`${href} is not there (${status}): ${advice}`);
+};
+
 const smallestRequest = (model: Model): { readonly operation: string; readonly body: Buffer } => ({
   operation: model.spec.provider === "Anthropic" ? "messages" : "chat/completions",
   body: Buffer.from(
@@ -109,10 +120,7 @@ const probe = async (
   const asked = await askUpstream({ ...shared, url, method: "POST", body });
   if (asked.kind === "failed") return unusable(asked.message);
   const answered = await answeredBy(asked.response, tools);
-  return (
-    judgeProbe(answered, url) ??
-    unusable(`${url.href} is not there (${answered.status}): spec.endpoint must end with the version, such as /v1`)
-  );
+  return judgeProbe(answered, url) ?? notThere(answered, url, endpoint);
 };
 
 /** Checks a Model: its Secret, then its endpoint with the key. */

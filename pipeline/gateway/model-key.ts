@@ -5,7 +5,14 @@ import type { ClusterView } from "#pipeline/gateway/cluster-view.ts";
 /** The key of a Model, if it names one, or why it must not be used. */
 export type ModelKey =
   | { readonly kind: "usable"; readonly apiKey: string | undefined }
-  | { readonly kind: "refused"; readonly reason: "SecretNotFound" | "SecretNotAllowed"; readonly message: string };
+  | {
+      readonly kind: "refused";
+      readonly reason: "SecretNotFound" | "SecretNotAllowed" | "SecretInvalid";
+      readonly message: string;
+    };
+
+// Headers carry little more, and every provider's keys are made of it.
+const printable = /^[ -~]*$/;
 
 /** Reads the key of a Model from its Secret, if that is meant for `host`, where it is about to be sent. */
 export const readModelKey = async (
@@ -23,5 +30,9 @@ export const readModelKey = async (
     host,
     keys: [ref.key],
   });
-  return verdict.kind === "usable" ? { kind: "usable", apiKey: verdict.values[ref.key] } : verdict;
+  if (verdict.kind === "refused") return verdict;
+  const apiKey = verdict.values[ref.key];
+  if (printable.test(apiKey ?? "")) return { kind: "usable", apiKey };
+  const message = `${ref.key} of Secret "${namespace}/${ref.name}" has characters that no API key has, such as a line break or a letter outside of ASCII: put the key into it again`;
+  return { kind: "refused", reason: "SecretInvalid", message };
 };

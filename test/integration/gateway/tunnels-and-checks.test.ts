@@ -173,7 +173,17 @@ describe("a check", () => {
     ]);
     expect(JSON.parse(upstream.asked[1]?.body ?? "")).toMatchObject({ max_tokens: 1 });
     answer(404);
-    expect(await check(model("open"))).toMatchObject({ ok: false, message: expect.stringContaining("/v1") });
+    const { host } = new URL(upstream.url);
+    expect(await check(model("open"))).toMatchObject({
+      ok: false,
+      message: `https://${host}/v1/chat/completions is not there (404): check port and path of spec.endpoint, and spec.model`,
+    });
+    await createModel(test.admin, namespace, "no-version", { endpoint: upstream.url });
+    await known("no-version");
+    expect(await check(model("no-version"))).toMatchObject({
+      ok: false,
+      message: expect.stringContaining("spec.endpoint must end with the version, such as /v1"),
+    });
   });
 
   it("of a Model at a port where nobody listens, and of one without its Secret", async () => {
@@ -183,6 +193,21 @@ describe("a check", () => {
     await createModel(test.admin, namespace, "keyless", { apiKeySecretRef: { name: "none", key: "apiKey" } });
     await known("keyless");
     expect(await check(model("keyless"))).toMatchObject({ ok: false, reason: "SecretNotFound" });
+  });
+
+  it.each([
+    ["accented", "sk-clé"],
+    ["cyrillic", "sk-ключ"],
+    ["of-two-lines", "sk-first\nsk-second"],
+  ])("of a Model whose key is %s blames the Secret, and does not tell the key", async (name, apiKey) => {
+    const hosts = new URL(upstream.url).host;
+    await createSecret(test.admin, { namespace, name }, { use: "model", hosts }, { apiKey });
+    const apiKeySecretRef = { name, key: "apiKey" };
+    await createModel(test.admin, namespace, name, { endpoint: `${upstream.url}/v1`, apiKeySecretRef });
+    await known(name);
+    const told = await check(model(name));
+    expect(told).toMatchObject({ ok: false, reason: "SecretInvalid", message: expect.stringContaining(`/${name}"`) });
+    expect(JSON.stringify(told)).not.toContain("sk-");
   });
 
   it.each(["http://h.svc:99999/v1", "http://h.svc:http/v1", "http://bad%zz.h/v1", "http://[::1/v1"])(
