@@ -1,36 +1,35 @@
-import { spawn } from "node:child_process";
-import { constants } from "node:os";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { Writable } from "node:stream";
-import { rm, writeFile } from "node:fs/promises";
 import * as z from "zod";
 import { createGit } from "#nervous-system/git/git.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { parseConfig } from "#nervous-system/kernel/config.ts";
+import { runShell, shellEnvironment } from "#nervous-system/kernel/shell.ts";
 
 /** What became of a criterion: its exit code and the end of what it printed. */
 type CriterionResult = { command: string; exitCode: number; output: string };
 
 /** Where criteria run and where their output goes as it comes. */
-type CriteriaOptions = { directory: string; env: NodeJS.ProcessEnv; echo: Writable };
+type CriteriaOptions = { directory: string; env: Readonly<Record<string, string>>; echo: Writable };
 
 const OUTPUT_BYTES = 2048;
 const MESSAGE_BYTES = 4096; // what the kubelet keeps
 
-const runCriterion = (command: string, { directory, env, echo }: CriteriaOptions): Promise<CriterionResult> =>
-  new Promise((resolve) => {
-    let tail = Buffer.alloc(0);
-    const keep = (chunk: Buffer): void => {
-      echo.write(chunk);
-      tail = Buffer.concat([tail, chunk]).subarray(-OUTPUT_BYTES);
-    };
-    const child = spawn("sh", ["-c", command], { cwd: directory, env, stdio: ["ignore", "pipe", "pipe"] });
-    child.stdout.on("data", keep);
-    child.stderr.on("data", keep);
-    const finish = (exitCode: number, note = ""): void =>
-      resolve({ command, exitCode, output: tail.toString("utf8") + note });
-    child.once("error", (error) => finish(127, error.message));
-    child.once("close", (code, signal) => finish(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
-  });
+const clock = systemClock();
+
+// The pod's deadline is its limit.
+const runCriterion = async (command: string, { directory, env, echo }: CriteriaOptions): Promise<CriterionResult> => {
+  let tail = Buffer.alloc(0);
+  const onOutput = (chunk: Buffer): void => {
+    echo.write(chunk);
+    tail = Buffer.concat([tail, chunk]).subarray(-OUTPUT_BYTES);
+  };
+  const { why, code } = await runShell({ command, cwd: directory, env, onOutput, clock }, (pid, signal) =>
+    process.kill(pid, signal),
+  );
+  return { command, exitCode: why === "notStarted" ? 127 : code, output: tail.toString("utf8") };
+};
 
 /** Runs the commands in order by `sh -c` and stops at the first that fails; answers the last that ran. */
 const runCriteria = async (commands: readonly string[], options: CriteriaOptions): Promise<CriterionResult> => {
@@ -67,12 +66,14 @@ const environment = z.object({
   ENCHANTED_FETCH_DIR: z.string().default("/enchanted/fetch").describe("directory of the fetched repository"),
   ENCHANTED_WORKSPACE: z.string().default("/workspace").describe("directory to work in"),
   ENCHANTED_TERMINATION_LOG: z.string().default("/dev/termination-log").describe("file for the last message"),
+  PATH: z.string().default("/usr/local/bin:/usr/bin:/bin").describe("search path of commands"),
+  TMPDIR: z.string().default("/tmp").describe("directory for files of a moment"),
 });
 type VerifyConfig = z.output<typeof environment>;
 
 const clone = async (config: VerifyConfig, directory: string): Promise<CriterionResult | undefined> => {
   const fetched = `${config.ENCHANTED_FETCH_DIR}/repo.git`;
-  const git = createGit({ env: process.env, clock: systemClock(), protocols: ["file"], safeDirectories: [fetched] });
+  const git = createGit({ env: process.env, clock, protocols: ["file"], safeDirectories: [fetched] });
   await rm(directory, { recursive: true, force: true });
   const cloned = await git.run(["clone", "--quiet", "--no-hardlinks", "--", fetched, directory], {
     timeoutMs: 600_000,
@@ -85,7 +86,8 @@ const clone = async (config: VerifyConfig, directory: string): Promise<Criterion
 const verify = async (config: VerifyConfig): Promise<number> => {
   const directory = `${config.ENCHANTED_WORKSPACE}/repo`;
   const failed = await clone(config, directory);
-  const options = { directory, env: process.env, echo: process.stdout };
+  const home = await mkdtemp(join(config.TMPDIR, "home-"));
+  const options = { directory, env: shellEnvironment(config, home), echo: process.stdout };
   const result = failed ?? (await runCriteria(config.ENCHANTED_CRITERIA, options));
   await writeFile(config.ENCHANTED_TERMINATION_LOG, renderCriterion(result)).catch(() => undefined);
   if (result.exitCode !== 0) console.error(`"${result.command}" ended with ${result.exitCode}`);

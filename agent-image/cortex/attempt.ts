@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Span, Tracer } from "@opentelemetry/api";
 import { connectFrameSocket } from "#nervous-system/comms/socket/socket-ipc.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
+import type { Kill } from "#nervous-system/kernel/shell.ts";
 import type { Ids } from "#nervous-system/schemas/ids.ts";
 import { contextFromTraceparent } from "#nervous-system/telemetry/context-propagator.ts";
 import { Enchanted } from "#nervous-system/codecs/genai.ts";
@@ -12,7 +13,6 @@ import { commandEnvironment, type CortexConfig } from "./config.ts";
 import { createBlobStore, type BlobStore } from "./engine/blobs.ts";
 import { createJournal, type Journal } from "./engine/journal.ts";
 import { createModel } from "./models/provider.ts";
-import type { Kill } from "./tools/command.ts";
 import { createWorkspaceFiles } from "./workspace/files.ts";
 import { prepareRepository, type Repository } from "./workspace/repository.ts";
 

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { shellEnvironment } from "#nervous-system/kernel/shell.ts";
 
 const commands = z.string().transform((text, context): string[] => {
   try {
@@ -74,14 +75,8 @@ type Source = Pick<CortexConfig, "PATH" | "TMPDIR" | "HTTPS_PROXY" | "NO_PROXY">
 const proxyOf = ({ HTTPS_PROXY, NO_PROXY }: Source): Record<string, string> =>
   HTTPS_PROXY === undefined ? {} : { HTTPS_PROXY, https_proxy: HTTPS_PROXY, NO_PROXY, no_proxy: NO_PROXY };
 
-/** What a command sees of the environment: nothing of the cortex's own but the way to the hosts that the mission allows. */
+/** What a command sees of the environment: what every command does, and the way to the hosts that the mission allows. */
 export const commandEnvironment = (config: Source, home: string): Record<string, string> => ({
-  PATH: config.PATH,
-  HOME: home,
-  TMPDIR: config.TMPDIR,
-  LANG: "C.UTF-8",
-  TERM: "dumb",
-  NO_COLOR: "1",
-  CI: "true",
+  ...shellEnvironment(config, home),
   ...proxyOf(config),
 });

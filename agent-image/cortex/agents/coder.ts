@@ -11,7 +11,7 @@ import { propose } from "../engine/propose.ts";
 import type { BlobStore } from "../engine/blobs.ts";
 import type { ChatModel, ConversationMessage, ModelAnswer } from "../models/conversation.ts";
 import { createAsk, type Ask } from "../models/ask.ts";
-import type { Kill } from "../tools/command.ts";
+import type { Kill } from "#nervous-system/kernel/shell.ts";
 import { createDecide } from "../tools/decide.ts";
 import { createFinish } from "../tools/finish.ts";
 import { createWorkspaceTools } from "../tools/registry.ts";

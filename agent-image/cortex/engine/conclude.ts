@@ -1,5 +1,6 @@
 import type { Clock } from "#nervous-system/kernel/clock.ts";
-import { describeEnd, runShell, type Kill } from "../tools/command.ts";
+import type { Kill } from "#nervous-system/kernel/shell.ts";
+import { describeEnd, runCommand } from "../tools/command.ts";
 import type { Conclusion } from "../tools/finish.ts";
 import type { ToolAnswer, ToolCallOptions } from "../tools/tool.ts";
 import type { Observer } from "../workspace/observation.ts";
@@ -28,7 +29,7 @@ const runCriterion = async (
 ): Promise<{ ok: boolean; text: string }> => {
   const { clock, kill, workTree: cwd } = options;
   const env = { ...options.commandEnv, ...(call.traceparent === undefined ? {} : { TRACEPARENT: call.traceparent }) };
-  const end = await runShell(
+  const end = await runCommand(
     { command, cwd, env, timeoutMs: criterionMs, maxOutputChars, signal: call.signal, clock },
     kill,
   );

@@ -1,105 +1,24 @@
-import { spawn, type ChildProcess } from "node:child_process";
 import { StringDecoder } from "node:string_decoder";
-import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { runShell, type Kill, type ShellCommand, type ShellEnd } from "#nervous-system/kernel/shell.ts";
 import { createBoundedCollector } from "./bounded-text.ts";
 
 /** A shell command to run within limits. */
-type ShellCommand = {
-  readonly command: string;
-  readonly cwd: string;
-  readonly env: Readonly<Record<string, string>>;
+type BoundedCommand = Omit<ShellCommand, "onOutput" | "timeoutMs"> & {
   readonly timeoutMs: number;
   /** Of standard output and error together; the middle of a longer one is left out. */
   readonly maxOutputChars: number;
-  readonly signal: AbortSignal;
-  readonly clock: Pick<Clock, "after" | "monotonicMs">;
 };
 
-/** How a command ended. */
-type CommandEnd = {
-  readonly why: "exited" | "timedOut" | "stopped" | "notStarted";
-  /** Exit code; 128 + signal number by the shell's custom when a signal ended it; -1 when it never started. */
-  readonly code: number;
-  readonly output: string;
-  readonly durationMs: number;
-};
+/** How a command ended, and what it said. */
+type CommandEnd = ShellEnd & { readonly output: string };
 
-const signalNumbers: Readonly<Record<string, number>> = {
-  SIGHUP: 1,
-  SIGINT: 2,
-  SIGABRT: 6,
-  SIGKILL: 9,
-  SIGSEGV: 11,
-  SIGTERM: 15,
-};
-
-const killGroup = (
-  child: ChildProcess,
-  signal: NodeJS.Signals,
-  kill: (pid: number, signal: NodeJS.Signals) => void,
-): void => {
-  if (child.pid === undefined) return;
-  try {
-    kill(-child.pid, signal);
-  } catch {
-    // Everyone in the group is gone already.
-  }
-};
-
-/** Sends signals; `process.kill`, given by main so that nothing below it names the process. */
-export type Kill = (pid: number, signal: NodeJS.Signals) => void;
-
-const graceMs = 2_000;
-
-const collect = (child: ChildProcess, limit: number): (() => string) => {
-  const collector = createBoundedCollector(limit);
+/** Runs a command by `runShell` and keeps what it says. */
+export const runCommand = async ({ maxOutputChars, ...command }: BoundedCommand, kill: Kill): Promise<CommandEnd> => {
+  const collector = createBoundedCollector(maxOutputChars);
   const decoder = new StringDecoder("utf8");
-  child.stdout?.on("data", (chunk: Buffer) => collector.push(decoder.write(chunk)));
-  return () => collector.text();
+  const end = await runShell({ ...command, onOutput: (chunk) => collector.push(decoder.write(chunk)) }, kill);
+  return { ...end, output: collector.text() };
 };
-
-/**
- * Runs `sh -c` in a process group of its own with nothing on standard input. At the limit the group gets SIGTERM and soon
- * SIGKILL; what the command left running in its group is killed when the command itself ends. Never rejects.
- */
-export const runShell = (options: ShellCommand, kill: Kill): Promise<CommandEnd> =>
-  new Promise((resolve) => {
-    const { clock, signal } = options;
-    const started = clock.monotonicMs();
-    // One pipe for both outputs keeps their order.
-    const child = spawn("/bin/sh", ["-c", `exec 2>&1\n${options.command}`], {
-      cwd: options.cwd,
-      env: { ...options.env },
-      detached: true,
-      stdio: ["ignore", "pipe", "ignore"],
-    });
-    const output = collect(child, options.maxOutputChars);
-    let why: CommandEnd["why"] = "exited";
-    let cancelKill = (): void => {};
-    const stop = (reason: CommandEnd["why"]): void => {
-      if (why !== "exited") return;
-      why = reason;
-      killGroup(child, "SIGTERM", kill);
-      cancelKill = clock.after(graceMs, () => killGroup(child, "SIGKILL", kill));
-    };
-    const onAbort = (): void => stop("stopped");
-    const cancelLimit = clock.after(options.timeoutMs, () => stop("timedOut"));
-    signal.addEventListener("abort", onAbort, { once: true });
-    if (signal.aborted) onAbort();
-    const finish = (code: number, note = ""): void => {
-      cancelLimit();
-      cancelKill();
-      signal.removeEventListener("abort", onAbort);
-      resolve({ why, code, output: output() + note, durationMs: Math.round(clock.monotonicMs() - started) });
-    };
-    child.on("error", (error) => {
-      why = "notStarted";
-      finish(-1, error.message);
-    });
-    // A background job would hold the pipes open, and "close" back, after its parent has ended.
-    child.on("exit", () => killGroup(child, "SIGKILL", kill));
-    child.on("close", (code, by) => finish(code ?? 128 + (signalNumbers[by ?? ""] ?? 0)));
-  });
 
 /** One text about how a command ended, for the model and the record; it starts with `exit code N`. */
 export const describeEnd = (end: CommandEnd, timeoutMs: number): string => {

@@ -1,5 +1,5 @@
 import { createApplyPatch } from "./apply-patch.ts";
-import type { Kill } from "./command.ts";
+import type { Kill } from "#nervous-system/kernel/shell.ts";
 import { createGitTool } from "./git.ts";
 import { createListFiles } from "./list-files.ts";
 import { createReadFile } from "./read-file.ts";

@@ -1,5 +1,6 @@
 import * as z from "zod";
-import { describeEnd, runShell, type Kill } from "./command.ts";
+import type { Kill } from "#nervous-system/kernel/shell.ts";
+import { describeEnd, runCommand } from "./command.ts";
 import { defineTool, type Tool, type ToolContext } from "./tool.ts";
 
 const longestSeconds = 600;
@@ -27,7 +28,7 @@ export const createRunCommand = ({ repository, commandEnv, clock }: ToolContext,
     run: async ({ command, timeout_seconds: seconds = usualSeconds }, { signal, traceparent }) => {
       const env = { ...commandEnv, ...(traceparent === undefined ? {} : { TRACEPARENT: traceparent }) };
       const timeoutMs = seconds * 1000;
-      const end = await runShell(
+      const end = await runCommand(
         { command, cwd: repository.workTree, env, timeoutMs, maxOutputChars, signal, clock },
         kill,
       );

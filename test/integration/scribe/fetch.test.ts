@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { commandEnvironment } from "#agent-image/cortex/config.ts";
 import { startGitForge, type GitForge } from "./git-forge.ts";
 import { setStage, start, type Running, type Stage } from "./stage.ts";
 
@@ -237,6 +238,9 @@ describe("fetch", () => {
 });
 
 describe("verify", () => {
+  // A killed process may be a zombie for a moment until init reaps it.
+  const goneIn = (file: string): string =>
+    `pid=$(cat ${file}); while grep -q "^State:[[:space:]]*[^ZX]" /proc/$pid/status; do :; done`;
   const verify = (criteria: readonly string[]): Running =>
     start(join(dir, "bin", "node"), [join(dir, "bin", "verify.js")], {
       ENCHANTED_CRITERIA: JSON.stringify(criteria),
@@ -263,6 +267,22 @@ describe("verify", () => {
     const left = await message();
     expect(left).toMatchObject({ exitCode: 3, output: expect.stringMatching(/2000[\s\S]*it broke\n$/) });
     expect(existsSync(after)).toBe(false);
+  });
+
+  it("waits for nothing that a criterion leaves in the background, and ends it before the next", async () => {
+    const escaping = "setsid sh -c 'echo $$ > escaped; exec sleep 1000' & while [ ! -s escaped ]; do :; done";
+    const running = verify([`sleep 1000 & echo $! > left; ${escaping}`, goneIn("left")]);
+    expect([await running.ended, running.output()]).toEqual([0, expect.stringContaining("$ pid=")]);
+    process.kill(Number(await readFile(join(dir, "workspace", "repo", "escaped"), "utf8")), "SIGKILL");
+  });
+
+  it("shows criteria what the agent's own check shows them, and nothing of ours", async () => {
+    expect(await verify(["env"]).ended).toBe(0);
+    const names = String((await message())["output"]).match(/^\w+(?==)/gm);
+    const ofTheShell = ["OLDPWD", "PWD", "SHLVL", "_"];
+    expect(names?.filter((name) => !ofTheShell.includes(name)).toSorted()).toEqual(
+      Object.keys(commandEnvironment({ PATH: "", TMPDIR: "", NO_PROXY: "" }, "")).toSorted(),
+    );
   });
 
   it("keeps its message below what the kubelet keeps, whatever was printed", async () => {
