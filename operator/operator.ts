@@ -19,7 +19,7 @@ import {
   type FrameObserverOptions,
   type NeededStream,
 } from "#operator/frames/observer.ts";
-import { urgencyOf } from "#operator/frames/view.ts";
+import { urgencyOf, type FrameView } from "#operator/frames/view.ts";
 import type { GatewayCheck } from "#operator/gateway/check.ts";
 import { createMissionReconcile } from "#operator/mission/controller.ts";
 import { createModelReconcile } from "#operator/model/controller.ts";
@@ -119,10 +119,15 @@ const neededStream = ({ missions }: Caches): NeededStream | undefined => {
   return { from: first.at, ...(stream && hash ? { after: { stream, place: at - 1, hash } } : {}) };
 };
 
-const wakeFor = (caches: Caches, { mission, agent }: Controllers, frame: StoredFrame): void => {
-  const urgency = urgencyOf(frame);
+const wakeFor = (
+  caches: Caches,
+  { mission, agent }: Controllers,
+  { envelope }: StoredFrame,
+  frames: FrameView,
+): void => {
+  const { mission_uid, agent_uid, about } = envelope;
+  const urgency = urgencyOf(envelope, frames.mission(mission_uid)?.agents[agent_uid]);
   if (urgency === "none") return;
-  const { mission_uid, agent_uid, about } = frame.envelope;
   const wake = (controller: Controller, key: string): void =>
     urgency === "transition" ? controller.enqueue(key) : controller.enqueueAfter(key, activityDelayMs);
   for (const found of caches.missions.byIndex(byUid, mission_uid)) wake(mission, keyOf(found.metadata));
@@ -142,7 +147,8 @@ const observeFrames = ({ bus, clock, log }: OperatorOptions, caches: Caches): Ob
     isKnown: (uid) => caches.missions.byIndex(byUid, uid).length > 0,
     onFrame: (frame) => {
       // While the past is read nobody is woken for each of its frames.
-      if (controllers !== undefined && observer.health().starting !== true) wakeFor(caches, controllers, frame);
+      if (controllers !== undefined && observer.health().starting !== true)
+        wakeFor(caches, controllers, frame, observer);
     },
     onCaughtUp: () => {
       for (const { metadata } of caches.missions.list()) controllers?.mission.enqueue(keyOf(metadata));

@@ -37,6 +37,9 @@ describe("activityOf", () => {
       say("ACTION", { tool: "teleport" }),
       say("ACTION", { tool: "constructor" }),
       say("THOUGHT", { text: "hm" }),
+      say("HEARTBEAT", { activity: "waiting 19 s\nfor the model" }),
+      say("HEARTBEAT", { activity: " " }),
+      say("HEARTBEAT", {}),
       say("MODEL_CALL", {}),
       say("constructor", {}),
     ]).toEqual([
@@ -45,6 +48,9 @@ describe("activityOf", () => {
       "Using teleport",
       "Using constructor",
       "Thinking",
+      "waiting 19 s for the model",
+      undefined,
+      undefined,
       undefined,
       undefined,
     ]);

@@ -62,18 +62,35 @@ const ofStateChange = ({ said }: ReadingOf<"STATE_CHANGE">): Told => {
   return { kind: "STATE_CHANGE", file: cut(file, maxFileChars), summary: oneLine(`${verb} ${file}`) };
 };
 
-const tellers: Partial<ByType<Told>> = {
+// A beat without words, as the scribe's are, is only a sign of life.
+const ofHeartbeat = ({ said: { activity = "" } }: ReadingOf<"HEARTBEAT">): Told | undefined => {
+  const summary = oneLine(activity);
+  return summary === "" ? undefined : { kind: "HEARTBEAT", summary };
+};
+
+const tellers: Partial<ByType<Told | undefined>> = {
   ACTION: ofAction,
   STATE_CHANGE: ofStateChange,
   THOUGHT: () => ({ kind: "THOUGHT", summary: "Thinking" }),
   DECISION_RATIONALE: () => ({ kind: "DECISION_RATIONALE", summary: "Deciding" }),
   PROPOSAL: ({ said: { title } }) => ({ kind: "PROPOSAL", summary: oneLine(`Proposing ${title || "a change"}`) }),
+  HEARTBEAT: ofHeartbeat,
   ERROR: ({ said: { message } }) => ({ kind: "ERROR", summary: oneLine(`Error: ${message || "unknown"}`) }),
 };
 
 // Six digits fewer are milliseconds, without a detour through numbers that cannot hold nanoseconds.
 /** The time of a stamp in Unix nanoseconds, in Unix milliseconds. */
 export const msOf = (ns: string): number => Number(ns.slice(0, -6)) || 0;
+
+const withoutSeconds = ({ summary }: Activity): string => summary.replaceAll(/\d+ s\b/g, "s");
+
+/** What an agent is doing after it told `next`: a beat that differs in its seconds only goes on with what it told before. */
+export const activityAfter = (before: Activity | undefined, next: Activity | undefined): Activity | undefined => {
+  if (before === undefined || next === undefined) return next ?? before;
+  const goesOn =
+    next.kind === "HEARTBEAT" && before.kind === next.kind && withoutSeconds(before) === withoutSeconds(next);
+  return goesOn ? before : next;
+};
 
 /** What a frame says its agent is doing; frames of components and of bookkeeping say nothing. */
 export const activityOf = ({ observed }: Pick<Envelope, "observed">, reading: Reading): Activity | undefined => {

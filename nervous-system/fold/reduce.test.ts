@@ -72,6 +72,29 @@ describe("reduceMission", () => {
       expect(usage).toMatchObject({ frames: 1, modelCalls: 0, inputTokens: 0, outputTokens: 0 });
   });
 
+  it("shows what a beat says, goes on with it while only its seconds differ, and lets one without words wipe nothing", () => {
+    const beat = (seq: number, activity: string | undefined) =>
+      aFrame(
+        seq,
+        { event_type: "HEARTBEAT", observed: `179542446000${seq}000000` },
+        activity === undefined ? {} : { activity },
+      );
+    const waits = foldAll([attempt[1]!, beat(3, "waiting 2 s for the model: 429")]);
+    expect(waits.agents[uid]?.activity?.summary).toBe("waiting 2 s for the model: 429");
+    const later = foldAll([beat(4, undefined), beat(5, "waiting 19 s for the model: 429")], waits);
+    expect(later.agents[uid]?.activity).toEqual(waits.agents[uid]?.activity);
+    const other = foldAll([beat(6, "waiting 19 s for the model: 503")], later);
+    expect(other.agents[uid]?.activity?.summary).toBe("waiting 19 s for the model: 503");
+  });
+
+  it("shows nothing of the last attempt once the next one writes", () => {
+    const failed = aFrame(1, { event_type: "ERROR" }, { message: "ModelRateLimited", fatal: true });
+    const next = aFrame(2, { event_type: "LIFECYCLE", producer: "scribe", epoch: 2, seq: 1 }, { phase: "Started" });
+    expect(foldAll([failed]).agents[uid]?.activity?.summary).toBe("Error: ModelRateLimited");
+    expect(foldAll([failed, next]).agents[uid]).toMatchObject({ epoch: 2, lastError: "ModelRateLimited" });
+    expect(foldAll([failed, next]).agents[uid]).not.toHaveProperty("activity");
+  });
+
   it("folds an attempt from its start to its pull request", () => {
     const fold = foldAll(attempt);
     expect(fold).toMatchObject({

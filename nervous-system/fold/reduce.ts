@@ -1,5 +1,5 @@
 import type { FrameType } from "#nervous-system/schemas/frames/catalog.ts";
-import { activityOf, msOf } from "./activity.ts";
+import { activityAfter, activityOf, msOf } from "./activity.ts";
 import { readFrame, readPayload, type Reading, type Said } from "./read-frame.ts";
 import {
   emptyAgent,
@@ -24,6 +24,7 @@ const payloadMatters: ReadonlySet<string> = new Set<FrameType>([
   "PUBLICATION",
   "MODEL_CALL",
   "ERROR",
+  "HEARTBEAT",
 ]);
 
 const ownOf = <V>(record: Readonly<Record<string, V>>, key: string): V | undefined =>
@@ -53,9 +54,11 @@ const proposed = (kept: readonly ProposalFold[], { event_id: eventId, epoch }: E
 const ownFrame = (agent: AgentFold, { envelope, reading }: Told): AgentFold => {
   const proposals = reading.type === "PROPOSAL" ? proposed(agent.proposals, envelope) : agent.proposals;
   if (envelope.epoch < agent.epoch) return { ...agent, proposals };
-  const activity = activityOf(envelope, reading);
+  const { activity: before, ...rest } = agent;
+  // What an attempt did at its end is nothing that the next one does.
+  const activity = activityAfter(envelope.epoch > agent.epoch ? undefined : before, activityOf(envelope, reading));
   return {
-    ...agent,
+    ...rest,
     proposals,
     epoch: envelope.epoch,
     seq: envelope.seq,

@@ -1,6 +1,7 @@
-import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { StreamMark } from "#nervous-system/comms/nats/stream-position.ts";
-import type { MissionFold } from "#nervous-system/fold/state.ts";
+import { msOf } from "#nervous-system/fold/activity.ts";
+import type { AgentFold, MissionFold } from "#nervous-system/fold/state.ts";
+import type { Envelope } from "#nervous-system/schemas/envelope.ts";
 
 /** Whether what happens is being recorded, as the observer of the stream sees it. */
 export type RecordHealth = {
@@ -25,8 +26,10 @@ type Urgency = "transition" | "activity" | "none";
 
 const transitions: ReadonlySet<string> = new Set(["LIFECYCLE", "PROPOSAL", "PUBLICATION"]);
 
-/** How urgent a frame is for the status of its mission and agent. */
-export const urgencyOf = ({ envelope }: StoredFrame): Urgency => {
-  if (transitions.has(envelope.event_type)) return "transition";
-  return envelope.event_type === "HEARTBEAT" ? "none" : "activity";
+/** How urgent a frame is for the status of its mission and agent, whose fold holds it already. */
+export const urgencyOf = ({ event_type, observed }: Envelope, agent: AgentFold | undefined): Urgency => {
+  if (transitions.has(event_type)) return "transition";
+  // Most beats say nothing, or what the ones before them said.
+  const isNews = event_type !== "HEARTBEAT" || agent?.activity?.sinceMs === msOf(observed);
+  return isNews ? "activity" : "none";
 };

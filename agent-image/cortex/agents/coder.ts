@@ -11,6 +11,7 @@ import { propose } from "../engine/propose.ts";
 import type { BlobStore } from "../engine/blobs.ts";
 import type { ChatModel, ConversationMessage, ModelAnswer } from "../models/conversation.ts";
 import { createAsk, type Ask } from "../models/ask.ts";
+import type { ModelFailure } from "../models/model-failure.ts";
 import type { Kill } from "#nervous-system/kernel/shell.ts";
 import { createDecide } from "../tools/decide.ts";
 import { createFinish } from "../tools/finish.ts";
@@ -86,6 +87,12 @@ const traced =
     });
   };
 
+// For a column of some eighty characters. It is cut by who shows it: the scribe finds a secret only where it is whole.
+const waitingFor = ({ message }: ModelFailure, waitMs: number, next: number): string => {
+  const words = message.replace(/^the model (answered with status )?/, "").replaceAll(/\s+/g, " ");
+  return `waiting ${Math.round(waitMs / 1000)} s for the model, try ${next}: ${words}`;
+};
+
 /** Lets a coder do its task: looks, decides, changes, checks, and proposes the change. Throws what ends it early. */
 export const runCoder = async (options: CoderOptions): Promise<AgentOutcome> => {
   const { repository, journal, clock, signal, kill, tracer, model } = options;
@@ -108,8 +115,7 @@ export const runCoder = async (options: CoderOptions): Promise<AgentOutcome> => 
     clock,
     random: options.random,
     signal,
-    onRetry: (failure, waitMs) =>
-      journal.heartbeat(`waiting ${Math.round(waitMs / 1000)} s for the model: ${failure.reason}`),
+    onRetry: (failure, waitMs, next) => journal.heartbeat(waitingFor(failure, waitMs, next)),
   });
   const guard = createRepetitionGuard();
   const execute = createExecutor({ tools, journal, observer, guard, tracer, clock, signal });

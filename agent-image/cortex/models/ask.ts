@@ -18,8 +18,8 @@ type AskOptions = {
   readonly retryMs: number;
   readonly maxOutputTokens: number;
   readonly signal: AbortSignal;
-  /** Told before each wait. */
-  readonly onRetry: (failure: ModelFailure, waitMs: number) => Promise<void>;
+  /** Told before each wait; `next` is the number of the try that follows it. */
+  readonly onRetry: (failure: ModelFailure, waitMs: number, next: number) => Promise<void>;
 };
 
 /** Asks the model for one turn; throws `AgentStopped` when tries and time are used up, or at once for what no try can mend. */
@@ -108,7 +108,7 @@ export const createAsk = (options: AskOptions): Ask => {
         if (failure.kind === "stop" || tries >= failure.maxTries) throw giveUp(failure, tries);
         const waitMs = waitFor(failure, tries - 1, random);
         if (clock.monotonicMs() - started + waitMs > options.retryMs) throw giveUp(failure, tries);
-        await options.onRetry(failure, waitMs);
+        await options.onRetry(failure, waitMs, tries + 1);
         await clock.sleep(waitMs, signal);
       }
     }

@@ -20,10 +20,10 @@ describe("a model that stumbles", () => {
     const end = await stage.start("rate-limited").end;
     expect([end.code, stage.journal.state().failures]).toEqual([0, []]);
     expect(activities()).toEqual([
-      "waiting 1 s for the model: ModelRateLimited",
-      "waiting 1 s for the model: ModelRateLimited",
-      expect.stringMatching(/^waiting \d s for the model: ModelUnavailable$/),
-      expect.stringMatching(/^waiting \d s for the model: ModelUnreachable$/),
+      "waiting 1 s for the model, try 2: 429: too many requests",
+      "waiting 1 s for the model, try 3: 429: too many requests",
+      expect.stringMatching(/^waiting \d s for the model, try 2: 503: the scenario/),
+      expect.stringMatching(/^waiting \d s for the model, try 2: cannot be reached: /),
     ]);
     expect(typesRecorded().at(-1)).toBe("PROPOSAL");
   });
