@@ -3,6 +3,7 @@ import {
   boundedText,
   immutable,
   nameRule,
+  programText,
   reference,
   withRules,
   type ResourceDefinition,
@@ -27,7 +28,7 @@ const spec = z
       .object({
         id: boundedText(63, "Id of the task."),
         title: boundedText(256, "The task in one line."),
-        text: boundedText(65536, "The task."),
+        text: programText(16384, "The task."),
       })
       .describe("What the agent is to do."),
     modelRef: reference("Model"),

@@ -39,9 +39,13 @@ export const apiVersion = "v1alpha1";
 /** `group/version`, as manifests write it. */
 export const groupVersion = `${apiGroup}/${apiVersion}`;
 
+const rulesKey = "x-kubernetes-validations";
+
 /** Adds CEL rules to a schema. */
-export const withRules = <T extends z.ZodType>(schema: T, ...rules: readonly CelRule[]): T =>
-  schema.meta({ ...schema.meta(), "x-kubernetes-validations": rules });
+export const withRules = <T extends z.ZodType>(schema: T, ...rules: readonly CelRule[]): T => {
+  const meta = schema.meta();
+  return schema.meta({ ...meta, [rulesKey]: [...((meta?.[rulesKey] as CelRule[] | undefined) ?? []), ...rules] });
+};
 
 /** The rule that a value never changes once the object exists. */
 export const immutable = (what: string): CelRule => ({
@@ -66,6 +70,16 @@ export const mapList = <T extends z.ZodType>(item: T, key: string, max: number, 
 /** A text of 1..`max` characters. */
 export const boundedText = (max: number, description: string): z.ZodString =>
   z.string().min(1).max(max).describe(description);
+
+/** The rule of a text that a program gets as an argument or in its environment. */
+export const withoutNul: CelRule = {
+  rule: String.raw`!self.contains('\u0000')`,
+  message: "a NUL character cannot be given to a program; leave it out",
+};
+
+/** A text of 1..`max` characters that a program gets as an argument or in its environment: the kernel takes 128 KiB of one. */
+export const programText = (max: number, description: string): z.ZodString =>
+  withRules(boundedText(max, description), withoutNul);
 
 const dnsLabelPattern = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 

@@ -6,8 +6,11 @@ import {
   immutable,
   mapList,
   nameRule,
+  programText,
   reference,
+  withoutNul,
   withRules,
+  type CelRule,
   type ResourceDefinition,
 } from "#nervous-system/schemas/resources/define-resource.ts";
 import { egress } from "#nervous-system/schemas/resources/egress.ts";
@@ -23,19 +26,31 @@ import {
 } from "#nervous-system/schemas/resources/status-parts.ts";
 
 /** A text that says something: blanks are none. */
-const spoken = (max: number, description: string): z.ZodString => boundedText(max, description).regex(/\S/);
+const spoken = (max: number, description: string): z.ZodString => programText(max, description).regex(/\S/);
 
 /** A command that does something: not every line of it is blank or a comment. */
 const effectiveCommand = /(^|\n)[ \t\r]*[^\s#]/;
 
 const criterion = z
   .object({
-    command: boundedText(
-      4096,
-      "Command line, run by `sh -c` at the root of the repository; exit code 0 means met.",
-    ).regex(effectiveCommand),
+    command: withRules(
+      boundedText(4096, "Command line, run by `sh -c` at the root of the repository; exit code 0 means met.").regex(
+        effectiveCommand,
+      ),
+      {
+        rule: String.raw`!self.matches('[\x00-\x08\x0b\x0c\x0e-\x1f]')`,
+        message: "a command holds no control characters but tab and line ends",
+      },
+    ),
   })
   .describe("What must hold for the mission to be complete.");
+
+// A pod gets them as JSON in one environment variable, of which the kernel takes 128 KiB; there a byte takes two at most.
+const criteriaFit: CelRule = {
+  rule: "self.map(c, size(bytes(c.command))).sum() <= 64000",
+  message:
+    "success criteria of more than 64000 bytes together do not fit into a pod's environment; put long ones into scripts in the repository",
+};
 
 const workspace = z
   .object({
@@ -46,6 +61,7 @@ const workspace = z
         .max(2048)
         .regex(/^https:\/\/[^\s@/]+\/[^\s]+$/)
         .describe("Clone URL of the Git repository: https, without credentials (name a Secret in secretRef instead)."),
+      withoutNul,
       immutable("workspace.repo"),
       dialable("workspace.repo"),
     ),
@@ -71,11 +87,14 @@ const teamMember = z
 const spec = z
   .object({
     goal: withRules(spoken(16384, "What is to be achieved, in plain words."), immutable("goal")),
-    successCriteria: z
-      .array(criterion)
-      .max(16)
-      .default([])
-      .describe("Commands that must all pass on the published branch."),
+    successCriteria: withRules(
+      z
+        .array(criterion)
+        .max(16)
+        .default([])
+        .describe("Commands that must all pass on the published branch, of at most 64000 bytes together."),
+      criteriaFit,
+    ),
     workspace,
     strategy: z.enum(["Solo"]).describe("How the work is divided. Solo is one Coder."),
     team: mapList(teamMember, "name", 1, "Who works on it.").min(1),

@@ -3,6 +3,7 @@ import {
   boundedText,
   dialable,
   nameRule,
+  programText,
   withRules,
   type ResourceDefinition,
 } from "#nervous-system/schemas/resources/define-resource.ts";
@@ -20,7 +21,7 @@ const spec = z
         .describe("Base URL up to and including the version, such as https://models.example.org/v1."),
       dialable("endpoint"),
     ),
-    model: boundedText(256, "Name of the model as the provider knows it."),
+    model: programText(256, "Name of the model as the provider knows it."),
     apiKeySecretRef: z
       .object({
         name: boundedText(

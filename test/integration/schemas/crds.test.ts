@@ -73,6 +73,12 @@ describe("the API server", () => {
     expect(await apply(mission("commented", { successCriteria: [{ command }] }))).toMatchObject({ code: 0 });
   });
 
+  it("accepts the longest criteria that fit, and a goal of the largest characters", async () => {
+    const successCriteria = Array.from({ length: 16 }, () => ({ command: '"'.repeat(4000) }));
+    const answer = await apply(mission("long", { successCriteria, goal: "\u{1F600}".repeat(16384) }));
+    expect(answer).toMatchObject({ code: 0 });
+  });
+
   it("accepts hosts to reach: names, what is below a suffix, other ports; and none where nothing is said", async () => {
     const allowHosts = [
       "registry.example.org",
@@ -140,6 +146,37 @@ describe("the API server", () => {
       "a criterion of comments and blanks",
       mission("bad", { successCriteria: [{ command: "\n  # npm test\n\n#exit 1\n" }] }),
       /command/,
+    ],
+    [
+      "criteria that no environment variable could hold",
+      mission("bad", { successCriteria: Array.from({ length: 11 }, () => ({ command: "\u4e16".repeat(4000) })) }),
+      /successCriteria.*more than 64000 bytes together .* scripts in the repository/s,
+    ],
+    [
+      "a criterion with a NUL",
+      mission("bad", { successCriteria: [{ command: "a\0b" }] }),
+      /command.*control characters/s,
+    ],
+    [
+      "a criterion with an escape, which JSON makes six bytes of",
+      mission("bad", { successCriteria: [{ command: "printf '\u001b'" }] }),
+      /command.*control characters/s,
+    ],
+    ["a goal with a NUL", mission("bad", { goal: "a\0b" }), /spec\.goal.*NUL/s],
+    [
+      "a repository with a NUL",
+      mission("bad", { workspace: { repo: "https://git.example.org/a\0b.git" } }),
+      /spec\.workspace\.repo.*NUL/s,
+    ],
+    [
+      "a model with a NUL",
+      {
+        apiVersion: "swarm.enchanted.dev/v1alpha1",
+        kind: "Model",
+        metadata: { name: "bad", namespace: "default" },
+        spec: { provider: "Anthropic", endpoint: "https://models.example.org/v1", model: "a\0b" },
+      },
+      /spec\.model.*NUL/s,
     ],
     ["an empty goal", mission("bad", { goal: "" }), /spec\.goal.*at least 1 chars/s],
     [
