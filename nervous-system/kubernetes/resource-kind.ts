@@ -86,5 +86,6 @@ export const controllerReference = ({ apiVersion, kind, metadata }: KubeObject):
 });
 
 /** The reference to the controller of an object, if it has one. */
-export const controllerOf = (object: KubeObject): OwnerReference | undefined =>
-  object.metadata.ownerReferences?.find((owner) => owner.controller === true);
+export const controllerOf = (object: {
+  metadata: Pick<KubeObject["metadata"], "ownerReferences">;
+}): OwnerReference | undefined => object.metadata.ownerReferences?.find((owner) => owner.controller === true);

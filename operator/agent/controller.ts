@@ -55,10 +55,9 @@ const refusal = (error: unknown): AgentPlan | undefined => {
     refused && {
       phase: "Starting",
       ...refused,
-      stalled: true,
       progress: { kind: "none" },
       acts: [],
-      outcome: { kind: "waiting", ...refused, recheckMs: refusedRecheckMs },
+      outcome: { kind: "waiting", reason: refused.reason, message: refused.message, recheckMs: refusedRecheckMs },
     }
   );
 };

@@ -54,10 +54,7 @@ const presentWhileTrue: readonly Rule[] = [
   { type: ConditionType.Stalled, holds: ({ stalled }) => stalled },
   { type: ConditionType.Complete, holds: ({ phase }) => phase === "Complete" },
   { type: ConditionType.Failed, holds: ({ phase }) => phase === "Failed" },
-  {
-    type: ConditionType.Suspended,
-    holds: ({ phase, reason }) => phase === "Suspended" && reason === Reason.Suspended,
-  },
+  { type: ConditionType.Suspended, holds: ({ phase }) => phase === "Suspended" },
 ];
 
 /** Every condition of the Mission; `Reconciling`, `Stalled` and the ends are there only while true. */

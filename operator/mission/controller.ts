@@ -42,7 +42,7 @@ const refusedPlan = (plan: MissionPlan, { kind }: MissionAct, error: unknown): M
   const told = isAgent || kind === "createVerifier" ? refusalOf(error, isAgent ? agents : pods) : undefined;
   if (told === undefined) return undefined;
   const where = isAgent ? ({ phase: "Pending", refused: "Accepted" } as const) : { phase: plan.phase };
-  return waitingPlan({ ...where, ...told, stalled: true }, refusedRecheckMs);
+  return waitingPlan({ ...where, ...told }, refusedRecheckMs);
 };
 
 const actAll = async (controller: MissionController, snapshot: MissionSnapshot, plan: MissionPlan): Promise<Acted> => {

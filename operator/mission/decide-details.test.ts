@@ -60,7 +60,7 @@ describe("decideMission, beyond the table", () => {
   it("says in what is to be mended that it takes a new mission, and not where nothing is", () => {
     const gaveUp = anAgent({ status: { conditions: [condition("Failed", "RefNotFound")] } });
     const failed = decideMission(snapshot({ agents: named(gaveUp) }));
-    expect(failed.ending?.message).toMatch(/because of RefNotFound .*mend it in a new mission\.$/);
+    expect(failed.ending?.message).toMatch(/because of RefNotFound\. .*mend it in a new mission\.$/);
     const red = decideMission(
       snapshot({
         ...published,
@@ -98,10 +98,14 @@ describe("decideMission, beyond the table", () => {
   it("suspends its agent and then, resumed, lets it go on", () => {
     const running = anAgent({ status: { attempt: 1 } });
     const suspend = decideMission(snapshot({ mission: aMission({ spec: { suspend: true } }), agents: named(running) }));
-    expect(suspend).toMatchObject({ reason: Reason.Draining, acts: [{ kind: "suspendAgent", suspend: true }] });
+    expect(suspend).toMatchObject({
+      phase: "Draining",
+      reason: Reason.Draining,
+      acts: [{ kind: "suspendAgent", suspend: true }],
+    });
     const paused = anAgent({ spec: { suspend: true }, status: { conditions: [condition("Suspended", "Suspended")] } });
     const still = decideMission(snapshot({ mission: aMission({ spec: { suspend: true } }), agents: named(paused) }));
-    expect(still).toMatchObject({ reason: Reason.Suspended, acts: [] });
+    expect(still).toMatchObject({ phase: "Suspended", reason: Reason.Suspended, acts: [] });
     const resumed = decideMission(snapshot({ agents: named(paused) }));
     expect(resumed).toMatchObject({ phase: "Running", acts: [{ kind: "suspendAgent", suspend: false }] });
   });

@@ -59,13 +59,9 @@ const suspended: Step = ({ mission, agents, verifier }) => {
   const living = verifier !== undefined && !verifier.ended ? verifier : undefined;
   if (living !== undefined && living.deletingUntil === undefined) acts.push({ kind: "deleteVerifier", pod: living });
   const pods = draining.length + (living === undefined ? 0 : 1);
-  const plan = {
-    phase: "Suspended" as const,
-    reason: pods === 0 ? Reason.Suspended : Reason.Draining,
-    message: pods === 0 ? "No pod runs until suspend is false again." : `${pods} pods are being stopped.`,
-    acts,
-  };
-  return waitingPlan(plan, suspendRecheckMs);
+  const message = pods === 0 ? "No pod runs until suspend is false again." : `${pods} pods are being stopped.`;
+  const phase = pods === 0 ? "Suspended" : "Draining";
+  return waitingPlan({ phase, reason: Reason[phase], message, acts }, suspendRecheckMs);
 };
 
 // Resuming is part of every later state, so it is added to whatever the later phases decide.

@@ -30,7 +30,8 @@ const verifying = (before: MissionStatus, after: MissionStatus): StatusEvent[] =
 const paused = (before: MissionStatus, after: MissionStatus): StatusEvent[] => {
   const now = turned(before.conditions, after.conditions, ConditionType.Suspended, "True");
   if (now !== undefined) return [normal(Reason.Suspended, now.message)];
-  const resumed = before.phase === "Suspended" && after.phase !== "Suspended";
+  const isPaused = ({ phase }: MissionStatus): boolean => phase === "Draining" || phase === "Suspended";
+  const resumed = isPaused(before) && !isPaused(after);
   return resumed ? [normal(Reason.Resumed, "The mission goes on.")] : [];
 };
 

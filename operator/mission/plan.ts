@@ -39,7 +39,15 @@ export type MissionAct =
   | { kind: "deleteVerifier"; pod: PodFacts };
 
 /** Where the Mission stands, one name for each state that people tell apart. */
-type MissionPhase = "Pending" | "Running" | "Suspended" | "Publishing" | "Verifying" | "Complete" | "Failed";
+type MissionPhase =
+  | "Pending"
+  | "Running"
+  | "Draining"
+  | "Suspended"
+  | "Publishing"
+  | "Verifying"
+  | "Complete"
+  | "Failed";
 
 /** How a mission ended. */
 export type Ending = { reason: string; message: string; evidence?: string | undefined };
@@ -81,10 +89,16 @@ const nothingToMend: ReadonlySet<string> = new Set([
   Reason.DisruptedTooOften,
 ]);
 
+// Some are words of others, such as a provider's or a forge's.
+const asSentence = (text: string): string => (/[.!?\s]$/.test(text) ? text : `${text}.`);
+
 const withAdvice = (ending: Ending): Ending =>
   nothingToMend.has(ending.reason)
     ? ending
-    : { ...ending, message: `${ending.message} This mission is over and frozen: mend it in a new mission.` };
+    : {
+        ...ending,
+        message: `${asSentence(ending.message)} This mission is over and frozen: mend it in a new mission.`,
+      };
 
 /** The plan of a mission that is over. */
 export const endingPlan = (phase: "Complete" | "Failed", how: Ending, verifierExitCode?: number): MissionPlan => {

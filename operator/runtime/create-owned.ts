@@ -13,10 +13,30 @@ class NameTaken extends Error {
   override readonly name = "NameTaken";
 }
 
+/** What was made for an owner of the same name that is gone has the name that is needed, and goes after it. */
+class PredecessorDrains extends Error {
+  override readonly name = "PredecessorDrains";
+}
+
+/** Why the name that `draft` needs is not free, as `found` of another owner shows. */
+const whoHasIt = (found: KubeObject, draft: Draft, name: string, cause: unknown): Error => {
+  const owner = controllerOf(found);
+  const own = controllerOf(draft);
+  return owner !== undefined && owner.kind === own?.kind && owner.name === own.name
+    ? new PredecessorDrains(
+        `${name} of the ${owner.kind} "${owner.name}" that was here before is still being stopped; a new one is made once it is gone.`,
+        { cause },
+      )
+    : new NameTaken(`${name} of another owner is still there; it is waited for, delete it if nobody needs it.`, {
+        cause,
+      });
+};
+
 /**
  * Creates an object of the owner, or answers the one that it owns already: names are deterministic, so what a crashed
- * predecessor made, or an answer that got lost, is found instead of made twice. Rejects with a `NameTaken` where the name is another's,
- * and with an error that is tried again while the object that it owns is being deleted.
+ * predecessor made, or an answer that got lost, is found instead of made twice. Rejects with a `NameTaken` where the name is
+ * another's, with a `PredecessorDrains` where that owner had the owner's name, and with an error that is tried again while the object
+ * that it owns is being deleted.
  */
 export const createOwned = async <T extends KubeObject>(
   client: Pick<KubeClient, "create" | "find">,
@@ -35,8 +55,7 @@ export const createOwned = async <T extends KubeObject>(
       if (found.metadata.deletionTimestamp === undefined) return found;
       throw new Error(`${name} is being deleted; a new one is made once it is gone`, { cause: error });
     }
-    const message = `${name} of another owner is still there; it is waited for, delete it if nobody needs it.`;
-    throw new NameTaken(message, { cause: error });
+    throw whoHasIt(found, draft, name, error);
   }
 };
 
@@ -44,13 +63,17 @@ export const createOwned = async <T extends KubeObject>(
 const refusedByWebhook = (error: unknown): boolean =>
   isApiError(error) && /admission webhook "[^"]*" denied the request|failed calling webhook/.test(error.message);
 
-/** Why an object cannot be made before somebody acts; undefined where trying again may be enough. */
-export const refusalOf = (error: unknown, kind: ResourceKind): { reason: string; message: string } | undefined => {
-  if (error instanceof NameTaken) return { reason: Reason.NameTaken, message: error.message };
+/** Why an object cannot be made; `stalled` where somebody must act. */
+type Refusal = { reason: string; message: string; stalled: boolean };
+
+/** What is to be told of an object that cannot be made; undefined where trying again may be enough. */
+export const refusalOf = (error: unknown, kind: ResourceKind): Refusal | undefined => {
+  if (error instanceof PredecessorDrains) return { reason: Reason.Draining, message: error.message, stalled: false };
+  if (error instanceof NameTaken) return { reason: Reason.NameTaken, message: error.message, stalled: true };
   const refused = isForbidden(error) || isInvalid(error) || refusedByWebhook(error);
   if (!refused) return undefined;
   const reason = kind.kind === "Pod" ? Reason.PodRejected : Reason.AgentRejected;
-  return { reason, message: `The API server refuses the ${kind.kind}: ${(error as Error).message}` };
+  return { reason, message: `The API server refuses the ${kind.kind}: ${(error as Error).message}`, stalled: true };
 };
 
 /** How often something that was refused is tried again, in milliseconds. */

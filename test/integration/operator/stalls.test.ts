@@ -5,7 +5,9 @@ import { events, pods } from "#nervous-system/kubernetes/kinds.ts";
 import { controllerReference, type ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
 import { agents } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { findCondition } from "#nervous-system/schemas/conditions.ts";
-import { observeFinalizer } from "#nervous-system/schemas/names.ts";
+import { stableId } from "#nervous-system/schemas/ids.ts";
+import { label, observeFinalizer } from "#nervous-system/schemas/names.ts";
+import { groupVersion } from "#nervous-system/schemas/resources/define-resource.ts";
 import { createOwned } from "#operator/runtime/create-owned.ts";
 import {
   endedStatus,
@@ -25,7 +27,7 @@ import { missionStage } from "#test/integration/operator/mission-stage.ts";
 jest.setTimeout(120_000);
 
 const stage = missionStage();
-const { agent, mission, missionIs, modelIsReady, operate, submit } = stage;
+const { agent, eventsOf, mission, missionIs, modelIsReady, operate, submit } = stage;
 
 const stalledBy = async (reason: string): Promise<string> => {
   const told = async () => findCondition((await mission())?.status?.conditions, "Stalled");
@@ -174,6 +176,27 @@ describe("a mission whose agent cannot start says so", () => {
     operate();
     await submit();
     expect(await stalledBy("NameTaken")).toContain("fix-bug-coder-1");
+  });
+
+  it("not by the pod that its predecessor left, which is told and waited for", async () => {
+    const spec = { containers: [{ name: "agent", image: "i" }] };
+    const owner = { apiVersion: groupVersion, kind: "Agent", name: "fix-bug-coder", uid: stableId("agent", "before") };
+    const ownerReferences = [{ ...owner, controller: true, blockOwnerDeletion: true }];
+    // The garbage collector takes it with its owner; this is what keeps it.
+    const finalizers = ["test.enchanted.dev/drains"];
+    const target = { namespace: stage.namespace, name: "fix-bug-coder-1" };
+    const metadata = { ...target, ownerReferences, finalizers, labels: { [label.mission]: "fix-bug" } };
+    const { uid } = (await stage.world.admin.create(pods, { apiVersion: "v1", kind: "Pod", metadata, spec })).metadata;
+    operate();
+    await submit();
+    const ready = async () => findCondition((await agent())?.status?.conditions, "Ready");
+    await eventually("the agent waits for it", async () => (await ready())?.reason === "Draining");
+    expect((await ready())?.message).toMatch(/"fix-bug-coder-1" of the Agent "fix-bug-coder" that was here before/);
+    expect(findCondition((await agent())?.status?.conditions, "Stalled")).toBeUndefined();
+    const { resourceVersion } = (await stage.world.admin.get(pods, target)).metadata;
+    await stage.world.admin.patch(pods, { ...target, uid, resourceVersion }, { metadata: { finalizers: null } });
+    await eventually("it has a pod of its own", async () => (await agent())?.status?.podUID !== undefined);
+    expect(await eventsOf("Agent")).not.toContain("NameTaken");
   });
 });
 
