@@ -42,6 +42,7 @@ export const keepPorts = async (host: Host): Promise<Ending> => {
     await makeDirectory(directory, 0o700); // where the run was killed, somebody may have swept it
     const parts = { host, options, program, recording, directory: { path: directory, socketPath }, trace };
     const observer = await openObserver(parts, ATTENTION_MS);
+    await observer?.ready();
     const start = describeStart({ host, observer }, program);
     await tellLifecycle(recording.record, trace, { ...start, reason: "LeftBehind" });
     // Before the run's last look: what both see names both, and nothing falls between them.

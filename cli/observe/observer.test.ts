@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { execFileSync } from "node:child_process";
-import { access, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { access, appendFile, mkdir, mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { manualClock, type ManualClock } from "#nervous-system/kernel/clock.ts";
@@ -32,6 +32,10 @@ const untilHeld = async (): Promise<void> => {
     await new Promise(setImmediate);
 };
 
+const untilIdle = async (): Promise<void> => {
+  while (clock.pending() === 0) await new Promise(setImmediate);
+};
+
 beforeEach(async () => {
   place = await mkdtemp(join(tmpdir(), "observer-"));
   for (const name of ["tree", "bin", "ours"]) await mkdir(join(place, name));
@@ -55,6 +59,7 @@ beforeEach(async () => {
   openObserver = async (attentionMs) => {
     const found = await observeWorkTree({ host, record, runs, directory: join(place, "ours"), trace, attentionMs });
     if (found === undefined) throw new Error("nothing is observed");
+    await found.ready();
     await found.mark();
     return found;
   };
@@ -88,6 +93,8 @@ describe("the end of observing", () => {
     await writeFile(join(place, "tree/x"), "x\n");
     await hold();
     observer.start();
+    await untilIdle();
+    await clock.advance(1000);
     await untilHeld();
     const hurry = new AbortController();
     if (when === "before") hurry.abort();
@@ -99,9 +106,6 @@ describe("the end of observing", () => {
   });
 });
 
-const untilIdle = async (): Promise<void> => {
-  while (clock.pending() === 0) await new Promise(setImmediate);
-};
 /** Changes a file, and waits until that has been looked at. */
 const look = async (name: string): Promise<void> => {
   await untilIdle();
@@ -146,6 +150,66 @@ describe("who is observed only while it is heard", () => {
     observer.attend();
     expect(clock.pending()).toBe(0);
     expect(named()).toEqual(["at first", "later"]);
+  });
+});
+
+describe("a file with edits of its user's", () => {
+  const file = (): string => join(place, "tree/f");
+  beforeEach(async () => {
+    await writeFile(file(), "1\n");
+    execFileSync("git", ["add", "f"], { cwd: join(place, "tree") });
+    await appendFile(file(), "the user's\n");
+  });
+  const changes = async (): Promise<Array<Record<string, unknown>>> => {
+    observer.start();
+    expect(await observer.finish(new AbortController().signal)).toEqual([]);
+    return told.map(({ payload }) => payload);
+  };
+
+  it("is told with what the program does to it alone, as it was read before", async () => {
+    observer = await openObserver(Infinity);
+    await appendFile(file(), "the program's\n");
+    const [change, ...others] = await changes();
+    expect(others).toEqual([]);
+    expect(change).toMatchObject({ file_modified: "f", lines_added: 1, lines_removed: 0 });
+    expect(change?.["patch"]).toContain("\n the user's\n+the program's\n");
+    expect(change).not.toHaveProperty("before_unknown");
+  });
+
+  it("is no change where the program only touches it", async () => {
+    observer = await openObserver(Infinity);
+    await utimes(file(), 1, 1);
+    expect(await changes()).toEqual([]);
+  });
+
+  it("is told without content where reading it took longer than the program waits, and then as ever", async () => {
+    await hold();
+    const opened = openObserver(Infinity);
+    await untilHeld();
+    await clock.advance(100);
+    observer = await opened;
+    await appendFile(file(), "the program's\n");
+    observer.start();
+    await clock.advance(5000);
+    await rm(join(place, "held"));
+    await untilIdle();
+    await clock.advance(1000);
+    await untilIdle();
+    await appendFile(file(), "more\n");
+    expect(await observer.finish(new AbortController().signal)).toEqual([]);
+    const batch = { id: expect.any(String), index: 0, count: 1 };
+    expect(told.map(({ payload }) => payload)).toEqual([
+      {
+        file_modified: "f",
+        change: "modified",
+        before_unknown: true,
+        old_state_hash: expect.any(String),
+        new_state_hash: expect.any(String),
+        batch,
+        observed_by: "wrapper",
+      },
+      expect.objectContaining({ file_modified: "f", lines_added: 1, patch: expect.stringContaining("+more") }),
+    ]);
   });
 });
 

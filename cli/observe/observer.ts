@@ -19,6 +19,8 @@ export type Observer = {
   place: string;
   /** What was checked out there at the beginning; undefined before the first commit. */
   commit: string | undefined;
+  /** Waits until what is there was read, which began when the observer was made; AHEAD_MS at most, as a tree may be large. */
+  ready(): Promise<void>;
   /** Marks the beginning: what changes from here on is recorded. */
   mark(): Promise<void>;
   start(): void;
@@ -39,6 +41,8 @@ type ObserverOptions = {
   attentionMs: number;
 };
 
+/** How long the beginning may wait: what changes before it was read is told without its content. */
+const AHEAD_MS = 100;
 const SHORTEST_MS = 1000;
 /** A look takes at most this share of the time, however large the tree is. */
 const SHARE = 20;
@@ -49,11 +53,12 @@ const MOST_NAMES = 5;
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /**
- * One look after the other; the first one finds what was there at the beginning, beside the running program.
+ * One look after the other; the first one finds what was there at the beginning, beside the running program where that takes
+ * long.
  *
- *   mark() → start(): first tree → pause → look → pause → … → finish(): the look under way, a last one, END_MS in all
- *                       ^                      | nobody attends for attentionMs
- *                       +------ attend() ── resting ──→ finish(): nothing to look at
+ *   read ahead → mark() → start(): first tree → pause → look → pause → … → finish(): the look under way, a last one, END_MS in all
+ *                                      ^                          | nobody attends for attentionMs
+ *                                      +------ attend() ── resting ──→ finish(): nothing to look at
  */
 class TreeObserver implements Observer {
   readonly place: string;
@@ -62,9 +67,11 @@ class TreeObserver implements Observer {
   private readonly work: WorkTree;
   private readonly snapshots: Snapshots;
   private readonly stop: AbortController;
-  private beganNs = 0n;
+  private readonly ahead: Promise<void>;
   private tree: string | undefined;
-  private findFirst = (): Promise<string> => this.snapshots.takeAt(this.beganNs);
+  private findFirst = (): Promise<string> => this.findBeginning();
+  /** Names of what the first tree does not say, until what changed beside it was told. */
+  private unknown: ReadonlySet<string> = new Set();
   /** Whose changes may be among those that were not told yet. */
   private readonly beside = new Set<string>();
   /** Every run that was met: what it wrote stays its own when it has ended. */
@@ -83,13 +90,21 @@ class TreeObserver implements Observer {
     this.snapshots = createSnapshots(work, () => this.meet());
     this.place = work.top;
     this.commit = work.commit;
+    this.ahead = this.snapshots.readAhead();
+  }
+
+  async ready(): Promise<void> {
+    const late = Promise.withResolvers<void>();
+    const cancel = this.options.host.clock.after(AHEAD_MS, late.resolve);
+    await Promise.race([this.ahead, late.promise]);
+    cancel();
   }
 
   async mark(): Promise<void> {
     // By the clock of the file system, which is that of every file in the tree, where the record is in it.
     const { record, host } = this.options;
     const written = await stat(record.path, { bigint: true }).catch(() => undefined);
-    this.beganNs = written?.ctimeNs ?? host.clock.nowNs();
+    this.snapshots.begin(written?.ctimeNs ?? host.clock.nowNs());
   }
 
   start(): void {
@@ -102,6 +117,7 @@ class TreeObserver implements Observer {
     if (!this.isResting || this.isOver) return;
     this.isResting = false;
     this.tree = undefined;
+    this.unknown = new Set();
     this.findFirst = () => this.snapshots.take();
     this.looking = this.lookAndGoOn();
   }
@@ -114,10 +130,16 @@ class TreeObserver implements Observer {
     hurry.addEventListener("abort", giveUp);
     if (hurry.aborted) giveUp();
     await this.looking;
-    if (!this.isResting) await this.look();
+    if (!this.isResting) await this.look(true);
     cancelEnd();
     hurry.removeEventListener("abort", giveUp);
     return this.unobserved();
+  }
+
+  private async findBeginning(): Promise<string> {
+    const { tree, unknown } = await this.snapshots.takeFirst();
+    this.unknown = unknown;
+    return tree;
   }
 
   private async meet(): ReturnType<Ours> {
@@ -146,26 +168,36 @@ class TreeObserver implements Observer {
   private async lookAndGoOn(): Promise<void> {
     const { clock } = this.options.host;
     const began = clock.monotonicMs();
-    await this.look();
+    const before = this.tree;
+    await this.look(false);
     if (this.isOver) return;
     this.isResting = clock.monotonicMs() - this.attendedMs >= this.options.attentionMs;
     if (this.isResting) return;
-    this.cancel = clock.after(Math.max(SHORTEST_MS, SHARE * (clock.monotonicMs() - began)), () => {
+    // What changed beside the first tree is told soon.
+    const isFirst = before === undefined && this.tree !== undefined;
+    const pauseMs = isFirst ? SHORTEST_MS : Math.max(SHORTEST_MS, SHARE * (clock.monotonicMs() - began));
+    this.cancel = clock.after(pauseMs, () => {
       this.looking = this.lookAndGoOn();
     });
   }
 
   /** A tree that changes while Git reads it, or a repository in the middle of something, is looked at again next time. */
-  private async look(): Promise<void> {
+  private async look(isLast: boolean): Promise<void> {
     try {
+      const isFirst = this.tree === undefined;
       this.tree ??= await this.findFirst();
-      const after = await this.snapshots.take();
-      if (after !== this.tree) await this.tell(await changesBetween(this.work.git, this.tree, after), after);
-      this.beside.clear();
+      if (isLast || !isFirst) await this.compare(this.tree);
       this.failure = undefined;
     } catch (error) {
       this.failure = messageOf(error); // that of the last look counts
     }
+  }
+
+  private async compare(before: string): Promise<void> {
+    const after = await this.snapshots.take();
+    if (after !== before) await this.tell(await changesBetween(this.work.git, before, after), after);
+    this.beside.clear();
+    this.unknown = new Set();
   }
 
   private async tell(changes: readonly FileChange[], after: string): Promise<void> {
@@ -175,7 +207,8 @@ class TreeObserver implements Observer {
       record.toldFiles.has(path, place) || record.toldFiles.has(oldPath, place);
     const untold = changes.filter((change) => !isTold(change));
     const trees = { id: host.ids.next(), before: this.tree ?? "", after };
-    const payloads = renderObservation(untold, trees, [...this.beside]);
+    const { beside, unknown } = this;
+    const payloads = renderObservation(untold, { trees, beside: [...beside], unknown });
     const frames = payloads.map((payload) =>
       record.tell({ event_type: "STATE_CHANGE", payload }, { producer: "agent", trace }),
     );

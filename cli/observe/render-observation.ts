@@ -2,6 +2,13 @@ import type { FileChange } from "#nervous-system/git/file-changes.ts";
 
 const maxPatchChars = 64 * 1024;
 
+/** A change beside what nobody saw: what differs may be older, so neither lines nor diff are told of it. */
+const withoutContent = ({ path, change, oldPath }: FileChange): FileChange => ({
+  path,
+  change,
+  ...(oldPath === undefined ? {} : { oldPath }),
+});
+
 const payloadOf = (change: FileChange, place: Record<string, unknown>): Record<string, unknown> => ({
   file_modified: change.path,
   change: change.change,
@@ -12,17 +19,37 @@ const payloadOf = (change: FileChange, place: Record<string, unknown>): Record<s
   observed_by: "wrapper",
 });
 
-/** One observation as the payloads of its frames; only the last one names the tree behind it. `beside` are other agents' UIDs. */
+/** What an observation is told with. */
+type Circumstances = {
+  trees: { id: string; before: string; after: string };
+  /** UIDs of other agents. */
+  beside: readonly string[];
+  /** Names of files of which the tree before does not say what they held. */
+  unknown: ReadonlySet<string>;
+};
+
+type IsUnknown = (change: FileChange) => boolean;
+
+const unknownAmong = (changes: readonly FileChange[], unknown: ReadonlySet<string>): IsUnknown => {
+  const isNamed: IsUnknown = ({ path, oldPath = path }) => unknown.has(path) || unknown.has(oldPath);
+  // What went may be what came, by another name.
+  const isMoved = changes.some((change) => change.change === "deleted" && isNamed(change));
+  return (change) => isNamed(change) || (isMoved && change.change === "added");
+};
+
+/** One observation as the payloads of its frames; only the last one names the tree behind it. */
 export const renderObservation = (
   changes: readonly FileChange[],
-  trees: { id: string; before: string; after: string },
-  beside: readonly string[],
-): Array<Record<string, unknown>> =>
-  changes.map((change, index) =>
-    payloadOf(change, {
+  { trees, beside, unknown }: Circumstances,
+): Array<Record<string, unknown>> => {
+  const isUnknown = unknownAmong(changes, unknown);
+  return changes.map((change, index) =>
+    payloadOf(isUnknown(change) ? withoutContent(change) : change, {
+      ...(isUnknown(change) ? { before_unknown: true } : {}),
       old_state_hash: trees.before,
       ...(index === changes.length - 1 ? { new_state_hash: trees.after } : {}),
       batch: { id: trees.id, index, count: changes.length },
       ...(beside.length === 0 ? {} : { also_running: beside }),
     }),
   );
+};

@@ -54,6 +54,11 @@ const moment = async (): Promise<bigint> => {
   return now;
 };
 
+const takeAt = async (snapshots: Snapshots, sinceNs: bigint): Promise<string> => {
+  snapshots.begin(sinceNs);
+  return (await snapshots.takeFirst()).tree;
+};
+
 type Told = ReadonlyArray<readonly [change: string, path: string, added: number | undefined]>;
 
 const changesSince = async (work: WorkTree, snapshots: Snapshots, before: string): Promise<Told> => {
@@ -70,7 +75,7 @@ describe("the first snapshot, taken when the program is at work already", () => 
     await rename(inTree("moved"), inTree("moved-away"));
     await rm(inTree("removed"));
     await write("made", "by the program\n");
-    const before = await snapshots.takeAt(began);
+    const before = await takeAt(snapshots, began);
     expect(await changesSince(work, snapshots, before)).toEqual([
       ["modified", "edited", 1],
       ["added", "made", 1],
@@ -85,7 +90,7 @@ describe("the first snapshot, taken when the program is at work already", () => 
     const began = await moment();
     await appendFile(inTree("untracked"), "by the program\n");
     await appendFile(inTree("dirty"), "by the program\n");
-    const before = await snapshots.takeAt(began);
+    const before = await takeAt(snapshots, began);
     expect(await changesSince(work, snapshots, before)).toEqual([
       ["modified", "dirty", 2],
       ["modified", "untracked", undefined],
@@ -108,9 +113,95 @@ describe("the first snapshot, taken when the program is at work already", () => 
         },
       },
     };
-    const before = await createSnapshots(slow, none).takeAt(began);
+    const before = await takeAt(createSnapshots(slow, none), began);
     const after = createSnapshots(work, none);
     expect(await changesSince(work, after, before)).toEqual([["modified", "dirty", 2]]);
+  });
+});
+
+describe("what was not read before the program began", () => {
+  it("is named, where an edit of before may be in it", async () => {
+    const snapshots = createSnapshots(await open(), none);
+    snapshots.begin(await moment());
+    for (const name of ["edited", "dirty", "untracked", "made"]) await appendFile(inTree(name), "by the program\n");
+    await rename(inTree("moved"), inTree("moved-away"));
+    expect([...(await snapshots.takeFirst()).unknown].toSorted()).toEqual([
+      "dirty",
+      "edited",
+      "moved",
+      "moved-away",
+      "untracked",
+    ]);
+    expect(snapshots.unread()).toContain("made");
+  });
+
+  it("is named, where it changed while it was read ahead", async () => {
+    const work = await open();
+    const began = await moment();
+    let isRunning = false;
+    const run: WorkTree["git"]["run"] = async (args, call) => {
+      if (args.includes("--remove") && !isRunning) {
+        isRunning = true;
+        snapshots.begin(began);
+        await appendFile(inTree("dirty"), "by the program\n");
+      }
+      return work.git.run(args, call);
+    };
+    const snapshots = createSnapshots({ ...work, git: { run } }, none);
+    await snapshots.readAhead();
+    const { tree, unknown } = await snapshots.takeFirst();
+    expect([...unknown]).toEqual(["dirty"]);
+    expect(await changesSince(work, snapshots, tree)).toEqual([["modified", "dirty", 2]]);
+  });
+});
+
+describe("what was read before the program began", () => {
+  it("is what was there, whatever the program does at once", async () => {
+    const work = await open();
+    const snapshots = createSnapshots(work, none);
+    await snapshots.readAhead();
+    await appendFile(inTree("edited"), "between\n");
+    snapshots.begin(await moment());
+    await appendFile(inTree("dirty"), "by the program\n");
+    await appendFile(inTree("untracked"), "by the program\n");
+    await write("made", "by the program\n");
+    const { tree, unknown } = await snapshots.takeFirst();
+    expect([...unknown]).toEqual([]);
+    expect(await changesSince(work, snapshots, tree)).toEqual([
+      ["modified", "dirty", 1],
+      ["added", "made", 1],
+      ["modified", "untracked", 1],
+    ]);
+  });
+
+  it("is so too where the program changes it again while it is looked at", async () => {
+    const work = await open();
+    let isRunning = false;
+    const run: WorkTree["git"]["run"] = async (args, call) => {
+      if (args.includes("--remove") && isRunning) await appendFile(inTree("dirty"), "by the program\n");
+      return work.git.run(args, call);
+    };
+    const snapshots = createSnapshots({ ...work, git: { run } }, none);
+    await snapshots.readAhead();
+    await appendFile(inTree("dirty"), "between\n");
+    snapshots.begin(await moment());
+    isRunning = true;
+    const { tree, unknown } = await snapshots.takeFirst();
+    isRunning = false;
+    expect([...unknown]).toEqual([]);
+    expect(await changesSince(work, snapshots, tree)).toEqual([["modified", "dirty", 2]]);
+  });
+
+  it("is told of by the first tree where it could not be read", async () => {
+    const work = await open();
+    let isBroken = true;
+    const run: WorkTree["git"]["run"] = (args, call) => work.git.run(isBroken ? ["no-such-command"] : args, call);
+    const snapshots = createSnapshots({ ...work, git: { run } }, none);
+    await snapshots.readAhead();
+    snapshots.begin(await moment());
+    await expect(snapshots.takeFirst()).rejects.toThrow("no-such-command");
+    isBroken = false;
+    expect((await snapshots.takeFirst()).unknown).toEqual(new Set());
   });
 });
 
@@ -123,7 +214,7 @@ describe("a snapshot", () => {
     const snapshots = createSnapshots(work, async () => (path) => path === "ours");
     const began = await moment();
     await appendFile(inTree("edited"), "at once: what was there before it is not known\n");
-    const before = await snapshots.takeAt(began);
+    const before = await takeAt(snapshots, began);
     const names = ["ours", "-n", "a\nb", "ü", ":(top)x", "sub", "kept/file"];
     for (const name of ["sub", "kept"]) await rm(inTree(name), { recursive: true });
     await mkdir(inTree("kept"));
@@ -148,7 +239,7 @@ describe("a snapshot", () => {
     const work = await open();
     const run: WorkTree["git"]["run"] = (args, call) => ((calls += 1), work.git.run(args, call));
     const snapshots = createSnapshots({ ...work, git: { run } }, none);
-    const before = await snapshots.takeAt(await moment());
+    const before = await takeAt(snapshots, await moment());
     calls = 0;
     expect(await snapshots.take()).toBe(before);
     const least = calls;
@@ -171,7 +262,7 @@ describe("a snapshot", () => {
     await mkdir(inTree("dir"));
     await write("dir/file", "");
     const snapshots = createSnapshots(work, none);
-    const before = await snapshots.takeAt(await moment());
+    const before = await takeAt(snapshots, await moment());
     await rename(inTree("dir"), inTree("moved-dir"));
     await symlink("moved-dir", inTree("dir"));
     expect(await changesSince(work, snapshots, before)).toEqual([
@@ -186,7 +277,7 @@ describe("a snapshot", () => {
     const snapshots = createSnapshots(work, none);
     await write("large", "");
     await truncate(inTree("large"), MAX_FILE_BYTES + 1);
-    let before = await snapshots.takeAt(await moment());
+    let before = await takeAt(snapshots, await moment());
     const step = async (): Promise<Told> => {
       const told = await changesSince(work, snapshots, before);
       before = await snapshots.take();

@@ -1,3 +1,4 @@
+import { copyFile } from "node:fs/promises";
 import { mustRun } from "#nervous-system/git/must-run.ts";
 import { nameOf, parseList, renderList, type Path } from "#nervous-system/git/paths.ts";
 import type { Place } from "#nervous-system/git/places.ts";
@@ -10,8 +11,10 @@ export type Staging = {
   stage(places: readonly Place[]): Promise<void>;
   /** Takes it that each place is there, and nothing of what it holds. */
   stageUnknown(places: readonly Place[]): Promise<void>;
-  /** Takes back what was staged of these places: the index says of them again what it said at first. */
+  /** Takes back what was staged of these places: the index says of them again what it said at first, or when it was kept. */
   unstage(places: readonly Place[]): Promise<void>;
+  /** Keeps what the index says by now. */
+  keep(): Promise<void>;
   /** The tree of the index. */
   tree(): Promise<string>;
   /** Names that Git cannot take: a repository in it without commits, a file that may not be read or is not in its encoding. */
@@ -73,6 +76,10 @@ class IndexStaging implements Staging {
     await mustRun(this.work.git, ["update-index", "-z", "--force-remove", "--stdin"], { input });
     await this.write(were);
     for (const path of paths) this.standIns.delete(path);
+  }
+
+  async keep(): Promise<void> {
+    await copyFile(this.work.index, this.work.firstIndex).catch(() => undefined); // there may be none yet
   }
 
   async tree(): Promise<string> {

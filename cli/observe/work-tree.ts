@@ -10,7 +10,7 @@ import { userIgnores } from "./user-ignores.ts";
 export type WorkTree = StagedTree & {
   /** What is checked out; undefined before the first commit. */
   readonly commit: string | undefined;
-  /** A copy of our index as it was when the work tree was opened. */
+  /** A copy of our index as it was when the work tree was opened, or as it was kept later. */
   readonly firstIndex: string;
 };
 

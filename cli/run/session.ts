@@ -105,15 +105,18 @@ export const openSession = async (host: Host, { options, program }: Invocation):
   // They are told to others before one of them is made, so that it is found whenever this run is killed.
   const directories = privatePlaces(host);
   const recording = await openRecording(host, options, { agentId: agentOf(options, program), directories });
+  let observer: Observer | undefined;
   try {
     const directory = await makePrivateDirectory(directories);
     if (directory.trouble !== undefined)
       host.warn(`enchanted: ${directory.trouble}; temporary files are in ${directory.path}; set TMPDIR to mend it`);
     const parts = { host, options, program, recording, directory, trace: traceFor(host) };
-    const session = await openWays(parts, await openObserver(parts));
+    observer = await openObserver(parts);
+    const session = await openWays(parts, observer);
     for (const line of session.models?.leftAlone ?? []) host.warn(`enchanted: ${line}`);
     return session;
   } catch (error) {
+    await observer?.finish(AbortSignal.abort()); // it writes there
     for (const path of directories) await rm(path, { recursive: true, force: true });
     await recording.close();
     await recording.runs.leave();

@@ -29,6 +29,12 @@ export const stateChange = defineFrame({
     also_running: texts(
       "UIDs of the agents that ran beside this one on the same files when the change was seen: any of them may have made it.",
     ).optional(),
+    before_unknown: z
+      .boolean()
+      .describe(
+        "Whether it is not known what the file held before: it changed before the observer had read it. The change is one beside Git's index, older edits may be in it, so it has neither lines nor diff.",
+      )
+      .optional(),
     withheld: z.boolean().describe("Whether part of the diff was redacted.").optional(),
   },
 });

@@ -137,18 +137,27 @@ describe("the time that observing takes", () => {
     await writeFile(join(stage.cwd, "b"), "1\n");
     git("add", "-A");
     git("commit", "-qm", "first");
+    await writeFile(join(stage.cwd, "b"), "the user's\n");
     await writeFile(join(stage.cwd, "before"), "1\n");
     const env = await heldGit("diff-files");
     await writeFile(join(stage.cwd, ".git/hold"), "");
-    const script = "echo 2 >> a; rm b; echo new > c; echo 2 >> before; rm .git/hold";
+    const script = "echo 2 >> a; mv b d; echo new > c; echo 2 >> before; rm .git/hold";
     expect(await stage.cli(["run", "--", "bash", "-c", script], { env })).toMatchObject({ code: 0, stderr: "" });
     const changes = payloads(await stage.lines(), "STATE_CHANGE");
-    expect(changes.map(({ change, file_modified }) => [change, file_modified])).toEqual([
-      ["modified", "a"],
-      ["deleted", "b"],
-      ["modified", "before"],
-      ["added", "c"],
+    expect(
+      changes.map(({ change, file_modified, before_unknown, patch }) => [
+        change,
+        file_modified,
+        before_unknown ?? typeof patch,
+      ]),
+    ).toEqual([
+      ["modified", "a", true],
+      ["deleted", "b", true],
+      ["modified", "before", true],
+      ["added", "c", true],
+      ["added", "d", true],
     ]);
+    expect(JSON.stringify(changes)).not.toContain("the user's");
   });
 
   it("has an end, and what was not observed is named", async () => {

@@ -119,6 +119,7 @@ class StateChange(Payload):
     batch: StateChangeBatch | None = Field(default=None, description="One observation of the workspace may be several frames.")
     observed_by: str | None = Field(default=None, description="Who saw the change: a tool's name or `wrapper`.")
     also_running: list[str] | None = Field(default=None, description="UIDs of the agents that ran beside this one on the same files when the change was seen: any of them may have made it.")
+    before_unknown: bool | None = Field(default=None, description="Whether it is not known what the file held before: it changed before the observer had read it. The change is one beside Git's index, older edits may be in it, so it has neither lines nor diff.")
     withheld: bool | None = Field(default=None, description="Whether part of the diff was redacted.")
 
 
