@@ -205,6 +205,41 @@ describe("what was read before the program began", () => {
   });
 });
 
+describe("a submodule", () => {
+  const heads = (tree: string, work: WorkTree): Promise<string> =>
+    work.git.run(["ls-tree", tree, "module"]).then(({ stdout }) => stdout.toString("utf8").split(/\s/)[2] ?? "");
+  const inModule = (...args: string[]): string => git("-C", "module", ...args).trim();
+  beforeEach(() => {
+    git("init", "-q", "module");
+    for (const text of ["first", "second"]) inModule("commit", "-q", "--allow-empty", "-m", text);
+    git("update-index", "--add", "--cacheinfo", `160000,${inModule("rev-parse", "HEAD")},module`);
+    inModule("checkout", "-q", "--detach", "HEAD~1");
+  });
+
+  it.each(["a directory", "a file"])(
+    "is told by its HEAD and not by what is in it, its .git being %s",
+    async (kind) => {
+      if (kind === "a file") inModule("init", "-q", "--separate-git-dir", join(place, "module.git"));
+      const work = await open();
+      const snapshots = createSnapshots(work, none);
+      const began = await moment();
+      await write("module/made", "by the program\n");
+      snapshots.begin(began);
+      const { tree, unknown } = await snapshots.takeFirst();
+      expect([...unknown]).toEqual([]);
+      expect(await heads(tree, work)).toBe(inModule("rev-parse", "HEAD"));
+      expect(await changesSince(work, snapshots, tree)).toEqual([]);
+    },
+  );
+
+  it("is not known where its HEAD moved before it was looked at", async () => {
+    const snapshots = createSnapshots(await open(), none);
+    snapshots.begin(await moment());
+    inModule("commit", "-q", "--allow-empty", "-m", "by the program");
+    expect([...(await snapshots.takeFirst()).unknown]).toEqual(["module"]);
+  });
+});
+
 describe("a snapshot", () => {
   it("goes on beside a conflict, a nested repository and names of all kinds", async () => {
     const stages = [1, 2, 3].map((stage) => `100644 ${git("rev-parse", "HEAD:edited").trim()} ${stage}\tedited\n`);
