@@ -6,7 +6,7 @@ import { listen } from "#nervous-system/comms/socket/listen.ts";
 import { textOption, type CommandRun, type OptionValues } from "./arguments.ts";
 import { exitCode, exited, type Host } from "./host.ts";
 import { createChainCheck } from "./record/check-chains.ts";
-import { hasOwnEndpoint } from "./run/otlp-port.ts";
+import { signalsElsewhere } from "./run/otlp-port.ts";
 import { makePrivateDirectory, privatePlaces, type PrivateDirectory } from "./run/private-directory.ts";
 import { readServer } from "./server/settings.ts";
 import { fileTrouble } from "./file-trouble.ts";
@@ -105,13 +105,14 @@ const record = async (host: Host, name: string): Promise<Finding> => {
   return { check, ok: false, detail: `${path}:${report.fault?.line}: ${report.fault?.why}`, remedy };
 };
 
-const telemetry = ({ env }: Host): Finding => ({
-  check: "OTLP",
-  ok: true,
-  detail: hasOwnEndpoint(env)
-    ? `goes to ${env["OTEL_EXPORTER_OTLP_ENDPOINT"]} as set, so programs' own telemetry is not recorded`
-    : "programs' own telemetry is recorded",
-});
+const telemetry = ({ env }: Host): Finding => {
+  const elsewhere = signalsElsewhere(env);
+  const detail =
+    elsewhere.length === 0
+      ? "programs' own telemetry is recorded"
+      : `programs send ${elsewhere.join(", ")} where the environment says, so these are not recorded`;
+  return { check: "OTLP", ok: true, detail };
+};
 
 const collector = async (host: Host, options: OptionValues): Promise<Finding[]> => {
   const server = readServer(host, options);

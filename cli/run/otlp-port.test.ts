@@ -124,4 +124,35 @@ describe("what the program finds", () => {
       OTEL_EXPORTER_OTLP_PROTOCOL: "grpc",
     });
   });
+
+  const at = (signal: string, protocol = "http/protobuf") => ({
+    [`OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`]:
+      protocol === "grpc" ? "http://127.0.0.1:7" : `http://127.0.0.1:7/v1/${signal.toLowerCase()}`,
+    [`OTEL_EXPORTER_OTLP_${signal}_PROTOCOL`]: protocol,
+  });
+  it.each([
+    ["TRACES", "METRICS", "LOGS"],
+    ["METRICS", "TRACES", "LOGS"],
+    ["LOGS", "TRACES", "METRICS"],
+  ])("says nothing that holds for %s, too, where these go elsewhere", (own, one, other) => {
+    const env = { [`OTEL_EXPORTER_OTLP_${own}_ENDPOINT`]: "http://mine:4317" };
+    expect(hasOwnEndpoint(env)).toBe(false);
+    expect(otlpEnvironment(7, env)).toEqual({ ...at(one), ...at(other) });
+    const grpc = { ...env, OTEL_EXPORTER_OTLP_PROTOCOL: "grpc", [`OTEL_EXPORTER_OTLP_${other}_PROTOCOL`]: "http/json" };
+    expect(otlpEnvironment(7, grpc)).toEqual({ ...at(one, "grpc"), ...at(other, "http/json") });
+  });
+
+  it("is nothing where every signal goes elsewhere", () => {
+    const endpoints = ["TRACES", "METRICS", "LOGS"].map((signal) => [`OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`, "x"]);
+    expect(hasOwnEndpoint(Object.fromEntries(endpoints))).toBe(true);
+  });
+
+  it.each(["PROTOCOL", "HEADERS", "CERTIFICATE"])("is our port where a signal has a %s alone, which stays", (what) => {
+    const env = { [`OTEL_EXPORTER_OTLP_TRACES_${what}`]: "grpc" };
+    expect(hasOwnEndpoint(env)).toBe(false);
+    expect(Object.keys(otlpEnvironment(7, env))).toEqual([
+      "OTEL_EXPORTER_OTLP_ENDPOINT",
+      "OTEL_EXPORTER_OTLP_PROTOCOL",
+    ]);
+  });
 });

@@ -138,11 +138,40 @@ export const openOtlpPort = async (options: OtlpPortOptions): Promise<OtlpPort> 
   };
 };
 
-/** Whether the program's telemetry already goes somewhere: that is the user's word, and stays. */
-export const hasOwnEndpoint = (env: Host["env"]): boolean => (env["OTEL_EXPORTER_OTLP_ENDPOINT"] ?? "") !== "";
+const signals = ["traces", "metrics", "logs"] as const;
+type Signal = (typeof signals)[number];
 
-/** What an OpenTelemetry exporter finds; the port speaks every protocol, so one that is set stays. */
-export const otlpEnvironment = (port: number, env: Host["env"]): Record<string, string> => ({
-  OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
-  OTEL_EXPORTER_OTLP_PROTOCOL: (env["OTEL_EXPORTER_OTLP_PROTOCOL"] ?? "") || "http/protobuf",
-});
+const settingOf = (signal: Signal, what: "ENDPOINT" | "PROTOCOL"): string =>
+  `OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_${what}`;
+
+const isSet = (env: Host["env"], name: string): boolean => (env[name] ?? "") !== "";
+
+/** Which of the program's telemetry already goes somewhere: that is the user's word, and stays. */
+export const signalsElsewhere = (env: Host["env"]): readonly Signal[] =>
+  signals.filter((signal) => isSet(env, "OTEL_EXPORTER_OTLP_ENDPOINT") || isSet(env, settingOf(signal, "ENDPOINT")));
+
+/** Whether nothing of it is left for us. */
+export const hasOwnEndpoint = (env: Host["env"]): boolean => signalsElsewhere(env).length === signals.length;
+
+/**
+ * What an OpenTelemetry exporter finds; the port speaks every protocol, so one that is set stays. Where a signal goes elsewhere,
+ * the others are told of by their own names: the general protocol would be its protocol, too.
+ */
+export const otlpEnvironment = (port: number, env: Host["env"]): Record<string, string> => {
+  const url = `http://127.0.0.1:${port}`;
+  const general = (env["OTEL_EXPORTER_OTLP_PROTOCOL"] ?? "") || "http/protobuf";
+  const elsewhere = signalsElsewhere(env);
+  if (elsewhere.length === 0) return { OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_EXPORTER_OTLP_PROTOCOL: general };
+  const ours = signals.filter((signal) => !elsewhere.includes(signal));
+  return Object.fromEntries(
+    ours.flatMap((signal) => {
+      const protocol = (env[settingOf(signal, "PROTOCOL")] ?? "") || general;
+      // A signal's own address is whole.
+      const address = protocol === "grpc" ? url : `${url}/v1/${signal}`;
+      return [
+        [settingOf(signal, "ENDPOINT"), address],
+        [settingOf(signal, "PROTOCOL"), protocol],
+      ];
+    }),
+  );
+};

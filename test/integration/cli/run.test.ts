@@ -251,6 +251,24 @@ describe("the program's own OpenTelemetry", () => {
     },
   );
 
+  it("leaves traces where the user points them, with their protocol, and takes the rest", async () => {
+    const script = ["sh", "-c", "env | grep ^OTEL_ | sort"];
+    const env = { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "http://mine:4317" };
+    const { stdout } = await stage.cli(["run", "--", ...script], { env });
+    expect(
+      stdout
+        .replaceAll(/127.0.0.1:\d+/g, "us")
+        .trim()
+        .split("\n"),
+    ).toEqual([
+      "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=http://us/v1/logs",
+      "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL=http/protobuf",
+      "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=http://us/v1/metrics",
+      "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=http/protobuf",
+      "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://mine:4317",
+    ]);
+  });
+
   it("stays where the user points it, or with --no-otlp where it was", async () => {
     const script = ["sh", "-c", 'echo "$OTEL_EXPORTER_OTLP_ENDPOINT"'];
     const env = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://mine:4318" };
