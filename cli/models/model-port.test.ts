@@ -18,22 +18,15 @@ const traceparent = `00-${traceId}-${spanId}-01`;
 let home: string;
 let upstream: Server;
 let respond: RequestListener;
+let base: string;
 let port: LocalModelPort;
 let known: PromiseWithResolvers<void>;
 const carried: Carried[] = [];
 const told: Array<{ frame: object; how: object }> = [];
-beforeEach(async () => {
-  carried.length = 0;
-  told.length = 0;
-  known = Promise.withResolvers();
-  home = await mkdtemp(join(tmpdir(), "enchanted-port-"));
-  const upstreamTakes = { maxHeaderSize: 1 << 20 };
-  upstream = createServer(upstreamTakes, (asked, answer) => respond(asked, answer)).listen(0, "127.0.0.1");
-  await once(upstream, "listening");
-  const base = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}/v1`;
-  port = await openRecordedModelPort({
+const openPort = (more: Record<string, string> = {}): Promise<LocalModelPort> =>
+  openRecordedModelPort({
     host: {
-      env: { HOME: home, OPENAI_BASE_URL: base },
+      env: { HOME: home, OPENAI_BASE_URL: base, ...more },
       cwd: home,
       clock: systemClock(),
       ids: { next: () => "the-call" },
@@ -56,6 +49,17 @@ beforeEach(async () => {
     port: 0,
     onHeard: () => undefined,
   });
+
+beforeEach(async () => {
+  carried.length = 0;
+  told.length = 0;
+  known = Promise.withResolvers();
+  home = await mkdtemp(join(tmpdir(), "enchanted-port-"));
+  const upstreamTakes = { maxHeaderSize: 1 << 20 };
+  upstream = createServer(upstreamTakes, (asked, answer) => respond(asked, answer)).listen(0, "127.0.0.1");
+  await once(upstream, "listening");
+  base = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}/v1`;
+  port = await openPort();
 });
 afterEach(async () => {
   await port.close(0);
@@ -117,6 +121,13 @@ describe("a call of a model", () => {
     await port.close(0);
     const call = (model: string, status: number) => ({ frame: { payload: { model, status } } });
     expect(told).toMatchObject([call("one", 200), call("two", 0), call("two", 200)]);
+  });
+
+  it("is cut where the provider cuts a new connection before it answers, as the program would see it", async () => {
+    respond = (asked) => void asked.socket.destroy();
+    await expect(ask("POST", "/chat/completions", '{"model":"m"}')).rejects.toThrow("socket hang up");
+    await port.close(0);
+    expect(told).toMatchObject([{ frame: { payload: { model: "m", status: 0 } } }]);
   });
 
   it.each([

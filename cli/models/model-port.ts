@@ -13,6 +13,7 @@ import type { OpenRecord } from "../record/open-record.ts";
 import { modelOf, renderWatchedCall } from "./exchange.ts";
 import { readRouteInputs } from "./read-settings.ts";
 import { modelTarget, planModelWays, tellProgram, type ModelTarget, type ModelWays } from "./routes.ts";
+import { explainFailure, refuse } from "./refusals.ts";
 import { watchCall, type WatchedCall } from "./watch-call.ts";
 import { watchSocket } from "./watch-socket.ts";
 
@@ -47,8 +48,6 @@ type NamedCall = { readonly eventId: string; readonly trace: TraceIds | undefine
 /** Of a request and of an answer: what a provider would take is not ours to refuse, and none takes more. */
 const MAX_HEADER_BYTES = 256 * 1024;
 
-const refusal = (status: number, message: string): CallRefusal => ({ status, type: "enchanted", message });
-
 /** The proxies that the program would have used; Node's agents do not know the one for all protocols. */
 const proxiesOf = (env: Host["env"]): NodeJS.ProcessEnv => {
   const all = env["ALL_PROXY"] || env["all_proxy"] || "";
@@ -73,13 +72,13 @@ class Calls {
   route(incoming: IncomingMessage): CarriedCall | CallRefusal {
     this.options.onHeard();
     const target = modelTarget(incoming, this.ways);
-    if (target === undefined) return refusal(404, "this port passes on what comes by the base URLs that it gave");
+    if (target === undefined) return refuse(404, "this port passes on what comes by the base URLs that it gave");
     const { url } = target;
     const agent = url.protocol === "http:" ? this.http : this.secure();
     return {
       to: { ...urlToHttpOptions(url), agent, maxHeaderSize: MAX_HEADER_BYTES },
       headers: { "accept-encoding": "identity" },
-      explain: ({ message }) => refusal(502, `${url.origin} cannot be reached: ${message}`),
+      explain: (error) => explainFailure(url, error),
       watch: (outgoing, _, answer) => {
         const named = this.name(incoming);
         watchCall({ outgoing, incoming, answer }, this.options.host.clock, {

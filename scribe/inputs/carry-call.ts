@@ -19,8 +19,8 @@ export type CarriedCall = {
   to: RequestOptions;
   /** Headers beside those that travel on. */
   headers: OutgoingHttpHeaders;
-  /** What a failure of the way means for the caller. */
-  explain: (error: NodeJS.ErrnoException) => CallRefusal;
+  /** What a failure of the way means for the caller; where it is undefined, the caller's connection is cut. */
+  explain: (error: NodeJS.ErrnoException) => CallRefusal | undefined;
   /** Sees the request before anything is sent. */
   watch?: (outgoing: ClientRequest, incoming: IncomingMessage, answer: ServerResponse) => void;
   /** Sees the two ends of a WebSocket before anything has passed. */
@@ -57,8 +57,9 @@ const send = ({ incoming, answer, call, passed }: Carrying, headers: OutgoingHtt
   passAnswer(outgoing, answer, passed);
   outgoing.on("error", (error) => {
     // Closed just as the call came, or taken and not answered: the caller's own connection would be cut, and it knows what then.
-    if (outgoing.reusedSocket && !answer.headersSent) answer.destroy();
-    else refuseCall(answer, call.explain(error));
+    const why = outgoing.reusedSocket ? undefined : call.explain(error);
+    if (why === undefined) answer.destroy();
+    else refuseCall(answer, why);
   });
   call.watch?.(outgoing, incoming, answer);
   return outgoing;

@@ -221,12 +221,13 @@ it.each(["http_proxy", "ALL_PROXY"])(
   },
 );
 
-it("does not trust a certificate of another CA, and says so", async () => {
+it("does not trust a certificate of another CA, and says which variable names one", async () => {
   const { end, calls } = await ask("/chat/completions", question, {
     OPENAI_BASE_URL: upstream.url,
     NODE_EXTRA_CA_CERTS: "",
   });
-  expect(end).toMatchObject({ code: 0, stdout: expect.stringMatching(/^502 .*cannot be reached/) });
+  expect(end).toMatchObject({ code: 0, stdout: expect.stringMatching(/^502 .*cannot be reached.*SSL_CERT_FILE/) });
+  expect(end.stdout).not.toContain("--use-system-ca");
   expect(calls).toMatchObject([{ model: "m", status: 0 }]);
 });
 
