@@ -130,6 +130,16 @@ describe("a call of a model", () => {
     expect(told).toMatchObject([{ frame: { payload: { model: "m", status: 0 } } }]);
   });
 
+  it.each(["127.0.0.0/8", "0.0.1,127.0.0.1/32", "other.test 127.0.0.1"])(
+    "goes past a proxy where some programs would, by the NO_PROXY %s",
+    async (list) => {
+      await port.close(0);
+      port = await openPort({ HTTP_PROXY: "http://127.0.0.1:1", NO_PROXY: list });
+      respond = (_, answer) => answer.end("{}");
+      expect(await ask("POST", "/chat/completions", '{"model":"m"}')).toBe("{}");
+    },
+  );
+
   it.each([
     ["asks for a list", "GET", "/models", "", {}],
     ["names no model", "POST", "/files", "{}", {}],

@@ -1,6 +1,6 @@
 import { Agent as HttpAgent, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
-import { createSecureContext } from "node:tls";
+import { createSecureContext, type SecureContext } from "node:tls";
 import { urlToHttpOptions } from "node:url";
 import { casOfPrograms } from "#nervous-system/kernel/trusted-cas.ts";
 import { textIn } from "#nervous-system/codecs/otlp/frame-values.ts";
@@ -11,9 +11,10 @@ import { openModelPort } from "#scribe/inputs/model-port.ts";
 import type { Host } from "../host.ts";
 import type { OpenRecord } from "../record/open-record.ts";
 import { modelOf, renderWatchedCall } from "./exchange.ts";
+import { proxyFor } from "./proxy.ts";
 import { readRouteInputs } from "./read-settings.ts";
-import { modelTarget, planModelWays, tellProgram, type ModelTarget, type ModelWays } from "./routes.ts";
 import { explainFailure, refuse } from "./refusals.ts";
+import { modelTarget, planModelWays, tellProgram, type ModelTarget, type ModelWays } from "./routes.ts";
 import { watchCall, type WatchedCall } from "./watch-call.ts";
 import { watchSocket } from "./watch-socket.ts";
 
@@ -48,25 +49,17 @@ type NamedCall = { readonly eventId: string; readonly trace: TraceIds | undefine
 /** Of a request and of an answer: what a provider would take is not ours to refuse, and none takes more. */
 const MAX_HEADER_BYTES = 256 * 1024;
 
-/** The proxies that the program would have used; Node's agents do not know the one for all protocols. */
-const proxiesOf = (env: Host["env"]): NodeJS.ProcessEnv => {
-  const all = env["ALL_PROXY"] || env["all_proxy"] || "";
-  const unsaid = ["HTTP_PROXY", "HTTPS_PROXY"].filter((name) => !env[name] && !env[name.toLowerCase()]);
-  return { ...env, ...(all.startsWith("http") ? Object.fromEntries(unsaid.map((name) => [name, all])) : {}) };
-};
-
 /** Routes calls; each is recorded when it is over, and never held back for that. */
 class Calls {
   private readonly options: LocalModelPortOptions;
   private readonly ways: ModelWays;
-  private readonly http: HttpAgent;
-  private https: HttpsAgent | undefined;
+  private readonly agents = new Map<string, HttpAgent>();
+  private trusted: SecureContext | undefined;
   private readonly recording = new Set<Promise<unknown>>();
 
   constructor(options: LocalModelPortOptions, ways: ModelWays) {
     this.options = options;
     this.ways = ways;
-    this.http = new HttpAgent(this.settings());
   }
 
   route(incoming: IncomingMessage): CarriedCall | CallRefusal {
@@ -74,9 +67,8 @@ class Calls {
     const target = modelTarget(incoming, this.ways);
     if (target === undefined) return refuse(404, "this port passes on what comes by the base URLs that it gave");
     const { url } = target;
-    const agent = url.protocol === "http:" ? this.http : this.secure();
     return {
-      to: { ...urlToHttpOptions(url), agent, maxHeaderSize: MAX_HEADER_BYTES },
+      to: { ...urlToHttpOptions(url), agent: this.agentFor(url), maxHeaderSize: MAX_HEADER_BYTES },
       headers: { "accept-encoding": "identity" },
       explain: (error) => explainFailure(url, error),
       watch: (outgoing, _, answer) => {
@@ -94,22 +86,28 @@ class Calls {
   }
 
   async close(): Promise<void> {
-    this.http.destroy();
-    this.https?.destroy();
+    for (const agent of this.agents.values()) agent.destroy();
     await Promise.all(this.recording);
   }
 
-  private settings() {
-    return { keepAlive: true, proxyEnv: proxiesOf(this.options.host.env) };
+  /** Goes the way that the program would have gone; Node's own judgement of proxies knows fewer rules than programs do. */
+  private agentFor(url: URL): HttpAgent {
+    const proxy = proxyFor(url, this.options.host.env)?.href ?? "";
+    const way = `${url.protocol} ${proxy}`;
+    const settings = { keepAlive: true, proxyEnv: { http_proxy: proxy, https_proxy: proxy } };
+    const agent =
+      this.agents.get(way) ??
+      (url.protocol === "http:"
+        ? new HttpAgent(settings)
+        : new HttpsAgent({ ...settings, secureContext: this.trust() }));
+    this.agents.set(way, agent);
+    return agent;
   }
 
   /** Trusts whom the program would have trusted; made when it is needed, since reading hundreds of certificates takes a while. */
-  private secure(): HttpsAgent {
-    this.https ??= new HttpsAgent({
-      ...this.settings(),
-      secureContext: createSecureContext({ ca: [...casOfPrograms(this.options.host.env)] }),
-    });
-    return this.https;
+  private trust(): SecureContext {
+    this.trusted ??= createSecureContext({ ca: [...casOfPrograms(this.options.host.env)] });
+    return this.trusted;
   }
 
   private keep(told: Promise<void>): void {

@@ -88,6 +88,34 @@ describe("the base URLs of a program", () => {
   });
 });
 
+describe("the base URLs behind a proxy that does not speak HTTP", () => {
+  const socks = { ALL_PROXY: "socks5://127.0.0.1:1080" };
+
+  it("stay as they are, and it is said", () => {
+    const codex = { kind: "setting", name: "openai_base_url", base: undefined } as const;
+    expect(plan(socks, { codex })).toEqual({
+      ways: [],
+      leftAlone: ["ALL_PROXY names no proxy of HTTP, so model calls (OpenAICompatible, Anthropic) are not recorded"],
+    });
+    expect(plan({ https_proxy: "socks5://s", OPENAI_BASE_URL: "http://mine" })).toMatchObject({
+      ways: [{ provider: "OpenAICompatible" }],
+      leftAlone: ["https_proxy names no proxy of HTTP, so model calls (Anthropic) are not recorded"],
+    });
+  });
+
+  it("are the port's where NO_PROXY or another proxy leads there", () => {
+    const direct = { ...socks, NO_PROXY: "openai.com" };
+    expect(Object.keys(told(direct).variables)).toEqual(["OPENAI_BASE_URL"]);
+    expect(plan({ ...socks, HTTPS_PROXY: "http://p" }).leftAlone).toEqual([]);
+  });
+
+  it("stay as they are where one account of codex would be asked by it", () => {
+    const codex = { kind: "setting", name: "openai_base_url", base: undefined } as const;
+    expect(told({ ...socks, NO_PROXY: "openai.com" }, { codex }).arguments).toEqual([]);
+    expect(told({ ...socks, NO_PROXY: "openai.com,chatgpt.com" }, { codex }).arguments).toHaveLength(2);
+  });
+});
+
 describe("the base URLs of gemini-cli", () => {
   const key = { GEMINI_API_KEY: "k" };
   it("are set where its settings say how it signs in, without which it would not start", () => {

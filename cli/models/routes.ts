@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { CodexWay } from "./codex.ts";
 import type { GeminiSignIn } from "./gemini.ts";
+import { proxyFor } from "./proxy.ts";
 import { modelServices, type ModelService, type Provider } from "./services.ts";
 
 /** A model route of the port, and where its calls go. */
@@ -75,10 +76,34 @@ const wayOfCodex = (codex: CodexWay | undefined): ModelWays => {
   return { ways: [way], leftAlone: [] };
 };
 
+/** Every place that calls may go to, whoever is signed in. */
+const placesOf = ({ base }: Way): Array<URL | null> =>
+  ("own" in base ? [base.own] : [{}, { "chatgpt-account-id": "" }].map(base.ofProvider)).map((place) =>
+    URL.parse(place),
+  );
+
+/** The variable that names a proxy which the port cannot speak to: it would have to go past it. */
+const unspokenProxy = (way: Way, env: Environment): string | undefined =>
+  placesOf(way)
+    .map((place) => (place === null ? undefined : proxyFor(place, env)))
+    .find((proxy) => proxy !== undefined && proxy.href === undefined)?.variable;
+
+const byProxiesOfHttp = ({ ways, leftAlone }: ModelWays, env: Environment): ModelWays => {
+  const byProxy = Map.groupBy(ways, (way) => unspokenProxy(way, env));
+  const reached = byProxy.get(undefined) ?? [];
+  byProxy.delete(undefined);
+  const why = [...byProxy].map(([variable, left]) => {
+    const providers = new Set(left.map(({ provider }) => provider));
+    return `${variable} names no proxy of HTTP, so model calls (${[...providers].join(", ")}) are not recorded`;
+  });
+  return { ways: reached, leftAlone: [...leftAlone, ...why] };
+};
+
 /** The ways of every variable that sends calls somewhere, of the providers' own addresses where none does, and of codex. */
 export const planModelWays = (inputs: RouteInputs): ModelWays => {
   const all = [...modelServices.map((service) => waysOf(service, inputs)), wayOfCodex(inputs.codex)];
-  return { ways: all.flatMap(({ ways }) => ways), leftAlone: all.flatMap((one) => one.leftAlone) };
+  const ways = all.flatMap((one) => one.ways);
+  return byProxiesOfHttp({ ways, leftAlone: all.flatMap(({ leftAlone }) => leftAlone) }, inputs.env);
 };
 
 /** What a program is given so that its calls of models pass the port: variables, and what stands before its arguments. */
