@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { readRouteInputs } from "./read-settings.ts";
 import { planModelWays } from "./routes.ts";
@@ -91,6 +91,38 @@ describe("what decides where calls of models go", () => {
     expect(planModelWays(await read(["x"], { [name]: "y" })).leftAlone).toContain(
       `${name} may send model calls (OpenAICompatible) elsewhere, so they are not recorded`,
     );
+  });
+
+  const address = '{ "env": { "ANTHROPIC_BASE_URL": "https://mine", "ANTHROPIC_AUTH_TOKEN": "" } }';
+
+  it.each<[file: string, program: string[], env: Record<string, string>]>([
+    [".claude/settings.json", ["x"], {}],
+    ["work/.claude/settings.json", ["x"], {}],
+    ["work/inner/.claude/settings.local.json", ["x"], {}],
+    ["moved/settings.json", ["x"], { CLAUDE_CONFIG_DIR: "moved" }],
+    ["work/inner/mine.json", ["claude", "--settings", "mine.json"], {}],
+    ["work/inner/mine.json", ["npx", "claude", "--settings=mine.json"], {}],
+  ])("is read of Claude Code's settings, which win over its environment: %s, %j", async (name, program, env) => {
+    const file = join(home, name);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, address);
+    const inputs = await read(
+      program,
+      env["CLAUDE_CONFIG_DIR"] === undefined ? {} : { CLAUDE_CONFIG_DIR: dirname(file) },
+    );
+    expect(planModelWays(inputs)).toMatchObject({
+      ways: [{ provider: "OpenAICompatible" }],
+      leftAlone: [`ANTHROPIC_BASE_URL in ${file} may send model calls (Anthropic) elsewhere, so they are not recorded`],
+    });
+  });
+
+  it("is read of settings of Claude Code among its arguments, and of none that hold no address", async () => {
+    expect((await read(["claude", "--settings", address])).dotenv.get("ANTHROPIC_BASE_URL")).toBe("the arguments");
+    await mkdir(join(home, ".claude"));
+    for (const text of ["{", "null", '{ "env": null }', '{ "env": { "OPENAI_BASE_URL": "https://mine" } }']) {
+      await writeFile(join(home, ".claude/settings.json"), text);
+      expect((await read()).dotenv.size).toBe(0);
+    }
   });
 
   it("is not read of a pipe, which would wait for ever or hand out its secrets but once", async () => {

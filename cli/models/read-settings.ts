@@ -1,9 +1,10 @@
 import { constants } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { homedir } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import type { Host } from "../host.ts";
 import { variablesOfAider, variablesOfAiderArguments } from "./aider.ts";
+import { settingsOfClaude, variablesOfClaude } from "./claude.ts";
 import { decideCodexWay } from "./codex.ts";
 import { variablesOfDotenv } from "./dotenv.ts";
 import { readGeminiSignIn } from "./gemini.ts";
@@ -57,14 +58,31 @@ const dotenvFiles = (cwd: string, home: string): string[] => [
   join(home, ".config/mini-swe-agent/.env"),
 ];
 
+const claudeFiles = ({ cwd, env }: Place, home: string, given: readonly string[]): string[] => [
+  join(env["CLAUDE_CONFIG_DIR"] || join(home, ".claude"), "settings.json"),
+  ...upwards(cwd).flatMap((directory) => [
+    join(directory, ".claude/settings.json"),
+    join(directory, ".claude/settings.local.json"),
+  ]),
+  "/etc/claude-code/managed-settings.json",
+  ...given.map((file) => resolve(cwd, file)),
+];
+
 /** Each variable that files or arguments set in a program that reads them, and the first place where it stands. */
-const readVariables = async (cwd: string, home: string, program: readonly string[]): Promise<Map<string, string>> => {
+const readVariables = async (place: Place, home: string, program: readonly string[]): Promise<Map<string, string>> => {
+  const { cwd } = place;
+  const given = settingsOfClaude(program);
+  const aiderFiles = [...upwards(cwd), home].map((directory) => join(directory, ".aider.conf.yml"));
+  const readers: Array<[files: readonly string[], variablesOf: (text: string) => string[]]> = [
+    [dotenvFiles(cwd, home), variablesOfDotenv],
+    [aiderFiles, variablesOfAider],
+    [claudeFiles(place, home, given), variablesOfClaude],
+  ];
   const places: Array<[place: string, names: readonly string[]]> = [];
-  for (const file of new Set(dotenvFiles(cwd, home))) places.push([file, variablesOfDotenv((await read(file)) ?? "")]);
-  for (const file of new Set([...upwards(cwd), home].map((directory) => join(directory, ".aider.conf.yml"))))
-    places.push([file, variablesOfAider((await read(file)) ?? "")]);
-  places.push(["the arguments", variablesOfAiderArguments(program)]);
-  return new Map(places.toReversed().flatMap(([place, names]) => names.map((name) => [name, place] as const)));
+  for (const [files, variablesOf] of readers)
+    for (const file of new Set(files)) places.push([file, variablesOf((await read(file)) ?? "")]);
+  places.push(["the arguments", [...variablesOfAiderArguments(program), ...given.flatMap(variablesOfClaude)]]);
+  return new Map(places.toReversed().flatMap(([where, names]) => names.map((name) => [name, where] as const)));
 };
 
 const codexFiles = ({ cwd, env }: Place, home: string): string[] => [
@@ -82,11 +100,11 @@ const readCodex = async (place: Place, home: string, all: readonly string[]) => 
 
 /** Reads what decides where a program's calls of models go; its files are never changed. */
 export const readRouteInputs = async (place: Place, program: readonly string[]): Promise<RouteInputs> => {
-  const { env, cwd } = place;
+  const { env } = place;
   const home = (env["HOME"] ?? "") || homedir();
   const [command = "", ...all] = program;
   const [dotenv, gemini, codex] = await Promise.all([
-    readVariables(cwd, home, program),
+    readVariables(place, home, program),
     read(join(env["GEMINI_CLI_HOME"] || home, ".gemini/settings.json")),
     basename(command) === "codex" ? readCodex(place, home, all) : undefined,
   ]);

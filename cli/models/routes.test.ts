@@ -4,6 +4,8 @@ import { modelTarget, planModelWays, tellProgram, type RouteInputs } from "./rou
 const openAi = "http://127.0.0.1:9/openai/v1";
 const anthropic = "http://127.0.0.1:9/anthropic";
 
+const firstParty = "_CLAUDE_CODE_ASSUME_FIRST_PARTY_BASE_URL";
+
 const plan = (env: Record<string, string>, more: Partial<RouteInputs> = {}) =>
   planModelWays({ env, dotenv: new Map(), geminiSignIn: undefined, codex: undefined, ...more });
 
@@ -24,7 +26,7 @@ const endOf = (
 describe("the base URLs of a program", () => {
   it("are the port's, and lead to the providers where nobody set another", () => {
     expect(told({ OPENAI_BASE_URL: "" })).toEqual({
-      variables: { OPENAI_BASE_URL: openAi, ANTHROPIC_BASE_URL: anthropic },
+      variables: { OPENAI_BASE_URL: openAi, ANTHROPIC_BASE_URL: anthropic, [firstParty]: "1" },
       arguments: [],
     });
     expect(plan({ OPENAI_BASE_URL: "" }).leftAlone).toEqual([]);
@@ -55,6 +57,32 @@ describe("the base URLs of a program", () => {
   it("send no key of a program that was told of another place by its second name to the provider", () => {
     const env = { OPENAI_API_BASE: "https://mine/v1", ANTHROPIC_API_BASE: "https://mine" };
     expect(Object.keys(told(env).variables)).toEqual(["OPENAI_API_BASE", "ANTHROPIC_API_BASE"]);
+  });
+
+  it.each(["https://api.anthropic.com", "https://API.anthropic.com:443/"])(
+    "leave Claude Code the policy of its organisation, which it asks for only at Anthropic itself: %s",
+    (base) => {
+      expect(told({ ANTHROPIC_BASE_URL: base }).variables).toMatchObject({ [firstParty]: "1" });
+    },
+  );
+
+  it.each<Record<string, string>>([
+    { ANTHROPIC_BASE_URL: "https://mine" },
+    { ANTHROPIC_BASE_URL: "https://api.anthropic.com.mine" },
+    { ANTHROPIC_API_BASE: "https://api.anthropic.com" },
+    { CLAUDE_CODE_USE_FOUNDRY: "1" },
+    { [firstParty]: "0" },
+    { [firstParty]: "" },
+  ])("say nothing of Anthropic itself to a program that has %j", (env) => {
+    expect(told(env).variables).not.toHaveProperty(firstParty);
+  });
+
+  it("say nothing of it where Claude Code's settings may name another place", () => {
+    const dotenv = new Map([["ANTHROPIC_BASE_URL", "/home/.claude/settings.json"]]);
+    expect(told({ ANTHROPIC_BASE_URL: "https://api.anthropic.com" }, { dotenv }).variables).toEqual({
+      OPENAI_BASE_URL: openAi,
+      ANTHROPIC_BASE_URL: anthropic,
+    });
   });
 
   it("keep two names for two places apart", () => {

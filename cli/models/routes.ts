@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { CodexWay } from "./codex.ts";
 import type { GeminiSignIn } from "./gemini.ts";
 import { proxyFor } from "./proxy.ts";
-import { modelServices, type ModelService, type Provider } from "./services.ts";
+import { modelServices, type ModelService, type Provider, type Route } from "./services.ts";
 
 /** A model route of the port, and where its calls go. */
 export type ModelTarget = { provider: Provider; url: URL };
@@ -26,7 +26,7 @@ type Way = {
   /** Where the program's own base URL was, if it had one; else the provider's, which may depend on who is signed in. */
   base: { own: string } | { ofProvider: (headers: IncomingHttpHeaders) => string };
   /** What the program is told by: a variable, or a setting among codex's arguments. */
-  told: { variable: string } | { setting: string };
+  told: { variable: string; firstParty?: string | undefined } | { setting: string };
 };
 
 /** The ways of a program's calls, and which calls pass by, a sentence each. */
@@ -47,20 +47,33 @@ const othersOf = ({ routes, elsewhere }: ModelService, { env, dotenv }: RouteInp
 
 const leave = (...leftAlone: string[]): ModelWays => ({ ways: [], leftAlone });
 
+/** The variable that says that a base leads to the provider itself, unless the user has said something of that. */
+const firstPartyOf = (route: Route, base: string, { env, dotenv }: RouteInputs): string | undefined => {
+  const { variable, fallback, firstParty } = route;
+  if (firstParty === undefined || env[firstParty] !== undefined || dotenv.has(variable)) return undefined;
+  return URL.parse(base)?.origin === fallback ? firstParty : undefined;
+};
+
 const waysOf = (service: ModelService, inputs: RouteInputs): ModelWays => {
   const { provider, routes, may = () => true, why } = service;
   const { env, geminiSignIn } = inputs;
-  const own = routes.flatMap(({ variable, prefix }): Way[] =>
-    isSet(env, variable) ? [{ provider, prefix, base: { own: env[variable] ?? "" }, told: { variable } }] : [],
-  );
+  const wayOf = (route: Route, address: string, base: Way["base"]): Way => {
+    const { variable, prefix } = route;
+    return { provider, prefix, base, told: { variable, firstParty: firstPartyOf(route, address, inputs) } };
+  };
+  const own = routes.flatMap((route): Way[] => {
+    const address = env[route.variable] ?? "";
+    return address === "" ? [] : [wayOf(route, address, { own: address })];
+  });
   if (own.length > 0) return { ways: own, leftAlone: [] };
   const others = othersOf(service, inputs);
   if (others.length > 0)
     return leave(`${others.join(", ")} may send model calls (${provider}) elsewhere, so they are not recorded`);
   if (!may(geminiSignIn)) return leave(...[why?.(env, geminiSignIn) ?? []].flat());
-  const ways = routes.flatMap(({ variable, prefix, fallback }): Way[] =>
-    fallback === undefined ? [] : [{ provider, prefix, base: { ofProvider: () => fallback }, told: { variable } }],
-  );
+  const ways = routes.flatMap((route): Way[] => {
+    const { fallback } = route;
+    return fallback === undefined ? [] : [wayOf(route, fallback, { ofProvider: () => fallback })];
+  });
   return { ways, leftAlone: [] };
 };
 
@@ -112,10 +125,13 @@ export const tellProgram = (
   { ways }: Pick<ModelWays, "ways">,
 ): { variables: Record<string, string>; arguments: string[] } => {
   const at = ({ prefix }: Way): string => `http://127.0.0.1:${port}${prefix}`;
+  const variables = ways.flatMap((way): Array<[string, string]> => {
+    if (!("variable" in way.told)) return [];
+    const { variable, firstParty } = way.told;
+    return [[variable, at(way)], ...(firstParty === undefined ? [] : [[firstParty, "1"] as [string, string]])];
+  });
   return {
-    variables: Object.fromEntries(
-      ways.flatMap((way) => ("variable" in way.told ? [[way.told.variable, at(way)] as const] : [])),
-    ),
+    variables: Object.fromEntries(variables),
     arguments: ways.flatMap((way) => ("setting" in way.told ? ["-c", `${way.told.setting}="${at(way)}"`] : [])),
   };
 };

@@ -5,12 +5,18 @@ export type Provider = "OpenAICompatible" | "Anthropic" | "Gemini";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-type Route = {
+/** How a service is told where its calls go. */
+export type Route = {
   /** Variable in which programs find the base URL. */
   variable: string;
   prefix: string;
   /** Where calls go that no variable sends elsewhere; a second name of the same thing has none. */
   fallback?: string;
+  /**
+   * Variable by which a program takes our address for the fallback, where the port leads there. Without it Claude Code, which
+   * looks at the host of its base URL, asks for no policy of its organisation and leaves members and headers of requests out.
+   */
+  firstParty?: string;
 };
 
 /** Who answers calls of models by variables of their own: all that speak a protocol, or one of them. */
@@ -42,11 +48,16 @@ export const modelServices: readonly ModelService[] = [
   {
     provider: "Anthropic",
     routes: [
-      { variable: "ANTHROPIC_BASE_URL", prefix: "/anthropic", fallback: "https://api.anthropic.com" },
+      {
+        variable: "ANTHROPIC_BASE_URL",
+        prefix: "/anthropic",
+        fallback: "https://api.anthropic.com",
+        firstParty: "_CLAUDE_CODE_ASSUME_FIRST_PARTY_BASE_URL",
+      },
       { variable: "ANTHROPIC_API_BASE", prefix: "/anthropic-api-base" },
     ],
     elsewhere:
-      /^ANTHROPIC_(API_)?(BASE|URL|BASEURL|BASE_URL|HOST|ENDPOINT)$|^CLAUDE_CODE_USE_(BEDROCK|VERTEX)$|^AIDER_(SET_ENV|ENV_FILE)$/,
+      /^ANTHROPIC_(API_)?(BASE|URL|BASEURL|BASE_URL|HOST|ENDPOINT)$|^CLAUDE_CODE_USE_(BEDROCK|VERTEX|FOUNDRY|MANTLE|GATEWAY|ANTHROPIC_AWS|ANTHROPIC_GOOGLE_CLOUD)$|^AIDER_(SET_ENV|ENV_FILE)$/,
   },
   {
     provider: "Gemini",
