@@ -1,6 +1,7 @@
-import { readFileSync } from "node:fs";
+import { constants } from "node:os";
 import { traceIdsIn, type TraceIds } from "#nervous-system/schemas/ids.ts";
 import { exitCode, exited, type Ending, type Host } from "../host.ts";
+import { startGroupWitness } from "./group-witness.ts";
 import { inheritedBy } from "./inherited.ts";
 import type { ChildEnd, WrappedChild } from "#scribe/wrap/child.ts";
 
@@ -26,27 +27,14 @@ export const loopbackDirect = (env: Host["env"]): Record<string, string> => {
   return { NO_PROXY: with127(upper === "" ? lower : upper), no_proxy: with127(lower === "" ? upper : lower) };
 };
 
-// What a terminal sends, it sends to the whole foreground group: the program has it already.
-const BY_TERMINAL = ["SIGINT", "SIGQUIT", "SIGHUP", "SIGWINCH"] as const;
-const BY_PROCESSES = ["SIGTERM", "SIGUSR1", "SIGUSR2"] as const;
-
-/** The process group and the terminal's foreground group, fields 5 and 8 of Linux's `/proc/self/stat`. */
-const isForeground = (stat: string): boolean => {
-  const [, , group, , , foreground] = stat
-    .slice(stat.lastIndexOf(")") + 1)
-    .trim()
-    .split(" ");
-  return group !== undefined && group === foreground;
-};
-
-const hasTerminal = (host: Host): boolean => {
-  if (host.platform !== "linux") return true;
-  try {
-    return isForeground(readFileSync("/proc/self/stat", "utf8"));
-  } catch {
-    return true;
-  }
-};
+/**
+ * What is passed on. Not what Node's own doing brings upon it (SIGPIPE, SIGXFSZ, SIGXCPU, SIGCHLD and faults), nor what stops:
+ * the program's terminal stops us beside it.
+ */
+const PASSED = [
+  ...(["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGALRM", "SIGVTALRM"] as const),
+  ...(["SIGPROF", "SIGIO", "SIGPWR", "SIGSTKFLT", "SIGTRAP", "SIGABRT", "SIGSYS", "SIGCONT", "SIGURG"] as const),
+].filter((signal) => signal in constants.signals);
 
 // What asks a process to end.
 const ENDING = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM"] as const;
@@ -57,13 +45,10 @@ const ENDING = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM"] as const;
  */
 export const passSignals = (host: Host, child: () => WrappedChild): void => {
   const ignored = new Set(inheritedBy(host.env).signals);
-  const pass = (signal: NodeJS.Signals): void => (ignored.has(signal) ? undefined : child().signal(signal));
-  for (const signal of BY_PROCESSES) host.onSignal(signal, () => pass(signal));
-  for (const signal of BY_TERMINAL) {
-    host.onSignal(signal, () => {
-      if (!hasTerminal(host)) pass(signal);
-    });
-  }
+  const signals = PASSED.filter((signal) => !ignored.has(signal));
+  const onAlone = (signal: NodeJS.Signals): void => child().signal(signal);
+  const hear = startGroupWitness({ signals, path: host.env["PATH"], onAlone });
+  for (const signal of PASSED) host.onSignal(signal, () => (ignored.has(signal) ? undefined : hear(signal)));
 };
 
 /** Hears who wants our end once the program has its own: nothing that we still do is worth waiting for against their will. */
