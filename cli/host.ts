@@ -4,7 +4,10 @@ import type { Ids } from "#nervous-system/schemas/ids.ts";
 
 /** The process that a command runs in; everything that only `main.ts` may touch. Streams are opened when first asked for. */
 export type Host = {
+  /** What we were started with, to look at and for programs. */
   env: Readonly<Record<string, string | undefined>>;
+  /** The same as the launcher gave it to us, for further processes of our own: the user's settings for Node do not rule them. */
+  ownEnv: Readonly<Record<string, string | undefined>>;
   cwd: string;
   platform: NodeJS.Platform;
   nodeVersion: string;

@@ -10,6 +10,7 @@ import { parseInvocation } from "./arguments.ts";
 import { commands } from "./commands.ts";
 import { renderCommandHelp, renderHelp } from "./help.ts";
 import { fileTrouble } from "./file-trouble.ts";
+import { givenEnvironment } from "./run/given-environment.ts";
 import { keepCommand } from "./run/keep-command.ts";
 import { CliError, exitCode, exited, type Ending, type Host } from "./host.ts";
 
@@ -25,9 +26,21 @@ const openStdout = (): Host["stdout"] => {
   };
 };
 
+/** Asked for when it is needed: help needs none. */
+const currentDirectory = (): string => {
+  try {
+    return process.cwd();
+  } catch {
+    throw new CliError("enchanted: the current directory is gone; change to one that exists", exitCode.failed);
+  }
+};
+
 const host: Host = {
-  env: process.env,
-  cwd: process.cwd(),
+  env: givenEnvironment(process.env),
+  ownEnv: process.env,
+  get cwd() {
+    return currentDirectory();
+  },
   platform: process.platform,
   nodeVersion: process.version,
   pid: process.pid,

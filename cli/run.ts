@@ -23,11 +23,12 @@ const runProgram = async (
   passSignals(host, () => child);
   const told = session.models?.command([command, ...args]) ?? [command, ...args];
   const inherited = inheritedBy(host.env);
-  const [program = "", ...rest] = givingBack(inherited, host.env, told);
+  const env = environmentOf(session);
+  const [program = "", ...rest] = givingBack(inherited, env, told);
   const child: WrappedChild = startChild({
     command: program,
     args: rest,
-    env: environmentOf(session),
+    env,
     directory,
     descriptors: inherited.descriptors,
     kill: (pid, signal) => host.kill(pid, signal),

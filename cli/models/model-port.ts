@@ -99,7 +99,11 @@ class Calls {
       this.agents.get(way) ??
       (url.protocol === "http:"
         ? new HttpAgent(settings)
-        : new HttpsAgent({ ...settings, secureContext: this.trust() }));
+        : new HttpsAgent({
+            ...settings,
+            rejectUnauthorized: this.options.host.env["NODE_TLS_REJECT_UNAUTHORIZED"] !== "0",
+            secureContext: this.trust(),
+          }));
     this.agents.set(way, agent);
     return agent;
   }

@@ -53,7 +53,7 @@ const keptRun = (
 
 // A session of its own: neither the terminal nor its end reaches it.
 const apart = ({ host }: Session): { env: NodeJS.ProcessEnv; cwd: string; detached: true } => ({
-  env: { ...host.env, ENCHANTED_INHERITED: undefined },
+  env: { ...host.ownEnv, ENCHANTED_INHERITED: undefined },
   cwd: host.cwd,
   detached: true,
 });

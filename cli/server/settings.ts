@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { bareHost, parseEndpoint, type Endpoint } from "#nervous-system/kernel/endpoint.ts";
-import { trustedCas } from "#nervous-system/kernel/trusted-cas.ts";
+import { casOfNode } from "#nervous-system/kernel/trusted-cas.ts";
 import { isBearerToken, tokenFrom } from "#nervous-system/recorder/token-file.ts";
 import { textOption, type OptionValues } from "../arguments.ts";
 import { CliError, type Host } from "../host.ts";
@@ -92,7 +92,7 @@ export const readServer = (host: Host, options: OptionValues): ServerSettings | 
     address,
     ...place,
     namespace,
-    caPem: caFile === "" ? trustedCas().join("\n") : readCa(resolve(host.cwd, caFile)),
+    caPem: caFile === "" ? casOfNode(host.env).join("\n") : readCa(resolve(host.cwd, caFile)),
     ...(serverName === "" ? {} : { serverName }),
     ...tokenOf(given, host, namespace),
   };

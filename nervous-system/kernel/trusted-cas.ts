@@ -14,8 +14,8 @@ export const trustedCas = (extraPem?: string): readonly string[] => [
   ...(extraPem === undefined ? [] : [extraPem]),
 ];
 
-// By these OpenSSL, Python's requests and curl are told which CAs to trust.
-const bundleVariables = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"] as const;
+// By these Node, OpenSSL, Python's requests and curl are told which CAs to trust.
+const bundleVariables = ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"] as const;
 
 const readBundle = (file: string): string[] => {
   try {
@@ -24,6 +24,12 @@ const readBundle = (file: string): string[] => {
     return []; // a program that cannot read it, trusts nothing of it either
   }
 };
+
+/** Every CA that a Node started in `env` trusts, PEM: we may have been started in another environment. */
+export const casOfNode = (env: Readonly<Record<string, string | undefined>>): readonly string[] => [
+  ...trustedCas(),
+  ...readBundle(env["NODE_EXTRA_CA_CERTS"] ?? ""),
+];
 
 /** Every CA that some program started in `env` trusts, PEM: Node's, the system's, those of the files that `env` names. */
 export const casOfPrograms = (env: Readonly<Record<string, string | undefined>>): readonly string[] => {

@@ -73,7 +73,7 @@ const openThird = (directory: string, descriptors: readonly number[]): Third => 
   return { place: pipe.childEnd, framesOf: () => pipe.source, handedOver: pipe.handedOver };
 };
 
-/** Ours in their places, from 3 on; what lies between them is `/dev/null`. */
+/** Ours in their places, from 3 on; what lies between them is closed. */
 const stdioOf = (third: "pipe" | number, descriptors: readonly number[]): StdioOptions => {
   const further = Array.from({ length: Math.max(3, ...descriptors) - 3 }, (_, at) => at + 4);
   const places = further.map((place) => (descriptors.includes(place) ? place : "ignore"));
