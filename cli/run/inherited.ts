@@ -74,7 +74,8 @@ export const givingBack = (
   const hasPrlimit = files !== undefined && isThere("prlimit", env);
   const limited = hasPrlimit ? ["prlimit", `--nofile=${files}:`, "--", ...command] : command;
   const steps = [
-    ...(signals.length === 0 ? [] : [`trap '' ${signals.map((signal) => signal.slice(3)).join(" ")}`]),
+    // Shells do not know all of their names.
+    ...(signals.length === 0 ? [] : [`trap '' ${signals.map((signal) => constants.signals[signal]).join(" ")}`]),
     ...(files === undefined || hasPrlimit ? [] : [`ulimit -Sn ${files}`]),
   ];
   return steps.length === 0 ? limited : behindShell(steps, env, limited);

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readExtraCas, trustedCas, writeCaBundle } from "./trusted-cas.ts";
+import { casOfNode, casOfPrograms, readExtraCas, trustedCas, writeCaBundle } from "./trusted-cas.ts";
 
 let directory: string;
 beforeAll(async () => {
@@ -26,6 +26,13 @@ describe("further CAs", () => {
 
   it("stand beside the machine's own", () => {
     expect(trustedCas("pem")).toEqual([...trustedCas(), "pem"]);
+  });
+
+  it("are those that the environment names for a Node, whatever ours was started with", async () => {
+    const env = { NODE_EXTRA_CA_CERTS: await fileOf("pem") };
+    expect(casOfNode(env)).toEqual([...trustedCas(), "pem"]);
+    expect(casOfNode({ NODE_EXTRA_CA_CERTS: join(directory, "missing") })).toEqual(trustedCas());
+    expect(casOfPrograms(env)).toContain("pem");
   });
 
   it("are written into one file that only its owner reads", async () => {

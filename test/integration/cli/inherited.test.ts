@@ -30,7 +30,7 @@ describe("a program has what it was started with, as without us", () => {
       "variables that a shell sets",
       `${clean} PWD=/nowhere IFS=: OPTIND=7 SHLVL=3 _=it OLDPWD=/tmp "$@" ${environment}`,
     ],
-    ["the same with ignored signals", `trap '' HUP; ${clean} ${odd} SHLVL=3 IFS=: "$@" ${environment}`],
+    ["the same with ignored signals", `trap '' HUP IO; ${clean} ${odd} SHLVL=3 IFS=: "$@" ${environment}`],
     [
       "Node's variables, which do not rule us",
       `${clean} NODE_OPTIONS='--inspect-brk=0 --require /nowhere' NODE_DEBUG=module,fs NODE_V8_COVERAGE="$PWD" \\

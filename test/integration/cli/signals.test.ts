@@ -29,8 +29,12 @@ const hearing = [
 
 /** What the program says of each of the signals, sent one after the other, and the first once more to its process alone. */
 const heard = async (under: readonly string[], to: "process" | "group"): Promise<string[]> => {
-  const [command = "", ...args] = [...under, "python3", "-c", hearing];
-  const child = spawn(command, args, { cwd: stage.cwd, detached: true, stdio: ["pipe", "pipe", "inherit"] });
+  // `env` is replaced by what it starts.
+  const child = spawn("env", [...under, "python3", "-c", hearing], {
+    cwd: stage.cwd,
+    detached: true,
+    stdio: ["pipe", "pipe", "inherit"],
+  });
   const { pid = NaN } = child;
   const lines: string[] = [];
   const output = createInterface(child.stdout).on("line", (line) => lines.push(line));
