@@ -68,8 +68,7 @@ const tokenOf = (given: (name: string, variable: string) => string, host: Host, 
   const remedyFor = (code: string): string => (code === "ENOENT" ? tokenCommand(namespace, file) : another);
   const held = readText(tokenFile, "the token file", remedyFor).trim();
   if (held === "") throw failed(`the token file ${tokenFile} is empty; ${tokenCommand(namespace, file)}`);
-  if (!isBearerToken(held))
-    throw failed(`the token file ${tokenFile} holds something else than one token; ${another}`);
+  if (!isBearerToken(held)) throw failed(`the token file ${tokenFile} holds something else than one token; ${another}`);
   return { tokenFile, token: tokenFrom(tokenFile) };
 };
 
