@@ -35,7 +35,7 @@ afterEach(() => rm(place, { recursive: true }));
 const open = async (): Promise<WorkTree> => {
   const directory = join(place, "ours");
   const { signal } = new AbortController();
-  const host = { cwd: inTree(""), env: { PATH: process.env["PATH"] }, clock: systemClock() };
+  const host = { cwd: inTree(""), env: { PATH: process.env["PATH"], HOME: place }, clock: systemClock() };
   const work = await openWorkTree({ host, directory, signal });
   if (work === undefined) throw new Error("no work tree");
   return work;

@@ -21,7 +21,8 @@ export type ConfigEntry = readonly [key: string, value: string];
 /**
  * Settings that must win over whatever a hostile `.git/config` says. Git reads these from the command scope, which comes last.
  * Not covered, because their names are free: filter, merge and textconv drivers. So a caller that holds a credential works in a
- * fresh bare repository, and diffs are asked for with --no-ext-diff --no-textconv (see `git.ts`).
+ * fresh bare repository, whoever records a work tree in a repository of its own, which has no drivers, and diffs are asked for
+ * with --no-ext-diff --no-textconv (see `git.ts`).
  */
 const alwaysProtected: readonly ConfigEntry[] = [
   ["core.hooksPath", "/dev/null"],
