@@ -214,19 +214,24 @@ describe("a file with edits of its user's", () => {
 });
 
 describe("a run beside another one", () => {
-  const other = (uid: string, cwd: string, record: string): RunNote => ({
+  const other = (uid: string, cwd: string, record: string, directory: string): RunNote => ({
     agent_uid: uid,
     owner: "",
     cwd: join(place, cwd),
     record: join(place, record),
-    directories: [join(place, `tree/tmp-${uid}`)],
+    directories: [join(place, "tree", directory)],
   });
   it("names it in the changes that may be of either, and takes nothing that it writes for itself", async () => {
     observer.start();
     await look("alone");
-    others = [other("near", "tree/sub", "tree/near.jsonl"), other("far", "elsewhere", "tree/far.jsonl")];
-    await mkdir(join(place, "tree/tmp-far"));
-    for (const name of ["near.jsonl", "far.jsonl", "tmp-far/index"]) await writeFile(join(place, "tree", name), "x\n");
+    const directories = ["enchanted-00000001", "enchanted-00000002"] as const;
+    others = [
+      other("near", "tree/sub", "tree/near.jsonl", directories[0]),
+      other("far", "elsewhere", "tree/far.jsonl", directories[1]),
+    ];
+    await mkdir(join(place, "tree", directories[1]));
+    await writeFile(join(place, "tree", directories[1], "index"), "x\n");
+    for (const name of ["near.jsonl", "far.jsonl"]) await writeFile(join(place, "tree", name), "");
     await look("together");
     others = [];
     await look("alone again");

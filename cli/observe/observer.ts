@@ -148,7 +148,7 @@ class TreeObserver implements Observer {
       this.met.set(other.agent_uid, other);
       if (worksIn(other, this.place)) this.beside.add(other.agent_uid);
     }
-    return ownFiles(this.place, host, [{ record: record.path, directories: [directory] }, ...this.met.values()]);
+    return ownFiles(this.place, host, { record: record.path, directories: [directory] }, [...this.met.values()]);
   }
 
   private unobserved(): string[] {
