@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import { makeDirectory } from "#nervous-system/kernel/make-directory.ts";
 import { exitCode, exited, type Ending, type Host } from "./host.ts";
+import { pathSecrets } from "./models/path-secret.ts";
 import { openRecording } from "./record/open-recording.ts";
 import { closeSession } from "./run/close-session.ts";
 import { findLeftBehind, untilNobodyIsLeft } from "./run/left-behind.ts";
@@ -34,13 +35,17 @@ export const keepPorts = async (host: Host): Promise<Ending> => {
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) host.onSignal(signal, () => stop.abort());
   const input = readInput(host.stdin());
-  const { options, program, directory, socketPath, trace, ports } = JSON.parse(await input.line) as KeptRun;
+  const { options, program, directory, socketPath, trace, secret, ports } = JSON.parse(await input.line) as KeptRun;
   if ((await findLeftBehind(socketPath)).length === 0) return exited(exitCode.ok);
   const agentId = agentOf(options, program);
-  const recording = await openRecording(host, options, { agentId, directories: [directory] });
+  const recording = await openRecording(host, options, {
+    agentId,
+    directories: [directory],
+    secrets: pathSecrets(secret),
+  });
   try {
     await makeDirectory(directory, 0o700); // where the run was killed, somebody may have swept it
-    const parts = { host, options, program, recording, directory: { path: directory, socketPath }, trace };
+    const parts = { host, options, program, recording, directory: { path: directory, socketPath }, trace, secret };
     const observer = await openObserver(parts, ATTENTION_MS);
     await observer?.ready();
     const start = describeStart({ host, observer }, program);

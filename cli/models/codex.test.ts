@@ -40,6 +40,11 @@ describe("the one setting by which a call of codex is sent elsewhere", () => {
       "Azure, which codex knows by its address",
       'model_provider = "a"\n[model_providers.a]\nbase_url = "https://x.openai.azure.com/v1"',
     ],
+    ["a key in its address, which our own would give away", 'openai_base_url = "https://user:key@mine/v1"'],
+    [
+      "a key in its provider's",
+      'model_provider = "mine"\n[model_providers.mine]\nbase_url = "https://user:key@mine/v1"',
+    ],
     ["a profile", 'profile = "p"\n[profiles.p]\nmodel_provider = "mine"'],
     ["a file that cannot be read", undefined],
   ])("is none where the settings have %s", (_, text) => {

@@ -90,6 +90,12 @@ const baseOf = (settings: Settings, provider: string): CodexWay => {
     : { kind: "setting", name, base };
 };
 
+/** Our address stands among its arguments, which every user of the machine can read, and would be as good as a key in its own. */
+const withoutKey = (way: CodexWay, file: string): CodexWay =>
+  way.kind === "setting" && /:\/\/[^/]*@/.test(way.base ?? "")
+    ? leftAlone(`${file}: ${way.name} has a key in it`)
+    : way;
+
 /**
  * codex asks whom its settings name, and no variable of the environment changes that (OPENAI_BASE_URL was dropped in 2026); one
  * setting a call does, by `-c`. The base is that of the files; whoever chooses a provider in another way is left alone.
@@ -111,5 +117,5 @@ export const decideCodexWay = ({ arguments: all, settings }: CodexInputs): Codex
   if (unclear !== undefined) return leftAlone(`${file}: ${unclear} is no plain text`);
   const chooser = ["profile", "oss_provider", "model_providers"].find((name) => read.has(name));
   if (chooser !== undefined) return leftAlone(`${file}: ${chooser} chooses its provider`);
-  return baseOf(read, read.get("model_provider") ?? "openai");
+  return withoutKey(baseOf(read, read.get("model_provider") ?? "openai"), file);
 };

@@ -13,6 +13,7 @@ type Carried = { eventId: string; responseId?: string | undefined; trace?: objec
 
 const traceId = "ab".repeat(16);
 const spanId = "cd".repeat(8);
+const secret = "5e".repeat(16);
 const traceparent = `00-${traceId}-${spanId}-01`;
 
 let home: string;
@@ -20,6 +21,7 @@ let upstream: Server;
 let respond: RequestListener;
 let base: string;
 let port: LocalModelPort;
+let heard: number;
 let known: PromiseWithResolvers<void>;
 const carried: Carried[] = [];
 const told: Array<{ frame: object; how: object }> = [];
@@ -47,11 +49,13 @@ const openPort = (more: Record<string, string> = {}): Promise<LocalModelPort> =>
     trace: { traceId: "12".repeat(16), spanId: "34".repeat(8) },
     program: ["x"],
     port: 0,
-    onHeard: () => undefined,
+    secret,
+    onHeard: () => void (heard += 1),
   });
 
 beforeEach(async () => {
   carried.length = 0;
+  heard = 0;
   told.length = 0;
   known = Promise.withResolvers();
   home = await mkdtemp(join(tmpdir(), "enchanted-port-"));
@@ -104,6 +108,25 @@ describe("a call of a model", () => {
     await text(answer);
     await port.close(0);
     expect(told).toMatchObject([{ frame: { event_type: "MODEL_CALL", payload: { status: 200 } } }]);
+  });
+
+  it.each([
+    ["without the secret", (base: URL) => ({ path: base.pathname.replace(`/${secret}`, "") }), 404],
+    ["from a web page", () => ({ headers: { origin: "http://evil", "content-type": "text/plain" } }), 403],
+    [
+      "from a web page that asks for a WebSocket",
+      () => ({ method: "GET", headers: { origin: "http://evil", connection: "Upgrade", upgrade: "websocket" } }),
+      403,
+    ],
+    ["by a name of another site", () => ({ headers: { host: "evil" } }), 403],
+    ["for another path of the provider", (base: URL) => ({ path: `${base.pathname}/../../admin/keys` }), 400],
+  ])("is passed on nowhere, unheard, %s", async (_, how: (base: URL) => object, status) => {
+    const base = new URL(`${port.variables["OPENAI_BASE_URL"]}`);
+    const { hostname, port: number, pathname } = base;
+    const options = { host: hostname, port: number, path: `${pathname}/x`, method: "POST", agent: false, ...how(base) };
+    const [answer] = (await once(request(options).end(), "response")) as [IncomingMessage];
+    await text(answer);
+    expect([answer.statusCode, heard]).toEqual([status, 0]);
   });
 
   it("is cut where the provider closes a connection that it kept just as the call comes, so that the program asks again", async () => {

@@ -12,6 +12,7 @@ import type { Host } from "../host.ts";
 import type { OpenRecord } from "../record/open-record.ts";
 import { modelOf, renderWatchedCall } from "./exchange.ts";
 import { proxyFor } from "./proxy.ts";
+import { judgeCall } from "./judge-call.ts";
 import { readRouteInputs } from "./read-settings.ts";
 import { explainFailure, refuse } from "./refusals.ts";
 import { modelTarget, planModelWays, tellProgram, type ModelTarget, type ModelWays } from "./routes.ts";
@@ -39,6 +40,8 @@ type LocalModelPortOptions = {
   program: readonly string[];
   /** 0 takes a free one. */
   port: number;
+  /** What paths begin with; nobody but the program knows it. */
+  secret: string;
   /** Hears that a call begins, and that one is over. */
   onHeard: () => void;
 };
@@ -63,9 +66,11 @@ class Calls {
   }
 
   route(incoming: IncomingMessage): CarriedCall | CallRefusal {
+    const judged = judgeCall(incoming, this.ways, this.options.secret);
+    if ("status" in judged) return judged;
     this.options.onHeard();
-    const target = modelTarget(incoming, this.ways);
-    if (target === undefined) return refuse(404, "this port passes on what comes by the base URLs that it gave");
+    const target = modelTarget(judged.asked, judged);
+    if (target === undefined) return refuse(404, "no base URL that this port gave leads there");
     const { url } = target;
     return {
       to: { ...urlToHttpOptions(url), agent: this.agentFor(url), maxHeaderSize: MAX_HEADER_BYTES },
@@ -156,7 +161,7 @@ export const openRecordedModelPort = async (options: LocalModelPortOptions): Pro
     passed: passedHeadersWithCredentials,
     route: (incoming) => calls.route(incoming),
   });
-  const told = tellProgram(server.port, ways);
+  const told = tellProgram({ port: server.port, secret: options.secret }, ways);
   return {
     port: server.port,
     variables: told.variables,

@@ -1,15 +1,17 @@
 import { describe, expect, it } from "@jest/globals";
+import { inArguments } from "./path-secret.ts";
 import { modelTarget, planModelWays, tellProgram, type RouteInputs } from "./routes.ts";
 
-const openAi = "http://127.0.0.1:9/openai/v1";
-const anthropic = "http://127.0.0.1:9/anthropic";
+const openAi = "http://127.0.0.1:9/s3/openai/v1";
+const anthropic = "http://127.0.0.1:9/s3/anthropic";
 
 const firstParty = "_CLAUDE_CODE_ASSUME_FIRST_PARTY_BASE_URL";
 
 const plan = (env: Record<string, string>, more: Partial<RouteInputs> = {}) =>
   planModelWays({ env, dotenv: new Map(), geminiSignIn: undefined, codex: undefined, ...more });
 
-const told = (env: Record<string, string>, more?: Partial<RouteInputs>) => tellProgram(9, plan(env, more));
+const told = (env: Record<string, string>, more?: Partial<RouteInputs>) =>
+  tellProgram({ port: 9, secret: "s3" }, plan(env, more));
 
 /** Where a client ends up that appends `rest` to the base which it finds in `variable`. */
 const endOf = (
@@ -19,7 +21,7 @@ const endOf = (
   more?: Partial<RouteInputs>,
 ): string | undefined => {
   const base = told(env, more).variables[variable];
-  const url = `${URL.parse(base ?? "")?.pathname}${rest}`;
+  const url = `${URL.parse(base ?? "")?.pathname.slice("/s3".length)}${rest}`;
   return base === undefined ? undefined : modelTarget({ url, headers: {} }, plan(env, more))?.url.href;
 };
 
@@ -170,7 +172,10 @@ describe("the address of codex", () => {
 
   it("is given as a setting of this call, and leads to where the account is served", () => {
     const codex = { kind: "setting", name: "openai_base_url", base: undefined } as const;
-    expect(told({}, { codex }).arguments).toEqual(["-c", 'openai_base_url="http://127.0.0.1:9/codex"']);
+    expect(told({}, { codex }).arguments).toEqual([
+      "-c",
+      `openai_base_url="http://127.0.0.1:9/${inArguments("s3")}/codex"`,
+    ]);
     expect(ended(codex, {})).toBe("https://api.openai.com/v1/responses");
     expect(ended(codex, { "chatgpt-account-id": "a" })).toBe("https://chatgpt.com/backend-api/codex/responses");
   });

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { CodexWay } from "./codex.ts";
 import type { GeminiSignIn } from "./gemini.ts";
+import { inArguments } from "./path-secret.ts";
 import { proxyFor } from "./proxy.ts";
 import { modelServices, type ModelService, type Provider, type Route } from "./services.ts";
 
@@ -119,12 +120,16 @@ export const planModelWays = (inputs: RouteInputs): ModelWays => {
   return byProxiesOfHttp({ ways, leftAlone: all.flatMap(({ leftAlone }) => leftAlone) }, inputs.env);
 };
 
+/** What the paths of a way begin with, so that nobody but the program finds it. */
+export const segmentOf = ({ told }: Pick<Way, "told">, secret: string): string =>
+  "variable" in told ? secret : inArguments(secret);
+
 /** What a program is given so that its calls of models pass the port: variables, and what stands before its arguments. */
 export const tellProgram = (
-  port: number,
+  { port, secret }: { port: number; secret: string },
   { ways }: Pick<ModelWays, "ways">,
 ): { variables: Record<string, string>; arguments: string[] } => {
-  const at = ({ prefix }: Way): string => `http://127.0.0.1:${port}${prefix}`;
+  const at = (way: Way): string => `http://127.0.0.1:${port}/${segmentOf(way, secret)}${way.prefix}`;
   const variables = ways.flatMap((way): Array<[string, string]> => {
     if (!("variable" in way.told)) return [];
     const { variable, firstParty } = way.told;

@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import { RedactionRuleError } from "#nervous-system/recorder/redact-own-rules.ts";
 import { createRedactor, type Redactor } from "#nervous-system/recorder/redact.ts";
-import { secretValuesOf } from "#nervous-system/recorder/secret-values.ts";
+import { secretValuesOf, type SecretValue } from "#nervous-system/recorder/secret-values.ts";
 import { createNodeProcesses } from "#nervous-system/recorder/wal/node-processes.ts";
 import { countOption, textOption, textsOption, type OptionValues } from "../arguments.ts";
 import { CliError, type Host } from "../host.ts";
@@ -13,7 +13,7 @@ import { readServer } from "../server/settings.ts";
 import { openRecord, type OpenRecord } from "./open-record.ts";
 
 /** Reads the rules; undefined when nothing is to be redacted. Throws `CliError` for a rule that cannot be used. */
-const readRedactor = (host: Host, options: OptionValues): Redactor | undefined => {
+const readRedactor = (host: Host, options: OptionValues, secrets: readonly SecretValue[]): Redactor | undefined => {
   const patterns = textsOption(options, "redact");
   const isOff = options["no-redact"] === true;
   if (isOff && patterns.length > 0) throw new CliError("enchanted: --redact and --no-redact: give one of them");
@@ -21,7 +21,7 @@ const readRedactor = (host: Host, options: OptionValues): Redactor | undefined =
   try {
     return createRedactor(
       patterns.map((pattern, at) => ({ name: `rule-${at + 1}`, pattern })),
-      secretValuesOf(host.env),
+      [...secretValuesOf(host.env), ...secrets],
     );
   } catch (error) {
     if (!(error instanceof RedactionRuleError)) throw error;
@@ -41,17 +41,17 @@ export type OpenRecording = {
 
 const MAX_DRAIN_MS = 3_600_000;
 
-/** Whose record it is, and which directories it may have for itself. */
-type Recorder = { agentId: string; directories?: readonly string[] };
+/** Whose record it is, which directories it may have for itself, and what must not stand in it beside the secrets of the environment. */
+type Recorder = { agentId: string; directories?: readonly string[]; secrets?: readonly SecretValue[] };
 
 /** Reads the options and opens what they name; throws `CliError` before anything is written when they cannot work. */
 export const openRecording = async (
   host: Host,
   options: OptionValues,
-  { agentId, directories = [] }: Recorder,
+  { agentId, directories = [], secrets = [] }: Recorder,
 ): Promise<OpenRecording> => {
   const server = readServer(host, options);
-  const redactor = readRedactor(host, options);
+  const redactor = readRedactor(host, options, secrets);
   const drainMs = countOption(options, "drain", MAX_DRAIN_MS);
   const identity = identityOf({
     agent_uid: host.ids.next(),

@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { once } from "node:events";
+import { request, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import { createCallLinks } from "#nervous-system/codecs/otlp/call-links.ts";
 import { createGrpcClient } from "#nervous-system/comms/grpc/client.ts";
@@ -95,6 +97,18 @@ describe("one port for every protocol of OTLP", () => {
     await expect(sent).rejects.toThrow("belong to /v1/traces");
     client.close();
     expect([heard, passed]).toEqual([[], []]);
+  });
+
+  it.each([
+    ["of another site", { origin: "http://evil" }],
+    ["whose name was pointed to this machine", { host: "evil" }],
+  ])("refuses a web page %s", async (_, headers) => {
+    const json = { "content-type": "application/json", ...headers };
+    const options = { host: "127.0.0.1", port: port.port, path: "/v1/traces", method: "POST", headers: json };
+    const asking = request({ ...options, agent: false }).end(JSON.stringify(traces));
+    const [answer] = (await once(asking, "response")) as [IncomingMessage];
+    answer.resume();
+    expect([answer.statusCode, heard]).toEqual([403, []]);
   });
 
   it("closes while a client holds a connection that said nothing", async () => {

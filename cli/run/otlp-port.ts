@@ -1,7 +1,9 @@
 import { connect, createServer, type Socket } from "node:net";
 import { join } from "#scribe/tunnel/join.ts";
 import { listen, LOOPBACK } from "#nervous-system/comms/socket/listen.ts";
+import type { CallContext } from "#nervous-system/comms/grpc/server.ts";
 import type { OtlpReceiver } from "#nervous-system/comms/grpc/otlp-service.ts";
+import { whyForeign } from "../foreign-caller.ts";
 import type { Host } from "../host.ts";
 import type { OpenRecord } from "../record/open-record.ts";
 
@@ -84,6 +86,15 @@ const receiverOf = async ({ record, beside }: OtlpPortOptions): Promise<OtlpRece
   });
 };
 
+/** Refuses what comes by a browser; `host` is not among the metadata of gRPC, which no browser speaks without TLS. */
+const admitting = async (): Promise<(call: Pick<CallContext, "metadata">) => Promise<void>> => {
+  const { GrpcFailure, grpcStatus } = await import("#nervous-system/comms/grpc/failure.ts");
+  return async ({ metadata }) => {
+    const foreign = whyForeign({ host: metadata("host"), origin: metadata("origin") });
+    if (foreign !== undefined) throw new GrpcFailure(grpcStatus.permissionDenied, foreign);
+  };
+};
+
 const onError = (): void => undefined; // the program has heard of it by its answer
 
 /** The servers behind the port are loaded when the program first speaks to it, so that one which never does has not waited. */
@@ -109,18 +120,19 @@ class OtlpServers {
 
   private async startHttp(): Promise<Server> {
     const { startOtlpHttpServer } = await import("#nervous-system/comms/http/otlp-server.ts");
-    const receiver = await receiverOf(this.options);
+    const [receiver, admit] = [await receiverOf(this.options), await admitting()];
     const { clock } = this.options.host;
     // All programs are one address, which gets half of the room.
     const bodies = { maxBodyBytes: MAX_MESSAGE_BYTES, largestBodies: 8 };
-    return startOtlpHttpServer({ address: "127.0.0.1:0", receiver, ...bodies, clock, onError });
+    return startOtlpHttpServer({ address: "127.0.0.1:0", receiver, admit, ...bodies, clock, onError });
   }
 
   private async startGrpc(): Promise<Server> {
     const { startGrpcServer } = await import("#nervous-system/comms/grpc/server.ts");
     const { otlpGrpcHandlers } = await import("#nervous-system/comms/grpc/otlp-service.ts");
     const handlers = otlpGrpcHandlers(await receiverOf(this.options));
-    return startGrpcServer({ address: "127.0.0.1:0", handlers, clock: this.options.host.clock, onError });
+    const [admit, { clock }] = [await admitting(), this.options.host];
+    return startGrpcServer({ address: "127.0.0.1:0", handlers, admit, clock, onError });
   }
 }
 

@@ -35,6 +35,7 @@ beforeEach(async () => {
     recording: { record, sending: undefined } as unknown as OpenRecording,
     directory: { path: place, socketPath: join(place, "s") },
     trace: { ids: { traceId: "a".repeat(32), spanId: "b".repeat(16) }, traceparent: "" },
+    secret: "5e".repeat(16),
   };
   session = await openWays(parts, observer);
 });

@@ -6,6 +6,7 @@ import { listenForFrames, type FrameSocketServer } from "#scribe/inputs/frame-so
 import { textOption, type Invocation, type OptionValues } from "../arguments.ts";
 import type { Host } from "../host.ts";
 import { openRecordedModelPort, type LocalModelPort } from "../models/model-port.ts";
+import { pathSecrets } from "../models/path-secret.ts";
 import { observeWorkTree, type Observer } from "../observe/observer.ts";
 import type { OpenRecord } from "../record/open-record.ts";
 import { openRecording, type OpenRecording } from "../record/open-recording.ts";
@@ -20,6 +21,8 @@ export type Session = {
   record: OpenRecord;
   directory: string;
   trace: { ids: TraceIds; traceparent: string };
+  /** What the model port's paths begin with. */
+  secret: string;
   socket: FrameSocketServer;
   socketPath: string;
   models: LocalModelPort | undefined;
@@ -37,6 +40,7 @@ export type SessionParts = {
   recording: OpenRecording;
   directory: PrivateDirectory;
   trace: Session["trace"];
+  secret: Session["secret"];
 };
 
 /** Ports of loopback to listen on; free ones where none are named. */
@@ -69,7 +73,7 @@ export const openWays = async (
   observer: Observer | undefined,
   { models: modelPort = 0, otlp: otlpPort = 0 }: PortNumbers = {},
 ): Promise<Session> => {
-  const { host, options, program, recording, directory, trace } = parts;
+  const { host, options, program, recording, directory, trace, secret } = parts;
   const { record } = recording;
   const onHeard = (): void => observer?.attend();
   const hear: OpenRecord["hear"] = (frame, how) => {
@@ -90,10 +94,10 @@ export const openWays = async (
   const models =
     options["no-models"] === true
       ? undefined
-      : await openRecordedModelPort({ host, record, trace: trace.ids, program, port: modelPort, onHeard });
+      : await openRecordedModelPort({ host, record, trace: trace.ids, program, port: modelPort, secret, onHeard });
   const otlp = await openOtlp(parts, { hear, calls: record.calls }, otlpPort);
   const hurry = new AbortController();
-  return { host, recording, record, directory: path, trace, socket, socketPath, models, otlp, observer, hurry };
+  return { host, recording, record, directory: path, trace, secret, socket, socketPath, models, otlp, observer, hurry };
 };
 
 /** How the agent is called. */
@@ -104,13 +108,15 @@ export const agentOf = (options: OptionValues, program: readonly string[]): stri
 export const openSession = async (host: Host, { options, program }: Invocation): Promise<Session> => {
   // They are told to others before one of them is made, so that it is found whenever this run is killed.
   const directories = privatePlaces(host);
-  const recording = await openRecording(host, options, { agentId: agentOf(options, program), directories });
+  const secret = host.randomHex(16);
+  const agentId = agentOf(options, program);
+  const recording = await openRecording(host, options, { agentId, directories, secrets: pathSecrets(secret) });
   let observer: Observer | undefined;
   try {
     const directory = await makePrivateDirectory(directories);
     if (directory.trouble !== undefined)
       host.warn(`enchanted: ${directory.trouble}; temporary files are in ${directory.path}; set TMPDIR to mend it`);
-    const parts = { host, options, program, recording, directory, trace: traceFor(host) };
+    const parts = { host, options, program, recording, directory, trace: traceFor(host), secret };
     observer = await openObserver(parts);
     const session = await openWays(parts, observer);
     for (const line of session.models?.leftAlone ?? []) host.warn(`enchanted: ${line}`);

@@ -12,6 +12,7 @@ export type KeptRun = {
   directory: string;
   socketPath: string;
   trace: Session["trace"];
+  secret: Session["secret"];
   /** Absent where the run had none. */
   ports: PortNumbers;
 };
@@ -40,14 +41,14 @@ const wordFrom = (output: Readable, { host, hurry }: Pick<Session, "host" | "hur
   });
 
 const keptRun = (
-  { directory, socketPath, trace, models, otlp }: Session,
+  { directory, socketPath, trace, secret, models, otlp }: Session,
   told: Pick<KeptRun, "options" | "program">,
 ): string => {
   const ports = {
     ...(models === undefined ? {} : { models: models.port }),
     ...(otlp === undefined ? {} : { otlp: otlp.port }),
   };
-  const kept: KeptRun = { ...told, directory, socketPath, trace, ports };
+  const kept: KeptRun = { ...told, directory, socketPath, trace, secret, ports };
   return `${JSON.stringify(kept)}\n`;
 };
 

@@ -305,6 +305,14 @@ describe("a call of a model", () => {
     ]);
     expect(JSON.stringify(lines)).not.toContain("Bearer mine");
   });
+
+  it("leaves nothing in the record by which another could make one", async () => {
+    const program = `echo '{"event_type":"THOUGHT","text":"'$OPENAI_BASE_URL'"}' >&3; echo $OPENAI_BASE_URL`;
+    const { stdout } = await stage.cli(["run", "--", "bash", "-c", program]);
+    const [secret = ""] = /[0-9a-f]{32}/.exec(stdout) ?? [];
+    expect(stdout).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/[0-9a-f]{32}\/openai\/v1\n$/);
+    expect(await thoughts(stage)).toEqual([stdout.trim().replace(secret, "[redacted:model-port]")]);
+  });
 });
 
 describe("a bad directory for temporary files", () => {
