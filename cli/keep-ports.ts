@@ -29,13 +29,14 @@ const readInput = (input: Readable): { line: Promise<string>; end: Promise<void>
 /**
  * Listens where a run listened that has ended, for the processes that its program left behind, until none of them is left or
  * a signal says so. What they do is a chain of its own in the same file; of changes in the work tree, which may be anybody's,
- * those that come while something is heard from them. Started with a `KeptRun` as input, whose end says that the ports are free.
+ * those that come while something is heard from them. Started with the
+ * run's sockets and a `KeptRun` as input, whose end says that the run takes no more connections.
  */
 export const keepPorts = async (host: Host): Promise<Ending> => {
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) host.onSignal(signal, () => stop.abort());
   const input = readInput(host.stdin());
-  const { options, program, directory, socketPath, trace, secret, ports } = JSON.parse(await input.line) as KeptRun;
+  const { options, program, directory, socketPath, trace, secret, sockets } = JSON.parse(await input.line) as KeptRun;
   if ((await findLeftBehind(socketPath)).length === 0) return exited(exitCode.ok);
   const agentId = agentOf(options, program);
   const recording = await openRecording(host, options, {
@@ -55,7 +56,7 @@ export const keepPorts = async (host: Host): Promise<Ending> => {
     observer?.start();
     host.stdout().write("ready\n");
     await input.end;
-    const session = await openWays(parts, observer, ports);
+    const session = await openWays(parts, observer, sockets);
     host.stdout().write("listening\n");
     recording.sending?.begin();
     await untilNobodyIsLeft(socketPath, { clock: host.clock, signal: stop.signal });

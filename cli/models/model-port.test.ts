@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { LOOPBACK } from "#nervous-system/comms/socket/listen.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { openRecordedModelPort, type LocalModelPort } from "./model-port.ts";
 
@@ -48,7 +49,7 @@ const openPort = (more: Record<string, string> = {}): Promise<LocalModelPort> =>
     },
     trace: { traceId: "12".repeat(16), spanId: "34".repeat(8) },
     program: ["x"],
-    port: 0,
+    at: { host: LOOPBACK, port: 0 },
     secret,
     onHeard: () => void (heard += 1),
   });

@@ -2,6 +2,7 @@ import { Agent as HttpAgent, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import { createSecureContext, type SecureContext } from "node:tls";
 import { urlToHttpOptions } from "node:url";
+import type { Place } from "#nervous-system/comms/socket/listen.ts";
 import { casOfPrograms } from "#nervous-system/kernel/trusted-cas.ts";
 import { textIn } from "#nervous-system/codecs/otlp/frame-values.ts";
 import { traceIdsIn, type TraceIds } from "#nervous-system/schemas/ids.ts";
@@ -21,7 +22,8 @@ import { watchSocket } from "./watch-socket.ts";
 
 /** A port on loopback that passes calls of models on and records them. */
 export type LocalModelPort = {
-  port: number;
+  /** Of the socket that it listens on. */
+  descriptor: number;
   /** Variables by which the program finds the port. */
   variables: Readonly<Record<string, string>>;
   /** The program with the arguments by which it finds the port. */
@@ -38,8 +40,7 @@ type LocalModelPortOptions = {
   record: Pick<OpenRecord, "calls" | "tell">;
   trace: TraceIds;
   program: readonly string[];
-  /** 0 takes a free one. */
-  port: number;
+  at: Place;
   /** What paths begin with; nobody but the program knows it. */
   secret: string;
   /** Hears that a call begins, and that one is over. */
@@ -151,19 +152,19 @@ class Calls {
   }
 }
 
-/** Listens on a port of loopback, for the calls that this program makes. */
+/** Listens for the calls that this program makes. */
 export const openRecordedModelPort = async (options: LocalModelPortOptions): Promise<LocalModelPort> => {
   const ways = planModelWays(await readRouteInputs(options.host, options.program));
   const calls = new Calls(options, ways);
   const server = await openModelPort({
-    port: options.port,
+    at: options.at,
     maxHeaderBytes: MAX_HEADER_BYTES,
     passed: passedHeadersWithCredentials,
     route: (incoming) => calls.route(incoming),
   });
   const told = tellProgram({ port: server.port, secret: options.secret }, ways);
   return {
-    port: server.port,
+    descriptor: server.descriptor,
     variables: told.variables,
     command: ([name = "", ...rest]) => [name, ...told.arguments, ...rest],
     leftAlone: ways.leftAlone,

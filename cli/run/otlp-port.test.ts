@@ -5,6 +5,7 @@ import { connect } from "node:net";
 import { createCallLinks } from "#nervous-system/codecs/otlp/call-links.ts";
 import { createGrpcClient } from "#nervous-system/comms/grpc/client.ts";
 import { exportMetrics, exportTraces } from "#nervous-system/comms/grpc/methods.ts";
+import { LOOPBACK } from "#nervous-system/comms/socket/listen.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { tracesJsonToWire } from "#nervous-system/codecs/otlp/traces-json-to-wire.ts";
 import { hasOwnEndpoint, openOtlpPort, otlpEnvironment, type OtlpPort } from "./otlp-port.ts";
@@ -37,7 +38,7 @@ beforeEach(async () => {
   heard.length = 0;
   passed.length = 0;
   port = await openOtlpPort({
-    port: 0,
+    at: { host: LOOPBACK, port: 0 },
     host: { clock },
     record: {
       calls: createCallLinks(),
@@ -118,7 +119,7 @@ describe("one port for every protocol of OTLP", () => {
     await port.close();
     await cut;
     port = await openOtlpPort({
-      port: 0,
+      at: { host: LOOPBACK, port: 0 },
       host: { clock },
       record: { calls: createCallLinks(), hear: () => Promise.reject(new Error()) },
       beside: undefined,

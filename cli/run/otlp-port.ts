@@ -1,6 +1,6 @@
 import { connect, createServer, type Socket } from "node:net";
 import { join } from "#scribe/tunnel/join.ts";
-import { listen, LOOPBACK } from "#nervous-system/comms/socket/listen.ts";
+import { descriptorOf, listen, type Place } from "#nervous-system/comms/socket/listen.ts";
 import type { CallContext } from "#nervous-system/comms/grpc/server.ts";
 import type { OtlpReceiver } from "#nervous-system/comms/grpc/otlp-service.ts";
 import { whyForeign } from "../foreign-caller.ts";
@@ -8,7 +8,7 @@ import type { Host } from "../host.ts";
 import type { OpenRecord } from "../record/open-record.ts";
 
 /** One port for HTTP/1.1 and for gRPC. */
-type SharedPort = { port: number; close(): Promise<void> };
+type SharedPort = Pick<OtlpPort, "port" | "descriptor" | "close">;
 
 /** Where connections go; asked for with the first connection of each kind. */
 type SharedTargets = { http(): Promise<number>; grpc(): Promise<number> };
@@ -32,8 +32,8 @@ const accept = (socket: Socket, targets: SharedTargets, keep: (socket: Socket) =
   });
 };
 
-/** Listens on a port of loopback and tells the protocols apart by a connection's first bytes. */
-const openSharedPort = async (targets: SharedTargets, at: number): Promise<SharedPort> => {
+/** Listens and tells the protocols apart by a connection's first bytes. */
+const openSharedPort = async (targets: SharedTargets, at: Place): Promise<SharedPort> => {
   const open = new Set<Socket>();
   const keep = (socket: Socket): void => {
     open.add(socket);
@@ -43,9 +43,10 @@ const openSharedPort = async (targets: SharedTargets, at: number): Promise<Share
     keep(socket);
     accept(socket, targets, keep);
   });
-  const port = await listen(server, { host: LOOPBACK, port: at });
+  const port = await listen(server, at);
   return {
     port,
+    descriptor: descriptorOf(server),
     close: async () => {
       for (const socket of open) socket.destroy();
       await new Promise<void>((resolve) => server.close(() => resolve()));
@@ -54,12 +55,16 @@ const openSharedPort = async (targets: SharedTargets, at: number): Promise<Share
 };
 
 /** Where the program's own telemetry becomes frames. */
-export type OtlpPort = { port: number; close(): Promise<void> };
+export type OtlpPort = {
+  port: number;
+  /** Of the socket that it listens on. */
+  descriptor: number;
+  close(): Promise<void>;
+};
 
 /** What the port needs. */
 type OtlpPortOptions = {
-  /** 0 takes a free one. */
-  port: number;
+  at: Place;
   host: Pick<Host, "clock">;
   record: Pick<OpenRecord, "hear" | "calls">;
   /** Where spans and metrics go beside the record; nowhere without a collector. */
@@ -140,9 +145,9 @@ class OtlpServers {
 export const openOtlpPort = async (options: OtlpPortOptions): Promise<OtlpPort> => {
   const servers = new OtlpServers(options);
   const targets = { http: () => servers.portOf("http"), grpc: () => servers.portOf("grpc") };
-  const shared = await openSharedPort(targets, options.port);
+  const shared = await openSharedPort(targets, options.at);
   return {
-    port: shared.port,
+    ...shared,
     close: async () => {
       await servers.close();
       await shared.close();

@@ -1,5 +1,6 @@
 import { rm } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { LOOPBACK, type Place } from "#nervous-system/comms/socket/listen.ts";
 import { makeDirectory } from "#nervous-system/kernel/make-directory.ts";
 import type { TraceIds } from "#nervous-system/schemas/ids.ts";
 import { listenForFrames, type FrameSocketServer } from "#scribe/inputs/frame-socket.ts";
@@ -43,16 +44,20 @@ export type SessionParts = {
   secret: Session["secret"];
 };
 
-/** Ports of loopback to listen on; free ones where none are named. */
-export type PortNumbers = { models?: number; otlp?: number };
+/** Descriptors of sockets that were listened on before. */
+export type Sockets = { models?: number; otlp?: number };
+
+/** The socket that was handed over; where there is none, a free port. */
+const placeOf = (socket: number | undefined): Place =>
+  socket === undefined ? { host: LOOPBACK, port: 0 } : { fd: socket };
 
 const openOtlp = async (
   { host, options, recording: { sending } }: SessionParts,
   record: Pick<OpenRecord, "hear" | "calls">,
-  port: number,
+  at: Place,
 ): Promise<OtlpPort | undefined> => {
   if (options["no-otlp"] === true || hasOwnEndpoint(host.env)) return undefined;
-  return openOtlpPort({ host, record, beside: sending, port });
+  return openOtlpPort({ host, record, beside: sending, at });
 };
 
 /** Begins to watch the work tree, unless told not to: for `attentionMs` after something was heard, without it always. */
@@ -71,7 +76,7 @@ export const openObserver = async (
 export const openWays = async (
   parts: SessionParts,
   observer: Observer | undefined,
-  { models: modelPort = 0, otlp: otlpPort = 0 }: PortNumbers = {},
+  sockets: Sockets = {},
 ): Promise<Session> => {
   const { host, options, program, recording, directory, trace, secret } = parts;
   const { record } = recording;
@@ -94,8 +99,16 @@ export const openWays = async (
   const models =
     options["no-models"] === true
       ? undefined
-      : await openRecordedModelPort({ host, record, trace: trace.ids, program, port: modelPort, secret, onHeard });
-  const otlp = await openOtlp(parts, { hear, calls: record.calls }, otlpPort);
+      : await openRecordedModelPort({
+          host,
+          record,
+          trace: trace.ids,
+          program,
+          at: placeOf(sockets.models),
+          secret,
+          onHeard,
+        });
+  const otlp = await openOtlp(parts, { hear, calls: record.calls }, placeOf(sockets.otlp));
   const hurry = new AbortController();
   return { host, recording, record, directory: path, trace, secret, socket, socketPath, models, otlp, observer, hurry };
 };

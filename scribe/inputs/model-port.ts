@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Agent } from "node:https";
 import { serve, type HttpServer } from "#nervous-system/comms/http/serve.ts";
-import { LOOPBACK, MAX_POD_CONNECTIONS } from "#nervous-system/comms/socket/listen.ts";
+import { LOOPBACK, MAX_POD_CONNECTIONS, type Place } from "#nervous-system/comms/socket/listen.ts";
 import type { Endpoint } from "#nervous-system/kernel/endpoint.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import {
@@ -17,8 +17,7 @@ import { isModelPath, passedHeaders } from "./model-headers.ts";
 
 /** A port on loopback that passes calls of models on, WebSockets among them. */
 type ModelPortOptions = {
-  /** 0 takes a free one. */
-  port: number;
+  at: Place;
   maxConnections?: number;
   /** Of one request, 16 KiB without it. */
   maxHeaderBytes?: number;
@@ -27,8 +26,8 @@ type ModelPortOptions = {
   route: (incoming: IncomingMessage) => Promise<CarriedCall | CallRefusal> | CarriedCall | CallRefusal;
 };
 
-/** Listens on loopback and carries each call where its route says; rejects when the port is taken. */
-export const openModelPort = ({ port, passed, route, ...bounds }: ModelPortOptions): Promise<HttpServer> => {
+/** Listens and carries each call where its route says; rejects when the place cannot be had. */
+export const openModelPort = ({ passed, route, ...bounds }: ModelPortOptions): Promise<HttpServer> => {
   const answerBy = async (carry: typeof carryCall, incoming: IncomingMessage, answer: ServerResponse) => {
     const way = await route(incoming);
     if ("status" in way) refuseCall(answer, way);
@@ -36,7 +35,6 @@ export const openModelPort = ({ port, passed, route, ...bounds }: ModelPortOptio
   };
   return serve({
     ...bounds,
-    at: { host: LOOPBACK, port },
     requestMs: 0, // a prompt takes the time that its program takes to write it
     answer: (incoming, answer) => answerBy(carryCall, incoming, answer),
     webSocket: (incoming, socket, head) => {
@@ -95,10 +93,11 @@ export const listenForModels = async (options: GatewayCallsOptions): Promise<Htt
       return noToken;
     }
   };
-  const server = await openModelPort({ port, maxConnections: MAX_POD_CONNECTIONS, passed: passedHeaders, route });
+  const at = { host: LOOPBACK, port };
+  const server = await openModelPort({ at, maxConnections: MAX_POD_CONNECTIONS, passed: passedHeaders, route });
   const close = async (): Promise<void> => {
     await server.close();
     agent.destroy();
   };
-  return { port: server.port, close };
+  return { ...server, close };
 };

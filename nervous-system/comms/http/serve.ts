@@ -3,7 +3,7 @@ import { createServer as createTlsServer } from "node:https";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Doorway } from "#nervous-system/comms/socket/doorway.ts";
-import { listen, MAX_CONNECTIONS, type Place } from "#nervous-system/comms/socket/listen.ts";
+import { descriptorOf, listen, MAX_CONNECTIONS, type Place } from "#nervous-system/comms/socket/listen.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 
 /** How HTTP is served. */
@@ -30,6 +30,8 @@ export type ServeOptions = {
 /** A listening server. */
 export type HttpServer = {
   readonly port: number;
+  /** Of the socket that it listens on. */
+  readonly descriptor: number;
   /** Accepts nothing new, and cuts what runs at once, or with a clock when all of it has ended, after `graceMs` at the latest. */
   close(graceMs?: number, clock?: Pick<Clock, "after">): Promise<void>;
 };
@@ -120,5 +122,9 @@ export const serve = async (options: ServeOptions): Promise<HttpServer> => {
   if (webSocket !== undefined)
     server.on("upgrade", (request, socket, head) => running.addTunnel(socket, () => webSocket(request, socket, head)));
   const port = await listen(server, at);
-  return { port, close: (graceMs = 0, clock) => close(server, running, graceMs, clock) };
+  return {
+    port,
+    descriptor: descriptorOf(server),
+    close: (graceMs = 0, clock) => close(server, running, graceMs, clock),
+  };
 };

@@ -6,11 +6,20 @@ export const MAX_CONNECTIONS = 1_024;
 /** The same in an agent's pod, which few programs share: each costs ten kilobytes, or an unfinished frame. */
 export const MAX_POD_CONNECTIONS = 128;
 
-/** Where a server listens: on a port, 0 for a free one, of one host or of all; or on a unix socket. */
-export type Place = { readonly host?: string; readonly port: number } | { readonly path: string };
+/**
+ * Where a server listens: on a port, 0 for a free one, of one host or of all; on a unix socket; or on the descriptor of a socket
+ * that another process listened on before.
+ */
+export type Place =
+  | { readonly host?: string; readonly port: number }
+  | { readonly path: string }
+  | { readonly fd: number };
 
 /** The host that only this machine, or this pod, can connect to. */
 export const LOOPBACK = "127.0.0.1";
+
+/** The descriptor of a listening server's socket, to be given to another process. */
+export const descriptorOf = (server: Server): number => (server as unknown as { _handle: { fd: number } })._handle.fd; // Node tells it nowhere else
 
 /** Listens and answers the port, 0 for a unix socket; rejects where the place cannot be had. */
 export const listen = (server: Server, place: Place): Promise<number> =>

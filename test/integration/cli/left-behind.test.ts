@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals
 import { once } from "node:events";
 import { access, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
+import { createServer as createListener } from "node:net";
 import type { AddressInfo } from "node:net";
 import { join, resolve } from "node:path";
 import { enchanted, payloads, setCliStage, thoughts, verified, type CliStage } from "./cli-stage.ts";
@@ -44,8 +45,8 @@ const exists = (name: string): Promise<boolean> =>
     () => false,
   );
 
-const agentOf = async (): Promise<[pid: number, base: string]> =>
-  JSON.parse(await readFile(join(stage.cwd, "agent"), "utf8")) as [number, string];
+const agentOf = async (): Promise<[pid: number, base: string, otlp: string]> =>
+  JSON.parse(await readFile(join(stage.cwd, "agent"), "utf8")) as [number, string, string];
 
 /** An agent that calls its model and speaks to the socket each time it is told, from a session of its own. */
 const agent = `
@@ -53,7 +54,7 @@ import { access, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 const there = (name) => access(name).then(() => true, () => false);
 const wait = async (name) => { while (!(await there(name))) await new Promise((wake) => setTimeout(wake, 20)); };
-await writeFile("agent", JSON.stringify([process.pid, process.env.OPENAI_BASE_URL]));
+await writeFile("agent", JSON.stringify([process.pid, process.env.OPENAI_BASE_URL, process.env.OTEL_EXPORTER_OTLP_ENDPOINT]));
 for (const round of ["one", "two"]) {
   await wait(round);
   const body = JSON.stringify({ model: round, messages: [{ role: "user", content: "x" }] });
@@ -70,19 +71,52 @@ await wait("end");
 `;
 const detach = `setsid node agent.mjs >/dev/null 2>&1 3>&- & while [ ! -e one.answered ]; do sleep 0.05; done; exit 7`;
 
+/** Tries to listen where others do, all the time, until it is told to stop; answers how often that was to be had. */
+const squat = (port: number): (() => Promise<number>) => {
+  let had = 0;
+  let isOver = false;
+  const attempt = (): Promise<void> =>
+    new Promise((done) => {
+      const listener = createListener().once("error", () => done());
+      listener.listen(port, "127.0.0.1", () => {
+        had += 1;
+        listener.close(() => done());
+      });
+    });
+  const tries = (async () => {
+    while (!isOver) {
+      await attempt();
+      await new Promise((turn) => setImmediate(turn)); // what a listener answers at once leaves no turn to others
+    }
+  })();
+  return async () => {
+    isOver = true;
+    await tries;
+    return had;
+  };
+};
+
 describe("an agent that its program leaves behind", () => {
-  const left = async (): Promise<number> => {
+  const left = async (meanwhile = async (): Promise<void> => undefined): Promise<number> => {
     await writeFile(join(stage.cwd, "agent.mjs"), agent);
+    const run = stage.cli(["run", "--", "bash", "-c", detach], { env });
+    await until(() => exists("agent"));
+    await meanwhile();
     await writeFile(join(stage.cwd, "one"), "");
-    const { code, stderr } = await stage.cli(["run", "--", "bash", "-c", detach], { env });
+    const { code, stderr } = await run;
     expect(code).toBe(7);
     const [, pid] = /^enchanted: process (\d+) goes on recording [^\n]*\n$/.exec(stderr) ?? [];
     return Number(pid);
   };
   const isOver = async (pid: number): Promise<boolean> => !(await exists(`/proc/${pid}`));
 
-  it("finds its model and its socket where they were, and is recorded, until it ends", async () => {
-    const pid = await left();
+  it("finds its model and its socket where they were, at no moment anybody else's, and is recorded, until it ends", async () => {
+    let stopSquatting: Array<() => Promise<number>> = [];
+    const pid = await left(async () => {
+      const [, ...ports] = await agentOf();
+      stopSquatting = ports.map((base) => squat(Number(URL.parse(base)?.port)));
+    });
+    expect(await Promise.all(stopSquatting.map((stop) => stop()))).toEqual([0, 0]);
     await writeFile(join(stage.cwd, "two"), "");
     await until(() => exists("two.answered"));
     await writeFile(join(stage.cwd, "end"), "");
@@ -120,17 +154,14 @@ describe("an agent that its program leaves behind", () => {
     const { child } = stage.start([enchanted, "run", "--", "node", "agent.mjs"], { env });
     await until(() => exists("one.answered"));
     const killed = once(child, "exit"); // its program has our pipes still
+    const [, base] = await agentOf();
+    const stopSquatting = squat(Number(URL.parse(base)?.port));
     child.kill("SIGKILL");
     await killed;
     const chains = async (): Promise<unknown[]> =>
       payloads(await stage.lines(), "LIFECYCLE").map(({ phase, reason }) => [phase, reason]);
-    const [, base] = await agentOf();
-    await until(() =>
-      fetch(`${base}/models`).then(
-        () => true,
-        () => false,
-      ),
-    );
+    expect((await fetch(`${base}/models`)).status).toBe(200); // it waited
+    expect(await stopSquatting()).toBe(0);
     await writeFile(join(stage.cwd, "two"), "");
     await until(() => exists("two.answered"));
     expect(await readFile(join(stage.cwd, "two.answered"), "utf8")).toBe("200");
