@@ -91,6 +91,9 @@ export const startKeeper = async (session: Session, told: Told): Promise<Keeper 
     // Nobody waits for it any more, and nobody would hear of it.
     child.kill();
     child.stdin.end();
+    session.host.warn(
+      "enchanted: what the program left behind is recorded no more, and its ports are free for anybody on this machine; end it",
+    );
     return undefined;
   }
   return {
