@@ -249,6 +249,23 @@ describe("the recorder", () => {
     ]);
     expect(partOf(frames[1] as ComposedFrame)["payload"]).toMatchObject({ epoch: 1, from: 2, to: 3 });
   });
+
+  it("puts them into a log that is full, too: whoever makes room begins behind them", async () => {
+    const disk = createSimulatedDisk();
+    const wal = await openTestWal(disk, 1);
+    const recorder = await createRecorder({ identity, wal, clock: manualClock(), ids: countingIds(), epoch: 1 });
+    for (const text of ["one", "two"]) await recorder.recordLine(thought(text), agent);
+    await wal.close();
+    const path = disk.paths().find((name) => name.endsWith(".wal")) as string;
+    disk.cutFile(path, disk.contents(path).length / 2);
+    const full = await openTestWal(disk, 2, { maxBytes: 100 });
+    const next = await createRecorder({ identity, wal: full, clock: manualClock(), ids: countingIds(), epoch: 1 });
+    expect(next.written().seq).toBe(3);
+    const said = next.recordLine(thought("three"), agent);
+    while (full.stats().stall?.reason !== "full") await new Promise(setImmediate);
+    await full.close();
+    await expect(said).rejects.toThrow("was closed while");
+  });
 });
 
 describe("a stored record", () => {

@@ -16,6 +16,7 @@ import { readFrame, readLine, tooLarge, type Accepted, type Refusal } from "./re
 import { createRecentEvents, type RecentEvents } from "./recent-events.ts";
 import { decodeStoredFrame, encodeStoredFrame, decodePosition } from "./stored-record.ts";
 import type { Wal } from "./wal/wal.ts";
+import type { Room } from "./wal/writer.ts";
 
 /** Where a chain continues after a restart, and how many acknowledged frames before it cannot be read any more. */
 type RecoveredPosition = { position: ChainPosition | undefined; lost: number };
@@ -99,7 +100,7 @@ class ChainWriter {
   }
 
   /** Throws for a frame that cannot be composed; the chain then stands where it stood. */
-  append(accepted: Accepted, { producer, trace, subject }: RecordOptions): Promise<RecordResult> {
+  append(accepted: Accepted, { producer, trace, subject }: RecordOptions, room?: Room): Promise<RecordResult> {
     const { identity, wal, clock, ids } = this.options;
     const eventId = accepted.frame.event_id ?? ids.next();
     const stamps = {
@@ -117,7 +118,7 @@ class ChainWriter {
     const record = encodeStoredFrame(frame);
     this.position = positionAfter(frame);
     const { seq, event_id } = frame.envelope;
-    return wal.append(record).then(() => {
+    return wal.append(record, room).then(() => {
       this.written = { seq, hash: frame.hash };
       return { ok: true, seq, eventId: event_id };
     });
@@ -125,14 +126,15 @@ class ChainWriter {
 
   /**
    * Puts a GAP in the place of each frame that is lost, so that the sequence stays whole and the loss has a name; and one
-   * more, which the exporter can tie to whatever the stream holds, because it may hold those that are lost here.
+   * more, which the exporter can tie to whatever the stream holds, because it may hold those that are lost here. They find room
+   * in a full log, too: only the exporter makes some, and it begins behind them.
    */
   async fill(lost: number): Promise<void> {
     const { recorder: producer } = this.options.identity;
     const { epoch, seq } = this.position;
     const gap = gapFrame(epoch, seq + 1, seq + lost);
     const places = Array.from({ length: lost + 1 }, () =>
-      this.append({ ok: true, frame: gap, flags: [] }, { producer }),
+      this.append({ ok: true, frame: gap, flags: [] }, { producer }, "beyond"),
     );
     await Promise.all(places);
   }

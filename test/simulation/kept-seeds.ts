@@ -64,4 +64,9 @@ export const keptSeeds: readonly KeptSeed[] = [
     trims: true,
     was: "the end of a chain went with its last frame out of the stream: its recorder put GAPs in the places of what every store held",
   },
+  {
+    seed: 93_223,
+    was: "a recorder never started: its full log had no room for the GAPs of lost frames, and only a started one makes room",
+    trims: true,
+  },
 ];

@@ -6,7 +6,7 @@ import { takeLock, type Processes } from "./lock.ts";
 import { createReader, type WalReader } from "./reader.ts";
 import { recoverSegments } from "./recover.ts";
 import { createTrimmer, type Trimmer } from "./trimmer.ts";
-import { createWriter, type LiveSegment, type Stall, type WalWriter, type WriterLimits } from "./writer.ts";
+import { createWriter, type LiveSegment, type Stall, type WalWriter, type WriterLimits, type Room } from "./writer.ts";
 
 /** Where and within which limits a log lives. */
 export type WalOptions = {
@@ -28,7 +28,7 @@ export type WalStats = { bytes: number; segments: number; written: number; curso
 /** A write-ahead log: indices from 1, gap-free, each record on the medium before its append resolves. */
 export type Wal = {
   /** Resolves with the record's index when it is on the medium; waits while the disk or the cap has no room. */
-  append(payload: Uint8Array): Promise<number>;
+  append(payload: Uint8Array, room?: Room): Promise<number>;
   /** A reader that begins with index `from`. */
   reader(from: number): WalReader;
   /** Everything up to `index` is held elsewhere; `note` is found again in `cursor()` after a restart. */
@@ -120,7 +120,7 @@ const openLocked = async (options: WalOptions, unlock: () => Promise<void>): Pro
     floorBytes: limits.floorBytes,
   });
   return {
-    append: (payload) => writer.append(payload),
+    append: (payload, room) => writer.append(payload, room),
     reader: (from) => createReader({ disk, directory, segments, written: () => writer.written() }, from),
     advance: async (index, note = Buffer.alloc(0)) => {
       if (await trimmer.advance({ index, note: Buffer.from(note) })) writer.roomMade();

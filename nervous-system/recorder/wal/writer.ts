@@ -39,16 +39,20 @@ export type WriterOptions = {
   onStall: () => void;
 };
 
+/** Whether an append waits for room below the log's bound; `beyond` it goes what must be there before anybody makes room. */
+export type Room = "bounded" | "beyond";
+
 type Pending = {
   index: number;
   payload: Uint8Array;
+  room: Room;
   resolve: (index: number) => void;
   reject: (error: unknown) => void;
 };
 
 /** The appending half of the log. */
 export type WalWriter = {
-  append(payload: Uint8Array): Promise<number>;
+  append(payload: Uint8Array, room?: Room): Promise<number>;
   /** The last index on the medium, 0 for none. */
   written(): number;
   stalled(): Stall | undefined;
@@ -98,11 +102,11 @@ class GroupWriter implements WalWriter {
     this.lastWritten = options.first - 1;
   }
 
-  append(payload: Uint8Array): Promise<number> {
+  append(payload: Uint8Array, room: Room = "bounded"): Promise<number> {
     const refusal = this.refusalOf(payload);
     if (refusal !== undefined) return Promise.reject(refusal);
     return new Promise((resolve, reject) => {
-      this.queue.push({ index: this.nextIndex, payload, resolve, reject });
+      this.queue.push({ index: this.nextIndex, payload, room, resolve, reject });
       this.nextIndex += 1;
       this.running ??= Promise.resolve().then(() => this.run());
     });
@@ -146,7 +150,8 @@ class GroupWriter implements WalWriter {
     const { limits, directory, onWritten } = this.options;
     const { group, bytes } = this.takeGroup();
     const held = this.options.segments.reduce((sum, segment) => sum + segment.bytes, 0);
-    if (held + bytes > limits.maxBytes) return this.pause(fullStall(directory, held, limits.maxBytes));
+    if (held + bytes > limits.maxBytes && group.every(({ room }) => room === "bounded"))
+      return this.pause(fullStall(directory, held, limits.maxBytes));
     try {
       await this.writeGroup(group, bytes);
     } catch (error) {
