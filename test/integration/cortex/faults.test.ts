@@ -76,7 +76,7 @@ describe("a model that never makes sense", () => {
       reason: "ModelRateLimited",
       words: "429",
     },
-    { scenario: "garbage", env: {}, code: 1, reason: "ModelNonsense", words: "cannot be read" },
+    { scenario: "garbage", env: {}, code: 1, reason: "ModelNonsense", words: "JSON that is broken" },
     { scenario: "flood", env: {}, code: 1, reason: "ModelNonsense", words: "never ended" },
     {
       scenario: "silent",
