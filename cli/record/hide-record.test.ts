@@ -44,11 +44,10 @@ describe("hiding a record", () => {
     async (name) => {
       await rm(join(place, "tree", name), { force: true });
       execFileSync("mkfifo", [join(place, "tree", name)]);
-      const began = performance.now();
-      await hide().catch(() => undefined);
-      expect(performance.now() - began).toBeLessThan(30_000);
+      const over = (): string => "over";
+      expect(await hide().then(over, over)).toBe("over");
     },
-    90_000,
+    30_000, // Git alone would wait for ever
   );
 
   // Only root can give a directory away.
