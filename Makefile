@@ -28,6 +28,7 @@ define bootstrap
 	  npm rebuild --ignore-scripts=false
 	  echo "$$sum" > $(STAMP)
 	fi
+	npm run -s build:cli
 endef
 
 up: ## Start the embedded cluster with everything in it

@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync, writeSync } from "node:fs";
+import { writeSync } from "node:fs";
 import { constants } from "node:os";
 import { isatty } from "node:tty";
-import { fileURLToPath } from "node:url";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { surviveRejections, unforeseen } from "#nervous-system/kernel/last-resort.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
+import manifest from "../package.json" with { type: "json" };
 import { parseInvocation } from "./arguments.ts";
 import { commands } from "./commands.ts";
 import { renderCommandHelp, renderHelp } from "./help.ts";
@@ -44,7 +44,8 @@ const host: Host = {
   platform: process.platform,
   nodeVersion: process.version,
   pid: process.pid,
-  self: [process.execPath, fileURLToPath(new URL("bin/main.ts", import.meta.url))],
+  // The sources, or what was built of them: whichever runs.
+  self: [process.execPath, process.argv[1] ?? ""],
   stdin: () => process.stdin,
   stdout: openStdout(),
   warn: (line) => void writeSync(2, `${line}\n`),
@@ -57,18 +58,13 @@ const host: Host = {
   onSignal: (signal, handle) => void process.on(signal, handle),
 };
 
-const version = (): string => {
-  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
-};
-
 const print = (text: string): Ending => {
   host.stdout().write(text);
   return exited(exitCode.ok);
 };
 
 const dispatch = async (name: string | undefined, args: readonly string[]): Promise<Ending> => {
-  if (name === "--version") return print(`${version()}\n`);
+  if (name === "--version") return print(`${manifest.version}\n`);
   const find = (wanted: string | undefined) => commands.find((candidate) => candidate.name === wanted);
   const asked = name === "help" ? find(args[0]) : undefined;
   if (asked !== undefined) return print(renderCommandHelp(asked));

@@ -72,7 +72,7 @@ const commands: Readonly<Record<string, () => Promise<void>>> = {
   cluster: () => alone(() => startCluster(layout, (what) => say(`ready: ${what}`))),
   down: () => alone(down),
   status: async () => say(await describeStatus(layout)),
-  tools: () => walk([packagesStep(options), testProgramsStep]),
+  tools: () => walk([packagesStep(options), testProgramsStep(options)]),
   test: async () => {
     const passed = await runAllTests({
       root: repositoryRoot,
@@ -80,7 +80,7 @@ const commands: Readonly<Record<string, () => Promise<void>>> = {
       clock,
       say,
       installPackages: () => walk([packagesStep(options)]),
-      buildPrograms: () => walk([testProgramsStep]),
+      buildPrograms: () => walk([testProgramsStep(options)]),
       isClusterUp: async () => (await findSupervisor(layout)) !== undefined,
       clusterUp: () => alone(up),
       clusterDown: () => alone(down),

@@ -3,10 +3,9 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { build, stop } from "esbuild";
+import { bundleOptions } from "../bundle-options.ts";
 
 const source = "nervous-system/recorder/client";
-const banner =
-  'import { createRequire as createRequireOfBundle } from "node:module"; const require = createRequireOfBundle(import.meta.url);';
 
 /** The declarations of what the module shows, by the compiler: the types of `contract.ts`, and the one function. */
 const declarations = async (root: string, outDir: string): Promise<string> => {
@@ -36,16 +35,10 @@ const manifest = async (root: string): Promise<string> => {
 export const buildClient = async (root: string, outDir: string): Promise<void> => {
   await rm(outDir, { recursive: true, force: true });
   await build({
+    ...bundleOptions(root),
     entryPoints: [join(root, source, "main.ts")],
     outfile: join(outDir, "enchanted-client.js"),
-    absWorkingDir: root,
-    bundle: true,
-    platform: "node",
     target: "node20",
-    format: "esm",
-    banner: { js: banner },
-    keepNames: true,
-    logLevel: "silent",
   });
   await stop();
   await writeFile(join(outDir, "enchanted-client.d.ts"), await declarations(root, outDir));

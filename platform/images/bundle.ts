@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { build, stop } from "esbuild";
+import { bundleOptions } from "../bundle-options.ts";
 
 /** One program of ours: what it is bundled from and where the bundle goes, relative to the checkout. */
 type EntryPoint = { readonly image: string; readonly from: string; readonly file: string };
@@ -20,10 +21,6 @@ const entryPoints: readonly EntryPoint[] = [
   { image: "clickhouse", from: "platform/stores/clickhouse/main.ts", file: "main.js" },
 ];
 
-/** CommonJS packages inside an ES module bundle still call require for Node's own modules. */
-const banner =
-  'import { createRequire as createRequireOfBundle } from "node:module"; const require = createRequireOfBundle(import.meta.url);';
-
 /** Bundles every program of one image, from nothing, into `dist/<image>/` unless told. */
 export const bundleImage = async (root: string, image: string, outDir = join(root, "dist", image)): Promise<string> => {
   await rm(outDir, { recursive: true, force: true });
@@ -33,28 +30,14 @@ export const bundleImage = async (root: string, image: string, outDir = join(roo
       throw new Error(`The image "${image}" is bundled from ${entry.from}, which does not exist.`);
     }
     await build({
+      ...bundleOptions(root),
       entryPoints: [source],
       outfile: join(outDir, entry.file),
-      absWorkingDir: root,
-      bundle: true,
-      platform: "node",
-      target: "node24",
-      format: "esm",
-      banner: { js: banner },
       // A native add-on cannot be inside a bundle; its image carries the package beside it.
       external: ["chdb"],
-      // The exporter's ES module build requires grpc-js in a way that no bundler follows; its CommonJS build does not.
-      alias: {
-        "@opentelemetry/exporter-trace-otlp-grpc": join(
-          root,
-          "node_modules/@opentelemetry/exporter-trace-otlp-grpc/dist/index.cjs",
-        ),
-      },
-      keepNames: true,
       // Source text stays in memory: without comments and white space a scribe takes 11 MiB less. Names stay for stack traces.
       minifyWhitespace: true,
       minifySyntax: true,
-      logLevel: "silent",
     });
   }
   // Its service is a process of its own, and would keep this one alive.

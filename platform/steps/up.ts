@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { buildCli, cliDirectory } from "../cli/build.ts";
 import { installChart, writeChartValues } from "../cluster/chart.ts";
 import { ensureForge, type ForgeAccess } from "../cluster/forge.ts";
 import type { Layout } from "../cluster/layout.ts";
@@ -33,10 +34,13 @@ export const packagesStep = ({ isRoot }: UpOptions): Step => ({
 });
 
 /** Builds the programs that integration tests start. */
-export const testProgramsStep: Step = {
+export const testProgramsStep = ({ root }: UpOptions): Step => ({
   title: "Programs that tests start",
-  run: ({ note }) => ensureTools([...testTools, "gitea", "jaeger", "helm"], note),
-};
+  run: async ({ note }) => {
+    await buildCli(root, cliDirectory(root));
+    await ensureTools([...testTools, "gitea", "jaeger", "helm"], note);
+  },
+});
 
 const requireRoot = (isRoot: boolean): void => {
   if (isRoot) return;

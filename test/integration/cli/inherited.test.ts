@@ -30,6 +30,10 @@ describe("a program has what it was started with, as without us", () => {
       "variables that a shell sets",
       `${clean} PWD=/nowhere IFS=: OPTIND=7 SHLVL=3 _=it OLDPWD=/tmp "$@" ${environment}`,
     ],
+    [
+      "variables with names such as scripts use",
+      `${clean} CDPATH=/tmp root=1 node=2 name=3 value=4 key=5 self=6 program=7 "$@" ${environment}`,
+    ],
     ["the same with ignored signals", `trap '' HUP IO; ${clean} ${odd} SHLVL=3 IFS=: "$@" ${environment}`],
     [
       "Node's variables, which do not rule us",

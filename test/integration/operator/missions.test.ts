@@ -45,7 +45,10 @@ describe("a mission", () => {
         new RegExp(`enchanted_informer_steps_total\\{resource="${resource}[^"]*",end="listed"\\} 1`),
       );
     }
-    expect(metrics).toMatch(/rest_client_requests_total\{method="PATCH",code="200"[^}]*\} [1-9]/);
+    // The Model is ready to whoever watches it before the operator has read its own answer.
+    await eventually("the answer to a write is counted", async () =>
+      /rest_client_requests_total\{method="PATCH",code="200"[^}]*\} [1-9]/.test(await operator.scrape()),
+    );
   });
 
   it("becomes an Agent, a pod, and Complete, in at most ten writes", async () => {
