@@ -50,11 +50,13 @@ const agentOf = async (): Promise<[pid: number, base: string, otlp: string]> =>
 
 /** An agent that calls its model and speaks to the socket each time it is told, from a session of its own. */
 const agent = `
-import { access, rm, writeFile } from "node:fs/promises";
+import { access, rename, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
+// Whoever sees a file finds it whole.
+const write = async (name, text) => { await writeFile("written", text); await rename("written", name); };
 const there = (name) => access(name).then(() => true, () => false);
 const wait = async (name) => { while (!(await there(name))) await new Promise((wake) => setTimeout(wake, 20)); };
-await writeFile("agent", JSON.stringify([process.pid, process.env.OPENAI_BASE_URL, process.env.OTEL_EXPORTER_OTLP_ENDPOINT]));
+await write("agent", JSON.stringify([process.pid, process.env.OPENAI_BASE_URL, process.env.OTEL_EXPORTER_OTLP_ENDPOINT]));
 for (const round of ["one", "two"]) {
   await wait(round);
   const body = JSON.stringify({ model: round, messages: [{ role: "user", content: "x" }] });
@@ -65,7 +67,7 @@ for (const round of ["one", "two"]) {
   socket.write(JSON.stringify({ event_type: "THOUGHT", text: round }) + "\\n");
   await new Promise((done) => socket.once("data", done).once("close", done));
   socket.destroy();
-  await writeFile(round + ".answered", String(answer.status));
+  await write(round + ".answered", String(answer.status));
 }
 await wait("end");
 `;
