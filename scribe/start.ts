@@ -3,6 +3,7 @@ import { createGrpcClient, type GrpcClient } from "#nervous-system/comms/grpc/cl
 import type { GrpcServer } from "#nervous-system/comms/grpc/server.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { addressOf } from "#nervous-system/kernel/endpoint.ts";
+import { createSemaphore } from "#nervous-system/kernel/semaphore.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import type { RecorderIdentity } from "#nervous-system/recorder/compose.ts";
 import { createRedactor } from "#nervous-system/recorder/redact.ts";
@@ -72,6 +73,10 @@ const record = (options: ScribeOptions, collector: GrpcClient, counters: FrameCo
   });
 };
 
+// The pod gives the scribe 128 MiB, of which it takes half by itself; what requests unfold to comes on top.
+const REQUEST_BYTES = 12 * 1024 * 1024;
+const REQUEST_MS = 30_000;
+
 /** As many as the gateway gives to one pod. */
 const MAX_TUNNELS = 32;
 
@@ -79,8 +84,8 @@ type Behind = { recording: Recording; collector: GrpcClient; counters: FrameCoun
 
 const openInputs = async (options: ScribeOptions, { recording, collector, counters }: Behind): Promise<Inputs> => {
   const { config, clock, log } = options;
-  const grpc = { collector, clock, log };
-  const service = await listenForService(config.ENCHANTED_SERVICE_PORT, grpc);
+  const room = { bytes: createSemaphore(REQUEST_BYTES), withinMs: REQUEST_MS };
+  const service = await listenForService(config.ENCHANTED_SERVICE_PORT, { collector, room, clock, log });
   const spans = createSpanQueue({ send: sendSpansTo(collector), clock, random: options.random });
   const health = await startScribeHealth({
     port: config.ENCHANTED_METRICS_PORT,
@@ -98,6 +103,7 @@ const openInputs = async (options: ScribeOptions, { recording, collector, counte
       passMetrics: passMetricsTo(collector),
       onRefused: refusals.tell,
     }),
+    room,
     clock,
     log,
   });

@@ -6,18 +6,25 @@ import {
   streamStateMethod,
   tailMethod,
 } from "#nervous-system/comms/grpc/methods.ts";
+import type { CallRoom } from "#nervous-system/comms/grpc/call-room.ts";
 import { startGrpcServer, type GrpcHandler, type GrpcServer } from "#nervous-system/comms/grpc/server.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
-import { MAX_POD_CONNECTIONS } from "#nervous-system/comms/socket/listen.ts";
+import { MAX_POD_CALLERS } from "#nervous-system/comms/socket/listen.ts";
 
 /** What the service port needs. */
 type ContextServiceOptions = {
   /** The collector, called with the pod's token. */
   collector: GrpcClient;
+  /** What requests may hold together with those of other ports. */
+  room: CallRoom;
   clock: Pick<Clock, "after">;
   log: Log;
 };
+
+// A piece of a blob, which senders cut at 1 MiB; questions are smaller.
+const MAX_MESSAGE_BYTES = 2 * 1024 * 1024;
+const MAX_STREAMS = 8;
 
 const CALL_MS = 15_000;
 const BLOB_MS = 120_000;
@@ -48,11 +55,16 @@ const serviceHandlers = (collector: GrpcClient): GrpcHandler[] => [
 ];
 
 /** Serves the context service on loopback and passes each call to the collector with the pod's token. */
-export const listenForService = (port: number, { collector, clock, log }: ContextServiceOptions): Promise<GrpcServer> =>
+export const listenForService = (
+  port: number,
+  { collector, room, clock, log }: ContextServiceOptions,
+): Promise<GrpcServer> =>
   startGrpcServer({
     address: `127.0.0.1:${port}`,
     handlers: serviceHandlers(collector),
-    maxConnections: MAX_POD_CONNECTIONS,
+    limits: { messageBytes: MAX_MESSAGE_BYTES, streams: MAX_STREAMS },
+    callRoom: room,
+    maxConnections: MAX_POD_CALLERS,
     clock,
     onError: (method, error) => log.error({ method, error: String(error) }, "a call through the scribe failed"),
   });

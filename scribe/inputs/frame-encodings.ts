@@ -19,6 +19,8 @@ export type SocketEncoding = {
   render(result: RecordResult): string | Buffer;
   /** Whether nothing behind the last frame can be understood any more. */
   isLost(): boolean;
+  /** Bytes held of a frame whose end has not come. */
+  unfinished(): number;
 };
 
 /** A frame that was refused before the recorder saw it. */
@@ -55,5 +57,6 @@ export const createJsonEncoding = (): SocketEncoding => {
     end: () => splitter.end().map(lineFrame),
     render: renderLine,
     isLost: () => false, // the next newline is a new beginning
+    unfinished: () => splitter.unfinished(),
   };
 };

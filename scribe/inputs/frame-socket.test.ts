@@ -20,6 +20,7 @@ import { countingIds } from "#nervous-system/schemas/ids.ts";
 import { anyPayloadOf } from "#test/builders/any-payload.ts";
 import { decodeAck, type FrameAck } from "#nervous-system/comms/socket/frame-encoding.ts";
 import { serveFrameConnection } from "./frame-socket.ts";
+import { boundUnfinished } from "./unfinished.ts";
 
 let directory: string;
 let path: string;
@@ -39,7 +40,13 @@ beforeEach(async () => {
   const budget = createSemaphore(4 * 1024 * 1024);
   server = createServer({ allowHalfOpen: true }, (socket) => {
     peers.add(socket);
-    serveFrameConnection(socket, { recorder, budget, clock, onRefused: ({ reason }) => refusals.push(reason) });
+    serveFrameConnection(socket, {
+      recorder,
+      budget,
+      unfinished: boundUnfinished(1024 * 1024),
+      clock,
+      onRefused: ({ reason }) => refusals.push(reason),
+    });
   }).listen(path);
   await once(server, "listening");
 });

@@ -1,11 +1,12 @@
 import { createServer, type Socket } from "node:net";
 import { chmod, lstat, unlink } from "node:fs/promises";
 import { PROTOBUF_OPENER } from "#nervous-system/comms/socket/delimited-messages.ts";
-import { listen, MAX_POD_CONNECTIONS } from "#nervous-system/comms/socket/listen.ts";
+import { listen } from "#nervous-system/comms/socket/listen.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { createSemaphore, type Semaphore } from "#nervous-system/kernel/semaphore.ts";
 import { createTokenBucket, type TokenBucket } from "#nervous-system/kernel/token-bucket.ts";
 import type { RecordResult } from "#nervous-system/recorder/recorder.ts";
+import { boundUnfinished, type Unfinished } from "./unfinished.ts";
 import { createJsonEncoding, type SocketEncoding, type FrameRecorder, type Incoming } from "./frame-encodings.ts";
 
 /** How fast one connection may send; what is more waits in the socket, so a flood slows the flooder only. */
@@ -16,6 +17,8 @@ type FrameConnectionOptions = {
   recorder: FrameRecorder;
   /** Bytes under way of all connections, so that many of them hold no more memory than one. */
   budget: Semaphore;
+  /** What all connections hold of frames whose ends have not come. */
+  unfinished: Unfinished<Socket>;
   clock: Pick<Clock, "after" | "monotonicMs">;
   /** No limit without it. */
   limits?: ConnectionLimits | undefined;
@@ -84,6 +87,7 @@ class FrameConnection {
     const frames = this.encoding.push(chunk);
     for (const frame of frames) this.accept(frame);
     if (this.encoding.isLost()) return this.breakOff();
+    this.options.unfinished.hold(this.socket, this.encoding.unfinished());
     this.keepPace(frames.length, chunk.length);
     this.pauseIfFull();
   }
@@ -165,7 +169,7 @@ export const serveFrameConnection = (socket: Socket, options: FrameConnectionOpt
   new FrameConnection(socket, options).serve();
 
 /** How the socket listens. */
-export type FrameSocketOptions = Omit<FrameConnectionOptions, "budget"> & { path: string };
+export type FrameSocketOptions = Omit<FrameConnectionOptions, "budget" | "unfinished"> & { path: string };
 
 /** A listening frame socket. */
 export type FrameSocketServer = {
@@ -173,7 +177,11 @@ export type FrameSocketServer = {
   close(graceMs: number): Promise<void>;
 };
 
+// Many small programs of a pod may write at once.
+const MAX_FRAME_CONNECTIONS = 64;
 const BUDGET_BYTES = 4 * 1024 * 1024;
+// Sixteen writers in the middle of their largest frames.
+const UNFINISHED_BYTES = 4 * 1024 * 1024;
 
 /** Removes the socket that a killed scribe left; anything else at that path is not ours to remove. */
 const removeStale = async (path: string): Promise<void> => {
@@ -184,14 +192,17 @@ const removeStale = async (path: string): Promise<void> => {
 /** Listens on a unix socket for JSON lines; only user and group may write to it. */
 export const listenForFrames = async (options: FrameSocketOptions): Promise<FrameSocketServer> => {
   const { path, clock } = options;
-  const budget = createSemaphore(BUDGET_BYTES);
+  const [budget, unfinished] = [createSemaphore(BUDGET_BYTES), boundUnfinished(UNFINISHED_BYTES)];
   const open = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     open.add(socket);
-    socket.once("close", () => open.delete(socket));
-    serveFrameConnection(socket, { ...options, budget });
+    socket.once("close", () => {
+      open.delete(socket);
+      unfinished.hold(socket, 0);
+    });
+    serveFrameConnection(socket, { ...options, budget, unfinished });
   });
-  server.maxConnections = MAX_POD_CONNECTIONS;
+  server.maxConnections = MAX_FRAME_CONNECTIONS;
   await removeStale(path);
   await listen(server, { path });
   await chmod(path, 0o660);

@@ -1,11 +1,12 @@
 import type { GrpcClient } from "#nervous-system/comms/grpc/client.ts";
 import { GrpcFailure, grpcStatus, isRetryable, toGrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
 import { exportMetrics, exportTraces } from "#nervous-system/comms/grpc/methods.ts";
+import type { CallRoom } from "#nervous-system/comms/grpc/call-room.ts";
 import { startGrpcServer } from "#nervous-system/comms/grpc/server.ts";
 import { startOtlpHttpServer } from "#nervous-system/comms/http/otlp-server.ts";
 import { otlpGrpcHandlers, type OtlpReceiver } from "#nervous-system/comms/grpc/otlp-service.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
-import { MAX_POD_CONNECTIONS } from "#nervous-system/comms/socket/listen.ts";
+import { MAX_POD_CALLERS } from "#nervous-system/comms/socket/listen.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import { decodeExportResponse } from "#nervous-system/codecs/otlp/status.ts";
 import type { SpanQueueOptions } from "./span-queue.ts";
@@ -15,6 +16,8 @@ type OtlpPortsOptions = {
   grpcPort: number;
   httpPort: number;
   receiver: OtlpReceiver;
+  /** What requests may hold together with those of other ports. */
+  room: CallRoom;
   clock: Clock;
   log: Log;
 };
@@ -25,20 +28,21 @@ export type OtlpPorts = { grpcPort: number; httpPort: number; close(graceMs: num
 // The pod gives the scribe 128 MiB: an exporter sends batches of a few hundred KiB.
 const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 // All of a pod are one address, which gets half.
-const LARGEST_BODIES = 8;
+const LARGEST_BODIES = 4;
 const MAX_STREAMS = 8;
 const CALL_MS = 15_000;
 
 /** Serves OTLP over gRPC and HTTP on loopback. */
 export const listenForOtlp = async (options: OtlpPortsOptions): Promise<OtlpPorts> => {
-  const { receiver, clock, log } = options;
+  const { receiver, room, clock, log } = options;
   const onError = (method: string, error: unknown): void =>
     log.error({ method, error: String(error) }, "telemetry could not be taken");
   const grpc = await startGrpcServer({
     address: `127.0.0.1:${options.grpcPort}`,
     handlers: otlpGrpcHandlers(receiver),
     limits: { messageBytes: MAX_MESSAGE_BYTES, streams: MAX_STREAMS },
-    maxConnections: MAX_POD_CONNECTIONS,
+    callRoom: room,
+    maxConnections: MAX_POD_CALLERS,
     clock,
     onError,
   });
@@ -47,7 +51,8 @@ export const listenForOtlp = async (options: OtlpPortsOptions): Promise<OtlpPort
     receiver,
     maxBodyBytes: MAX_MESSAGE_BYTES,
     largestBodies: LARGEST_BODIES,
-    maxConnections: MAX_POD_CONNECTIONS,
+    bytes: room.bytes,
+    maxConnections: MAX_POD_CALLERS,
     clock,
     onError,
   });

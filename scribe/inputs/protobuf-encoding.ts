@@ -50,5 +50,6 @@ export const createProtobufEncoding = (): SocketEncoding => {
     end: () => splitter.end().map(messageFrame),
     render: renderMessage,
     isLost: () => splitter.isLost(),
+    unfinished: () => splitter.unfinished(),
   };
 };

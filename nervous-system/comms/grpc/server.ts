@@ -12,6 +12,7 @@ import {
 import { createServer, type Server as Listener, type Socket } from "node:net";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { addressOf } from "#nervous-system/kernel/endpoint.ts";
+import { boundingCalls, type CallRoom } from "./call-room.ts";
 import { GrpcFailure, grpcStatus, renderStatus } from "./failure.ts";
 import { MAX_MESSAGE_BYTES, type GrpcMethod } from "./methods.ts";
 import { joinGrpcPieces } from "./pieces.ts";
@@ -56,6 +57,8 @@ type GrpcServerOptions = {
   readonly handlers: readonly GrpcHandler[];
   /** Bytes of one message and calls at once on one connection; 16 MiB and 32 without it. */
   readonly limits?: { readonly messageBytes: number; readonly streams: number };
+  /** Bounds what all calls hold at once; only those of each connection are bounded without it. */
+  readonly callRoom?: CallRoom;
   /** Connections at once, beyond which a new one is closed; 1,024 without it. */
   readonly maxConnections?: number;
   /** Lets connections in, instead of that number; whoever is admitted is welcome. */
@@ -216,6 +219,11 @@ const MAX_STREAMS = 32;
 /** Starts a server of raw-bytes methods; rejects when the address cannot be bound. */
 export const startGrpcServer = async (options: GrpcServerOptions): Promise<GrpcServer> => {
   const { messageBytes, streams } = options.limits ?? { messageBytes: MAX_MESSAGE_BYTES, streams: MAX_STREAMS };
+  const { callRoom, admit, clock } = options;
+  const interceptors = [
+    ...(callRoom === undefined ? [] : [boundingCalls(callRoom, messageBytes, clock)]),
+    ...(admit === undefined ? [] : [admitting(options)]),
+  ];
   const server = new Server({
     "grpc.max_receive_message_length": messageBytes,
     "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
@@ -225,7 +233,7 @@ export const startGrpcServer = async (options: GrpcServerOptions): Promise<GrpcS
     "grpc.keepalive_timeout_ms": 10_000,
     // A caller who is not known yet may fill one message for each stream.
     "grpc.max_concurrent_streams": streams,
-    ...(options.admit === undefined ? {} : { interceptors: [admitting(options)] }),
+    interceptors,
   });
   for (const handler of options.handlers) {
     const { method } = handler;
@@ -234,5 +242,5 @@ export const startGrpcServer = async (options: GrpcServerOptions): Promise<GrpcS
   }
   const front = frontOf(server, options);
   const port = await listen(front.listener, addressOf(options.address));
-  return { port, close: (graceMs) => front.close(graceMs, options.clock) };
+  return { port, close: (graceMs) => front.close(graceMs, clock) };
 };

@@ -50,10 +50,14 @@ const decoderOf = (request: IncomingMessage): Transform | undefined => {
   );
 };
 
+// What each stage holds at most beside what is counted, for each body that is under way.
+const STAGE_BYTES = 16 * 1024;
+
 /** What arrives is bounded too: gzip may go on for ever and unpack to nothing. */
 const createMeter = (maxBytes: number, onChunk: () => void): Transform => {
   let size = 0;
   return new Transform({
+    highWaterMark: STAGE_BYTES,
     transform: (chunk: Buffer, _encoding, done) => {
       onChunk();
       size += chunk.length;
@@ -72,7 +76,10 @@ const createKeeper = ({ maxBytes, take }: BodyLimits) => {
     gathered.add(chunk);
     return null;
   };
-  return { gathered, sink: new Writable({ write: (chunk: Buffer, _encoding, done) => done(keep(chunk)) }) };
+  return {
+    gathered,
+    sink: new Writable({ highWaterMark: STAGE_BYTES, write: (chunk: Buffer, _encoding, done) => done(keep(chunk)) }),
+  };
 };
 
 // As zlib, zstd and brotli (`ERR__ERROR_FORMAT_…`) call what they cannot unpack.

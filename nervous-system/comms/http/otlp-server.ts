@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { BodyRefused, readBoundedBody, type BodyLimits } from "./bounded-body.ts";
 import { createSharedRoom, type SharedRoom } from "#nervous-system/kernel/shared-room.ts";
+import type { Semaphore } from "#nervous-system/kernel/semaphore.ts";
 import { addressOf } from "#nervous-system/kernel/endpoint.ts";
 import { serve } from "./serve.ts";
 import type { CallContext } from "#nervous-system/comms/grpc/server.ts";
@@ -27,6 +28,8 @@ type OtlpHttpOptions = {
   readonly maxBodyBytes?: number;
   /** Room for bodies that are read or worked on, in bodies of the largest size, of which an address gets half; 4 without it. */
   readonly largestBodies?: number;
+  /** Bytes that others take of too, beside that room. */
+  readonly bytes?: Pick<Semaphore, "tryAcquire" | "release">;
   /** Connections at once, beyond which a new one is closed; 1,024 without it. */
   readonly maxConnections?: number;
   /** Lets connections in, instead of that number; whoever is admitted is welcome. */
@@ -128,11 +131,16 @@ class Listener {
   private async take(route: Route, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const call = callOf(request, response, encodingOf(request) ?? "json");
     const peer = peerOf(request.socket);
-    const { admit, doorway } = this.options;
+    const { admit, doorway, bytes: shared } = this.options;
     await admit?.(call);
     doorway?.welcome(peer);
     const share = this.room.open(request.socket.remoteAddress ?? "", peer);
-    const take = (bytes: number): Error | undefined => (share.grow(bytes) === undefined ? undefined : noRoom());
+    let taken = 0;
+    const take = (bytes: number): Error | undefined => {
+      if (share.grow(bytes) !== undefined || shared?.tryAcquire(bytes) === false) return noRoom();
+      taken += bytes;
+      return undefined;
+    };
     try {
       const body = await readBoundedBody(request, { ...this.limits, take });
       const partial = await takeExport(this.options.receiver[route.kind], body, call);
@@ -140,6 +148,7 @@ class Listener {
       response.end(renderSuccess(call.encoding, route.rejected, partial));
     } finally {
       share.leave();
+      shared?.release(taken);
     }
   }
 }

@@ -15,6 +15,8 @@ export type MessageSplitter = {
   end(): SplitMessage[];
   /** Whether the beginning of the next message is no longer known; what comes is dropped. */
   isLost(): boolean;
+  /** Bytes held for a message whose end has not come. */
+  unfinished(): number;
 };
 
 const MAX_LENGTH_BYTES = 10;
@@ -46,6 +48,10 @@ class DelimitedSplitter implements MessageSplitter {
 
   isLost(): boolean {
     return this.lost;
+  }
+
+  unfinished(): number {
+    return this.body?.bytes.length ?? 0;
   }
 
   private readLength(chunk: Buffer, at: number, found: SplitMessage[]): number {

@@ -8,6 +8,8 @@ type LineSplitter = {
   push(chunk: Buffer): SplitLine[];
   /** What stands behind the last newline; the stream has ended. */
   end(): SplitLine[];
+  /** Bytes held of a line whose end has not come. */
+  unfinished(): number;
 };
 
 const NEWLINE = 0x0a;
@@ -40,5 +42,6 @@ export const createLineSplitter = (maxBytes: number): LineSplitter => {
       return lines;
     },
     end: () => (isTooLong || held.size > 0 ? [take()] : []),
+    unfinished: () => held.size,
   };
 };

@@ -3,8 +3,11 @@ import type { Server } from "node:net";
 /** Connections that a server has at once where nothing else is said: each costs up to a hundred kilobytes. */
 export const MAX_CONNECTIONS = 1_024;
 
-/** The same in an agent's pod, which few programs share: each costs ten kilobytes, or an unfinished frame. */
+/** The same in an agent's pod, which few programs share: each costs ten kilobytes. */
 export const MAX_POD_CONNECTIONS = 128;
+
+/** The same where a connection may have large requests under way, whose buffers cost some hundred kilobytes. */
+export const MAX_POD_CALLERS = 32;
 
 /**
  * Where a server listens: on a port, 0 for a free one, of one host or of all; on a unix socket; or on the descriptor of a socket

@@ -34,12 +34,13 @@ const bombs: ReadonlyArray<[string, string, Body]> = [
   ["events in protobuf", "traces", wire(field(2, manyEmpty(11)))],
 ];
 
-/** The answers to a request that comes three times at once. */
+/** The answers to a request that comes three times at once; without room it comes again, as exporters do. */
 const sendThrice = (signal: string, [type, body]: Body): Promise<Array<[status: number, text: string]>> => {
   const url = `http://127.0.0.1:${scene.pod.env["ENCHANTED_OTLP_HTTP_PORT"]}/v1/${signal}`;
   const send = async (): Promise<[number, string]> => {
     const response = await fetch(url, { method: "POST", body, headers: { "content-type": type } });
-    return [response.status, await response.text()];
+    const text = await response.text();
+    return response.status === 503 ? send() : [response.status, text];
   };
   return Promise.all([send(), send(), send()]);
 };
@@ -136,7 +137,7 @@ describe("thousands of connections that say little and stay", () => {
       socket.on("error", () => undefined).once("close", () => left.delete(socket));
       socket.resume().write(`${head}content-type: application/json\r\n\r\n`);
     }
-    await until("most are closed", () => left.size <= 3 * 128);
+    await until("most are closed", () => left.size <= 32 + 2 * 128);
     await expectToBeWell();
     for (const socket of sockets) socket.destroy();
   });
@@ -159,7 +160,7 @@ describe("gRPC", () => {
 
   it("holds a message in pieces of one byte as the bytes that it is", async () => {
     const path = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
-    const socket = await sendInTinyFrames(portOf("ENCHANTED_OTLP_PORT"), path, 2_000_000);
+    const socket = await sendInTinyFrames(portOf("ENCHANTED_OTLP_PORT"), path, 700_000);
     await expectToBeWell();
     socket.destroy();
   });
@@ -170,7 +171,7 @@ describe("gRPC", () => {
       const sockets = Array.from({ length: 300 }, () => connect(portOf(name), "127.0.0.1"));
       let closed = 0;
       for (const socket of sockets) socket.on("error", () => undefined).once("close", () => (closed += 1));
-      await until("those beyond are closed", () => closed >= 300 - 128);
+      await until("those beyond are closed", () => closed >= 300 - 32);
       for (const socket of sockets) socket.destroy();
       await expectToBeWell();
     },
