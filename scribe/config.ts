@@ -109,7 +109,7 @@ export const fetchEnvironment = z.object({
     .describe("commit to start from; the head of the ref without it"),
   ENCHANTED_GIT_CA_PEM: z.string().optional().describe("PEM of the CA of the forge, beside the machine's own"),
   ENCHANTED_FETCH_DIR: z.string().default("/enchanted/fetch").describe("directory for the clone"),
-  ENCHANTED_BIN_DIR: z.string().default("/enchanted/bin").describe("directory for node, wrap.js and verify.js"),
+  ENCHANTED_BIN_DIR: z.string().optional().describe("directory for node and wrap.js; without it they are not brought"),
   ENCHANTED_GIT_SECRET_DIR: z.string().default("/enchanted/git-secret").describe("directory of the Git Secret, if any"),
   ENCHANTED_TOKEN_FILE: z.string().default("/enchanted/token/token").describe("file with the projected token"),
   ENCHANTED_TERMINATION_LOG: z.string().default("/dev/termination-log").describe("file for the last message"),

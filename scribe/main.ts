@@ -51,7 +51,7 @@ const fetchRepository = async (): Promise<number> => {
     config,
     env: process.env,
     clock: systemClock(),
-    tools: { node: process.execPath, scripts: ["wrap.js", "verify.js"].map((name) => join(beside, name)) },
+    tools: { node: process.execPath, scripts: [join(beside, "wrap.js")] },
   });
   const message = renderFetchMessage(outcome);
   console.log(message);

@@ -7,8 +7,7 @@ export type ShellCommand = {
   readonly command: string;
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
-  /** None where somebody else bounds it. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs: number;
   readonly signal?: AbortSignal;
   /** Gets standard output and error as they come, in their order. */
   readonly onOutput: (chunk: Buffer) => void;
@@ -62,7 +61,7 @@ export const runShell = (options: ShellCommand, kill: Kill): Promise<ShellEnd> =
       cancelGrace = clock.after(graceMs, () => killGroup(child, "SIGKILL", kill));
     };
     const onAbort = (): void => stop("stopped");
-    const cancelLimit = clock.after(options.timeoutMs ?? Infinity, () => stop("timedOut"));
+    const cancelLimit = clock.after(options.timeoutMs, () => stop("timedOut"));
     signal?.addEventListener("abort", onAbort, { once: true });
     if (signal?.aborted === true) onAbort();
     const finish = (code: number): void => {

@@ -50,6 +50,7 @@ const sourceOf = ({ agent, mission }: AgentPodInput): Source => ({
   ref: mission.spec.workspace.ref,
   commit: agent.status?.baseCommit,
   secret: mission.spec.workspace.secretRef?.name,
+  tools: true,
 });
 
 const scribeContainer = (config: PodConfig, input: AgentPodInput): Container => ({

@@ -50,7 +50,7 @@ describe("decideMission, beyond the table", () => {
       snapshot({
         ...published,
         mission: verifying(),
-        verifier: verifierPod(verifierStatus(1, { command: "npm test", exitCode: 1, output: "1 failing" })),
+        verifier: verifierPod(verifierStatus({ exitCode: 1, message: "1 failing" })),
       }),
     );
     expect(plan.ending).toMatchObject({ evidence: "1 failing" });
@@ -65,7 +65,7 @@ describe("decideMission, beyond the table", () => {
       snapshot({
         ...published,
         mission: verifying(),
-        verifier: verifierPod(verifierStatus(1, { command: "npm test", exitCode: 1, output: "1 failing" })),
+        verifier: verifierPod(verifierStatus({ exitCode: 1, message: "1 failing" })),
       }),
     );
     expect(red.ending?.message).not.toContain("new mission");

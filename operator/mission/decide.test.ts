@@ -23,9 +23,9 @@ import { aModel } from "#test/builders/model.ts";
 import {
   disruptedStatus,
   fetchFailedStatus,
-  runningStatus,
   someCommit,
   verifierStatus,
+  verifyingStatus,
 } from "#test/builders/pod-status.ts";
 
 /** The case name is the specification. */
@@ -213,13 +213,13 @@ const table: ReadonlyArray<{
   },
   {
     name: "a verifier at work is waited for",
-    given: snapshot({ ...published, mission: verifying(), verifier: verifierPod(runningStatus()) }),
+    given: snapshot({ ...published, mission: verifying(), verifier: verifierPod(verifyingStatus()) }),
     phase: "Verifying",
     reason: Reason.Verifying,
   },
   {
     name: "a verifier that exits 0 completes the mission",
-    given: snapshot({ ...published, mission: verifying(), verifier: verifierPod(verifierStatus(0)) }),
+    given: snapshot({ ...published, mission: verifying(), verifier: verifierPod(verifierStatus({ exitCode: 0 })) }),
     phase: "Complete",
     reason: Reason.CriteriaMet,
   },
@@ -228,7 +228,7 @@ const table: ReadonlyArray<{
     given: snapshot({
       ...published,
       mission: verifying(),
-      verifier: verifierPod(verifierStatus(1, { command: "npm test", exitCode: 1, output: "1 failing" })),
+      verifier: verifierPod(verifierStatus({ exitCode: 1, message: "1 failing" })),
     }),
     phase: "Failed",
     reason: Reason.CriteriaFailed,

@@ -2,18 +2,11 @@ import type { Pod } from "#nervous-system/kubernetes/kinds.ts";
 import { controllerReference, type Draft } from "#nervous-system/kubernetes/resource-kind.ts";
 import type { Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { label } from "#nervous-system/schemas/names.ts";
+import { criterionContainer, criterionVolumes } from "#operator/mission/render-criterion.ts";
 import type { PodConfig } from "#operator/pod/config.ts";
-import { fetchContainer, fetchVolumes } from "#operator/pod/fetch.ts";
+import { fetchContainer, fetchVolumes, type Source } from "#operator/pod/fetch.ts";
 import { verifierPodName } from "#operator/pod/names.ts";
-import {
-  commonSpec,
-  containerSecurity,
-  emptyDir,
-  environment,
-  mount,
-  mountReadOnly,
-  type Container,
-} from "#operator/pod/parts.ts";
+import { commonSpec } from "#operator/pod/parts.ts";
 
 /** What a verifier pod is rendered from. */
 export type VerifierInput = {
@@ -25,8 +18,8 @@ export type VerifierInput = {
   gateway: string;
 };
 
-const verifierUser = 65532;
-const graceSeconds = 30;
+/** Process 1 of a container ignores SIGTERM and has nothing to save; with 0 the API server would forget a pod that still runs. */
+const graceSeconds = 1;
 
 const identityOf = ({ mission, attempt }: VerifierInput): Record<string, string> => ({
   ENCHANTED_NAMESPACE: mission.metadata.namespace ?? "",
@@ -36,33 +29,21 @@ const identityOf = ({ mission, attempt }: VerifierInput): Record<string, string>
   ENCHANTED_LINEAGE: "0",
 });
 
-const verifyContainer = (config: PodConfig, input: VerifierInput): Container => ({
-  name: "verify",
-  image: config.agentImage,
-  command: ["/enchanted/bin/node", "/enchanted/bin/verify.js"],
-  env: environment({
-    ...identityOf(input),
-    ENCHANTED_REPO: input.mission.spec.workspace.repo,
-    ENCHANTED_REF: input.ref,
-    ENCHANTED_BASE_COMMIT: input.commit,
-    ENCHANTED_CRITERIA: JSON.stringify(input.mission.spec.successCriteria.map(({ command }) => command)),
-    HOME: "/tmp",
-  }),
-  resources: config.agentResources,
-  securityContext: containerSecurity(verifierUser),
-  volumeMounts: [
-    mount("workspace", "/workspace"),
-    mountReadOnly("fetch", "/enchanted/fetch"),
-    mountReadOnly("bin", "/enchanted/bin"),
-    mount("tmp", "/tmp"),
-  ],
+const sourceOf = ({ mission, ref, commit }: VerifierInput): Source => ({
+  repo: mission.spec.workspace.repo,
+  ref,
+  commit,
+  secret: mission.spec.workspace.secretRef?.name,
 });
 
-/** The pod that runs the success criteria on what was published; its exit code decides. */
+/**
+ * The pod that runs the success criteria on what was published, each in a container of its own. The kubelet starts one after
+ * the other and none after one that failed, so nothing that runs inside the pod judges.
+ */
 export const renderVerifierPod = (config: PodConfig, input: VerifierInput): Draft<Pod> => {
   const { mission, attempt } = input;
-  const { repo, secretRef } = mission.spec.workspace;
-  const source = { repo, ref: input.ref, commit: input.commit, secret: secretRef?.name };
+  const source = sourceOf(input);
+  const criteria = mission.spec.successCriteria.map(({ command }, place) => criterionContainer(config, command, place));
   return {
     apiVersion: "v1",
     kind: "Pod",
@@ -81,13 +62,9 @@ export const renderVerifierPod = (config: PodConfig, input: VerifierInput): Draf
     spec: {
       ...commonSpec({ gateway: input.gateway }, graceSeconds),
       activeDeadlineSeconds: Math.ceil(config.verifyMs / 1000),
-      initContainers: [fetchContainer(config, source, identityOf(input))],
-      containers: [verifyContainer(config, input)],
-      volumes: [
-        ...fetchVolumes(config, source),
-        emptyDir("workspace", config.workspaceSize),
-        emptyDir("tmp", config.workspaceSize),
-      ],
+      initContainers: [fetchContainer(config, source, identityOf(input)), ...criteria.slice(0, -1)],
+      containers: criteria.slice(-1),
+      volumes: [...fetchVolumes(config, source), ...criteria.flatMap((_, place) => criterionVolumes(config, place))],
     },
   };
 };

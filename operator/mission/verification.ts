@@ -1,17 +1,10 @@
 import { Reason } from "#nervous-system/schemas/conditions.ts";
-import {
-  endingPlan,
-  waitingPlan,
-  type Ending,
-  type MissionPlan,
-  type MissionSnapshot,
-  type Step,
-} from "#operator/mission/plan.ts";
+import { criteriaFailed, otherCriteria, runsCriteriaOf } from "#operator/mission/criteria.ts";
+import { endingPlan, waitingPlan, type MissionPlan, type MissionSnapshot, type Step } from "#operator/mission/plan.ts";
 import { proposalsOf } from "#operator/mission/publication.ts";
 import { judgeEnd, vanished, type PodEnd } from "#operator/pod/end.ts";
 import type { PodFacts } from "#operator/pod/facts.ts";
 import { hindranceOf } from "#operator/pod/pending.ts";
-import { parseVerifyEnd } from "#operator/pod/termination.ts";
 
 /** Verifier pods that the cluster may end before the mission gives up. */
 const maxVerifierRuns = 10;
@@ -66,17 +59,6 @@ const alivePlan = (snapshot: MissionSnapshot, pod: PodFacts): MissionPlan => {
   );
 };
 
-const failure = (pod: PodFacts, end: PodEnd): Ending => {
-  const told = parseVerifyEnd(pod.main?.terminated?.message);
-  if (told === undefined)
-    return { reason: Reason.CriteriaFailed, message: `The success criteria could not be met: ${end.message}` };
-  return {
-    reason: Reason.CriteriaFailed,
-    message: `\`${told.command.slice(0, 512)}\` ended with exit code ${told.exitCode} on the published branch.`,
-    evidence: told.output.slice(-2048),
-  };
-};
-
 const endedAtMs = (pod: PodFacts | undefined): number => {
   if (pod === undefined) return 0;
   const last = pod.main?.terminated ?? pod.fetch?.terminated;
@@ -98,7 +80,8 @@ const disruptedPlan = (snapshot: MissionSnapshot, run: number, end: PodEnd): Mis
 const endedPlan = (snapshot: MissionSnapshot, run: number, pod: PodFacts): MissionPlan => {
   const end = judgeEnd(pod);
   if (end.verdict === "disrupted") return disruptedPlan(snapshot, run, end);
-  if (end.verdict !== "succeeded") return endingPlan("Failed", failure(pod, end), pod.main?.terminated?.exitCode);
+  if (end.verdict !== "succeeded")
+    return endingPlan("Failed", criteriaFailed(pod, end), pod.main?.terminated?.exitCode);
   const count = snapshot.mission.spec.successCriteria.length;
   const message = `All ${count} success criteria hold. ${published(snapshot)}`;
   return endingPlan("Complete", { reason: Reason.CriteriaMet, message }, 0);
@@ -109,9 +92,10 @@ const endedPlan = (snapshot: MissionSnapshot, run: number, pod: PodFacts): Missi
  *  no success criteria                                    Complete
  *  no verifier yet, or one of another head                one is run on the head
  *  a verifier that waits or works                         Verifying, stalled where something keeps it from working
- *  a verifier that the cluster ended, or that is gone     the next is run after a pause; Failed after `maxVerifierRuns`
- *  a verifier that ended with 0                           Complete
- *  a verifier that ended otherwise                        Failed, with the command and the end of its output
+ *  a verifier that the cluster ended, that is gone, or    the next is run after a pause; Failed after `maxVerifierRuns`
+ *  that runs other criteria than the mission names
+ *  a verifier whose criteria all ended with 0             Complete
+ *  a verifier with one that ended otherwise               Failed, with the command and the end of its output
  */
 /** Everything is published: the success criteria decide, run by a pod that no agent ever touched. */
 export const verification: Step = (snapshot) => {
@@ -121,6 +105,7 @@ export const verification: Step = (snapshot) => {
   if (last === undefined) return runPlan(snapshot, 1);
   if (last.commit !== targetOf(snapshot).commit) return runPlan(snapshot, last.attempt + 1);
   if (verifier === undefined) return disruptedPlan(snapshot, last.attempt, vanished);
+  if (!runsCriteriaOf(mission, verifier)) return disruptedPlan(snapshot, last.attempt, otherCriteria);
   // A container that somebody else put beside it may keep the pod alive; the criteria have ended.
   return verifier.ended || verifier.main?.terminated !== undefined
     ? endedPlan(snapshot, last.attempt, verifier)

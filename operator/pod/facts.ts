@@ -1,5 +1,6 @@
 import type { Json, Pod } from "#nervous-system/kubernetes/kinds.ts";
 import { label, observeFinalizer } from "#nervous-system/schemas/names.ts";
+import { renderedCriteria, type RenderedCriterion } from "#operator/pod/criteria.ts";
 
 /** State of one container, flattened. */
 export type ContainerFacts = {
@@ -17,6 +18,9 @@ type OtherContainer = ContainerFacts & {
   /** `init` must end well before the agent starts, a `sidecar` must be up by then, and `beside` keeps the pod alive while it runs. */
   place: "init" | "sidecar" | "beside";
 };
+
+/** A success criterion of a verifier pod, and the container that runs it. */
+export type CriterionFacts = ContainerFacts & RenderedCriterion;
 
 /** Everything the decisions want to know of a pod; plain data, read once. */
 export type PodFacts = {
@@ -45,8 +49,10 @@ export type PodFacts = {
   disruption?: { reason: string; message: string; sinceMs: number } | undefined;
   fetch?: ContainerFacts | undefined;
   scribe?: ContainerFacts | undefined;
-  /** The container that does the work: `agent`, or `verify`. */
+  /** The container that does the work: `agent`, or of a verifier the first criterion that has not ended well, else the last. */
   main?: ContainerFacts | undefined;
+  /** Of a verifier pod, in the order in which they run. */
+  criteria: readonly CriterionFacts[];
   others: readonly OtherContainer[];
   /** What its node says of a pod that it makes nothing of: only Events tell, and only where nothing else does are they read. */
   warning?: { reason: string; message: string } | undefined;
@@ -86,11 +92,8 @@ const containerFacts = (raw: RawContainer): ContainerFacts => ({
   restarts: raw.restartCount,
 });
 
-const factsOf = (
-  raws: readonly RawContainer[] | undefined,
-  ...names: readonly string[]
-): ContainerFacts | undefined => {
-  const raw = raws?.find(({ name }) => names.includes(name));
+const factsOf = (raws: readonly RawContainer[] | undefined, wanted: string): ContainerFacts | undefined => {
+  const raw = raws?.find(({ name }) => name === wanted);
   return raw === undefined ? undefined : containerFacts(raw);
 };
 
@@ -112,10 +115,21 @@ const isEnded = ({ metadata, status }: Pod): boolean =>
   status?.phase === "Failed" ||
   (metadata.deletionTimestamp !== undefined && metadata.deletionGracePeriodSeconds === 0);
 
-const mainNames: readonly string[] = ["agent", "verify"];
-const ownNames: readonly string[] = [...mainNames, "fetch", "scribe"];
+const unstarted: ContainerFacts = { running: false, restarts: 0 };
+
+const criteriaFacts = ({ spec, status }: Pod): CriterionFacts[] => {
+  const raws = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
+  return renderedCriteria(spec).map((criterion) => ({ ...(factsOf(raws, criterion.name) ?? unstarted), ...criterion }));
+};
+
+// The kubelet starts no criterion after one that has not ended well.
+const atWork = (criteria: readonly CriterionFacts[]): CriterionFacts | undefined =>
+  criteria.find(({ terminated }) => terminated?.exitCode !== 0) ?? criteria.at(-1);
+
+const ownNames: readonly string[] = ["agent", "fetch", "scribe"];
 
 const otherFacts = ({ spec, status }: Pod): OtherContainer[] => {
+  const own = new Set([...ownNames, ...renderedCriteria(spec).map(({ name }) => name)]);
   const sidecars = new Set(spec?.initContainers?.filter((c) => c.restartPolicy === "Always").map(({ name }) => name));
   const before = (status?.initContainerStatuses ?? []).map((raw) => ({
     raw,
@@ -123,7 +137,7 @@ const otherFacts = ({ spec, status }: Pod): OtherContainer[] => {
   }));
   const beside = (status?.containerStatuses ?? []).map((raw) => ({ raw, place: "beside" as const }));
   return [...before, ...beside]
-    .filter(({ raw }) => !ownNames.includes(raw.name))
+    .filter(({ raw }) => !own.has(raw.name))
     .map(({ raw, place }) => ({ ...containerFacts(raw), name: raw.name, place }));
 };
 
@@ -146,28 +160,25 @@ const identityFacts = ({ metadata }: Pod) => {
   };
 };
 
-const runFacts = ({
-  phase = "Pending",
-  reason = "",
-  message = "",
-  conditions,
-  initContainerStatuses,
-  containerStatuses,
-}: Status) => ({
+const runFacts = ({ phase = "Pending", reason = "", message = "", conditions, initContainerStatuses }: Status) => ({
   phase,
   reason,
   message,
   ...conditionFacts(conditions),
   fetch: factsOf(initContainerStatuses, "fetch"),
   scribe: factsOf(initContainerStatuses, "scribe"),
-  main: factsOf(containerStatuses, ...mainNames),
 });
 
 /** Reads a Pod into plain facts. */
-export const podFacts = (pod: Pod): PodFacts => ({
-  ...identityFacts(pod),
-  ...runFacts(pod.status ?? {}),
-  others: otherFacts(pod),
-  nodeName: pod.spec?.nodeName,
-  ended: isEnded(pod),
-});
+export const podFacts = (pod: Pod): PodFacts => {
+  const criteria = criteriaFacts(pod);
+  return {
+    ...identityFacts(pod),
+    ...runFacts(pod.status ?? {}),
+    main: atWork(criteria) ?? factsOf(pod.status?.containerStatuses, "agent"),
+    criteria,
+    others: otherFacts(pod),
+    nodeName: pod.spec?.nodeName,
+    ended: isEnded(pod),
+  };
+};

@@ -18,15 +18,17 @@ export type Source = {
   commit?: string | undefined;
   /** Secret with the forge's credentials. */
   secret?: string | undefined;
+  /** Brings Node and the wrapper along, for the container of an agent. */
+  tools?: boolean;
 };
 
 const user = 65534;
 const binSize = "256Mi";
 
-/** Volumes of `fetch`; `fetch` and `bin` are read by the container that works. */
-export const fetchVolumes = (config: PodConfig, { secret }: Source): Volume[] => [
+/** Volumes of `fetch`; `fetch` and `bin` are read by the containers that work. */
+export const fetchVolumes = (config: PodConfig, { secret, tools }: Source): Volume[] => [
   emptyDir("fetch", config.workspaceSize),
-  emptyDir("bin", binSize),
+  ...(tools === true ? [emptyDir("bin", binSize)] : []),
   tokenVolume("token-fetch", audience.fetch),
   ...(secret === undefined ? [] : [{ name: "git-secret", secret: { secretName: secret, defaultMode: 0o440 } }]),
 ];
@@ -48,12 +50,13 @@ export const fetchContainer = (
     ENCHANTED_REF: source.ref,
     ENCHANTED_BASE_COMMIT: source.commit,
     ENCHANTED_GIT_CA_PEM: config.gitCaPem,
+    ENCHANTED_BIN_DIR: source.tools === true ? "/enchanted/bin" : undefined,
   }),
   resources: { requests: { cpu: "10m", memory: "64Mi" }, limits: { cpu: "1", memory: "512Mi" } },
   securityContext: containerSecurity(user),
   volumeMounts: [
     mount("fetch", "/enchanted/fetch"),
-    mount("bin", "/enchanted/bin"),
+    ...(source.tools === true ? [mount("bin", "/enchanted/bin")] : []),
     mountReadOnly("token-fetch", "/enchanted/token"),
     ...(source.secret === undefined ? [] : [mountReadOnly("git-secret", "/enchanted/git-secret")]),
   ],

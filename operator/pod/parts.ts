@@ -13,6 +13,9 @@ export const environment = (values: Readonly<Record<string, string | undefined>>
     value === undefined ? [] : [{ name, value: value.replaceAll("$", "$$$$") }],
   );
 
+/** The text that `environment` made a variable's value of. */
+export const plainValue = (value: string): string => value.replaceAll("$$", "$");
+
 /** Spec of a pod. */
 type PodSpec = NonNullable<Pod["spec"]>;
 /** One container of a pod. */
@@ -46,6 +49,12 @@ export const containerSecurity = (user: number): NonNullable<Container["security
 
 /** Scratch space that dies with the pod. */
 export const emptyDir = (name: string, sizeLimit: string): Volume => ({ name, emptyDir: { sizeLimit } });
+
+/** Scratch space in memory, which counts as that of the container. */
+export const memoryDir = (name: string, sizeLimit: string): Volume => ({
+  name,
+  emptyDir: { medium: "Memory", sizeLimit },
+});
 
 /** The least lifetime that the API server grants, in seconds. */
 const tokenSeconds = 600;

@@ -15,18 +15,11 @@ const agentEnd = z.object({
   message: z.string().max(4096).default(""),
   headSHA: z.string().max(64).optional(),
 });
-const verifyEnd = z.object({
-  command: z.string().max(4096),
-  exitCode: z.number().int(),
-  output: z.string().max(4096).default(""),
-});
 
 /** Where a scribe stopped. */
 export type ScribeEnd = z.output<typeof scribeEnd>;
 /** What the cortex says of its attempt. */
 export type AgentEnd = z.output<typeof agentEnd>;
-/** The command that a verifier ran last. */
-export type VerifyEnd = z.output<typeof verifyEnd>;
 /** What `fetch` says: the commit it made ready, or why it could not. */
 export type FetchEnd = { kind: "fetched"; commit: string } | { kind: "failed"; reason: string; message: string };
 
@@ -45,9 +38,6 @@ export const parseScribeEnd = (text: string | undefined): ScribeEnd | undefined 
 
 /** Reads the termination message of `agent`; nothing where it left none. */
 export const parseAgentEnd = (text: string | undefined): AgentEnd | undefined => read(agentEnd, text);
-
-/** Reads the termination message of `verify`; nothing where it left none. */
-export const parseVerifyEnd = (text: string | undefined): VerifyEnd | undefined => read(verifyEnd, text);
 
 /** Reads the termination message of `fetch`; nothing where it left none. */
 export const parseFetchEnd = (text: string | undefined): FetchEnd | undefined => {

@@ -14,7 +14,6 @@ const entryPoints: readonly EntryPoint[] = [
   { image: "pipeline", from: "pipeline/main.ts", file: "main.js" },
   { image: "scribe", from: "scribe/main.ts", file: "main.js" },
   { image: "scribe", from: "scribe/wrap.ts", file: "wrap.js" },
-  { image: "scribe", from: "scribe/verify.ts", file: "verify.js" },
   { image: "supervisor", from: "supervisor/main.ts", file: "main.js" },
   { image: "cortex", from: "agent-image/cortex/main.ts", file: "main.js" },
   { image: "model-server", from: "test/model-server/main.ts", file: "main.js" },

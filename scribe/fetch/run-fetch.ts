@@ -86,10 +86,11 @@ const clone = async (options: FetchOptions, way: ConnectProxy, scratch: string):
 
 const MAX_TUNNELS = 8; // as many as the gateway gives to one fetch
 
-/** Copies the tools and clones the repository through the gateway; a failure of the clone is an answer, not an exception. */
+/** Copies the tools, where they are asked for, and clones the repository through the gateway; a failure of the clone is an answer, not an exception. */
 export const runFetch = async (options: FetchOptions): Promise<FetchOutcome> => {
   const { config, tools } = options;
-  await copyTools(tools.node, tools.scripts, config.ENCHANTED_BIN_DIR);
+  const { ENCHANTED_BIN_DIR: bin } = config;
+  if (bin !== undefined) await copyTools(tools.node, tools.scripts, bin);
   await mkdir(config.ENCHANTED_FETCH_DIR, { recursive: true });
   const scratch = await mkdtemp(join(config.ENCHANTED_FETCH_DIR, ".fetch-")); // the root file system may be read-only
   const way = await startConnectProxy({
@@ -109,10 +110,16 @@ export const runFetch = async (options: FetchOptions): Promise<FetchOutcome> => 
   }
 };
 
-const MAX_MESSAGE_CHARS = 1200; // the kubelet keeps 4 KiB, and JSON's escapes may take part of it
+// The kubelet keeps 12 KiB of a pod's messages, the same of each container: a verifier has up to 17, and the cluster may add some.
+const MAX_MESSAGE_BYTES = 600;
 
-/** The termination message of a fetch. */
-export const renderFetchMessage = (outcome: FetchOutcome): string =>
-  outcome.kind === "fetched"
-    ? JSON.stringify({ commit: outcome.commit })
-    : JSON.stringify({ reason: outcome.reason, message: outcome.message.slice(0, MAX_MESSAGE_CHARS) });
+/** The termination message of a fetch, short enough for the kubelet to keep it whole. */
+export const renderFetchMessage = (outcome: FetchOutcome): string => {
+  if (outcome.kind === "fetched") return JSON.stringify({ commit: outcome.commit });
+  const { reason, message } = outcome;
+  const rendered = (chars: number): string => JSON.stringify({ reason, message: message.slice(0, chars) });
+  // JSON's escapes and UTF-8 can make a character six bytes.
+  let chars = Math.min(message.length, MAX_MESSAGE_BYTES);
+  while (Buffer.byteLength(rendered(chars)) > MAX_MESSAGE_BYTES) chars -= 1;
+  return rendered(chars);
+};

@@ -2,9 +2,11 @@ import { emptyAgent, emptyMission, type MissionFold, type PublicationFold } from
 import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
 import type { MissionSnapshot } from "#operator/mission/plan.ts";
+import { renderVerifierPod } from "#operator/mission/render-verifier.ts";
 import { podFacts, type PodFacts } from "#operator/pod/facts.ts";
 import { anAgent } from "#test/builders/agent.ts";
 import { aMission } from "#test/builders/mission.ts";
+import { aPodConfig } from "#test/builders/pod-config.ts";
 import { aModel, readyModelStatus } from "#test/builders/model.ts";
 import { someCommit, type PodStatus } from "#test/builders/pod-status.ts";
 import { aPod } from "#test/builders/pod.ts";
@@ -19,6 +21,8 @@ export const condition = (type: string, reason: string) => ({
   message: `because of ${reason}`,
   lastTransitionTime: "2026-11-23T09:30:00Z",
 });
+
+const gateway = "10.0.0.2";
 
 /** The Model `scripted`, ready. */
 const readyModel = aModel({ status: readyModelStatus });
@@ -35,7 +39,7 @@ export const snapshot = (given: Partial<MissionSnapshot> = {}): MissionSnapshot 
   record: { healthy: true, message: "", position: 40 },
   fold: undefined,
   verifier: undefined,
-  gatewayAddress: "10.0.0.2",
+  gatewayAddress: gateway,
   agentImage: anAgent().spec.image,
   verifierPauseMs: 1_000,
   nowMs,
@@ -91,18 +95,20 @@ export const withoutProposal: MissionFold = {
 /** A spec with one success criterion. */
 export const tested = { successCriteria: [{ command: "npm test" }] };
 /** A Mission whose verifier pod is in the status. */
-export const verifying = (attempt = 1, status: Partial<Mission["status"]> = {}): Mission =>
+export const verifying = (attempt = 1, status: Partial<Mission["status"]> = {}, spec = tested): Mission =>
   aMission({
-    spec: tested,
+    spec,
     status: {
       startTime: "2026-11-23T09:00:00Z",
       verification: { attempt, podName: `fix-bug-verify-${attempt}`, podUID: aPod().metadata.uid, commit: head },
       ...status,
     },
   });
-/** A verifier pod as it was read. */
-export const verifierPod = (status: PodStatus, metadata = {}): PodFacts =>
-  podFacts(aPod({ owner: aMission(), status, metadata }));
+/** The verifier pod of a mission as it was read. */
+export const verifierPod = (status: PodStatus, { mission = verifying(), metadata = {} } = {}): PodFacts => {
+  const { spec } = renderVerifierPod(aPodConfig(), { mission, attempt: 1, ref: open.branch, commit: head, gateway });
+  return podFacts(aPod({ owner: mission, status, metadata, ...(spec === undefined ? {} : { spec }) }));
+};
 /** Everything done and published. */
 export const published = { agents: done, fold: fold(open) };
 

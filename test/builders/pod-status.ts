@@ -147,10 +147,31 @@ export const unschedulableStatus = (message: string): PodStatus => ({
   conditions: [{ type: "PodScheduled", status: "False", reason: "Unschedulable", message, lastTransitionTime: at }],
 });
 
+/** The criteria of a verifier pod: the one at `place` in this state, those before it ended with 0, none after it started. */
+const criteriaStatus = (of: number, place: number, at: (name: string) => ContainerStatus): Partial<PodStatus> => {
+  const criteria = Array.from({ length: of }, (_, index) => {
+    const name = `criterion-${index + 1}`;
+    if (index + 1 === place) return at(name);
+    return index + 1 < place ? ended(name, 0, "") : container(name, { waiting: { reason: "PodInitializing" } });
+  });
+  return {
+    conditions: [scheduled],
+    initContainerStatuses: [ended("fetch", 0, { commit: someCommit }), ...criteria.slice(0, -1)],
+    containerStatuses: criteria.slice(-1),
+  };
+};
+
+/** How the criterion at `place` of `of` ended, which ended the pod. */
+export type EndedCriterion = { exitCode: number; message?: unknown; reason?: string; place?: number; of?: number };
+
 /** The verifier pod at its end. */
-export const verifierStatus = (exitCode: number, message: unknown = ""): PodStatus => ({
-  phase: exitCode === 0 ? "Succeeded" : "Failed",
-  conditions: [scheduled],
-  initContainerStatuses: [ended("fetch", 0, { commit: someCommit })],
-  containerStatuses: [ended("verify", exitCode, message)],
+export const verifierStatus = ({ of = 1, place = of, ...end }: EndedCriterion): PodStatus => ({
+  phase: end.exitCode === 0 ? "Succeeded" : "Failed",
+  ...criteriaStatus(of, place, (name) => ended(name, end.exitCode, end.message ?? "", end.reason)),
+});
+
+/** The verifier pod while the criterion at `place` of `of` is at work. */
+export const verifyingStatus = ({ place = 1, of = 1 } = {}): PodStatus => ({
+  phase: place < of ? "Pending" : "Running",
+  ...criteriaStatus(of, place, running),
 });

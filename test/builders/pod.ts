@@ -7,7 +7,13 @@ import type { PodStatus } from "#test/builders/pod-status.ts";
 
 /** The pod of an attempt of `fix-bug-coder`, as a kubelet reports it. */
 export const aPod = (
-  given: { attempt?: number; owner?: KubeObject; status?: PodStatus; metadata?: Partial<ObjectMeta> } = {},
+  given: {
+    attempt?: number;
+    owner?: KubeObject;
+    spec?: Pod["spec"];
+    status?: PodStatus;
+    metadata?: Partial<ObjectMeta>;
+  } = {},
 ): Pod => {
   const { attempt = 1, owner = anAgent() } = given;
   return {
@@ -19,7 +25,7 @@ export const aPod = (
       ownerReferences: [controllerReference(owner)],
       ...given.metadata,
     }),
-    spec: { containers: [], nodeName: "node-1" },
+    spec: { containers: [], ...given.spec, nodeName: "node-1" },
     status: given.status ?? { phase: "Pending" },
   };
 };

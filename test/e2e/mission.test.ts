@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { parse } from "yaml";
 import { isTrue } from "#nervous-system/schemas/conditions.ts";
+import type { Pod } from "#nervous-system/kubernetes/kinds.ts";
 import type { Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { waitFor } from "#platform/process/wait.ts";
 import { openCluster, type Kube } from "#test/e2e/kube.ts";
@@ -73,6 +74,15 @@ describe("a mission that fixes a real bug", () => {
     expect(isTrue(mission.status?.conditions, "Complete")).toBe(true);
     expect(isTrue(mission.status?.conditions, "Ready")).toBe(true);
     expect(mission.status?.pullRequests).toHaveLength(1);
+  });
+
+  it("was judged by the exit code of its criterion's own container", async () => {
+    const verifier = await kube.ok(["get", "pod", `${name}-verify-1`, "-n", tenant, "-o", "json"]);
+    const { status } = JSON.parse(verifier) as Pod;
+    expect(status?.containerStatuses).toMatchObject([
+      { name: "criterion-1", state: { terminated: { exitCode: 0, reason: "Completed" } } },
+    ]);
+    expect(status?.initContainerStatuses?.map((one) => one.name)).toEqual(["fetch"]);
   });
 
   it("reads well in kubectl", async () => {

@@ -3,8 +3,7 @@ import { runShell, type Kill, type ShellCommand, type ShellEnd } from "#nervous-
 import { createBoundedCollector } from "./bounded-text.ts";
 
 /** A shell command to run within limits. */
-type BoundedCommand = Omit<ShellCommand, "onOutput" | "timeoutMs"> & {
-  readonly timeoutMs: number;
+type BoundedCommand = Omit<ShellCommand, "onOutput"> & {
   /** Of standard output and error together; the middle of a longer one is left out. */
   readonly maxOutputChars: number;
 };

@@ -34,9 +34,10 @@ const effectiveCommand = /(^|\n)[ \t\r]*[^\s#]/;
 const criterion = z
   .object({
     command: withRules(
-      boundedText(4096, "Command line, run by `sh -c` at the root of the repository; exit code 0 means met.").regex(
-        effectiveCommand,
-      ),
+      boundedText(
+        4096,
+        "Command line, run by `sh -c` at the root of a checkout of its own; exit code 0 means met.",
+      ).regex(effectiveCommand),
       {
         rule: String.raw`!self.matches('[\x00-\x08\x0b\x0c\x0e-\x1f]')`,
         message: "a command holds no control characters but tab and line ends",
@@ -158,7 +159,7 @@ const status = z
         podName: z.string().max(63).describe("Name of the verifier pod."),
         podUID: uid("UID of the verifier pod.").optional(),
         commit: commit("Commit that is verified."),
-        exitCode: z.int32().describe("Exit code of the criteria.").optional(),
+        exitCode: z.int32().describe("Exit code of the first criterion that failed, 0 where all hold.").optional(),
       })
       .describe("The run of the success criteria on the published branch.")
       .optional(),

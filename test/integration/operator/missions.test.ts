@@ -79,7 +79,7 @@ describe("a mission", () => {
   });
 
   it("publishes, verifies on the published head, and tells it", async () => {
-    stage.kubelet.script(/-verify-/, verifierStatus(0, { command: "npm test", exitCode: 0, output: "" }));
+    stage.kubelet.script(/-verify-/, verifierStatus({ exitCode: 0 }));
     operate();
     await modelIsReady();
     const { metadata } = await submit({ successCriteria: [{ command: "npm test" }] });
@@ -133,7 +133,7 @@ describe("a mission", () => {
   it("fails by the criteria that failed, with the end of their output", async () => {
     stage.kubelet.script(/^fix-bug-coder-/, ...wholeLife());
     stage.kubelet.script(/-verify-1/, disruptedStatus("EvictionByEvictionAPI"));
-    stage.kubelet.script(/-verify-2/, verifierStatus(1, { command: "npm test", exitCode: 1, output: "1 failing" }));
+    stage.kubelet.script(/-verify-2/, verifierStatus({ exitCode: 1, message: "1 failing" }));
     operate();
     await submit({ successCriteria: [{ command: "npm test" }] });
     await missionIs("Failed");
@@ -275,7 +275,7 @@ describe("an operator that dies after every single write", () => {
   it("comes to the same end, with one pod at a time and none twice", async () => {
     stage.kubelet.script(/-1$/, ...wholeLife({ exitCode: 1 }));
     stage.kubelet.script(/-2$/, ...wholeLife());
-    stage.kubelet.script(/-verify-/, verifierStatus(0));
+    stage.kubelet.script(/-verify-/, verifierStatus({ exitCode: 0 }));
     await submit({ successCriteria: [{ command: "npm test" }] });
     let lives = 0;
     while (!isTrue((await mission())?.status?.conditions, "Complete")) {

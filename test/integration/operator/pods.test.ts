@@ -32,8 +32,9 @@ beforeAll(async () => {
 afterAll(() => test?.stop(), 60_000);
 
 const workspace = { repo: "https://forge.example.org/team/calculator.git", secretRef: { name: "git" } };
+const successCriteria = Array.from({ length: 16 }, () => ({ command: "$".repeat(4000) }));
 const mission = aMission({
-  spec: { workspace, goal: "g".repeat(16_384), successCriteria: [{ command: "npm test" }] },
+  spec: { workspace, goal: "g".repeat(16_384), successCriteria },
   metadata: { namespace },
 });
 const config = aPodConfig({ gitCaPem: "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n" });

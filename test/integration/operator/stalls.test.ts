@@ -74,7 +74,7 @@ describe("a pod that another's container keeps alive", () => {
   });
 
   it("has ended with its criteria", async () => {
-    const { containerStatuses = [], ...verified } = verifierStatus(0, { command: "npm test", exitCode: 0, output: "" });
+    const { containerStatuses = [], ...verified } = verifierStatus({ exitCode: 0 });
     const proxy = lingeringStatus(0).containerStatuses![1]!;
     stage.kubelet.script(/-coder-1$/, ...wholeLife());
     stage.kubelet.script(/-verify-1$/, {

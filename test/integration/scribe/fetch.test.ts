@@ -1,9 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from "@jest/globals";
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { commandEnvironment } from "#agent-image/cortex/config.ts";
 import { startGitForge, type GitForge } from "./git-forge.ts";
 import { setStage, start, type Running, type Stage } from "./stage.ts";
 
@@ -71,8 +69,8 @@ beforeEach(async () => {
   forge.seen.length = 0;
 });
 
-const fetchWith = (more: Record<string, string>): Running =>
-  start(process.execPath, [`${stage.programs}/main.js`, "fetch"], {
+const fetchWith = (more: Record<string, string | undefined>): Running => {
+  const env: Record<string, string | undefined> = {
     ENCHANTED_GATEWAY: forge.tunnel,
     ENCHANTED_CA_PEM: stage.caPem,
     ENCHANTED_GIT_CA_PEM: stage.caPem,
@@ -85,7 +83,10 @@ const fetchWith = (more: Record<string, string>): Running =>
     ENCHANTED_TOKEN_FILE: join(dir, "token"),
     ENCHANTED_TERMINATION_LOG: join(dir, "termination"),
     ...more,
-  });
+  };
+  const given = Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
+  return start(process.execPath, [`${stage.programs}/main.js`, "fetch"], Object.fromEntries(given));
+};
 const message = async (): Promise<Record<string, string>> =>
   JSON.parse(await readFile(join(dir, "termination"), "utf8")) as Record<string, string>;
 const bare = (...args: string[]): string => git(join(dir, "fetch", "repo.git"), ...args);
@@ -98,11 +99,17 @@ describe("fetch", () => {
     expect([bare("rev-parse", "HEAD"), bare("symbolic-ref", "HEAD")]).toEqual([commits.second, "refs/heads/main"]);
     expect(bare("rev-list", "--count", "HEAD")).toBe("2");
     expect(forge.seen[0]).toBe(`CONNECT ${forge.url.slice("https://".length)} Bearer fetch-token`);
-    expect((await readdir(join(dir, "bin"))).toSorted()).toEqual(["node", "verify.js", "wrap.js"]);
+    expect((await readdir(join(dir, "bin"))).toSorted()).toEqual(["node", "wrap.js"]);
     expect((await stat(join(dir, "bin", "node"))).mode & 0o777).toBe(0o755);
     const version = spawnSync(join(dir, "bin", "node"), ["--version"], { encoding: "utf8" });
     expect(version.stdout.trim()).toBe(process.version);
     expect(await readdir(join(dir, "fetch"))).toEqual(["repo.git"]);
+  });
+
+  it("brings no tools where nobody asks for them", async () => {
+    expect(await fetchWith({ ENCHANTED_BIN_DIR: undefined }).ended).toBe(0);
+    expect(bare("rev-parse", "HEAD")).toBe(commits.second);
+    expect(await readdir(dir)).not.toContain("bin");
   });
 
   it.each([
@@ -234,68 +241,5 @@ describe("fetch", () => {
     expect(await running.ended).toBe(2);
     expect(running.output()).toMatch(/ENCHANTED_REPO: is not an https URL/);
     expect(forge.seen).toEqual([]);
-  });
-});
-
-describe("verify", () => {
-  // A killed process may be a zombie for a moment until init reaps it.
-  const goneIn = (file: string): string =>
-    `pid=$(cat ${file}); while grep -q "^State:[[:space:]]*[^ZX]" /proc/$pid/status; do :; done`;
-  const verify = (criteria: readonly string[]): Running =>
-    start(join(dir, "bin", "node"), [join(dir, "bin", "verify.js")], {
-      ENCHANTED_CRITERIA: JSON.stringify(criteria),
-      ENCHANTED_FETCH_DIR: join(dir, "fetch"),
-      ENCHANTED_WORKSPACE: join(dir, "workspace"),
-      ENCHANTED_TERMINATION_LOG: join(dir, "termination"),
-    });
-
-  beforeEach(async () => {
-    expect(await fetchWith({ ENCHANTED_REF: "feature/x" }).ended).toBe(0);
-    await rm(join(dir, "termination"));
-  });
-
-  it("runs every criterion in a clone of the commit and ends with 0", async () => {
-    const running = verify(["test $(cat file.txt) = feature", "echo done"]);
-    expect(await running.ended).toBe(0);
-    expect(await message()).toEqual({ command: "echo done", exitCode: 0, output: "done\n" });
-    expect(running.output()).toContain("$ echo done");
-  });
-
-  it("stops at the first failure with its code and the end of its output", async () => {
-    const after = join(dir, "after");
-    expect(await verify(["true", "seq 1 2000; echo 'it broke' >&2; exit 3", `touch ${after}`]).ended).toBe(3);
-    const left = await message();
-    expect(left).toMatchObject({ exitCode: 3, output: expect.stringMatching(/2000[\s\S]*it broke\n$/) });
-    expect(existsSync(after)).toBe(false);
-  });
-
-  it("waits for nothing that a criterion leaves in the background, and ends it before the next", async () => {
-    const escaping = "setsid sh -c 'echo $$ > escaped; exec sleep 1000' & while [ ! -s escaped ]; do :; done";
-    const running = verify([`sleep 1000 & echo $! > left; ${escaping}`, goneIn("left")]);
-    expect([await running.ended, running.output()]).toEqual([0, expect.stringContaining("$ pid=")]);
-    process.kill(Number(await readFile(join(dir, "workspace", "repo", "escaped"), "utf8")), "SIGKILL");
-  });
-
-  it("shows criteria what the agent's own check shows them, and nothing of ours", async () => {
-    expect(await verify(["env"]).ended).toBe(0);
-    const names = String((await message())["output"]).match(/^\w+(?==)/gm);
-    const ofTheShell = ["OLDPWD", "PWD", "SHLVL", "_"];
-    expect(names?.filter((name) => !ofTheShell.includes(name)).toSorted()).toEqual(
-      Object.keys(commandEnvironment({ PATH: "", TMPDIR: "", NO_PROXY: "" }, "")).toSorted(),
-    );
-  });
-
-  it("keeps its message below what the kubelet keeps, whatever was printed", async () => {
-    expect(
-      await verify([String.raw`i=0; while [ $i -lt 3000 ]; do printf '\001'; i=$((i+1)); done; exit 1`]).ended,
-    ).toBe(1);
-    expect((await stat(join(dir, "termination"))).size).toBeLessThanOrEqual(4096);
-    expect(await message()).toMatchObject({ exitCode: 1 });
-  });
-
-  it("says so when there is nothing to clone", async () => {
-    await rm(join(dir, "fetch"), { recursive: true });
-    expect(await verify(["true"]).ended).not.toBe(0);
-    expect(await message()).toMatchObject({ command: "git clone" });
   });
 });
