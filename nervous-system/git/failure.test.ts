@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
-import { classifyFailure, withoutCredentials } from "#nervous-system/git/failure.ts";
+import { classifyFailure, redirectIn, withoutCredentials } from "#nervous-system/git/failure.ts";
 import { withoutDrivers } from "#nervous-system/git/git.ts";
+import { growthOf, mostGrowth } from "#test/builders/growth.ts";
 
 const cases: ReadonlyArray<readonly [words: string, reason: string]> = [
   ["fatal: repository 'https://h/x.git/' not found", "RepositoryNotFound"],
@@ -51,5 +52,38 @@ describe("withoutDrivers", () => {
     expect(withoutDrivers(["diff", "HEAD"])).toEqual(["diff", "--no-ext-diff", "--no-textconv", "HEAD"]);
     expect(withoutDrivers(["grep", "x"])).toEqual(["grep", "--no-textconv", "x"]);
     expect(withoutDrivers(["status"])).toEqual(["status"]);
+  });
+});
+
+describe("what words cost", () => {
+  // The beginning of each rule again and again, on one line, without its end.
+  const beginnings = [
+    "transport '",
+    "Remote branch ",
+    "pack ",
+    "repository '",
+    "returned error: ",
+    "SSL",
+    "://",
+    "a.a.a.",
+    "http://",
+    "error: ",
+    "\r",
+    "\nfatal: ",
+    "hint:\n",
+    "<= Recv header: location: ",
+  ];
+
+  it.each(beginnings)("grows no faster than their length: %j", (words) => {
+    const classify = (n: number) => {
+      const stderr = words.repeat(n);
+      return () => classifyFailure({ command: "fetch", stderr, subject: stderr });
+    };
+    const trace = (n: number) => {
+      const text = `<= Recv header: location: ${words.repeat(n)}`;
+      return () => redirectIn(text, "https://h/x");
+    };
+    expect(growthOf(2_000, classify)).toBeLessThan(mostGrowth);
+    expect(growthOf(2_000, trace)).toBeLessThan(mostGrowth);
   });
 });

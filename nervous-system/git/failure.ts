@@ -21,6 +21,7 @@ export type GitFailureReason = (typeof GitFailureReason)[keyof typeof GitFailure
 
 type Rule = { readonly reason: GitFailureReason; readonly says: RegExp; readonly advice: string };
 
+// What Git says may hold a server's words and an agent's names: no run without a bound that a later attempt scans again.
 // Git has no error codes, so its words are read; LC_ALL=C.UTF-8 keeps them English. The first rule that matches decides.
 const rules: readonly Rule[] = [
   {
@@ -50,7 +51,7 @@ const rules: readonly Rule[] = [
   },
   {
     reason: "RefNotFound",
-    says: /couldn't find remote ref|Remote branch .* not found|not our ref|unknown revision or path|bad revision|Not a valid (object|commit) name|Needed a single revision|invalid reference/i,
+    says: /couldn't find remote ref|Remote branch .{1,300} not found|not our ref|unknown revision or path|bad revision|Not a valid (object|commit) name|Needed a single revision|invalid reference/i,
     advice: "check the branch, tag or commit",
   },
   {
@@ -65,7 +66,7 @@ const rules: readonly Rule[] = [
   },
   {
     reason: "ObjectsRejected",
-    says: /fsck error|unpacker error|index-pack failed|invalid object|bad (object|tree|packfile)|missing (blob|tree|commit|necessary objects)|lacks these prerequisite|did not (receive|send) (expected|all necessary) object|pack .*corrupt|inflate|not a v2 or v3 bundle|unrecognized header|does not look like a (v2|bundle)|SHA1 COLLISION/i,
+    says: /fsck error|unpacker error|index-pack failed|invalid object|bad (object|tree|packfile)|missing (blob|tree|commit|necessary objects)|lacks these prerequisite|did not (receive|send) (expected|all necessary) object|pack .{0,300}corrupt|inflate|not a v2 or v3 bundle|unrecognized header|does not look like a (v2|bundle)|SHA1 COLLISION/i,
     advice: "the objects are broken, incomplete or hostile",
   },
 ];
@@ -80,7 +81,7 @@ export type FailureInput = {
 
 /** Removes user names and passwords from every URL in a text, so that messages can be shown and stored. */
 export const withoutCredentials = (text: string): string =>
-  text.replaceAll(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@]*@/gi, "$1");
+  text.replaceAll(/([a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/@]*@/gi, "$1");
 
 /** Where a server sent Git, from the trace of its requests (`GIT_TRACE_CURL`): the address that the repository at `asked` has now. */
 export const redirectIn = (trace: string, asked: string | undefined): string | undefined => {

@@ -1,13 +1,17 @@
 import type { Git } from "#nervous-system/git/git.ts";
 import { GitFailed, mustRun, type Failed } from "#nervous-system/git/must-run.ts";
-import { judgeChanges, judgeCollisions, refuseChange, type RefusedChange } from "#nervous-system/git/path-policy.ts";
-import { exactNameOf, parseList } from "#nervous-system/git/paths.ts";
+import { findSpellings } from "#nervous-system/git/find-spellings.ts";
+import { foldedAdditions, judgeCollisions } from "#nervous-system/git/path-collisions.ts";
+import { judgeChanges, refuseChange, type RefusedChange } from "#nervous-system/git/path-policy.ts";
+import { exactNameOf } from "#nervous-system/git/paths.ts";
 import { parseRawDiff, type RawChange } from "#nervous-system/git/raw-diff.ts";
 
 /** What a change is worth: its entries where it may be published, why it may not, or the call of Git that failed. */
 type JudgedChange = { readonly kind: "ok"; readonly value: readonly RawChange[] } | RefusedChange | Failed;
 
 const maxChangedBytes = 64 * 1024 * 1024;
+/** More of a list of changes than this is more than two hundred paths that are not too long. */
+const maxDiffBytes = 4 * 1024 * 1024;
 /** No pointer of LFS is longer, bytes. */
 const maxPointerBytes = 1024;
 
@@ -48,16 +52,28 @@ const withNames = (changes: readonly RawChange[] | undefined): readonly RawChang
   return named?.every((change): change is RawChange => change.path !== undefined) === true ? named : undefined;
 };
 
+const judgeSpellings = async (
+  git: Git,
+  trees: { readonly base: string; readonly head: string },
+  changes: readonly RawChange[],
+): Promise<RefusedChange | undefined> => {
+  const wanted = foldedAdditions(changes);
+  if (wanted.size === 0) return undefined;
+  const base = await findSpellings(git, trees.base, wanted);
+  const head = await findSpellings(git, trees.head, wanted);
+  if (base !== undefined && head !== undefined) return judgeCollisions({ base, head }, changes);
+  return refuseChange("PathNotAllowed", "an added path has too many other spellings in the tree");
+};
+
 const judge = async (git: Git, base: string, head: string): Promise<JudgedChange> => {
-  const diff = await mustRun(git, ["diff-tree", "-r", "-z", "--raw", "--no-renames", "--full-index", base, head]);
-  const changes = withNames(parseRawDiff(diff));
+  const command = ["diff-tree", "-r", "-z", "--raw", "--no-renames", "--full-index", base, head];
+  const diff = await git.run(command, { maxOutputBytes: maxDiffBytes });
+  if (diff.kind === "failed" && diff.reason !== "OutputTooLarge") return diff;
+  if (diff.kind === "failed") return refuseChange("TooManyFiles", "the proposal changes more files than are accepted");
+  const changes = withNames(parseRawDiff(diff.stdout));
   if (changes === undefined) return refuseChange("PathNotAllowed", "a changed path is not valid UTF-8");
-  const refused = judgeChanges(changes);
-  if (refused !== undefined) return refused;
-  const listed = parseList(await mustRun(git, ["ls-tree", "-r", "-z", "--name-only", "--full-tree", head]));
-  // What is not UTF-8 is spelled as nothing that a proposal may bring.
-  const tree = listed.flatMap((path) => exactNameOf(path) ?? []);
-  return judgeCollisions(tree, changes) ?? (await judgeBlobs(git, changes)) ?? { kind: "ok", value: changes };
+  const refused = judgeChanges(changes) ?? (await judgeSpellings(git, { base, head }, changes));
+  return refused ?? (await judgeBlobs(git, changes)) ?? { kind: "ok", value: changes };
 };
 
 /**

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { foldComponent, judgeChanges, judgeCollisions, judgePath } from "#nervous-system/git/path-policy.ts";
+import { foldComponent, judgeChanges, judgePath } from "#nervous-system/git/path-policy.ts";
 import type { RawChange } from "#nervous-system/git/raw-diff.ts";
+import { growthOf, mostGrowth } from "#test/builders/growth.ts";
 
 const change = (path: string, newMode = "100644", oldMode = "100644"): RawChange => ({
   path,
@@ -70,6 +71,52 @@ describe("judgePath", () => {
   });
 });
 
+describe("what a path costs", () => {
+  const hostile: ReadonlyArray<readonly [string, (n: number) => string]> = [
+    ["dots before a letter", (n) => `${".".repeat(n)}x`],
+    ["spaces before a letter", (n) => `${" ".repeat(n)}x`],
+    ["what file systems ignore", (n) => `${"\u200c".repeat(n)}.git`],
+    ["marks that Unicode sorts", (n) => `a${"\u0301".repeat(n)}${"\u0323".repeat(n)}`],
+    ["one letter that becomes eighteen", (n) => "\ufdfa".repeat(n)],
+    ["folders without end", (n) => "a/".repeat(n)],
+    ["folders without names", (n) => "/".repeat(n)],
+  ];
+
+  it.each(hostile)("grows no faster than its length: %s", (_, make) => {
+    const judge = (n: number) => {
+      const path = make(n);
+      return () => judgeChanges([change(path)]);
+    };
+    expect(growthOf(200_000, judge)).toBeLessThan(mostGrowth);
+  });
+
+  it("stays small in the fold, which is only asked for what a file system can have", () => {
+    const fold = (make: (n: number) => string) => (n: number) => {
+      const names = Array.from({ length: n }, () => make(60));
+      return () => names.map(foldComponent);
+    };
+    for (const [, make] of hostile) expect(growthOf(1_000, fold(make))).toBeLessThan(mostGrowth);
+    const dots = (n: number) => () => foldComponent(`${".".repeat(n)}x`);
+    expect(growthOf(100_000, dots)).toBeLessThan(mostGrowth);
+  });
+
+  it.each([
+    ["a/".repeat(63) + "a", undefined],
+    ["a/".repeat(64) + "a", "is deeper than 64 folders"],
+    ["x".repeat(255), undefined],
+    ["x".repeat(256), "has a name longer than 255 bytes"],
+    ["ü".repeat(128), "has a name longer than 255 bytes"],
+    [`${"x".repeat(255)}/`.repeat(4) + "y", "is longer than 1024 bytes"],
+  ])("is bounded by length and depth: %.20s", (path, why) => {
+    expect(judgePath(path)).toBe(why);
+  });
+
+  it("shows no more of a path than a message takes", () => {
+    const refused = judgeChanges([change("x".repeat(100_000))]);
+    expect(refused?.message.length).toBeLessThan(300);
+  });
+});
+
 describe("judgeChanges", () => {
   it("refuses links, submodules and odd modes, also where they are taken away", () => {
     expect(judgeChanges([change("a", "120000")])).toMatchObject({ reason: "EntryNotAllowed" });
@@ -83,26 +130,5 @@ describe("judgeChanges", () => {
     expect(judgeChanges(files(200))).toBeUndefined();
     expect(judgeChanges(files(201))).toMatchObject({ reason: "TooManyFiles" });
     expect(judgeChanges([])).toMatchObject({ reason: "NothingChanged" });
-  });
-});
-
-describe("judgeCollisions", () => {
-  const added = (path: string): RawChange => change(path, "100644", "000000");
-
-  it("finds files and folders that differ in spelling only, where the change brings one of them", () => {
-    expect(judgeCollisions(["README.md", "readme.MD"], [added("readme.MD")])).toBeDefined();
-    expect(judgeCollisions(["src/a", "SRC/b"], [added("SRC/b")])).toBeDefined();
-    expect(judgeCollisions(["a/x", "A/y"], [added("a/x"), added("A/y")])).toBeDefined();
-  });
-
-  it("leaves alone what was so before, also where it is changed, and what a change takes away", () => {
-    expect(judgeCollisions(["A", "a", "b"], [change("b")])).toBeUndefined();
-    expect(judgeCollisions(["README.md", "readme.md"], [change("readme.md")])).toBeUndefined();
-    expect(judgeCollisions(["Src/a", "src/b", "src/c"], [added("src/c")])).toBeUndefined();
-    expect(judgeCollisions(["a"], [change("A", "000000"), added("a")])).toBeUndefined();
-  });
-
-  it("finds a third spelling beside two that were there", () => {
-    expect(judgeCollisions(["README.md", "readme.md", "ReadMe.md"], [added("ReadMe.md")])).toBeDefined();
   });
 });

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import type { RawChange } from "#nervous-system/git/raw-diff.ts";
 
 /** Why a change is not published, whatever else it holds. */
@@ -9,18 +10,33 @@ export const refuseChange = (reason: string, message: string): RefusedChange => 
 /** Files that one proposal may change. */
 const maxChangedFiles = 200;
 
+/** What common file systems take: a longer path is no use to most machines, and long names make all that reads them slow. */
+const maxPathBytes = 1024;
+/** Of one component; file systems take no more. */
+const maxComponentBytes = 255;
+/** Components of one path. */
+const maxPathDepth = 64;
+
 const regularModes = new Set(["100644", "100755"]);
 
 // What file systems of other machines take away or read as the same: HFS+ ignores these characters, Windows trailing dots and spaces.
 const ignored = /\p{Default_Ignorable_Code_Point}/gu;
 
-/** How a path component looks to the least distinguishing file system. */
+const plain = /^[ -~]*$/;
+
+/** Without the dots and spaces at its end; the pattern for it would try each run of them again from its middle. */
+const withoutTail = (text: string): string => {
+  let end = text.length;
+  while (end > 0 && (text[end - 1] === "." || text[end - 1] === " ")) end -= 1;
+  return text.slice(0, end);
+};
+
+/** How a path component of at most `maxComponentBytes` looks to the least distinguishing file system. */
 export const foldComponent = (component: string): string =>
-  component
-    .normalize("NFKC")
-    .replaceAll(ignored, "")
-    .replace(/[. ]+$/, "")
-    .toLowerCase();
+  withoutTail(plain.test(component) ? component : component.normalize("NFKC").replaceAll(ignored, "")).toLowerCase();
+
+/** Whether file systems can have a component of so many bytes; Unicode takes time by the square to sort the marks of a longer one. */
+export const isPossibleComponent = (component: string): boolean => Buffer.byteLength(component) <= maxComponentBytes;
 
 // Git's own files change what Git does with a repository; only these two do not.
 const harmlessGitFiles = new Set([".gitignore", ".gitkeep"]);
@@ -45,8 +61,18 @@ const judgeComponent = (component: string): string | undefined => {
 
 const hasControlCharacter = (path: string): boolean => /[\p{Cc}\\]/u.test(path);
 
+// Before anything looks into the path: what is short is cheap to look into.
+const judgeSize = (path: string): string | undefined => {
+  if (Buffer.byteLength(path) > maxPathBytes) return `is longer than ${maxPathBytes} bytes`;
+  const components = path.split("/");
+  if (components.length > maxPathDepth) return `is deeper than ${maxPathDepth} folders`;
+  return components.every(isPossibleComponent) ? undefined : `has a name longer than ${maxComponentBytes} bytes`;
+};
+
 /** Why a path must not be changed, in a few words; undefined where it may. */
 export const judgePath = (path: string): string | undefined => {
+  const tooLarge = judgeSize(path);
+  if (tooLarge !== undefined) return tooLarge;
   if (hasControlCharacter(path)) return "has a control character or a backslash";
   for (const component of path.split("/")) {
     const why = judgeComponent(component);
@@ -55,11 +81,19 @@ export const judgePath = (path: string): string | undefined => {
   return undefined;
 };
 
+const maxShownCharacters = 200;
+
+/** A path in quotes, cut where it is too long for a message. */
+const shown = (path: string): string =>
+  path.length <= maxShownCharacters ? `"${path}"` : `"${path.slice(0, maxShownCharacters)}…"`;
+
 const judgeModes = ({ oldMode, newMode, path }: RawChange): string | undefined => {
   const modes = [oldMode, newMode].filter((mode) => mode !== "000000");
-  if (modes.includes("120000")) return `"${path}" is a symbolic link`;
-  if (modes.includes("160000")) return `"${path}" is a submodule`;
-  return modes.every((mode) => regularModes.has(mode)) ? undefined : `"${path}" is not a regular file (${newMode})`;
+  if (modes.includes("120000")) return `${shown(path)} is a symbolic link`;
+  if (modes.includes("160000")) return `${shown(path)} is a submodule`;
+  return modes.every((mode) => regularModes.has(mode))
+    ? undefined
+    : `${shown(path)} is not a regular file (${newMode})`;
 };
 
 /** Judges what a proposal changes: how much, which kinds of entries, which paths. */
@@ -75,43 +109,7 @@ export const judgeChanges = (changes: readonly RawChange[]): RefusedChange | und
     if (wrongMode !== undefined)
       return refuseChange("EntryNotAllowed", `${wrongMode}, which a proposal may not contain`);
     const wrongPath = judgePath(change.path);
-    if (wrongPath !== undefined) return refuseChange("PathNotAllowed", `"${change.path}" ${wrongPath}`);
+    if (wrongPath !== undefined) return refuseChange("PathNotAllowed", `${shown(change.path)} ${wrongPath}`);
   }
   return undefined;
 };
-
-const prefixesOf = (path: string): readonly string[] => {
-  const parts = path.split("/");
-  return parts.map((_, i) => parts.slice(0, i + 1).join("/"));
-};
-
-const foldPath = (path: string): string => path.split("/").map(foldComponent).join("/");
-
-/** The paths of the base, from those of the new tree and what changed on the way. */
-const basePaths = (tree: readonly string[], changes: readonly RawChange[]): readonly string[] => {
-  const added = new Set(changes.filter(({ oldMode }) => oldMode === "000000").map(({ path }) => path));
-  const deleted = changes.filter(({ newMode }) => newMode === "000000").map(({ path }) => path);
-  return [...tree.filter((path) => !added.has(path)), ...deleted];
-};
-
-/** Finds a spelling that is new and that some machines cannot tell from another of the tree; what the base has stays as it is. */
-export const judgeCollisions = (tree: readonly string[], changes: readonly RawChange[]): RefusedChange | undefined => {
-  const known = new Set(basePaths(tree, changes).flatMap(prefixesOf));
-  const added = changes.filter(({ oldMode }) => oldMode === "000000").flatMap(({ path }) => prefixesOf(path));
-  const fresh = [...new Set(added)].filter((spelling) => !known.has(spelling));
-  const spellings = new Map<string, string>();
-  for (const spelling of fresh) {
-    const folded = foldPath(spelling);
-    const other = spellings.get(folded);
-    if (other !== undefined) return collision(spelling, other);
-    spellings.set(folded, spelling);
-  }
-  for (const spelling of new Set(tree.flatMap(prefixesOf))) {
-    const other = spellings.get(foldPath(spelling));
-    if (other !== undefined && other !== spelling) return collision(other, spelling);
-  }
-  return undefined;
-};
-
-const collision = (a: string, b: string): RefusedChange =>
-  refuseChange("PathNotAllowed", `"${a}" and "${b}" are the same path on machines that do not tell them apart`);

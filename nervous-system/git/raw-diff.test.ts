@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { exactNameOf, nameOf, pathOf } from "#nervous-system/git/paths.ts";
 import { parseRawDiff, splitRawDiff } from "#nervous-system/git/raw-diff.ts";
+import { growthOf, mostGrowth } from "#test/builders/growth.ts";
 
 const [oldId, newId] = ["a".repeat(40), "c".repeat(40)];
 const entry = (path: string, status = "M"): string => `:100644 100755 ${oldId} ${newId} ${status}\0${path}\0`;
@@ -26,6 +27,20 @@ describe("parseRawDiff", () => {
     expect(parseRawDiff(Buffer.from(entry("")))).toBeUndefined();
     expect(parseRawDiff(Buffer.from(`${entry("a")}1\t1\ta\0`))).toBeUndefined();
   });
+});
+
+it.each<readonly [string, (n: number) => string]>([
+  ["entries", (n) => entry("a").repeat(n)],
+  ["one long path", (n) => entry("a/".repeat(20 * n))],
+  ["one long header", (n) => `:${"7".repeat(20 * n)}\0a\0`],
+  ["one long status", (n) => entry("a", `R${"0".repeat(20 * n)}`)],
+  ["no end", (n) => ":".repeat(20 * n)],
+])("takes time by the length of what it reads: %s", (_, make) => {
+  const read = (n: number) => {
+    const output = Buffer.from(make(n));
+    return () => parseRawDiff(output)?.map(({ path }) => exactNameOf(path));
+  };
+  expect(growthOf(20_000, read)).toBeLessThan(mostGrowth);
 });
 
 describe("splitRawDiff", () => {

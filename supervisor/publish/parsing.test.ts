@@ -4,7 +4,10 @@ import { parseRepository } from "#supervisor/forge/forge.ts";
 import { createAckMark } from "#supervisor/publish/run-publisher.ts";
 import { parseBundleHeader } from "#supervisor/publish/bundle.ts";
 import { oneLine, renderCommitMessage } from "#supervisor/publish/write-commit.ts";
-import type { Proposal } from "#supervisor/publish/proposal.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import { refuse, type Proposal } from "#supervisor/publish/proposal.ts";
+import { renderPublication } from "#supervisor/publish/publication-frame.ts";
+import type { Published } from "#supervisor/publish/publish-proposal.ts";
 
 const commit = "a".repeat(40);
 
@@ -80,9 +83,35 @@ describe("renderCommitMessage", () => {
     expect(trailers).toEqual(["Mission: team/fix", "Agent: fix-coder", `Record: u/2/7/${"d".repeat(64)}`]);
   });
 
+  it("keeps the agent's lines where they look like nothing of ours", () => {
+    const body = "Mission control:\n\n\n\tAgent\t: x\nMission\n: y";
+    const [, , ...lines] = renderCommitMessage({ ...proposal, body }).split("\n");
+    expect(lines.slice(0, 6)).toEqual(["Mission control:", "", "", "\tAgent \t: x", "Mission", ": y"]);
+  });
+
   it("cuts a title to one line without control characters", () => {
     expect(oneLine("a\u0007\r\nb\u001b[31m", 100)).toBe("a b[31m");
     expect(oneLine("x".repeat(50), 10)).toHaveLength(10);
+  });
+});
+
+describe("renderPublication", () => {
+  const answered = { envelope: { event_id: "e" } as StoredFrame["envelope"], hash: "c".repeat(64) };
+
+  it("says nothing that cannot be recorded: half a character, or more than a frame holds", () => {
+    const refused = renderPublication(answered, refuse("Test", `${"x".repeat(3_999)}😀`));
+    expect(String(refused.payload["message"])).toHaveLength(4_000);
+    expect(String(refused.payload["message"]).isWellFormed()).toBe(true);
+    const pullRequest = {
+      number: 1,
+      url: `https://h/${"x".repeat(1_000_000)}`,
+      head: commit,
+      state: "open",
+      title: "t",
+    };
+    const published = { pullRequest, branch: "b", commit } as Published;
+    const opened = renderPublication(answered, { kind: "ok", value: published, base: commit });
+    expect(JSON.stringify(opened.payload).length).toBeLessThan(4_096);
   });
 });
 

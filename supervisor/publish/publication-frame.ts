@@ -19,13 +19,17 @@ export type PublicationEnd =
   | (Refused & { readonly base?: string });
 
 const maxMessageCharacters = 4_000;
+const maxUrlCharacters = 2_048;
+
+// Half a character, or a frame that is too long, is nothing that can be recorded: the proposal would come again for ever.
+const cutTo = (text: string, max: number): string => text.slice(0, max).toWellFormed();
 
 const payloadOf = (end: PublicationEnd): Record<string, unknown> => {
   if (end.kind === "refused")
-    return { state: "refused", reason: end.reason, message: end.message.slice(0, maxMessageCharacters) };
+    return { state: "refused", reason: end.reason, message: cutTo(end.message, maxMessageCharacters) };
   const { pullRequest, branch, commit } = end.value;
   return {
-    url: pullRequest.url,
+    url: cutTo(pullRequest.url, maxUrlCharacters),
     number: pullRequest.number,
     branch,
     head: commit,

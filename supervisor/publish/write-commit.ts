@@ -6,7 +6,7 @@ const withoutControl = (text: string): string => text.replaceAll(/[^\P{Cc}\n\t]/
 /** One line of at most `max` characters, whatever the agent wrote. */
 export const oneLine = (text: string, max: number): string => {
   const line = withoutControl(text).replaceAll(/\s+/g, " ").trim();
-  return line.length <= max ? line : `${line.slice(0, max - 1)}…`;
+  return line.length <= max ? line : `${line.slice(0, max - 1).toWellFormed()}…`;
 };
 
 /** Where in the record a proposal stands: `agent/epoch/seq/hash`. */
@@ -15,12 +15,15 @@ const recordOf = (proposal: Pick<Proposal, "agentUid" | "epoch" | "seq" | "hash"
 
 const maxBodyCharacters = 16_000;
 
-// A line of the agent's own that reads as a trailer of ours would be taken for one.
-const withoutTrailers = (text: string): string => text.replaceAll(/^(\s*)(Mission|Agent|Record)(\s*:)/gim, "$1$2 $3");
+// A line of the agent's own that reads as a trailer of ours would be taken for one. The space is that of one line: each of many
+// empty ones would be looked through from its own start to the end of all of them.
+const trailer = /^([^\S\n\u2028\u2029]*)(Mission|Agent|Record)([^\S\n\u2028\u2029]*:)/gim;
+
+const bodyOf = ({ body }: Proposal): string => withoutControl(body).slice(0, maxBodyCharacters).toWellFormed().trim();
 
 /** The message of the one commit: the agent's words, then trailers that lead back to the record. */
 export const renderCommitMessage = (proposal: Proposal): string => {
-  const body = withoutTrailers(withoutControl(proposal.body)).slice(0, maxBodyCharacters).trim();
+  const body = bodyOf(proposal).replaceAll(trailer, "$1$2 $3");
   const trailers = [
     `Mission: ${proposal.namespace}/${proposal.mission}`,
     `Agent: ${proposal.agentName}`,
@@ -31,7 +34,7 @@ export const renderCommitMessage = (proposal: Proposal): string => {
 
 /** The text of the pull request. */
 export const renderPullRequestBody = (proposal: Proposal): string => {
-  const body = withoutControl(proposal.body).slice(0, maxBodyCharacters).trim();
+  const body = bodyOf(proposal);
   const origin = [
     `Proposed by Agent \`${proposal.agentName}\` of Mission \`${proposal.namespace}/${proposal.mission}\`.`,
     `Record: \`${recordOf(proposal)}\``,

@@ -1,0 +1,97 @@
+import { describe, expect, it } from "@jest/globals";
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import { growthOf, mostGrowth } from "#test/builders/growth.ts";
+import { parseBundleHeader } from "#supervisor/publish/bundle.ts";
+import { parseProposal, refuse, type Proposal } from "#supervisor/publish/proposal.ts";
+import { renderPublication } from "#supervisor/publish/publication-frame.ts";
+import { oneLine, renderCommitMessage, renderPullRequestBody } from "#supervisor/publish/write-commit.ts";
+
+/** Texts that make a pattern look at the same place again, `n` characters or so. */
+const hostile: ReadonlyArray<readonly [string, (n: number) => string]> = [
+  ["empty lines", (n) => "\n".repeat(n)],
+  ["lines that only some take for ends", (n) => "\u2028".repeat(n)],
+  ["spaces", (n) => `a${" ".repeat(n)}a`],
+  ["indented lines", (n) => " \n".repeat(n / 2)],
+  ["half a trailer", (n) => "Mission\n".repeat(n / 8)],
+  ["a trailer that does not end", (n) => `Mission${" ".repeat(n)}`],
+  ["control characters", (n) => "\u0000\u001b".repeat(n / 2)],
+  ["halves of characters", (n) => "\ud83d".repeat(n)],
+  ["letters", (n) => "a".repeat(n)],
+  ["quotes", (n) => '"'.repeat(n)],
+];
+
+const proposal: Proposal = {
+  bundle: `sha256:${"0".repeat(64)}`,
+  bundle_bytes: 1,
+  repo: "https://h/o/r",
+  branch: "main",
+  base: "a".repeat(40),
+  head: "b".repeat(40),
+  title: "t",
+  body: "",
+  eventId: "e",
+  agentName: "coder",
+  agentUid: "u",
+  epoch: 2,
+  seq: 7,
+  hash: "d".repeat(64),
+  observedSeconds: 1,
+  namespace: "team",
+  mission: "fix",
+  missionUid: "m",
+};
+const envelope = {
+  agent_uid: "a",
+  epoch: 1,
+  seq: 1,
+  observed: "1",
+  mission_uid: "m",
+  mission: "fix",
+  namespace: "n",
+  lineage: 0,
+  event_id: "e",
+} as StoredFrame["envelope"];
+
+const frameOf = (text: string): StoredFrame => {
+  const { bundle, bundle_bytes, repo, branch, base, head } = proposal;
+  const payload = { bundle, bundle_bytes, repo, branch, base, head, title: text, body: text, [text]: text };
+  const bytes = Buffer.from(JSON.stringify({ agent_id: "coder", payload }));
+  return { envelope, bytes, hash: "c".repeat(64) } as unknown as StoredFrame;
+};
+
+describe.each(hostile)("a proposal of %s", (_, make) => {
+  it.each<readonly [string, (text: string) => () => unknown]>([
+    ["its title", (text) => () => oneLine(text, 120)],
+    ["its commit message", (text) => () => renderCommitMessage({ ...proposal, title: text, body: text })],
+    ["its pull request", (text) => () => renderPullRequestBody({ ...proposal, body: text })],
+    [
+      "its frame",
+      (text) => {
+        const frame = frameOf(text);
+        return () => parseProposal(frame);
+      },
+    ],
+    ["its refusal", (text) => () => renderPublication({ envelope, hash: "c".repeat(64) }, refuse("Test", text))],
+  ])("costs no more than by its length: %s", (__, read) => {
+    expect(growthOf(50_000, (n) => read(make(n)))).toBeLessThan(mostGrowth);
+  });
+});
+
+describe("the head of a bundle", () => {
+  const id = "b".repeat(40);
+  it.each<readonly [string, (n: number) => string]>([
+    ["prerequisites", (n) => `# v2 git bundle\n${`-${id}\n`.repeat(n)}${id} refs/heads/proposal\n\n`],
+    ["refs", (n) => `# v2 git bundle\n${`${id} refs/heads/proposal\n`.repeat(n)}\n`],
+    ["one long subject", (n) => `# v2 git bundle\n-${id} ${" ".repeat(40 * n)}\n\n`],
+    ["one long id", (n) => `# v2 git bundle\n-${"b".repeat(40 * n)}\n\n`],
+    ["no end", (n) => `# v2 git bundle\n${`-${id}\n`.repeat(n)}`],
+    ["lines of another kind", (n) => `# v2 git bundle\n${`-${id} \r`.repeat(n)}\n\n`],
+  ])("costs no more than by its length: %s", (_, make) => {
+    const read = (n: number) => {
+      const bundle = Buffer.from(make(n));
+      return () => Array.from({ length: 20 }, () => parseBundleHeader(bundle));
+    };
+    // Four times as much is as much as is read of it.
+    expect(growthOf(350, read)).toBeLessThan(mostGrowth);
+  });
+});
