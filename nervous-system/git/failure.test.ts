@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { classifyFailure, redirectIn, withoutCredentials } from "#nervous-system/git/failure.ts";
+import { classifyFailure, limitIn, redirectIn, withoutCredentials } from "#nervous-system/git/failure.ts";
 import { withoutDrivers } from "#nervous-system/git/git.ts";
 import { growthOf, mostGrowth } from "#test/builders/growth.ts";
 
@@ -64,6 +64,8 @@ describe("what words cost", () => {
     "repository '",
     "returned error: ",
     "SSL",
+    "malloc",
+    "remote:",
     "://",
     "a.a.a.",
     "http://",
@@ -77,7 +79,7 @@ describe("what words cost", () => {
   it.each(beginnings)("grows no faster than their length: %j", (words) => {
     const classify = (n: number) => {
       const stderr = words.repeat(n);
-      return () => classifyFailure({ command: "fetch", stderr, subject: stderr });
+      return () => [classifyFailure({ command: "fetch", stderr, subject: stderr }), limitIn(stderr)];
     };
     const trace = (n: number) => {
       const text = `<= Recv header: location: ${words.repeat(n)}`;

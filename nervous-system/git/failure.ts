@@ -90,6 +90,22 @@ export const redirectIn = (trace: string, asked: string | undefined): string | u
   return withoutCredentials(new URL(location, asked).href.replace(/(\/info\/refs)?(\?.*)?$/, ""));
 };
 
+// Of Git's own words and those of programs that it started here; a server that ran out of memory may have some later.
+const overLimit = /^(?!remote:).*(out of memory|malloc|File size limit|mmap failed|died of signal)/im;
+
+// A helper that fails by itself says why; of one that was killed Git has only this to say.
+const silentHelper = "fatal: fetch-pack: invalid index-pack output";
+
+const ownLines = (stderr: string): readonly string[] =>
+  stderr.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("remote:"));
+
+/** The words that say that Git ran into the limits of its process. */
+export const limitIn = (stderr: string): string | undefined => {
+  const [first, ...others] = ownLines(stderr);
+  const isSilent = first === silentHelper && others.length === 0;
+  return isSilent ? "index-pack was killed" : overLimit.exec(stderr)?.[0].slice(0, 200);
+};
+
 const lastWords = (stderr: string): string => {
   const lines = stderr
     .split("\n")

@@ -170,6 +170,30 @@ describe("limits", () => {
     expect(result).toMatchObject({ reason: "LimitExceeded" });
   });
 
+  it("says so where a helper of Git ran into them, and not where a server did", async () => {
+    const { dir } = await repositoryWith("helped", "x");
+    const git = createGit({ dir, env, clock, limits: { fileBytes: 512 } });
+    const say = (words: string) => git.run(["-c", `alias.say=!printf "%s\\n" '${words}' >&2; exit 1`, "say"]);
+    expect(await say("error: index-pack died of signal 25")).toMatchObject({ reason: "LimitExceeded" });
+    const silent = "fatal: fetch-pack: invalid index-pack output";
+    expect(await say(silent)).toMatchObject({ reason: "LimitExceeded" });
+    expect(await say(`fatal: early EOF\n${silent}`)).toMatchObject({ reason: "RepositoryUnreachable" });
+    expect(await say("remote: error: pack-objects died of signal 9")).toMatchObject({ reason: "GitFailed" });
+  });
+
+  it("tells a branch that is larger than a file may be", async () => {
+    const { dir, git } = await repositoryWith("large", "x");
+    await writeFile(path.join(dir, "noise"), randomBytes(200_000));
+    outputOf(await git.run(["add", "noise"]));
+    outputOf(await git.run(["commit", "-qm", "noise"], { env: author }));
+    const target = await repositoryWith("small", "x");
+    const config = [["fetch.unpackLimit", "1"]] as const;
+    const limits = { fileBytes: 100_000 };
+    const fetching = createGit({ dir: target.dir, env, clock, protocols: ["file"], config, limits });
+    const result = await fetching.run(["fetch", "-q", dir, "+HEAD:refs/heads/other"]);
+    expect(result).toMatchObject({ reason: "LimitExceeded" });
+  });
+
   it("ends at the caller's abort", async () => {
     const { git } = await repositoryWith("aborted", "x");
     const abort = new AbortController();

@@ -1,7 +1,7 @@
 import type { Buffer } from "node:buffer";
 import { runBounded, type BoundedEnd, type ProcessLimits } from "#nervous-system/git/bounded-process.ts";
 import { computeEnvironment, type EnvironmentInput } from "#nervous-system/git/environment.ts";
-import { classifyFailure, redirectIn, type GitFailureReason } from "#nervous-system/git/failure.ts";
+import { classifyFailure, limitIn, redirectIn, type GitFailureReason } from "#nervous-system/git/failure.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 
 /** How a Git runner is set up; every call it makes has the protections of agent-pod.md §6. */
@@ -96,10 +96,11 @@ const failureOf = (
     case "exited":
       break;
   }
-  if (end.signal !== null || /out of memory|malloc|File size limit/i.test(end.stderr))
+  const limit = end.signal ?? limitIn(end.stderr);
+  if (limit !== undefined)
     return {
       reason: "LimitExceeded",
-      message: `${what} was stopped by its limits of memory, time or file size (${end.signal ?? "out of memory"})`,
+      message: `${what} was stopped by its limits of memory, time or file size (${limit})`,
     };
   const subject = options.subject === undefined ? {} : { subject: options.subject };
   return classifyFailure({ command, stderr: end.stderr, ...subject });

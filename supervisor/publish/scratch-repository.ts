@@ -14,6 +14,8 @@ export type ScratchOptions = {
   readonly clock: Clock;
   /** PEM file of every CA that forges are verified with; the machine's own without it. */
   readonly caFile?: string | undefined;
+  /** What a server's branch may take on the disk, bytes, packed as the server sends it. */
+  readonly maxRepositoryBytes: number;
 };
 
 /** A fresh bare repository for one proposal, with a hand for each of its two neighbours. */
@@ -27,18 +29,50 @@ export type ScratchRepository = {
   remove(): Promise<void>;
 };
 
-const inspectLimits = { memoryBytes: 2 * 1024 ** 3, cpuSeconds: 120, fileBytes: 1024 ** 3 };
+const MiB = 1024 ** 2;
 
-/** Settings under which Git takes nothing that a careful server would not. */
-const carefulConfig = [
-  ["transfer.fsckObjects", "true"],
-  ["fetch.fsckObjects", "true"],
-  // Keeps what arrives as one pack: as loose objects a small bundle can become a million files.
+// Eight kilobytes of a bundle can unfold to gigabytes: what Git may take of the machine to find that out is below what the
+// container has (chart: 1536 MiB of memory, 3 GiB of scratch) for as many proposals as are at work at once, two.
+const inspectLimits = { memoryBytes: 320 * MiB, cpuSeconds: 20, fileBytes: 128 * MiB };
+/** All of Git's work on one proposal. */
+const inspectMs = 120_000;
+const serverMemoryBytes = 512 * MiB;
+const serverCpuSeconds = 300;
+/** What Git prints of a server or an agent is small; lists that may be longer say so. */
+const maxOutputBytes = 4 * MiB;
+
+/** Settings that keep Git's memory small whatever the objects are. */
+const modestConfig = [
+  // Keeps what arrives as one pack: as loose objects a small bundle can become a million files, none of them too large.
   ["fetch.unpackLimit", "1"],
   ["transfer.unpackLimit", "1"],
   ["pack.threads", "1"],
   ["index.threads", "1"],
+  ["pack.windowMemory", "64m"],
+  // What is larger is hashed as it comes, and never compared with another.
+  ["core.bigFileThreshold", "4m"],
+  ["core.deltaBaseCacheLimit", "16m"],
+  ["core.packedGitWindowSize", "16m"],
+  ["core.packedGitLimit", "64m"],
 ] as const;
+
+/** Settings under which Git takes nothing that a careful server would not. */
+const carefulConfig = [["transfer.fsckObjects", "true"], ["fetch.fsckObjects", "true"], ...modestConfig] as const;
+
+/** Git that has so long for all of its calls together. */
+const withinTime = (git: Git, clock: Pick<Clock, "monotonicMs">, totalMs: number): Git => {
+  let leftMs = totalMs;
+  return {
+    run: async (args, options) => {
+      const begunMs = clock.monotonicMs();
+      try {
+        return await git.run(args, { ...options, timeoutMs: Math.max(1, leftMs) });
+      } finally {
+        leftMs -= clock.monotonicMs() - begunMs;
+      }
+    },
+  };
+};
 
 /** Fetches the named refs, and does nothing beside. */
 export const fetchOnly = [
@@ -56,15 +90,15 @@ export const createScratchRepository = async (options: ScratchOptions): Promise<
   const dir = await mkdtemp(join(options.scratchDir, "proposal-"));
   const gitDir = join(dir, "repo.git");
   const bundleFile = join(dir, "proposal.bundle");
-  const shared = { env: options.env, clock: options.clock, gitDir, maxOutputBytes: 64 * 1024 ** 2 };
+  const shared = { env: options.env, clock: options.clock, gitDir, maxOutputBytes };
   const ca = options.caFile === undefined ? {} : { caFile: options.caFile };
-  const inspect = createGit({
-    ...shared,
-    protocols: ["file"],
-    timeoutMs: 180_000,
-    limits: inspectLimits,
-    config: carefulConfig,
-  });
+  const careful = createGit({ ...shared, protocols: ["file"], limits: inspectLimits, config: carefulConfig });
+  const inspect = withinTime(careful, options.clock, inspectMs);
+  const serverLimits = {
+    memoryBytes: serverMemoryBytes,
+    cpuSeconds: serverCpuSeconds,
+    fileBytes: options.maxRepositoryBytes,
+  };
   const made = await inspect.run(["init", "-q", "--bare", "--template=", gitDir]);
   if (made.kind === "failed") throw new Error(`no repository could be made in ${dir}: ${made.message}`);
   return {
@@ -77,7 +111,8 @@ export const createScratchRepository = async (options: ScratchOptions): Promise<
         credentials,
         protocols: ["https"],
         timeoutMs: 600_000,
-        config: [["fetch.unpackLimit", "1"]],
+        limits: serverLimits,
+        config: modestConfig,
       }),
     writeBundle: (bytes) => writeFile(bundleFile, bytes, { mode: 0o600 }),
     remove: () => rm(dir, { recursive: true, force: true }),
@@ -93,8 +128,10 @@ const lasting = new Set([
 ]);
 
 /** What a failed call to the server means for the publication. */
-export const judgeServerFailure = (result: Extract<GitResult, { kind: "failed" }>): Refused | Retryable =>
-  lasting.has(result.reason) ? refuse(result.reason, result.message) : retry(result.message);
+export const judgeServerFailure = (result: Extract<GitResult, { kind: "failed" }>): Refused | Retryable => {
+  if (result.reason === "LimitExceeded") return refuse("RepositoryTooLarge", result.message);
+  return lasting.has(result.reason) ? refuse(result.reason, result.message) : retry(result.message);
+};
 
 /** What a failed call on the agent's objects means: the objects are at fault. */
 export const judgeBundleFailure = (result: Extract<GitResult, { kind: "failed" }>): Refused => {

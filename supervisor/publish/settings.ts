@@ -29,6 +29,12 @@ export const publisherSettings = z.object({
     .default(8080)
     .describe("port of /metrics, /healthz and /readyz"),
   ENCHANTED_EXTRA_CA_FILE: z.string().optional().describe("PEM file with further CAs of forges"),
+  ENCHANTED_MAX_REPOSITORY_BYTES: z.coerce
+    .number()
+    .int()
+    .min(1_048_576)
+    .default(1_073_741_824)
+    .describe("what a mission's branch may take on the disk with all of its history, packed"),
   ENCHANTED_GIVE_UP_SECONDS: z.coerce
     .number()
     .int()

@@ -94,6 +94,7 @@ export const runPublisherProcess = async (environment: PublisherEnvironment, sig
     env,
     scratchDir: settings.ENCHANTED_SCRATCH_DIR,
     caFile,
+    maxRepositoryBytes: settings.ENCHANTED_MAX_REPOSITORY_BYTES,
     readBundle: (proposal) => readBundle(blobs, proposal),
     openForge: async ({ repo, credentials }) => asStep(await openForge(repo, credentials)),
   };

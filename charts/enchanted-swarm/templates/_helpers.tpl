@@ -167,7 +167,6 @@ readinessProbe: { httpGet: { path: /readyz, port: health }, periodSeconds: 2 }
   configMap: { name: enchanted-ca }
 {{ include "enchanted.collectorToken" . }}
 {{ include "enchanted.apiToken" . }}
-- { name: tmp, emptyDir: { sizeLimit: 1Gi } }
 {{- end }}
 
 {{/* The ServiceAccount's own token, mounted by hand, so that no pod gets one without asking. */}}

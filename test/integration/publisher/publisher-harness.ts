@@ -172,6 +172,7 @@ export type PublisherChange = {
   readonly wrapForge?: (forge: Forge) => Forge;
   readonly beforeRecord?: (frame: ComponentEvent) => Promise<void>;
   readonly durable?: string;
+  readonly maxRepositoryBytes?: number;
 };
 
 /** Starts a publisher on the world's stream. */
@@ -191,6 +192,7 @@ export const startTestPublisher = async (
     env: { PATH: process.env["PATH"] },
     scratchDir,
     caFile: world.gitea.caFile,
+    maxRepositoryBytes: change.maxRepositoryBytes ?? 1024 ** 3,
     readBundle: (proposal): Promise<Step<Buffer>> => {
       const bytes = world.blobs.get(proposal.bundle);
       return Promise.resolve(bytes === undefined ? refuse("BundleNotFound", "no such blob") : done(bytes));

@@ -291,6 +291,16 @@ describe("a proposal is refused", () => {
   }, 60_000);
 });
 
+describe("a repository that is larger than the publisher has room for", () => {
+  it("ends the proposal with that, and not the publisher", async () => {
+    const publisher = await start({ maxRepositoryBytes: 512 });
+    const proposer = await createProposer(world, "large");
+    const answer = await answerTo(publisher, await proposer.propose(await make(fix)));
+    expect(answer).toMatchObject({ state: "refused", reason: "RepositoryTooLarge" });
+    expect(publisher.retries()).toBe(0);
+  }, 120_000);
+});
+
 describe("a forge whose repository was renamed", () => {
   const rename = (from: string, to: string): Promise<unknown> =>
     world.forge("PATCH", `/repos/${world.gitea.adminUser}/${from}`, { name: to });
