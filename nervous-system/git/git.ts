@@ -16,6 +16,8 @@ export type GitOptions = EnvironmentInput & {
   /** Of one call's standard output; 8 MiB unless told. */
   readonly maxOutputBytes?: number;
   readonly limits?: ProcessLimits;
+  /** Ends every call, as the signal of a call does. */
+  readonly signal?: AbortSignal | undefined;
 };
 
 /** How one call differs from its runner. */
@@ -128,7 +130,7 @@ export const createGit = (options: GitOptions): Git => {
       clock: options.clock,
       limits: options.limits,
       input: call.input,
-      signal: call.signal,
+      signal: call.signal ?? options.signal,
     });
   };
   // Git says that it was sent elsewhere, but not where to; its trace does, in which it hides credentials itself.

@@ -79,6 +79,7 @@ const judgeFailure = (error: unknown, { bundle, namespace }: BundleRef): Step<Bu
 export const readBundle = async (client: Pick<GrpcClient, "serverStream">, ref: BundleRef): Promise<Step<Buffer>> => {
   const request = create(GetBlobRequestSchema, { digest: ref.bundle, namespace: ref.namespace });
   const chunks: Buffer[] = [];
+  const hash = createHash("sha256");
   let size = 0;
   try {
     const stream = client.serverStream(getBlobMethod, Buffer.from(toBinary(GetBlobRequestSchema, request)), {
@@ -88,13 +89,15 @@ export const readBundle = async (client: Pick<GrpcClient, "serverStream">, ref: 
       const { chunk } = fromBinary(BlobChunkSchema, message);
       size += chunk.length;
       if (size > maxBundleBytes) return refuse("BundleTooLarge", `the bundle is larger than ${maxBundleBytes} bytes`);
+      // As it comes: all of it at once would hold up everything else.
+      hash.update(chunk);
       chunks.push(Buffer.from(chunk));
     }
   } catch (error) {
     return judgeFailure(error, ref);
   }
   const bytes = Buffer.concat(chunks);
-  const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+  const digest = `sha256:${hash.digest("hex")}`;
   if (digest !== ref.bundle) return retry(`the collector gave ${digest} where ${ref.bundle} was asked for`);
   return size === ref.bundle_bytes
     ? done(bytes)

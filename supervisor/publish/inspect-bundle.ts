@@ -14,12 +14,21 @@ const proposalRef = "refs/proposal/head";
 const isAncestor = async (git: Git, ancestor: string, descendant: string): Promise<boolean> =>
   (await git.run(["merge-base", "--is-ancestor", ancestor, descendant])).kind === "ok";
 
-const importBundle = async (scratch: ScratchRepository, bytes: Buffer, proposal: Proposal): Promise<Step<void>> => {
+/** Judges of a bundle what costs nothing, before anything is fetched for it, and puts it where Git finds it. */
+export const takeBundle = async (
+  scratch: Pick<ScratchRepository, "writeBundle">,
+  bytes: Buffer,
+  proposal: Pick<Proposal, "head">,
+): Promise<Step<void>> => {
   const header = parseBundleHeader(bytes);
   if (header.kind === "refused") return header;
   if (header.value.head !== proposal.head)
     return refuse("InvalidBundle", `the bundle's head is ${header.value.head}, the proposal's ${proposal.head}`);
   await scratch.writeBundle(bytes);
+  return done(undefined);
+};
+
+const importBundle = async (scratch: ScratchRepository): Promise<Step<void>> => {
   const verified = await scratch.inspect.run(["bundle", "verify", "--quiet", scratch.bundleFile]);
   if (verified.kind === "failed") return judgeBundleFailure(verified);
   const fetched = await scratch.inspect.run([...fetchOnly, scratch.bundleFile, `${bundleRef}:${proposalRef}`]);
@@ -34,14 +43,13 @@ const judgeBase = async (git: Git, { base, head, branch }: Proposal): Promise<St
   return done(undefined);
 };
 
-/** Takes an agent's bundle into the scratch repository and judges all of it; answers the changes of a proposal that may be published. */
+/** Brings the bundle that was taken into the scratch repository and judges all of it; answers the changes of a proposal that may be published. */
 export const inspectBundle = async (
   scratch: ScratchRepository,
-  bytes: Buffer,
   proposal: Proposal,
 ): Promise<Step<readonly RawChange[]>> => {
   const git = scratch.inspect;
-  const imported = await importBundle(scratch, bytes, proposal);
+  const imported = await importBundle(scratch);
   if (imported.kind !== "ok") return imported;
   const based = await judgeBase(git, proposal);
   if (based.kind !== "ok") return based;

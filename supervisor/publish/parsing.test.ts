@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { parseRepository } from "#supervisor/forge/forge.ts";
-import { createAckMark } from "#supervisor/publish/run-publisher.ts";
+import { createAckMark } from "#supervisor/publish/ack-mark.ts";
 import { parseBundleHeader } from "#supervisor/publish/bundle.ts";
 import { oneLine, renderCommitMessage } from "#supervisor/publish/write-commit.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";

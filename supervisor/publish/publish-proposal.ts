@@ -1,7 +1,7 @@
 import type { Forge, ForgeAnswer, PullRequest, PullRequestDraft } from "#supervisor/forge/forge.ts";
 import type { Admitted } from "#supervisor/publish/admit-proposal.ts";
 import { branchOf, oneLine, renderPullRequestBody, writeCommit } from "#supervisor/publish/write-commit.ts";
-import { inspectBundle } from "#supervisor/publish/inspect-bundle.ts";
+import { inspectBundle, takeBundle } from "#supervisor/publish/inspect-bundle.ts";
 import { done, refuse, type Proposal, type Step } from "#supervisor/publish/proposal.ts";
 import { fetchServerBranch, pushBranch } from "#supervisor/publish/push-branch.ts";
 import type { ScratchRepository } from "#supervisor/publish/scratch-repository.ts";
@@ -39,11 +39,14 @@ const ensurePullRequest = async (forge: Forge, draft: PullRequestDraft, head: st
   return asStep(await forge.describePullRequest(found.value.number, draft));
 };
 
+const fetchBundle = async (tools: PublicationTools, proposal: Proposal): Promise<Step<void>> => {
+  const bundle = await tools.readBundle(proposal);
+  return bundle.kind === "ok" ? takeBundle(tools.scratch, bundle.value, proposal) : bundle;
+};
+
 /** The commit that the bundle's tree becomes: everything that touches what the agent made, none of it with a credential. */
 const prepareCommit = async (tools: PublicationTools, proposal: Proposal): Promise<Step<string>> => {
-  const bundle = await tools.readBundle(proposal);
-  if (bundle.kind !== "ok") return bundle;
-  const inspected = await inspectBundle(tools.scratch, bundle.value, proposal);
+  const inspected = await inspectBundle(tools.scratch, proposal);
   if (inspected.kind !== "ok") return inspected;
   const written = await writeCommit(tools.scratch, proposal);
   return written.kind === "ok" ? done(written.value.commit) : written;
@@ -57,6 +60,9 @@ export const publishProposal = async (
 ): Promise<Step<Published>> => {
   const repo = admitted.repo.href;
   const server = tools.scratch.withCredentials({ origin: admitted.repo.origin, ...admitted.credentials });
+  // The bundle first: one that is none costs no clone.
+  const taken = await fetchBundle(tools, proposal);
+  if (taken.kind !== "ok") return taken;
   const fetched = await fetchServerBranch(server, repo, admitted.ref);
   if (fetched.kind !== "ok") return fetched;
   const commit = await prepareCommit(tools, proposal);

@@ -3,6 +3,7 @@ import { silentLog } from "#nervous-system/kernel/log.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { refuse, retry, type Retryable } from "#supervisor/publish/proposal.ts";
 import type { PublicationEnd } from "#supervisor/publish/publication-frame.ts";
+import type { WorkMarks } from "#supervisor/publish/work-marks.ts";
 import { runPublisher } from "#supervisor/publish/run-publisher.ts";
 
 const envelope = {
@@ -15,6 +16,8 @@ const envelope = {
   event_id: "e",
 };
 const frame = { place: 512, envelope, hash: "c".repeat(64) } as unknown as StoredFrame;
+
+const marks: WorkMarks = { kills: () => 0, begin: () => Promise.resolve(), end: () => Promise.resolve() };
 
 /** Runs a publisher on one proposal that is answered so, in turn; answers the pauses between, in milliseconds. */
 const pausesBetween = async (...answers: ReadonlyArray<PublicationEnd | Retryable>): Promise<readonly number[]> => {
@@ -36,6 +39,7 @@ const pausesBetween = async (...answers: ReadonlyArray<PublicationEnd | Retryabl
         ackThrough: () => Promise.resolve(stopping.abort(new Error("done"))),
       },
       answer: () => Promise.resolve(left.shift() ?? refuse("Test", "no more answers")),
+      marks,
       record: { write: () => Promise.resolve("e") },
       clock: {
         now: () => 0,
@@ -49,6 +53,9 @@ const pausesBetween = async (...answers: ReadonlyArray<PublicationEnd | Retryabl
       log: silentLog,
       concurrency: 2,
       mostOpen: 2,
+      mostOfAgent: 100,
+      mostOfNamespace: 100,
+      mostRefused: 100,
       giveUpAfterMs: 120_000,
       onEnd: () => undefined,
       onRetry: () => undefined,
@@ -98,6 +105,7 @@ describe("a proposal that has to wait", () => {
           },
         },
         answer: ({ place }) => Promise.resolve(limited && isLimited(place) ? retry("limited") : end),
+        marks,
         record: { write: () => Promise.resolve("e") },
         clock: {
           now: () => 0,
@@ -120,6 +128,9 @@ describe("a proposal that has to wait", () => {
         log: silentLog,
         concurrency: 1,
         mostOpen: 6,
+        mostOfAgent: 100,
+        mostOfNamespace: 100,
+        mostRefused: 100,
         giveUpAfterMs: 60_000,
         onEnd: (ending) => ended.push(ending.kind === "ok" ? "ok" : ending.reason),
         onRetry: () => undefined,
@@ -127,5 +138,54 @@ describe("a proposal that has to wait", () => {
       stopping.signal,
     );
     expect(acknowledged).toEqual(acknowledged.toSorted((a, b) => a - b));
+  });
+});
+
+describe("an agent that floods the stream", () => {
+  it("has so many proposals open, one more is refused at once, and another tenant's is answered", async () => {
+    const stopping = new AbortController();
+    const stopped = new Promise<never>((_, reject) =>
+      stopping.signal.addEventListener("abort", () => reject(stopping.signal.reason as Error)),
+    );
+    const ended: string[] = [];
+    const flood = Array.from({ length: 6 }, (_, n) => ({ place: n + 1, namespace: "n", agent_uid: "loud" }));
+    const left = [...flood, { place: 7, namespace: "n", agent_uid: "same tenant" }]
+      .concat({ place: 8, namespace: "n", agent_uid: "one too many of the tenant" })
+      .concat({ place: 9, namespace: "other", agent_uid: "quiet" });
+    const running = runPublisher(
+      {
+        reader: {
+          next: () => {
+            const one = left.shift();
+            if (one === undefined) return stopped;
+            const { place, ...owner } = one;
+            const item = { ...frame, place, envelope: { ...envelope, ...owner } };
+            return Promise.resolve({ item: { kind: "frame", frame: item } } as never);
+          },
+          ackThrough: () => Promise.resolve(),
+        },
+        answer: ({ envelope: { namespace } }) =>
+          namespace === "other" ? Promise.resolve(refuse("Test", "answered")) : stopped,
+        marks,
+        record: { write: () => Promise.resolve("e") },
+        clock: { now: () => 0, monotonicMs: () => 0, sleep: () => stopped } as never,
+        random: () => 0,
+        log: silentLog,
+        concurrency: 2,
+        mostOpen: 100,
+        mostOfAgent: 4,
+        mostOfNamespace: 5,
+        mostRefused: 100,
+        giveUpAfterMs: 60_000,
+        onEnd: (end) => {
+          ended.push(end.kind === "ok" ? "ok" : end.reason);
+          if (ended.length === 4) stopping.abort(new Error("done"));
+        },
+        onRetry: () => undefined,
+      },
+      stopping.signal,
+    );
+    await running;
+    expect(ended.toSorted()).toEqual(["Test", "TooManyProposals", "TooManyProposals", "TooManyProposals"]);
   });
 });

@@ -16,6 +16,8 @@ export type ScratchOptions = {
   readonly caFile?: string | undefined;
   /** What a server's branch may take on the disk, bytes, packed as the server sends it. */
   readonly maxRepositoryBytes: number;
+  /** Ends whatever Git does: a publisher that is told to stop must not be killed at it, which would count against the proposal. */
+  readonly signal?: AbortSignal | undefined;
 };
 
 /** A fresh bare repository for one proposal, with a hand for each of its two neighbours. */
@@ -90,7 +92,7 @@ export const createScratchRepository = async (options: ScratchOptions): Promise<
   const dir = await mkdtemp(join(options.scratchDir, "proposal-"));
   const gitDir = join(dir, "repo.git");
   const bundleFile = join(dir, "proposal.bundle");
-  const shared = { env: options.env, clock: options.clock, gitDir, maxOutputBytes };
+  const shared = { env: options.env, clock: options.clock, gitDir, maxOutputBytes, signal: options.signal };
   const ca = options.caFile === undefined ? {} : { caFile: options.caFile };
   const careful = createGit({ ...shared, protocols: ["file"], limits: inspectLimits, config: carefulConfig });
   const inspect = withinTime(careful, options.clock, inspectMs);

@@ -4,6 +4,7 @@ import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import { createGrpcClient } from "#nervous-system/comms/grpc/client.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { readExtraCas, trustedCas, writeCaBundle } from "#nervous-system/kernel/trusted-cas.ts";
+import { maxProposals } from "#nervous-system/fold/state.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { startComponentRecorder } from "#nervous-system/recorder/component.ts";
@@ -16,6 +17,7 @@ import { answerProposal, type AnswerTools } from "#supervisor/publish/answer-pro
 import { readBundle } from "#supervisor/publish/bundle.ts";
 import { asStep } from "#supervisor/publish/publish-proposal.ts";
 import { runPublisher } from "#supervisor/publish/run-publisher.ts";
+import { openWorkMarks } from "#supervisor/publish/work-marks.ts";
 import type { PublisherSettings } from "#supervisor/publish/settings.ts";
 
 /** What the publisher gets from the process that it runs in. */
@@ -32,8 +34,11 @@ type PublisherEnvironment = {
   readonly log: Log;
 };
 
-/** Git needs the processor, and a proposal that waits needs next to nothing. */
-const bounds = { concurrency: 2, mostOpen: 1_000 };
+/**
+ * Git needs the processor, and a proposal that waits needs next to nothing. A mission remembers no more proposals of an agent
+ * (`maxProposals`), and one tenant's leave room for those of others.
+ */
+const bounds = { concurrency: 2, mostOpen: 1_000, mostOfAgent: maxProposals, mostOfNamespace: 250, mostRefused: 5 };
 
 /** Where the publisher stands in the stream. */
 const proposals = {
@@ -85,6 +90,7 @@ export const runPublisherProcess = async (environment: PublisherEnvironment, sig
     directory: settings.ENCHANTED_WAL_DIR,
     cut: settings.ENCHANTED_WAL_CUT,
   });
+  const marks = await openWorkMarks(join(settings.ENCHANTED_WAL_DIR, "at-work"));
   const { ca, caFile } = await collectCas(settings);
   const openForge = createOpenForge({ ca, timeoutMs: forgeTimeoutMs, clock });
   const blobs = createGrpcClient({ ...uplink.collector, token: uplink.token, clock });
@@ -106,7 +112,8 @@ export const runPublisherProcess = async (environment: PublisherEnvironment, sig
     await runPublisher(
       {
         reader,
-        answer: (frame) => answerProposal(tools, frame),
+        answer: (frame, stopping) => answerProposal({ ...tools, signal: stopping }, frame),
+        marks,
         record,
         clock,
         random: environment.random,

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
-import { inspectBundle, serverRef } from "#supervisor/publish/inspect-bundle.ts";
+import { inspectBundle, serverRef, takeBundle } from "#supervisor/publish/inspect-bundle.ts";
 import type { Proposal } from "#supervisor/publish/proposal.ts";
 import { createScratchRepository, fetchOnly, type ScratchRepository } from "#supervisor/publish/scratch-repository.ts";
 import { packBundle, packCopies, packObject, packTree, type PackEntry } from "#test/builders/pack.ts";
@@ -29,7 +29,8 @@ afterEach(() => scratch.remove());
 const inspect = async (tree: PackEntry, entries: readonly PackEntry[]) => {
   const { bundle, head } = packBundle(seed.base, tree, entries);
   const proposal = { base: seed.base, head, branch: "main" } as Proposal;
-  return { size: bundle.length, verdict: await inspectBundle(scratch, bundle, proposal) };
+  expect(await takeBundle(scratch, bundle, proposal)).toMatchObject({ kind: "ok" });
+  return { size: bundle.length, verdict: await inspectBundle(scratch, proposal) };
 };
 
 const kB = 1000;

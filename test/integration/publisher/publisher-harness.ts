@@ -23,6 +23,7 @@ import {
 import { asStep } from "#supervisor/publish/publish-proposal.ts";
 import { runPublisher } from "#supervisor/publish/run-publisher.ts";
 import { done, refuse, type Step } from "#supervisor/publish/proposal.ts";
+import { openWorkMarks } from "#supervisor/publish/work-marks.ts";
 import {
   clientWithAccess,
   createAccount,
@@ -226,9 +227,13 @@ export const startTestPublisher = async (
       clock: { ...clock, sleep: (_ms, signal) => clock.sleep(50, signal) },
       random: () => 0,
       log: silentLog,
-      answer: (frame) => answerProposal(tools, frame),
+      answer: (frame, signal) => answerProposal({ ...tools, signal }, frame),
+      marks: await openWorkMarks(await mkdtemp(join(world.root, "at-work-"))),
       concurrency: 4,
       mostOpen: 100,
+      mostOfAgent: 100,
+      mostOfNamespace: 100,
+      mostRefused: 100,
       giveUpAfterMs: 60_000,
       onEnd: () => undefined,
       onRetry: () => (retries += 1),

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { createCollectorBlobs } from "#pipeline/gateway/collector-blobs.ts";
@@ -112,6 +112,48 @@ describe("the publisher's process", () => {
     expect(code).toBe(0);
     expect(output()).not.toContain(world.gitea.adminPassword);
   }, 120_000);
+
+  it("that is killed three times at the same proposal refuses it, and does not begin with it for ever", async () => {
+    const { namespace, test, repo, bus } = world;
+    const workspace = { repo, secretRef: { name: "forge" } };
+    const mission = await createMission(test.admin, { namespace, name: "poison" }, { workspace });
+    const agent = await startTestAgent(test, collector, { namespace, mission }, "poison-coder");
+    const made = await propose(world.root, world.seed, (workspace) => workspace.add("src/add.js", "poison\n"));
+    const bundle = await createCollectorBlobs(agent.client).put("", made.bundle);
+    const words = { title: "t", body: "", branch: "main", files: [] };
+    const payload = { bundle, bundle_bytes: made.bundle.length, repo, base: made.base, head: made.head, ...words };
+    const frame = agent.chain.next({ event_type: "PROPOSAL", agent_id: "poison-coder", payload });
+    await send(agent.client, [frame]);
+    const atWork = join(environment["ENCHANTED_WAL_DIR"] ?? "", "at-work");
+    // It stands at the proposal as long as the forge's answer to Git does not come.
+    world.gitea.kill("SIGSTOP");
+    try {
+      for (let life = 1; life <= 3; life += 1) {
+        const { child } = startSupervisor(["publisher"], environment);
+        const isAtIt = async (): Promise<boolean> => {
+          const [mark = ""] = await readdir(atWork).catch(() => []);
+          return mark !== "" && (await readFile(join(atWork, mark), "utf8")) === String(life);
+        };
+        await eventually("it is at work on the proposal", isAtIt, 60_000);
+        child.kill("SIGKILL");
+        await once(child, "exit");
+      }
+    } finally {
+      world.gitea.kill("SIGCONT");
+    }
+    const { child } = startSupervisor(["publisher"], environment);
+    const answers = async () => {
+      const frames = await readFrames(bus);
+      return frames.filter(({ envelope }) => envelope.event_type === "PUBLICATION" && envelope.mission === "poison");
+    };
+    await eventually("an answer in the stream", async () => (await answers()).length > 0, 60_000);
+    const [answer] = await answers();
+    expect(JSON.parse(Buffer.from(answer?.bytes ?? "").toString())).toMatchObject({
+      payload: { state: "refused", reason: "PublisherKilled", proposal_event_id: frame.envelope.event_id },
+    });
+    child.kill("SIGTERM");
+    expect(await once(child, "exit")).toEqual([0, null]);
+  }, 240_000);
 
   it("says what is wrong with its command line or its environment", async () => {
     const wrong = startSupervisor(["nonsense"], environment);

@@ -291,6 +291,20 @@ describe("a proposal is refused", () => {
   }, 60_000);
 });
 
+it("a bundle that is none is refused without asking the forge", async () => {
+  const publisher = await start();
+  const proposer = await createProposer(world, "junk");
+  const made = await make(fix);
+  await world.gitea.stop();
+  try {
+    const id = await proposer.propose({ ...made, bundle: Buffer.from("junk") });
+    expect(await answerTo(publisher, id)).toMatchObject({ state: "refused", reason: "InvalidBundle" });
+    expect(publisher.retries()).toBe(0);
+  } finally {
+    await world.gitea.restart();
+  }
+}, 120_000);
+
 describe("a repository that is larger than the publisher has room for", () => {
   it("ends the proposal with that, and not the publisher", async () => {
     const publisher = await start({ maxRepositoryBytes: 512 });
