@@ -1,5 +1,5 @@
 /** How far a stream may be acknowledged while several of its messages are at work: up to the oldest that is unfinished. */
-type AckMark = {
+export type AckMark = {
   /** A message was taken; sequence numbers rise. */
   begin(seq: number): void;
   /** A message is finished; answers how far everything is, where that is further than before. */

@@ -63,10 +63,14 @@ const answerOnce = async (
   });
 };
 
-/** Answers until there is an end: what is transient is tried again, with growing pauses, for as long as is sensible. */
+/**
+ * Answers until there is an end: what is transient is tried again, with growing pauses, for as long as is sensible. It tells
+ * before it waits.
+ */
 export const answerUntilEnd = async (
   answering: Answering,
   frame: StoredFrame,
+  onWait: () => Promise<void>,
   signal: AbortSignal,
 ): Promise<PublicationEnd> => {
   const { clock, random, log, giveUpAfterMs, marks, onRetry } = answering;
@@ -75,7 +79,11 @@ export const answerUntilEnd = async (
       "PublisherKilled",
       `the publisher was killed ${mostKills} times while it was at work on this proposal`,
     );
-  if (marks.kills(frame.hash) > 0) await clock.sleep(suspectPauseMs, signal);
+  const pause = async (pauseMs: number): Promise<void> => {
+    await onWait();
+    await clock.sleep(pauseMs, signal);
+  };
+  if (marks.kills(frame.hash) > 0) await pause(suspectPauseMs);
   const startedMs = clock.monotonicMs();
   for (let attempt = 0; ; attempt += 1) {
     const end = await answerOnce(answering, frame, attempt === 0, signal);
@@ -88,6 +96,6 @@ export const answerUntilEnd = async (
     if (pauseMs > leftMs) return refuse("PublicationTimedOut", end.message);
     onRetry();
     log.warn({ proposal, mission, namespace, attempt, pauseMs }, `a proposal waits: ${end.message}`);
-    await clock.sleep(pauseMs, signal);
+    await pause(pauseMs);
   }
 };

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { silentLog } from "#nervous-system/kernel/log.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import type { ParkedProposals } from "#supervisor/publish/parked-proposals.ts";
 import { refuse, retry, type Retryable } from "#supervisor/publish/proposal.ts";
 import type { PublicationEnd } from "#supervisor/publish/publication-frame.ts";
 import type { WorkMarks } from "#supervisor/publish/work-marks.ts";
@@ -18,6 +19,13 @@ const envelope = {
 const frame = { place: 512, envelope, hash: "c".repeat(64) } as unknown as StoredFrame;
 
 const marks: WorkMarks = { kills: () => 0, begin: () => Promise.resolve(), end: () => Promise.resolve() };
+/** No room for what waits: it waits in the stream. */
+const parked: ParkedProposals = {
+  left: [],
+  has: () => false,
+  keep: () => Promise.resolve(false),
+  drop: () => Promise.resolve(),
+};
 
 /** Runs a publisher on one proposal that is answered so, in turn; answers the pauses between, in milliseconds. */
 const pausesBetween = async (...answers: ReadonlyArray<PublicationEnd | Retryable>): Promise<readonly number[]> => {
@@ -40,6 +48,7 @@ const pausesBetween = async (...answers: ReadonlyArray<PublicationEnd | Retryabl
       },
       answer: () => Promise.resolve(left.shift() ?? refuse("Test", "no more answers")),
       marks,
+      parked,
       record: { write: () => Promise.resolve("e") },
       clock: {
         now: () => 0,
@@ -106,6 +115,7 @@ describe("a proposal that has to wait", () => {
         },
         answer: ({ place }) => Promise.resolve(limited && isLimited(place) ? retry("limited") : end),
         marks,
+        parked,
         record: { write: () => Promise.resolve("e") },
         clock: {
           now: () => 0,
@@ -167,6 +177,7 @@ describe("an agent that floods the stream", () => {
         answer: ({ envelope: { namespace } }) =>
           namespace === "other" ? Promise.resolve(refuse("Test", "answered")) : stopped,
         marks,
+        parked,
         record: { write: () => Promise.resolve("e") },
         clock: { now: () => 0, monotonicMs: () => 0, sleep: () => stopped } as never,
         random: () => 0,

@@ -2,10 +2,11 @@ import type { DurableReader } from "#nervous-system/comms/nats/durable-reader.ts
 import { placeOfItem, type StoredFrame, type StreamItem } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import type { ComponentRecorder } from "#nervous-system/recorder/component.ts";
-import { createAckMark } from "#supervisor/publish/ack-mark.ts";
+import { createAckMark, type AckMark } from "#supervisor/publish/ack-mark.ts";
 import { answerUntilEnd, type Answering } from "#supervisor/publish/answer-until-end.ts";
 import { createFairSlots } from "#supervisor/publish/fair-slots.ts";
 import { createOpenProposals, type OpenProposals } from "#supervisor/publish/open-proposals.ts";
+import type { ParkedProposals } from "#supervisor/publish/parked-proposals.ts";
 import { renderPublication, type PublicationEnd } from "#supervisor/publish/publication-frame.ts";
 import { createRefusedAttempts } from "#supervisor/publish/refused-attempts.ts";
 
@@ -13,6 +14,7 @@ import { createRefusedAttempts } from "#supervisor/publish/refused-attempts.ts";
 type PublisherLoop = Omit<Answering, "slots" | "refused" | "log"> & {
   readonly reader: Pick<DurableReader, "next" | "ackThrough">;
   readonly record: Pick<ComponentRecorder, "write">;
+  readonly parked: ParkedProposals;
   readonly log: Log;
   /** Proposals that are answered at the same time; one that waits for its forge is not among them. */
   readonly concurrency: number;
@@ -26,30 +28,58 @@ type PublisherLoop = Omit<Answering, "slots" | "refused" | "log"> & {
   readonly onEnd: (end: PublicationEnd) => void;
 };
 
-type Work = { readonly answering: Answering; readonly loop: PublisherLoop; readonly open: OpenProposals };
+type Work = {
+  readonly answering: Answering;
+  readonly loop: PublisherLoop;
+  readonly open: OpenProposals;
+  readonly signal: AbortSignal;
+};
 
-const endOf = async ({ answering, open }: Work, frame: StoredFrame, signal: AbortSignal): Promise<PublicationEnd> => {
+/** Lets the stream go on past what was delivered, once. */
+type Acknowledge = () => Promise<void>;
+
+const endOf = async (work: Work, frame: StoredFrame, acknowledge: Acknowledge): Promise<PublicationEnd> => {
+  const { answering, loop, open, signal } = work;
   const tooMany = open.admit(frame);
   if (tooMany !== undefined) return tooMany;
+  const onWait = async (): Promise<void> => {
+    if (await loop.parked.keep(frame)) await acknowledge();
+  };
   try {
-    return await answerUntilEnd(answering, frame, signal);
+    return await answerUntilEnd(answering, frame, onWait, signal);
   } finally {
     open.release(frame);
   }
 };
 
-const settle = async (work: Work, item: StreamItem, signal: AbortSignal): Promise<void> => {
+const settle = async (work: Work, frame: StoredFrame, acknowledge: Acknowledge): Promise<void> => {
   const { loop } = work;
-  if (item.kind === "poison") {
-    loop.log.warn({ place: item.poison.place }, `a proposal cannot be read: ${item.poison.reason}`);
-    return;
-  }
-  const end = await endOf(work, item.frame, signal);
-  await loop.record.write(renderPublication(item.frame, end));
+  const end = await endOf(work, frame, acknowledge);
+  await loop.record.write(renderPublication(frame, end));
+  await acknowledge();
+  await loop.parked.drop(frame.hash);
   loop.onEnd(end);
-  const { event_id: proposal, mission, namespace } = item.frame.envelope;
+  const { event_id: proposal, mission, namespace } = frame.envelope;
   const outcome = end.kind === "ok" ? { url: end.value.pullRequest.url } : { reason: end.reason };
   loop.log.info({ proposal, mission, namespace, ...outcome }, end.kind === "ok" ? "published" : end.message);
+};
+
+const settleItem = async (work: Work, item: StreamItem, acknowledge: Acknowledge): Promise<void> => {
+  const { loop } = work;
+  if (item.kind === "poison")
+    loop.log.warn({ place: item.poison.place }, `a proposal cannot be read: ${item.poison.reason}`);
+  else if (!loop.parked.has(item.frame.hash)) return settle(work, item.frame, acknowledge);
+  return acknowledge();
+};
+
+const acknowledgeOnce = (reader: Pick<DurableReader, "ackThrough">, mark: AckMark, place: number): Acknowledge => {
+  let isDone = false;
+  return async () => {
+    if (isDone) return;
+    isDone = true;
+    const through = mark.finish(place);
+    if (through !== undefined) await reader.ackThrough(through);
+  };
 };
 
 /**
@@ -63,23 +93,22 @@ export const runPublisher = async (loop: PublisherLoop, signal: AbortSignal): Pr
   const mark = createAckMark();
   const refused = createRefusedAttempts(loop.mostRefused);
   const answering = { ...loop, slots: createFairSlots(loop.concurrency), refused };
-  const parts = { loop, answering, open: createOpenProposals(loop) };
-  const work = async (item: StreamItem, place: number): Promise<void> => {
-    try {
-      await settle(parts, item, stop);
-      const through = mark.finish(place);
-      if (through !== undefined) await loop.reader.ackThrough(through);
-    } catch (error) {
-      if (!stop.aborted) failed.abort(error);
-    }
-  };
+  const work = { loop, answering, open: createOpenProposals(loop), signal: stop };
   const running = new Set<Promise<void>>();
+  const start = (settled: Promise<void>): void => {
+    const task = settled
+      .catch((error: unknown) => {
+        if (!stop.aborted) failed.abort(error);
+      })
+      .finally(() => running.delete(task));
+    running.add(task);
+  };
+  for (const frame of loop.parked.left) start(settle(work, frame, () => Promise.resolve()));
   const begin = async (): Promise<void> => {
     const { item } = await loop.reader.next(stop);
     const place = placeOfItem(item);
     mark.begin(place);
-    const task = work(item, place).finally(() => running.delete(task));
-    running.add(task);
+    start(settleItem(work, item, acknowledgeOnce(loop.reader, mark, place)));
     if (running.size >= loop.mostOpen) await Promise.race(running);
   };
   try {

@@ -15,6 +15,7 @@ import { createMetrics, createProcessRegistry } from "#nervous-system/telemetry/
 import { createOpenForge } from "#supervisor/forge/open-forge.ts";
 import { answerProposal, type AnswerTools } from "#supervisor/publish/answer-proposal.ts";
 import { readBundle } from "#supervisor/publish/bundle.ts";
+import { openParkedProposals } from "#supervisor/publish/parked-proposals.ts";
 import { asStep } from "#supervisor/publish/publish-proposal.ts";
 import { runPublisher } from "#supervisor/publish/run-publisher.ts";
 import { openWorkMarks } from "#supervisor/publish/work-marks.ts";
@@ -51,6 +52,8 @@ const proposals = {
   prefetch: 16,
 };
 const forgeTimeoutMs = 30_000;
+/** Of proposals that wait, on the claim that the log is on. */
+const maxParkedBytes = 64 * 1024 * 1024;
 
 /** Every CA that forges are verified with, as list and as file for Git; none where the machine's own are enough. */
 const collectCas = async (settings: PublisherSettings) => {
@@ -91,6 +94,7 @@ export const runPublisherProcess = async (environment: PublisherEnvironment, sig
     cut: settings.ENCHANTED_WAL_CUT,
   });
   const marks = await openWorkMarks(join(settings.ENCHANTED_WAL_DIR, "at-work"));
+  const parked = await openParkedProposals(join(settings.ENCHANTED_WAL_DIR, "waiting"), maxParkedBytes, log);
   const { ca, caFile } = await collectCas(settings);
   const openForge = createOpenForge({ ca, timeoutMs: forgeTimeoutMs, clock });
   const blobs = createGrpcClient({ ...uplink.collector, token: uplink.token, clock });
@@ -114,6 +118,7 @@ export const runPublisherProcess = async (environment: PublisherEnvironment, sig
         reader,
         answer: (frame, stopping) => answerProposal({ ...tools, signal: stopping }, frame),
         marks,
+        parked,
         record,
         clock,
         random: environment.random,

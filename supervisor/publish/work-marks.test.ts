@@ -19,6 +19,8 @@ afterEach(() => rm(join(directory, ".."), { recursive: true }));
 const frameOf = (name: string): StoredFrame =>
   ({ hash: name, envelope: { namespace: name, agent_uid: name, event_id: name, mission: "m" } }) as StoredFrame;
 
+const nothing = (): Promise<void> => Promise.resolve();
+
 type Answer = Answering["answer"];
 const ended: Answer = () => Promise.resolve(refuse("Test", "answered"));
 
@@ -41,7 +43,7 @@ const live = async (
   };
   const ends = new Map<string, string>();
   const all = names.map(async (name) => {
-    const end = await answerUntilEnd(answering, frameOf(name), new AbortController().signal);
+    const end = await answerUntilEnd(answering, frameOf(name), nothing, new AbortController().signal);
     ends.set(name, end.kind === "ok" ? "ok" : end.reason);
   });
   await Promise.race([Promise.all(all), killed]);

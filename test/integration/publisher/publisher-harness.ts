@@ -20,6 +20,7 @@ import {
   publisherTenantAccess,
   type AnswerTools,
 } from "#supervisor/publish/answer-proposal.ts";
+import { openParkedProposals } from "#supervisor/publish/parked-proposals.ts";
 import { asStep } from "#supervisor/publish/publish-proposal.ts";
 import { runPublisher } from "#supervisor/publish/run-publisher.ts";
 import { done, refuse, type Step } from "#supervisor/publish/proposal.ts";
@@ -229,6 +230,7 @@ export const startTestPublisher = async (
       log: silentLog,
       answer: (frame, signal) => answerProposal({ ...tools, signal }, frame),
       marks: await openWorkMarks(await mkdtemp(join(world.root, "at-work-"))),
+      parked: await openParkedProposals(await mkdtemp(join(world.root, "waiting-")), 2 ** 20, silentLog),
       concurrency: 4,
       mostOpen: 100,
       mostOfAgent: 100,
