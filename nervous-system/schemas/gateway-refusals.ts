@@ -31,6 +31,8 @@ const gatewayRefusals = {
   no_such_route: "lasting",
   not_a_pod: "lasting",
   not_the_operator: "lasting",
+  // Told within a tunnel that was open already.
+  not_tls: "lasting",
   provider_redirects: "lasting",
   provider_timeout: "passing",
   provider_unreachable: "passing",

@@ -2,14 +2,16 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { peerOf, type Doorway } from "#nervous-system/comms/socket/doorway.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
+import type { Log } from "#nervous-system/kernel/log.ts";
 import { audience } from "#nervous-system/schemas/names.ts";
 import { resolveTarget, type AddressPolicy, type ResolvedTarget } from "#pipeline/gateway/address-policy.ts";
 import { admitEgress } from "#pipeline/gateway/admit-egress.ts";
 import { admitFetch } from "#pipeline/gateway/admit-fetch.ts";
 import { authenticate, parseAuthorization } from "#pipeline/gateway/authenticate.ts";
 import type { ClusterView } from "#pipeline/gateway/cluster-view.ts";
-import type { Granted } from "#pipeline/gateway/refusal.ts";
-import { refuseTunnel, runTunnel, type TunnelEnd, type TunnelLimits } from "#pipeline/gateway/tunnel.ts";
+import { granted, type Granted } from "#pipeline/gateway/refusal.ts";
+import { refuseTunnel } from "#pipeline/gateway/refuse-tunnel.ts";
+import { runTunnel, type TunnelEnd, type TunnelLimits, type TunnelOver } from "#pipeline/gateway/tunnel.ts";
 import type { TunnelKind, TunnelRoom } from "#pipeline/gateway/tunnel-room.ts";
 import { claimsAudience, type Principal, type TokenReviews } from "#pipeline/identity/token-reviews.ts";
 
@@ -20,6 +22,7 @@ export type TunnelTools = {
   readonly addresses: AddressPolicy;
   readonly limits: TunnelLimits;
   readonly clock: Clock;
+  readonly log: Pick<Log, "info">;
   readonly tunnels: TunnelRoom;
   readonly doorway: Pick<Doorway, "welcome">;
 };
@@ -46,6 +49,15 @@ const targetOf = async (
   return endpoint.kind === "refused" ? endpoint : resolveTarget(endpoint.value, addresses);
 };
 
+type Asked = { readonly kind: TunnelKind; readonly principal: Principal; readonly authority: string };
+
+const told = ({ log }: TunnelTools, { kind, principal, authority }: Asked, { end, message }: TunnelOver): TunnelEnd => {
+  const { namespace, pod } = principal;
+  if (message !== undefined)
+    log.info({ end, kind, namespace, pod: pod?.name, target: authority }, `a tunnel was cut: ${message}`);
+  return end;
+};
+
 /** Opens the tunnel that a CONNECT asks for and resolves when it is over; a refusal is not told yet. */
 const openTunnel = async (
   tools: TunnelTools,
@@ -65,7 +77,10 @@ const openTunnel = async (
   if (entered.kind === "refused") return entered;
   try {
     const target = await targetOf(tools, rules[kind], principal.value, url);
-    return target.kind === "refused" ? target : await runTunnel(client, head, target.value, { ...limits, clock });
+    if (target.kind === "refused") return target;
+    const over = await runTunnel(client, head, target.value, { ...limits, clock });
+    if (over.kind === "refused") return over;
+    return granted(told(tools, { kind, principal: principal.value, authority: url }, over.value));
   } finally {
     entered.value();
   }

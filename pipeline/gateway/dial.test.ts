@@ -9,6 +9,7 @@ import { systemClock } from "#nervous-system/kernel/clock.ts";
 import type { ResolvedTarget } from "#pipeline/gateway/address-policy.ts";
 import { runTunnel } from "#pipeline/gateway/tunnel.ts";
 import { askUpstream } from "#pipeline/gateway/upstream.ts";
+import { helloFor } from "#test/builders/client-hello.ts";
 import { serverCertificate } from "#test/builders/server-certificate.ts";
 
 const clock = systemClock();
@@ -46,13 +47,13 @@ describe("a name of several addresses", () => {
     const client = Duplex.from({ readable: up, writable: down });
     const heard = text(down);
     const limits = { connectMs: 5_000, idleMs: 5_000, totalMs: 5_000, clock };
-    const result = await runTunnel(client, Buffer.from("head"), target, limits);
+    const result = await runTunnel(client, helloFor("provider.invalid"), target, limits);
     return result.kind === "granted" ? heard : `${result.refusal.status} ${result.refusal.message}`;
   };
 
   it.each(orders)("is reached by a tunnel where the living one is %s", async (_where, addresses) => {
     const port = await listening(createServer((socket) => void socket.once("data", (said) => socket.end(said))));
-    expect(await tunnelTo(at(port, ...addresses))).toMatch(/^HTTP\/1.1 200 .*\r\n\r\nhead$/);
+    expect(await tunnelTo(at(port, ...addresses))).toMatch(/^HTTP\/1.1 200 .*\r\n\r\n[^]*provider\.invalid$/);
   });
 
   it("gets no tunnel where every one is dead", async () => {

@@ -4,41 +4,18 @@ import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { watchSilence } from "#nervous-system/kernel/silence.ts";
 import type { ResolvedTarget } from "#pipeline/gateway/address-policy.ts";
 import { dialOptions } from "#pipeline/gateway/dial.ts";
-import { granted, refused, renderRefusal, type Granted, type Refusal } from "#pipeline/gateway/refusal.ts";
+import { granted, refused, type Granted } from "#pipeline/gateway/refusal.ts";
+import { endGently, tellClient } from "#pipeline/gateway/refuse-tunnel.ts";
+import { openTls, type OpeningEnd, type Sides } from "#pipeline/gateway/tunnel-opening.ts";
 
 /** Limits of one tunnel, milliseconds. */
 export type TunnelLimits = { readonly connectMs: number; readonly idleMs: number; readonly totalMs: number };
 
 /** How a tunnel ended: by one of its sides, or cut, and why. */
-export type TunnelEnd = "closed" | "silent" | "client_stopped_reading" | "target_stopped_reading" | "too_long";
+export type TunnelEnd = OpeningEnd["end"] | "silent" | "client_stopped_reading" | "target_stopped_reading" | "too_long";
 
-const statusText: Readonly<Record<number, string>> = {
-  400: "Bad Request",
-  403: "Forbidden",
-  407: "Proxy Authentication Required",
-  429: "Too Many Requests",
-  502: "Bad Gateway",
-  503: "Service Unavailable",
-};
-
-const endGently = (socket: Duplex): void => {
-  if (socket.writableFinished) return void socket.destroy();
-  socket.once("finish", () => socket.destroy());
-  socket.end();
-};
-
-// For a refusal of a few hundred bytes to go out.
-const REFUSAL_MS = 5_000;
-
-/** Tells a client that asked for a tunnel why it gets none, and closes, whatever the client does. */
-export const refuseTunnel = (client: Duplex, refusal: Refusal, clock: Pick<Clock, "after">): void => {
-  const { status, headers, body } = renderRefusal(refusal);
-  const lines = Object.entries({ ...headers, connection: "close" }).map(([name, value]) => `${name}: ${value}`);
-  const cancel = clock.after(REFUSAL_MS, () => client.destroy());
-  client.once("close", cancel);
-  client.write([`HTTP/1.1 ${status} ${statusText[status] ?? "Refused"}`, ...lines, "", body].join("\r\n"));
-  endGently(client);
-};
+/** A tunnel that is over; the message is for people, where it was cut for what its first bytes were. */
+export type TunnelOver = { readonly end: TunnelEnd; readonly message?: string };
 
 const dial = (target: ResolvedTarget, connectMs: number, clock: Pick<Clock, "after">): Promise<Granted<Socket>> =>
   new Promise((resolve) => {
@@ -65,29 +42,24 @@ const whySilent = (client: Duplex, target: Socket): TunnelEnd => {
   return target.writableLength > 0 ? "target_stopped_reading" : "silent";
 };
 
-const joinSockets = (
-  client: Duplex,
-  target: Socket,
-  limits: TunnelLimits,
-  clock: Pick<Clock, "after">,
-): Promise<TunnelEnd> =>
+const joinSockets = ({ client, far }: Sides, limits: TunnelLimits, clock: Pick<Clock, "after">): Promise<TunnelEnd> =>
   new Promise((resolve) => {
     let end: TunnelEnd = "closed";
     const close = (why: TunnelEnd): void => {
       if (end === "closed") end = why;
       client.destroy();
-      target.destroy();
+      far.destroy();
     };
     const cancelTotal = clock.after(limits.totalMs, () => close("too_long"));
-    const silence = watchSilence(clock, limits.idleMs, () => close(whySilent(client, target)));
+    const silence = watchSilence(clock, limits.idleMs, () => close(whySilent(client, far)));
     let open = 2;
     for (const [side, other] of [
-      [client, target],
-      [target, client],
+      [client, far],
+      [far, client],
     ] as const) {
       side.on("data", silence.heard);
       side.on("error", () => close("closed"));
-      side.once("close", () => {
+      const onClose = (): void => {
         // What a side said before it ended still reaches the other; after anything else that would be half a message.
         if (side.readableEnded) endGently(other);
         else close("closed");
@@ -96,10 +68,13 @@ const joinSockets = (
         cancelTotal();
         silence.stop();
         resolve(end);
-      });
+      };
+      // One that is gone already has told so.
+      if (side.closed) setImmediate(onClose);
+      else side.once("close", onClose);
     }
-    client.pipe(target);
-    target.pipe(client);
+    client.pipe(far);
+    far.pipe(client);
   });
 
 /** Opens a tunnel to a resolved target and resolves when it is over; a refusal is not told yet. */
@@ -108,15 +83,18 @@ export const runTunnel = async (
   head: Buffer,
   target: ResolvedTarget,
   { clock, ...limits }: TunnelLimits & { readonly clock: Pick<Clock, "after"> },
-): Promise<Granted<TunnelEnd>> => {
+): Promise<Granted<TunnelOver>> => {
   const dialled = await dial(target, limits.connectMs, clock);
   if (dialled.kind === "refused") return dialled;
   const far = dialled.value;
-  if (client.destroyed) {
-    far.destroy();
-    return granted("closed");
-  }
-  client.write("HTTP/1.1 200 Connection established\r\n\r\n");
-  if (head.length > 0) far.write(head);
-  return granted(await joinSockets(client, far, limits, clock));
+  // Whatever breaks closes, and that is heard of.
+  for (const side of [client, far]) side.on("error", () => undefined);
+  if (head.length > 0 && !client.destroyed) client.unshift(head);
+  if (!client.destroyed) client.write("HTTP/1.1 200 Connection established\r\n\r\n");
+  const sides = { client, far, target };
+  const cut = await openTls(sides, clock);
+  if (cut === undefined) return granted({ end: await joinSockets(sides, limits, clock) });
+  far.destroy();
+  tellClient(client, cut, clock);
+  return granted(cut);
 };

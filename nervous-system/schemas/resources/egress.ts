@@ -32,7 +32,7 @@ export const egress = z
   .object({
     allowHosts: z.array(allowedHost).max(50).default([]).meta({
       description:
-        "Hosts that programs in the agents' pods may reach through the proxy port: names in lower case, or *.suffix for every name below it, with :port unless it is 443.",
+        "Hosts that programs in the agents' pods may reach by TLS through the proxy port: names in lower case, or *.suffix for every name below it, with :port unless it is 443.",
       "x-kubernetes-list-type": "set",
     }),
   })

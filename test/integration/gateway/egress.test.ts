@@ -3,11 +3,17 @@ import { freePort } from "#platform/process/ports.ts";
 import { writeFile } from "node:fs/promises";
 import { request, type IncomingMessage } from "node:http";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { Pod } from "#nervous-system/kubernetes/kinds.ts";
 import { agents } from "#nervous-system/kubernetes/swarm-kinds.ts";
-import { connectThrough, startTestGateway, type TestGateway } from "#test/integration/gateway/gateway-harness.ts";
-import { startTestUpstream, type TestUpstream } from "#test/integration/gateway/https-upstream.ts";
+import {
+  connectThrough,
+  secureWithin,
+  startTestGateway,
+  type TestGateway,
+} from "#test/integration/gateway/gateway-harness.ts";
+import { serverIdentity, startTestUpstream, type TestUpstream } from "#test/integration/gateway/https-upstream.ts";
 import {
   createAccount,
   createAgent,
@@ -261,41 +267,50 @@ describe("the proxy port", () => {
 
 describe("tunnels", () => {
   const seen = new Set<Socket>();
-  let serve: (socket: Socket) => void;
+  let serve: (socket: TLSSocket) => void;
   let server: Server;
   let target = "";
+  let ca = "";
 
   beforeAll(async () => {
-    server = createServer((socket) => {
+    const identity = await serverIdentity(test.dir, "target", ["DNS:localhost"]);
+    ca = identity.caPem;
+    server = createTlsServer(identity, (socket) => {
+      socket.on("error", () => undefined);
+      serve(socket);
+    }).on("connection", (socket) => {
       seen.add(socket);
       socket.once("close", () => seen.delete(socket));
       socket.on("error", () => undefined);
-      serve(socket);
     });
     target = `localhost:${await listening(server)}`;
     await changeAgent("fix-coder", { egress: { allowHosts: [registryHost(), target] } });
   });
   afterAll(() => void server.close());
 
+  /** A program's TLS through a tunnel. */
+  const secured = async (): Promise<TLSSocket> => secureWithin((await ask(target)).socket, "localhost", ca);
+
   const allGone = (): Promise<void> => until("the far side has no connection", () => seen.size === 0);
 
   it("end at the far side when the program hangs up or dies", async () => {
     serve = (socket) => void socket.resume();
-    const dying = await ask(target);
+    (await secured()).destroy();
+    const ending = await secured();
+    ending.resume();
+    ending.end();
+    await allGone();
+    const unsaid = await ask(target);
     await until("it arrived", () => seen.size === 1);
-    dying.socket.destroy();
-    const ending = await ask(target);
-    ending.socket.end();
+    unsaid.socket.destroy();
     await allGone();
   });
 
   it("bring a slow reader everything that a far side sent before it hung up", async () => {
     const sent = 16 * 1024 * 1024;
     serve = (socket) => socket.end(Buffer.alloc(sent, "x"));
-    const slow = await ask(target);
-    expect(slow.status).toBe(200);
-    let got = slow.head.length;
-    for await (const chunk of slow.socket) {
+    let got = 0;
+    for await (const chunk of await secured()) {
       got += (chunk as Buffer).length;
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
@@ -304,11 +319,55 @@ describe("tunnels", () => {
   });
 
   it("end for the program when the far side breaks", async () => {
-    serve = (socket) => socket.once("data", () => socket.resetAndDestroy());
-    const broken = await ask(target);
-    broken.socket.write("x");
-    await once(broken.socket, "close");
+    serve = (socket) => socket.once("data", () => seen.forEach((one) => one.resetAndDestroy()));
+    const broken = await secured();
+    broken.write("x");
+    await once(broken, "close");
     await allGone();
+  });
+
+  it.each([
+    ["HTTP", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"],
+    ["the lines of another protocol", "FLUSHALL\r\n"],
+  ])("carry no %s, to an allowed host neither", async (_, words) => {
+    const plain = await ask(target);
+    plain.socket.write(words);
+    const told = await restOf(plain);
+    expect(told).toMatch(/^HTTP\/1\.1 403 Forbidden\r\n/);
+    expect(told).toContain("not_tls");
+    expect(told).toContain("tunnels carry TLS and nothing else");
+    expect(await gateway.counted()).toMatch(/enchanted_gateway_tunnels_total\{end="not_tls"\} [1-9]/);
+    await allGone();
+  });
+
+  it("carry TLS for their own host only: a client that names another hears the alert for that", async () => {
+    serve = (socket) => void socket.resume();
+    const { socket } = await ask(target);
+    await expect(secureWithin(socket, "evil.example", ca)).rejects.toMatchObject({
+      code: "ERR_SSL_TLSV1_UNRECOGNIZED_NAME",
+    });
+    await until("it is counted", async () =>
+      /enchanted_gateway_tunnels_total\{end="wrong_name"\} 1/.test(await gateway.counted()),
+    );
+    await allGone();
+  });
+
+  it("carry nothing to a server that speaks no TLS", async () => {
+    const got: Buffer[] = [];
+    const plain = createServer((socket) => {
+      socket.on("error", () => undefined);
+      socket.on("data", (bytes) => void got.push(bytes));
+      socket.write("* OK ready\r\n");
+    });
+    const host = `localhost:${await listening(plain)}`;
+    await changeAgent("fix-coder", { egress: { allowHosts: [registryHost(), target, host] } });
+    const { socket } = await ask(host);
+    await expect(secureWithin(socket, "localhost", ca)).rejects.toMatchObject({
+      code: expect.stringMatching(/HANDSHAKE_FAILURE/),
+    });
+    await new Promise((resolve) => void plain.close(resolve));
+    // A ClientHello at most.
+    expect(Buffer.concat(got).subarray(0, 1)).toEqual(got.length === 0 ? Buffer.alloc(0) : Buffer.of(22));
   });
 
   it("are 32 at a time, and one that ends makes room", async () => {

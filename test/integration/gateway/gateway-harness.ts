@@ -4,6 +4,7 @@ import { request } from "node:https";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
 import { systemClock, type Clock } from "#nervous-system/kernel/clock.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
 import { createInformer } from "#nervous-system/kubernetes/informer.ts";
@@ -51,6 +52,8 @@ export type TestGateway = {
   readonly port: number;
   readonly caPem: string;
   readonly kept: Kept;
+  /** What the gateway counts, as it is scraped. */
+  counted(): Promise<string>;
   stop(): Promise<void>;
 };
 
@@ -84,6 +87,7 @@ export const startTestGateway = async (
   } = {},
 ): Promise<TestGateway> => {
   const clock = systemClock();
+  const registry = createRegistry();
   const user = `system:serviceaccount:${namespace}:enchanted-gateway`;
   const access = { cluster: gatewayClusterAccess, tenant: gatewayTenantAccess, namespace };
   const { client, close } = await clientWithAccess(test, user, access);
@@ -99,7 +103,7 @@ export const startTestGateway = async (
     blobs,
     clock: limits.clock ?? clock,
     log: silentLog,
-    metrics: createGatewayMetrics(createRegistry()),
+    metrics: createGatewayMetrics(registry),
     tls,
     listen: { host: "127.0.0.1", port: 0 },
     addresses: { allowPrivate: true, allowLoopback: limits.allowLoopback ?? true },
@@ -122,7 +126,7 @@ export const startTestGateway = async (
     following.abort();
     close();
   };
-  return { port: server.port, caPem, kept, stop };
+  return { port: server.port, caPem, kept, counted: () => registry.metrics(), stop };
 };
 
 /** An answer of the gateway. */
@@ -207,4 +211,12 @@ export const connectThrough = async (
     head += chunk.toString();
   }
   return { status: Number(head.split(" ")[1]), head, socket };
+};
+
+/** TLS to a host within a tunnel; rejects with the alert of whoever refuses it. */
+export const secureWithin = async (tunnel: Duplex, servername: string, ca: string): Promise<TLSSocket> => {
+  const socket = connectTls({ socket: tunnel, servername, ca });
+  await new Promise((resolve, reject) => socket.once("secureConnect", resolve).once("error", reject));
+  socket.on("error", () => undefined);
+  return socket;
 };

@@ -1,10 +1,21 @@
 import { createServer, type Server } from "node:net";
 import type { AddressInfo } from "node:net";
+import { execFile } from "node:child_process";
 import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { createServer as createTlsServer } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { Pod } from "#nervous-system/kubernetes/kinds.ts";
-import { connectThrough, post, startTestGateway, type TestGateway } from "#test/integration/gateway/gateway-harness.ts";
-import { startTestUpstream, type TestUpstream } from "#test/integration/gateway/https-upstream.ts";
+import {
+  connectThrough,
+  post,
+  secureWithin,
+  startTestGateway,
+  type TestGateway,
+} from "#test/integration/gateway/gateway-harness.ts";
+import { serverIdentity, startTestUpstream, type TestUpstream } from "#test/integration/gateway/https-upstream.ts";
 import {
   createAccount,
   createAgent,
@@ -22,6 +33,7 @@ let upstream: TestUpstream;
 let gateway: TestGateway;
 let forge: Server;
 let forgePort = 0;
+let forgeCa = "";
 let namespace = "";
 let pod: Pod;
 const ports: Server[] = [];
@@ -32,7 +44,9 @@ beforeAll(async () => {
   test = await startSwarmPlane();
   upstream = await startTestUpstream(test.dir);
   // Answers every connection with what it is sent, so that both directions are seen.
-  forge = createServer((socket) => socket.pipe(socket));
+  const identity = await serverIdentity(test.dir, "forge", ["DNS:localhost"]);
+  forgeCa = identity.caPem;
+  forge = createTlsServer(identity, (socket) => socket.pipe(socket));
   forge.listen(0, "127.0.0.1");
   await once(forge, "listening");
   forgePort = (forge.address() as AddressInfo).port;
@@ -70,12 +84,41 @@ describe("a tunnel", () => {
     for (const authorization of [`Bearer ${token}`, basic(token)]) {
       const { status, socket } = await tunnelTo(`localhost:${forgePort}`, authorization);
       expect(status).toBe(200);
-      socket.write("over and back");
-      const [chunk] = (await once(socket, "data")) as [Buffer];
+      const secured = await secureWithin(socket, "localhost", forgeCa);
+      secured.write("over and back");
+      const [chunk] = (await once(secured, "data")) as [Buffer];
       expect(chunk.toString()).toBe("over and back");
-      socket.destroy();
+      secured.destroy();
     }
   });
+
+  it("carries Git's own TLS to the repository", async () => {
+    const { port } = new URL(upstream.url);
+    const repo = `https://localhost:${port}/team/app.git`;
+    await createMission(test.admin, { namespace, name: "git" }, { workspace: { repo } });
+    const git = await createAgent(test.admin, { namespace, name: "git-coder" }, { mission: "git", model: "open" });
+    const line = (text: string): string => `${(text.length + 4).toString(16).padStart(4, "0")}${text}`;
+    const commit = "1".repeat(40);
+    upstream.respond((_, response) =>
+      response
+        // A curl with GnuTLS may read what came within two layers of TLS only once the connection ends.
+        .writeHead(200, { "content-type": "application/x-git-upload-pack-advertisement", connection: "close" })
+        .end(`${line("# service=git-upload-pack\n")}0000${line(`${commit} refs/heads/main\0\n`)}0000`),
+    );
+    const proxyCa = join(test.dir, "gateway-ca.pem");
+    await writeFile(proxyCa, gateway.caPem);
+    const config = {
+      "http.proxy": `https://token:${await fetchToken(git.pod)}@127.0.0.1:${gateway.port}`,
+      "http.proxyAuthMethod": "basic",
+      "http.proxySSLCAInfo": proxyCa,
+      "http.sslCAInfo": upstream.caFile,
+    };
+    const settings = Object.entries(config).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+    const { stdout } = await promisify(execFile)("git", [...settings, "ls-remote", repo], {
+      env: { PATH: process.env["PATH"], HOME: test.dir, GIT_CONFIG_NOSYSTEM: "1", GIT_TERMINAL_PROMPT: "0" },
+    });
+    expect(stdout).toBe(`${commit}\trefs/heads/main\n`);
+  }, 30_000);
 
   it("goes nowhere else: not to another port, another name of the same machine, or the API server", async () => {
     const authorization = `Bearer ${await fetchToken(pod)}`;
