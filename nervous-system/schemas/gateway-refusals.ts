@@ -33,6 +33,7 @@ const gatewayRefusals = {
   not_the_operator: "lasting",
   // Told within a tunnel that was open already.
   not_tls: "lasting",
+  operation_not_allowed: "lasting",
   provider_redirects: "lasting",
   provider_timeout: "passing",
   provider_unreachable: "passing",

@@ -1,5 +1,7 @@
+import type { IncomingHttpHeaders } from "node:http";
 import type { Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { actingChecks, type ActingSnapshot } from "#pipeline/gateway/may-act.ts";
+import { refuseReachingHeaders } from "#pipeline/gateway/reach/judge-reach.ts";
 import { granted, refused, refusedUntil, type Granted } from "#pipeline/gateway/refusal.ts";
 import type { ModelRoute } from "#pipeline/gateway/routes.ts";
 
@@ -7,6 +9,7 @@ import type { ModelRoute } from "#pipeline/gateway/routes.ts";
 export type ModelCallSnapshot = ActingSnapshot & {
   readonly model: Model | undefined;
   readonly route: ModelRoute;
+  readonly headers: IncomingHttpHeaders;
 };
 
 /** What an admitted call is carried out with. */
@@ -28,7 +31,10 @@ const routeFits: Check = ({ model, route }) =>
         `Model "${model.metadata.name}" is served by ${model.spec.provider}, and this route speaks ${route.provider}`,
       );
 
-const checks: readonly Check[] = [...actingChecks, modelExists, routeFits];
+const headersAllowed: Check = ({ model, headers }) =>
+  model === undefined ? undefined : refuseReachingHeaders(headers, model);
+
+const checks: readonly Check[] = [...actingChecks, modelExists, routeFits, headersAllowed];
 
 /** Decides whether an agent may ask its model; the first check that refuses is told. */
 export const admitModelCall = (snapshot: ModelCallSnapshot): Granted<AdmittedCall> => {

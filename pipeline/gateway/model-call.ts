@@ -37,7 +37,7 @@ const readUpstreamBody = async (
 ): Promise<Granted<UpstreamBody>> => {
   const bytes = await readBody(incoming, { maxBytes, take: share.takeForRequest, clock });
   if (bytes.kind === "refused") return bytes;
-  return computeUpstreamBody(bytes.value, route, model.spec.model, usage.verdictOf(model) !== "refuses");
+  return computeUpstreamBody(bytes.value, route, model, usage.verdictOf(model) !== "refuses");
 };
 
 const exchangeOnce = async (tools: ModelCallTools, call: Unread): Promise<Granted<ExchangeEnd>> => {
@@ -59,6 +59,7 @@ const admitAndRun = async (
   const admitted = admitModelCall({
     agent,
     route: call.route,
+    headers: call.incoming.headers,
     mission: view.mission({ namespace, name: agent.spec.missionRef.name }),
     model: view.model({ namespace, name: agent.spec.modelRef.name }),
   });

@@ -1,8 +1,10 @@
 import { describe, expect, it } from "@jest/globals";
 import { computeUpstreamBody, withoutAddition } from "#pipeline/gateway/upstream-request.ts";
+import { aModel } from "#test/builders/model.ts";
 
 const route = { provider: "OpenAICompatible", operation: "chat/completions" } as const;
-const bodyOf = (text: string) => computeUpstreamBody(Buffer.from(text), route, "real");
+const model = aModel({ spec: { model: "real", allow: ["OtherMembers"] } });
+const bodyOf = (text: string) => computeUpstreamBody(Buffer.from(text), route, model);
 
 describe("the body of a model call", () => {
   it.each([
@@ -36,6 +38,6 @@ describe("the body of a model call", () => {
     const { added, bytes } = withoutAddition(body.value);
     expect(added).toBeUndefined();
     expect(JSON.parse(bytes.toString())).toEqual({ ...(JSON.parse(text) as object), model: "real" });
-    expect(computeUpstreamBody(Buffer.from(text), route, "real", false)).toMatchObject({ value: { bytes } });
+    expect(computeUpstreamBody(Buffer.from(text), route, model, false)).toMatchObject({ value: { bytes } });
   });
 });

@@ -3,6 +3,7 @@ import { maxJsonValues, parseBoundedJson } from "#nervous-system/kernel/bounded-
 import { computeContextWindow, type ContextWindow } from "#nervous-system/codecs/exchange/context-window.ts";
 import { requestFactsOf, type RequestFacts } from "#nervous-system/codecs/exchange/request-facts.ts";
 import type { ModelSpec } from "#nervous-system/schemas/resources/model.ts";
+import { refuseReachingBody, type AllowingModel } from "#pipeline/gateway/reach/judge-reach.ts";
 import { granted, refused, type Granted } from "#pipeline/gateway/refusal.ts";
 import type { ModelRoute } from "#pipeline/gateway/routes.ts";
 
@@ -42,13 +43,13 @@ const optionsOf = (asked: Readonly<Record<string, unknown>>) => {
 };
 
 /**
- * Makes the provider's body of the agent's: the Model's name in place of the agent's, and token counts asked for in streams where
- * the endpoint takes that.
+ * Makes the provider's body of the agent's, if the Model allows what it asks for: the Model's name in place of the agent's, and
+ * token counts asked for in streams where the endpoint takes that.
  */
 export const computeUpstreamBody = (
   bytes: Buffer,
   route: ModelRoute,
-  model: string,
+  model: AllowingModel,
   takesUsage = true,
 ): Granted<UpstreamBody> => {
   const asked = parseObject(bytes);
@@ -58,9 +59,11 @@ export const computeUpstreamBody = (
       "invalid_body",
       `the body of a model call must be one JSON object of at most ${maxJsonValues} values`,
     );
+  const reaching = refuseReachingBody(asked, route, model);
+  if (reaching !== undefined) return reaching;
   const needsUsage = takesUsage && streamsChat(route, asked) && !asksForUsage(asked);
   const { added, options } = optionsOf(asked);
-  const json = { ...asked, model, ...(needsUsage ? { stream_options: options } : {}) };
+  const json = { ...asked, model: model.spec.model, ...(needsUsage ? { stream_options: options } : {}) };
   try {
     // Before it is sent: an exchange whose window cannot be told could not be recorded.
     const contextWindow = computeContextWindow(json);

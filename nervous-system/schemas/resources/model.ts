@@ -9,6 +9,26 @@ import {
 } from "#nervous-system/schemas/resources/define-resource.ts";
 import { commonStatus, time } from "#nervous-system/schemas/resources/status-parts.ts";
 
+/** What a request may ask of a provider beside an answer to what it holds itself. */
+const modelOperations = [
+  "RemoteContent",
+  "StoredFiles",
+  "HostedTools",
+  "McpServers",
+  "StoredState",
+  "BetaFeatures",
+  "OtherMembers",
+] as const;
+
+/** An entry of a Model's `spec.allow`. */
+export type ModelOperation = (typeof modelOperations)[number];
+
+const operation = z
+  .enum(modelOperations)
+  .describe(
+    "RemoteContent: fetch URLs that a request names. StoredFiles: read files stored at the provider. HostedTools: run its own tools, such as web search and code execution. McpServers: connect to MCP servers. StoredState: keep a request for later ones, or go on from one. BetaFeatures: beta headers that the gateway does not know to be harmless. OtherMembers: whatever in a request the gateway does not know.",
+  );
+
 const spec = z
   .object({
     provider: z.enum(["OpenAICompatible", "Anthropic"]).describe("Protocol that the endpoint speaks."),
@@ -32,6 +52,11 @@ const spec = z
       })
       .describe("Where the API key is. Only the gateway reads it.")
       .optional(),
+    allow: z.array(operation).max(modelOperations.length).default([]).meta({
+      description:
+        "What agents may have the provider do beside answering, each of which lets data leave by another way than the answer; nothing unless told.",
+      "x-kubernetes-list-type": "set",
+    }),
   })
   .describe("What is wanted.");
 

@@ -89,7 +89,7 @@ describe("an endpoint that does not behave", () => {
         resourceVersion: "1",
         creationTimestamp: "2026-01-01T00:00:00Z",
       },
-      spec: { provider: "OpenAICompatible", endpoint: `${endpoint.url.origin}/v1`, model: "m" },
+      spec: { provider: "OpenAICompatible", endpoint: `${endpoint.url.origin}/v1`, model: "m", allow: [] },
     };
     const view = { model: () => model, secret: () => Promise.resolve(undefined) };
     const addresses = { allowPrivate: true, allowLoopback: true };

