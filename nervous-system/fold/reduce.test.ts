@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { emptyMission, maxProposals, type MissionFold, type FoldInput } from "./state.ts";
+import { emptyMission, maxOpenProposals, type MissionFold, type FoldInput } from "./state.ts";
 import { reduceMission } from "./reduce.ts";
 import { anAgent } from "#test/builders/agent.ts";
 import { aFrame } from "#test/builders/frame.ts";
@@ -12,18 +12,25 @@ const gateway = "00000000-0000-4000-8000-0000000000aa";
 const foldAll = (frames: readonly FoldInput[], from: MissionFold = emptyMission("m")): MissionFold =>
   frames.reduce(reduceMission, from);
 
-const anAnswer = (seq: number, proposal: string, said: Record<string, unknown> = {}): FoldInput =>
+/** A PROPOSAL of the attempt `epoch`, as the recorder numbers it and its agent calls it. */
+const aProposal = (epoch: number, seq: number, event_id: string): FoldInput =>
+  aFrame(100 * epoch + seq, { event_type: "PROPOSAL", epoch, seq, event_id });
+
+/** The publisher's `n`th answer, to the proposal at `seq` of attempt `epoch`. */
+const anAnswer = (n: number, [epoch, seq]: readonly [number, number], said: Record<string, unknown> = {}): FoldInput =>
   aFrame(
-    1_000 + seq,
+    1_000 + n,
     {
       event_type: "PUBLICATION",
       producer: "supervisor",
       agent_uid: publisher,
-      seq,
-      about: { agent_uid: uid, epoch: 1 },
+      seq: n,
+      about: { agent_uid: uid, epoch },
     },
-    { proposal_event_id: proposal, state: "open", ...said },
+    { proposal_event_id: "whatever the agent called it", proposal_seq: seq, state: "open", ...said },
   );
+
+const proposalsIn = (frames: readonly FoldInput[]) => foldAll(frames).agents[uid]?.proposals;
 
 const attempt = [
   aFrame(1, { event_type: "LIFECYCLE", producer: "scribe" }, { phase: "Started", attempt: 1 }),
@@ -48,7 +55,15 @@ const attempt = [
       seq: 1,
       about: { agent_uid: uid, epoch: 1 },
     },
-    { proposal_event_id: "p1", state: "open", url: "https://f/1", number: 1, branch: "b", head: "def" },
+    {
+      proposal_event_id: "p1",
+      proposal_seq: 4,
+      state: "open",
+      url: "https://f/1",
+      number: 1,
+      branch: "b",
+      head: "def",
+    },
   ),
 ];
 
@@ -105,7 +120,10 @@ describe("reduceMission", () => {
       epoch: 1,
       seq: 4,
       usage: { frames: 6, modelCalls: 1 },
-      proposals: [{ eventId: "p1", epoch: 1, publication: { state: "open", url: "https://f/1", head: "def" } }],
+      proposals: {
+        open: [],
+        published: { epoch: 1, seq: 4, publication: { state: "open", url: "https://f/1", head: "def" } },
+      },
       activity: { summary: "Proposing Fix", sinceMs: 1_795_424_460_000 },
     });
   });
@@ -115,11 +133,11 @@ describe("reduceMission", () => {
       aFrame(
         2,
         { event_type: "PUBLICATION", producer, about: { agent_uid: uid, epoch: 1 } },
-        { proposal_event_id: "p1", state: "open", url: "https://evil/1" },
+        { proposal_event_id: "p1", proposal_seq: 1, state: "open", url: "https://evil/1" },
       );
     const proposal = aFrame(1, { event_type: "PROPOSAL", event_id: "p1" });
     for (const producer of ["agent", "gateway"] as const)
-      expect(foldAll([proposal, forged(producer)]).agents[uid]?.proposals).toEqual([{ eventId: "p1", epoch: 1 }]);
+      expect(proposalsIn([proposal, forged(producer)])).toMatchObject({ open: [{ epoch: 1, seq: 1 }] });
   });
 
   it("lets late frames of an old attempt count, and move nothing", () => {
@@ -135,30 +153,74 @@ describe("reduceMission", () => {
     });
   });
 
-  it("keeps a bounded number of proposals of an agent, each with its publication", () => {
-    const many = Array.from({ length: 60 }, (_, i) => [
-      aFrame(2 * i + 1, { event_type: "PROPOSAL", seq: i + 1, event_id: `p${i}` }, {}),
-      anAnswer(i + 1, `p${i}`),
+  it("lets no junk between push out a proposal that waits for its answer", () => {
+    const junk = Array.from({ length: 40 }, (_, i) => [
+      aProposal(1, i + 2, "junk"),
+      anAnswer(i + 1, [1, i + 2], { head: "verified" }),
     ]).flat();
-    const proposals = foldAll(many).agents[uid]?.proposals;
-    expect(proposals).toHaveLength(maxProposals);
-    expect(proposals?.every(({ publication }) => publication?.state === "open")).toBe(true);
-    expect(proposals?.at(-1)?.eventId).toBe("p59");
+    const before = proposalsIn([aProposal(1, 1, "evil"), ...junk]);
+    expect(before).toMatchObject({ open: [{ epoch: 1, seq: 1 }], tooMany: false });
+    const late = anAnswer(41, [1, 1], { head: "evil" });
+    expect(proposalsIn([aProposal(1, 1, "evil"), ...junk, late])).toMatchObject({
+      open: [],
+      published: { seq: 41, publication: { head: "verified" } },
+    });
   });
 
-  it("keeps the proposals of the last attempt that proposed, whatever comes late of another", () => {
-    const at = (place: number, epoch: number, seq: number, eventId: string) =>
-      aFrame(place, { event_type: "PROPOSAL", epoch, seq, event_id: eventId });
-    const late = Array.from({ length: maxProposals }, (_, i) => at(10 + i, 1, 2 + i, `late${i}`));
-    const fold = foldAll([at(1, 1, 1, "p0"), at(2, 2, 1, "p1"), ...late]);
-    expect(fold.agents[uid]?.proposals).toEqual([{ eventId: "p1", epoch: 2 }]);
+  it("answers one proposal alone of several that their agent calls by one id", () => {
+    const proposals = [aProposal(1, 1, "p"), aProposal(1, 2, "p")];
+    const answer = anAnswer(1, [1, 2], { proposal_event_id: "p" });
+    expect(proposalsIn([...proposals, answer])?.open).toEqual([{ epoch: 1, seq: 1, eventId: "p" }]);
+    const unnumbered = anAnswer(1, [1, 2], { proposal_event_id: "p", proposal_seq: undefined });
+    expect(proposalsIn([...proposals, unnumbered])?.open).toHaveLength(2);
+    expect(proposalsIn([aProposal(1, 2, "p"), unnumbered])).toMatchObject({ open: [], published: { seq: 2 } });
   });
 
-  it("tells proposals of two attempts apart that carry the same event id", () => {
-    const at = (place: number, epoch: number) =>
-      aFrame(place, { event_type: "PROPOSAL", epoch, seq: 1, event_id: "p" });
-    const stale = anAnswer(1, "p", { state: "refused", reason: "StaleAttempt" });
-    expect(foldAll([at(1, 1), at(2, 2), stale]).agents[uid]?.proposals).toEqual([{ eventId: "p", epoch: 2 }]);
+  it("keeps a bounded number of proposals that wait, and says when there was one more", () => {
+    const some = Array.from({ length: maxOpenProposals }, (_, i) => aProposal(1, i + 1, `p${i}`));
+    expect(proposalsIn(some)).toMatchObject({ tooMany: false });
+    const all = [...some, aProposal(1, 90, "more"), aProposal(2, 1, "later")];
+    expect(proposalsIn(all)).toMatchObject({ tooMany: true, epoch: 2, open: some.map((_, i) => ({ seq: i + 1 })) });
+  });
+
+  it("takes what was pushed last for what the branch holds, in the agent's own order, also of a proposal that was not kept", () => {
+    const proposals = [aProposal(1, 1, "a"), aProposal(1, 2, "b")];
+    const answers = [anAnswer(1, [1, 2], { head: "b" }), anAnswer(2, [1, 1], { head: "a" })];
+    expect(proposalsIn([...proposals, ...answers])?.published?.publication.head).toBe("b");
+    expect(proposalsIn([anAnswer(1, [1, 7], { head: "c" })])?.published?.publication.head).toBe("c");
+  });
+
+  it("waits for what an older attempt has under way, and leaves out what comes late of it", () => {
+    const fold = proposalsIn([aProposal(1, 1, "p0"), aProposal(2, 1, "p1"), aProposal(1, 2, "late")]);
+    expect(fold).toMatchObject({
+      epoch: 2,
+      open: [
+        { epoch: 1, seq: 1 },
+        { epoch: 2, seq: 1 },
+      ],
+    });
+  });
+
+  it("tells proposals of two attempts apart, and lets no refusal of the older one count", () => {
+    const stale = anAnswer(1, [1, 1], { state: "refused", reason: "StaleAttempt" });
+    const both = [aProposal(1, 1, "p"), aProposal(2, 1, "p")];
+    const after = proposalsIn([...both, stale]);
+    expect(after).toEqual({ epoch: 2, open: [{ epoch: 2, seq: 1, eventId: "p" }], tooMany: false });
+    expect(proposalsIn([both[0]!, stale, both[1]!])).toEqual(after);
+    expect(proposalsIn([both[0]!, stale])?.refused?.publication.reason).toBe("StaleAttempt");
+  });
+
+  it("believes the first answer of a proposal that was answered again after a crash, unless its pull request was closed", () => {
+    const answer = (n: number, said: Record<string, unknown>) => anAnswer(n, [1, 1], said);
+    const again = [aProposal(1, 1, "p"), answer(1, {}), answer(2, { state: "refused", reason: "StaleAttempt" })];
+    expect(proposalsIn(again)).toMatchObject({ published: { publication: { state: "open" } } });
+    expect(proposalsIn(again)).not.toHaveProperty("refused");
+    expect(proposalsIn([...again, answer(3, { state: "closed" })])?.refused?.publication.state).toBe("closed");
+  });
+
+  it("takes a refusal that only says that a later proposal is there for none", () => {
+    const replaced = anAnswer(1, [1, 1], { state: "refused", reason: "Superseded" });
+    expect(proposalsIn([aProposal(1, 1, "p"), replaced])).toEqual({ epoch: 1, open: [], tooMany: false });
   });
 
   it("takes no name of an agent for what every object has", () => {
@@ -188,6 +250,7 @@ const payload = fc
       {
         state: fc.constantFrom("open", "merged", "refused", "lost", 7),
         proposal_event_id: fc.constantFrom(...eventIds),
+        proposal_seq: fc.oneof(fc.integer({ min: 0, max: 20 }), fc.constant("7")),
       },
       { requiredKeys: [] },
     ),

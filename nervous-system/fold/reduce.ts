@@ -1,16 +1,8 @@
 import type { FrameType } from "#nervous-system/schemas/frames/catalog.ts";
-import { activityAfter, activityOf, msOf } from "./activity.ts";
-import { readFrame, readPayload, type Reading, type Said } from "./read-frame.ts";
-import {
-  emptyAgent,
-  maxProposals,
-  type AgentFold,
-  type MissionFold,
-  type FoldInput,
-  type ProposalFold,
-  type PublicationFold,
-  type UsageFold,
-} from "./state.ts";
+import { activityAfter, activityOf } from "./activity.ts";
+import { answered, proposed } from "./proposals.ts";
+import { readFrame, readPayload, type Reading } from "./read-frame.ts";
+import { emptyAgent, type AgentFold, type MissionFold, type FoldInput, type UsageFold } from "./state.ts";
 
 type Envelope = FoldInput["envelope"];
 /** A frame whose payload was read. */
@@ -43,13 +35,6 @@ const addUsage = (usage: UsageFold, { envelope, reading }: Told): UsageFold => {
   };
 };
 
-// Another attempt's proposals count only while the newer one has none, so they never push out one that counts.
-const proposed = (kept: readonly ProposalFold[], { event_id: eventId, epoch }: Envelope): readonly ProposalFold[] => {
-  const newest = kept.at(-1)?.epoch ?? 0;
-  if (epoch < newest) return kept;
-  return [...(epoch > newest ? [] : kept), { eventId, epoch }].slice(-maxProposals);
-};
-
 // The agent's own chain: position, error and activity move only with its newest attempt, late frames of an old one still count.
 const ownFrame = (agent: AgentFold, { envelope, reading }: Told): AgentFold => {
   const proposals = reading.type === "PROPOSAL" ? proposed(agent.proposals, envelope) : agent.proposals;
@@ -67,33 +52,11 @@ const ownFrame = (agent: AgentFold, { envelope, reading }: Told): AgentFold => {
   };
 };
 
-const publicationOf = (
-  said: Said<"PUBLICATION">,
-  state: PublicationFold["state"],
-  { observed }: Envelope,
-): PublicationFold => ({
-  state,
-  atMs: msOf(observed),
-  url: (said.url ?? "").slice(0, 512),
-  number: said.number ?? 0,
-  branch: (said.branch ?? "").slice(0, 255),
-  head: (said.head ?? "").slice(0, 64),
-  reason: (said.reason ?? "").slice(0, 64),
-  message: (said.message ?? "").slice(0, 1024),
-});
-
-// Only the publisher's identity may say what became of a proposal; the collector checked it, the fold does not rely on that. A
-// proposal that is not kept counts for nothing, so nobody waits for its publication.
-const published = (agent: AgentFold, { envelope, reading }: Told): AgentFold => {
-  if (reading.type !== "PUBLICATION" || envelope.producer !== "supervisor") return agent;
-  const { state, proposal_event_id: answered } = reading.said;
-  if (state === undefined) return agent;
-  const publication = publicationOf(reading.said, state, envelope);
-  const proposals = agent.proposals.map((proposal) =>
-    proposal.eventId === answered && proposal.epoch === envelope.about?.epoch ? { ...proposal, publication } : proposal,
-  );
-  return { ...agent, proposals };
-};
+// Only the publisher's identity may say what became of a proposal; the collector checked it, the fold does not rely on that.
+const published = (agent: AgentFold, { envelope, reading }: Told): AgentFold =>
+  reading.type === "PUBLICATION" && envelope.producer === "supervisor"
+    ? { ...agent, proposals: answered(agent.proposals, reading.said, envelope) }
+    : agent;
 
 const isOwnChain = ({ producer }: Envelope): boolean => producer === "agent" || producer === "scribe";
 

@@ -25,8 +25,33 @@ export type PublicationFold = {
   atMs: number;
 };
 
-/** One PROPOSAL of an agent, with its PUBLICATION once there is one. */
-export type ProposalFold = { eventId: string; epoch: number; publication?: PublicationFold };
+/** One PROPOSAL of an agent, known by its place in the agent's chain: nobody but the recorder gives that. */
+export type ProposalFold = {
+  epoch: number;
+  seq: number;
+  /** What the agent calls it: for people, and never what it is known by. */
+  eventId: string;
+};
+
+/** One PROPOSAL with what became of it. */
+export type AnsweredFold = ProposalFold & { publication: PublicationFold };
+
+/**
+ * What an agent proposed and what became of it. An agent has one branch, on which the publisher replaces a proposal by a later
+ * one only, so all that counts is small: what may still be pushed, what the branch holds, and what was refused.
+ */
+export type ProposalsFold = {
+  /** Newest attempt that proposed anything; 0 where none did. */
+  epoch: number;
+  /** Those that have no answer yet, of whatever attempt, at most `maxOpenProposals`. None of them leaves without its answer. */
+  open: readonly ProposalFold[];
+  /** Whether there was one too many to be kept. */
+  tooMany: boolean;
+  /** The last one that was pushed: what the agent's branch holds. */
+  published?: AnsweredFold;
+  /** The first of the newest attempt that was refused, or whose pull request was closed. */
+  refused?: AnsweredFold;
+};
 
 /** One agent of a mission as its frames tell it. */
 export type AgentFold = {
@@ -38,8 +63,7 @@ export type AgentFold = {
   /** Its last ERROR, for people. */
   lastError?: string;
   usage: UsageFold;
-  /** Those of the last attempt that proposed anything, newest last, at most `maxProposals`. */
-  proposals: readonly ProposalFold[];
+  proposals: ProposalsFold;
 };
 
 /** Everything that is remembered of a mission's frames: bounded, and a pure function of the frames. */
@@ -53,8 +77,8 @@ export type MissionFold = {
   chains: Readonly<Record<string, number>>;
 };
 
-/** Proposals kept of one agent, each with its publication: no agent's push out another's. */
-export const maxProposals = 20;
+/** Proposals of one agent that may wait for their answers; one more and its mission is refused what it proposes. */
+export const maxOpenProposals = 20;
 
 /** Nothing used yet. */
 const noUsage: UsageFold = { inputTokens: 0, outputTokens: 0, modelCalls: 0, frames: 0 };
@@ -68,5 +92,7 @@ export const emptyMission = (missionUid: string): MissionFold => ({
   chains: {},
 });
 
+const noProposals: ProposalsFold = { epoch: 0, open: [], tooMany: false };
+
 /** The fold of an agent of which no frame was read. */
-export const emptyAgent: AgentFold = { epoch: 0, seq: 0, usage: noUsage, proposals: [] };
+export const emptyAgent: AgentFold = { epoch: 0, seq: 0, usage: noUsage, proposals: noProposals };

@@ -11,6 +11,8 @@ import { aMission } from "#test/builders/mission.ts";
 import { verifierStatus } from "#test/builders/pod-status.ts";
 import {
   condition,
+  done,
+  head,
   named,
   snapshot,
   doneStatus,
@@ -110,16 +112,72 @@ describe("decideMission, beyond the table", () => {
     expect(resumed).toMatchObject({ phase: "Running", acts: [{ kind: "suspendAgent", suspend: false }] });
   });
 
-  it("counts only the proposals of the last attempt that proposed", () => {
-    const twice = [
-      aFrame(1, { event_type: "PROPOSAL", seq: 3, event_id: "p0" }),
-      aFrame(2, { event_type: "PROPOSAL", epoch: 2, seq: 9, event_id: "p1" }),
-      anAnswer(1, { agent_uid: uid, epoch: 2 }, { proposal_event_id: "p1", ...open }),
-    ].reduce((sofar, frame) => reduceMission(sofar, frame), emptyMission("m"));
+  it("counts only the proposals of the last attempt that proposed, once nothing of another can be pushed any more", () => {
     const agents = named(
       anAgent({ status: { ...doneStatus, attempt: 2, history: [{ attempt: 2, reason: "Succeeded", toSeq: 9 }] } }),
     );
-    expect(decideMission(snapshot({ agents, fold: twice })).phase).toBe("Complete");
+    const twice = [
+      aFrame(1, { event_type: "PROPOSAL", seq: 3, event_id: "p0" }),
+      aFrame(2, { event_type: "PROPOSAL", epoch: 2, seq: 9, event_id: "p1" }),
+      anAnswer(1, { agent_uid: uid, epoch: 2 }, { proposal_event_id: "p1", proposal_seq: 9, ...open }),
+    ].reduce((sofar, frame) => reduceMission(sofar, frame), emptyMission("m"));
+    expect(decideMission(snapshot({ agents, fold: twice })).phase).toBe("Publishing");
+    const stale = { proposal_event_id: "p0", proposal_seq: 3, state: "refused", reason: "StaleAttempt" };
+    const after = reduceMission(twice, anAnswer(2, { agent_uid: uid, epoch: 1 }, stale));
+    expect(decideMission(snapshot({ agents, fold: after })).phase).toBe("Complete");
+  });
+
+  // The first proposal waited for its forge while forty of the same event id were answered: it was pushed after the verification.
+  it("completes no mission by a head that was verified before another proposal was pushed, whatever lies between", () => {
+    const about = { agent_uid: uid, epoch: 1 };
+    const [evil, good] = ["e".repeat(40), head];
+    const junk = Array.from({ length: 40 }, (_, i) => [
+      aFrame(2 + i, { event_type: "PROPOSAL", seq: 2 + i, event_id: "p" }),
+      anAnswer(1 + i, about, { ...open, proposal_event_id: "p", proposal_seq: 2 + i, head: good }),
+    ]).flat();
+    const frames = [aFrame(1, { event_type: "PROPOSAL", seq: 1, event_id: "q" }), ...junk];
+    const before = frames.reduce((sofar, frame) => reduceMission(sofar, frame), emptyMission("m"));
+    const verifier = verifierPod(verifierStatus(0));
+    const at = (fold: typeof before) => decideMission(snapshot({ agents: done, fold, mission: verifying(), verifier }));
+    expect(at(before)).toMatchObject({ phase: "Publishing", acts: [] });
+    const third = aFrame(80, { event_type: "PROPOSAL", seq: 80, event_id: "p" });
+    const pushed = { ...open, proposal_event_id: "p", proposal_seq: 80, head: evil };
+    const answers = [
+      anAnswer(41, about, { proposal_event_id: "q", proposal_seq: 1, state: "refused", reason: "Superseded" }),
+      third,
+      anAnswer(42, about, pushed),
+    ];
+    const after = answers.reduce((sofar, frame) => reduceMission(sofar, frame), before);
+    expect(at(after)).toMatchObject({ phase: "Verifying", acts: [{ kind: "createVerifier", commit: evil }] });
+  });
+
+  it("fails a mission whose agent proposes without end instead of forgetting what may still be pushed", () => {
+    const frames = Array.from({ length: 21 }, (_, i) => aFrame(i, { event_type: "PROPOSAL", seq: i + 1 }));
+    const flooded = frames.reduce((sofar, frame) => reduceMission(sofar, frame), emptyMission("m"));
+    const agents = named(anAgent({ status: { ...doneStatus, ledger: { lastSeq: 21, ackedSeq: 21 } } }));
+    const plan = decideMission(snapshot({ agents, fold: flooded }));
+    expect(plan).toMatchObject({ phase: "Failed", reason: Reason.PublicationRefused });
+    expect(plan.message).toContain("while 20 others");
+  });
+
+  it("says which of several agents' branches the criteria were not run on", () => {
+    const agents = ["coder", "second"].map((name) =>
+      anAgent({ metadata: { name: `fix-bug-${name}`, uid: stableId("agent", name) }, status: doneStatus }),
+    );
+    const frames = agents.flatMap(({ metadata: { uid: agent_uid, name } }, n) => [
+      aFrame(1, { event_type: "PROPOSAL", agent_uid, seq: 9 }),
+      anAnswer(
+        n + 1,
+        { agent_uid, epoch: 1 },
+        { ...open, proposal_seq: 9, branch: name, head: n === 1 ? head : "c0ffee" },
+      ),
+    ]);
+    const fold = frames.reduce((sofar, frame) => reduceMission(sofar, frame), emptyMission("m"));
+    const team = new Map(agents.map((agent) => [agent.metadata.name, agent]));
+    const verifier = verifierPod(verifierStatus(0));
+    const plan = decideMission(snapshot({ agents: team, fold, mission: verifying(), verifier }));
+    expect(plan).toMatchObject({ phase: "Complete", reason: Reason.CriteriaMet });
+    expect(plan.message).toMatch(/ Not verified: fix-bug-coder at c0ffee\.$/);
   });
 
   it("waits for no proposal whose pull request is open, however many agents there are and however much they propose", () => {
@@ -129,7 +187,7 @@ describe("decideMission, beyond the table", () => {
     const answered = agents.flatMap(({ metadata: { uid: agent_uid } }, n) =>
       Array.from({ length: 9 }, (_, i) => `${agent_uid}-${i}`).flatMap((event_id, i) => [
         aFrame(1, { event_type: "PROPOSAL", agent_uid, seq: i + 1, event_id }),
-        anAnswer(9 * n + i + 1, { agent_uid, epoch: 1 }, { ...open, proposal_event_id: event_id }),
+        anAnswer(9 * n + i + 1, { agent_uid, epoch: 1 }, { ...open, proposal_event_id: event_id, proposal_seq: i + 1 }),
       ]),
     );
     const all = answered.reduce((sofar, frame) => reduceMission(sofar, frame), emptyMission("m"));

@@ -1,15 +1,33 @@
-import { emptyAgent, type MissionFold, type ProposalFold } from "#nervous-system/fold/state.ts";
+import {
+  emptyAgent,
+  maxOpenProposals,
+  type AnsweredFold,
+  type MissionFold,
+  type ProposalsFold,
+} from "#nervous-system/fold/state.ts";
 import type { Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { Reason } from "#nervous-system/schemas/conditions.ts";
-import { endingPlan, waitingPlan, type MissionSnapshot, type Step } from "#operator/mission/plan.ts";
+import { endingPlan, waitingPlan, type Ending, type MissionSnapshot, type Step } from "#operator/mission/plan.ts";
 
 const recheckMs = 60_000;
 /** How long the frames of an agent whose scribe left no last word may take to arrive, in milliseconds. */
 const unwitnessedMs = 30_000;
 
-/** Every proposal that counts, of every agent, in the team's order. */
-export const proposalsOf = ({ agents, fold }: Pick<MissionSnapshot, "agents" | "fold">): readonly ProposalFold[] =>
-  [...agents.values()].flatMap(({ metadata }) => fold?.agents[metadata.uid]?.proposals ?? []);
+type Observed = Pick<MissionSnapshot, "agents" | "fold">;
+
+const proposalsOf = ({ agents, fold }: Observed): ReadonlyArray<ProposalsFold & { readonly agent: string }> =>
+  [...agents.values()].map(({ metadata: { uid, name } }) => ({
+    ...(fold?.agents[uid] ?? emptyAgent).proposals,
+    agent: name,
+  }));
+
+/** What stands on the branch of each agent that published anything, in the team's order. */
+export const publishedOf = (observed: Observed): readonly AnsweredFold[] =>
+  proposalsOf(observed).flatMap(({ published = [] }) => published);
+
+/** Every answer that is still known of, in the team's order. */
+export const answersOf = (observed: Observed): readonly AnsweredFold[] =>
+  proposalsOf(observed).flatMap(({ published = [], refused = [] }) => [published, refused].flat());
 
 type Behind = { message: string; waitMs: number };
 
@@ -39,24 +57,37 @@ const behind = ({ agents, fold, record, nowMs }: MissionSnapshot): Behind | unde
   return undefined;
 };
 
+const refusalOf = (observed: Observed): Ending | undefined => {
+  const all = proposalsOf(observed);
+  const refused = all.flatMap((proposals) => proposals.refused ?? [])[0];
+  if (refused !== undefined) {
+    const { state, reason, message, url } = refused.publication;
+    const told = state === "closed" ? `pull request ${url} was closed` : `${reason}: ${message}`;
+    return {
+      reason: Reason.PublicationRefused,
+      message: `The change was not published: ${told}`,
+      evidence: refused.eventId,
+    };
+  }
+  const noisy = all.find(({ tooMany }) => tooMany);
+  return (
+    noisy && {
+      reason: Reason.PublicationRefused,
+      message: `Agent "${noisy.agent}" made a proposal while ${maxOpenProposals} others of its own waited for their pull requests; no more are taken.`,
+    }
+  );
+};
+
 /** The agents are done: every proposal of theirs must have become an open pull request. */
 export const publication: Step = (snapshot) => {
   const late = behind(snapshot);
   if (late !== undefined)
     return waitingPlan({ phase: "Publishing", reason: Reason.Publishing, message: late.message }, late.waitMs);
-  const all = proposalsOf(snapshot);
-  const refused = all.find(({ publication: p }) => p?.state === "refused" || p?.state === "closed");
-  if (refused?.publication !== undefined) {
-    const { state, reason, message, url } = refused.publication;
-    const told = state === "closed" ? `pull request ${url} was closed` : `${reason}: ${message}`;
-    return endingPlan("Failed", {
-      reason: Reason.PublicationRefused,
-      message: `The change was not published: ${told}`,
-      evidence: refused.eventId,
-    });
-  }
-  const open = all.filter(({ publication: p }) => p === undefined);
-  if (open.length === 0) return undefined;
-  const message = `${open.length} of ${all.length} proposals wait for their pull request.`;
+  const refusal = refusalOf(snapshot);
+  if (refusal !== undefined) return endingPlan("Failed", refusal);
+  const waiting = proposalsOf(snapshot).flatMap(({ open }) => open).length;
+  if (waiting === 0) return undefined;
+  const are = waiting === 1 ? "proposal waits" : "proposals wait";
+  const message = `${waiting} ${are} for a pull request.`;
   return waitingPlan({ phase: "Publishing", reason: Reason.Publishing, message }, recheckMs);
 };

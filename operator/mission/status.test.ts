@@ -83,10 +83,14 @@ describe("computeMissionStatus", () => {
           ...emptyAgent,
           epoch: 1,
           seq: 2,
-          proposals: [
-            {
+          proposals: {
+            epoch: 1,
+            open: [],
+            tooMany: false,
+            published: {
               eventId: "p",
               epoch: 1,
+              seq: 2,
               publication: {
                 state: "open" as const,
                 url: "https://f/1",
@@ -98,7 +102,7 @@ describe("computeMissionStatus", () => {
                 atMs: Date.parse("2026-11-23T09:58:00Z"),
               },
             },
-          ],
+          },
         },
       },
     };

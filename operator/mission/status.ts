@@ -3,7 +3,7 @@ import { ConditionType, isTrue, mergeConditions } from "#nervous-system/schemas/
 import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
 import { missionConditions } from "#operator/mission/conditions.ts";
 import type { Ending, MissionPlan, MissionSnapshot } from "#operator/mission/plan.ts";
-import { proposalsOf } from "#operator/mission/publication.ts";
+import { answersOf } from "#operator/mission/publication.ts";
 import { traceIdOf } from "#operator/pod/names.ts";
 import { kubeTime, observedOf } from "#operator/status/fields.ts";
 
@@ -26,7 +26,7 @@ const pullRequestOf = ({ url, number, head, state, atMs }: PublicationFold): Pul
 });
 
 const pullRequestsOf = (snapshot: MissionSnapshot, before: MissionStatus): PullRequest[] | undefined => {
-  const found = proposalsOf(snapshot).flatMap(({ publication }) => publication ?? []);
+  const found = answersOf(snapshot).map(({ publication }) => publication);
   const opened = found.filter(({ url }) => url !== "").map(pullRequestOf);
   // A list-map by url: the last word about a pull request counts.
   const byUrl = new Map([...(before.pullRequests ?? []), ...opened].map((pr) => [pr.url, pr]));

@@ -1,7 +1,7 @@
 import { Reason } from "#nervous-system/schemas/conditions.ts";
 import { criteriaFailed, otherCriteria, runsCriteriaOf } from "#operator/mission/criteria.ts";
 import { endingPlan, waitingPlan, type MissionPlan, type MissionSnapshot, type Step } from "#operator/mission/plan.ts";
-import { proposalsOf } from "#operator/mission/publication.ts";
+import { publishedOf } from "#operator/mission/publication.ts";
 import { judgeEnd, vanished, type PodEnd } from "#operator/pod/end.ts";
 import type { PodFacts } from "#operator/pod/facts.ts";
 import { hindranceOf } from "#operator/pod/pending.ts";
@@ -14,22 +14,30 @@ const recheckMs = 60_000;
 /** What the criteria are run on. */
 type Target = { ref: string; commit: string };
 
-/** The published head, or, where nothing was proposed, the commit that the agents started from. */
+/** What the last agent of the team published, or, where nothing was, the commit that the agents started from. */
 const targetOf = (snapshot: MissionSnapshot): Target => {
-  const published = proposalsOf(snapshot).findLast(({ publication }) => publication !== undefined)?.publication;
+  const published = publishedOf(snapshot).at(-1)?.publication;
   if (published !== undefined) return { ref: published.branch, commit: published.head };
   const base = [...snapshot.agents.values()].map(({ status }) => status?.baseCommit).find((c) => c !== undefined);
   return { ref: snapshot.mission.spec.workspace.ref, commit: base ?? "" };
 };
 
 const published = (snapshot: MissionSnapshot): string => {
-  const urls = proposalsOf(snapshot).flatMap(({ publication }) => publication?.url || []);
+  const urls = publishedOf(snapshot).map(({ publication }) => publication.url);
   return urls.length === 0 ? "The agents finished; nothing was proposed." : `Open: ${urls.join(", ")}.`;
+};
+
+/** The heads that the criteria were not run on: a mission says so of each. */
+const unverified = (snapshot: MissionSnapshot): string => {
+  const { commit } = targetOf(snapshot);
+  const others = publishedOf(snapshot).filter(({ publication }) => publication.head !== commit);
+  const named = others.map(({ publication: { branch, head } }) => `${branch} at ${head.slice(0, 12)}`);
+  return named.length === 0 ? "" : ` Not verified: ${named.join(", ")}.`;
 };
 
 const withoutCriteria = (snapshot: MissionSnapshot): MissionPlan =>
   endingPlan("Complete", {
-    reason: proposalsOf(snapshot).length === 0 ? Reason.AgentsFinished : Reason.Published,
+    reason: publishedOf(snapshot).length === 0 ? Reason.AgentsFinished : Reason.Published,
     message: published(snapshot),
   });
 
@@ -83,7 +91,7 @@ const endedPlan = (snapshot: MissionSnapshot, run: number, pod: PodFacts): Missi
   if (end.verdict !== "succeeded")
     return endingPlan("Failed", criteriaFailed(pod, end), pod.main?.terminated?.exitCode);
   const count = snapshot.mission.spec.successCriteria.length;
-  const message = `All ${count} success criteria hold. ${published(snapshot)}`;
+  const message = `All ${count} success criteria hold. ${published(snapshot)}${unverified(snapshot)}`;
   return endingPlan("Complete", { reason: Reason.CriteriaMet, message }, 0);
 };
 

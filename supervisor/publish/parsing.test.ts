@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { parseRepository } from "#supervisor/forge/forge.ts";
 import { createAckMark } from "#supervisor/publish/ack-mark.ts";
 import { parseBundleHeader } from "#supervisor/publish/bundle.ts";
+import { renderPublication } from "#supervisor/publish/publication-frame.ts";
 import { oneLine, renderCommitMessage } from "#supervisor/publish/write-commit.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { refuse, type Proposal } from "#supervisor/publish/proposal.ts";
@@ -149,5 +150,25 @@ describe("the acknowledgement mark", () => {
         },
       ),
     );
+  });
+});
+
+describe("renderPublication", () => {
+  it("names the proposal by its place in its agent's chain, since event ids are the agent's words", () => {
+    const envelope = {
+      agent_uid: "00000000-0000-4000-8000-000000000001",
+      epoch: 2,
+      seq: 7,
+      mission_uid: "00000000-0000-4000-8000-000000000002",
+      mission: "fix-bug",
+      namespace: "team",
+      lineage: 0,
+      event_id: "the agent's own",
+    };
+    const end = { kind: "refused", reason: "InvalidBundle", message: "no" } as const;
+    expect(renderPublication({ envelope, hash: "h" }, end)).toMatchObject({
+      payload: { proposal_event_id: "the agent's own", proposal_seq: 7, state: "refused" },
+      subject: { about: { agent_uid: envelope.agent_uid, epoch: 2 } },
+    });
   });
 });

@@ -8,7 +8,16 @@ import type { Refused } from "#supervisor/publish/proposal.ts";
 type Answered = {
   readonly envelope: Pick<
     Envelope,
-    "agent_uid" | "epoch" | "mission_uid" | "mission" | "namespace" | "lineage" | "event_id" | "trace_id" | "span_id"
+    | "agent_uid"
+    | "epoch"
+    | "seq"
+    | "mission_uid"
+    | "mission"
+    | "namespace"
+    | "lineage"
+    | "event_id"
+    | "trace_id"
+    | "span_id"
   >;
   readonly hash: string;
 };
@@ -44,7 +53,7 @@ export const renderPublication = ({ envelope, hash }: Answered, end: Publication
   return {
     eventType: "PUBLICATION",
     eventId: stableId("publication", hash),
-    payload: { proposal_event_id: envelope.event_id, ...payloadOf(end) },
+    payload: { proposal_event_id: envelope.event_id, proposal_seq: envelope.seq, ...payloadOf(end) },
     parentEventId: envelope.event_id,
     subject: {
       mission_uid: envelope.mission_uid,

@@ -1,4 +1,10 @@
-import { emptyAgent, emptyMission, type MissionFold, type PublicationFold } from "#nervous-system/fold/state.ts";
+import {
+  emptyAgent,
+  emptyMission,
+  type MissionFold,
+  type ProposalsFold,
+  type PublicationFold,
+} from "#nervous-system/fold/state.ts";
 import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
 import type { MissionSnapshot } from "#operator/mission/plan.ts";
@@ -74,6 +80,15 @@ export const open: PublicationFold = {
   atMs: Date.parse("2026-11-23T09:58:00Z"),
 };
 
+const proposal = { eventId: "p1", epoch: 1, seq: 8 };
+const proposalsAfter = (publication: PublicationFold | undefined): ProposalsFold => {
+  const none = { epoch: 1, open: [], tooMany: false };
+  if (publication === undefined) return { ...none, open: [proposal] };
+  const answered = { ...proposal, publication };
+  const stands = publication.state === "open" || publication.state === "merged";
+  return stands ? { ...none, published: answered } : { ...none, refused: answered };
+};
+
 /** Frames of a coder that proposed once, and what became of it. */
 export const fold = (publication?: PublicationFold, seq = 9): MissionFold => ({
   ...emptyMission(aMission().metadata.uid),
@@ -82,7 +97,7 @@ export const fold = (publication?: PublicationFold, seq = 9): MissionFold => ({
       ...emptyAgent,
       epoch: 1,
       seq,
-      proposals: [{ eventId: "p1", epoch: 1, ...(publication === undefined ? {} : { publication }) }],
+      proposals: proposalsAfter(publication),
     },
   },
 });

@@ -7,7 +7,10 @@ export const publication = defineFrame({
   description: "What became of a proposal on the forge.",
   producers: ["supervisor"],
   payload: {
-    proposal_event_id: text("The PROPOSAL answered."),
+    proposal_event_id: text("The PROPOSAL answered, as its agent calls it."),
+    proposal_seq: count(
+      "Its seq in the chain of its agent; with about's agent and epoch the one thing it is known by.",
+    ).optional(),
     url: text("The pull request.").optional(),
     number: count("Its number.").optional(),
     branch: text("Branch pushed.").optional(),

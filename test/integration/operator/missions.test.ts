@@ -110,6 +110,7 @@ describe("a mission", () => {
     const head = "7".repeat(40);
     const payload = {
       proposal_event_id: `p-${uid}`,
+      proposal_seq: 2,
       state: "open",
       url: "https://forge.example.org/pulls/1",
       number: 1,

@@ -307,7 +307,8 @@ class Publication(Payload):
 
     event_type: ClassVar[str] = "PUBLICATION"
 
-    proposal_event_id: str = Field(description="The PROPOSAL answered.")
+    proposal_event_id: str = Field(description="The PROPOSAL answered, as its agent calls it.")
+    proposal_seq: Whole | None = Field(default=None, description="Its seq in the chain of its agent; with about's agent and epoch the one thing it is known by.", ge=0, le=9007199254740991)
     url: str | None = Field(default=None, description="The pull request.")
     number: Whole | None = Field(default=None, description="Its number.", ge=0, le=9007199254740991)
     branch: str | None = Field(default=None, description="Branch pushed.")
