@@ -71,7 +71,7 @@ const pushed = (after: ProposalsFold, answer: AnsweredFold): ProposalsFold =>
   after.published !== undefined && isBefore(answer, after.published) ? after : { ...after, published: answer };
 
 /** Reason of a refusal that says no more than that a later proposal of the same agent stands on the branch already. */
-const superseded = "Superseded";
+export const superseded = "Superseded";
 
 const refused = (after: ProposalsFold, answer: AnsweredFold, waited: boolean): ProposalsFold => {
   const { state, reason } = answer.publication;

@@ -137,7 +137,7 @@ describe("decideMission, beyond the table", () => {
     ]).flat();
     const frames = [aFrame(1, { event_type: "PROPOSAL", seq: 1, event_id: "q" }), ...junk];
     const before = frames.reduce((sofar, frame) => reduceMission(sofar, frame), emptyMission("m"));
-    const verifier = verifierPod(verifierStatus(0));
+    const verifier = verifierPod(verifierStatus({ exitCode: 0 }));
     const at = (fold: typeof before) => decideMission(snapshot({ agents: done, fold, mission: verifying(), verifier }));
     expect(at(before)).toMatchObject({ phase: "Publishing", acts: [] });
     const third = aFrame(80, { event_type: "PROPOSAL", seq: 80, event_id: "p" });
@@ -174,7 +174,7 @@ describe("decideMission, beyond the table", () => {
     ]);
     const fold = frames.reduce((sofar, frame) => reduceMission(sofar, frame), emptyMission("m"));
     const team = new Map(agents.map((agent) => [agent.metadata.name, agent]));
-    const verifier = verifierPod(verifierStatus(0));
+    const verifier = verifierPod(verifierStatus({ exitCode: 0 }));
     const plan = decideMission(snapshot({ agents: team, fold, mission: verifying(), verifier }));
     expect(plan).toMatchObject({ phase: "Complete", reason: Reason.CriteriaMet });
     expect(plan.message).toMatch(/ Not verified: fix-bug-coder at c0ffee\.$/);

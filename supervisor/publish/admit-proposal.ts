@@ -1,8 +1,9 @@
 import { judgeSecret } from "#nervous-system/kubernetes/secret-use.ts";
 import type { Secret } from "#nervous-system/kubernetes/kinds.ts";
 import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { isFinished } from "#nervous-system/schemas/conditions.ts";
 import { gitSecretKeys } from "#nervous-system/schemas/names.ts";
-import { refuse, type Proposal, type Refused } from "#supervisor/publish/proposal.ts";
+import { refuse, retry, type Proposal, type Refused, type Retryable, type Step } from "#supervisor/publish/proposal.ts";
 
 /** What a proposal is judged on before anything of it is fetched. */
 export type ProposalSnapshot = {
@@ -22,7 +23,7 @@ export type Admitted = {
   readonly credentials: { readonly username: string; readonly password: string };
 };
 
-type Check = (s: ProposalSnapshot) => Refused | undefined;
+type Check = (s: ProposalSnapshot) => Refused | Retryable | undefined;
 
 const missionIsThis: Check = ({ proposal, mission }) =>
   mission?.metadata.uid === proposal.missionUid
@@ -33,6 +34,11 @@ const missionStays: Check = ({ mission }) =>
   mission?.metadata.deletionTimestamp === undefined
     ? undefined
     : refuse("MissionNotFound", `Mission "${mission.metadata.name}" is being deleted`);
+
+const missionGoesOn: Check = ({ mission }) =>
+  isFinished(mission?.status?.conditions)
+    ? refuse("MissionFinished", `Mission "${mission?.metadata.name}" has ended; nothing of it is published any more`)
+    : undefined;
 
 const agentIsThis: Check = ({ proposal, agent }) =>
   agent?.metadata.uid === proposal.agentUid
@@ -69,19 +75,27 @@ const secretIsNamed: Check = ({ mission }) =>
     ? refuse("SecretNotFound", "publishing needs a credential: name a Secret in workspace.secretRef")
     : undefined;
 
+// Last: what is refused anyway waits for nobody.
+const nobodySuspends: Check = ({ agent, mission }) =>
+  mission?.spec.suspend === true || agent?.spec.suspend === true
+    ? retry(`Mission "${mission?.metadata.name}" is suspended; nothing of it is published meanwhile`)
+    : undefined;
+
 /** In this order; the first that refuses is told. */
 const checks: readonly Check[] = [
   missionIsThis,
   missionStays,
+  missionGoesOn,
   agentIsThis,
   agentIsOfMission,
   attemptIsCurrent,
   repoIsTheMissions,
   branchIsTheMissions,
   secretIsNamed,
+  nobodySuspends,
 ];
 
-const firstRefusal = (s: ProposalSnapshot): Refused | undefined => {
+const firstRefusal = (s: ProposalSnapshot): Refused | Retryable | undefined => {
   for (const check of checks) {
     const blocked = check(s);
     if (blocked !== undefined) return blocked;
@@ -89,8 +103,8 @@ const firstRefusal = (s: ProposalSnapshot): Refused | undefined => {
   return undefined;
 };
 
-/** Decides whether a proposal may be published at all, and where. */
-export const admitProposal = (s: ProposalSnapshot): { readonly kind: "ok"; readonly value: Admitted } | Refused => {
+/** Decides whether a proposal may be published at all, where, and whether now. */
+export const admitProposal = (s: ProposalSnapshot): Step<Admitted> => {
   const blocked = firstRefusal(s);
   if (blocked !== undefined) return blocked;
   const { mission, agent, secret } = s;

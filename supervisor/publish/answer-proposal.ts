@@ -32,6 +32,9 @@ const observeProposal = async (client: Pick<KubeClient, "find">, proposal: Propo
   return { proposal, mission, agent, secret };
 };
 
+const admitNow = async (client: Pick<KubeClient, "find">, proposal: Proposal): Promise<Step<Admitted>> =>
+  admitProposal(await observeProposal(client, proposal));
+
 /** What proposals are answered with. */
 export type AnswerTools = ScratchOptions & {
   readonly client: Pick<KubeClient, "find">;
@@ -45,8 +48,9 @@ const publish = async (
   admitted: Admitted,
 ): Promise<PublicationEnd | Retryable> => {
   const scratch = await createScratchRepository(tools);
+  const stillAdmitted = (): Promise<Step<Admitted>> => admitNow(tools.client, proposal);
   try {
-    const published = await publishProposal({ ...tools, scratch }, proposal, admitted);
+    const published = await publishProposal({ ...tools, scratch, stillAdmitted }, proposal, admitted);
     return published.kind === "ok" ? { ...published, base: proposal.base } : published;
   } finally {
     await scratch.remove();
@@ -58,8 +62,8 @@ export const answerProposal = async (tools: AnswerTools, frame: StoredFrame): Pr
   const proposal = parseProposal(frame);
   if (proposal.kind === "refused") return proposal;
   try {
-    const admitted = admitProposal(await observeProposal(tools.client, proposal.value));
-    return admitted.kind === "refused" ? admitted : await publish(tools, proposal.value, admitted.value);
+    const admitted = await admitNow(tools.client, proposal.value);
+    return admitted.kind === "ok" ? await publish(tools, proposal.value, admitted.value) : admitted;
   } catch (error) {
     return retry(`the publisher could not finish: ${error instanceof Error ? error.message : String(error)}`);
   }

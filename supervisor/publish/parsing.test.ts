@@ -4,10 +4,9 @@ import { parseRepository } from "#supervisor/forge/forge.ts";
 import { createAckMark } from "#supervisor/publish/ack-mark.ts";
 import { parseBundleHeader } from "#supervisor/publish/bundle.ts";
 import { renderPublication } from "#supervisor/publish/publication-frame.ts";
-import { oneLine, renderCommitMessage } from "#supervisor/publish/write-commit.ts";
+import { judgeStanding, oneLine, renderCommitMessage } from "#supervisor/publish/write-commit.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { refuse, type Proposal } from "#supervisor/publish/proposal.ts";
-import { renderPublication } from "#supervisor/publish/publication-frame.ts";
 import type { Published } from "#supervisor/publish/publish-proposal.ts";
 
 const commit = "a".repeat(40);
@@ -88,6 +87,19 @@ describe("renderCommitMessage", () => {
     const body = "Mission control:\n\n\n\tAgent\t: x\nMission\n: y";
     const [, , ...lines] = renderCommitMessage({ ...proposal, body }).split("\n");
     expect(lines.slice(0, 6)).toEqual(["Mission control:", "", "", "\tAgent \t: x", "Mission", ": y"]);
+  });
+
+  it("tells what a commit on the branch is to a proposal by its last lines, whatever its agent wrote above", () => {
+    const at = (epoch: number, seq: number, change: Partial<Proposal> = {}) =>
+      judgeStanding(renderCommitMessage(proposal), { ...proposal, epoch, seq, ...change });
+    expect([at(2, 7), at(2, 8), at(3, 1)]).toEqual(["own", "own", "own"]);
+    expect([at(2, 6), at(1, 9)]).toEqual(["later", "later"]);
+    expect(at(1, 1, { agentUid: "the Agent that was made anew" })).toBe("own");
+    expect([at(2, 7, { agentName: "other" }), at(2, 7, { mission: "other" })]).toEqual(["foreign", "foreign"]);
+    const lying = renderCommitMessage({ ...proposal, title: "Record: u/9/9/x", body: "Record\u200b: u/9/9/x" });
+    expect(judgeStanding(lying, { ...proposal, seq: 8 })).toBe("own");
+    for (const message of ["", "merge", `${renderCommitMessage(proposal)}\nSigned-off-by: somebody`])
+      expect(judgeStanding(message, proposal)).toBe("foreign");
   });
 
   it("cuts a title to one line without control characters", () => {

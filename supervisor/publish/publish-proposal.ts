@@ -18,6 +18,8 @@ type PublicationTools = {
   readonly scratch: ScratchRepository;
   /** Reads the bundle by its digest; the bytes are known to have it. */
   readBundle(proposal: Proposal): Promise<Step<Buffer>>;
+  /** Judges the proposal again, by what holds now. */
+  stillAdmitted(): Promise<Step<Admitted>>;
   /** The forge of the mission's repository, with the mission's credential. */
   openForge(admitted: Admitted): Promise<Step<Forge>>;
 };
@@ -70,8 +72,10 @@ export const publishProposal = async (
   const forge = await tools.openForge(admitted);
   if (forge.kind !== "ok") return forge;
   const branch = branchOf(proposal);
-  const trailers = [`Mission: ${proposal.namespace}/${proposal.mission}`, `Agent: ${proposal.agentName}`];
-  const pushed = await pushBranch(server, repo, { branch, commit: commit.value, trailers });
+  // A bundle of 64 MiB takes its time, in which the mission may have ended or the Secret been withdrawn.
+  const admittedStill = await tools.stillAdmitted();
+  if (admittedStill.kind !== "ok") return admittedStill;
+  const pushed = await pushBranch(server, repo, { branch, commit: commit.value, proposal });
   if (pushed.kind !== "ok") return pushed;
   const title = oneLine(proposal.title, 200);
   const draft = { branch, base: admitted.ref, title, body: renderPullRequestBody(proposal) };

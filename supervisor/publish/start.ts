@@ -4,7 +4,7 @@ import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import { createGrpcClient } from "#nervous-system/comms/grpc/client.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { readExtraCas, trustedCas, writeCaBundle } from "#nervous-system/kernel/trusted-cas.ts";
-import { maxProposals } from "#nervous-system/fold/state.ts";
+import { maxOpenProposals } from "#nervous-system/fold/state.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { startComponentRecorder } from "#nervous-system/recorder/component.ts";
@@ -37,9 +37,9 @@ type PublisherEnvironment = {
 
 /**
  * Git needs the processor, and a proposal that waits needs next to nothing. A mission remembers no more proposals of an agent
- * (`maxProposals`), and one tenant's leave room for those of others.
+ * (`maxOpenProposals`), and one tenant's leave room for those of others.
  */
-const bounds = { concurrency: 2, mostOpen: 1_000, mostOfAgent: maxProposals, mostOfNamespace: 250, mostRefused: 5 };
+const bounds = { concurrency: 2, mostOpen: 1_000, mostOfAgent: maxOpenProposals, mostOfNamespace: 250, mostRefused: 5 };
 
 /** Where the publisher stands in the stream. */
 const proposals = {

@@ -32,6 +32,25 @@ export const renderCommitMessage = (proposal: Proposal): string => {
   return [oneLine(proposal.title, 120), ...(body === "" ? [] : [body]), trailers.join("\n")].join("\n\n") + "\n";
 };
 
+/** Whose commit is on a branch: this agent's of this or of an earlier proposal, this agent's of a later one, or somebody else's. */
+type Standing = "own" | "later" | "foreign";
+
+const isLater = (record: string, { agentUid, epoch, seq }: Proposal): boolean => {
+  const [uid, ...place] = record.split("/");
+  const [itsEpoch = 0, itsSeq = 0] = place.slice(0, 2).map(Number);
+  return uid === agentUid && (itsEpoch > epoch || (itsEpoch === epoch && itsSeq > seq));
+};
+
+/** Reads off a commit's message whether a proposal may take its place. The last lines are the publisher's, whatever stands above. */
+export const judgeStanding = (message: string, proposal: Proposal): Standing => {
+  const trailers = message.trimEnd().split("\n").slice(-3);
+  const [mission, agent, record = ""] = trailers;
+  const isOwn =
+    mission === `Mission: ${proposal.namespace}/${proposal.mission}` && agent === `Agent: ${proposal.agentName}`;
+  if (!isOwn || !record.startsWith("Record: ")) return "foreign";
+  return isLater(record.slice("Record: ".length), proposal) ? "later" : "own";
+};
+
 /** The text of the pull request. */
 export const renderPullRequestBody = (proposal: Proposal): string => {
   const body = bodyOf(proposal);

@@ -172,6 +172,8 @@ export type TestPublisher = {
 /** What a test changes about a publisher. */
 export type PublisherChange = {
   readonly wrapForge?: (forge: Forge) => Forge;
+  /** Called once the forge is known and before anything is pushed. */
+  readonly beforePush?: () => Promise<void>;
   readonly beforeRecord?: (frame: ComponentEvent) => Promise<void>;
   readonly durable?: string;
   readonly maxRepositoryBytes?: number;
@@ -201,6 +203,7 @@ export const startTestPublisher = async (
     },
     openForge: async ({ repo, credentials }): Promise<Step<Forge>> => {
       const opened = await openForge(repo, credentials);
+      await change.beforePush?.();
       return opened.kind === "ok" ? done(change.wrapForge?.(opened.value) ?? opened.value) : asStep(opened);
     },
   };

@@ -4,6 +4,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { createForgeFetch } from "#supervisor/forge/forge-fetch.ts";
 import { createOpenForge } from "#supervisor/forge/open-forge.ts";
+import { missions } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { condition } from "#test/builders/mission-snapshot.ts";
 import { setAgentStatus } from "#test/integration/gateway/swarm-plane.ts";
 import { eventually } from "#test/integration/kubernetes/control-plane.ts";
 import { propose, type MadeProposal, type Workspace } from "#test/integration/publisher/coder-workspace.ts";
@@ -312,6 +314,46 @@ describe("a repository that is larger than the publisher has room for", () => {
     const answer = await answerTo(publisher, await proposer.propose(await make(fix)));
     expect(answer).toMatchObject({ state: "refused", reason: "RepositoryTooLarge" });
     expect(publisher.retries()).toBe(0);
+  }, 120_000);
+});
+
+describe("an agent's branch", () => {
+  const headOf = async (branch: string): Promise<string> =>
+    (await world.forge<{ commit: { id: string } }>("GET", `${repoPath()}/branches/${encodeURIComponent(branch)}`))
+      .commit.id;
+
+  it("never goes back to an earlier proposal that comes late", async () => {
+    const [reached, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let pushes = 0;
+    const publisher = await start({
+      beforePush: () => {
+        pushes += 1;
+        reached.resolve();
+        return pushes === 1 ? released.promise : Promise.resolve();
+      },
+    });
+    const proposer = await createProposer(world, "order");
+    const first = await proposer.propose(await make((w) => w.add("src/add.js", "exports.add = () => 'early';\n")));
+    await reached.promise;
+    const second = await answerTo(publisher, await proposer.propose(await make(fix)));
+    released.resolve();
+    expect(await answerTo(publisher, first)).toMatchObject({ state: "refused", reason: "Superseded", proposal_seq: 1 });
+    expect(await headOf("swarm/order/order-coder")).toBe(second["head"]);
+  }, 120_000);
+
+  it("is not pushed to by a mission that ended while its proposal was being looked at", async () => {
+    const { admin } = world.test;
+    const proposer = await createProposer(world, "ending");
+    const beforePush = async (): Promise<void> => {
+      const ref = { namespace: world.namespace, name: "ending" };
+      const { uid, resourceVersion } = (await admin.get(missions, ref)).metadata;
+      const ended = { ...condition("Failed", "AgentFailed"), observedGeneration: 1 };
+      await admin.patchStatus(missions, { ...ref, uid, resourceVersion }, { conditions: [ended] });
+    };
+    const publisher = await start({ beforePush });
+    const answer = await answerTo(publisher, await proposer.propose(await make(fix)));
+    expect(answer).toMatchObject({ state: "refused", reason: "MissionFinished" });
+    await expect(headOf("swarm/ending/ending-coder")).rejects.toThrow("404");
   }, 120_000);
 });
 

@@ -1,0 +1,65 @@
+import { describe, expect, it } from "@jest/globals";
+import type { Secret } from "#nervous-system/kubernetes/kinds.ts";
+import { admitProposal, type ProposalSnapshot } from "#supervisor/publish/admit-proposal.ts";
+import type { Proposal } from "#supervisor/publish/proposal.ts";
+import { anAgent } from "#test/builders/agent.ts";
+import { aMetadata } from "#test/builders/metadata.ts";
+import { condition } from "#test/builders/mission-snapshot.ts";
+import { aMission } from "#test/builders/mission.ts";
+
+const repo = "https://forge.example.org/team/calculator.git";
+const workspace = { repo, secretRef: { name: "forge" } };
+const mission = aMission({ spec: { workspace } });
+const agent = anAgent({ status: { attempt: 1 } });
+const base64 = (text: string): string => Buffer.from(text).toString("base64");
+
+const secret: Secret = {
+  apiVersion: "v1",
+  kind: "Secret",
+  metadata: aMetadata("Secret", "forge", {
+    labels: { "swarm.enchanted.dev/use": "git" },
+    annotations: { "swarm.enchanted.dev/hosts": "forge.example.org" },
+  }),
+  data: { username: base64("ann"), password: base64("p4ss") },
+};
+
+const proposal = {
+  repo,
+  branch: "main",
+  mission: mission.metadata.name,
+  missionUid: mission.metadata.uid,
+  agentName: agent.metadata.name,
+  agentUid: agent.metadata.uid,
+  epoch: 1,
+} as Proposal;
+
+const admit = (given: Partial<ProposalSnapshot> = {}) => admitProposal({ proposal, mission, agent, secret, ...given });
+
+describe("admitProposal", () => {
+  it("admits what an agent of a mission under way proposes, with the mission's credential", () => {
+    expect(admit()).toMatchObject({ kind: "ok", value: { ref: "main", credentials: { username: "ann" } } });
+  });
+
+  it.each(["Complete", "Failed"])("publishes nothing of a mission that is %s", (type) => {
+    const ended = aMission({ spec: { workspace }, status: { conditions: [condition(type, "Ended")] } });
+    expect(admit({ mission: ended })).toMatchObject({ kind: "refused", reason: "MissionFinished" });
+  });
+
+  it("publishes nothing while the mission or its agent is suspended, and goes on afterwards", () => {
+    const paused = aMission({ spec: { workspace, suspend: true } });
+    expect(admit({ mission: paused })).toMatchObject({ kind: "retry" });
+    expect(admit({ agent: anAgent({ spec: { suspend: true } }) })).toMatchObject({ kind: "retry" });
+  });
+
+  it("lets nothing that is refused anyway wait for the end of a suspension", () => {
+    const paused = aMission({ spec: { workspace, suspend: true } });
+    const stale = anAgent({ spec: { suspend: true }, status: { attempt: 2 } });
+    expect(admit({ mission: paused, agent: stale })).toMatchObject({ kind: "refused", reason: "StaleAttempt" });
+  });
+
+  it("judges the Secret by what it says now", () => {
+    const { labels: _, ...unlabelled } = secret.metadata;
+    expect(admit({ secret: { ...secret, metadata: unlabelled } })).toMatchObject({ reason: "SecretNotAllowed" });
+    expect(admit({ secret: undefined })).toMatchObject({ reason: "SecretNotFound" });
+  });
+});
