@@ -176,11 +176,11 @@ const createReconciles = (
       if (kind === "deleted") forget(object.metadata.uid);
     });
   const status = createStatusWriter({ ...writer, activity, flaps });
-  const shared = { caches, client: writer.client, frames, releaseNamespace, clock };
+  const shared = { caches, client: writer.client, frames, check, releaseNamespace, clock };
   const { agentImage } = config;
   return {
     mission: createMissionReconcile({
-      sources: { ...shared, check, agentImage, verifierPauseMs },
+      sources: { ...shared, agentImage, verifierPauseMs },
       actor: { ...writer, config },
       status,
     }),

@@ -1,6 +1,8 @@
+import { controllerOf } from "#nervous-system/kubernetes/resource-kind.ts";
 import { Reason } from "#nervous-system/schemas/conditions.ts";
 import { currentAttempt, givesUp, livingPod, pauseMs, recordedEnd, countsAfter } from "#operator/agent/attempts.ts";
 import type { AgentAct, AgentPlan, AgentSnapshot, Step } from "#operator/agent/plan.ts";
+import { judgeWorkspace } from "#operator/gateway/workspace.ts";
 import { judgeEnd, vanished, type PodEnd } from "#operator/pod/end.ts";
 import type { PodFacts } from "#operator/pod/facts.ts";
 import { unexplainedAfterMs } from "#operator/pod/node-words.ts";
@@ -101,11 +103,14 @@ export const alive: Step = (snapshot) => {
   };
 };
 
-type Blocked = { reason: string; message: string };
+type Blocked = { reason: string; message: string; stalled?: boolean };
 type Check = (snapshot: AgentSnapshot) => Blocked | undefined;
 
+// One that was made anew under the same name is another mission, whatever it says.
 const missionExists: Check = ({ agent, mission }) =>
-  mission !== undefined && mission.metadata.deletionTimestamp === undefined
+  mission !== undefined &&
+  mission.metadata.deletionTimestamp === undefined &&
+  mission.metadata.uid === controllerOf(agent)?.uid
     ? undefined
     : {
         reason: Reason.MissionNotFound,
@@ -125,8 +130,10 @@ const servicesHaveAddresses: Check = ({ addresses }) =>
       }
     : undefined;
 
+const secretIsAllowed: Check = ({ mission, secret }) => mission && judgeWorkspace(mission, secret);
+
 /** What must hold before a pod is made; the order is that in which people are told. */
-const preconditions: readonly Check[] = [missionExists, modelExists, servicesHaveAddresses];
+const preconditions: readonly Check[] = [missionExists, modelExists, servicesHaveAddresses, secretIsAllowed];
 
 const blockedRecheckMs = 30_000;
 const startRecheckMs = 60_000;
@@ -134,13 +141,13 @@ const startRecheckMs = 60_000;
 const waitingPlan = (
   snapshot: AgentSnapshot,
   phase: "Pending" | "Retrying",
-  { reason, message }: Blocked,
+  { reason, message, stalled = false }: Blocked,
   recheckMs: number,
 ): AgentPlan => ({
   phase,
   reason,
   message,
-  stalled: false,
+  stalled,
   progress: { kind: "none" },
   acts: releases(snapshot),
   outcome: { kind: "waiting", reason, message, recheckMs },

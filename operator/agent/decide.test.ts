@@ -7,6 +7,7 @@ import { computeAgentStatus } from "#operator/agent/status.ts";
 import { podFacts } from "#operator/pod/facts.ts";
 import { anAgentSnapshot } from "#test/builders/agent-snapshot.ts";
 import { anAgent } from "#test/builders/agent.ts";
+import { aMission } from "#test/builders/mission.ts";
 import {
   diskExceededStatus,
   disruptedStatus,
@@ -35,6 +36,13 @@ const withPod = (status: PodStatus, agentStatus: AgentStatus = firstAttempt): Ag
     agent: anAgent({ status: agentStatus }),
     pod: podFacts(aPod({ attempt: agentStatus.attempt ?? 1, status })),
   });
+
+const takenBack = { kind: "answered", ok: false, reason: Reason.SecretNotAllowed, message: "label it" } as const;
+const secondAttempt: AgentStatus = {
+  ...firstAttempt,
+  failures: 1,
+  history: [{ attempt: 1, reason: "AttemptFailed", endTime: "2026-11-23T09:00:00Z" }],
+};
 
 const actsOf = (given: AgentSnapshot): string[] => decideAgent(given).acts.map(({ kind }) => kind);
 
@@ -78,6 +86,54 @@ const table: ReadonlyArray<{
     given: snapshot({ mission: undefined }),
     phase: "Pending",
     reason: Reason.MissionNotFound,
+    acts: [],
+    kind: "waiting",
+  },
+  {
+    name: "a mission that was made anew under the name of this Agent's starts nothing, whatever it mounts",
+    given: snapshot({ mission: aMission({ metadata: { uid: "00000000-0000-4000-8000-00000000000e" } }) }),
+    phase: "Pending",
+    reason: Reason.MissionNotFound,
+    acts: [],
+    kind: "waiting",
+  },
+  {
+    name: "an Agent that no mission owns starts nothing",
+    given: snapshot({ agent: anAgent({ metadata: { ownerReferences: [] } }) }),
+    phase: "Pending",
+    reason: Reason.MissionNotFound,
+    acts: [],
+    kind: "waiting",
+  },
+  {
+    name: "a Secret whose label or annotation was taken back is mounted into no further attempt",
+    given: snapshot({ agent: anAgent({ status: secondAttempt }), secret: takenBack }),
+    phase: "Pending",
+    reason: Reason.SecretNotAllowed,
+    acts: [],
+    kind: "waiting",
+  },
+  {
+    name: "an attempt that was persisted before a crash is judged, too",
+    given: snapshot({ agent: anAgent({ status: { attempt: 1, podName: "fix-bug-coder-1" } }), secret: takenBack }),
+    phase: "Pending",
+    reason: Reason.SecretNotAllowed,
+    acts: [],
+    kind: "waiting",
+  },
+  {
+    name: "without the gateway's word nothing is started",
+    given: snapshot({ secret: { kind: "unavailable", message: "ECONNREFUSED" } }),
+    phase: "Pending",
+    reason: Reason.CheckUnavailable,
+    acts: [],
+    kind: "waiting",
+  },
+  {
+    name: "a gateway that was not asked has said nothing",
+    given: snapshot({ secret: undefined }),
+    phase: "Pending",
+    reason: Reason.CheckUnavailable,
     acts: [],
     kind: "waiting",
   },
@@ -319,6 +375,12 @@ const table: ReadonlyArray<{
 ];
 
 describe("decideAgent", () => {
+  it("stalls where a person must give the Secret back, and waits where only the gateway is away", () => {
+    const of = (secret: AgentSnapshot["secret"]) => decideAgent(snapshot({ secret })).stalled;
+    expect(of(takenBack)).toBe(true);
+    expect(of({ kind: "unavailable", message: "ECONNREFUSED" })).toBe(false);
+  });
+
   for (const { name, given, phase, reason, acts, kind } of table) {
     it(name, () => {
       const plan = decideAgent(given);

@@ -2,12 +2,14 @@ import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { pods, type Pod } from "#nervous-system/kubernetes/kinds.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { controllerOf, keyOf } from "#nervous-system/kubernetes/resource-kind.ts";
-import type { Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { isFinished } from "#nervous-system/schemas/conditions.ts";
 import { currentAttempt, recordedEnd } from "#operator/agent/attempts.ts";
 import type { Addresses, AgentSnapshot, AgentTimes } from "#operator/agent/plan.ts";
 import { byOwner, type Caches } from "#operator/caches.ts";
 import type { FrameView } from "#operator/frames/view.ts";
+import type { CheckAnswer, GatewayCheck } from "#operator/gateway/check.ts";
+import { askWorkspace } from "#operator/gateway/workspace.ts";
 import { collectorHost, gatewayHost } from "#operator/pod/config.ts";
 import { podFacts, type PodFacts } from "#operator/pod/facts.ts";
 import { agentPodName, clusterAddress } from "#operator/pod/names.ts";
@@ -18,6 +20,7 @@ export type AgentSources = {
   caches: Caches;
   client: Pick<KubeClient, "find" | "list">;
   frames: FrameView;
+  check: GatewayCheck;
   times: AgentTimes;
   releaseNamespace: string;
   clock: Pick<Clock, "now">;
@@ -65,6 +68,18 @@ const observePod = async ({ caches, client, clock }: AgentSources, agent: Agent)
   return { pod: isExpected(agent, live) ? live : undefined, podIsLive: true };
 };
 
+// Asked anew for each attempt: what admitted the mission may have been taken back since.
+const observeSecret = async (
+  { check }: AgentSources,
+  agent: Agent,
+  mission: Mission | undefined,
+  { pod, podIsLive }: CurrentPod,
+): Promise<CheckAnswer | undefined> => {
+  const isOver = agent.metadata.deletionTimestamp !== undefined || isFinished(agent.status?.conditions);
+  const mayStart = podIsLive && pod?.ended !== false && !agent.spec.suspend;
+  return mission === undefined || isOver || !mayStart ? undefined : askWorkspace(check, mission);
+};
+
 /** Reads everything about the Agent of `key`; nothing where it does not exist. */
 export const observeAgent = async (sources: AgentSources, key: string): Promise<AgentSnapshot | undefined> => {
   const { caches, frames, times, clock } = sources;
@@ -78,6 +93,7 @@ export const observeAgent = async (sources: AgentSources, key: string): Promise<
     agent,
     mission,
     model: caches.models.get(keyOf({ namespace, name: agent.spec.modelRef.name })),
+    secret: await observeSecret(sources, agent, mission, current),
     ...current,
     earlierPods: caches.pods
       .byIndex(byOwner, uid)

@@ -7,9 +7,8 @@ import { agentEvents } from "#operator/agent/events.ts";
 import type { AgentSnapshot } from "#operator/agent/plan.ts";
 import { computeAgentStatus } from "#operator/agent/status.ts";
 import { podFacts } from "#operator/pod/facts.ts";
+import { anAgentSnapshot } from "#test/builders/agent-snapshot.ts";
 import { anAgent } from "#test/builders/agent.ts";
-import { aMission } from "#test/builders/mission.ts";
-import { aModel } from "#test/builders/model.ts";
 import {
   endedStatus,
   fetchFailedStatus,
@@ -22,19 +21,12 @@ import { aPod } from "#test/builders/pod.ts";
 
 const times = { stopMs: 1, drainMs: 1, failurePauseMs: 1, disruptionPauseMs: 1, longestPauseMs: 1 };
 
-const snapshot = (status: AgentStatus | undefined, pod?: PodStatus, attempt = 1): AgentSnapshot => ({
-  agent: anAgent(status === undefined ? {} : { status }),
-  mission: aMission(),
-  model: aModel(),
-  pod: pod === undefined ? undefined : podFacts(aPod({ attempt, status: pod })),
-  podIsLive: true,
-  earlierPods: [],
-  addresses: { collector: "10.0.0.1", gateway: "10.0.0.2" },
-  fold: undefined,
-  framesAreLive: true,
-  times,
-  nowMs: Date.parse("2026-11-23T10:00:00Z"),
-});
+const snapshot = (status: AgentStatus | undefined, pod?: PodStatus, attempt = 1): AgentSnapshot =>
+  anAgentSnapshot({
+    agent: anAgent(status === undefined ? {} : { status }),
+    pod: pod === undefined ? undefined : podFacts(aPod({ attempt, status: pod })),
+    times,
+  });
 
 const step = (given: AgentSnapshot): AgentStatus => computeAgentStatus(given, decideAgent(given));
 

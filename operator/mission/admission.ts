@@ -1,5 +1,6 @@
 import { createRedactor } from "#nervous-system/recorder/redact.ts";
 import { ConditionType, findCondition, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
+import { judgeWorkspace } from "#operator/gateway/workspace.ts";
 import { waitingPlan, type MissionPlan, type MissionSnapshot, type Step } from "#operator/mission/plan.ts";
 import { agentName } from "#operator/pod/names.ts";
 
@@ -95,23 +96,9 @@ const modelsAreReady: Check = (snapshot) => {
   };
 };
 
-/** What the gateway is asked before a mission is admitted, as part of a sentence. */
-const questionOf = ({ metadata, spec }: MissionSnapshot["mission"]): string =>
-  spec.workspace.secretRef === undefined
-    ? `namespace "${metadata.namespace ?? ""}" runs missions`
-    : `Secret "${spec.workspace.secretRef.name}" may be used`;
-
 const secretIsAllowed: Check = ({ mission, secret }) => {
-  if (secret?.kind === "answered")
-    return secret.ok
-      ? undefined
-      : { refused: "ResolvedRefs", stalled: true, reason: secret.reason, message: secret.message };
-  return {
-    refused: "ResolvedRefs",
-    stalled: false,
-    reason: Reason.CheckUnavailable,
-    message: `Whether ${questionOf(mission)} is not known: ${secret?.message ?? "the gateway was not asked"}`,
-  };
+  const blocked = judgeWorkspace(mission, secret);
+  return blocked && { refused: "ResolvedRefs", ...blocked };
 };
 
 const recordingIsHealthy: Check = ({ record }) =>

@@ -28,6 +28,8 @@ import {
   verifyingStatus,
 } from "#test/builders/pod-status.ts";
 
+const takenBack = { kind: "answered", ok: false, reason: Reason.SecretNotAllowed, message: "label it" } as const;
+
 /** The case name is the specification. */
 const table: ReadonlyArray<{
   name: string;
@@ -210,6 +212,31 @@ const table: ReadonlyArray<{
     phase: "Verifying",
     reason: Reason.Verifying,
     acts: [{ kind: "createVerifier", attempt: 1, ref: "main", commit: someCommit }],
+  },
+  {
+    name: "a Secret that was taken back is mounted into no verifier",
+    given: snapshot({ ...published, mission: aMission({ spec: tested }), secret: takenBack }),
+    phase: "Verifying",
+    reason: Reason.SecretNotAllowed,
+    stalled: true,
+  },
+  {
+    name: "a Secret that was taken back is mounted into no further verifier",
+    given: snapshot({
+      ...published,
+      mission: verifying(),
+      verifier: verifierPod(disruptedStatus("EvictionByEvictionAPI")),
+      secret: takenBack,
+    }),
+    phase: "Verifying",
+    reason: Reason.SecretNotAllowed,
+    stalled: true,
+  },
+  {
+    name: "without the gateway's word no verifier is made",
+    given: snapshot({ ...published, mission: aMission({ spec: tested }), secret: undefined }),
+    phase: "Verifying",
+    reason: Reason.CheckUnavailable,
   },
   {
     name: "a verifier at work is waited for",

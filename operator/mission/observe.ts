@@ -3,10 +3,11 @@ import { pods } from "#nervous-system/kubernetes/kinds.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { controllerOf, keyOf } from "#nervous-system/kubernetes/resource-kind.ts";
 import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
-import { isFinished } from "#nervous-system/schemas/conditions.ts";
+import { ConditionType, isFinished, isTrue } from "#nervous-system/schemas/conditions.ts";
 import { byOwner, byUid, type Caches } from "#operator/caches.ts";
 import type { FrameView } from "#operator/frames/view.ts";
 import type { CheckAnswer, GatewayCheck } from "#operator/gateway/check.ts";
+import { askWorkspace } from "#operator/gateway/workspace.ts";
 import type { MissionSnapshot } from "#operator/mission/plan.ts";
 import { gatewayHost } from "#operator/pod/config.ts";
 import { podFacts, type PodFacts } from "#operator/pod/facts.ts";
@@ -28,21 +29,17 @@ export type MissionSources = {
 const isOver = ({ status, metadata }: Mission): boolean =>
   metadata.deletionTimestamp !== undefined || isFinished(status?.conditions);
 
-const hostOf = (repo: string): string => (URL.canParse(repo) ? new URL(repo).host : "");
-
-// Secret and namespace are judged where they decide: before the agents are made.
+// Asked wherever a pod may be made of the answer: before the agents are made, and once they are done, for the verifier.
 const observeSecret = async (
   { check }: MissionSources,
   mission: Mission,
   agents: ReadonlyMap<string, Agent>,
 ): Promise<CheckAnswer | undefined> => {
-  const { secretRef, repo } = mission.spec.workspace;
-  const admitted = mission.spec.team.every(({ name }) => agents.has(agentName(mission.metadata.name, name)));
-  if (admitted || isOver(mission) || mission.spec.suspend) return undefined;
-  const { namespace = "" } = mission.metadata;
-  return secretRef === undefined
-    ? check({ kind: "Tenant", namespace })
-    : check({ kind: "GitSecret", namespace, name: secretRef.name, host: hostOf(repo) });
+  if (isOver(mission) || mission.spec.suspend) return undefined;
+  const team = mission.spec.team.map(({ name }) => agents.get(agentName(mission.metadata.name, name)));
+  const isAdmitted = team.every((agent) => agent !== undefined);
+  const isDone = team.every((agent) => isTrue(agent?.status?.conditions, ConditionType.Complete));
+  return isAdmitted && !isDone ? undefined : askWorkspace(check, mission);
 };
 
 const observeVerifier = async (

@@ -15,7 +15,7 @@ export type MissionSnapshot = {
   taken: ReadonlyArray<{ readonly agent: string; readonly mission: string | undefined }>;
   /** Models that the team names, by name. */
   models: ReadonlyMap<string, Model>;
-  /** The gateway's verdict on the Git secret, or on the namespace where the mission names none; absent once it is admitted. */
+  /** The gateway's verdict on the Git secret, or on the namespace where the mission names none; absent where no pod is about to be made. */
   secret: CheckAnswer | undefined;
   record: RecordHealth;
   fold: MissionFold | undefined;

@@ -1,6 +1,7 @@
 import { Reason } from "#nervous-system/schemas/conditions.ts";
 import { criteriaFailed, otherCriteria, runsCriteriaOf } from "#operator/mission/criteria.ts";
 import { endingPlan, waitingPlan, type MissionPlan, type MissionSnapshot, type Step } from "#operator/mission/plan.ts";
+import { judgeWorkspace } from "#operator/gateway/workspace.ts";
 import { publishedOf } from "#operator/mission/publication.ts";
 import { judgeEnd, vanished, type PodEnd } from "#operator/pod/end.ts";
 import type { PodFacts } from "#operator/pod/facts.ts";
@@ -47,6 +48,8 @@ const runPlan = (snapshot: MissionSnapshot, attempt: number): MissionPlan => {
     const message = "Service enchanted-gateway has no cluster address yet.";
     return waitingPlan({ phase: "Verifying", reason: Reason.CheckUnavailable, message }, recheckMs);
   }
+  const blocked = judgeWorkspace(snapshot.mission, snapshot.secret);
+  if (blocked !== undefined) return waitingPlan({ phase: "Verifying", ...blocked }, recheckMs);
   const message = `The success criteria are run on ${ref} at ${commit.slice(0, 12)}.`;
   const acts = [{ kind: "createVerifier", attempt, ref, commit } as const];
   return waitingPlan({ phase: "Verifying", reason: Reason.Verifying, message, acts }, recheckMs);
@@ -98,7 +101,7 @@ const endedPlan = (snapshot: MissionSnapshot, run: number, pod: PodFacts): Missi
 /*
  *  what there is                                          what follows
  *  no success criteria                                    Complete
- *  no verifier yet, or one of another head                one is run on the head
+ *  no verifier yet, or one of another head                one is run on the head, if the Secret may still be used
  *  a verifier that waits or works                         Verifying, stalled where something keeps it from working
  *  a verifier that the cluster ended, that is gone, or    the next is run after a pause; Failed after `maxVerifierRuns`
  *  that runs other criteria than the mission names

@@ -17,6 +17,7 @@ export const anAgentSnapshot = (given: Partial<AgentSnapshot> = {}): AgentSnapsh
   agent: anAgent(),
   mission: aMission(),
   model: aModel(),
+  secret: { kind: "answered", ok: true, reason: "Resolved", message: "" },
   pod: undefined,
   podIsLive: true,
   earlierPods: [],

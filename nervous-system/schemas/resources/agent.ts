@@ -2,6 +2,7 @@ import * as z from "zod";
 import {
   boundedText,
   immutable,
+  immutableWhereSet,
   nameRule,
   programText,
   reference,
@@ -20,29 +21,38 @@ import {
   usageSchema,
 } from "#nervous-system/schemas/resources/status-parts.ts";
 
-const spec = z
+// What an attempt is made of is what the mission was admitted with; only who may be reached and whether it works at all change.
+const specFields = z
   .object({
     missionRef: withRules(reference("Mission"), immutable("missionRef")),
-    role: z.enum(["Coder"]).describe("What the agent does."),
-    task: z
-      .object({
-        id: boundedText(63, "Id of the task."),
-        title: boundedText(256, "The task in one line."),
-        text: programText(16384, "The task."),
-      })
-      .describe("What the agent is to do."),
-    modelRef: reference("Model"),
-    image: z
-      .string()
-      .min(1)
-      .max(512)
-      .regex(/@sha256:[0-9a-f]{64}$/)
-      .describe("Image of the agent container, by digest."),
+    role: withRules(z.enum(["Coder"]).describe("What the agent does."), immutable("role")),
+    task: withRules(
+      z
+        .object({
+          id: boundedText(63, "Id of the task."),
+          title: boundedText(256, "The task in one line."),
+          text: programText(16384, "The task."),
+        })
+        .describe("What the agent is to do."),
+      immutable("task"),
+    ),
+    modelRef: withRules(reference("Model"), immutable("modelRef")),
+    image: withRules(
+      z
+        .string()
+        .min(1)
+        .max(512)
+        .regex(/@sha256:[0-9a-f]{64}$/)
+        .describe("Image of the agent container, by digest."),
+      immutable("image"),
+    ),
     recording: recording.optional(),
     egress: egress.optional(),
     suspend: z.boolean().default(false).describe("Drains the pod and creates none until it is false again."),
   })
   .describe("What is wanted.");
+
+const spec = withRules(specFields, immutableWhereSet("recording", "recording"));
 
 const attempt = z
   .object({

@@ -53,6 +53,12 @@ export const immutable = (what: string): CelRule => ({
   message: `${what} is immutable; create a new object`,
 });
 
+/** The rule that an optional member of an object is never changed, set or unset once the object exists. */
+export const immutableWhereSet = (member: string, what: string): CelRule => ({
+  rule: `has(self.${member}) == has(oldSelf.${member}) && (!has(self.${member}) || self.${member} == oldSelf.${member})`,
+  message: `${what} is immutable; create a new object`,
+});
+
 /** The rule that a text is a URL that a client can dial; more than a pattern can say. */
 export const dialable = (what: string): CelRule => ({
   rule: "isURL(self) && (url(self).getPort() == '' || int(url(self).getPort()) <= 65535)",

@@ -4,6 +4,7 @@ import {
   dialable,
   dnsLabel,
   immutable,
+  immutableWhereSet,
   mapList,
   nameRule,
   programText,
@@ -53,7 +54,7 @@ const criteriaFit: CelRule = {
     "success criteria of more than 64000 bytes together do not fit into a pod's environment; put long ones into scripts in the repository",
 };
 
-const workspace = z
+const workspaceFields = z
   .object({
     repo: withRules(
       z
@@ -76,6 +77,9 @@ const workspace = z
     secretRef: reference("Secret with keys username and password, labelled swarm.enchanted.dev/use=git").optional(),
   })
   .describe("Where the code is.");
+
+// Where its credential goes is decided once. A missing one counts: set later, it would be as good as changed.
+const workspace = withRules(workspaceFields, immutableWhereSet("secretRef", "workspace.secretRef"));
 
 const teamMember = z
   .object({
@@ -196,6 +200,10 @@ export const missionDefinition = {
     {
       rule: "!has(oldSelf.status) || !has(oldSelf.status.startTime) || (self.spec.team == oldSelf.spec.team && self.spec.workspace == oldSelf.spec.workspace)",
       message: "team and workspace of a mission that has started are immutable; create a new one",
+    },
+    {
+      rule: "!has(oldSelf.status) || !has(oldSelf.status.verification) || self.spec.successCriteria == oldSelf.spec.successCriteria",
+      message: "the success criteria are being run: they are immutable from here; create a new mission",
     },
   ],
   columns: [

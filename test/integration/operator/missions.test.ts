@@ -2,8 +2,9 @@ import { describe, expect, it, jest } from "@jest/globals";
 import { zeroHash } from "#nervous-system/schemas/chain.ts";
 import { pods, type Pod } from "#nervous-system/kubernetes/kinds.ts";
 import { agents, missions } from "#nervous-system/kubernetes/swarm-kinds.ts";
-import { isTrue } from "#nervous-system/schemas/conditions.ts";
+import { findCondition, isTrue } from "#nervous-system/schemas/conditions.ts";
 import { stableId } from "#nervous-system/schemas/ids.ts";
+import type { CheckQuestion } from "#operator/gateway/check.ts";
 import {
   disruptedStatus,
   endedStatus,
@@ -76,6 +77,42 @@ describe("a mission", () => {
     await operator.stop();
     expect(await eventsOf("Mission")).toEqual(["Admitted", "AgentsFinished"]);
     expect(await eventsOf("Agent")).toEqual(["AttemptStarted", "Succeeded"]);
+  });
+
+  it("whose Secret is taken back makes no further attempt, says so, and goes on once it is given back", async () => {
+    const refused = { ok: false, reason: "SecretNotAllowed", message: "label it" };
+    let isAllowed = true;
+    const asked: CheckQuestion[] = [];
+    operate({
+      check: (question) => {
+        asked.push(question);
+        const ok = { ok: true, reason: "Resolved", message: "" };
+        return Promise.resolve({ kind: "answered", ...(question.kind === "Model" || isAllowed ? ok : refused) });
+      },
+    });
+    await modelIsReady();
+    const repo = "https://forge.example.org/team/calculator.git";
+    await submit({ workspace: { repo, secretRef: { name: "forge" } } });
+    await stage.kubelet.pod("fix-bug-coder-1");
+    await stage.kubelet.report("fix-bug-coder-1", runningStatus());
+    await eventually("the agent is bound to its pod", async () => (await agent())?.status?.podUID !== undefined);
+    isAllowed = false;
+    await stage.kubelet.report("fix-bug-coder-1", endedStatus({ exitCode: 1 }));
+    const told = async () => findCondition((await mission())?.status?.conditions, "Stalled");
+    await eventually("the mission says so", async () => (await told())?.reason === "SecretNotAllowed");
+    expect(asked.filter(({ kind }) => kind !== "Model")).toContainEqual({
+      kind: "GitSecret",
+      namespace: stage.namespace,
+      name: "forge",
+      host: "forge.example.org",
+    });
+    const second = { namespace: stage.namespace, name: "fix-bug-coder-2" };
+    expect(await stage.world.admin.find(pods, second)).toBeUndefined();
+    isAllowed = true;
+    const requestedAt = { metadata: { annotations: { "swarm.enchanted.dev/requestedAt": "now" } } };
+    const { name, namespace, uid, resourceVersion } = (await agent())!.metadata;
+    await stage.world.admin.patch(agents, { name, namespace, uid, resourceVersion }, requestedAt);
+    await stage.kubelet.pod("fix-bug-coder-2");
   });
 
   it("publishes, verifies on the published head, and tells it", async () => {

@@ -20,12 +20,13 @@ const kubectl = (...args: string[]): Promise<Answer> =>
   });
 
 let files = 0;
-const apply = async (object: object): Promise<Answer> => {
+const written = async (object: object): Promise<string> => {
   files += 1;
   const path = join(dir, `object-${files}.yaml`);
   await writeFile(path, stringify(object));
-  return kubectl("apply", "-f", path);
+  return path;
 };
+const apply = async (object: object): Promise<Answer> => kubectl("apply", "-f", await written(object));
 
 const mission = (name: string, change: Record<string, unknown> = {}): object => ({
   apiVersion: "swarm.enchanted.dev/v1alpha1",
@@ -217,6 +218,56 @@ describe("the API server", () => {
     expect((await apply(mission("started", { suspend: true }))).code).toBe(0);
     await apply(mission("waiting"));
     expect((await apply(mission("waiting", otherTeam))).code).toBe(0);
+  });
+
+  it("keeps the Secret as it was, set, unset or exchanged, from the first moment on", async () => {
+    const repo = "https://git.example.org/team/app.git";
+    const named = (name: string) => ({ workspace: { repo, secretRef: { name } } });
+    await apply(mission("secret", named("forge")));
+    for (const change of [named("payroll"), { workspace: { repo } }]) {
+      const answer = await kubectl("replace", "-f", await written(mission("secret", change)));
+      expect(answer).toEqual({ code: 1, output: expect.stringMatching(/workspace\.secretRef is immutable/) });
+    }
+    await apply(mission("open"));
+    expect((await apply(mission("open", named("payroll")))).output).toMatch(/workspace\.secretRef is immutable/);
+  });
+
+  it("keeps the criteria that a verifier is running, and lets them be mended before", async () => {
+    const criteria = (command: string) => ({ successCriteria: [{ command }] });
+    await apply(mission("verified", criteria("npm test")));
+    expect((await apply(mission("verified", criteria("npm run test")))).code).toBe(0);
+    const verification = { attempt: 1, podName: "verified-verify-1", commit: "a".repeat(40) };
+    const patch = JSON.stringify({ status: { verification } });
+    await kubectl("patch", "mission", "verified", "--subresource=status", "--type=merge", "-p", patch);
+    expect((await apply(mission("verified", criteria("true")))).output).toMatch(/success criteria are being run/);
+    expect((await apply(mission("verified", { ...criteria("npm run test"), suspend: true }))).code).toBe(0);
+  });
+
+  it("keeps what an Agent's attempts are made of, and lets it be suspended and its hosts follow", async () => {
+    const spec = {
+      missionRef: { name: "good" },
+      role: "Coder",
+      task: { id: "coder", title: "Fix", text: "Fix it." },
+      modelRef: { name: "default" },
+      image: `registry.example.org/cortex@sha256:${"a".repeat(64)}`,
+    };
+    const agent = (change: object): object => ({
+      apiVersion: "swarm.enchanted.dev/v1alpha1",
+      kind: "Agent",
+      metadata: { name: "kept", namespace: "default" },
+      spec: { ...spec, ...change },
+    });
+    expect((await apply(agent({}))).code).toBe(0);
+    const changes: Record<string, object> = {
+      image: { image: `evil.example.org/cortex@sha256:${"b".repeat(64)}` },
+      modelRef: { modelRef: { name: "other" } },
+      task: { task: { ...spec.task, text: "Something else." } },
+      recording: { recording: { redact: [{ name: "a", pattern: "b" }] } },
+      missionRef: { missionRef: { name: "other" } },
+    };
+    for (const [field, change] of Object.entries(changes))
+      expect((await apply(agent(change))).output).toContain(`${field} is immutable`);
+    expect((await apply(agent({ suspend: true, egress: { allowHosts: ["a.example"] } }))).code).toBe(0);
   });
 
   it("freezes a finished mission", async () => {
