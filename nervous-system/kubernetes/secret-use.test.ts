@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import type { Secret } from "#nervous-system/kubernetes/kinds.ts";
 import { judgeSecret, listsHost } from "#nervous-system/kubernetes/secret-use.ts";
 
-const secretWith = (labels: Record<string, string>, hosts: string, data: Record<string, string>): Secret => ({
+const secretWith = (labels: Record<string, string>, repositories: string, data: Record<string, string>): Secret => ({
   apiVersion: "v1",
   kind: "Secret",
   metadata: {
@@ -12,7 +12,10 @@ const secretWith = (labels: Record<string, string>, hosts: string, data: Record<
     resourceVersion: "1",
     creationTimestamp: "2026-01-01T00:00:00Z",
     labels,
-    annotations: { "swarm.enchanted.dev/hosts": hosts },
+    annotations: {
+      "swarm.enchanted.dev/repositories": repositories,
+      "swarm.enchanted.dev/hosts": "git.example:3000",
+    },
   },
   data: Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value).toString("base64")])),
 });
@@ -21,15 +24,16 @@ const wanted = {
   namespace: "team",
   name: "forge",
   use: "git",
-  host: "git.example:3000",
+  repo: "https://git.example:3000/team/app.git",
   keys: ["username", "password"],
 } as const;
 const forGit = { "swarm.enchanted.dev/use": "git" };
 const login = { username: "ann", password: "p4ss\n" };
 
 describe("judgeSecret", () => {
-  it("gives the values of a Secret that is meant for the host", () => {
-    expect(judgeSecret(secretWith(forGit, "other, git.example:3000", login), wanted)).toEqual({
+  it("gives the values of a Secret that is meant for the repository", () => {
+    const secret = secretWith(forGit, "https://other/team/app, https://git.example:3000/team/*", login);
+    expect(judgeSecret(secret, wanted)).toEqual({
       kind: "usable",
       values: { username: "ann", password: "p4ss" },
     });
@@ -39,18 +43,19 @@ describe("judgeSecret", () => {
     ["does not exist", undefined, "SecretNotFound", "does not exist"],
     [
       "is meant for models",
-      secretWith({ "swarm.enchanted.dev/use": "model" }, "git.example", login),
+      secretWith({ "swarm.enchanted.dev/use": "model" }, wanted.repo, login),
       "SecretNotAllowed",
       "not labelled",
     ],
-    ["has no label", secretWith({}, "git.example", login), "SecretNotAllowed", "not labelled"],
+    ["has no label", secretWith({}, wanted.repo, login), "SecretNotAllowed", "not labelled"],
     [
-      "lists another host",
-      secretWith(forGit, "evil.example", login),
+      "lists another repository of the host",
+      secretWith(forGit, "https://git.example:3000/payroll/*", login),
       "SecretNotAllowed",
-      "does not list git.example:3000",
+      "does not list https://git.example:3000/team/app.git",
     ],
-    ["lacks a key", secretWith(forGit, "git.example", { username: "ann" }), "SecretNotFound", "has no password"],
+    ["lists the host for models alone", secretWith(forGit, "", login), "SecretNotAllowed", "does not list https://"],
+    ["lacks a key", secretWith(forGit, wanted.repo, { username: "ann" }), "SecretNotFound", "has no password"],
   ])("refuses one that %s", (_, secret, reason, words) => {
     const verdict = judgeSecret(secret, wanted);
     expect(verdict).toMatchObject({ kind: "refused", reason });

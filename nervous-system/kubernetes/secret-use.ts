@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { Secret } from "#nervous-system/kubernetes/kinds.ts";
+import { listsRepository } from "#nervous-system/kubernetes/repository-pattern.ts";
 import { Reason } from "#nervous-system/schemas/conditions.ts";
 import { annotation, label } from "#nervous-system/schemas/names.ts";
 
@@ -7,11 +8,11 @@ import { annotation, label } from "#nervous-system/schemas/names.ts";
 export type SecretUse = {
   readonly namespace: string;
   readonly name: string;
-  readonly use: "git" | "model";
-  /** `host` or `host:port`, as in the URL that the content is sent to. */
-  readonly host: string;
   readonly keys: readonly string[];
-};
+} & (
+  | { readonly use: "git"; /** Clone URL. */ readonly repo: string }
+  | { readonly use: "model"; /** `host` or `host:port`, as in the endpoint's URL. */ readonly host: string }
+);
 
 /** The values of the keys asked for, or why this Secret must not be used. */
 export type SecretVerdict =
@@ -27,7 +28,17 @@ export const listsHost = (list: string | undefined, host: string): boolean => {
   return listed.some((entry) => entry !== "" && (entry === wanted || entry === hostWithoutPort(wanted)));
 };
 
-/** Judges whether a Secret may be used so: it must be labelled for the use and list the host, and have the keys. */
+const isListed = ({ metadata: { annotations } }: Secret, wanted: SecretUse): boolean =>
+  wanted.use === "git"
+    ? listsRepository(annotations?.[annotation.repositories], wanted.repo)
+    : listsHost(annotations?.[annotation.hosts], wanted.host);
+
+const notListed = (wanted: SecretUse): string =>
+  wanted.use === "git"
+    ? `does not list ${wanted.repo} in annotation ${annotation.repositories}: add it, or a pattern of it such as https://git.example.org/team/*, if the credential is meant for that repository`
+    : `does not list ${wanted.host} in annotation ${annotation.hosts}: add it if the credential is meant for that host`;
+
+/** Judges whether a Secret may be used so: it must be labelled for the use and list the repository or host, and have the keys. */
 export const judgeSecret = (secret: Secret | undefined, wanted: SecretUse): SecretVerdict => {
   const name = `Secret "${wanted.namespace}/${wanted.name}"`;
   if (secret === undefined)
@@ -38,12 +49,8 @@ export const judgeSecret = (secret: Secret | undefined, wanted: SecretUse): Secr
       reason: Reason.SecretNotAllowed,
       message: `${name} is not labelled ${label.use}=${wanted.use}: label it if it is meant for that`,
     };
-  if (!listsHost(secret.metadata.annotations?.[annotation.hosts], wanted.host))
-    return {
-      kind: "refused",
-      reason: Reason.SecretNotAllowed,
-      message: `${name} does not list ${wanted.host} in annotation ${annotation.hosts}: add it if the credential is meant for that host`,
-    };
+  if (!isListed(secret, wanted))
+    return { kind: "refused", reason: Reason.SecretNotAllowed, message: `${name} ${notListed(wanted)}` };
   const values = wanted.keys.map((key) => [
     key,
     Buffer.from(secret.data?.[key] ?? "", "base64")

@@ -14,8 +14,10 @@ export const label = {
 /** See `label`. */
 export const annotation = {
   requestedAt: "swarm.enchanted.dev/requestedAt",
-  /** On a Secret: comma-separated hosts that it may be sent to. */
+  /** On a Secret for models: comma-separated hosts that it may be sent to. */
   hosts: "swarm.enchanted.dev/hosts",
+  /** On a Secret for Git: patterns of the repositories that it may be used for, separated by commas or blanks. */
+  repositories: "swarm.enchanted.dev/repositories",
 } as const;
 
 /** Held on agent pods and Agents until the end of the record has been read. */

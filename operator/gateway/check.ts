@@ -1,7 +1,7 @@
-/** What the gateway is asked: whether a Model can be used, a Secret may be sent to a host, or a namespace runs missions. */
+/** What the gateway is asked: whether a Model can be used, a Secret may be used for a repository, or a namespace runs missions. */
 export type CheckQuestion =
   | { kind: "Model"; namespace: string; name: string }
-  | { kind: "GitSecret"; namespace: string; name: string; host: string }
+  | { kind: "GitSecret"; namespace: string; name: string; repo: string }
   | { kind: "Tenant"; namespace: string };
 
 /** The gateway's verdict, or that it could not be asked; then nothing is known. */

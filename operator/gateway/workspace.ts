@@ -5,8 +5,6 @@ import type { CheckAnswer, GatewayCheck } from "#operator/gateway/check.ts";
 /** Why nothing that uses the workspace may be made: `stalled` where a person must act. */
 type WorkspaceBlocked = { reason: string; message: string; stalled: boolean };
 
-const hostOf = (repo: string): string => (URL.canParse(repo) ? new URL(repo).host : "");
-
 /**
  * Asks whether the mission's Secret may be used, or its namespace runs missions where it names none. It is asked each time that a
  * pod is about to be made of it: label and annotation are how a person takes a Secret back.
@@ -16,7 +14,7 @@ export const askWorkspace = (check: GatewayCheck, { metadata, spec }: Mission): 
   const { secretRef, repo } = spec.workspace;
   return secretRef === undefined
     ? check({ kind: "Tenant", namespace })
-    : check({ kind: "GitSecret", namespace, name: secretRef.name, host: hostOf(repo) });
+    : check({ kind: "GitSecret", namespace, name: secretRef.name, repo });
 };
 
 const questionOf = ({ metadata, spec }: Mission): string =>

@@ -1,6 +1,8 @@
 import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { judgeSecret } from "#nervous-system/kubernetes/secret-use.ts";
 import type { Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { parseEndpoint, type Endpoint } from "#nervous-system/kernel/endpoint.ts";
+import { gitSecretKeys } from "#nervous-system/schemas/names.ts";
 import { awaitBinding, lookUntilKnown } from "#pipeline/gateway/await-binding.ts";
 import type { ClusterView } from "#pipeline/gateway/cluster-view.ts";
 import { granted, refused, type Granted } from "#pipeline/gateway/refusal.ts";
@@ -52,9 +54,25 @@ const missionOfAgentPod = async (
     : granted(mission);
 };
 
-/** Decides whether a pod may have a tunnel to fetch by: to the host and port of its mission's repository, and nowhere else. */
+// The pod holds the Secret since the kubelet mounted it: here it is about to be sent, and whoever took it back is heard.
+const secretIsAllowed = async (
+  view: Pick<ClusterView, "secret">,
+  namespace: string,
+  { repo, secretRef }: Mission["spec"]["workspace"],
+): Promise<Granted<void>> => {
+  if (secretRef === undefined) return granted(undefined);
+  const ref = { namespace, name: secretRef.name };
+  const wanted = { ...ref, use: "git", repo, keys: Object.values(gitSecretKeys) } as const;
+  const verdict = judgeSecret(await view.secret(ref), wanted);
+  return verdict.kind === "usable" ? granted(undefined) : refused(403, "target_not_allowed", verdict.message);
+};
+
+/**
+ * Decides whether a pod may have a tunnel to fetch by: to the host and port of its mission's repository, and nowhere else, and only
+ * while the mission's Secret may be used for it.
+ */
 export const admitFetch = async (
-  view: Pick<ClusterView, "agent" | "agentNow" | "missionNow">,
+  view: Pick<ClusterView, "agent" | "agentNow" | "missionNow" | "secret">,
   principal: Principal,
   authority: string,
   clock: Waiting,
@@ -69,11 +87,12 @@ export const admitFetch = async (
       ? await missionOfAgentPod(view, namespace, pod, clock)
       : await missionOfVerifier(view, { namespace, name: verified }, pod, clock);
   if (mission.kind === "refused") return mission;
-  const allowed = repositoryEndpoint(mission.value.spec.workspace.repo);
-  if (allowed.host === wanted.host && allowed.port === wanted.port) return granted(allowed);
-  return refused(
-    403,
-    "target_not_allowed",
-    `Mission "${mission.value.metadata.name}" may fetch from ${allowed.host}:${allowed.port} only, not from ${authority}`,
-  );
+  const { metadata, spec } = mission.value;
+  const allowed = repositoryEndpoint(spec.workspace.repo);
+  if (allowed.host !== wanted.host || allowed.port !== wanted.port) {
+    const message = `Mission "${metadata.name}" may fetch from ${allowed.host}:${allowed.port} only, not from ${authority}`;
+    return refused(403, "target_not_allowed", message);
+  }
+  const secret = await secretIsAllowed(view, namespace, spec.workspace);
+  return secret.kind === "refused" ? secret : granted(allowed);
 };

@@ -7,7 +7,7 @@ import { answerCheck } from "./answer-check.ts";
 import type { ProbeTools } from "./check-model.ts";
 
 const asked = (failure: Error) => {
-  const body = { kind: "GitSecret", namespace: "new-job", name: "forge", host: "git.example.org" };
+  const body = { kind: "GitSecret", namespace: "new-job", name: "forge", repo: "https://git.example.org/team/app.git" };
   const secret = async (): Promise<never> => {
     throw failure;
   };

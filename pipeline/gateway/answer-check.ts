@@ -13,7 +13,7 @@ const name = z.string().min(1).max(253);
 /** What the operator may ask to be checked. */
 const checkRequestSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("Model"), namespace: name, name }),
-  z.object({ kind: z.literal("GitSecret"), namespace: name, name, host: name }),
+  z.object({ kind: z.literal("GitSecret"), namespace: name, name, repo: z.string().min(1).max(2048) }),
   z.object({ kind: z.literal("Tenant"), namespace: name }),
 ]);
 
@@ -32,12 +32,12 @@ const parseCheck = (bytes: Buffer): Granted<z.infer<typeof checkRequestSchema>> 
 
 const checkGitSecret = async (
   tools: ProbeTools,
-  check: { readonly namespace: string; readonly name: string; readonly host: string },
+  check: { readonly namespace: string; readonly name: string; readonly repo: string },
 ): Promise<CheckResult> => {
   const secret = await tools.view.secret(check);
   const verdict = judgeSecret(secret, { ...check, use: "git", keys: Object.values(gitSecretKeys) });
   return verdict.kind === "usable"
-    ? { ok: true, reason: Reason.Resolved, message: `the Secret may be used for ${check.host}` }
+    ? { ok: true, reason: Reason.Resolved, message: `the Secret may be used for ${check.repo}` }
     : { ok: false, reason: verdict.reason, message: verdict.message };
 };
 

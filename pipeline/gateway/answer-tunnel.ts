@@ -18,7 +18,7 @@ import { claimsAudience, type Principal, type TokenReviews } from "#pipeline/ide
 /** What CONNECT requests are answered with. */
 export type TunnelTools = {
   readonly reviews: TokenReviews;
-  readonly view: Pick<ClusterView, "agent" | "agentNow" | "missionNow">;
+  readonly view: Pick<ClusterView, "agent" | "agentNow" | "missionNow" | "secret">;
   readonly addresses: AddressPolicy;
   readonly limits: TunnelLimits;
   readonly clock: Clock;

@@ -77,20 +77,22 @@ const model = (name: string, spec: object): object => ({
   spec,
 });
 
-const secret = (name: string, use: string, host: string, data: Readonly<Record<string, string>>): object => ({
+type Marks = { readonly use: "git"; readonly repositories: string } | { readonly use: "model"; readonly hosts: string };
+
+const secret = (name: string, { use, ...where }: Marks, data: Readonly<Record<string, string>>): object => ({
   apiVersion: "v1",
   kind: "Secret",
   metadata: {
     name,
     namespace: NAMESPACE,
     labels: { "swarm.enchanted.dev/use": use },
-    annotations: { "swarm.enchanted.dev/hosts": host },
+    annotations: Object.fromEntries(Object.entries(where).map(([key, list]) => [`swarm.enchanted.dev/${key}`, list])),
   },
   stringData: data,
 });
 
 const renderHosted = ({ apiKey, ...spec }: HostedModel): object[] => [
-  secret("model-key", "model", new URL(spec.endpoint).host, { apiKey }),
+  secret("model-key", { use: "model", hosts: new URL(spec.endpoint).host }, { apiKey }),
   model("default", { ...spec, apiKeySecretRef: { name: "model-key" } }),
 ];
 
@@ -99,7 +101,11 @@ export const renderSample = (access: ForgeAccess, scenarioImage: string, hosted?
   const scenario = { provider: "OpenAICompatible", endpoint: scenarioEndpoint, model: "scenario/fix-bug" };
   return [
     ...renderScenarioModel(scenarioImage),
-    secret("forge", "git", new URL(access.url).host, { username: access.user, password: access.token }),
+    secret(
+      "forge",
+      { use: "git", repositories: `${access.url}/${access.user}/*` },
+      { username: access.user, password: access.token },
+    ),
     model("scenario", scenario),
     ...(hosted === undefined ? [model("default", scenario)] : renderHosted(hosted)),
   ];

@@ -18,7 +18,7 @@ const secret: Secret = {
   kind: "Secret",
   metadata: aMetadata("Secret", "forge", {
     labels: { "swarm.enchanted.dev/use": "git" },
-    annotations: { "swarm.enchanted.dev/hosts": "forge.example.org" },
+    annotations: { "swarm.enchanted.dev/repositories": repo },
   }),
   data: { username: base64("ann"), password: base64("p4ss") },
 };

@@ -112,7 +112,7 @@ export const admitProposal = (s: ProposalSnapshot): Step<Admitted> => {
   const { repo: url, ref, secretRef } = mission.spec.workspace;
   const repo = new URL(url);
   const namespace = mission.metadata.namespace ?? "";
-  const wanted = { namespace, name: secretRef?.name ?? "", use: "git", host: repo.host } as const;
+  const wanted = { namespace, name: secretRef?.name ?? "", use: "git", repo: url } as const;
   const verdict = judgeSecret(secret, { ...wanted, keys: Object.values(gitSecretKeys) });
   if (verdict.kind === "refused") return refuse(verdict.reason, verdict.message);
   const { username = "", password = "" } = verdict.values;

@@ -198,7 +198,7 @@ describe("a mission ends with a reason a person understands when", () => {
           name: "wrong-login",
           namespace: tenant,
           labels: { "swarm.enchanted.dev/use": "git" },
-          annotations: { "swarm.enchanted.dev/hosts": forge.host },
+          annotations: { "swarm.enchanted.dev/repositories": `https://${forge.host}/**` },
         },
         stringData: { username: "swarm", password: "not-the-password" },
       });

@@ -74,7 +74,9 @@ const workspaceFields = z
       .regex(/^[A-Za-z0-9_][A-Za-z0-9._/-]*$/)
       .default("main")
       .describe("Branch to start from, and that the pull request is opened against."),
-    secretRef: reference("Secret with keys username and password, labelled swarm.enchanted.dev/use=git").optional(),
+    secretRef: reference(
+      "Secret with keys username and password, labelled swarm.enchanted.dev/use=git, with the repository or a pattern of it in annotation swarm.enchanted.dev/repositories",
+    ).optional(),
   })
   .describe("Where the code is.");
 

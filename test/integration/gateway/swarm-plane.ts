@@ -127,11 +127,11 @@ export const tokenFor = async (
   return (answer as { status: { token: string } }).status.token;
 };
 
-/** Creates a Secret with a label and a list of hosts. */
+/** Creates a Secret for a use, with the list of where it may go: hosts of models, repositories of Git. */
 export const createSecret = async (
   client: KubeClient,
   ref: { readonly namespace: string; readonly name: string },
-  marks: { readonly use: string; readonly hosts: string },
+  marks: { readonly use: "model"; readonly hosts: string } | { readonly use: "git"; readonly repositories: string },
   stringData: Record<string, string>,
 ): Promise<void> => {
   await client.create(secrets, {
@@ -140,7 +140,10 @@ export const createSecret = async (
     metadata: {
       ...ref,
       labels: { "swarm.enchanted.dev/use": marks.use },
-      annotations: { "swarm.enchanted.dev/hosts": marks.hosts },
+      annotations:
+        marks.use === "git"
+          ? { "swarm.enchanted.dev/repositories": marks.repositories }
+          : { "swarm.enchanted.dev/hosts": marks.hosts },
     },
     stringData,
   });

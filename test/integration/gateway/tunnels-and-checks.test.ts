@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { createServer as createTlsServer } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import type { Pod } from "#nervous-system/kubernetes/kinds.ts";
+import { secrets, type Pod } from "#nervous-system/kubernetes/kinds.ts";
 import {
   connectThrough,
   post,
@@ -147,6 +147,33 @@ describe("a tunnel", () => {
     expect((await tunnelTo(target, `Bearer ${operators}`)).status).toBe(407);
     const stranger = await createPod(test.admin, namespace, "stranger");
     expect((await tunnelTo(target, `Bearer ${await fetchToken(stranger)}`)).status).toBe(403);
+  });
+
+  it("is refused from the moment that the mission's Secret is taken back, and given again with it", async () => {
+    const target = `localhost:${forgePort}`;
+    const repositories = `https://${target}/team/*`;
+    const marks = { use: "git", repositories } as const;
+    await createSecret(test.admin, { namespace, name: "lent" }, marks, { username: "a", password: "b" });
+    const workspace = { repo: `https://${target}/team/app.git`, secretRef: { name: "lent" } };
+    await createMission(test.admin, { namespace, name: "lent" }, { workspace });
+    const made = await createAgent(test.admin, { namespace, name: "lent-coder" }, { mission: "lent", model: "open" });
+    const authorization = `Bearer ${await fetchToken(made.pod)}`;
+    const statusNow = async (): Promise<number> => {
+      const { status, socket } = await tunnelTo(target, authorization);
+      socket.destroy();
+      return status;
+    };
+    const list = async (value: string): Promise<void> => {
+      const { uid, resourceVersion } = (await test.admin.get(secrets, { namespace, name: "lent" })).metadata;
+      const annotations = { "swarm.enchanted.dev/repositories": value };
+      await test.admin.patch(secrets, { namespace, name: "lent", uid, resourceVersion }, { metadata: { annotations } });
+    };
+    expect(await statusNow()).toBe(200);
+    await list(`https://${target}/team/other`);
+    const refused = await tunnelTo(target, authorization);
+    expect([refused.status, refused.head]).toEqual([403, expect.stringMatching(/target_not_allowed.*"[^"]*lent/s)]);
+    await list(repositories);
+    expect(await statusNow()).toBe(200);
   });
 
   it("is given to the verifier that the mission names, and to no other that claims so", async () => {
@@ -315,17 +342,18 @@ describe("a check", () => {
     });
   });
 
-  it("of a Git Secret tells whether it may go to the host", async () => {
+  it("of a Git Secret tells whether it may be used for the repository, not only at its host", async () => {
     await createSecret(
       test.admin,
       { namespace, name: "forge" },
-      { use: "git", hosts: "git.example" },
+      { use: "git", repositories: "https://git.example/team/app" },
       { username: "a", password: "b" },
     );
-    const git = (host: string) => check({ kind: "GitSecret", namespace, name: "forge", host });
-    expect(await git("git.example")).toMatchObject({ ok: true });
-    expect(await git("evil.example")).toMatchObject({ ok: false, reason: "SecretNotAllowed" });
-    expect(await check({ kind: "GitSecret", namespace, name: "none", host: "git.example" })).toMatchObject({
+    const git = (repo: string, name = "forge") => check({ kind: "GitSecret", namespace, name, repo });
+    expect(await git("https://git.example/team/app.git")).toMatchObject({ ok: true });
+    for (const repo of ["https://evil.example/team/app.git", "https://git.example/payroll/app.git"])
+      expect(await git(repo)).toMatchObject({ ok: false, reason: "SecretNotAllowed" });
+    expect(await git("https://git.example/team/app.git", "none")).toMatchObject({
       ok: false,
       reason: "SecretNotFound",
     });

@@ -104,7 +104,7 @@ describe("a mission", () => {
       kind: "GitSecret",
       namespace: stage.namespace,
       name: "forge",
-      host: "forge.example.org",
+      repo,
     });
     const second = { namespace: stage.namespace, name: "fix-bug-coder-2" };
     expect(await stage.world.admin.find(pods, second)).toBeUndefined();

@@ -91,10 +91,10 @@ export const startPublisherWorld = async (): Promise<PublisherWorld> => {
   const namespace = await freshNamespace(test.admin);
   await createAccount(test.admin, namespace);
   await createModel(test.admin, namespace, "open", {});
-  const hosts = new URL(repo).host;
+  const git = { use: "git", repositories: repo } as const;
   const login = { username: gitea.adminUser, password: gitea.adminPassword };
-  await createSecret(test.admin, { namespace, name: "forge" }, { use: "git", hosts }, login);
-  await createSecret(test.admin, { namespace, name: "wrong" }, { use: "git", hosts }, { ...login, password: "wrong" });
+  await createSecret(test.admin, { namespace, name: "forge" }, git, login);
+  await createSecret(test.admin, { namespace, name: "wrong" }, git, { ...login, password: "wrong" });
   const user = "system:serviceaccount:enchanted-system:enchanted-publisher";
   const access = { cluster: publisherClusterAccess, tenant: publisherTenantAccess, namespace };
   const { client, close } = await clientWithAccess(test, user, access);
