@@ -5,6 +5,7 @@ import { reduceMission } from "#nervous-system/fold/reduce.ts";
 import { emptyMission, type FoldInput } from "#nervous-system/fold/state.ts";
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
 import { decideMission } from "#operator/mission/decide.ts";
+import { computeMissionStatus } from "#operator/mission/status.ts";
 import { anAgent } from "#test/builders/agent.ts";
 import { aFrame } from "#test/builders/frame.ts";
 import { aMission } from "#test/builders/mission.ts";
@@ -158,6 +159,36 @@ describe("decideMission, beyond the table", () => {
     const plan = decideMission(snapshot({ agents, fold: flooded }));
     expect(plan).toMatchObject({ phase: "Failed", reason: Reason.PublicationRefused });
     expect(plan.message).toContain("while 20 others");
+  });
+
+  it("says that somebody else pushed to the branch before it was verified", () => {
+    const pushed = "e".repeat(40);
+    const planOf = (branchHead: string) => {
+      const status = verifierStatus(0);
+      const [fetch] = status.initContainerStatuses!;
+      const message = JSON.stringify({ commit: head, head: branchHead });
+      const told = { ...fetch!, state: { terminated: { ...fetch!.state!.terminated!, message } } };
+      const verifier = verifierPod({ ...status, initContainerStatuses: [told] });
+      return decideMission(snapshot({ ...published, mission: verifying(), verifier }));
+    };
+    expect(planOf(head).message).not.toContain("Somebody");
+    expect(planOf(pushed)).toMatchObject({ phase: "Complete" });
+    expect(planOf(pushed).message).toMatch(/Somebody else pushed to swarm\/.*: it held eeeeeeeeeeee when 222222222222/);
+  });
+
+  it("says of a mission that is over what was published afterwards, again and again the same", () => {
+    const of = (headSHA: string) => {
+      const pullRequests = [{ url: open.url, state: "open", seenTime: "2026-11-23T10:00:00Z", headSHA }];
+      const outcome = { reason: "CriteriaMet", message: "All 1 success criteria hold." };
+      const conditions = [condition("Complete", "CriteriaMet")];
+      return verifying(1, { conditions, pullRequests, outcome });
+    };
+    expect(decideMission(snapshot({ mission: of(head) })).message).toBe("All 1 success criteria hold.");
+    const late = snapshot({ mission: of("e".repeat(40)) });
+    const plan = decideMission(late);
+    expect(plan.message).toBe(`All 1 success criteria hold. Not verified: ${open.url} at eeeeeeeeeeee.`);
+    const status = computeMissionStatus(late, plan);
+    expect(decideMission({ ...late, mission: { ...late.mission, status } }).message).toBe(plan.message);
   });
 
   it("says which of several agents' branches the criteria were not run on", () => {

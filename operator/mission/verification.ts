@@ -6,6 +6,7 @@ import { publishedOf } from "#operator/mission/publication.ts";
 import { judgeEnd, vanished, type PodEnd } from "#operator/pod/end.ts";
 import type { PodFacts } from "#operator/pod/facts.ts";
 import { hindranceOf } from "#operator/pod/pending.ts";
+import { parseFetchEnd } from "#operator/pod/termination.ts";
 
 /** Verifier pods that the cluster may end before the mission gives up. */
 const maxVerifierRuns = 10;
@@ -34,6 +35,15 @@ const unverified = (snapshot: MissionSnapshot): string => {
   const others = publishedOf(snapshot).filter(({ publication }) => publication.head !== commit);
   const named = others.map(({ publication: { branch, head } }) => `${branch} at ${head.slice(0, 12)}`);
   return named.length === 0 ? "" : ` Not verified: ${named.join(", ")}.`;
+};
+
+// `fetch` sees the branch as it is: whatever else somebody pushed there is in the pull request, too.
+const pushedOver = (snapshot: MissionSnapshot, pod: PodFacts): string => {
+  const told = parseFetchEnd(pod.fetch?.terminated?.message);
+  const { ref, commit } = targetOf(snapshot);
+  const head = told?.kind === "fetched" ? told.head : undefined;
+  if (head === undefined || head === commit || publishedOf(snapshot).length === 0) return "";
+  return ` Somebody else pushed to ${ref}: it held ${head.slice(0, 12)} when ${commit.slice(0, 12)} was verified.`;
 };
 
 const withoutCriteria = (snapshot: MissionSnapshot): MissionPlan =>
@@ -94,7 +104,7 @@ const endedPlan = (snapshot: MissionSnapshot, run: number, pod: PodFacts): Missi
   if (end.verdict !== "succeeded")
     return endingPlan("Failed", criteriaFailed(pod, end), pod.main?.terminated?.exitCode);
   const count = snapshot.mission.spec.successCriteria.length;
-  const message = `All ${count} success criteria hold. ${published(snapshot)}${unverified(snapshot)}`;
+  const message = `All ${count} success criteria hold. ${published(snapshot)}${unverified(snapshot)}${pushedOver(snapshot, pod)}`;
   return endingPlan("Complete", { reason: Reason.CriteriaMet, message }, 0);
 };
 

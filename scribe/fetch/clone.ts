@@ -25,7 +25,12 @@ export type FetchReason =
 
 /** What `fetch` came to. */
 export type FetchOutcome =
-  | { kind: "fetched"; commit: string }
+  | {
+      kind: "fetched";
+      commit: string;
+      /** What the branch held on the server: where a commit was asked for, that may be another one. */
+      head: string;
+    }
   | { kind: "failed"; reason: FetchReason; message: string };
 
 /** What to clone and where to. */
@@ -114,5 +119,5 @@ export const cloneBare = async (options: CloneOptions): Promise<FetchOutcome> =>
   const commit = await peel(git, baseCommit ?? found.name);
   if (commit === undefined) return refMissing(`"${options.branch}" of ${url} is not a commit`);
   const pointed = await pointHead(options, found, commit);
-  return pointed.kind === "failed" ? failed(pointed) : { kind: "fetched", commit };
+  return pointed.kind === "failed" ? failed(pointed) : { kind: "fetched", commit, head: found.commit };
 };

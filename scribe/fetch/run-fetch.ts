@@ -115,7 +115,7 @@ const MAX_MESSAGE_BYTES = 600;
 
 /** The termination message of a fetch, short enough for the kubelet to keep it whole. */
 export const renderFetchMessage = (outcome: FetchOutcome): string => {
-  if (outcome.kind === "fetched") return JSON.stringify({ commit: outcome.commit });
+  if (outcome.kind === "fetched") return JSON.stringify({ commit: outcome.commit, head: outcome.head });
   const { reason, message } = outcome;
   const rendered = (chars: number): string => JSON.stringify({ reason, message: message.slice(0, chars) });
   // JSON's escapes and UTF-8 can make a character six bytes.

@@ -95,7 +95,7 @@ describe("fetch", () => {
   it("clones the ref through the tunnel with its token, and puts the tools in place", async () => {
     const running = fetchWith({});
     expect([await running.ended, running.output()]).toEqual([0, expect.stringContaining(commits.second)]);
-    expect(await message()).toEqual({ commit: commits.second });
+    expect(await message()).toEqual({ commit: commits.second, head: commits.second });
     expect([bare("rev-parse", "HEAD"), bare("symbolic-ref", "HEAD")]).toEqual([commits.second, "refs/heads/main"]);
     expect(bare("rev-list", "--count", "HEAD")).toBe("2");
     expect(forge.seen[0]).toBe(`CONNECT ${forge.url.slice("https://".length)} Bearer fetch-token`);
@@ -118,13 +118,13 @@ describe("fetch", () => {
   ])("fetches %s", async (_name, more, commit) => {
     const running = fetchWith(more);
     expect([await running.ended, running.output()]).toEqual([0, expect.anything()]);
-    expect(await message()).toEqual({ commit: commit() });
+    expect(await message()).toEqual({ commit: commit(), head: commit() });
     expect(bare("rev-parse", "HEAD")).toBe(commit());
   });
 
-  it("points HEAD at exactly the base commit, also an older one", async () => {
+  it("points HEAD at exactly the base commit, also an older one, and says what the branch holds", async () => {
     expect(await fetchWith({ ENCHANTED_BASE_COMMIT: commits.first }).ended).toBe(0);
-    expect(await message()).toEqual({ commit: commits.first });
+    expect(await message()).toEqual({ commit: commits.first, head: commits.second });
     expect(bare("rev-parse", "HEAD")).toBe(commits.first);
   });
 
