@@ -1,7 +1,7 @@
 import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { ConditionType, findCondition, isFinished, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
-import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
 import { admission } from "#operator/mission/admission.ts";
+import { finished } from "#operator/mission/finished.ts";
 import {
   endingPlan,
   waitingPlan,
@@ -25,43 +25,6 @@ const deletion: Step = ({ mission }) =>
         acts: [],
         outcome: { kind: "done" },
       };
-
-const endOf = ({ mission }: MissionSnapshot): "Complete" | "Failed" | undefined => {
-  const conditions = mission.status?.conditions;
-  if (isTrue(conditions, ConditionType.Complete)) return "Complete";
-  return isTrue(conditions, ConditionType.Failed) ? "Failed" : undefined;
-};
-
-// The publisher is told of an end as everybody is: what it pushed in that very moment is not what was verified, and is told of.
-const publishedAfterwards = ({ verification, pullRequests = [], outcome }: MissionStatus): string => {
-  if (verification === undefined || outcome === undefined) return "";
-  const told = `${outcome.message} ${verification.commit}`;
-  const unknown = pullRequests.filter(({ headSHA }) => headSHA !== undefined && !told.includes(headSHA.slice(0, 12)));
-  return unknown.map(({ url, headSHA }) => ` Not verified: ${url} at ${headSHA?.slice(0, 12)}.`).join("");
-};
-
-const endMessage = (phase: "Complete" | "Failed", status: MissionStatus): string => {
-  const { conditions, outcome } = status;
-  return phase === "Complete" && outcome !== undefined
-    ? outcome.message + publishedAfterwards(status)
-    : (findCondition(conditions, ConditionType[phase])?.message ?? "");
-};
-
-const finished: Step = (snapshot) => {
-  const phase = endOf(snapshot);
-  if (phase === undefined) return undefined;
-  const { status = {} } = snapshot.mission;
-  const { conditions, outcome: ending } = status;
-  return {
-    phase,
-    reason: findCondition(conditions, ConditionType[phase])?.reason ?? "",
-    message: endMessage(phase, status),
-    stalled: phase === "Failed",
-    ...(ending === undefined ? {} : { ending }),
-    acts: [],
-    outcome: { kind: "done" },
-  };
-};
 
 const suspendRecheckMs = 60_000;
 
