@@ -164,7 +164,7 @@ describe("decideMission, beyond the table", () => {
   it("says that somebody else pushed to the branch before it was verified", () => {
     const pushed = "e".repeat(40);
     const planOf = (branchHead: string) => {
-      const status = verifierStatus(0);
+      const status = verifierStatus({ exitCode: 0 });
       const [fetch] = status.initContainerStatuses!;
       const message = JSON.stringify({ commit: head, head: branchHead });
       const told = { ...fetch!, state: { terminated: { ...fetch!.state!.terminated!, message } } };

@@ -23,7 +23,7 @@ import {
 import { openParkedProposals } from "#supervisor/publish/parked-proposals.ts";
 import { asStep } from "#supervisor/publish/publish-proposal.ts";
 import { runPublisher } from "#supervisor/publish/run-publisher.ts";
-import { done, refuse, type Step } from "#supervisor/publish/proposal.ts";
+import { done, refuse, type Retryable, type Step } from "#supervisor/publish/proposal.ts";
 import { openWorkMarks } from "#supervisor/publish/work-marks.ts";
 import {
   clientWithAccess,
@@ -172,8 +172,10 @@ export type TestPublisher = {
 /** What a test changes about a publisher. */
 export type PublisherChange = {
   readonly wrapForge?: (forge: Forge) => Forge;
-  /** Called once the forge is known and before anything is pushed. */
-  readonly beforePush?: () => Promise<void>;
+  /** Called once the forge is known and before anything is pushed; may say that the forge is away. */
+  readonly beforePush?: () => Promise<Retryable | void>;
+  /** In place of a short pause before what is to be tried again. */
+  readonly pause?: () => Promise<void>;
   readonly beforeRecord?: (frame: ComponentEvent) => Promise<void>;
   readonly durable?: string;
   readonly maxRepositoryBytes?: number;
@@ -203,7 +205,8 @@ export const startTestPublisher = async (
     },
     openForge: async ({ repo, credentials }): Promise<Step<Forge>> => {
       const opened = await openForge(repo, credentials);
-      await change.beforePush?.();
+      const away = await change.beforePush?.();
+      if (away !== undefined) return away;
       return opened.kind === "ok" ? done(change.wrapForge?.(opened.value) ?? opened.value) : asStep(opened);
     },
   };
@@ -228,7 +231,7 @@ export const startTestPublisher = async (
     {
       reader,
       record,
-      clock: { ...clock, sleep: (_ms, signal) => clock.sleep(50, signal) },
+      clock: { ...clock, sleep: (_ms, signal) => change.pause?.() ?? clock.sleep(50, signal) },
       random: () => 0,
       log: silentLog,
       answer: (frame, signal) => answerProposal({ ...tools, signal }, frame),

@@ -7,6 +7,7 @@ import { createOpenForge } from "#supervisor/forge/open-forge.ts";
 import { missions } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { condition } from "#test/builders/mission-snapshot.ts";
 import { setAgentStatus } from "#test/integration/gateway/swarm-plane.ts";
+import { retry } from "#supervisor/publish/proposal.ts";
 import { eventually } from "#test/integration/kubernetes/control-plane.ts";
 import { propose, type MadeProposal, type Workspace } from "#test/integration/publisher/coder-workspace.ts";
 import {
@@ -323,20 +324,17 @@ describe("an agent's branch", () => {
       .commit.id;
 
   it("never goes back to an earlier proposal that comes late", async () => {
-    const [reached, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    let pushes = 0;
+    const [waits, goesOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let asked = 0;
     const publisher = await start({
-      beforePush: () => {
-        pushes += 1;
-        reached.resolve();
-        return pushes === 1 ? released.promise : Promise.resolve();
-      },
+      beforePush: async () => ((asked += 1) === 1 ? retry("the forge is away") : undefined),
+      pause: () => (waits.resolve(), goesOn.promise),
     });
     const proposer = await createProposer(world, "order");
     const first = await proposer.propose(await make((w) => w.add("src/add.js", "exports.add = () => 'early';\n")));
-    await reached.promise;
+    await waits.promise;
     const second = await answerTo(publisher, await proposer.propose(await make(fix)));
-    released.resolve();
+    goesOn.resolve();
     expect(await answerTo(publisher, first)).toMatchObject({ state: "refused", reason: "Superseded", proposal_seq: 1 });
     expect(await headOf("swarm/order/order-coder")).toBe(second["head"]);
   }, 120_000);
