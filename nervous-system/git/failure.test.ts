@@ -34,6 +34,27 @@ describe("classifyFailure", () => {
     expect(failure.message).toMatch(/^git fetch failed: /);
   });
 
+  it.each([
+    "fatal: unable to access 'https://h/jemalloc/jemalloc.git/': The requested URL returned error: 503",
+    "fatal: Authentication failed for 'https://h/mimalloc.git/'",
+    "fatal: couldn't find remote ref refs/heads/fix-malloc",
+    " ! [remote rejected] a -> swarm/malloc-fix/coder (pre-receive hook declined)",
+    "fatal: remote error: upload-pack: out of memory",
+    "remote: fatal: Out of memory, malloc failed",
+  ])("takes no name and no word of a server's for its own limit: %s", (words) => {
+    expect(limitIn(words)).toBeUndefined();
+  });
+
+  it.each([
+    "fatal: Out of memory, malloc failed (tried to allocate 524288000 bytes)",
+    "fatal: Out of memory, realloc failed",
+    "error: index-pack died of signal 9",
+    "fatal: mmap failed: Cannot allocate memory",
+    "File size limit exceeded",
+  ])("knows that it ran into a limit by: %s", (words) => {
+    expect(limitIn(`remote: Counting objects\n${words}`)).toBe(words);
+  });
+
   it("never shows a password of an address", () => {
     const stderr = "fatal: unable to access 'https://ann:p4ss@h/x.git/': Failed to connect to h";
     const { message } = classifyFailure({

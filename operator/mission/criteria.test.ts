@@ -79,6 +79,7 @@ describe("the verdict of a criterion", () => {
       { exitCode: 128, reason: "StartError", message: "no such file" },
       "could not be started",
     ],
+    ["no checkout", { exitCode: 125 }, "`npm test` could not be checked out, or ended with exit code 125"],
     ["a signal", { exitCode: 139 }, "`npm test` ended with exit code 139"],
   ])("is told as what it is where it comes of %s", (_, end, words) => {
     const { ending } = decided(verifierStatus({ of: 2, ...end }));
@@ -90,6 +91,12 @@ describe("the verdict of a criterion", () => {
     expect(decided(late).ending?.message).toContain("`npm test` had not ended when the time");
     const between = { ...verifyingStatus({ place: 2, of: 2 }), phase: "Failed", reason: "DeadlineExceeded" };
     expect(decided(between).ending?.message).toContain("`npm test` had not ended when the time");
+    const waiting = { state: { waiting: { reason: "ImagePullBackOff" } } };
+    const containerStatuses = between.containerStatuses?.map((one) => ({ ...one, ...waiting }));
+    const never = { ...between, containerStatuses } as PodStatus;
+    expect(decided(never).ending?.message).toMatch(
+      /`npm test` had not begun when the time .+ over: ImagePullBackOff\./,
+    );
   });
 
   it("is no criterion's where somebody else's container kept them from being run", () => {

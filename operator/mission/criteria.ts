@@ -2,7 +2,7 @@ import type { Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { Reason } from "#nervous-system/schemas/conditions.ts";
 import type { Ending } from "#operator/mission/plan.ts";
 import type { PodEnd } from "#operator/pod/end.ts";
-import type { CriterionFacts, PodFacts } from "#operator/pod/facts.ts";
+import { hasRun, type CriterionFacts, type PodFacts } from "#operator/pod/facts.ts";
 
 /** Whether a verifier pod runs exactly the criteria that the mission names now. */
 export const runsCriteriaOf = ({ spec }: Mission, { criteria }: PodFacts): boolean =>
@@ -18,12 +18,23 @@ export const otherCriteria: PodEnd = {
 
 const startFailures: ReadonlySet<string> = new Set(["StartError", "ContainerCannotRun"]);
 
+/** Exit code of a criterion's container that could not make its checkout; a command may have it, too. */
+const noCheckout = 125;
+
 /** What became of a criterion; nothing where it was not the criterion that ended the pod. */
-const fateOf = ({ terminated }: CriterionFacts, { reason }: PodEnd): string | undefined => {
-  if (reason === Reason.DeadlineExceeded) return "had not ended when the time for the success criteria was over.";
+const fateOf = (criterion: CriterionFacts, { reason }: PodEnd): string | undefined => {
+  const { terminated } = criterion;
+  if (reason === Reason.DeadlineExceeded) {
+    const waits = criterion.waitingReason === undefined ? "" : `: ${criterion.waitingReason}`;
+    return hasRun(criterion)
+      ? "had not ended when the time for the success criteria was over."
+      : `had not begun when the time for the success criteria was over${waits}.`;
+  }
   if (terminated === undefined) return undefined;
   if (startFailures.has(terminated.reason)) return `could not be started: ${terminated.message}`;
   if (reason === Reason.OutOfMemory) return "used more memory than its container may have, and was killed.";
+  if (terminated.exitCode === noCheckout)
+    return `could not be checked out, or ended with exit code ${noCheckout}, on the published branch.`;
   return reason === Reason.AttemptFailed || reason === Reason.NotRetryable
     ? `ended with exit code ${terminated.exitCode} on the published branch.`
     : undefined;

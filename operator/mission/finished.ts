@@ -12,7 +12,9 @@ const endOf = ({ mission }: MissionSnapshot): "Complete" | "Failed" | undefined 
 const publishedAfterwards = ({ verification, pullRequests = [], outcome }: MissionStatus): string => {
   if (verification === undefined || outcome === undefined) return "";
   const told = `${outcome.message} ${verification.commit}`;
-  const unknown = pullRequests.filter(({ headSHA }) => headSHA !== undefined && !told.includes(headSHA.slice(0, 12)));
+  const unknown = pullRequests.filter(
+    ({ headSHA, state }) => state !== "closed" && headSHA !== undefined && !told.includes(headSHA.slice(0, 12)),
+  );
   return unknown.map(({ url, headSHA }) => ` Not verified: ${url} at ${headSHA?.slice(0, 12)}.`).join("");
 };
 

@@ -1,3 +1,4 @@
+import type { Stats } from "node:fs";
 import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { isBuiltin } from "node:module";
 import { basename, join } from "node:path";
@@ -34,12 +35,23 @@ const isWatched = (input: string): boolean =>
 
 const KEPT_MS = 30 * 24 * 3_600_000;
 
-/** Programs of an earlier build may still run, and load parts of it late. */
-const removeOld = async (directory: string, isCurrent: (name: string) => boolean): Promise<void> => {
+/** Programs of the build before may still run, and load parts of it late: what it leaves counts its time from now on. */
+const removeOld = async (directory: string, current: ReadonlySet<string>, before: Stats | undefined): Promise<void> => {
   for (const name of await readdir(directory)) {
     const file = join(directory, name);
-    if (!isCurrent(name) && Date.now() - (await stat(file)).mtimeMs > KEPT_MS) await rm(file);
+    if (current.has(name)) continue;
+    const { mtimeMs } = await stat(file);
+    if (mtimeMs === before?.mtimeMs) await utimes(file, new Date(), new Date());
+    else if (Date.now() - mtimeMs > KEPT_MS) await rm(file);
   }
+};
+
+/** Written beside its place, since a program may be reading what is there, and a build may be broken off. */
+const replace = async (path: string, contents: Uint8Array, begun: Date): Promise<void> => {
+  const fresh = `${path}.${process.pid}.new`;
+  await writeFile(fresh, contents);
+  await utimes(fresh, begun, begun);
+  await rename(fresh, path);
 };
 
 /**
@@ -65,9 +77,8 @@ export const buildCli = async (root: string, outDir: string): Promise<void> => {
     throw new Error(`The launcher cli/bin/enchanted does not look at ${elsewhere.slice(0, 5).join(", ")}.`);
   await mkdir(outDir, { recursive: true });
   const main = join(outDir, "main.js");
-  for (const { path, contents } of outputFiles) await writeFile(path === main ? `${main}.new` : path, contents);
-  await utimes(`${main}.new`, begun, begun);
-  await rename(`${main}.new`, main);
-  const current = new Set(outputFiles.map(({ path }) => basename(path)));
-  await removeOld(outDir, (name) => current.has(name));
+  const before = await stat(main).catch(() => undefined);
+  const mainLast = outputFiles.toSorted((one, other) => Number(one.path === main) - Number(other.path === main));
+  for (const { path, contents } of mainLast) await replace(path, contents, begun);
+  await removeOld(outDir, new Set(outputFiles.map(({ path }) => basename(path))), before);
 };

@@ -59,7 +59,10 @@ describe("admitProposal", () => {
 
   it("judges the Secret by what it says now", () => {
     const { labels: _, ...unlabelled } = secret.metadata;
-    expect(admit({ secret: { ...secret, metadata: unlabelled } })).toMatchObject({ reason: "SecretNotAllowed" });
+    expect(admit({ secret: { ...secret, metadata: unlabelled } })).toMatchObject({
+      kind: "retry",
+      message: expect.stringContaining("is not labelled"),
+    });
     expect(admit({ secret: undefined })).toMatchObject({ reason: "SecretNotFound" });
   });
 });

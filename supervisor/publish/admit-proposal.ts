@@ -114,7 +114,9 @@ export const admitProposal = (s: ProposalSnapshot): Step<Admitted> => {
   const namespace = mission.metadata.namespace ?? "";
   const wanted = { namespace, name: secretRef?.name ?? "", use: "git", repo: url } as const;
   const verdict = judgeSecret(secret, { ...wanted, keys: Object.values(gitSecretKeys) });
-  if (verdict.kind === "refused") return refuse(verdict.reason, verdict.message);
+  // What was taken back may be given back, as the mission waits for it elsewhere.
+  if (verdict.kind === "refused")
+    return verdict.reason === "SecretNotAllowed" ? retry(verdict.message) : refuse(verdict.reason, verdict.message);
   const { username = "", password = "" } = verdict.values;
   return { kind: "ok", value: { mission, agent, repo, ref, credentials: { username, password } } };
 };

@@ -72,6 +72,28 @@ describe("fair slots", () => {
     expect(await atWork(2, [suspect, ...others])).toEqual(["suspect"]);
   });
 
+  it("are kept for what must be alone once others have had enough turns before it, however many more come", async () => {
+    const slots = createFairSlots(2);
+    const order: string[] = [];
+    let flood = 0;
+    const floods = async (): Promise<void> => {
+      const turn: Turn = { namespace: "flood", agentUid: `${(flood += 1)}`, isFirst: true, isAlone: false };
+      // The next one asks before this one ends, so that the room is never empty by itself.
+      const next = slots.run(turn, async () => {
+        order.push("flood");
+        return flood < 100 ? { after: floods() } : {};
+      });
+      await (
+        await next
+      ).after;
+    };
+    const flooding = floods();
+    const alone: Turn = { namespace: "n", agentUid: "a", isFirst: false, isAlone: true };
+    await slots.run(alone, async () => void order.push("alone"));
+    await flooding;
+    expect(order.indexOf("alone")).toBeLessThan(30);
+  });
+
   it("are free again after work that failed", async () => {
     const slots = createFairSlots(1);
     const turn: Turn = { namespace: "n", agentUid: "a", isFirst: true, isAlone: false };

@@ -4,7 +4,7 @@ export type Turn = {
   readonly agentUid: string;
   /** Whether it was never let in before; it goes before what comes again of the same namespace. */
   readonly isFirst: boolean;
-  /** To be at work with nothing beside it, after everything else that waits. */
+  /** To be at work with nothing beside it, after all else that waits, but not after all that comes. */
   readonly isAlone: boolean;
 };
 
@@ -13,7 +13,10 @@ export type FairSlots = {
   run<R>(turn: Turn, work: () => Promise<R>): Promise<R>;
 };
 
-type Waiting = { readonly turn: Turn; readonly enter: () => void };
+type Waiting = { readonly turn: Turn; readonly since: number; readonly enter: () => void };
+
+/** Turns of others that one waits for that has to be alone; then nothing new is let in before it. */
+const mostBefore = 20;
 
 const mostRemembered = 10_000;
 
@@ -43,6 +46,7 @@ export const createFairSlots = (count: number): FairSlots => {
   const working = new Set<Turn>();
   const namespaces = createServed();
   const agents = createServed();
+  let turns = 0;
 
   const mayEnter = ({ namespace, agentUid, isAlone }: Turn): boolean => {
     const all = [...working];
@@ -62,6 +66,8 @@ export const createFairSlots = (count: number): FairSlots => {
     return differs >= 0 && (a[differs] ?? 0) < (b[differs] ?? 0);
   };
   const next = (): Waiting | undefined => {
+    const late = waiting.find(({ turn, since }) => turn.isAlone && turns - since >= mostBefore);
+    if (late !== undefined) return mayEnter(late.turn) ? late : undefined;
     let best: { one: Waiting; rank: readonly number[] } | undefined;
     for (const one of waiting) {
       if (!mayEnter(one.turn)) continue;
@@ -74,6 +80,7 @@ export const createFairSlots = (count: number): FairSlots => {
     for (let one = next(); one !== undefined; one = next()) {
       waiting.splice(waiting.indexOf(one), 1);
       working.add(one.turn);
+      turns += 1;
       namespaces.serve(one.turn.namespace);
       agents.serve(one.turn.agentUid);
       one.enter();
@@ -83,7 +90,7 @@ export const createFairSlots = (count: number): FairSlots => {
     run: async (turn, work) => {
       const own = { ...turn };
       await new Promise<void>((enter) => {
-        waiting.push({ turn: own, enter });
+        waiting.push({ turn: own, since: turns, enter });
         letIn();
       });
       try {

@@ -11,8 +11,14 @@ export const serverRef = "refs/server/branch";
 
 const proposalRef = "refs/proposal/head";
 
-const isAncestor = async (git: Git, ancestor: string, descendant: string): Promise<boolean> =>
-  (await git.run(["merge-base", "--is-ancestor", ancestor, descendant])).kind === "ok";
+/** Whether a commit descends from another; where Git could not find out, what that means. */
+const isAncestor = async (git: Git, ancestor: string, descendant: string): Promise<Step<boolean>> => {
+  const asked = await git.run(["merge-base", "--is-ancestor", ancestor, descendant]);
+  if (asked.kind === "ok") return done(true);
+  // 128 where a commit is not there at all; without a code it was ended.
+  const isAnswer = asked.code === 1 || (asked.code === 128 && asked.reason !== "LimitExceeded");
+  return isAnswer ? done(false) : judgeBundleFailure(asked);
+};
 
 /** Judges of a bundle what costs nothing, before anything is fetched for it, and puts it where Git finds it. */
 export const takeBundle = async (
@@ -36,11 +42,14 @@ const importBundle = async (scratch: ScratchRepository): Promise<Step<void>> => 
 };
 
 const judgeBase = async (git: Git, { base, head, branch }: Proposal): Promise<Step<void>> => {
-  if (!(await isAncestor(git, base, serverRef)))
-    return refuse("BaseNotFound", `the base ${base} is not part of "${branch}" on the server`);
-  if (!(await isAncestor(git, base, head)))
-    return refuse("BaseNotFound", `the proposed commit ${head} does not start from the base ${base}`);
-  return done(undefined);
+  const onServer = await isAncestor(git, base, serverRef);
+  if (onServer.kind !== "ok") return onServer;
+  if (!onServer.value) return refuse("BaseNotFound", `the base ${base} is not part of "${branch}" on the server`);
+  const below = await isAncestor(git, base, head);
+  if (below.kind !== "ok") return below;
+  return below.value
+    ? done(undefined)
+    : refuse("BaseNotFound", `the proposed commit ${head} does not start from the base ${base}`);
 };
 
 /** Brings the bundle that was taken into the scratch repository and judges all of it; answers the changes of a proposal that may be published. */

@@ -17,6 +17,12 @@ it("an attempt whose proposals were refused too often is not looked at any more;
   expect(attempts.judge(frameOf("b", 1))).toBeUndefined();
 });
 
+it("an attempt is looked at however many of its proposals a later one has superseded", () => {
+  const attempts = createRefusedAttempts(2);
+  for (let n = 0; n < 9; n += 1) attempts.note(frameOf("a", 1), refuse("Superseded", "a later one stands there"));
+  expect(attempts.judge(frameOf("a", 1))).toBeUndefined();
+});
+
 it("what is remembered is bounded", () => {
   const attempts = createRefusedAttempts(1);
   for (let n = 0; n <= 10_000; n += 1) attempts.note(frameOf(String(n), 1), refuse("Test", "no"));

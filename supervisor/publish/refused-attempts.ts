@@ -1,3 +1,4 @@
+import { superseded } from "#nervous-system/fold/proposals.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { PublicationEnd } from "#supervisor/publish/publication-frame.ts";
 import { refuse, type Refused, type Retryable } from "#supervisor/publish/proposal.ts";
@@ -22,7 +23,8 @@ export const createRefusedAttempts = (most: number): RefusedAttempts => {
         ? undefined
         : refuse("TooManyRefused", `${most} proposals of this attempt were refused; no more of it are looked at`),
     note: (frame, end) => {
-      if (end.kind !== "refused") return;
+      // One that is superseded was good: a restart reads all of those again that a later one stands above.
+      if (end.kind !== "refused" || end.reason === superseded) return;
       const key = keyOf(frame);
       const count = (refused.get(key) ?? 0) + 1;
       refused.delete(key);

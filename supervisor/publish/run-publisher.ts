@@ -56,6 +56,8 @@ const settle = async (work: Work, frame: StoredFrame, acknowledge: Acknowledge):
   const { loop } = work;
   const end = await endOf(work, frame, acknowledge);
   await loop.record.write(renderPublication(frame, end));
+  // Of one that is not tried again the mark stood until now.
+  await loop.marks.end(frame.hash);
   await acknowledge();
   await loop.parked.drop(frame.hash);
   loop.onEnd(end);

@@ -135,8 +135,9 @@ export const judgeServerFailure = (result: Extract<GitResult, { kind: "failed" }
   return lasting.has(result.reason) ? refuse(result.reason, result.message) : retry(result.message);
 };
 
-/** What a failed call on the agent's objects means: the objects are at fault. */
-export const judgeBundleFailure = (result: Extract<GitResult, { kind: "failed" }>): Refused => {
+/** What a failed call on the agent's objects means: the objects are at fault, unless Git could not be run at all. */
+export const judgeBundleFailure = (result: Extract<GitResult, { kind: "failed" }>): Refused | Retryable => {
+  if (result.reason === "NotStarted" || result.reason === "Aborted") return retry(result.message);
   const tooMuch = ["TimedOut", "LimitExceeded", "OutputTooLarge"].includes(result.reason);
   return refuse(tooMuch ? "BundleTooLarge" : "InvalidBundle", result.message);
 };

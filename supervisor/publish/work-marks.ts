@@ -25,7 +25,11 @@ export const openWorkMarks = async (directory: string): Promise<WorkMarks> => {
   for (const name of await readdir(directory)) kills.set(name, await readKills(join(directory, name)));
   return {
     kills: (name) => kills.get(name) ?? 0,
-    begin: (name) => writeFile(join(directory, name), String((kills.get(name) ?? 0) + 1), { mode: 0o600 }),
+    // Where there is no room for it, the work is done all the same: a kill of it is not counted.
+    begin: (name) =>
+      writeFile(join(directory, name), String((kills.get(name) ?? 0) + 1), { mode: 0o600 }).catch(() =>
+        rm(join(directory, name), { force: true }),
+      ),
     end: async (name) => {
       await rm(join(directory, name), { force: true });
       kills.delete(name);
