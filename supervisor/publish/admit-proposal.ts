@@ -1,4 +1,4 @@
-import { judgeSecret } from "#nervous-system/kubernetes/secret-use.ts";
+import { judgeSecret, type SecretVerdict } from "#nervous-system/kubernetes/secret-use.ts";
 import type { Secret } from "#nervous-system/kubernetes/kinds.ts";
 import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { isFinished } from "#nervous-system/schemas/conditions.ts";
@@ -103,6 +103,10 @@ const firstRefusal = (s: ProposalSnapshot): Refused | Retryable | undefined => {
   return undefined;
 };
 
+/** What was taken back may be given back: the mission waits for it elsewhere, too. */
+const withoutSecret = ({ reason, message }: Extract<SecretVerdict, { kind: "refused" }>): Refused | Retryable =>
+  reason === "SecretNotAllowed" ? retry(message) : refuse(reason, message);
+
 /** Decides whether a proposal may be published at all, where, and whether now. */
 export const admitProposal = (s: ProposalSnapshot): Step<Admitted> => {
   const blocked = firstRefusal(s);
@@ -114,9 +118,7 @@ export const admitProposal = (s: ProposalSnapshot): Step<Admitted> => {
   const namespace = mission.metadata.namespace ?? "";
   const wanted = { namespace, name: secretRef?.name ?? "", use: "git", repo: url } as const;
   const verdict = judgeSecret(secret, { ...wanted, keys: Object.values(gitSecretKeys) });
-  // What was taken back may be given back, as the mission waits for it elsewhere.
-  if (verdict.kind === "refused")
-    return verdict.reason === "SecretNotAllowed" ? retry(verdict.message) : refuse(verdict.reason, verdict.message);
+  if (verdict.kind === "refused") return withoutSecret(verdict);
   const { username = "", password = "" } = verdict.values;
   return { kind: "ok", value: { mission, agent, repo, ref, credentials: { username, password } } };
 };

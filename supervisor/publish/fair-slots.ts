@@ -36,6 +36,11 @@ const createServed = () => {
   };
 };
 
+const isBefore = (a: readonly number[], b: readonly number[]): boolean => {
+  const differs = a.findIndex((rank, i) => rank !== b[i]);
+  return differs >= 0 && (a[differs] ?? 0) < (b[differs] ?? 0);
+};
+
 /**
  * Creates slots of which no namespace has all and no agent more than one: whoever was served longest ago is next, namespaces
  * before agents before the order of asking. So what one tenant sends, however much, costs another one turn.
@@ -61,10 +66,6 @@ export const createFairSlots = (count: number): FairSlots => {
     Number(!isFirst),
     agents.at(agentUid),
   ];
-  const isBefore = (a: readonly number[], b: readonly number[]): boolean => {
-    const differs = a.findIndex((rank, i) => rank !== b[i]);
-    return differs >= 0 && (a[differs] ?? 0) < (b[differs] ?? 0);
-  };
   const next = (): Waiting | undefined => {
     const late = waiting.find(({ turn, since }) => turn.isAlone && turns - since >= mostBefore);
     if (late !== undefined) return mayEnter(late.turn) ? late : undefined;
