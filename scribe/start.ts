@@ -73,7 +73,7 @@ const record = (options: ScribeOptions, collector: GrpcClient, counters: FrameCo
   });
 };
 
-// The pod gives the scribe 128 MiB, of which it takes half by itself; what requests unfold to comes on top.
+// The pod gives the scribe 160 MiB, of which it takes a third by itself; what requests unfold to comes on top.
 const REQUEST_BYTES = 12 * 1024 * 1024;
 const REQUEST_MS = 30_000;
 

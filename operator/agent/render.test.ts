@@ -46,7 +46,7 @@ describe("renderAgentPod", () => {
     }
     const scribe = containers().find(({ name }) => name === "scribe")?.resources;
     expect(scribe?.requests).toEqual({ cpu: "10m", memory: "96Mi" });
-    expect(scribe?.limits?.["memory"]).toBe("128Mi");
+    expect(scribe?.limits?.["memory"]).toBe("160Mi");
   });
 
   it("shows where the scribe's metrics are, away from the ports that programs use", () => {

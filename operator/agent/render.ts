@@ -79,7 +79,7 @@ const scribeContainer = (config: PodConfig, input: AgentPodInput): Container => 
     timeoutSeconds: 10,
     failureThreshold: 120,
   },
-  resources: { requests: { cpu: "10m", memory: "96Mi" }, limits: { cpu: "1", memory: "128Mi" } },
+  resources: { requests: { cpu: "10m", memory: "96Mi" }, limits: { cpu: "1", memory: "160Mi" } },
   securityContext: containerSecurity(scribeUser),
   volumeMounts: [
     mount("sock", "/enchanted/sock"),

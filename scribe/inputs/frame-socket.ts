@@ -28,6 +28,10 @@ type FrameConnectionOptions = {
 
 // What one connection may have under way: a writer that never waits for its answers is slowed to the disk's pace.
 const MAX_UNANSWERED = 1024;
+// What has come is read in slices, between which is asked whether there is room: a chunk of 64 KiB may be as many frames.
+const SLICE_BYTES = 512;
+// What a frame that is under way takes beside its bytes: its promises, its answer, its place in the log.
+const FRAME_COST_BYTES = 4096;
 const BURST_SECONDS = 2;
 // A writer that was told why its connection ends, and does not end it, is cut after this time.
 const FAREWELL_MS = 1000;
@@ -52,8 +56,12 @@ class FrameConnection {
   private readonly options: FrameConnectionOptions;
   private readonly paces: { frames: TokenBucket; bytes: TokenBucket } | undefined;
   private encoding: SocketEncoding | undefined;
+  /** What has come and was not looked at. */
+  private unread: Buffer[] = [];
   private unanswered = 0;
   private isWaiting = false;
+  /** Whether it waits for the budget of all. */
+  private isInLine = false;
   private answers: Promise<void> = Promise.resolve();
 
   constructor(socket: Socket, options: FrameConnectionOptions) {
@@ -84,12 +92,28 @@ class FrameConnection {
       return;
     }
     this.encoding ??= createJsonEncoding();
-    const frames = this.encoding.push(chunk);
-    for (const frame of frames) this.accept(frame);
-    if (this.encoding.isLost()) return this.breakOff();
-    this.options.unfinished.hold(this.socket, this.encoding.unfinished());
-    this.keepPace(frames.length, chunk.length);
+    this.unread.push(chunk);
+    this.read(this.encoding);
+  }
+
+  /** Reads on while there is room. */
+  private read(encoding: SocketEncoding): void {
+    for (let slice = this.nextSlice(); slice !== undefined; slice = this.nextSlice()) {
+      const frames = encoding.push(slice);
+      for (const frame of frames) this.accept(frame);
+      if (encoding.isLost()) return this.breakOff();
+      this.keepPace(frames.length, slice.length);
+    }
+    this.options.unfinished.hold(this.socket, encoding.unfinished());
     this.pauseIfFull();
+  }
+
+  private nextSlice(): Buffer | undefined {
+    const [first] = this.unread;
+    if (first === undefined || this.isFull()) return undefined;
+    if (first.length <= SLICE_BYTES) this.unread.shift();
+    else this.unread[0] = first.subarray(SLICE_BYTES);
+    return first.subarray(0, SLICE_BYTES);
   }
 
   /** Few writers speak it, and it costs every start of a recorder a tenth: it is loaded when one does. */
@@ -103,7 +127,7 @@ class FrameConnection {
 
   private accept(frame: Incoming): void {
     this.unanswered += 1;
-    this.options.budget.force(frame.bytes);
+    this.options.budget.force(frame.bytes + FRAME_COST_BYTES);
     // Handled as soon as it is made: its turn to be answered comes later, behind those of the frames before it.
     const result = frame.record(this.options.recorder).catch(() => undefined);
     this.answers = this.answers.then(async () => this.answer(await result, frame.bytes));
@@ -115,7 +139,7 @@ class FrameConnection {
     // A log that was closed under the frame is no refusal: a connection that ends without an answer asks to send it again.
     if (result === undefined) this.socket.destroy();
     else if (this.socket.writable && this.encoding !== undefined) this.socket.write(this.encoding.render(result));
-    this.options.budget.release(bytes);
+    this.options.budget.release(bytes + FRAME_COST_BYTES);
     this.resumeIfRoom();
   }
 
@@ -132,20 +156,37 @@ class FrameConnection {
     });
   }
 
-  private pauseIfFull(): void {
-    const { budget } = this.options;
-    if (budget.isOverdrawn()) void budget.acquire(0).then(() => this.pauseOrResume());
-    if (this.unanswered >= MAX_UNANSWERED || budget.isOverdrawn() || this.socket.writableNeedDrain) this.socket.pause();
+  private isFull(): boolean {
+    const isBehind = this.unanswered >= MAX_UNANSWERED || this.isInLine || this.options.budget.isOverdrawn();
+    return isBehind || this.isWaiting || this.socket.writableNeedDrain;
   }
 
-  private pauseOrResume(): void {
-    this.pauseIfFull(); // others may have been quicker
-    this.resumeIfRoom();
+  private pauseIfFull(): void {
+    if (this.isFull()) this.socket.pause();
+    if (this.options.budget.isOverdrawn() && !this.isInLine) this.standInLine();
+  }
+
+  /** Whoever has spent the budget goes behind all who wait for it, each for a slice: a flood leaves others their turns. */
+  private standInLine(): void {
+    const { budget } = this.options;
+    this.isInLine = true;
+    void budget.acquire(SLICE_BYTES).then(() => {
+      this.isInLine = false;
+      this.pauseIfFull(); // one that was let in with it may have been quicker
+      this.resumeIfRoom();
+      budget.release(SLICE_BYTES);
+    });
   }
 
   private resumeIfRoom(): void {
-    const isFull = this.unanswered >= MAX_UNANSWERED || this.options.budget.isOverdrawn();
-    if (!isFull && !this.isWaiting && !this.socket.writableNeedDrain) this.socket.resume();
+    if (this.isFull() || this.socket.destroyed) return;
+    if (this.unread.length > 0 && this.encoding !== undefined) return this.readOn(this.encoding);
+    this.socket.resume();
+  }
+
+  private readOn(encoding: SocketEncoding): void {
+    this.read(encoding);
+    if (!this.isFull()) this.socket.resume();
   }
 
   private endAfterAnswers(): void {
@@ -154,6 +195,8 @@ class FrameConnection {
 
   /** What comes is still read, so that the writer is not stuck in its write and can read why. */
   private breakOff(): void {
+    this.unread = [];
+    this.options.unfinished.hold(this.socket, 0);
     void this.answers.then(() => this.sayFarewell());
   }
 
@@ -178,7 +221,7 @@ export type FrameSocketServer = {
 };
 
 // Many small programs of a pod may write at once.
-const MAX_FRAME_CONNECTIONS = 64;
+const MAX_FRAME_CONNECTIONS = 48;
 const BUDGET_BYTES = 4 * 1024 * 1024;
 // Sixteen writers in the middle of their largest frames.
 const UNFINISHED_BYTES = 4 * 1024 * 1024;

@@ -25,7 +25,7 @@ type OtlpPortsOptions = {
 /** The listening ports of OTLP. */
 export type OtlpPorts = { grpcPort: number; httpPort: number; close(graceMs: number): Promise<void> };
 
-// The pod gives the scribe 128 MiB: an exporter sends batches of a few hundred KiB.
+// The pod gives the scribe 160 MiB: an exporter sends batches of a few hundred KiB.
 const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 // All of a pod are one address, which gets half.
 const LARGEST_BODIES = 4;

@@ -57,6 +57,14 @@ describe("admitProposal", () => {
     expect(admit({ mission: paused, agent: stale })).toMatchObject({ kind: "refused", reason: "StaleAttempt" });
   });
 
+  it("takes no base but the commit that the agent began at, however old the branch is", () => {
+    const [begun, older] = ["b".repeat(40), "0".repeat(40)];
+    const from = (base: string) =>
+      admit({ proposal: { ...proposal, base }, agent: anAgent({ status: { attempt: 1, baseCommit: begun } }) });
+    expect(from(begun)).toMatchObject({ kind: "ok" });
+    expect(from(older)).toMatchObject({ kind: "refused", reason: "BaseNotAllowed" });
+  });
+
   it("judges the Secret by what it says now", () => {
     const { labels: _, ...unlabelled } = secret.metadata;
     expect(admit({ secret: { ...secret, metadata: unlabelled } })).toMatchObject({

@@ -70,6 +70,15 @@ const branchIsTheMissions: Check = ({ proposal, mission }) =>
     ? undefined
     : refuse("BranchNotAllowed", `the mission works on "${mission?.spec.workspace.ref}", not on "${proposal.branch}"`);
 
+// Of an older one the branch would hold the files that must not be changed as they once were, and its tests, too. What the
+// operator has not written yet, it has by the time that this is judged again.
+const baseIsTheAgents: Check = ({ proposal, agent }) => {
+  const begun = agent?.status?.baseCommit;
+  return begun === undefined || proposal.base === begun
+    ? undefined
+    : refuse("BaseNotAllowed", `the agent began at ${begun}; its proposal is based on ${proposal.base}`);
+};
+
 const secretIsNamed: Check = ({ mission }) =>
   mission?.spec.workspace.secretRef === undefined
     ? refuse("SecretNotFound", "publishing needs a credential: name a Secret in workspace.secretRef")
@@ -91,6 +100,7 @@ const checks: readonly Check[] = [
   attemptIsCurrent,
   repoIsTheMissions,
   branchIsTheMissions,
+  baseIsTheAgents,
   secretIsNamed,
   nobodySuspends,
 ];

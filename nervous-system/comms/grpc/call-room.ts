@@ -11,6 +11,8 @@ export type CallRoom = {
   readonly withinMs: number;
 };
 
+// A piece of an answer that its caller does not read, here and on its way from where it comes.
+const ANSWER_BYTES = 512 * 1024;
 const RETRY_MS = 1000;
 const full = renderStatus(
   new GrpcFailure(grpcStatus.unavailable, "there is no room for more calls at the moment", RETRY_MS),
@@ -79,7 +81,8 @@ export const boundingCalls =
             goOn(metadata);
           },
           onReceiveMessage: (message: Buffer, goOn) => {
-            if (!requestStream) holding.shrinkTo(message.length);
+            if (!requestStream)
+              holding.shrinkTo(responseStream ? Math.max(ANSWER_BYTES, message.length) : message.length);
             goOn(message);
           },
           onReceiveHalfClose: (goOn) => {

@@ -2,7 +2,7 @@ import { Metadata, type CallOptions as GrpcCallOptions } from "@grpc/grpc-js";
 import { toGrpcFailure } from "./failure.ts";
 import { openGrpcChannel, type ChannelOptions } from "./channel.ts";
 import type { GrpcMethod } from "./methods.ts";
-import { pump } from "./pump.ts";
+import { pump, takeOneAtATime } from "./pump.ts";
 
 /** Where a gRPC server is and how to prove who we are. */
 export type GrpcClientOptions = ChannelOptions & {
@@ -87,6 +87,7 @@ export const createGrpcClient = (options: GrpcClientOptions): GrpcClient => {
       const carried = await metadataOf(limits);
       const set = callOptions(limits);
       const call = channel.current().makeServerStreamRequest(method.path, asIs, asIs, request, carried, set);
+      takeOneAtATime(call);
       const stopListening = cancelOn(limits.signal, call);
       try {
         for await (const chunk of call) yield chunk as Buffer;

@@ -16,7 +16,7 @@ import { boundingCalls, type CallRoom } from "./call-room.ts";
 import { GrpcFailure, grpcStatus, renderStatus } from "./failure.ts";
 import { MAX_MESSAGE_BYTES, type GrpcMethod } from "./methods.ts";
 import { joinGrpcPieces } from "./pieces.ts";
-import { pump } from "./pump.ts";
+import { pump, takeOneAtATime } from "./pump.ts";
 import type { Doorway } from "#nervous-system/comms/socket/doorway.ts";
 import { listen, MAX_CONNECTIONS } from "#nervous-system/comms/socket/listen.ts";
 
@@ -142,6 +142,7 @@ const implement = (handler: GrpcHandler, fail: Failing) => {
   }
   if (handler.kind === "clientStream") {
     const upload: handleClientStreamingCall<Buffer, Buffer> = (call, answer) => {
+      takeOneAtATime(call);
       // Not destroyed by a handler that stops reading: its refusal must still reach the client.
       const requests: AsyncIterable<Buffer> = call.iterator({ destroyOnReturn: false });
       handler

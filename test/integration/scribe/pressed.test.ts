@@ -2,8 +2,17 @@ import { connect as connectHttp2, type ClientHttp2Session } from "node:http2";
 import { connect, type Socket } from "node:net";
 import { readFile } from "node:fs/promises";
 import { afterEach, describe, expect, it, jest } from "@jest/globals";
-import { exportLogs, putBlobMethod, tailMethod, type GrpcMethod } from "#nervous-system/comms/grpc/methods.ts";
+import {
+  exportLogs,
+  getBlobMethod,
+  putBlobMethod,
+  tailMethod,
+  type GrpcMethod,
+} from "#nervous-system/comms/grpc/methods.ts";
 import { freePort } from "#platform/process/ports.ts";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { GetBlobRequestSchema } from "#nervous-system/schemas/gen/context_pb.ts";
+import { largeBlob } from "./collector-peer.ts";
 import { imageEnvironment } from "./image-environment.ts";
 import { sceneForEachTest } from "./scene.ts";
 import { connectWriter, thought } from "./stage.ts";
@@ -15,8 +24,8 @@ const scene = sceneForEachTest({
   ENCHANTED_PROXY_PORT: String(await freePort()),
 });
 
-// The container has 128, of which the kernel takes a part.
-const LIMIT_MIB = 120;
+// The container has 160, of which the kernel takes a part.
+const LIMIT_MIB = 136;
 const MIB = 1024 * 1024;
 const portOf = (name: string): number => Number(scene.pod.env[`ENCHANTED_${name}_PORT`]);
 
@@ -70,6 +79,33 @@ const halfLine = (bytes: number, opener = ""): void => {
   socket.write(Buffer.alloc(bytes, "x"));
 };
 
+/** Asks for a large blob on each of `streams` of a connection, and reads none of it. */
+const askAndNotRead = (streams: number): void => {
+  const session = connectHttp2(`http://127.0.0.1:${portOf("SERVICE")}`);
+  session.on("error", () => undefined);
+  held.push(session);
+  const request = Buffer.from(toBinary(GetBlobRequestSchema, create(GetBlobRequestSchema, { digest: largeBlob })));
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(request.length, 1);
+  for (let n = 0; n < streams; n += 1) {
+    const { path } = getBlobMethod;
+    const headers = { ":method": "POST", ":path": path, "content-type": "application/grpc", te: "trailers" };
+    session
+      .request(headers)
+      .on("error", () => undefined)
+      .end(Buffer.concat([head, request]));
+  }
+};
+
+/** Says much that is whole and small, and reads no answer. */
+const flood = (opener: string, said: Buffer): void => {
+  const socket = connect(scene.pod.socket);
+  socket.on("error", () => undefined);
+  held.push(socket);
+  socket.write(opener);
+  socket.write(said);
+};
+
 const ownMemory = async (): Promise<number> => {
   const status = await readFile(`/proc/${scene.scribe.process.pid}/status`, "utf8");
   return Number(/RssAnon:\s+(\d+)/.exec(status)?.[1]) / 1024;
@@ -87,6 +123,10 @@ const presses: ReadonlyArray<[string, () => void]> = [
   ["unfinished exports over HTTP", () => times(100, () => halfPost("OTLP_HTTP", "/v1/logs", 4 * MIB))],
   ["unfinished lines", () => times(127, () => halfLine(250_000))],
   ["unfinished messages of protobuf", () => times(127, () => halfLine(250_000, "\0\x80\x80\x10"))],
+  ["answers that nobody reads", () => times(32, () => askAndNotRead(8))],
+  ["thousands of empty messages at once", () => times(60, () => flood("\0", Buffer.alloc(64 * 1024)))],
+  ["thousands of lines that are none", () => times(60, () => flood("", Buffer.alloc(64 * 1024, "1\n")))],
+  ["thousands of small frames", () => times(60, () => flood("", Buffer.alloc(256 * 1024, thought("a"))))],
   ["unfinished requests for tunnels", () => times(2_000, halfConnect)],
   [
     "prompts for a gateway that does not answer",
