@@ -163,19 +163,18 @@ class FrameConnection {
 
   private pauseIfFull(): void {
     if (this.isFull()) this.socket.pause();
-    if (this.options.budget.isOverdrawn() && !this.isInLine) this.standInLine();
+    if (this.options.budget.isOverdrawn() && !this.isInLine) void this.standInLine();
   }
 
   /** Whoever has spent the budget goes behind all who wait for it, each for a slice: a flood leaves others their turns. */
-  private standInLine(): void {
+  private async standInLine(): Promise<void> {
     const { budget } = this.options;
     this.isInLine = true;
-    void budget.acquire(SLICE_BYTES).then(() => {
-      this.isInLine = false;
-      this.pauseIfFull(); // one that was let in with it may have been quicker
-      this.resumeIfRoom();
-      budget.release(SLICE_BYTES);
-    });
+    await budget.acquire(SLICE_BYTES);
+    this.isInLine = false;
+    this.pauseIfFull(); // one that was let in with it may have been quicker
+    this.resumeIfRoom();
+    budget.release(SLICE_BYTES);
   }
 
   private resumeIfRoom(): void {
