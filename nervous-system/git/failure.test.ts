@@ -48,6 +48,7 @@ describe("classifyFailure", () => {
   it.each([
     "fatal: Out of memory, malloc failed (tried to allocate 524288000 bytes)",
     "fatal: Out of memory, realloc failed",
+    "fatal: inflateInit: out of memory (no message)",
     "error: index-pack died of signal 9",
     "fatal: mmap failed: Cannot allocate memory",
     "File size limit exceeded",

@@ -93,7 +93,7 @@ export const redirectIn = (trace: string, asked: string | undefined): string | u
 // Sentences of Git's own and of programs that it started here: names of repositories and branches may hold "malloc", and a
 // server that ran out of memory may have some later.
 const overLimit =
-  /^(?!remote:|fatal: remote error:)(?:(?:fatal|error|warning): )?(?:Out of memory\b|File size limit exceeded|.{0,200}\b(?:[mc]|re)alloc failed\b|.{0,200}mmap failed|.{0,200}died of signal \d).{0,200}/im;
+  /^(?!remote:|fatal: remote error:)(?:(?:fatal|error|warning): )?(?:(?:\w{1,40}: )?Out of memory\b|File size limit exceeded|.{0,200}\b(?:[mc]|re)alloc failed\b|.{0,200}mmap failed|.{0,200}died of signal \d).{0,200}/im;
 
 // A helper that fails by itself says why; of one that was killed Git has only this to say.
 const silentHelper = "fatal: fetch-pack: invalid index-pack output";
