@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from "@jest/globals";
 import { manualClock, systemClock } from "#nervous-system/kernel/clock.ts";
 import { createSemaphore } from "#nervous-system/kernel/semaphore.ts";
 import { waitFor } from "#platform/process/wait.ts";
+import { sayMessage } from "#test/builders/half-call.ts";
 import { createGrpcClient } from "./client.ts";
 import { grpcStatus, type GrpcFailure } from "./failure.ts";
 import { exportLogs, putBlobMethod } from "./methods.ts";
@@ -63,19 +64,7 @@ const say = (port: number, path: string, size: number, open = 0): ClientHttp2Str
   const session = connectHttp2(`http://127.0.0.1:${port}`);
   session.on("error", () => undefined);
   cleanups.push(() => session.destroy());
-  const stream = session.request({
-    ":method": "POST",
-    ":path": path,
-    "content-type": "application/grpc",
-    te: "trailers",
-  });
-  stream.on("error", () => undefined).resume();
-  const head = Buffer.alloc(5);
-  head.writeUInt32BE(size, 1);
-  const said = Buffer.concat([head, Buffer.alloc(size - open)]);
-  if (open > 0) stream.write(said);
-  else stream.end(said);
-  return stream;
+  return sayMessage(session, path, size, open);
 };
 
 const statusOf = (stream: ClientHttp2Stream): Promise<number> =>

@@ -13,6 +13,7 @@ import { freePort } from "#platform/process/ports.ts";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { GetBlobRequestSchema } from "#nervous-system/schemas/gen/context_pb.ts";
 import { largeBlob } from "./collector-peer.ts";
+import { sayMessage } from "#test/builders/half-call.ts";
 import { imageEnvironment } from "./image-environment.ts";
 import { sceneForEachTest } from "./scene.ts";
 import { connectWriter, thought } from "./stage.ts";
@@ -40,18 +41,7 @@ const halfSay = (name: string, { path }: GrpcMethod, bytes: number, streams: num
   const session = connectHttp2(`http://127.0.0.1:${portOf(name)}`);
   session.on("error", () => undefined);
   held.push(session);
-  for (let n = 0; n < streams; n += 1) {
-    const stream = session.request({
-      ":method": "POST",
-      ":path": path,
-      "content-type": "application/grpc",
-      te: "trailers",
-    });
-    stream.on("error", () => undefined).resume();
-    const head = Buffer.alloc(5);
-    head.writeUInt32BE(bytes, 1);
-    stream.write(Buffer.concat([head, Buffer.alloc(bytes - 1, 1)]));
-  }
+  for (let n = 0; n < streams; n += 1) sayMessage(session, path, bytes, 1);
 };
 
 const halfPost = (name: string, path: string, bytes: number): void => {
