@@ -16,7 +16,7 @@ const runProgram = async (
   lingerMs: number,
 ): Promise<ChildEnd> => {
   const { host, record, directory } = session;
-  await session.observer?.ready();
+  await Promise.all([record.hidden, session.observer?.ready()]);
   await tellLifecycle(record, session.trace, describeStart(session, [command, ...args]));
   await session.observer?.mark();
   // Before the program: it may signal us as soon as it runs, and no handler runs before this function awaits.

@@ -29,7 +29,7 @@ describe("the copy of an answer", () => {
     ];
     const contentType = "text/event-stream";
     expect(await copied({ contentType }, ...events.map((event) => Buffer.from(event)))).toMatchObject({
-      firstContentMs: 1,
+      firstContentMs: 2,
       isOver: false,
     });
     expect(await copied({ contentType }, Buffer.from("data: [DONE]"))).toMatchObject({ isOver: true });

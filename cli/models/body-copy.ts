@@ -11,6 +11,8 @@ import {
 } from "#nervous-system/codecs/exchange/read-answer.ts";
 
 const maxBodyBytes = 16 * 1024 * 1024;
+/** So much of a stream is kept before it is read: whoever asked does not wait for whoever watches. */
+const maxUnheardBytes = 64 * 1024;
 const tooLong = `it has more than ${maxBodyBytes} bytes`;
 
 /** Keeps the beginning of a body, up to a bound, while it passes. */
@@ -58,14 +60,30 @@ type CopiedAnswer = HeardStream & Pick<ReadAnswer, "unread"> & { isOver: boolean
 export type AnswerCopy = { add(chunk: Buffer): void; end(isWhole: boolean): Promise<CopiedAnswer> };
 
 const copyStream = (nowMs: () => number): AnswerCopy => {
-  const listener = createStreamListener(nowMs, maxBodyBytes);
+  let cameMs = 0;
+  const listener = createStreamListener(() => cameMs, maxBodyBytes);
   let isOver = false;
   const hear = (events: readonly HeardEvent[]): void => {
     isOver ||= events.some(({ last }) => last);
   };
+  let unheard: { chunk: Buffer; ms: number }[] = [];
+  let unheardBytes = 0;
+  const hearAll = (): void => {
+    for (const { chunk, ms } of unheard) {
+      cameMs = ms;
+      hear(listener.push(chunk));
+    }
+    [unheard, unheardBytes] = [[], 0];
+  };
   return {
-    add: (chunk) => hear(listener.push(chunk)),
+    add: (chunk) => {
+      unheard.push({ chunk, ms: nowMs() });
+      unheardBytes += chunk.length;
+      if (unheardBytes > maxUnheardBytes) hearAll();
+    },
     end: async (isWhole) => {
+      hearAll();
+      cameMs = nowMs();
       hear(listener.end(isWhole));
       const unread = listener.isWhole() ? {} : { unread: `an event of the answer was not read: ${tooLong}` };
       return { ...listener.heard(), isOver, ...unread };

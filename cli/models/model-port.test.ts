@@ -8,6 +8,7 @@ import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { LOOPBACK } from "#nervous-system/comms/socket/listen.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
+import { createSoon } from "../record/soon.ts";
 import { openRecordedModelPort, type LocalModelPort } from "./model-port.ts";
 
 type Carried = { eventId: string; responseId?: string | undefined; trace?: object | undefined };
@@ -26,8 +27,9 @@ let heard: number;
 let known: PromiseWithResolvers<void>;
 const carried: Carried[] = [];
 const told: Array<{ frame: object; how: object }> = [];
-const openPort = (more: Record<string, string> = {}): Promise<LocalModelPort> =>
-  openRecordedModelPort({
+const openPort = (more: Record<string, string> = {}): Promise<LocalModelPort> => {
+  const soon = createSoon(systemClock(), 60_000);
+  return openRecordedModelPort({
     host: {
       env: { HOME: home, OPENAI_BASE_URL: base, ...more },
       cwd: home,
@@ -42,10 +44,14 @@ const openPort = (more: Record<string, string> = {}): Promise<LocalModelPort> =>
         },
         link: (event) => event,
       },
-      tell: async (frame, how) => {
-        told.push({ frame, how });
-        return { ok: true, seq: told.length, eventId: "the-call" };
-      },
+      soon: (work) =>
+        soon.add(() =>
+          work(async (frame, how) => {
+            told.push({ frame, how });
+            return { ok: true, seq: told.length, eventId: "the-call" };
+          }),
+        ),
+      settle: async () => soon.settle(),
     },
     trace: { traceId: "12".repeat(16), spanId: "34".repeat(8) },
     program: ["x"],
@@ -53,6 +59,7 @@ const openPort = (more: Record<string, string> = {}): Promise<LocalModelPort> =>
     secret,
     onHeard: () => void (heard += 1),
   });
+};
 
 beforeEach(async () => {
   carried.length = 0;

@@ -37,7 +37,7 @@ export type LocalModelPort = {
 /** What the port needs. */
 type LocalModelPortOptions = {
   host: Pick<Host, "env" | "cwd" | "clock" | "ids">;
-  record: Pick<OpenRecord, "calls" | "tell">;
+  record: Pick<OpenRecord, "calls" | "soon" | "settle">;
   trace: TraceIds;
   program: readonly string[];
   at: Place;
@@ -59,7 +59,6 @@ class Calls {
   private readonly ways: ModelWays;
   private readonly agents = new Map<string, HttpAgent>();
   private trusted: SecureContext | undefined;
-  private readonly recording = new Set<Promise<unknown>>();
 
   constructor(options: LocalModelPortOptions, ways: ModelWays) {
     this.options = options;
@@ -81,19 +80,19 @@ class Calls {
         const named = this.name(incoming);
         watchCall({ outgoing, incoming, answer }, this.options.host.clock, {
           asked: (request) => this.begin(incoming, request, named),
-          over: (call) => this.keep(call.then((one) => this.tell(target, incoming, one, named))),
+          over: (read) => this.tellSoon(target, incoming, read, named),
         });
       },
       watchWebSocket: (client, upstream) =>
         watchSocket({ client, upstream }, this.options.host.clock, (one) =>
-          this.keep(this.tell(target, { method: "POST" }, one, this.name(incoming))),
+          this.tellSoon(target, { method: "POST" }, async () => one, this.name(incoming)),
         ),
     };
   }
 
   async close(): Promise<void> {
     for (const agent of this.agents.values()) agent.destroy();
-    await Promise.all(this.recording);
+    await this.options.record.settle();
   }
 
   /** Goes the way that the program would have gone; Node's own judgement of proxies knows fewer rules than programs do. */
@@ -120,12 +119,6 @@ class Calls {
     return this.trusted;
   }
 
-  private keep(told: Promise<void>): void {
-    this.options.onHeard();
-    this.recording.add(told);
-    void told.finally(() => this.recording.delete(told));
-  }
-
   private name({ headers: { traceparent } }: IncomingMessage): NamedCall {
     const trace = typeof traceparent === "string" ? traceIdsIn(traceparent) : undefined;
     return { eventId: this.options.host.ids.next(), trace };
@@ -136,19 +129,24 @@ class Calls {
     if (named.trace !== undefined && modelOf(asked, request) !== undefined) this.options.record.calls.carried(named);
   }
 
-  private async tell(
+  /** The program has its answer, and does not wait for what is made of it. */
+  private tellSoon(
     target: ModelTarget,
     asked: Pick<IncomingMessage, "method" | "url">,
-    call: WatchedCall,
+    read: () => Promise<WatchedCall>,
     { eventId, trace }: NamedCall,
-  ): Promise<void> {
-    const model = modelOf(asked, call.request);
-    if (model === undefined) return;
-    const { record, trace: ofRun } = this.options;
-    const payload = renderWatchedCall({ target, model, ...call });
-    record.calls.carried({ eventId, trace, responseId: textIn(payload["response_id"]) });
-    const how = { producer: "scribe", trace: trace ?? ofRun } as const;
-    await record.tell({ event_id: eventId, event_type: "MODEL_CALL", payload }, how);
+  ): void {
+    const { record, trace: ofRun, onHeard } = this.options;
+    onHeard();
+    record.soon(async (tell) => {
+      const call = await read();
+      const model = modelOf(asked, call.request);
+      if (model === undefined) return;
+      const payload = renderWatchedCall({ target, model, ...call });
+      record.calls.carried({ eventId, trace, responseId: textIn(payload["response_id"]) });
+      const how = { producer: "scribe", trace: trace ?? ofRun } as const;
+      await tell({ event_id: eventId, event_type: "MODEL_CALL", payload }, how);
+    });
   }
 }
 

@@ -30,8 +30,8 @@ const answering = ({ statusCode: status = 0, headers }: IncomingMessage, nowMs: 
 type Listener = {
   /** Its request has been sent whole; the text is undefined where it could not be read. */
   asked(request: string | undefined): void;
-  /** It is over, however it ended. */
-  over(exchange: Promise<WatchedCall>): void;
+  /** It is over, however it ended; what it told is read when it is asked for. */
+  over(exchange: () => Promise<WatchedCall>): void;
 };
 
 /** Tells what a call asks and how it ends; the call itself is left as it is. */
@@ -63,8 +63,10 @@ export const watchCall = (
     };
   };
   const over = (error?: string): void => {
-    if (!isOver) listener.over(read(sinceMs(), error));
+    if (isOver) return;
     isOver = true;
+    const latencyMs = sinceMs();
+    listener.over(() => read(latencyMs, error));
   };
   incoming.on("data", (chunk: Buffer) => asked.add(chunk));
   incoming.once("end", () => void readRequest().then(({ text }) => listener.asked(text)));

@@ -1,3 +1,4 @@
+import type { Stats } from "node:fs";
 import { open, stat, type FileHandle } from "node:fs/promises";
 import { createCallLinks, type CallLinks } from "#nervous-system/codecs/otlp/call-links.ts";
 import { createFileLog, type FileLog } from "#nervous-system/recorder/context-file/file-log.ts";
@@ -11,11 +12,14 @@ import { fileTrouble } from "../file-trouble.ts";
 import { CliError, type Host } from "../host.ts";
 import { hideRecord } from "./hide-record.ts";
 import { createToldFiles, type ToldFiles } from "./told-files.ts";
+import { createSoon } from "./soon.ts";
 import { bothLogs, type OutgoingLog } from "../outbox/outgoing-log.ts";
 
 /** A file of context that is being appended to, and the chain of its own that this process writes. */
 export type OpenRecord = {
   path: string;
+  /** Resolves when it is kept out of the work tree that it lies in, or cannot be. */
+  hidden: Promise<void>;
   recorder: Recorder;
   /** Frames that were not written, because the file could not be written any more. */
   lost(): number;
@@ -29,6 +33,10 @@ export type OpenRecord = {
   hear(frame: unknown, how: Telling): Promise<RecordResult>;
   /** The same for a line of JSON that a program wrote. */
   line(text: string): Promise<RecordResult>;
+  /** Tells by `work` what may wait for a moment; it is told before whatever comes after it. `work` tells by what it is given. */
+  soon(work: (tell: OpenRecord["tell"]) => Promise<void>): void;
+  /** Resolves when nothing waits to be told. */
+  settle(): Promise<void>;
   /** The files of which programs have told a change themselves. */
   toldFiles: Pick<ToldFiles, "has">;
   /** The calls of models that our port carries, which the program's own telemetry may tell too. */
@@ -39,6 +47,9 @@ export type OpenRecord = {
 
 /** Who says a frame, and what it belongs to. */
 type Telling = { producer: Producer; trace?: TraceIds };
+
+/** How long it may take before a call of a model that is over is told: its program asks the next one meanwhile. */
+const SOON_MS = 20;
 
 const failedWrite: RecordResult = { ok: false, code: "Malformed", reason: "the file cannot be written" };
 
@@ -60,6 +71,13 @@ const openForAppending = async (path: string): Promise<FileHandle> => {
   throw new CliError(`enchanted: ${path} ${why}; name another one with --file`, 2);
 };
 
+/** What is to be told where a path no longer leads to the file that was opened by it. */
+const whyGone = async (path: string, begun: Stats): Promise<string | undefined> => {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.ino === begun.ino && found.dev === begun.dev) return undefined;
+  return `enchanted: the record is gone: ${path} was removed or replaced while it was written; name a file outside the work tree with --file`;
+};
+
 /** What a record is made of. */
 type RecordSettings = {
   path: string;
@@ -76,7 +94,7 @@ export const openRecord = async (host: Host, settings: RecordSettings): Promise<
   const begun = await file.stat();
   const hidden = hideRecord(host, path).catch(() => undefined); // a convenience: the record is written all the same
   const log: FileLog = await createFileLog(file);
-  const [outgoing] = await Promise.all([settings.openOutgoing(), hidden]);
+  const outgoing = await settings.openOutgoing();
   const recorder = await createRecorder({
     identity: settings.identity,
     wal: outgoing === undefined ? log : bothLogs(log, outgoing),
@@ -92,9 +110,14 @@ export const openRecord = async (host: Host, settings: RecordSettings): Promise<
       lost += 1;
       return failedWrite;
     });
-  const record = (frame: unknown, how: Telling): Promise<RecordResult> => counted(recorder.record(frame, how));
+  const soon = createSoon(host.clock, SOON_MS);
+  const next = (take: () => Promise<RecordResult>): Promise<RecordResult> =>
+    soon.settle()?.then(() => counted(take())) ?? counted(take());
+  const write = (frame: unknown, how: Telling): Promise<RecordResult> => recorder.record(frame, how);
+  const record = (frame: unknown, how: Telling): Promise<RecordResult> => next(() => write(frame, how));
   return {
     path,
+    hidden,
     recorder,
     lost: () => lost,
     isWhole: () => log.failure() === undefined,
@@ -106,18 +129,18 @@ export const openRecord = async (host: Host, settings: RecordSettings): Promise<
     },
     line: (text) => {
       toldFiles.hearLine(text);
-      return counted(recorder.recordLine(text, { producer: "agent" }));
+      return next(() => recorder.recordLine(text, { producer: "agent" }));
     },
+    soon: (work) => soon.add(() => work((frame, how) => counted(write(frame, how)))),
+    settle: async () => soon.settle(),
     toldFiles,
     calls: createCallLinks(),
     close: async () => {
+      await Promise.all([hidden, soon.settle()]);
       await log.close();
       const failure = log.failure();
-      if (failure !== undefined)
-        return `enchanted: the record ends early: ${path}: ${fileTrouble(failure)}; ${lost} frame(s) were not written`;
-      const found = await stat(path).catch(() => undefined);
-      if (found?.ino === begun.ino && found.dev === begun.dev) return undefined;
-      return `enchanted: the record is gone: ${path} was removed or replaced while it was written; name a file outside the work tree with --file`;
+      if (failure === undefined) return whyGone(path, begun);
+      return `enchanted: the record ends early: ${path}: ${fileTrouble(failure)}; ${lost} frame(s) were not written`;
     },
   };
 };

@@ -32,6 +32,7 @@ const traces = {
 };
 
 let port: OtlpPort;
+const record = { calls: createCallLinks(), settle: () => Promise.resolve() };
 const heard: Array<{ event_type: string }> = [];
 const passed: string[] = [];
 beforeEach(async () => {
@@ -41,7 +42,7 @@ beforeEach(async () => {
     at: { host: LOOPBACK, port: 0 },
     host: { clock },
     record: {
-      calls: createCallLinks(),
+      ...record,
       hear: async (frame) => {
         heard.push(frame as { event_type: string });
         return { ok: true, seq: heard.length, eventId: "e" };
@@ -121,7 +122,7 @@ describe("one port for every protocol of OTLP", () => {
     port = await openOtlpPort({
       at: { host: LOOPBACK, port: 0 },
       host: { clock },
-      record: { calls: createCallLinks(), hear: () => Promise.reject(new Error()) },
+      record: { ...record, hear: () => Promise.reject(new Error()) },
       beside: undefined,
     });
   });

@@ -2,7 +2,7 @@ import { connect, createServer, type Socket } from "node:net";
 import { join } from "#scribe/tunnel/join.ts";
 import { descriptorOf, listen, type Place } from "#nervous-system/comms/socket/listen.ts";
 import type { CallContext } from "#nervous-system/comms/grpc/server.ts";
-import type { OtlpReceiver } from "#nervous-system/comms/grpc/otlp-service.ts";
+import type { OtlpReceiver, TakeExport } from "#nervous-system/comms/grpc/otlp-service.ts";
 import { whyForeign } from "../foreign-caller.ts";
 import type { Host } from "../host.ts";
 import type { OpenRecord } from "../record/open-record.ts";
@@ -66,7 +66,7 @@ export type OtlpPort = {
 type OtlpPortOptions = {
   at: Place;
   host: Pick<Host, "clock">;
-  record: Pick<OpenRecord, "hear" | "calls">;
+  record: Pick<OpenRecord, "hear" | "calls" | "settle">;
   /** Where spans and metrics go beside the record; nowhere without a collector. */
   beside: { passSpans(request: Buffer): void; passMetrics(request: Buffer): void } | undefined;
 };
@@ -78,7 +78,7 @@ const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 
 const receiverOf = async ({ record, beside }: OtlpPortOptions): Promise<OtlpReceiver> => {
   const { createOtlpInput } = await import("#scribe/inputs/otlp-input.ts");
-  return createOtlpInput({
+  const receiver = createOtlpInput({
     recorder: { record: (frame, how) => record.hear(frame, how) },
     passSpans: (request) => beside?.passSpans(request),
     // Measurements are no context: an exporter must not fail for that, and the collector gets them when it is there.
@@ -89,6 +89,14 @@ const receiverOf = async ({ record, beside }: OtlpPortOptions): Promise<OtlpRece
     onRefused: () => undefined,
     calls: record.calls,
   });
+  // Which calls of models are told already shows when they are.
+  const settled =
+    (take: TakeExport): TakeExport =>
+    async (request, call) => {
+      await record.settle();
+      return take(request, call);
+    };
+  return { ...receiver, logs: settled(receiver.logs), traces: settled(receiver.traces) };
 };
 
 /** Refuses what comes by a browser; `host` is not among the metadata of gRPC, which no browser speaks without TLS. */

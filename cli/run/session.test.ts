@@ -25,7 +25,13 @@ beforeEach(async () => {
   const env = { HOME: place, OPENAI_BASE_URL: `http://127.0.0.1:${(model.address() as AddressInfo).port}` };
   const host = { env, cwd: place, clock: systemClock(), ids: countingIds() } as unknown as Host;
   const recorded = async () => ({ ok: true, seq: 1, eventId: "e" }) as const;
-  const record = { tell: recorded, hear: recorded, line: recorded, calls: createCallLinks() };
+  const record = {
+    hear: recorded,
+    line: recorded,
+    soon: () => undefined,
+    settle: () => Promise.resolve(),
+    calls: createCallLinks(),
+  };
   attended = 0;
   const observer = { attend: () => void (attended += 1) } as unknown as Observer;
   const parts = {

@@ -53,7 +53,7 @@ const placeOf = (socket: number | undefined): Place =>
 
 const openOtlp = async (
   { host, options, recording: { sending } }: SessionParts,
-  record: Pick<OpenRecord, "hear" | "calls">,
+  record: Pick<OpenRecord, "hear" | "calls" | "settle">,
   at: Place,
 ): Promise<OtlpPort | undefined> => {
   if (options["no-otlp"] === true || hasOwnEndpoint(host.env)) return undefined;
@@ -108,7 +108,7 @@ export const openWays = async (
           secret,
           onHeard,
         });
-  const otlp = await openOtlp(parts, { hear, calls: record.calls }, placeOf(sockets.otlp));
+  const otlp = await openOtlp(parts, { ...record, hear }, placeOf(sockets.otlp));
   const hurry = new AbortController();
   return { host, recording, record, directory: path, trace, secret, socket, socketPath, models, otlp, observer, hurry };
 };

@@ -41,6 +41,10 @@ export const refuseCall = (answer: ServerResponse, { status, type, message }: Ca
 const passAnswer = (outgoing: ClientRequest, answer: ServerResponse, passed: PassedHeaders): void => {
   outgoing.once("response", (response) => {
     answer.writeHead(response.statusCode ?? 502, passed(response.headers));
+    // One packet for what came in one.
+    const { socket } = answer;
+    socket?.cork();
+    setImmediate(() => socket?.uncork());
     answer.flushHeaders();
     response.pipe(answer);
     response.once("error", () => answer.destroy());

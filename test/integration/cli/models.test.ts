@@ -276,3 +276,28 @@ it.each([
   expect(call?.["event_id"]).toEqual(expect.any(String));
   expect(payloads(lines, "CHAT")).toMatchObject([{ observes: call?.["event_id"], model: "m" }]);
 });
+
+it("records a call before whatever its program tells once it has the answer, by whichever way", async () => {
+  upstream.respond((_, response) => response.end('{"id":"r","model":"m"}'));
+  await writeFile(
+    join(stage.cwd, "agent.mjs"),
+    `import { once } from "node:events";
+import { connect } from "node:net";
+import { writeSync } from "node:fs";
+const ask = () => fetch(process.env.OPENAI_BASE_URL + "/chat/completions", { method: "POST", body: '{"model":"m"}' }).then((a) => a.text());
+const thought = (text) => JSON.stringify({ event_type: "THOUGHT", text }) + "\\n";
+await ask();
+writeSync(3, thought("by the descriptor"));
+const socket = connect(process.env.ENCHANTED_SOCKET);
+await once(socket, "connect");
+await ask();
+socket.write(thought("by the socket"));
+await once(socket, "data");
+socket.destroy();
+`,
+  );
+  const env = { NODE_EXTRA_CA_CERTS: upstream.caFile, OPENAI_BASE_URL: upstream.url };
+  expect((await stage.cli(["run", "--no-observe", "--", process.execPath, "agent.mjs"], { env })).code).toBe(0);
+  const told = (await stage.lines()).map(({ event_type }) => event_type);
+  expect(told.filter((type) => type !== "LIFECYCLE")).toEqual(["MODEL_CALL", "THOUGHT", "MODEL_CALL", "THOUGHT"]);
+});
