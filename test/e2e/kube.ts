@@ -31,7 +31,7 @@ const collect = async (child: ChildProcess, input: string | undefined): Promise<
   let stderr = "";
   child.stdout?.setEncoding("utf8").on("data", (text: string) => (stdout += text));
   child.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr += text));
-  child.stdin?.end(input);
+  child.stdin?.on("error", () => undefined).end(input); // its own words tell why it ended early
   const [code] = (await once(child, "close")) as [number | null];
   return { code: code ?? 1, stdout, stderr };
 };

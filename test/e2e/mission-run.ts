@@ -33,17 +33,17 @@ export type MissionRunner = {
   remove(name: string): Promise<void>;
 };
 
-const modelOf = (name: string, scenario: string, sample: { spec: object }): object => ({
+const modelOf = (name: string, namespace: string, scenario: string, sample: { spec: object }): object => ({
   apiVersion: "swarm.enchanted.dev/v1alpha1",
   kind: "Model",
-  metadata: { name, namespace: tenant },
+  metadata: { name, namespace },
   spec: { ...sample.spec, model: `scenario/${scenario}` },
 });
 
-const missionOf = (name: string, change: MissionChange, sample: Mission): object => ({
+const missionOf = (name: string, namespace: string, change: MissionChange, sample: Mission): object => ({
   apiVersion: sample.apiVersion,
   kind: "Mission",
-  metadata: { name, namespace: tenant },
+  metadata: { name, namespace },
   spec: {
     ...sample.spec,
     workspace: {
@@ -60,10 +60,10 @@ const missionOf = (name: string, change: MissionChange, sample: Mission): object
 const ended = (mission: Mission): boolean =>
   isTrue(mission.status?.conditions, "Complete") || isTrue(mission.status?.conditions, "Failed");
 
-/** Runs missions that differ from `sample` (the sample mission as the API server would take it). */
-export const createMissionRunner = (kube: Kube, sample: Mission): MissionRunner => {
-  const get = (name: string): Promise<Mission | undefined> => kube.get<Mission>("mission", name, tenant);
-  const agentOf = (name: string): Promise<Agent | undefined> => kube.get<Agent>("agent", `${name}-coder`, tenant);
+/** Runs missions that differ from `sample` (the sample mission as the API server would take it) in a namespace. */
+export const createMissionRunner = (kube: Kube, sample: Mission, namespace = tenant): MissionRunner => {
+  const get = (name: string): Promise<Mission | undefined> => kube.get<Mission>("mission", name, namespace);
+  const agentOf = (name: string): Promise<Agent | undefined> => kube.get<Agent>("agent", `${name}-coder`, namespace);
   const reached: MissionRunner["reached"] = (name, what, until) =>
     waitFor(
       `mission ${name}: ${what}`,
@@ -80,8 +80,8 @@ export const createMissionRunner = (kube: Kube, sample: Mission): MissionRunner 
     start: async (name, change) => {
       const base = await kube.get<{ spec: object }>("model", "scenario", tenant);
       if (!base) throw new Error("the sample Model is missing: was the platform seeded?");
-      await kube.apply(modelOf(name, change.scenario, base));
-      await kube.apply(missionOf(name, change, sample));
+      await kube.apply(modelOf(name, namespace, change.scenario, base));
+      await kube.apply(missionOf(name, namespace, change, sample));
       const made = await get(name);
       if (!made) throw new Error(`mission ${name} was not made`);
       return { name, uid: made.metadata.uid };
@@ -96,7 +96,7 @@ export const createMissionRunner = (kube: Kube, sample: Mission): MissionRunner 
         { timeoutMs, intervalMs: 250 },
       ),
     remove: async (name) => {
-      await kube.ok(["delete", "mission,model", name, "-n", tenant, "--ignore-not-found", "--timeout=120s"]);
+      await kube.ok(["delete", "mission,model", name, "-n", namespace, "--ignore-not-found", "--timeout=120s"]);
     },
   };
 };

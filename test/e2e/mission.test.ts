@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -9,6 +9,7 @@ import { isTrue } from "#nervous-system/schemas/conditions.ts";
 import type { Pod } from "#nervous-system/kubernetes/kinds.ts";
 import type { Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { waitFor } from "#platform/process/wait.ts";
+import { cameThrough, isMeant, renderProbes, tryFromInside } from "#test/attack/inside.ts";
 import { openCluster, type Kube } from "#test/e2e/kube.ts";
 import { cloneBranch, openForge, type Forge } from "#test/e2e/forge.ts";
 import { createMissionRunner, releaseNamespace, tenant, type MissionRunner } from "#test/e2e/mission-run.ts";
@@ -378,50 +379,38 @@ describe("while a mission runs", () => {
 });
 
 describe("from inside an agent pod", () => {
-  const name = "e2e-network";
+  const [name, another] = ["e2e-inside", "e2e-beside"];
   let pod = "";
 
   beforeAll(async () => {
-    await runner.remove(name);
-    await runner.start(name, { scenario: "long-think" });
-    await runner.reached(name, "running", (_, agent) => agent?.status?.activity !== undefined);
+    for (const one of [name, another]) {
+      await runner.remove(one);
+      await runner.start(one, { scenario: "long-think" });
+    }
+    for (const one of [name, another])
+      await runner.reached(one, "running", (_, agent) => agent?.status?.activity !== undefined);
     pod = (await runner.agentOf(name))?.status?.podName ?? "";
   }, minutes(3));
 
-  afterAll(() => runner.remove(name), minutes(2));
+  afterAll(() => Promise.all([runner.remove(name), runner.remove(another)]), minutes(2));
 
-  /** Tries to connect from the agent container: `open`, or why not. */
-  const connects = async (host: string, port: number): Promise<string> => {
-    const script = `const s=require("node:net").connect(${port},${JSON.stringify(host)});s.setTimeout(2500,()=>{console.log("timeout");process.exit()});s.on("connect",()=>{console.log("open");process.exit()});s.on("error",e=>{console.log(e.code);process.exit()})`;
-    return (
-      await kube.ok(["exec", "-n", tenant, pod, "-c", "agent", "--", "/enchanted/bin/node", "-e", script])
-    ).trim();
-  };
-  const addressOf = async (namespace: string, service: string): Promise<string> =>
-    (await kube.get<{ spec: { clusterIP: string } }>("service", service, namespace))?.spec.clusterIP ?? "";
-
-  it.each([
-    ["the collector", "enchanted-collector", 4317],
-    ["the gateway", "enchanted-gateway", 8443],
-  ])("%s answers", async (_, service, port) => {
-    expect(await connects(await addressOf(releaseNamespace, service), port)).toBe("open");
-  });
-
-  it.each([
-    ["NATS", releaseNamespace, "enchanted-nats", 4222],
-    ["ClickHouse", releaseNamespace, "enchanted-clickhouse", 8123],
-    ["S3", releaseNamespace, "enchanted-s3", 7070],
-    ["Jaeger", releaseNamespace, "enchanted-jaeger", 4317],
-    ["the API server", "default", "kubernetes", 443],
-    ["DNS", "kube-system", "kube-dns", 53],
-    ["the forge", "forge", "gitea", 443],
-  ])("%s does not", async (_, namespace, service, port) => {
-    expect(await connects(await addressOf(namespace, service), port)).not.toBe("open");
-  });
-
-  it("the metadata address does not", async () => {
-    expect(await connects("169.254.169.254", 80)).not.toBe("open");
-  });
+  it(
+    "collector and gateway answer, and nothing else does, whatever is tried",
+    async () => {
+      const namespaces = [releaseNamespace, "forge", "default"];
+      const probes = await tryFromInside(kube, { namespace: tenant, pod }, namespaces);
+      const wide = ["gitea:443", "kubernetes:443", "another agent's pod:4322", "the internet, IPv6"];
+      expect(probes.map(({ what }) => what)).toEqual(expect.arrayContaining(wide.map((what) => `TCP to ${what}`)));
+      const through = probes.filter(cameThrough);
+      expect(through.filter((probe) => !isMeant(probe))).toEqual([]);
+      expect(through.map(({ what }) => what)).toEqual(
+        expect.arrayContaining(["TCP to enchanted-collector:4317", "TCP to enchanted-gateway:8443"]),
+      );
+      await mkdir("dist", { recursive: true });
+      await writeFile(join("dist", "inside.md"), renderProbes(probes));
+    },
+    minutes(2),
+  );
 
   it("there is no token, no key and no credential", async () => {
     const look =

@@ -1,0 +1,152 @@
+import { once } from "node:events";
+import { isTrue } from "#nervous-system/schemas/conditions.ts";
+import type { Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import type { Kube } from "#test/e2e/kube.ts";
+import { createMissionRunner, releaseNamespace, type MissionRunner } from "#test/e2e/mission-run.ts";
+import { runInPod } from "./run-in-pod.ts";
+
+/** What the program that presses is told: for how long, and on whom. */
+export type Siege = { seconds: number; gateway: Listener; collector: Listener };
+type Listener = { host: string; port: number };
+
+/** What came of it. */
+export type SiegeResult = {
+  /** Seconds that each mission of the other tenant took, from its making to its end, with nobody beside it and under siege. */
+  quiet: number[];
+  besieged: number[];
+  /** Missions of the other tenant that did not complete, and why. */
+  failed: string[];
+  /** Containers of the system that were started anew, and how often. */
+  restarts: Record<string, number>;
+  /** What the attacker did, and how often. */
+  attacks: Record<string, number>;
+};
+
+type SiegeOptions = {
+  kube: Kube;
+  sample: Mission;
+  minutes: number;
+  /** The tenant that is left alone, and the one that attacks: both are tenants of the chart. */
+  tenants: { other: string; hostile: string };
+  onProgress: (line: string) => void;
+};
+
+/** How long one pod presses before another takes its place: its model thinks for two minutes. */
+const ROUND_SECONDS = 90;
+const QUIET_RUNS = 3;
+
+type Pod = {
+  metadata: { name: string };
+  status: { containerStatuses?: Array<{ name: string; restartCount: number }> };
+};
+
+const restartsOf = async (kube: Kube): Promise<Map<string, number>> => {
+  const pods = await kube.list<Pod>("pods", releaseNamespace);
+  return new Map(
+    pods.flatMap(({ metadata, status }) =>
+      (status.containerStatuses ?? []).map(({ name, restartCount }) => [`${metadata.name}/${name}`, restartCount]),
+    ),
+  );
+};
+
+const listenerOf = async (kube: Kube, service: string, port: number): Promise<Listener> => {
+  const found = await kube.get<{ spec: { clusterIP: string } }>("service", service, releaseNamespace);
+  if (found === undefined) throw new Error(`there is no Service ${service}: run make up`);
+  return { host: found.spec.clusterIP, port };
+};
+
+/** Runs the sample mission once; answers its seconds, or why it did not complete. */
+const timeMission = async (runner: MissionRunner, name: string): Promise<number | string> => {
+  await runner.remove(name);
+  const begun = performance.now();
+  await runner.start(name, { scenario: "fix-bug" });
+  const mission = await runner.finished(name, 600_000);
+  const seconds = (performance.now() - begun) / 1000;
+  const why = isTrue(mission.status?.conditions, "Complete") ? undefined : mission.status?.outcome?.message;
+  await runner.remove(name);
+  return why === undefined ? Math.round(seconds * 10) / 10 : `${name}: ${why}`;
+};
+
+/** Presses from the pods of one mission after the other until `signal` aborts. */
+const press = async (
+  { kube, tenants: { hostile }, onProgress }: SiegeOptions,
+  runner: MissionRunner,
+  name: string,
+  attacks: Record<string, number>,
+  signal: AbortSignal,
+): Promise<void> => {
+  const told: Siege = {
+    seconds: ROUND_SECONDS,
+    gateway: await listenerOf(kube, "enchanted-gateway", 8443),
+    collector: await listenerOf(kube, "enchanted-collector", 4317),
+  };
+  while (!signal.aborted) {
+    await runner.remove(name);
+    await runner.start(name, { scenario: "long-think" });
+    await runner.reached(name, "at work", (_, agent) => agent?.status?.activity !== undefined);
+    const pod = (await runner.agentOf(name))?.status?.podName ?? "";
+    const counted = await runInPod<Record<string, number>>(kube, { namespace: hostile, pod }, "press", told).catch(
+      (error: unknown) => {
+        onProgress(`${name}: the attacker's own program ended: ${String(error).slice(-300)}`);
+        return [];
+      },
+    );
+    for (const [what, times] of counted.flatMap((one) => Object.entries(one)))
+      attacks[what] = (attacks[what] ?? 0) + times;
+  }
+  await runner.remove(name);
+};
+
+const SCENARIOS = ["unpublishable", "flood", "garbage", "wrong-fix"] as const;
+
+/** Missions whose models, changes and tests are of no use to anybody, one after the other. */
+const missionsOfNoUse = async (
+  runner: MissionRunner,
+  attacks: Record<string, number>,
+  signal: AbortSignal,
+): Promise<void> => {
+  const name = "hostile-mission";
+  for (let turn = 0; !signal.aborted; turn += 1) {
+    const scenario = SCENARIOS[turn % SCENARIOS.length] ?? "flood";
+    await runner.remove(name);
+    await runner.start(name, { scenario, maxAttempts: 1 });
+    await Promise.race([runner.finished(name, 300_000).catch(() => undefined), once(signal, "abort")]);
+    const what = `missions that play ${scenario}`;
+    attacks[what] = (attacks[what] ?? 0) + 1;
+  }
+  await runner.remove(name);
+};
+
+/** Measures the sample mission of one tenant, alone and while another tenant does its worst for so many minutes. */
+export const laySiege = async (options: SiegeOptions): Promise<SiegeResult> => {
+  const { kube, sample, minutes, tenants, onProgress } = options;
+  const other = createMissionRunner(kube, sample, tenants.other);
+  const hostile = createMissionRunner(kube, sample, tenants.hostile);
+  const quiet: number[] = [];
+  const besieged: number[] = [];
+  const failed: string[] = [];
+  const measure = async (into: number[], label: string): Promise<void> => {
+    const took = await timeMission(other, "besieged");
+    if (typeof took === "string") failed.push(took);
+    else into.push(took);
+    onProgress(`${label}: ${took}${typeof took === "number" ? " s" : ""}`);
+  };
+  for (let run = 0; run < QUIET_RUNS; run += 1) await measure(quiet, "alone");
+  const before = await restartsOf(kube);
+  const attacks: Record<string, number> = {};
+  const stop = new AbortController();
+  const attackers = [
+    press(options, hostile, "hostile-pod", attacks, stop.signal),
+    missionsOfNoUse(hostile, attacks, stop.signal),
+  ];
+  const until = performance.now() + minutes * 60_000;
+  while (performance.now() < until) await measure(besieged, "under siege");
+  stop.abort();
+  await Promise.all(attackers);
+  const restarts: Record<string, number> = {};
+  for (const [container, times] of await restartsOf(kube)) {
+    const more = times - (before.get(container) ?? 0);
+    if (more > 0) restarts[container] = more;
+  }
+  return { quiet, besieged, failed, restarts, attacks };
+};
