@@ -4,7 +4,8 @@ import { growthOf, mostGrowth } from "#test/builders/growth.ts";
 import { parseBundleHeader } from "#supervisor/publish/bundle.ts";
 import { parseProposal, refuse, type Proposal } from "#supervisor/publish/proposal.ts";
 import { renderPublication } from "#supervisor/publish/publication-frame.ts";
-import { oneLine, renderCommitMessage, renderPullRequestBody } from "#supervisor/publish/write-commit.ts";
+import { neutralise, neutralLine } from "#supervisor/publish/agent-words.ts";
+import { renderCommitMessage, renderPullRequest } from "#supervisor/publish/write-commit.ts";
 
 /** Texts that make a pattern look at the same place again, `n` characters or so. */
 const hostile: ReadonlyArray<readonly [string, (n: number) => string]> = [
@@ -18,6 +19,10 @@ const hostile: ReadonlyArray<readonly [string, (n: number) => string]> = [
   ["halves of characters", (n) => "\ud83d".repeat(n)],
   ["letters", (n) => "a".repeat(n)],
   ["quotes", (n) => '"'.repeat(n)],
+  ["brackets that do not end", (n) => "[".repeat(n)],
+  ["capitals of a key", (n) => "A".repeat(n)],
+  ["mentions", (n) => "@#".repeat(n / 2)],
+  ["orders to skip", (n) => "[skip ".repeat(n / 6)],
 ];
 
 const proposal: Proposal = {
@@ -61,9 +66,10 @@ const frameOf = (text: string): StoredFrame => {
 
 describe.each(hostile)("a proposal of %s", (_, make) => {
   it.each<readonly [string, (text: string) => () => unknown]>([
-    ["its title", (text) => () => oneLine(text, 120)],
+    ["its title", (text) => () => neutralLine(text, 120)],
+    ["its words before they are cut", (text) => () => neutralise(text)],
     ["its commit message", (text) => () => renderCommitMessage({ ...proposal, title: text, body: text })],
-    ["its pull request", (text) => () => renderPullRequestBody({ ...proposal, body: text })],
+    ["its pull request", (text) => () => renderPullRequest({ ...proposal, title: text, body: text })],
     [
       "its frame",
       (text) => {

@@ -4,7 +4,7 @@ import { parseRepository } from "#supervisor/forge/forge.ts";
 import { createAckMark } from "#supervisor/publish/ack-mark.ts";
 import { parseBundleHeader } from "#supervisor/publish/bundle.ts";
 import { renderPublication } from "#supervisor/publish/publication-frame.ts";
-import { judgeStanding, oneLine, renderCommitMessage } from "#supervisor/publish/write-commit.ts";
+import { judgeStanding, renderCommitMessage } from "#supervisor/publish/write-commit.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { refuse, type Proposal } from "#supervisor/publish/proposal.ts";
 import type { Published } from "#supervisor/publish/publish-proposal.ts";
@@ -78,15 +78,9 @@ describe("renderCommitMessage", () => {
 
   it("ends with trailers that lead to the record, and lets no line of the agent's pass for one", () => {
     const lines = renderCommitMessage(proposal).split("\n");
-    expect(lines[0]).toBe("Fix Mission: forged");
-    const trailers = lines.filter((line) => /^\s*(Mission|Agent|Record)\s*:/i.test(line) && !/ :/.test(line));
+    expect(lines[0]).toBe("Fix Mission : forged");
+    const trailers = lines.filter((line) => /^\s*(Mission|Agent|Record)\s*:/i.test(line));
     expect(trailers).toEqual(["Mission: team/fix", "Agent: fix-coder", `Record: u/2/7/${"d".repeat(64)}`]);
-  });
-
-  it("keeps the agent's lines where they look like nothing of ours", () => {
-    const body = "Mission control:\n\n\n\tAgent\t: x\nMission\n: y";
-    const [, , ...lines] = renderCommitMessage({ ...proposal, body }).split("\n");
-    expect(lines.slice(0, 6)).toEqual(["Mission control:", "", "", "\tAgent \t: x", "Mission", ": y"]);
   });
 
   it("tells what a commit on the branch is to a proposal by its last lines, whatever its agent wrote above", () => {
@@ -100,11 +94,6 @@ describe("renderCommitMessage", () => {
     expect(judgeStanding(lying, { ...proposal, seq: 8 })).toBe("own");
     for (const message of ["", "merge", `${renderCommitMessage(proposal)}\nSigned-off-by: somebody`])
       expect(judgeStanding(message, proposal)).toBe("foreign");
-  });
-
-  it("cuts a title to one line without control characters", () => {
-    expect(oneLine("a\u0007\r\nb\u001b[31m", 100)).toBe("a b[31m");
-    expect(oneLine("x".repeat(50), 10)).toHaveLength(10);
   });
 });
 

@@ -1,6 +1,6 @@
 import type { Forge, ForgeAnswer, PullRequest, PullRequestDraft } from "#supervisor/forge/forge.ts";
 import type { Admitted } from "#supervisor/publish/admit-proposal.ts";
-import { branchOf, oneLine, renderPullRequestBody, writeCommit } from "#supervisor/publish/write-commit.ts";
+import { branchOf, renderPullRequest, writeCommit } from "#supervisor/publish/write-commit.ts";
 import { inspectBundle, takeBundle } from "#supervisor/publish/inspect-bundle.ts";
 import { done, refuse, type Proposal, type Step } from "#supervisor/publish/proposal.ts";
 import { fetchServerBranch, pushBranch } from "#supervisor/publish/push-branch.ts";
@@ -77,8 +77,7 @@ export const publishProposal = async (
   if (admittedStill.kind !== "ok") return admittedStill;
   const pushed = await pushBranch(server, repo, { branch, commit: commit.value, proposal });
   if (pushed.kind !== "ok") return pushed;
-  const title = oneLine(proposal.title, 200);
-  const draft = { branch, base: admitted.ref, title, body: renderPullRequestBody(proposal) };
+  const draft = { branch, base: admitted.ref, ...renderPullRequest(proposal) };
   const opened = await ensurePullRequest(forge.value, draft, commit.value);
   return opened.kind === "ok" ? done({ pullRequest: opened.value, branch, commit: commit.value }) : opened;
 };

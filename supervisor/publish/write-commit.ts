@@ -1,35 +1,34 @@
+import { neutralLine, quote } from "#supervisor/publish/agent-words.ts";
 import { done, type Proposal, type Step } from "#supervisor/publish/proposal.ts";
 import { judgeBundleFailure, type ScratchRepository } from "#supervisor/publish/scratch-repository.ts";
-
-const withoutControl = (text: string): string => text.replaceAll(/[^\P{Cc}\n\t]/gu, "");
-
-/** One line of at most `max` characters, whatever the agent wrote. */
-export const oneLine = (text: string, max: number): string => {
-  const line = withoutControl(text).replaceAll(/\s+/g, " ").trim();
-  return line.length <= max ? line : `${line.slice(0, max - 1).toWellFormed()}…`;
-};
 
 /** Where in the record a proposal stands: `agent/epoch/seq/hash`. */
 const recordOf = (proposal: Pick<Proposal, "agentUid" | "epoch" | "seq" | "hash">): string =>
   `${proposal.agentUid}/${proposal.epoch}/${proposal.seq}/${proposal.hash}`;
 
-const maxBodyCharacters = 16_000;
+/** The title of a proposal on one line, of at most `max` characters. */
+const titleOf = ({ title, agentName }: Proposal, max: number): string =>
+  neutralLine(title, max) || `Proposal of ${agentName}`;
 
-// A line of the agent's own that reads as a trailer of ours would be taken for one. The space is that of one line: each of many
-// empty ones would be looked through from its own start to the end of all of them.
-const trailer = /^([^\S\n\u2028\u2029]*)(Mission|Agent|Record)([^\S\n\u2028\u2029]*:)/gim;
+const originOf = ({ agentName, namespace, mission, base }: Proposal): string =>
+  `Proposed by Agent \`${agentName}\` of Mission \`${namespace}/${mission}\`, on commit ${base}.`;
 
-const bodyOf = ({ body }: Proposal): string => withoutControl(body).slice(0, maxBodyCharacters).toWellFormed().trim();
+const introduction = "What the agent says of it, quoted and checked by nobody:";
 
-/** The message of the one commit: the agent's words, then trailers that lead back to the record. */
+const quoted = ({ body }: Proposal, mark: string): readonly string[] => {
+  const words = quote(body, mark);
+  return words === "" ? [] : [introduction, words];
+};
+
+/** The message of the one commit: whose it is, the agent's words, then trailers that lead back to the record. */
 export const renderCommitMessage = (proposal: Proposal): string => {
-  const body = bodyOf(proposal).replaceAll(trailer, "$1$2 $3");
   const trailers = [
     `Mission: ${proposal.namespace}/${proposal.mission}`,
     `Agent: ${proposal.agentName}`,
     `Record: ${recordOf(proposal)}`,
   ];
-  return [oneLine(proposal.title, 120), ...(body === "" ? [] : [body]), trailers.join("\n")].join("\n\n") + "\n";
+  const parts = [titleOf(proposal, 120), originOf(proposal), ...quoted(proposal, "> "), trailers.join("\n")];
+  return `${parts.join("\n\n")}\n`;
 };
 
 /** Whose commit is on a branch: this agent's of this or of an earlier proposal, this agent's of a later one, or somebody else's. */
@@ -51,14 +50,12 @@ export const judgeStanding = (message: string, proposal: Proposal): Standing => 
   return isLater(record.slice("Record: ".length), proposal) ? "later" : "own";
 };
 
-/** The text of the pull request. */
-export const renderPullRequestBody = (proposal: Proposal): string => {
-  const body = bodyOf(proposal);
-  const origin = [
-    `Proposed by Agent \`${proposal.agentName}\` of Mission \`${proposal.namespace}/${proposal.mission}\`.`,
-    `Record: \`${recordOf(proposal)}\``,
-  ];
-  return [...(body === "" ? [] : [body, "---"]), origin.join("\n")].join("\n\n");
+/** Title and text of the pull request: ours first, so that nothing of the agent's can hide it. */
+export const renderPullRequest = (proposal: Proposal): { readonly title: string; readonly body: string } => {
+  const origin = `${originOf(proposal)}\nRecord: \`${recordOf(proposal)}\``;
+  // Indented code has no end that a text could hold, as a fence of backticks has.
+  const body = [origin, ...quoted(proposal, ">     ")].join("\n\n");
+  return { title: titleOf(proposal, 200), body };
 };
 
 /** The branch of an agent's proposals. */
