@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it } from "@jest/globals";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createGit, type Git } from "#nervous-system/git/git.ts";
 import { judgeChange } from "#nervous-system/git/judge-change.ts";
 import { mustRun } from "#nervous-system/git/must-run.ts";
@@ -29,4 +29,33 @@ it("judges names as they are, and refuses one that is not UTF-8", async () => {
   expect(await judgeChange(git, base, named)).toMatchObject({ value: [{ path: "ü" }, { path: "\uFEFFmark" }] });
   await writeFile(Buffer.from(`${top}/odd\u00FF`, "latin1"), "1\n");
   expect(await judgeChange(git, named, await tree())).toMatchObject({ kind: "refused", reason: "PathNotAllowed" });
+});
+
+it.each([
+  ["a repository without a work tree", ["x/HEAD", "x/config", "x/objects/a", "x/refs/heads/a"], ["x/HEAD"]],
+  ["one that is there but for its last part", ["x/HEAD", "x/objects/a", "x/refs/a"], ["x/refs/a"]],
+  ["the configuration of one that is there", ["x/HEAD", "x/objects/a", "x/refs/a", "x/config"], ["x/config"]],
+  ["a file far below one", ["x/HEAD", "x/objects/a", "x/refs/a", "x/hooks/b/c"], ["x/hooks/b/c"]],
+  ["one whose objects are elsewhere", ["a/b/HEAD", "a/b/commondir"], ["a/b/commondir"]],
+  ["one in another spelling", ["x/head", "x/Objects/a", "x/REFS/a"], ["x/head"]],
+])("refuses to write into a folder that Git takes for a repository: %s", async (_, files, changed) => {
+  const write = async (paths: readonly string[]): Promise<void> => {
+    for (const path of paths) {
+      await mkdir(dirname(join(top, path)), { recursive: true });
+      await writeFile(join(top, path), "ref: refs/heads/a\n");
+    }
+  };
+  await write(files.filter((path) => !changed.includes(path)));
+  const base = await tree();
+  await write(changed);
+  expect(await judgeChange(git, base, await tree())).toMatchObject({ kind: "refused", reason: "PathNotAllowed" });
+});
+
+it("lets folders stand that are called like parts of a repository, and what is beside one", async () => {
+  await mkdir(join(top, "fixture.git/objects"), { recursive: true });
+  for (const name of ["fixture.git/HEAD", "fixture.git/objects/a", "fixture.git/refs"])
+    await writeFile(join(top, name), "1\n");
+  const base = await tree();
+  for (const name of ["refs", "HEAD", "fixture.gitx"]) await writeFile(join(top, name), "1\n");
+  expect(await judgeChange(git, base, await tree())).toMatchObject({ kind: "ok" });
 });

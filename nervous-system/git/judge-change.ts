@@ -1,4 +1,5 @@
 import type { Git } from "#nervous-system/git/git.ts";
+import { judgeBareRepositories, repositoryParts } from "#nervous-system/git/bare-repositories.ts";
 import { GitFailed, mustRun, type Failed } from "#nervous-system/git/must-run.ts";
 import { findSpellings } from "#nervous-system/git/find-spellings.ts";
 import { foldedAdditions, judgeCollisions } from "#nervous-system/git/path-collisions.ts";
@@ -65,6 +66,17 @@ const judgeSpellings = async (
   return refuseChange("PathNotAllowed", "an added path has too many other spellings in the tree");
 };
 
+const judgeFolders = async (
+  git: Git,
+  head: string,
+  changes: readonly RawChange[],
+): Promise<RefusedChange | undefined> => {
+  const present = await findSpellings(git, head, repositoryParts(changes));
+  return present === undefined
+    ? refuseChange("PathNotAllowed", "a changed folder has too many other spellings in the tree")
+    : judgeBareRepositories(present, changes);
+};
+
 const judge = async (git: Git, base: string, head: string): Promise<JudgedChange> => {
   const command = ["diff-tree", "-r", "-z", "--raw", "--no-renames", "--full-index", base, head];
   const diff = await git.run(command, { maxOutputBytes: maxDiffBytes });
@@ -72,7 +84,10 @@ const judge = async (git: Git, base: string, head: string): Promise<JudgedChange
   if (diff.kind === "failed") return refuseChange("TooManyFiles", "the proposal changes more files than are accepted");
   const changes = withNames(parseRawDiff(diff.stdout));
   if (changes === undefined) return refuseChange("PathNotAllowed", "a changed path is not valid UTF-8");
-  const refused = judgeChanges(changes) ?? (await judgeSpellings(git, { base, head }, changes));
+  const refused =
+    judgeChanges(changes) ??
+    (await judgeSpellings(git, { base, head }, changes)) ??
+    (await judgeFolders(git, head, changes));
   return refused ?? (await judgeBlobs(git, changes)) ?? { kind: "ok", value: changes };
 };
 

@@ -1,12 +1,14 @@
 import type { RawChange } from "#nervous-system/git/raw-diff.ts";
 import { foldComponent, refuseChange, type RefusedChange } from "#nervous-system/git/path-policy.ts";
 
-const prefixesOf = (path: string): readonly string[] => {
+/** A path and every folder on the way to it, the topmost first. */
+export const prefixesOf = (path: string): readonly string[] => {
   const parts = path.split("/");
   return parts.map((_, i) => parts.slice(0, i + 1).join("/"));
 };
 
-const foldPath = (path: string): string => path.split("/").map(foldComponent).join("/");
+/** How a path looks to the least distinguishing file system. */
+export const foldPath = (path: string): string => path.split("/").map(foldComponent).join("/");
 
 /** Every file that a change adds and every folder on the way to it, whose paths were judged before. */
 const addedBy = (changes: readonly RawChange[]): ReadonlySet<string> =>

@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { controlOf } from "#nervous-system/git/control-paths.ts";
 import type { RawChange } from "#nervous-system/git/raw-diff.ts";
 
 /** Why a change is not published, whatever else it holds. */
@@ -41,19 +42,12 @@ export const isPossibleComponent = (component: string): boolean => Buffer.byteLe
 // Git's own files change what Git does with a repository; only these two do not.
 const harmlessGitFiles = new Set([".gitignore", ".gitkeep"]);
 
-/** Paths that make a forge or a CI run something, or that say who must approve. */
-const ciPaths = [
-  /^\.(github|gitea|forgejo|gitlab|circleci|buildkite|woodpecker|tekton|semaphore)$/,
-  /^\.(gitlab-ci|travis|drone|woodpecker|appveyor|cirrus|pre-commit-config)\.ya?ml$/,
-  /^(jenkinsfile|azure-pipelines\.ya?ml|bitbucket-pipelines\.ya?ml|appveyor\.yml|codeowners|cloudbuild\.ya?ml)$/,
-];
-
-const judgeComponent = (component: string): string | undefined => {
+const judgeComponent = (component: string, isFile: boolean): string | undefined => {
   const folded = foldComponent(component);
   // "." and ".." fold to nothing too.
   if (folded === "") return "is no path that every machine can have";
-  if (ciPaths.some((pattern) => pattern.test(folded)))
-    return "belongs to CI or to the forge, which an agent may not change";
+  const control = controlOf(folded, isFile);
+  if (control !== undefined) return `${control}, which an agent may not change`;
   if (/^git~[0-9]+$/.test(folded) || (folded.startsWith(".git") && !harmlessGitFiles.has(folded)))
     return "is read by Git itself, which an agent may not change";
   return undefined;
@@ -74,8 +68,9 @@ export const judgePath = (path: string): string | undefined => {
   const tooLarge = judgeSize(path);
   if (tooLarge !== undefined) return tooLarge;
   if (hasControlCharacter(path)) return "has a control character or a backslash";
-  for (const component of path.split("/")) {
-    const why = judgeComponent(component);
+  const components = path.split("/");
+  for (const [place, component] of components.entries()) {
+    const why = judgeComponent(component, place === components.length - 1);
     if (why !== undefined) return why;
   }
   return undefined;

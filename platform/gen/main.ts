@@ -5,7 +5,9 @@ import { stringify } from "yaml";
 import { commands } from "#cli/commands.ts";
 import { renderCliReference } from "#cli/help.ts";
 import { resources } from "#nervous-system/schemas/resources/catalog.ts";
+import { controlPaths } from "#nervous-system/git/control-paths.ts";
 import { renderValuesSchema } from "#platform/gen/chart-values.ts";
+import { renderControlPaths } from "#platform/gen/control-paths.ts";
 import { renderCrd } from "#platform/gen/crd.ts";
 import { renderEventSchema } from "#platform/gen/event-schema.ts";
 import { renderPydantic } from "#platform/gen/pydantic.ts";
@@ -35,6 +37,7 @@ write("nervous-system/schemas/python/enchanted_frames/frames.py", renderPydantic
 write("charts/enchanted-swarm/values.schema.json", `${JSON.stringify(renderValuesSchema(), null, 2)}\n`);
 write("docs/reference/resources.md", renderResourceReference(resources));
 write("docs/reference/frames.md", renderFrameReference());
+write("docs/reference/control-paths.md", renderControlPaths(controlPaths));
 write("docs/reference/cli.md", renderCliReference(commands));
 
 const proto = "nervous-system/schemas/proto";

@@ -328,7 +328,7 @@ describe("observation", () => {
 
   it.each([
     ["a symbolic link", "ln -s /etc/passwd link", '"link" is a symbolic link'],
-    ["a file of CI", "mkdir .github && echo x > .github/ci.yml", "belongs to CI"],
+    ["a file of CI", "mkdir .github && echo x > .github/ci.yml", "tells CI what to run"],
     ["a pointer of LFS", "printf 'version https://git-lfs.github.com/spec/v1\\n' > big", "a pointer of Git LFS"],
     ["another spelling", "mkdir SRC && echo x > SRC/b.js", "the same path"],
     ["too many files", "for i in $(seq 201); do echo $i > f$i; done", "at most 200"],
