@@ -128,7 +128,7 @@ describe("parseTrees", () => {
   it("reads trees one after the other, and nothing for what is none, whatever the bytes", () => {
     const output = Buffer.concat([printed(2), Buffer.from("x missing\n"), printed(0)]);
     expect(parseTrees(output)).toEqual([
-      Array.from({ length: 2 }, () => ({ isTree: false, name: "name", id: id.toString("hex") })),
+      Array.from({ length: 2 }, () => ({ mode: "100644", isTree: false, name: "name", id: id.toString("hex") })),
       undefined,
       [],
     ]);

@@ -2,7 +2,13 @@ import type { Buffer } from "node:buffer";
 import type { Path } from "#nervous-system/git/paths.ts";
 
 /** One entry of a tree object. */
-export type TreeEntry = { readonly isTree: boolean; readonly name: Path; readonly id: string };
+export type TreeEntry = {
+  /** As octal text, without a zero in front. */
+  readonly mode: string;
+  readonly isTree: boolean;
+  readonly name: Path;
+  readonly id: string;
+};
 
 const parseTree = (tree: Buffer, idBytes: number): TreeEntry[] => {
   const entries: TreeEntry[] = [];
@@ -10,9 +16,11 @@ const parseTree = (tree: Buffer, idBytes: number): TreeEntry[] => {
     const space = tree.indexOf(" ", at);
     const end = tree.indexOf("\0", space);
     if (space < 0 || end < 0) return entries;
-    const isTree = tree.toString("latin1", at, space) === "40000";
+    // Some old programs wrote a zero in front, which Git reads as it reads none.
+    const mode = tree.toString("latin1", at, Math.min(space, at + 7)).replace(/^0/, "");
     at = end + 1 + idBytes;
-    entries.push({ isTree, name: tree.toString("latin1", space + 1, end), id: tree.toString("hex", end + 1, at) });
+    const name = tree.toString("latin1", space + 1, end);
+    entries.push({ mode, isTree: mode === "40000", name, id: tree.toString("hex", end + 1, at) });
   }
   return entries;
 };

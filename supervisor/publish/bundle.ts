@@ -12,6 +12,8 @@ type BundleHeader = {
   readonly head: string;
   readonly prerequisites: readonly string[];
   readonly objects: number;
+  /** Where the pack begins, bytes. */
+  readonly packAt: number;
 };
 
 const maxHeaderBytes = 65_536;
@@ -59,7 +61,7 @@ export const parseBundleHeader = (bundle: Buffer): { readonly kind: "ok"; readon
   if (objects === undefined) return malformed("no pack follows its header");
   if (objects > maxObjects)
     return refuse("BundleTooLarge", `the bundle holds ${objects} objects; at most ${maxObjects} are accepted`);
-  return { kind: "ok", value: { head, prerequisites: header.prerequisites, objects } };
+  return { kind: "ok", value: { head, prerequisites: header.prerequisites, objects, packAt: end + 2 } };
 };
 
 const deadlineMs = 300_000;

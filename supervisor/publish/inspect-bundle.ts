@@ -1,15 +1,12 @@
 import type { Git } from "#nervous-system/git/git.ts";
 import { parseBundleHeader } from "#supervisor/publish/bundle.ts";
 import { done, refuse, type Proposal, type Step } from "#supervisor/publish/proposal.ts";
-import { bundleRef } from "#nervous-system/git/proposal-bundle.ts";
 import { judgeChange } from "#nervous-system/git/judge-change.ts";
 import type { RawChange } from "#nervous-system/git/raw-diff.ts";
-import { fetchOnly, judgeBundleFailure, type ScratchRepository } from "#supervisor/publish/scratch-repository.ts";
+import { judgeBundleFailure, type ScratchRepository } from "#supervisor/publish/scratch-repository.ts";
 
 /** The ref that the server's branch is kept under. */
 export const serverRef = "refs/server/branch";
-
-const proposalRef = "refs/proposal/head";
 
 /** Whether a commit descends from another; where Git could not find out, what that means. */
 const isAncestor = async (git: Git, ancestor: string, descendant: string): Promise<Step<boolean>> => {
@@ -20,9 +17,9 @@ const isAncestor = async (git: Git, ancestor: string, descendant: string): Promi
   return isAnswer ? done(false) : judgeBundleFailure(asked);
 };
 
-/** Judges of a bundle what costs nothing, before anything is fetched for it, and puts it where Git finds it. */
+/** Judges of a bundle what costs nothing, before anything is fetched for it, and keeps its pack. */
 export const takeBundle = async (
-  scratch: Pick<ScratchRepository, "writeBundle">,
+  scratch: Pick<ScratchRepository, "writePack">,
   bytes: Buffer,
   proposal: Pick<Proposal, "head">,
 ): Promise<Step<void>> => {
@@ -30,15 +27,16 @@ export const takeBundle = async (
   if (header.kind === "refused") return header;
   if (header.value.head !== proposal.head)
     return refuse("InvalidBundle", `the bundle's head is ${header.value.head}, the proposal's ${proposal.head}`);
-  await scratch.writeBundle(bytes);
+  await scratch.writePack(bytes.subarray(header.value.packAt));
   return done(undefined);
 };
 
-const importBundle = async (scratch: ScratchRepository): Promise<Step<void>> => {
-  const verified = await scratch.inspect.run(["bundle", "verify", "--quiet", scratch.bundleFile]);
-  if (verified.kind === "failed") return judgeBundleFailure(verified);
-  const fetched = await scratch.inspect.run([...fetchOnly, scratch.bundleFile, `${bundleRef}:${proposalRef}`]);
-  return fetched.kind === "failed" ? judgeBundleFailure(fetched) : done(undefined);
+// Of a bundle that it fetches from, this Git checks nothing. `--strict` checks each object as a careful server does, and that
+// whatever one names is there; what the pack is thin of is the server's.
+const importPack = async (scratch: ScratchRepository): Promise<Step<void>> => {
+  const input = await scratch.readPack();
+  const indexed = await scratch.inspect.run(["index-pack", "--strict", "--fix-thin", "--stdin"], { input });
+  return indexed.kind === "failed" ? judgeBundleFailure(indexed) : done(undefined);
 };
 
 const judgeBase = async (git: Git, { base, head, branch }: Proposal): Promise<Step<void>> => {
@@ -52,13 +50,13 @@ const judgeBase = async (git: Git, { base, head, branch }: Proposal): Promise<St
     : refuse("BaseNotFound", `the proposed commit ${head} does not start from the base ${base}`);
 };
 
-/** Brings the bundle that was taken into the scratch repository and judges all of it; answers the changes of a proposal that may be published. */
+/** Brings the pack that was taken into the scratch repository and judges all of it; answers the changes of a proposal that may be published. */
 export const inspectBundle = async (
   scratch: ScratchRepository,
   proposal: Proposal,
 ): Promise<Step<readonly RawChange[]>> => {
   const git = scratch.inspect;
-  const imported = await importBundle(scratch);
+  const imported = await importPack(scratch);
   if (imported.kind !== "ok") return imported;
   const based = await judgeBase(git, proposal);
   if (based.kind !== "ok") return based;

@@ -25,7 +25,7 @@ describe("parseBundleHeader", () => {
   it("reads the one ref, what it needs and how many objects follow", () => {
     expect(parseBundleHeader(bundle(good))).toEqual({
       kind: "ok",
-      value: { head: commit, prerequisites: ["b".repeat(40)], objects: 3 },
+      value: { head: commit, prerequisites: ["b".repeat(40)], objects: 3, packAt: good.length },
     });
     expect(parseBundleHeader(bundle(good.replace("v2", "v3").replace("\n-", "\n@object-format=sha1\n-"))).kind).toBe(
       "ok",

@@ -4,7 +4,8 @@ import { branchOf, renderPullRequest, writeCommit } from "#supervisor/publish/wr
 import { inspectBundle, takeBundle } from "#supervisor/publish/inspect-bundle.ts";
 import { done, refuse, type Proposal, type Step } from "#supervisor/publish/proposal.ts";
 import { fetchServerBranch, pushBranch } from "#supervisor/publish/push-branch.ts";
-import type { ScratchRepository } from "#supervisor/publish/scratch-repository.ts";
+import { rebuildTree } from "#supervisor/publish/rebuild-tree.ts";
+import { judgeBundleFailure, type ScratchRepository } from "#supervisor/publish/scratch-repository.ts";
 
 /** What a proposal became on the forge. */
 export type Published = {
@@ -46,11 +47,14 @@ const fetchBundle = async (tools: PublicationTools, proposal: Proposal): Promise
   return bundle.kind === "ok" ? takeBundle(tools.scratch, bundle.value, proposal) : bundle;
 };
 
-/** The commit that the bundle's tree becomes: everything that touches what the agent made, none of it with a credential. */
+/** The commit that the judged changes become: everything that touches what the agent made, none of it with a credential. */
 const prepareCommit = async (tools: PublicationTools, proposal: Proposal): Promise<Step<string>> => {
   const inspected = await inspectBundle(tools.scratch, proposal);
   if (inspected.kind !== "ok") return inspected;
-  const written = await writeCommit(tools.scratch, proposal);
+  const git = tools.scratch.inspect;
+  const tree = await rebuildTree(git, proposal.base, inspected.value);
+  if (tree.kind === "failed") return judgeBundleFailure(tree);
+  const written = await writeCommit(git, tree.value, proposal);
   return written.kind === "ok" ? done(written.value.commit) : written;
 };
 

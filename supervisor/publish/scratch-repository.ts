@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createGit, type Git, type GitOptions, type GitResult } from "#nervous-system/git/git.ts";
 import type { GitCredentials } from "#nervous-system/git/protected-config.ts";
@@ -22,12 +22,13 @@ export type ScratchOptions = {
 
 /** A fresh bare repository for one proposal, with a hand for each of its two neighbours. */
 export type ScratchRepository = {
-  readonly bundleFile: string;
   /** Git without any credential or network, held to limits of memory, time and bytes: the only one that touches what an agent made. */
   readonly inspect: Git;
   /** Git with the credential of one origin, for the server's own refs and for the push. */
   withCredentials(credentials: GitCredentials): Git;
-  writeBundle(bytes: Uint8Array): Promise<void>;
+  /** Keeps the pack of a bundle until the server's branch is there, without which it is not whole. */
+  writePack(bytes: Uint8Array): Promise<void>;
+  readPack(): Promise<Buffer>;
   remove(): Promise<void>;
 };
 
@@ -91,7 +92,7 @@ export const createScratchRepository = async (options: ScratchOptions): Promise<
   await mkdir(options.scratchDir, { recursive: true });
   const dir = await mkdtemp(join(options.scratchDir, "proposal-"));
   const gitDir = join(dir, "repo.git");
-  const bundleFile = join(dir, "proposal.bundle");
+  const packFile = join(dir, "proposal.pack");
   const shared = { env: options.env, clock: options.clock, gitDir, maxOutputBytes, signal: options.signal };
   const ca = options.caFile === undefined ? {} : { caFile: options.caFile };
   const careful = createGit({ ...shared, protocols: ["file"], limits: inspectLimits, config: carefulConfig });
@@ -104,7 +105,6 @@ export const createScratchRepository = async (options: ScratchOptions): Promise<
   const made = await inspect.run(["init", "-q", "--bare", "--template=", gitDir]);
   if (made.kind === "failed") throw new Error(`no repository could be made in ${dir}: ${made.message}`);
   return {
-    bundleFile,
     inspect,
     withCredentials: (credentials) =>
       createGit({
@@ -116,7 +116,8 @@ export const createScratchRepository = async (options: ScratchOptions): Promise<
         limits: serverLimits,
         config: modestConfig,
       }),
-    writeBundle: (bytes) => writeFile(bundleFile, bytes, { mode: 0o600 }),
+    writePack: (bytes) => writeFile(packFile, bytes, { mode: 0o600 }),
+    readPack: () => readFile(packFile),
     remove: () => rm(dir, { recursive: true, force: true }),
   };
 };

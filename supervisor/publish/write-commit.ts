@@ -1,6 +1,7 @@
 import { neutralLine, quote } from "#supervisor/publish/agent-words.ts";
+import type { Git } from "#nervous-system/git/git.ts";
 import { done, type Proposal, type Step } from "#supervisor/publish/proposal.ts";
-import { judgeBundleFailure, type ScratchRepository } from "#supervisor/publish/scratch-repository.ts";
+import { judgeBundleFailure } from "#supervisor/publish/scratch-repository.ts";
 
 /** Where in the record a proposal stands: `agent/epoch/seq/hash`. */
 const recordOf = (proposal: Pick<Proposal, "agentUid" | "epoch" | "seq" | "hash">): string =>
@@ -66,13 +67,12 @@ export const branchOf = (proposal: Pick<Proposal, "mission" | "agentName">): str
 type WrittenCommit = { readonly commit: string };
 
 /**
- * Writes one new commit with the proposed tree on the base, in the agent's name. Every part of it comes from the record, so the
+ * Writes one new commit with a tree on the base, in the agent's name. Every part of it comes from the record, so the
  * same proposal makes the same commit however often it is tried: whether it was pushed is read off the branch.
  */
-export const writeCommit = async (scratch: ScratchRepository, proposal: Proposal): Promise<Step<WrittenCommit>> => {
-  const git = scratch.inspect;
+export const writeCommit = async (git: Git, tree: string, proposal: Proposal): Promise<Step<WrittenCommit>> => {
   const date = `${proposal.observedSeconds} +0000`;
-  const written = await git.run(["commit-tree", `${proposal.head}^{tree}`, "-p", proposal.base], {
+  const written = await git.run(["commit-tree", tree, "-p", proposal.base], {
     input: renderCommitMessage(proposal),
     env: {
       GIT_AUTHOR_NAME: proposal.agentName,

@@ -22,12 +22,15 @@ export type Workspace = {
   addEntry(mode: string, path: string, content: string): Promise<void>;
   /** Lets the next commit change nothing. */
   allowEmpty(): Promise<void>;
+  /** Lets the next commit be the one that is there. */
+  keepHead(): void;
   /** Commits what is staged and answers the commit. */
   commit(): Promise<string>;
 };
 
 const workspaceIn = (dir: string): Workspace => {
   let empty = false;
+  let isMade = false;
   const git = (...args: string[]): Promise<string> =>
     run(["git", "-c", "core.protectHFS=false", "-c", "core.protectNTFS=false", "-C", dir, ...args], {
       env: identity,
@@ -51,7 +54,11 @@ const workspaceIn = (dir: string): Workspace => {
       empty = true;
       return Promise.resolve();
     },
+    keepHead: () => {
+      isMade = true;
+    },
     commit: async () => {
+      if (isMade) return git("rev-parse", "HEAD");
       await git("commit", "-q", "--no-verify", "-m", "work", ...(empty ? ["--allow-empty"] : []));
       return git("rev-parse", "HEAD");
     },

@@ -265,6 +265,26 @@ describe("a proposal is refused", () => {
     expect(await refusalOf("malformed", made, { base: "main" })).toMatchObject({ reason: "InvalidProposal" });
   }, 120_000);
 
+  it("whose trees are written as no Git writes them, though they show no other change", async () => {
+    const made = await make(async (workspace) => {
+      await fix(workspace);
+      const tree = await workspace.git("write-tree");
+      const entries = (await workspace.git("ls-tree", tree)).split("\n");
+      const padded = entries.map((entry) => {
+        const [mode = "", , id = "", name = ""] = entry.split(/[ \t]/);
+        return Buffer.concat([Buffer.from(`0${mode} ${name}\0`), Buffer.from(id, "hex")]);
+      });
+      await writeFile(join(workspace.dir, "raw"), Buffer.concat(padded));
+      const raw = await workspace.git("hash-object", "-t", "tree", "-w", "--literally", "raw");
+      const commit = await workspace.git("commit-tree", raw, "-p", world.seed.base, "-m", "work");
+      await workspace.git("reset", "-q", "--soft", commit);
+      workspace.keepHead();
+    });
+    const answer = await refusalOf("odd-trees", made);
+    expect(answer).toMatchObject({ state: "refused", reason: "InvalidBundle" });
+    expect(answer["message"]).toContain("zeroPaddedFilemode");
+  }, 60_000);
+
   it("that goes to another repository or branch, or comes from an attempt that is over", async () => {
     const made = await make(fix);
     expect(await refusalOf("other-repo", made, { repo: "https://evil.invalid/a/b.git" })).toMatchObject({
