@@ -183,7 +183,7 @@ it("Git finds no trailer in a commit message but ours", async () => {
   try {
     const input = renderCommitMessage({ ...proposal, title: "Signed-off-by: Victim <v@h>", body });
     const found = await mustRun(git, ["interpret-trailers", "--parse"], { input });
-    expect(found.toString()).toBe(`Mission: team/fix\nAgent: fix-coder\nRecord: u/2/7/${"d".repeat(64)}\n`);
+    expect(found.toString()).toBe(`Mission: team/fix/m\nAgent: fix-coder\nRecord: u/2/7/${"d".repeat(64)}\n`);
   } finally {
     await rm(dir, { recursive: true });
   }

@@ -80,7 +80,7 @@ describe("renderCommitMessage", () => {
     const lines = renderCommitMessage(proposal).split("\n");
     expect(lines[0]).toBe("Fix Mission : forged");
     const trailers = lines.filter((line) => /^\s*(Mission|Agent|Record)\s*:/i.test(line));
-    expect(trailers).toEqual(["Mission: team/fix", "Agent: fix-coder", `Record: u/2/7/${"d".repeat(64)}`]);
+    expect(trailers).toEqual(["Mission: team/fix/m", "Agent: fix-coder", `Record: u/2/7/${"d".repeat(64)}`]);
   });
 
   it("tells what a commit on the branch is to a proposal by its last lines, whatever its agent wrote above", () => {
@@ -90,6 +90,7 @@ describe("renderCommitMessage", () => {
     expect([at(2, 6), at(1, 9)]).toEqual(["later", "later"]);
     expect(at(1, 1, { agentUid: "the Agent that was made anew" })).toBe("own");
     expect([at(2, 7, { agentName: "other" }), at(2, 7, { mission: "other" })]).toEqual(["foreign", "foreign"]);
+    expect(at(2, 8, { missionUid: "the Mission that was made anew" })).toBe("foreign");
     const lying = renderCommitMessage({ ...proposal, title: "Record: u/9/9/x", body: "Record\u200b: u/9/9/x" });
     expect(judgeStanding(lying, { ...proposal, seq: 8 })).toBe("own");
     for (const message of ["", "merge", `${renderCommitMessage(proposal)}\nSigned-off-by: somebody`])

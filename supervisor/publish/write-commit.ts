@@ -21,13 +21,13 @@ const quoted = ({ body }: Proposal, mark: string): readonly string[] => {
   return words === "" ? [] : [introduction, words];
 };
 
+// With the UID: what a mission before this one published under its name is not ours to replace.
+const missionLine = ({ namespace, mission, missionUid }: Proposal): string =>
+  `Mission: ${namespace}/${mission}/${missionUid}`;
+
 /** The message of the one commit: whose it is, the agent's words, then trailers that lead back to the record. */
 export const renderCommitMessage = (proposal: Proposal): string => {
-  const trailers = [
-    `Mission: ${proposal.namespace}/${proposal.mission}`,
-    `Agent: ${proposal.agentName}`,
-    `Record: ${recordOf(proposal)}`,
-  ];
+  const trailers = [missionLine(proposal), `Agent: ${proposal.agentName}`, `Record: ${recordOf(proposal)}`];
   const parts = [titleOf(proposal, 120), originOf(proposal), ...quoted(proposal, "> "), trailers.join("\n")];
   return `${parts.join("\n\n")}\n`;
 };
@@ -45,8 +45,7 @@ const isLater = (record: string, { agentUid, epoch, seq }: Proposal): boolean =>
 export const judgeStanding = (message: string, proposal: Proposal): Standing => {
   const trailers = message.trimEnd().split("\n").slice(-3);
   const [mission, agent, record = ""] = trailers;
-  const isOwn =
-    mission === `Mission: ${proposal.namespace}/${proposal.mission}` && agent === `Agent: ${proposal.agentName}`;
+  const isOwn = mission === missionLine(proposal) && agent === `Agent: ${proposal.agentName}`;
   if (!isOwn || !record.startsWith("Record: ")) return "foreign";
   return isLater(record.slice("Record: ".length), proposal) ? "later" : "own";
 };
@@ -59,9 +58,11 @@ export const renderPullRequest = (proposal: Proposal): { readonly title: string;
   return { title: titleOf(proposal, 200), body };
 };
 
-/** The branch of an agent's proposals. */
-export const branchOf = (proposal: Pick<Proposal, "mission" | "agentName">): string =>
-  `swarm/${proposal.mission}/${proposal.agentName}`;
+const shownOfUid = 8;
+
+/** The branch of an agent's proposals: another one where a mission was made anew under its name. */
+export const branchOf = ({ mission, missionUid, agentName }: Proposal): string =>
+  `swarm/${mission}-${missionUid.slice(0, shownOfUid)}/${agentName}`;
 
 /** The one commit that is pushed. */
 type WrittenCommit = { readonly commit: string };

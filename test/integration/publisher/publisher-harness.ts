@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
+import type { Pod } from "#nervous-system/kubernetes/kinds.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { ComponentEvent } from "#nervous-system/recorder/component.ts";
@@ -107,6 +108,9 @@ export const startPublisherWorld = async (): Promise<PublisherWorld> => {
 export type Proposer = {
   readonly mission: Mission;
   readonly agent: Agent;
+  readonly pod: Pod;
+  /** Where its proposals are pushed to. */
+  readonly branch: string;
   /** Puts a PROPOSAL into the stream and its bundle among the blobs; answers its event id. */
   propose(made: MadeProposal, change?: Readonly<Record<string, unknown>>): Promise<string>;
 };
@@ -115,7 +119,7 @@ export type Proposer = {
 export const createProposer = async (
   world: PublisherWorld,
   name: string,
-  how: { readonly secret?: string } = {},
+  how: { readonly secret?: string; readonly pod?: Pod } = {},
 ): Promise<Proposer> => {
   const { namespace, test, repo, bus } = world;
   const mission = await createMission(
@@ -123,10 +127,11 @@ export const createProposer = async (
     { namespace, name },
     { workspace: { repo, secretRef: { name: how.secret ?? "forge" } } },
   );
-  const { agent } = await createAgent(
+  const { agent, pod } = await createAgent(
     test.admin,
     { namespace, name: `${name}-coder` },
     { mission: name, model: "open" },
+    how.pod,
   );
   const chain = chainBuilder({
     agent_uid: agent.metadata.uid,
@@ -137,6 +142,8 @@ export const createProposer = async (
   return {
     mission,
     agent,
+    pod,
+    branch: `swarm/${name}-${mission.metadata.uid.slice(0, 8)}/${agent.metadata.name}`,
     propose: async (made, change = {}) => {
       world.blobs.set(made.digest, made.bundle);
       const payload = {

@@ -105,7 +105,11 @@ describe("the publisher's process", () => {
       about: { agent_uid: agent.agent.metadata.uid, epoch: 1 },
     });
     expect(JSON.parse(Buffer.from(answer?.bytes ?? "").toString())).toMatchObject({
-      payload: { state: "open", proposal_event_id: frame.envelope.event_id, branch: "swarm/whole/whole-coder" },
+      payload: {
+        state: "open",
+        proposal_event_id: frame.envelope.event_id,
+        branch: `swarm/whole-${mission.metadata.uid.slice(0, 8)}/whole-coder`,
+      },
     });
     child.kill("SIGTERM");
     const [code] = (await once(child, "exit")) as [number];

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { createForgeFetch } from "#supervisor/forge/forge-fetch.ts";
 import { createOpenForge } from "#supervisor/forge/open-forge.ts";
-import { missions } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { agents, missions } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { condition } from "#test/builders/mission-snapshot.ts";
 import { setAgentStatus } from "#test/integration/gateway/swarm-plane.ts";
 import { retry } from "#supervisor/publish/proposal.ts";
@@ -75,7 +75,7 @@ describe("a proposal", () => {
     const made = await make(fix);
     const id = await proposer.propose(made);
     const answer = await answerTo(publisher, id);
-    const branch = "swarm/fix/fix-coder";
+    const { branch } = proposer;
     expect(answer).toMatchObject({ state: "open", branch, base: world.seed.base });
     const pulls = await pullsOf(branch);
     expect(pulls).toHaveLength(1);
@@ -90,7 +90,7 @@ describe("a proposal", () => {
     expect(commit.parents.map(({ sha }) => sha)).toEqual([world.seed.base]);
     expect(commit.files?.map(({ filename }) => filename)).toEqual(["src/add.js"]);
     const lines = commit.commit.message.split("\n");
-    expect(lines).toContain(`Mission: ${world.namespace}/fix`);
+    expect(lines).toContain(`Mission: ${world.namespace}/fix/${proposer.mission.metadata.uid}`);
     expect(lines).toContain("Agent: fix-coder");
     const record = lines.filter((line) => line.startsWith("Record: "));
     expect(record).toHaveLength(1);
@@ -117,7 +117,7 @@ describe("a proposal", () => {
     const idOf = (publisher: TestPublisher) =>
       publisher.frames.find((frame) => frame.payload["proposal_event_id"] === id)?.eventId;
     expect(idOf(second)).toBe(idOf(first));
-    expect(await pullsOf("swarm/again/again-coder")).toHaveLength(1);
+    expect(await pullsOf(proposer.branch)).toHaveLength(1);
   }, 120_000);
 
   it("whose publisher died between push and pull request is finished by the next one, with one commit", async () => {
@@ -135,7 +135,7 @@ describe("a proposal", () => {
     const id = await proposer.propose(await make(fix));
     await died.promise;
     first.kill();
-    const branch = "swarm/crash/crash-coder";
+    const { branch } = proposer;
     const pushed = await world.forge<{ commit: { id: string } }>(
       "GET",
       `${repoPath()}/branches/${encodeURIComponent(branch)}`,
@@ -157,7 +157,7 @@ describe("a proposal", () => {
     await expect(first.ended).rejects.toThrow("the disk is full");
     const next = await start();
     expect(await answerTo(next, id)).toMatchObject({ state: "open" });
-    expect(await pullsOf("swarm/unrecorded/unrecorded-coder")).toHaveLength(1);
+    expect(await pullsOf(proposer.branch)).toHaveLength(1);
   }, 120_000);
 
   it("that follows another of the same agent takes its place in the same pull request", async () => {
@@ -170,7 +170,7 @@ describe("a proposal", () => {
     const two = await answerTo(publisher, await proposer.propose(better, { title: "Add numbers better" }));
     expect(two["number"]).toBe(one["number"]);
     expect(two["head"]).not.toBe(one["head"]);
-    const pulls = await pullsOf("swarm/twice/twice-coder");
+    const pulls = await pullsOf(proposer.branch);
     expect(pulls).toHaveLength(1);
     expect(pulls[0]).toMatchObject({ title: "Add numbers better", head: { sha: two["head"] } });
   }, 120_000);
@@ -235,8 +235,10 @@ describe("a proposal is refused", () => {
         .replaceAll(/[^a-z0-9]+/gi, "-")
         .toLowerCase()
         .slice(0, 30)}`.replace(/-$/, "");
-      expect(await refusalOf(name, await make(work))).toMatchObject({ state: "refused", reason });
-      expect(await pullsOf(`swarm/${name}/${name}-coder`)).toEqual([]);
+      const proposer = await createProposer(world, name);
+      const answer = await answerTo(publisher, await proposer.propose(await make(work)));
+      expect(answer).toMatchObject({ state: "refused", reason });
+      expect(await pullsOf(proposer.branch)).toEqual([]);
     },
     60_000,
   );
@@ -306,11 +308,11 @@ describe("a proposal is refused", () => {
   }, 60_000);
 
   it("when its branch holds someone else's work", async () => {
-    await world.forge("POST", `${repoPath()}/branches`, {
-      new_branch_name: "swarm/taken/taken-coder",
-      old_branch_name: "main",
-    });
-    expect(await refusalOf("taken", await make(fix))).toMatchObject({ state: "refused", reason: "BranchTaken" });
+    const proposer = await createProposer(world, "taken");
+    const branches = { new_branch_name: proposer.branch, old_branch_name: "main" };
+    await world.forge("POST", `${repoPath()}/branches`, branches);
+    const answer = await answerTo(publisher, await proposer.propose(await make(fix)));
+    expect(answer).toMatchObject({ state: "refused", reason: "BranchTaken" });
   }, 60_000);
 });
 
@@ -356,7 +358,25 @@ describe("an agent's branch", () => {
     const second = await answerTo(publisher, await proposer.propose(await make(fix)));
     goesOn.resolve();
     expect(await answerTo(publisher, first)).toMatchObject({ state: "refused", reason: "Superseded", proposal_seq: 1 });
-    expect(await headOf("swarm/order/order-coder")).toBe(second["head"]);
+    expect(await headOf(proposer.branch)).toBe(second["head"]);
+  }, 120_000);
+
+  it("is left as it is by a mission that was made anew under the same name", async () => {
+    const publisher = await start();
+    const first = await createProposer(world, "anew");
+    const early = await answerTo(publisher, await first.propose(await make(fix)));
+    const { admin } = world.test;
+    for (const [kind, { metadata }] of [
+      [agents, first.agent],
+      [missions, first.mission],
+    ] as const)
+      await admin.delete(kind, { namespace: world.namespace, name: metadata.name, uid: metadata.uid });
+    const second = await createProposer(world, "anew", { pod: first.pod });
+    const other = await make((w) => w.add("src/add.js", "exports.add = (a, b) => b + a;\n"));
+    const late = await answerTo(publisher, await second.propose(other));
+    expect(late).toMatchObject({ state: "open", branch: second.branch });
+    expect(late["number"]).not.toBe(early["number"]);
+    expect(await headOf(first.branch)).toBe(early["head"]);
   }, 120_000);
 
   it("is not pushed to by a mission that ended while its proposal was being looked at", async () => {
@@ -371,7 +391,7 @@ describe("an agent's branch", () => {
     const publisher = await start({ beforePush });
     const answer = await answerTo(publisher, await proposer.propose(await make(fix)));
     expect(answer).toMatchObject({ state: "refused", reason: "MissionFinished" });
-    await expect(headOf("swarm/ending/ending-coder")).rejects.toThrow("404");
+    await expect(headOf(proposer.branch)).rejects.toThrow("404");
   }, 120_000);
 });
 
