@@ -1,17 +1,31 @@
 import type { Access } from "#nervous-system/kubernetes/access.ts";
 import { eventAccess } from "#nervous-system/kubernetes/events.ts";
 import { leaseAccess } from "#nervous-system/kubernetes/lease.ts";
-import { agentAccess } from "#operator/agent/controller.ts";
-import { cacheAccess } from "#operator/caches.ts";
-import { missionAccess } from "#operator/mission/controller.ts";
+import { agentAccess, agentClusterAccess } from "#operator/agent/controller.ts";
+import { cacheClusterAccess, cacheReleaseAccess, cacheTenantAccess } from "#operator/caches.ts";
+import { missionAccess, missionClusterAccess } from "#operator/mission/controller.ts";
 import { modelAccess } from "#operator/model/controller.ts";
 
-/** Every right of the operator: its ClusterRole is generated from this. There is no right on Secrets. */
-export const operatorAccess: readonly Access[] = [
-  ...cacheAccess,
+/*
+ * Every right of the operator, and where it has it: its roles are generated from these. In the whole cluster it has none but on our
+ * own kinds, and nowhere one on Secrets.
+ */
+
+/** What the operator may do in the whole cluster. */
+export const operatorClusterAccess: readonly Access[] = [
+  ...cacheClusterAccess,
+  ...missionClusterAccess,
+  ...agentClusterAccess,
+];
+
+/** What it may do in each tenant's namespace. */
+export const operatorTenantAccess: readonly Access[] = [
+  ...cacheTenantAccess,
   ...missionAccess,
   ...agentAccess,
   ...modelAccess,
   ...eventAccess,
-  ...leaseAccess,
 ];
+
+/** What it may do in the release's namespace. */
+export const operatorReleaseAccess: readonly Access[] = [...cacheReleaseAccess, ...leaseAccess];

@@ -7,6 +7,7 @@ import {
   type Informer,
   type InformerOptions,
 } from "#nervous-system/kubernetes/informer.ts";
+import { createNamespacedInformer, type NamespacedInformer } from "#nervous-system/kubernetes/namespaced-informer.ts";
 import { pods, type Pod } from "#nervous-system/kubernetes/kinds.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import type { ReflectorEnd } from "#nervous-system/kubernetes/reflector-decision.ts";
@@ -34,8 +35,8 @@ export type Caches = {
   missions: Informer<Mission>;
   agents: Informer<Agent>;
   models: Informer<Model>;
-  /** Pods that the operator made. */
-  pods: Informer<Pod>;
+  /** Pods that the operator made, in the tenants' namespaces. */
+  pods: NamespacedInformer<Pod>;
   /** Services of the release's namespace. */
   services: Informer<Service>;
 };
@@ -45,6 +46,8 @@ export type CacheOptions = {
   client: Pick<KubeClient, "list" | "watch">;
   /** Where collector and gateway are. */
   releaseNamespace: string;
+  /** Namespaces that run missions. */
+  tenants: readonly string[];
   clock: Clock;
   /** Uniform in [0, 1). */
   random: () => number;
@@ -53,10 +56,16 @@ export type CacheOptions = {
   onEndOf(kind: ResourceKind): (end: ReflectorEnd) => void;
 };
 
-/** What the caches need. */
-export const cacheAccess: readonly Access[] = [missions, agents, models, pods, services].flatMap((kind) => [
+/** What the caches need in the whole cluster: a mission is told where nobody works on it. */
+export const cacheClusterAccess: readonly Access[] = [missions, agents, models].flatMap((kind) => [
   ...informerAccess(kind),
 ]);
+
+/** What the caches need in each tenant's namespace. */
+export const cacheTenantAccess: readonly Access[] = [...informerAccess(pods)];
+
+/** What the caches need in the release's namespace. */
+export const cacheReleaseAccess: readonly Access[] = [...informerAccess(services)];
 
 const ownerUid = (object: KubeObject): string[] => {
   const owner = controllerOf(object);
@@ -69,7 +78,7 @@ const modelKeys = ({ metadata, spec }: Mission): string[] =>
 const ownUid = ({ metadata }: KubeObject): string[] => [metadata.uid];
 
 /** Creates the informers; the manager runs them. */
-export const createCaches = ({ releaseNamespace, onEndOf, ...shared }: CacheOptions): Caches => {
+export const createCaches = ({ releaseNamespace, tenants, onEndOf, ...shared }: CacheOptions): Caches => {
   const follow = <T extends KubeObject>(
     kind: ResourceKind<T>,
     more: Pick<InformerOptions<T>, "selection" | "indexers"> = {},
@@ -78,7 +87,14 @@ export const createCaches = ({ releaseNamespace, onEndOf, ...shared }: CacheOpti
     missions: follow(missions, { indexers: { [byModel]: modelKeys, [byUid]: ownUid } }),
     agents: follow(agents, { indexers: { [byOwner]: ownerUid, [byUid]: ownUid } }),
     models: follow(models),
-    pods: follow(pods, { selection: { labelSelector: label.mission }, indexers: { [byOwner]: ownerUid } }),
+    pods: createNamespacedInformer({
+      ...shared,
+      kind: pods,
+      namespaces: tenants,
+      onEnd: onEndOf(pods),
+      selection: { labelSelector: label.mission },
+      indexers: { [byOwner]: ownerUid },
+    }),
     services: follow(services, { selection: { namespace: releaseNamespace } }),
   };
 };

@@ -99,6 +99,7 @@ const run = async (settings: OperatorSettings): Promise<number> => {
     ...shared,
     client: kubeClient(settings, shared),
     releaseNamespace: settings.ENCHANTED_RELEASE_NAMESPACE,
+    tenants: settings.ENCHANTED_TENANTS,
     identity: `${settings.ENCHANTED_POD_NAME}_${randomUUID()}`,
     lease: leaseTimes(settings.ENCHANTED_LEASE_DURATION),
     bus: lateBus(connecting),

@@ -42,6 +42,8 @@ import { createStatusWriter } from "#operator/status/writer.ts";
 export type OperatorOptions = {
   client: KubeClient;
   releaseNamespace: string;
+  /** Namespaces that run missions; in others nothing is done. */
+  tenants: readonly string[];
   /** Unique per process. */
   identity: string;
   lease: LeaseTimes;

@@ -26,9 +26,17 @@ const image = (description: string): z.ZodString =>
     .regex(/@sha256:[0-9a-f]{64}$/)
     .describe(`${description}, by digest`);
 
+const namespaces = (description: string) =>
+  z
+    .string()
+    .regex(/^(?:[a-z0-9-]+(?:,[a-z0-9-]+)*)?$/)
+    .transform((list) => [...new Set(list.split(",").filter((name) => name !== ""))])
+    .describe(description);
+
 /** The operator's environment. */
 export const operatorSettings = z.object({
   ENCHANTED_RELEASE_NAMESPACE: text("namespace that the chart is installed in"),
+  ENCHANTED_TENANTS: namespaces("namespaces that run missions, separated by commas"),
   ENCHANTED_POD_NAME: text("name of this pod (metadata.name)"),
   ENCHANTED_SCRIBE_IMAGE: image("image of fetch and scribe"),
   ENCHANTED_AGENT_IMAGE: image("image of agents and verifiers"),

@@ -20,10 +20,12 @@ export type AgentActor = {
   config: PodConfig;
 };
 
-/** Rights that these effects need. */
+/** Right that letting an Agent go needs in the whole cluster: its namespace may be a tenant no longer. */
+export const agentActClusterAccess: readonly Access[] = [accessTo(agents, ["patch"])];
+
+/** Rights that these effects need in each tenant's namespace. */
 export const agentActAccess: readonly Access[] = [
   accessTo(pods, ["get", "create", "patch", "delete"]),
-  accessTo(agents, ["patch"]),
   // Owner references that block the owner's deletion ask for this right where that admission plugin is on.
   accessTo(agents, ["update"], "finalizers"),
 ];
@@ -52,7 +54,8 @@ const podTarget = ({ metadata }: Agent, pod: PodFacts): Target => ({
   resourceVersion: pod.resourceVersion,
 });
 
-const releaseAgent = ({ client }: AgentActor, { metadata }: Agent): Promise<void> => {
+/** Removes the finalizer of an Agent that is being deleted. */
+export const releaseAgent = ({ client }: Pick<AgentActor, "client">, { metadata }: Agent): Promise<void> => {
   const { name, namespace, uid, resourceVersion } = metadata;
   const patch = { metadata: { finalizers: without(metadata.finalizers) } };
   return ignoringGone(client.patch(agents, { name, namespace, uid, resourceVersion }, patch));

@@ -1,10 +1,16 @@
 import type { Outcome } from "#nervous-system/kernel/outcome.ts";
 import { accessTo, type Access } from "#nervous-system/kubernetes/access.ts";
 import { pods } from "#nervous-system/kubernetes/kinds.ts";
-import { agents } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { agents, type Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
-import { actOnAgent, agentActAccess, type AgentActor } from "#operator/agent/act.ts";
-import { decideAgent } from "#operator/agent/decide.ts";
+import {
+  actOnAgent,
+  agentActAccess,
+  agentActClusterAccess,
+  releaseAgent,
+  type AgentActor,
+} from "#operator/agent/act.ts";
+import { decideAgent, letGoAtMs } from "#operator/agent/decide.ts";
 import { agentEvents } from "#operator/agent/events.ts";
 import { observeAgent, type AgentSources } from "#operator/agent/observe.ts";
 import type { AgentPlan, AgentSnapshot } from "#operator/agent/plan.ts";
@@ -12,17 +18,34 @@ import { computeAgentStatus } from "#operator/agent/status.ts";
 import { nodeWordsAccess } from "#operator/pod/node-words.ts";
 import { refusalOf, refusedRecheckMs } from "#operator/runtime/create-owned.ts";
 import type { Reconcile } from "#operator/runtime/controller.ts";
+import { isTenant } from "#operator/tenant.ts";
 import { noLaterThan, type StatusWriter, type StatusWritten } from "#operator/status/writer.ts";
 
 /** What the Agent controller is made of. */
 export type AgentController = { sources: AgentSources; actor: AgentActor; status: StatusWriter };
 
-/** Rights that the controller needs beyond its caches. */
+/** Rights that the controller needs in each tenant's namespace beyond its caches. */
 export const agentAccess: readonly Access[] = [
   ...agentActAccess,
   ...nodeWordsAccess,
   accessTo(agents, ["patch"], "status"),
 ];
+
+/** Rights that it needs in the whole cluster. */
+export const agentClusterAccess: readonly Access[] = [...agentActClusterAccess];
+
+/*
+ * In a namespace that is no tenant nothing is done but this: a namespace that is deleted takes the Role in it along, and would wait
+ * for ever for Agents that nobody lets go. Of their pods nothing can be known there.
+ */
+const letGoElsewhere = async ({ sources, actor }: AgentController, agent: Agent): Promise<Outcome> => {
+  const atMs = letGoAtMs(agent, sources.times);
+  if (atMs === undefined) return { kind: "done" };
+  const waitMs = atMs - sources.clock.now();
+  if (waitMs > 0) return { kind: "done", recheckMs: waitMs };
+  await releaseAgent(actor, agent);
+  return { kind: "done" };
+};
 
 // What the next decision rests on; everything else in the status is for people.
 const structural: readonly (keyof AgentStatus)[] = [
@@ -99,6 +122,9 @@ const reconcileSnapshot = async (controller: AgentController, snapshot: AgentSna
 export const createAgentReconcile =
   (controller: AgentController): Reconcile =>
   async (key) => {
+    const agent = controller.sources.caches.agents.get(key);
+    if (agent !== undefined && !isTenant(controller.sources.caches, agent.metadata.namespace))
+      return letGoElsewhere(controller, agent);
     const snapshot = await observeAgent(controller.sources, key);
     return snapshot === undefined ? { kind: "done" } : reconcileSnapshot(controller, snapshot);
   };

@@ -1,15 +1,22 @@
 import { ConditionType, findCondition, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
+import type { Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { observeFinalizer } from "#nervous-system/schemas/names.ts";
 import { alive, endOfPod, nextAttempt, releases } from "#operator/agent/attempt-steps.ts";
 import { livingPod } from "#operator/agent/attempts.ts";
 import { lingers } from "#operator/agent/lingering.ts";
-import type { AgentAct, AgentPlan, AgentSnapshot, Step } from "#operator/agent/plan.ts";
+import type { AgentAct, AgentPlan, AgentSnapshot, AgentTimes, Step } from "#operator/agent/plan.ts";
 import { hasRun, howEnded, type PodFacts } from "#operator/pod/facts.ts";
 import { nodeSilenceMs } from "#operator/pod/pending.ts";
 import { parseScribeEnd } from "#operator/pod/termination.ts";
 
 /** How much longer than the drain a deletion waits for the end of a pod, in milliseconds. */
 const letGoAfterMs = 60_000;
+
+/** When an Agent that is being deleted is let go, whatever became of its pods, Unix milliseconds; nothing while it is not held. */
+export const letGoAtMs = ({ metadata }: Agent, { drainMs }: Pick<AgentTimes, "drainMs">): number | undefined =>
+  metadata.deletionTimestamp !== undefined && metadata.finalizers?.includes(observeFinalizer) === true
+    ? Date.parse(metadata.deletionTimestamp) + drainMs + letGoAfterMs
+    : undefined;
 
 const recheckMs = 5_000;
 
@@ -44,11 +51,10 @@ const plan = (fields: Pick<AgentPlan, "acts" | "message" | "outcome">): AgentPla
 const deletion: Step = (snapshot) => {
   const { metadata } = snapshot.agent;
   if (metadata.deletionTimestamp === undefined) return undefined;
-  if (!metadata.finalizers?.includes(observeFinalizer))
-    return plan({ acts: [], message: "It is going.", outcome: { kind: "done" } });
+  const limitMs = letGoAtMs(snapshot.agent, snapshot.times);
+  if (limitMs === undefined) return plan({ acts: [], message: "It is going.", outcome: { kind: "done" } });
   const pods = podsOf(snapshot);
   const living = pods.filter(({ ended }) => !ended);
-  const limitMs = Date.parse(metadata.deletionTimestamp) + snapshot.times.drainMs + letGoAfterMs;
   const stop = living
     .filter(({ deletingUntil }) => deletingUntil === undefined)
     .map((pod): AgentAct => ({ kind: "deletePod", pod }));

@@ -18,7 +18,7 @@ export type MissionActor = {
 
 /** Rights that these effects need. */
 export const missionActAccess: readonly Access[] = [
-  accessTo(agents, ["get", "create", "patch"]),
+  accessTo(agents, ["create"]),
   accessTo(pods, ["get", "create", "delete"]),
   // Owner references that block the owner's deletion ask for this right where that admission plugin is on.
   accessTo(missions, ["update"], "finalizers"),

@@ -17,12 +17,11 @@ import { noLaterThan, type StatusWriter } from "#operator/status/writer.ts";
 /** What the Mission controller is made of. */
 export type MissionController = { sources: MissionSources; actor: MissionActor; status: StatusWriter };
 
-/** Rights that the controller needs beyond its caches. */
-export const missionAccess: readonly Access[] = [
-  ...missionActAccess,
-  ...nodeWordsAccess,
-  accessTo(missions, ["patch"], "status"),
-];
+/** Rights that the controller needs in each tenant's namespace beyond its caches. */
+export const missionAccess: readonly Access[] = [...missionActAccess, ...nodeWordsAccess];
+
+/** Rights that it needs in the whole cluster: a mission elsewhere is told that nobody works on it. */
+export const missionClusterAccess: readonly Access[] = [accessTo(missions, ["patch"], "status")];
 
 // What the next decision rests on; everything else in the status is for people.
 const structural: readonly (keyof MissionStatus)[] = [
@@ -70,7 +69,8 @@ const reconcileSnapshot = async (controller: MissionController, snapshot: Missio
     before: mission.status ?? {},
     after: computeMissionStatus(snapshot, plan, made),
     structural,
-    events: missionEvents,
+    // There is no right to write any elsewhere.
+    events: snapshot.isTenant ? missionEvents : () => [],
   });
   return noLaterThan(plan.outcome, waitMs);
 };

@@ -135,6 +135,24 @@ const table: ReadonlyArray<{
     stalled: true,
   },
   {
+    name: "a mission where nobody may work is told so, before anything that it names is looked for",
+    given: snapshot({ isTenant: false, models: new Map(), secret: undefined }),
+    phase: "Pending",
+    reason: Reason.NotTenant,
+    stalled: true,
+  },
+  {
+    name: "nothing is changed of a mission at work whose namespace is a tenant no longer, not even to suspend it",
+    given: snapshot({
+      isTenant: false,
+      mission: aMission({ spec: { suspend: true, egress: { allowHosts: ["new.example.org"] } } }),
+      agents: named(anAgent()),
+    }),
+    phase: "Pending",
+    reason: Reason.NotTenant,
+    stalled: true,
+  },
+  {
     name: "a gateway that does not answer is waited for",
     given: snapshot({ mission: secretMission, secret: { kind: "unavailable", message: "ECONNREFUSED" } }),
     phase: "Pending",

@@ -12,6 +12,7 @@ import {
 } from "#operator/mission/plan.ts";
 import { publication } from "#operator/mission/publication.ts";
 import { verification } from "#operator/mission/verification.ts";
+import { notTenantMessage } from "#operator/tenant.ts";
 
 // The garbage collector takes the Agents and the verifier pods with their owner; there is nothing of the mission's own.
 const deletion: Step = ({ mission }) =>
@@ -25,6 +26,22 @@ const deletion: Step = ({ mission }) =>
         acts: [],
         outcome: { kind: "done" },
       };
+
+// Nobody works there and nothing may be changed there; what was made while it was a tenant stays as it is.
+const elsewhereRecheckMs = 10_000;
+const elsewhere: Step = ({ mission, isTenant }) =>
+  isTenant
+    ? undefined
+    : waitingPlan(
+        {
+          phase: "Pending",
+          reason: Reason.NotTenant,
+          message: notTenantMessage(mission),
+          refused: "ResolvedRefs",
+          stalled: true,
+        },
+        elsewhereRecheckMs,
+      );
 
 const suspendRecheckMs = 60_000;
 
@@ -107,6 +124,7 @@ const work: Step = (snapshot) => {
  *  step          answers when                              phase                   acts
  *  deletion      it is being deleted                       Pending                 none: the garbage collector takes its own
  *  finished      it is Complete or Failed                  Complete, Failed        none
+ *  elsewhere     its namespace is no tenant                Pending                 none
  *  suspended     spec.suspend                              Suspended               suspend the Agents, stop the verifier
  *  admission     an Agent of the team is missing           Pending, Running        make the Agents, once every check holds
  *  work          an Agent is at work or gave up            Running, Failed         none
@@ -115,14 +133,14 @@ const work: Step = (snapshot) => {
  *  verification  always                                    Verifying, Complete,    make the verifier
  *                                                          Failed
  */
-const steps: readonly Step[] = [deletion, finished, suspended, admission, work, publication, verification];
+const steps: readonly Step[] = [deletion, finished, elsewhere, suspended, admission, work, publication, verification];
 
 /** Decides what happens to a Mission next: the first step that answers. */
 export const decideMission = (snapshot: MissionSnapshot): MissionPlan => {
   for (const step of steps) {
     const plan = step(snapshot);
     if (plan === undefined) continue;
-    return plan.ending === undefined
+    return plan.ending === undefined && snapshot.isTenant
       ? { ...plan, acts: [...resumes(snapshot), ...allowsHosts(snapshot), ...plan.acts] }
       : plan;
   }

@@ -13,6 +13,7 @@ import { gatewayHost } from "#operator/pod/config.ts";
 import { podFacts, type PodFacts } from "#operator/pod/facts.ts";
 import { agentName, clusterAddress } from "#operator/pod/names.ts";
 import { withWarning } from "#operator/pod/node-words.ts";
+import { isTenant } from "#operator/tenant.ts";
 
 /** Where everything that a Mission's decision needs is read. */
 export type MissionSources = {
@@ -87,15 +88,17 @@ export const observeMission = async (sources: MissionSources, key: string): Prom
   const mission = caches.missions.get(key);
   if (mission === undefined) return undefined;
   const agents = observeAgents(sources, mission);
+  const mayAct = isTenant(caches, mission.metadata.namespace);
   return {
     mission,
+    isTenant: mayAct,
     agents,
     taken: observeTaken(sources, mission),
     models: observeModels(sources, mission),
-    secret: await observeSecret(sources, mission, agents),
+    secret: mayAct ? await observeSecret(sources, mission, agents) : undefined,
     record: frames.health(),
     fold: frames.mission(mission.metadata.uid),
-    verifier: await observeVerifier(sources, mission),
+    verifier: mayAct ? await observeVerifier(sources, mission) : undefined,
     gatewayAddress: clusterAddress(caches.services.get(keyOf({ namespace: releaseNamespace, name: gatewayHost }))),
     agentImage,
     verifierPauseMs,

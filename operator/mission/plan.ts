@@ -9,6 +9,8 @@ import type { PodFacts } from "#operator/pod/facts.ts";
 /** Everything that decides what happens to a Mission next, read once. */
 export type MissionSnapshot = {
   mission: Mission;
+  /** Whether the operator may act in the mission's namespace. */
+  isTenant: boolean;
   /** Agents that the mission owns, by name. */
   agents: ReadonlyMap<string, Agent>;
   /** Agents of others that have the names of this mission's, with the mission that they belong to where there still is one. */

@@ -23,6 +23,7 @@ const agent = anAgent({
 
 const snapshot = (status: MissionStatus | undefined, given: Partial<MissionSnapshot> = {}): MissionSnapshot => ({
   mission: aMission(status === undefined ? {} : { status }),
+  isTenant: true,
   agents: new Map(),
   taken: [],
   models: new Map([["scripted", aModel({ status: readyModelStatus })]]),

@@ -7,19 +7,22 @@ import type { Caches } from "#operator/caches.ts";
 import { computeModelStatus, modelOutcome } from "#operator/model/decide.ts";
 import type { Probes } from "#operator/model/probes.ts";
 import type { Reconcile } from "#operator/runtime/controller.ts";
+import { isTenant } from "#operator/tenant.ts";
 import { normal, turned, warning, type StatusEvent } from "#operator/status/events.ts";
 import { noLaterThan, type StatusWriter } from "#operator/status/writer.ts";
 
 /** What the Model controller is made of. */
 export type ModelController = {
-  caches: Pick<Caches, "models">;
+  caches: Pick<Caches, "models" | "pods">;
   probes: Probes;
   status: StatusWriter;
   clock: Pick<Clock, "now">;
 };
 
-/** Rights that the controller needs beyond its caches. */
+/** Rights that the controller needs in each tenant's namespace beyond its caches. */
 export const modelAccess: readonly Access[] = [accessTo(models, ["patch"], "status")];
+
+const elsewhereRecheckMs = 30_000;
 
 const structural: readonly (keyof ModelStatus)[] = ["observedGeneration", "lastHandledReconcileAt"];
 
@@ -43,6 +46,8 @@ export const createModelReconcile =
   async (key) => {
     const model = caches.models.get(key);
     if (model === undefined || model.metadata.deletionTimestamp !== undefined) return { kind: "done" };
+    // A mission says that it is none; the Model is looked at where it becomes one.
+    if (!isTenant(caches, model.metadata.namespace)) return { kind: "done", recheckMs: elsewhereRecheckMs };
     const snapshot = { model, ...(await probes.of(model)), nowMs: clock.now() };
     const before = model.status ?? {};
     const after = keepingProbeTime(before, computeModelStatus(snapshot));

@@ -10,6 +10,7 @@ import { uninstall } from "#operator/uninstall/uninstall.ts";
 
 const settings = z.object(operatorSettings.shape).pick({
   ENCHANTED_RELEASE_NAMESPACE: true,
+  ENCHANTED_TENANTS: true,
   ENCHANTED_AGENT_STOP: true,
   ENCHANTED_DRAIN_TIMEOUT: true,
   LOG_LEVEL: true,
@@ -24,8 +25,8 @@ if (parsed.kind === "invalid") {
   process.stderr.write(`${parsed.message}\n`);
   process.exit(64);
 }
-const { ENCHANTED_RELEASE_NAMESPACE, ENCHANTED_AGENT_STOP, ENCHANTED_DRAIN_TIMEOUT, LOG_LEVEL, KUBECONFIG } =
-  parsed.value;
+const { ENCHANTED_RELEASE_NAMESPACE, ENCHANTED_TENANTS, ENCHANTED_AGENT_STOP, ENCHANTED_DRAIN_TIMEOUT } = parsed.value;
+const { LOG_LEVEL, KUBECONFIG } = parsed.value;
 const clock = systemClock();
 const connector = createConnector(
   KUBECONFIG === undefined ? { kind: "in-cluster" } : { kind: "file", path: KUBECONFIG },
@@ -37,6 +38,7 @@ await uninstall({
   clock,
   log: createLogger("uninstall", LOG_LEVEL),
   releaseNamespace: ENCHANTED_RELEASE_NAMESPACE,
+  tenants: ENCHANTED_TENANTS,
   drainMs: ENCHANTED_AGENT_STOP + ENCHANTED_DRAIN_TIMEOUT + settleMs,
 });
 process.exit(0);

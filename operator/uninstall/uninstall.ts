@@ -1,7 +1,7 @@
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import { accessTo, type Access } from "#nervous-system/kubernetes/access.ts";
-import { isConflict, isNotFound } from "#nervous-system/kubernetes/errors.ts";
+import { isConflict, isForbidden, isNotFound } from "#nervous-system/kubernetes/errors.ts";
 import { pods, type Pod } from "#nervous-system/kubernetes/kinds.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import type { KubeObject, ObjectMeta, ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
@@ -25,6 +25,8 @@ export type UninstallOptions = {
   clock: Clock;
   log: Log;
   releaseNamespace: string;
+  /** Namespaces that run missions. */
+  tenants: readonly string[];
   /** How long agents and scribes get to end, in milliseconds. */
   drainMs: number;
 };
@@ -33,8 +35,10 @@ export type UninstallOptions = {
 export const uninstallClusterAccess: readonly Access[] = [
   accessTo(missions, ["list", "get", "patch"]),
   accessTo(agents, ["list", "get", "patch"]),
-  accessTo(pods, ["list", "get", "patch"]),
 ];
+
+/** Rights that it needs in each tenant's namespace. */
+export const uninstallTenantAccess: readonly Access[] = [accessTo(pods, ["list", "get", "patch"])];
 
 /** Rights that it needs in the release's namespace. */
 export const uninstallReleaseAccess: readonly Access[] = [accessTo(deployments, ["get", "patch"])];
@@ -84,14 +88,23 @@ const suspendAll = async (options: UninstallOptions): Promise<void> => {
   options.log.info({ missions: items.length }, "missions suspended");
 };
 
-const confined = { labelSelector: `${label.confined}=true` };
+/** The confined pods of a tenant; none where nothing may be read, because the namespace is gone and the Role with it. */
+const confinedPods = async ({ client, tenants, log }: UninstallOptions): Promise<Pod[]> => {
+  const ofTenant = async (namespace: string): Promise<Pod[]> => {
+    try {
+      return (await client.list(pods, { namespace, labelSelector: `${label.confined}=true` })).items;
+    } catch (err) {
+      if (!isForbidden(err)) throw err;
+      log.warn({ err, namespace }, "pods of this namespace may not be read; it is left as it is");
+      return [];
+    }
+  };
+  return (await Promise.all(tenants.map(ofTenant))).flat();
+};
 const isAtWork = ({ status }: Pod): boolean => status?.phase === "Running" || status?.phase === "Pending";
 
 const drain = async (options: UninstallOptions): Promise<void> => {
-  const drained = await until(options, options.drainMs, async () => {
-    const { items } = await options.client.list(pods, confined);
-    return !items.some(isAtWork);
-  });
+  const drained = await until(options, options.drainMs, async () => !(await confinedPods(options)).some(isAtWork));
   if (!drained)
     options.log.warn({ waitedMs: options.drainMs }, "pods did not end in time; their record may have a gap");
 };
@@ -110,11 +123,11 @@ const release = (object: KubeObject): { readonly [field: string]: unknown } | un
 };
 
 const stripFinalizers = async (options: UninstallOptions): Promise<void> => {
-  const found = await options.client.list(pods, confined);
-  for (const pod of found.items) await change(options, pods, pod, release);
+  const found = await confinedPods(options);
+  for (const pod of found) await change(options, pods, pod, release);
   const { items } = await options.client.list(agents);
   for (const agent of items) await change(options, agents, agent, release);
-  options.log.info({ pods: found.items.length, agents: items.length }, "finalizers removed");
+  options.log.info({ pods: found.length, agents: items.length }, "finalizers removed");
 };
 
 /**

@@ -1,6 +1,10 @@
 import { renderRules, type Access, type PolicyRule } from "#nervous-system/kubernetes/access.ts";
-import { operatorAccess } from "#operator/access.ts";
-import { uninstallClusterAccess, uninstallReleaseAccess } from "#operator/uninstall/uninstall.ts";
+import { operatorClusterAccess, operatorReleaseAccess, operatorTenantAccess } from "#operator/access.ts";
+import {
+  uninstallClusterAccess,
+  uninstallReleaseAccess,
+  uninstallTenantAccess,
+} from "#operator/uninstall/uninstall.ts";
 import { collectorClusterAccess } from "#pipeline/collector/identify.ts";
 import { gatewayClusterAccess, gatewayTenantAccess } from "#pipeline/gateway/cluster-view.ts";
 import { trimmerClusterAccess } from "#pipeline/trimmer/holders.ts";
@@ -9,16 +13,14 @@ import { publisherClusterAccess, publisherTenantAccess } from "#supervisor/publi
 /** What a component may do: in the whole cluster, in the release's namespace, and in each tenant's namespace. */
 export type ComponentRights = { cluster?: readonly Access[]; release?: readonly Access[]; tenant?: readonly Access[] };
 
-/** What the operator needs only where it runs itself. */
-const isOfRelease = ({ resource }: Access): boolean => resource === "services" || resource === "leases";
-
 /** The rights of every component, each declared beside the calls that use it. */
 export const rights: Readonly<Record<string, ComponentRights>> = {
   operator: {
-    cluster: operatorAccess.filter((access) => !isOfRelease(access)),
-    release: operatorAccess.filter(isOfRelease),
+    cluster: operatorClusterAccess,
+    release: operatorReleaseAccess,
+    tenant: operatorTenantAccess,
   },
-  uninstall: { cluster: uninstallClusterAccess, release: uninstallReleaseAccess },
+  uninstall: { cluster: uninstallClusterAccess, release: uninstallReleaseAccess, tenant: uninstallTenantAccess },
   collector: { cluster: collectorClusterAccess },
   trimmer: { cluster: trimmerClusterAccess },
   gateway: { cluster: gatewayClusterAccess, tenant: gatewayTenantAccess },

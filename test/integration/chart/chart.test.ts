@@ -99,6 +99,28 @@ describe("the chart", () => {
     }
   }, 120_000);
 
+  it("gives rights on pods in the tenants' namespaces only, to the operator and to the uninstall hook", async () => {
+    type Rules = { rules?: Array<{ resources: string[] }> };
+    const objects = await render("--set", "tenants={red,blue}");
+    const onPods = (kind: string): string[] =>
+      objects
+        .filter((object) => object.kind === kind)
+        .filter((role) => (role as Rules).rules?.some(({ resources }) => resources.includes("pods")))
+        .map(({ metadata }) => `${metadata.namespace ?? ""}/${metadata.name}`);
+    expect(onPods("ClusterRole")).toEqual([]);
+    const components = ["operator", "uninstall"];
+    const expected = components.flatMap((name) => ["red", "blue"].map((t) => `${t}/default-enchanted-${name}`));
+    expect(onPods("Role").toSorted()).toEqual(expected.toSorted());
+    const bound = objects.filter(({ kind }) => kind === "RoleBinding").map(({ metadata }) => metadata);
+    for (const role of expected) expect(bound.map(({ name, namespace }) => `${namespace}/${name}`)).toContain(role);
+    expect(JSON.stringify(objects).match(/"name":"ENCHANTED_TENANTS","value":"red,blue"/g)).toHaveLength(2);
+    // What a hook needs before anything is deleted must not be made in a namespace that may be gone.
+    const hooks = objects.filter(({ metadata }) => JSON.stringify(metadata).includes('"helm.sh/hook"'));
+    expect(hooks.map(({ metadata }) => metadata.namespace).filter((n) => n !== undefined && n !== "default")).toEqual(
+      [],
+    );
+  });
+
   it("leaves a store out that is not bundled, and asks for its address", async () => {
     await expect(render("--set", "clickhouse.bundled=false")).rejects.toMatchObject({
       stderr: expect.stringMatching(/clickhouse\.(url|existingSecret) is required/),

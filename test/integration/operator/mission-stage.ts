@@ -6,9 +6,9 @@ import { groupVersion } from "#nervous-system/schemas/resources/define-resource.
 import type { MissionSpecInput } from "#nervous-system/schemas/resources/mission.ts";
 import { aMissionSpec } from "#test/builders/mission.ts";
 import { aModelSpec } from "#test/builders/model.ts";
-import { eventually, freshNamespace } from "#test/integration/kubernetes/control-plane.ts";
+import { eventually } from "#test/integration/kubernetes/control-plane.ts";
 import { startKubelet, type Kubelet } from "#test/integration/operator/kubelet.ts";
-import { runOperator, type TestOperator } from "#test/integration/operator/run-operator.ts";
+import { runOperator, type TestOperator, type TestOperatorOptions } from "#test/integration/operator/run-operator.ts";
 import { dropLease, startWorld, type World } from "#test/integration/operator/world.ts";
 
 /** Where a test runs the mission `fix-bug`: a namespace and a kubelet of its own, in the world of its file. */
@@ -16,7 +16,7 @@ export type MissionStage = {
   readonly world: World;
   readonly namespace: string;
   readonly kubelet: Kubelet;
-  operate(options?: Parameters<typeof runOperator>[1]): TestOperator;
+  operate(options?: Partial<TestOperatorOptions>): TestOperator;
   stopOperators(): Promise<void>;
   submit(spec?: Partial<MissionSpecInput>): Promise<Mission>;
   patchMission(patch: object): Promise<void>;
@@ -42,7 +42,7 @@ export const missionStage = (): MissionStage => {
   }, 600_000);
   afterAll(() => world?.stop(), 60_000);
   beforeEach(async () => {
-    namespace = await freshNamespace(world.admin);
+    namespace = await world.newTenant();
     kubelet = await startKubelet(world.admin, namespace);
     await world.admin.create(models, {
       apiVersion: groupVersion,
@@ -68,7 +68,7 @@ export const missionStage = (): MissionStage => {
       return kubelet;
     },
     operate: (options) => {
-      const operator = runOperator(world, options);
+      const operator = runOperator(world, { tenants: [namespace], ...options });
       operators = [...operators, operator];
       return operator;
     },

@@ -322,6 +322,7 @@ describe("an operator that dies after every single write", () => {
       const dead = Promise.withResolvers<void>();
       let isDead = false;
       const operator = runOperator(stage.world, {
+        tenants: [stage.namespace],
         beforeWrite: () => {
           if (isDead) throw new Error("dead");
         },

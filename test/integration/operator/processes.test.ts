@@ -11,7 +11,7 @@ import { startService, type RunningService } from "#platform/process/service.ts"
 import { aMissionSpec, someDigest } from "#test/builders/mission.ts";
 import { aModelSpec } from "#test/builders/model.ts";
 import { startTestUpstream, type TestUpstream } from "#test/integration/gateway/https-upstream.ts";
-import { eventually, freshNamespace } from "#test/integration/kubernetes/control-plane.ts";
+import { eventually } from "#test/integration/kubernetes/control-plane.ts";
 import { startKubelet, wholeLife, type Kubelet } from "#test/integration/operator/kubelet.ts";
 import { releaseNamespace, startWorld, type World } from "#test/integration/operator/world.ts";
 
@@ -28,7 +28,7 @@ beforeAll(async () => {
   world = await startWorld();
   gateway = await startTestUpstream(dir);
   gateway.respond((_, response) => response.end(JSON.stringify({ ok: true, reason: "ProbeSucceeded", message: "" })));
-  namespace = await freshNamespace(world.admin);
+  namespace = await world.newTenant();
   kubelet = await startKubelet(world.admin, namespace);
   await writeFile(join(dir, "token"), "token");
   await world.admin.create(models, {
@@ -51,6 +51,7 @@ const startProcess = async (name: string): Promise<RunningService> => {
     KUBECONFIG: world.operatorKubeconfig,
     NATS_URL: world.natsUrl,
     ENCHANTED_RELEASE_NAMESPACE: releaseNamespace,
+    ENCHANTED_TENANTS: namespace,
     ENCHANTED_POD_NAME: name,
     ENCHANTED_SCRIBE_IMAGE: `registry.example.org/scribe@${someDigest}`,
     ENCHANTED_AGENT_IMAGE: `registry.example.org/cortex@${someDigest}`,

@@ -28,6 +28,7 @@ export type TestOperator = {
 
 /** How an operator of a test differs. */
 export type TestOperatorOptions = {
+  tenants: readonly string[];
   afterWrite?: AfterWrite;
   /** Asked before each write; throws to stop it. */
   beforeWrite?: () => void;
@@ -62,7 +63,7 @@ const yes: GatewayCheck = (): Promise<CheckAnswer> =>
 let serial = 0;
 
 /** Starts an operator under its own role; resolves at once, `stop` ends it in order. */
-export const runOperator = (world: World, options: TestOperatorOptions = {}): TestOperator => {
+export const runOperator = (world: World, options: TestOperatorOptions): TestOperator => {
   const writes: Write[] = [];
   const registry = createRegistry();
   const kubernetesMetrics = createKubernetesMetrics(registry);
@@ -75,6 +76,7 @@ export const runOperator = (world: World, options: TestOperatorOptions = {}): Te
   const operator = createOperator({
     client: watched(client, options.beforeWrite ?? (() => undefined), after),
     releaseNamespace,
+    tenants: options.tenants,
     identity: `operator-${(serial += 1)}`,
     lease: { durationMs: 15_000, renewDeadlineMs: 10_000, retryMs: 100 },
     bus: world.bus,

@@ -24,6 +24,7 @@ const run = (): Promise<void> =>
     clock: systemClock(),
     log: createLogger("uninstall", "error"),
     releaseNamespace: namespace,
+    tenants: [namespace],
     drainMs: 2_000,
   });
 

@@ -1,11 +1,11 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
-import { renderRules } from "#nervous-system/kubernetes/access.ts";
+import { renderRules, type Access } from "#nervous-system/kubernetes/access.ts";
 import { leases, namespaces } from "#nervous-system/kubernetes/kinds.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
-import type { KubeObject, ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
-import { operatorAccess } from "#operator/access.ts";
+import type { KubeObject } from "#nervous-system/kubernetes/resource-kind.ts";
+import { operatorClusterAccess, operatorReleaseAccess, operatorTenantAccess } from "#operator/access.ts";
 import { services } from "#operator/pod/names.ts";
 import { controllerManagerService } from "#platform/cluster/controllers.ts";
 import { ensureControlPlanePki } from "#platform/cluster/pki.ts";
@@ -13,7 +13,7 @@ import { freePort } from "#platform/process/ports.ts";
 import { startService } from "#platform/process/service.ts";
 import { ensureTool } from "#platform/tools/ensure-tool.ts";
 import { startSwarmPlane } from "#test/integration/gateway/swarm-plane.ts";
-import type { TestPlane } from "#test/integration/kubernetes/control-plane.ts";
+import { freshNamespace, type TestPlane } from "#test/integration/kubernetes/control-plane.ts";
 import { connectTestBus, createCleanup, startTestNats } from "#test/integration/pipeline/bus-harness.ts";
 
 /** Namespace in which the operator's lease and the Services are. */
@@ -27,6 +27,8 @@ export type World = {
   natsUrl: string;
   /** Kubeconfig of a user who has exactly the operator's declared rights. */
   operatorKubeconfig: string;
+  /** A new namespace with what the chart makes in one that runs missions. */
+  newTenant(): Promise<string>;
   stop(): Promise<void>;
 };
 
@@ -43,31 +45,33 @@ const startGarbageCollector = async ({ plane, dir }: TestPlane): Promise<() => P
   return () => service.stop();
 };
 
-const rbac = (plural: string, kind: string): ResourceKind => ({
-  group: "rbac.authorization.k8s.io",
-  version: "v1",
-  plural,
-  kind,
-  namespaced: false,
-});
-
-const grantOperator = async ({ admin }: TestPlane, user: string): Promise<void> => {
-  const draft = (kind: ResourceKind, rest: object): Promise<KubeObject> =>
-    admin.create(kind, {
-      apiVersion: "rbac.authorization.k8s.io/v1",
-      kind: kind.kind,
-      metadata: { name: user },
-      ...rest,
-    });
-  await draft(rbac("clusterroles", "ClusterRole"), { rules: renderRules(operatorAccess) });
-  await draft(rbac("clusterrolebindings", "ClusterRoleBinding"), {
-    subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: user }],
-    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: user },
+/** Grants rights to the operator, in one namespace or in the whole cluster. */
+const grantOperator = async (admin: KubeClient, access: readonly Access[], namespace?: string): Promise<void> => {
+  const scope = namespace === undefined ? "Cluster" : "";
+  const draft = (kind: string, rest: object): Promise<KubeObject> =>
+    admin.create(
+      {
+        group: "rbac.authorization.k8s.io",
+        version: "v1",
+        plural: `${scope}${kind}s`.toLowerCase(),
+        kind: `${scope}${kind}`,
+        namespaced: namespace !== undefined,
+      },
+      {
+        apiVersion: "rbac.authorization.k8s.io/v1",
+        kind: `${scope}${kind}`,
+        metadata: { name: "operator", namespace },
+        ...rest,
+      },
+    );
+  await draft("Role", { rules: renderRules(access) });
+  await draft("RoleBinding", {
+    subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: "operator" }],
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: `${scope}Role`, name: "operator" },
   });
 };
 
 const createServices = async (admin: KubeClient): Promise<void> => {
-  await admin.create(namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name: releaseNamespace } });
   for (const [name, port] of [
     ["enchanted-collector", 4317],
     ["enchanted-gateway", 8443],
@@ -86,15 +90,23 @@ export const startWorld = async (): Promise<World> => {
   const test = await startSwarmPlane();
   cleanup.add(() => test.stop());
   cleanup.add(await startGarbageCollector(test));
-  await grantOperator(test, "operator");
-  await createServices(test.admin);
+  const { admin } = test;
+  await admin.create(namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name: releaseNamespace } });
+  await grantOperator(admin, operatorClusterAccess);
+  await grantOperator(admin, operatorReleaseAccess, releaseNamespace);
+  await createServices(admin);
   const nats = await startTestNats(cleanup);
   return {
     test,
-    admin: test.admin,
+    admin,
     bus: await connectTestBus(nats, cleanup),
     natsUrl: nats.url,
     operatorKubeconfig: await test.plane.kubeconfigFor({ user: "operator" }),
+    newTenant: async () => {
+      const namespace = await freshNamespace(admin);
+      await grantOperator(admin, operatorTenantAccess, namespace);
+      return namespace;
+    },
     stop: () => cleanup.run(),
   };
 };

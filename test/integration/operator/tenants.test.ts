@@ -1,0 +1,120 @@
+import { describe, expect, it, jest } from "@jest/globals";
+import { systemClock } from "#nervous-system/kernel/clock.ts";
+import { events, pods, secrets } from "#nervous-system/kubernetes/kinds.ts";
+import { controllerReference, type ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
+import { agents, missions, models, type Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { findCondition } from "#nervous-system/schemas/conditions.ts";
+import { observeFinalizer } from "#nervous-system/schemas/names.ts";
+import { groupVersion } from "#nervous-system/schemas/resources/define-resource.ts";
+import { anAgentSpec } from "#test/builders/agent.ts";
+import { aMissionSpec } from "#test/builders/mission.ts";
+import { clientOn, eventually, freshNamespace } from "#test/integration/kubernetes/control-plane.ts";
+import { wholeLife } from "#test/integration/operator/kubelet.ts";
+import { missionStage } from "#test/integration/operator/mission-stage.ts";
+
+jest.setTimeout(120_000);
+
+const stage = missionStage();
+const { missionIs, modelIsReady, operate, submit } = stage;
+
+const submitTo = (namespace: string): Promise<Mission> =>
+  stage.world.admin.create(missions, {
+    apiVersion: groupVersion,
+    kind: "Mission",
+    metadata: { namespace, name: "elsewhere" },
+    spec: aMissionSpec() as never,
+  });
+
+const roleBindings: ResourceKind = {
+  group: "rbac.authorization.k8s.io",
+  version: "v1",
+  plural: "rolebindings",
+  kind: "RoleBinding",
+  namespaced: true,
+};
+
+describe("the operator", () => {
+  it("may do nothing to pods, Secrets or Events outside of tenants", async () => {
+    const { client, close } = clientOn({ kind: "file", path: stage.world.operatorKubeconfig });
+    try {
+      const pod = {
+        apiVersion: "v1",
+        kind: "Pod",
+        metadata: { name: "mine" },
+        spec: { containers: [{ name: "c", image: "none" }] },
+      };
+      const create = (namespace: string): Promise<unknown> =>
+        client.create(pods, { ...pod, metadata: { ...pod.metadata, namespace } }, { dryRun: true });
+      for (const namespace of ["kube-system", "default", undefined]) {
+        await expect(client.list(pods, { namespace })).rejects.toMatchObject({ code: 403 });
+        await expect(client.list(secrets, { namespace })).rejects.toMatchObject({ code: 403 });
+        await expect(client.list(events, { namespace })).rejects.toMatchObject({ code: 403 });
+      }
+      await expect(create("kube-system")).rejects.toMatchObject({ code: 403 });
+      await expect(client.list(pods, { namespace: stage.namespace })).resolves.toMatchObject({ items: [] });
+      await expect(client.list(secrets, { namespace: stage.namespace })).rejects.toMatchObject({ code: 403 });
+    } finally {
+      close();
+    }
+  });
+
+  it("tells a mission elsewhere that nobody works on it, and makes nothing there", async () => {
+    const elsewhere = await freshNamespace(stage.world.admin);
+    await stage.world.admin.create(models, {
+      apiVersion: groupVersion,
+      kind: "Model",
+      metadata: { namespace: elsewhere, name: "scripted" },
+      spec: (await stage.world.admin.get(models, { namespace: stage.namespace, name: "scripted" })).spec,
+    });
+    await submitTo(elsewhere);
+    stage.kubelet.script(/^fix-bug-coder-/, ...wholeLife());
+    const operator = operate();
+    await modelIsReady();
+    const toldOf = async (type: "ResolvedRefs" | "Stalled") => {
+      const found = await stage.world.admin.find(missions, { namespace: elsewhere, name: "elsewhere" });
+      return findCondition(found?.status?.conditions, type);
+    };
+    await eventually("it is told", async () => (await toldOf("Stalled"))?.status === "True");
+    expect(await toldOf("ResolvedRefs")).toMatchObject({
+      status: "False",
+      reason: "NotTenant",
+      message: expect.stringContaining("`tenants`"),
+    });
+    await submit();
+    await missionIs("Complete");
+    expect((await stage.world.admin.list(agents, { namespace: elsewhere })).items).toEqual([]);
+    expect((await stage.world.admin.list(pods, { namespace: elsewhere })).items).toEqual([]);
+    expect((await stage.world.admin.list(events, { namespace: elsewhere })).items).toEqual([]);
+    const model = await stage.world.admin.get(models, { namespace: elsewhere, name: "scripted" });
+    expect(model.status?.conditions ?? []).toEqual([]);
+    expect(operator.writes.filter(({ verb, kind }) => verb === "create" && kind === "Agent")).toHaveLength(1);
+  });
+
+  it("works for the others, and lets Agents go, where a tenant's namespace is being deleted and its Role is gone", async () => {
+    const { admin } = stage.world;
+    const going = await stage.world.newTenant();
+    const mission = await submitTo(going);
+    await admin.create(agents, {
+      apiVersion: groupVersion,
+      kind: "Agent",
+      metadata: {
+        namespace: going,
+        name: "elsewhere-coder",
+        finalizers: [observeFinalizer],
+        ownerReferences: [controllerReference(mission)],
+      },
+      spec: anAgentSpec({ missionRef: { name: "elsewhere" } }) as never,
+    });
+    const agent = await admin.get(agents, { namespace: going, name: "elsewhere-coder" });
+    await admin.delete(roleBindings, (await admin.get(roleBindings, { namespace: going, name: "operator" })).metadata);
+    await admin.delete(agents, agent.metadata);
+    stage.kubelet.script(/^fix-bug-coder-/, ...wholeLife());
+    const clock = systemClock();
+    // Past the time that its pods would have had.
+    operate({ tenants: [going, stage.namespace], clock: { ...clock, now: () => clock.now() + 120_000 } });
+    await modelIsReady();
+    await submit();
+    await missionIs("Complete");
+    await eventually("the Agent is let go", async () => (await admin.find(agents, agent.metadata)) === undefined);
+  });
+});
