@@ -98,7 +98,7 @@ const run = async (settings: OperatorSettings): Promise<number> => {
   const operator = createOperator({
     ...shared,
     client: kubeClient(settings, shared),
-    releaseNamespace: settings.ENCHANTED_RELEASE_NAMESPACE,
+    release: { name: settings.ENCHANTED_RELEASE_NAME, namespace: settings.ENCHANTED_RELEASE_NAMESPACE },
     tenants: settings.ENCHANTED_TENANTS,
     identity: `${settings.ENCHANTED_POD_NAME}_${randomUUID()}`,
     lease: leaseTimes(settings.ENCHANTED_LEASE_DURATION),

@@ -25,6 +25,7 @@ import { createMissionReconcile } from "#operator/mission/controller.ts";
 import { createModelReconcile } from "#operator/model/controller.ts";
 import { createProbes, probeTimes } from "#operator/model/probes.ts";
 import type { PodConfig } from "#operator/pod/config.ts";
+import type { Release } from "#operator/pod/confinement.ts";
 import { createControllerMetrics, metricsOf } from "#operator/runtime/controller-metrics.ts";
 import {
   createController,
@@ -41,7 +42,7 @@ import { createStatusWriter } from "#operator/status/writer.ts";
 /** What the operator gets from the process that it runs in. */
 export type OperatorOptions = {
   client: KubeClient;
-  releaseNamespace: string;
+  release: Release;
   /** Namespaces that run missions; in others nothing is done. */
   tenants: readonly string[];
   /** Unique per process. */
@@ -166,7 +167,7 @@ const createReconciles = (
   writer: { client: KubeClient; events: EventRecorder },
   frames: FrameObserver,
 ): Reconciles => {
-  const { check, clock, config, times, releaseNamespace, verifierPauseMs } = options;
+  const { check, clock, config, times, release, verifierPauseMs } = options;
   const activity = createPace(clock, activityLimits);
   const flaps = createPace(clock, flapLimits);
   const probes = createProbes(check, clock, probeTimes);
@@ -178,7 +179,7 @@ const createReconciles = (
       if (kind === "deleted") forget(object.metadata.uid);
     });
   const status = createStatusWriter({ ...writer, activity, flaps });
-  const shared = { caches, client: writer.client, frames, check, releaseNamespace, clock };
+  const shared = { caches, client: writer.client, frames, check, release, clock };
   const { agentImage } = config;
   return {
     mission: createMissionReconcile({
@@ -193,9 +194,9 @@ const createReconciles = (
 
 /** Puts the operator together; `manager.run` starts it. */
 export const createOperator = (options: OperatorOptions): Operator => {
-  const { client, releaseNamespace, identity, lease, clock, log, kubernetesMetrics } = options;
-  const elector = createLeaderElector({ ...options, namespace: releaseNamespace, name: leaseName, times: lease });
-  const caches = createCaches({ ...options, onEndOf: kubernetesMetrics.onEndOf });
+  const { client, release, identity, lease, clock, log, kubernetesMetrics } = options;
+  const elector = createLeaderElector({ ...options, namespace: release.namespace, name: leaseName, times: lease });
+  const caches = createCaches({ ...options, releaseNamespace: release.namespace, onEndOf: kubernetesMetrics.onEndOf });
   const informers = Object.values(caches);
   const writing = client.with({ guard: elector.fence });
   const events = createEventRecorder({

@@ -36,6 +36,7 @@ const namespaces = (description: string) =>
 /** The operator's environment. */
 export const operatorSettings = z.object({
   ENCHANTED_RELEASE_NAMESPACE: text("namespace that the chart is installed in"),
+  ENCHANTED_RELEASE_NAME: text("name of the release, by which its pods are labelled"),
   ENCHANTED_TENANTS: namespaces("namespaces that run missions, separated by commas"),
   ENCHANTED_POD_NAME: text("name of this pod (metadata.name)"),
   ENCHANTED_SCRIBE_IMAGE: image("image of fetch and scribe"),

@@ -3,6 +3,7 @@ import type {
   V1ConfigMap,
   V1Lease,
   V1Namespace,
+  V1NetworkPolicy,
   V1Pod,
   V1Secret,
   V1ServiceAccount,
@@ -61,6 +62,17 @@ export const namespaces: ResourceKind<Namespace> = {
   plural: "namespaces",
   kind: "Namespace",
   namespaced: false,
+};
+
+/** A NetworkPolicy of networking.k8s.io. */
+export type NetworkPolicy = Typed<V1NetworkPolicy>;
+/** Kind of NetworkPolicies. */
+export const networkPolicies: ResourceKind<NetworkPolicy> = {
+  group: "networking.k8s.io",
+  version: "v1",
+  plural: "networkpolicies",
+  kind: "NetworkPolicy",
+  namespaced: true,
 };
 
 /** A Lease of coordination.k8s.io. */

@@ -46,6 +46,8 @@ export const Reason = {
   SecretInvalid: "SecretInvalid",
   CheckUnavailable: "CheckUnavailable",
   NotTenant: "NotTenant",
+  NetworkPolicyMissing: "NetworkPolicyMissing",
+  NetworkPolicyConflict: "NetworkPolicyConflict",
   // Attempts
   AttemptStarted: "AttemptStarted",
   PodPending: "PodPending",

@@ -3,6 +3,7 @@ import { Reason } from "#nervous-system/schemas/conditions.ts";
 import { currentAttempt, givesUp, livingPod, pauseMs, recordedEnd, countsAfter } from "#operator/agent/attempts.ts";
 import type { AgentAct, AgentPlan, AgentSnapshot, Step } from "#operator/agent/plan.ts";
 import { judgeWorkspace } from "#operator/gateway/workspace.ts";
+import { judgeNetwork } from "#operator/pod/confinement.ts";
 import { judgeEnd, vanished, type PodEnd } from "#operator/pod/end.ts";
 import type { PodFacts } from "#operator/pod/facts.ts";
 import { unexplainedAfterMs } from "#operator/pod/node-words.ts";
@@ -132,8 +133,16 @@ const servicesHaveAddresses: Check = ({ addresses }) =>
 
 const secretIsAllowed: Check = ({ mission, secret }) => mission && judgeWorkspace(mission, secret);
 
+const networkIsConfined: Check = ({ network }) => judgeNetwork(network);
+
 /** What must hold before a pod is made; the order is that in which people are told. */
-const preconditions: readonly Check[] = [missionExists, modelExists, servicesHaveAddresses, secretIsAllowed];
+const preconditions: readonly Check[] = [
+  missionExists,
+  modelExists,
+  servicesHaveAddresses,
+  secretIsAllowed,
+  networkIsConfined,
+];
 
 const blockedRecheckMs = 30_000;
 const startRecheckMs = 60_000;

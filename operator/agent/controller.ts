@@ -16,6 +16,7 @@ import { observeAgent, type AgentSources } from "#operator/agent/observe.ts";
 import type { AgentPlan, AgentSnapshot } from "#operator/agent/plan.ts";
 import { computeAgentStatus } from "#operator/agent/status.ts";
 import { nodeWordsAccess } from "#operator/pod/node-words.ts";
+import { networkAccess } from "#operator/pod/observe-network.ts";
 import { refusalOf, refusedRecheckMs } from "#operator/runtime/create-owned.ts";
 import type { Reconcile } from "#operator/runtime/controller.ts";
 import { isTenant } from "#operator/tenant.ts";
@@ -28,6 +29,7 @@ export type AgentController = { sources: AgentSources; actor: AgentActor; status
 export const agentAccess: readonly Access[] = [
   ...agentActAccess,
   ...nodeWordsAccess,
+  ...networkAccess,
   accessTo(agents, ["patch"], "status"),
 ];
 

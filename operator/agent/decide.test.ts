@@ -7,6 +7,7 @@ import { computeAgentStatus } from "#operator/agent/status.ts";
 import { podFacts } from "#operator/pod/facts.ts";
 import { anAgentSnapshot } from "#test/builders/agent-snapshot.ts";
 import { anAgent } from "#test/builders/agent.ts";
+import { aNetwork } from "#test/builders/network.ts";
 import { aMission } from "#test/builders/mission.ts";
 import {
   diskExceededStatus,
@@ -63,6 +64,25 @@ const table: ReadonlyArray<{
     phase: "Starting",
     reason: Reason.PodPending,
     acts: ["createPod"],
+    kind: "waiting",
+  },
+  {
+    name: "no policy, no pod: not for a first attempt",
+    given: snapshot({ network: { ...aNetwork(), policies: [] } }),
+    phase: "Pending",
+    reason: Reason.NetworkPolicyMissing,
+    acts: [],
+    kind: "waiting",
+  },
+  {
+    name: "no policy, no pod: not for one that was persisted",
+    given: snapshot({
+      agent: anAgent({ status: { attempt: 1, podName: "fix-bug-coder-1" } }),
+      network: { ...aNetwork(), policies: [] },
+    }),
+    phase: "Pending",
+    reason: Reason.NetworkPolicyMissing,
+    acts: [],
     kind: "waiting",
   },
   {

@@ -8,10 +8,12 @@ import { currentAttempt, recordedEnd } from "#operator/agent/attempts.ts";
 import type { Addresses, AgentSnapshot, AgentTimes } from "#operator/agent/plan.ts";
 import { byOwner, type Caches } from "#operator/caches.ts";
 import type { FrameView } from "#operator/frames/view.ts";
-import type { CheckAnswer, GatewayCheck } from "#operator/gateway/check.ts";
+import type { GatewayCheck } from "#operator/gateway/check.ts";
 import { askWorkspace } from "#operator/gateway/workspace.ts";
 import { collectorHost, gatewayHost } from "#operator/pod/config.ts";
+import type { Release } from "#operator/pod/confinement.ts";
 import { podFacts, type PodFacts } from "#operator/pod/facts.ts";
+import { observeNetwork } from "#operator/pod/observe-network.ts";
 import { agentPodName, clusterAddress } from "#operator/pod/names.ts";
 import { withWarning } from "#operator/pod/node-words.ts";
 
@@ -22,17 +24,14 @@ export type AgentSources = {
   frames: FrameView;
   check: GatewayCheck;
   times: AgentTimes;
-  releaseNamespace: string;
+  release: Release;
   clock: Pick<Clock, "now">;
 };
 
 /** The cluster addresses of collector and gateway, once both have one. */
-const observeAddresses = ({
-  caches,
-  releaseNamespace,
-}: Pick<AgentSources, "caches" | "releaseNamespace">): Addresses | undefined => {
+const observeAddresses = ({ caches, release }: Pick<AgentSources, "caches" | "release">): Addresses | undefined => {
   const addressOf = (name: string): string | undefined =>
-    clusterAddress(caches.services.get(keyOf({ namespace: releaseNamespace, name })));
+    clusterAddress(caches.services.get(keyOf({ namespace: release.namespace, name })));
   const collector = addressOf(collectorHost);
   const gateway = addressOf(gatewayHost);
   return collector === undefined || gateway === undefined ? undefined : { collector, gateway };
@@ -69,15 +68,20 @@ const observePod = async ({ caches, client, clock }: AgentSources, agent: Agent)
 };
 
 // Asked anew for each attempt: what admitted the mission may have been taken back since.
-const observeSecret = async (
-  { check }: AgentSources,
+const observePermits = async (
+  { check, client, release }: AgentSources,
   agent: Agent,
   mission: Mission | undefined,
   { pod, podIsLive }: CurrentPod,
-): Promise<CheckAnswer | undefined> => {
+): Promise<Pick<AgentSnapshot, "secret" | "network">> => {
   const isOver = agent.metadata.deletionTimestamp !== undefined || isFinished(agent.status?.conditions);
   const mayStart = podIsLive && pod?.ended !== false && !agent.spec.suspend;
-  return mission === undefined || isOver || !mayStart ? undefined : askWorkspace(check, mission);
+  if (mission === undefined || isOver || !mayStart) return { secret: undefined, network: undefined };
+  const [secret, network] = await Promise.all([
+    askWorkspace(check, mission),
+    observeNetwork(client, release, agent.metadata.namespace),
+  ]);
+  return { secret, network };
 };
 
 /** Reads everything about the Agent of `key`; nothing where it does not exist. */
@@ -93,7 +97,7 @@ export const observeAgent = async (sources: AgentSources, key: string): Promise<
     agent,
     mission,
     model: caches.models.get(keyOf({ namespace, name: agent.spec.modelRef.name })),
-    secret: await observeSecret(sources, agent, mission, current),
+    ...(await observePermits(sources, agent, mission, current)),
     ...current,
     earlierPods: caches.pods
       .byIndex(byOwner, uid)

@@ -2,6 +2,7 @@ import type { AgentFold } from "#nervous-system/fold/state.ts";
 import type { Outcome } from "#nervous-system/kernel/outcome.ts";
 import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { CheckAnswer } from "#operator/gateway/check.ts";
+import type { NetworkView } from "#operator/pod/confinement.ts";
 import type { PodEnd } from "#operator/pod/end.ts";
 import type { PodFacts } from "#operator/pod/facts.ts";
 
@@ -36,6 +37,8 @@ export type AgentSnapshot = {
   /** Pods of earlier attempts that are still there. */
   earlierPods: readonly PodFacts[];
   addresses: Addresses | undefined;
+  /** What confines the pods of its namespace; absent where no pod is about to be made. */
+  network: NetworkView | undefined;
   fold: AgentFold | undefined;
   /** Stream sequences are being read and have caught up. */
   framesAreLive: boolean;

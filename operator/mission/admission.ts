@@ -2,6 +2,7 @@ import { createRedactor } from "#nervous-system/recorder/redact.ts";
 import { ConditionType, findCondition, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
 import { judgeWorkspace } from "#operator/gateway/workspace.ts";
 import { waitingPlan, type MissionPlan, type MissionSnapshot, type Step } from "#operator/mission/plan.ts";
+import { judgeNetwork } from "#operator/pod/confinement.ts";
 import { agentName } from "#operator/pod/names.ts";
 
 /** Why a mission is not admitted: which condition is False, and whether a person must act. */
@@ -101,6 +102,11 @@ const secretIsAllowed: Check = ({ mission, secret }) => {
   return blocked && { refused: "ResolvedRefs", ...blocked };
 };
 
+const networkIsConfined: Check = ({ network }) => {
+  const unconfined = judgeNetwork(network);
+  return unconfined && { refused: "ResolvedRefs", ...unconfined };
+};
+
 const recordingIsHealthy: Check = ({ record }) =>
   record.healthy
     ? undefined
@@ -115,6 +121,7 @@ const admissionChecks: readonly Check[] = [
   modelsExist,
   modelsAreReady,
   secretIsAllowed,
+  networkIsConfined,
   recordingIsHealthy,
 ];
 

@@ -10,6 +10,7 @@ import { observeMission, type MissionSources } from "#operator/mission/observe.t
 import { waitingPlan, type MissionAct, type MissionPlan, type MissionSnapshot } from "#operator/mission/plan.ts";
 import { computeMissionStatus, type MadeVerifier } from "#operator/mission/status.ts";
 import { nodeWordsAccess } from "#operator/pod/node-words.ts";
+import { networkAccess } from "#operator/pod/observe-network.ts";
 import { refusalOf, refusedRecheckMs } from "#operator/runtime/create-owned.ts";
 import type { Reconcile } from "#operator/runtime/controller.ts";
 import { noLaterThan, type StatusWriter } from "#operator/status/writer.ts";
@@ -18,7 +19,7 @@ import { noLaterThan, type StatusWriter } from "#operator/status/writer.ts";
 export type MissionController = { sources: MissionSources; actor: MissionActor; status: StatusWriter };
 
 /** Rights that the controller needs in each tenant's namespace beyond its caches. */
-export const missionAccess: readonly Access[] = [...missionActAccess, ...nodeWordsAccess];
+export const missionAccess: readonly Access[] = [...missionActAccess, ...nodeWordsAccess, ...networkAccess];
 
 /** Rights that it needs in the whole cluster: a mission elsewhere is told that nobody works on it. */
 export const missionClusterAccess: readonly Access[] = [accessTo(missions, ["patch"], "status")];

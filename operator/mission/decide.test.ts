@@ -20,6 +20,7 @@ import {
 } from "#test/builders/mission-snapshot.ts";
 import { aMission } from "#test/builders/mission.ts";
 import { aModel } from "#test/builders/model.ts";
+import { aNetwork } from "#test/builders/network.ts";
 import {
   disruptedStatus,
   fetchFailedStatus,
@@ -157,6 +158,24 @@ const table: ReadonlyArray<{
     given: snapshot({ mission: secretMission, secret: { kind: "unavailable", message: "ECONNREFUSED" } }),
     phase: "Pending",
     reason: Reason.CheckUnavailable,
+  },
+  {
+    name: "no policy, no pod",
+    given: snapshot({ network: { ...aNetwork(), policies: [] } }),
+    phase: "Pending",
+    reason: Reason.NetworkPolicyMissing,
+    stalled: true,
+  },
+  {
+    name: "no policy, no verifier",
+    given: snapshot({
+      mission: aMission({ spec: tested }),
+      ...published,
+      network: { ...aNetwork(), policies: [] },
+    }),
+    phase: "Verifying",
+    reason: Reason.NetworkPolicyMissing,
+    stalled: true,
   },
   {
     name: "no record, no run",

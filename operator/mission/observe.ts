@@ -6,11 +6,13 @@ import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kin
 import { ConditionType, isFinished, isTrue } from "#nervous-system/schemas/conditions.ts";
 import { byOwner, byUid, type Caches } from "#operator/caches.ts";
 import type { FrameView } from "#operator/frames/view.ts";
-import type { CheckAnswer, GatewayCheck } from "#operator/gateway/check.ts";
+import type { GatewayCheck } from "#operator/gateway/check.ts";
 import { askWorkspace } from "#operator/gateway/workspace.ts";
 import type { MissionSnapshot } from "#operator/mission/plan.ts";
 import { gatewayHost } from "#operator/pod/config.ts";
+import type { Release } from "#operator/pod/confinement.ts";
 import { podFacts, type PodFacts } from "#operator/pod/facts.ts";
+import { observeNetwork } from "#operator/pod/observe-network.ts";
 import { agentName, clusterAddress } from "#operator/pod/names.ts";
 import { withWarning } from "#operator/pod/node-words.ts";
 import { isTenant } from "#operator/tenant.ts";
@@ -21,7 +23,7 @@ export type MissionSources = {
   client: Pick<KubeClient, "find" | "list">;
   frames: FrameView;
   check: GatewayCheck;
-  releaseNamespace: string;
+  release: Release;
   agentImage: string;
   verifierPauseMs: number;
   clock: Pick<Clock, "now">;
@@ -30,17 +32,26 @@ export type MissionSources = {
 const isOver = ({ status, metadata }: Mission): boolean =>
   metadata.deletionTimestamp !== undefined || isFinished(status?.conditions);
 
+/** What may change until the very moment in which a pod is made. */
+type Permits = Pick<MissionSnapshot, "secret" | "network">;
+
 // Asked wherever a pod may be made of the answer: before the agents are made, and once they are done, for the verifier.
-const observeSecret = async (
-  { check }: MissionSources,
+const observePermits = async (
+  { check, client, release }: MissionSources,
   mission: Mission,
   agents: ReadonlyMap<string, Agent>,
-): Promise<CheckAnswer | undefined> => {
-  if (isOver(mission) || mission.spec.suspend) return undefined;
+): Promise<Permits> => {
+  const notAsked = { secret: undefined, network: undefined };
+  if (isOver(mission) || mission.spec.suspend) return notAsked;
   const team = mission.spec.team.map(({ name }) => agents.get(agentName(mission.metadata.name, name)));
   const isAdmitted = team.every((agent) => agent !== undefined);
   const isDone = team.every((agent) => isTrue(agent?.status?.conditions, ConditionType.Complete));
-  return isAdmitted && !isDone ? undefined : askWorkspace(check, mission);
+  if (isAdmitted && !isDone) return notAsked;
+  const [secret, network] = await Promise.all([
+    askWorkspace(check, mission),
+    observeNetwork(client, release, mission.metadata.namespace),
+  ]);
+  return { secret, network };
 };
 
 const observeVerifier = async (
@@ -84,7 +95,7 @@ const observeTaken = ({ caches }: MissionSources, { metadata, spec }: Mission): 
 
 /** Reads everything about the Mission of `key`; nothing where it does not exist. */
 export const observeMission = async (sources: MissionSources, key: string): Promise<MissionSnapshot | undefined> => {
-  const { caches, frames, releaseNamespace, agentImage, verifierPauseMs, clock } = sources;
+  const { caches, frames, release, agentImage, verifierPauseMs, clock } = sources;
   const mission = caches.missions.get(key);
   if (mission === undefined) return undefined;
   const agents = observeAgents(sources, mission);
@@ -95,11 +106,11 @@ export const observeMission = async (sources: MissionSources, key: string): Prom
     agents,
     taken: observeTaken(sources, mission),
     models: observeModels(sources, mission),
-    secret: mayAct ? await observeSecret(sources, mission, agents) : undefined,
+    ...(mayAct ? await observePermits(sources, mission, agents) : { secret: undefined, network: undefined }),
     record: frames.health(),
     fold: frames.mission(mission.metadata.uid),
     verifier: mayAct ? await observeVerifier(sources, mission) : undefined,
-    gatewayAddress: clusterAddress(caches.services.get(keyOf({ namespace: releaseNamespace, name: gatewayHost }))),
+    gatewayAddress: clusterAddress(caches.services.get(keyOf({ namespace: release.namespace, name: gatewayHost }))),
     agentImage,
     verifierPauseMs,
     nowMs: clock.now(),

@@ -4,6 +4,7 @@ import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kin
 import { Reason } from "#nervous-system/schemas/conditions.ts";
 import type { RecordHealth } from "#operator/frames/view.ts";
 import type { CheckAnswer } from "#operator/gateway/check.ts";
+import type { NetworkView } from "#operator/pod/confinement.ts";
 import type { PodFacts } from "#operator/pod/facts.ts";
 
 /** Everything that decides what happens to a Mission next, read once. */
@@ -19,6 +20,8 @@ export type MissionSnapshot = {
   models: ReadonlyMap<string, Model>;
   /** The gateway's verdict on the Git secret, or on the namespace where the mission names none; absent where no pod is about to be made. */
   secret: CheckAnswer | undefined;
+  /** What confines the pods of its namespace; absent where no pod is about to be made. */
+  network: NetworkView | undefined;
   record: RecordHealth;
   fold: MissionFold | undefined;
   /** The verifier pod that the status names, read live. */

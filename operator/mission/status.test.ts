@@ -9,6 +9,7 @@ import { computeMissionStatus } from "#operator/mission/status.ts";
 import { traceIdOf } from "#operator/pod/names.ts";
 import { anAgent } from "#test/builders/agent.ts";
 import { aMission } from "#test/builders/mission.ts";
+import { aNetwork } from "#test/builders/network.ts";
 import { aModel, readyModelStatus } from "#test/builders/model.ts";
 
 const at = "2026-11-23T10:00:00Z";
@@ -28,6 +29,7 @@ const snapshot = (status: MissionStatus | undefined, given: Partial<MissionSnaps
   taken: [],
   models: new Map([["scripted", aModel({ status: readyModelStatus })]]),
   secret: { kind: "answered", ok: true, reason: "Resolved", message: "" },
+  network: aNetwork(),
   record: { healthy: true, message: "", position: 40 },
   fold: undefined,
   verifier: undefined,

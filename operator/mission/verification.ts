@@ -3,6 +3,7 @@ import { criteriaFailed, otherCriteria, runsCriteriaOf } from "#operator/mission
 import { endingPlan, waitingPlan, type MissionPlan, type MissionSnapshot, type Step } from "#operator/mission/plan.ts";
 import { judgeWorkspace } from "#operator/gateway/workspace.ts";
 import { publishedOf } from "#operator/mission/publication.ts";
+import { judgeNetwork } from "#operator/pod/confinement.ts";
 import { judgeEnd, vanished, type PodEnd } from "#operator/pod/end.ts";
 import type { PodFacts } from "#operator/pod/facts.ts";
 import { hindranceOf } from "#operator/pod/pending.ts";
@@ -58,7 +59,7 @@ const runPlan = (snapshot: MissionSnapshot, attempt: number): MissionPlan => {
     const message = "Service enchanted-gateway has no cluster address yet.";
     return waitingPlan({ phase: "Verifying", reason: Reason.CheckUnavailable, message }, recheckMs);
   }
-  const blocked = judgeWorkspace(snapshot.mission, snapshot.secret);
+  const blocked = judgeWorkspace(snapshot.mission, snapshot.secret) ?? judgeNetwork(snapshot.network);
   if (blocked !== undefined) return waitingPlan({ phase: "Verifying", ...blocked }, recheckMs);
   const message = `The success criteria are run on ${ref} at ${commit.slice(0, 12)}.`;
   const acts = [{ kind: "createVerifier", attempt, ref, commit } as const];

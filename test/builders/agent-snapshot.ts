@@ -2,6 +2,7 @@ import type { AgentSnapshot } from "#operator/agent/plan.ts";
 import { anAgent } from "#test/builders/agent.ts";
 import { aMission } from "#test/builders/mission.ts";
 import { aModel } from "#test/builders/model.ts";
+import { aNetwork } from "#test/builders/network.ts";
 
 const nowMs = Date.parse("2026-11-23T10:00:00Z");
 const times = {
@@ -22,6 +23,7 @@ export const anAgentSnapshot = (given: Partial<AgentSnapshot> = {}): AgentSnapsh
   podIsLive: true,
   earlierPods: [],
   addresses: { collector: "10.0.0.1", gateway: "10.0.0.2" },
+  network: aNetwork(),
   fold: undefined,
   framesAreLive: true,
   times,

@@ -14,6 +14,7 @@ import { anAgent } from "#test/builders/agent.ts";
 import { aMission } from "#test/builders/mission.ts";
 import { aPodConfig } from "#test/builders/pod-config.ts";
 import { aModel, readyModelStatus } from "#test/builders/model.ts";
+import { aNetwork } from "#test/builders/network.ts";
 import { someCommit, type PodStatus } from "#test/builders/pod-status.ts";
 import { aPod } from "#test/builders/pod.ts";
 
@@ -43,6 +44,7 @@ export const snapshot = (given: Partial<MissionSnapshot> = {}): MissionSnapshot 
   taken: [],
   models: new Map([["scripted", readyModel]]),
   secret: { kind: "answered", ok: true, reason: "Resolved", message: "" },
+  network: aNetwork(),
   record: { healthy: true, message: "", position: 40 },
   fold: undefined,
   verifier: undefined,

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { parseAllDocuments } from "yaml";
+import { confinementName, confinementOf } from "#operator/pod/confinement.ts";
 import { startControlPlane, type ControlPlane } from "#platform/cluster/control-plane.ts";
 import { ensureTool } from "#platform/tools/ensure-tool.ts";
 
@@ -42,7 +43,7 @@ const render = async (...more: string[]): Promise<KubeObject[]> => {
     .filter((object) => object !== null);
 };
 
-const dryRun = async (object: KubeObject): Promise<string> => {
+const dryRun = async (object: KubeObject, ...more: string[]): Promise<string> => {
   const child = run(cluster.kubectl, [
     "--kubeconfig",
     cluster.kubeconfigPath,
@@ -51,6 +52,7 @@ const dryRun = async (object: KubeObject): Promise<string> => {
     "--validate=strict",
     "-f",
     "-",
+    ...more,
   ]);
   child.child.stdin?.end(JSON.stringify(object));
   return (await child).stdout;
@@ -70,7 +72,7 @@ afterAll(async () => {
 describe("the chart", () => {
   it("renders only what a real API server takes, strictly", async () => {
     const objects = await render();
-    const answers = await Promise.all(objects.map(dryRun));
+    const answers = await Promise.all(objects.map((object) => dryRun(object)));
     expect(answers).toHaveLength(objects.length);
     expect(answers.filter((answer) => !answer.includes("created (server dry run)"))).toEqual([]);
   }, 120_000);
@@ -119,6 +121,17 @@ describe("the chart", () => {
     expect(hooks.map(({ metadata }) => metadata.namespace).filter((n) => n !== undefined && n !== "default")).toEqual(
       [],
     );
+  });
+
+  it("confines each tenant's agents by the policy that the operator asks for", async () => {
+    const policies = (await render("--set", "tenants={default,blue}")).filter(
+      ({ metadata }) => metadata.name === confinementName,
+    );
+    expect(policies.map(({ metadata }) => metadata.namespace)).toEqual(["default", "blue"]);
+    for (const { spec } of policies)
+      expect(spec).toEqual(confinementOf({ name: "enchanted-swarm", namespace: "default" }));
+    const stored = await dryRun(policies[0] as KubeObject, "--output=json");
+    expect((JSON.parse(stored) as KubeObject).spec).toEqual(policies[0]?.spec);
   });
 
   it("leaves a store out that is not bundled, and asks for its address", async () => {

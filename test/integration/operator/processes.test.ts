@@ -10,6 +10,7 @@ import { freePort } from "#platform/process/ports.ts";
 import { startService, type RunningService } from "#platform/process/service.ts";
 import { aMissionSpec, someDigest } from "#test/builders/mission.ts";
 import { aModelSpec } from "#test/builders/model.ts";
+import { someRelease } from "#test/builders/network.ts";
 import { startTestUpstream, type TestUpstream } from "#test/integration/gateway/https-upstream.ts";
 import { eventually } from "#test/integration/kubernetes/control-plane.ts";
 import { startKubelet, wholeLife, type Kubelet } from "#test/integration/operator/kubelet.ts";
@@ -51,6 +52,7 @@ const startProcess = async (name: string): Promise<RunningService> => {
     KUBECONFIG: world.operatorKubeconfig,
     NATS_URL: world.natsUrl,
     ENCHANTED_RELEASE_NAMESPACE: releaseNamespace,
+    ENCHANTED_RELEASE_NAME: someRelease.name,
     ENCHANTED_TENANTS: namespace,
     ENCHANTED_POD_NAME: name,
     ENCHANTED_SCRIBE_IMAGE: `registry.example.org/scribe@${someDigest}`,

@@ -9,8 +9,9 @@ import type { CheckAnswer, GatewayCheck } from "#operator/gateway/check.ts";
 import { createOperator } from "#operator/operator.ts";
 import { createKubernetesMetrics } from "#operator/runtime/kubernetes-metrics.ts";
 import { aPodConfig } from "#test/builders/pod-config.ts";
+import { someRelease } from "#test/builders/network.ts";
 import { clientOn } from "#test/integration/kubernetes/control-plane.ts";
-import { releaseNamespace, type World } from "#test/integration/operator/world.ts";
+import type { World } from "#test/integration/operator/world.ts";
 
 /** One write of the operator: what it did to which kind. */
 type Write = { verb: string; kind: string };
@@ -75,7 +76,7 @@ export const runOperator = (world: World, options: TestOperatorOptions): TestOpe
   };
   const operator = createOperator({
     client: watched(client, options.beforeWrite ?? (() => undefined), after),
-    releaseNamespace,
+    release: someRelease,
     tenants: options.tenants,
     identity: `operator-${(serial += 1)}`,
     lease: { durationMs: 15_000, renewDeadlineMs: 10_000, retryMs: 100 },

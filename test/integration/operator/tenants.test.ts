@@ -1,16 +1,18 @@
 import { describe, expect, it, jest } from "@jest/globals";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
-import { events, pods, secrets } from "#nervous-system/kubernetes/kinds.ts";
-import { controllerReference, type ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
+import { events, networkPolicies, pods, secrets } from "#nervous-system/kubernetes/kinds.ts";
+import { controllerReference, type KubeObject, type ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
 import { agents, missions, models, type Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { findCondition } from "#nervous-system/schemas/conditions.ts";
 import { observeFinalizer } from "#nervous-system/schemas/names.ts";
 import { groupVersion } from "#nervous-system/schemas/resources/define-resource.ts";
 import { anAgentSpec } from "#test/builders/agent.ts";
 import { aMissionSpec } from "#test/builders/mission.ts";
+import { endedStatus, runningStatus, verifierStatus } from "#test/builders/pod-status.ts";
 import { clientOn, eventually, freshNamespace } from "#test/integration/kubernetes/control-plane.ts";
 import { wholeLife } from "#test/integration/operator/kubelet.ts";
 import { missionStage } from "#test/integration/operator/mission-stage.ts";
+import { confineTenant } from "#test/integration/operator/world.ts";
 
 jest.setTimeout(120_000);
 
@@ -116,5 +118,78 @@ describe("the operator", () => {
     await submit();
     await missionIs("Complete");
     await eventually("the Agent is let go", async () => (await admin.find(agents, agent.metadata)) === undefined);
+  });
+});
+
+const removePolicy = async (name: string): Promise<void> => {
+  const ref = { namespace: stage.namespace, name };
+  await stage.world.admin.delete(networkPolicies, (await stage.world.admin.get(networkPolicies, ref)).metadata);
+};
+
+const stalledBy = (reason: string): Promise<void> =>
+  eventually(`the mission says ${reason}`, async () => {
+    const told = findCondition((await stage.mission())?.status?.conditions, "Stalled");
+    return told?.reason === reason;
+  });
+
+const podsHere = async (): Promise<string[]> =>
+  (await stage.world.admin.list(pods, { namespace: stage.namespace })).items.map(({ metadata }) => metadata.name);
+
+/** Has the operator look again at once. */
+const askAgain = async <T extends KubeObject>(kind: ResourceKind<T>, name: string): Promise<void> => {
+  const { metadata } = await stage.world.admin.get(kind, { namespace: stage.namespace, name });
+  const { uid, resourceVersion } = metadata;
+  const patch = { metadata: { annotations: { "swarm.enchanted.dev/requestedAt": "now" } } };
+  await stage.world.admin.patch(kind, { namespace: stage.namespace, name, uid, resourceVersion }, patch);
+};
+
+describe("a namespace whose NetworkPolicy is not there", () => {
+  it("gets no agent, says why, and goes on once it is", async () => {
+    await removePolicy("enchanted-confined");
+    stage.kubelet.script(/^fix-bug-coder-/, ...wholeLife());
+    operate();
+    await modelIsReady();
+    await submit();
+    await stalledBy("NetworkPolicyMissing");
+    expect(await stage.agent()).toBeUndefined();
+    expect(await podsHere()).toEqual([]);
+    await confineTenant(stage.world.admin, stage.namespace);
+    await askAgain(missions, "fix-bug");
+    await missionIs("Complete");
+  });
+
+  it("gets no further attempt", async () => {
+    operate();
+    await modelIsReady();
+    await submit();
+    await stage.kubelet.pod("fix-bug-coder-1");
+    await stage.kubelet.report("fix-bug-coder-1", runningStatus());
+    await removePolicy("enchanted-confined");
+    await stage.kubelet.report("fix-bug-coder-1", endedStatus({ exitCode: 1 }));
+    await stalledBy("NetworkPolicyMissing");
+    expect(await podsHere()).not.toContain("fix-bug-coder-2");
+    await confineTenant(stage.world.admin, stage.namespace);
+    await askAgain(agents, "fix-bug-coder");
+    await stage.kubelet.pod("fix-bug-coder-2");
+  });
+
+  it("gets no verifier, also where it is another policy that lets its pods out", async () => {
+    stage.kubelet.script(/-verify-/, verifierStatus({ exitCode: 0 }));
+    operate();
+    await modelIsReady();
+    await submit({ successCriteria: [{ command: "npm test" }] });
+    await stage.kubelet.pod("fix-bug-coder-1");
+    await stage.world.admin.create(networkPolicies, {
+      apiVersion: "networking.k8s.io/v1",
+      kind: "NetworkPolicy",
+      metadata: { namespace: stage.namespace, name: "dns-for-all" },
+      spec: { podSelector: {}, policyTypes: ["Egress"], egress: [{ ports: [{ protocol: "UDP", port: 53 }] }] },
+    });
+    for (const status of wholeLife()) await stage.kubelet.report("fix-bug-coder-1", status);
+    await stalledBy("NetworkPolicyConflict");
+    expect(await podsHere()).not.toContain("fix-bug-verify-1");
+    await removePolicy("dns-for-all");
+    await askAgain(missions, "fix-bug");
+    await missionIs("Complete");
   });
 });

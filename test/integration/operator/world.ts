@@ -2,22 +2,24 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import { renderRules, type Access } from "#nervous-system/kubernetes/access.ts";
-import { leases, namespaces } from "#nervous-system/kubernetes/kinds.ts";
+import { leases, namespaces, networkPolicies } from "#nervous-system/kubernetes/kinds.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import type { KubeObject } from "#nervous-system/kubernetes/resource-kind.ts";
 import { operatorClusterAccess, operatorReleaseAccess, operatorTenantAccess } from "#operator/access.ts";
+import { confinementName, confinementOf } from "#operator/pod/confinement.ts";
 import { services } from "#operator/pod/names.ts";
 import { controllerManagerService } from "#platform/cluster/controllers.ts";
 import { ensureControlPlanePki } from "#platform/cluster/pki.ts";
 import { freePort } from "#platform/process/ports.ts";
 import { startService } from "#platform/process/service.ts";
 import { ensureTool } from "#platform/tools/ensure-tool.ts";
+import { someRelease } from "#test/builders/network.ts";
 import { startSwarmPlane } from "#test/integration/gateway/swarm-plane.ts";
 import { freshNamespace, type TestPlane } from "#test/integration/kubernetes/control-plane.ts";
 import { connectTestBus, createCleanup, startTestNats } from "#test/integration/pipeline/bus-harness.ts";
 
 /** Namespace in which the operator's lease and the Services are. */
-export const releaseNamespace = "enchanted-system";
+export const releaseNamespace = someRelease.namespace;
 
 /** A cluster without nodes: API server, etcd, the garbage collector, JetStream. The test plays the kubelet. */
 export type World = {
@@ -71,6 +73,16 @@ const grantOperator = async (admin: KubeClient, access: readonly Access[], names
   });
 };
 
+/** Makes the chart's NetworkPolicy in a namespace. */
+export const confineTenant = async (admin: KubeClient, namespace: string): Promise<void> => {
+  await admin.create(networkPolicies, {
+    apiVersion: "networking.k8s.io/v1",
+    kind: "NetworkPolicy",
+    metadata: { namespace, name: confinementName },
+    spec: confinementOf(someRelease),
+  });
+};
+
 const createServices = async (admin: KubeClient): Promise<void> => {
   for (const [name, port] of [
     ["enchanted-collector", 4317],
@@ -105,6 +117,7 @@ export const startWorld = async (): Promise<World> => {
     newTenant: async () => {
       const namespace = await freshNamespace(admin);
       await grantOperator(admin, operatorTenantAccess, namespace);
+      await confineTenant(admin, namespace);
       return namespace;
     },
     stop: () => cleanup.run(),
