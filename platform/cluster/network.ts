@@ -19,10 +19,12 @@ const renderMasquerade = (): string =>
     "",
   ].join("\n");
 
-const ensureJump = async (table: string, from: string, to: string): Promise<void> => {
+type Tool = "iptables" | "ip6tables";
+
+const ensureJump = async (table: string, from: string, to: string, tool: Tool = "iptables"): Promise<void> => {
   const rule = [from, "-j", to];
-  const present = await tryRun(["iptables", "-w", "-t", table, "-C", ...rule]);
-  if (present.code !== 0) await run(["iptables", "-w", "-t", table, "-I", ...rule]);
+  const present = await tryRun([tool, "-w", "-t", table, "-C", ...rule]);
+  if (present.code !== 0) await run([tool, "-w", "-t", table, "-I", ...rule]);
 };
 
 /** Makes the node's link and address, routing between pods, and the pods' way out. */
@@ -45,8 +47,13 @@ export const ensureNodeNetwork = async (layout: Layout): Promise<void> => {
 export const ensureChainJump = ensureJump;
 
 /** Removes a chain of ours and every jump to it; nothing happens when it is not there. */
-export const removeChain = async (table: string, from: string, chain: string): Promise<void> => {
-  const iptables = ["iptables", "-w", "-t", table];
+export const removeChain = async (
+  table: string,
+  from: string,
+  chain: string,
+  tool: Tool = "iptables",
+): Promise<void> => {
+  const iptables = [tool, "-w", "-t", table];
   while ((await tryRun([...iptables, "-D", from, "-j", chain])).code === 0);
   await tryRun([...iptables, "-F", chain]);
   await tryRun([...iptables, "-X", chain]);

@@ -31,7 +31,8 @@ state = "${layout.containerd}/state"
 
 /**
  * The pod network: every pod hangs on a link of its own and all traffic between pods is routed by the
- * host, so that no packet passes beside the filter. Pods have no IPv6, which the filter does not judge.
+ * host, so that no packet passes beside the filter. Pods get no IPv6: there is no range to give them
+ * addresses of. The filter judges it all the same.
  */
 export const renderCniConfig = (layout: Layout): string =>
   JSON.stringify({

@@ -19,7 +19,13 @@ export type PodView = {
       readonly ports?: readonly { readonly name?: string; readonly containerPort: number }[];
     }[];
   };
-  readonly status: { readonly podIP?: string; readonly phase?: string };
+  readonly status: {
+    /** The first of `podIPs`. */
+    readonly podIP?: string;
+    /** One of each family. */
+    readonly podIPs?: readonly { readonly ip: string }[];
+    readonly phase?: string;
+  };
 };
 
 /** The part of a Namespace that policies select by. */

@@ -1,8 +1,5 @@
-import { node } from "../layout.ts";
+import { isOf, subtract, type Family } from "./family.ts";
 import { selects, type NetworkSnapshot, type Peer, type PodView, type PolicyPort, type PolicyView } from "./model.ts";
-
-/** A pod with this label reaches only what a policy's egress names, even when no policy selects it. */
-const CONFINED_LABEL = "swarm.enchanted.dev/confined";
 
 /** The chains of the filter; they live in the mangle table, which no ACCEPT of another table leaps over. */
 export const chains = {
@@ -14,15 +11,19 @@ export const chains = {
 
 type Direction = "Egress" | "Ingress";
 
+/** A pod at its address in one family. */
+type Placed = { readonly pod: PodView; readonly at: string };
+
 /** Pods that have an address of the pod network now; a finished pod's address may be another's already. */
-const addressed = (pods: readonly PodView[]): PodView[] =>
-  pods.filter(
-    ({ spec, status }) =>
-      spec.hostNetwork !== true &&
-      status.podIP !== undefined &&
-      status.phase !== "Succeeded" &&
-      status.phase !== "Failed",
-  );
+const placed = (family: Family, pods: readonly PodView[]): Placed[] =>
+  pods
+    .filter(
+      ({ spec, status }) => spec.hostNetwork !== true && status.phase !== "Succeeded" && status.phase !== "Failed",
+    )
+    .flatMap((pod) => {
+      const { podIP, podIPs = podIP === undefined ? [] : [{ ip: podIP }] } = pod.status;
+      return podIPs.filter(({ ip }) => isOf(family, ip)).map(({ ip }) => ({ pod, at: `${ip}/${family.bits}` }));
+    });
 
 const applies = (policy: PolicyView, direction: Direction): boolean =>
   policy.spec.policyTypes?.includes(direction) ?? (direction === "Ingress" || policy.spec.egress !== undefined);
@@ -43,20 +44,23 @@ const namespacesOf = (snapshot: NetworkSnapshot, policy: PolicyView, peer: Peer)
 };
 
 /** A far side of a connection: an address range, and the pod behind it when it is one. */
-type Side = { readonly cidr: string; readonly except: readonly string[]; readonly pod?: PodView };
+type Side = { readonly cidr: string; readonly pod?: PodView };
 
-const sidesOf = (snapshot: NetworkSnapshot, policy: PolicyView, peers?: readonly Peer[]): Side[] => {
-  if (peers === undefined || peers.length === 0) return [{ cidr: "0.0.0.0/0", except: [] }];
+/** What the rules of one family follow from. */
+type View = { readonly family: Family; readonly snapshot: NetworkSnapshot; readonly pods: readonly Placed[] };
+
+const sidesOf = ({ family, snapshot, pods }: View, policy: PolicyView, peers?: readonly Peer[]): Side[] => {
+  if (peers === undefined || peers.length === 0) return [{ cidr: family.anywhere }];
   return peers.flatMap((peer) => {
     if (peer.ipBlock !== undefined) {
       const { cidr, except = [] } = peer.ipBlock;
-      return cidr.includes(":") ? [] : [{ cidr, except }];
+      return isOf(family, cidr) ? subtract(family, cidr, except).map((range) => ({ cidr: range })) : [];
     }
     const namespaces = namespacesOf(snapshot, policy, peer);
-    return addressed(snapshot.pods)
-      .filter(({ metadata }) => namespaces.has(metadata.namespace))
-      .filter(({ metadata }) => selects(peer.podSelector ?? {}, metadata.labels))
-      .map((pod) => ({ cidr: `${pod.status.podIP}/32`, except: [], pod }));
+    return pods
+      .filter(({ pod }) => namespaces.has(pod.metadata.namespace))
+      .filter(({ pod }) => selects(peer.podSelector ?? {}, pod.metadata.labels))
+      .map(({ pod, at }) => ({ cidr: at, pod }));
   });
 };
 
@@ -84,56 +88,51 @@ const rulesOfPolicy = (policy: PolicyView, direction: Direction) =>
     ? (policy.spec.egress ?? []).map(({ to, ports }) => ({ peers: to, ports }))
     : (policy.spec.ingress ?? []).map(({ from, ports }) => ({ peers: from, ports }));
 
-/** What may pass for one isolated pod in one direction; each exception makes its range pass nothing by this rule. */
-const allowances = (snapshot: NetworkSnapshot, pod: PodView, direction: Direction): string[] => {
+/** What may pass for one isolated pod in one direction. */
+const allowances = (view: View, { pod, at }: Placed, direction: Direction): string[] => {
   const { own, far } = flags[direction];
-  const prefix = `${own} ${pod.status.podIP}/32`;
-  return policiesFor(snapshot, pod, direction).flatMap((policy) =>
+  return policiesFor(view.snapshot, pod, direction).flatMap((policy) =>
     rulesOfPolicy(policy, direction).flatMap(({ peers, ports }) =>
-      sidesOf(snapshot, policy, peers)
-        // A range with exceptions needs a set of its own to be exact; refusing it whole is the safe side.
-        .filter(({ except }) => except.length === 0)
-        .flatMap((side) =>
-          matchesOf(ports, direction === "Egress" ? side.pod : pod).map((match) =>
-            [prefix, `${far} ${side.cidr}`, match, "-j RETURN"].filter(Boolean).join(" "),
-          ),
+      sidesOf(view, policy, peers).flatMap((side) =>
+        matchesOf(ports, direction === "Egress" ? side.pod : pod).map((match) =>
+          [`${own} ${at}`, `${far} ${side.cidr}`, match, "-j RETURN"].filter(Boolean).join(" "),
         ),
+      ),
     ),
   );
 };
 
-const isConfined = (pod: PodView): boolean => pod.metadata.labels?.[CONFINED_LABEL] === "true";
+const egressRules = (view: View, one: Placed): string[] =>
+  policiesFor(view.snapshot, one.pod, "Egress").length > 0
+    ? allowances(view, one, "Egress")
+    : [`-s ${one.at} -j RETURN`];
 
-const egressRules = (snapshot: NetworkSnapshot, pod: PodView): string[] =>
-  isConfined(pod) || policiesFor(snapshot, pod, "Egress").length > 0
-    ? allowances(snapshot, pod, "Egress")
-    : [`-s ${pod.status.podIP}/32 -j RETURN`];
-
-const ingressRules = (snapshot: NetworkSnapshot, pod: PodView): string[] =>
-  policiesFor(snapshot, pod, "Ingress").length > 0
-    ? [...allowances(snapshot, pod, "Ingress"), `-d ${pod.status.podIP}/32 -j DROP`]
+const ingressRules = (view: View, one: Placed): string[] =>
+  policiesFor(view.snapshot, one.pod, "Ingress").length > 0
+    ? [...allowances(view, one, "Ingress"), `-d ${one.at} -j DROP`]
     : [];
 
 const established = "-m conntrack --ctstate ESTABLISHED,RELATED -j RETURN";
 
 /**
- * Renders the whole filter for iptables-restore. What a pod sends passes only when a rule says so: an
- * address that is nobody's yet, and everything a rule does not name, is dropped.
+ * Renders the whole filter of one family for iptables-restore. What a pod sends passes when no policy isolates the pod, or one
+ * says so; what comes from an address that is nobody's yet is dropped.
  */
-export const renderPacketFilter = (snapshot: NetworkSnapshot): string => {
-  const pods = addressed(snapshot.pods);
-  const fromPods = `-s ${node.podRange}`;
+export const renderPacketFilter = (family: Family, snapshot: NetworkSnapshot): string => {
+  const pods = placed(family, snapshot.pods);
+  const view = { family, snapshot, pods };
   return [
     "*mangle",
     ...Object.values(chains).map((chain) => `:${chain} - [0:0]`),
     `-A ${chains.forward} ${established}`,
-    `-A ${chains.forward} ${fromPods} -j ${chains.egress}`,
-    `-A ${chains.forward} -d ${node.podRange} -j ${chains.ingress}`,
+    `-A ${chains.forward} ${family.fromPods} -j ${chains.egress}`,
+    `-A ${chains.forward} ${family.toPods} -j ${chains.ingress}`,
     `-A ${chains.input} ${established}`,
-    `-A ${chains.input} ${fromPods} -j ${chains.egress}`,
-    ...pods.flatMap((pod) => egressRules(snapshot, pod)).map((rule) => `-A ${chains.egress} ${rule}`),
+    ...family.neighbours.map((rule) => `-A ${chains.input} ${rule}`),
+    `-A ${chains.input} ${family.fromPods} -j ${chains.egress}`,
+    ...pods.flatMap((one) => egressRules(view, one)).map((rule) => `-A ${chains.egress} ${rule}`),
     `-A ${chains.egress} -j DROP`,
-    ...pods.flatMap((pod) => ingressRules(snapshot, pod)).map((rule) => `-A ${chains.ingress} ${rule}`),
+    ...pods.flatMap((one) => ingressRules(view, one)).map((rule) => `-A ${chains.ingress} ${rule}`),
     "COMMIT",
     "",
   ].join("\n");
