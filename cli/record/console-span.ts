@@ -1,3 +1,4 @@
+import { ownOf } from "#nervous-system/kernel/own-of.ts";
 import type { TraceIds } from "#nervous-system/schemas/ids.ts";
 import { parseTimestampNs } from "#nervous-system/schemas/timestamp.ts";
 import type { OtlpSpan, OtlpSpanEvent } from "#nervous-system/codecs/otlp/model.ts";
@@ -25,7 +26,7 @@ const codes: Readonly<Record<string, OtlpSpan["status"]["code"]>> = { OK: "OK", 
 
 const statusOf = (value: unknown): OtlpSpan["status"] => {
   const { status_code: code, description } = fieldsOf(value);
-  return { code: codes[textOf(code) ?? ""] ?? "UNSET", message: textOf(description) ?? "" };
+  return { code: ownOf(codes, textOf(code) ?? "") ?? "UNSET", message: textOf(description) ?? "" };
 };
 
 /** The printed span as OTLP would carry it; undefined when the document is none. */

@@ -1,3 +1,4 @@
+import { ownOf } from "#nervous-system/kernel/own-of.ts";
 import type { FrameType } from "#nervous-system/schemas/frames/catalog.ts";
 import { activityAfter, activityOf } from "./activity.ts";
 import { answered, proposed } from "./proposals.ts";
@@ -18,9 +19,6 @@ const payloadMatters: ReadonlySet<string> = new Set<FrameType>([
   "ERROR",
   "HEARTBEAT",
 ]);
-
-const ownOf = <V>(record: Readonly<Record<string, V>>, key: string): V | undefined =>
-  Object.hasOwn(record, key) ? record[key] : undefined;
 
 const sum = (a: number, b = 0): number => Math.min(a + b, Number.MAX_SAFE_INTEGER);
 

@@ -39,6 +39,17 @@ describe("judgeSecret", () => {
     });
   });
 
+  it.each(["constructor", "toString", "__proto__"])(
+    "says that there is no key %s, which every object inherits",
+    (key) => {
+      const secret = secretWith(forGit, wanted.repo, login);
+      expect(judgeSecret(secret, { ...wanted, keys: [key] })).toMatchObject({
+        reason: "SecretNotFound",
+        message: expect.stringContaining(`has no ${key}`),
+      });
+    },
+  );
+
   it.each([
     ["does not exist", undefined, "SecretNotFound", "does not exist"],
     [

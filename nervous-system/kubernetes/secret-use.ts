@@ -1,3 +1,4 @@
+import { ownOf } from "#nervous-system/kernel/own-of.ts";
 import { Buffer } from "node:buffer";
 import type { Secret } from "#nervous-system/kubernetes/kinds.ts";
 import { listsRepository } from "#nervous-system/kubernetes/repository-pattern.ts";
@@ -53,7 +54,7 @@ export const judgeSecret = (secret: Secret | undefined, wanted: SecretUse): Secr
     return { kind: "refused", reason: Reason.SecretNotAllowed, message: `${name} ${notListed(wanted)}` };
   const values = wanted.keys.map((key) => [
     key,
-    Buffer.from(secret.data?.[key] ?? "", "base64")
+    Buffer.from(ownOf(secret.data ?? {}, key) ?? "", "base64")
       .toString("utf8")
       .trim(),
   ]);

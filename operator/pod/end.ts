@@ -1,3 +1,4 @@
+import { ownOf } from "#nervous-system/kernel/own-of.ts";
 import { Reason } from "#nervous-system/schemas/conditions.ts";
 import { hasRun, type PodFacts } from "#operator/pod/facts.ts";
 import { parseAgentEnd, parseFetchEnd } from "#operator/pod/termination.ts";
@@ -61,7 +62,7 @@ const workspaceNotFetched: Judge = ({ fetch }) => {
   if (end === undefined || end.exitCode === 0) return undefined;
   const told = parseFetchEnd(end.message);
   if (told?.kind !== "failed") return undefined;
-  const verdict = fetchVerdicts[told.reason] ?? "disrupted";
+  const verdict = ownOf(fetchVerdicts, told.reason) ?? "disrupted";
   return { verdict, reason: told.reason, message: told.message, exitCode: end.exitCode };
 };
 

@@ -1,3 +1,4 @@
+import { ownOf } from "#nervous-system/kernel/own-of.ts";
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import { informerAccess } from "#nervous-system/kubernetes/informer.ts";
 import { subjectAccessReviewAccess, tokenReviewAccess } from "#nervous-system/kubernetes/reviews.ts";
@@ -86,7 +87,7 @@ const bind = async (lookup: AgentLookup, namespace: string, pod: TokenPod): Prom
 const callerOf = (options: IdentifyOptions, principal: Principal, asked?: string): Promise<Caller> | Caller => {
   const { namespace, pod, serviceAccount } = principal;
   if (pod === undefined) return options.admitExternalClient(principal, asked);
-  const component = namespace === options.releaseNamespace ? components[serviceAccount] : undefined;
+  const component = namespace === options.releaseNamespace ? ownOf(components, serviceAccount) : undefined;
   return component === undefined ? bind(options.lookup, namespace, pod) : componentCaller(component, pod, namespace);
 };
 

@@ -1,3 +1,4 @@
+import { ownOf } from "#nervous-system/kernel/own-of.ts";
 import { access, chmod, copyFile, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { createGit, type Git } from "#nervous-system/git/git.ts";
@@ -80,7 +81,7 @@ const clone = async (options: FetchOptions, way: ConnectProxy, scratch: string):
   });
   const failure = way.lastFailure();
   if (outcome.kind === "fetched" || failure === undefined) return outcome;
-  const reason = hostFaults[failure.type] ?? outcome.reason;
+  const reason = ownOf(hostFaults, failure.type) ?? outcome.reason;
   return { kind: "failed", reason, message: `${failure.message}; ${outcome.message}` };
 };
 

@@ -234,6 +234,7 @@ describe("OTLP/JSON", () => {
     ['{"resourceLogs":[1]}', /"resourceLogs" holds what is no object: 1/],
     [JSON.stringify(withBody({ intValue: "1.5" })), /"intValue" is no integer: "1.5"/],
     [JSON.stringify(withBody({ intValue: "9223372036854775808" })), /beyond 64 bits/],
+    [JSON.stringify(withBody({ doubleValue: "toString" })), /"doubleValue" is no number: "toString"/],
     [JSON.stringify(withBody({ bytesValue: "a b" })), /"bytesValue" is no base64/],
     [JSON.stringify(withBody({ boolValue: "true" })), /"boolValue" is neither true nor false/],
     ['{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"traceId":"xyz"}]}]}]}', /"traceId" is no hex: "xyz"/],

@@ -1,3 +1,4 @@
+import { ownOf } from "#nervous-system/kernel/own-of.ts";
 import { presentOf } from "#nervous-system/codecs/exchange/fields.ts";
 import { answerMembers, requestMembers } from "#nervous-system/codecs/exchange/model-call-members.ts";
 import { requestFactsOf } from "#nervous-system/codecs/exchange/request-facts.ts";
@@ -197,7 +198,7 @@ export const genAiStory = (span: OtlpSpan): SpanStory | undefined => {
   const operation = genAiOperation(span.attributes);
   if (operation === undefined) return undefined;
   const attributes = createRemaining(toMembers(normalizeGenAi(span.attributes)));
-  const render = Object.hasOwn(operations, operation) ? operations[operation] : undefined;
+  const render = ownOf(operations, operation);
   const { payload, ...story } = render?.(span, attributes) ?? other(operation, span);
   return { ...story, payload: { ...payload, ...unlessEmpty("attributes", attributes.rest()) } };
 };

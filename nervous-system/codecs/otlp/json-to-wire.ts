@@ -1,3 +1,4 @@
+import { ownOf } from "#nervous-system/kernel/own-of.ts";
 import { holdsTooMuch } from "#nervous-system/kernel/bounded-json.ts";
 import { rightSpelling } from "./json-names.ts";
 import { maxValuesOf, tooManyValues } from "./read-fields.ts";
@@ -28,7 +29,7 @@ const varint = (value: bigint): Buffer => {
 const tag = (number: number, wireType: number): Buffer => varint(BigInt(number * 8 + wireType));
 
 const integer = (value: unknown, names: Field["names"]): bigint => {
-  const named = typeof value === "string" ? names?.[value] : undefined;
+  const named = typeof value === "string" && names !== undefined ? ownOf(names, value) : undefined;
   if (named !== undefined) return BigInt(named);
   if (typeof value === "number" && Number.isInteger(value)) return BigInt(value);
   return typeof value === "string" && /^-?\d{1,20}$/.test(value) ? BigInt(value) : refuse("an integer is none");

@@ -1,3 +1,4 @@
+import { ownOf } from "#nervous-system/kernel/own-of.ts";
 import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
 import { MAX_VALUE_DEPTH, setMember } from "./any-value.ts";
 import { rightSpelling } from "./json-names.ts";
@@ -102,7 +103,7 @@ const DECIMAL = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 const double = (value: unknown): number => {
   if (typeof value === "number") return value;
   if (typeof value === "bigint") return Number(value);
-  const special = typeof value === "string" ? notFinite[value] : undefined;
+  const special = typeof value === "string" ? ownOf(notFinite, value) : undefined;
   if (special !== undefined) return special;
   if (typeof value === "string" && DECIMAL.test(value)) return Number(value);
   throw new OtlpJsonError(`"doubleValue" is no number: ${shown(value)}`);
@@ -141,7 +142,7 @@ export const anyValueOf = (fields: JsonFields, budget: ValueBudget, depth = 0): 
   let value: unknown = null;
   for (const [name, held] of Object.entries(fields)) {
     if (held === null) continue;
-    const scalar = Object.hasOwn(scalars, name) ? scalars[name] : undefined;
+    const scalar = ownOf(scalars, name);
     if (scalar !== undefined) value = scalar(held);
     else if (name === "arrayValue" || name === "kvlistValue") value = nestedOf(name, fields, budget, depth + 1);
   }

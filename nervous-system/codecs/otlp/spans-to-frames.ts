@@ -1,3 +1,4 @@
+import { ownOf } from "#nervous-system/kernel/own-of.ts";
 import { isFrameType, mayWrite } from "#nervous-system/schemas/frames/catalog.ts";
 import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
 import { Enchanted } from "#nervous-system/codecs/genai.ts";
@@ -25,8 +26,7 @@ const eventTypes: Readonly<Record<string, string>> = {
 };
 
 /** The event type of a named event. */
-export const typeOfEvent = (name: string): string =>
-  (Object.hasOwn(eventTypes, name) ? eventTypes[name] : undefined) ?? eventTypeOf(name, "SPAN_EVENT");
+export const typeOfEvent = (name: string): string => ownOf(eventTypes, name) ?? eventTypeOf(name, "SPAN_EVENT");
 
 const exceptionPayload = (attributes: Attributes): Members => {
   const { "exception.message": message, "exception.stacktrace": stack, ...rest } = toMembers(attributes);

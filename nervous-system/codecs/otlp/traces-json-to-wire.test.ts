@@ -29,6 +29,10 @@ describe("spans in JSON, written as protobuf", () => {
     ["is a list", "[]"],
     ["has a text for a message", '{"resourceSpans":["x"]}'],
     ["has an id that is not hex", '{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"zz"}]}]}]}'],
+    [
+      "has a kind that every object inherits",
+      '{"resourceSpans":[{"scopeSpans":[{"spans":[{"kind":"constructor"}]}]}]}',
+    ],
     ["has a time that is none", '{"resourceSpans":[{"scopeSpans":[{"spans":[{"startTimeUnixNano":"soon"}]}]}]}'],
   ])("are refused when the text %s", (_, json) => {
     expect(() => tracesJsonToWire(Buffer.from(json))).toThrow(WireError);

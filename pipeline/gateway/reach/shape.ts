@@ -1,3 +1,4 @@
+import { ownOf } from "#nervous-system/kernel/own-of.ts";
 import type { ModelOperation } from "#nervous-system/schemas/resources/model.ts";
 
 /** Where in a request something is by which data may leave, what it is, and the operation that would have to be allowed. */
@@ -73,7 +74,7 @@ export const members =
     if (isNothing(value)) return undefined;
     if (!isFields(value) || walk.path.length > maxDepth) return unknownShape(walk);
     for (const name of Object.keys(value)) {
-      const shape = Object.hasOwn(table, name) ? table[name] : undefined;
+      const shape = ownOf(table, name);
       const reach = inside(name, value[name], shape ?? unknownMember, walk);
       if (reach !== undefined) return reach;
     }
@@ -118,7 +119,7 @@ export const byType =
     if (isNothing(value)) return undefined;
     if (!isFields(value)) return unknownShape(walk);
     const { type } = value;
-    const known = typeof type === "string" && Object.hasOwn(table, type) ? table[type] : undefined;
+    const known = typeof type === "string" ? ownOf(table, type) : undefined;
     return (known ?? other(type, value))(value, walk);
   };
 

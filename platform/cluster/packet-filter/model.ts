@@ -1,3 +1,5 @@
+import { ownOf } from "#nervous-system/kernel/own-of.ts";
+
 /** A label selector as Kubernetes writes it. */
 export type Selector = {
   readonly matchLabels?: Readonly<Record<string, string>>;
@@ -67,7 +69,7 @@ export type NetworkSnapshot = {
 export const selects = (selector: Selector, labels: Labels = {}): boolean => {
   const equal = Object.entries(selector.matchLabels ?? {}).every(([k, v]) => labels[k] === v);
   const fulfilled = (selector.matchExpressions ?? []).every(({ key, operator, values = [] }) => {
-    const value = labels[key];
+    const value = ownOf(labels, key);
     switch (operator) {
       case "In":
         return value !== undefined && values.includes(value);

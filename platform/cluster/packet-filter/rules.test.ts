@@ -131,6 +131,11 @@ describe("what a pod gets", () => {
     ]);
   });
 
+  it("is not judged by a policy that asks for a label which every object inherits", () => {
+    const podSelector = { matchExpressions: [{ key: "constructor", operator: "Exists" as const }] };
+    expect(rulesOf("INGRESS", { pods: [collector], policies: [policy({ podSelector })] })).toEqual([]);
+  });
+
   it("is not judged by a policy of another namespace", () => {
     const policies = [policy({ podSelector: {}, policyTypes: ["Ingress"] }, "system")];
     expect(rulesOf("INGRESS", { pods: [collector], policies })).toEqual([]);
