@@ -31,8 +31,11 @@ export type IdentifyOptions = {
   readonly releaseNamespace: string;
 };
 
-/** Tells who calls; `namespace` is the one that an external client writes into, its own without it. Rejects with `GrpcFailure`. */
-export type Identify = (token: string | undefined, namespace?: string) => Promise<Caller>;
+/**
+ * Tells who calls; `namespace` is the one that an external client writes into, its own without it, and `source` the address of a
+ * caller who is not known yet. Rejects with `GrpcFailure`.
+ */
+export type Identify = (token: string | undefined, namespace?: string, source?: string) => Promise<Caller>;
 
 const RETRY_MS = 1_000;
 
@@ -94,13 +97,13 @@ const callerOf = (options: IdentifyOptions, principal: Principal, asked?: string
 /** Creates the identification of callers by their projected token. */
 export const createIdentify =
   (options: IdentifyOptions): Identify =>
-  async (token, namespace) => {
+  async (token, namespace, source) => {
     if (token === undefined)
       throw new GrpcFailure(
         grpcStatus.unauthenticated,
         `send a ServiceAccount token of audience "${audience.collector}" in metadata "authorization: Bearer <token>"`,
       );
-    const verdict = await options.reviews.authenticate(token, audience.collector);
+    const verdict = await options.reviews.authenticate(token, audience.collector, source);
     switch (verdict.kind) {
       case "authentic":
         return callerOf(options, verdict.principal, namespace);

@@ -4,7 +4,7 @@ import { createGrpcClient, type GrpcClient } from "#nervous-system/comms/grpc/cl
 import { GrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
 import { exportTraces, namespaceMetadata } from "#nervous-system/comms/grpc/methods.ts";
 import { openDoorway } from "#nervous-system/comms/socket/doorway.ts";
-import { startGrpcServer, type CallContext } from "#nervous-system/comms/grpc/server.ts";
+import { startGrpcServer, type AskingCall } from "#nervous-system/comms/grpc/server.ts";
 import type { ObjectStore } from "#nervous-system/stores/s3/object-store.ts";
 import { startOtlpHttpServer } from "#nervous-system/comms/http/otlp-server.ts";
 import { otlpGrpcHandlers, type OtlpReceiver } from "#nervous-system/comms/grpc/otlp-service.ts";
@@ -129,9 +129,9 @@ const startServers = async (environment: CollectorEnvironment, parts: Parts) => 
     ...createContextService({ identify, owners, bus, blobs, sinks: settlingReaders }),
     createInbox({ identify, bus }),
   ];
-  const admit = async ({ token, metadata }: Pick<CallContext, "token" | "metadata">): Promise<void> => {
+  const admit = async ({ token, metadata, source }: AskingCall): Promise<void> => {
     // Handlers identify their caller themselves, from what is known by then.
-    await identify(token, metadata(namespaceMetadata)).catch((error: unknown) => {
+    await identify(token, metadata(namespaceMetadata), source).catch((error: unknown) => {
       if (error instanceof GrpcFailure) metrics.exportsRefused.inc({ code: String(error.code) });
       throw error;
     });

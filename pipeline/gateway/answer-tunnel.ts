@@ -68,7 +68,7 @@ const openTunnel = async (
   const { reviews, doorway, tunnels, limits, clock } = tools;
   const header = headers["proxy-authorization"];
   const kind = kindFor(header);
-  const principal = await authenticate(reviews, header, rules[kind].audience, 407);
+  const principal = await authenticate(reviews, { header, from: socket }, rules[kind].audience, 407);
   if (principal.kind === "refused") return principal;
   doorway.welcome(peerOf(socket));
   const { namespace, username, pod } = principal.value;

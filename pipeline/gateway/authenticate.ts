@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import { granted, refused, refusedUntil, type Granted } from "#pipeline/gateway/refusal.ts";
 import type { Principal, TokenReviews } from "#pipeline/identity/token-reviews.ts";
 
@@ -13,17 +14,20 @@ export const parseAuthorization = (header: string | undefined): string | undefin
   return password === "" ? undefined : password;
 };
 
+/** What names the sender of a request: a header, and the connection that it came on. */
+export type Credentials = { readonly header: string | undefined; readonly from: Pick<Socket, "remoteAddress"> };
+
 /** Tells whose request it is; `status` is 401, or 407 for a proxy. */
 export const authenticate = async (
   reviews: TokenReviews,
-  header: string | undefined,
+  { header, from }: Credentials,
   audience: string,
   status: 401 | 407,
 ): Promise<Granted<Principal>> => {
   const token = parseAuthorization(header);
   if (token === undefined)
     return refused(status, "unauthenticated", `send a ServiceAccount token of audience "${audience}" as bearer token`);
-  const verdict = await reviews.authenticate(token, audience);
+  const verdict = await reviews.authenticate(token, audience, from.remoteAddress ?? "");
   switch (verdict.kind) {
     case "authentic":
       return granted(verdict.principal);

@@ -7,7 +7,7 @@ import type { Log } from "#nervous-system/kernel/log.ts";
 import { audience } from "#nervous-system/schemas/names.ts";
 import { answerCheck } from "#pipeline/gateway/answer-check.ts";
 import { answerTunnel, type TunnelTools } from "#pipeline/gateway/answer-tunnel.ts";
-import { authenticate } from "#pipeline/gateway/authenticate.ts";
+import { authenticate, type Credentials } from "#pipeline/gateway/authenticate.ts";
 import { createCallRoom, type CallLimits } from "#pipeline/gateway/call-room.ts";
 import { answerModelCall, type ModelCallTools } from "#pipeline/gateway/model-call.ts";
 import type { GatewayMetrics } from "#pipeline/gateway/measure.ts";
@@ -52,6 +52,11 @@ const reply = ({ clock }: Answering, incoming: IncomingMessage, client: ServerRe
   endAfterRequest(incoming, client, body, clock);
 };
 
+const credentialsOf = ({ headers, socket }: IncomingMessage): Credentials => ({
+  header: headers.authorization,
+  from: socket,
+});
+
 const answerInternal = async (
   options: Answering,
   incoming: IncomingMessage,
@@ -59,7 +64,7 @@ const answerInternal = async (
 ): Promise<Granted<unknown>> => {
   if (incoming.url !== "/internal/v1/check" || incoming.method !== "POST")
     return refused(404, "no_such_route", "the gateway's internal route is POST /internal/v1/check");
-  const principal = await authenticate(options.reviews, incoming.headers.authorization, audience.gateway, 401);
+  const principal = await authenticate(options.reviews, credentialsOf(incoming), audience.gateway, 401);
   if (principal.kind === "refused") return principal;
   if (principal.value.username !== options.operator)
     return refused(403, "not_the_operator", `only ${options.operator} may ask for checks`);
@@ -75,7 +80,7 @@ const answerModel = async (
   incoming: IncomingMessage,
   client: ServerResponse,
 ): Promise<Granted<unknown>> => {
-  const principal = await authenticate(options.reviews, incoming.headers.authorization, audience.collector, 401);
+  const principal = await authenticate(options.reviews, credentialsOf(incoming), audience.collector, 401);
   if (principal.kind === "refused") return principal;
   options.doorway.welcome(peerOf(incoming.socket));
   const result = await answerModelCall(options, principal.value, incoming, client);

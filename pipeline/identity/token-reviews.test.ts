@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { manualClock } from "#nervous-system/kernel/clock.ts";
+import type { RawRequest } from "#nervous-system/kubernetes/kube-client.ts";
 import { claimsAudience, createTokenReviews, expiryOf, parsePrincipal } from "#pipeline/identity/token-reviews.ts";
 
 const tokenUntil = (exp: number): string => `x.${Buffer.from(JSON.stringify({ exp })).toString("base64url")}.${exp}`;
@@ -79,7 +80,81 @@ describe("token reviews", () => {
     state.authentic = false;
     expect(await reviews.authenticate(token, "a")).toEqual({ kind: "refused", message: "expired" });
     state.away = true;
+    await clock.advance(10_000);
     expect((await reviews.authenticate(token, "a")).kind).toBe("unavailable");
+  });
+});
+
+describe("tokens that are not valid", () => {
+  /** An API server that knows the tokens that begin with `good`, and one address or many that send others. */
+  const flooded = () => {
+    const clock = manualClock();
+    const asked: string[] = [];
+    const request = ({ body }: RawRequest): Promise<unknown> => {
+      const { token } = (JSON.parse(body?.text ?? "") as { spec: { token: string } }).spec;
+      asked.push(token);
+      return Promise.resolve({
+        status: token.startsWith("good") ? { authenticated: true, user, audiences: ["a"] } : { error: "made up" },
+      });
+    };
+    const reviews = createTokenReviews({ client: { request }, clock });
+    const come = async (token: string, source?: string): Promise<string> =>
+      (await reviews.authenticate(token, "a", source)).kind;
+    const flood = async (source: string, tokens: number): Promise<void> => {
+      for (let i = 0; i < tokens; i += 1) await come(`${source}/${i}/${clock.now()}`, source);
+    };
+    return { clock, asked, come, flood };
+  };
+
+  it("are put before the API server once in ten seconds each, and calls of one token at once ask once", async () => {
+    const { clock, asked, come } = flooded();
+    for (let i = 0; i < 50; i += 1) expect(await come("bad", "10.0.0.1")).toBe("refused");
+    expect(asked).toEqual(["bad"]);
+    await clock.advance(10_000);
+    expect(await come("bad", "10.0.0.1")).toBe("refused");
+    expect(asked).toEqual(["bad", "bad"]);
+    expect(await Promise.all([come("good", "10.0.0.2"), come("good", "10.0.0.2")])).toEqual(["authentic", "authentic"]);
+    expect(asked).toEqual(["bad", "bad", "good"]);
+  });
+
+  it("cost the API server a bounded number however many come from one address, and others nothing", async () => {
+    const { clock, asked, come, flood } = flooded();
+    await flood("10.0.0.1", 1_000);
+    expect(asked.length).toBe(20);
+    expect(await come("good at the same address", "10.0.0.1")).toBe("unavailable");
+    expect(await come("good elsewhere", "10.0.0.2")).toBe("authentic");
+    expect(await come("good on a connection that is known", undefined)).toBe("authentic");
+    asked.length = 0;
+    for (let second = 0; second < 60; second += 1) {
+      await flood("10.0.0.1", 100);
+      await clock.advance(1_000);
+    }
+    expect(asked.length).toBeLessThanOrEqual(4);
+  });
+
+  it("cost it a bounded number from however many addresses, while a new address gets in", async () => {
+    const { clock, asked, come, flood } = flooded();
+    const addresses = Array.from({ length: 300 }, (_, i) => `10.0.${i}.1`);
+    for (const address of addresses) await flood(address, 30);
+    expect(asked.length).toBeLessThanOrEqual(250);
+    // Everybody of them has shown what he is by now.
+    for (let second = 0; second < 30; second += 1) {
+      for (const address of addresses) await flood(address, 3);
+      await clock.advance(1_000);
+    }
+    asked.length = 0;
+    for (let second = 0; second < 10; second += 1) {
+      for (const address of addresses) await flood(address, 3);
+      expect(await come(`good ${second}`, `10.1.${second}.1`)).toBe("authentic");
+      await clock.advance(1_000);
+    }
+    expect(asked.length).toBeLessThanOrEqual(10 * (40 + 10));
+  });
+
+  it("hold up no valid ones that come from the same address, before many users", async () => {
+    const { asked, come } = flooded();
+    for (let i = 0; i < 1_000; i += 1) expect(await come(`good ${i}`, "10.0.0.1")).toBe("authentic");
+    expect(asked.length).toBe(1_000);
   });
 });
 

@@ -2,6 +2,8 @@ import { createHash } from "node:crypto";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { reviewToken, type TokenUser } from "#nervous-system/kubernetes/reviews.ts";
+import { createReviewRoom } from "#pipeline/identity/review-room.ts";
+import { Verdicts } from "#pipeline/identity/verdicts.ts";
 
 /** The pod that a projected token was issued to. */
 export type TokenPod = { readonly name: string; readonly uid: string };
@@ -26,13 +28,14 @@ type Authentication =
 
 /** Tells whose token this is. */
 export type TokenReviews = {
-  authenticate(token: string, audience: string): Promise<Authentication>;
+  /** `source` is the address that it came from; none where whoever sent it has shown a valid one on the same connection. */
+  authenticate(token: string, audience: string, source?: string): Promise<Authentication>;
 };
 
 /** What token reviews are made of. */
 export type TokenReviewsOptions = {
   readonly client: Pick<KubeClient, "request">;
-  readonly clock: Pick<Clock, "now">;
+  readonly clock: Pick<Clock, "now" | "monotonicMs">;
   /** How long an answer holds, at most 60,000 ms by design. */
   readonly cacheMs?: number;
   /** Whether users that are no ServiceAccounts are taken too; without it they are refused. */
@@ -76,9 +79,7 @@ export const claimsAudience = (token: string, audience: string): boolean => {
   return Array.isArray(aud) ? aud.includes(audience) : aud === audience;
 };
 
-type Known = { readonly principal: Principal; readonly reviewedAt: number; readonly expiresAt: number };
-
-const maxKnown = 10_000;
+type Refused = Extract<Authentication, { kind: "refused" }>;
 
 const verdictOf = async ({ client, anyUser = false }: TokenReviewsOptions, token: string, audience: string) => {
   const verdict = await reviewToken(client, token, [audience]);
@@ -89,36 +90,77 @@ const verdictOf = async ({ client, anyUser = false }: TokenReviewsOptions, token
     : { kind: "authentic" as const, principal };
 };
 
+const CACHE_MS = 60_000;
+
+// A token may be so new that the API server's clock, or its cache, is behind.
+const REFUSED_MS = 10_000;
+
+type Known = { readonly principal: Principal; readonly reviewedAt: number; readonly expiresAt: number };
+
 /**
  * Creates token reviews with a cache. While the API server is away a token that it has accepted holds until the token's own
- * expiry; one that it has not seen is `unavailable`, never refused.
+ * expiry; one that it has not seen is `unavailable`, never refused. One that was refused is not put before it again for a
+ * while, and of others only so many: any stranger makes up as many as he likes.
  */
 export const createTokenReviews = (options: TokenReviewsOptions): TokenReviews => {
-  const { clock, cacheMs = 60_000 } = options;
-  const known = new Map<string, Known>();
-  const remember = (key: string, token: string, principal: Principal): void => {
-    known.delete(key);
-    known.set(key, { principal, reviewedAt: clock.now(), expiresAt: expiryOf(token) });
-    const [oldest] = known.keys();
-    if (known.size > maxKnown && oldest !== undefined) known.delete(oldest);
-  };
-  return {
-    authenticate: async (token, audience) => {
-      const key = createHash("sha256").update(`${audience}\u0000${token}`).digest("base64");
-      const cached = known.get(key);
+  const { clock, cacheMs = CACHE_MS } = options;
+  const known = new Verdicts<Known>();
+  const refused = new Verdicts<{ readonly verdict: Refused; readonly untilMs: number }>();
+  const asked = new Map<string, Promise<Authentication>>();
+  const room = createReviewRoom(clock);
+
+  const review = async (key: string, token: string, audience: string): Promise<Authentication> => {
+    const cached = known.get(key);
+    try {
+      const verdict = await verdictOf(options, token, audience);
       const now = clock.now();
-      const unexpired = cached !== undefined && (cached.expiresAt === 0 || now < cached.expiresAt);
-      if (unexpired && now - cached.reviewedAt < cacheMs) return { kind: "authentic", principal: cached.principal };
-      try {
-        const verdict = await verdictOf(options, token, audience);
-        if (verdict.kind === "authentic") remember(key, token, verdict.principal);
-        else known.delete(key);
-        return verdict;
-      } catch (error) {
-        if (cached !== undefined && now < cached.expiresAt) return { kind: "authentic", principal: cached.principal };
-        const why = error instanceof Error ? error.message : String(error);
-        return { kind: "unavailable", message: `the token could not be reviewed: ${why}` };
+      if (verdict.kind === "authentic")
+        known.remember(key, { principal: verdict.principal, reviewedAt: now, expiresAt: expiryOf(token) });
+      else {
+        known.forget(key);
+        refused.remember(key, { verdict, untilMs: now + REFUSED_MS });
       }
+      return verdict;
+    } catch (error) {
+      if (cached !== undefined && clock.now() < cached.expiresAt)
+        return { kind: "authentic", principal: cached.principal };
+      const why = error instanceof Error ? error.message : String(error);
+      return { kind: "unavailable", message: `the token could not be reviewed: ${why}` };
+    }
+  };
+
+  /** One question of a token at a time, however many calls it comes with. */
+  const reviewOnce = (key: string, token: string, audience: string): Promise<Authentication> => {
+    const running = asked.get(key) ?? review(key, token, audience).finally(() => asked.delete(key));
+    asked.set(key, running);
+    return running;
+  };
+
+  const reviewUnknown = async (key: string, token: string, audience: string, source: string | undefined) => {
+    const running = asked.get(key);
+    if (running !== undefined) return running;
+    const place = room.take(source);
+    if (place === undefined)
+      return { kind: "unavailable" as const, message: "too many tokens that are not valid came lately; try again" };
+    const verdict = await reviewOnce(key, token, audience);
+    if (verdict.kind === "authentic") place.giveBack();
+    return verdict;
+  };
+
+  return {
+    authenticate: async (token, audience, source) => {
+      const key = createHash("sha256").update(`${audience}\u0000${token}`).digest("base64");
+      const now = clock.now();
+      const cached = known.get(key);
+      const unexpired = cached !== undefined && (cached.expiresAt === 0 || now < cached.expiresAt);
+      if (!unexpired) {
+        const before = refused.get(key);
+        return before !== undefined && now < before.untilMs
+          ? before.verdict
+          : reviewUnknown(key, token, audience, source);
+      }
+      if (now - cached.reviewedAt < cacheMs) return { kind: "authentic", principal: cached.principal };
+      return reviewOnce(key, token, audience);
     },
   };
 };

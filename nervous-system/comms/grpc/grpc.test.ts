@@ -59,8 +59,8 @@ describe("a server that admits its callers", () => {
     };
     const time = manualClock();
     const sockets: Socket[] = [];
-    const { enter, welcome } = openDoorway({ clock: time, onCut: () => undefined });
-    const doorway: Doorway = { enter: (socket) => (sockets.push(socket), enter(socket)), welcome };
+    const { enter, ...rest } = openDoorway({ clock: time, onCut: () => undefined });
+    const doorway: Doorway = { enter: (socket) => (sockets.push(socket), enter(socket)), ...rest };
     const served = { address: "127.0.0.1:0", handlers: [handler], onError: () => {}, clock, doorway, admit };
     const { port, close } = await startGrpcServer(served);
     cleanups.push(() => close(0));

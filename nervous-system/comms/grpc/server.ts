@@ -17,7 +17,7 @@ import { GrpcFailure, grpcStatus, renderStatus } from "./failure.ts";
 import { MAX_MESSAGE_BYTES, type GrpcMethod } from "./methods.ts";
 import { joinGrpcPieces } from "./pieces.ts";
 import { pump, takeOneAtATime } from "./pump.ts";
-import type { Doorway } from "#nervous-system/comms/socket/doorway.ts";
+import { addressOfPeer, type Doorway } from "#nervous-system/comms/socket/doorway.ts";
 import { listen, MAX_CONNECTIONS } from "#nervous-system/comms/socket/listen.ts";
 
 /** What a handler knows of its call. */
@@ -28,6 +28,12 @@ export type CallContext = {
   metadata(name: string): string | undefined;
   /** Aborts when the client goes away or its deadline passes. */
   readonly signal: AbortSignal;
+};
+
+/** What is known of a call before anything of its messages is read. */
+export type AskingCall = Pick<CallContext, "token" | "metadata"> & {
+  /** The address that it comes from; none where the connection has shown before who is at its end. */
+  readonly source: string | undefined;
 };
 
 /** One method and what answers it; a handler refuses by throwing `GrpcFailure`. */
@@ -64,7 +70,7 @@ type GrpcServerOptions = {
   /** Lets connections in, instead of that number; whoever is admitted is welcome. */
   readonly doorway?: Doorway;
   /** Judges a call before any message of it is read; refuses by throwing `GrpcFailure`. */
-  readonly admit?: (call: Pick<CallContext, "token" | "metadata">) => Promise<void>;
+  readonly admit?: (call: AskingCall) => Promise<void>;
   /** Told of every error that is no `GrpcFailure`, which the client sees only as INTERNAL. */
   readonly onError: (method: string, error: unknown) => void;
   readonly clock: Pick<Clock, "after">;
@@ -125,7 +131,12 @@ const admitting =
               goOn(metadata);
             };
             const refuse = (error: unknown): void => call.sendStatus(failing(path, onError)(error));
-            (admit?.(saidBefore(metadata)) ?? Promise.resolve()).then(admitted).catch(refuse);
+            const peer = call.getPeer();
+            const asking = {
+              ...saidBefore(metadata),
+              source: doorway?.knows(peer) === true ? undefined : addressOfPeer(peer),
+            };
+            (admit?.(asking) ?? Promise.resolve()).then(admitted).catch(refuse);
           },
         }),
     });

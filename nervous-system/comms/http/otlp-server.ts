@@ -5,7 +5,7 @@ import { createSharedRoom, type SharedRoom } from "#nervous-system/kernel/shared
 import type { Semaphore } from "#nervous-system/kernel/semaphore.ts";
 import { addressOf } from "#nervous-system/kernel/endpoint.ts";
 import { serve } from "./serve.ts";
-import type { CallContext } from "#nervous-system/comms/grpc/server.ts";
+import type { AskingCall } from "#nervous-system/comms/grpc/server.ts";
 import { peerOf, type Doorway } from "#nervous-system/comms/socket/doorway.ts";
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import { MAX_MESSAGE_BYTES } from "#nervous-system/comms/grpc/methods.ts";
@@ -35,7 +35,7 @@ type OtlpHttpOptions = {
   /** Lets connections in, instead of that number; whoever is admitted is welcome. */
   readonly doorway?: Doorway;
   /** Judges a request before its body is read; refuses by throwing `GrpcFailure`. */
-  readonly admit?: (call: CallContext) => Promise<void>;
+  readonly admit?: (call: AskingCall) => Promise<void>;
   /** Told of every error that is no refusal, which the client sees only as 500. */
   readonly onError: (path: string, error: unknown) => void;
   readonly clock: Pick<Clock, "after">;
@@ -132,7 +132,10 @@ class Listener {
     const call = callOf(request, response, encodingOf(request) ?? "json");
     const peer = peerOf(request.socket);
     const { admit, doorway, bytes: shared } = this.options;
-    await admit?.(call);
+    await admit?.({
+      ...call,
+      source: doorway?.knows(peer) === true ? undefined : (request.socket.remoteAddress ?? ""),
+    });
     doorway?.welcome(peer);
     const share = this.room.open(request.socket.remoteAddress ?? "", peer);
     let taken = 0;

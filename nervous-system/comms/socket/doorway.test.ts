@@ -75,6 +75,9 @@ describe("a doorway", () => {
     doorway.welcome(peerOf(known));
     await clock.advance(30_000);
     expect([stranger.destroyed, known.destroyed, cuts]).toEqual([true, false, ["stranger"]]);
+    expect([doorway.knows(peerOf(stranger)), doorway.knows(peerOf(known))]).toEqual([false, true]);
+    known.destroy();
+    expect(doorway.knows(peerOf(known))).toBe(false);
     expect(clock.pending()).toBe(0);
   });
 

@@ -14,6 +14,8 @@ export type Doorway = {
   enter(socket: Socket): boolean;
   /** Tells that a peer has shown who he is: the connection may stay as long as it likes. */
   welcome(peer: Peer): void;
+  /** Whether a peer has shown who he is. */
+  knows(peer: Peer): boolean;
 };
 
 /** How connections are let in. */
@@ -59,12 +61,16 @@ class Crowd {
 export const peerOf = ({ remoteAddress = "", remotePort = 0 }: Pick<Socket, "remoteAddress" | "remotePort">): Peer =>
   `${remoteAddress}:${remotePort}`;
 
+/** The address of a peer. */
+export const addressOfPeer = (peer: Peer): string => peer.slice(0, peer.lastIndexOf(":"));
+
 /** Opens a doorway that nobody has come through yet. */
 export const openDoorway = ({ maxConnections = MAX_CONNECTIONS, clock, onCut }: DoorwayOptions): Doorway => {
   const [all, strangers] = [new Crowd(), new Crowd()];
   /** What is done when a stranger is no longer one, and when a connection leaves. */
   const ends = new Map<Peer, () => void>();
   const leaves = new Map<Socket, () => void>();
+  const welcomed = new Set<Peer>();
   const cut = (socket: Socket, why: CutReason): void => {
     onCut(why);
     // Its place is free at once, and not when it is closed.
@@ -93,6 +99,7 @@ export const openDoorway = ({ maxConnections = MAX_CONNECTIONS, clock, onCut }: 
       };
       const leave = (): void => {
         leaves.delete(socket);
+        welcomed.delete(peer);
         all.remove(address, socket);
         if (ends.get(peer) === end) end();
       };
@@ -103,6 +110,10 @@ export const openDoorway = ({ maxConnections = MAX_CONNECTIONS, clock, onCut }: 
       socket.once("close", leave);
       return true;
     },
-    welcome: (peer) => ends.get(peer)?.(),
+    welcome: (peer) => {
+      if (ends.has(peer)) welcomed.add(peer);
+      ends.get(peer)?.();
+    },
+    knows: (peer) => welcomed.has(peer),
   };
 };
