@@ -100,7 +100,7 @@ const receiverOf = async ({ record, beside }: OtlpPortOptions): Promise<OtlpRece
 };
 
 /** Refuses what comes by a browser; `host` is not among the metadata of gRPC, which no browser speaks without TLS. */
-const admitting = async (): Promise<(call: Pick<CallContext, "metadata">) => Promise<void>> => {
+const admitting = async (): Promise<(call: Pick<CallContext, "metadata">) => Promise<undefined>> => {
   const { GrpcFailure, grpcStatus } = await import("#nervous-system/comms/grpc/failure.ts");
   return async ({ metadata }) => {
     const foreign = whyForeign({ host: metadata("host"), origin: metadata("origin") });

@@ -57,6 +57,17 @@ describe("admission", () => {
     admission.enter(b1, 4 * mib);
   });
 
+  it("shares as many bytes of messages that come, whatever is worked on", () => {
+    const admission = createAdmission(limits, manualClock());
+    admission.enter(a1, 25);
+    const coming = admission.receive(a1);
+    expect(coming.grow(25)).toBeUndefined();
+    expect(coming.grow(1)?.message).toMatch(/the messages of agent a1 on their way hold its share/);
+    expect(admission.receive(b1).grow(15)).toBeUndefined();
+    coming.leave();
+    expect(admission.receive(a1).grow(10)).toBeUndefined();
+  });
+
   it("slows an agent that floods, and a namespace whose agents flood together, and nobody else", () => {
     const admission = createAdmission(limits, manualClock());
     admission.admit({ agentUid: "a", namespace: "n" }, 100);

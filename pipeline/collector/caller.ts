@@ -21,3 +21,6 @@ export type Caller = {
   /** User name of an external client: neither the pod of an agent nor a component. */
   readonly principal?: string;
 };
+
+/** Whether a caller is a component of the release, which writes for all. */
+export const isComponent = ({ bound, principal }: Caller): boolean => bound === undefined && principal === undefined;

@@ -18,7 +18,7 @@ import {
   TailRequestSchema,
   TailResponseSchema,
 } from "#nervous-system/schemas/gen/context_pb.ts";
-import type { Caller } from "#pipeline/collector/caller.ts";
+import { isComponent, type Caller } from "#pipeline/collector/caller.ts";
 import type { ChainOwners } from "#pipeline/collector/chain-owners.ts";
 import { decodeMessage } from "#pipeline/collector/decode-message.ts";
 import type { Identify } from "#pipeline/collector/identify.ts";
@@ -91,8 +91,6 @@ const streamStateHandler = ({ identify, bus }: ContextServiceOptions): GrpcHandl
   },
 });
 
-const isComponent = ({ bound, principal }: Caller): boolean => bound === undefined && principal === undefined;
-
 /** A pod has the blobs of its own namespace, an external client of the one it was admitted to; a component names the one that it works for. */
 const namespaceFor = (caller: Caller, asked: string): string => {
   if (asked === "" || asked === caller.namespace) return caller.namespace;
@@ -102,6 +100,8 @@ const namespaceFor = (caller: Caller, asked: string): string => {
 
 // Each may lie on the collector's disk until it is whole.
 const MAX_UPLOADS = 4;
+// Each keeps a piece that its reader may not take.
+const MAX_DOWNLOADS = 8;
 
 const putBlobHandler = ({ identify, blobs }: ContextServiceOptions): GrpcHandler => {
   const enter = createLimitPerAgent(MAX_UPLOADS, "blobs");
@@ -126,21 +126,27 @@ const putBlobHandler = ({ identify, blobs }: ContextServiceOptions): GrpcHandler
   };
 };
 
-const getBlobHandler = ({ identify, blobs }: ContextServiceOptions): GrpcHandler => ({
-  kind: "serverStream",
-  method: getBlobMethod,
-  handle: async function* (request, { token, metadata }) {
-    const caller = await identify(token, metadata(namespaceMetadata));
-    const { digest, namespace } = decodeMessage(GetBlobRequestSchema, request);
-    try {
-      const found = await blobs.get(namespaceFor(caller, namespace), digest);
-      if (found === undefined) throw new GrpcFailure(grpcStatus.notFound, `there is no blob ${digest}`);
-      yield* messagesOf(found);
-    } catch (error) {
-      throw storeFailure(error);
-    }
-  },
-});
+const getBlobHandler = ({ identify, blobs }: ContextServiceOptions): GrpcHandler => {
+  const enter = createLimitPerAgent(MAX_DOWNLOADS, "blobs read");
+  return {
+    kind: "serverStream",
+    method: getBlobMethod,
+    handle: async function* (request, { token, metadata }) {
+      const caller = await identify(token, metadata(namespaceMetadata));
+      const { digest, namespace } = decodeMessage(GetBlobRequestSchema, request);
+      const leave = isComponent(caller) ? () => undefined : enter(caller.agentUid);
+      try {
+        const found = await blobs.get(namespaceFor(caller, namespace), digest);
+        if (found === undefined) throw new GrpcFailure(grpcStatus.notFound, `there is no blob ${digest}`);
+        yield* messagesOf(found);
+      } catch (error) {
+        throw storeFailure(error);
+      } finally {
+        leave();
+      }
+    },
+  };
+};
 
 /** `enchanted.v1.ContextService` over the stream and the blobs. */
 export const createContextService = (options: ContextServiceOptions): GrpcHandler[] => [

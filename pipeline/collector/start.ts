@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import { createGrpcClient, type GrpcClient } from "#nervous-system/comms/grpc/client.ts";
 import { GrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
+import type { MessageShare } from "#nervous-system/comms/grpc/message-share.ts";
 import { exportTraces, namespaceMetadata } from "#nervous-system/comms/grpc/methods.ts";
 import { openDoorway } from "#nervous-system/comms/socket/doorway.ts";
 import { startGrpcServer, type AskingCall } from "#nervous-system/comms/grpc/server.ts";
@@ -20,7 +21,8 @@ import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
 import { createProcessRegistry } from "#nervous-system/telemetry/metrics.ts";
 import type { PartEnvironment } from "#pipeline/environment.ts";
 import { createTokenReviews } from "#pipeline/identity/token-reviews.ts";
-import { createAdmission } from "#pipeline/collector/admission.ts";
+import { createAdmission, type Admission } from "#pipeline/collector/admission.ts";
+import { isComponent } from "#pipeline/collector/caller.ts";
 import { createChainOwners, type ChainOwners } from "#pipeline/collector/chain-owners.ts";
 import { createContextService } from "#pipeline/collector/context-service.ts";
 import { createExportLogs } from "#pipeline/collector/export-logs.ts";
@@ -89,21 +91,24 @@ const backendAt = (address: string | undefined, clock: Clock): GrpcClient | unde
 type Parts = {
   readonly identify: Identify;
   readonly owners: ChainOwners;
+  readonly admission: Admission;
   readonly bus: Bus;
   readonly metricsBackend: GrpcClient | undefined;
   readonly metrics: CollectorMetrics;
 };
 
-const receiverOf = (environment: CollectorEnvironment, parts: Parts): OtlpReceiver => {
-  const { clock, log, settings } = environment;
-  const { identify, owners, bus, metrics } = parts;
+const admissionOf = ({ clock, settings }: CollectorEnvironment): Admission => {
   const limits = {
     maxInFlightBytes: MAX_IN_FLIGHT_BYTES,
     inFlightBytesApart: IN_FLIGHT_BYTES_APART,
     framesPerSecond: settings.ENCHANTED_AGENT_FRAMES_PER_SECOND,
     namespaceFramesPerSecond: settings.ENCHANTED_NAMESPACE_FRAMES_PER_SECOND,
   };
-  const admission = createAdmission(limits, clock);
+  return createAdmission(limits, clock);
+};
+
+const receiverOf = ({ clock, log }: CollectorEnvironment, parts: Parts): OtlpReceiver => {
+  const { identify, owners, admission, bus, metrics } = parts;
   const { publisher, unchained, deadLetters, spans } = bus;
   const compose = createExternalFrames({ clock, redactor: createRedactor([]) });
   const sinks = { publisher, unchained, deadLetters, spans, compose };
@@ -116,7 +121,7 @@ const receiverOf = (environment: CollectorEnvironment, parts: Parts): OtlpReceiv
 
 const startServers = async (environment: CollectorEnvironment, parts: Parts) => {
   const { settings, clock, log, blobs } = environment;
-  const { identify, owners, bus, metrics } = parts;
+  const { identify, owners, admission, bus, metrics } = parts;
   const receiver = receiverOf(environment, parts);
   const tls = {
     cert: await readFile(settings.ENCHANTED_TLS_CERT_FILE, "utf8"),
@@ -129,12 +134,14 @@ const startServers = async (environment: CollectorEnvironment, parts: Parts) => 
     ...createContextService({ identify, owners, bus, blobs, sinks: settlingReaders }),
     createInbox({ identify, bus }),
   ];
-  const admit = async ({ token, metadata, source }: AskingCall): Promise<void> => {
+  const admit = async ({ token, metadata, source }: AskingCall): Promise<MessageShare | undefined> => {
     // Handlers identify their caller themselves, from what is known by then.
-    await identify(token, metadata(namespaceMetadata), source).catch((error: unknown) => {
+    const caller = await identify(token, metadata(namespaceMetadata), source).catch((error: unknown) => {
       if (error instanceof GrpcFailure) metrics.exportsRefused.inc({ code: String(error.code) });
       throw error;
     });
+    // What works for all has bounds of its own.
+    return isComponent(caller) ? undefined : admission.receive(caller);
   };
   const onCut = (reason: string): void => metrics.connectionsCut.inc({ reason });
   const shared = () => ({ tls, admit, onError, clock, doorway: openDoorway({ clock, onCut }) });
@@ -177,7 +184,8 @@ export const startCollector = async (environment: CollectorEnvironment): Promise
   const tracesBackend = backendAt(settings.ENCHANTED_TRACES_ENDPOINT, clock);
   const metricsBackend = backendAt(settings.ENCHANTED_METRICS_ENDPOINT, clock);
   const owners = createChainOwners({ bus, isAgent: (uid) => informer.byIndex("uid", uid).length > 0 });
-  const parts = { identify: identifyBy(environment, informer), owners, bus, metricsBackend, metrics };
+  const [identify, admission] = [identifyBy(environment, informer), admissionOf(environment)];
+  const parts = { identify, owners, admission, bus, metricsBackend, metrics };
   const { grpc, http } = await startServers(environment, parts);
   const forwarding = forwardSpans(bus, tracesBackend, metrics, following.signal);
   connected = bus;

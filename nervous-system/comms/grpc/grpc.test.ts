@@ -71,7 +71,7 @@ describe("a server that admits its callers", () => {
 
   it("reads no message of a caller whom it does not know yet, and none of one that it refuses", async () => {
     const asked = Promise.withResolvers<string | undefined>();
-    const verdict = Promise.withResolvers<void>();
+    const verdict = Promise.withResolvers<undefined>();
     const { client, sockets, handled } = await guarded(({ token }) => {
       asked.resolve(token);
       return verdict.promise;

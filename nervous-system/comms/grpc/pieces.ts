@@ -1,7 +1,62 @@
 import { StreamDecoder } from "@grpc/grpc-js/build/src/stream-decoder.js";
 
 /** What grpc-js's decoder holds of a message that has not come whole. */
-type Unfinished = { readPartialMessage: Buffer[] };
+type Unfinished = {
+  readState: number;
+  readCompressFlag: Buffer;
+  readMessageSize: number;
+  readPartialMessage: Buffer[];
+};
+
+/** Told how large a message will be, and whether it unfolds to more, as soon as its first bytes are there; false drops what comes. */
+export type ExpectMessage = (bytes: number, isPacked: boolean) => boolean;
+
+const READING_MESSAGE = 2;
+const PREFIX_BYTES = 5;
+
+/** Tells of each message of one decoder once, with its first bytes. */
+class Expecting {
+  isOver = false;
+  private isTold = false;
+  private readonly expect: ExpectMessage;
+
+  constructor(expect: ExpectMessage) {
+    this.expect = expect;
+  }
+
+  /** Whether nothing was refused yet, these messages and the one behind them included. */
+  mayGoOn(messages: readonly Buffer[], unfinished: Unfinished): boolean {
+    if (!this.isOver) this.tell(messages, unfinished);
+    return !this.isOver;
+  }
+
+  private tell(messages: readonly Buffer[], { readState, readMessageSize, readCompressFlag }: Unfinished): void {
+    for (const message of messages) {
+      if (!this.isTold) this.judge(message.length - PREFIX_BYTES, message[0]);
+      this.isTold = false;
+    }
+    if (readState !== READING_MESSAGE || this.isTold) return;
+    this.isTold = true;
+    this.judge(readMessageSize, readCompressFlag[0]);
+  }
+
+  private judge(bytes: number, flag = 0): void {
+    if (!this.isOver) this.isOver = !this.expect(bytes, flag !== 0);
+  }
+}
+
+const expecting = new WeakMap<object, Expecting>();
+
+type Call = { readonly nextCall?: Call; readonly decoder?: object };
+
+/** Has `expect` told of the messages of a call, which an interceptor has in its hands, before any of them is kept. */
+export const expectMessages = (call: object, expect: ExpectMessage): void => {
+  let innermost: Call = call;
+  while (innermost.nextCall !== undefined) innermost = innermost.nextCall;
+  // The private part that ADR 0010 speaks of.
+  if (innermost.decoder === undefined) throw new Error("grpc-js keeps its decoder elsewhere");
+  expecting.set(innermost.decoder, new Expecting(expect));
+};
 
 const MANY_PIECES = 512;
 const BLOCK_BYTES = 64 * 1024;
@@ -20,8 +75,13 @@ const decode = StreamDecoder.prototype.write;
  */
 export const joinGrpcPieces = (): void => {
   StreamDecoder.prototype.write = function write(data: Buffer): Buffer[] {
-    const messages = decode.call(this, data);
+    const told = expecting.get(this);
     const unfinished = this as unknown as Unfinished;
+    const messages = told?.isOver === true ? [] : decode.call(this, data);
+    if (told !== undefined && !told.mayGoOn(messages, unfinished)) {
+      unfinished.readPartialMessage = [];
+      return [];
+    }
     if (unfinished.readPartialMessage.length >= MANY_PIECES)
       unfinished.readPartialMessage = joinSmall(unfinished.readPartialMessage);
     return messages;

@@ -14,6 +14,7 @@ import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { addressOf } from "#nervous-system/kernel/endpoint.ts";
 import { boundingCalls, type CallRoom } from "./call-room.ts";
 import { GrpcFailure, grpcStatus, renderStatus } from "./failure.ts";
+import { chargeMessages, type MessageShare } from "./message-share.ts";
 import { MAX_MESSAGE_BYTES, type GrpcMethod } from "./methods.ts";
 import { joinGrpcPieces } from "./pieces.ts";
 import { pump, takeOneAtATime } from "./pump.ts";
@@ -69,8 +70,8 @@ type GrpcServerOptions = {
   readonly maxConnections?: number;
   /** Lets connections in, instead of that number; whoever is admitted is welcome. */
   readonly doorway?: Doorway;
-  /** Judges a call before any message of it is read; refuses by throwing `GrpcFailure`. */
-  readonly admit?: (call: AskingCall) => Promise<void>;
+  /** Judges a call before any message of it is read, and answers what these count against; refuses by throwing `GrpcFailure`. */
+  readonly admit?: (call: AskingCall) => Promise<MessageShare | undefined>;
   /** Told of every error that is no `GrpcFailure`, which the client sees only as INTERNAL. */
   readonly onError: (method: string, error: unknown) => void;
   readonly clock: Pick<Clock, "after">;
@@ -118,28 +119,47 @@ const failing =
     return renderStatus(new GrpcFailure(grpcStatus.internal, "internal error; the server's log has it"));
   };
 
-/** Nothing of a call is read until it is admitted: a stranger's messages would fill the memory before anybody knew him. */
+/**
+ * Nothing of a call is read until it is admitted: a stranger's messages would fill the memory before anybody knew him. Then they
+ * take of whatever share he has.
+ */
 const admitting =
-  ({ admit, doorway, onError }: GrpcServerOptions): ServerInterceptor =>
-  ({ path }, call) =>
-    new ServerInterceptingCall(call, {
+  ({ admit, doorway, onError, clock }: GrpcServerOptions, messageBytes: number): ServerInterceptor =>
+  ({ path, requestStream: streams }, call) => {
+    let arrived = (): void => undefined;
+    let end = (): void => undefined;
+    let hasEnded = false;
+    const take = (share: MessageShare): void => {
+      if (hasEnded) return share.leave();
+      arrived = chargeMessages(call, share, { streams, messageBytes }, clock);
+      end = () => (arrived(), share.leave());
+    };
+    return new ServerInterceptingCall(call, {
       start: (next) =>
         next({
           onReceiveMetadata: (metadata, goOn) => {
-            const admitted = (): void => {
-              doorway?.welcome(call.getPeer());
+            const peer = call.getPeer();
+            const admitted = (share: MessageShare | undefined): void => {
+              doorway?.welcome(peer);
+              if (share !== undefined) take(share);
               goOn(metadata);
             };
             const refuse = (error: unknown): void => call.sendStatus(failing(path, onError)(error));
-            const peer = call.getPeer();
-            const asking = {
-              ...saidBefore(metadata),
-              source: doorway?.knows(peer) === true ? undefined : addressOfPeer(peer),
-            };
-            (admit?.(asking) ?? Promise.resolve()).then(admitted).catch(refuse);
+            const source = doorway?.knows(peer) === true ? undefined : addressOfPeer(peer);
+            (admit?.({ ...saidBefore(metadata), source }) ?? Promise.resolve(undefined)).then(admitted).catch(refuse);
+          },
+          onReceiveHalfClose: (goOn) => {
+            arrived();
+            goOn();
+          },
+          // Comes at the end of every call.
+          onCancel: () => {
+            hasEnded = true;
+            end();
           },
         }),
     });
+  };
 
 const implement = (handler: GrpcHandler, fail: Failing) => {
   if (handler.kind === "unary") {
@@ -234,7 +254,7 @@ export const startGrpcServer = async (options: GrpcServerOptions): Promise<GrpcS
   const { callRoom, admit, clock } = options;
   const interceptors = [
     ...(callRoom === undefined ? [] : [boundingCalls(callRoom, messageBytes, clock)]),
-    ...(admit === undefined ? [] : [admitting(options)]),
+    ...(admit === undefined ? [] : [admitting(options, messageBytes)]),
   ];
   const server = new Server({
     "grpc.max_receive_message_length": messageBytes,

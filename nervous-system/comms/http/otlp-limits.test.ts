@@ -21,7 +21,7 @@ const cleanups: Array<() => void> = [];
 
 const start = async (
   answer: TakeExport = () => Promise.resolve(undefined),
-  over: { clock?: Pick<Clock, "after">; admit?: () => Promise<void> } = {},
+  over: { clock?: Pick<Clock, "after">; admit?: () => Promise<undefined> } = {},
 ): Promise<void> => {
   taken = 0;
   const take: TakeExport = (body, call) => {

@@ -8,6 +8,7 @@ import { serve } from "./serve.ts";
 import type { AskingCall } from "#nervous-system/comms/grpc/server.ts";
 import { peerOf, type Doorway } from "#nervous-system/comms/socket/doorway.ts";
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
+import type { MessageShare } from "#nervous-system/comms/grpc/message-share.ts";
 import { MAX_MESSAGE_BYTES } from "#nervous-system/comms/grpc/methods.ts";
 import { contentTypes, httpRefusalOf, refuse, renderSuccess, type HttpRefusal } from "./otlp-answer.ts";
 import {
@@ -34,8 +35,11 @@ type OtlpHttpOptions = {
   readonly maxConnections?: number;
   /** Lets connections in, instead of that number; whoever is admitted is welcome. */
   readonly doorway?: Doorway;
-  /** Judges a request before its body is read; refuses by throwing `GrpcFailure`. */
-  readonly admit?: (call: AskingCall) => Promise<void>;
+  /**
+   * Judges a request before its body is read, and answers what that counts against, in place of the room for bodies; refuses by
+   * throwing `GrpcFailure`.
+   */
+  readonly admit?: (call: AskingCall) => Promise<MessageShare | undefined>;
   /** Told of every error that is no refusal, which the client sees only as 500. */
   readonly onError: (path: string, error: unknown) => void;
   readonly clock: Pick<Clock, "after">;
@@ -101,7 +105,7 @@ const routeOf = ({ url = "" }: IncomingMessage): Route | undefined => {
 
 const noRoom = (): BodyRefused => new BodyRefused(503, "there is no room for more exports at the moment");
 
-/** Serves requests; the room for their bodies is shared by address and connection, since who sends is known only behind the body. */
+/** Serves requests; the room for their bodies is shared by address and connection, unless it is known who sends. */
 class Listener {
   private readonly options: OtlpHttpOptions;
   private readonly limits: Omit<BodyLimits, "take">;
@@ -128,19 +132,23 @@ class Listener {
     });
   }
 
+  private shareOf(address: string, peer: string): { grow(bytes: number): Error | undefined; leave(): void } {
+    const { grow, leave } = this.room.open(address, peer);
+    return { grow: (bytes) => (grow(bytes) === undefined ? undefined : noRoom()), leave };
+  }
+
   private async take(route: Route, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const call = callOf(request, response, encodingOf(request) ?? "json");
     const peer = peerOf(request.socket);
+    const { remoteAddress: address = "" } = request.socket;
     const { admit, doorway, bytes: shared } = this.options;
-    await admit?.({
-      ...call,
-      source: doorway?.knows(peer) === true ? undefined : (request.socket.remoteAddress ?? ""),
-    });
+    const source = doorway?.knows(peer) === true ? undefined : address;
+    const share = (await admit?.({ ...call, source })) ?? this.shareOf(address, peer);
     doorway?.welcome(peer);
-    const share = this.room.open(request.socket.remoteAddress ?? "", peer);
     let taken = 0;
     const take = (bytes: number): Error | undefined => {
-      if (share.grow(bytes) !== undefined || shared?.tryAcquire(bytes) === false) return noRoom();
+      const refusal = share.grow(bytes);
+      if (refusal !== undefined || shared?.tryAcquire(bytes) === false) return refusal ?? noRoom();
       taken += bytes;
       return undefined;
     };

@@ -1,0 +1,166 @@
+import { connect as connectHttp2, type ClientHttp2Stream } from "node:http2";
+import { afterEach, describe, expect, it } from "@jest/globals";
+import { manualClock, systemClock } from "#nervous-system/kernel/clock.ts";
+import { createSharedRoom } from "#nervous-system/kernel/shared-room.ts";
+import { waitFor } from "#platform/process/wait.ts";
+import { sayMessage } from "#test/builders/half-call.ts";
+import { createGrpcClient } from "./client.ts";
+import { GrpcFailure, grpcStatus } from "./failure.ts";
+import { exportLogs, putBlobMethod } from "./methods.ts";
+import { startGrpcServer, type GrpcHandler } from "./server.ts";
+
+const clock = systemClock();
+const cleanups: Array<() => Promise<void> | void> = [];
+afterEach(async () => {
+  for (const clean of cleanups.splice(0).toReversed()) await clean();
+});
+
+const LARGEST = 100_000;
+const RETRY_MS = 500;
+
+/** A server with room for eight messages of the largest size, of which one sender gets two; `senders` tells who calls next. */
+const shared = async () => {
+  const room = createSharedRoom({ total: 8 * LARGEST, apart: 0 });
+  const [senders, held] = [[] as string[], new Map<string, number>()];
+  const handled: number[] = [];
+  const handlers: GrpcHandler[] = [
+    {
+      kind: "unary",
+      method: exportLogs,
+      handle: async (request) => (handled.push(request.length), Buffer.from("taken")),
+    },
+    {
+      kind: "clientStream",
+      method: putBlobMethod,
+      handle: async (requests) => {
+        for await (const { length } of requests) handled.push(length);
+        return Buffer.from("taken");
+      },
+    },
+  ];
+  const time = manualClock();
+  const admit = async () => {
+    const who = senders.shift() ?? "nobody";
+    const share = room.open(who, who);
+    const count = (bytes: number): void => void held.set(who, (held.get(who) ?? 0) + bytes);
+    let own = 0;
+    return {
+      grow: (bytes: number): GrpcFailure | undefined => {
+        if (share.grow(bytes) !== undefined) return new GrpcFailure(grpcStatus.unavailable, "no room", RETRY_MS);
+        count(bytes);
+        own += bytes;
+        return undefined;
+      },
+      leave: () => (share.leave(), count(-own)),
+    };
+  };
+  const { port, close } = await startGrpcServer({
+    address: "127.0.0.1:0",
+    handlers,
+    limits: { messageBytes: LARGEST, streams: 8 },
+    admit,
+    onError: () => undefined,
+    clock: time,
+  });
+  cleanups.push(() => close(0));
+  const client = createGrpcClient({ address: `127.0.0.1:${port}`, clock });
+  cleanups.push(() => client.close());
+  const say = (who: string, size: number, open: number): ClientHttp2Stream => {
+    const session = connectHttp2(`http://127.0.0.1:${port}`);
+    session.on("error", () => undefined);
+    cleanups.push(() => session.destroy());
+    senders.push(who);
+    return sayMessage(session, exportLogs.path, size, open);
+  };
+  const sayPacked = (who: string): void => {
+    const session = connectHttp2(`http://127.0.0.1:${port}`);
+    session.on("error", () => undefined);
+    cleanups.push(() => session.destroy());
+    senders.push(who);
+    const headers = { ":method": "POST", ":path": exportLogs.path, "content-type": "application/grpc", te: "trailers" };
+    // The first byte of its prefix says that a message is packed.
+    session
+      .request(headers)
+      .on("error", () => undefined)
+      .write(Buffer.from([1, 0, 0, 0, 10, 1]));
+  };
+  const ask = (who: string, size = 1): Promise<string> => {
+    senders.push(who);
+    return client.unary(exportLogs, Buffer.alloc(size), { deadlineMs: 10_000 }).then(String);
+  };
+  const holds = (who: string, bytes: number): Promise<unknown> =>
+    waitFor(`${who} holds ${bytes}`, async () => (held.get(who) ?? 0) === bytes, { timeoutMs: 10_000 });
+  return { time, handled, say, sayPacked, ask, holds, client, senders };
+};
+
+const statusOf = (stream: ClientHttp2Stream): Promise<number> =>
+  new Promise((resolve) => {
+    const take = (headers: Record<string, unknown>): void => {
+      if (headers["grpc-status"] !== undefined) resolve(Number(headers["grpc-status"]));
+    };
+    stream.on("trailers", take).on("response", take);
+  });
+
+describe("messages of known senders", () => {
+  it("take of their sender's share as soon as their size is said, on however many connections, and nobody else's", async () => {
+    const { say, ask, holds, handled } = await shared();
+    const halves = [say("greedy", LARGEST, LARGEST - 1)];
+    await holds("greedy", LARGEST);
+    halves.push(say("greedy", LARGEST, LARGEST - 1));
+    await holds("greedy", 2 * LARGEST);
+    const third = say("greedy", LARGEST, LARGEST - 1);
+    expect(await statusOf(third)).toBe(grpcStatus.unavailable);
+    expect(await ask("greedy", LARGEST).catch((error: GrpcFailure) => error)).toMatchObject({ retryAfterMs: RETRY_MS });
+    expect(await ask("modest", LARGEST)).toBe("taken");
+    expect(handled).toEqual([LARGEST]);
+    for (const half of halves) half.close();
+    await holds("greedy", 0);
+    expect(await ask("greedy", LARGEST)).toBe("taken");
+  });
+
+  it("are dropped from the moment that they are refused, however much more of them comes", async () => {
+    const { say, holds, ask, handled } = await shared();
+    for (const one of [1, 2]) {
+      say("greedy", LARGEST, 1);
+      await holds("greedy", one * LARGEST);
+    }
+    const third = say("greedy", LARGEST, LARGEST - 1);
+    const status = statusOf(third);
+    third.write(Buffer.alloc(LARGEST - 2));
+    expect(await status).toBe(grpcStatus.unavailable);
+    third.end(Buffer.alloc(1));
+    expect(await ask("modest")).toBe("taken");
+    expect(handled).toEqual([1]);
+  });
+
+  it("that say to be packed take what they may unfold to", async () => {
+    const { sayPacked, holds } = await shared();
+    sayPacked("sly");
+    await holds("sly", LARGEST);
+  });
+
+  it("of a stream count twice the largest, until its end", async () => {
+    const { client, senders, holds } = await shared();
+    const gate = Promise.withResolvers<void>();
+    const chunks = async function* (): AsyncGenerator<Buffer> {
+      for (const size of [10, 1000, 100]) yield Buffer.alloc(size);
+      await gate.promise;
+    };
+    senders.push("up");
+    const answer = client.clientStream(putBlobMethod, chunks(), { deadlineMs: 10_000 });
+    await holds("up", 2000);
+    gate.resolve();
+    expect(String(await answer)).toBe("taken");
+    await holds("up", 0);
+  });
+
+  it("have half a minute to arrive", async () => {
+    const { say, holds, time } = await shared();
+    const half = say("slow", 1000, 1);
+    await holds("slow", 1000);
+    await time.advance(30_000);
+    expect(await statusOf(half)).toBe(grpcStatus.deadlineExceeded);
+    await holds("slow", 0);
+    expect(time.pending()).toBe(0);
+  });
+});
