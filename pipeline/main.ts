@@ -106,6 +106,8 @@ const gateway = async (settings: z.output<typeof schemas.gateway>, shared: Proce
     settings,
     client: kubeClient(settings, "enchanted-gateway", shared.clock),
     blobs: createCollectorBlobs(toCollector),
+    // In the image the thread's program is a bundle beside this one.
+    bodyProgram: new URL(import.meta.url.endsWith(".ts") ? "gateway/bodies/main.ts" : "bodies.js", import.meta.url),
   });
 };
 

@@ -1,4 +1,5 @@
 import type { AdmittedCall } from "#pipeline/gateway/admit-model-call.ts";
+import { ownerOf, type BodyWorks } from "#pipeline/gateway/bodies/body-works.ts";
 import type { BoundAgent } from "#pipeline/gateway/await-binding.ts";
 import type { Broken } from "#pipeline/gateway/broken.ts";
 import { carryOut, type CarryTools, type AskingCall, type CallOutcome } from "#pipeline/gateway/carry-out.ts";
@@ -8,7 +9,6 @@ import { parseTraceparent, renderExchangeFrame } from "#pipeline/gateway/model-c
 import type { FrameWriter } from "#pipeline/gateway/ports.ts";
 import { prepareRequest, type ReadyCall, type RequestTools } from "#pipeline/gateway/prepare-request.ts";
 import { granted, refusedUntil, type Granted } from "#pipeline/gateway/refusal.ts";
-import { withoutAddition } from "#pipeline/gateway/upstream-request.ts";
 import type { UsageMemory } from "#pipeline/gateway/usage-memory.ts";
 
 /** What exchanges are carried out with. */
@@ -17,6 +17,7 @@ export type ExchangeTools = BlobTools &
   CarryTools & {
     readonly frames: FrameWriter;
     readonly usage: UsageMemory;
+    readonly bodies: BodyWorks;
   };
 
 /** One admitted call, with its body ready for the provider. */
@@ -106,7 +107,9 @@ export const runExchange = async (tools: ExchangeTools, exchange: Exchange): Pro
   const ended = await carryOutAndRecord(tools, exchange);
   if (body.added !== undefined && succeeded(ended)) usage.remember(model, "takes");
   if (ended.kind === "refused" || ended.value.again === undefined) return ended;
-  const plain = await carryOutAndRecord(tools, { ...exchange, body: withoutAddition(body) });
+  const own = await tools.bodies.run(ownerOf(exchange.agent), { kind: "without_addition", body });
+  if (own.kind === "refused") return own;
+  const plain = await carryOutAndRecord(tools, { ...exchange, body: own.value });
   // One that took it before refused something else, or is several endpoints behind one name.
   if (succeeded(plain) && usage.verdictOf(model) === undefined) usage.remember(model, "refuses");
   return plain;

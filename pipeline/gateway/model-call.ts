@@ -2,12 +2,13 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ClusterView } from "#pipeline/gateway/cluster-view.ts";
 import { admitModelCall } from "#pipeline/gateway/admit-model-call.ts";
 import { awaitBinding } from "#pipeline/gateway/await-binding.ts";
+import { ownerOf } from "#pipeline/gateway/bodies/body-works.ts";
 import type { CallRoom } from "#pipeline/gateway/call-room.ts";
 import { runExchange, type Exchange, type ExchangeEnd, type ExchangeTools } from "#pipeline/gateway/exchange.ts";
 import { readBody } from "#pipeline/gateway/read-body.ts";
 import { refused, type Granted } from "#pipeline/gateway/refusal.ts";
 import { knownRoutes, parseRoute } from "#pipeline/gateway/routes.ts";
-import { computeUpstreamBody, type UpstreamBody } from "#pipeline/gateway/upstream-request.ts";
+import type { UpstreamBody } from "#pipeline/gateway/upstream-request.ts";
 import type { Principal, TokenPod } from "#pipeline/identity/token-reviews.ts";
 
 /** What model calls are answered with. */
@@ -32,12 +33,13 @@ type Unread = Omit<Exchange, "body" | "signal">;
 
 // Apart from the exchange, which may take long and must not hold the bytes as they came beside those that go out.
 const readUpstreamBody = async (
-  { maxBodyBytes: maxBytes, clock, usage }: ModelCallTools,
-  { incoming, route, model, share }: Unread,
+  { maxBodyBytes: maxBytes, clock, usage, bodies }: ModelCallTools,
+  { incoming, route, model, share, agent }: Unread,
 ): Promise<Granted<UpstreamBody>> => {
   const bytes = await readBody(incoming, { maxBytes, take: share.takeForRequest, clock });
   if (bytes.kind === "refused") return bytes;
-  return computeUpstreamBody(bytes.value, route, model, usage.verdictOf(model) !== "refuses");
+  const takesUsage = usage.verdictOf(model) !== "refuses";
+  return bodies.run(ownerOf(agent), { kind: "compute", bytes: bytes.value, route, model, takesUsage });
 };
 
 const exchangeOnce = async (tools: ModelCallTools, call: Unread): Promise<Granted<ExchangeEnd>> => {

@@ -11,6 +11,8 @@ import type { Ids } from "#nervous-system/schemas/ids.ts";
 import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
 import { createProcessRegistry } from "#nervous-system/telemetry/metrics.ts";
 import type { PartEnvironment } from "#pipeline/environment.ts";
+import { createBodyThread, type BodyThread } from "#pipeline/gateway/bodies/body-thread.ts";
+import { createBodyWorks } from "#pipeline/gateway/bodies/body-works.ts";
 import { createClusterView } from "#pipeline/gateway/cluster-view.ts";
 import { createGatewayMetrics } from "#pipeline/gateway/measure.ts";
 import type { BlobWriter } from "#pipeline/gateway/ports.ts";
@@ -24,6 +26,8 @@ type GatewayEnvironment = PartEnvironment & {
   readonly client: KubeClient;
   readonly blobs: BlobWriter;
   readonly ids: Ids;
+  /** Program of the thread that reads large bodies. */
+  readonly bodyProgram: URL;
 };
 
 /** A running gateway. */
@@ -41,6 +45,9 @@ const maxAnswerBytes = 32 * MIB;
 // 128 KiB. An agent alone gets a quarter of the room: the largest body and 8 MiB of an answer to it. The container has 768 MiB:
 // with all of it held the process was seen to take 350, and 510 at most when a body of the largest size is rewritten then.
 const callLimits = { callsPerAgent: 4, bytesPerCall: MIB / 4, bytes: 160 * MIB, bytesApart: 4 * MIB };
+
+// The worst takes a second.
+const BODY_READ_MS = 20_000;
 
 type Following = { readonly informers: readonly Informer[]; readonly stop: AbortController };
 
@@ -82,7 +89,7 @@ const startServer = async (
   environment: GatewayEnvironment,
   view: ReturnType<typeof createClusterView>,
   frames: ComponentRecorder,
-  metrics: ReturnType<typeof createGatewayMetrics>,
+  { metrics, thread }: { readonly metrics: ReturnType<typeof createGatewayMetrics>; readonly thread: BodyThread },
 ) => {
   const { settings, client, clock, log, blobs } = environment;
   const extraCas = await readExtraCas(settings.ENCHANTED_EXTRA_CA_FILE);
@@ -110,6 +117,7 @@ const startServer = async (
     maxBodyBytes,
     maxAnswerBytes,
     callLimits,
+    bodies: createBodyWorks(thread),
     limits: {
       connectMs: 10_000,
       idleMs: settings.ENCHANTED_TUNNEL_IDLE_SECONDS * 1000,
@@ -130,7 +138,13 @@ export const startGateway = async (environment: GatewayEnvironment): Promise<Gat
   });
   await Promise.all(following.informers.map((informer) => informer.synced(following.stop.signal)));
   const view = createClusterView(environment.client, caches);
-  const server = await startServer(environment, view, recorder, createGatewayMetrics(registry));
+  const thread = createBodyThread({
+    program: environment.bodyProgram,
+    withinMs: BODY_READ_MS,
+    clock: environment.clock,
+  });
+  const metrics = createGatewayMetrics(registry);
+  const server = await startServer(environment, view, recorder, { metrics, thread });
   environment.log.info({ port: server.port }, "the gateway listens");
   return {
     port: server.port,
@@ -138,6 +152,7 @@ export const startGateway = async (environment: GatewayEnvironment): Promise<Gat
     stop: async (graceMs) => {
       const startedMs = environment.clock.monotonicMs();
       await server.close(graceMs);
+      await thread.close();
       following.stop.abort();
       await recorder.close(Math.max(0, graceMs - (environment.clock.monotonicMs() - startedMs)));
       await health.close();

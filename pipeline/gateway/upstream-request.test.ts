@@ -11,6 +11,7 @@ describe("the body of a model call", () => {
     ["a number that no JSON can hold", '{"messages":[{"role":"user","content":"x","n":1e999}]}'],
     ["a nesting that nobody can write again", `{"messages":[${"[".repeat(50_000)}${"]".repeat(50_000)}]}`],
     ["no object", "[1]"],
+    ["more names than it is worth", `{"messages":[],"metadata":{${'"k":1,'.repeat(200_001)}"l":1}}`],
     ["more than fits the memory", `{"messages":[${"{},".repeat(1_000_000)}0]}`],
   ])("is refused where it holds %s: what cannot be recorded is not sent", (_, text) => {
     expect(bodyOf(text)).toMatchObject({ kind: "refused", refusal: { status: 400, type: "invalid_body" } });

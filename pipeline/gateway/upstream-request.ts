@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { maxJsonValues, parseBoundedJson } from "#nervous-system/kernel/bounded-json.ts";
+import { maxJsonMembers, maxJsonValues, parseBoundedJson } from "#nervous-system/kernel/bounded-json.ts";
 import { computeContextWindow, type ContextWindow } from "#nervous-system/codecs/exchange/context-window.ts";
 import { requestFactsOf, type RequestFacts } from "#nervous-system/codecs/exchange/request-facts.ts";
 import type { ModelSpec } from "#nervous-system/schemas/resources/model.ts";
@@ -18,7 +18,7 @@ export type UpstreamBody = {
 
 const parseObject = (bytes: Buffer): Readonly<Record<string, unknown>> | undefined => {
   try {
-    const value: unknown = parseBoundedJson(bytes.toString("utf8"));
+    const value: unknown = parseBoundedJson(bytes.toString("utf8"), maxJsonMembers);
     return typeof value === "object" && value !== null && !Array.isArray(value)
       ? (value as Record<string, unknown>)
       : undefined;
@@ -57,7 +57,7 @@ export const computeUpstreamBody = (
     return refused(
       400,
       "invalid_body",
-      `the body of a model call must be one JSON object of at most ${maxJsonValues} values`,
+      `the body of a model call must be one JSON object of at most ${maxJsonValues} values and ${maxJsonMembers} members`,
     );
   const reaching = refuseReachingBody(asked, route, model);
   if (reaching !== undefined) return reaching;

@@ -12,6 +12,7 @@ const entryPoints: readonly EntryPoint[] = [
   { image: "operator", from: "operator/main.ts", file: "main.js" },
   { image: "operator", from: "operator/uninstall/main.ts", file: "uninstall.js" },
   { image: "pipeline", from: "pipeline/main.ts", file: "main.js" },
+  { image: "pipeline", from: "pipeline/gateway/bodies/main.ts", file: "bodies.js" },
   { image: "scribe", from: "scribe/main.ts", file: "main.js" },
   { image: "scribe", from: "scribe/wrap.ts", file: "wrap.js" },
   { image: "supervisor", from: "supervisor/main.ts", file: "main.js" },

@@ -2,7 +2,7 @@ import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { fullJitterMs } from "#nervous-system/kernel/backoff.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
-import type { FairSlots } from "#supervisor/publish/fair-slots.ts";
+import type { FairSlots } from "#nervous-system/kernel/fair-slots.ts";
 import type { PublicationEnd } from "#supervisor/publish/publication-frame.ts";
 import { refuse, type Retryable } from "#supervisor/publish/proposal.ts";
 import type { RefusedAttempts } from "#supervisor/publish/refused-attempts.ts";

@@ -4,7 +4,7 @@ import type { Log } from "#nervous-system/kernel/log.ts";
 import type { ComponentRecorder } from "#nervous-system/recorder/component.ts";
 import { createAckMark, type AckMark } from "#supervisor/publish/ack-mark.ts";
 import { answerUntilEnd, type Answering } from "#supervisor/publish/answer-until-end.ts";
-import { createFairSlots } from "#supervisor/publish/fair-slots.ts";
+import { createFairSlots } from "#nervous-system/kernel/fair-slots.ts";
 import { createOpenProposals, type OpenProposals } from "#supervisor/publish/open-proposals.ts";
 import type { ParkedProposals } from "#supervisor/publish/parked-proposals.ts";
 import { renderPublication, type PublicationEnd } from "#supervisor/publish/publication-frame.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { silentLog } from "#nervous-system/kernel/log.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { answerUntilEnd, type Answering } from "#supervisor/publish/answer-until-end.ts";
-import { createFairSlots } from "#supervisor/publish/fair-slots.ts";
+import { createFairSlots } from "#nervous-system/kernel/fair-slots.ts";
 import { createRefusedAttempts } from "#supervisor/publish/refused-attempts.ts";
 import { refuse } from "#supervisor/publish/proposal.ts";
 import { openWorkMarks } from "#supervisor/publish/work-marks.ts";

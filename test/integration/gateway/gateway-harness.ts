@@ -12,6 +12,8 @@ import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { agents, missions, models } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { ComponentEvent } from "#nervous-system/recorder/component.ts";
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
+import { createBodyThread } from "#pipeline/gateway/bodies/body-thread.ts";
+import { createBodyWorks } from "#pipeline/gateway/bodies/body-works.ts";
 import { createClusterView, gatewayClusterAccess, gatewayTenantAccess } from "#pipeline/gateway/cluster-view.ts";
 import { createGatewayMetrics } from "#pipeline/gateway/measure.ts";
 import { startGatewayServer } from "#pipeline/gateway/server.ts";
@@ -46,6 +48,9 @@ const createRecord = () => {
   };
   return { kept, frames, blobs };
 };
+
+/** Program of the thread that reads large bodies. */
+export const bodyProgram = new URL("../../../pipeline/gateway/bodies/main.ts", import.meta.url);
 
 /** A gateway under exactly its own rights. */
 export type TestGateway = {
@@ -95,7 +100,9 @@ export const startTestGateway = async (
   const caches = await followed(client, following.signal);
   const { kept, frames, blobs } = createRecord();
   const tls = await serverIdentity(join(test.dir, "pki"), "gateway", ["DNS:enchanted-gateway", "IP:127.0.0.1"]);
+  const thread = createBodyThread({ program: bodyProgram, withinMs: 20_000, clock });
   const server = await startGatewayServer({
+    bodies: createBodyWorks(thread),
     view: createClusterView(client, caches),
     reviews: createTokenReviews({ client, clock }),
     operator: `system:serviceaccount:${namespace}:enchanted-operator`,
@@ -123,6 +130,7 @@ export const startTestGateway = async (
   const caPem = await readFile(tls.caFile, "utf8");
   const stop = async (): Promise<void> => {
     await server.close(2_000);
+    await thread.close();
     following.abort();
     close();
   };

@@ -12,7 +12,7 @@ import { gatewayClusterAccess, gatewayTenantAccess } from "#pipeline/gateway/clu
 import { gatewaySettings } from "#pipeline/gateway/settings.ts";
 import { startGateway, type Gateway } from "#pipeline/gateway/start.ts";
 import { startTestUpstream, serverIdentity, type TestUpstream } from "#test/integration/gateway/https-upstream.ts";
-import { post } from "#test/integration/gateway/gateway-harness.ts";
+import { bodyProgram, post } from "#test/integration/gateway/gateway-harness.ts";
 import {
   clientWithAccess,
   createAccount,
@@ -66,7 +66,10 @@ const prepareGateway = async (): Promise<typeof startAgain> => {
     collector.clientOf(await tokenFor(plane.admin, account, "enchanted-collector", pod)),
   );
   const shared = { clock: systemClock(), ids: randomIds(), random: Math.random, log: silentLog, healthPort: 0 };
-  return async () => ({ gateway: await startGateway({ ...shared, settings, client, blobs }), caPem: tls.caPem });
+  return async () => ({
+    gateway: await startGateway({ ...shared, settings, client, blobs, bodyProgram }),
+    caPem: tls.caPem,
+  });
 };
 
 beforeAll(async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { createFairSlots, type Turn } from "#supervisor/publish/fair-slots.ts";
+import { createFairSlots, type Turn } from "./fair-slots.ts";
 
 type Asked = { readonly name: string } & Partial<Turn>;
 
