@@ -24,6 +24,7 @@ describe("blobs on their way to the store", () => {
         streamState: () => Promise.reject(new Error("not asked")),
       },
       sinks: ["ledger"],
+      blobQuota: { open: () => ({ take: () => undefined, leave: () => undefined }) },
       blobs: {
         put: () => Promise.reject(new Error("not asked")),
         putStream: () => stored,

@@ -18,6 +18,7 @@ import {
   TailRequestSchema,
   TailResponseSchema,
 } from "#nervous-system/schemas/gen/context_pb.ts";
+import type { BlobOwner, BlobQuota, Upload } from "#pipeline/collector/blob-quota.ts";
 import { isComponent, type Caller } from "#pipeline/collector/caller.ts";
 import type { ChainOwners } from "#pipeline/collector/chain-owners.ts";
 import { decodeMessage } from "#pipeline/collector/decode-message.ts";
@@ -32,6 +33,7 @@ export type ContextServiceOptions = {
   /** Durable readers whose stores must hold a frame before it counts as settled. */
   readonly sinks: readonly string[];
   readonly blobs: ObjectStore;
+  readonly blobQuota: BlobQuota;
 };
 
 const CHUNK_BYTES = 256 * 1024;
@@ -45,8 +47,12 @@ export const storeFailure = (error: unknown): GrpcFailure => {
   return new GrpcFailure(grpcStatus.unavailable, `the store does not answer: ${String(message)}`, RETRY_MS);
 };
 
-async function* chunksOf(requests: AsyncIterable<Buffer>): AsyncGenerator<Uint8Array> {
-  for await (const request of requests) yield decodeMessage(BlobChunkSchema, request).chunk;
+async function* chunksOf(requests: AsyncIterable<Buffer>, { take }: Upload): AsyncGenerator<Uint8Array> {
+  for await (const request of requests) {
+    const { chunk } = decodeMessage(BlobChunkSchema, request);
+    take(chunk.length);
+    yield chunk;
+  }
 }
 
 /** gRPC messages of a bounded size, whatever pieces the store gives. */
@@ -103,18 +109,27 @@ const MAX_UPLOADS = 4;
 // Each keeps a piece that its reader may not take.
 const MAX_DOWNLOADS = 8;
 
-const putBlobHandler = ({ identify, blobs }: ContextServiceOptions): GrpcHandler => {
+const putBlobHandler = ({ identify, blobs, blobQuota }: ContextServiceOptions): GrpcHandler => {
   const enter = createLimitPerAgent(MAX_UPLOADS, "blobs");
+  const putFor = async (owner: BlobOwner, requests: AsyncIterable<Buffer>) => {
+    const upload = blobQuota.open(owner);
+    try {
+      return await blobs.putStream(owner.namespace, chunksOf(requests, upload));
+    } finally {
+      upload.leave();
+    }
+  };
   return {
     kind: "clientStream",
     method: putBlobMethod,
     handle: async (requests, { token, metadata }) => {
       const asked = metadata(namespaceMetadata);
       const caller = await identify(token, asked);
-      const namespace = namespaceFor(caller, asked ?? "");
-      const leave = isComponent(caller) ? () => undefined : enter(caller.agentUid);
+      const agentUid = isComponent(caller) ? undefined : caller.agentUid;
+      const owner = { namespace: namespaceFor(caller, asked ?? ""), agentUid };
+      const leave = agentUid === undefined ? () => undefined : enter(agentUid);
       try {
-        const { digest, size } = await blobs.putStream(namespace, chunksOf(requests));
+        const { digest, size } = await putFor(owner, requests);
         const answer = create(PutBlobResponseSchema, { digest, size: BigInt(size) });
         return Buffer.from(toBinary(PutBlobResponseSchema, answer));
       } catch (error) {

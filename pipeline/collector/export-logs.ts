@@ -8,6 +8,7 @@ import type { TelemetryEvent } from "#nervous-system/codecs/otlp/spans-to-frames
 import type { PartialSuccess } from "#nervous-system/codecs/otlp/status.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
 import type { ChainOwners } from "#pipeline/collector/chain-owners.ts";
+import type { StreamQuota } from "#pipeline/collector/stream-quota.ts";
 import { takingExports, type ExportsOptions } from "#pipeline/collector/take-exports.ts";
 import { takeFrames, type FrameSinks } from "#pipeline/collector/take-frames.ts";
 import { takeExternalFrames, type ExternalTaken, type ExternalSinks } from "./take-external-frames.ts";
@@ -16,6 +17,7 @@ import { verifyFrames, type Verified } from "#pipeline/collector/verify-frame.ts
 /** What taking logs needs. */
 export type ExportLogsOptions = ExportsOptions & {
   readonly owners: ChainOwners;
+  readonly quota: StreamQuota;
   readonly sinks: FrameSinks & ExternalSinks;
 };
 
@@ -40,13 +42,14 @@ const mergePartial = (chained: PartialSuccess | undefined, { refused }: External
 
 /** `LogsService/Export`: success only once every frame is in JetStream, on disk. */
 export const createExportLogs = (options: ExportLogsOptions): OtlpReceiver["logs"] => {
-  const { owners, admission, sinks, metrics } = options;
+  const { owners, admission, quota, sinks, metrics } = options;
   return takingExports(options, "logs", async (request, call, caller) => {
     const records = call.encoding === "json" ? parseLogRecordsJson(request) : decodeLogsRequest(request);
     admission.admit(caller, records.length);
     const chained = caller.principal === undefined ? records : records.filter(isChained);
     const told = chained.length === records.length ? [] : toldBy(request, call);
     const verified = verifyFrames(chained, caller);
+    quota.admit(caller, request.length, verified);
     if (caller.principal !== undefined) await checkOwners(owners, caller, verified);
     const inPlace = await takeFrames(sinks, caller, verified);
     const unchained = await takeExternalFrames(sinks, caller, told);

@@ -11,11 +11,13 @@ import { splitTraces } from "#nervous-system/codecs/otlp/split-traces.ts";
 import { countTold, tellSpans } from "#nervous-system/codecs/otlp/spans-to-frames.ts";
 import type { PartialSuccess } from "#nervous-system/codecs/otlp/status.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
+import type { StreamQuota } from "#pipeline/collector/stream-quota.ts";
 import { takingExports, type ExportsOptions } from "#pipeline/collector/take-exports.ts";
 import { takeExternalFrames, type ExternalSinks } from "./take-external-frames.ts";
 
 /** What taking spans needs. */
 export type ExportTracesOptions = ExportsOptions & {
+  readonly quota: StreamQuota;
   readonly sinks: ExternalSinks & { readonly spans: Pick<SpanStream, "put"> };
   readonly log: Log;
 };
@@ -63,7 +65,7 @@ const spansOf = (request: Buffer, { encoding }: OtlpCall): ReturnType<typeof dec
  * and of `enchanted run`, do not: the recorder there made frames of them already.
  */
 export const createExportTraces = (options: ExportTracesOptions): OtlpReceiver["traces"] => {
-  const { admission, sinks, metrics } = options;
+  const { admission, quota, sinks, metrics } = options;
   const passOn = createSpanLane(options);
   const calls = createCallLinks();
 
@@ -71,6 +73,7 @@ export const createExportTraces = (options: ExportTracesOptions): OtlpReceiver["
     if (caller.principal === undefined || call.metadata(recordedMetadata) !== undefined) return undefined;
     const spans = spansOf(request, call);
     admission.admit(caller, countTold(spans));
+    quota.admit(caller, request.length, []);
     const told = mapped(tellSpans(spans), (one) => calls.link(one, caller.agentUid));
     const { stored, refused } = await takeExternalFrames(sinks, caller, told);
     metrics.framesStored.inc(stored);

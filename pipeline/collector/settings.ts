@@ -37,6 +37,18 @@ export const collectorSettings = z.object({
     .min(1)
     .default(20_000)
     .describe("frames a second that one agent may send; ten times that at once"),
+  ENCHANTED_NAMESPACE_BLOB_BYTES_PER_SECOND: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(4 * 2 ** 20)
+    .describe("bytes of blobs a second of one namespace, model calls included; 512 times that at once"),
+  ENCHANTED_AGENT_BLOB_BYTES_PER_SECOND: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(2 ** 20)
+    .describe("bytes of blobs a second that one agent may send; 512 times that at once"),
 });
 
 /** See `collectorSettings`. */

@@ -22,6 +22,7 @@ import { createProcessRegistry } from "#nervous-system/telemetry/metrics.ts";
 import type { PartEnvironment } from "#pipeline/environment.ts";
 import { createTokenReviews } from "#pipeline/identity/token-reviews.ts";
 import { createAdmission, type Admission } from "#pipeline/collector/admission.ts";
+import { createBlobQuota, type BlobLimits } from "#pipeline/collector/blob-quota.ts";
 import { isComponent } from "#pipeline/collector/caller.ts";
 import { createChainOwners, type ChainOwners } from "#pipeline/collector/chain-owners.ts";
 import { createContextService } from "#pipeline/collector/context-service.ts";
@@ -32,6 +33,8 @@ import { createIdentify, type Identify } from "#pipeline/collector/identify.ts";
 import { createInbox } from "#pipeline/collector/inbox.ts";
 import { createCollectorMetrics, type CollectorMetrics } from "#pipeline/collector/measure.ts";
 import type { CollectorSettings } from "#pipeline/collector/settings.ts";
+import { followStreamFill } from "#pipeline/collector/stream-fill.ts";
+import { createStreamQuota, type StreamQuota } from "#pipeline/collector/stream-quota.ts";
 import { settlingReaders } from "#pipeline/siphon/sinks.ts";
 import { createExternalFrames } from "./external-frames.ts";
 import { createAdmitExternalClient } from "./external-clients.ts";
@@ -59,6 +62,8 @@ export type Collector = {
 const MAX_IN_FLIGHT_BYTES = 128 * 1024 * 1024;
 /** Some exports of scribes, as large as they make them. */
 const IN_FLIGHT_BYTES_APART = 8 * 1024 * 1024;
+/** Below the size of the volume that blobs lie on until they are whole. */
+const SPOOL_BYTES = 2048 * 1024 * 1024;
 const SPANS_DEADLINE_MS = 10_000;
 
 const byUid: Readonly<Record<"uid", Indexer<Agent>>> = { uid: ({ metadata }) => [metadata.uid] };
@@ -92,6 +97,7 @@ type Parts = {
   readonly identify: Identify;
   readonly owners: ChainOwners;
   readonly admission: Admission;
+  readonly quota: StreamQuota;
   readonly bus: Bus;
   readonly metricsBackend: GrpcClient | undefined;
   readonly metrics: CollectorMetrics;
@@ -107,14 +113,20 @@ const admissionOf = ({ clock, settings }: CollectorEnvironment): Admission => {
   return createAdmission(limits, clock);
 };
 
+const blobLimitsOf = (settings: CollectorSettings): BlobLimits => ({
+  agentBytesPerSecond: settings.ENCHANTED_AGENT_BLOB_BYTES_PER_SECOND,
+  namespaceBytesPerSecond: settings.ENCHANTED_NAMESPACE_BLOB_BYTES_PER_SECOND,
+  diskBytes: SPOOL_BYTES,
+});
+
 const receiverOf = ({ clock, log }: CollectorEnvironment, parts: Parts): OtlpReceiver => {
-  const { identify, owners, admission, bus, metrics } = parts;
+  const { identify, owners, admission, quota, bus, metrics } = parts;
   const { publisher, unchained, deadLetters, spans } = bus;
   const compose = createExternalFrames({ clock, redactor: createRedactor([]) });
   const sinks = { publisher, unchained, deadLetters, spans, compose };
   return {
-    logs: createExportLogs({ identify, owners, admission, sinks, metrics }),
-    traces: createExportTraces({ identify, admission, sinks, metrics, log }),
+    logs: createExportLogs({ identify, owners, admission, quota, sinks, metrics }),
+    traces: createExportTraces({ identify, admission, quota, sinks, metrics, log }),
     metrics: createExportMetrics({ identify, admission, backend: parts.metricsBackend, metrics }),
   };
 };
@@ -123,6 +135,7 @@ const startServers = async (environment: CollectorEnvironment, parts: Parts) => 
   const { settings, clock, log, blobs } = environment;
   const { identify, owners, admission, bus, metrics } = parts;
   const receiver = receiverOf(environment, parts);
+  const blobQuota = createBlobQuota(blobLimitsOf(settings), clock);
   const tls = {
     cert: await readFile(settings.ENCHANTED_TLS_CERT_FILE, "utf8"),
     key: await readFile(settings.ENCHANTED_TLS_KEY_FILE, "utf8"),
@@ -131,7 +144,7 @@ const startServers = async (environment: CollectorEnvironment, parts: Parts) => 
     log.error({ err: error, method }, "a call failed unexpectedly");
   const handlers = [
     ...otlpGrpcHandlers(receiver),
-    ...createContextService({ identify, owners, bus, blobs, sinks: settlingReaders }),
+    ...createContextService({ identify, owners, bus, blobs, blobQuota, sinks: settlingReaders }),
     createInbox({ identify, bus }),
   ];
   const admit = async ({ token, metadata, source }: AskingCall): Promise<MessageShare | undefined> => {
@@ -185,7 +198,8 @@ export const startCollector = async (environment: CollectorEnvironment): Promise
   const metricsBackend = backendAt(settings.ENCHANTED_METRICS_ENDPOINT, clock);
   const owners = createChainOwners({ bus, isAgent: (uid) => informer.byIndex("uid", uid).length > 0 });
   const [identify, admission] = [identifyBy(environment, informer), admissionOf(environment)];
-  const parts = { identify, owners, admission, bus, metricsBackend, metrics };
+  const quota = createStreamQuota(followStreamFill(bus, clock, following.signal), clock);
+  const parts = { identify, owners, admission, quota, bus, metricsBackend, metrics };
   const { grpc, http } = await startServers(environment, parts);
   const forwarding = forwardSpans(bus, tracesBackend, metrics, following.signal);
   connected = bus;

@@ -5,6 +5,7 @@ import { createPublisher } from "#nervous-system/comms/nats/publisher.ts";
 import { createRedactor } from "#nervous-system/recorder/redact.ts";
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { createAdmission } from "#pipeline/collector/admission.ts";
+import { createStreamQuota } from "#pipeline/collector/stream-quota.ts";
 import { createContextService } from "#pipeline/collector/context-service.ts";
 import { createExportLogs } from "#pipeline/collector/export-logs.ts";
 import type { Identify } from "#pipeline/collector/identify.ts";
@@ -41,10 +42,19 @@ export const startCollectorProcess = ({ life, connection, identify, random }: Co
     deadLetters: connection.deadLetters,
     compose: createExternalFrames({ clock, redactor }),
   };
-  const logs = createExportLogs({ identify, owners, admission: createAdmission(limits, clock), sinks, metrics });
+  // The simulated stream has no bound that anything could come close to.
+  const quota = createStreamQuota(() => ({ bytes: 0, limitBytes: undefined }), clock);
+  const logs = createExportLogs({ identify, owners, admission: createAdmission(limits, clock), quota, sinks, metrics });
   const blobs: ObjectStore = { put: notHere, putStream: notHere, get: notHere };
   return [
     ...otlpGrpcHandlers({ logs, traces: noTelemetry, metrics: noTelemetry }),
-    ...createContextService({ identify, owners, bus: connection, sinks: ["ledger"], blobs }),
+    ...createContextService({
+      identify,
+      owners,
+      bus: connection,
+      sinks: ["ledger"],
+      blobs,
+      blobQuota: { open: notHere },
+    }),
   ];
 };

@@ -41,8 +41,12 @@ export type TestCollector = {
   clientOf(token: string | undefined): GrpcClient;
 };
 
-/** Where the collector sends spans and how much one agent may send. */
-export type CollectorOptions = { readonly traces?: string; readonly framesPerSecond?: number };
+/** Where the collector sends spans, how much one agent may send, and what the stream may hold. */
+export type CollectorOptions = {
+  readonly traces?: string;
+  readonly framesPerSecond?: number;
+  readonly streamBytes?: number;
+};
 
 const startBlobs = async (cleanup: Cleanup): Promise<ObjectStore> => {
   const s3 = await startS3({ dir: await temporaryDirectory(cleanup) });
@@ -68,7 +72,7 @@ export const startTestCollector = async (
   const dir = await temporaryDirectory(cleanup);
   const tls = await serverIdentity(join(dir, "pki"), "collector", ["DNS:enchanted-collector", "IP:127.0.0.1"]);
   const blobs = await startBlobs(cleanup);
-  const bus = await connectTestBus(nats, cleanup);
+  const bus = await connectTestBus(nats, cleanup, options.streamBytes);
   const settings = collectorSettings.parse({
     ENCHANTED_RELEASE_NAMESPACE: releaseNamespace,
     ENCHANTED_LISTEN: "127.0.0.1:0",
@@ -78,7 +82,7 @@ export const startTestCollector = async (
     ENCHANTED_TRACES_ENDPOINT: options.traces,
     ENCHANTED_AGENT_FRAMES_PER_SECOND: options.framesPerSecond,
   });
-  const own = await connectTestBus(nats, cleanup);
+  const own = await connectTestBus(nats, cleanup, options.streamBytes);
   const collector = await startCollector({
     settings,
     client,

@@ -1,0 +1,53 @@
+import { randomBytes } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { grpcStatus, type GrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
+import { startSwarmPlane } from "#test/integration/gateway/swarm-plane.ts";
+import { eventually, type TestPlane } from "#test/integration/kubernetes/control-plane.ts";
+import { createCleanup, startTestNats } from "./bus-harness.ts";
+import {
+  missionIn,
+  send,
+  startTestAgent,
+  startTestCollector,
+  type TestAgent,
+  type TestCollector,
+} from "./collector-harness.ts";
+
+const MIB = 2 ** 20;
+const LIMIT = 32 * MIB;
+
+const cleanup = createCleanup();
+let plane: TestPlane;
+let collector: TestCollector;
+let greedy: TestAgent;
+let modest: TestAgent;
+
+beforeAll(async () => {
+  plane = await startSwarmPlane();
+  cleanup.add(() => plane.stop());
+  collector = await startTestCollector(plane, await startTestNats(cleanup), cleanup, { streamBytes: LIMIT });
+  greedy = await startTestAgent(plane, collector, await missionIn(plane), "greedy");
+  modest = await startTestAgent(plane, collector, await missionIn(plane), "modest");
+}, 600_000);
+afterAll(() => cleanup.run());
+
+/** A frame of 128 KiB, of which packing leaves half. */
+const thought = ({ chain }: TestAgent) => chain.next({ payload: { text: randomBytes(64 * 1024).toString("hex") } });
+
+describe("a stream that nothing of may go", () => {
+  it("is never filled by one agent, however long it floods, and takes what another says", async () => {
+    let refusal: GrpcFailure | undefined;
+    await send(greedy.client, greedy.chain.take(1));
+    await eventually("the collector knows the stream", async () => (await collector.bus.streamState()).bytes > 0);
+    for (let i = 0; i < (2 * LIMIT) / (128 * 1024) && refusal === undefined; i += 1)
+      await send(greedy.client, [thought(greedy)]).catch((error: GrpcFailure) => (refusal = error));
+    expect(refusal).toMatchObject({
+      code: grpcStatus.unavailable,
+      message: expect.stringMatching(/^the stream is 7\d % full, and agent .* has had its share$/),
+    });
+    expect(refusal?.retryAfterMs).toBeGreaterThanOrEqual(5_000);
+    const { bytes } = await collector.bus.streamState();
+    expect(bytes).toBeLessThan(0.8 * LIMIT);
+    for (let i = 0; i < 3; i += 1) expect(await send(modest.client, [thought(modest)])).toBeUndefined();
+  }, 120_000);
+});
