@@ -27,6 +27,7 @@ export const Reason = {
   AgentsFinished: "AgentsFinished",
   CriteriaFailed: "CriteriaFailed",
   AgentFailed: "AgentFailed",
+  BudgetExceeded: "BudgetExceeded",
   PublicationRefused: "PublicationRefused",
   VerifierDisrupted: "VerifierDisrupted",
   Suspended: "Suspended",

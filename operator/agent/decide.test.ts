@@ -9,6 +9,7 @@ import { anAgentSnapshot } from "#test/builders/agent-snapshot.ts";
 import { anAgent } from "#test/builders/agent.ts";
 import { aNetwork } from "#test/builders/network.ts";
 import { aMission } from "#test/builders/mission.ts";
+import { condition } from "#test/builders/mission-snapshot.ts";
 import {
   diskExceededStatus,
   disruptedStatus,
@@ -395,6 +396,14 @@ const table: ReadonlyArray<{
 ];
 
 describe("decideAgent", () => {
+  it("says of an Agent whose mission ended over its budget why it is suspended", () => {
+    const failed = { ...condition("Failed", Reason.BudgetExceeded), message: "It has written 101 frames." };
+    const mission = aMission({ status: { conditions: [failed] } });
+    const plan = decideAgent(snapshot({ mission, agent: anAgent({ spec: { suspend: true } }) }));
+    expect(plan).toMatchObject({ phase: "Suspended", reason: Reason.BudgetExceeded });
+    expect(plan.message).toBe("Its mission is over: It has written 101 frames.");
+  });
+
   it("stalls where a person must give the Secret back, and waits where only the gateway is away", () => {
     const of = (secret: AgentSnapshot["secret"]) => decideAgent(snapshot({ secret })).stalled;
     expect(of(takenBack)).toBe(true);

@@ -89,7 +89,15 @@ const finished: Step = (snapshot) => {
   };
 };
 
-const suspendedMessage = "No pod runs until suspend is false again.";
+type Told = { readonly reason: string; readonly message: string };
+
+/** A mission that ended over its budget has its agents suspended for good. */
+const whySuspended = ({ mission }: AgentSnapshot): Told => {
+  const ended = findCondition(mission?.status?.conditions, ConditionType.Failed);
+  return ended?.status === "True" && ended.reason === Reason.BudgetExceeded
+    ? { reason: Reason.BudgetExceeded, message: `Its mission is over: ${ended.message}` }
+    : { reason: Reason.Suspended, message: "No pod runs until suspend is false again." };
+};
 
 /** A suspended Agent: its pod is stopped and none is made. */
 const suspended: Step = (snapshot) => {
@@ -98,8 +106,7 @@ const suspended: Step = (snapshot) => {
   if (living === undefined)
     return {
       phase: "Suspended",
-      reason: Reason.Suspended,
-      message: suspendedMessage,
+      ...whySuspended(snapshot),
       stalled: false,
       progress: { kind: "none" },
       acts: releases(snapshot),

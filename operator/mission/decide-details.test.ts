@@ -243,4 +243,22 @@ describe("decideMission, beyond the table", () => {
     expect(at("2026-11-23T09:59:45Z")).toBe("Publishing");
     expect(at("2026-11-23T09:59:29Z")).toBe("Complete");
   });
+
+  it("ends a mission that wrote more frames than its budget, and stops its agent; one that is done is left to its end", () => {
+    const mission = aMission({ spec: { budget: { maxFrames: 100 } } });
+    const at = (frames: number) => ({ ...emptyMission("m"), usage: { ...emptyMission("m").usage, frames } });
+    const working = named(anAgent());
+    expect(decideMission(snapshot({ mission, agents: working, fold: at(100) }))).toMatchObject({ phase: "Running" });
+    const over = decideMission(snapshot({ mission, agents: working, fold: at(101) }));
+    expect(over).toMatchObject({
+      phase: "Failed",
+      reason: Reason.BudgetExceeded,
+      acts: [{ kind: "suspendAgent", suspend: true }],
+    });
+    expect(over.message).toMatch(
+      /^It has written 101 frames, and spec.budget.maxFrames allows 100\. This mission is over/,
+    );
+    expect(decideMission(snapshot({ mission, agents: done, fold: at(101) })).phase).not.toBe("Failed");
+    expect(decideMission(snapshot({ agents: working, fold: at(1_000_000) }))).toMatchObject({ phase: "Running" });
+  });
 });

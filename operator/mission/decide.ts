@@ -1,6 +1,7 @@
 import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { ConditionType, findCondition, isFinished, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
 import { admission } from "#operator/mission/admission.ts";
+import { budget } from "#operator/mission/budget.ts";
 import { finished } from "#operator/mission/finished.ts";
 import {
   endingPlan,
@@ -127,13 +128,25 @@ const work: Step = (snapshot) => {
  *  elsewhere     its namespace is no tenant                Pending                 none
  *  suspended     spec.suspend                              Suspended               suspend the Agents, stop the verifier
  *  admission     an Agent of the team is missing           Pending, Running        make the Agents, once every check holds
+ *  budget        an Agent is at work, and the mission      Failed                  suspend the Agents
+ *                wrote more than spec.budget allows
  *  work          an Agent is at work or gave up            Running, Failed         none
  *  publication   a record is behind, a proposal waits      Publishing, Failed      none
  *                or was refused
  *  verification  always                                    Verifying, Complete,    make the verifier
  *                                                          Failed
  */
-const steps: readonly Step[] = [deletion, finished, elsewhere, suspended, admission, work, publication, verification];
+const steps: readonly Step[] = [
+  deletion,
+  finished,
+  elsewhere,
+  suspended,
+  admission,
+  budget,
+  work,
+  publication,
+  verification,
+];
 
 /** Decides what happens to a Mission next: the first step that answers. */
 export const decideMission = (snapshot: MissionSnapshot): MissionPlan => {

@@ -116,6 +116,17 @@ const spec = z
       })
       .default({ maxAttempts: 3 })
       .describe("What happens when an attempt fails."),
+    budget: z
+      .object({
+        maxFrames: z
+          .int32()
+          .min(1)
+          .max(2_147_483_647)
+          .describe("Frames of the mission, its model calls included; with one more it fails and its pods are stopped.")
+          .optional(),
+      })
+      .describe("What the mission may use.")
+      .optional(),
     recording: recording.optional(),
     egress: egress.optional(),
     suspend: z.boolean().default(false).describe("Drains the pods (SIGTERM) and creates none until it is false again."),

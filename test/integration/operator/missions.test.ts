@@ -237,6 +237,29 @@ describe("attempts", () => {
   });
 });
 
+describe("a budget of frames", () => {
+  it("ends the mission that is over it and stops its pod, and both say why", async () => {
+    stage.kubelet.script(/-1$/, runningStatus());
+    operate();
+    await modelIsReady();
+    const { metadata } = await submit({ budget: { maxFrames: 20 } });
+    await eventually("the agent runs", async () => (await agent())?.status?.phase === "Running");
+    const { uid } = (await agent())!.metadata;
+    const of = { mission_uid: metadata.uid, mission: "fix-bug", namespace: stage.namespace };
+    await stage.world.bus.publisher.publish(chainBuilder({ ...of, agent_uid: uid }).take(21));
+    await missionIs("Failed");
+    expect((await mission())?.status?.outcome).toMatchObject({
+      reason: "BudgetExceeded",
+      message: expect.stringMatching(/^It has written 21 frames, and spec.budget.maxFrames allows 20\./),
+    });
+    await eventually("the agent's pod is stopped, and it says why", async () => {
+      const told = findCondition((await agent())?.status?.conditions, "Suspended");
+      return told?.reason === "BudgetExceeded" && told.message.includes("21 frames");
+    });
+    expect(stage.kubelet.seen()).toEqual(["fix-bug-coder-1"]);
+  });
+});
+
 describe("suspend", () => {
   it("drains the pod, makes none, and goes on with the next attempt", async () => {
     stage.kubelet.script(/-1$/, runningStatus());
