@@ -89,3 +89,21 @@ export const controllerReference = ({ apiVersion, kind, metadata }: KubeObject):
 export const controllerOf = (object: {
   metadata: Pick<KubeObject["metadata"], "ownerReferences">;
 }): OwnerReference | undefined => object.metadata.ownerReferences?.find((owner) => owner.controller === true);
+
+const groupOf = ({ apiVersion }: OwnerReference): string | undefined => apiVersion.split("/")[0];
+
+/**
+ * Whether both references name the same owner. The UID alone is not enough: who makes an object writes its references, and one of
+ * another kind with our UID is none of ours.
+ */
+export const isSameOwner = (a: OwnerReference | undefined, b: OwnerReference | undefined): boolean =>
+  a !== undefined &&
+  b !== undefined &&
+  a.uid === b.uid &&
+  a.name === b.name &&
+  a.kind === b.kind &&
+  groupOf(a) === groupOf(b);
+
+/** Whether `owner` is the controller of an object. */
+export const isControlledBy = (object: Parameters<typeof controllerOf>[0], owner: KubeObject): boolean =>
+  isSameOwner(controllerOf(object), controllerReference(owner));

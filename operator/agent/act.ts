@@ -44,7 +44,7 @@ const createPod = async ({ client, config }: AgentActor, snapshot: AgentSnapshot
   if (mission === undefined || model === undefined || addresses === undefined)
     throw new TypeError(`a pod of Agent "${agent.metadata.name}" was decided without what it is made of`);
   const draft = renderAgentPod(config, { agent, mission, model, attempt, addresses });
-  await createOwned(client, pods, draft, agent.metadata.uid);
+  await createOwned(client, pods, draft);
 };
 
 const podTarget = ({ metadata }: Agent, pod: PodFacts): Target => ({

@@ -1,4 +1,4 @@
-import { controllerOf } from "#nervous-system/kubernetes/resource-kind.ts";
+import { isControlledBy } from "#nervous-system/kubernetes/resource-kind.ts";
 import { Reason } from "#nervous-system/schemas/conditions.ts";
 import { currentAttempt, givesUp, livingPod, pauseMs, recordedEnd, countsAfter } from "#operator/agent/attempts.ts";
 import type { AgentAct, AgentPlan, AgentSnapshot, Step } from "#operator/agent/plan.ts";
@@ -109,9 +109,7 @@ type Check = (snapshot: AgentSnapshot) => Blocked | undefined;
 
 // One that was made anew under the same name is another mission, whatever it says.
 const missionExists: Check = ({ agent, mission }) =>
-  mission !== undefined &&
-  mission.metadata.deletionTimestamp === undefined &&
-  mission.metadata.uid === controllerOf(agent)?.uid
+  mission !== undefined && mission.metadata.deletionTimestamp === undefined && isControlledBy(agent, mission)
     ? undefined
     : {
         reason: Reason.MissionNotFound,

@@ -1,7 +1,7 @@
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { pods, type Pod } from "#nervous-system/kubernetes/kinds.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
-import { controllerOf, keyOf } from "#nervous-system/kubernetes/resource-kind.ts";
+import { isControlledBy, keyOf } from "#nervous-system/kubernetes/resource-kind.ts";
 import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { isFinished } from "#nervous-system/schemas/conditions.ts";
 import { currentAttempt, recordedEnd } from "#operator/agent/attempts.ts";
@@ -39,13 +39,11 @@ const observeAddresses = ({ caches, release }: Pick<AgentSources, "caches" | "re
 
 type CurrentPod = Pick<AgentSnapshot, "pod" | "podIsLive">;
 
-const isOwnedBy = (agent: Agent, pod: Pod): boolean => controllerOf(pod)?.uid === agent.metadata.uid;
-
 const isExpected = (agent: Agent, pod: PodFacts | undefined): boolean =>
   pod !== undefined && (agent.status?.podUID === undefined || agent.status.podUID === pod.uid);
 
 const factsOf = (agent: Agent, found: Pod | undefined): PodFacts | undefined =>
-  found !== undefined && isOwnedBy(agent, found) ? podFacts(found) : undefined;
+  found !== undefined && isControlledBy(found, agent) ? podFacts(found) : undefined;
 
 // A cache may lag: that a pod lives may be believed, because nothing is made while it does; that it is over may not.
 const mayBelieve = (agent: Agent, cached: PodFacts | undefined): boolean => {
@@ -101,7 +99,7 @@ export const observeAgent = async (sources: AgentSources, key: string): Promise<
     ...current,
     earlierPods: caches.pods
       .byIndex(byOwner, uid)
-      .filter(({ metadata }) => metadata.name !== name)
+      .filter((pod) => pod.metadata.name !== name && isControlledBy(pod, agent))
       .map(podFacts),
     addresses: observeAddresses(sources),
     fold: mission === undefined ? undefined : frames.mission(mission.metadata.uid)?.agents[uid],

@@ -31,7 +31,7 @@ const createVerifier = async (
 ): Promise<MadeVerifier> => {
   if (gatewayAddress === undefined) throw new TypeError("a verifier was decided without the gateway's address");
   const draft = renderVerifierPod(actor.config, { mission, attempt, ref, commit, gateway: gatewayAddress });
-  const pod = await createOwned(actor.client, pods, draft, mission.metadata.uid);
+  const pod = await createOwned(actor.client, pods, draft);
   return { attempt, podName: pod.metadata.name, podUID: pod.metadata.uid, commit };
 };
 
@@ -51,10 +51,10 @@ export const actOnMission = async (
   act: MissionAct,
 ): Promise<MadeVerifier | undefined> => {
   const { mission, agentImage } = snapshot;
-  const { namespace, uid } = mission.metadata;
+  const { namespace } = mission.metadata;
   switch (act.kind) {
     case "createAgent":
-      await createOwned(actor.client, agents, renderAgent(mission, act.member, agentImage), uid);
+      await createOwned(actor.client, agents, renderAgent(mission, act.member, agentImage));
       return undefined;
     case "suspendAgent":
       await changeAgent(actor, act.agent, { suspend: act.suspend });

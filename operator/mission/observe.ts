@@ -1,7 +1,7 @@
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { pods } from "#nervous-system/kubernetes/kinds.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
-import { controllerOf, keyOf } from "#nervous-system/kubernetes/resource-kind.ts";
+import { controllerOf, isControlledBy, keyOf } from "#nervous-system/kubernetes/resource-kind.ts";
 import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { ConditionType, isFinished, isTrue } from "#nervous-system/schemas/conditions.ts";
 import { byOwner, byUid, type Caches } from "#operator/caches.ts";
@@ -76,21 +76,21 @@ const observeModels = ({ caches }: MissionSources, { metadata, spec }: Mission):
     }),
   );
 
-const observeAgents = ({ caches }: MissionSources, { metadata }: Mission): ReadonlyMap<string, Agent> =>
+const observeAgents = ({ caches }: MissionSources, mission: Mission): ReadonlyMap<string, Agent> =>
   new Map(
     caches.agents
-      .byIndex(byOwner, metadata.uid)
-      .filter((agent) => controllerOf(agent)?.uid === metadata.uid)
+      .byIndex(byOwner, mission.metadata.uid)
+      .filter((agent) => isControlledBy(agent, mission))
       .map((agent) => [agent.metadata.name, agent]),
   );
 
-const observeTaken = ({ caches }: MissionSources, { metadata, spec }: Mission): MissionSnapshot["taken"] =>
-  spec.team.flatMap((member) => {
-    const agent = agentName(metadata.name, member.name);
-    const found = caches.agents.get(keyOf({ namespace: metadata.namespace, name: agent }));
-    const owner = found && controllerOf(found);
-    if (found === undefined || owner?.uid === metadata.uid) return [];
-    return [{ agent, mission: caches.missions.byIndex(byUid, owner?.uid ?? "")[0]?.metadata.name }];
+const observeTaken = ({ caches }: MissionSources, mission: Mission): MissionSnapshot["taken"] =>
+  mission.spec.team.flatMap((member) => {
+    const { namespace, name } = mission.metadata;
+    const agent = agentName(name, member.name);
+    const found = caches.agents.get(keyOf({ namespace, name: agent }));
+    if (found === undefined || isControlledBy(found, mission)) return [];
+    return [{ agent, mission: caches.missions.byIndex(byUid, controllerOf(found)?.uid ?? "")[0]?.metadata.name }];
   });
 
 /** Reads everything about the Mission of `key`; nothing where it does not exist. */

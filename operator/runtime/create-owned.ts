@@ -2,6 +2,7 @@ import { isAlreadyExists, isApiError, isForbidden, isInvalid } from "#nervous-sy
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import {
   controllerOf,
+  isSameOwner,
   type Draft,
   type KubeObject,
   type ResourceKind,
@@ -33,7 +34,7 @@ const whoHasIt = (found: KubeObject, draft: Draft, name: string, cause: unknown)
 };
 
 /**
- * Creates an object of the owner, or answers the one that it owns already: names are deterministic, so what a crashed
+ * Creates an object of the owner that it names, or answers the one that it owns already: names are deterministic, so what a crashed
  * predecessor made, or an answer that got lost, is found instead of made twice. Rejects with a `NameTaken` where the name is
  * another's, with a `PredecessorDrains` where that owner had the owner's name, and with an error that is tried again while the object
  * that it owns is being deleted.
@@ -42,7 +43,6 @@ export const createOwned = async <T extends KubeObject>(
   client: Pick<KubeClient, "create" | "find">,
   kind: ResourceKind<T>,
   draft: Draft<T>,
-  ownerUid: string,
 ): Promise<T> => {
   try {
     return await client.create(kind, draft);
@@ -51,7 +51,7 @@ export const createOwned = async <T extends KubeObject>(
     const found = await client.find(kind, draft.metadata);
     if (found === undefined) throw error;
     const name = `${kind.kind} "${draft.metadata.name}"`;
-    if (controllerOf(found)?.uid === ownerUid) {
+    if (isSameOwner(controllerOf(found), controllerOf(draft))) {
       if (found.metadata.deletionTimestamp === undefined) return found;
       throw new Error(`${name} is being deleted; a new one is made once it is gone`, { cause: error });
     }

@@ -287,7 +287,7 @@ describe("an own object that is being deleted", () => {
       metadata: { ...target, ownerReferences, finalizers: [observeFinalizer] },
       spec: { containers: [{ name: "verify", image: "i" }] },
     } as never;
-    const make = () => createOwned(admin, pods, draft, owner.metadata.uid);
+    const make = () => createOwned(admin, pods, draft);
     const { uid } = (await make()).metadata;
     expect((await make()).metadata.uid).toBe(uid);
     await admin.delete(pods, { ...target, uid });

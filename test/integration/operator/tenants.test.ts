@@ -1,5 +1,6 @@
 import { describe, expect, it, jest } from "@jest/globals";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
+import { isConflict } from "#nervous-system/kubernetes/errors.ts";
 import { events, networkPolicies, pods, secrets } from "#nervous-system/kubernetes/kinds.ts";
 import { controllerReference, type KubeObject, type ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
 import { agents, missions, models, type Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
@@ -137,10 +138,19 @@ const podsHere = async (): Promise<string[]> =>
 
 /** Has the operator look again at once. */
 const askAgain = async <T extends KubeObject>(kind: ResourceKind<T>, name: string): Promise<void> => {
-  const { metadata } = await stage.world.admin.get(kind, { namespace: stage.namespace, name });
-  const { uid, resourceVersion } = metadata;
   const patch = { metadata: { annotations: { "swarm.enchanted.dev/requestedAt": "now" } } };
-  await stage.world.admin.patch(kind, { namespace: stage.namespace, name, uid, resourceVersion }, patch);
+  // The operator writes its status meanwhile.
+  await eventually("it is asked", async () => {
+    const { metadata } = await stage.world.admin.get(kind, { namespace: stage.namespace, name });
+    const { uid, resourceVersion } = metadata;
+    return stage.world.admin.patch(kind, { namespace: stage.namespace, name, uid, resourceVersion }, patch).then(
+      () => true,
+      (error: unknown) => {
+        if (isConflict(error)) return false;
+        throw error;
+      },
+    );
+  });
 };
 
 describe("a namespace whose NetworkPolicy is not there", () => {
@@ -191,5 +201,39 @@ describe("a namespace whose NetworkPolicy is not there", () => {
     await removePolicy("dns-for-all");
     await askAgain(missions, "fix-bug");
     await missionIs("Complete");
+  });
+});
+
+describe("a pod that somebody made beforehand under the name of the next attempt", () => {
+  it("is not taken for the Agent's where it has the Agent's UID from an owner of another kind", async () => {
+    operate();
+    await modelIsReady();
+    await submit();
+    await stage.kubelet.pod("fix-bug-coder-1");
+    await stage.kubelet.report("fix-bug-coder-1", runningStatus());
+    const uid = (await stage.agent())?.metadata.uid ?? "";
+    const forged = await stage.world.admin.create(pods, {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: {
+        namespace: stage.namespace,
+        name: "fix-bug-coder-2",
+        labels: { "swarm.enchanted.dev/mission": "fix-bug" },
+        ownerReferences: [{ apiVersion: "v1", kind: "ConfigMap", name: "any", uid, controller: true }],
+        // So that the garbage collector, which misses the ConfigMap, does not take it before the operator meets it.
+        finalizers: ["example.org/stay"],
+      },
+      spec: { containers: [{ name: "agent", image: "evil.example.org/agent" }] },
+    });
+    await stage.kubelet.report("fix-bug-coder-1", endedStatus({ exitCode: 1 }));
+    await stalledBy("NameTaken");
+    expect((await stage.agent())?.status).toMatchObject({ attempt: 2 });
+    expect((await stage.agent())?.status?.podUID).toBeUndefined();
+    const { resourceVersion } = (await stage.world.admin.get(pods, forged.metadata)).metadata;
+    await stage.world.admin.patch(pods, { ...forged.metadata, resourceVersion }, { metadata: { finalizers: null } });
+    await eventually("the operator's own is made", async () => {
+      const found = await stage.world.admin.find(pods, forged.metadata);
+      return found !== undefined && found.metadata.uid !== forged.metadata.uid;
+    });
   });
 });
