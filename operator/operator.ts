@@ -8,8 +8,9 @@ import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import type { LeaseTimes } from "#nervous-system/kubernetes/lease-decision.ts";
 import { createLeaderElector } from "#nervous-system/kubernetes/lease.ts";
 import { keyOf } from "#nervous-system/kubernetes/resource-kind.ts";
-import { isFinished } from "#nervous-system/schemas/conditions.ts";
+import { isFinished, Reason } from "#nervous-system/schemas/conditions.ts";
 import { apiGroup } from "#nervous-system/schemas/resources/define-resource.ts";
+import { createMetrics } from "#nervous-system/telemetry/metrics.ts";
 import { createAgentReconcile } from "#operator/agent/controller.ts";
 import type { AgentTimes } from "#operator/agent/plan.ts";
 import { byModel, byUid, createCaches, type Caches } from "#operator/caches.ts";
@@ -178,7 +179,11 @@ const createReconciles = (
     informer.addHandler(({ kind, object }) => {
       if (kind === "deleted") forget(object.metadata.uid);
     });
-  const status = createStatusWriter({ ...writer, activity, flaps });
+  const { scribesDied } = createMetrics(options.registry, ["scribesDied"]);
+  const onEvent = (reason: string): void => {
+    if (reason === Reason.ScribeDied) scribesDied.inc();
+  };
+  const status = createStatusWriter({ ...writer, activity, flaps, onEvent });
   const shared = { caches, client: writer.client, frames, check, release, clock };
   const { agentImage } = config;
   return {

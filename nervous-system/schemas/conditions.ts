@@ -84,6 +84,7 @@ export const Reason = {
   RecordingUnhealthy: "RecordingUnhealthy",
   RecordComplete: "RecordComplete",
   RecordGap: "RecordGap",
+  ScribeDied: "ScribeDied",
   // Models
   ProbeSucceeded: "ProbeSucceeded",
   EndpointUnreachable: "EndpointUnreachable",

@@ -113,6 +113,10 @@ const metricTable = {
     "Connections cut by collector or gateway: others needed the place (crowded), or nobody showed a token in 30 s (stranger).",
     "reason",
   ),
+  scribesDied: counter(
+    "enchanted_scribes_died_total",
+    "Attempts whose scribe ended twice while the agent worked, which nothing that an agent does may bring about.",
+  ),
   gatewayTunnels: counter(
     "enchanted_gateway_tunnels_total",
     "Tunnels that are over, by how they ended: closed by a side, or cut and why.",

@@ -91,7 +91,9 @@ export const alive: Step = (snapshot) => {
   const base = { progress: { kind: "alive", pod } as const, acts: releases({ ...snapshot, pod: undefined }) };
   if (hindrance === undefined) {
     const message = `Attempt ${pod.attempt} runs in pod "${pod.name}".`;
-    return { ...base, phase: "Running", reason: Reason.PodRunning, message, stalled: false, outcome: { kind: "done" } };
+    // A scribe that falls silent wakes nobody.
+    const outcome = { kind: "done", recheckMs } as const;
+    return { ...base, phase: "Running", reason: Reason.PodRunning, message, stalled: false, outcome };
   }
   const { reason, message, stuck } = hindrance;
   return {

@@ -2,7 +2,7 @@ import { cut } from "#nervous-system/kernel/cut.ts";
 import { ConditionType, findCondition, Reason, type DecidedCondition } from "#nervous-system/schemas/conditions.ts";
 import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
 import type { AgentPlan, AgentSnapshot } from "#operator/agent/plan.ts";
-import { hasRun, howEnded, type PodFacts } from "#operator/pod/facts.ts";
+import { hasRun, howEnded, scribeDiedBesideAgent, type PodFacts } from "#operator/pod/facts.ts";
 import { parseFetchEnd, parseScribeEnd } from "#operator/pod/termination.ts";
 
 /** The summary and the ends: what `kubectl wait` is given. */
@@ -59,7 +59,28 @@ const recordingAtEnd = (pod: PodFacts | undefined): DecidedCondition[] => {
   return [{ type, status: "True", reason: Reason.RecordComplete, message }];
 };
 
-const recordingWhileAlive = ({ fold, framesAreLive }: AgentSnapshot, pod: PodFacts): DecidedCondition[] | undefined => {
+/** Four beats of a scribe. */
+const silenceMs = 120_000;
+
+/** What is wrong with the recording of an agent that works, its frames that came before notwithstanding. */
+const whyUnrecorded = (
+  { silentMs, nowMs }: AgentSnapshot,
+  pod: PodFacts,
+): { reason: Reason; message: string } | undefined => {
+  if (scribeDiedBesideAgent(pod)) {
+    const message = `The scribe ended ${pod.scribe?.restarts} times while the agent worked, which nothing that an agent does may bring about: look at what it did. What it told meanwhile may be missing.`;
+    return { reason: Reason.ScribeDied, message };
+  }
+  const worksMs = nowMs - (Date.parse(pod.main?.startedAt ?? "") || nowMs);
+  if (pod.main?.running !== true || Math.min(silentMs, worksMs) <= silenceMs) return undefined;
+  const message = "No frame of it has reached the stream for two minutes, and a scribe writes one every 30 s.";
+  return { reason: Reason.RecordingUnhealthy, message };
+};
+
+const recordingWhileAlive = (snapshot: AgentSnapshot, pod: PodFacts): DecidedCondition[] | undefined => {
+  const { fold, framesAreLive } = snapshot;
+  const wrong = whyUnrecorded(snapshot, pod);
+  if (wrong !== undefined) return [{ type: ConditionType.Recording, status: "False", ...wrong }];
   if (!framesAreLive) return undefined;
   if (fold === undefined || fold.epoch !== pod.attempt) return [];
   const message = "Its frames reach the stream.";

@@ -316,7 +316,7 @@ const table: ReadonlyArray<{
       agent: anAgent({ status: firstAttempt }),
       pod: podFacts(
         aPod({
-          status: lingeringStatus(exitCode),
+          status: { ...lingeringStatus(exitCode), initContainerStatuses: endedStatus().initContainerStatuses ?? [] },
           metadata: { deletionTimestamp: "2026-11-23T09:01:12Z", deletionGracePeriodSeconds: 0 },
         }),
       ),
@@ -396,6 +396,17 @@ const table: ReadonlyArray<{
 ];
 
 describe("decideAgent", () => {
+  it("does not take an agent that ended well for done while its scribe left no word of where it stopped", () => {
+    const silent = endedStatus();
+    const [fetch, scribe] = silent.initContainerStatuses ?? [];
+    const killed = { ...scribe!, state: { terminated: { exitCode: 137, reason: "OOMKilled" } } };
+    const given = withPod({ ...silent, initContainerStatuses: [fetch!, killed] });
+    const plan = decideAgent(given);
+    expect(plan).toMatchObject({ phase: "Retrying", reason: Reason.RecordGap });
+    expect(plan.message).toContain("its scribe left no word of where it stopped (OOMKilled, exit code 137)");
+    expect(computeAgentStatus(given, plan)).toMatchObject({ failures: 1 });
+  });
+
   it("says of an Agent whose mission ended over its budget why it is suspended", () => {
     const failed = { ...condition("Failed", Reason.BudgetExceeded), message: "It has written 101 frames." };
     const mission = aMission({ status: { conditions: [failed] } });

@@ -147,6 +147,59 @@ describe("the record of an attempt whose scribe was killed", () => {
   });
 });
 
+describe("the recording of an agent that works", () => {
+  const fold = { ...emptyAgent, epoch: 1, seq: 3 };
+  const before: AgentStatus = { attempt: 1, podUID: aPod().metadata.uid };
+  const recordingOf = (given: Partial<AgentSnapshot>, pod = runningStatus()) =>
+    findCondition(step({ ...snapshot(before, pod), fold, ...given }).conditions, "Recording");
+
+  it("is True while something is heard of it, and not for ever after its scribe fell silent", () => {
+    expect(recordingOf({ silentMs: 120_000 })).toMatchObject({ status: "True", reason: "Recording" });
+    expect(recordingOf({ silentMs: 120_001 })).toMatchObject({
+      status: "False",
+      reason: "RecordingUnhealthy",
+      message: expect.stringContaining("for two minutes"),
+    });
+    // One that never said a word, either.
+    expect(recordingOf({ silentMs: 120_001, fold: undefined })?.status).toBe("False");
+    expect(decideAgent({ ...snapshot(before, runningStatus()), fold }).outcome).toEqual({
+      kind: "done",
+      recheckMs: 60_000,
+    });
+  });
+
+  it("is not judged by a silence that is older than the agent", () => {
+    const nowMs = Date.parse("2026-11-23T09:01:30Z");
+    expect(recordingOf({ silentMs: 9e9, nowMs })).toMatchObject({ status: "True" });
+  });
+
+  const diedAt = (finishedAt: string, restartCount = 2): PodStatus => {
+    const status = runningStatus();
+    const [fetch, scribe] = status.initContainerStatuses ?? [];
+    const lastState = { terminated: { exitCode: 137, reason: "OOMKilled", finishedAt } };
+    return { ...status, initContainerStatuses: [fetch!, { ...scribe!, restartCount, lastState }] };
+  };
+
+  it("is lost where its scribe died twice beside it, and an Event says so once, though frames come again", () => {
+    const well = step({ ...snapshot(before, runningStatus()), fold });
+    const died = step({ ...snapshot(well, diedAt("2026-11-23T09:05:00Z")), fold });
+    expect(findCondition(died.conditions, "Recording")).toMatchObject({ status: "False", reason: "ScribeDied" });
+    expect(agentEvents(well, died)).toMatchObject([
+      {
+        type: "Warning",
+        reason: "ScribeDied",
+        note: expect.stringMatching(/^The scribe ended 2 times while the agent/),
+      },
+    ]);
+    expect(agentEvents(died, step({ ...snapshot(died, diedAt("2026-11-23T09:05:00Z")), fold }))).toEqual([]);
+  });
+
+  it("is well where it died once, or before there was an agent", () => {
+    expect(recordingOf({}, diedAt("2026-11-23T09:05:00Z", 1))?.status).toBe("True");
+    expect(recordingOf({}, diedAt("2026-11-23T09:00:59Z"))?.status).toBe("True");
+  });
+});
+
 describe("agentEvents", () => {
   it("tells an attempt from its start to its end once", () => {
     const started = step(snapshot(undefined));

@@ -50,6 +50,10 @@ const framesPerTurn = 500;
  */
 type State = {
   folds: Map<string, MissionFold>;
+  /** When a frame of each agent of each mission was heard last, on this process's clock. */
+  heard: Map<string, Map<string, number>>;
+  /** Since when the stream is read without a break. */
+  followedAtMs: number;
   position: number;
   /** The message that was read last; the stream must still hold it when it is followed anew. */
   mark: StreamMark | undefined;
@@ -87,7 +91,16 @@ const take = (options: FrameObserverOptions, state: State, frame: StoredFrame): 
   const after = reduceMission(before, frame);
   if (after === before) return;
   state.folds.set(uid, after);
+  const heard = state.heard.get(uid) ?? new Map<string, number>();
+  state.heard.set(uid, heard.set(frame.envelope.agent_uid, options.clock.monotonicMs()));
   options.onFrame(frame);
+};
+
+const silentMs = (options: FrameObserverOptions, state: State, missionUid: string, agentUid: string): number => {
+  // Who hears nothing of anybody knows nothing of one.
+  if (!healthOf(options, state).healthy) return 0;
+  const heardAtMs = state.heard.get(missionUid)?.get(agentUid) ?? Number.NEGATIVE_INFINITY;
+  return options.clock.monotonicMs() - Math.max(heardAtMs, state.followedAtMs);
 };
 
 const noteProgress = (options: FrameObserverOptions, state: State): void => {
@@ -120,6 +133,7 @@ const begin = async (options: FrameObserverOptions, state: State): Promise<void>
 
 const follow = async (options: FrameObserverOptions, state: State, signal: AbortSignal): Promise<void> => {
   await begin(options, state);
+  state.followedAtMs = options.clock.monotonicMs();
   let turn = 0;
   for await (const { item, mark } of options.bus.follow({ from: state.position + 1, after: state.mark, signal })) {
     if (item.kind === "frame") take(options, state, item.frame);
@@ -131,7 +145,11 @@ const follow = async (options: FrameObserverOptions, state: State, signal: Abort
 };
 
 const prune = ({ isKnown }: Pick<FrameObserverOptions, "isKnown">, state: State): void => {
-  for (const uid of state.folds.keys()) if (!isKnown(uid)) state.folds.delete(uid);
+  for (const uid of state.folds.keys()) {
+    if (isKnown(uid)) continue;
+    state.folds.delete(uid);
+    state.heard.delete(uid);
+  }
 };
 
 /** Looks from time to time whether the stream answers; that it is another one is the follower's to notice. */
@@ -152,6 +170,7 @@ const probe = async ({ bus, clock, ...options }: FrameObserverOptions, state: St
 /** What was read is not in the stream any more: all that it holds is read again. */
 const forget = (state: State): void => {
   state.folds.clear();
+  state.heard.clear();
   state.mark = undefined;
   state.goal = undefined;
   state.mustRereadAll = true;
@@ -172,6 +191,8 @@ const once = async (options: FrameObserverOptions, state: State, signal: AbortSi
 export const createFrameObserver = (options: FrameObserverOptions): FrameObserver => {
   const state: State = {
     folds: new Map(),
+    heard: new Map(),
+    followedAtMs: Number.POSITIVE_INFINITY,
     position: 0,
     mark: undefined,
     goal: undefined,
@@ -184,6 +205,7 @@ export const createFrameObserver = (options: FrameObserverOptions): FrameObserve
     name: "frames",
     health: () => healthOf(options, state),
     mission: (uid) => state.folds.get(uid),
+    silentMs: (missionUid, agentUid) => silentMs(options, state, missionUid, agentUid),
     run: async (signal) => {
       while (!signal.aborted) {
         try {

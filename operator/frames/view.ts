@@ -19,6 +19,8 @@ export type RecordHealth = {
 export type FrameView = {
   health(): RecordHealth;
   mission(uid: string): MissionFold | undefined;
+  /** For how long no frame of an agent was heard, milliseconds; no longer than the stream has been read without a break. */
+  silentMs(missionUid: string, agentUid: string): number;
 };
 
 /** How soon a frame must reach the status: at once, when the pace of activity allows it, or never by itself. */

@@ -9,6 +9,7 @@ import { computeMissionStatus } from "#operator/mission/status.ts";
 import { traceIdOf } from "#operator/pod/names.ts";
 import { anAgent } from "#test/builders/agent.ts";
 import { aMission } from "#test/builders/mission.ts";
+import { condition } from "#test/builders/mission-snapshot.ts";
 import { aNetwork } from "#test/builders/network.ts";
 import { aModel, readyModelStatus } from "#test/builders/model.ts";
 
@@ -75,6 +76,17 @@ describe("computeMissionStatus", () => {
       undefined,
       "False",
     ]);
+  });
+
+  it("is not recorded while an agent of it is not, though the operator reads the stream", () => {
+    const told = { ...condition("Recording", "RecordingUnhealthy"), status: "False" as const, message: "No frame." };
+    const silent = { ...agent, status: { conditions: [told] } };
+    const status = step(snapshot(undefined, { agents: new Map([[silent.metadata.name, silent]]) }));
+    expect(findCondition(status.conditions, "Recording")).toMatchObject({
+      status: "False",
+      reason: "RecordingUnhealthy",
+      message: `Agent "${silent.metadata.name}": No frame.`,
+    });
   });
 
   it("lists the pull request and ends Complete and Ready", () => {

@@ -1,7 +1,15 @@
 import type { PublicationFold } from "#nervous-system/fold/state.ts";
-import { ConditionType, isTrue, mergeConditions } from "#nervous-system/schemas/conditions.ts";
+import {
+  ConditionType,
+  findCondition,
+  isFinished,
+  isTrue,
+  mergeConditions,
+  Reason,
+} from "#nervous-system/schemas/conditions.ts";
 import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
 import { missionConditions } from "#operator/mission/conditions.ts";
+import type { RecordHealth } from "#operator/frames/view.ts";
 import type { Ending, MissionPlan, MissionSnapshot } from "#operator/mission/plan.ts";
 import { answersOf } from "#operator/mission/publication.ts";
 import { traceIdOf } from "#operator/pod/names.ts";
@@ -78,13 +86,26 @@ const isAdmitted = ({ phase }: MissionPlan, { startTime }: MissionStatus): boole
 
 const isOver = ({ phase }: MissionPlan): boolean => phase === "Complete" || phase === "Failed";
 
+const unrecorded: ReadonlySet<string> = new Set([Reason.RecordingUnhealthy, Reason.ScribeDied]);
+
+/** A mission is recorded where each of its agents at work is, and not by what the operator hears alone. */
+const recordOf = ({ record, agents }: MissionSnapshot): RecordHealth => {
+  if (!record.healthy) return record;
+  for (const { metadata, status } of agents.values()) {
+    const told = findCondition(status?.conditions, ConditionType.Recording);
+    if (told?.status !== "False" || !unrecorded.has(told.reason) || isFinished(status?.conditions)) continue;
+    return { ...record, healthy: false, message: `Agent "${metadata.name}": ${told.message}` };
+  }
+  return record;
+};
+
 /** The whole status that the plan leads to, from the status before, what the frames tell, and nothing else. */
 export const computeMissionStatus = (
   snapshot: MissionSnapshot,
   plan: MissionPlan,
   made?: MadeVerifier,
 ): MissionStatus => {
-  const { mission, record, fold, nowMs } = snapshot;
+  const { mission, fold, nowMs } = snapshot;
   const before = mission.status ?? {};
   const observed = observedOf(mission);
   const now = kubeTime(nowMs);
@@ -93,7 +114,7 @@ export const computeMissionStatus = (
     ...before,
     ...observed,
     ...counts(snapshot),
-    conditions: mergeConditions(before.conditions, missionConditions(plan, before, record), at),
+    conditions: mergeConditions(before.conditions, missionConditions(plan, before, recordOf(snapshot)), at),
     phase: plan.phase,
     ...(isAdmitted(plan, before) ? { startTime: before.startTime ?? now, ledger: ledgerOf(snapshot, before) } : {}),
     ...(isOver(plan) ? { completionTime: before.completionTime ?? now } : {}),

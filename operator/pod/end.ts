@@ -1,7 +1,7 @@
 import { ownOf } from "#nervous-system/kernel/own-of.ts";
 import { Reason } from "#nervous-system/schemas/conditions.ts";
-import { hasRun, type PodFacts } from "#operator/pod/facts.ts";
-import { parseAgentEnd, parseFetchEnd } from "#operator/pod/termination.ts";
+import { hasRun, howEnded, type PodFacts } from "#operator/pod/facts.ts";
+import { parseAgentEnd, parseFetchEnd, parseScribeEnd } from "#operator/pod/termination.ts";
 
 /**
  * How a pod ended, by who is answerable for it: `failed` counts as an attempt, `fatal` must not be tried again,
@@ -25,8 +25,12 @@ const lastWords = (pod: PodFacts): string => {
   return words.length === 0 ? "" : ` It says: ${words.join(": ")}`;
 };
 
+/** Whether the scribe said where it stopped; one that never ran, as a container of ours always does, has nothing to say. */
+const isWitnessed = ({ scribe }: PodFacts): boolean =>
+  !hasRun(scribe) || parseScribeEnd(scribe?.terminated?.message) !== undefined;
+
 const exitedWell: Judge = (pod) =>
-  mainEnd(pod)?.exitCode === 0
+  mainEnd(pod)?.exitCode === 0 && isWitnessed(pod)
     ? {
         verdict: "succeeded",
         reason: Reason.Succeeded,
@@ -174,6 +178,16 @@ const kubeletRefusedIt: Judge = (pod) =>
       }
     : undefined;
 
+const leftNoRecord: Judge = (pod) =>
+  mainEnd(pod)?.exitCode === 0
+    ? {
+        verdict: "failed",
+        reason: Reason.RecordGap,
+        message: `The agent ended well, but its scribe left no word of where it stopped${howEnded(pod.scribe)}: what is not known to be recorded does not count.`,
+        exitCode: 0,
+      }
+    : undefined;
+
 const endedBadly: Judge = (pod) => {
   const end = mainEnd(pod);
   if (end === undefined) return undefined;
@@ -199,6 +213,7 @@ const judges: readonly Judge[] = [
   ranOutOfMemory,
   ranOutOfTime,
   kubeletRefusedIt,
+  leftNoRecord,
   endedBadly,
 ];
 

@@ -5,6 +5,10 @@ import { renderedCriteria, type RenderedCriterion } from "#operator/pod/criteria
 /** State of one container, flattened. */
 export type ContainerFacts = {
   running: boolean;
+  /** Since when it runs. */
+  startedAt?: string | undefined;
+  /** When it ended last, however often it was started since. */
+  diedAt?: string | undefined;
   /** Why it waits, as the kubelet says, e.g. `ImagePullBackOff`. */
   waitingReason?: string | undefined;
   waitingMessage?: string | undefined;
@@ -68,6 +72,14 @@ export const howEnded = (container: ContainerFacts | undefined): string => {
   return end === undefined ? "" : ` (${end.reason || "Error"}, exit code ${end.exitCode})`;
 };
 
+/** Whether the scribe ended twice or more, the last time while the agent worked: nothing that an agent does may end it. */
+export const scribeDiedBesideAgent = ({ scribe, main }: PodFacts): boolean => {
+  if (main?.running !== true || scribe === undefined || scribe.restarts < 2) return false;
+  const [startedAt, diedAt] = [Date.parse(main.startedAt ?? ""), Date.parse(scribe.diedAt ?? "")];
+  // Where the node does not say when, it is not taken for harmless.
+  return !(diedAt < startedAt);
+};
+
 /** Containers that keep a pod alive whose own has ended: the kubelet stops neither them nor, before them, the scribe. */
 export const lingering = ({ main, others }: PodFacts): readonly OtherContainer[] =>
   main?.terminated === undefined ? [] : others.filter((c) => c.place === "beside" && c.terminated === undefined);
@@ -84,7 +96,13 @@ const terminatedOf = (raw: RawContainer): ContainerFacts["terminated"] => {
   return { exitCode, reason, message, finishedAt };
 };
 
+const timesOf = ({ state, lastState }: RawContainer): Pick<ContainerFacts, "startedAt" | "diedAt"> => ({
+  startedAt: state?.running?.startedAt,
+  diedAt: (state?.terminated ?? lastState?.terminated)?.finishedAt,
+});
+
 const containerFacts = (raw: RawContainer): ContainerFacts => ({
+  ...timesOf(raw),
   running: raw.state?.running !== undefined,
   waitingReason: raw.state?.waiting?.reason,
   waitingMessage: raw.state?.waiting?.message,

@@ -35,6 +35,8 @@ export type StatusWriterOptions = {
   /** Limits of activity, and of conditions that may flap. */
   activity: Pace;
   flaps: Pace;
+  /** Told the reason of every Event. */
+  onEvent?: (reason: string) => void;
 };
 
 const targetOf = ({ metadata }: KubeObject): Target => ({
@@ -61,8 +63,10 @@ export const createStatusWriter = (options: StatusWriterOptions): StatusWriter =
       const waitMs = waitFor(change, object.metadata.uid);
       if (waitMs > 0) return { object, waitMs };
       const written = await client.patchStatus(kind, targetOf(object), mergePatchOf(before, after));
-      for (const { type, reason, note } of events(before, after))
+      for (const { type, reason, note } of events(before, after)) {
+        options.onEvent?.(reason);
         recorder.record({ regarding: written, type, reason, action: "Reconcile", note });
+      }
       return { object: written, waitMs: 0 };
     },
   };

@@ -88,6 +88,27 @@ describe("the frame observer", () => {
     expect(woken.filter((type) => type === "caught up")).toHaveLength(1);
   });
 
+  it("tells for how long an agent was silent, and of nobody while it hears nothing at all", async () => {
+    const chain = chainBuilder({ agent_uid: agent });
+    let ahead = 0;
+    const clock = { ...systemClock(), monotonicMs: () => systemClock().monotonicMs() + ahead };
+    const { observer } = observe({ clock });
+    const silent = (uid = agent): number => observer.silentMs(missionUid, uid);
+    expect(silent()).toBe(0);
+    await eventually("it has caught up", () => observer.health().healthy);
+    await bus.publisher.publish(chain.take(2));
+    await eventually("it is heard", () => observer.mission(missionUid)?.usage.frames === 2);
+    ahead += 15_000;
+    expect(silent()).toBeGreaterThanOrEqual(15_000);
+    expect(silent(agentUid(7))).toBeGreaterThanOrEqual(15_000);
+    await bus.publisher.publish(chain.take(1));
+    await eventually("it is heard again", () => silent() < 15_000);
+    expect(silent(agentUid(7))).toBeGreaterThanOrEqual(15_000);
+    await nats.stop();
+    await eventually("it hears nothing", () => !observer.health().healthy);
+    expect(silent(agentUid(7))).toBe(0);
+  });
+
   it("reads a stream that was made anew from its beginning, and forgets what only the old one held", async () => {
     await bus.publisher.publish(chainBuilder({ agent_uid: agent }).take(20));
     const { observer } = observe();
