@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
+import { grpcStatus, type GrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
 import { manualClock } from "#nervous-system/kernel/clock.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { createAdmitExternalClient } from "./external-clients.ts";
@@ -69,6 +69,20 @@ describe("a user without a pod", () => {
       code: grpcStatus.permissionDenied,
       message: expect.stringContaining("missions/record"),
     });
+  });
+
+  it("is asked about so often and no more, however many namespaces it names, and others are none the less", async () => {
+    const clock = manualClock();
+    const { client, asked } = reviewer(() => false);
+    const admit = createAdmitExternalClient({ client, clock });
+    const codes = new Set<number>();
+    for (let n = 0; n < 1_000; n += 1) await admit(ann, `team-${n}`).catch(({ code }: GrpcFailure) => codes.add(code));
+    expect([...codes]).toEqual([grpcStatus.permissionDenied, grpcStatus.unavailable]);
+    expect(asked).toHaveLength(50);
+    await admit(robot, undefined).catch(() => undefined);
+    await clock.advance(1_000);
+    for (let n = 0; n < 10; n += 1) await admit(ann, `other-${n}`).catch(() => undefined);
+    expect(asked).toHaveLength(50 + 1 + 2);
   });
 
   it("is asked about again after a minute, and waits while the API server is away", async () => {

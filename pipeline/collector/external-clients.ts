@@ -1,6 +1,7 @@
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import { namespaceMetadata } from "#nervous-system/comms/grpc/methods.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { createTokenBuckets } from "#nervous-system/kernel/token-bucket.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { reviewAccess } from "#nervous-system/kubernetes/reviews.ts";
 import { stableId } from "#nervous-system/schemas/ids.ts";
@@ -14,12 +15,14 @@ export type AdmitExternalClient = (principal: Principal, namespace: string | und
 /** What admitting external clients needs. */
 export type ExternalClientsOptions = {
   readonly client: Pick<KubeClient, "request">;
-  readonly clock: Pick<Clock, "now">;
+  readonly clock: Pick<Clock, "now" | "monotonicMs">;
 };
 
 const CACHE_MS = 60_000;
 const MAX_KNOWN = 10_000;
 const RETRY_MS = 1_000;
+// Of one user; each namespace that he names is a question a minute.
+const questions = { perSecond: 2, burst: 50 };
 
 type Verdict = { readonly allowed: boolean; readonly at: number };
 
@@ -35,6 +38,7 @@ const namespaceOf = ({ namespace }: Principal, asked: string | undefined): strin
 /** Caches what the API server says of `create missions/record` for 60 s; an answer is never made up while it is away. */
 export const createAdmitExternalClient = ({ client, clock }: ExternalClientsOptions): AdmitExternalClient => {
   const known = new Map<string, Verdict>();
+  const asking = createTokenBuckets(questions, clock, MAX_KNOWN);
   const ask = async ({ user }: Principal, namespace: string): Promise<boolean> => {
     const question = { user, verb: "create", group: apiGroup, resource: "missions", subresource: "record", namespace };
     try {
@@ -51,6 +55,9 @@ export const createAdmitExternalClient = ({ client, clock }: ExternalClientsOpti
     const key = `${namespace}\u0000${principal.username}`;
     const cached = known.get(key);
     if (cached !== undefined && clock.now() - cached.at < CACHE_MS) return cached.allowed;
+    const waitMs = asking.of(principal.username).take(1);
+    if (waitMs > 0)
+      throw new GrpcFailure(grpcStatus.unavailable, `"${principal.username}" names too many namespaces`, waitMs);
     const allowed = await ask(principal, namespace);
     known.delete(key);
     known.set(key, { allowed, at: clock.now() });

@@ -1,5 +1,7 @@
 import { ownOf } from "#nervous-system/kernel/own-of.ts";
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
+import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { createTokenBuckets, type TokenBuckets } from "#nervous-system/kernel/token-bucket.ts";
 import { informerAccess } from "#nervous-system/kubernetes/informer.ts";
 import { subjectAccessReviewAccess, tokenReviewAccess } from "#nervous-system/kubernetes/reviews.ts";
 import { agents, type Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
@@ -29,6 +31,7 @@ export type IdentifyOptions = {
   /** Judges tokens that name no pod. */
   readonly admitExternalClient: AdmitExternalClient;
   readonly releaseNamespace: string;
+  readonly clock: Pick<Clock, "monotonicMs">;
 };
 
 /**
@@ -38,6 +41,9 @@ export type IdentifyOptions = {
 export type Identify = (token: string | undefined, namespace?: string, source?: string) => Promise<Caller>;
 
 const RETRY_MS = 1_000;
+// Past the cache, for one pod; it comes again until the operator has written it down.
+const looks = { perSecond: 2, burst: 8 };
+const MAX_PODS = 10_000;
 
 /** ServiceAccounts of the release that write frames of their own, by what their frames name as producer. */
 const components: Readonly<Record<string, Producer>> = {
@@ -71,10 +77,12 @@ const componentCaller = (component: Producer, pod: TokenPod, namespace: string):
   recorder: component,
 });
 
-const bind = async (lookup: AgentLookup, namespace: string, pod: TokenPod): Promise<Caller> => {
+type Lookup = AgentLookup & { readonly looks: TokenBuckets };
+
+const bind = async (lookup: Lookup, namespace: string, pod: TokenPod): Promise<Caller> => {
   const ref = { namespace, name: parsePodName(pod.name)?.agent ?? pod.name };
   let binding = computePodBinding(pod, lookup.agent(ref));
-  if (binding.kind === "unknown") {
+  if (binding.kind === "unknown" && lookup.looks.of(pod.uid).take(1) === 0) {
     const fresh = await lookup.agentNow(ref).catch((error: unknown) => {
       throw unavailable(`the Agent of pod "${pod.name}" could not be read: ${String(error)}`);
     });
@@ -87,7 +95,11 @@ const bind = async (lookup: AgentLookup, namespace: string, pod: TokenPod): Prom
   return agentCaller(binding.agent, binding.attempt);
 };
 
-const callerOf = (options: IdentifyOptions, principal: Principal, asked?: string): Promise<Caller> | Caller => {
+const callerOf = (
+  options: IdentifyOptions & { readonly lookup: Lookup },
+  principal: Principal,
+  asked?: string,
+): Promise<Caller> | Caller => {
   const { namespace, pod, serviceAccount } = principal;
   if (pod === undefined) return options.admitExternalClient(principal, asked);
   const component = namespace === options.releaseNamespace ? ownOf(components, serviceAccount) : undefined;
@@ -95,9 +107,9 @@ const callerOf = (options: IdentifyOptions, principal: Principal, asked?: string
 };
 
 /** Creates the identification of callers by their projected token. */
-export const createIdentify =
-  (options: IdentifyOptions): Identify =>
-  async (token, namespace, source) => {
+export const createIdentify = (given: IdentifyOptions): Identify => {
+  const options = { ...given, lookup: { ...given.lookup, looks: createTokenBuckets(looks, given.clock, MAX_PODS) } };
+  return async (token, namespace, source) => {
     if (token === undefined)
       throw new GrpcFailure(
         grpcStatus.unauthenticated,
@@ -116,3 +128,4 @@ export const createIdentify =
         throw unavailable(verdict.message);
     }
   };
+};

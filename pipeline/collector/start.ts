@@ -86,6 +86,7 @@ const identifyBy = (environment: CollectorEnvironment, informer: Informer<Agent>
     },
     admitExternalClient: createAdmitExternalClient({ client, clock }),
     releaseNamespace: settings.ENCHANTED_RELEASE_NAMESPACE,
+    clock,
   });
 };
 
