@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { judgeAddress, resolveTarget } from "#pipeline/gateway/address-policy.ts";
+import { judgeAddress, parseRanges, resolveTarget } from "#pipeline/gateway/address-policy.ts";
 
 const strict = { allowPrivate: false, allowLoopback: false };
 const open = { allowPrivate: true, allowLoopback: true };
@@ -52,6 +52,8 @@ describe("judgeAddress", () => {
     ["4000::1", "above 2000::/3, which nobody was given either"],
     ["e000::1", "the same"],
     ["fe00::1", "the same, beside link-local"],
+    ["fec0::1", "site-local, which RFC 3879 gave up and some networks still route"],
+    ["feff:ffff::1", "the same, at its end"],
     ["no address", "what is none"],
   ])("never lets %s pass: %s", (address) => {
     expect(judgeAddress(address, open)).toMatch(/reserved/);
@@ -93,6 +95,46 @@ describe("judgeAddress", () => {
     expect(judgeAddress("3ffe:ffff::1", strict)).toBeUndefined();
     expect(judgeAddress("127.0.0.2", strict)).toMatch(/loopback/);
     expect(judgeAddress("::1", open)).toBeUndefined();
+  });
+});
+
+describe("networks that the chart names", () => {
+  const clusterRanges = parseRanges("203.0.112.0/22,2600:1f00:42::/48") ?? [];
+  const ofCluster = { ...strict, clusterRanges };
+
+  it.each(["203.0.112.7", "2600:1f00:42::7", "::ffff:203.0.112.7", "64:ff9b::203.0.112.7", "2002:cb00:7007::1"])(
+    "count as private where they are the cluster's: %s",
+    (address) => {
+      expect(judgeAddress(address, strict)).toBeUndefined();
+      expect(judgeAddress(address, ofCluster)).toMatch(/private/);
+      expect(judgeAddress(address, { ...ofCluster, allowPrivate: true })).toBeUndefined();
+    },
+  );
+
+  it("leave their neighbours public", () => {
+    expect(judgeAddress("203.0.116.1", ofCluster)).toBeUndefined();
+    expect(judgeAddress("2600:1f00:43::7", ofCluster)).toBeUndefined();
+  });
+
+  it.each(["10.96.0.80", "2600:1f00:42::80", "::ffff:10.96.0.80"])("are open one by one: %s", (address) => {
+    const allowRanges = parseRanges("10.96.0.80/32,2600:1f00:42::80/128") ?? [];
+    expect(judgeAddress(address, ofCluster)).toMatch(/private/);
+    expect(judgeAddress(address, { ...ofCluster, allowRanges })).toBeUndefined();
+    expect(judgeAddress("10.96.0.1", { ...ofCluster, allowRanges })).toMatch(/private/);
+  });
+
+  it.each(["169.254.169.254", "fd00:ec2::254", "127.0.0.1", "64:ff9b::a9fe:a9fe", "fe80::1"])(
+    "open nothing that is no private address: %s",
+    (address) => {
+      const all = parseRanges("0.0.0.0/0,::/0") ?? [];
+      expect(judgeAddress(address, { ...strict, allowRanges: all, clusterRanges: all })).toMatch(/reserved|loopback/);
+    },
+  );
+
+  it("are none where one of them is none", () => {
+    expect(parseRanges("")).toEqual([]);
+    for (const list of ["10.0.0.0", "10.0.0.0/33", "10.0.0.0/8, 11.0.0.0/8x", "example.org/8"])
+      expect(parseRanges(list)).toBeUndefined();
   });
 });
 

@@ -9,6 +9,21 @@ export type AddressPolicy = {
   /** RFC 1918, unique-local and shared address space: where in-cluster models and forges live. */
   readonly allowPrivate: boolean;
   readonly allowLoopback: boolean;
+  /** Networks of the cluster that have public addresses: they count as private. */
+  readonly clusterRanges?: readonly Range[] | undefined;
+  /** The private networks that may be reached although `allowPrivate` is not set. */
+  readonly allowRanges?: readonly Range[] | undefined;
+};
+
+/** A network: its address, and how many leading bits are fixed. */
+export type Range = ReturnType<typeof ipaddr.parseCIDR>;
+
+/** Reads networks as `10.0.0.0/8,fd00::/8` lists them; undefined where one is none. */
+export const parseRanges = (list: string): Range[] | undefined => {
+  const ranges = list.split(",").filter((range) => range !== "");
+  return ranges.every((range) => ipaddr.isValidCIDR(range))
+    ? ranges.map((range) => ipaddr.parseCIDR(range))
+    : undefined;
 };
 
 /** The addresses to connect to, resolved once, so that a name cannot point elsewhere a moment later. */
@@ -25,8 +40,8 @@ const RESERVED = "is link-local, multicast or reserved";
 // Metadata services of clouds beyond link-local: Alibaba, Azure, AWS. Nothing good is there, so no setting opens them.
 const metadata = ["100.100.100.200/32", "168.63.129.16/32", "fd00:ec2::/32"].map((net) => ipaddr.parseCIDR(net));
 
-const isMetadata = (address: Address): boolean =>
-  metadata.some((net) => net[0].kind() === address.kind() && address.match(net));
+const isIn = (address: Address, ranges: readonly Range[]): boolean =>
+  ranges.some((range) => range[0].kind() === address.kind() && address.match(range));
 
 const ipv4 = (bytes: readonly number[]): Address => new ipaddr.IPv4([...bytes]);
 
@@ -68,9 +83,17 @@ const destinations = (address: Address): readonly Address[] => {
   }
 };
 
+const rangeOf = (address: Address, { clusterRanges = [] }: AddressPolicy): string => {
+  if (isIn(address, metadata)) return "reserved";
+  const range = address.range();
+  return range === "unicast" && isGlobal(address) && isIn(address, clusterRanges) ? "private" : range;
+};
+
+const mayBePrivate = (address: Address, { allowPrivate, allowRanges = [] }: AddressPolicy): boolean =>
+  allowPrivate || isIn(address, allowRanges);
+
 const judge = (address: Address, policy: AddressPolicy): string | undefined => {
-  const range = isMetadata(address) ? "reserved" : address.range();
-  switch (range) {
+  switch (rangeOf(address, policy)) {
     case "unicast":
       return isGlobal(address) ? undefined : RESERVED;
     case "loopback":
@@ -78,9 +101,9 @@ const judge = (address: Address, policy: AddressPolicy): string | undefined => {
     case "private":
     case "carrierGradeNat":
     case "uniqueLocal":
-      return policy.allowPrivate
+      return mayBePrivate(address, policy)
         ? undefined
-        : "is a private address; set gateway.allowPrivate to reach endpoints inside the cluster";
+        : "is a private address; list it in gateway.allowRanges to reach endpoints inside the cluster";
     default:
       return RESERVED;
   }

@@ -1,10 +1,22 @@
 import * as z from "zod";
 import { walCutSetting } from "#nervous-system/recorder/wal-cut.ts";
+import { parseRanges } from "#pipeline/gateway/address-policy.ts";
 
 const seconds = (fallback: number, description: string) =>
   z.coerce.number().int().min(1).max(86_400).default(fallback).describe(description);
 
 const flag = (description: string) => z.enum(["true", "false"]).default("false").describe(description);
+
+const ranges = (description: string) =>
+  z
+    .string()
+    .default("")
+    .transform((list, context) => {
+      const parsed = parseRanges(list);
+      if (parsed === undefined) context.addIssue({ code: "custom", message: "is no list of networks" });
+      return parsed ?? [];
+    })
+    .describe(`${description}, such as 10.0.0.0/8,fd00::/8`);
 
 /** The gateway's environment. */
 export const gatewaySettings = z.object({
@@ -29,6 +41,8 @@ export const gatewaySettings = z.object({
   ENCHANTED_WAL_CUT: walCutSetting,
   ENCHANTED_EXTRA_CA_FILE: z.string().optional().describe("PEM file with further CAs of model endpoints"),
   ENCHANTED_ALLOW_PRIVATE: flag("true lets model endpoints, forges and allowed hosts be at private addresses"),
+  ENCHANTED_ALLOW_RANGES: ranges("private networks that they may be at in any case"),
+  ENCHANTED_CLUSTER_RANGES: ranges("networks of the cluster that have public addresses, and count as private"),
   ENCHANTED_ALLOW_LOOPBACK: flag("true lets them be at loopback addresses: for tests and one-machine set-ups"),
   ENCHANTED_MODEL_ANSWER_SECONDS: seconds(600, "longest wait for the first byte of a model's answer"),
   ENCHANTED_MODEL_IDLE_SECONDS: seconds(300, "longest silence in the middle of a model's answer"),

@@ -110,6 +110,8 @@ const startServer = async (
     addresses: {
       allowPrivate: settings.ENCHANTED_ALLOW_PRIVATE === "true",
       allowLoopback: settings.ENCHANTED_ALLOW_LOOPBACK === "true",
+      allowRanges: settings.ENCHANTED_ALLOW_RANGES,
+      clusterRanges: settings.ENCHANTED_CLUSTER_RANGES,
     },
     ca: extraCas === undefined ? undefined : trustedCas(extraCas),
     answerWithinMs: settings.ENCHANTED_MODEL_ANSWER_SECONDS * 1000,

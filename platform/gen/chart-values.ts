@@ -16,6 +16,12 @@ const external = {
   existingSecret: z.string().describe("Secret with the credentials; empty when bundled: the chart makes one."),
 };
 const duration = z.string().regex(/^([0-9]+(ms|s|m|h))+$/);
+const ranges = z.array(
+  z
+    .string()
+    .regex(/^[0-9a-fA-F.:]+\/[0-9]{1,3}$/)
+    .max(43),
+);
 const namespace = z
   .string()
   .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/)
@@ -66,6 +72,8 @@ export const chartValues = z.strictObject({
       allowPrivate: z
         .boolean()
         .describe("Whether forges, models and allowed hosts on private addresses may be reached."),
+      allowRanges: ranges.describe("The private networks that may be reached in any case."),
+      clusterRanges: ranges.describe("Networks of the cluster with public addresses, which count as private."),
     })
     .describe("The only way from an agent to a model or a forge."),
   operator: z
