@@ -27,6 +27,9 @@ const namespace = z
   .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/)
   .max(63);
 
+const quantity = z.string().regex(/^[1-9][0-9]*(?:\.[0-9]+)?(?:m|Mi|Gi)?$/);
+const share = z.strictObject({ cpu: quantity.describe("CPUs."), memory: quantity.describe("Memory.") });
+
 /** The values of the chart; `values.schema.json` and its reference page come from here. */
 export const chartValues = z.strictObject({
   global: z.looseObject({}).describe("Helm's own.").optional(),
@@ -48,6 +51,12 @@ export const chartValues = z.strictObject({
       agentImage: image.describe("Image of the agent container, by digest."),
       agentStop: duration.describe("Time an agent gets at SIGTERM."),
       drainTimeout: duration.describe("Time its scribe then gets to hand over the record."),
+      agentResources: z
+        .strictObject({
+          requests: share.describe("What the scheduler keeps for it."),
+          limits: share.describe("What it may use."),
+        })
+        .describe("CPU and memory of the container of an agent, and of each success criterion."),
     })
     .describe("What a Mission gets that does not say otherwise."),
   tls: z

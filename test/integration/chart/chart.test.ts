@@ -101,6 +101,19 @@ describe("the chart", () => {
     }
   }, 120_000);
 
+  it("tells the operator what an agent may use", async () => {
+    const objects = await render("--set", "defaults.agentResources.limits.cpu=250m");
+    const operator = objects.find(({ kind, metadata }) => kind === "Deployment" && metadata.name.endsWith("-operator"));
+    expect(operator?.spec?.template?.spec?.containers).toMatchObject([
+      {
+        env: expect.arrayContaining([
+          { name: "ENCHANTED_AGENT_CPU_LIMIT", value: "250m" },
+          { name: "ENCHANTED_AGENT_MEMORY_LIMIT", value: "1Gi" },
+        ]),
+      },
+    ]);
+  });
+
   it("gives rights on pods in the tenants' namespaces only, to the operator and to the uninstall hook", async () => {
     type Rules = { rules?: Array<{ resources: string[] }> };
     const objects = await render("--set", "tenants={red,blue}");
