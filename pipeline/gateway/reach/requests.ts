@@ -3,6 +3,8 @@ import {
   all,
   anything,
   byType,
+  isFields,
+  isNothing,
   list,
   members,
   needing,
@@ -36,10 +38,10 @@ const sampling = `model stream max_tokens max_completion_tokens max_output_token
   stop stop_sequences stop_token_ids n best_of echo suffix logprobs top_logprobs prompt_logprobs logit_bias presence_penalty
   frequency_penalty repetition_penalty length_penalty min_tokens ignore_eos skip_special_tokens include_stop_str_in_output
   spaces_between_special_tokens truncate_prompt_tokens add_generation_prompt continue_final_message add_special_tokens
-  chat_template_kwargs cache_prompt cache_salt n_predict num_ctx keep_alive use_beam_search mirostat mirostat_tau mirostat_eta`;
+  cache_prompt cache_salt n_predict num_ctx keep_alive use_beam_search mirostat mirostat_tau mirostat_eta`;
 
 const thinking = `thinking think enable_thinking thinking_budget reasoning reasoning_effort reasoning_format include_reasoning
-  verbosity effort context_management prediction modalities audio safe_prompt random_seed speed`;
+  verbosity effort context_management modalities audio safe_prompt random_seed speed`;
 
 const calling = `tool_choice parallel_tool_calls parallel_function_calling max_tool_calls function_call stream_options usage
   service_tier tool_stream user safety_identifier prompt_cache_key prompt_cache_retention prompt_cache_options cache_control truncation include`;
@@ -51,6 +53,8 @@ const common = {
   ...all(anything, `${sampling} ${thinking} ${calling}`),
   ...all(localSchema, schemas),
   tools,
+  prediction: members({ type: anything, content }),
+  chat_template_kwargs: labels,
   metadata: labels,
   client_metadata: labels,
   store: state,
@@ -59,12 +63,13 @@ const common = {
 
 const chat = members({ ...common, messages, web_search_options: hosted });
 
-const completions = members({ ...common, prompt: anything });
+/** Texts, or lists of tokens. */
+const texts = textOr(list((value, walk) => (Array.isArray(value) ? list(scalar) : scalar)(value, walk)));
+const completions = members({ ...common, prompt: texts });
 
 const embeddings = members({
   ...all(anything, "model encoding_format dimensions user input_type truncate truncation task normalized"),
-  // Texts, or lists of tokens.
-  input: textOr(list((value, walk) => (Array.isArray(value) ? list(scalar) : scalar)(value, walk))),
+  input: texts,
 });
 
 const screenshot = members({ ...all(anything, "type detail"), image_url: inlineBytes, file_id: storedFile });
@@ -78,7 +83,16 @@ const output = members({
   output: textOr((value, walk) => (Array.isArray(value) ? content : screenshot)(value, walk)),
 });
 
-const item = byType(
+// What names an item and holds nothing of it.
+const namingMembers = new Set(["id", "type", "role", "status", "phase"]);
+
+/** Whether an item says no more than how it is called, so that the provider looks for what it keeps under that name. */
+const isOnlyNamed = (item: unknown): boolean =>
+  isFields(item) &&
+  !isNothing(item["id"]) &&
+  Object.keys(item).every((name) => namingMembers.has(name) || isNothing(item[name]) || item[name] === "");
+
+const typedItem = byType(
   {
     message,
     ...all(
@@ -97,9 +111,11 @@ const item = byType(
     if (type !== undefined && type !== null)
       return unknownType("OtherMembers", "an item of a type that the gateway does not know,")(type);
     // Without a type it is a message, or else the name of an item that the provider keeps.
-    return "role" in fields ? message : state;
+    return isNothing(fields["role"]) ? state : message;
   },
 );
+
+const item: Shape = (value, walk) => (isOnlyNamed(value) ? state : typedItem)(value, walk);
 
 const responses = members({
   ...common,

@@ -15,17 +15,26 @@ const label: Shape = (value, walk) =>
 export const labels: Shape = (value, walk) =>
   members(isFields(value) ? Object.fromEntries(Object.keys(value).map((name) => [name, label])) : {})(value, walk);
 
-// Base64 as some servers take it without `data:`. What begins with two slashes is a URL without its scheme.
-const bareBase64 = /^(?!\/\/)[A-Za-z0-9+/=_-][A-Za-z0-9+/=_\-\r\n]*$/;
+// Base64 as some servers take it without `data:`, of a JPEG with a slash first. Anything else that begins with one, or that is
+// shorter than the smallest image, may be a path or a URL without its scheme.
+const bareBase64 = /^(?:\/9j\/|[A-Za-z0-9+_-])[A-Za-z0-9+/=_\-\r\n]*$/;
+const minBareCharacters = 32;
 
 /** Bytes that stand in the request itself: a `data:` URL or base64, and no address that the provider would fetch. */
 export const inlineBytes: Shape = (value, walk) => {
   if (isNothing(value) || value === "") return undefined;
   if (typeof value !== "string") return unknownShape(walk);
-  return /^data:/i.test(value) || bareBase64.test(value)
+  return /^data:/i.test(value) || (value.length >= minBareCharacters && bareBase64.test(value))
     ? undefined
     : need(walk, "RemoteContent", `has the provider fetch ${quoted(value)}`);
 };
+
+// A relative one is resolved against whatever `$id` says.
+const references = ["$ref", "$dynamicRef", "$recursiveRef"] as const;
+const isElsewhere = (reference: unknown): boolean => typeof reference === "string" && !reference.startsWith("#");
+/** The name of a meta-schema that nobody has at hand. */
+const otherDialect = (name: unknown): unknown =>
+  typeof name === "string" && !/^https?:\/\/json-schema\.org\//.test(name) ? name : undefined;
 
 /** JSON of any kind, such as a schema, without references that a provider would have to fetch. */
 export const localSchema: Shape = (value, walk) => {
@@ -34,9 +43,8 @@ export const localSchema: Shape = (value, walk) => {
     const one = left.pop();
     if (typeof one !== "object" || one === null) continue;
     const fields = one as Fields;
-    const reference = fields["$ref"];
-    if (typeof reference === "string" && /^(?!#)(\/\/|.*:)/s.test(reference))
-      return need(walk, "RemoteContent", `has a schema that refers to ${quoted(reference)}`);
+    const elsewhere = references.map((name) => fields[name]).find(isElsewhere) ?? otherDialect(fields["$schema"]);
+    if (elsewhere !== undefined) return need(walk, "RemoteContent", `has a schema that refers to ${quoted(elsewhere)}`);
     for (const name of Object.keys(fields)) if (typeof fields[name] === "object") left.push(fields[name]);
   }
   return undefined;
