@@ -108,6 +108,9 @@ export const fetchEnvironment = z.object({
     .optional()
     .describe("commit to start from; the head of the ref without it"),
   ENCHANTED_GIT_CA_PEM: z.string().optional().describe("PEM of the CA of the forge, beside the machine's own"),
+  ENCHANTED_UNREACHABLE: address
+    .optional()
+    .describe("host:port that the pod's NetworkPolicy keeps it from: where it is reached, the fetch fails"),
   ENCHANTED_FETCH_DIR: z.string().default("/enchanted/fetch").describe("directory for the clone"),
   ENCHANTED_BIN_DIR: z.string().optional().describe("directory for node and wrap.js; without it they are not brought"),
   ENCHANTED_GIT_SECRET_DIR: z.string().default("/enchanted/git-secret").describe("directory of the Git Secret, if any"),

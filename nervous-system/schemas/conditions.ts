@@ -79,6 +79,7 @@ export const Reason = {
   RepositoryUnreachable: "RepositoryUnreachable",
   HostNotFound: "HostNotFound",
   HostNotAllowed: "HostNotAllowed",
+  NetworkPolicyNotEnforced: "NetworkPolicyNotEnforced",
   // Record
   Recording: "Recording",
   RecordingUnhealthy: "RecordingUnhealthy",

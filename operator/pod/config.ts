@@ -37,5 +37,7 @@ export const collectorHost = "enchanted-collector";
 export const gatewayHost = "enchanted-gateway";
 /** gRPC over TLS. */
 export const collectorPort = 4317;
+/** OTLP over HTTPS, for programs outside of pods: no policy of a pod allows it. */
+export const collectorHttpPort = 4318;
 /** HTTPS. */
 export const gatewayPort = 8443;

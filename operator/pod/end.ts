@@ -59,6 +59,7 @@ const fetchVerdicts: Readonly<Record<string, PodEnd["verdict"]>> = {
   [Reason.RefNotFound]: "fatal",
   [Reason.HostNotFound]: "failed",
   [Reason.HostNotAllowed]: "failed",
+  [Reason.NetworkPolicyNotEnforced]: "failed",
 };
 
 const workspaceNotFetched: Judge = ({ fetch }) => {

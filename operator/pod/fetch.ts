@@ -20,6 +20,8 @@ export type Source = {
   secret?: string | undefined;
   /** Brings Node and the wrapper along, for the container of an agent. */
   tools?: boolean;
+  /** host:port that the pod must not reach: where it does, nobody enforces its NetworkPolicy. */
+  unreachable?: string;
 };
 
 const user = 65534;
@@ -50,6 +52,7 @@ export const fetchContainer = (
     ENCHANTED_REF: source.ref,
     ENCHANTED_BASE_COMMIT: source.commit,
     ENCHANTED_GIT_CA_PEM: config.gitCaPem,
+    ENCHANTED_UNREACHABLE: source.unreachable,
     ENCHANTED_BIN_DIR: source.tools === true ? "/enchanted/bin" : undefined,
   }),
   resources: { requests: { cpu: "10m", memory: "64Mi" }, limits: { cpu: "1", memory: "512Mi" } },

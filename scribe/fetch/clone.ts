@@ -21,7 +21,9 @@ export type FetchReason =
   /** The repository's host has no address. */
   | "HostNotFound"
   /** The gateway may not connect to it. */
-  | "HostNotAllowed";
+  | "HostNotAllowed"
+  /** The pod reaches what its NetworkPolicy does not name. */
+  | "NetworkPolicyNotEnforced";
 
 /** What `fetch` came to. */
 export type FetchOutcome =

@@ -9,6 +9,7 @@ import { trustedCas, writeCaBundle } from "#nervous-system/kernel/trusted-cas.ts
 import { tokenFrom } from "#nervous-system/recorder/token-file.ts";
 import type { FetchConfig } from "../config.ts";
 import { cloneBare, type FetchOutcome, type FetchReason } from "./clone.ts";
+import { isUnconfined } from "./unconfined.ts";
 import { startConnectProxy, type ConnectProxy } from "../tunnel/connect-proxy.ts";
 
 const copyAtomically = async (from: string, to: string, mode: number): Promise<void> => {
@@ -85,6 +86,16 @@ const clone = async (options: FetchOptions, way: ConnectProxy, scratch: string):
   return { kind: "failed", reason, message: `${failure.message}; ${outcome.message}` };
 };
 
+const confinementFault = async ({ config, clock }: FetchOptions): Promise<FetchOutcome | undefined> => {
+  const { ENCHANTED_UNREACHABLE: place } = config;
+  if (place === undefined || !(await isUnconfined(addressOf(place), clock))) return undefined;
+  return {
+    kind: "failed",
+    reason: "NetworkPolicyNotEnforced",
+    message: `the pod reaches ${place}, which its NetworkPolicy does not allow: the cluster's network plugin must enforce NetworkPolicies`,
+  };
+};
+
 const MAX_TUNNELS = 8; // as many as the gateway gives to one fetch
 
 /** Copies the tools, where they are asked for, and clones the repository through the gateway; a failure of the clone is an answer, not an exception. */
@@ -104,7 +115,9 @@ export const runFetch = async (options: FetchOptions): Promise<FetchOutcome> => 
     patienceMs: config.ENCHANTED_GATEWAY_WAIT_MS,
   });
   try {
-    return await clone(options, way, scratch);
+    // Beside the clone, so that it costs no time.
+    const [outcome, fault] = await Promise.all([clone(options, way, scratch), confinementFault(options)]);
+    return fault ?? outcome;
   } finally {
     await way.close();
     await rm(scratch, { recursive: true, force: true });

@@ -183,6 +183,12 @@ describe("fetch", () => {
       /private/,
     ],
     [
+      "a pod that nobody confines",
+      () => ({ ENCHANTED_UNREACHABLE: new URL(forge.url).host }),
+      "NetworkPolicyNotEnforced",
+      /must enforce NetworkPolicies/,
+    ],
+    [
       "a base commit that does not exist",
       () => ({ ENCHANTED_BASE_COMMIT: "0123456789".repeat(4) }),
       "RefNotFound",
