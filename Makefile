@@ -25,7 +25,7 @@ define bootstrap
 	if [ "$$(cat $(STAMP) 2>/dev/null)" != "$$sum" ]; then
 	  echo "Installing npm packages"
 	  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
-	  npm rebuild --ignore-scripts=false
+	  npm rebuild --ignore-scripts=false esbuild
 	  echo "$$sum" > $(STAMP)
 	fi
 	npm run -s build:cli
