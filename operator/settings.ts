@@ -30,6 +30,7 @@ const namespaces = (description: string) =>
   z
     .string()
     .regex(/^(?:[a-z0-9-]+(?:,[a-z0-9-]+)*)?$/)
+    .default("")
     .transform((list) => [...new Set(list.split(",").filter((name) => name !== ""))])
     .describe(description);
 

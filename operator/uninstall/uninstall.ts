@@ -41,7 +41,10 @@ export const uninstallClusterAccess: readonly Access[] = [
 export const uninstallTenantAccess: readonly Access[] = [accessTo(pods, ["list", "get", "patch"])];
 
 /** Rights that it needs in the release's namespace. */
-export const uninstallReleaseAccess: readonly Access[] = [accessTo(deployments, ["get", "patch"])];
+export const uninstallReleaseAccess: readonly Access[] = [
+  accessTo(deployments, ["get", "patch"]),
+  accessTo(pods, ["list"]),
+];
 
 const pollMs = 500;
 const operatorName = "enchanted-operator";

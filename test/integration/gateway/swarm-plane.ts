@@ -43,12 +43,16 @@ const rbac = (plural: string, kind: string, namespaced: boolean): ResourceKind =
   namespaced,
 });
 
-/** The kubeconfig of a user who has exactly the declared rights: some in the whole cluster, some in one namespace. */
-export const kubeconfigWithAccess = async (
-  test: TestPlane,
-  user: string,
-  access: { readonly cluster: readonly Access[]; readonly tenant: readonly Access[]; readonly namespace: string },
-): Promise<string> => {
+/** Rights in the whole cluster, in the namespace of a tenant, and in that of the release, where one is given. */
+type GivenAccess = {
+  readonly cluster: readonly Access[];
+  readonly tenant: readonly Access[];
+  readonly namespace: string;
+  readonly release?: { readonly access: readonly Access[]; readonly namespace: string };
+};
+
+/** The kubeconfig of a user who has exactly the declared rights. */
+export const kubeconfigWithAccess = async (test: TestPlane, user: string, access: GivenAccess): Promise<string> => {
   const name = user.replaceAll(":", "-");
   const subjects = [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: user }];
   const draft = (kind: ResourceKind, metadata: object, rest: object): Promise<KubeObject> =>
@@ -65,9 +69,11 @@ export const kubeconfigWithAccess = async (
     {},
     { subjects, roleRef: roleRef("ClusterRole") },
   );
-  const { namespace } = access;
-  await draft(rbac("roles", "Role", true), { namespace }, { rules: renderRules(access.tenant) });
-  await draft(rbac("rolebindings", "RoleBinding", true), { namespace }, { subjects, roleRef: roleRef("Role") });
+  const tenant = { access: access.tenant, namespace: access.namespace };
+  for (const { access: rights, namespace } of access.release === undefined ? [tenant] : [tenant, access.release]) {
+    await draft(rbac("roles", "Role", true), { namespace }, { rules: renderRules(rights) });
+    await draft(rbac("rolebindings", "RoleBinding", true), { namespace }, { subjects, roleRef: roleRef("Role") });
+  }
   return test.plane.kubeconfigFor({ user });
 };
 

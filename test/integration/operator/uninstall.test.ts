@@ -7,33 +7,53 @@ import { agents, missions } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { label, observeFinalizer } from "#nervous-system/schemas/names.ts";
 import { groupVersion } from "#nervous-system/schemas/resources/define-resource.ts";
 import { createLogger } from "#nervous-system/telemetry/logger.ts";
-import { uninstall } from "#operator/uninstall/uninstall.ts";
+import {
+  uninstall,
+  uninstallClusterAccess,
+  uninstallReleaseAccess,
+  uninstallTenantAccess,
+} from "#operator/uninstall/uninstall.ts";
 import { anAgentSpec } from "#test/builders/agent.ts";
 import { aMission } from "#test/builders/mission.ts";
-import { startSwarmPlane } from "#test/integration/gateway/swarm-plane.ts";
-import type { TestPlane } from "#test/integration/kubernetes/control-plane.ts";
+import { clientWithAccess, startSwarmPlane } from "#test/integration/gateway/swarm-plane.ts";
+import { freshNamespace, type TestPlane } from "#test/integration/kubernetes/control-plane.ts";
 
-const namespace = "default";
+const releaseNamespace = "default";
+let namespace = "";
 
 let test: TestPlane;
 let admin: KubeClient;
+/** Has exactly the rights that it declares. */
+let own: KubeClient;
+let close: () => void;
 
 const run = (): Promise<void> =>
   uninstall({
-    client: admin,
+    client: own,
     clock: systemClock(),
     log: createLogger("uninstall", "error"),
-    releaseNamespace: namespace,
-    tenants: [namespace],
+    releaseNamespace,
+    // The other one is gone, and the Role in it too.
+    tenants: [namespace, "gone"],
     drainMs: 2_000,
   });
 
 beforeAll(async () => {
   test = await startSwarmPlane();
   admin = test.admin;
+  namespace = await freshNamespace(admin);
+  ({ client: own, close } = await clientWithAccess(test, "uninstall", {
+    cluster: uninstallClusterAccess,
+    tenant: uninstallTenantAccess,
+    namespace,
+    release: { access: uninstallReleaseAccess, namespace: releaseNamespace },
+  }));
 }, 120_000);
 
-afterAll(() => test?.stop());
+afterAll(async () => {
+  close?.();
+  await test?.stop();
+});
 
 describe("uninstalling", () => {
   it("suspends what runs, leaves what is finished, and strips our finalizers but nobody else's", async () => {
