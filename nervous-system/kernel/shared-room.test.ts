@@ -67,6 +67,18 @@ describe("a shared room", () => {
     expect(held.reduce((sum, one) => sum + one)).toBe(1_000);
   });
 
+  it("takes back a part of what a use holds, for whoever comes next", () => {
+    const room = roomOf(400);
+    const share = room.open("a", "a1");
+    expect(share.grow(100)).toBeUndefined();
+    expect(share.grow(1)).toBe("member");
+    share.shrink(60);
+    expect(room.open("a", "a1").grow(60)).toBeUndefined();
+    share.leave();
+    expect(room.open("a", "a1").grow(40)).toBeUndefined();
+    expect(room.open("a", "a1").grow(1)).toBe("member");
+  });
+
   it("takes back what a use held, once", () => {
     const room = roomOf(400);
     const [one, other] = [room.open("a", "a1"), room.open("a", "a1")];

@@ -5,6 +5,8 @@ export type RoomHolder = "member" | "tenant" | "all";
 export type RoomShare = {
   /** Takes more; or takes nothing and answers who holds most of what is missing. */
   grow(weight: number): RoomHolder | undefined;
+  /** Gives some of it back. */
+  shrink(weight: number): void;
   /** Gives everything back. */
   leave(): void;
 };
@@ -79,6 +81,10 @@ export const createSharedRoom = (size: RoomSize): SharedRoom => {
           own += weight;
           add(tenant, member, weight);
           return undefined;
+        },
+        shrink: (weight) => {
+          own -= weight;
+          add(tenant, member, -weight);
         },
         leave: () => {
           add(tenant, member, -own);

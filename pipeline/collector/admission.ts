@@ -75,12 +75,12 @@ export const createAdmission = (limits: AdmissionLimits, clock: Pick<Clock, "mon
   };
   return {
     receive: (caller) => {
-      const { grow, leave } = coming.open(caller.namespace, caller.agentUid);
+      const { grow, shrink, leave } = coming.open(caller.namespace, caller.agentUid);
       const growOrRefuse = (bytes: number): GrpcFailure | undefined => {
         const holder = grow(bytes);
         return holder === undefined ? undefined : full(reasonOf(holder, caller, comes));
       };
-      return { grow: growOrRefuse, leave };
+      return { grow: growOrRefuse, shrink, leave };
     },
     enter: (caller, bytes) => {
       const share = inFlight.open(caller.namespace, caller.agentUid);

@@ -1,4 +1,5 @@
 import { connect as connectHttp2, type ClientHttp2Stream } from "node:http2";
+import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { manualClock, systemClock } from "#nervous-system/kernel/clock.ts";
 import { createSharedRoom } from "#nervous-system/kernel/shared-room.ts";
@@ -22,7 +23,7 @@ const RETRY_MS = 500;
 const shared = async () => {
   const room = createSharedRoom({ total: 8 * LARGEST, apart: 0 });
   const [senders, held] = [[] as string[], new Map<string, number>()];
-  const handled: number[] = [];
+  const [handled, seen] = [[] as number[], [] as number[]];
   const handlers: GrpcHandler[] = [
     {
       kind: "unary",
@@ -42,7 +43,10 @@ const shared = async () => {
   const admit = async () => {
     const who = senders.shift() ?? "nobody";
     const share = room.open(who, who);
-    const count = (bytes: number): void => void held.set(who, (held.get(who) ?? 0) + bytes);
+    const count = (bytes: number): void => {
+      held.set(who, (held.get(who) ?? 0) + bytes);
+      seen.push(held.get(who) ?? 0);
+    };
     let own = 0;
     return {
       grow: (bytes: number): GrpcFailure | undefined => {
@@ -50,6 +54,11 @@ const shared = async () => {
         count(bytes);
         own += bytes;
         return undefined;
+      },
+      shrink: (bytes: number) => {
+        share.shrink(bytes);
+        count(-bytes);
+        own -= bytes;
       },
       leave: () => (share.leave(), count(-own)),
     };
@@ -72,17 +81,17 @@ const shared = async () => {
     senders.push(who);
     return sayMessage(session, exportLogs.path, size, open);
   };
-  const sayPacked = (who: string): void => {
+  /** Says that what follows is packed, by the first byte of its prefix, and leaves the last `open` bytes of it unsaid. */
+  const sayPacked = (who: string, packed: Buffer, open: number): ClientHttp2Stream => {
     const session = connectHttp2(`http://127.0.0.1:${port}`);
     session.on("error", () => undefined);
     cleanups.push(() => session.destroy());
     senders.push(who);
     const headers = { ":method": "POST", ":path": exportLogs.path, "content-type": "application/grpc", te: "trailers" };
-    // The first byte of its prefix says that a message is packed.
-    session
-      .request(headers)
-      .on("error", () => undefined)
-      .write(Buffer.from([1, 0, 0, 0, 10, 1]));
+    const stream = session.request({ ...headers, "grpc-encoding": "gzip" }).resume();
+    stream.on("error", () => undefined);
+    stream.write(Buffer.concat([Buffer.from([1, 0, 0, 0, packed.length]), packed.subarray(0, packed.length - open)]));
+    return open === 0 ? stream.end() : stream;
   };
   const ask = (who: string, size = 1): Promise<string> => {
     senders.push(who);
@@ -90,7 +99,7 @@ const shared = async () => {
   };
   const holds = (who: string, bytes: number): Promise<unknown> =>
     waitFor(`${who} holds ${bytes}`, async () => (held.get(who) ?? 0) === bytes, { timeoutMs: 10_000 });
-  return { time, handled, say, sayPacked, ask, holds, client, senders };
+  return { time, handled, seen, say, sayPacked, ask, holds, client, senders };
 };
 
 const statusOf = (stream: ClientHttp2Stream): Promise<number> =>
@@ -133,10 +142,18 @@ describe("messages of known senders", () => {
     expect(handled).toEqual([1]);
   });
 
-  it("that say to be packed take what they may unfold to", async () => {
-    const { sayPacked, holds } = await shared();
-    sayPacked("sly");
+  it("that say to be packed take what they may unfold to until they have", async () => {
+    const { sayPacked, holds, handled, seen } = await shared();
+    const packed = gzipSync(Buffer.alloc(1_000));
+    const half = sayPacked("sly", packed, 1);
     await holds("sly", LARGEST);
+    half.close();
+    await holds("sly", 0);
+    expect(await statusOf(sayPacked("sly", packed, 0))).toBe(0);
+    await holds("sly", 0);
+    expect(handled).toEqual([1_000]);
+    // Until it is unpacked, as it is then, and nothing at its end.
+    expect(seen.slice(2)).toEqual([LARGEST, 1_000, 0]);
   });
 
   it("of a stream count twice the largest, until its end", async () => {

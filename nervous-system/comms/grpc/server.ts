@@ -126,13 +126,13 @@ const failing =
 const admitting =
   ({ admit, doorway, onError, clock }: GrpcServerOptions, messageBytes: number): ServerInterceptor =>
   ({ path, requestStream: streams }, call) => {
-    let arrived = (): void => undefined;
+    let charged: ReturnType<typeof chargeMessages> | undefined;
     let end = (): void => undefined;
     let hasEnded = false;
     const take = (share: MessageShare): void => {
       if (hasEnded) return share.leave();
-      arrived = chargeMessages(call, share, { streams, messageBytes }, clock);
-      end = () => (arrived(), share.leave());
+      charged = chargeMessages(call, share, { streams, messageBytes }, clock);
+      end = () => (charged?.arrived(), share.leave());
     };
     return new ServerInterceptingCall(call, {
       start: (next) =>
@@ -148,8 +148,12 @@ const admitting =
             const source = doorway?.knows(peer) === true ? undefined : addressOfPeer(peer);
             (admit?.({ ...saidBefore(metadata), source }) ?? Promise.resolve(undefined)).then(admitted).catch(refuse);
           },
+          onReceiveMessage: (message: Buffer, goOn) => {
+            charged?.unpacked(message.length);
+            goOn(message);
+          },
           onReceiveHalfClose: (goOn) => {
-            arrived();
+            charged?.arrived();
             goOn();
           },
           // Comes at the end of every call.
