@@ -1,4 +1,6 @@
 import * as z from "zod";
+import { defaultPolicy, type ChangePolicy } from "#nervous-system/git/change-policy.ts";
+import { workspacePolicy } from "#nervous-system/schemas/resources/mission.ts";
 import { shellEnvironment } from "#nervous-system/kernel/shell.ts";
 
 const commands = z.string().transform((text, context): string[] => {
@@ -6,6 +8,15 @@ const commands = z.string().transform((text, context): string[] => {
     return z.array(z.string().min(1)).parse(JSON.parse(text));
   } catch {
     context.addIssue({ code: "custom", message: "is not a JSON list of commands" });
+    return z.NEVER;
+  }
+});
+
+const policy = z.string().transform((text, context): ChangePolicy => {
+  try {
+    return workspacePolicy.parse(JSON.parse(text));
+  } catch {
+    context.addIssue({ code: "custom", message: "is no JSON of a workspace.policy" });
     return z.NEVER;
   }
 });
@@ -20,6 +31,9 @@ export const cortexEnvironment = z.object({
   ENCHANTED_GOAL: z.string().describe("what the mission is for"),
   ENCHANTED_TASK: z.string().default("").describe("what this agent does in it"),
   ENCHANTED_CRITERIA: commands.default([]).describe("JSON list of commands that must exit with 0"),
+  ENCHANTED_POLICY: policy
+    .default(defaultPolicy)
+    .describe("JSON of what may be published: the mission's workspace.policy"),
   ENCHANTED_REPO: z.string().describe("clone URL of the repository"),
   ENCHANTED_REF: z.string().default("HEAD").describe("branch or tag that the work starts from"),
   ENCHANTED_BASE_COMMIT: z.string().optional().describe("commit to start from; default: the ref's head"),

@@ -8,7 +8,7 @@ import { exactNameOf } from "#nervous-system/git/paths.ts";
 import { parseRawDiff, type RawChange } from "#nervous-system/git/raw-diff.ts";
 
 /** What a change is worth: its entries where it may be published, why it may not, or the call of Git that failed. */
-type JudgedChange = { readonly kind: "ok"; readonly value: readonly RawChange[] } | RefusedChange | Failed;
+export type JudgedChange = { readonly kind: "ok"; readonly value: readonly RawChange[] } | RefusedChange | Failed;
 
 const maxChangedBytes = 64 * 1024 * 1024;
 /** More of a list of changes than this is more than two hundred paths that are not too long. */
@@ -53,28 +53,18 @@ const withNames = (changes: readonly RawChange[] | undefined): readonly RawChang
   return named?.every((change): change is RawChange => change.path !== undefined) === true ? named : undefined;
 };
 
-const judgeSpellings = async (
+/** Judges what else the trees have in the folders that a change writes into. */
+const judgeSurroundings = async (
   git: Git,
   trees: { readonly base: string; readonly head: string },
   changes: readonly RawChange[],
 ): Promise<RefusedChange | undefined> => {
-  const wanted = foldedAdditions(changes);
-  if (wanted.size === 0) return undefined;
-  const base = await findSpellings(git, trees.base, wanted);
-  const head = await findSpellings(git, trees.head, wanted);
-  if (base !== undefined && head !== undefined) return judgeCollisions({ base, head }, changes);
-  return refuseChange("PathNotAllowed", "an added path has too many other spellings in the tree");
-};
-
-const judgeFolders = async (
-  git: Git,
-  head: string,
-  changes: readonly RawChange[],
-): Promise<RefusedChange | undefined> => {
-  const present = await findSpellings(git, head, repositoryParts(changes));
-  return present === undefined
-    ? refuseChange("PathNotAllowed", "a changed folder has too many other spellings in the tree")
-    : judgeBareRepositories(present, changes);
+  const added = foldedAdditions(changes);
+  const base = added.size === 0 ? [] : await findSpellings(git, trees.base, added);
+  const head = await findSpellings(git, trees.head, new Set([...added, ...repositoryParts(changes)]));
+  if (base === undefined || head === undefined)
+    return refuseChange("PathNotAllowed", "a changed path has too many other spellings in the tree");
+  return judgeCollisions({ base, head }, changes) ?? judgeBareRepositories(head, changes);
 };
 
 const judge = async (git: Git, base: string, head: string): Promise<JudgedChange> => {
@@ -84,10 +74,7 @@ const judge = async (git: Git, base: string, head: string): Promise<JudgedChange
   if (diff.kind === "failed") return refuseChange("TooManyFiles", "the proposal changes more files than are accepted");
   const changes = withNames(parseRawDiff(diff.stdout));
   if (changes === undefined) return refuseChange("PathNotAllowed", "a changed path is not valid UTF-8");
-  const refused =
-    judgeChanges(changes) ??
-    (await judgeSpellings(git, { base, head }, changes)) ??
-    (await judgeFolders(git, head, changes));
+  const refused = judgeChanges(changes) ?? (await judgeSurroundings(git, { base, head }, changes));
   return refused ?? (await judgeBlobs(git, changes)) ?? { kind: "ok", value: changes };
 };
 

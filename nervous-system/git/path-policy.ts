@@ -79,7 +79,7 @@ export const judgePath = (path: string): string | undefined => {
 const maxShownCharacters = 200;
 
 /** A path in quotes, cut where it is too long for a message. */
-const shown = (path: string): string =>
+export const shown = (path: string): string =>
   path.length <= maxShownCharacters ? `"${path}"` : `"${path.slice(0, maxShownCharacters)}…"`;
 
 const judgeModes = ({ oldMode, newMode, path }: RawChange): string | undefined => {

@@ -55,6 +55,13 @@ describe("renderAgentPod", () => {
     expect(envOf("scribe")["ENCHANTED_METRICS_PORT"]).toBe("4322");
   });
 
+  it("tells the agent what the mission lets it publish, so that it hears in time what will be refused", () => {
+    expect(envOf("agent")["ENCHANTED_POLICY"]).toBeUndefined();
+    const policy = { allowedPaths: ["src"], deniedPaths: [], maxChangedFiles: 20, rejectSecrets: true };
+    const mission = aMission({ spec: { workspace: { repo: "https://git.example.org/a/b.git", policy } } });
+    expect(JSON.parse(envOf("agent", pod(mission))["ENCHANTED_POLICY"] ?? "")).toEqual(policy);
+  });
+
   it("tells scribe and wrapper the proxy port, and fetch none", () => {
     expect(envOf("scribe")["ENCHANTED_PROXY_PORT"]).toBe("4323");
     expect(envOf("agent")["ENCHANTED_PROXY_PORT"]).toBe("4323");

@@ -100,6 +100,9 @@ const scribeContainer = (config: PodConfig, input: AgentPodInput): Container => 
 const rulesOf = ({ spec }: Agent): string | undefined =>
   spec.recording?.redact === undefined ? undefined : JSON.stringify(spec.recording.redact);
 
+const policyOf = ({ spec }: Mission): string | undefined =>
+  spec.workspace.policy === undefined ? undefined : JSON.stringify(spec.workspace.policy);
+
 const workOf = ({ agent, mission, model }: AgentPodInput): Record<string, string> => ({
   ENCHANTED_GOAL: mission.spec.goal,
   ENCHANTED_TASK: agent.spec.task.text,
@@ -134,6 +137,7 @@ const agentContainer = (config: PodConfig, input: AgentPodInput): Container => {
       ENCHANTED_AGENT_STOP_MS: String(config.stopMs),
       ...mouths,
       ...workOf(input),
+      ENCHANTED_POLICY: policyOf(input.mission),
       // The root file system is read-only and the user has no home.
       HOME: "/tmp",
     }),

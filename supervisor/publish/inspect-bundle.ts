@@ -1,7 +1,9 @@
 import type { Git } from "#nervous-system/git/git.ts";
 import { parseBundleHeader } from "#supervisor/publish/bundle.ts";
 import { done, refuse, type Proposal, type Step } from "#supervisor/publish/proposal.ts";
-import { judgeChange } from "#nervous-system/git/judge-change.ts";
+import type { ChangePolicy } from "#nervous-system/git/change-policy.ts";
+import { judgeProposal } from "#nervous-system/git/judge-proposal.ts";
+import { knownSecretIn } from "#nervous-system/recorder/redact.ts";
 import type { RawChange } from "#nervous-system/git/raw-diff.ts";
 import { judgeBundleFailure, type ScratchRepository } from "#supervisor/publish/scratch-repository.ts";
 
@@ -54,12 +56,13 @@ const judgeBase = async (git: Git, { base, head, branch }: Proposal): Promise<St
 export const inspectBundle = async (
   scratch: ScratchRepository,
   proposal: Proposal,
+  policy: ChangePolicy,
 ): Promise<Step<readonly RawChange[]>> => {
   const git = scratch.inspect;
   const imported = await importPack(scratch);
   if (imported.kind !== "ok") return imported;
   const based = await judgeBase(git, proposal);
   if (based.kind !== "ok") return based;
-  const judged = await judgeChange(git, proposal.base, proposal.head);
+  const judged = await judgeProposal(git, proposal, { policy, secretIn: knownSecretIn });
   return judged.kind === "failed" ? judgeBundleFailure(judged) : judged;
 };

@@ -1,3 +1,4 @@
+import { defaultPolicy, type ChangePolicy } from "#nervous-system/git/change-policy.ts";
 import type { Forge, ForgeAnswer, PullRequest, PullRequestDraft } from "#supervisor/forge/forge.ts";
 import type { Admitted } from "#supervisor/publish/admit-proposal.ts";
 import { branchOf, renderPullRequest, writeCommit } from "#supervisor/publish/write-commit.ts";
@@ -48,8 +49,12 @@ const fetchBundle = async (tools: PublicationTools, proposal: Proposal): Promise
 };
 
 /** The commit that the judged changes become: everything that touches what the agent made, none of it with a credential. */
-const prepareCommit = async (tools: PublicationTools, proposal: Proposal): Promise<Step<string>> => {
-  const inspected = await inspectBundle(tools.scratch, proposal);
+const prepareCommit = async (
+  tools: PublicationTools,
+  proposal: Proposal,
+  policy: ChangePolicy,
+): Promise<Step<string>> => {
+  const inspected = await inspectBundle(tools.scratch, proposal, policy);
   if (inspected.kind !== "ok") return inspected;
   const git = tools.scratch.inspect;
   const tree = await rebuildTree(git, proposal.base, inspected.value);
@@ -71,7 +76,7 @@ export const publishProposal = async (
   if (taken.kind !== "ok") return taken;
   const fetched = await fetchServerBranch(server, repo, admitted.ref);
   if (fetched.kind !== "ok") return fetched;
-  const commit = await prepareCommit(tools, proposal);
+  const commit = await prepareCommit(tools, proposal, admitted.mission.spec.workspace.policy ?? defaultPolicy);
   if (commit.kind !== "ok") return commit;
   const forge = await tools.openForge(admitted);
   if (forge.kind !== "ok") return forge;

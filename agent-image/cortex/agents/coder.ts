@@ -1,3 +1,4 @@
+import type { ChangePolicy } from "#nervous-system/git/change-policy.ts";
 import { SpanStatusCode, type Span, type Tracer } from "@opentelemetry/api";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { traceparentOf } from "#nervous-system/telemetry/context-propagator.ts";
@@ -39,6 +40,8 @@ type CoderOptions = {
   readonly model: CoderModel;
   readonly limits: Limits;
   readonly repository: Repository;
+  /** What may be published of its work. */
+  readonly policy: ChangePolicy;
   readonly files: WorkspaceFiles;
   readonly commandEnv: Readonly<Record<string, string>>;
   readonly journal: Journal;
@@ -96,7 +99,7 @@ const waitingFor = ({ message }: ModelFailure, waitMs: number, next: number): st
 /** Lets a coder do its task: looks, decides, changes, checks, and proposes the change. Throws what ends it early. */
 export const runCoder = async (options: CoderOptions): Promise<AgentOutcome> => {
   const { repository, journal, clock, signal, kill, tracer, model } = options;
-  const observer = createObserver(repository);
+  const observer = createObserver(repository, options.policy);
   const conclude = createConclude({
     ...options,
     criteria: options.task.criteria,

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Git } from "#nervous-system/git/git.ts";
+import { defaultPolicy } from "#nervous-system/git/change-policy.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
 import { createWorkspaceFiles } from "../workspace/files.ts";
@@ -337,6 +338,17 @@ describe("observation", () => {
     expect(await observer.refusal()).toContain(warning);
     await pathsSeen("git clean -fdxq; echo y > good.txt");
     expect(await observer.refusal()).toBeUndefined();
+  });
+
+  it("says in time what the mission's own policy is against, and a secret among the added lines", async () => {
+    observer = createObserver(repository, { ...defaultPolicy, deniedPaths: ["docs"] });
+    expect((await pathsSeen("mkdir docs && echo x > docs/a")).warnings.join()).toContain(
+      "workspace.policy.deniedPaths",
+    );
+    await pathsSeen("rm -r docs; echo y > good.txt");
+    expect(await observer.refusal()).toBeUndefined();
+    const key = ["AKIA", "QWERTYUIOPASDFGH"].join("");
+    expect((await pathsSeen(`echo '${key}' > good.txt`)).warnings.join()).toContain("a secret (aws-key)");
   });
 
   it("proposes exactly the tree seen, as one commit on the base, in a bundle with one ref", async () => {

@@ -1,5 +1,7 @@
 import { changesBetween, type FileChange } from "#nervous-system/git/file-changes.ts";
-import { judgeChange } from "#nervous-system/git/judge-change.ts";
+import { defaultPolicy, type ChangePolicy } from "#nervous-system/git/change-policy.ts";
+import { judgeProposal } from "#nervous-system/git/judge-proposal.ts";
+import { knownSecretIn } from "#nervous-system/recorder/redact.ts";
 import { textOf, type Repository } from "./repository.ts";
 import { keepOutside } from "./sparse.ts";
 import { createStaging, type LeftOut } from "./stage.ts";
@@ -31,15 +33,15 @@ export type Observer = {
   refusal(): Promise<string | undefined>;
 };
 
-/** Creates an observer of a repository that starts from its base. */
-export const createObserver = (repository: Repository): Observer => {
+/** Creates an observer of a repository that starts from its base; `policy`: what may be published of it. */
+export const createObserver = (repository: Repository, policy: ChangePolicy = defaultPolicy): Observer => {
   const { record, baseTree } = repository;
   const stageAll = createStaging(repository);
   let seen = baseTree;
   let leftOut: readonly LeftOut[] = [];
   const refusal = async (): Promise<string | undefined> => {
     if (seen === baseTree) return undefined;
-    const judged = await judgeChange(record, baseTree, seen);
+    const judged = await judgeProposal(record, { base: baseTree, head: seen }, { policy, secretIn: knownSecretIn });
     // A repository too large to be judged here may still be judged by the publisher.
     return judged.kind === "refused" ? judged.message : undefined;
   };

@@ -54,6 +54,44 @@ const criteriaFit: CelRule = {
     "success criteria of more than 64000 bytes together do not fit into a pod's environment; put long ones into scripts in the repository",
 };
 
+const pathPattern = withRules(
+  z
+    .string()
+    .min(1)
+    .max(256)
+    .regex(/^[^/\\]+(\/[^/\\]+)*$/)
+    .describe(
+      "Path from the top of the repository, for itself and everything below; * stands for any characters of a name, ** for any number of folders.",
+    ),
+  {
+    rule: "!self.matches('(^|/)[.]{1,2}(/|$)')",
+    message: "a path begins at the top of the repository and has no . or .. in it",
+  },
+);
+
+/** What may be published of what agents change. */
+export const workspacePolicy = z
+  .object({
+    allowedPaths: z
+      .array(pathPattern)
+      .max(50)
+      .default([])
+      .describe("Where there are any, a proposal changes nothing but what one of them matches."),
+    deniedPaths: z
+      .array(pathPattern)
+      .max(50)
+      .default([])
+      .describe(
+        "What no proposal changes, in whatever spelling, beside the files that steer CI, owners, bots and agents, which none may.",
+      ),
+    maxChangedFiles: z.int32().min(1).max(200).default(200).describe("Files that a proposal may change."),
+    rejectSecrets: z
+      .boolean()
+      .default(true)
+      .describe("Whether a proposal is refused whose added lines hold a private key, or a token of a known form."),
+  })
+  .describe("What may be published of what the agents change; without it 200 files anywhere, and no secrets.");
+
 const workspaceFields = z
   .object({
     repo: withRules(
@@ -77,11 +115,16 @@ const workspaceFields = z
     secretRef: reference(
       "Secret with keys username and password, labelled swarm.enchanted.dev/use=git, with the repository or a pattern of it in annotation swarm.enchanted.dev/repositories",
     ).optional(),
+    policy: workspacePolicy.optional(),
   })
   .describe("Where the code is.");
 
 // Where its credential goes is decided once. A missing one counts: set later, it would be as good as changed.
-const workspace = withRules(workspaceFields, immutableWhereSet("secretRef", "workspace.secretRef"));
+const workspace = withRules(
+  workspaceFields,
+  immutableWhereSet("secretRef", "workspace.secretRef"),
+  immutableWhereSet("policy", "workspace.policy"),
+);
 
 const teamMember = z
   .object({

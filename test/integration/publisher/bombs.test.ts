@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { defaultPolicy } from "#nervous-system/git/change-policy.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { inspectBundle, serverRef, takeBundle } from "#supervisor/publish/inspect-bundle.ts";
 import type { Proposal } from "#supervisor/publish/proposal.ts";
@@ -30,7 +31,7 @@ const inspect = async (tree: PackEntry, entries: readonly PackEntry[]) => {
   const { bundle, head } = packBundle(seed.base, tree, entries);
   const proposal = { base: seed.base, head, branch: "main" } as Proposal;
   expect(await takeBundle(scratch, bundle, proposal)).toMatchObject({ kind: "ok" });
-  return { size: bundle.length, verdict: await inspectBundle(scratch, proposal) };
+  return { size: bundle.length, verdict: await inspectBundle(scratch, proposal, defaultPolicy) };
 };
 
 const kB = 1000;

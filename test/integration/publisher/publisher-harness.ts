@@ -8,6 +8,7 @@ import type { Pod } from "#nervous-system/kubernetes/kinds.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { ComponentEvent } from "#nervous-system/recorder/component.ts";
+import type { MissionSpecInput } from "#nervous-system/schemas/resources/mission.ts";
 import { signalFilter } from "#nervous-system/schemas/subjects.ts";
 import { startGitea, type GiteaServer } from "#platform/stores/gitea.ts";
 import type { NatsServer } from "#platform/stores/nats.ts";
@@ -104,6 +105,8 @@ export const startPublisherWorld = async (): Promise<PublisherWorld> => {
   return { ...parts, blobs: new Map(), stop: cleanup.run };
 };
 
+type PolicyInput = MissionSpecInput["workspace"]["policy"];
+
 /** A mission with one agent, who can propose. */
 export type Proposer = {
   readonly mission: Mission;
@@ -119,13 +122,13 @@ export type Proposer = {
 export const createProposer = async (
   world: PublisherWorld,
   name: string,
-  how: { readonly secret?: string; readonly pod?: Pod } = {},
+  how: { readonly secret?: string; readonly pod?: Pod; readonly policy?: PolicyInput } = {},
 ): Promise<Proposer> => {
   const { namespace, test, repo, bus } = world;
   const mission = await createMission(
     test.admin,
     { namespace, name },
-    { workspace: { repo, secretRef: { name: how.secret ?? "forge" } } },
+    { workspace: { repo, secretRef: { name: how.secret ?? "forge" }, policy: how.policy } },
   );
   const { agent, pod } = await createAgent(
     test.admin,

@@ -298,6 +298,22 @@ describe("a proposal is refused", () => {
     expect(await answerTo(publisher, await proposer.propose(made))).toMatchObject({ reason: "StaleAttempt" });
   }, 120_000);
 
+  it("that the mission's own policy is against, with a reason each", async () => {
+    const refusalBy = async (name: string, policy: object, work: (w: Workspace) => Promise<void>) => {
+      const proposer = await createProposer(world, name, { policy });
+      return (await answerTo(publisher, await proposer.propose(await make(work))))["reason"];
+    };
+    const key = ["AKIA", "QWERTYUIOPASDFGH"].join("");
+    const leak = (w: Workspace): Promise<void> => w.add("src/add.js", `// ${key}\n`);
+    const two = async (w: Workspace): Promise<void> => (await fix(w), w.add("b.txt", "b\n"));
+    expect(await refusalBy("p-allowed", { allowedPaths: ["docs/**"] }, fix)).toBe("PathNotInPolicy");
+    expect(await refusalBy("p-denied", { deniedPaths: ["SRC"] }, fix)).toBe("PathDenied");
+    expect(await refusalBy("p-many", { maxChangedFiles: 1 }, two)).toBe("TooManyFiles");
+    expect(await refusalBy("p-secret", {}, leak)).toBe("SecretFound");
+    const free = await createProposer(world, "p-free", { policy: { allowedPaths: ["src"], rejectSecrets: false } });
+    expect(await answerTo(publisher, await free.propose(await make(leak)))).toMatchObject({ state: "open" });
+  }, 120_000);
+
   it("whose credential is wrong, or whose Secret is missing", async () => {
     const made = await make(fix);
     expect(await refusalOf("wrong-password", made, {}, { secret: "wrong" })).toMatchObject({

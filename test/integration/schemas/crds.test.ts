@@ -232,6 +232,37 @@ describe("the API server", () => {
     expect((await apply(mission("open", named("payroll")))).output).toMatch(/workspace\.secretRef is immutable/);
   });
 
+  it("keeps what may be published as it was, and completes what a person leaves out", async () => {
+    const repo = "https://git.example.org/team/app.git";
+    const with_ = (policy?: object) => ({ workspace: { repo, ...(policy === undefined ? {} : { policy }) } });
+    expect((await apply(mission("policy", with_({ deniedPaths: ["test", "**/*.lock"] })))).code).toBe(0);
+    const { output } = await kubectl("get", "mission", "policy", "-o", "json");
+    expect(JSON.parse(output).spec.workspace.policy).toEqual({
+      allowedPaths: [],
+      deniedPaths: ["test", "**/*.lock"],
+      maxChangedFiles: 200,
+      rejectSecrets: true,
+    });
+    for (const change of [with_({ deniedPaths: ["test"] }), with_()]) {
+      const answer = await kubectl("replace", "-f", await written(mission("policy", change)));
+      expect(answer).toEqual({ code: 1, output: expect.stringMatching(/workspace\.policy is immutable/) });
+    }
+    await apply(mission("free", with_()));
+    expect((await apply(mission("free", with_({ maxChangedFiles: 1 })))).output).toMatch(/policy is immutable/);
+  });
+
+  it.each([
+    ["/src", /should match/],
+    ["src/", /should match/],
+    ["src//a", /should match/],
+    ["./src", /begins at the top/],
+    ["src/../a", /begins at the top/],
+    ["src\\a", /should match/],
+  ])("refuses %s as a path of a policy", async (path, message) => {
+    const workspace = { repo: "https://git.example.org/team/app.git", policy: { allowedPaths: [path] } };
+    expect(await apply(mission("bad", { workspace }))).toEqual({ code: 1, output: expect.stringMatching(message) });
+  });
+
   it("keeps the criteria that a verifier is running, and lets them be mended before", async () => {
     const criteria = (command: string) => ({ successCriteria: [{ command }] });
     await apply(mission("verified", criteria("npm test")));
