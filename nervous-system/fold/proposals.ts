@@ -1,3 +1,4 @@
+import type { PublicationRefusal } from "#nervous-system/schemas/publication-refusals.ts";
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
 import { msOf } from "./activity.ts";
 import type { Said } from "./read-frame.ts";
@@ -71,7 +72,7 @@ const pushed = (after: ProposalsFold, answer: AnsweredFold): ProposalsFold =>
   after.published !== undefined && isBefore(answer, after.published) ? after : { ...after, published: answer };
 
 /** Reason of a refusal that says no more than that a later proposal of the same agent stands on the branch already. */
-export const superseded = "Superseded";
+export const superseded = "Superseded" satisfies PublicationRefusal;
 
 const refused = (after: ProposalsFold, answer: AnsweredFold, waited: boolean): ProposalsFold => {
   const { state, reason } = answer.publication;

@@ -1,12 +1,17 @@
 import { Buffer } from "node:buffer";
 import { controlOf } from "#nervous-system/git/control-paths.ts";
+import type { PublicationRefusal } from "#nervous-system/schemas/publication-refusals.ts";
 import type { RawChange } from "#nervous-system/git/raw-diff.ts";
 
 /** Why a change is not published, whatever else it holds. */
-export type RefusedChange = { readonly kind: "refused"; readonly reason: string; readonly message: string };
+export type RefusedChange = { readonly kind: "refused"; readonly reason: PublicationRefusal; readonly message: string };
 
 /** Refuses a change. */
-export const refuseChange = (reason: string, message: string): RefusedChange => ({ kind: "refused", reason, message });
+export const refuseChange = (reason: PublicationRefusal, message: string): RefusedChange => ({
+  kind: "refused",
+  reason,
+  message,
+});
 
 /** Files that one proposal may change. */
 const maxChangedFiles = 200;

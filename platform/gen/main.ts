@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import { stringify } from "yaml";
 import { commands } from "#cli/commands.ts";
 import { renderCliReference } from "#cli/help.ts";
+import { publicationRefusals } from "#nervous-system/schemas/publication-refusals.ts";
 import { resources } from "#nervous-system/schemas/resources/catalog.ts";
 import { controlPaths } from "#nervous-system/git/control-paths.ts";
 import { renderValuesSchema } from "#platform/gen/chart-values.ts";
@@ -11,6 +12,7 @@ import { renderControlPaths } from "#platform/gen/control-paths.ts";
 import { renderCrd } from "#platform/gen/crd.ts";
 import { renderEventSchema } from "#platform/gen/event-schema.ts";
 import { renderPydantic } from "#platform/gen/pydantic.ts";
+import { renderPublicationRefusals } from "#platform/gen/publication-refusals.ts";
 import { renderComponentRules, rights } from "#platform/gen/rbac.ts";
 import { renderFrameReference, renderResourceReference } from "#platform/gen/reference.ts";
 
@@ -38,6 +40,7 @@ write("charts/enchanted-swarm/values.schema.json", `${JSON.stringify(renderValue
 write("docs/reference/resources.md", renderResourceReference(resources));
 write("docs/reference/frames.md", renderFrameReference());
 write("docs/reference/control-paths.md", renderControlPaths(controlPaths));
+write("docs/reference/publication-refusals.md", renderPublicationRefusals(publicationRefusals));
 write("docs/reference/cli.md", renderCliReference(commands));
 
 const proto = "nervous-system/schemas/proto";

@@ -77,7 +77,10 @@ describe.each(hostile)("a proposal of %s", (_, make) => {
         return () => parseProposal(frame);
       },
     ],
-    ["its refusal", (text) => () => renderPublication({ envelope, hash: "c".repeat(64) }, refuse("Test", text))],
+    [
+      "its refusal",
+      (text) => () => renderPublication({ envelope, hash: "c".repeat(64) }, refuse("ForgeRefused", text)),
+    ],
   ])("costs no more than by its length: %s", (__, read) => {
     expect(growthOf(50_000, (n) => read(make(n)))).toBeLessThan(mostGrowth);
   });

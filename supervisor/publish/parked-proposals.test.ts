@@ -119,7 +119,7 @@ const live = async (
 
 describe("a proposal that waits", () => {
   it("keeps nobody else's from being read, and is answered once by who comes after", async () => {
-    const end = refuse("Test", "answered");
+    const end = refuse("ForgeRefused", "answered");
     const first = await live(
       [1, 2, 3],
       (place) => (place === 1 ? retry("away") : end),

@@ -102,7 +102,7 @@ describe("renderPublication", () => {
   const answered = { envelope: { event_id: "e" } as StoredFrame["envelope"], hash: "c".repeat(64) };
 
   it("says nothing that cannot be recorded: half a character, or more than a frame holds", () => {
-    const refused = renderPublication(answered, refuse("Test", `${"x".repeat(3_999)}😀`));
+    const refused = renderPublication(answered, refuse("ForgeRefused", `${"x".repeat(3_999)}😀`));
     expect(String(refused.payload["message"])).toHaveLength(4_000);
     expect(String(refused.payload["message"]).isWellFormed()).toBe(true);
     const pullRequest = {

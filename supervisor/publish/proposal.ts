@@ -1,10 +1,11 @@
 import { parseProduced } from "#nervous-system/fold/read-frame.ts";
 import { maxBundleBytes } from "#nervous-system/git/proposal-bundle.ts";
+import type { PublicationRefusal } from "#nervous-system/schemas/publication-refusals.ts";
 import * as z from "zod";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 
 /** Why a proposal is not published; told in its PUBLICATION, never retried. */
-export type Refused = { readonly kind: "refused"; readonly reason: string; readonly message: string };
+export type Refused = { readonly kind: "refused"; readonly reason: PublicationRefusal; readonly message: string };
 
 /** What keeps a proposal waiting; it is tried again, and no sooner than in `afterMs` where the forge asks for that. */
 export type Retryable = { readonly kind: "retry"; readonly message: string; readonly afterMs?: number | undefined };
@@ -16,7 +17,7 @@ export type Step<T> = { readonly kind: "ok"; readonly value: T } | Refused | Ret
 export const done = <T>(value: T): Step<T> => ({ kind: "ok", value });
 
 /** A step that ends the publication. */
-export const refuse = (reason: string, message: string): Refused => ({ kind: "refused", reason, message });
+export const refuse = (reason: PublicationRefusal, message: string): Refused => ({ kind: "refused", reason, message });
 
 /** A step that may succeed later. */
 export const retry = (message: string): Retryable => ({ kind: "retry", message });

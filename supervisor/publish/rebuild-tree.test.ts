@@ -76,7 +76,7 @@ describe("the tree that is pushed", () => {
         const [base, head] = [await treeOf(before), await treeOf(after)];
         expect(await rebuilt(base, await changesOf(base, head))).toBe(head);
       }),
-      { numRuns: 30 },
+      { numRuns: 20 },
     );
   }, 60_000);
 
@@ -98,7 +98,7 @@ describe("the tree that is pushed", () => {
     expect(judged).toMatchObject({ kind: "ok", value: [{ path: "src/new" }] });
     const expected = await treeOf({ a: ["100644", id], "src/b": ["100644", id], "src/new": ["100644", id] });
     expect(judged.kind === "ok" && (await rebuilt(base, judged.value))).toBe(expected);
-  });
+  }, 30_000);
 
   it("leaves what the base has elsewhere as it is: folders, links, submodules, old modes", async () => {
     const id = await blob("1");
@@ -108,5 +108,5 @@ describe("the tree that is pushed", () => {
     const change = { path: "new", oldMode: "000000", newMode: "100644", oldId: "0".repeat(40), newId: id, status: "A" };
     const head = await text(["mktree"], `${list}100644 blob ${id}\tnew\n`);
     expect(await rebuilt(base, [change])).toBe(head);
-  });
+  }, 30_000);
 });

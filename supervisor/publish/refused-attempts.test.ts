@@ -25,7 +25,7 @@ it("an attempt is looked at however many of its proposals a later one has supers
 
 it("what is remembered is bounded", () => {
   const attempts = createRefusedAttempts(1);
-  for (let n = 0; n <= 10_000; n += 1) attempts.note(frameOf(String(n), 1), refuse("Test", "no"));
+  for (let n = 0; n <= 10_000; n += 1) attempts.note(frameOf(String(n), 1), refuse("ForgeRefused", "no"));
   expect(attempts.judge(frameOf("0", 1))).toBeUndefined();
   expect(attempts.judge(frameOf("10000", 1))).toBeDefined();
 });

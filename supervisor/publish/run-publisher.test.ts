@@ -46,7 +46,7 @@ const pausesBetween = async (...answers: ReadonlyArray<PublicationEnd | Retryabl
         },
         ackThrough: () => Promise.resolve(stopping.abort(new Error("done"))),
       },
-      answer: () => Promise.resolve(left.shift() ?? refuse("Test", "no more answers")),
+      answer: () => Promise.resolve(left.shift() ?? refuse("ForgeRefused", "no more answers")),
       marks,
       parked,
       record: { write: () => Promise.resolve("e") },
@@ -97,7 +97,7 @@ describe("a proposal that has to wait", () => {
     const sleepers: Array<() => void> = [];
     // Every third is another tenant's, whose forge answers.
     const isLimited = (place: number): boolean => place % 3 !== 0;
-    const end = refuse("Test", "answered");
+    const end = refuse("ForgeRefused", "answered");
     let limited = true;
     await runPublisher(
       {
@@ -126,7 +126,7 @@ describe("a proposal that has to wait", () => {
               expect({ took, acknowledged, ended }).toEqual({
                 took: [1, 2, 3, 4, 5, 6, 7, 8],
                 acknowledged: [],
-                ended: ["Test", "Test"],
+                ended: ["ForgeRefused", "ForgeRefused"],
               });
               limited = false;
               for (const wake of sleepers) wake();
@@ -175,7 +175,7 @@ describe("an agent that floods the stream", () => {
           ackThrough: () => Promise.resolve(),
         },
         answer: ({ envelope: { namespace } }) =>
-          namespace === "other" ? Promise.resolve(refuse("Test", "answered")) : stopped,
+          namespace === "other" ? Promise.resolve(refuse("ForgeRefused", "answered")) : stopped,
         marks,
         parked,
         record: { write: () => Promise.resolve("e") },
@@ -197,6 +197,6 @@ describe("an agent that floods the stream", () => {
       stopping.signal,
     );
     await running;
-    expect(ended.toSorted()).toEqual(["Test", "TooManyProposals", "TooManyProposals", "TooManyProposals"]);
+    expect(ended.toSorted()).toEqual(["ForgeRefused", "TooManyProposals", "TooManyProposals", "TooManyProposals"]);
   });
 });

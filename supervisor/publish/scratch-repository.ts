@@ -122,18 +122,19 @@ export const createScratchRepository = async (options: ScratchOptions): Promise<
   };
 };
 
-const lasting = new Set([
+const lasting = [
   "RepositoryNotFound",
   "AuthenticationFailed",
   "RefNotFound",
   "ProtocolNotAllowed",
   "Redirected",
-]);
+] as const;
 
 /** What a failed call to the server means for the publication. */
 export const judgeServerFailure = (result: Extract<GitResult, { kind: "failed" }>): Refused | Retryable => {
   if (result.reason === "LimitExceeded") return refuse("RepositoryTooLarge", result.message);
-  return lasting.has(result.reason) ? refuse(result.reason, result.message) : retry(result.message);
+  const reason = lasting.find((one) => one === result.reason);
+  return reason === undefined ? retry(result.message) : refuse(reason, result.message);
 };
 
 /** What a failed call on the agent's objects means: the objects are at fault, unless Git could not be run at all. */

@@ -22,7 +22,7 @@ const frameOf = (name: string): StoredFrame =>
 const nothing = (): Promise<void> => Promise.resolve();
 
 type Answer = Answering["answer"];
-const ended: Answer = () => Promise.resolve(refuse("Test", "answered"));
+const ended: Answer = () => Promise.resolve(refuse("ForgeRefused", "answered"));
 
 /** A publisher's life, until everything that it is given ended or it is killed; answers with how what ended did. */
 const live = async (
@@ -70,15 +70,15 @@ describe("a proposal that kills the publisher", () => {
     expect((await readdir(directory)).toSorted()).toEqual(["beside", "poison"]);
     for (let life = 2; life <= 3; life += 1) {
       const ends = await liveUntilAtWork(["poison", "other"], ["poison"]);
-      expect(ends).toEqual(new Map([["other", "Test"]]));
+      expect(ends).toEqual(new Map([["other", "ForgeRefused"]]));
     }
     const last = await live(["poison", "beside"], ended);
     expect(last.get("poison")).toBe("PublisherKilled");
-    expect(last.get("beside")).toBe("Test");
+    expect(last.get("beside")).toBe("ForgeRefused");
   });
 
   it("is tried as often as it likes while it ends", async () => {
-    for (let life = 0; life < 5; life += 1) expect((await live(["a"], ended)).get("a")).toBe("Test");
+    for (let life = 0; life < 5; life += 1) expect((await live(["a"], ended)).get("a")).toBe("ForgeRefused");
     expect(await readdir(directory)).toEqual([]);
   });
 
