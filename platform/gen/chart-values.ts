@@ -22,6 +22,14 @@ const ranges = z.array(
     .regex(/^[0-9a-fA-F.:]+\/[0-9]{1,3}$/)
     .max(43),
 );
+const asInPolicy = z.looseObject({}).describe("As a NetworkPolicy has it.");
+const peers = z.array(
+  z.strictObject({
+    namespaceSelector: asInPolicy.optional(),
+    podSelector: asInPolicy.optional(),
+    ipBlock: asInPolicy.optional(),
+  }),
+);
 const namespace = z
   .string()
   .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/)
@@ -74,6 +82,7 @@ export const chartValues = z.strictObject({
   collector: z
     .strictObject({
       metricsEndpoint: z.string().describe("OTLP gRPC endpoint for programs' metrics; empty keeps none."),
+      allowFrom: peers.describe("Who else may call it beside agents and components."),
     })
     .describe("Where frames and telemetry arrive."),
   gateway: z
@@ -109,6 +118,9 @@ export const chartValues = z.strictObject({
       storage,
     })
     .describe("The stream of all frames."),
+  metrics: z
+    .strictObject({ allowFrom: peers.describe("Who may read the components' metrics.") })
+    .describe("The metrics of the components."),
   alerts: z
     .strictObject({ enabled: z.boolean().describe("Whether PrometheusRules are made.") })
     .describe("Alerts for a Prometheus operator."),
