@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { listsRepository } from "#nervous-system/kubernetes/repository-pattern.ts";
+import { isRepository, listsRepository, meantRepository } from "#nervous-system/kubernetes/repository-pattern.ts";
 import { growthOf, mostGrowth } from "#test/builders/growth.ts";
 
 const app = "https://git.example/team/app.git";
@@ -74,5 +74,30 @@ describe("listsRepository", () => {
     };
     expect(growthOf(100_000, segment)).toBeLessThan(mostGrowth);
     expect(growthOf(1_000, list)).toBeLessThan(mostGrowth);
+  });
+});
+
+describe("a repository's clone URL", () => {
+  it.each([app, "https://git.example/app", "https://git.example:3000/a/b/c.git", "https://[2606:4700::1]/a%2fb/app"])(
+    "is %s",
+    (url) => {
+      expect([isRepository(url), meantRepository(url)]).toEqual([true, url]);
+    },
+  );
+
+  it.each([
+    ["https://git.example/a/../team/app.git", app],
+    ["https://git.example/team/%2e%2e/team/app.git", app],
+    ["https://git.example/team/app.git?ref=x", app],
+    ["https://git.example/team/app.git#readme", app],
+    ["https://me:secret@git.example/team/app.git", app],
+    ["https://git.example/team/x y", "https://git.example/team/x%20y"],
+    ["https://git.example", undefined],
+    ["https://git.example//", undefined],
+    ["http://git.example/team/app", undefined],
+    ["git@git.example:team/app.git", undefined],
+    ["", undefined],
+  ])("is not %s, which means %s", (url, meant) => {
+    expect([isRepository(url), meantRepository(url)]).toEqual([false, meant]);
   });
 });

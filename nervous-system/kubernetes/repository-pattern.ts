@@ -53,6 +53,16 @@ const isPattern = ({ host, segments }: Repository): boolean =>
     segment === "**" ? place === segments.length - 1 : segment.indexOf("*") === segment.lastIndexOf("*"),
   );
 
+/** Whether a text is the clone URL of a repository, by https and without credentials, written as it is asked for. */
+export const isRepository = (text: string): boolean => parse(text)?.segments.some((segment) => segment !== "") === true;
+
+/** How the clone URL that somebody meant is written: encoded, without query, fragment and `..`; undefined where it is none. */
+export const meantRepository = (text: string): string | undefined => {
+  const { protocol, host, pathname } = URL.canParse(text) ? new URL(text) : new URL("about:blank");
+  const meant = `${protocol}//${host}${pathname}`;
+  return isRepository(meant) ? meant : undefined;
+};
+
 /**
  * Whether an annotation's list, separated by commas or blanks, holds a pattern of the repository's URL. A pattern is a URL of https
  * in which one `*` a segment stands for letters, digits and `._~-`, and a last segment `**` for whatever lies below; host and port

@@ -1,3 +1,4 @@
+import { isRepository, meantRepository } from "#nervous-system/kubernetes/repository-pattern.ts";
 import { createRedactor } from "#nervous-system/recorder/redact.ts";
 import { ConditionType, findCondition, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
 import { judgeWorkspace } from "#operator/gateway/workspace.ts";
@@ -18,16 +19,18 @@ type Check = (snapshot: MissionSnapshot) => Blocked | undefined;
 
 const repositoryIsAddressable: Check = ({ mission }) => {
   const { repo } = mission.spec.workspace;
-  const url = URL.canParse(repo) ? new URL(repo) : undefined;
-  const usable = url?.protocol === "https:" && url.username === "" && url.password === "" && url.pathname.length > 1;
-  return usable
-    ? undefined
-    : {
-        refused: "Accepted",
-        stalled: true,
-        reason: Reason.InvalidRepository,
-        message: `"${repo}" is no https clone URL without credentials; create a mission with a right one and name a Secret in workspace.secretRef.`,
-      };
+  if (isRepository(repo)) return undefined;
+  const meant = meantRepository(repo);
+  const remedy =
+    meant === undefined
+      ? "create a mission with a right one and name a Secret in workspace.secretRef"
+      : `create a mission with ${meant}`;
+  return {
+    refused: "Accepted",
+    stalled: true,
+    reason: Reason.InvalidRepository,
+    message: `"${repo}" is no https clone URL as it is asked for, without credentials, query and "..": ${remedy}.`,
+  };
 };
 
 // Pods of an Agent `…-verify` would carry the names of a verifier's: of this mission, or of one that is named so.

@@ -57,6 +57,15 @@ const table: ReadonlyArray<{
     stalled: true,
   },
   {
+    name: "a repository whose host would read another path is refused",
+    given: snapshot({
+      mission: aMission({ spec: { workspace: { repo: "https://git.example.org/a/../team/x.git?q", ref: "main" } } }),
+    }),
+    phase: "Pending",
+    reason: Reason.InvalidRepository,
+    stalled: true,
+  },
+  {
     name: "a rule of redaction that is no RE2 is refused",
     given: snapshot({ mission: aMission({ spec: { recording: { redact: [{ name: "a", pattern: "(?=x)" }] } } }) }),
     phase: "Pending",
