@@ -52,7 +52,7 @@ chaos: ## Simulate 100,000 seeds of faults, then kill real processes 1,000 times
 	$(NODE) test/simulation/main.ts --seeds 100000 --jobs 2
 	$(NODE) test/chaos/main.ts --kills 1000
 
-verify: ## Check generated files, types, lint, format, unit tests
+verify: ## Check generated files, types, lint, format, the chart, unit tests
 	@$(bootstrap)
 	npm run -s verify
 

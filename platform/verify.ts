@@ -45,6 +45,7 @@ const steps: ReadonlyArray<readonly [string, () => boolean]> = [
   ["no export that only tests use", () => run("npm", "run", "-s", "unused:product")],
   ["lint", () => run("npm", "run", "-s", "lint")],
   ["format", () => run("npm", "run", "-s", "format:check")],
+  ["chart scanner", () => run(process.execPath, "platform/scan/main.ts")],
   ["unit tests and architecture", () => run("npm", "run", "-s", "unit", "--", ...process.argv.slice(2))],
 ];
 
