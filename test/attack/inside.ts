@@ -24,7 +24,11 @@ export const tryFromInside = async (
   kube: Kube,
   at: { namespace: string; pod: string },
   namespaces: readonly string[],
-): Promise<Probe[]> => runInPod<Probe>(kube, at, "inside", await lookAround(kube, namespaces, at.pod));
+): Promise<Probe[]> => {
+  const { lines, failure } = await runInPod<Probe>(kube, at, "inside", await lookAround(kube, namespaces, at.pod));
+  if (failure !== undefined) throw new Error(`the program in the pod ended early: ${failure}`);
+  return lines;
+};
 
 /** The probes as a table of Markdown. */
 export const renderProbes = (probes: readonly Probe[]): string =>

@@ -17,15 +17,19 @@ const bundle = async (name: PodProgram): Promise<string> => {
   return outputFiles[0]?.text ?? "";
 };
 
-/** Runs a program in the agent's container, as the agent's user, and answers each line of JSON that it prints. */
+/** What a program printed, each line of JSON, and why it ended early, if it did. */
+export type Printed<T> = { lines: T[]; failure: string | undefined };
+
+/** Runs a program in the agent's container, as the agent's user. */
 export const runInPod = async <T>(
   kube: Kube,
   { namespace, pod }: { namespace: string; pod: string },
   name: PodProgram,
   told: object,
-): Promise<T[]> => {
+): Promise<Printed<T>> => {
   const node = ["/enchanted/bin/node", "--input-type=module", "-", JSON.stringify(told)];
   const args = ["exec", "-i", "-n", namespace, pod, "-c", "agent", "--", ...node];
-  const text = await kube.ok(args, await bundle(name));
-  return text.split("\n").flatMap((line) => (line.startsWith("{") ? [JSON.parse(line) as T] : []));
+  const { code, stdout, stderr } = await kube.run(args, await bundle(name));
+  const lines = stdout.split("\n").flatMap((line) => (line.startsWith("{") ? [JSON.parse(line) as T] : []));
+  return { lines, failure: code === 0 ? undefined : stderr.trim().split("\n").at(-1) };
 };

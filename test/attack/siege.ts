@@ -85,14 +85,11 @@ const press = async (
     await runner.start(name, { scenario: "long-think" });
     await runner.reached(name, "at work", (_, agent) => agent?.status?.activity !== undefined);
     const pod = (await runner.agentOf(name))?.status?.podName ?? "";
-    const counted = await runInPod<Record<string, number>>(kube, { namespace: hostile, pod }, "press", told).catch(
-      (error: unknown) => {
-        onProgress(`${name}: the attacker's own program ended: ${String(error).slice(-300)}`);
-        return [];
-      },
-    );
-    for (const [what, times] of counted.flatMap((one) => Object.entries(one)))
+    const at = { namespace: hostile, pod };
+    const { lines, failure } = await runInPod<Record<string, number>>(kube, at, "press", told);
+    for (const [what, times] of lines.flatMap((one) => Object.entries(one)))
       attacks[what] = (attacks[what] ?? 0) + times;
+    if (failure !== undefined) onProgress(`the attacker's own pod ended: ${failure}`);
   }
   await runner.remove(name);
 };
@@ -120,8 +117,9 @@ const missionsOfNoUse = async (
 /** Measures the sample mission of one tenant, alone and while another tenant does its worst for so many minutes. */
 export const laySiege = async (options: SiegeOptions): Promise<SiegeResult> => {
   const { kube, sample, minutes, tenants, onProgress } = options;
-  const other = createMissionRunner(kube, sample, tenants.other);
-  const hostile = createMissionRunner(kube, sample, tenants.hostile);
+  // Each look is a kubectl of its own, which takes a good part of a small machine's CPU.
+  const other = createMissionRunner(kube, sample, { namespace: tenants.other, intervalMs: 500 });
+  const hostile = createMissionRunner(kube, sample, { namespace: tenants.hostile, intervalMs: 3000 });
   const quiet: number[] = [];
   const besieged: number[] = [];
   const failed: string[] = [];

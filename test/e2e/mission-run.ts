@@ -60,8 +60,15 @@ const missionOf = (name: string, namespace: string, change: MissionChange, sampl
 const ended = (mission: Mission): boolean =>
   isTrue(mission.status?.conditions, "Complete") || isTrue(mission.status?.conditions, "Failed");
 
-/** Runs missions that differ from `sample` (the sample mission as the API server would take it) in a namespace. */
-export const createMissionRunner = (kube: Kube, sample: Mission, namespace = tenant): MissionRunner => {
+/** Where missions run, and how often they are looked at. */
+type Place = { namespace?: string; intervalMs?: number };
+
+/** Runs missions that differ from `sample` (the sample mission as the API server would take it). */
+export const createMissionRunner = (
+  kube: Kube,
+  sample: Mission,
+  { namespace = tenant, intervalMs = 250 }: Place = {},
+): MissionRunner => {
   const get = (name: string): Promise<Mission | undefined> => kube.get<Mission>("mission", name, namespace);
   const agentOf = (name: string): Promise<Agent | undefined> => kube.get<Agent>("agent", `${name}-coder`, namespace);
   const reached: MissionRunner["reached"] = (name, what, until) =>
@@ -71,7 +78,7 @@ export const createMissionRunner = (kube: Kube, sample: Mission, namespace = ten
         const mission = await get(name);
         return mission && until(mission, await agentOf(name)) ? mission : undefined;
       },
-      { timeoutMs: 180_000, intervalMs: 250 },
+      { timeoutMs: 180_000, intervalMs },
     );
   return {
     get,
@@ -93,7 +100,7 @@ export const createMissionRunner = (kube: Kube, sample: Mission, namespace = ten
           const mission = await get(name);
           return mission && ended(mission) ? mission : undefined;
         },
-        { timeoutMs, intervalMs: 250 },
+        { timeoutMs, intervalMs },
       ),
     remove: async (name) => {
       await kube.ok(["delete", "mission,model", name, "-n", namespace, "--ignore-not-found", "--timeout=120s"]);
