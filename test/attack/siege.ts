@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { isTrue } from "#nervous-system/schemas/conditions.ts";
 import type { Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { Kube } from "#test/e2e/kube.ts";
+import { waitFor } from "#platform/process/wait.ts";
 import { createMissionRunner, releaseNamespace, type MissionRunner } from "#test/e2e/mission-run.ts";
 import { runInPod } from "./run-in-pod.ts";
 
@@ -82,6 +83,11 @@ const press = async (
   };
   while (!signal.aborted) {
     await runner.remove(name);
+    // Its pods drain; a mission of that name waits for it, and whoever looks finds the earlier one's pod.
+    await waitFor("the Agent before is gone", async () => (await runner.agentOf(name)) === undefined, {
+      timeoutMs: 120_000,
+      intervalMs: 1000,
+    });
     await runner.start(name, { scenario: "long-think" });
     await runner.reached(name, "at work", (_, agent) => agent?.status?.activity !== undefined);
     const pod = (await runner.agentOf(name))?.status?.podName ?? "";
