@@ -17,7 +17,7 @@ const duration = (fallback: string, description: string) =>
 const quantity = (fallback: string, description: string) =>
   z
     .string()
-    .regex(/^[0-9.]+(m|[KMGTPE]i?|k)?$/)
+    .regex(/^[0-9]+(?:\.[0-9]+)?(m|[KMGTPE]i?|k)?$/)
     .default(fallback)
     .describe(description);
 const image = (description: string): z.ZodString =>

@@ -83,7 +83,6 @@ const copyStream = (nowMs: () => number): AnswerCopy => {
     },
     end: async (isWhole) => {
       hearAll();
-      cameMs = nowMs();
       hear(listener.end(isWhole));
       const unread = listener.isWhole() ? {} : { unread: `an event of the answer was not read: ${tooLong}` };
       return { ...listener.heard(), isOver, ...unread };

@@ -111,8 +111,7 @@ export const openRecord = async (host: Host, settings: RecordSettings): Promise<
       return failedWrite;
     });
   const soon = createSoon(host.clock, SOON_MS);
-  const next = (take: () => Promise<RecordResult>): Promise<RecordResult> =>
-    soon.settle()?.then(() => counted(take())) ?? counted(take());
+  const next = (take: () => Promise<RecordResult>): Promise<RecordResult> => soon.behind(() => counted(take()));
   const write = (frame: unknown, how: Telling): Promise<RecordResult> => recorder.record(frame, how);
   const record = (frame: unknown, how: Telling): Promise<RecordResult> => next(() => write(frame, how));
   return {
@@ -131,7 +130,10 @@ export const openRecord = async (host: Host, settings: RecordSettings): Promise<
       toldFiles.hearLine(text);
       return next(() => recorder.recordLine(text, { producer: "agent" }));
     },
-    soon: (work) => soon.add(() => work((frame, how) => counted(write(frame, how)))),
+    soon: (work) => {
+      const told = (): Promise<void> => work((frame, how) => counted(write(frame, how)));
+      soon.add(() => told().catch(() => void (lost += 1)));
+    },
     settle: async () => soon.settle(),
     toldFiles,
     calls: createCallLinks(),

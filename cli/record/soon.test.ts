@@ -36,4 +36,31 @@ describe("work that may wait for a moment", () => {
     expect(done).toEqual(["slow", "late", "then", "after that"]);
     expect(soon.settle()).toBeUndefined();
   });
+
+  it("lets nobody overtake who waits behind it, not even right when it is done", async () => {
+    done.length = 0;
+    const soon = createSoon(clock, 20);
+    const slow = Promise.withResolvers<void>();
+    soon.add(working("work", slow.promise));
+    const all: Promise<void>[] = [];
+    const next = (name: string): void => void all.push(soon.behind(working(name)));
+    next("first");
+    // As many turns of promises later as it takes until everything is done.
+    const late = (turns: number): Promise<void> =>
+      turns === 0 ? Promise.resolve() : slow.promise.then(() => late(turns - 1));
+    for (let turns = 1; turns < 20; turns += 1) all.push(late(turns).then(() => next(`${turns} turns late`)));
+    slow.resolve();
+    for (let seen = 0; seen < all.length; seen += 1) await all[seen];
+    expect(done.slice(0, 2)).toEqual(["work", "first"]);
+    expect(done.slice(2)).toEqual(Array.from({ length: 19 }, (_, at) => `${at + 1} turns late`));
+  });
+
+  it("goes on where work fails", async () => {
+    done.length = 0;
+    const soon = createSoon(clock, 20);
+    soon.add(() => Promise.reject(new Error("lost")));
+    soon.add(working("after it"));
+    await soon.behind(working("behind"));
+    expect(done).toEqual(["after it", "behind"]);
+  });
 });

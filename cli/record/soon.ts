@@ -6,12 +6,28 @@ export type Soon = {
   add(work: () => Promise<void>): void;
   /** Has it done at once, and resolves then; undefined where there is none. */
   settle(): Promise<void> | undefined;
+  /** Does `next` behind all of it, and behind what came here before; at once where there is nothing. */
+  behind<T>(next: () => Promise<T>): Promise<T>;
 };
 
 /** Creates it; work begins `ms` after it was added, at the latest. */
 export const createSoon = (clock: Pick<Clock, "after">, ms: number): Soon => {
   const waiting = new Set<() => void>();
   let last: Promise<void> | undefined;
+  const queue = (work: Promise<unknown>): void => {
+    const done: Promise<void> = work.then(
+      () => undefined,
+      () => undefined,
+    );
+    last = done;
+    void done.then(() => {
+      if (last === done) last = undefined;
+    });
+  };
+  const settle = (): Promise<void> | undefined => {
+    for (const begin of waiting) begin();
+    return last;
+  };
   return {
     add: (work) => {
       const time = Promise.withResolvers<void>();
@@ -23,17 +39,16 @@ export const createSoon = (clock: Pick<Clock, "after">, ms: number): Soon => {
       const cancel = clock.after(ms, begin);
       waiting.add(begin);
       const before = last;
-      const done = time.promise
-        .then(() => before)
-        .then(work)
-        .finally(() => {
-          if (last === done) last = undefined;
-        });
-      last = done;
+      queue(time.promise.then(() => before).then(work));
     },
-    settle: () => {
-      for (const begin of waiting) begin();
-      return last;
+    settle,
+    behind: (next) => {
+      const before = settle();
+      if (before === undefined) return next();
+      const begun = before.then(() => ({ result: next() }));
+      // Whoever comes while it waits is behind it; that it has begun is enough, as it is where nothing waits.
+      queue(begun);
+      return begun.then(({ result }) => result);
     },
   };
 };

@@ -42,11 +42,13 @@ describe("the quota of blobs", () => {
     expect(sent).toBeLessThanOrEqual(3_600 + 64);
   });
 
-  it("counts the agents of a namespace together, and what a component brings for them", () => {
+  it("counts the agents of a namespace together, and apart from them what components record of it", () => {
     const { upload, flood } = setUp();
     for (let i = 0; i < 8; i += 1) flood({ namespace: "a", agentUid: `a${i}` });
-    expect(upload({ namespace: "a", agentUid: undefined })).toBe(false);
     expect(upload({ namespace: "a", agentUid: "late" })).toBe(false);
+    expect(upload({ namespace: "a", agentUid: undefined })).toBe(true);
+    flood({ namespace: "a", agentUid: undefined });
+    expect(upload({ namespace: "a", agentUid: undefined })).toBe(false);
     expect(upload({ namespace: "b", agentUid: undefined })).toBe(true);
   });
 

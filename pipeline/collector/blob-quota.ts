@@ -43,13 +43,18 @@ export const createBlobQuota = (limits: BlobLimits, clock: Pick<Clock, "monotoni
     createTokenBuckets({ perSecond, burst: perSecond * BURST_SECONDS }, clock, MAX_SENDERS);
   const agents = bucketsOf(limits.agentBytesPerSecond);
   const namespaces = bucketsOf(limits.namespaceBytesPerSecond);
+  const components = bucketsOf(limits.namespaceBytesPerSecond);
   const disk = createSharedRoom({ total: limits.diskBytes, apart: limits.diskBytes * DISK_APART });
   return {
     open: ({ namespace, agentUid }) => {
-      const paying = [
-        { who: `namespace ${namespace}`, bucket: namespaces.of(namespace) },
-        ...(agentUid === undefined ? [] : [{ who: `agent ${agentUid}`, bucket: agents.of(agentUid) }]),
-      ];
+      // What agents upload takes nothing of what a component must record of the same namespace, such as its model calls.
+      const paying =
+        agentUid === undefined
+          ? [{ who: `what is recorded of namespace ${namespace}`, bucket: components.of(namespace) }]
+          : [
+              { who: `namespace ${namespace}`, bucket: namespaces.of(namespace) },
+              { who: `agent ${agentUid}`, bucket: agents.of(agentUid) },
+            ];
       for (const { who, bucket } of paying) {
         const waitMs = bucket.waitMs(1);
         if (waitMs > 0) throw refuse(`${who} has sent more blobs than it may lately`, waitMs);

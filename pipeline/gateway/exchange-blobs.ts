@@ -18,15 +18,17 @@ type Stored = { readonly mission: Mission; readonly body: Pick<UpstreamBody, "by
 
 // A collector that restarts is back within these; an agent waits for its answer longer than that anyway.
 const putPausesMs = [500, 2_000, 5_000];
+// Nobody waits for an answer to be recorded, and it cannot be had again.
+const answerPausesMs = [...putPausesMs, 15_000, 30_000, 60_000];
 
 /** Stores a blob, trying again while the collector is away and nobody stops it; rejects with the last failure. */
 const putPatiently = async (
   tools: BlobTools,
   namespace: string,
   bytes: Buffer,
-  signal?: AbortSignal,
+  { pausesMs = putPausesMs, signal }: { pausesMs?: readonly number[]; signal?: AbortSignal } = {},
 ): Promise<string> => {
-  for (const pauseMs of putPausesMs) {
+  for (const pauseMs of pausesMs) {
     try {
       return await tools.blobs.put(namespace, bytes);
     } catch (error) {
@@ -43,7 +45,7 @@ export const putRequest = async (tools: BlobTools, exchange: Stored): Promise<Gr
   if (!tools.frames.healthy())
     return refusedUntil(503, "recording_unavailable", "the gateway cannot write its record at present", 5);
   try {
-    return granted(await putPatiently(tools, mission.metadata.namespace ?? "", body.bytes, signal));
+    return granted(await putPatiently(tools, mission.metadata.namespace ?? "", body.bytes, { signal }));
   } catch (error) {
     if (signal.aborted) return refused(400, "client_gone", "the client went away before its request was recorded");
     tools.log.warn({ err: error }, "the blob of a model request could not be stored");
@@ -59,7 +61,7 @@ export const putAnswer = async (
 ): Promise<string | undefined> => {
   if (answer.length === 0) return undefined;
   try {
-    return await putPatiently(tools, mission.metadata.namespace ?? "", answer);
+    return await putPatiently(tools, mission.metadata.namespace ?? "", answer, { pausesMs: answerPausesMs });
   } catch (error) {
     tools.log.error({ err: error }, "the blob of a model's answer could not be stored");
     return undefined;

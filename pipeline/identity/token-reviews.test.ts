@@ -85,6 +85,17 @@ describe("token reviews", () => {
   });
 });
 
+describe("an API server that was away", () => {
+  it("is asked again as soon as it is back, however often it was asked meanwhile", async () => {
+    const { state, client } = apiServer();
+    const reviews = createTokenReviews({ client, clock: manualClock() });
+    state.away = true;
+    for (let n = 0; n < 100; n += 1) await reviews.authenticate(tokenUntil(9e9 + n), "a", "10.0.0.1");
+    state.away = false;
+    expect((await reviews.authenticate(tokenUntil(9e9), "a", "10.0.0.1")).kind).toBe("authentic");
+  });
+});
+
 describe("tokens that are not valid", () => {
   /** An API server that knows the tokens that begin with `good`, and one address or many that send others. */
   const flooded = () => {

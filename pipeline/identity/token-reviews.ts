@@ -28,7 +28,7 @@ type Authentication =
 
 /** Tells whose token this is. */
 export type TokenReviews = {
-  /** `source` is the address that it came from; none where whoever sent it has shown a valid one on the same connection. */
+  /** `source` is the address that it came from, or the connection where a valid one has been shown on that. */
   authenticate(token: string, audience: string, source?: string): Promise<Authentication>;
 };
 
@@ -143,7 +143,7 @@ export const createTokenReviews = (options: TokenReviewsOptions): TokenReviews =
     if (place === undefined)
       return { kind: "unavailable" as const, message: "too many tokens that are not valid came lately; try again" };
     const verdict = await reviewOnce(key, token, audience);
-    if (verdict.kind === "authentic") place.giveBack();
+    if (verdict.kind !== "refused") place.giveBack();
     return verdict;
   };
 

@@ -35,7 +35,7 @@ const namespace = z
   .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/)
   .max(63);
 
-const quantity = z.string().regex(/^[1-9][0-9]*(?:\.[0-9]+)?(?:m|Mi|Gi)?$/);
+const quantity = z.union([z.string().regex(/^[0-9]+(?:\.[0-9]+)?(?:m|k|[MGT]|[KMGT]i)?$/), z.number().positive()]);
 const share = z.strictObject({ cpu: quantity.describe("CPUs."), memory: quantity.describe("Memory.") });
 
 /** The values of the chart; `values.schema.json` and its reference page come from here. */

@@ -54,6 +54,7 @@ const [alone, besieged] = [medianOf(result.quiet), medianOf(result.besieged)];
 const ratio = Math.round((besieged / alone) * 100) / 100;
 const broken = [
   ...result.failed,
+  ...(Object.keys(result.attacks).length >= 10 ? [] : ["hardly anything was attacked"]),
   ...Object.entries(result.restarts).map(([container, times]) => `${container} was started anew ${times} times`),
   ...(ratio <= Number(values.most) ? [] : [`a mission took ${ratio} times as long as alone`]),
 ];

@@ -113,7 +113,8 @@ const missionsOfNoUse = async (
     const scenario = SCENARIOS[turn % SCENARIOS.length] ?? "flood";
     await runner.remove(name);
     await runner.start(name, { scenario, maxAttempts: 1 });
-    await Promise.race([runner.finished(name, 300_000).catch(() => undefined), once(signal, "abort")]);
+    if (!signal.aborted)
+      await Promise.race([runner.finished(name, 300_000).catch(() => undefined), once(signal, "abort")]);
     const what = `missions that play ${scenario}`;
     attacks[what] = (attacks[what] ?? 0) + 1;
   }
@@ -142,7 +143,9 @@ export const laySiege = async (options: SiegeOptions): Promise<SiegeResult> => {
   const attackers = [
     press(options, hostile, "hostile-pod", attacks, stop.signal),
     missionsOfNoUse(hostile, attacks, stop.signal),
-  ];
+  ].map((attacker) =>
+    attacker.catch((error: unknown) => void failed.push(`an attacker ended early: ${String(error)}`)),
+  );
   const until = performance.now() + minutes * 60_000;
   while (performance.now() < until) await measure(besieged, "under siege");
   stop.abort();

@@ -33,8 +33,8 @@ export type CallContext = {
 
 /** What is known of a call before anything of its messages is read. */
 export type AskingCall = Pick<CallContext, "token" | "metadata"> & {
-  /** The address that it comes from; none where the connection has shown before who is at its end. */
-  readonly source: string | undefined;
+  /** The address that it comes from, with its port where the connection has shown before who is at its end. */
+  readonly source: string;
 };
 
 /** One method and what answers it; a handler refuses by throwing `GrpcFailure`. */
@@ -145,7 +145,7 @@ const admitting =
               goOn(metadata);
             };
             const refuse = (error: unknown): void => call.sendStatus(failing(path, onError)(error));
-            const source = doorway?.knows(peer) === true ? undefined : addressOfPeer(peer);
+            const source = doorway?.knows(peer) === true ? peer : addressOfPeer(peer);
             (admit?.({ ...saidBefore(metadata), source }) ?? Promise.resolve(undefined)).then(admitted).catch(refuse);
           },
           onReceiveMessage: (message: Buffer, goOn) => {

@@ -142,7 +142,7 @@ class Listener {
     const peer = peerOf(request.socket);
     const { remoteAddress: address = "" } = request.socket;
     const { admit, doorway, bytes: shared } = this.options;
-    const source = doorway?.knows(peer) === true ? undefined : address;
+    const source = doorway?.knows(peer) === true ? peer : address;
     const share = (await admit?.({ ...call, source })) ?? this.shareOf(address, peer);
     doorway?.welcome(peer);
     let taken = 0;

@@ -26,12 +26,17 @@ const resourceLimits = { maxOldGenerationSizeMb: 512 };
 
 /** Creates a thread, which begins at once so that the first body does not wait for it. */
 export const createBodyThread = ({ program, withinMs, clock }: BodyThreadOptions): BodyThread => {
+  let worker: Worker | undefined;
   const start = (): Worker => {
-    const worker = new Worker(program, { resourceLimits });
+    const own = new Worker(program, { resourceLimits });
     // Without a listener an error of the thread would be one of the process; who asked listens himself.
-    return worker.on("error", () => undefined);
+    own.on("error", () => undefined);
+    // Also between two bodies, when nobody listens.
+    return own.once("exit", () => {
+      if (worker === own) worker = undefined;
+    });
   };
-  let worker: Worker | undefined = start();
+  worker = start();
   const end = (which: Worker): Promise<number> => {
     if (worker === which) worker = undefined;
     return which.terminate();
@@ -50,9 +55,9 @@ export const createBodyThread = ({ program, withinMs, clock }: BodyThreadOptions
         void end(own);
       });
       own.once("message", resolve).once("error", fail).once("exit", exit);
-      // What is read once more is kept by its call until then, and copied.
-      own.postMessage(task, task.kind === "compute" ? movable(task.bytes) : []);
       try {
+        // What is read once more is kept by its call until then, and copied.
+        own.postMessage(task, task.kind === "compute" ? movable(task.bytes) : []);
         return revive(await promise);
       } finally {
         cancel();

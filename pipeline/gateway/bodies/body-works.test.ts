@@ -1,3 +1,7 @@
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { afterAll, describe, expect, it } from "@jest/globals";
 import { manualClock, systemClock } from "#nervous-system/kernel/clock.ts";
 import { aModel } from "#test/builders/model.ts";
@@ -51,6 +55,21 @@ describe("a large body", () => {
         expect(await works.run(owner, taskOf(manyKeys))).toMatchObject({ kind: "granted" });
     };
     expect(await turnsDuring(many())).toBeGreaterThan(100);
+  }, 60_000);
+
+  it("is read by another thread where the one before ended while nobody asked", async () => {
+    const path = join(await mkdtemp(join(tmpdir(), "body-thread-")), "once.mjs");
+    // The first ends at once, the others work.
+    await writeFile(
+      path,
+      `import { existsSync, writeFileSync } from "node:fs";
+if (existsSync(${JSON.stringify(`${path}.seen`)})) await import(${JSON.stringify(program.href)});
+else { writeFileSync(${JSON.stringify(`${path}.seen`)}, ""); process.exit(); }`,
+    );
+    const thread = createBodyThread({ program: pathToFileURL(path), withinMs: 20_000, clock: manualClock() });
+    threads.push(thread);
+    for (let isRead = false; !isRead; await new Promise((go) => setImmediate(go)))
+      isRead = (await thread.run(taskOf(`[${"1,".repeat(10)}1]`)).catch(() => undefined)) !== undefined;
   }, 60_000);
 
   it("comes out as if it had been read at once, and once more without what was added", async () => {

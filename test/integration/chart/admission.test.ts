@@ -87,10 +87,14 @@ describe("a pod that an Agent or a Mission owns", () => {
     const { metadata } = await test.admin.create(pods, draft("fix-bug-coder-2"));
     expect(await isRefused(test.admin.patch(pods, metadata, { metadata: { ownerReferences: [agent] } }))).toBe(true);
     const other = { ...owner("v1", "ConfigMap"), name: "any" };
-    const { labels } = (
+    const changed = (
       await test.admin.patch(pods, metadata, { metadata: { ownerReferences: [other], labels: { a: "b" } } })
     ).metadata;
-    expect(labels).toEqual({ a: "b" });
+    expect(changed.labels).toEqual({ a: "b" });
+    // By the Agent's UID under another kind, and then its own.
+    const masked = { ...agent, apiVersion: "x.example/v1", kind: "X" };
+    const { metadata: after } = await test.admin.patch(pods, changed, { metadata: { ownerReferences: [masked] } });
+    expect(await isRefused(test.admin.patch(pods, after, { metadata: { ownerReferences: [agent] } }))).toBe(true);
   });
 
   it("keeps the labels by which it is confined, whoever else may change it otherwise", async () => {

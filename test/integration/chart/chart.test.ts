@@ -102,13 +102,15 @@ describe("the chart", () => {
   }, 120_000);
 
   it("tells the operator what an agent may use", async () => {
-    const objects = await render("--set", "defaults.agentResources.limits.cpu=250m");
+    const given = ["limits.cpu=2", "limits.memory=512M", "requests.cpu=0.5"];
+    const objects = await render("--set", given.map((one) => `defaults.agentResources.${one}`).join(","));
     const operator = objects.find(({ kind, metadata }) => kind === "Deployment" && metadata.name.endsWith("-operator"));
     expect(operator?.spec?.template?.spec?.containers).toMatchObject([
       {
         env: expect.arrayContaining([
-          { name: "ENCHANTED_AGENT_CPU_LIMIT", value: "250m" },
-          { name: "ENCHANTED_AGENT_MEMORY_LIMIT", value: "1Gi" },
+          { name: "ENCHANTED_AGENT_CPU_LIMIT", value: "2" },
+          { name: "ENCHANTED_AGENT_CPU_REQUEST", value: "0.5" },
+          { name: "ENCHANTED_AGENT_MEMORY_LIMIT", value: "512M" },
         ]),
       },
     ]);

@@ -193,7 +193,11 @@ describe("the API server", () => {
     ["a strategy that nobody serves", mission("bad", { strategy: "Pipeline" }), /supported values: "Solo"/],
     ["no team", mission("bad", { team: [] }), /spec\.team.*at least 1 items/s],
     ["no attempts", mission("bad", { retry: { maxAttempts: 0 } }), /greater than or equal to 1/],
-    ["a field that nobody serves", mission("bad", { budget: { maxTokens: 1 } }), /unknown field "spec\.budget"/],
+    [
+      "a field that nobody serves",
+      mission("bad", { budget: { maxTokens: 1 } }),
+      /unknown field "spec\.budget\.maxTokens"/,
+    ],
   ];
   it.each(refusals)("refuses %s, saying what to do", async (_, object, message) => {
     const answer = await apply(object);
