@@ -61,6 +61,9 @@ const matches = (pattern: readonly string[], path: readonly string[]): boolean =
 };
 
 const split = (path: string): readonly string[] => path.split("/");
+/** Folders in any number, said twice, are the same. */
+const splitPattern = (pattern: string): readonly string[] =>
+  split(pattern).filter((part, at, parts) => part !== "**" || parts[at - 1] !== "**");
 const foldAll = (path: string): readonly string[] => split(path).map(foldComponent);
 
 /** Judges paths that were judged before (so none is too long) by the policy of their mission; the first that it is against is told. */
@@ -71,8 +74,8 @@ export const judgePolicy = (policy: ChangePolicy, changes: readonly RawChange[])
       "TooManyFiles",
       `the proposal changes ${changes.length} files; workspace.policy.maxChangedFiles is ${maxChangedFiles}`,
     );
-  const allowed = allowedPaths.map(split);
-  const denied = deniedPaths.map((text) => ({ text, pattern: foldAll(text) }));
+  const allowed = allowedPaths.map(splitPattern);
+  const denied = deniedPaths.map((text) => ({ text, pattern: splitPattern(text).map(foldComponent) }));
   for (const { path } of changes) {
     if (allowed.length > 0 && !allowed.some((pattern) => matches(pattern, split(path))))
       return refuseChange("PathNotInPolicy", `${shown(path)} is not among workspace.policy.allowedPaths`);

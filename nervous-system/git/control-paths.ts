@@ -21,6 +21,7 @@ export const controlPaths: readonly ControlPaths[] = [
     kind: "CI of forges and services",
     why: "tells CI what to run",
     names: listed(`
+      .bazelci .codecatalyst .eas .onedev-buildspec.yml .rwx .vela.yml buddy.yml ci_scripts codefresh.yml garnix.yaml
       .github .gitea .forgejo .gitlab .gitlab-ci*.yml .gitlab-ci*.yaml *.gitlab-ci.yml *.gitlab-ci.yaml
       .appveyor.yml .appveyor.yaml .azure-pipelines .azure-pipelines*.yml .azure-pipelines*.yaml .azuredevops
       .build.yml .builds .buildkite .ci .ci-operator.yaml .cirrus.yml .cirrus.yaml .cirrus.star .circleci
@@ -38,6 +39,7 @@ export const controlPaths: readonly ControlPaths[] = [
     kind: "Builds and deployments that services make of a branch",
     why: "tells a service what to build or deploy of a branch",
     names: listed(`
+      .cpanel.yml .deployment .launchpad.yaml .spacelift .terrateam atlantis.yaml atlantis.yml digger.yml digger.yaml
       .do .ebextensions .fly .netlify .platform .platform.app.yaml .readthedocs.yml .readthedocs.yaml .upsun
       .vercel amplify.yml apphosting*.yaml appspec.yml appspec.yaml captain-definition fly.toml heroku.yml
       netlify.toml nixpacks.toml railway.json railway.toml readthedocs.yml render.yaml vercel.json
@@ -57,6 +59,8 @@ export const controlPaths: readonly ControlPaths[] = [
     kind: "Bots that open, judge or release changes",
     why: "steers a bot of the repository",
     names: listed(`
+      .bandit .changeset .cm .codeclimate.json .craft.yml .hound.yml .qlty .scala-steward.conf .trunk ellipsis.yaml
+      goreleaser.yml goreleaser.yaml greptile.json release-plz.toml renovate.jsonc
       .all-contributorsrc .allstar .codacy.yml .codacy.yaml .codeclimate.yml .codecov.yml .codecov.yaml
       .coderabbit.yml .coderabbit.yaml .deepsource.toml .dependabot .goreleaser.yml .goreleaser.yaml
       .houndci.yml .imgbotconfig .pr_agent.toml .probot .pyup.yml .release-it.* .release-please-manifest.json
@@ -69,6 +73,7 @@ export const controlPaths: readonly ControlPaths[] = [
     kind: "What scanners shall overlook",
     why: "tells a scanner what to overlook",
     names: listed(`
+      .grype .secretlintignore .talismanrc socket.yml trivy-secret.yaml
       .checkov.yml .checkov.yaml .grype.yaml .osv-scanner.toml .secrets.baseline .semgrep .semgrep.yml
       .semgrepignore .snyk .tfsec .trivyignore .trivyignore.* .trufflehog* osv-scanner.toml trivy.yaml
     `),
@@ -77,6 +82,8 @@ export const controlPaths: readonly ControlPaths[] = [
     kind: "Hooks and whatever runs when a person opens or enters the folder",
     why: "runs on the machine of whoever works on the repository",
     names: listed(`
+      .codesandbox .devfile.yaml .dir-locals.el .exrc .helix .idx .lefthook.json .lefthook.jsonc .nvim.lua .replit
+      .stackblitzrc .theia captainhook.json grumphp.yml hk.pkl lefthook.json lefthook.jsonc prek.toml
       .devcontainer .devcontainer.json .envrc .fleet .gitpod.* .hooks .husky .huskyrc .huskyrc.* .idea .lefthook
       .lefthook*.yml .lefthook*.yaml .lefthook*.toml .lintstagedrc .lintstagedrc.* .mise .mise.toml .mise.*.toml
       .overcommit.yml .pre-commit-config.yml .pre-commit-config.yaml .pre-commit-hooks.yaml .simple-git-hooks.*
@@ -85,9 +92,15 @@ export const controlPaths: readonly ControlPaths[] = [
     `),
   },
   {
+    kind: "Other version control, and what Git is told for everyone who clones",
+    why: "is read by version control, which may run what it names",
+    names: listed(`.bzr .fossil-settings .hg .hgsub .hgsubstate .jj .lfsconfig .pijul .sl .svn _darcs cvs`),
+  },
+  {
     kind: "Instructions and tools of other agents",
     why: "instructs the agents that read the repository",
     names: listed(`
+      .aiassistant .claude-plugin .kilocoderules .pi .qoder .rovodev .tabnine .vibe codex.md
       .agent .agents .aider* .amazonq .amp .augment .augment-guidelines .claude .claude.json .clinerules .cline
       .codeium .codex .continue .continuerules .copilot .crush .crush.json .cursor .cursorignore
       .cursorindexingignore .cursorrules .devin .factory .gemini .goose .goosehints .jules .junie .kilocode

@@ -49,6 +49,9 @@ describe("judgePath", () => {
     "azure-pipelines.yml. ",
     "\uff4a\uff45\uff4e\uff4b\uff49\uff4e\uff53file",
     "docs/CODEOWNERS",
+    ".hg/hgrc",
+    "lib/.svn/wc.db",
+    "VSCODE~1/tasks.json",
     "a/../b",
     "./a",
     "a//b",
@@ -75,6 +78,7 @@ describe("judgePath", () => {
     "mcp/server.json",
     "ünïcode/文件.txt",
     "jenkins/file",
+    "notes~",
   ])("accepts %j", (path) => {
     expect(judgePath(path)).toBeUndefined();
   });

@@ -53,7 +53,9 @@ const judgeComponent = (component: string, isFile: boolean): string | undefined 
   if (folded === "") return "is no path that every machine can have";
   const control = controlOf(folded, isFile);
   if (control !== undefined) return `${control}, which an agent may not change`;
-  if (/^git~[0-9]+$/.test(folded) || (folded.startsWith(".git") && !harmlessGitFiles.has(folded)))
+  // The short name that Windows gives to a longer one, `.git` and `.vscode` among them.
+  if (/^[^.]{1,6}~[0-9]/.test(folded)) return "is a short name of Windows, for another file";
+  if (folded.startsWith(".git") && !harmlessGitFiles.has(folded))
     return "is read by Git itself, which an agent may not change";
   return undefined;
 };

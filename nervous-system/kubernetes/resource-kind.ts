@@ -90,7 +90,8 @@ export const controllerOf = (object: {
   metadata: Pick<KubeObject["metadata"], "ownerReferences">;
 }): OwnerReference | undefined => object.metadata.ownerReferences?.find((owner) => owner.controller === true);
 
-const groupOf = ({ apiVersion }: OwnerReference): string | undefined => apiVersion.split("/")[0];
+// Without a slash it is a version, of the group without a name.
+const groupOf = ({ apiVersion }: OwnerReference): string => /^([^/]*)\//.exec(apiVersion)?.[1] ?? "";
 
 /**
  * Whether both references name the same owner. The UID alone is not enough: who makes an object writes its references, and one of

@@ -37,8 +37,13 @@ type Address = ReturnType<typeof ipaddr.parse>;
 
 const RESERVED = "is link-local, multicast or reserved";
 
-// Metadata services of clouds beyond link-local: Alibaba, Azure, AWS. Nothing good is there, so no setting opens them.
-const metadata = ["100.100.100.200/32", "168.63.129.16/32", "fd00:ec2::/32"].map((net) => ipaddr.parseCIDR(net));
+// Metadata services of clouds beyond link-local: Alibaba, Azure, AWS, Google, Oracle, Scaleway, Akamai. Nothing good is there, so
+// no setting opens them.
+const metadata =
+  `100.100.100.200/32 168.63.129.16/32 fd00:ec2::/32 fd20:ce::254/128 fd00:c1::a9fe:a9fe/128 fd00:42::42/128
+  fd00:a9fe:a9fe::1/128 fd00:100::100:200/128`
+    .split(/\s+/)
+    .map((net) => ipaddr.parseCIDR(net));
 
 const isIn = (address: Address, ranges: readonly Range[]): boolean =>
   ranges.some((range) => range[0].kind() === address.kind() && address.match(range));

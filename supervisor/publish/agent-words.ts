@@ -19,7 +19,7 @@ const effects: readonly Effect[] = [
   { words: /([A-Z][A-Z0-9_]{0,30}|[Gg][Hh])-(?=[0-9])/g, instead: "$1\u2011" },
   // Words that keep CI from running: `[skip ci]`, `[ci skip]`, `[no ci]` and whatever service stands in place of "ci" …
   {
-    words: /\[([^[\]]{0,80})\]/g,
+    words: /\[([^[\]]{0,200})\]/g,
     instead: (found, inside = "") => (isSkip.test(inside) ? `(${inside})` : found),
   },
   // … `***NO_CI***`, `--skip-ci`, `skip-checks: true`.
@@ -27,6 +27,9 @@ const effects: readonly Effect[] = [
   { words: /(?<![A-Za-z])(ci|checks?|actions?|builds?|deploy|tests?|travis)[-_](?=skip)/gi, instead: "$1 " },
   // Trailers: people's consent and ours. A quoted line is none, but a title is no quoted line.
   { words: /(-by|\b(?:mission|agent|record)):/gi, instead: "$1 :" },
+  // References that GitLab writes in brackets, and what release-please reads of a body in place of the commit.
+  { words: /(\[(?:issue|work_item|epic|merge_request|vulnerability):)(?=[0-9])/gi, instead: "$1 " },
+  { words: /(BEGIN|END|NESTED)_(?=COMMIT|NESTED)/gi, instead: "$1 " },
   // Comments of HTML, in which forges hide and bots look for marks.
   { words: /<!(?=-)/g, instead: "<! " },
 ];

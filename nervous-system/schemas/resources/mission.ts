@@ -59,7 +59,7 @@ const pathPattern = withRules(
     .string()
     .min(1)
     .max(256)
-    .regex(/^[^/\\]+(\/[^/\\]+)*$/)
+    .regex(/^[^/\\[\]{}?]+(\/[^/\\[\]{}?]+){0,15}$/)
     .describe(
       "Path from the top of the repository, for itself and everything below; * stands for any characters of a name, ** for any number of folders.",
     ),

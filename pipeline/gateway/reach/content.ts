@@ -68,7 +68,11 @@ const ofMcp = needing("McpServers", "comes of an MCP server that the provider co
 const part = byType(
   {
     ...all(text, "text input_text output_text refusal summary_text reasoning_text thinking redacted_thinking"),
-    ...all(anything, "tool_use tool_reference tool_call compaction"),
+    // A server may read the URLs of whatever part it is, so each is closed.
+    tool_use: members(all(anything, "type id name input cache_control caller")),
+    tool_reference: members(all(anything, "type tool_name name cache_control")),
+    tool_call: members(all(anything, "type id name input args arguments cache_control")),
+    compaction: members(all(anything, "type id content summary encrypted_content cache_control")),
     image_url: media("image_url"),
     video_url: media("video_url"),
     audio_url: media("audio_url"),

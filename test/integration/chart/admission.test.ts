@@ -76,6 +76,7 @@ describe("a pod that an Agent or a Mission owns", () => {
     ["an Agent as its controller", agent],
     ["a Mission", owner("swarm.enchanted.dev/v1alpha1", "Mission")],
     ["an Agent of a version to come", owner("swarm.enchanted.dev/v2", "Agent")],
+    ["an Agent by its group alone", owner("swarm.enchanted.dev", "Agent")],
     ["an Agent as an owner among others", owner("swarm.enchanted.dev/v1alpha1", "Agent", false)],
   ])("is made by nobody but the operator: with %s", async (_, reference) => {
     const forged = draft("fix-bug-coder-1", { ownerReferences: [reference] });
@@ -107,6 +108,10 @@ describe("a pod that an Agent or a Mission owns", () => {
     const { metadata } = await operator.create(pods, made);
     for (const labels of [{ [confined]: null }, { [confined]: "false" }, { "swarm.enchanted.dev/agent": "other" }])
       expect(await isRefused(test.admin.patch(pods, metadata, { metadata: { labels } }))).toBe(true);
+    const letGo = { ownerReferences: null, labels: { [confined]: null } };
+    expect(await isRefused(test.admin.patch(pods, metadata, { metadata: letGo }))).toBe(true);
+    const evil = { spec: { containers: [{ name: "c", image: "evil" }] } };
+    expect(await isRefused(test.admin.patch(pods, metadata, evil))).toBe(true);
     // As a mesh and the uninstall hook do.
     const changed = { labels: { mesh: "yes" }, finalizers: null };
     const after = await test.admin.patch(pods, metadata, { metadata: changed });
