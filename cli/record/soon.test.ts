@@ -43,12 +43,16 @@ describe("work that may wait for a moment", () => {
     const slow = Promise.withResolvers<void>();
     soon.add(working("work", slow.promise));
     const all: Promise<void>[] = [];
-    const next = (name: string): void => void all.push(soon.behind(working(name)));
-    next("first");
+    const follow = (name: string): void => void all.push(soon.behind(working(name)));
+    follow("first");
     // As many turns of promises later as it takes until everything is done.
     const late = (turns: number): Promise<void> =>
       turns === 0 ? Promise.resolve() : slow.promise.then(() => late(turns - 1));
-    for (let turns = 1; turns < 20; turns += 1) all.push(late(turns).then(() => next(`${turns} turns late`)));
+    const followLate = async (turns: number): Promise<void> => {
+      await late(turns);
+      follow(`${turns} turns late`);
+    };
+    for (let turns = 1; turns < 20; turns += 1) all.push(followLate(turns));
     slow.resolve();
     for (let seen = 0; seen < all.length; seen += 1) await all[seen];
     expect(done.slice(0, 2)).toEqual(["work", "first"]);

@@ -20,7 +20,7 @@ export const createSoon = (clock: Pick<Clock, "after">, ms: number): Soon => {
       () => undefined,
     );
     last = done;
-    void done.then(() => {
+    void done.finally(() => {
       if (last === done) last = undefined;
     });
   };
@@ -42,13 +42,17 @@ export const createSoon = (clock: Pick<Clock, "after">, ms: number): Soon => {
       queue(time.promise.then(() => before).then(work));
     },
     settle,
-    behind: (next) => {
+    behind: async (next) => {
       const before = settle();
       if (before === undefined) return next();
-      const begun = before.then(() => ({ result: next() }));
+      const begin = async () => {
+        await before;
+        return { result: next() };
+      };
+      const begun = begin();
       // Whoever comes while it waits is behind it; that it has begun is enough, as it is where nothing waits.
       queue(begun);
-      return begun.then(({ result }) => result);
+      return (await begun).result;
     },
   };
 };
