@@ -1,7 +1,7 @@
 import type { ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
 import { createOwnRules } from "./redact-own-rules.ts";
 import { withoutSecrets, type Replace } from "./redact-walk.ts";
-import { builtInRules, mayHoldSecret, type BuiltInRule, type RedactionRule } from "./redaction-rules.ts";
+import { builtInRules, formRules, mayHoldSecret, type BuiltInRule, type RedactionRule } from "./redaction-rules.ts";
 import { replaceValues } from "./redact-values.ts";
 import type { SecretValue } from "./secret-values.ts";
 
@@ -62,33 +62,15 @@ const general: readonly Replace[] = [withoutPrivateKeys, ...builtInRules.map(rep
 const replaceGeneral: Replace = (text) =>
   mayHoldSecret(text) ? general.reduce((kept, replace) => replace(kept), text) : text;
 
-// What is told by the words around it may be an example, as tests and manuals are full of. To hide it costs little; to refuse
-// work for it costs the work.
-const toldByWordsAround = new Set([
-  "assignment",
-  "authorization",
-  "bearer",
-  "docker-auth",
-  "flag",
-  "git-credential",
-  "jwt",
-  "netrc",
-  "password-hash",
-  "pgpass",
-  "signature",
-  "sql-password",
-  "url-password",
-  "user-password",
-]);
-
 const knownForms = [
   { name: "private-key", replace: withoutPrivateKeys },
-  ...builtInRules
-    .filter(({ name }) => !toldByWordsAround.has(name))
-    .map((rule) => ({ name: rule.name, replace: replaceBuiltIn(rule) })),
+  ...formRules.map((rule) => ({ name: rule.name, replace: replaceBuiltIn(rule) })),
 ];
 
-/** The kind of secret, if any, that a text holds in a form that only such a secret has, whatever stands around it. */
+/**
+ * The kind of secret, if any, that a text holds in a form that only such a secret has. What is told by the words around it may be
+ * an example, as tests and manuals are full of: to hide it costs little, to refuse work for it costs the work.
+ */
 export const knownSecretIn = (text: string): string | undefined =>
   mayHoldSecret(text) ? knownForms.find(({ replace }) => replace(text) !== text)?.name : undefined;
 

@@ -82,9 +82,8 @@ const shortPrefixes: readonly BuiltInRule[] = [
   { name: "registry-token", pattern: /oy2[a-z0-9]{43}/g },
 ];
 
-/** What is a secret wherever it stands. */
-export const builtInRules: readonly BuiltInRule[] = [
-  jwt,
+/** What has a form that only such a secret has, whatever stands around it. */
+export const formRules: readonly BuiltInRule[] = [
   { name: "github-token", pattern: /(?:github_pat_\w{20,}|gh[pousr]_[A-Za-z0-9]{20,})/g },
   { name: "gitlab-token", pattern: /gl(?:pat|dt|rt|rtr|ptt|ft|ffct|imt|agent|soat|oas|cbt)-[\w-]{16,}/g },
   ...servicePatterns.map(([name, pattern]) => ({ name, pattern, hint: serviceHint })),
@@ -96,6 +95,12 @@ export const builtInRules: readonly BuiltInRule[] = [
   { name: "npm-token", pattern: /npm_[A-Za-z0-9]{36}/g },
   { name: "age-key", pattern: /AGE-SECRET-KEY-1[A-Z0-9]{50,}/g },
   ...shortPrefixes,
+];
+
+/** What is a secret wherever it stands. */
+export const builtInRules: readonly BuiltInRule[] = [
+  jwt,
+  ...formRules,
   { name: "bearer", pattern: /(bearer[ \t]{1,8})[A-Za-z0-9._~+/=-]{16,}/gi },
   {
     name: "authorization",
