@@ -1,24 +1,13 @@
+import type * as z from "zod";
 import { foldComponent, refuseChange, shown, type RefusedChange } from "#nervous-system/git/path-policy.ts";
 import type { RawChange } from "#nervous-system/git/raw-diff.ts";
+import { workspacePolicy } from "#nervous-system/schemas/resources/mission.ts";
 
-/** What a mission lets its agents change. */
-export type ChangePolicy = {
-  /** Patterns; where there are any, one must match each changed path. */
-  readonly allowedPaths: readonly string[];
-  /** Patterns that no changed path may match, in whatever spelling a file system takes for it. */
-  readonly deniedPaths: readonly string[];
-  readonly maxChangedFiles: number;
-  /** Whether added lines may hold no secret of a known form. */
-  readonly rejectSecrets: boolean;
-};
+/** What a mission lets its agents change: patterns of paths, the denied ones in whatever spelling, a number of files, secrets. */
+export type ChangePolicy = z.output<typeof workspacePolicy>;
 
 /** What holds where a mission has no policy. */
-export const defaultPolicy: ChangePolicy = {
-  allowedPaths: [],
-  deniedPaths: [],
-  maxChangedFiles: 200,
-  rejectSecrets: true,
-};
+export const defaultPolicy: ChangePolicy = workspacePolicy.parse({});
 
 /** Whether a name is what a pattern says, in which `*` stands for any characters; each part is looked for once, from left to right. */
 const matchesName = (pattern: string, name: string): boolean => {
