@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
+import { aProposal } from "#test/builders/proposal.ts";
 import fc from "fast-check";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -7,29 +8,9 @@ import { createGit } from "#nervous-system/git/git.ts";
 import { mustRun } from "#nervous-system/git/must-run.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { neutralise, neutralLine, quote } from "#supervisor/publish/agent-words.ts";
-import type { Proposal } from "#supervisor/publish/proposal.ts";
 import { renderCommitMessage, renderPullRequest } from "#supervisor/publish/write-commit.ts";
 
-const proposal: Proposal = {
-  bundle: `sha256:${"0".repeat(64)}`,
-  bundle_bytes: 1,
-  repo: "https://h/o/r",
-  branch: "main",
-  base: "a".repeat(40),
-  head: "b".repeat(40),
-  title: "t",
-  body: "",
-  eventId: "e",
-  agentName: "fix-coder",
-  agentUid: "u",
-  epoch: 2,
-  seq: 7,
-  hash: "d".repeat(64),
-  observedSeconds: 1,
-  namespace: "team",
-  mission: "fix",
-  missionUid: "m",
-};
+const proposal = aProposal();
 
 /** What forges, CI and bots look for, each as its maker documents it or has it in its source. */
 const orders: ReadonlyArray<readonly [string, RegExp]> = [

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "@jest/globals";
+import { aProposal } from "#test/builders/proposal.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { growthOf, mostGrowth } from "#test/builders/growth.ts";
 import { parseBundleHeader } from "#supervisor/publish/bundle.ts";
-import { parseProposal, refuse, type Proposal } from "#supervisor/publish/proposal.ts";
+import { parseProposal, refuse } from "#supervisor/publish/proposal.ts";
 import { renderPublication } from "#supervisor/publish/publication-frame.ts";
 import { neutralise, neutralLine } from "#supervisor/publish/agent-words.ts";
 import { renderCommitMessage, renderPullRequest } from "#supervisor/publish/write-commit.ts";
@@ -25,26 +26,7 @@ const hostile: ReadonlyArray<readonly [string, (n: number) => string]> = [
   ["orders to skip", (n) => "[skip ".repeat(n / 6)],
 ];
 
-const proposal: Proposal = {
-  bundle: `sha256:${"0".repeat(64)}`,
-  bundle_bytes: 1,
-  repo: "https://h/o/r",
-  branch: "main",
-  base: "a".repeat(40),
-  head: "b".repeat(40),
-  title: "t",
-  body: "",
-  eventId: "e",
-  agentName: "coder",
-  agentUid: "u",
-  epoch: 2,
-  seq: 7,
-  hash: "d".repeat(64),
-  observedSeconds: 1,
-  namespace: "team",
-  mission: "fix",
-  missionUid: "m",
-};
+const proposal = aProposal();
 const envelope = {
   agent_uid: "a",
   epoch: 1,

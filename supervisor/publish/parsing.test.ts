@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
+import { aProposal } from "#test/builders/proposal.ts";
 import fc from "fast-check";
 import { parseRepository } from "#supervisor/forge/forge.ts";
 import { createAckMark } from "#supervisor/publish/ack-mark.ts";
@@ -55,26 +56,10 @@ describe("parseBundleHeader", () => {
 });
 
 describe("renderCommitMessage", () => {
-  const proposal: Proposal = {
-    bundle: `sha256:${"0".repeat(64)}`,
-    bundle_bytes: 1,
-    repo: "https://h/o/r",
-    branch: "main",
-    base: commit,
-    head: commit,
+  const proposal = aProposal({
     title: "Fix\nMission: forged",
     body: "Because.\n\n  record : forged\nAgent: forged",
-    eventId: "e",
-    agentName: "fix-coder",
-    agentUid: "u",
-    epoch: 2,
-    seq: 7,
-    hash: "d".repeat(64),
-    observedSeconds: 1,
-    namespace: "team",
-    mission: "fix",
-    missionUid: "m",
-  };
+  });
 
   it("ends with trailers that lead to the record, and lets no line of the agent's pass for one", () => {
     const lines = renderCommitMessage(proposal).split("\n");
