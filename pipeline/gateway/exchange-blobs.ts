@@ -18,8 +18,8 @@ type Stored = { readonly mission: Mission; readonly body: Pick<UpstreamBody, "by
 
 // A collector that restarts is back within these; an agent waits for its answer longer than that anyway.
 const putPausesMs = [500, 2_000, 5_000];
-// Nobody waits for an answer to be recorded, and it cannot be had again.
-const answerPausesMs = [...putPausesMs, 15_000, 30_000, 60_000];
+// An answer cannot be had again; its agent waits for the end of it meanwhile.
+const answerPausesMs = [...putPausesMs, 15_000];
 
 /** Stores a blob, trying again while the collector is away and nobody stops it; rejects with the last failure. */
 const putPatiently = async (
