@@ -2,7 +2,7 @@ import type { Clock } from "#nervous-system/kernel/clock.ts";
 
 /** Work that may wait for a moment: one after the other, and before anything that must come after it. */
 export type Soon = {
-  /** Takes work, which never rejects. */
+  /** Takes work; what fails of it holds up nothing. */
   add(work: () => Promise<void>): void;
   /** Has it done at once, and resolves then; undefined where there is none. */
   settle(): Promise<void> | undefined;

@@ -9,7 +9,7 @@ const orderOf = async (count: number, asked: readonly Asked[]): Promise<readonly
   const began: string[] = [];
   const working: Array<() => void> = [];
   const all = asked.map(({ name, ...turn }) =>
-    slots.run({ namespace: "n", agentUid: name, isFirst: true, isAlone: false, ...turn }, () => {
+    slots.run({ namespace: "n", agentUid: name, ...turn }, () => {
       began.push(name);
       return new Promise<void>((resolve) => working.push(resolve));
     }),
@@ -29,7 +29,7 @@ const atWork = async (count: number, asked: readonly Asked[]): Promise<readonly 
   const slots = createFairSlots(count);
   const began: string[] = [];
   for (const { name, ...turn } of asked)
-    void slots.run({ namespace: "n", agentUid: name, isFirst: true, isAlone: false, ...turn }, () => {
+    void slots.run({ namespace: "n", agentUid: name, ...turn }, () => {
       began.push(name);
       return new Promise<void>(() => undefined);
     });
@@ -77,7 +77,7 @@ describe("fair slots", () => {
     const order: string[] = [];
     let flood = 0;
     const floods = async (): Promise<void> => {
-      const turn: Turn = { namespace: "flood", agentUid: `${(flood += 1)}`, isFirst: true, isAlone: false };
+      const turn: Turn = { namespace: "flood", agentUid: `${(flood += 1)}` };
       // The next one asks before this one ends, so that the room is never empty by itself.
       const next = slots.run(turn, async () => {
         order.push("flood");
@@ -96,7 +96,7 @@ describe("fair slots", () => {
 
   it("are free again after work that failed", async () => {
     const slots = createFairSlots(1);
-    const turn: Turn = { namespace: "n", agentUid: "a", isFirst: true, isAlone: false };
+    const turn: Turn = { namespace: "n", agentUid: "a" };
     await expect(slots.run(turn, () => Promise.reject(new Error("no")))).rejects.toThrow("no");
     expect(await slots.run(turn, () => Promise.resolve("yes"))).toBe("yes");
   });

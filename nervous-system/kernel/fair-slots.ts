@@ -2,10 +2,10 @@
 export type Turn = {
   readonly namespace: string;
   readonly agentUid: string;
-  /** Whether it was never let in before; it goes before what comes again of the same namespace. */
-  readonly isFirst: boolean;
+  /** Whether it was never let in before, as it is unless said; it goes before what comes again of the same namespace. */
+  readonly isFirst?: boolean;
   /** To be at work with nothing beside it, after all else that waits, but not after all that comes. */
-  readonly isAlone: boolean;
+  readonly isAlone?: boolean;
 };
 
 /** Lets some calls run at a time. */
@@ -53,21 +53,21 @@ export const createFairSlots = (count: number): FairSlots => {
   const agents = createServed();
   let turns = 0;
 
-  const mayEnter = ({ namespace, agentUid, isAlone }: Turn): boolean => {
+  const mayEnter = ({ namespace, agentUid, isAlone = false }: Turn): boolean => {
     const all = [...working];
-    if (all.length >= count || all.some((other) => other.isAlone)) return false;
+    if (all.length >= count || all.some((other) => other.isAlone === true)) return false;
     if (isAlone) return all.length === 0;
     const own = all.filter((other) => other.namespace === namespace);
     return own.length < mostOfNamespace && own.every((other) => other.agentUid !== agentUid);
   };
-  const rankOf = ({ namespace, agentUid, isFirst, isAlone }: Turn): readonly number[] => [
+  const rankOf = ({ namespace, agentUid, isFirst = true, isAlone = false }: Turn): readonly number[] => [
     Number(isAlone),
     namespaces.at(namespace),
     Number(!isFirst),
     agents.at(agentUid),
   ];
   const next = (): Waiting | undefined => {
-    const late = waiting.find(({ turn, since }) => turn.isAlone && turns - since >= mostBefore);
+    const late = waiting.find(({ turn, since }) => turn.isAlone === true && turns - since >= mostBefore);
     if (late !== undefined) return mayEnter(late.turn) ? late : undefined;
     let best: { one: Waiting; rank: readonly number[] } | undefined;
     for (const one of waiting) {

@@ -31,7 +31,7 @@ const namespaceOf = (key: string): string => key.slice(0, Math.max(0, key.indexO
 
 /**
  * Creates one informer over several namespaces. A namespace that may not be read, because it is being deleted or its Role is gone,
- * holds up none of the others: it counts as one that holds nothing, and is asked for again as after any failure.
+ * holds up none of the others: what was read of it before stays, and it is asked for again as after any failure.
  */
 export const createNamespacedInformer = <T extends KubeObject>(
   options: NamespacedInformerOptions<T>,

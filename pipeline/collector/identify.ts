@@ -35,8 +35,8 @@ export type IdentifyOptions = {
 };
 
 /**
- * Tells who calls; `namespace` is the one that an external client writes into, its own without it, and `source` the address of a
- * caller who is not known yet. Rejects with `GrpcFailure`.
+ * Tells who calls; `namespace` is the one that an external client writes into, its own without it, and `source` where the
+ * call comes from, until it is admitted. Rejects with `GrpcFailure`.
  */
 export type Identify = (token: string | undefined, namespace?: string, source?: string) => Promise<Caller>;
 

@@ -42,7 +42,9 @@ export const collectorSettings = z.object({
     .int()
     .min(1)
     .default(4 * 2 ** 20)
-    .describe("bytes of blobs a second of one namespace, model calls included; 512 times that at once"),
+    .describe(
+      "bytes of blobs a second of one namespace, and as many of what components record of it; 512 times that at once",
+    ),
   ENCHANTED_AGENT_BLOB_BYTES_PER_SECOND: z.coerce
     .number()
     .int()

@@ -11,7 +11,7 @@ type ReviewPlace = { giveBack(): void };
 
 /** How many tokens that nobody has vouched for yet may be put before the API server. */
 export type ReviewRoom = {
-  /** A place for a token of an address, or of somebody who is known already; undefined where it has to come again later. */
+  /** A place for a token of an address or connection, or one that was judged by that before; undefined where it has to come again later. */
   take(source: string | undefined): ReviewPlace | undefined;
 };
 
@@ -19,7 +19,7 @@ export type ReviewRoom = {
 const ofSource: Rate = { perSecond: 0.05, burst: 20 };
 // … of all addresses that sent one lately …
 const ofSuspects: Rate = { perSecond: 10, burst: 50 };
-// … and of all others, of which a new pod is one. To fill this for long takes some 800 addresses.
+// … and of all others, of which a new pod is one. To fill this for long takes some 800 addresses or connections.
 const ofOthers: Rate = { perSecond: 40, burst: 200 };
 
 const MAX_SOURCES = 10_000;

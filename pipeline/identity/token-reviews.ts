@@ -28,7 +28,10 @@ type Authentication =
 
 /** Tells whose token this is. */
 export type TokenReviews = {
-  /** `source` is the address that it came from, or the connection where a valid one has been shown on that. */
+  /**
+   * `source` is the address that it came from, or the connection where a valid one has been shown on that; none where it was judged
+   * by its source a moment before.
+   */
   authenticate(token: string, audience: string, source?: string): Promise<Authentication>;
 };
 

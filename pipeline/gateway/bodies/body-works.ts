@@ -27,7 +27,7 @@ export const createBodyWorks = (thread: Pick<BodyThread, "run">): BodyWorks => {
   return {
     run: async (owner, task) => {
       if (bytesOf(task) <= SMALL_BYTES) return doTask(task);
-      return turns.run({ ...owner, isFirst: true, isAlone: false }, () => thread.run(task));
+      return turns.run(owner, () => thread.run(task));
     },
   };
 };

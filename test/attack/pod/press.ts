@@ -15,12 +15,12 @@ const until = performance.now() + seconds * 1000;
 const done: Record<string, number> = {};
 const count = (what: string): void => void (done[what] = (done[what] ?? 0) + 1);
 const ignore = (): void => undefined;
-/** Now and then, since the pod may be killed for what it does. */
 const report = (): void => {
-  delete done["reports"];
   console.log(JSON.stringify(done));
   for (const what of Object.keys(done)) delete done[what];
 };
+/** Now and then, since the pod may be killed for what it does. */
+setInterval(report, 5000).unref();
 
 /** Acts again and again until the time is over, with a pause of `pauseMs` between. */
 const again = async (what: string, pauseMs: number, act: () => Promise<unknown> | void): Promise<void> => {
@@ -116,7 +116,6 @@ const tunnel = (): Promise<unknown> =>
   });
 
 await Promise.all([
-  again("reports", 5000, report),
   pressOnScribe(),
   holdConnections(),
   again("calls of the gateway with a token that is made up", 50, askGateway),
