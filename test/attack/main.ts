@@ -8,7 +8,7 @@ import { openCluster, type Kube } from "#test/e2e/kube.ts";
 import { tenant } from "#test/e2e/mission-run.ts";
 import { laySiege } from "./siege.ts";
 
-const USAGE = `usage: make up VALUES=test/attack/values.yaml
+const USAGE = `usage: make up && kubectl create namespace hostile && make up VALUES=test/attack/values.yaml
        node test/attack/main.ts [--minutes 10] [--most 1.5]
 
 One tenant does its worst for so many minutes, while the sample mission of another one runs again and again. Fails where a

@@ -98,6 +98,14 @@ describe("a pod that an Agent or a Mission owns", () => {
     expect(await isRefused(test.admin.patch(pods, after, { metadata: { ownerReferences: [agent] } }))).toBe(true);
   });
 
+  it("is let go of once it has ended, as the garbage collector does for who deletes its owner alone", async () => {
+    const { metadata } = await operator.create(pods, draft("fix-bug-coder-4", { ownerReferences: [agent] }));
+    const orphan = { metadata: { ownerReferences: null } };
+    expect(await isRefused(test.admin.patch(pods, metadata, orphan))).toBe(true);
+    const ended = await test.admin.patchStatus(pods, metadata, { phase: "Succeeded" });
+    expect((await test.admin.patch(pods, ended.metadata, orphan)).metadata.ownerReferences).toBeUndefined();
+  });
+
   it("keeps the labels by which it is confined, whoever else may change it otherwise", async () => {
     const confined = "swarm.enchanted.dev/confined";
     const made = draft("fix-bug-coder-3", {
