@@ -63,9 +63,9 @@ const timeMission = async (runner: MissionRunner, name: string): Promise<number 
   await runner.start(name, { scenario: "fix-bug" });
   const mission = await runner.finished(name, 600_000);
   const seconds = (performance.now() - begun) / 1000;
-  const why = isTrue(mission.status?.conditions, "Complete") ? undefined : mission.status?.outcome?.message;
+  const isComplete = isTrue(mission.status?.conditions, "Complete");
   await runner.remove(name);
-  return why === undefined ? Math.round(seconds * 10) / 10 : `${name}: ${why}`;
+  return isComplete ? Math.round(seconds * 10) / 10 : `${name}: ${mission.status?.outcome?.message ?? "no outcome"}`;
 };
 
 /** Presses from the pods of one mission after the other until `signal` aborts. */
