@@ -9,10 +9,11 @@ import { tenant } from "#test/e2e/mission-run.ts";
 import { laySiege } from "./siege.ts";
 
 const USAGE = `usage: make up && kubectl create namespace hostile && make up VALUES=test/attack/values.yaml
-       node test/attack/main.ts [--minutes 10] [--most 1.5]
+       node test/attack/main.ts [--minutes 10] [--most 1.5] [--harmless]
 
 One tenant does its worst for so many minutes, while the sample mission of another one runs again and again. Fails where a
-mission did not complete, took more than --most times as long as alone (median), or a component was started anew.`;
+mission did not complete, took more than --most times as long as alone (median), or a component was started anew.
+With --harmless the other tenant runs the sample mission, too, twice at a time: what a busy neighbour costs on this machine.`;
 
 const HOSTILE = "hostile";
 
@@ -20,6 +21,7 @@ const { values } = parseArgs({
   options: {
     minutes: { type: "string", default: "10" },
     most: { type: "string", default: "1.5" },
+    harmless: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
@@ -47,6 +49,7 @@ const result = await laySiege({
   kube,
   sample,
   minutes: Number(values.minutes),
+  isHarmless: values.harmless,
   tenants: { other: tenant, hostile: HOSTILE },
   onProgress: (line) => console.log(line),
 });
@@ -54,15 +57,20 @@ const [alone, besieged] = [medianOf(result.quiet), medianOf(result.besieged)];
 const ratio = Math.round((besieged / alone) * 100) / 100;
 const broken = [
   ...result.failed,
-  ...(Object.keys(result.attacks).length >= 10 ? [] : ["hardly anything was attacked"]),
+  ...(values.harmless || Object.keys(result.attacks).length >= 10 ? [] : ["hardly anything was attacked"]),
   ...Object.entries(result.restarts).map(([container, times]) => `${container} was started anew ${times} times`),
   ...(ratio <= Number(values.most) ? [] : [`a mission took ${ratio} times as long as alone`]),
 ];
 const dir = join(repositoryRoot, "dist", "attack");
 await mkdir(dir, { recursive: true });
-await writeFile(join(dir, "siege.json"), `${JSON.stringify({ ...result, alone, besieged, ratio }, undefined, 2)}\n`);
+await writeFile(
+  join(dir, values.harmless ? "harmless.json" : "siege.json"),
+  `${JSON.stringify({ ...result, alone, besieged, ratio }, undefined, 2)}\n`,
+);
 console.log(JSON.stringify(result.attacks, undefined, 2));
-console.log(`alone ${alone} s, under siege ${besieged} s: ${ratio} times`);
+console.log(
+  `alone ${alone} s, beside the ${values.harmless ? "harmless" : "hostile"} tenant ${besieged} s: ${ratio} times`,
+);
 for (const line of broken) console.error(line);
 console.log(broken.length === 0 ? "the other tenant was not held up" : `${broken.length} times a rule was broken`);
 process.exitCode = broken.length === 0 ? 0 : 1;

@@ -27,6 +27,8 @@ type SiegeOptions = {
   kube: Kube;
   sample: Mission;
   minutes: number;
+  /** The second tenant does what the first one does instead of its worst. */
+  isHarmless: boolean;
   /** The tenant that is left alone, and the one that attacks: both are tenants of the chart. */
   tenants: { other: string; hostile: string };
   onProgress: (line: string) => void;
@@ -100,17 +102,19 @@ const press = async (
   await runner.remove(name);
 };
 
+/** Models, changes and tests of no use to anybody. */
 const SCENARIOS = ["unpublishable", "flood", "garbage", "wrong-fix"] as const;
 
-/** Missions whose models, changes and tests are of no use to anybody, one after the other. */
-const missionsOfNoUse = async (
+/** Runs missions that play these scenarios, one after the other, until `signal` aborts. */
+const missionsPlaying = async (
   runner: MissionRunner,
+  name: string,
+  scenarios: readonly string[],
   attacks: Record<string, number>,
   signal: AbortSignal,
 ): Promise<void> => {
-  const name = "hostile-mission";
   for (let turn = 0; !signal.aborted; turn += 1) {
-    const scenario = SCENARIOS[turn % SCENARIOS.length] ?? "flood";
+    const scenario = scenarios[turn % scenarios.length] ?? "";
     await runner.remove(name);
     await runner.start(name, { scenario, maxAttempts: 1 });
     if (!signal.aborted)
@@ -140,14 +144,16 @@ export const laySiege = async (options: SiegeOptions): Promise<SiegeResult> => {
   const before = await restartsOf(kube);
   const attacks: Record<string, number> = {};
   const stop = new AbortController();
-  const attackers = [
-    press(options, hostile, "hostile-pod", attacks, stop.signal),
-    missionsOfNoUse(hostile, attacks, stop.signal),
-  ].map((attacker) =>
-    attacker.catch((error: unknown) => void failed.push(`an attacker ended early: ${String(error)}`)),
+  const missions = (name: string, scenarios: readonly string[]): Promise<void> =>
+    missionsPlaying(hostile, name, scenarios, attacks, stop.signal);
+  const neighbours = options.isHarmless
+    ? [missions("harmless-one", ["fix-bug"]), missions("harmless-two", ["fix-bug"])]
+    : [press(options, hostile, "hostile-pod", attacks, stop.signal), missions("hostile-mission", SCENARIOS)];
+  const attackers = neighbours.map((attacker) =>
+    attacker.catch((error: unknown) => void failed.push(`the other tenant ended early: ${String(error)}`)),
   );
   const until = performance.now() + minutes * 60_000;
-  while (performance.now() < until) await measure(besieged, "under siege");
+  while (performance.now() < until) await measure(besieged, "beside the other tenant");
   stop.abort();
   await Promise.all(attackers);
   const restarts: Record<string, number> = {};
