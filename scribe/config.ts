@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { createRedactor } from "#nervous-system/recorder/redact.ts";
 import { walCutSetting } from "#nervous-system/recorder/wal-cut.ts";
+import { scribePort } from "#nervous-system/schemas/scribe-ports.ts";
 
 const uuid = z
   .string()
@@ -62,7 +63,9 @@ export const scribeEnvironment = z.object({
     .default("[]")
     .transform((text, context) => parseRules(text, context))
     .describe("JSON list of {name, pattern}: what is cut out of frames beside the secrets that always are"),
-  ENCHANTED_METRICS_PORT: port.default(4322).describe("port of /metrics, /healthz and /readyz; 0 takes a free one"),
+  ENCHANTED_METRICS_PORT: port
+    .default(scribePort.metrics)
+    .describe("port of /metrics, /healthz and /readyz; 0 takes a free one"),
   ENCHANTED_SOCKET_FRAMES_PER_SECOND: z.coerce
     .number()
     .int()
@@ -78,20 +81,35 @@ export const scribeEnvironment = z.object({
   ENCHANTED_TOKEN_FILE: z.string().default("/enchanted/token/token").describe("file with the projected token"),
   ENCHANTED_TERMINATION_LOG: z.string().default("/dev/termination-log").describe("file for the last message"),
   ENCHANTED_HEARTBEAT_MS: milliseconds.min(100).default(30_000).describe("time between two heartbeats"),
-  ENCHANTED_SERVICE_PORT: port.default(4320).describe("loopback port of the context service"),
-  ENCHANTED_OTLP_PORT: port.default(4317).describe("loopback port of OTLP over gRPC"),
-  ENCHANTED_OTLP_HTTP_PORT: port.default(4318).describe("loopback port of OTLP over HTTP"),
-  ENCHANTED_MODEL_PORT: port.default(4321).describe("loopback port of the model routes"),
+  ENCHANTED_SERVICE_PORT: port.default(scribePort.service).describe("loopback port of the context service"),
+  ENCHANTED_OTLP_PORT: port.default(scribePort.otlp).describe("loopback port of OTLP over gRPC"),
+  ENCHANTED_OTLP_HTTP_PORT: port.default(scribePort.otlpHttp).describe("loopback port of OTLP over HTTP"),
+  ENCHANTED_MODEL_PORT: port.default(scribePort.models).describe("loopback port of the model routes"),
   ENCHANTED_PROXY_PORT: port
     .optional()
     .describe("loopback port of the CONNECT proxy to the hosts that the mission allows; without it there is none"),
+  ENCHANTED_PORTS_HELD: z
+    .enum(["true", "false"])
+    .default("false")
+    .describe("true: another process of this user holds all of these ports, and the scribe listens beside it"),
 });
 
 /** See `scribeEnvironment`. */
 export type ScribeConfig = z.output<typeof scribeEnvironment>;
 
 /** Environment of `main.js ready`. */
-export const readyEnvironment = scribeEnvironment.pick({ ENCHANTED_SOCKET: true });
+export const readyEnvironment = scribeEnvironment.pick({
+  ENCHANTED_SOCKET: true,
+  ENCHANTED_PORTS_HELD: true,
+  ENCHANTED_SERVICE_PORT: true,
+  ENCHANTED_OTLP_PORT: true,
+  ENCHANTED_OTLP_HTTP_PORT: true,
+  ENCHANTED_MODEL_PORT: true,
+  ENCHANTED_PROXY_PORT: true,
+});
+
+/** See `readyEnvironment`. */
+export type ReadyConfig = z.output<typeof readyEnvironment>;
 
 /** Environment of `main.js fetch`. */
 export const fetchEnvironment = z.object({

@@ -72,6 +72,8 @@ export type ScribeHealth = {
 /** What is shown: the recording, what passed, and how many exports of spans were lost. */
 type ScribeHealthOptions = {
   port: number;
+  /** See `Place`. */
+  reusePort?: boolean;
   recording: Pick<Recording, "marks" | "health">;
   counters: Pick<FrameCounters, "frames" | "withheld">;
   spansLost: () => number;
@@ -112,6 +114,7 @@ export const startScribeHealth = async (options: ScribeHealthOptions): Promise<S
   };
   const server = await startHealthServer({
     port: options.port,
+    reusePort: options.reusePort,
     maxConnections: MAX_POD_CONNECTIONS,
     registry,
     unready: () => {

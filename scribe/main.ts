@@ -7,7 +7,8 @@ import { surviveRejections, unforeseen } from "#nervous-system/kernel/last-resor
 import { parseConfig, type ConfigResult } from "#nervous-system/kernel/config.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
 import { createLogger } from "#nervous-system/telemetry/logger.ts";
-import { fetchEnvironment, readyEnvironment, scribeEnvironment } from "./config.ts";
+import { fetchEnvironment, readyEnvironment, scribeEnvironment, type ReadyConfig } from "./config.ts";
+import { unheldPorts } from "./held-ports.ts";
 import { renderFetchMessage, runFetch } from "./fetch/run-fetch.ts";
 import { startScribe } from "./start.ts";
 
@@ -59,11 +60,18 @@ const fetchRepository = async (): Promise<number> => {
   return outcome.kind === "fetched" ? 0 : 1;
 };
 
+const unheldWords = async (config: ReadyConfig): Promise<string | undefined> => {
+  const ports = await unheldPorts(config);
+  return ports.length === 0 ? undefined : `nobody holds the ports ${ports.join(", ")}: an agent could take them`;
+};
+
 const ready = async (): Promise<number> => {
-  const { ENCHANTED_SOCKET: path } = configured(parseConfig(readyEnvironment, process.env));
-  if (await isReady(path)) return 0;
-  console.error(`${path} does not accept connections`);
-  return 1;
+  const config = configured(parseConfig(readyEnvironment, process.env));
+  const path = config.ENCHANTED_SOCKET;
+  // In this order: the scribe looks at its ports too, before it accepts, and who looks is in the way of another's look.
+  const why = (await isReady(path)) ? await unheldWords(config) : `${path} does not accept connections`;
+  if (why !== undefined) console.error(why);
+  return why === undefined ? 0 : 1;
 };
 
 switch (process.argv[2]) {

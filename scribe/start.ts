@@ -15,6 +15,7 @@ import { createNodeProcesses } from "#nervous-system/recorder/wal/node-processes
 import type { Ids } from "#nervous-system/schemas/ids.ts";
 import type { HttpServer } from "#nervous-system/comms/http/serve.ts";
 import type { ScribeConfig } from "./config.ts";
+import { unheldPorts } from "./held-ports.ts";
 import { createLifecycle, createRefusals, watchStalls, type Lifecycle, type Refusals } from "./reports.ts";
 import { listenForFrames, type FrameSocketServer } from "./inputs/frame-socket.ts";
 import { listenForService } from "./inputs/context-service.ts";
@@ -82,13 +83,48 @@ const MAX_TUNNELS = 32;
 
 type Behind = { recording: Recording; collector: GrpcClient; counters: FrameCounters };
 
+/** What leads out of the pod, by the gateway and with the pod's token. */
+const openWaysOut = async (
+  { config, clock, log }: ScribeOptions,
+  reusePort: boolean,
+): Promise<Pick<Inputs, "models" | "proxy">> => {
+  const gateway = {
+    gateway: addressOf(config.ENCHANTED_GATEWAY),
+    caPem: config.ENCHANTED_CA_PEM,
+    token: tokenFrom(config.ENCHANTED_TOKEN_FILE),
+  };
+  const models = await listenForModels({ ...gateway, port: config.ENCHANTED_MODEL_PORT, reusePort, log });
+  const proxyPort = config.ENCHANTED_PROXY_PORT;
+  const proxy =
+    proxyPort === undefined
+      ? undefined
+      : await startConnectProxy({
+          ...gateway,
+          clock,
+          port: proxyPort,
+          reusePort,
+          maxTunnels: MAX_TUNNELS,
+          patienceMs: 0,
+        });
+  return { models, proxy };
+};
+
 const openInputs = async (options: ScribeOptions, { recording, collector, counters }: Behind): Promise<Inputs> => {
   const { config, clock, log } = options;
   const room = { bytes: createSemaphore(REQUEST_BYTES), withinMs: REQUEST_MS };
-  const service = await listenForService(config.ENCHANTED_SERVICE_PORT, { collector, room, clock, log });
+  const reusePort = config.ENCHANTED_PORTS_HELD === "true";
+  const service = await listenForService({
+    port: config.ENCHANTED_SERVICE_PORT,
+    reusePort,
+    collector,
+    room,
+    clock,
+    log,
+  });
   const spans = createSpanQueue({ send: sendSpansTo(collector), clock, random: options.random });
   const health = await startScribeHealth({
     port: config.ENCHANTED_METRICS_PORT,
+    reusePort,
     recording,
     counters,
     spansLost: () => spans.lost(),
@@ -97,6 +133,7 @@ const openInputs = async (options: ScribeOptions, { recording, collector, counte
   const otlp = await listenForOtlp({
     grpcPort: config.ENCHANTED_OTLP_PORT,
     httpPort: config.ENCHANTED_OTLP_HTTP_PORT,
+    reusePort,
     receiver: createOtlpInput({
       recorder: counters.through("otlp", recording.recorder),
       passSpans: (request) => spans.push(request),
@@ -107,17 +144,7 @@ const openInputs = async (options: ScribeOptions, { recording, collector, counte
     clock,
     log,
   });
-  const gateway = {
-    gateway: addressOf(config.ENCHANTED_GATEWAY),
-    caPem: config.ENCHANTED_CA_PEM,
-    token: tokenFrom(config.ENCHANTED_TOKEN_FILE),
-  };
-  const models = await listenForModels({ ...gateway, port: config.ENCHANTED_MODEL_PORT, log });
-  const proxyPort = config.ENCHANTED_PROXY_PORT;
-  const proxy =
-    proxyPort === undefined
-      ? undefined
-      : await startConnectProxy({ ...gateway, clock, port: proxyPort, maxTunnels: MAX_TUNNELS, patienceMs: 0 });
+  const { models, proxy } = await openWaysOut(options, reusePort);
   // Last: once the socket accepts, the startup probe lets the agent begin.
   const socket = await listenForFrames({
     path: config.ENCHANTED_SOCKET,
@@ -179,6 +206,12 @@ const drain = async ({ options, recording, inputs, lifecycle, collector }: Runni
   collector.close();
 };
 
+// The startup probe keeps the agent from beginning then. Where it works already the record goes on: who is up loses no port.
+const tellUnheld = async ({ config, log }: ScribeOptions): Promise<void> => {
+  const ports = await unheldPorts(config);
+  if (ports.length > 0) log.error({ ports }, "nobody holds these ports: another program of the pod could take them");
+};
+
 /** Starts log, export and inputs. Rejects when the log is held by another process or a port is taken. */
 export const startScribe = async (options: ScribeOptions): Promise<Scribe> => {
   const { config, clock, log } = options;
@@ -193,6 +226,7 @@ export const startScribe = async (options: ScribeOptions): Promise<Scribe> => {
   const lifecycle = createLifecycle(recording.recorder, clock, log);
   // It has its place now, and is the first; a log without room must not keep the inputs shut until it is written.
   void lifecycle.tell("Started", recording.recorder.written().seq > 0 ? "RecorderRestarted" : undefined);
+  await tellUnheld(options);
   const inputs = await openInputs(options, { recording, collector, counters });
   const stopBeating = lifecycle.beat(config.ENCHANTED_HEARTBEAT_MS);
   const stopWatching = watchStalls(() => recording.health().wal, clock, log);

@@ -4,6 +4,7 @@ import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { parseConfig } from "#nervous-system/kernel/config.ts";
 import { surviveRejections, unforeseen } from "#nervous-system/kernel/last-resort.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
+import { agentMessageBytes, fitMessage } from "#nervous-system/schemas/termination-message.ts";
 import { createTracing, type TracingOptions } from "#nervous-system/telemetry/tracer.ts";
 import { runAttempt } from "./attempt.ts";
 import { cortexEnvironment, type CortexConfig } from "./config.ts";
@@ -54,6 +55,6 @@ if (parsed.kind === "valid") process.exit(await run(parsed.value));
 const path = process.env["ENCHANTED_TERMINATION_LOG"] ?? "/dev/termination-log";
 await writeMessage(
   path,
-  JSON.stringify({ outcome: "Failed", reason: "ConfigurationInvalid", message: parsed.message.slice(0, 3_000) }),
+  fitMessage({ outcome: "Failed", reason: "ConfigurationInvalid", message: parsed.message }, agentMessageBytes),
 );
 process.exit(2);

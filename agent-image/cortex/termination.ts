@@ -1,23 +1,20 @@
+import { agentMessageBytes, fitMessage } from "#nervous-system/schemas/termination-message.ts";
 import type { AgentOutcome } from "./agents/base-agent.ts";
 
-const maxMessageChars = 1_500;
-
-/** What the agent leaves in its pod's termination message, as JSON below the 4 KiB that the kubelet keeps. */
+/** What the agent leaves in its pod's termination message, as JSON short enough for the kubelet to keep it whole. */
 export const renderTermination = (outcome: AgentOutcome): string => {
   switch (outcome.kind) {
     case "succeeded":
-      return JSON.stringify({
-        outcome: "Succeeded",
-        reason: "Proposed",
-        message: outcome.message.slice(0, maxMessageChars),
-        headSHA: outcome.headSha,
-      });
+      return fitMessage(
+        { outcome: "Succeeded", reason: "Proposed", message: outcome.message, headSHA: outcome.headSha },
+        agentMessageBytes,
+      );
     case "failed": {
       const { reason, message } = outcome.failure;
-      return JSON.stringify({ outcome: "Failed", reason, message: message.slice(0, maxMessageChars) });
+      return fitMessage({ outcome: "Failed", reason, message }, agentMessageBytes);
     }
     case "stopped":
-      return JSON.stringify({ outcome: "Failed", reason: "Stopped", message: outcome.message });
+      return fitMessage({ outcome: "Failed", reason: "Stopped", message: outcome.message }, agentMessageBytes);
   }
 };
 

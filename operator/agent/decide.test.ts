@@ -398,9 +398,9 @@ const table: ReadonlyArray<{
 describe("decideAgent", () => {
   it("does not take an agent that ended well for done while its scribe left no word of where it stopped", () => {
     const silent = endedStatus();
-    const [fetch, scribe] = silent.initContainerStatuses ?? [];
+    const [fetch, ports, scribe] = silent.initContainerStatuses ?? [];
     const killed = { ...scribe!, state: { terminated: { exitCode: 137, reason: "OOMKilled" } } };
-    const given = withPod({ ...silent, initContainerStatuses: [fetch!, killed] });
+    const given = withPod({ ...silent, initContainerStatuses: [fetch!, ports!, killed] });
     const plan = decideAgent(given);
     expect(plan).toMatchObject({ phase: "Retrying", reason: Reason.RecordGap });
     expect(plan.message).toContain("its scribe left no word of where it stopped (OOMKilled, exit code 137)");

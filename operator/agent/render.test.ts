@@ -27,6 +27,7 @@ describe("renderAgentPod", () => {
   it("gives each container its own user, no privilege, and a read-only root", () => {
     expect(containers().map((c) => [c.name, c.securityContext?.runAsUser])).toEqual([
       ["fetch", 65534],
+      ["ports", 65533],
       ["scribe", 65533],
       ["agent", 65532],
     ]);
@@ -47,6 +48,19 @@ describe("renderAgentPod", () => {
     const scribe = containers().find(({ name }) => name === "scribe")?.resources;
     expect(scribe?.requests).toEqual({ cpu: "10m", memory: "96Mi" });
     expect(scribe?.limits?.["memory"]).toBe("160Mi");
+  });
+
+  it("holds every port of the scribe, from before it starts until it has ended, by a sidecar that nobody reaches", () => {
+    const { initContainers = [] } = pod().spec!;
+    expect(initContainers.map(({ name, restartPolicy }) => [name, restartPolicy])).toEqual([
+      ["fetch", undefined],
+      ["ports", "Always"],
+      ["scribe", "Always"],
+    ]);
+    const ports = initContainers.find(({ name }) => name === "ports");
+    expect(ports?.command?.slice(2)).toEqual(["4317", "4318", "4320", "4321", "4322", "4323"]);
+    expect([ports?.env, ports?.volumeMounts, ports?.ports]).toEqual([undefined, undefined, undefined]);
+    expect(envOf("scribe")["ENCHANTED_PORTS_HELD"]).toBe("true");
   });
 
   it("shows where the scribe's metrics are, away from the ports that programs use", () => {

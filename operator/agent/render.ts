@@ -3,6 +3,7 @@ import { controllerReference, type Draft } from "#nervous-system/kubernetes/reso
 import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { zeroHash } from "#nervous-system/schemas/chain.ts";
 import { audience, label, observeFinalizer } from "#nervous-system/schemas/names.ts";
+import { scribePort } from "#nervous-system/schemas/scribe-ports.ts";
 import type { Addresses } from "#operator/agent/plan.ts";
 import {
   collectorHost,
@@ -14,6 +15,7 @@ import {
 } from "#operator/pod/config.ts";
 import { fetchContainer, fetchVolumes, type Source } from "#operator/pod/fetch.ts";
 import { agentPodName, traceparentOf } from "#operator/pod/names.ts";
+import { portsContainer } from "#operator/pod/ports.ts";
 import {
   commonSpec,
   containerSecurity,
@@ -21,6 +23,7 @@ import {
   environment,
   mount,
   mountReadOnly,
+  scribeUser,
   tokenVolume,
   type Container,
 } from "#operator/pod/parts.ts";
@@ -34,11 +37,8 @@ export type AgentPodInput = {
   addresses: Addresses;
 };
 
-const scribeUser = 65533;
 const agentUser = 65532;
 const socketPath = "/enchanted/sock/context.sock";
-const metricsPort = 4322;
-const proxyPort = 4323;
 /** Margin that the kubelet needs beyond what agent and scribe get, in seconds. */
 const graceMarginSeconds = 5;
 
@@ -76,11 +76,11 @@ const scribeContainer = (config: PodConfig, input: AgentPodInput): Container => 
     ENCHANTED_WAL_CUT: config.walCut,
     ENCHANTED_REDACT: rulesOf(input.agent),
     ENCHANTED_SOCKET: socketPath,
-    ENCHANTED_METRICS_PORT: String(metricsPort),
-    ENCHANTED_PROXY_PORT: String(proxyPort),
+    ENCHANTED_METRICS_PORT: String(scribePort.metrics),
+    ENCHANTED_PROXY_PORT: String(scribePort.proxy),
+    ENCHANTED_PORTS_HELD: "true",
   }),
-  // Beside its other ports: the program in the pod shares them, and 8080 is what many programs listen on.
-  ports: [{ name: "metrics", containerPort: metricsPort, protocol: "TCP" }],
+  ports: [{ name: "metrics", containerPort: scribePort.metrics, protocol: "TCP" }],
   startupProbe: {
     exec: { command: ["node", "/opt/scribe/main.js", "ready"] },
     periodSeconds: 1,
@@ -114,13 +114,13 @@ const workOf = ({ agent, mission, model }: AgentPodInput): Record<string, string
 
 const mouths: Readonly<Record<string, string>> = {
   ENCHANTED_SOCKET: socketPath,
-  ENCHANTED_SERVICE: "127.0.0.1:4320",
-  OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4317",
+  ENCHANTED_SERVICE: `127.0.0.1:${scribePort.service}`,
+  OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${scribePort.otlp}`,
   OTEL_EXPORTER_OTLP_PROTOCOL: "grpc",
-  OPENAI_BASE_URL: "http://127.0.0.1:4321/openai/v1",
-  ANTHROPIC_BASE_URL: "http://127.0.0.1:4321/anthropic/v1",
+  OPENAI_BASE_URL: `http://127.0.0.1:${scribePort.models}/openai/v1`,
+  ANTHROPIC_BASE_URL: `http://127.0.0.1:${scribePort.models}/anthropic/v1`,
   // Whatever hosts are allowed at present: who asks for another one is told so, and an edit needs no new pod.
-  ENCHANTED_PROXY_PORT: String(proxyPort),
+  ENCHANTED_PROXY_PORT: String(scribePort.proxy),
 };
 
 const agentContainer = (config: PodConfig, input: AgentPodInput): Container => {
@@ -179,7 +179,11 @@ export const renderAgentPod = (config: PodConfig, input: AgentPodInput): Draft<P
     },
     spec: {
       ...commonSpec(addresses, graceSecondsOf(config)),
-      initContainers: [fetchContainer(config, source, identityOf(input)), scribeContainer(config, input)],
+      initContainers: [
+        fetchContainer(config, source, identityOf(input)),
+        portsContainer(config),
+        scribeContainer(config, input),
+      ],
       containers: [agentContainer(config, input)],
       volumes: [
         ...fetchVolumes(config, source),

@@ -137,9 +137,9 @@ describe("computeAgentStatus", () => {
 describe("the record of an attempt whose scribe was killed", () => {
   it("may have a gap, and says how the scribe ended", () => {
     const ended = endedStatus();
-    const [fetch, scribe] = ended.initContainerStatuses!;
+    const [fetch, ports, scribe] = ended.initContainerStatuses!;
     const killed = { ...scribe!, state: { terminated: { exitCode: 137, reason: "OOMKilled" } } };
-    const status = step(snapshot({ attempt: 1 }, { ...ended, initContainerStatuses: [fetch!, killed] }));
+    const status = step(snapshot({ attempt: 1 }, { ...ended, initContainerStatuses: [fetch!, ports!, killed] }));
     expect(findCondition(status.conditions, "Recording")).toMatchObject({
       reason: "RecordGap",
       message: "The scribe left no word of where it stopped (OOMKilled, exit code 137).",
@@ -175,9 +175,9 @@ describe("the recording of an agent that works", () => {
 
   const diedAt = (finishedAt: string, restartCount = 2): PodStatus => {
     const status = runningStatus();
-    const [fetch, scribe] = status.initContainerStatuses ?? [];
+    const [fetch, ports, scribe] = status.initContainerStatuses ?? [];
     const lastState = { terminated: { exitCode: 137, reason: "OOMKilled", finishedAt } };
-    return { ...status, initContainerStatuses: [fetch!, { ...scribe!, restartCount, lastState }] };
+    return { ...status, initContainerStatuses: [fetch!, ports!, { ...scribe!, restartCount, lastState }] };
   };
 
   it("is lost where its scribe died twice beside it, and an Event says so once, though frames come again", () => {

@@ -52,6 +52,8 @@ export type PodFacts = {
   /** Condition `DisruptionTarget`: the cluster, not the agent, ends it. */
   disruption?: { reason: string; message: string; sinceMs: number } | undefined;
   fetch?: ContainerFacts | undefined;
+  /** What holds the scribe's ports. */
+  ports?: ContainerFacts | undefined;
   scribe?: ContainerFacts | undefined;
   /** The container that does the work: `agent`, or of a verifier the first criterion that has not ended well, else the last. */
   main?: ContainerFacts | undefined;
@@ -144,7 +146,7 @@ const criteriaFacts = ({ spec, status }: Pod): CriterionFacts[] => {
 const atWork = (criteria: readonly CriterionFacts[]): CriterionFacts | undefined =>
   criteria.find(({ terminated }) => terminated?.exitCode !== 0) ?? criteria.at(-1);
 
-const ownNames: readonly string[] = ["agent", "fetch", "scribe"];
+const ownNames: readonly string[] = ["agent", "fetch", "ports", "scribe"];
 
 const otherFacts = ({ spec, status }: Pod): OtherContainer[] => {
   const own = new Set([...ownNames, ...renderedCriteria(spec).map(({ name }) => name)]);
@@ -184,6 +186,7 @@ const runFacts = ({ phase = "Pending", reason = "", message = "", conditions, in
   message,
   ...conditionFacts(conditions),
   fetch: factsOf(initContainerStatuses, "fetch"),
+  ports: factsOf(initContainerStatuses, "ports"),
   scribe: factsOf(initContainerStatuses, "scribe"),
 });
 

@@ -36,6 +36,9 @@ const podSecurity: NonNullable<PodSpec["securityContext"]> = {
   seccompProfile: { type: "RuntimeDefault" },
 };
 
+/** User of the scribe, and of what holds its ports: the kernel shares a port among sockets of one user only. */
+export const scribeUser = 65533;
+
 /** Security of one container, which runs as a user of its own. */
 export const containerSecurity = (user: number): NonNullable<Container["securityContext"]> => ({
   runAsUser: user,

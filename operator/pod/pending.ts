@@ -12,6 +12,7 @@ export type Hindrance = {
 // While the agent works, what others put beside it is no hindrance.
 const containers = (pod: PodFacts): ReadonlyArray<readonly [string, ContainerFacts | undefined]> => [
   ["fetch", pod.fetch],
+  ["ports", pod.ports],
   ["scribe", pod.scribe],
   ["main", pod.main],
   ...(pod.main?.running === true ? [] : pod.others.map((other) => [other.name, other] as const)),
@@ -124,17 +125,25 @@ const fetchIsAtWork: Look = ({ fetch }) =>
 const awaitsScribe = ({ fetch, main }: PodFacts): boolean =>
   fetch?.terminated?.exitCode === 0 && main?.running !== true;
 
+const restarted = (what: string, container: ContainerFacts): Hindrance => {
+  const told = container.terminated?.message || container.waitingMessage || "no message";
+  return {
+    reason: Reason.RecordingUnhealthy,
+    message: `${what} was restarted ${container.restarts} times${howEnded(container)}: ${told}`,
+    stuck: true,
+  };
+};
+
+const portsAreNotHeld: Look = (pod) =>
+  pod.ports !== undefined && pod.ports.restarts > 1 && awaitsScribe(pod)
+    ? restarted('Container "ports", which holds the ports of the scribe,', pod.ports)
+    : undefined;
+
 const scribeIsNotUp: Look = (pod) => {
   const { scribe, main } = pod;
   if (scribe === undefined) return undefined;
   const isDown = main?.running === true && scribe.waitingReason === "CrashLoopBackOff";
-  if (!isDown && !(awaitsScribe(pod) && scribe.restarts > 1)) return undefined;
-  const told = scribe.terminated?.message || scribe.waitingMessage || "no message";
-  return {
-    reason: Reason.RecordingUnhealthy,
-    message: `The scribe was restarted ${scribe.restarts} times${howEnded(scribe)}: ${told}`,
-    stuck: true,
-  };
+  return isDown || (awaitsScribe(pod) && scribe.restarts > 1) ? restarted("The scribe", scribe) : undefined;
 };
 
 const isPending: Look = ({ main }) =>
@@ -148,6 +157,7 @@ const looks: readonly Look[] = [
   imageIsMissing,
   containerIsRejected,
   othersCrash,
+  portsAreNotHeld,
   scribeIsNotUp,
   podIsNotPrepared,
   fetchIsAtWork,

@@ -11,6 +11,7 @@ import {
   endedStatus,
   lingeringStatus,
   otherInitStatus,
+  portsDownStatus,
   runningStatus,
   scribeDownStatus,
   unstartedStatus,
@@ -104,15 +105,37 @@ describe("hindranceOf", () => {
 
   it("tells of a scribe that does not come up", () => {
     const status = runningStatus();
+    const [fetch, ports, up] = status.initContainerStatuses!;
     const scribe = {
-      ...status.initContainerStatuses![1]!,
+      ...up!,
       restartCount: 3,
       state: { waiting: { reason: "CrashLoopBackOff" } },
     };
     const pod = aPod({
-      status: { ...status, initContainerStatuses: [status.initContainerStatuses![0]!, scribe], containerStatuses: [] },
+      status: { ...status, initContainerStatuses: [fetch!, ports!, scribe], containerStatuses: [] },
     });
     expect(hindranceOf(podFacts(pod), 0)).toMatchObject({ reason: "RecordingUnhealthy", stuck: true });
+  });
+
+  it("tells of ports that nobody holds, without which the scribe is not ready", () => {
+    const status = portsDownStatus("no SO_REUSEPORT: Protocol not available");
+    expect(hindranceOf(podFacts(aPod({ status })), 0)).toMatchObject({
+      reason: "RecordingUnhealthy",
+      message: expect.stringMatching(/"ports".* restarted 3 times \(Error, exit code 2\): no SO_REUSEPORT/),
+      stuck: true,
+    });
+  });
+
+  it("names the container that holds the ports as one of ours", () => {
+    const [fetch] = runningStatus().initContainerStatuses!;
+    const ports = { ...fetch!, name: "ports", state: { waiting: { reason: "ImagePullBackOff", message: "gone" } } };
+    const status = { ...runningStatus(), initContainerStatuses: [fetch!, ports], containerStatuses: [] };
+    const facts = podFacts(aPod({ status }));
+    expect(facts.others).toEqual([]);
+    expect(hindranceOf(facts, 0)).toMatchObject({
+      reason: "ImagePullFailed",
+      message: expect.stringContaining('"ports"'),
+    });
   });
 });
 

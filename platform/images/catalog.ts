@@ -124,7 +124,7 @@ const images = {
   gitea,
   operator: product("operator"),
   pipeline: product("pipeline"),
-  scribe: product("scribe"),
+  scribe: product("scribe", { files: ["scribe/hold-ports.pl"] }),
   supervisor: product("supervisor"),
   "agent-image": product("agent-image", { bundle: "cortex" }),
   "scenario-model": product("scenario-model", {

@@ -7,6 +7,7 @@ import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { addressOf } from "#nervous-system/kernel/endpoint.ts";
 import { trustedCas, writeCaBundle } from "#nervous-system/kernel/trusted-cas.ts";
 import { tokenFrom } from "#nervous-system/recorder/token-file.ts";
+import { fitMessage } from "#nervous-system/schemas/termination-message.ts";
 import type { FetchConfig } from "../config.ts";
 import { cloneBare, type FetchOutcome, type FetchReason } from "./clone.ts";
 import { isUnconfined } from "./unconfined.ts";
@@ -131,9 +132,5 @@ const MAX_MESSAGE_BYTES = 600;
 export const renderFetchMessage = (outcome: FetchOutcome): string => {
   if (outcome.kind === "fetched") return JSON.stringify({ commit: outcome.commit, head: outcome.head });
   const { reason, message } = outcome;
-  const rendered = (chars: number): string => JSON.stringify({ reason, message: message.slice(0, chars) });
-  // JSON's escapes and UTF-8 can make a character six bytes.
-  let chars = Math.min(message.length, MAX_MESSAGE_BYTES);
-  while (Buffer.byteLength(rendered(chars)) > MAX_MESSAGE_BYTES) chars -= 1;
-  return rendered(chars);
+  return fitMessage({ reason, message }, MAX_MESSAGE_BYTES);
 };

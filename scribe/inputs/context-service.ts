@@ -14,6 +14,9 @@ import { MAX_POD_CALLERS } from "#nervous-system/comms/socket/listen.ts";
 
 /** What the service port needs. */
 type ContextServiceOptions = {
+  port: number;
+  /** See `Place`. */
+  reusePort?: boolean;
   /** The collector, called with the pod's token. */
   collector: GrpcClient;
   /** What requests may hold together with those of other ports. */
@@ -55,16 +58,14 @@ const serviceHandlers = (collector: GrpcClient): GrpcHandler[] => [
 ];
 
 /** Serves the context service on loopback and passes each call to the collector with the pod's token. */
-export const listenForService = (
-  port: number,
-  { collector, room, clock, log }: ContextServiceOptions,
-): Promise<GrpcServer> =>
+export const listenForService = (options: ContextServiceOptions): Promise<GrpcServer> =>
   startGrpcServer({
-    address: `127.0.0.1:${port}`,
-    handlers: serviceHandlers(collector),
+    address: `127.0.0.1:${options.port}`,
+    reusePort: options.reusePort,
+    handlers: serviceHandlers(options.collector),
     limits: { messageBytes: MAX_MESSAGE_BYTES, streams: MAX_STREAMS },
-    callRoom: room,
+    callRoom: options.room,
     maxConnections: MAX_POD_CALLERS,
-    clock,
-    onError: (method, error) => log.error({ method, error: String(error) }, "a call through the scribe failed"),
+    clock: options.clock,
+    onError: (method, error) => options.log.error({ method, error: String(error) }, "a call through the scribe failed"),
   });

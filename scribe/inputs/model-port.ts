@@ -47,6 +47,8 @@ export const openModelPort = ({ passed, route, ...bounds }: ModelPortOptions): P
 /** Where the gateway is, and who calls it. */
 type GatewayCallsOptions = {
   port: number;
+  /** See `Place`. */
+  reusePort?: boolean;
   gateway: Endpoint;
   caPem: string;
   token: () => Promise<string>;
@@ -79,7 +81,7 @@ const noToken = {
 
 /** Passes model calls to the gateway, with the pod's token in place of whatever the agent sent. */
 export const listenForModels = async (options: GatewayCallsOptions): Promise<HttpServer> => {
-  const { port, gateway, caPem, token, log } = options;
+  const { port, reusePort, gateway, caPem, token, log } = options;
   // Keeps nothing alive: a connection of its own is none that the gateway is closing just as the call comes.
   const agent = new Agent({ ca: caPem });
   const route = async ({ url: path = "", headers: asked }: IncomingMessage): Promise<CarriedCall | CallRefusal> => {
@@ -93,7 +95,7 @@ export const listenForModels = async (options: GatewayCallsOptions): Promise<Htt
       return noToken;
     }
   };
-  const at = { host: LOOPBACK, port };
+  const at = { host: LOOPBACK, port, reusePort };
   const server = await openModelPort({ at, maxConnections: MAX_POD_CONNECTIONS, passed: passedHeaders, route });
   const close = async (): Promise<void> => {
     await server.close();

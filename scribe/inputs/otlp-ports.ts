@@ -15,6 +15,8 @@ import type { SpanQueueOptions } from "./span-queue.ts";
 type OtlpPortsOptions = {
   grpcPort: number;
   httpPort: number;
+  /** See `Place`. */
+  reusePort?: boolean;
   receiver: OtlpReceiver;
   /** What requests may hold together with those of other ports. */
   room: CallRoom;
@@ -34,11 +36,12 @@ const CALL_MS = 15_000;
 
 /** Serves OTLP over gRPC and HTTP on loopback. */
 export const listenForOtlp = async (options: OtlpPortsOptions): Promise<OtlpPorts> => {
-  const { receiver, room, clock, log } = options;
+  const { reusePort, receiver, room, clock, log } = options;
   const onError = (method: string, error: unknown): void =>
     log.error({ method, error: String(error) }, "telemetry could not be taken");
   const grpc = await startGrpcServer({
     address: `127.0.0.1:${options.grpcPort}`,
+    reusePort,
     handlers: otlpGrpcHandlers(receiver),
     limits: { messageBytes: MAX_MESSAGE_BYTES, streams: MAX_STREAMS },
     callRoom: room,
@@ -48,6 +51,7 @@ export const listenForOtlp = async (options: OtlpPortsOptions): Promise<OtlpPort
   });
   const http = await startOtlpHttpServer({
     address: `127.0.0.1:${options.httpPort}`,
+    reusePort,
     receiver,
     maxBodyBytes: MAX_MESSAGE_BYTES,
     largestBodies: LARGEST_BODIES,

@@ -14,7 +14,7 @@ export type ConnectProxy = {
 };
 
 /** How the proxy listens (0 takes a free port), and where it passes tunnels. */
-type ConnectProxyOptions = TunnelOptions & { port: number; maxTunnels: number };
+type ConnectProxyOptions = TunnelOptions & { port: number; reusePort?: boolean; maxTunnels: number };
 
 const answerOther = (_incoming: IncomingMessage, response: ServerResponse): void => {
   const message = "this port is a proxy for CONNECT host:port and answers nothing else; use https";
@@ -65,11 +65,11 @@ const tunnelFor = async (
 
 /** Starts the proxy on loopback; rejects when the port is taken. */
 export const startConnectProxy = async (options: ConnectProxyOptions): Promise<ConnectProxy> => {
-  const { port, maxTunnels } = options;
+  const { port, reusePort, maxTunnels } = options;
   let failure: NoTunnel | undefined;
   let open = 0;
   const server = await serve({
-    at: { host: LOOPBACK, port },
+    at: { host: LOOPBACK, port, reusePort },
     maxConnections: MAX_POD_CONNECTIONS,
     answer: answerOther,
     connect: async ({ url = "" }, client, head) => {

@@ -1,4 +1,5 @@
 import { readFile, writeFile } from "node:fs/promises";
+import { agentMessageBytes, fitMessage } from "#nervous-system/schemas/termination-message.ts";
 import { exitCodeOf, type ChildEnd } from "./child.ts";
 
 const describe = (end: ChildEnd): { reason: string; message: string } => {
@@ -19,7 +20,8 @@ const describe = (end: ChildEnd): { reason: string; message: string } => {
 export const renderTerminationMessage = (end: ChildEnd, framesAreWhole: boolean): string => {
   const { reason, message } = describe(end);
   const lost = framesAreWhole ? "" : "; its last frames on FD 3 could not be handed to the scribe in time";
-  return JSON.stringify({ outcome: exitCodeOf(end) === 0 ? "Succeeded" : "Failed", reason, message: message + lost });
+  const outcome = exitCodeOf(end) === 0 ? "Succeeded" : "Failed";
+  return fitMessage({ outcome, reason, message: message + lost }, agentMessageBytes);
 };
 
 /** Writes the message unless the program wrote its own. */

@@ -45,7 +45,7 @@ const scheduled = { type: "PodScheduled", status: "True", lastProbeTime: at, las
 export const runningStatus = (): PodStatus => ({
   phase: "Running",
   conditions: [scheduled],
-  initContainerStatuses: [ended("fetch", 0, { commit: someCommit }), running("scribe")],
+  initContainerStatuses: [ended("fetch", 0, { commit: someCommit }), running("ports"), running("scribe")],
   containerStatuses: [running("agent")],
 });
 
@@ -63,6 +63,7 @@ export const endedStatus = ({ exitCode = 0, agentMessage = "", agentReason, scri
   conditions: [scheduled],
   initContainerStatuses: [
     ended("fetch", 0, { commit: someCommit }),
+    ended("ports", 0, ""),
     ended("scribe", 0, { lastSeq: 7, ackedSeq: 7, hash: someHash, ...scribe }),
   ],
   containerStatuses: [ended("agent", exitCode, agentMessage, agentReason)],
@@ -95,12 +96,29 @@ export const scribeDownStatus = (): PodStatus => ({
   ...runningStatus(),
   initContainerStatuses: [
     ended("fetch", 0, { commit: someCommit }),
+    running("ports"),
     container(
       "scribe",
       { waiting: { reason: "CrashLoopBackOff", message: "back-off 40s" } },
       { restartCount: 3, lastState: { terminated: { exitCode: 137, reason: "OOMKilled" } } },
     ),
   ],
+});
+
+/** What holds the ports of the scribe ends again and again, so that neither scribe nor agent begins. */
+export const portsDownStatus = (message: string): PodStatus => ({
+  phase: "Pending",
+  conditions: [scheduled],
+  initContainerStatuses: [
+    ended("fetch", 0, { commit: someCommit }),
+    container(
+      "ports",
+      { waiting: { reason: "CrashLoopBackOff", message: "back-off 40s" } },
+      { restartCount: 3, lastState: { terminated: { exitCode: 2, reason: "Error", message } } },
+    ),
+    running("scribe"),
+  ],
+  containerStatuses: [container("agent", { waiting: { reason: "PodInitializing" } })],
 });
 
 /** It has a node, and no container of it has begun. */
@@ -112,6 +130,7 @@ export const fetchFailedStatus = (reason: string, message: string): PodStatus =>
   conditions: [scheduled],
   initContainerStatuses: [
     ended("fetch", 1, { reason, message }),
+    container("ports", { waiting: { reason: "PodInitializing" } }),
     container("scribe", { waiting: { reason: "PodInitializing" } }),
   ],
   containerStatuses: [container("agent", { waiting: { reason: "PodInitializing" } })],

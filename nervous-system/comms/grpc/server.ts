@@ -59,6 +59,8 @@ export type GrpcHandler =
 type GrpcServerOptions = {
   /** `host:port`; port 0 takes a free one. */
   readonly address: string;
+  /** See `Place`. */
+  readonly reusePort?: boolean | undefined;
   /** Certificate chain and key, PEM; plaintext without them (loopback only). */
   readonly tls?: { readonly cert: string; readonly key: string };
   readonly handlers: readonly GrpcHandler[];
@@ -277,6 +279,6 @@ export const startGrpcServer = async (options: GrpcServerOptions): Promise<GrpcS
     server.addService({ [method.path]: definitionOf(method) }, { [method.path]: implementation });
   }
   const front = frontOf(server, options);
-  const port = await listen(front.listener, addressOf(options.address));
+  const port = await listen(front.listener, { ...addressOf(options.address), reusePort: options.reusePort });
   return { port, close: (graceMs) => front.close(graceMs, clock) };
 };

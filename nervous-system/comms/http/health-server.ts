@@ -8,6 +8,8 @@ type HealthServerOptions = {
   readonly port: number;
   /** All of the machine's addresses without it. */
   readonly host?: string;
+  /** See `Place`. */
+  readonly reusePort?: boolean | undefined;
   /** Connections at once, beyond which a new one is closed; 1,024 without it. */
   readonly maxConnections?: number;
   readonly registry: Registry;
@@ -44,6 +46,7 @@ const answerFor =
 
 /** Serves /metrics, /healthz and /readyz; rejects where the port cannot be had. */
 export const startHealthServer = (options: HealthServerOptions): Promise<HttpServer> => {
-  const { host, port, maxConnections } = options;
-  return serve({ at: host === undefined ? { port } : { host, port }, maxConnections, answer: answerFor(options) });
+  const { host, port, reusePort, maxConnections } = options;
+  const at = { port, reusePort, ...(host === undefined ? {} : { host }) };
+  return serve({ at, maxConnections, answer: answerFor(options) });
 };

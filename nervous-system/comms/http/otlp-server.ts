@@ -22,6 +22,8 @@ import {
 type OtlpHttpOptions = {
   /** `host:port`; port 0 takes a free one. */
   readonly address: string;
+  /** See `Place`. */
+  readonly reusePort?: boolean | undefined;
   /** Certificate chain and key, PEM; plaintext without them (loopback only). */
   readonly tls?: { readonly cert: string; readonly key: string };
   readonly receiver: OtlpReceiver;
@@ -166,10 +168,10 @@ class Listener {
 
 /** Starts OTLP over HTTP: POST /v1/logs, /v1/traces and /v1/metrics, protobuf or JSON, gzip, deflate, br, zstd or none. */
 export const startOtlpHttpServer = async (options: OtlpHttpOptions): Promise<OtlpHttpServer> => {
-  const { address, tls, maxConnections, doorway, clock } = options;
+  const { address, reusePort, tls, maxConnections, doorway, clock } = options;
   const listener = new Listener(options);
   const server = await serve({
-    at: addressOf(address),
+    at: { ...addressOf(address), reusePort },
     tls,
     maxConnections,
     doorway,

@@ -11,10 +11,11 @@ export const MAX_POD_CALLERS = 32;
 
 /**
  * Where a server listens: on a port, 0 for a free one, of one host or of all; on a unix socket; or on the descriptor of a socket
- * that another process listened on before.
+ * that another process listened on before. With `reusePort` any process of the same user that says so too has the port as well,
+ * and connections go to one of those that listen.
  */
 export type Place =
-  | { readonly host?: string; readonly port: number }
+  | { readonly host?: string; readonly port: number; readonly reusePort?: boolean | undefined }
   | { readonly path: string }
   | { readonly fd: number };
 

@@ -69,6 +69,17 @@ const perl = async (script: string, ...args: string[]): Promise<string> => {
 const rawSocket = (family: "PF_INET" | "PF_INET6"): Promise<string> =>
   perl(`socket(S,${family},SOCK_RAW,${family === "PF_INET" ? 1 : 58}) or die $!; print "made"`);
 
+/** Shared with whoever listens there, as far as the kernel lets it. */
+const listening = (address: string, port: number): Promise<string> =>
+  perl(
+    `use Socket qw(inet_pton pack_sockaddr_in6); my ($at, $port) = @ARGV; my $six = $at =~ /:/;
+     socket(S,$six ? PF_INET6 : PF_INET,SOCK_STREAM,0) or die $!; setsockopt(S,SOL_SOCKET,$_,1) for SO_REUSEADDR,SO_REUSEPORT;
+     bind(S,$six ? pack_sockaddr_in6($port,inet_pton(PF_INET6,$at)) : pack_sockaddr_in($port,inet_aton($at))) or die $!;
+     listen(S,1) or die $!; print "made"`,
+    address,
+    String(port),
+  );
+
 const echo = (host: string): Promise<string> =>
   perl(
     `socket(S,PF_INET,SOCK_DGRAM,1) or die $!; send(S,pack("CCnnn",8,0,0,1,1),0,sockaddr_in(0,inet_aton($ARGV[0]))) or die $!;
@@ -97,6 +108,8 @@ const writable = (path: string): Promise<string> => tried(async () => writeFile(
 
 const surroundings = JSON.parse(process.argv[2] ?? "{}") as Surroundings;
 
+// The scribe itself listens on the first alone.
+const scribePlaces = ["127.0.0.1", "0.0.0.0", "::1"];
 const fileFolders = ["/", "/enchanted/sock", "/enchanted/bin", "/enchanted/fetch", "/etc", "/sys", "/proc/sys/kernel"];
 const secrets = ["/enchanted/token", "/enchanted/wal", "/var/run/secrets/kubernetes.io/serviceaccount/token"];
 
@@ -123,6 +136,10 @@ const network = async (): Promise<Array<[string, Promise<string>]>> => {
     ...icmp.map(({ what, host }): [string, Promise<string>] => [`an echo to ${what}`, echo(host)]),
     ["a raw socket", rawSocket("PF_INET")],
     ["a raw socket, IPv6", rawSocket("PF_INET6")],
+    ...scribePlaces.map((at): [string, Promise<string>] => [
+      `listening on the scribe's port 4318 of ${at}`,
+      listening(at, 4318),
+    ]),
   ];
 };
 

@@ -61,6 +61,14 @@ export const start = (command: string, args: readonly string[], env: Record<stri
   return { process: child, output: () => Buffer.concat(chunks).toString("utf8"), ended };
 };
 
+/** Starts it as another user without any right, as the containers of a pod run; only root may. */
+export const startAs = (
+  user: number,
+  [command, ...args]: readonly [string, ...string[]],
+  env: Record<string, string> = {},
+): Running =>
+  start("setpriv", [`--reuid=${user}`, `--regid=${user}`, "--clear-groups", "--no-new-privs", command, ...args], env);
+
 /** kill -9; resolves when the program is gone. */
 export const killRunning = async ({ process, ended }: Running): Promise<void> => {
   process.kill("SIGKILL");
@@ -125,9 +133,10 @@ const lastLines = (output: string): string =>
     .map((line) => line.slice(0, 300))
     .join("\n");
 
-/** Starts the pod's scribe and waits until its startup probe would pass. */
-export const startPodScribe = async (stage: Stage, pod: Pod): Promise<Running> => {
-  const scribe = start(process.execPath, [join(stage.programs, "main.js"), "scribe"], pod.env);
+/** Starts the pod's scribe, as that user or as our own, and waits until its socket accepts. */
+export const startPodScribe = async (stage: Stage, pod: Pod, user?: number): Promise<Running> => {
+  const command = [process.execPath, join(stage.programs, "main.js"), "scribe"] as const;
+  const scribe = user === undefined ? start(command[0], command.slice(1), pod.env) : startAs(user, command, pod.env);
   const accepts = (): Promise<boolean> =>
     new Promise((resolve) => {
       const probe = createConnection(pod.socket);
