@@ -130,7 +130,7 @@ const grantRemedy = (namespace: string, refusal: string): string => {
   const [, owner, name] = /"system:serviceaccount:([^:"]+):([^":]+)"/.exec(refusal) ?? [];
   const [, user = "<user>"] = /"([^"]+)" may not record/.exec(refusal) ?? [];
   const whom = owner === undefined ? `--user '${user}'` : `--serviceaccount ${owner}:${name}`;
-  return `let somebody with the right to grant run: kubectl create rolebinding record --namespace ${namespace} --clusterrole enchanted-edit ${whom}`;
+  return `let somebody with the right to grant run: kubectl create rolebinding record --namespace ${namespace} --clusterrole enchanted-record ${whom}`;
 };
 
 const outbox = async (host: Host): Promise<Finding> => {

@@ -1,8 +1,15 @@
 import { describe, expect, it } from "@jest/globals";
 import { grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
-import { putBlobMethod } from "#nervous-system/comms/grpc/methods.ts";
+import {
+  exportLogs,
+  getBlobMethod,
+  inboxMethod,
+  putBlobMethod,
+  streamStateMethod,
+  tailMethod,
+} from "#nervous-system/comms/grpc/methods.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
-import { createContextService } from "#pipeline/collector/context-service.ts";
+import { createContextService, useOf } from "#pipeline/collector/context-service.ts";
 
 const agent = (agentUid: string): Caller => ({
   agentUid,
@@ -10,6 +17,14 @@ const agent = (agentUid: string): Caller => ({
   producers: ["agent", "scribe"],
   recorder: "scribe",
   bound: { epoch: 1, missionUid: "m", mission: "m" },
+});
+
+describe("what an external client must have the right to", () => {
+  it("is to read for what gives out others' blobs, and to record for all else", () => {
+    const all = [exportLogs, getBlobMethod, inboxMethod, putBlobMethod, streamStateMethod, tailMethod];
+    expect(all.filter(({ path }) => useOf(path) === "get")).toEqual([getBlobMethod]);
+    expect(useOf(undefined)).toBe("create"); // OTLP over HTTP
+  });
 });
 
 describe("blobs on their way to the store", () => {

@@ -22,6 +22,7 @@ import type { BlobOwner, BlobQuota, Upload } from "#pipeline/collector/blob-quot
 import { isComponent, type Caller } from "#pipeline/collector/caller.ts";
 import type { ChainOwners } from "#pipeline/collector/chain-owners.ts";
 import { decodeMessage } from "#pipeline/collector/decode-message.ts";
+import type { RecordUse } from "#pipeline/collector/external-clients.ts";
 import type { Identify } from "#pipeline/collector/identify.ts";
 import { createLimitPerAgent } from "./limit-per-agent.ts";
 
@@ -35,6 +36,15 @@ export type ContextServiceOptions = {
   readonly blobs: ObjectStore;
   readonly blobQuota: BlobQuota;
 };
+
+const readers: ReadonlySet<string> = new Set([getBlobMethod.path]);
+
+/**
+ * What a method, by its path, does with the record. The tail of a chain is told to its writer only, who needs it to go on, and how
+ * full the stream is to who writes into it.
+ */
+export const useOf = (path: string | undefined): RecordUse =>
+  path !== undefined && readers.has(path) ? "get" : "create";
 
 const CHUNK_BYTES = 256 * 1024;
 const RETRY_MS = 1_000;
@@ -147,7 +157,7 @@ const getBlobHandler = ({ identify, blobs }: ContextServiceOptions): GrpcHandler
     kind: "serverStream",
     method: getBlobMethod,
     handle: async function* (request, { token, metadata }) {
-      const caller = await identify(token, metadata(namespaceMetadata));
+      const caller = await identify(token, metadata(namespaceMetadata), { use: useOf(getBlobMethod.path) });
       const { digest, namespace } = decodeMessage(GetBlobRequestSchema, request);
       const leave = isComponent(caller) ? () => undefined : enter(caller.agentUid);
       try {

@@ -21,12 +21,13 @@ const robot: Principal = {
 type Asked = { spec: { user: string; groups?: string[]; resourceAttributes: Record<string, string> } };
 
 /** An API server's answers to SubjectAccessReviews; what it decides is Kubernetes' own matter and tested against a real one. */
-const reviewer = (answer: () => boolean) => {
+const reviewer = (answer: (asked: Asked) => boolean) => {
   const asked: Asked[] = [];
   const request: KubeClient["request"] = (call) => {
-    asked.push(JSON.parse(call.body?.text ?? "{}") as Asked);
+    const question = JSON.parse(call.body?.text ?? "{}") as Asked;
+    asked.push(question);
     try {
-      return Promise.resolve({ status: { allowed: answer() } });
+      return Promise.resolve({ status: { allowed: answer(question) } });
     } catch (error) {
       return Promise.reject(error);
     }
@@ -38,7 +39,7 @@ describe("a user without a pod", () => {
   it("is admitted into the namespace that it names and may record in", async () => {
     const { client, asked } = reviewer(() => true);
     const admit = createAdmitExternalClient({ client, clock: manualClock() });
-    expect(await admit(ann, "team-b")).toMatchObject({
+    expect(await admit(ann, "team-b", "create")).toMatchObject({
       namespace: "team-b",
       principal: "ann@example.org",
       recorder: "scribe",
@@ -58,17 +59,29 @@ describe("a user without a pod", () => {
 
   it("records in its own namespace when it names none, and must name one when it has none", async () => {
     const admit = createAdmitExternalClient({ client: reviewer(() => true).client, clock: manualClock() });
-    expect(await admit(robot, undefined)).toMatchObject({ namespace: "team-a" });
-    await expect(admit(ann, undefined)).rejects.toMatchObject({ code: grpcStatus.invalidArgument });
-    await expect(admit(ann, "../x")).rejects.toMatchObject({ code: grpcStatus.invalidArgument });
+    expect(await admit(robot, undefined, "create")).toMatchObject({ namespace: "team-a" });
+    await expect(admit(ann, undefined, "create")).rejects.toMatchObject({ code: grpcStatus.invalidArgument });
+    await expect(admit(ann, "../x", "create")).rejects.toMatchObject({ code: grpcStatus.invalidArgument });
   });
 
   it("is denied without the right, and told which one it lacks", async () => {
     const admit = createAdmitExternalClient({ client: reviewer(() => false).client, clock: manualClock() });
-    await expect(admit(ann, "team-b")).rejects.toMatchObject({
+    await expect(admit(ann, "team-b", "create")).rejects.toMatchObject({
       code: grpcStatus.permissionDenied,
       message: expect.stringContaining("missions/record"),
     });
+  });
+
+  it("may record and not read, or read and not record: each is a right of its own", async () => {
+    const { client, asked } = reviewer(({ spec }) => spec.resourceAttributes["verb"] === "create");
+    const admit = createAdmitExternalClient({ client, clock: manualClock() });
+    await expect(admit(ann, "team-b", "create")).resolves.toMatchObject({ namespace: "team-b" });
+    await expect(admit(ann, "team-b", "get")).rejects.toMatchObject({
+      code: grpcStatus.permissionDenied,
+      message: expect.stringContaining('"get" on "missions/record"'),
+    });
+    await expect(admit(ann, "team-b", "create")).resolves.toMatchObject({ namespace: "team-b" });
+    expect(asked.map(({ spec }) => spec.resourceAttributes["verb"])).toEqual(["create", "get"]);
   });
 
   it("is asked about so often and no more, however many namespaces it names, and others are none the less", async () => {
@@ -76,12 +89,13 @@ describe("a user without a pod", () => {
     const { client, asked } = reviewer(() => false);
     const admit = createAdmitExternalClient({ client, clock });
     const codes = new Set<number>();
-    for (let n = 0; n < 1_000; n += 1) await admit(ann, `team-${n}`).catch(({ code }: GrpcFailure) => codes.add(code));
+    for (let n = 0; n < 1_000; n += 1)
+      await admit(ann, `team-${n}`, "create").catch(({ code }: GrpcFailure) => codes.add(code));
     expect([...codes]).toEqual([grpcStatus.permissionDenied, grpcStatus.unavailable]);
     expect(asked).toHaveLength(50);
-    await admit(robot, undefined).catch(() => undefined);
+    await admit(robot, undefined, "create").catch(() => undefined);
     await clock.advance(1_000);
-    for (let n = 0; n < 10; n += 1) await admit(ann, `other-${n}`).catch(() => undefined);
+    for (let n = 0; n < 10; n += 1) await admit(ann, `other-${n}`, "create").catch(() => undefined);
     expect(asked).toHaveLength(50 + 1 + 2);
   });
 
@@ -90,16 +104,16 @@ describe("a user without a pod", () => {
     let answer = (): boolean => true;
     const { client, asked } = reviewer(() => answer());
     const admit = createAdmitExternalClient({ client, clock });
-    await admit(ann, "team-b");
-    await admit(ann, "team-b");
+    await admit(ann, "team-b", "create");
+    await admit(ann, "team-b", "create");
     expect(asked).toHaveLength(1);
     await clock.advance(60_000);
     answer = () => false;
-    await expect(admit(ann, "team-b")).rejects.toMatchObject({ code: grpcStatus.permissionDenied });
+    await expect(admit(ann, "team-b", "create")).rejects.toMatchObject({ code: grpcStatus.permissionDenied });
     await clock.advance(60_000);
     answer = () => {
       throw new Error("connection refused");
     };
-    await expect(admit(ann, "team-b")).rejects.toMatchObject({ code: grpcStatus.unavailable });
+    await expect(admit(ann, "team-b", "create")).rejects.toMatchObject({ code: grpcStatus.unavailable });
   });
 });

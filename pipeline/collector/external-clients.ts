@@ -9,8 +9,15 @@ import { apiGroup } from "#nervous-system/schemas/resources/define-resource.ts";
 import type { Principal } from "#pipeline/identity/token-reviews.ts";
 import type { Caller } from "./caller.ts";
 
-/** Admits a user without a pod into a namespace; rejects with `GrpcFailure` who may not record there. */
-export type AdmitExternalClient = (principal: Principal, namespace: string | undefined) => Promise<Caller>;
+/** What a call does with the record of a namespace: the verb on `missions/record` that an external client needs for it. */
+export type RecordUse = "create" | "get";
+
+/** Admits a user without a pod into a namespace; rejects with `GrpcFailure` who may not use its record so. */
+export type AdmitExternalClient = (
+  principal: Principal,
+  namespace: string | undefined,
+  use: RecordUse,
+) => Promise<Caller>;
 
 /** What admitting external clients needs. */
 export type ExternalClientsOptions = {
@@ -21,7 +28,7 @@ export type ExternalClientsOptions = {
 const CACHE_MS = 60_000;
 const MAX_KNOWN = 10_000;
 const RETRY_MS = 1_000;
-// Of one user; each namespace that he names is a question a minute.
+// Of one user; each namespace that he names is a question a minute, for each use.
 const questions = { perSecond: 2, burst: 50 };
 
 type Verdict = { readonly allowed: boolean; readonly at: number };
@@ -31,47 +38,54 @@ const namespaceOf = ({ namespace }: Principal, asked: string | undefined): strin
   if (/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(wanted)) return wanted;
   throw new GrpcFailure(
     grpcStatus.invalidArgument,
-    `name the namespace to record in by metadata or header "${namespaceMetadata}"; ${JSON.stringify(wanted.slice(0, 80))} is none`,
+    `name the namespace of the record by metadata or header "${namespaceMetadata}"; ${JSON.stringify(wanted.slice(0, 80))} is none`,
   );
 };
 
-/** Caches what the API server says of `create missions/record` for 60 s; an answer is never made up while it is away. */
+const refusals: Readonly<Record<RecordUse, { readonly what: string; readonly roles: string }>> = {
+  create: { what: "record in", roles: "enchanted-record and enchanted-edit" },
+  get: { what: "read the record of", roles: "enchanted-view and enchanted-edit" },
+};
+
+const refusal = (username: string, namespace: string, use: RecordUse): GrpcFailure =>
+  new GrpcFailure(
+    grpcStatus.permissionDenied,
+    `"${username}" may not ${refusals[use].what} namespace "${namespace}": grant it "${use}" on "missions/record" there (ClusterRoles ${refusals[use].roles} have it)`,
+  );
+
+/** Caches what the API server says of a use of `missions/record` for 60 s; an answer is never made up while it is away. */
 export const createAdmitExternalClient = ({ client, clock }: ExternalClientsOptions): AdmitExternalClient => {
   const known = new Map<string, Verdict>();
   const asking = createTokenBuckets(questions, clock, MAX_KNOWN);
-  const ask = async ({ user }: Principal, namespace: string): Promise<boolean> => {
-    const question = { user, verb: "create", group: apiGroup, resource: "missions", subresource: "record", namespace };
+  const ask = async ({ user }: Principal, namespace: string, verb: RecordUse): Promise<boolean> => {
+    const question = { user, verb, group: apiGroup, resource: "missions", subresource: "record", namespace };
     try {
       return (await reviewAccess(client, question)).allowed;
     } catch (error) {
       throw new GrpcFailure(
         grpcStatus.unavailable,
-        `the right to record could not be asked: ${String(error)}`,
+        `the right to the record could not be asked: ${String(error)}`,
         RETRY_MS,
       );
     }
   };
-  const isAllowed = async (principal: Principal, namespace: string): Promise<boolean> => {
-    const key = `${namespace}\u0000${principal.username}`;
+  const isAllowed = async (principal: Principal, namespace: string, use: RecordUse): Promise<boolean> => {
+    const key = `${use}\u0000${namespace}\u0000${principal.username}`;
     const cached = known.get(key);
     if (cached !== undefined && clock.now() - cached.at < CACHE_MS) return cached.allowed;
     const waitMs = asking.of(principal.username).take(1);
     if (waitMs > 0)
       throw new GrpcFailure(grpcStatus.unavailable, `"${principal.username}" names too many namespaces`, waitMs);
-    const allowed = await ask(principal, namespace);
+    const allowed = await ask(principal, namespace, use);
     known.delete(key);
     known.set(key, { allowed, at: clock.now() });
     const [oldest] = known.keys();
     if (known.size > MAX_KNOWN && oldest !== undefined) known.delete(oldest);
     return allowed;
   };
-  return async (principal, asked) => {
+  return async (principal, asked, use) => {
     const namespace = namespaceOf(principal, asked);
-    if (!(await isAllowed(principal, namespace)))
-      throw new GrpcFailure(
-        grpcStatus.permissionDenied,
-        `"${principal.username}" may not record in namespace "${namespace}": grant it "create" on "missions/record" there (ClusterRole enchanted-edit has it)`,
-      );
+    if (!(await isAllowed(principal, namespace, use))) throw refusal(principal.username, namespace, use);
     return {
       agentUid: stableId("stranger", principal.username),
       namespace,

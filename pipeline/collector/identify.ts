@@ -11,7 +11,7 @@ import { audience } from "#nervous-system/schemas/names.ts";
 import { computePodBinding, parsePodName } from "#pipeline/identity/pod-binding.ts";
 import type { Principal, TokenPod, TokenReviews } from "#pipeline/identity/token-reviews.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
-import type { AdmitExternalClient } from "./external-clients.ts";
+import type { AdmitExternalClient, RecordUse } from "./external-clients.ts";
 
 /** What the collector needs in the whole cluster. */
 export const collectorClusterAccess = [...tokenReviewAccess, ...subjectAccessReviewAccess, ...informerAccess(agents)];
@@ -34,11 +34,18 @@ export type IdentifyOptions = {
   readonly clock: Pick<Clock, "monotonicMs">;
 };
 
+/** What else is known of a call. */
+type CallKind = {
+  /** Where it comes from, until it is admitted. */
+  readonly source?: string;
+  /** What an external client must have the right to; it writes where nothing is said. */
+  readonly use?: RecordUse;
+};
+
 /**
- * Tells who calls; `namespace` is the one that an external client writes into, its own without it, and `source` where the
- * call comes from, until it is admitted. Rejects with `GrpcFailure`.
+ * Tells who calls; `namespace` is the one whose record an external client uses, its own without it. Rejects with `GrpcFailure`.
  */
-export type Identify = (token: string | undefined, namespace?: string, source?: string) => Promise<Caller>;
+export type Identify = (token: string | undefined, namespace?: string, call?: CallKind) => Promise<Caller>;
 
 const RETRY_MS = 1_000;
 // Past the cache, for one pod; it comes again until the operator has written it down.
@@ -98,10 +105,10 @@ const bind = async (lookup: Lookup, namespace: string, pod: TokenPod): Promise<C
 const callerOf = (
   options: IdentifyOptions & { readonly lookup: Lookup },
   principal: Principal,
-  asked?: string,
+  { asked, use = "create" }: { readonly asked: string | undefined; readonly use: RecordUse | undefined },
 ): Promise<Caller> | Caller => {
   const { namespace, pod, serviceAccount } = principal;
-  if (pod === undefined) return options.admitExternalClient(principal, asked);
+  if (pod === undefined) return options.admitExternalClient(principal, asked, use);
   const component = namespace === options.releaseNamespace ? ownOf(components, serviceAccount) : undefined;
   return component === undefined ? bind(options.lookup, namespace, pod) : componentCaller(component, pod, namespace);
 };
@@ -109,7 +116,7 @@ const callerOf = (
 /** Creates the identification of callers by their projected token. */
 export const createIdentify = (given: IdentifyOptions): Identify => {
   const options = { ...given, lookup: { ...given.lookup, looks: createTokenBuckets(looks, given.clock, MAX_PODS) } };
-  return async (token, namespace, source) => {
+  return async (token, namespace, { source, use } = {}) => {
     if (token === undefined)
       throw new GrpcFailure(
         grpcStatus.unauthenticated,
@@ -118,7 +125,7 @@ export const createIdentify = (given: IdentifyOptions): Identify => {
     const verdict = await options.reviews.authenticate(token, audience.collector, source);
     switch (verdict.kind) {
       case "authentic":
-        return callerOf(options, verdict.principal, namespace);
+        return callerOf(options, verdict.principal, { asked: namespace, use });
       case "refused":
         throw new GrpcFailure(
           grpcStatus.unauthenticated,

@@ -25,7 +25,7 @@ import { createAdmission, type Admission } from "#pipeline/collector/admission.t
 import { createBlobQuota, type BlobLimits } from "#pipeline/collector/blob-quota.ts";
 import { isComponent } from "#pipeline/collector/caller.ts";
 import { createChainOwners, type ChainOwners } from "#pipeline/collector/chain-owners.ts";
-import { createContextService } from "#pipeline/collector/context-service.ts";
+import { createContextService, useOf } from "#pipeline/collector/context-service.ts";
 import { createExportLogs } from "#pipeline/collector/export-logs.ts";
 import { createExportMetrics } from "#pipeline/collector/export-metrics.ts";
 import { createExportTraces } from "#pipeline/collector/export-traces.ts";
@@ -148,9 +148,10 @@ const startServers = async (environment: CollectorEnvironment, parts: Parts) => 
     ...createContextService({ identify, owners, bus, blobs, blobQuota, sinks: settlingReaders }),
     createInbox({ identify, bus }),
   ];
-  const admit = async ({ token, metadata, source }: AskingCall): Promise<MessageShare | undefined> => {
+  const admit = async ({ token, metadata, source, path }: AskingCall): Promise<MessageShare | undefined> => {
     // Handlers identify their caller themselves, from what is known by then.
-    const caller = await identify(token, metadata(namespaceMetadata), source).catch((error: unknown) => {
+    const call = { source, use: useOf(path) };
+    const caller = await identify(token, metadata(namespaceMetadata), call).catch((error: unknown) => {
       if (error instanceof GrpcFailure) metrics.exportsRefused.inc({ code: String(error.code) });
       throw error;
     });

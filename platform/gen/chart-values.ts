@@ -53,7 +53,7 @@ export const chartValues = z.strictObject({
   imagePullSecrets: z
     .array(z.strictObject({ name: z.string().describe("Secret.") }))
     .describe("For every pod of the chart."),
-  tenants: z.array(namespace).describe("Namespaces that run missions."),
+  tenants: z.array(namespace).describe("Namespaces that run missions; the release's own must not be one."),
   defaults: z
     .strictObject({
       agentImage: image.describe("Image of the agent container, by digest."),

@@ -30,7 +30,7 @@ beforeAll(async () => {
   forward = await kube.forward(releaseNamespace, "enchanted-collector", 4318);
   const given = ["-n", tenant];
   await kube.ok(["create", "serviceaccount", account, ...given]);
-  const binding = ["--clusterrole=enchanted-edit", `--serviceaccount=${tenant}:${account}`];
+  const binding = ["--clusterrole=enchanted-record", `--serviceaccount=${tenant}:${account}`];
   await kube.ok(["create", "rolebinding", account, ...binding, ...given]);
   token = (await kube.ok(["create", "token", account, "--audience=enchanted-collector", ...given])).trim();
   const ca = await kube.get<{ data: Record<string, string> }>("configmap", "enchanted-ca", releaseNamespace);

@@ -86,9 +86,13 @@ describe("a server that admits its callers", () => {
     expect(handled).toEqual([]);
   });
 
-  it("tells whoever admits where a call comes from: an address, and once it is known which connection", async () => {
+  it("tells whoever admits what is called, and from where: an address, and once it is known which connection", async () => {
     const sources: string[] = [];
-    const { client } = await guarded(async ({ source }) => void sources.push(source));
+    const { client } = await guarded(async ({ source, path }) => {
+      expect(path).toBe(exportLogs.path);
+      sources.push(source);
+      return undefined;
+    });
     for (let calls = 0; calls < 3; calls += 1) await client.unary(exportLogs, Buffer.of(1), limits);
     expect(sources).toEqual(["127.0.0.1", sources[1], sources[1]]);
     expect(sources[1]).toMatch(/^127\.0\.0\.1:\d+$/);

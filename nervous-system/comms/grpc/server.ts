@@ -35,6 +35,8 @@ export type CallContext = {
 export type AskingCall = Pick<CallContext, "token" | "metadata"> & {
   /** The address that it comes from, with its port where the connection has shown before who is at its end. */
   readonly source: string;
+  /** `/<package>.<Service>/<Method>` of gRPC; none over HTTP. */
+  readonly path?: string;
 };
 
 /** One method and what answers it; a handler refuses by throwing `GrpcFailure`. */
@@ -148,7 +150,8 @@ const admitting =
             };
             const refuse = (error: unknown): void => call.sendStatus(failing(path, onError)(error));
             const source = doorway?.knows(peer) === true ? peer : addressOfPeer(peer);
-            (admit?.({ ...saidBefore(metadata), source }) ?? Promise.resolve(undefined)).then(admitted).catch(refuse);
+            const asking = { ...saidBefore(metadata), source, path };
+            (admit?.(asking) ?? Promise.resolve(undefined)).then(admitted).catch(refuse);
           },
           onReceiveMessage: (message: Buffer, goOn) => {
             charged?.unpacked(message.length);

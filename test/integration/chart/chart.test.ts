@@ -22,6 +22,8 @@ type KubeObject = {
   spec?: { template?: { spec?: { containers?: object[] } }; containers?: object[] } | undefined;
 };
 
+const release = "enchanted-system";
+
 let dir = "";
 let helm = "";
 let cluster: ControlPlane;
@@ -32,7 +34,7 @@ const render = async (...more: string[]): Promise<KubeObject[]> => {
     "enchanted-swarm",
     "charts/enchanted-swarm",
     "--namespace",
-    "default",
+    release,
     "--kube-version",
     "1.36.3",
     ...required,
@@ -62,6 +64,7 @@ beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), "chart-"));
   helm = await ensureTool("helm");
   cluster = await startControlPlane({ dir });
+  await run(cluster.kubectl, ["--kubeconfig", cluster.kubeconfigPath, "create", "namespace", release]);
 }, 120_000);
 
 afterAll(async () => {
@@ -131,16 +134,33 @@ describe("the chart", () => {
         .map(({ metadata }) => `${metadata.namespace ?? ""}/${metadata.name}`);
     expect(onPods("ClusterRole")).toEqual([]);
     const components = ["operator", "uninstall"];
-    const expected = components.flatMap((name) => ["red", "blue"].map((t) => `${t}/default-enchanted-${name}`));
+    const expected = components.flatMap((name) => ["red", "blue"].map((t) => `${t}/${release}-enchanted-${name}`));
     expect(onPods("Role").toSorted()).toEqual(expected.toSorted());
     const bound = objects.filter(({ kind }) => kind === "RoleBinding").map(({ metadata }) => metadata);
     for (const role of expected) expect(bound.map(({ name, namespace }) => `${namespace}/${name}`)).toContain(role);
     expect(JSON.stringify(objects).match(/"name":"ENCHANTED_TENANTS","value":"red,blue"/g)).toHaveLength(2);
     // What a hook needs before anything is deleted must not be made in a namespace that may be gone.
     const hooks = objects.filter(({ metadata }) => JSON.stringify(metadata).includes('"helm.sh/hook"'));
-    expect(hooks.map(({ metadata }) => metadata.namespace).filter((n) => n !== undefined && n !== "default")).toEqual(
-      [],
-    );
+    expect(hooks.map(({ metadata }) => metadata.namespace).filter((n) => n !== undefined && n !== release)).toEqual([]);
+  });
+
+  it("refuses its own namespace as a tenant's", async () => {
+    await expect(render("--set", `tenants={red,${release}}`)).rejects.toMatchObject({
+      stderr: expect.stringMatching(/tenants must not name "enchanted-system".*--namespace/),
+    });
+    await expect(render("--set", "tenants={red}")).resolves.not.toHaveLength(0);
+  });
+
+  it("lets who may view read the record, who may edit record too, and who may only record read nothing", async () => {
+    type Role = { rules: Array<{ resources: string[]; verbs: string[] }> };
+    const roles = (await render()).filter(({ kind }) => kind === "ClusterRole");
+    const onRecord = (name: string): string[] =>
+      (roles.find(({ metadata }) => metadata.name === name) as unknown as Role).rules
+        .filter(({ resources }) => resources.includes("missions/record"))
+        .flatMap(({ verbs }) => verbs);
+    expect(onRecord("enchanted-view")).toEqual(["get"]);
+    expect(onRecord("enchanted-edit")).toEqual(["get", "create"]);
+    expect(onRecord("enchanted-record")).toEqual(["create"]);
   });
 
   it("confines each tenant's agents by the policy that the operator asks for", async () => {
@@ -149,7 +169,7 @@ describe("the chart", () => {
     );
     expect(policies.map(({ metadata }) => metadata.namespace)).toEqual(["default", "blue"]);
     for (const { spec } of policies)
-      expect(spec).toEqual(confinementOf({ name: "enchanted-swarm", namespace: "default" }));
+      expect(spec).toEqual(confinementOf({ name: "enchanted-swarm", namespace: release }));
     const stored = await dryRun(policies[0] as KubeObject, "--output=json");
     expect((JSON.parse(stored) as KubeObject).spec).toEqual(policies[0]?.spec);
   });
@@ -185,11 +205,11 @@ describe("the chart", () => {
   }, 120_000);
 
   it("upgraded with nothing changed restarts nothing", async () => {
-    const release = ["enchanted-swarm", "charts/enchanted-swarm", "--namespace", "upgraded", "--create-namespace"];
+    const upgraded = ["enchanted-swarm", "charts/enchanted-swarm", "--namespace", "upgraded", "--create-namespace"];
     const helmRun = (verb: string) =>
       run(helm, [
         verb,
-        ...release.slice(0, verb === "upgrade" ? 4 : 5),
+        ...upgraded.slice(0, verb === "upgrade" ? 4 : 5),
         ...required,
         "--kubeconfig",
         cluster.kubeconfigPath,

@@ -415,7 +415,7 @@ describe("doctor", () => {
       wrong("token", /kubectl create token default --namespace .* --audience enchanted-collector/),
     );
     await writeFile(ann.tokenFile, server.tokens.eve);
-    expect(await failing([])).toEqual(wrong("right", /kubectl create rolebinding/));
+    expect(await failing([])).toEqual(wrong("right", /kubectl create rolebinding .* --clusterrole enchanted-record /));
     server.gate.shut();
     expect(await failing([])).toEqual(wrong("TLS", /port-forward/));
   });

@@ -2,9 +2,15 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { GrpcClient } from "#nervous-system/comms/grpc/client.ts";
 import { grpcStatus, type GrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
-import { exportLogs, tailMethod } from "#nervous-system/comms/grpc/methods.ts";
+import { exportLogs, getBlobMethod, putBlobMethod, tailMethod } from "#nervous-system/comms/grpc/methods.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
-import { TailRequestSchema, TailResponseSchema } from "#nervous-system/schemas/gen/context_pb.ts";
+import {
+  BlobChunkSchema,
+  GetBlobRequestSchema,
+  PutBlobResponseSchema,
+  TailRequestSchema,
+  TailResponseSchema,
+} from "#nervous-system/schemas/gen/context_pb.ts";
 import { noMission, randomIds, stableId } from "#nervous-system/schemas/ids.ts";
 import type { NatsServer } from "#platform/stores/nats.ts";
 import { createAccount, startSwarmPlane, tokenFor } from "#test/integration/gateway/swarm-plane.ts";
@@ -33,8 +39,10 @@ beforeAll(async () => {
   nats = await startTestNats(cleanup);
   collector = await startTestCollector(plane, nats, cleanup);
   namespace = await freshNamespace(plane.admin);
-  for (const account of ["ann", "bob", "eve"]) await createAccount(plane.admin, namespace, account);
+  for (const account of ["ann", "bob", "eve", "reader", "both"]) await createAccount(plane.admin, namespace, account);
   for (const account of ["ann", "bob"]) await allowRecording(plane, namespace, account);
+  await allowRecording(plane, namespace, "reader", ["get"]);
+  await allowRecording(plane, namespace, "both", ["get", "create"]);
 }, 600_000);
 afterAll(() => cleanup.run());
 
@@ -52,6 +60,46 @@ const tailOf = async (client: GrpcClient, agentUid: string): Promise<number> => 
   const request = Buffer.from(toBinary(TailRequestSchema, create(TailRequestSchema, { agentUid, epoch: 1 })));
   return Number(fromBinary(TailResponseSchema, await client.unary(tailMethod, request, { deadlineMs: 10_000 })).seq);
 };
+
+async function* onePiece(bytes: Buffer): AsyncGenerator<Buffer> {
+  yield Buffer.from(toBinary(BlobChunkSchema, create(BlobChunkSchema, { chunk: bytes })));
+}
+const putBlob = async (client: GrpcClient, text: string): Promise<string> => {
+  const answer = await client.clientStream(putBlobMethod, onePiece(Buffer.from(text)), { deadlineMs: 10_000 });
+  return fromBinary(PutBlobResponseSchema, answer).digest;
+};
+const getBlob = async (client: GrpcClient, digest: string): Promise<string> => {
+  const request = Buffer.from(toBinary(GetBlobRequestSchema, create(GetBlobRequestSchema, { digest })));
+  const parts: Uint8Array[] = [];
+  for await (const chunk of client.serverStream(getBlobMethod, request, { deadlineMs: 10_000 }))
+    parts.push(fromBinary(BlobChunkSchema, chunk).chunk);
+  return Buffer.concat(parts).toString();
+};
+
+describe("a token", () => {
+  it("that may only record reads no blob, its own included, and no tail of another's chain", async () => {
+    const [ann, both, uid] = [await clientOf("ann"), await clientOf("both"), ids.next()];
+    expect(await send(both, chainOf(uid).take(2))).toBeUndefined();
+    for (const digest of [await putBlob(both, "what both saw"), await putBlob(ann, "what ann saw")])
+      expect(await failureOf(getBlob(ann, digest))).toMatchObject({
+        code: grpcStatus.permissionDenied,
+        message: expect.stringMatching(/may not read the record .*"get" on "missions\/record"/),
+      });
+    expect((await failureOf(tailOf(ann, uid))).code).toBe(grpcStatus.permissionDenied);
+    expect(await send(ann, chainOf().take(1))).toBeUndefined();
+  });
+
+  it("that may only read the record reads blobs, and writes neither frames nor blobs", async () => {
+    const [reader, both] = [await clientOf("reader"), await clientOf("both")];
+    const digest = await putBlob(both, "a window");
+    expect([await getBlob(reader, digest), await getBlob(both, digest)]).toEqual(["a window", "a window"]);
+    for (const call of [send(reader, chainOf().take(1)), putBlob(reader, "b"), tailOf(reader, ids.next())])
+      expect(await failureOf(call)).toMatchObject({
+        code: grpcStatus.permissionDenied,
+        message: expect.stringMatching(/may not record .*"create" on "missions\/record"/),
+      });
+  });
+});
 
 describe("a laptop's scribe", () => {
   it("writes a chain of its own, which is bound to its user", async () => {

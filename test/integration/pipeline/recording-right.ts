@@ -9,11 +9,16 @@ const rbac = (plural: string, kind: string): ResourceKind => ({
   namespaced: true,
 });
 
-/** Lets a ServiceAccount record in its namespace from outside of pods, as ClusterRole enchanted-edit does. */
-export const allowRecording = async ({ admin }: TestPlane, namespace: string, account: string): Promise<void> => {
+/** Lets a ServiceAccount use the record of its namespace from outside of pods: record as ClusterRole enchanted-record does, or read. */
+export const allowRecording = async (
+  { admin }: TestPlane,
+  namespace: string,
+  account: string,
+  verbs: readonly string[] = ["create"],
+): Promise<void> => {
   const metadata = { namespace, name: `${account}-records` };
   const apiVersion = "rbac.authorization.k8s.io/v1";
-  const rules = [{ apiGroups: ["swarm.enchanted.dev"], resources: ["missions/record"], verbs: ["create"] }];
+  const rules = [{ apiGroups: ["swarm.enchanted.dev"], resources: ["missions/record"], verbs }];
   await admin.create(rbac("roles", "Role"), { apiVersion, kind: "Role", metadata, rules } as never);
   await admin.create(rbac("rolebindings", "RoleBinding"), {
     apiVersion,
