@@ -1,15 +1,18 @@
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { agents } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { accessTo, type Access } from "#nervous-system/kubernetes/access.ts";
 import { pods, type Pod } from "#nervous-system/kubernetes/kinds.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import type { Draft, ObjectMeta, OwnerReference } from "#nervous-system/kubernetes/resource-kind.ts";
+import { audience } from "#nervous-system/schemas/names.ts";
 import { operatorTenantAccess } from "#operator/access.ts";
 import { run } from "#platform/process/run.ts";
 import { ensureTool } from "#platform/tools/ensure-tool.ts";
-import { clientWithAccess } from "#test/integration/gateway/swarm-plane.ts";
+import { clientWithAccess, createAccount, createPod, tokenFor } from "#test/integration/gateway/swarm-plane.ts";
 import {
+  clientOn,
   eventually,
   freshNamespace,
   startTestPlane,
@@ -22,7 +25,9 @@ const values = [...images, `defaults.agentImage=r/agent${digest}`].join(",");
 
 let test: TestPlane;
 let operator: KubeClient;
-let close: () => void;
+/** Somebody with the rights of the cluster's own role `edit` in the namespace. */
+let editor: KubeClient;
+const closing: Array<() => void> = [];
 let namespace = "";
 
 const owner = (apiVersion: string, kind: string, controller = true): OwnerReference => ({
@@ -41,33 +46,73 @@ const draft = (name: string, metadata: Partial<ObjectMeta> = {}): Draft<Pod> => 
   spec: { containers: [{ name: "c", image: "none" }] },
 });
 
-const isRefused = (write: Promise<unknown>): Promise<boolean> =>
-  write.then(
+const isRefused = (call: Promise<unknown>, policy = "enchanted-pods"): Promise<boolean> =>
+  call.then(
     () => false,
-    (error: Error) => error.message.includes("enchanted-pods"),
+    (error: Error) => error.message.includes(`'enchanted-system-${policy}'`),
   );
+
+/** A client of a user of the given groups. */
+const clientOf = async (user: string, ...groups: string[]): Promise<KubeClient> => {
+  const { client, close } = clientOn({ kind: "file", path: await test.plane.kubeconfigFor({ user, groups }) });
+  closing.push(close);
+  return client;
+};
+
+/** A client of a user who has these rights in the namespace. */
+const clientWith = async (user: string, tenant: readonly Access[]): Promise<KubeClient> => {
+  const { client, close } = await clientWithAccess(test, user, { cluster: [], tenant, namespace });
+  closing.push(close);
+  return client;
+};
+
+const kubectl = (...args: string[]): Promise<string> =>
+  run([test.plane.kubectl, `--kubeconfig=${test.plane.kubeconfigPath}`, ...args]);
+
+// What `edit` takes in, since here no controller fills it.
+const letEdit = (where: string): Promise<string> =>
+  kubectl("create", "rolebinding", "ed", "--clusterrole=system:aggregate-to-edit", "--user=ed", `--namespace=${where}`);
+
+/** What a token can be bound to without there being such a pod. */
+const nobody = { metadata: { name: "nobody-1", uid: "2b6f0000-0000-4000-8000-000000000002" } } as Pod;
+
+type Way = "exec" | "attach";
+
+/** Asks to be let into a container of a pod; without a kubelet nobody is, but who may gets as far as that. */
+const connect = (client: KubeClient, way: Way, pod: string, container: string): Promise<unknown> => {
+  const query = new URLSearchParams({ ...(container === "" ? {} : { container }), stdout: "true", command: "true" });
+  return client.request({
+    method: "POST",
+    path: `/api/v1/namespaces/${namespace}/pods/${pod}/${way}?${query.toString()}`,
+  });
+};
 
 beforeAll(async () => {
   test = await startTestPlane();
   namespace = await freshNamespace(test.admin);
-  const user = "system:serviceaccount:enchanted-system:enchanted-operator";
-  ({ client: operator, close } = await clientWithAccess(test, user, {
-    cluster: [],
-    tenant: operatorTenantAccess,
-    namespace,
-  }));
+  await createAccount(test.admin, namespace);
+  operator = await clientWith("system:serviceaccount:enchanted-system:enchanted-operator", operatorTenantAccess);
+  editor = await clientOf("ed");
+  await letEdit(namespace);
   const helm = [await ensureTool("helm"), "template", "enchanted-swarm", "charts/enchanted-swarm"];
   const of = ["--namespace=enchanted-system", "--kube-version=1.36.3", "--show-only=templates/admission.yaml"];
   const file = join(test.dir, "admission.yaml");
-  await writeFile(file, await run([...helm, ...of, "--set", values]));
+  await writeFile(file, await run([...helm, ...of, "--set", `${values},tenants={${namespace}}`]));
   expect(await readFile(file, "utf8")).toContain("kind: ValidatingAdmissionPolicyBinding");
-  await run([test.plane.kubectl, `--kubeconfig=${test.plane.kubeconfigPath}`, "apply", "-f", file]);
+  await kubectl("apply", "-f", file);
   const probe = draft("probe", { ownerReferences: [agent] });
-  await eventually("the policy is in force", () => isRefused(test.admin.create(pods, probe, { dryRun: true })));
+  await eventually("the policies are in force", async () => {
+    const refused = [
+      isRefused(test.admin.create(pods, probe, { dryRun: true })),
+      isRefused(tokenFor(test.admin, { namespace }, audience.collector, nobody), "enchanted-tokens"),
+      isRefused(connect(editor, "exec", "any-1", "scribe"), "enchanted-exec"),
+    ];
+    return !(await Promise.all(refused)).includes(false);
+  });
 }, 120_000);
 
 afterAll(async () => {
-  close?.();
+  for (const close of closing) close();
   await test?.stop();
 });
 
@@ -106,7 +151,7 @@ describe("a pod that an Agent or a Mission owns", () => {
     expect((await test.admin.patch(pods, ended.metadata, orphan)).metadata.ownerReferences).toBeUndefined();
   });
 
-  it("keeps the labels by which it is confined, whoever else may change it otherwise", async () => {
+  it("keeps its labels, by which it is confined or let out, whoever else may change it otherwise", async () => {
     const confined = "swarm.enchanted.dev/confined";
     const made = draft("fix-bug-coder-3", {
       ownerReferences: [agent],
@@ -114,16 +159,116 @@ describe("a pod that an Agent or a Mission owns", () => {
       finalizers: ["swarm.enchanted.dev/observe"],
     });
     const { metadata } = await operator.create(pods, made);
-    for (const labels of [{ [confined]: null }, { [confined]: "false" }, { "swarm.enchanted.dev/agent": "other" }])
+    const others = [{ "swarm.enchanted.dev/agent": "other" }, { app: "web" }];
+    for (const labels of [{ [confined]: null }, { [confined]: "false" }, ...others])
       expect(await isRefused(test.admin.patch(pods, metadata, { metadata: { labels } }))).toBe(true);
     const letGo = { ownerReferences: null, labels: { [confined]: null } };
     expect(await isRefused(test.admin.patch(pods, metadata, { metadata: letGo }))).toBe(true);
     const evil = { spec: { containers: [{ name: "c", image: "evil" }] } };
     expect(await isRefused(test.admin.patch(pods, metadata, evil))).toBe(true);
     // As a mesh and the uninstall hook do.
-    const changed = { labels: { mesh: "yes" }, finalizers: null };
+    const changed = { annotations: { mesh: "yes" }, finalizers: null };
     const after = await test.admin.patch(pods, metadata, { metadata: changed });
-    expect(after.metadata.labels).toEqual({ [confined]: "true", mesh: "yes" });
+    expect(after.metadata).toMatchObject({ labels: { [confined]: "true" }, annotations: { mesh: "yes" } });
     await test.admin.delete(pods, after.metadata, { gracePeriodSeconds: 0 });
   });
+});
+
+describe("a token that is bound to a pod", () => {
+  const askedBy = (client: KubeClient, audiences: string | readonly string[], pod?: Pod) =>
+    tokenFor(client, { namespace }, audiences, pod);
+
+  it.each(Object.values(audience))(
+    "is for no editor nor the cluster's admin where it is for audience %s",
+    async (of) => {
+      const pod = await createPod(test.admin, namespace, `${of}-1`);
+      for (const client of [editor, test.admin])
+        for (const audiences of [of, ["another", of]])
+          expect(await isRefused(askedBy(client, audiences, pod), "enchanted-tokens")).toBe(true);
+    },
+  );
+
+  it("is given to the kubelet that runs the pod", async () => {
+    const projected = { sources: [{ serviceAccountToken: { path: "token", audience: audience.collector } }] };
+    const pod = await test.admin.create(pods, {
+      ...draft("run-1"),
+      spec: {
+        containers: [{ name: "c", image: "none" }],
+        nodeName: "n1",
+        serviceAccountName: "default",
+        volumes: [{ name: "token", projected }],
+      },
+    });
+    await kubectl("create", "clusterrole", "asks-for-tokens", "--verb=create", "--resource=serviceaccounts/token");
+    await kubectl("create", "clusterrolebinding", "kubelets", "--clusterrole=asks-for-tokens", "--user=system:node:n1");
+    const kubelet = await clientOf("system:node:n1", "system:nodes");
+    await eventually("the kubelet gets a token", () =>
+      askedBy(kubelet, audience.collector, pod).then(
+        () => true,
+        () => false,
+      ),
+    );
+  }, 60_000);
+
+  it("is anybody's for other audiences, as is one of ours that names no pod", async () => {
+    const pod = await createPod(test.admin, namespace, "free-1");
+    for (const token of [await askedBy(editor, "another", pod), await askedBy(editor, audience.collector)])
+      expect(token.split(".")).toHaveLength(3);
+  });
+});
+
+describe("a way into a running container", () => {
+  /** What the API server says before it looks for the pod, which there is none of. */
+  const outcomeOf = async (client: KubeClient, ...into: [way: Way, pod: string, container: string]) =>
+    connect(client, ...into).then(
+      () => "in",
+      ({ message }: Error) => {
+        if (message.includes("'enchanted-system-enchanted-exec'")) return "refused";
+        return message.includes(`pods "${into[1]}" not found`) ? "in" : message;
+      },
+    );
+  const ways = ["exec", "attach"] as const;
+  let sre: KubeClient;
+
+  beforeAll(async () => {
+    const into = ways.map((way) => accessTo(pods, ["create"], way));
+    sre = await clientWith("sre", [...into, accessTo(agents, ["create"], "exec")]);
+    await eventually("the rights are known", async () => (await outcomeOf(sre, "exec", "any-1", "scribe")) === "in");
+  });
+
+  it.each([
+    ["fix-bug-coder-1", "scribe"],
+    ["fix-bug-coder-1", "fetch"],
+    ["fix-bug-verify-1", "criterion-1"],
+    ["fix-bug-verify-12", "criterion-16"],
+    // Where none is named Kubernetes takes the main one: a verifier's last criterion.
+    ["fix-bug-verify-1", ""],
+  ])("of pod %s, container %j, is for who may create agents/exec, and no editor", async (pod, container) => {
+    for (const way of ways) {
+      expect(await outcomeOf(editor, way, pod, container)).toBe("refused");
+      expect(await outcomeOf(sre, way, pod, container)).toBe("in");
+    }
+  });
+
+  it.each([
+    ["fix-bug-coder-1", "agent"],
+    ["fix-bug-coder-1", ""],
+    ["web-5d9c", "fetch"],
+    ["web-0", "web"],
+    ["web-0", ""],
+  ])("of pod %s, container %j, is an editor's", async (pod, container) => {
+    for (const way of ways) expect(await outcomeOf(editor, way, pod, container)).toBe("in");
+  });
+
+  it("is another namespace's own matter", async () => {
+    const elsewhere = await freshNamespace(test.admin);
+    await letEdit(elsewhere);
+    const path = `/api/v1/namespaces/${elsewhere}/pods/any-1/exec?container=scribe&command=true&stdout=true`;
+    await eventually("the editor is let through there", () =>
+      editor.request({ method: "POST", path }).then(
+        () => false,
+        ({ message }: Error) => message.includes('pods "any-1" not found'),
+      ),
+    );
+  }, 60_000);
 });

@@ -110,11 +110,11 @@ export const createPod = (
     spec: { containers: [{ name: "c", image: "none" }], serviceAccountName },
   });
 
-/** A token as the kubelet would project it. */
+/** A token as the kubelet would project it, for one audience or several. */
 export const tokenFor = async (
   client: KubeClient,
   account: { readonly namespace: string; readonly name?: string },
-  audience: string,
+  audience: string | readonly string[],
   pod?: Pod,
 ): Promise<string> => {
   const boundObjectRef = pod && { kind: "Pod", apiVersion: "v1", name: pod.metadata.name, uid: pod.metadata.uid };
@@ -126,7 +126,7 @@ export const tokenFor = async (
       text: JSON.stringify({
         apiVersion: "authentication.k8s.io/v1",
         kind: "TokenRequest",
-        spec: { audiences: [audience], expirationSeconds: 3600, ...(boundObjectRef && { boundObjectRef }) },
+        spec: { audiences: [audience].flat(), expirationSeconds: 3600, ...(boundObjectRef && { boundObjectRef }) },
       }),
     },
   });
