@@ -50,6 +50,7 @@ describe("a network with the chart's policy", () => {
     ["every pod", {}],
     ["confined pods by name", { matchLabels: { [label.confined]: "true" } }],
     ["whatever says confined", { matchExpressions: [{ key: label.confined, operator: "Exists" }] }],
+    ["pods of a zone", { matchLabels: { "topology.kubernetes.io/zone": "a" } }],
     ["pods of one agent", { matchLabels: { [`${ours}/agent`]: "fix-bug-coder" } }],
     ["all but one team's", { matchExpressions: [{ key: "team", operator: "NotIn", values: ["red"] }] }],
     ["pods without a label", { matchExpressions: [{ key: "app", operator: "DoesNotExist" }] }],
@@ -68,8 +69,27 @@ describe("a network with the chart's policy", () => {
     expect(judgeNetwork(openTo(podSelector))).toBeUndefined();
   });
 
-  it("confines beside a policy that lets nothing out, or says nothing of it", () => {
+  it.each<[string, Partial<Spec>]>([
+    ["every pod", { ingress: [{}] }],
+    ["whoever asks at one port", { ingress: [{ ports: [{ port: 9090 }] }] }],
+  ])("does not confine where another policy lets in %s", (_, opened) => {
+    expect(judgeNetwork(openTo({}, { policyTypes: ["Ingress"], ...opened }))).toMatchObject({
+      reason: Reason.NetworkPolicyConflict,
+      message: expect.stringContaining('"other" of namespace "default" lets others reach agents, because'),
+    });
+  });
+
+  it("says both of a policy that opens both ways", () => {
+    const both = openTo({}, { policyTypes: ["Egress", "Ingress"], ingress: [{}] });
+    expect(judgeNetwork(both)?.message).toContain("lets agents out and lets others reach agents, because");
+  });
+
+  it("confines beside a policy that opens nothing, or says nothing of it", () => {
     expect(judgeNetwork(openTo({}, { egress: [] }))).toBeUndefined();
+    expect(judgeNetwork(openTo({}, { policyTypes: ["Ingress"], ingress: [] }))).toBeUndefined();
     expect(judgeNetwork(openTo({}, { policyTypes: ["Ingress"] }))).toBeUndefined();
+    expect(judgeNetwork(openTo({}, { egress: [], ingress: [{}] }))).toBeUndefined();
+    const elsewhere = { podSelector: { matchLabels: { app: "web" } }, policyTypes: ["Ingress"], ingress: [{}] };
+    expect(judgeNetwork(aNetwork(aNetworkPolicy("other", elsewhere)))).toBeUndefined();
   });
 });

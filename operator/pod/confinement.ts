@@ -49,10 +49,14 @@ export const confinementOf = (release: Release): PolicySpec => ({
 
 type Requirement = NonNullable<Selector["matchExpressions"]>[number];
 
-// Pods of ours have labels of our own only: `confined`, and others whose values are not looked at here.
+// Kubernetes gives these to a pod when it is bound to a node.
+const ofItsNode = "topology.kubernetes.io/";
+const mayHave = (key: string): boolean => Object.values<string>(label).includes(key) || key.startsWith(ofItsNode);
+
+// Pods of ours have no other labels, and nobody gives them any; of values only that of `confined` is looked at here.
 const mayHold = ({ key, operator, values = [] }: Requirement): boolean => {
   const negative = operator === "NotIn" || operator === "DoesNotExist";
-  if (key !== label.confined) return negative || Object.values<string>(label).includes(key);
+  if (key !== label.confined) return negative || mayHave(key);
   if (operator === "Exists" || operator === "DoesNotExist") return !negative;
   return values.includes("true") !== negative;
 };
@@ -63,8 +67,15 @@ const maySelectOurs = ({ matchLabels = {}, matchExpressions = [] }: Selector): b
     ...matchExpressions,
   ].every(mayHold);
 
-const opensEgress = ({ spec }: NetworkPolicy): boolean =>
-  spec?.policyTypes?.includes("Egress") === true && (spec.egress ?? []).length > 0;
+/** What a policy opens for the pods that it selects. */
+const openedBy = ({ spec = {} }: NetworkPolicy): string[] => {
+  const { policyTypes = [], egress = [], ingress = [] } = spec;
+  return [
+    ...(policyTypes.includes("Egress") && egress.length > 0 ? ["lets agents out"] : []),
+    // Who connects to an agent takes along whatever it says.
+    ...(policyTypes.includes("Ingress") && ingress.length > 0 ? ["lets others reach agents"] : []),
+  ];
+};
 
 const missing = ({ namespace, policies, release }: NetworkView): string | undefined => {
   const found = policies.find(({ metadata }) => metadata.name === confinementName);
@@ -84,12 +95,14 @@ export const judgeNetwork = (network: NetworkView | undefined): Unconfined | und
   if (message !== undefined) return { reason: Reason.NetworkPolicyMissing, message, stalled: true };
   const wider = network.policies.find(
     (policy) =>
-      policy.metadata.name !== confinementName && opensEgress(policy) && maySelectOurs(policy.spec?.podSelector ?? {}),
+      policy.metadata.name !== confinementName &&
+      openedBy(policy).length > 0 &&
+      maySelectOurs(policy.spec?.podSelector ?? {}),
   );
   return (
     wider && {
       reason: Reason.NetworkPolicyConflict,
-      message: `NetworkPolicy "${wider.metadata.name}" of namespace "${network.namespace}" lets agents out, because policies add up: have its podSelector leave out pods with label ${label.confined} (operator: DoesNotExist).`,
+      message: `NetworkPolicy "${wider.metadata.name}" of namespace "${network.namespace}" ${openedBy(wider).join(" and ")}, because policies add up: have its podSelector leave out pods with label ${label.confined} (operator: DoesNotExist).`,
       stalled: true,
     }
   );
