@@ -112,31 +112,50 @@ export const readyEnvironment = scribeEnvironment.pick({
 export type ReadyConfig = z.output<typeof readyEnvironment>;
 
 /** Environment of `main.js fetch`. */
-export const fetchEnvironment = z.object({
-  ENCHANTED_GATEWAY: address.describe("host:port of the gateway"),
-  ENCHANTED_CA_PEM: z.string().describe("PEM of the CA that signed the gateway"),
-  ENCHANTED_REPO: z
-    .string()
-    .regex(/^https:\/\//, "is not an https URL")
-    .describe("clone URL of the repository"),
-  ENCHANTED_REF: z.string().min(1).describe("branch to fetch"),
-  ENCHANTED_BASE_COMMIT: z
-    .string()
-    .regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/)
-    .optional()
-    .describe("commit to start from; the head of the ref without it"),
-  ENCHANTED_GIT_CA_PEM: z.string().optional().describe("PEM of the CA of the forge, beside the machine's own"),
-  ENCHANTED_UNREACHABLE: address
-    .optional()
-    .describe("host:port that the pod's NetworkPolicy keeps it from: where it is reached, the fetch fails"),
-  ENCHANTED_FETCH_DIR: z.string().default("/enchanted/fetch").describe("directory for the clone"),
-  ENCHANTED_BIN_DIR: z.string().optional().describe("directory for node and wrap.js; without it they are not brought"),
-  ENCHANTED_GIT_SECRET_DIR: z.string().default("/enchanted/git-secret").describe("directory of the Git Secret, if any"),
-  ENCHANTED_TOKEN_FILE: z.string().default("/enchanted/token/token").describe("file with the projected token"),
-  ENCHANTED_TERMINATION_LOG: z.string().default("/dev/termination-log").describe("file for the last message"),
-  ENCHANTED_GATEWAY_WAIT_MS: milliseconds.default(30_000).describe("time that a gateway may take to become ready"),
-  ENCHANTED_FETCH_TIMEOUT_MS: milliseconds.default(600_000).describe("time that a clone may take"),
-});
+export const fetchEnvironment = z
+  .object({
+    ENCHANTED_COLLECTOR: address
+      .optional()
+      .describe("host:port of the collector, which the pod's NetworkPolicy allows"),
+    ENCHANTED_GATEWAY: address.describe("host:port of the gateway"),
+    ENCHANTED_CA_PEM: z.string().describe("PEM of the CA that signed the gateway"),
+    ENCHANTED_REPO: z
+      .string()
+      .regex(/^https:\/\//, "is not an https URL")
+      .describe("clone URL of the repository"),
+    ENCHANTED_REF: z.string().min(1).describe("branch to fetch"),
+    ENCHANTED_BASE_COMMIT: z
+      .string()
+      .regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/)
+      .optional()
+      .describe("commit to start from; the head of the ref without it"),
+    ENCHANTED_GIT_CA_PEM: z.string().optional().describe("PEM of the CA of the forge, beside the machine's own"),
+    ENCHANTED_UNREACHABLE: address
+      .optional()
+      .describe(
+        "host:port of the collector that the pod's NetworkPolicy keeps it from: where it is reached, the fetch fails",
+      ),
+    ENCHANTED_FETCH_DIR: z.string().default("/enchanted/fetch").describe("directory for the clone"),
+    ENCHANTED_BIN_DIR: z
+      .string()
+      .optional()
+      .describe("directory for node and wrap.js; without it they are not brought"),
+    ENCHANTED_GIT_SECRET_DIR: z
+      .string()
+      .default("/enchanted/git-secret")
+      .describe("directory of the Git Secret, if any"),
+    ENCHANTED_TOKEN_FILE: z.string().default("/enchanted/token/token").describe("file with the projected token"),
+    ENCHANTED_TERMINATION_LOG: z.string().default("/dev/termination-log").describe("file for the last message"),
+    ENCHANTED_GATEWAY_WAIT_MS: milliseconds
+      .default(30_000)
+      .describe("time that gateway and collector may take to become ready"),
+    ENCHANTED_FETCH_TIMEOUT_MS: milliseconds.default(600_000).describe("time that a clone may take"),
+  })
+  .refine(
+    ({ ENCHANTED_COLLECTOR, ENCHANTED_UNREACHABLE }) =>
+      ENCHANTED_UNREACHABLE === undefined || ENCHANTED_COLLECTOR !== undefined,
+    "ENCHANTED_UNREACHABLE proves nothing without ENCHANTED_COLLECTOR",
+  );
 
 /** See `fetchEnvironment`. */
 export type FetchConfig = z.output<typeof fetchEnvironment>;

@@ -80,6 +80,7 @@ export const Reason = {
   HostNotFound: "HostNotFound",
   HostNotAllowed: "HostNotAllowed",
   NetworkPolicyNotEnforced: "NetworkPolicyNotEnforced",
+  CollectorUnreachable: "CollectorUnreachable",
   // Record
   Recording: "Recording",
   RecordingUnhealthy: "RecordingUnhealthy",

@@ -38,6 +38,7 @@ const gatewayRefusals = {
   provider_timeout: "passing",
   provider_unreachable: "passing",
   recording_unavailable: "passing",
+  secret_not_allowed: "lasting",
   stale_attempt: "lasting",
   suspended: "passing",
   target_not_allowed: "lasting",

@@ -57,9 +57,11 @@ export const givesUp = (
   return undefined;
 };
 
+const unreached: ReadonlySet<string> = new Set([Reason.RepositoryUnreachable, Reason.CollectorUnreachable]);
+
 /**
- * Pause before the attempt after this end, in milliseconds: base × 2^(n-1), at most the longest. An unreachable forge
- * is asked as seldom as after a failure, although it does not count as one.
+ * Pause before the attempt after this end, in milliseconds: base × 2^(n-1), at most the longest. What a
+ * fetch does not reach, forge or collector, is asked as seldom as after a failure, although it does not count as one.
  */
 export const pauseMs = (
   end: { reason: string; disruption?: boolean | undefined },
@@ -67,7 +69,7 @@ export const pauseMs = (
   times: AgentTimes,
 ): number => {
   if (end.reason === Reason.Suspended) return 0;
-  const quick = end.disruption === true && end.reason !== Reason.RepositoryUnreachable;
+  const quick = end.disruption === true && !unreached.has(end.reason);
   const base = quick ? times.disruptionPauseMs : times.failurePauseMs;
   const n = end.disruption === true ? counts.disruptions : counts.failures;
   return Math.min(times.longestPauseMs, base * 2 ** Math.min(20, Math.max(0, n - 1)));

@@ -280,14 +280,14 @@ const table: ReadonlyArray<{
     acts: ["releasePod"],
     kind: "stalled",
   })),
-  {
-    name: "a forge that does not answer is tried again",
-    given: fetchFailed(Reason.RepositoryUnreachable),
+  ...[Reason.RepositoryUnreachable, Reason.CollectorUnreachable, Reason.SecretNotAllowed].map((reason) => ({
+    name: `a fetch that no fault of the mission's kept from its work is tried again: ${reason}`,
+    given: fetchFailed(reason),
     phase: "Retrying",
-    reason: Reason.RepositoryUnreachable,
+    reason: reason as string,
     acts: ["releasePod"],
     kind: "waiting",
-  },
+  })),
   {
     name: "an agent that has ended is waited for a while where another's container keeps its pod alive",
     given: { ...withPod(lingeringStatus(0)), nowMs: Date.parse("2026-11-23T09:01:05Z") },

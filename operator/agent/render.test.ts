@@ -76,6 +76,13 @@ describe("renderAgentPod", () => {
     expect(JSON.parse(envOf("agent", pod(mission))["ENCHANTED_POLICY"] ?? "")).toEqual(policy);
   });
 
+  it("tells fetch which port of the collector it must reach, and which it must not", () => {
+    expect(envOf("fetch")).toMatchObject({
+      ENCHANTED_COLLECTOR: "enchanted-collector:4317",
+      ENCHANTED_UNREACHABLE: "enchanted-collector:4318",
+    });
+  });
+
   it("tells scribe and wrapper the proxy port, and fetch none", () => {
     expect(envOf("scribe")["ENCHANTED_PROXY_PORT"]).toBe("4323");
     expect(envOf("agent")["ENCHANTED_PROXY_PORT"]).toBe("4323");

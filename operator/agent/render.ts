@@ -5,14 +5,7 @@ import { zeroHash } from "#nervous-system/schemas/chain.ts";
 import { audience, label, observeFinalizer } from "#nervous-system/schemas/names.ts";
 import { scribePort } from "#nervous-system/schemas/scribe-ports.ts";
 import type { Addresses } from "#operator/agent/plan.ts";
-import {
-  collectorHost,
-  collectorHttpPort,
-  collectorPort,
-  gatewayHost,
-  gatewayPort,
-  type PodConfig,
-} from "#operator/pod/config.ts";
+import { collectorHost, collectorPort, gatewayHost, gatewayPort, type PodConfig } from "#operator/pod/config.ts";
 import { fetchContainer, fetchVolumes, type Source } from "#operator/pod/fetch.ts";
 import { agentPodName, traceparentOf } from "#operator/pod/names.ts";
 import { portsContainer } from "#operator/pod/ports.ts";
@@ -58,7 +51,7 @@ const sourceOf = ({ agent, mission }: AgentPodInput): Source => ({
   commit: agent.status?.baseCommit,
   secret: mission.spec.workspace.secretRef?.name,
   tools: true,
-  unreachable: `${collectorHost}:${collectorHttpPort}`,
+  confined: true,
 });
 
 const scribeContainer = (config: PodConfig, input: AgentPodInput): Container => ({

@@ -29,6 +29,9 @@ import {
   verifyingStatus,
 } from "#test/builders/pod-status.ts";
 
+const atWork = verifierPod(verifyingStatus());
+const ofAnotherHead = { attempt: 1, podName: "fix-bug-verify-1", podUID: "v", commit: "e".repeat(40) };
+const otherCriteria = { successCriteria: [{ command: "npm run lint" }] };
 const takenBack = { kind: "answered", ok: false, reason: Reason.SecretNotAllowed, message: "label it" } as const;
 
 /** The case name is the specification. */
@@ -289,6 +292,31 @@ const table: ReadonlyArray<{
     given: snapshot({ ...published, mission: verifying(), verifier: verifierPod(verifyingStatus()) }),
     phase: "Verifying",
     reason: Reason.Verifying,
+  },
+  ...[
+    { what: "on another head", mission: verifying(1, { verification: ofAnotherHead }) },
+    { what: "on other criteria than the mission names", mission: verifying(1, {}, otherCriteria) },
+  ].map(({ what, mission }) => ({
+    name: `a verifier at work ${what} is ended, and the next one is run`,
+    given: snapshot({ ...published, mission, verifier: atWork }),
+    phase: "Verifying",
+    reason: Reason.Verifying,
+    acts: [
+      { kind: "deleteVerifier" as const, pod: atWork },
+      { kind: "createVerifier" as const, attempt: 2, ref: open.branch, commit: head },
+    ],
+  })),
+  {
+    name: "a verifier whose Secret was taken back while it fetched is run again once it is given back",
+    given: snapshot({
+      ...published,
+      mission: verifying(),
+      verifier: verifierPod(fetchFailedStatus("SecretNotAllowed", "taken back")),
+      secret: takenBack,
+    }),
+    phase: "Verifying",
+    reason: Reason.SecretNotAllowed,
+    stalled: true,
   },
   {
     name: "a verifier that exits 0 completes the mission",

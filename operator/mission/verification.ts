@@ -1,6 +1,13 @@
 import { Reason } from "#nervous-system/schemas/conditions.ts";
 import { criteriaFailed, otherCriteria, runsCriteriaOf } from "#operator/mission/criteria.ts";
-import { endingPlan, waitingPlan, type MissionPlan, type MissionSnapshot, type Step } from "#operator/mission/plan.ts";
+import {
+  endingPlan,
+  waitingPlan,
+  type MissionAct,
+  type MissionPlan,
+  type MissionSnapshot,
+  type Step,
+} from "#operator/mission/plan.ts";
 import { judgeWorkspace } from "#operator/gateway/workspace.ts";
 import { publishedOf } from "#operator/mission/publication.ts";
 import { judgeNetwork } from "#operator/pod/confinement.ts";
@@ -53,6 +60,12 @@ const withoutCriteria = (snapshot: MissionSnapshot): MissionPlan =>
     message: published(snapshot),
   });
 
+// One whose verdict does not count would work on beside the next, and take its room.
+const endLast = ({ verifier }: MissionSnapshot): MissionAct[] =>
+  verifier === undefined || verifier.ended || verifier.deletingUntil !== undefined
+    ? []
+    : [{ kind: "deleteVerifier", pod: verifier }];
+
 const runPlan = (snapshot: MissionSnapshot, attempt: number): MissionPlan => {
   const { ref, commit } = targetOf(snapshot);
   if (snapshot.gatewayAddress === undefined) {
@@ -62,7 +75,7 @@ const runPlan = (snapshot: MissionSnapshot, attempt: number): MissionPlan => {
   const blocked = judgeWorkspace(snapshot.mission, snapshot.secret) ?? judgeNetwork(snapshot.network);
   if (blocked !== undefined) return waitingPlan({ phase: "Verifying", ...blocked }, recheckMs);
   const message = `The success criteria are run on ${ref} at ${commit.slice(0, 12)}.`;
-  const acts = [{ kind: "createVerifier", attempt, ref, commit } as const];
+  const acts: MissionAct[] = [...endLast(snapshot), { kind: "createVerifier", attempt, ref, commit }];
   return waitingPlan({ phase: "Verifying", reason: Reason.Verifying, message, acts }, recheckMs);
 };
 
@@ -112,7 +125,8 @@ const endedPlan = (snapshot: MissionSnapshot, run: number, pod: PodFacts): Missi
 /*
  *  what there is                                          what follows
  *  no success criteria                                    Complete
- *  no verifier yet, or one of another head                one is run on the head, if the Secret may still be used
+ *  no verifier yet, or one of another head                one is run on the head, if the Secret may still be used; one that
+ *                                                         works on another head is ended
  *  a verifier that waits or works                         Verifying, stalled where something keeps it from working
  *  a verifier that the cluster ended, that is gone, or    the next is run after a pause; Failed after `maxVerifierRuns`
  *  that runs other criteria than the mission names

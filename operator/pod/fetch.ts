@@ -1,5 +1,12 @@
 import { audience } from "#nervous-system/schemas/names.ts";
-import { gatewayHost, gatewayPort, type PodConfig } from "#operator/pod/config.ts";
+import {
+  collectorHost,
+  collectorHttpPort,
+  collectorPort,
+  gatewayHost,
+  gatewayPort,
+  type PodConfig,
+} from "#operator/pod/config.ts";
 import {
   containerSecurity,
   emptyDir,
@@ -20,8 +27,8 @@ export type Source = {
   secret?: string | undefined;
   /** Brings Node and the wrapper along, for the container of an agent. */
   tools?: boolean;
-  /** host:port that the pod must not reach: where it does, nobody enforces its NetworkPolicy. */
-  unreachable?: string;
+  /** Whether the pod tries if its NetworkPolicy is enforced. */
+  confined?: boolean;
 };
 
 const user = 65534;
@@ -52,7 +59,11 @@ export const fetchContainer = (
     ENCHANTED_REF: source.ref,
     ENCHANTED_BASE_COMMIT: source.commit,
     ENCHANTED_GIT_CA_PEM: config.gitCaPem,
-    ENCHANTED_UNREACHABLE: source.unreachable,
+    ...(source.confined === true && {
+      ENCHANTED_COLLECTOR: `${collectorHost}:${collectorPort}`,
+      // No policy of a pod allows it: where it is reached, nobody enforces one.
+      ENCHANTED_UNREACHABLE: `${collectorHost}:${collectorHttpPort}`,
+    }),
     ENCHANTED_BIN_DIR: source.tools === true ? "/enchanted/bin" : undefined,
   }),
   resources: { requests: { cpu: "10m", memory: "64Mi" }, limits: { cpu: "1", memory: "512Mi" } },

@@ -64,7 +64,7 @@ const secretIsAllowed = async (
   const ref = { namespace, name: secretRef.name };
   const wanted = { ...ref, use: "git", repo, keys: Object.values(gitSecretKeys) } as const;
   const verdict = judgeSecret(await view.secret(ref), wanted);
-  return verdict.kind === "usable" ? granted(undefined) : refused(403, "target_not_allowed", verdict.message);
+  return verdict.kind === "usable" ? granted(undefined) : refused(403, "secret_not_allowed", verdict.message);
 };
 
 /**

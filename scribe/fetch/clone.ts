@@ -22,8 +22,12 @@ export type FetchReason =
   | "HostNotFound"
   /** The gateway may not connect to it. */
   | "HostNotAllowed"
+  /** The mission's Secret was taken back since the pod was made. */
+  | "SecretNotAllowed"
   /** The pod reaches what its NetworkPolicy does not name. */
-  | "NetworkPolicyNotEnforced";
+  | "NetworkPolicyNotEnforced"
+  /** Nothing answers by which the pod could tell whether its NetworkPolicy is enforced. */
+  | "CollectorUnreachable";
 
 /** What `fetch` came to. */
 export type FetchOutcome =

@@ -10,7 +10,7 @@ import { tokenFrom } from "#nervous-system/recorder/token-file.ts";
 import { fitMessage } from "#nervous-system/schemas/termination-message.ts";
 import type { FetchConfig } from "../config.ts";
 import { cloneBare, type FetchOutcome, type FetchReason } from "./clone.ts";
-import { isUnconfined } from "./unconfined.ts";
+import { tryConfinement, type Confinement } from "./confinement.ts";
 import { startConnectProxy, type ConnectProxy } from "../tunnel/connect-proxy.ts";
 
 const copyAtomically = async (from: string, to: string, mode: number): Promise<void> => {
@@ -63,12 +63,13 @@ const createFetchGit = async (options: FetchOptions, { directory, scratch, proxy
   });
 };
 
-/** What the gateway's refusal says of the repository's host: waiting for it is of little use. */
-const hostFaults: Readonly<Record<string, FetchReason>> = {
+/** What the gateway's refusal says of the repository's host, or of the Secret: waiting for it is of little use. */
+const refusals: Readonly<Record<string, FetchReason>> = {
   name_not_resolved: "HostNotFound",
   address_not_allowed: "HostNotAllowed",
   host_not_allowed: "HostNotAllowed",
   target_not_allowed: "HostNotAllowed",
+  secret_not_allowed: "SecretNotAllowed",
 };
 
 const clone = async (options: FetchOptions, way: ConnectProxy, scratch: string): Promise<FetchOutcome> => {
@@ -83,17 +84,32 @@ const clone = async (options: FetchOptions, way: ConnectProxy, scratch: string):
   });
   const failure = way.lastFailure();
   if (outcome.kind === "fetched" || failure === undefined) return outcome;
-  const reason = ownOf(hostFaults, failure.type) ?? outcome.reason;
+  const reason = ownOf(refusals, failure.type) ?? outcome.reason;
   return { kind: "failed", reason, message: `${failure.message}; ${outcome.message}` };
 };
 
-const confinementFault = async ({ config, clock }: FetchOptions): Promise<FetchOutcome | undefined> => {
-  const { ENCHANTED_UNREACHABLE: place } = config;
-  if (place === undefined || !(await isUnconfined(addressOf(place), clock))) return undefined;
+const confinementOf = async ({ config, clock }: FetchOptions): Promise<Confinement> => {
+  const { ENCHANTED_COLLECTOR: allowed, ENCHANTED_UNREACHABLE: forbidden } = config;
+  if (allowed === undefined || forbidden === undefined) return "confined";
+  const trial = { allowed: addressOf(allowed), forbidden: addressOf(forbidden) };
+  return tryConfinement({ ...trial, silenceMs: config.ENCHANTED_GATEWAY_WAIT_MS }, clock);
+};
+
+/** What a fetch comes to, by its clone and by what the pod found of its own confinement. */
+const judgeFetch = (cloned: FetchOutcome, confinement: Confinement, config: FetchConfig): FetchOutcome => {
+  const { ENCHANTED_COLLECTOR: allowed = "", ENCHANTED_UNREACHABLE: forbidden = "" } = config;
+  if (confinement === "unconfined")
+    return {
+      kind: "failed",
+      reason: "NetworkPolicyNotEnforced",
+      message: `the pod reaches ${forbidden}, which its NetworkPolicy does not allow: the cluster's network plugin must enforce NetworkPolicies`,
+    };
+  // What is wrong with the repository is of more use than that.
+  if (confinement === "confined" || cloned.kind === "failed") return cloned;
   return {
     kind: "failed",
-    reason: "NetworkPolicyNotEnforced",
-    message: `the pod reaches ${place}, which its NetworkPolicy does not allow: the cluster's network plugin must enforce NetworkPolicies`,
+    reason: "CollectorUnreachable",
+    message: `the collector ${allowed} does not answer, so that nobody can tell whether the pod is kept from ${forbidden}: look whether it runs`,
   };
 };
 
@@ -117,8 +133,8 @@ export const runFetch = async (options: FetchOptions): Promise<FetchOutcome> => 
   });
   try {
     // Beside the clone, so that it costs no time.
-    const [outcome, fault] = await Promise.all([clone(options, way, scratch), confinementFault(options)]);
-    return fault ?? outcome;
+    const [cloned, confinement] = await Promise.all([clone(options, way, scratch), confinementOf(options)]);
+    return judgeFetch(cloned, confinement, config);
   } finally {
     await way.close();
     await rm(scratch, { recursive: true, force: true });

@@ -171,7 +171,7 @@ describe("a tunnel", () => {
     expect(await statusNow()).toBe(200);
     await list(`https://${target}/team/other`);
     const refused = await tunnelTo(target, authorization);
-    expect([refused.status, refused.head]).toEqual([403, expect.stringMatching(/target_not_allowed.*"[^"]*lent/s)]);
+    expect([refused.status, refused.head]).toEqual([403, expect.stringMatching(/secret_not_allowed.*"[^"]*lent/s)]);
     await list(repositories);
     expect(await statusNow()).toBe(200);
   });

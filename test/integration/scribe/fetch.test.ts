@@ -183,10 +183,32 @@ describe("fetch", () => {
       /private/,
     ],
     [
+      "a Secret that was taken back meanwhile",
+      () => ({ ENCHANTED_REPO: "https://git.lent.example/a.git" }),
+      "SecretNotAllowed",
+      /Secret "team\/lent" does not list/,
+    ],
+    [
       "a pod that nobody confines",
-      () => ({ ENCHANTED_UNREACHABLE: new URL(forge.url).host }),
+      () => ({ ENCHANTED_COLLECTOR: "localhost:9", ENCHANTED_UNREACHABLE: new URL(forge.url).host }),
       "NetworkPolicyNotEnforced",
       /must enforce NetworkPolicies/,
+    ],
+    [
+      "a collector whose silence does not show that anybody confines the pod",
+      () => ({ ENCHANTED_COLLECTOR: "localhost:9", ENCHANTED_UNREACHABLE: "localhost:10" }),
+      "CollectorUnreachable",
+      /the collector localhost:9 does not answer, .* kept from localhost:10/,
+    ],
+    [
+      "a repository that does not exist, before a silent collector",
+      () => ({
+        ENCHANTED_REPO: `${forge.url}/none.git`,
+        ENCHANTED_COLLECTOR: "localhost:9",
+        ENCHANTED_UNREACHABLE: "localhost:10",
+      }),
+      "RepositoryNotFound",
+      /none\.git/,
     ],
     [
       "a base commit that does not exist",
@@ -233,6 +255,15 @@ describe("fetch", () => {
     expect(await running.ended).toBe(1);
     expect(await message()).toMatchObject({ reason: "AuthenticationFailed" });
     expect(running.output()).not.toContain("wrong@");
+  });
+
+  it("is done where the pod reaches the collector at the port that it may use, and not at the other", async () => {
+    const running = fetchWith({
+      ENCHANTED_COLLECTOR: new URL(forge.url).host,
+      ENCHANTED_UNREACHABLE: "localhost:9",
+    });
+    expect([await running.ended, running.output()]).toEqual([0, expect.anything()]);
+    expect(await fetchWith({ ENCHANTED_UNREACHABLE: "localhost:9" }).ended).toBe(2);
   });
 
   it("waits for a gateway that is not ready yet", async () => {

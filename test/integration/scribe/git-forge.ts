@@ -84,6 +84,10 @@ const refusals: Readonly<Record<string, { status: number; error: { type: string;
     status: 403,
     error: { type: "address_not_allowed", message: '"git.inside.example" (10.0.0.7) is a private address' },
   },
+  "git.lent.example:443": {
+    status: 403,
+    error: { type: "secret_not_allowed", message: 'Secret "team/lent" does not list https://git.lent.example/a.git' },
+  },
 };
 
 /** Starts forge and tunnel on loopback. */
