@@ -4,7 +4,7 @@ import { createBus } from "#nervous-system/comms/nats/bus.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { parseConfig } from "#nervous-system/kernel/config.ts";
 import { surviveRejections, unforeseen } from "#nervous-system/kernel/last-resort.ts";
-import { readExtraCas } from "#nervous-system/kernel/trusted-cas.ts";
+import { readExtraCas, readOnlyCa } from "#nervous-system/kernel/trusted-cas.ts";
 import { createKubeClient } from "#nervous-system/kubernetes/client.ts";
 import { createConnector } from "#nervous-system/kubernetes/connection.ts";
 import { createTransport } from "#nervous-system/kubernetes/transport.ts";
@@ -79,6 +79,7 @@ const run = async (settings: OperatorSettings): Promise<number> => {
   const tracing = createTracing({
     serviceName: "enchanted-operator",
     ...(endpoint === undefined ? {} : { otlpEndpoint: endpoint }),
+    otlpCaPem: await readOnlyCa(settings.OTEL_EXPORTER_OTLP_CERTIFICATE),
   });
   const registry = createProcessRegistry();
   const kubernetesMetrics = createKubernetesMetrics(registry);
@@ -91,7 +92,8 @@ const run = async (settings: OperatorSettings): Promise<number> => {
     tracer: tracing.tracer,
   };
   const { NATS_URL: servers, NATS_USER: user, NATS_PASSWORD: password } = settings;
-  const connecting = createBus({ ...shared, servers, user, password, name: "operator", ids: randomIds() });
+  const caPem = await readOnlyCa(settings.NATS_CA_FILE);
+  const connecting = createBus({ ...shared, servers, user, password, caPem, name: "operator", ids: randomIds() });
   connecting.catch((err: unknown) => log.error({ err }, "cannot connect to NATS; check NATS_URL and its credentials"));
   const config = await podConfig(settings);
   const { stopMs, drainMs } = config;

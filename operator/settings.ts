@@ -66,10 +66,15 @@ export const operatorSettings = z.object({
     .default(8080)
     .describe("port of metrics and health"),
   ENCHANTED_LEASE_DURATION: duration(`${DEFAULT_LEASE_TIMES.durationMs / 1000}s`, "how long the lease is valid"),
-  NATS_URL: text("JetStream, nats://host:port"),
+  NATS_URL: text("JetStream, tls:// or nats://host:port"),
   NATS_USER: z.string().optional().describe("user of JetStream"),
   NATS_PASSWORD: z.string().optional().describe("its password"),
+  NATS_CA_FILE: z.string().optional().describe("PEM file with the CA of NATS; without it the public ones"),
   OTEL_EXPORTER_OTLP_ENDPOINT: z.string().optional().describe("OTLP gRPC endpoint for the operator's own spans"),
+  OTEL_EXPORTER_OTLP_CERTIFICATE: z
+    .string()
+    .optional()
+    .describe("PEM file with its CA, where it is https://; without it the public ones"),
   LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info").describe("debug, info, warn or error"),
   KUBECONFIG: z.string().optional().describe("path of a kubeconfig; inside a cluster leave it unset"),
 });

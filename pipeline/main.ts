@@ -7,6 +7,7 @@ import { createObjectStore, type ObjectStore } from "#nervous-system/stores/s3/o
 import { systemClock, type Clock } from "#nervous-system/kernel/clock.ts";
 import { parseConfig, type ConfigResult } from "#nervous-system/kernel/config.ts";
 import { surviveRejections, unforeseen } from "#nervous-system/kernel/last-resort.ts";
+import { readOnlyCa } from "#nervous-system/kernel/trusted-cas.ts";
 import { createKubeClient } from "#nervous-system/kubernetes/client.ts";
 import { createConnector } from "#nervous-system/kubernetes/connection.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
@@ -52,17 +53,15 @@ const kubeClient = ({ KUBECONFIG: path }: KubeSettings, userAgent: string, clock
   return createKubeClient({ transport, clock });
 };
 
-const busConnector = (name: string, settings: BusSettings, shared: Process) => async (): Promise<Bus> => {
-  const ca = settings.NATS_CA_FILE;
-  return createBus({
+const busConnector = (name: string, settings: BusSettings, shared: Process) => async (): Promise<Bus> =>
+  createBus({
     ...shared,
     name,
     servers: settings.NATS_URL,
     user: settings.NATS_USER,
     password: settings.NATS_PASSWORD,
-    caPem: ca === undefined ? undefined : await readFile(ca, "utf8"),
+    caPem: await readOnlyCa(settings.NATS_CA_FILE),
   });
-};
 
 /** Connects, and sees to the streams. */
 const streamsConnector = (name: string, settings: BusSettings & StreamSettings, shared: Process) => async () => {
@@ -75,6 +74,7 @@ const streamsConnector = (name: string, settings: BusSettings & StreamSettings, 
 const blobStore = async (settings: BlobSettings, shared: Process): Promise<ObjectStore> => {
   const client = createObjectClient({
     endpoint: settings.S3_ENDPOINT,
+    caPem: await readOnlyCa(settings.S3_CA_FILE),
     region: settings.S3_REGION,
     bucket: settings.S3_BUCKET,
     accessKeyId: settings.S3_ACCESS_KEY_ID,

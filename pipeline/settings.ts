@@ -19,10 +19,10 @@ export const kubeSettings = z.object({
 
 /** Where NATS is. */
 export const busSettings = z.object({
-  NATS_URL: z.string().min(1).describe("nats://host:port of JetStream, several separated by commas"),
+  NATS_URL: z.string().min(1).describe("tls:// or nats://host:port of JetStream, several separated by commas"),
   NATS_USER: z.string().optional().describe("user name of this component at NATS"),
   NATS_PASSWORD: z.string().optional().describe("its password"),
-  NATS_CA_FILE: z.string().optional().describe("PEM file with the CA of NATS"),
+  NATS_CA_FILE: z.string().optional().describe("PEM file with the CA of NATS; without it the public ones"),
 });
 
 const unitBytes: Readonly<Record<string, number>> = { Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40 };
@@ -45,6 +45,7 @@ export const streamSettings = z.object({
 /** Where blobs are kept. */
 export const blobSettings = z.object({
   S3_ENDPOINT: z.url().describe("http(s)://host:port of the S3 service"),
+  S3_CA_FILE: z.string().optional().describe("PEM file with the CA of the S3 service; without it the public ones"),
   S3_REGION: z.string().min(1).default("us-east-1").describe("region of the bucket"),
   S3_BUCKET: z.string().min(3).describe("bucket for blobs; it is created when it is missing"),
   S3_ACCESS_KEY_ID: z.string().min(1).describe("access key"),

@@ -1,8 +1,8 @@
-import { readFile } from "node:fs/promises";
 import { createBus, type Bus } from "#nervous-system/comms/nats/bus.ts";
 import { systemClock, type Clock } from "#nervous-system/kernel/clock.ts";
 import { parseConfig, type ConfigResult } from "#nervous-system/kernel/config.ts";
 import { surviveRejections, unforeseen } from "#nervous-system/kernel/last-resort.ts";
+import { readOnlyCa } from "#nervous-system/kernel/trusted-cas.ts";
 import { createKubeClient } from "#nervous-system/kubernetes/client.ts";
 import { createConnector, type Connector } from "#nervous-system/kubernetes/connection.ts";
 import { createTransport } from "#nervous-system/kubernetes/transport.ts";
@@ -23,23 +23,22 @@ type Process = {
 const connectorOf = ({ KUBECONFIG: path }: Pick<PublisherSettings, "KUBECONFIG">, clock: Clock): Connector =>
   createConnector(path === undefined ? { kind: "in-cluster" } : { kind: "file", path }, clock);
 
-const connectBus = async (name: string, settings: PublisherSettings, shared: Process): Promise<Bus> => {
-  const ca = settings.NATS_CA_FILE;
-  return createBus({
+const connectBus = async (settings: PublisherSettings, shared: Process, signal: AbortSignal): Promise<Bus> =>
+  createBus({
     ...shared,
-    name,
+    name: "publisher",
     servers: settings.NATS_URL,
     user: settings.NATS_USER,
     password: settings.NATS_PASSWORD,
-    caPem: ca === undefined ? undefined : await readFile(ca, "utf8"),
+    caPem: await readOnlyCa(settings.NATS_CA_FILE),
+    signal,
   });
-};
 
 const publisher = async (settings: PublisherSettings, shared: Process, signal: AbortSignal): Promise<void> => {
   const connector = connectorOf(settings, shared.clock);
   const transport = createTransport({ connector, userAgent: "enchanted-publisher", clock: shared.clock });
   const client = createKubeClient({ transport, clock: shared.clock });
-  const bus = await connectBus("publisher", settings, shared);
+  const bus = await connectBus(settings, shared, signal);
   try {
     await runPublisherProcess({ ...shared, settings, client, bus }, signal);
   } finally {

@@ -8,6 +8,10 @@ export const readExtraCas = async (file: string | undefined): Promise<string | u
   return pem.trim() === "" ? undefined : pem;
 };
 
+/** PEM of the CA that alone a server's certificate may come from; undefined without a file, where the public ones count. */
+export const readOnlyCa = async (file: string | undefined): Promise<string | undefined> =>
+  file === undefined ? undefined : readFile(file, "utf8");
+
 /** Every CA to trust, PEM: the machine's own, and further ones. */
 export const trustedCas = (extraPem?: string): readonly string[] => [
   ...getCACertificates("default"),

@@ -1,4 +1,5 @@
 import { appendFile } from "node:fs/promises";
+import { credentials } from "@grpc/grpc-js";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-grpc";
 import type { NodeSDKConfiguration } from "@opentelemetry/sdk-node";
 
@@ -14,11 +15,21 @@ type ResultCode = Parameters<Report>[0]["code"];
 // Values of ExportResultCode in @opentelemetry/core, which the SDK does not pass on.
 const [succeeded, failed] = [0, 1] as unknown as readonly [ResultCode, ResultCode];
 
-/** Where spans go: an OTLP gRPC endpoint (`http://host:port`), a file of JSON lines, both or neither. */
-export type SpanTargets = { readonly otlpEndpoint?: string; readonly jsonlPath?: string };
+/**
+ * Where spans go: an OTLP gRPC endpoint (`http://host:port`, or `https://` with the CA, PEM, that alone its certificate may
+ * come from, else the public ones), a file of JSON lines, both or neither.
+ */
+export type SpanTargets = {
+  readonly otlpEndpoint?: string;
+  readonly otlpCaPem?: string | undefined;
+  readonly jsonlPath?: string;
+};
 
 /** Creates an exporter to OTLP over gRPC; the SDK retries what is retryable within its timeout. */
-const createOtlpExporter = (endpoint: string): SpanExporter => new OTLPTraceExporter({ url: endpoint });
+const createOtlpExporter = (url: string, caPem: string | undefined): SpanExporter => {
+  const verified = caPem !== undefined && url.startsWith("https://");
+  return new OTLPTraceExporter({ url, ...(verified && { credentials: credentials.createSsl(Buffer.from(caPem)) }) });
+};
 
 const nanoseconds = ([seconds, nanos]: readonly [number, number]): string =>
   String(BigInt(seconds) * 1_000_000_000n + BigInt(nanos));
@@ -87,9 +98,9 @@ const createFanOutExporter = (targets: readonly SpanExporter[]): SpanExporter =>
 });
 
 /** Creates the exporter for the targets given; undefined when there are none. */
-export const createExporter = ({ otlpEndpoint, jsonlPath }: SpanTargets): SpanExporter | undefined => {
+export const createExporter = ({ otlpEndpoint, otlpCaPem, jsonlPath }: SpanTargets): SpanExporter | undefined => {
   const targets = [
-    ...(otlpEndpoint === undefined ? [] : [createOtlpExporter(otlpEndpoint)]),
+    ...(otlpEndpoint === undefined ? [] : [createOtlpExporter(otlpEndpoint, otlpCaPem)]),
     ...(jsonlPath === undefined ? [] : [createJsonlExporter(jsonlPath)]),
   ];
   return targets.length > 1 ? createFanOutExporter(targets) : targets[0];

@@ -1,5 +1,13 @@
 import * as z from "zod";
 
+const backend = (purpose: string) =>
+  z
+    .string()
+    .regex(/^(?:https?:\/\/)?[^/]+:[0-9]+$/)
+    .optional()
+    .describe(`https://host:port, or http:// for plain text, of an OTLP gRPC backend that ${purpose}`);
+const backendCa = z.string().optional().describe("PEM file with the CA of that backend; without it the public ones");
+
 /** The collector's environment, beside what every part of the pipeline takes. */
 export const collectorSettings = z.object({
   ENCHANTED_RELEASE_NAMESPACE: z.string().min(1).describe("namespace that the chart is installed in"),
@@ -15,16 +23,10 @@ export const collectorSettings = z.object({
     .describe("host:port of OTLP over HTTP"),
   ENCHANTED_TLS_CERT_FILE: z.string().min(1).describe("PEM file with the server's certificate chain"),
   ENCHANTED_TLS_KEY_FILE: z.string().min(1).describe("PEM file with its key"),
-  ENCHANTED_TRACES_ENDPOINT: z
-    .string()
-    .regex(/^(?:http:\/\/)?[^/]+:[0-9]+$/)
-    .optional()
-    .describe("host:port of an OTLP gRPC backend that gets the spans, http:// in front or not; none keeps no spans"),
-  ENCHANTED_METRICS_ENDPOINT: z
-    .string()
-    .regex(/^(?:http:\/\/)?[^/]+:[0-9]+$/)
-    .optional()
-    .describe("host:port of an OTLP gRPC backend that gets the metrics that programs send; none takes none"),
+  ENCHANTED_TRACES_ENDPOINT: backend("gets the spans; none keeps no spans"),
+  ENCHANTED_TRACES_CA_FILE: backendCa,
+  ENCHANTED_METRICS_ENDPOINT: backend("gets the metrics that programs send; none takes none"),
+  ENCHANTED_METRICS_CA_FILE: backendCa,
   ENCHANTED_NAMESPACE_FRAMES_PER_SECOND: z.coerce
     .number()
     .int()

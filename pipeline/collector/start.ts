@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
-import { createGrpcClient, type GrpcClient } from "#nervous-system/comms/grpc/client.ts";
+import type { GrpcClient } from "#nervous-system/comms/grpc/client.ts";
 import { GrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
 import type { MessageShare } from "#nervous-system/comms/grpc/message-share.ts";
 import { exportTraces, namespaceMetadata } from "#nervous-system/comms/grpc/methods.ts";
@@ -9,7 +9,6 @@ import { startGrpcServer, type AskingCall } from "#nervous-system/comms/grpc/ser
 import type { ObjectStore } from "#nervous-system/stores/s3/object-store.ts";
 import { startOtlpHttpServer } from "#nervous-system/comms/http/otlp-server.ts";
 import { otlpGrpcHandlers, type OtlpReceiver } from "#nervous-system/comms/grpc/otlp-service.ts";
-import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { unfollowed } from "#nervous-system/kubernetes/informer-health.ts";
 import { createInformer, type Informer } from "#nervous-system/kubernetes/informer.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
@@ -21,6 +20,7 @@ import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
 import { createProcessRegistry } from "#nervous-system/telemetry/metrics.ts";
 import type { PartEnvironment } from "#pipeline/environment.ts";
 import { createTokenReviews } from "#pipeline/identity/token-reviews.ts";
+import { openBackend } from "#pipeline/collector/backend.ts";
 import { createAdmission, type Admission } from "#pipeline/collector/admission.ts";
 import { createBlobQuota, type BlobLimits } from "#pipeline/collector/blob-quota.ts";
 import { isComponent } from "#pipeline/collector/caller.ts";
@@ -90,8 +90,10 @@ const identifyBy = (environment: CollectorEnvironment, informer: Informer<Agent>
   });
 };
 
-const backendAt = (address: string | undefined, clock: Clock): GrpcClient | undefined =>
-  address === undefined ? undefined : createGrpcClient({ address: address.replace("http://", ""), clock });
+const backendsOf = async ({ settings, clock }: CollectorEnvironment) => ({
+  traces: await openBackend(settings.ENCHANTED_TRACES_ENDPOINT, settings.ENCHANTED_TRACES_CA_FILE, clock),
+  metrics: await openBackend(settings.ENCHANTED_METRICS_ENDPOINT, settings.ENCHANTED_METRICS_CA_FILE, clock),
+});
 
 /** What the handlers of one collector share. */
 type Parts = {
@@ -181,7 +183,7 @@ const forwardSpans = (bus: Bus, backend: GrpcClient | undefined, metrics: Collec
 
 /** Starts the collector; resolves when it listens and knows the Agents. */
 export const startCollector = async (environment: CollectorEnvironment): Promise<Collector> => {
-  const { log, settings, clock } = environment;
+  const { log, clock } = environment;
   const registry = createProcessRegistry();
   const following = new AbortController();
   const informer = followAgents(environment, following.signal);
@@ -196,14 +198,13 @@ export const startCollector = async (environment: CollectorEnvironment): Promise
   });
   const [bus] = await Promise.all([environment.connectBus(), informer.synced(following.signal)]);
   const metrics = createCollectorMetrics(registry);
-  const tracesBackend = backendAt(settings.ENCHANTED_TRACES_ENDPOINT, clock);
-  const metricsBackend = backendAt(settings.ENCHANTED_METRICS_ENDPOINT, clock);
+  const backends = await backendsOf(environment);
   const owners = createChainOwners({ bus, isAgent: (uid) => informer.byIndex("uid", uid).length > 0 });
   const [identify, admission] = [identifyBy(environment, informer), admissionOf(environment)];
   const quota = createStreamQuota(followStreamFill(bus, clock, following.signal), clock);
-  const parts = { identify, owners, admission, quota, bus, metricsBackend, metrics };
+  const parts = { identify, owners, admission, quota, bus, metricsBackend: backends.metrics, metrics };
   const { grpc, http } = await startServers(environment, parts);
-  const forwarding = forwardSpans(bus, tracesBackend, metrics, following.signal);
+  const forwarding = forwardSpans(bus, backends.traces, metrics, following.signal);
   connected = bus;
   log.info({ port: grpc.port, httpPort: http.port }, "the collector listens");
   return {
@@ -214,8 +215,8 @@ export const startCollector = async (environment: CollectorEnvironment): Promise
       await Promise.all([grpc.close(graceMs), http.close(graceMs)]);
       following.abort();
       await forwarding;
-      tracesBackend?.close();
-      metricsBackend?.close();
+      backends.traces?.close();
+      backends.metrics?.close();
       await bus.close();
       await health.close();
     },

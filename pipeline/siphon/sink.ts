@@ -59,7 +59,7 @@ export type SinkKind<S extends z.ZodObject = z.ZodObject> = {
   readonly name: string;
   /** Its part of the siphon's environment. */
   readonly settings: S;
-  create(settings: z.output<S>): Sink;
+  create(settings: z.output<S>): Promise<Sink>;
   readonly limits: SinkLimits;
   /** Subject filter; every frame without it. */
   readonly filter?: string;

@@ -25,7 +25,8 @@ export type Siphon = {
 export const startSiphon = async (environment: SiphonEnvironment): Promise<Siphon> => {
   const registry = createProcessRegistry();
   const metrics = createSiphonMetrics(registry);
-  const opened = sinks.map((kind) => ({ kind, sink: kind.create(environment.settings) }));
+  const open = async (kind: (typeof sinks)[number]) => ({ kind, sink: await kind.create(environment.settings) });
+  const opened = await Promise.all(sinks.map(open));
   const trouble = new Map<string, string>(sinks.map(({ name }) => [name, "not started yet"]));
   let connected: Bus | undefined;
   const health = await startHealthServer({

@@ -10,9 +10,11 @@ const storage = z
     storageClassName: z.string().describe("Storage class; empty for the cluster's default."),
   })
   .describe("The claim that keeps its data.");
+const caCertificate = z.string().describe("PEM of the CA of its certificate when external; empty: the public ones.");
 const external = {
   bundled: z.boolean().describe("Whether the chart runs it."),
   image: image.describe("Image when bundled."),
+  caCertificate,
   existingSecret: z.string().describe("Secret with the credentials; empty when bundled: the chart makes one."),
 };
 const duration = z.string().regex(/^([0-9]+(ms|s|m|h))+$/);
@@ -72,16 +74,17 @@ export const chartValues = z.strictObject({
       caCertificate: z
         .string()
         .describe(
-          "PEM of the CA of your own Secrets enchanted-collector-tls and enchanted-gateway-tls; empty: the chart makes CA and certificates.",
+          "PEM of the CA of your own Secrets enchanted-<collector, gateway, bundled store>-tls; empty: the chart makes CA and certificates.",
         ),
     })
-    .describe("Certificates of collector and gateway."),
+    .describe("Certificates of collector, gateway and bundled stores."),
   caBundle: z
     .string()
     .describe("PEM certificates that Git hosts and model endpoints may be signed by, beside the public ones."),
   collector: z
     .strictObject({
       metricsEndpoint: z.string().describe("OTLP gRPC endpoint for programs' metrics; empty keeps none."),
+      metricsCaCertificate: z.string().describe("PEM of the CA of its certificate; empty: the public ones."),
       allowFrom: peers.describe("Who else may call it beside agents and components."),
     })
     .describe("Where frames and telemetry arrive."),
@@ -104,7 +107,7 @@ export const chartValues = z.strictObject({
   nats: z
     .strictObject({
       ...external,
-      url: z.string().describe("nats:// URL when external."),
+      url: z.string().describe("tls:// or nats:// URL when external."),
       syncAlways: z.boolean().describe("Whether each write is synced before it is acknowledged."),
       replicas: z.union([z.literal(1), z.literal(3)]).describe("Copies of each message."),
       streamSize: z
@@ -148,6 +151,7 @@ export const chartValues = z.strictObject({
     .strictObject({
       bundled: external.bundled,
       image: external.image,
+      caCertificate,
       endpoint: z.string().describe("OTLP gRPC endpoint when external; empty: traces are not forwarded."),
     })
     .describe("Traces."),

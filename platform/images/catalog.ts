@@ -68,7 +68,9 @@ const clickhouse: MakeImage = async ({ builder, root }, base) => {
       "ARG BASE",
       "FROM ${BASE}",
       "COPY dist /opt/clickhouse",
-      "ENV CLICKHOUSE_LISTEN_HOST=0.0.0.0",
+      // The official image is told the same by the chart's configuration file.
+      "ENV CLICKHOUSE_LISTEN_HOST=0.0.0.0 CLICKHOUSE_LISTEN_PORT=8443",
+      "ENV CLICKHOUSE_TLS_CERT_FILE=/tls/tls.crt CLICKHOUSE_TLS_KEY_FILE=/tls/tls.key",
       "USER 65532:65532",
       'ENTRYPOINT ["node", "/opt/clickhouse/main.js"]',
       "",

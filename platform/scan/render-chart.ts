@@ -15,14 +15,15 @@ export const chartNamespace = "enchanted-system";
 const digest = `@sha256:${"0".repeat(64)}`;
 // The product's images have no defaults: any will do for what is only looked at.
 const images = ["operator", "pipeline", "scribe", "supervisor"].map((name) => `images.${name}="r/${name}${digest}"`);
-const required = [...images, `defaults.agentImage="r/agent${digest}"`];
+/** Values that have no default, as `key=<JSON>`. */
+export const requiredValues: readonly string[] = [...images, `defaults.agentImage="r/agent${digest}"`];
 
 const wholeCluster = /^(?:Cluster|CustomResourceDefinition|ValidatingAdmissionPolicy)/;
 
 /** Renders the chart with its defaults and these values (`key=<JSON>`), each object in the namespace that Helm puts it into. */
 export const renderChart = async (...values: readonly string[]): Promise<ChartObject[]> => {
   const release = ["template", "enchanted-swarm", "charts/enchanted-swarm", `--namespace=${chartNamespace}`];
-  const set = [...required, ...values].flatMap((value) => ["--set-json", value]);
+  const set = [...requiredValues, ...values].flatMap((value) => ["--set-json", value]);
   const text = await run([await ensureTool("helm"), ...release, "--kube-version=1.36.3", ...set]);
   return parseAllDocuments(text)
     .map((document) => document.toJS() as ChartObject | null)

@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { KeyPair } from "../cluster/certificates.ts";
 import { freePorts } from "../process/ports.ts";
 import { startRestartable, type Restartable } from "../process/restartable.ts";
 import type { ServiceSpec } from "../process/service.ts";
@@ -10,6 +11,8 @@ export type NatsOptions = {
   readonly dir: string;
   /** Flush to disk before every acknowledgement, as production does; true unless told otherwise. */
   readonly syncAlways?: boolean;
+  /** Ask clients for TLS, by these files; its url names localhost then, by which the client verifies. */
+  readonly tls?: KeyPair;
   /** A block of NATS configuration put in as it is, such as `authorization { … }` or `accounts { … }`. */
   readonly configuration?: string;
   /** Variables that the configuration names. */
@@ -35,6 +38,9 @@ const renderNatsConfig = (options: NatsOptions, ports: { readonly client: number
     // The default flushes every two minutes and loses acknowledged messages (Jepsen, 2.12.1).
     ...((options.syncAlways ?? true) ? ["  sync_interval: always"] : []),
     "}",
+    ...(options.tls
+      ? [`tls ${JSON.stringify({ cert_file: options.tls.certFile, key_file: options.tls.keyFile })}`]
+      : []),
     options.configuration ?? "",
     "",
   ].join("\n");
@@ -61,7 +67,7 @@ export const startNats = async (options: NatsOptions): Promise<NatsServer> => {
   const spec = natsService(await ensureTool("nats-server"), configFile, monitor, options.env);
   const server = await startRestartable(spec, join(options.dir, "logs"));
   return Object.defineProperties(server, {
-    url: { value: `nats://127.0.0.1:${client}`, enumerable: true },
+    url: { value: options.tls ? `tls://localhost:${client}` : `nats://127.0.0.1:${client}`, enumerable: true },
     monitorUrl: { value: `http://127.0.0.1:${monitor}`, enumerable: true },
   }) as NatsServer;
 };

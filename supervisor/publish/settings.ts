@@ -15,10 +15,10 @@ export const publisherSettings = z.object({
     .min(1)
     .default("/tmp/publisher")
     .describe("directory for what is gone after a publication"),
-  NATS_URL: z.string().min(1).describe("nats://host:port of JetStream, several separated by commas"),
+  NATS_URL: z.string().min(1).describe("tls:// or nats://host:port of JetStream, several separated by commas"),
   NATS_USER: z.string().optional().describe("user name of this component at NATS"),
   NATS_PASSWORD: z.string().optional().describe("its password"),
-  NATS_CA_FILE: z.string().optional().describe("PEM file with the CA of NATS"),
+  NATS_CA_FILE: z.string().optional().describe("PEM file with the CA of NATS; without it the public ones"),
   KUBECONFIG: z.string().optional().describe("path of a kubeconfig; inside a cluster unset"),
   LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info").describe("debug, info, warn or error"),
   ENCHANTED_HEALTH_PORT: z.coerce

@@ -36,6 +36,7 @@ const USAGE = `usage: node test/bench/main.ts [--only P3,P4] [--runs 5] [--quick
   --only           the benches to run; all of them otherwise
   --runs           runs that count, after a warm-up; 5 at least for figures that mean something
   --quick          a tenth of the work, to see whether everything runs; nothing is written
+  --plain-stores   NATS and the store of blobs in plain text, to see what their TLS costs; nothing is written
   --page           only writes the page anew from what was measured last
   --check          fail when a ratio is worse than the baseline's by more than a fifth
   --save-baseline  take these ratios for the new baseline
@@ -48,18 +49,20 @@ const { values: options } = parseArgs({
     quick: { type: "boolean", default: false },
     check: { type: "boolean", default: false },
     page: { type: "boolean", default: false },
+    "plain-stores": { type: "boolean", default: false },
     "save-baseline": { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
 
+const plainStores = options["plain-stores"];
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
 const runBench = async (bench: Bench, runs: number): Promise<Section> => {
   const directory = await mkdtemp(join(tmpdir(), `enchanted-bench-${bench.id.toLowerCase()}-`));
   const note = (text: string): void => say(`${bench.id}: ${text}`);
   try {
-    const staged = await bench.stage({ directory, quick: options.quick, note });
+    const staged = await bench.stage({ directory, quick: options.quick, plainStores, note });
     try {
       const readings = await conduct(staged, runs, note);
       const outcomes = staged.figures.map((figure) => outcomeOf(figure, readings));
@@ -105,7 +108,7 @@ const runAll = async (wanted: readonly Bench[], runs: number): Promise<{ outcome
       const section = await runBench(bench, runs);
       tell(section);
       outcomes.push(...section.outcomes);
-      if (options.quick) continue;
+      if (options.quick || plainStores) continue;
       writeOut(resultPath(section.id), `${JSON.stringify(section, null, 2)}\n`);
       await writePage();
     } catch (error) {
@@ -140,7 +143,7 @@ const main = async (): Promise<number> => {
     return 0;
   }
   const { outcomes, failed } = await runAll(chosen, options.quick ? 1 : Number(options.runs));
-  if (options.quick) return failed ? 1 : 0;
+  if (options.quick || plainStores) return failed ? 1 : 0;
   return judge(outcomes) > 0 || failed ? 1 : 0;
 };
 

@@ -28,8 +28,8 @@ const cpuDuring = async (pids: readonly number[], work: () => Promise<Reading>):
 };
 
 /** Frames of all agents in the stream, by the ends of their chains. */
-const storedIn = async (url: string, agents: readonly BenchAgent[]): Promise<number> => {
-  const connection = await connect({ servers: url });
+const storedIn = async (address: Swarm["natsAddress"], agents: readonly BenchAgent[]): Promise<number> => {
+  const connection = await connect(address);
   try {
     const manager = await jetstreamManager(connection);
     const tails = await Promise.all(agents.map(({ stamps }) => readTail(manager, stamps.agent_uid, 1)));
@@ -53,14 +53,14 @@ const ours = (swarm: Swarm, collectorPid: number, load: Load): Contestant => {
   return {
     name: "ours",
     measure: async () => {
-      const before = await storedIn(swarm.nats.url, load.agents);
+      const before = await storedIn(swarm.natsAddress, load.agents);
       const settings = { ...load, address, skip, perRequest: PER_REQUEST, bytes: FRAME_BYTES, content: "frames" };
       const pids = [collectorPid, swarm.nats.pid];
       const natsBefore = cpuSecondsOf(swarm.nats.pid);
       const reading = await cpuDuring(pids, () => runProgram("send-logs", settings));
       const natsMicros = ((cpuSecondsOf(swarm.nats.pid) - natsBefore) / (reading["sent"] ?? 0)) * 1e6;
       skip += load.requests;
-      const lost = before + (reading["sent"] ?? 0) - (await storedIn(swarm.nats.url, load.agents));
+      const lost = before + (reading["sent"] ?? 0) - (await storedIn(swarm.natsAddress, load.agents));
       if (lost !== 0 || reading["rejected"] !== 0) throw new Error(`${lost} acknowledged frames are not in the stream`);
       return { ...perCpuSecond(reading), lost, natsMicros };
     },
@@ -86,9 +86,9 @@ const beside = (peer: string, what: string, goal?: Figure["goal"]): Figure => ({
   ...(goal === undefined ? {} : { goal }),
 });
 
-const stage = async ({ directory, quick, note }: Surroundings): Promise<Staged> => {
+const stage = async ({ directory, quick, plainStores, note }: Surroundings): Promise<Staged> => {
   note("API server, NATS, collectors");
-  const swarm = await startSwarm(join(directory, "swarm"));
+  const swarm = await startSwarm(join(directory, "swarm"), { plainStores });
   const collector = await swarm.startCollector();
   const peer = await startStockCollector({ directory, name: "stock", tls: swarm.tls });
   const { caFile } = swarm.tls;
@@ -112,7 +112,7 @@ const stage = async ({ directory, quick, note }: Surroundings): Promise<Staged> 
     ],
     conditions: [
       `${AGENTS} agents, each sends its next ${PER_REQUEST} frames (about ${FRAME_BYTES} B, ten members) over gRPC and TLS when the last are acknowledged.`,
-      "Ours: CPU-seconds of the collector, as shipped, and of nats-server (sync always, R1) together; who sends is verified, every hash, envelope, right and chain is checked, and after each run the stream holds every acknowledged frame.",
+      `Ours: CPU-seconds of the collector, as shipped, and of nats-server (sync always, R1) together, by ${plainStores ? "plain text" : "TLS"} between them; who sends is verified, every hash, envelope, right and chain is checked, and after each run the stream holds every acknowledged frame.`,
       "Peer: OTLP into a sending queue in file_storage with fsync, behind it an exporter that lets everything go; it checks nothing.",
     ],
     dispose: async () => {

@@ -45,10 +45,10 @@ const otel = (address: string, load: Load): Contestant => ({
   },
 });
 
-const stage = async ({ directory, quick, note }: Surroundings): Promise<Staged> => {
+const stage = async ({ directory, quick, plainStores, note }: Surroundings): Promise<Staged> => {
   note("API server, NATS, collectors");
   const peers = await ensureNpmPeers();
-  const swarm = await startSwarm(join(directory, "swarm"));
+  const swarm = await startSwarm(join(directory, "swarm"), { plainStores });
   const collector = await swarm.startCollector();
   const stock = await startStockCollector({ directory, name: "stock" });
   const program = await bundleScribe(directory);

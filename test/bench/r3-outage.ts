@@ -75,7 +75,7 @@ const ours = (swarm: Swarm, program: string, directory: string, frames: number):
   return {
     name: "ours",
     measure: async () => {
-      const connection = await connect({ servers: swarm.nats.url });
+      const connection = await connect(swarm.natsAddress);
       const place = join(directory, `scribe-${(run += 1)}`);
       try {
         return await measure(await jetstreamManager(connection), place);
@@ -128,9 +128,9 @@ const stock = (swarm: Swarm, directory: string, frames: number): Contestant => {
   };
 };
 
-const stage = async ({ directory, quick, note }: Surroundings): Promise<Staged> => {
+const stage = async ({ directory, quick, plainStores, note }: Surroundings): Promise<Staged> => {
   note("API server, NATS");
-  const swarm = await startSwarm(join(directory, "swarm"));
+  const swarm = await startSwarm(join(directory, "swarm"), { plainStores });
   const frames = quick ? 6000 : 60_000;
   // The streams are the collector's to make; a scribe's first frames find them there.
   await (await swarm.startCollector()).stop();

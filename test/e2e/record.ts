@@ -28,9 +28,11 @@ const decode = (value: string | undefined): string => Buffer.from(value ?? "", "
 /** Reaches the ledger of the embedded cluster with the chart's own credentials. */
 export const openLedger = async (kube: Kube, namespace: string): Promise<Ledger> => {
   const secret = await kube.get<{ data: Record<string, string> }>("secret", "enchanted-clickhouse", namespace);
-  const forward = await kube.forward(namespace, "enchanted-clickhouse", 8123);
+  const ca = await kube.get<{ data: Record<string, string> }>("configmap", "enchanted-ca", namespace);
+  const forward = await kube.forward(namespace, "enchanted-clickhouse", 8443);
   const client = createClient({
-    url: `http://127.0.0.1:${forward.port}`,
+    url: `https://localhost:${forward.port}`,
+    tls: { ca_cert: Buffer.from(ca?.data["ca.crt"] ?? "") },
     username: decode(secret?.data["username"]),
     password: decode(secret?.data["password"]),
     database: "enchanted",

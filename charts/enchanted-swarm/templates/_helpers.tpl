@@ -42,29 +42,39 @@ capabilities: { drop: [ALL] }
 {{- if and .store.bundled (not .store.existingSecret) -}}enchanted-{{ .name }}{{- else -}}{{ required (printf "%s.existingSecret is required with %s.bundled=false" .name .name) .store.existingSecret }}{{- end -}}
 {{- end }}
 
+{{/* The variable with the file of the CA that alone a store's certificate may come from; nothing where the public ones count. Arguments: root, store, env. */}}
+{{- define "enchanted.storeCaEnv" -}}
+{{- $store := index .root.Values .store -}}
+{{- if $store.bundled }}
+- { name: {{ .env }}, value: /ca/ca.crt }
+{{- else if $store.caCertificate }}
+- { name: {{ .env }}, value: /ca/{{ .store }}.crt }
+{{- end }}
+{{- end }}
+
 {{- define "enchanted.natsUrl" -}}
-{{- if .Values.nats.bundled -}}nats://enchanted-nats:4222{{- else -}}{{ required "nats.url is required with nats.bundled=false" .Values.nats.url }}{{- end -}}
+{{- if .Values.nats.bundled -}}tls://enchanted-nats:4222{{- else -}}{{ required "nats.url is required with nats.bundled=false" .Values.nats.url }}{{- end -}}
 {{- end }}
 {{- define "enchanted.natsSecret" -}}
 {{- include "enchanted.storeSecret" (dict "name" "nats" "store" .Values.nats) -}}
 {{- end }}
 
 {{- define "enchanted.clickhouseUrl" -}}
-{{- if .Values.clickhouse.bundled -}}http://enchanted-clickhouse:8123{{- else -}}{{ required "clickhouse.url is required with clickhouse.bundled=false" .Values.clickhouse.url }}{{- end -}}
+{{- if .Values.clickhouse.bundled -}}https://enchanted-clickhouse:8443{{- else -}}{{ required "clickhouse.url is required with clickhouse.bundled=false" .Values.clickhouse.url }}{{- end -}}
 {{- end }}
 {{- define "enchanted.clickhouseSecret" -}}
 {{- include "enchanted.storeSecret" (dict "name" "clickhouse" "store" .Values.clickhouse) -}}
 {{- end }}
 
 {{- define "enchanted.s3Endpoint" -}}
-{{- if .Values.s3.bundled -}}http://enchanted-s3:7070{{- else -}}{{ required "s3.endpoint is required with s3.bundled=false" .Values.s3.endpoint }}{{- end -}}
+{{- if .Values.s3.bundled -}}https://enchanted-s3:7070{{- else -}}{{ required "s3.endpoint is required with s3.bundled=false" .Values.s3.endpoint }}{{- end -}}
 {{- end }}
 {{- define "enchanted.s3Secret" -}}
 {{- include "enchanted.storeSecret" (dict "name" "s3" "store" .Values.s3) -}}
 {{- end }}
 
 {{- define "enchanted.jaegerEndpoint" -}}
-{{- if .Values.jaeger.bundled -}}http://enchanted-jaeger:4317{{- else -}}{{ .Values.jaeger.endpoint }}{{- end -}}
+{{- if .Values.jaeger.bundled -}}https://enchanted-jaeger:4317{{- else -}}{{ .Values.jaeger.endpoint }}{{- end -}}
 {{- end }}
 
 {{- define "enchanted.natsEnv" -}}
@@ -72,6 +82,7 @@ capabilities: { drop: [ALL] }
 - { name: NATS_USER, value: {{ .user }} }
 - name: NATS_PASSWORD
   valueFrom: { secretKeyRef: { name: {{ include "enchanted.natsSecret" .root }}, key: {{ .user }}-password } }
+{{- include "enchanted.storeCaEnv" (dict "root" .root "store" "nats" "env" "NATS_CA_FILE") }}
 {{- end }}
 
 {{/* How the streams are kept. */}}
@@ -84,6 +95,7 @@ capabilities: { drop: [ALL] }
 
 {{- define "enchanted.s3Env" -}}
 - { name: S3_ENDPOINT, value: {{ include "enchanted.s3Endpoint" . | quote }} }
+{{- include "enchanted.storeCaEnv" (dict "root" . "store" "s3" "env" "S3_CA_FILE") }}
 - { name: S3_REGION, value: {{ .Values.s3.region | quote }} }
 - { name: S3_BUCKET, value: {{ .Values.s3.bucket | quote }} }
 - name: S3_ACCESS_KEY_ID
@@ -92,21 +104,35 @@ capabilities: { drop: [ALL] }
   valueFrom: { secretKeyRef: { name: {{ include "enchanted.s3Secret" . }}, key: secretAccessKey } }
 {{- end }}
 
-{{/* The CA and a certificate for each server, as data of a Secret: made once and kept over upgrades, the same in all of a rendering. */}}
+{{/* Names of the servers with certificates from the chart, which are their Services', as a JSON list. */}}
+{{- define "enchanted.tlsServers" -}}
+{{- $servers := list "enchanted-collector" "enchanted-gateway" -}}
+{{- range list "nats" "clickhouse" "s3" "jaeger" -}}
+{{- if (index $.Values .).bundled -}}{{- $servers = append $servers (printf "enchanted-%s" .) -}}{{- end -}}
+{{- end -}}
+{{- toJson $servers -}}
+{{- end }}
+
+{{/*
+The CA and a certificate for each server, as data of a Secret: made once and kept over upgrades, the same in all of a rendering. No
+CA's key is kept, so a server that comes later has another CA, which then stands behind the first in ca.crt.
+*/}}
 {{- define "enchanted.tlsData" -}}
 {{- if not (hasKey .Values "madeTls") }}
-{{- $kept := lookup "v1" "Secret" .Release.Namespace "enchanted-tls" }}
-{{- $data := dict }}
-{{- if $kept }}
-{{- $data = $kept.data }}
-{{- else }}
-{{- $ca := genCA "enchanted-swarm" 3650 }}
-{{- $_ := set $data "ca.crt" ($ca.Cert | b64enc) }}
-{{- range list "enchanted-collector" "enchanted-gateway" }}
-{{- $names := list . (printf "%s.%s" . $.Release.Namespace) (printf "%s.%s.svc" . $.Release.Namespace) }}
+{{- $kept := lookup "v1" "Secret" .Release.Namespace "enchanted-tls" | default dict }}
+{{- $data := $kept.data | default dict | deepCopy }}
+{{- $missing := list }}
+{{- range include "enchanted.tlsServers" . | fromJsonArray }}
+{{- if not (hasKey $data (printf "%s.key" .)) }}{{ $missing = append $missing . }}{{ end }}
+{{- end }}
+{{- if $missing }}
+{{- /* By a name of its own a verifier tells which of several signed. */}}
+{{- $ca := genCAWithKey (printf "enchanted-swarm %s" (randAlphaNum 8)) 3650 (genPrivateKey "ecdsa") }}
+{{- $_ := set $data "ca.crt" (printf "%s%s" (index $data "ca.crt" | default "" | b64dec) $ca.Cert | b64enc) }}
+{{- range $missing }}
 {{- /* What kubectl port-forward opens is called localhost. */}}
-{{- if eq . "enchanted-collector" }}{{ $names = append $names "localhost" }}{{ end }}
-{{- $cert := genSignedCert . nil $names 3650 $ca }}
+{{- $names := list . (printf "%s.%s" . $.Release.Namespace) (printf "%s.%s.svc" . $.Release.Namespace) "localhost" }}
+{{- $cert := genSignedCertWithKey . nil $names 3650 $ca (genPrivateKey "ecdsa") }}
 {{- $_ := set $data (printf "%s.crt" .) ($cert.Cert | b64enc) }}
 {{- $_ := set $data (printf "%s.key" .) ($cert.Key | b64enc) }}
 {{- end }}
@@ -116,10 +142,19 @@ capabilities: { drop: [ALL] }
 {{- toYaml .Values.madeTls }}
 {{- end }}
 
-{{/* What collector and gateway read of certificates when they start: they are restarted when it changes. */}}
+{{/* What components and stores read of certificates when they start: they are restarted when it changes. */}}
 {{- define "enchanted.tlsChecksum" -}}
-{{- $own := .Values.tls.caCertificate | default (include "enchanted.tlsData" .) -}}
-{{- printf "%s\n%s" $own .Values.caBundle | sha256sum -}}
+{{- $parts := list (.Values.tls.caCertificate | default (include "enchanted.tlsData" .)) .Values.caBundle .Values.collector.metricsCaCertificate -}}
+{{- range list "nats" "clickhouse" "s3" "jaeger" -}}
+{{- $parts = append $parts (index $.Values .).caCertificate -}}
+{{- end -}}
+{{- toJson $parts | sha256sum -}}
+{{- end }}
+
+{{/* A server's certificate and key, for its own group alone. Argument: the server's name. */}}
+{{- define "enchanted.tlsVolume" -}}
+- name: tls
+  secret: { secretName: {{ . }}-tls, defaultMode: 0440 }
 {{- end }}
 
 {{/* Image of a component, by digest. Arguments: root, name. */}}

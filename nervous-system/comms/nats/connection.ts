@@ -1,19 +1,23 @@
 import { connect, type NatsConnection } from "nats";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { JetStreamClient, JetStreamManager } from "@nats-io/jetstream";
+import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import { untilAborted } from "#nervous-system/kernel/until-aborted.ts";
 
 /** Where NATS is and who we are. */
 export type BusOptions = {
-  /** Comma-separated `nats://host:port`. */
+  /** Comma-separated `tls://host:port`, where nothing is said in plain text, or `nats://host:port`. */
   readonly servers: string;
   /** Shown in the server's list of connections. */
   readonly name: string;
   readonly user?: string | undefined;
   readonly password?: string | undefined;
-  /** CA of the server's certificate, PEM; the server's own setting decides whether TLS is used without it. */
+  /** The CA that alone the servers' certificates may come from, PEM: TLS, whatever the scheme. The public ones without it. */
   readonly caPem?: string | undefined;
+  /** Aborts the waiting for a server that does not come. */
+  readonly signal?: AbortSignal;
+  readonly clock: Pick<Clock, "sleep">;
   readonly log: Log;
 };
 
@@ -38,15 +42,24 @@ export type BusConnection = {
 };
 
 const DIAL_LIMIT_MS = 3_000;
+const REDIAL_MS = 250;
+
+/**
+ * Asked for TLS the client refuses a server that offers none, so nobody on the way can talk it out of it. Without, the
+ * server's own setting decides.
+ */
+const tlsOptions = ({ servers, caPem }: BusOptions): Pick<NonNullable<Parameters<typeof connect>[0]>, "tls"> => {
+  if (caPem !== undefined) return { tls: { ca: caPem } };
+  return servers.split(",").some((server) => server.startsWith("tls://")) ? { tls: {} } : {};
+};
 
 const clientOptions = (options: BusOptions): Parameters<typeof connect>[0] => ({
   servers: options.servers.split(","),
   name: options.name,
   ...(options.user === undefined ? {} : { user: options.user }),
   ...(options.password === undefined ? {} : { pass: options.password }),
-  ...(options.caPem === undefined ? {} : { tls: { ca: options.caPem } }),
+  ...tlsOptions(options),
   maxReconnectAttempts: -1,
-  waitOnFirstConnect: true,
   reconnectTimeWait: 250,
   reconnectJitter: 250,
   // A server that dies while we connect leaves the client waiting for its first line, 20 s by default.
@@ -57,9 +70,25 @@ const clientOptions = (options: BusOptions): Parameters<typeof connect>[0] => ({
   maxPingOut: 2,
 });
 
+/** Dials until a server lets us in, and says why it has to wait: a wrong certificate would look like no server at all. */
+const dial = async (options: BusOptions): Promise<NatsConnection> => {
+  const { servers, clock, log, signal } = options;
+  for (let told = ""; ;) {
+    signal?.throwIfAborted();
+    try {
+      return await connect(clientOptions(options));
+    } catch (error) {
+      const reason = String((error as { message?: unknown } | null)?.message ?? error);
+      if (reason !== told) log.warn({ servers, reason }, "NATS cannot be reached yet; trying again");
+      told = reason;
+    }
+    await clock.sleep(REDIAL_MS, signal);
+  }
+};
+
 /** Connects, waiting for the server as long as it takes. */
 export const connectBus = async (options: BusOptions): Promise<BusConnection> => {
-  const nats = await connect(clientOptions(options));
+  const nats = await dial(options);
   // Requests are answered in milliseconds or the server is away; the caller decides how often to try.
   const manager = await jetstreamManager(nats, { checkAPI: false, timeout: 5_000 });
   let up = true;

@@ -4,6 +4,8 @@ import { createClient } from "@clickhouse/client";
 export type ClickHouseOptions = {
   /** `http(s)://host:port` of the HTTP interface. */
   readonly url: string;
+  /** The CA that alone its certificate may come from, PEM; the public ones without it. */
+  readonly caPem?: string | undefined;
   readonly username: string;
   readonly password: string;
   readonly requestTimeoutMs?: number;
@@ -73,11 +75,12 @@ const orFailure = async <T>(request: Promise<T>): Promise<T> => {
 
 /** Creates a client; it connects with its first statement. */
 export const createSqlClient = (options: ClickHouseOptions): SqlClient => {
-  const { url, username, password } = options;
+  const { url, username, password, caPem } = options;
   const client = createClient({
     url,
     username,
     password,
+    ...(caPem === undefined ? {} : { tls: { ca_cert: Buffer.from(caPem) } }),
     request_timeout: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
     // What it would log is in the error that it throws.
     log: { level: 127 },

@@ -12,6 +12,8 @@ import {
 export type S3Options = {
   /** `http(s)://host:port` of the service. */
   readonly endpoint: string;
+  /** The CA that alone its certificate may come from, PEM; the public ones without it. */
+  readonly caPem?: string | undefined;
   readonly region: string;
   readonly bucket: string;
   readonly accessKeyId: string;
@@ -53,6 +55,7 @@ export const createObjectClient = (options: S3Options): ObjectClient => {
     region: options.region,
     credentials: { accessKeyId, secretAccessKey },
     forcePathStyle: true,
+    ...(options.caPem === undefined ? {} : { requestHandler: { httpsAgent: { ca: options.caPem } } }),
     maxAttempts: MAX_ATTEMPTS,
     // Trailing checksums need chunked signing, which several S3 services lack; the name is the checksum here.
     requestChecksumCalculation: "WHEN_REQUIRED",

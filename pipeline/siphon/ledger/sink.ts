@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import * as z from "zod";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import { readOnlyCa } from "#nervous-system/kernel/trusted-cas.ts";
 import { createSqlClient, ClickHouseFailure, type SqlClient } from "#nervous-system/stores/clickhouse/sql-client.ts";
 import { projectRow } from "#pipeline/siphon/ledger/row.ts";
 import { createDatabase, cutsTable, framesTable, migrations } from "#pipeline/siphon/ledger/tables.ts";
@@ -63,6 +64,7 @@ export const createLedgerSink = (client: SqlClient): Sink => ({
 
 const settings = z.object({
   CLICKHOUSE_URL: z.url().describe("http(s)://host:port of ClickHouse's HTTP interface"),
+  CLICKHOUSE_CA_FILE: z.string().optional().describe("PEM file with the CA of ClickHouse; without it the public ones"),
   CLICKHOUSE_USER: z.string().min(1).describe("user of ClickHouse that may create database enchanted and write to it"),
   CLICKHOUSE_PASSWORD: z.string().default("").describe("its password"),
 });
@@ -71,7 +73,9 @@ const settings = z.object({
 export const ledger: SinkKind<typeof settings> = {
   name: SINK,
   settings,
-  create: ({ CLICKHOUSE_URL: url, CLICKHOUSE_USER: username, CLICKHOUSE_PASSWORD: password }) =>
-    createLedgerSink(createSqlClient({ url, username, password })),
+  create: async ({ CLICKHOUSE_URL: url, CLICKHOUSE_CA_FILE: caFile, ...account }) => {
+    const { CLICKHOUSE_USER: username, CLICKHOUSE_PASSWORD: password } = account;
+    return createLedgerSink(createSqlClient({ url, username, password, caPem: await readOnlyCa(caFile) }));
+  },
   limits: { maxFrames: 8192, maxBytes: 8 * 1024 * 1024, lingerMs: 250, ackWaitMs: 120_000 },
 };

@@ -1,5 +1,7 @@
+import { readFile } from "node:fs/promises";
 import * as z from "zod";
 import type { Users } from "./authenticate.ts";
+import type { TlsIdentity } from "./server.ts";
 
 /** Environment of the server. The first three names are those of the official image. */
 export const configSchema = z.object({
@@ -13,6 +15,8 @@ export const configSchema = z.object({
   CLICKHOUSE_DATA_DIR: z.string().min(1).default("/var/lib/clickhouse").describe("directory for the data"),
   CLICKHOUSE_LISTEN_HOST: z.string().min(1).default("127.0.0.1").describe("address to listen on"),
   CLICKHOUSE_LISTEN_PORT: z.coerce.number().int().min(0).max(65_535).default(8123).describe("port, 0 for any free one"),
+  CLICKHOUSE_TLS_CERT_FILE: z.string().optional().describe("PEM file with a certificate chain: HTTPS instead of HTTP"),
+  CLICKHOUSE_TLS_KEY_FILE: z.string().optional().describe("PEM file with its key"),
   CLICKHOUSE_MAX_MEMORY_BYTES: z.coerce
     .number()
     .int()
@@ -25,6 +29,16 @@ const usersSchema = z.record(
   z.string().min(1),
   z.object({ password: z.string().min(1), readonly: z.boolean().optional() }),
 );
+
+/** Certificate and key to serve HTTPS by, PEM; undefined for HTTP. Throws where one has no file, or one of the two is missing. */
+export const tlsOf = async (config: z.output<typeof configSchema>): Promise<TlsIdentity | undefined> => {
+  const { CLICKHOUSE_TLS_CERT_FILE: certFile, CLICKHOUSE_TLS_KEY_FILE: keyFile } = config;
+  if (certFile === undefined && keyFile === undefined) return undefined;
+  if (certFile === undefined || keyFile === undefined)
+    throw new Error("set CLICKHOUSE_TLS_CERT_FILE and CLICKHOUSE_TLS_KEY_FILE, or neither");
+  const [cert, key] = await Promise.all([readFile(certFile, "utf8"), readFile(keyFile, "utf8")]);
+  return { cert, key };
+};
 
 /** Everybody who may ask; throws when nobody could, because no request is served without credentials. */
 export const usersOf = (config: z.output<typeof configSchema>): Users => {

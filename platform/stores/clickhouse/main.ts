@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { parseConfig } from "#nervous-system/kernel/config.ts";
 import type { Log, LogLine } from "#nervous-system/kernel/log.ts";
-import { configSchema, usersOf } from "./config.ts";
+import { configSchema, tlsOf, usersOf } from "./config.ts";
 import { startEngineProcess } from "./engine-process.ts";
 import type { EngineRequest } from "./engine-protocol.ts";
 import { engineFiles, serve } from "./serve.ts";
@@ -47,6 +47,7 @@ const runServer = async (): Promise<void> => {
     host: config.CLICKHOUSE_LISTEN_HOST,
     port: config.CLICKHOUSE_LISTEN_PORT,
     users: usersOf(config),
+    tls: await tlsOf(config),
     database: config.CLICKHOUSE_DB,
     limits: { maxMemoryBytes: config.CLICKHOUSE_MAX_MEMORY_BYTES, markCacheBytes: 64 * 1024 * 1024 },
     concurrentStatements: CONCURRENT_STATEMENTS,

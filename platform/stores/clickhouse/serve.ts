@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import type { Server } from "node:http";
+import type { Server as TlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
@@ -11,7 +12,7 @@ import { createEngine } from "./engine-client.ts";
 import type { EngineChild } from "./engine-supervisor.ts";
 import { createFifoPool } from "./fifo-pool.ts";
 import { createHttpSessions } from "./http-sessions.ts";
-import { createHttpServer } from "./server.ts";
+import { createHttpServer, type TlsIdentity } from "./server.ts";
 import { createSlots } from "./slots.ts";
 import { identifier } from "./sql-literal.ts";
 
@@ -21,6 +22,8 @@ export type ServeOptions = {
   readonly host: string;
   readonly port: number;
   readonly users: Users;
+  /** Serve HTTPS by it, and HTTP no more. */
+  readonly tls?: TlsIdentity | undefined;
   readonly limits: EngineLimits;
   readonly database?: string | undefined;
   readonly concurrentStatements: number;
@@ -41,16 +44,17 @@ export const engineFiles = (dir: string): { readonly dataDir: string; readonly c
   configFile: join(dir, "engine.xml"),
 });
 
-const listen = async (server: Server, host: string, port: number): Promise<string> => {
+const listen = async (server: Server | TlsServer, { host, port, tls }: ServeOptions): Promise<string> => {
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, host, () => resolve());
   });
   const { address, port: bound } = server.address() as AddressInfo;
-  return `http://${address.includes(":") ? `[${address}]` : address}:${bound}`;
+  const scheme = tls === undefined ? "http" : "https";
+  return `${scheme}://${address.includes(":") ? `[${address}]` : address}:${bound}`;
 };
 
-const closeServer = async (server: Server, clock: Clock): Promise<void> => {
+const closeServer = async (server: Server | TlsServer, clock: Clock): Promise<void> => {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
   const cancel = clock.after(STOP_GRACE_MS, () => server.closeAllConnections());
@@ -80,10 +84,11 @@ export const serve = async (options: ServeOptions): Promise<Serving> => {
     running: new Map(),
     nextId,
     users: options.users,
+    tls: options.tls,
     log,
     makeId: randomUUID,
   });
-  const url = await listen(server, options.host, options.port);
+  const url = await listen(server, options);
   await writeFile(join(dir, "listen.json"), `${JSON.stringify({ url })}\n`);
   log.info({ url }, "serving the ClickHouse HTTP interface");
   const stop = async (): Promise<void> => {

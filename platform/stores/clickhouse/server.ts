@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import { answerException, type AnswerFormat } from "./answer.ts";
 import { authenticate, credentialsOf, type Users } from "./authenticate.ts";
@@ -6,8 +7,16 @@ import { asException } from "./exception.ts";
 import { handleQuery, type QueryDeps } from "./query-handler.ts";
 import { parseRequest } from "./request.ts";
 
-/** What the HTTP server is made of. */
-export type ServerOptions = QueryDeps & { readonly users: Users; readonly log: Log; readonly makeId: () => string };
+/** A certificate chain and its key, PEM. */
+export type TlsIdentity = { readonly cert: string; readonly key: string };
+
+/** What the HTTP server is made of; HTTPS with an identity. */
+export type ServerOptions = QueryDeps & {
+  readonly users: Users;
+  readonly log: Log;
+  readonly makeId: () => string;
+  readonly tls?: TlsIdentity | undefined;
+};
 
 // ClickHouse's own default for the length of a URL, in which clients send parameters.
 const MAX_HEADER_BYTES = 1024 * 1024 + 64 * 1024;
@@ -94,10 +103,10 @@ const route = (options: ServerOptions, message: IncomingMessage, response: Serve
 };
 
 /** The HTTP server of ClickHouse's interface, not yet listening. */
-export const createHttpServer = (options: ServerOptions): Server => {
-  const server = createServer(
-    { maxHeaderSize: MAX_HEADER_BYTES, keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0 },
-    (message, response) => route(options, message, response),
-  );
-  return server;
+export const createHttpServer = (options: ServerOptions): Server | TlsServer => {
+  const limits = { maxHeaderSize: MAX_HEADER_BYTES, keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0 };
+  const answer = (message: IncomingMessage, response: ServerResponse): void => route(options, message, response);
+  return options.tls === undefined
+    ? createServer(limits, answer)
+    : createTlsServer({ ...limits, ...options.tls }, answer);
 };

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { KeyPair } from "../../cluster/certificates.ts";
 import { freePort } from "../../process/ports.ts";
 import { startRestartable, type Restartable } from "../../process/restartable.ts";
 import type { ServiceSpec } from "../../process/service.ts";
@@ -10,6 +11,8 @@ import type { Users } from "./authenticate.ts";
 /** What decides how a ClickHouse server is started. */
 export type ClickHouseOptions = {
   readonly dir: string;
+  /** Serve HTTPS by these files; HTTP without them. */
+  readonly tls?: KeyPair;
   /** Users beside the one that is made up. */
   readonly users?: Users;
   /** Memory of all queries together, in bytes; 1 GiB unless told otherwise. */
@@ -23,6 +26,7 @@ export type ClickHouseServer = Restartable & {
   readonly password: string;
 };
 
+const HOST = "127.0.0.1";
 const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
 
 /** The server on loopback as a service. */
@@ -39,10 +43,15 @@ const clickHouseService = (
     CLICKHOUSE_LISTEN_PORT: String(port),
     CLICKHOUSE_USER: username,
     CLICKHOUSE_PASSWORD: password,
+    ...(options.tls && {
+      CLICKHOUSE_TLS_CERT_FILE: options.tls.certFile,
+      CLICKHOUSE_TLS_KEY_FILE: options.tls.keyFile,
+    }),
     CLICKHOUSE_USERS: JSON.stringify(options.users ?? {}),
     ...(options.maxMemoryBytes === undefined ? {} : { CLICKHOUSE_MAX_MEMORY_BYTES: String(options.maxMemoryBytes) }),
   },
-  ready: { kind: "http", url: `http://127.0.0.1:${port}/ping` },
+  // It listens once its engine is ready; whose name its certificate says is for the test to look at.
+  ready: options.tls ? { kind: "tcp", host: HOST, port } : { kind: "http", url: `http://${HOST}:${port}/ping` },
   stopGraceMs: 30_000,
 });
 
@@ -53,7 +62,7 @@ export const startClickHouse = async (options: ClickHouseOptions): Promise<Click
   const spec = clickHouseService(options, port, username, password);
   const server = await startRestartable(spec, join(options.dir, "logs"));
   return Object.defineProperties(server, {
-    url: { value: `http://127.0.0.1:${port}`, enumerable: true },
+    url: { value: `${options.tls ? "https" : "http"}://${HOST}:${port}`, enumerable: true },
     username: { value: username, enumerable: true },
     password: { value: password, enumerable: true },
   }) as ClickHouseServer;

@@ -42,6 +42,8 @@ export type Surroundings = {
   readonly directory: string;
   /** A tenth of the work, to see whether everything runs; its figures mean nothing. */
   readonly quick: boolean;
+  /** NATS and the store of blobs in plain text, to see what their TLS costs. */
+  readonly plainStores: boolean;
   note(text: string): void;
 };
 

@@ -7,7 +7,7 @@ import { bundleImage } from "#platform/images/bundle.ts";
 import { freePorts } from "#platform/process/ports.ts";
 import { startService, type RunningService } from "#platform/process/service.ts";
 import { startNats, type NatsServer } from "#platform/stores/nats.ts";
-import { startS3 } from "#platform/stores/s3.ts";
+import { startS3, type S3Server } from "#platform/stores/s3.ts";
 import { serverIdentity } from "#test/integration/gateway/https-upstream.ts";
 import {
   collectorKubeconfig,
@@ -28,6 +28,8 @@ export type BenchAgent = {
 /** An API server, NATS and a store of blobs, for the collector that a bench starts. */
 export type Swarm = {
   readonly nats: NatsServer;
+  /** How the `nats` package connects to it. */
+  readonly natsAddress: { readonly servers: string; readonly tls?: { readonly ca: string } };
   readonly tls: {
     readonly certFile: string;
     readonly keyFile: string;
@@ -44,7 +46,8 @@ export type Swarm = {
 
 const collectorEnvironment = (
   swarm: Pick<Swarm, "nats" | "tls"> & {
-    s3: Awaited<ReturnType<typeof startS3>>;
+    s3: S3Server;
+    storeCa: Record<string, string>;
     kubeconfig: string;
     namespace: string;
   },
@@ -53,6 +56,7 @@ const collectorEnvironment = (
   LOG_LEVEL: "warn",
   KUBECONFIG: swarm.kubeconfig,
   NATS_URL: swarm.nats.url,
+  ...swarm.storeCa,
   S3_ENDPOINT: swarm.s3.endpoint,
   S3_BUCKET: "enchanted",
   S3_ACCESS_KEY_ID: swarm.s3.accessKey,
@@ -77,15 +81,20 @@ const createBenchAgent = async (test: TestPlane, mission: Mission, name: string)
   return { token, stamps: { agent_uid: agent.metadata.uid, mission_uid, mission: missionName, namespace } };
 };
 
-/** Starts everything but the collector; NATS flushes before it acknowledges, as in production. */
-export const startSwarm = async (directory: string): Promise<Swarm> => {
+/** Starts everything but the collector; NATS flushes before it acknowledges, and stores ask for TLS, as in production. */
+export const startSwarm = async (
+  directory: string,
+  { plainStores = false }: { readonly plainStores?: boolean } = {},
+): Promise<Swarm> => {
   const test = await startSwarmPlane();
-  const nats = await startNats({ dir: join(directory, "nats") });
-  const s3 = await startS3({ dir: join(directory, "s3") });
-  const { namespace, kubeconfig } = await collectorKubeconfig(test);
   const names = ["DNS:enchanted-collector", "DNS:localhost", "IP:127.0.0.1"];
   const identity = await serverIdentity(join(directory, "pki"), "collector", names);
   const tls = { ...identity, caPem: await readFile(identity.caFile, "utf8") };
+  const byTls = plainStores ? {} : { tls };
+  const nats = await startNats({ dir: join(directory, "nats"), ...byTls });
+  const s3 = await startS3({ dir: join(directory, "s3"), ...byTls });
+  const storeCa: Record<string, string> = plainStores ? {} : { NATS_CA_FILE: tls.caFile, S3_CA_FILE: tls.caFile };
+  const { namespace, kubeconfig } = await collectorKubeconfig(test);
   const [grpc = 0, http = 0, health = 0] = await freePorts(3);
   const program = join(await bundleImage(repositoryRoot, "pipeline", join(directory, "pipeline")), "main.js");
   const tenant = await freshNamespace(test.admin);
@@ -94,6 +103,7 @@ export const startSwarm = async (directory: string): Promise<Swarm> => {
   let made = 0;
   return {
     nats,
+    natsAddress: { servers: nats.url, ...(plainStores ? {} : { tls: { ca: tls.caPem } }) },
     tls,
     collectorPort: grpc,
     startCollector: () =>
@@ -101,7 +111,7 @@ export const startSwarm = async (directory: string): Promise<Swarm> => {
         {
           name: "collector",
           command: [process.execPath, program, "collector"],
-          env: collectorEnvironment({ nats, tls, s3, kubeconfig, namespace }, { grpc, http, health }),
+          env: collectorEnvironment({ nats, tls, s3, storeCa, kubeconfig, namespace }, { grpc, http, health }),
           ready: { kind: "http", url: `http://127.0.0.1:${health}/readyz` },
         },
         join(directory, "logs"),

@@ -37,7 +37,7 @@ const callers = [
   "operator → nats:4222",
   "publisher → collector:4317",
   "publisher → nats:4222",
-  "siphon → clickhouse:8123",
+  "siphon → clickhouse:8443",
   "siphon → nats:4222",
   "trimmer → nats:4222",
 ];

@@ -8,10 +8,11 @@ import { isTrue } from "#nervous-system/schemas/conditions.ts";
 import { groupVersion } from "#nervous-system/schemas/resources/define-resource.ts";
 import { freePort } from "#platform/process/ports.ts";
 import { startService, type RunningService } from "#platform/process/service.ts";
+import { startNats } from "#platform/stores/nats.ts";
 import { aMissionSpec, someDigest } from "#test/builders/mission.ts";
 import { aModelSpec } from "#test/builders/model.ts";
 import { someRelease } from "#test/builders/network.ts";
-import { startTestUpstream, type TestUpstream } from "#test/integration/gateway/https-upstream.ts";
+import { serverIdentity, startTestUpstream, type TestUpstream } from "#test/integration/gateway/https-upstream.ts";
 import { eventually } from "#test/integration/kubernetes/control-plane.ts";
 import { startKubelet, wholeLife, type Kubelet } from "#test/integration/operator/kubelet.ts";
 import { releaseNamespace, startWorld, type World } from "#test/integration/operator/world.ts";
@@ -46,7 +47,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 }, 60_000);
 
-const startProcess = async (name: string): Promise<RunningService> => {
+const startProcess = async (name: string, more: Record<string, string> = {}): Promise<RunningService> => {
   const port = await freePort();
   const env = {
     KUBECONFIG: world.operatorKubeconfig,
@@ -64,6 +65,7 @@ const startProcess = async (name: string): Promise<RunningService> => {
     ENCHANTED_LEASE_DURATION: "6s",
     ENCHANTED_FAILURE_PAUSE: "100ms",
     LOG_LEVEL: "debug",
+    ...more,
   };
   const ready = { kind: "http", url: `http://127.0.0.1:${port}/readyz` } as const;
   const command = [process.execPath, "operator/main.ts"];
@@ -121,5 +123,19 @@ describe("two operators", () => {
     expect(new Set(seen).size).toBe(seen.length);
     expect(seen.length).toBe(agent.status?.attempt);
     await second.stop();
+  });
+});
+
+describe("an operator", () => {
+  it("comes to a NATS that asks for TLS, by the CA that it was told", async () => {
+    const tls = await serverIdentity(join(dir, "pki"), "nats", ["DNS:localhost"]);
+    await using nats = await startNats({ dir: join(dir, "nats"), tls });
+    await using _ = await startProcess("by-tls", { NATS_URL: nats.url, NATS_CA_FILE: tls.caFile });
+    await eventually("NATS has it", async () => {
+      const { connections } = (await (await fetch(`${nats.monitorUrl}/connz`)).json()) as {
+        connections: Array<{ name?: string; tls_version?: string }>;
+      };
+      return connections.some(({ name, tls_version }) => name === "operator" && tls_version === "1.3");
+    });
   });
 });

@@ -171,7 +171,7 @@ describe("a stream under load", () => {
   }, 120_000);
 
   it("sets no chain back, however late a slower trimmer comes", async () => {
-    const connection = await connectBus({ servers: nats.url, name: "slow", log: silentLog });
+    const connection = await connectBus({ servers: nats.url, name: "slow", log: silentLog, clock: systemClock() });
     cleanup.add(() => connection.close());
     const chain = chainBuilder({ agent_uid: agentUid(1) });
     const heads = chain.take(6).map((frame, at) => headOf(frame, at + 1));
@@ -181,7 +181,7 @@ describe("a stream under load", () => {
   });
 
   it("keeps the chains of one namespace, however many another makes", async () => {
-    const connection = await connectBus({ servers: nats.url, name: "flooded", log: silentLog });
+    const connection = await connectBus({ servers: nats.url, name: "flooded", log: silentLog, clock: systemClock() });
     cleanup.add(() => connection.close());
     const heads = ["quiet", ...Array.from({ length: 5 }, () => "loud")].map((namespace, at) => {
       const frame = chainBuilder({ agent_uid: agentUid(at), namespace }).next();

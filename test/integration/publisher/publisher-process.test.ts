@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { freePort } from "#platform/process/ports.ts";
 import { createCollectorBlobs } from "#pipeline/gateway/collector-blobs.ts";
 import { publisherClusterAccess, publisherTenantAccess } from "#supervisor/publish/answer-proposal.ts";
 import { createAccount, createPod, tokenFor } from "#test/integration/gateway/swarm-plane.ts";
@@ -158,6 +159,15 @@ describe("the publisher's process", () => {
     child.kill("SIGTERM");
     expect(await once(child, "exit")).toEqual([0, null]);
   }, 240_000);
+
+  it("stops when told while it waits for a NATS that is away, and has said why it waits", async () => {
+    const away = { ...environment, NATS_URL: `tls://127.0.0.1:${await freePort()}` };
+    const { child, output } = startSupervisor(["publisher"], away);
+    await eventually("it says that it waits", () => Promise.resolve(output().includes("NATS cannot be reached yet")));
+    child.kill("SIGTERM");
+    expect(await once(child, "exit")).toEqual([0, null]);
+    expect(output()).toContain("refused");
+  }, 60_000);
 
   it("says what is wrong with its command line or its environment", async () => {
     const wrong = startSupervisor(["nonsense"], environment);
