@@ -153,6 +153,15 @@ const metricTable = {
     "code",
   ),
   spansForwarded: counter("enchanted_span_exports_forwarded_total", "Exports of spans that the trace backend took."),
+  blobsRefused: counter(
+    "enchanted_blobs_refused_total",
+    "Blobs refused since a namespace has filled its share of their store, by who pays (agents, components).",
+    "payer",
+  ),
+  spansMoved: counter(
+    "enchanted_spans_moved_total",
+    "Spans that named a trace which their sender may not write, and went on in another.",
+  ),
   spansLost: counter(
     "enchanted_span_exports_lost_total",
     "Exports of spans lost: best effort, the backend was away or slow.",

@@ -6,7 +6,7 @@ import { decideMission } from "#operator/mission/decide.ts";
 import { missionEvents } from "#operator/mission/events.ts";
 import type { MissionSnapshot } from "#operator/mission/plan.ts";
 import { computeMissionStatus } from "#operator/mission/status.ts";
-import { traceIdOf } from "#operator/pod/names.ts";
+import { missionTraceId } from "#nervous-system/schemas/traces.ts";
 import { anAgent } from "#test/builders/agent.ts";
 import { aMission } from "#test/builders/mission.ts";
 import { condition } from "#test/builders/mission-snapshot.ts";
@@ -51,7 +51,7 @@ describe("computeMissionStatus", () => {
     expect(status).toMatchObject({
       phase: "Running",
       startTime: at,
-      ledger: { firstSeq: 41, traceID: traceIdOf(aMission().metadata.uid) },
+      ledger: { firstSeq: 41, traceID: missionTraceId(aMission().metadata.uid) },
     });
     expect([statusOf(status, "Ready"), statusOf(status, "Accepted"), statusOf(status, "ResolvedRefs")]).toEqual([
       "True",

@@ -12,7 +12,7 @@ import { missionConditions } from "#operator/mission/conditions.ts";
 import type { RecordHealth } from "#operator/frames/view.ts";
 import type { Ending, MissionPlan, MissionSnapshot } from "#operator/mission/plan.ts";
 import { answersOf } from "#operator/mission/publication.ts";
-import { traceIdOf } from "#operator/pod/names.ts";
+import { missionTraceId } from "#nervous-system/schemas/traces.ts";
 import { kubeTime, observedOf } from "#operator/status/fields.ts";
 
 // Throughout, a member that is undefined is one that is absent: the merge patch removes it, or never names it.
@@ -63,7 +63,7 @@ const ledgerOf = (
     ? { firstSeq: record.position + 1, stream: record.mark?.stream, hash: record.mark?.hash }
     : { firstSeq: ledger.firstSeq, stream: ledger.stream, hash: ledger.hash }),
   lastSeq: fold?.lastSeq ?? ledger?.lastSeq,
-  traceID: ledger?.traceID ?? traceIdOf(mission.metadata.uid),
+  traceID: missionTraceId(mission.metadata.uid),
 });
 
 const verificationOf = (

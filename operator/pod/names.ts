@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { missionTraceId } from "#nervous-system/schemas/traces.ts";
 import type { KubeObject, ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
 
 /** Name of an agent's pod. */
@@ -10,13 +11,10 @@ export const verifierPodName = (mission: string, attempt: number): string => `${
 /** Name of the Agent of a team member. */
 export const agentName = (mission: string, member: string): string => `${mission}-${member}`;
 
-/** The trace of a mission: its UID without the dashes, so that everyone who knows the mission knows its trace. */
-export const traceIdOf = (missionUid: string): string => missionUid.replaceAll("-", "").toLowerCase();
-
 /** W3C `traceparent` under which the spans of a mission's pods stand, sampled. */
 export const traceparentOf = (missionUid: string): string => {
   const spanId = createHash("sha256").update(missionUid).digest("hex").slice(0, 16);
-  return `00-${traceIdOf(missionUid)}-${spanId}-01`;
+  return `00-${missionTraceId(missionUid)}-${spanId}-01`;
 };
 
 /** A Service of the core API, as far as its address goes. */

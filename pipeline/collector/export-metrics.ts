@@ -2,7 +2,11 @@ import type { GrpcClient } from "#nervous-system/comms/grpc/client.ts";
 import { GrpcFailure, grpcStatus, toGrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
 import { exportMetrics } from "#nervous-system/comms/grpc/methods.ts";
 import type { OtlpReceiver } from "#nervous-system/comms/grpc/otlp-service.ts";
+import { metricsShape } from "#nervous-system/codecs/otlp/export-shapes.ts";
+import { stampExport } from "#nervous-system/codecs/otlp/stamp-export.ts";
 import { decodeExportResponse } from "#nervous-system/codecs/otlp/status.ts";
+import type { Caller } from "#pipeline/collector/caller.ts";
+import { stampOf } from "#pipeline/collector/stamp-of.ts";
 import { takingExports, type ExportsOptions } from "#pipeline/collector/take-exports.ts";
 
 /** What passing metrics on needs. */
@@ -14,7 +18,12 @@ export type ExportMetricsOptions = ExportsOptions & {
 const DEADLINE_MS = 10_000;
 const RETRY_MS = 5_000;
 
-/** `MetricsService/Export`: passed on as they came; the sender hears what the backend said, or that there is none. */
+const stamped = (request: Buffer, caller: Caller): Buffer => {
+  const stamp = stampOf(caller);
+  return stamp === undefined ? request : stampExport(request, metricsShape, stamp).request;
+};
+
+/** `MetricsService/Export`: passed on stamped with whose they are; the sender hears what the backend said, or that there is none. */
 export const createExportMetrics = (options: ExportMetricsOptions): OtlpReceiver["metrics"] => {
   const { backend } = options;
   const forward = async (request: Buffer): Promise<ReturnType<typeof decodeExportResponse>> => {
@@ -26,12 +35,12 @@ export const createExportMetrics = (options: ExportMetricsOptions): OtlpReceiver
     });
     return decodeExportResponse(answer);
   };
-  return takingExports(options, "metrics", async (request, { encoding }) => {
+  return takingExports(options, "metrics", async (request, { encoding }, caller) => {
     if (encoding === "json")
       throw new GrpcFailure(
         grpcStatus.invalidArgument,
         "metrics are passed on as protobuf; set the exporter to http/protobuf or grpc",
       );
-    return forward(request);
+    return forward(stamped(request, caller));
   });
 };

@@ -5,13 +5,16 @@ import { maxSpanBytes } from "#nervous-system/comms/nats/span-stream.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import { createCallLinks } from "#nervous-system/codecs/otlp/call-links.ts";
 import { decodeTraces } from "#nervous-system/codecs/otlp/decode-traces.ts";
+import { tracesShape } from "#nervous-system/codecs/otlp/export-shapes.ts";
 import { parseTracesJson } from "#nervous-system/codecs/otlp/json.ts";
 import { tracesJsonToWire } from "#nervous-system/codecs/otlp/traces-json-to-wire.ts";
 import { splitTraces } from "#nervous-system/codecs/otlp/split-traces.ts";
+import { stampExport } from "#nervous-system/codecs/otlp/stamp-export.ts";
 import { countTold, tellSpans } from "#nervous-system/codecs/otlp/spans-to-frames.ts";
 import type { PartialSuccess } from "#nervous-system/codecs/otlp/status.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
 import type { StreamQuota } from "#pipeline/collector/stream-quota.ts";
+import { stampOf } from "#pipeline/collector/stamp-of.ts";
 import { takingExports, type ExportsOptions } from "#pipeline/collector/take-exports.ts";
 import { takeExternalFrames, type ExternalSinks } from "./take-external-frames.ts";
 
@@ -39,17 +42,24 @@ const createSpanLane = ({ sinks, metrics, log }: ExportTracesOptions) => {
       pending -= part.length;
     }
   };
-  const split = (request: Buffer): readonly Buffer[] => {
+  const stamped = (caller: Caller, request: Buffer): Buffer => {
+    const stamp = stampOf(caller);
+    if (stamp === undefined) return request;
+    const goesOn = stampExport(request, tracesShape, stamp);
+    metrics.spansMoved.inc(goesOn.moved);
+    return goesOn.request;
+  };
+  const split = (caller: Caller, request: Buffer): readonly Buffer[] => {
     try {
-      return splitTraces(request, maxSpanBytes);
+      return splitTraces(stamped(caller, request), maxSpanBytes);
     } catch (error) {
       metrics.spansLost.inc();
-      log.debug({ error: String(error) }, "spans could not be split");
+      log.debug({ error: String(error) }, "spans could not be stamped or split");
       return [];
     }
   };
-  return (namespace: string, request: Buffer): void => {
-    for (const part of split(request)) void put(namespace, part);
+  return (caller: Caller, request: Buffer): void => {
+    for (const part of split(caller, request)) void put(caller.namespace, part);
   };
 };
 
@@ -61,7 +71,7 @@ const spansOf = (request: Buffer, { encoding }: OtlpCall): ReturnType<typeof dec
   encoding === "json" ? parseTracesJson(request) : decodeTraces(request);
 
 /**
- * `TraceService/Export`: spans go on to trace backends, and those of external clients become frames first. The spans of a pod,
+ * `TraceService/Export`: spans go on to trace backends, stamped with whose they are, and those of external clients become frames first. The spans of a pod,
  * and of `enchanted run`, do not: the recorder there made frames of them already.
  */
 export const createExportTraces = (options: ExportTracesOptions): OtlpReceiver["traces"] => {
@@ -85,7 +95,7 @@ export const createExportTraces = (options: ExportTracesOptions): OtlpReceiver["
 
   return takingExports(options, "traces", async (request, call, caller) => {
     const partial = await takeFramesOf(request, call, caller);
-    passOn(caller.namespace, call.encoding === "json" ? tracesJsonToWire(request) : request);
+    passOn(caller, call.encoding === "json" ? tracesJsonToWire(request) : request);
     return partial;
   });
 };

@@ -6,6 +6,7 @@ const keys = [
   "framesRefused",
   "exportsRefused",
   "spansForwarded",
+  "spansMoved",
   "spansLost",
   "connectionsCut",
 ] as const;

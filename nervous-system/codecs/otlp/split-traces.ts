@@ -1,5 +1,5 @@
 import { ValueBudget } from "./read-fields.ts";
-import { fieldSize, LENGTH_DELIMITED, varintSize, WireError, WireReader, WireWriter } from "./wire.ts";
+import { LENGTH_DELIMITED, varintSize, WireError, WireReader, wrapField } from "./wire.ts";
 
 // ExportTraceServiceRequest.resource_spans, ResourceSpans.scope_spans and ScopeSpans.spans: the repeated field of each level.
 const LEVELS = [1, 2, 2] as const;
@@ -20,12 +20,6 @@ const fieldsOf = (message: Buffer, repeated: number, budget: ValueBudget): Field
     begin = end;
   }
   return fields;
-};
-
-const wrap = (field: number, content: Buffer): Buffer => {
-  const out = new WireWriter(fieldSize(content.length));
-  out.bytes(field, content);
-  return out.finish();
 };
 
 const group = (parts: readonly Buffer[], max: number): Buffer[] => {
@@ -54,7 +48,7 @@ const splitLevel = (message: Buffer, level: number, max: number, budget: ValueBu
     .flatMap(({ bytes, content }) => {
       if (bytes.length <= room) return [bytes];
       const inner = room - 1 - varintSize(content.length);
-      return splitLevel(content, level + 1, inner, budget).map((piece) => wrap(repeated, piece));
+      return splitLevel(content, level + 1, inner, budget).map((piece) => wrapField(repeated, piece));
     });
   return group(parts, room).map((piece) => Buffer.concat([shared, piece]));
 };

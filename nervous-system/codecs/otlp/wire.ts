@@ -252,3 +252,17 @@ export class WireWriter {
     this.buffer[this.position++] = rest;
   }
 }
+
+/** Tag and length of a length-delimited field, before its value of `length` bytes. */
+export const fieldHead = (field: number, length: number): Buffer => {
+  const out = new WireWriter(fieldSize(length) - length);
+  out.open(field, length);
+  return out.finish();
+};
+
+/** A length-delimited field whole. */
+export const wrapField = (field: number, content: Uint8Array): Buffer => {
+  const out = new WireWriter(fieldSize(content.length));
+  out.bytes(field, content);
+  return out.finish();
+};

@@ -20,7 +20,10 @@ import {
   TailResponseSchema,
 } from "#nervous-system/schemas/gen/context_pb.ts";
 import { stableId } from "#nervous-system/schemas/ids.ts";
+import { missionTraceId } from "#nervous-system/schemas/traces.ts";
+import { decodeTraces } from "#nervous-system/codecs/otlp/decode-traces.ts";
 import { encodeLogsRequest } from "#nervous-system/codecs/otlp/encode-logs.ts";
+import { tracesJsonToWire } from "#nervous-system/codecs/otlp/traces-json-to-wire.ts";
 import { createCollectorBlobs } from "#pipeline/gateway/collector-blobs.ts";
 import type { NatsServer } from "#platform/stores/nats.ts";
 import { createAccount, createPod, startSwarmPlane, tokenFor } from "#test/integration/gateway/swarm-plane.ts";
@@ -397,36 +400,67 @@ describe("limits and spans", () => {
     expect(failure.retryAfterMs).toBeGreaterThan(5_000);
   }, 60_000);
 
-  it("bring spans to the backend as they came, over its outage too, and hold no frame for it", async () => {
-    const received: Buffer[] = [];
-    const startBackend = (address: string) =>
-      startGrpcServer({
-        address,
-        handlers: [
-          {
-            kind: "unary",
-            method: exportTraces,
-            handle: (request) => {
-              received.push(request);
-              return Promise.resolve(Buffer.of());
-            },
+  /** A trace backend that keeps what it gets. */
+  const startBackend = (received: Buffer[], address: string) =>
+    startGrpcServer({
+      address,
+      handlers: [
+        {
+          kind: "unary",
+          method: exportTraces,
+          handle: (request) => {
+            received.push(request);
+            return Promise.resolve(Buffer.of());
           },
-        ],
-        onError: () => {},
-        clock: systemClock(),
-      });
-    const backend = await startBackend("127.0.0.1:0");
+        },
+      ],
+      onError: () => {},
+      clock: systemClock(),
+    });
+
+  it("keep an agent out of the trace of another tenant's mission, and say whose its spans are", async () => {
+    const received: Buffer[] = [];
+    const backend = await startBackend(received, "127.0.0.1:0");
+    cleanup.add(() => backend.close(0));
+    // With a stream of its own: collectors of one stream share the work of forwarding.
+    const apart = await startTestNats(cleanup);
+    const tracing = await startTestCollector(plane, apart, cleanup, { traces: `127.0.0.1:${backend.port}` });
+    const { agent, client } = await startTestAgent(plane, tracing, team, `forger${(names += 1)}`);
+    const victim = await missionIn(plane);
+    const [own, foreign] = [team.mission, victim.mission].map(({ metadata }) => missionTraceId(metadata.uid));
+    const lies = [{ key: "enchanted.namespace", value: { stringValue: victim.namespace } }];
+    const spans = [own, foreign].map((traceId) => ({ traceId, spanId: "0a".repeat(8), name: "x", attributes: lies }));
+    const request = { resourceSpans: [{ resource: { attributes: lies }, scopeSpans: [{ spans }] }] };
+    await client.unary(exportTraces, tracesJsonToWire(Buffer.from(JSON.stringify(request))), { deadlineMs: 10_000 });
+    await eventually("the backend has the spans", () => received.length === 1);
+    const [stays, moved] = decodeTraces(received[0] ?? Buffer.of());
+    expect(stays).toMatchObject({ traceId: own, attributes: {} });
+    expect(moved).toMatchObject({ attributes: { "enchanted.trace_id": foreign } });
+    expect([own, foreign]).not.toContain(moved?.traceId);
+    expect(moved?.scope.resource).toEqual({
+      "enchanted.namespace": team.namespace,
+      "enchanted.mission": team.mission.metadata.name,
+      "enchanted.mission_uid": team.mission.metadata.uid,
+      "enchanted.agent": agent.metadata.name,
+      "enchanted.agent_uid": agent.metadata.uid,
+    });
+    const metrics = await (await fetch(`http://127.0.0.1:${tracing.collector.healthPort}/metrics`)).text();
+    expect(metrics).toContain("enchanted_spans_moved_total 1");
+  }, 60_000);
+
+  it("bring spans to the backend, over its outage too, and hold no frame for it", async () => {
+    const received: Buffer[] = [];
+    const backend = await startBackend(received, "127.0.0.1:0");
     const address = `127.0.0.1:${backend.port}`;
     const tracing = await startTestCollector(plane, nats, cleanup, { traces: `http://${address}` });
     const { client, chain } = await startTestAgent(plane, tracing, team, `spans${(names += 1)}`);
     const spans = Buffer.from("0a020a00", "hex"); // a resource without spans;
     await client.unary(exportTraces, spans, { deadlineMs: 10_000 });
     await eventually("the backend has the spans", () => received.length === 1);
-    expect(received[0]?.equals(spans)).toBe(true);
     await backend.close(0);
     await client.unary(exportTraces, spans, { deadlineMs: 10_000 });
     expect(await send(client, chain.take(2))).toBeUndefined();
-    const again = await startBackend(address);
+    const again = await startBackend(received, address);
     cleanup.add(() => again.close(0));
     await eventually("the backend has what was sent while it was away", () => received.length === 2);
     const metrics = await (await fetch(`http://127.0.0.1:${tracing.collector.healthPort}/metrics`)).text();
