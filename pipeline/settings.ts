@@ -25,7 +25,13 @@ export const busSettings = z.object({
   NATS_CA_FILE: z.string().optional().describe("PEM file with the CA of NATS; without it the public ones"),
 });
 
-const unitBytes: Readonly<Record<string, number>> = { Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40 };
+const unitBytes: Readonly<Record<string, number>> = { Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40 };
+
+/** A number of bytes, as it is or in a unit: 65536, 64Ki, 2560Mi. */
+export const byteSize = z
+  .string()
+  .regex(/^[1-9]\d{0,14}$|^[1-9]\d{0,5}(Ki|Mi|Gi|Ti)$/)
+  .transform((text) => Number.parseInt(text, 10) * (unitBytes[text.slice(-2)] ?? 1));
 
 /** How the streams are kept. */
 export const streamSettings = z.object({
@@ -34,10 +40,7 @@ export const streamSettings = z.object({
     .default("1")
     .transform((text) => (text === "3" ? 3 : 1))
     .describe("copies of each stream: 1 on one server, 3 on a cluster"),
-  NATS_STREAM_SIZE: z
-    .string()
-    .regex(/^[1-9]\d{0,5}(Mi|Gi|Ti)$/)
-    .transform((text) => Number(text.slice(0, -2)) * (unitBytes[text.slice(-2)] ?? 0))
+  NATS_STREAM_SIZE: byteSize
     .optional()
     .describe("what the stream of frames may hold, such as 2560Mi; without it the server's storage is the bound"),
 });

@@ -16,6 +16,12 @@ export const deadStream = "CONTEXT_DEAD";
 /** The stream of the ends of chains whose last frames were trimmed, one message a chain. */
 export const tailsStream = "CONTEXT_TAILS";
 
+/** The stream that counts the bytes of blobs. */
+export const blobBytesStream = "BLOB_BYTES";
+
+/** Who fills a namespace's share of the store of blobs: its agents and external clients, or what components record of it. */
+export type BlobPayer = "agents" | "components";
+
 /** Name of the publisher's durable reader. */
 export const publisherReader = "publisher";
 
@@ -92,6 +98,10 @@ export const tailFilter = (agentUid: string, epoch: number): string => `tails.*.
 
 /** Filter for the trimmed ends of one agent's chains. */
 export const agentTailFilter = (agentUid: string): string => `tails.*.${subjectToken(agentUid)}.>`;
+
+/** Where the bytes of a namespace's blobs are counted, `blobs.<namespace>.<payer>`. */
+export const blobBytesSubject = (namespace: string, payer: BlobPayer): string =>
+  `blobs.${subjectToken(namespace)}.${payer}`;
 
 /** Filter for every chunk of the signal lane. */
 export const signalFilter = "context.*.*.*.*.*.signal";

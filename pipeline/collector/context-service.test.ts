@@ -40,6 +40,7 @@ describe("blobs on their way to the store", () => {
       },
       sinks: ["ledger"],
       blobQuota: { open: () => ({ take: () => undefined, leave: () => undefined }) },
+      blobShare: { take: () => Promise.reject(new Error("not asked")) },
       blobs: {
         put: () => Promise.reject(new Error("not asked")),
         putStream: () => stored,

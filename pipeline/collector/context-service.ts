@@ -19,6 +19,7 @@ import {
   TailResponseSchema,
 } from "#nervous-system/schemas/gen/context_pb.ts";
 import type { BlobOwner, BlobQuota, Upload } from "#pipeline/collector/blob-quota.ts";
+import type { BlobShare } from "#pipeline/collector/blob-share.ts";
 import { isComponent, type Caller } from "#pipeline/collector/caller.ts";
 import type { ChainOwners } from "#pipeline/collector/chain-owners.ts";
 import { decodeMessage } from "#pipeline/collector/decode-message.ts";
@@ -35,6 +36,7 @@ export type ContextServiceOptions = {
   readonly sinks: readonly string[];
   readonly blobs: ObjectStore;
   readonly blobQuota: BlobQuota;
+  readonly blobShare: BlobShare;
 };
 
 const readers: ReadonlySet<string> = new Set([getBlobMethod.path]);
@@ -119,12 +121,14 @@ const MAX_UPLOADS = 4;
 // Each keeps a piece that its reader may not take.
 const MAX_DOWNLOADS = 8;
 
-const putBlobHandler = ({ identify, blobs, blobQuota }: ContextServiceOptions): GrpcHandler => {
+const putBlobHandler = ({ identify, blobs, blobQuota, blobShare }: ContextServiceOptions): GrpcHandler => {
   const enter = createLimitPerAgent(MAX_UPLOADS, "blobs");
   const putFor = async (owner: BlobOwner, requests: AsyncIterable<Buffer>) => {
     const upload = blobQuota.open(owner);
     try {
-      return await blobs.putStream(owner.namespace, chunksOf(requests, upload));
+      return await blobs.putStream(owner.namespace, chunksOf(requests, upload), (bytes) =>
+        blobShare.take(owner, bytes),
+      );
     } finally {
       upload.leave();
     }

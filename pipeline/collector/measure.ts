@@ -8,6 +8,7 @@ const keys = [
   "spansForwarded",
   "spansMoved",
   "spansLost",
+  "blobsRefused",
   "connectionsCut",
 ] as const;
 

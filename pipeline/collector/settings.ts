@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { byteSize } from "#pipeline/settings.ts";
 
 const backend = (purpose: string) =>
   z
@@ -39,18 +40,17 @@ export const collectorSettings = z.object({
     .min(1)
     .default(20_000)
     .describe("frames a second that one agent may send; ten times that at once"),
-  ENCHANTED_NAMESPACE_BLOB_BYTES_PER_SECOND: z.coerce
-    .number()
-    .int()
-    .min(1)
+  ENCHANTED_NAMESPACE_BLOB_BYTES: byteSize
+    .optional()
+    .describe(
+      "bytes of blobs that the store keeps of one namespace, such as 4Gi; without it only the store bounds them",
+    ),
+  ENCHANTED_NAMESPACE_BLOB_BYTES_PER_SECOND: byteSize
     .default(4 * 2 ** 20)
     .describe(
       "bytes of blobs a second of one namespace, and as many of what components record of it; 512 times that at once",
     ),
-  ENCHANTED_AGENT_BLOB_BYTES_PER_SECOND: z.coerce
-    .number()
-    .int()
-    .min(1)
+  ENCHANTED_AGENT_BLOB_BYTES_PER_SECOND: byteSize
     .default(2 ** 20)
     .describe("bytes of blobs a second that one agent may send; 512 times that at once"),
 });

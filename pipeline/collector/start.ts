@@ -23,6 +23,7 @@ import { createTokenReviews } from "#pipeline/identity/token-reviews.ts";
 import { openBackend } from "#pipeline/collector/backend.ts";
 import { createAdmission, type Admission } from "#pipeline/collector/admission.ts";
 import { createBlobQuota, type BlobLimits } from "#pipeline/collector/blob-quota.ts";
+import { createBlobShare } from "#pipeline/collector/blob-share.ts";
 import { isComponent } from "#pipeline/collector/caller.ts";
 import { createChainOwners, type ChainOwners } from "#pipeline/collector/chain-owners.ts";
 import { createContextService, useOf } from "#pipeline/collector/context-service.ts";
@@ -139,6 +140,8 @@ const startServers = async (environment: CollectorEnvironment, parts: Parts) => 
   const { identify, owners, admission, bus, metrics } = parts;
   const receiver = receiverOf(environment, parts);
   const blobQuota = createBlobQuota(blobLimitsOf(settings), clock);
+  const maxBytes = settings.ENCHANTED_NAMESPACE_BLOB_BYTES;
+  const blobShare = createBlobShare({ maxBytes, counted: bus.blobBytes, metrics, log });
   const tls = {
     cert: await readFile(settings.ENCHANTED_TLS_CERT_FILE, "utf8"),
     key: await readFile(settings.ENCHANTED_TLS_KEY_FILE, "utf8"),
@@ -147,7 +150,7 @@ const startServers = async (environment: CollectorEnvironment, parts: Parts) => 
     log.error({ err: error, method }, "a call failed unexpectedly");
   const handlers = [
     ...otlpGrpcHandlers(receiver),
-    ...createContextService({ identify, owners, bus, blobs, blobQuota, sinks: settlingReaders }),
+    ...createContextService({ identify, owners, bus, blobs, blobQuota, blobShare, sinks: settlingReaders }),
     createInbox({ identify, bus }),
   ];
   const admit = async ({ token, metadata, source, path }: AskingCall): Promise<MessageShare | undefined> => {

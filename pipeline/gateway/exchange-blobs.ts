@@ -1,6 +1,7 @@
 import type { Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
+import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import type { BlobWriter, FrameWriter } from "#pipeline/gateway/ports.ts";
 import { granted, refused, refusedUntil, type Granted } from "#pipeline/gateway/refusal.ts";
 import type { UpstreamBody } from "#pipeline/gateway/upstream-request.ts";
@@ -21,6 +22,13 @@ const putPausesMs = [500, 2_000, 5_000];
 // An answer cannot be had again; its agent waits for the end of it meanwhile.
 const answerPausesMs = [...putPausesMs, 15_000];
 
+// Until somebody gives the namespace more room.
+const FULL_SECONDS = 60;
+
+/** Whether a namespace has filled its share of the store, which no other try mends. */
+const isFull = (error: unknown): error is GrpcFailure =>
+  error instanceof GrpcFailure && error.code === grpcStatus.resourceExhausted;
+
 /** Stores a blob, trying again while the collector is away and nobody stops it; rejects with the last failure. */
 const putPatiently = async (
   tools: BlobTools,
@@ -32,6 +40,7 @@ const putPatiently = async (
     try {
       return await tools.blobs.put(namespace, bytes);
     } catch (error) {
+      if (isFull(error)) throw error;
       tools.log.warn({ err: error, pauseMs }, "a blob of a model call could not be stored; trying again");
       await tools.clock.sleep(pauseMs, signal);
     }
@@ -49,6 +58,13 @@ export const putRequest = async (tools: BlobTools, exchange: Stored): Promise<Gr
   } catch (error) {
     if (signal.aborted) return refused(400, "client_gone", "the client went away before its request was recorded");
     tools.log.warn({ err: error }, "the blob of a model request could not be stored");
+    if (isFull(error))
+      return refusedUntil(
+        503,
+        "recording_unavailable",
+        `the request is not sent, since ${error.message}`,
+        FULL_SECONDS,
+      );
     return refusedUntil(503, "recording_unavailable", "the request could not be recorded, so it is not sent", 5);
   }
 };

@@ -38,6 +38,7 @@ const namespace = z
   .max(63);
 
 const quantity = z.union([z.string().regex(/^[0-9]+(?:\.[0-9]+)?(?:m|k|[MGT]|[KMGT]i)?$/), z.number().positive()]);
+const rate = z.string().regex(/^[1-9][0-9]{0,5}(Ki|Mi|Gi)$/);
 const share = z.strictObject({ cpu: quantity.describe("CPUs."), memory: quantity.describe("Memory.") });
 
 /** The values of the chart; `values.schema.json` and its reference page come from here. */
@@ -147,6 +148,18 @@ export const chartValues = z.strictObject({
       storage,
     })
     .describe("Blobs."),
+  blobs: z
+    .strictObject({
+      maxBytesPerNamespace: z
+        .string()
+        .regex(/^([1-9][0-9]{0,5}(Mi|Gi|Ti))?$/)
+        .describe("What the store keeps of one namespace; empty for as much as the store takes."),
+      namespaceBytesPerSecond: rate.describe(
+        "What all agents of a namespace may upload, and components of it, a second.",
+      ),
+      agentBytesPerSecond: rate.describe("What one agent may upload a second."),
+    })
+    .describe("What is too large for a frame."),
   jaeger: z
     .strictObject({
       bundled: external.bundled,

@@ -55,6 +55,7 @@ export const startCollectorProcess = ({ life, connection, identify, random }: Co
       sinks: ["ledger"],
       blobs,
       blobQuota: { open: notHere },
+      blobShare: { take: notHere },
     }),
   ];
 };

@@ -1,5 +1,6 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { createGrpcClient, type GrpcClient } from "#nervous-system/comms/grpc/client.ts";
+import { grpcStatus, type GrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
 import { putBlobMethod } from "#nervous-system/comms/grpc/methods.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { BlobChunkSchema, PutBlobResponseSchema } from "#nervous-system/schemas/gen/context_pb.ts";
@@ -22,6 +23,9 @@ async function* chunksOf(bytes: Buffer): AsyncGenerator<Buffer> {
 
 const retryEveryMs = 1_000;
 
+/** Whether the namespace has filled its share of the store: that is not over in a minute. */
+const isFull = (error: unknown): boolean => (error as Partial<GrpcFailure>).code === grpcStatus.resourceExhausted;
+
 /** Creates a store over the scribe's service port (`host:port`); puts are repeated until their deadline, which is safe by digest. */
 export const createBlobStore = (address: string, clock: Clock): BlobStore => {
   const client: GrpcClient = createGrpcClient({ address, clock });
@@ -34,7 +38,7 @@ export const createBlobStore = (address: string, clock: Clock): BlobStore => {
           const answer = await client.clientStream(putBlobMethod, chunksOf(bytes), { deadlineMs: left });
           return fromBinary(PutBlobResponseSchema, answer).digest;
         } catch (error) {
-          if (clock.monotonicMs() + retryEveryMs >= until) throw error;
+          if (isFull(error) || clock.monotonicMs() + retryEveryMs >= until) throw error;
           await clock.sleep(retryEveryMs);
         }
       }

@@ -1,5 +1,6 @@
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Ids } from "#nervous-system/schemas/ids.ts";
+import { createBlobBytes, type BlobBytes } from "./blob-bytes.ts";
 import type { ChainTail } from "./chain-plan.ts";
 import { readChainOwner, type ChainOwner } from "./chain-tail.ts";
 import { connectBus, type BusOptions } from "./connection.ts";
@@ -27,6 +28,7 @@ export type Bus = {
   readonly unchained: UnchainedPublisher;
   readonly deadLetters: DeadLetters;
   readonly spans: SpanStream;
+  readonly blobBytes: BlobBytes;
   /** Whose an agent's UID is. */
   chainOwner(agentUid: string): Promise<ChainOwner>;
   /** The highest seq of a chain that every sink holds. */
@@ -71,6 +73,7 @@ export const createBus = async (options: BusDependencies): Promise<Bus> => {
     publisher,
     unchained: createUnchainedPublisher(connection),
     spans: createSpanStream(connection, clock),
+    blobBytes: createBlobBytes(connection),
     chainOwner: (agentUid) => whileUp(() => readChainOwner(connection.manager, agentUid)),
     settled: (question) => whileUp(() => readSettled(connection.manager, question)),
     deadLetters,

@@ -1,5 +1,6 @@
 import type { JetStreamManager, StreamConfig } from "@nats-io/jetstream";
 import {
+  blobBytesStream,
   contextStream,
   deadStream,
   lettersOfSubject,
@@ -20,6 +21,8 @@ const MAX_DEAD_BYTES = 1024 * 1024 * 1024;
 const MAX_WAITING_SPAN_BYTES = 256 * 1024 * 1024;
 /** Some 200,000 chains at about 300 bytes each. */
 const MAX_TAIL_BYTES = 64 * 1024 * 1024;
+/** More than 100,000 counts. */
+const MAX_COUNT_BYTES = 16 * 1024 * 1024;
 const TEN_MINUTES_NS = 600_000_000_000;
 const HOUR_NS = 3_600_000_000_000;
 
@@ -81,6 +84,20 @@ const tailsConfig = (options: StreamOptions): Partial<StreamConfig> & { name: st
   allow_direct: true,
 });
 
+/** Counts that NATS keeps itself: each message adds to the one before it on its subject, and the last one stays. */
+const blobBytesConfig = (options: StreamOptions): Partial<StreamConfig> & { name: string } => ({
+  name: blobBytesStream,
+  subjects: ["blobs.>"],
+  storage: "file",
+  retention: "limits",
+  discard: "old",
+  allow_msg_counter: true,
+  max_msgs_per_subject: 1,
+  max_bytes: MAX_COUNT_BYTES,
+  num_replicas: options.replicas,
+  allow_direct: true,
+});
+
 const STREAM_NOT_FOUND = 10059;
 
 const isNotFound = (error: unknown): boolean => {
@@ -108,4 +125,5 @@ export const ensureStreams = async (manager: JetStreamManager, options: StreamOp
   await ensureStream(manager, deadConfig(options));
   await ensureStream(manager, spansConfig(options));
   await ensureStream(manager, tailsConfig(options));
+  await ensureStream(manager, blobBytesConfig(options));
 };

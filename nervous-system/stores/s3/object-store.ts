@@ -19,12 +19,15 @@ type StoredBlob = {
   readonly size: number;
 };
 
+/** Told how large a blob is before it is stored, unless it is stored already; answers what takes that back, and rejects to refuse it. */
+type Reserve = (bytes: number) => Promise<() => Promise<void>>;
+
 /** Blobs by their content, apart by namespace. */
 export type ObjectStore = {
   /** Stores bytes and answers their digest. */
   put(namespace: string, bytes: Uint8Array): Promise<string>;
   /** Stores a stream, on disk in between; nothing is stored when the stream fails or is too large. */
-  putStream(namespace: string, chunks: AsyncIterable<Uint8Array>): Promise<StoredBlob>;
+  putStream(namespace: string, chunks: AsyncIterable<Uint8Array>, reserve?: Reserve): Promise<StoredBlob>;
   /** Reads a blob; undefined when the namespace has none of that digest. Throws midway when what is stored is not what was asked for. */
   get(namespace: string, digest: string): Promise<AsyncIterable<Buffer> | undefined>;
 };
@@ -83,6 +86,17 @@ export const createObjectStore = (options: ObjectStoreOptions): ObjectStore => {
 
   const isStored = async (key: string, size: number): Promise<boolean> => (await client.size(key)) === size;
 
+  const store = async (key: string, file: string, size: number, reserve?: Reserve): Promise<void> => {
+    if (await isStored(key, size)) return;
+    const giveBack = await reserve?.(size);
+    try {
+      await client.put(key, createReadStream(file), size);
+    } catch (error) {
+      await giveBack?.();
+      throw error;
+    }
+  };
+
   return {
     put: async (namespace, bytes) => {
       if (bytes.byteLength > maxBytes) throw tooLarge();
@@ -91,13 +105,12 @@ export const createObjectStore = (options: ObjectStoreOptions): ObjectStore => {
       if (!(await isStored(key, bytes.byteLength))) await client.put(key, bytes, bytes.byteLength);
       return digest;
     },
-    putStream: async (namespace, chunks) => {
+    putStream: async (namespace, chunks, reserve) => {
       const dir = await mkdtemp(join(spoolDir, "blob-"));
       const file = join(dir, "blob");
       try {
         const blob = await spool(file, chunks);
-        const key = keyOf(namespace, blob.digest);
-        if (!(await isStored(key, blob.size))) await client.put(key, createReadStream(file), blob.size);
+        await store(keyOf(namespace, blob.digest), file, blob.size, reserve);
         return blob;
       } finally {
         await rm(dir, { recursive: true, force: true });

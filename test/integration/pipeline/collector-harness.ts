@@ -41,11 +41,12 @@ export type TestCollector = {
   clientOf(token: string | undefined): GrpcClient;
 };
 
-/** Where the collector sends spans, how much one agent may send, and what the stream may hold. */
+/** Where the collector sends spans, how much one agent may send, what the stream may hold, and the blobs of a namespace. */
 export type CollectorOptions = {
   readonly traces?: string;
   readonly framesPerSecond?: number;
   readonly streamBytes?: number;
+  readonly blobBytes?: number;
 };
 
 const startBlobs = async (cleanup: Cleanup): Promise<ObjectStore> => {
@@ -81,6 +82,7 @@ export const startTestCollector = async (
     ENCHANTED_TLS_KEY_FILE: tls.keyFile,
     ENCHANTED_TRACES_ENDPOINT: options.traces,
     ENCHANTED_AGENT_FRAMES_PER_SECOND: options.framesPerSecond,
+    ENCHANTED_NAMESPACE_BLOB_BYTES: options.blobBytes?.toString(),
   });
   const own = await connectTestBus(nats, cleanup, options.streamBytes);
   const collector = await startCollector({

@@ -117,6 +117,8 @@ describe("the chart's users of NATS", () => {
     const tail = await collector.tail(agentUid(1), 1);
     expect(await collector.settled({ agentUid: agentUid(1), epoch: 1, tail, sinks: ["ledger"] })).toBe(1);
     expect(await collector.chainOwner(agentUid(1))).toEqual({ kind: "swarm" });
+    expect(await collector.blobBytes.add("team-a", "agents", 5)).toBe(5);
+    expect(await collector.blobBytes.add("team-a", "agents", -2)).toBe(3);
     await collector.spans.put("team-a", Buffer.from("spans"));
     const [forwarded, done] = [Promise.withResolvers<string>(), new AbortController()];
     const send = (request: Buffer): Promise<void> => Promise.resolve(forwarded.resolve(request.toString()));
