@@ -90,7 +90,12 @@ const shared = async () => {
     const headers = { ":method": "POST", ":path": exportLogs.path, "content-type": "application/grpc", te: "trailers" };
     const stream = session.request({ ...headers, "grpc-encoding": "gzip" }).resume();
     stream.on("error", () => undefined);
-    stream.write(Buffer.concat([Buffer.from([1, 0, 0, 0, packed.length]), packed.subarray(0, packed.length - open)]));
+    stream.write(
+      Buffer.concat([
+        Buffer.from([1, 0, 0, packed.length >> 8, packed.length & 255]),
+        packed.subarray(0, packed.length - open),
+      ]),
+    );
     return open === 0 ? stream.end() : stream;
   };
   const ask = (who: string, size = 1): Promise<string> => {
@@ -142,18 +147,50 @@ describe("messages of known senders", () => {
     expect(handled).toEqual([1]);
   });
 
-  it("that say to be packed take what they may unfold to until they have", async () => {
+  it("that are packed take what they say to be while they come, and what they unfold to as they do", async () => {
     const { sayPacked, holds, handled, seen } = await shared();
     const packed = gzipSync(Buffer.alloc(1_000));
     const half = sayPacked("sly", packed, 1);
-    await holds("sly", LARGEST);
+    await holds("sly", packed.length);
     half.close();
     await holds("sly", 0);
     expect(await statusOf(sayPacked("sly", packed, 0))).toBe(0);
     await holds("sly", 0);
     expect(handled).toEqual([1_000]);
-    // Until it is unpacked, as it is then, and nothing at its end.
-    expect(seen.slice(2)).toEqual([LARGEST, 1_000, 0]);
+    // As it came, while it unfolds, as it is then, and nothing at its end.
+    expect(seen.slice(2)).toEqual([packed.length, packed.length + 1_000, 1_000, 0]);
+  });
+
+  it("that are packed pass ten at once, since none is more than it is", async () => {
+    const { sayPacked, holds, handled } = await shared();
+    const packed = gzipSync(Buffer.alloc(1_000));
+    const statuses = Array.from({ length: 10 }, () => statusOf(sayPacked("honest", packed, 0)));
+    expect(await Promise.all(statuses)).toEqual(Array.from({ length: 10 }, () => 0));
+    expect(handled).toHaveLength(10);
+    await holds("honest", 0);
+  });
+
+  it("that unfold to more than their sender may hold are refused while they do, and hold nothing then", async () => {
+    const { say, sayPacked, holds, ask, handled } = await shared();
+    const half = say("sly", LARGEST, LARGEST - 1);
+    await holds("sly", LARGEST);
+    say("sly", LARGEST / 2, LARGEST / 2 - 1);
+    await holds("sly", 1.5 * LARGEST);
+    const bomb = gzipSync(Buffer.alloc(LARGEST - 1));
+    expect(await statusOf(sayPacked("sly", bomb, 0))).toBe(grpcStatus.unavailable);
+    await holds("sly", 1.5 * LARGEST);
+    expect(await ask("modest")).toBe("taken");
+    half.close();
+    await holds("sly", LARGEST / 2);
+    expect(await statusOf(sayPacked("sly", bomb, 0))).toBe(0);
+    expect(handled).toEqual([1, LARGEST - 1]);
+  });
+
+  it("that unfold to more than a message may be, or to nothing that can be read, are refused", async () => {
+    const { sayPacked, holds } = await shared();
+    expect(await statusOf(sayPacked("sly", gzipSync(Buffer.alloc(LARGEST + 1)), 0))).toBe(grpcStatus.resourceExhausted);
+    expect(await statusOf(sayPacked("sly", Buffer.from("no gzip"), 0))).toBe(grpcStatus.internal);
+    await holds("sly", 0);
   });
 
   it("of a stream count twice the largest, until its end", async () => {

@@ -3,13 +3,12 @@ import { StreamDecoder } from "@grpc/grpc-js/build/src/stream-decoder.js";
 /** What grpc-js's decoder holds of a message that has not come whole. */
 type Unfinished = {
   readState: number;
-  readCompressFlag: Buffer;
   readMessageSize: number;
   readPartialMessage: Buffer[];
 };
 
-/** Told how large a message will be, and whether it unfolds to more, as soon as its first bytes are there; false drops what comes. */
-export type ExpectMessage = (bytes: number, isPacked: boolean) => boolean;
+/** Told how large a message will be, as it comes, as soon as its first bytes are there; false drops what comes. */
+export type ExpectMessage = (bytes: number) => boolean;
 
 const READING_MESSAGE = 2;
 const PREFIX_BYTES = 5;
@@ -30,18 +29,18 @@ class Expecting {
     return !this.isOver;
   }
 
-  private tell(messages: readonly Buffer[], { readState, readMessageSize, readCompressFlag }: Unfinished): void {
+  private tell(messages: readonly Buffer[], { readState, readMessageSize }: Unfinished): void {
     for (const message of messages) {
-      if (!this.isTold) this.judge(message.length - PREFIX_BYTES, message[0]);
+      if (!this.isTold) this.judge(message.length - PREFIX_BYTES);
       this.isTold = false;
     }
     if (readState !== READING_MESSAGE || this.isTold) return;
     this.isTold = true;
-    this.judge(readMessageSize, readCompressFlag[0]);
+    this.judge(readMessageSize);
   }
 
-  private judge(bytes: number, flag = 0): void {
-    if (!this.isOver) this.isOver = !this.expect(bytes, flag !== 0);
+  private judge(bytes: number): void {
+    if (!this.isOver) this.isOver = !this.expect(bytes);
   }
 }
 
@@ -49,13 +48,19 @@ const expecting = new WeakMap<object, Expecting>();
 
 type Call = { readonly nextCall?: Call; readonly decoder?: object };
 
-/** Has `expect` told of the messages of a call, which an interceptor has in its hands, before any of them is kept. */
-export const expectMessages = (call: object, expect: ExpectMessage): void => {
+/** What an interceptor's call does its work by. */
+export const innermostOf = (call: object): object => {
   let innermost: Call = call;
   while (innermost.nextCall !== undefined) innermost = innermost.nextCall;
+  return innermost;
+};
+
+/** Has `expect` told of the messages of a call, which an interceptor has in its hands, before any of them is kept. */
+export const expectMessages = (call: object, expect: ExpectMessage): void => {
+  const { decoder }: Call = innermostOf(call);
   // The private part that ADR 0010 speaks of.
-  if (innermost.decoder === undefined) throw new Error("grpc-js keeps its decoder elsewhere");
-  expecting.set(innermost.decoder, new Expecting(expect));
+  if (decoder === undefined) throw new Error("grpc-js keeps its decoder elsewhere");
+  expecting.set(decoder, new Expecting(expect));
 };
 
 const MANY_PIECES = 512;

@@ -136,7 +136,7 @@ const admitting =
     const take = (share: MessageShare): void => {
       if (hasEnded) return share.leave();
       charged = chargeMessages(call, share, { streams, messageBytes }, clock);
-      end = () => (charged?.arrived(), share.leave());
+      end = () => charged?.over();
     };
     return new ServerInterceptingCall(call, {
       start: (next) =>
