@@ -1,9 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { z } from "zod";
 import { createBus, type Bus } from "#nervous-system/comms/nats/bus.ts";
 import { createGrpcClient } from "#nervous-system/comms/grpc/client.ts";
-import { createObjectStore, type ObjectStore } from "#nervous-system/stores/s3/object-store.ts";
+import { createObjectStore, emptySpool, type ObjectStore } from "#nervous-system/stores/s3/object-store.ts";
 import { systemClock, type Clock } from "#nervous-system/kernel/clock.ts";
 import { parseConfig, type ConfigResult } from "#nervous-system/kernel/config.ts";
 import { surviveRejections, unforeseen } from "#nervous-system/kernel/last-resort.ts";
@@ -82,7 +83,7 @@ const blobStore = async (settings: BlobSettings, shared: Process): Promise<Objec
   });
   // Frames do not wait for the store of blobs: a blob that cannot be put yet is sent again by its owner.
   void retrying("seeing to the bucket", () => client.ensureBucket(), shared);
-  return createObjectStore({ client, spoolDir: tmpdir() });
+  return createObjectStore({ client, spoolDir: await emptySpool(join(tmpdir(), "enchanted-blobs")) });
 };
 
 const collector = async (settings: z.output<typeof schemas.collector>, shared: Process): Promise<Running> =>

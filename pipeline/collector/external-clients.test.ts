@@ -99,6 +99,27 @@ describe("a user without a pod", () => {
     expect(asked).toHaveLength(50 + 1 + 2);
   });
 
+  it("records for as many namespaces as it was admitted to, minute by minute", async () => {
+    const clock = manualClock();
+    const { client } = reviewer(() => true);
+    const admit = createAdmitExternalClient({ client, clock });
+    const names = Array.from({ length: 500 }, (_, n) => `team-${n}`);
+    const admitAll = async (): Promise<number> => {
+      let refused = 0;
+      for (const name of names) await admit(ann, name).catch(() => (refused += 1));
+      return refused;
+    };
+    for (let waits = 0; (await admitAll()) > 0; waits += 1) {
+      if (waits > 60) throw new Error("not all of them in ten minutes");
+      await clock.advance(10_000);
+    }
+    // Each is asked about again when its minute is over, while the others go on.
+    for (let second = 0; second < 180; second += 1) {
+      await clock.advance(1_000);
+      expect(await admitAll()).toBe(0);
+    }
+  });
+
   it("is asked about again after a minute, and waits while the API server is away", async () => {
     const clock = manualClock();
     let answer = (): boolean => true;

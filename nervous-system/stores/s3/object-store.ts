@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdtemp, open, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { ObjectClient } from "./object-client.ts";
 
@@ -60,6 +60,13 @@ async function* verified(body: AsyncIterable<Uint8Array>, digest: string): Async
   if (`sha256:${hash.digest("hex")}` !== digest)
     throw new Error(`the object stored as ${digest} has other content; it must be written again`);
 }
+
+/** Makes a directory for uploads in progress, and lets go of what a process that was killed left there; nobody else may use it. */
+export const emptySpool = async (spoolDir: string): Promise<string> => {
+  await rm(spoolDir, { recursive: true, force: true });
+  await mkdir(spoolDir, { recursive: true, mode: 0o700 });
+  return spoolDir;
+};
 
 /** Creates blobs over one bucket. */
 export const createObjectStore = (options: ObjectStoreOptions): ObjectStore => {

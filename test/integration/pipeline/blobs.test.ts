@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { readdir } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { createObjectStore, type ObjectStore } from "#nervous-system/stores/s3/object-store.ts";
+import { createObjectStore, emptySpool, type ObjectStore } from "#nervous-system/stores/s3/object-store.ts";
 import { createObjectClient, type ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
 import { startS3 } from "#platform/stores/s3.ts";
 import { createCleanup, temporaryDirectory } from "./bus-harness.ts";
@@ -68,6 +69,14 @@ describe("blobs", () => {
     await expect(store.put("team-a", bytes)).rejects.toThrow(/at most 3145728 bytes/);
     expect(await store.get("team-a", digestOf(bytes))).toBeUndefined();
     expect(await readdir(spoolDir)).toEqual([]);
+  });
+
+  it("that a killed collector had on its disk are gone when it starts again", async () => {
+    const dir = join(await temporaryDirectory(cleanup), "blobs");
+    expect(await readdir(await emptySpool(dir))).toEqual([]);
+    await mkdir(join(dir, "blob-left"));
+    await writeFile(join(dir, "blob-left", "blob"), "half of a blob");
+    expect(await readdir(await emptySpool(dir))).toEqual([]);
   });
 
   it("cannot be named out of their place", async () => {
