@@ -238,6 +238,7 @@ describe("a way into a running container", () => {
 
   it.each([
     ["fix-bug-coder-1", "scribe"],
+    ["fix-bug-coder-1", "ports"],
     ["fix-bug-coder-1", "fetch"],
     ["fix-bug-verify-1", "criterion-1"],
     ["fix-bug-verify-12", "criterion-16"],
