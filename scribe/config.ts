@@ -124,6 +124,12 @@ export const fetchEnvironment = z
       .regex(/^https:\/\//, "is not an https URL")
       .describe("clone URL of the repository"),
     ENCHANTED_REF: z.string().min(1).describe("branch to fetch"),
+    ENCHANTED_PULL: z.coerce
+      .number()
+      .int()
+      .min(1)
+      .optional()
+      .describe("number of the pull request whose head that branch is, where it is in a fork: it is read there"),
     ENCHANTED_BASE_COMMIT: z
       .string()
       .regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/)

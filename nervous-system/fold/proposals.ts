@@ -46,6 +46,7 @@ const publicationOf = (said: Answer, state: PublicationFold["state"], observed: 
   url: (said.url ?? "").slice(0, 512),
   number: said.number ?? 0,
   branch: (said.branch ?? "").slice(0, 255),
+  ...(said.fork === undefined ? {} : { fork: said.fork.slice(0, 2048) }),
   head: (said.head ?? "").slice(0, 64),
   reason: (said.reason ?? "").slice(0, 64),
   message: (said.message ?? "").slice(0, 1024),

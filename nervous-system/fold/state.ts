@@ -18,6 +18,8 @@ export type PublicationFold = {
   url: string;
   number: number;
   branch: string;
+  /** Clone URL of the fork that the branch is in; absent where it is in the repository itself. */
+  fork?: string;
   head: string;
   reason: string;
   message: string;

@@ -10,6 +10,11 @@ export const publicationRefusals = {
   BundleTooLarge: "The bundle, or what it unfolds to, takes more bytes, memory or time than is given.",
   EntryNotAllowed: "A link, a submodule, an odd mode, or a pointer of Git LFS is among the changes.",
   ForgeRefused: "The forge is none that is known, or its API refuses.",
+  ForkNotAllowed:
+    "The mission's Secret does not list the fork that the branch would be pushed to: add it, or a pattern of it.",
+  ForkNotPossible:
+    "The repository belongs to the credential's own user, who cannot have a fork of it: take another user's credential, or `workspace.publish.via: Branch`.",
+  ForkTaken: "The credential's user has a repository of the fork's name that is no fork of the mission's repository.",
   InvalidBundle: "The bundle, or an object in it, is broken or hostile.",
   InvalidProposal: "The frame is malformed.",
   MissionFinished: "The mission has ended.",

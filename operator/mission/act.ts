@@ -27,10 +27,10 @@ export const missionActAccess: readonly Access[] = [
 const createVerifier = async (
   actor: MissionActor,
   { mission, gatewayAddress }: MissionSnapshot,
-  { attempt, ref, commit }: Extract<MissionAct, { kind: "createVerifier" }>,
+  { attempt, ref, commit, pull }: Extract<MissionAct, { kind: "createVerifier" }>,
 ): Promise<MadeVerifier> => {
   if (gatewayAddress === undefined) throw new TypeError("a verifier was decided without the gateway's address");
-  const draft = renderVerifierPod(actor.config, { mission, attempt, ref, commit, gateway: gatewayAddress });
+  const draft = renderVerifierPod(actor.config, { mission, attempt, ref, commit, pull, gateway: gatewayAddress });
   const pod = await createOwned(actor.client, pods, draft);
   return { attempt, podName: pod.metadata.name, podUID: pod.metadata.uid, commit };
 };

@@ -23,6 +23,7 @@ import {
   verifierPod,
   published,
   secretMission,
+  tested,
 } from "#test/builders/mission-snapshot.ts";
 
 const anAnswer = (seq: number, about: Envelope["about"] & {}, payload: Record<string, unknown>): FoldInput =>
@@ -159,6 +160,23 @@ describe("decideMission, beyond the table", () => {
     const plan = decideMission(snapshot({ agents, fold: flooded }));
     expect(plan).toMatchObject({ phase: "Failed", reason: Reason.PublicationRefused });
     expect(plan.message).toContain("while 20 others");
+  });
+
+  it("verifies the head of a fork's branch by its pull request, and that of the repository's own by the branch", () => {
+    const targetOf = (more: Record<string, unknown>) => {
+      const answer = { ...open, ...more, proposal_event_id: "p", proposal_seq: 1 };
+      const fold = [
+        aFrame(1, { event_type: "PROPOSAL", seq: 1, event_id: "p" }),
+        anAnswer(1, { agent_uid: uid, epoch: 1 }, answer),
+        aFrame(9, { event_type: "ACTION", seq: 9 }),
+      ].reduce((sofar, frame) => reduceMission(sofar, frame), emptyMission("m"));
+      const { acts } = decideMission(snapshot({ agents: done, fold, mission: aMission({ spec: tested }) }));
+      return acts[0];
+    };
+    const own = { kind: "createVerifier", attempt: 1, ref: open.branch, commit: head };
+    expect(targetOf({})).toEqual(own);
+    const fork = "https://forge.example.org/robot/calculator.git";
+    expect(targetOf({ fork, number: 7 })).toEqual({ ...own, pull: 7 });
   });
 
   it("says that somebody else pushed to the branch before it was verified", () => {

@@ -35,12 +35,20 @@ export type MissionSnapshot = {
   nowMs: number;
 };
 
+/** What a verifier runs the criteria on. */
+export type VerifierTarget = {
+  ref: string;
+  commit: string;
+  /** The pull request whose head it is, where the branch is in a fork: the repository itself holds it under that number. */
+  pull?: number | undefined;
+};
+
 /** One effect on the API server. All of them happen before the status is written, and each may happen twice. */
 export type MissionAct =
   | { kind: "createAgent"; member: string }
   | { kind: "suspendAgent"; agent: Agent; suspend: boolean }
   | { kind: "allowHosts"; agent: Agent; hosts: readonly string[] }
-  | { kind: "createVerifier"; attempt: number; ref: string; commit: string }
+  | ({ kind: "createVerifier"; attempt: number } & VerifierTarget)
   | { kind: "deleteVerifier"; pod: PodFacts };
 
 /** Where the Mission stands, one name for each state that people tell apart. */

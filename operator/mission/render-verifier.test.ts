@@ -59,6 +59,16 @@ describe("the pod of a verifier", () => {
     expect(spec.volumes!.map(({ name }) => name)).not.toContain("bin");
   });
 
+  it("reads what is in a fork by the pull request's number, from the mission's repository", () => {
+    const pullOf = (pull?: number): readonly unknown[] => {
+      const input = { mission, attempt: 1, ref: "swarm/a/b", commit: "1".repeat(40), gateway: "10.0.0.2", pull };
+      const { env } = renderVerifierPod(aPodConfig(), input).spec!.initContainers![0]!;
+      return ["ENCHANTED_PULL", "ENCHANTED_REPO"].map((name) => env!.find((one) => one.name === name)?.value);
+    };
+    expect(pullOf(12)).toEqual(["12", mission.spec.workspace.repo]);
+    expect(pullOf()).toEqual([undefined, mission.spec.workspace.repo]);
+  });
+
   it("ends as soon as a kubelet can end it: process 1 of a container hears no SIGTERM", () => {
     expect(spec.terminationGracePeriodSeconds).toBe(1);
   });

@@ -3,18 +3,16 @@ import { controllerReference, type Draft } from "#nervous-system/kubernetes/reso
 import type { Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { label } from "#nervous-system/schemas/names.ts";
 import { criterionContainer, criterionVolumes } from "#operator/mission/render-criterion.ts";
+import type { VerifierTarget } from "#operator/mission/plan.ts";
 import type { PodConfig } from "#operator/pod/config.ts";
 import { fetchContainer, fetchVolumes, type Source } from "#operator/pod/fetch.ts";
 import { verifierPodName } from "#operator/pod/names.ts";
 import { commonSpec } from "#operator/pod/parts.ts";
 
 /** What a verifier pod is rendered from. */
-export type VerifierInput = {
+export type VerifierInput = VerifierTarget & {
   mission: Mission;
   attempt: number;
-  /** What was published: branch, and the commit at its head. */
-  ref: string;
-  commit: string;
   gateway: string;
 };
 
@@ -29,9 +27,10 @@ const identityOf = ({ mission, attempt }: VerifierInput): Record<string, string>
   ENCHANTED_LINEAGE: "0",
 });
 
-const sourceOf = ({ mission, ref, commit }: VerifierInput): Source => ({
+const sourceOf = ({ mission, ref, commit, pull }: VerifierInput): Source => ({
   repo: mission.spec.workspace.repo,
   ref,
+  pull,
   commit,
   secret: mission.spec.workspace.secretRef?.name,
 });

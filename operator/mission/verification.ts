@@ -1,3 +1,4 @@
+import type { AnsweredFold } from "#nervous-system/fold/state.ts";
 import { Reason } from "#nervous-system/schemas/conditions.ts";
 import { criteriaFailed, otherCriteria, runsCriteriaOf } from "#operator/mission/criteria.ts";
 import {
@@ -7,6 +8,7 @@ import {
   type MissionPlan,
   type MissionSnapshot,
   type Step,
+  type VerifierTarget,
 } from "#operator/mission/plan.ts";
 import { judgeWorkspace } from "#operator/gateway/workspace.ts";
 import { publishedOf } from "#operator/mission/publication.ts";
@@ -21,13 +23,17 @@ const maxVerifierRuns = 10;
 
 const recheckMs = 60_000;
 
-/** What the criteria are run on. */
-type Target = { ref: string; commit: string };
+// In a fork the branch is another repository's, for which the mission's Secret need not be: its head is read by the pull request.
+const publishedTarget = ({ branch, head, fork, number }: AnsweredFold["publication"]): VerifierTarget => ({
+  ref: branch,
+  commit: head,
+  ...(fork === undefined ? {} : { pull: number }),
+});
 
 /** What the last agent of the team published, or, where nothing was, the commit that the agents started from. */
-const targetOf = (snapshot: MissionSnapshot): Target => {
+const targetOf = (snapshot: MissionSnapshot): VerifierTarget => {
   const published = publishedOf(snapshot).at(-1)?.publication;
-  if (published !== undefined) return { ref: published.branch, commit: published.head };
+  if (published !== undefined) return publishedTarget(published);
   const base = [...snapshot.agents.values()].map(({ status }) => status?.baseCommit).find((c) => c !== undefined);
   return { ref: snapshot.mission.spec.workspace.ref, commit: base ?? "" };
 };
@@ -67,15 +73,15 @@ const endLast = ({ verifier }: MissionSnapshot): MissionAct[] =>
     : [{ kind: "deleteVerifier", pod: verifier }];
 
 const runPlan = (snapshot: MissionSnapshot, attempt: number): MissionPlan => {
-  const { ref, commit } = targetOf(snapshot);
+  const target = targetOf(snapshot);
   if (snapshot.gatewayAddress === undefined) {
     const message = "Service enchanted-gateway has no cluster address yet.";
     return waitingPlan({ phase: "Verifying", reason: Reason.CheckUnavailable, message }, recheckMs);
   }
   const blocked = judgeWorkspace(snapshot.mission, snapshot.secret) ?? judgeNetwork(snapshot.network);
   if (blocked !== undefined) return waitingPlan({ phase: "Verifying", ...blocked }, recheckMs);
-  const message = `The success criteria are run on ${ref} at ${commit.slice(0, 12)}.`;
-  const acts: MissionAct[] = [...endLast(snapshot), { kind: "createVerifier", attempt, ref, commit }];
+  const message = `The success criteria are run on ${target.ref} at ${target.commit.slice(0, 12)}.`;
+  const acts: MissionAct[] = [...endLast(snapshot), { kind: "createVerifier", attempt, ...target }];
   return waitingPlan({ phase: "Verifying", reason: Reason.Verifying, message, acts }, recheckMs);
 };
 

@@ -22,6 +22,8 @@ import {
 export type Source = {
   repo: string;
   ref: string;
+  /** The pull request that the ref is the head of, where it is in a fork. */
+  pull?: number | undefined;
   commit?: string | undefined;
   /** Secret with the forge's credentials. */
   secret?: string | undefined;
@@ -57,6 +59,7 @@ export const fetchContainer = (
     ENCHANTED_CA_PEM: config.caPem,
     ENCHANTED_REPO: source.repo,
     ENCHANTED_REF: source.ref,
+    ENCHANTED_PULL: source.pull === undefined ? undefined : String(source.pull),
     ENCHANTED_BASE_COMMIT: source.commit,
     ENCHANTED_GIT_CA_PEM: config.gitCaPem,
     ...(source.confined === true && {

@@ -1,8 +1,8 @@
 import { mkdir, rm } from "node:fs/promises";
 import type { Git, GitResult, GitRunOptions } from "#nervous-system/git/git.ts";
 
-/** A branch of the remote, and the commit at its head. */
-type RemoteBranch = { name: string; commit: string };
+/** A branch as the bare repository calls it, the ref that the remote has it under, and the commit there. */
+type RemoteBranch = { name: string; remote: string; commit: string };
 
 const refsIn = (listing: string): ReadonlyMap<string, string> =>
   new Map(
@@ -44,6 +44,8 @@ type CloneOptions = {
   url: string;
   /** Name of a branch. */
   branch: string;
+  /** The pull request whose head the branch is, where it is in a fork. */
+  pull?: number | undefined;
   /** 40 or 64 hex digits; the head of the branch without it. */
   baseCommit: string | undefined;
   /** The bare repository to make; what stands there is removed. */
@@ -70,16 +72,35 @@ const failed = (result: Extract<GitResult, { kind: "failed" }>): FetchOutcome =>
 
 const refMissing = (message: string): FetchOutcome => ({ kind: "failed", reason: "RefNotFound", message });
 
+const lsRemote = async ({ git, url }: CloneOptions, refs: readonly string[], how: GitRunOptions) => {
+  // Asked for by name, so that a server with a million refs sends only these.
+  const listed = await git.run(["ls-remote", "--", url, ...refs], how);
+  return listed.kind === "failed" ? failed(listed) : refsIn(listed.stdout.toString("utf8"));
+};
+
+// What a fork's branch holds the repository has under the number of the pull request.
+const resolvePull = async (
+  options: CloneOptions,
+  pull: number,
+  how: GitRunOptions,
+): Promise<RemoteBranch | FetchOutcome> => {
+  const remote = `refs/pull/${pull}/head`;
+  const refs = await lsRemote(options, [remote], how);
+  if ("kind" in refs) return refs;
+  const commit = refs.get(remote);
+  return commit === undefined
+    ? refMissing(`the repository ${options.url} has no ${remote}`)
+    : { name: `refs/heads/${options.branch}`, remote, commit };
+};
+
 // Only a branch can be proposed to: anything else would be refused once the work is done.
 const resolveBranch = async (options: CloneOptions, how: GitRunOptions): Promise<RemoteBranch | FetchOutcome> => {
-  const { git, url, branch } = options;
+  const { url, branch } = options;
   const [head, tag] = [`refs/heads/${branch}`, `refs/tags/${branch}`];
-  // Asked for by name, so that a server with a million refs sends only these.
-  const listed = await git.run(["ls-remote", "--", url, head, tag], how);
-  if (listed.kind === "failed") return failed(listed);
-  const refs = refsIn(listed.stdout.toString("utf8"));
+  const refs = await lsRemote(options, [head, tag], how);
+  if ("kind" in refs) return refs;
   const commit = refs.get(head);
-  if (commit !== undefined) return { name: head, commit };
+  if (commit !== undefined) return { name: head, remote: head, commit };
   const what = refs.has(tag) ? `"${branch}" of ${url} is a tag` : `the repository ${url} has no branch "${branch}"`;
   return refMissing(`${what}; name a branch in workspace.ref, because the pull request is opened against it`);
 };
@@ -107,15 +128,15 @@ const pointHead = async ({ git }: CloneOptions, { name }: RemoteBranch, commit: 
 
 /** Clones the whole history of one branch into a fresh bare repository whose HEAD is exactly the commit asked for. */
 export const cloneBare = async (options: CloneOptions): Promise<FetchOutcome> => {
-  const { git, url, directory, baseCommit } = options;
+  const { git, url, directory, pull, baseCommit } = options;
   const how: GitRunOptions = { subject: url };
   await rm(directory, { recursive: true, force: true });
   await mkdir(directory, { recursive: true });
-  const found = await resolveBranch(options, how);
+  const found = await (pull === undefined ? resolveBranch(options, how) : resolvePull(options, pull, how));
   if ("kind" in found) return found;
   const made = await git.run(["init", "--quiet", "--bare", "--template=", "."]);
   if (made.kind === "failed") return failed(made);
-  const fetched = await git.run(["fetch", "--quiet", "--no-tags", "--", url, `+${found.name}:${found.name}`], how);
+  const fetched = await git.run(["fetch", "--quiet", "--no-tags", "--", url, `+${found.remote}:${found.name}`], how);
   if (fetched.kind === "failed") return failed(fetched);
   if (baseCommit !== undefined && !(await obtainCommit(options, baseCommit, how))) {
     return refMissing(

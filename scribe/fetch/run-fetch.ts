@@ -78,6 +78,7 @@ const clone = async (options: FetchOptions, way: ConnectProxy, scratch: string):
   const outcome = await cloneBare({
     url: config.ENCHANTED_REPO,
     branch: config.ENCHANTED_REF,
+    pull: config.ENCHANTED_PULL,
     baseCommit: config.ENCHANTED_BASE_COMMIT,
     directory,
     git: await createFetchGit(options, { directory, scratch, proxy: `http://127.0.0.1:${way.port}` }),

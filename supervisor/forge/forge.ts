@@ -8,10 +8,20 @@ export type PullRequest = {
   readonly title: string;
 };
 
+/** A fork of a repository, at the same forge. */
+export type Fork = {
+  readonly owner: string;
+  readonly name: string;
+  /** Its clone URL. */
+  readonly url: string;
+};
+
 /** What a pull request is opened with. */
 export type PullRequestDraft = {
-  /** Branch with the change, in the same repository. */
+  /** Branch with the change. */
   readonly branch: string;
+  /** The fork that the branch is in; without it, it is in the same repository. */
+  readonly fork?: Fork | undefined;
   /** Branch that it is meant for. */
   readonly base: string;
   readonly title: string;
@@ -25,14 +35,24 @@ export type ForgeAnswer<T> =
   | { readonly kind: "retry"; readonly message: string; readonly afterMs?: number | undefined }
   | {
       readonly kind: "refused";
-      readonly reason: "AuthenticationFailed" | "RepositoryNotFound" | "Redirected" | "ForgeRefused";
+      readonly reason:
+        | "AuthenticationFailed"
+        | "RepositoryNotFound"
+        | "Redirected"
+        | "ForgeRefused"
+        | "ForkNotPossible"
+        | "ForkTaken";
       readonly message: string;
     };
 
 /** One repository on a forge, with one credential. */
 export type Forge = {
-  /** The open pull request of a branch; else the newest one whose head is exactly `head`. */
-  findPullRequest(branch: string, head: string): Promise<ForgeAnswer<PullRequest | undefined>>;
+  /** The fork that the credential's user has, or where it would be made; one that is there is known to be of this very repository. */
+  findFork(): Promise<ForgeAnswer<Fork & { readonly isThere: boolean }>>;
+  /** Makes that fork, or finds it made; it may take a while until Git can push to it. */
+  makeFork(): Promise<ForgeAnswer<Fork>>;
+  /** The open pull request of a branch, of this repository or of a fork; else the newest one whose head is exactly `head`. */
+  findPullRequest(branch: string, head: string, fork?: Fork): Promise<ForgeAnswer<PullRequest | undefined>>;
   openPullRequest(draft: PullRequestDraft): Promise<ForgeAnswer<PullRequest>>;
   /** Replaces title and text of an open pull request. */
   describePullRequest(number: number, draft: PullRequestDraft): Promise<ForgeAnswer<PullRequest>>;

@@ -1,26 +1,21 @@
-import { Octokit } from "@octokit/rest";
+import type { Octokit } from "@octokit/rest";
 import * as z from "zod";
-import type { Clock } from "#nervous-system/kernel/clock.ts";
-import type { Flavour } from "#supervisor/forge/open-forge.ts";
-import { judgeForgeFailure, type FailedRequest, type ForgeFailure } from "#supervisor/forge/forge-failure.ts";
+import { judgeForgeFailure, type ForgeFailure } from "#supervisor/forge/forge-failure.ts";
 import {
   cloneUrl,
+  type Fork,
   type Forge,
   type ForgeAnswer,
   type PullRequest,
   type PullRequestDraft,
-  type RepositoryName,
 } from "#supervisor/forge/forge.ts";
-import type { ForgeFetch } from "#supervisor/forge/forge-fetch.ts";
-
-/** What a forge adapter is made of. */
-type OctokitForgeOptions = {
-  readonly flavour: Flavour;
-  readonly repository: RepositoryName;
-  readonly credentials: { readonly username: string; readonly password: string };
-  readonly fetch: ForgeFetch;
-  readonly clock: Pick<Clock, "now">;
-};
+import {
+  createClient,
+  failedRequest,
+  SentElsewhere,
+  type OctokitForgeOptions,
+} from "#supervisor/forge/octokit-client.ts";
+import { createForks } from "#supervisor/forge/octokit-fork.ts";
 
 // Both flavours answer with more; a merged pull request is `closed` with `merged` (Gitea) or `merged_at` (both).
 const pullSchema = z.object({
@@ -43,47 +38,6 @@ const toPullRequest = (pull: Pull): PullRequest => ({
   head: pull.head.sha,
 });
 
-/** The API sent us elsewhere, with our credential: that is not followed. */
-class SentElsewhere extends Error {
-  override readonly name = "SentElsewhere";
-  readonly location: string;
-
-  constructor(location: string) {
-    super(`the API redirects to ${location}`);
-    this.location = location;
-  }
-}
-
-type RequestError = {
-  readonly status?: number;
-  readonly message?: string;
-  readonly response?: { readonly headers: FailedRequest["headers"]; readonly data: { readonly errors?: unknown } | "" };
-};
-
-const failedRequest = (error: unknown): FailedRequest => {
-  const { status = 500, message = "", response } = (error ?? {}) as RequestError;
-  // What is wrong with a pull request stands beside the message.
-  const details = response?.data === "" ? undefined : response?.data.errors;
-  const text = details === undefined ? message : `${message} ${JSON.stringify(details)}`;
-  return { status, message: text, headers: response?.headers ?? {} };
-};
-
-const createClient = ({ flavour, credentials, fetch }: OctokitForgeOptions): Octokit => {
-  const octokit = new Octokit({
-    baseUrl: flavour.apiUrl,
-    userAgent: "enchanted-swarm",
-    request: { fetch },
-    log: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
-  });
-  octokit.hook.before("request", (request) => {
-    request.headers.authorization = flavour.authorization(credentials);
-  });
-  octokit.hook.after("request", ({ status, headers }) => {
-    if (status >= 300) throw new SentElsewhere(headers.location ?? "");
-  });
-  return octokit;
-};
-
 /** The clone URL of a repository that has moved, from where its API sends us: by name (Gitea) or by number (GitHub). */
 const addressBehind = async (
   octokit: Octokit,
@@ -101,21 +55,34 @@ const addressBehind = async (
   return z.object({ clone_url: z.url() }).parse(data).clone_url;
 };
 
+/** Where a branch is. */
+type Place = Pick<Fork, "owner" | "name">;
+
+// Where the head's repository is gone, it was a fork, and somebody's: nobody deletes the repository and keeps its pull requests.
+const isOurs = ({ head }: Pull, { owner, name }: Place, branch: string): boolean =>
+  head.ref === branch && head.repo?.full_name.toLowerCase() === `${owner}/${name}`.toLowerCase();
+
+// Who may change the repository must not change the fork: GitHub's word for it, and Gitea's.
+const keepOut = { maintainer_can_modify: false, allow_maintainer_edit: false };
+
+const headOf = ({ branch, fork }: PullRequestDraft): { readonly head: string } =>
+  fork === undefined ? { head: branch } : { head: `${fork.owner}:${branch}`, ...keepOut };
+
 const pageSize = 50;
 const maxPages = 10;
 
-/** Creates the adapter for one repository on GitHub or Gitea. */
-export const createOctokitForge = (options: OctokitForgeOptions): Forge => {
+/** Makes a request's answer, or its failure, an answer of the forge; `what` says what was asked for. */
+type Asker = <T>(what: string, ask: () => Promise<T>) => Promise<ForgeAnswer<T>>;
+
+const createAsker = (octokit: Octokit, options: OctokitForgeOptions): Asker => {
   const { flavour, repository, clock } = options;
-  const octokit = createClient(options);
-  const { owner, name: repo } = repository;
-  const where = `${flavour.kind} ${owner}/${repo}`;
+  const where = `${flavour.kind} ${repository.owner}/${repository.name}`;
   const moved = async ({ location }: SentElsewhere, what: string): Promise<ForgeFailure> => {
     const address = await addressBehind(octokit, options, location).catch(() => undefined);
     const message = `${what}: the repository has moved to ${address ?? location}; name that address in workspace.repo`;
     return { kind: "refused", reason: "Redirected", message };
   };
-  const asked = async <T>(what: string, ask: () => Promise<T>): Promise<ForgeAnswer<T>> => {
+  return async (what, ask) => {
     try {
       return { kind: "ok", value: await ask() };
     } catch (error) {
@@ -123,22 +90,40 @@ export const createOctokitForge = (options: OctokitForgeOptions): Forge => {
       return judgeForgeFailure(failedRequest(error), `${where}: ${what}`, clock.now());
     }
   };
-  const listPage = async (branch: string, page: number): Promise<readonly Pull[]> => {
+};
+
+/** Creates the adapter for one repository on GitHub or Gitea. */
+export const createOctokitForge = (options: OctokitForgeOptions): Forge => {
+  const { flavour, repository } = options;
+  const { owner, name: repo } = repository;
+  const octokit = createClient(options);
+  const asked = createAsker(octokit, options);
+  const askedForFork = async <T>(what: string, ask: () => Promise<ForgeAnswer<T>>): Promise<ForgeAnswer<T>> => {
+    const answer = await asked(what, ask);
+    return answer.kind === "ok" ? answer.value : answer;
+  };
+  const forks = createForks(octokit, repository);
+  const listPage = async ({ owner: headOwner }: Place, branch: string, page: number): Promise<readonly Pull[]> => {
     const sort = flavour.kind === "GitHub" ? { sort: "updated" as const, direction: "desc" as const } : {};
-    const query = { owner, repo, state: "all" as const, head: `${owner}:${branch}`, per_page: pageSize, page, ...sort };
+    const query = {
+      owner,
+      repo,
+      state: "all" as const,
+      head: `${headOwner}:${branch}`,
+      per_page: pageSize,
+      page,
+      ...sort,
+    };
     // Gitea names the page size otherwise, sorts by another word and does not filter by head.
     const more = flavour.kind === "Gitea" ? { limit: pageSize, sort: "recentupdate" as "updated" } : {};
     const { data } = await octokit.pulls.list({ ...query, ...more });
     return z.array(pullSchema).parse(data);
   };
-  const isOurs = (pull: Pull, branch: string): boolean =>
-    pull.head.ref === branch &&
-    (!pull.head.repo || pull.head.repo.full_name.toLowerCase() === `${owner}/${repo}`.toLowerCase());
-  const find = async (branch: string, head: string): Promise<PullRequest | undefined> => {
+  const find = async (place: Place, branch: string, head: string): Promise<PullRequest | undefined> => {
     let exact: Pull | undefined;
     for (let page = 1; page <= maxPages; page += 1) {
-      const pulls = await listPage(branch, page);
-      const ours = pulls.filter((pull) => isOurs(pull, branch));
+      const pulls = await listPage(place, branch, page);
+      const ours = pulls.filter((pull) => isOurs(pull, place, branch));
       const open = ours.find((pull) => pull.state === "open");
       if (open !== undefined) return toPullRequest(open);
       exact ??= ours.find((pull) => pull.head.sha === head);
@@ -148,10 +133,12 @@ export const createOctokitForge = (options: OctokitForgeOptions): Forge => {
   };
   const fields = ({ title, body, base }: PullRequestDraft) => ({ owner, repo, title, body, base });
   return {
-    findPullRequest: (branch, head) => asked("list pull requests", () => find(branch, head)),
+    findFork: () => askedForFork("find a fork", forks.findFork),
+    makeFork: () => askedForFork("make a fork", forks.makeFork),
+    findPullRequest: (branch, head, fork) => asked("list pull requests", () => find(fork ?? repository, branch, head)),
     openPullRequest: (draft) =>
       asked("open a pull request", async () => {
-        const { data } = await octokit.pulls.create({ ...fields(draft), head: draft.branch });
+        const { data } = await octokit.pulls.create({ ...fields(draft), ...headOf(draft) });
         return toPullRequest(pullSchema.parse(data));
       }),
     describePullRequest: (number, draft) =>

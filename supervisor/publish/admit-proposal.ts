@@ -21,6 +21,8 @@ export type Admitted = {
   readonly repo: URL;
   readonly ref: string;
   readonly credentials: { readonly username: string; readonly password: string };
+  /** The Secret that they are of, by which a fork is judged. */
+  readonly secret: Secret | undefined;
 };
 
 type Check = (s: ProposalSnapshot) => Refused | Retryable | undefined;
@@ -130,5 +132,5 @@ export const admitProposal = (s: ProposalSnapshot): Step<Admitted> => {
   const verdict = judgeSecret(secret, { ...wanted, keys: Object.values(gitSecretKeys) });
   if (verdict.kind === "refused") return withoutSecret(verdict);
   const { username = "", password = "" } = verdict.values;
-  return { kind: "ok", value: { mission, agent, repo, ref, credentials: { username, password } } };
+  return { kind: "ok", value: { mission, agent, repo, ref, credentials: { username, password }, secret } };
 };

@@ -1,5 +1,6 @@
 import { parseProduced } from "#nervous-system/fold/read-frame.ts";
 import { maxBundleBytes } from "#nervous-system/git/proposal-bundle.ts";
+import type { ForgeAnswer } from "#supervisor/forge/forge.ts";
 import type { PublicationRefusal } from "#nervous-system/schemas/publication-refusals.ts";
 import * as z from "zod";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
@@ -21,6 +22,12 @@ export const refuse = (reason: PublicationRefusal, message: string): Refused => 
 
 /** A step that may succeed later. */
 export const retry = (message: string): Retryable => ({ kind: "retry", message });
+
+/** A forge's answer as a step of a publication. */
+export const asStep = <T>(answer: ForgeAnswer<T>): Step<T> => {
+  if (answer.kind === "ok") return done(answer.value);
+  return answer.kind === "retry" ? answer : refuse(answer.reason, answer.message);
+};
 
 const commit = z.string().regex(/^([0-9a-f]{40}|[0-9a-f]{64})$/, "must be a full commit id in lower-case hex");
 

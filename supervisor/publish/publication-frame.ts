@@ -36,11 +36,12 @@ const cutTo = (text: string, max: number): string => text.slice(0, max).toWellFo
 const payloadOf = (end: PublicationEnd): Record<string, unknown> => {
   if (end.kind === "refused")
     return { state: "refused", reason: end.reason, message: cutTo(end.message, maxMessageCharacters) };
-  const { pullRequest, branch, commit } = end.value;
+  const { pullRequest, branch, fork, commit } = end.value;
   return {
     url: cutTo(pullRequest.url, maxUrlCharacters),
     number: pullRequest.number,
     branch,
+    ...(fork === undefined ? {} : { fork }),
     head: commit,
     base: end.base,
     state: pullRequest.state,

@@ -14,11 +14,13 @@ export const fetchServerBranch = async (git: Git, repo: string, ref: string): Pr
   return fetched.kind === "failed" ? judgeServerFailure(fetched) : done(undefined);
 };
 
-const readRemoteHead = async (git: Git, repo: string, branch: string): Promise<Step<string | undefined>> => {
-  const listed = await git.run(["ls-remote", repo, `refs/heads/${branch}`], { subject: repo });
+/** What a full ref of a repository points to, if it is there. */
+export const readRemoteHead = async (git: Git, repo: string, ref: string): Promise<Step<string | undefined>> => {
+  const listed = await git.run(["ls-remote", repo, ref], { subject: repo });
   if (listed.kind === "failed") return judgeServerFailure(listed);
-  const [head] = listed.stdout.toString("utf8").split("\t");
-  return done(head === "" ? undefined : head);
+  // Git lists whatever ends so, too: a branch can be called `refs/pull/1/head`.
+  const lines = listed.stdout.toString("utf8").split("\n");
+  return done(lines.find((line) => line.endsWith(`\t${ref}`))?.split("\t")[0]);
 };
 
 /** What a commit on the branch is to a proposal that is about to take its place. */
@@ -42,7 +44,7 @@ const readStanding = async (git: Git, repo: string, { branch, proposal }: Push):
  * order proposals come in, or come again, the branch only goes forward.
  */
 export const pushBranch = async (git: Git, repo: string, push: Push): Promise<Step<void>> => {
-  const head = await readRemoteHead(git, repo, push.branch);
+  const head = await readRemoteHead(git, repo, `refs/heads/${push.branch}`);
   if (head.kind !== "ok") return head;
   if (head.value === push.commit) return done(undefined);
   if (head.value !== undefined) {

@@ -16,7 +16,7 @@ import { createOpenForge } from "#supervisor/forge/open-forge.ts";
 import { answerProposal, type AnswerTools } from "#supervisor/publish/answer-proposal.ts";
 import { readBundle } from "#supervisor/publish/bundle.ts";
 import { openParkedProposals } from "#supervisor/publish/parked-proposals.ts";
-import { asStep } from "#supervisor/publish/publish-proposal.ts";
+import { asStep } from "#supervisor/publish/proposal.ts";
 import { runPublisher } from "#supervisor/publish/run-publisher.ts";
 import { openWorkMarks } from "#supervisor/publish/work-marks.ts";
 import type { PublisherSettings } from "#supervisor/publish/settings.ts";

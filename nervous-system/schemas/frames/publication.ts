@@ -14,6 +14,7 @@ export const publication = defineFrame({
     url: text("The pull request.").optional(),
     number: count("Its number.").optional(),
     branch: text("Branch pushed.").optional(),
+    fork: text("Clone URL of the fork that the branch is in; without it, it is in the repository itself.").optional(),
     head: text("Commit pushed.").optional(),
     base: text("Commit it starts from.").optional(),
     merge_commit: text("Commit of the merge.").optional(),

@@ -92,6 +92,18 @@ export const workspacePolicy = z
   })
   .describe("What may be published of what the agents change; without it 200 files anywhere, and no secrets.");
 
+/** By which way what agents propose reaches the repository. */
+const publish = z
+  .object({
+    via: z
+      .enum(["Branch", "Fork"])
+      .default("Branch")
+      .describe(
+        "Where the agents' branches are pushed: Branch, the repository itself; Fork, a fork of it that belongs to the user of the Secret's credential, and that the Secret lists, too.",
+      ),
+  })
+  .describe("By which way what the agents propose reaches the repository; without it by branches of its own.");
+
 const workspaceFields = z
   .object({
     repo: withRules(
@@ -116,6 +128,7 @@ const workspaceFields = z
       "Secret with keys username and password, labelled swarm.enchanted.dev/use=git, with the repository or a pattern of it in annotation swarm.enchanted.dev/repositories",
     ).optional(),
     policy: workspacePolicy.optional(),
+    publish: publish.optional(),
   })
   .describe("Where the code is.");
 
@@ -124,6 +137,7 @@ const workspace = withRules(
   workspaceFields,
   immutableWhereSet("secretRef", "workspace.secretRef"),
   immutableWhereSet("policy", "workspace.policy"),
+  immutableWhereSet("publish", "workspace.publish"),
 );
 
 const teamMember = z

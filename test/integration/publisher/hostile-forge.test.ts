@@ -9,10 +9,13 @@ import { createOctokitForge } from "#supervisor/forge/octokit-forge.ts";
 const clock = systemClock();
 const fetch = createForgeFetch({ timeoutMs: 60_000, clock });
 const open = new Set<Socket>();
+/** Bodies of what the GitHub in miniature was asked. */
+const bodies: string[] = [];
 let server: Server | HttpServer | undefined;
 
 afterEach(async () => {
   for (const socket of open) socket.destroy();
+  bodies.length = 0;
   await new Promise((resolve) => server?.close(resolve));
 });
 
@@ -33,6 +36,9 @@ const gitHubAnswering = async (
   const http = createHttpServer((request, response) => {
     const path = (request.url ?? "").split("?")[0] ?? "";
     const { status, headers = {}, body = {} } = answers[path] ?? { status: 404 };
+    let asked = "";
+    request.setEncoding("utf8").on("data", (chunk: string) => (asked += chunk));
+    request.on("end", () => bodies.push(asked));
     response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(body));
   });
   server = http;
@@ -99,6 +105,71 @@ describe("GitHub", () => {
       kind: "retry",
       afterMs: 60_000,
     });
+  });
+});
+
+describe("a fork at GitHub", () => {
+  const robot = { status: 200, body: { login: "robot" } };
+  const base = { status: 200, body: { id: 7 } };
+  const told = (change: object = {}) => ({ owner: { login: "robot" }, name: "r", parent: { id: 7 }, ...change });
+  const fork = { owner: "robot", name: "r", url: "https://github.com/robot/r.git" };
+
+  it("is found by who the credential is of, and by the number of what it was forked from", async () => {
+    const there = { status: 200, body: told() };
+    const apiUrl = await gitHubAnswering({ "/user": robot, "/repos/o/r": base, "/repos/robot/r": there });
+    expect(await gitHubForge(apiUrl).findFork()).toEqual({ kind: "ok", value: { ...fork, isThere: true } });
+  });
+
+  it("is made where there is none, or found where it has another name", async () => {
+    const away = { status: 301, headers: { location: "/repositories/9" } };
+    const made = { status: 202, body: told({ name: "r-of-old" }) };
+    const answers = { "/user": robot, "/repos/o/r": base, "/repos/robot/r": away, "/repos/o/r/forks": made };
+    const forge = gitHubForge(await gitHubAnswering(answers));
+    expect(await forge.findFork()).toEqual({ kind: "ok", value: { ...fork, isThere: false } });
+    expect(await forge.makeFork()).toMatchObject({ value: { url: "https://github.com/robot/r-of-old.git" } });
+  });
+
+  it("is not looked for with the credential of no user, such as that of an app", async () => {
+    const body = { message: "Resource not accessible by integration" };
+    const apiUrl = await gitHubAnswering({ "/user": { status: 403, body } });
+    expect(await gitHubForge(apiUrl).findFork()).toMatchObject({ kind: "refused", reason: "AuthenticationFailed" });
+  });
+
+  it.each([
+    ["a user", { "/user": { status: 200, body: { login: "../o" } } }],
+    ["a repository", { "/repos/robot/r": { status: 200, body: told({ name: ".." }) } }],
+    ["an owner", { "/repos/robot/r": { status: 200, body: told({ owner: { login: "a/b" } }) } }],
+  ])("is not believed to be of %s whose name leads elsewhere", async (_, change) => {
+    const there = { status: 200, body: told() };
+    const apiUrl = await gitHubAnswering({ "/user": robot, "/repos/o/r": base, "/repos/robot/r": there, ...change });
+    expect((await gitHubForge(apiUrl).findFork()).kind).not.toBe("ok");
+  });
+
+  it("keeps out who may change the repository, and its pull request is known by the fork alone", async () => {
+    const pull = (number: number, repo: string | null) => ({
+      html_url: `https://github.com/o/r/pull/${number}`,
+      number,
+      title: "t",
+      state: "open",
+      merged_at: null,
+      head: { ref: "b", sha: "c", repo: repo === null ? null : { full_name: repo } },
+    });
+    const apiUrl = await gitHubAnswering({
+      "/repos/o/r/pulls": {
+        status: 200,
+        body: [pull(1, null), pull(2, "mallory/r"), pull(3, "o/r"), pull(4, "robot/r")],
+      },
+    });
+    const forge = gitHubForge(apiUrl);
+    expect(await forge.findPullRequest("b", "c", fork)).toMatchObject({ value: { number: 4 } });
+    expect(await forge.findPullRequest("b", "c")).toMatchObject({ value: { number: 3 } });
+    bodies.length = 0;
+    const draft = { branch: "b", base: "main", title: "t", body: "" };
+    for (const one of [{ ...draft, fork }, draft]) await forge.openPullRequest(one);
+    expect(bodies.map((body) => JSON.parse(body) as object)).toEqual([
+      expect.objectContaining({ head: "robot:b", maintainer_can_modify: false, allow_maintainer_edit: false }),
+      { base: "main", title: "t", body: "", head: "b" },
+    ]);
   });
 });
 

@@ -23,9 +23,8 @@ import {
   type AnswerTools,
 } from "#supervisor/publish/answer-proposal.ts";
 import { openParkedProposals } from "#supervisor/publish/parked-proposals.ts";
-import { asStep } from "#supervisor/publish/publish-proposal.ts";
 import { runPublisher } from "#supervisor/publish/run-publisher.ts";
-import { done, refuse, type Retryable, type Step } from "#supervisor/publish/proposal.ts";
+import { asStep, done, refuse, type Retryable, type Step } from "#supervisor/publish/proposal.ts";
 import { openWorkMarks } from "#supervisor/publish/work-marks.ts";
 import {
   clientWithAccess,
@@ -105,7 +104,7 @@ export const startPublisherWorld = async (): Promise<PublisherWorld> => {
   return { ...parts, blobs: new Map(), stop: cleanup.run };
 };
 
-type PolicyInput = MissionSpecInput["workspace"]["policy"];
+type WorkspaceInput = Pick<MissionSpecInput["workspace"], "policy" | "publish">;
 
 /** A mission with one agent, who can propose. */
 export type Proposer = {
@@ -122,13 +121,13 @@ export type Proposer = {
 export const createProposer = async (
   world: PublisherWorld,
   name: string,
-  how: { readonly secret?: string; readonly pod?: Pod; readonly policy?: PolicyInput } = {},
+  how: { readonly secret?: string; readonly pod?: Pod } & WorkspaceInput = {},
 ): Promise<Proposer> => {
   const { namespace, test, repo, bus } = world;
   const mission = await createMission(
     test.admin,
     { namespace, name },
-    { workspace: { repo, secretRef: { name: how.secret ?? "forge" }, policy: how.policy } },
+    { workspace: { repo, secretRef: { name: how.secret ?? "forge" }, policy: how.policy, publish: how.publish } },
   );
   const { agent, pod } = await createAgent(
     test.admin,

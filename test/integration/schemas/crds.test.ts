@@ -236,6 +236,17 @@ describe("the API server", () => {
     expect((await apply(mission("open", named("payroll")))).output).toMatch(/workspace\.secretRef is immutable/);
   });
 
+  it("keeps the way of publishing as it was, set, unset or exchanged, and takes no other than the two", async () => {
+    const repo = "https://git.example.org/team/app.git";
+    const by = (via?: string) => ({ workspace: { repo, ...(via === undefined ? {} : { publish: { via } }) } });
+    expect((await apply(mission("way", by("Fork")))).code).toBe(0);
+    for (const change of [by("Branch"), by()]) {
+      const answer = await kubectl("replace", "-f", await written(mission("way", change)));
+      expect(answer).toEqual({ code: 1, output: expect.stringMatching(/workspace\.publish is immutable/) });
+    }
+    expect((await apply(mission("mail", by("Mail")))).output).toMatch(/Unsupported value: "Mail"/);
+  });
+
   it("keeps what may be published as it was, and completes what a person leaves out", async () => {
     const repo = "https://git.example.org/team/app.git";
     const with_ = (policy?: object) => ({ workspace: { repo, ...(policy === undefined ? {} : { policy }) } });

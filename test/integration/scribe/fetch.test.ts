@@ -23,7 +23,7 @@ let stage: Stage;
 let forge: GitForge;
 let dir: string;
 let number = 0;
-const commits = { first: "", second: "", feature: "" };
+const commits = { first: "", second: "", feature: "", pull: "" };
 
 beforeAll(async () => {
   stage = await setStage();
@@ -45,8 +45,13 @@ beforeAll(async () => {
   git(work, "checkout", "--quiet", "-b", "feature/x");
   commits.feature = await commit("feature");
   git(work, "checkout", "--quiet", "main");
-  for (const name of ["public.git", "private.git"])
+  git(work, "checkout", "--quiet", "--detach");
+  commits.pull = await commit("pull");
+  git(work, "checkout", "--quiet", "main");
+  for (const name of ["public.git", "private.git"]) {
     git(stage.dir, "clone", "--quiet", "--bare", work, join(root, name));
+    git(join(root, name), "fetch", "--quiet", work, `${commits.pull}:refs/pull/7/head`);
+  }
   forge = await startGitForge({
     tls: stage.tls,
     root,
@@ -128,6 +133,15 @@ describe("fetch", () => {
     expect(bare("rev-parse", "HEAD")).toBe(commits.first);
   });
 
+  it("fetches what is in a fork by the number of its pull request, under the branch's name", async () => {
+    const more = { ENCHANTED_REF: "swarm/fix/coder", ENCHANTED_PULL: "7", ENCHANTED_BASE_COMMIT: commits.pull };
+    const running = fetchWith(more);
+    expect([await running.ended, running.output()]).toEqual([0, expect.anything()]);
+    expect(await message()).toEqual({ commit: commits.pull, head: commits.pull });
+    const at = [bare("rev-parse", "HEAD"), bare("symbolic-ref", "HEAD")];
+    expect(at).toEqual([commits.pull, "refs/heads/swarm/fix/coder"]);
+  });
+
   it("uses the mounted credential, sent only to the forge and never in an argument", async () => {
     await writeFile(join(dir, "secret", "username"), "robot");
     await writeFile(join(dir, "secret", "password"), "s3cret");
@@ -169,6 +183,13 @@ describe("fetch", () => {
     ["a tag", () => ({ ENCHANTED_REF: "v1" }), "RefNotFound", /"v1" of .* is a tag; name a branch in workspace\.ref/],
     ["HEAD", () => ({ ENCHANTED_REF: "HEAD" }), "RefNotFound", /no branch "HEAD"; name a branch/],
     ["a full ref", () => ({ ENCHANTED_REF: "refs/heads/main" }), "RefNotFound", /no branch "refs\/heads\/main"/],
+    [
+      "a pull request by its ref",
+      () => ({ ENCHANTED_REF: "refs/pull/7/head" }),
+      "RefNotFound",
+      /no branch "refs\/pull/,
+    ],
+    ["a pull request that is not there", () => ({ ENCHANTED_PULL: "8" }), "RefNotFound", /no refs\/pull\/8\/head/],
     ["a commit", () => ({ ENCHANTED_REF: commits.first }), "RefNotFound", /no branch "[0-9a-f]{40}"; name a branch/],
     [
       "a host that has no address",

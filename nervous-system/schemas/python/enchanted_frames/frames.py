@@ -312,6 +312,7 @@ class Publication(Payload):
     url: str | None = Field(default=None, description="The pull request.")
     number: Whole | None = Field(default=None, description="Its number.", ge=0, le=9007199254740991)
     branch: str | None = Field(default=None, description="Branch pushed.")
+    fork: str | None = Field(default=None, description="Clone URL of the fork that the branch is in; without it, it is in the repository itself.")
     head: str | None = Field(default=None, description="Commit pushed.")
     base: str | None = Field(default=None, description="Commit it starts from.")
     merge_commit: str | None = Field(default=None, description="Commit of the merge.")
