@@ -57,6 +57,13 @@ describe("a pattern of paths", () => {
     expect(allows("src", "SRC/a")).toBe(false);
   });
 
+  it("that denies a folder or file denies its streams on Windows, too", () => {
+    for (const path of ["secrets::$INDEX_ALLOCATION/a", "secrets:x", "secrets/a::$DATA"])
+      expect(denies("secrets", path)).toBe(true);
+    expect(denies("secrets:x", "secrets:x")).toBe(true);
+    expect(denies("secrets:x", "secrets")).toBe(false);
+  });
+
   it("takes time by the length of pattern and path", () => {
     const judge = (n: number) => {
       const policy = { ...defaultPolicy, deniedPaths: [`${"**/a/".repeat(n)}b`] };

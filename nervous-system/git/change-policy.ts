@@ -1,5 +1,11 @@
 import type * as z from "zod";
-import { foldComponent, refuseChange, shown, type RefusedChange } from "#nervous-system/git/path-policy.ts";
+import {
+  foldComponent,
+  refuseChange,
+  shown,
+  withoutStream,
+  type RefusedChange,
+} from "#nervous-system/git/path-policy.ts";
 import type { RawChange } from "#nervous-system/git/raw-diff.ts";
 import { workspacePolicy } from "#nervous-system/schemas/resources/mission.ts";
 
@@ -69,7 +75,8 @@ export const judgePolicy = (policy: ChangePolicy, changes: readonly RawChange[])
     if (allowed.length > 0 && !allowed.some((pattern) => matches(pattern, split(path))))
       return refuseChange("PathNotInPolicy", `${shown(path)} is not among workspace.policy.allowedPaths`);
     const folded = foldAll(path);
-    const match = denied.find(({ pattern }) => matches(pattern, folded));
+    const onWindows = folded.map(withoutStream);
+    const match = denied.find(({ pattern }) => matches(pattern, folded) || matches(pattern, onWindows));
     if (match !== undefined)
       return refuseChange("PathDenied", `${shown(path)} is among workspace.policy.deniedPaths ("${match.text}")`);
   }

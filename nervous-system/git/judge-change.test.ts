@@ -59,3 +59,28 @@ it("lets folders stand that are called like parts of a repository, and what is b
   for (const name of ["refs", "HEAD", "fixture.gitx"]) await writeFile(join(top, name), "1\n");
   expect(await judgeChange(git, base, await tree())).toMatchObject({ kind: "ok" });
 });
+
+const oid = "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393";
+const pointer = (version: string): string => `version ${version}\noid sha256:${oid}\nsize 12345\n`;
+
+it.each([
+  ["as it is written", pointer("https://git-lfs.github.com/spec/v1")],
+  ["by the name that it had before", pointer("https://hawser.github.com/spec/v1")],
+  ["by its first name", pointer("http://git-media.io/v/2")],
+  ["behind white space", `\n \t\u0085${pointer("https://git-lfs.github.com/spec/v1")}`],
+  [
+    "before something else, too far away for LFS to see it",
+    `${pointer("https://git-lfs.github.com/spec/v1")}${" ".repeat(1024)}\nand more\n`,
+  ],
+])("refuses what Git LFS takes for a pointer, %s", async (_, content) => {
+  const base = await tree();
+  await writeFile(join(top, "before"), "x\n".repeat(3000));
+  await writeFile(join(top, "model.bin"), content);
+  expect(await judgeChange(git, base, await tree())).toMatchObject({ kind: "refused", reason: "EntryNotAllowed" });
+});
+
+it("lets a text pass that tells of such a pointer", async () => {
+  const base = await tree();
+  await writeFile(join(top, "guide.md"), `A pointer:\n\n${pointer("https://git-lfs.github.com/spec/v1")}`);
+  expect(await judgeChange(git, base, await tree())).toMatchObject({ kind: "ok" });
+});

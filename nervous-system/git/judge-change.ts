@@ -2,6 +2,7 @@ import type { Git } from "#nervous-system/git/git.ts";
 import { judgeBareRepositories, repositoryParts } from "#nervous-system/git/bare-repositories.ts";
 import { GitFailed, mustRun, type Failed } from "#nervous-system/git/must-run.ts";
 import { findSpellings } from "#nervous-system/git/find-spellings.ts";
+import { holdsPointer } from "#nervous-system/git/lfs-pointers.ts";
 import { foldedAdditions, judgeCollisions } from "#nervous-system/git/path-collisions.ts";
 import { judgeChanges, refuseChange, type RefusedChange } from "#nervous-system/git/path-policy.ts";
 import { exactNameOf } from "#nervous-system/git/paths.ts";
@@ -13,16 +14,14 @@ export type JudgedChange = { readonly kind: "ok"; readonly value: readonly RawCh
 const maxChangedBytes = 64 * 1024 * 1024;
 /** More of a list of changes than this is more than two hundred paths that are not too long. */
 const maxDiffBytes = 4 * 1024 * 1024;
-/** No pointer of LFS is longer, bytes. */
-const maxPointerBytes = 1024;
+/** Of what `cat-file` prints beside the files themselves. */
+const maxHeadersBytes = 1024 * 1024;
 
 // A pointer of LFS stands for content that nobody here has seen.
-const judgePointers = async (git: Git, smallIds: readonly string[]): Promise<RefusedChange | undefined> => {
-  if (smallIds.length === 0) return undefined;
-  const contents = await mustRun(git, ["cat-file", "--batch"], { input: `${smallIds.join("\n")}\n` });
-  return /^[0-9a-f]+ blob [0-9]+\nversion https:\/\/(git-lfs|hawser)\.github\.com\/spec/m.test(
-    contents.toString("latin1"),
-  )
+const judgePointers = async (git: Git, ids: readonly string[]): Promise<RefusedChange | undefined> => {
+  const maxOutputBytes = maxChangedBytes + maxHeadersBytes;
+  const contents = await mustRun(git, ["cat-file", "--batch"], { input: `${ids.join("\n")}\n`, maxOutputBytes });
+  return holdsPointer(contents)
     ? refuseChange("EntryNotAllowed", "a changed file is a pointer of Git LFS, whose content is not in the proposal")
     : undefined;
 };
@@ -41,10 +40,7 @@ const judgeBlobs = async (git: Git, changes: readonly RawChange[]): Promise<Refu
     const message = `the changed files hold ${total} bytes; at most ${maxChangedBytes} are accepted`;
     return refuseChange("BundleTooLarge", message);
   }
-  return judgePointers(
-    git,
-    ids.filter((_, i) => (sizes[i] ?? 0) < maxPointerBytes),
-  );
+  return judgePointers(git, ids);
 };
 
 /** The changes with their paths as text; undefined where one is not UTF-8. */

@@ -52,6 +52,12 @@ describe("judgePath", () => {
     ".hg/hgrc",
     "lib/.svn/wc.db",
     "VSCODE~1/tasks.json",
+    ".vscode::$INDEX_ALLOCATION/tasks.json",
+    "docs/AGENTS.md::$DATA",
+    ".husky:x/pre-commit",
+    "src/\u202egpj.exe",
+    "src/\u2067a",
+    "a\u2028b",
     "a/../b",
     "./a",
     "a//b",
@@ -98,6 +104,30 @@ describe("judgePath", () => {
         },
       ),
     );
+  });
+});
+
+describe("a new name", () => {
+  const added = (path: string) => judgeChanges([change(path, "100644", "000000")]);
+
+  it.each(["src/aux.c", "NUL", "con.txt", "a/LPT1", "com1 .log", "what?.md", "a:b", "notes.", "a ", 'x"y', "a|b"])(
+    "that Windows does not take is refused: %j",
+    (path) => {
+      expect(added(path)).toMatchObject({ kind: "refused", reason: "PathNotAllowed" });
+      expect(judgeChanges([change(path)])).toBeUndefined();
+    },
+  );
+
+  it.each(["aux/a.c", "auxiliary.c", "console.log", "com10", "nulls", "a;b&c.md", "lib/foo::bar/x.t"])(
+    "that Windows takes, or in a folder that is there, is not: %j",
+    (path) => {
+      expect(added(path)).toBeUndefined();
+    },
+  );
+
+  it("that a terminal would obey is not told as it is", () => {
+    const refused = judgeChanges([change("\u001b[2J\u001b]0;x\u0007\u202ea", "120000")]);
+    expect(refused?.message).toBe('"\ufffd]0;x\ufffd\ufffda" is a symbolic link, which a proposal may not contain');
   });
 });
 

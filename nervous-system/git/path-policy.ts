@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { plainText } from "#nervous-system/kernel/plain-text.ts";
 import { controlOf } from "#nervous-system/git/control-paths.ts";
 import type { PublicationRefusal } from "#nervous-system/schemas/publication-refusals.ts";
 import type { RawChange } from "#nervous-system/git/raw-diff.ts";
@@ -23,6 +24,7 @@ const maxComponentBytes = 255;
 /** Components of one path. */
 const maxPathDepth = 64;
 
+const none = "000000";
 const regularModes = new Set(["100644", "100755"]);
 
 // What file systems of other machines take away or read as the same: HFS+ ignores these characters, Windows trailing dots and spaces.
@@ -44,6 +46,11 @@ export const foldComponent = (component: string): string =>
 /** Whether file systems can have a component of so many bytes; Unicode takes time by the square to sort the marks of a longer one. */
 export const isPossibleComponent = (component: string): boolean => Buffer.byteLength(component) <= maxComponentBytes;
 
+/**
+ * The file or folder of a component: NTFS keeps `name:stream` in `name`, and `name::$INDEX_ALLOCATION` is the folder itself.
+ */
+export const withoutStream = (component: string): string => component.split(":", 1)[0] ?? "";
+
 // Git's own files change what Git does with a repository; only these two do not.
 const harmlessGitFiles = new Set([".gitignore", ".gitkeep"]);
 
@@ -51,7 +58,7 @@ const judgeComponent = (component: string, isFile: boolean): string | undefined 
   const folded = foldComponent(component);
   // "." and ".." fold to nothing too.
   if (folded === "") return "is no path that every machine can have";
-  const control = controlOf(folded, isFile);
+  const control = controlOf(folded, isFile) ?? controlOf(withoutStream(folded), isFile);
   if (control !== undefined) return `${control}, which an agent may not change`;
   // The short name that Windows gives to a longer one, `.git` and `.vscode` among them.
   if (/^[^.]{1,6}~[0-9]/.test(folded)) return "is a short name of Windows, for another file";
@@ -60,7 +67,8 @@ const judgeComponent = (component: string, isFile: boolean): string | undefined 
   return undefined;
 };
 
-const hasControlCharacter = (path: string): boolean => /[\p{Cc}\\]/u.test(path);
+// What turns the direction of reading lets `gpj.exe` be read as `exe.jpg`; the two separators begin a line for some readers.
+const hasControlCharacter = (path: string): boolean => /[\p{Cc}\\\u2028\u2029\u202a-\u202e\u2066-\u2069]/u.test(path);
 
 // Before anything looks into the path: what is short is cheap to look into.
 const judgeSize = (path: string): string | undefined => {
@@ -74,7 +82,8 @@ const judgeSize = (path: string): string | undefined => {
 export const judgePath = (path: string): string | undefined => {
   const tooLarge = judgeSize(path);
   if (tooLarge !== undefined) return tooLarge;
-  if (hasControlCharacter(path)) return "has a control character or a backslash";
+  if (hasControlCharacter(path))
+    return "has a control character, one that turns the direction of reading, or a backslash";
   const components = path.split("/");
   for (const [place, component] of components.entries()) {
     const why = judgeComponent(component, place === components.length - 1);
@@ -83,14 +92,23 @@ export const judgePath = (path: string): string | undefined => {
   return undefined;
 };
 
+// Whoever has one of these cannot check the commit out on Windows at all.
+const reserved = /^(?:con|prn|aux|nul|com[1-9]|lpt[1-9]|conin\$|conout\$) *(?:\.|$)/;
+
+/** Why a file of that name must not be added; a repository that has such names already keeps them. */
+const judgeNewName = (name: string): string | undefined =>
+  reserved.test(foldComponent(name)) || /[<>:"|?*]|[. ]$/.test(name)
+    ? "has a name that Windows does not take, where nobody could check the change out"
+    : undefined;
+
 const maxShownCharacters = 200;
 
-/** A path in quotes, cut where it is too long for a message. */
+/** A path in quotes, cut where it is too long for a message, and without what a terminal would obey. */
 export const shown = (path: string): string =>
-  path.length <= maxShownCharacters ? `"${path}"` : `"${path.slice(0, maxShownCharacters)}…"`;
+  plainText(path.length <= maxShownCharacters ? `"${path}"` : `"${path.slice(0, maxShownCharacters)}…"`);
 
 const judgeModes = ({ oldMode, newMode, path }: RawChange): string | undefined => {
-  const modes = [oldMode, newMode].filter((mode) => mode !== "000000");
+  const modes = [oldMode, newMode].filter((mode) => mode !== none);
   if (modes.includes("120000")) return `${shown(path)} is a symbolic link`;
   if (modes.includes("160000")) return `${shown(path)} is a submodule`;
   return modes.every((mode) => regularModes.has(mode))
@@ -110,7 +128,8 @@ export const judgeChanges = (changes: readonly RawChange[]): RefusedChange | und
     const wrongMode = judgeModes(change);
     if (wrongMode !== undefined)
       return refuseChange("EntryNotAllowed", `${wrongMode}, which a proposal may not contain`);
-    const wrongPath = judgePath(change.path);
+    const { path, oldMode } = change;
+    const wrongPath = judgePath(path) ?? (oldMode === none ? judgeNewName(path.split("/").at(-1) ?? "") : undefined);
     if (wrongPath !== undefined) return refuseChange("PathNotAllowed", `${shown(change.path)} ${wrongPath}`);
   }
   return undefined;

@@ -59,6 +59,14 @@ describe("the verdict of a criterion", () => {
     });
   });
 
+  it("says so where it holds although a process of it was killed for memory", () => {
+    expect(decided(verifierStatus({ of: 2, exitCode: 0, reason: "OOMKilled" }))).toMatchObject({
+      phase: "Complete",
+      reason: Reason.CriteriaMet,
+      message: expect.stringContaining("criteria hold. Processes were killed for their memory in `npm test`. "),
+    });
+  });
+
   it("is needed of every one: a pod that ended well with one untold is run again", () => {
     const { initContainerStatuses: _, ...untold } = verifierStatus({ of: 2, exitCode: 0 });
     expect(decided(untold)).toMatchObject({ phase: "Verifying" });

@@ -53,3 +53,13 @@ export const criteriaFailed = ({ criteria }: PodFacts, end: PodEnd): Ending => {
     evidence: criterion.terminated?.message.slice(-2048),
   };
 };
+
+/**
+ * What is said of criteria that hold although processes of theirs were killed for memory: the kubelet tells so of whatever process it
+ * was, and the command's own exit code is 0.
+ */
+export const shortOfMemory = ({ criteria }: PodFacts): string => {
+  const short = criteria.filter(({ terminated }) => terminated?.exitCode === 0 && terminated.reason === "OOMKilled");
+  const commands = short.map(({ command }) => `\`${command.slice(0, 128)}\``);
+  return commands.length === 0 ? "" : ` Processes were killed for their memory in ${commands.join(", ")}.`;
+};

@@ -1,6 +1,6 @@
 import type { AnsweredFold } from "#nervous-system/fold/state.ts";
 import { Reason } from "#nervous-system/schemas/conditions.ts";
-import { criteriaFailed, otherCriteria, runsCriteriaOf } from "#operator/mission/criteria.ts";
+import { criteriaFailed, otherCriteria, runsCriteriaOf, shortOfMemory } from "#operator/mission/criteria.ts";
 import {
   endingPlan,
   waitingPlan,
@@ -124,7 +124,7 @@ const endedPlan = (snapshot: MissionSnapshot, run: number, pod: PodFacts): Missi
   if (end.verdict !== "succeeded")
     return endingPlan("Failed", criteriaFailed(pod, end), pod.main?.terminated?.exitCode);
   const count = snapshot.mission.spec.successCriteria.length;
-  const message = `All ${count} success criteria hold. ${published(snapshot)}${unverified(snapshot)}${pushedOver(snapshot, pod)}`;
+  const message = `All ${count} success criteria hold.${shortOfMemory(pod)} ${published(snapshot)}${unverified(snapshot)}${pushedOver(snapshot, pod)}`;
   return endingPlan("Complete", { reason: Reason.CriteriaMet, message }, 0);
 };
 

@@ -1,3 +1,4 @@
+import { withPlainTexts } from "#nervous-system/kernel/plain-text.ts";
 import type { Outcome } from "#nervous-system/kernel/outcome.ts";
 import type { EventRecorder } from "#nervous-system/kubernetes/events.ts";
 import type { KubeClient, Target } from "#nervous-system/kubernetes/kube-client.ts";
@@ -57,7 +58,9 @@ export const createStatusWriter = (options: StatusWriterOptions): StatusWriter =
     return waitMs;
   };
   return {
-    write: async ({ kind, object, before, after, structural, events }) => {
+    write: async ({ kind, object, before, after: computed, structural, events }) => {
+      // Whatever agents, forges and commands said of themselves is printed by whoever looks at it.
+      const after = withPlainTexts(computed);
       const change = changeOf(before, after, structural);
       if (change === "nothing") return { object, waitMs: 0 };
       const waitMs = waitFor(change, object.metadata.uid);

@@ -123,10 +123,10 @@ export const judgeAddress = (address: string, policy: AddressPolicy): string | u
     : RESERVED;
 
 /** Resolves names; the machine's resolver outside of tests of names. */
-type Resolve = (host: string) => Promise<ReadonlyArray<{ readonly address: string; readonly family: number }>>;
+export type Resolve = (host: string) => Promise<ReadonlyArray<{ readonly address: string; readonly family: number }>>;
 
 /** The machine's resolver, IPv4 first. */
-const systemResolve: Resolve = (host) => lookup(host, { all: true, order: "ipv4first" });
+export const systemResolve: Resolve = (host) => lookup(host, { all: true, order: "ipv4first" });
 
 /** Resolves a host once and takes its addresses, if every one of them is allowed. */
 export const resolveTarget = async (

@@ -9,6 +9,7 @@ import { admitEgress } from "#pipeline/gateway/admit-egress.ts";
 import { admitFetch } from "#pipeline/gateway/admit-fetch.ts";
 import { authenticate, parseAuthorization } from "#pipeline/gateway/authenticate.ts";
 import type { ClusterView } from "#pipeline/gateway/cluster-view.ts";
+import type { Lookups } from "#pipeline/gateway/lookups.ts";
 import { granted, type Granted } from "#pipeline/gateway/refusal.ts";
 import { refuseTunnel } from "#pipeline/gateway/refuse-tunnel.ts";
 import { runTunnel, type TunnelEnd, type TunnelLimits, type TunnelOver } from "#pipeline/gateway/tunnel.ts";
@@ -20,6 +21,7 @@ export type TunnelTools = {
   readonly reviews: TokenReviews;
   readonly view: Pick<ClusterView, "agent" | "agentNow" | "missionNow" | "secret">;
   readonly addresses: AddressPolicy;
+  readonly lookups: Lookups;
   readonly limits: TunnelLimits;
   readonly clock: Clock;
   readonly log: Pick<Log, "info">;
@@ -40,13 +42,15 @@ const kindFor = (authorization: string | undefined): TunnelKind =>
   claimsAudience(parseAuthorization(authorization) ?? "", rules.egress.audience) ? "egress" : "fetch";
 
 const targetOf = async (
-  { view, clock, addresses }: TunnelTools,
+  { view, clock, addresses, lookups }: TunnelTools,
   { admit }: TunnelRule,
   principal: Principal,
   authority: string,
 ): Promise<Granted<ResolvedTarget>> => {
   const endpoint = await admit(view, principal, authority, clock);
-  return endpoint.kind === "refused" ? endpoint : resolveTarget(endpoint.value, addresses);
+  if (endpoint.kind === "refused") return endpoint;
+  const { namespace, pod, username } = principal;
+  return resolveTarget(endpoint.value, addresses, lookups.of({ namespace, agentUid: pod?.uid ?? username }));
 };
 
 type Asked = { readonly kind: TunnelKind; readonly principal: Principal; readonly authority: string };

@@ -78,11 +78,17 @@ const redirectOutcome = (tools: CarryTools, call: AskingCall, response: Incoming
   });
 };
 
-const relayedOutcome = async (tools: CarryTools, call: AskingCall, response: IncomingMessage): Promise<CallOutcome> => {
+const relayedOutcome = async (
+  tools: CarryTools,
+  call: AskingCall,
+  apiKey: string | undefined,
+  response: IncomingMessage,
+): Promise<CallOutcome> => {
   const { client, signal, body, share } = call;
   const relayed = await relayAnswer({
     upstream: response,
     client,
+    apiKey,
     dropsUsageEvent: body.added !== undefined,
     idleMs: tools.idleMs,
     maxBytes: tools.maxAnswerBytes,
@@ -104,8 +110,12 @@ const relayedOutcome = async (tools: CarryTools, call: AskingCall, response: Inc
 };
 
 /** A stream that is refused, maybe for the token counts that were asked for: then it is asked for again, without them. */
-const refusedOutcome = async (tools: CarryTools, response: IncomingMessage): Promise<CallOutcome> => ({
-  ...(await readRefusal(response, tools.idleMs, tools.clock)),
+const refusedOutcome = async (
+  tools: CarryTools,
+  apiKey: string | undefined,
+  response: IncomingMessage,
+): Promise<CallOutcome> => ({
+  ...(await readRefusal(response, apiKey, { withinMs: tools.idleMs, clock: tools.clock })),
   status: response.statusCode ?? 0,
   requestId: requestIdOf(response.headers),
   again: true,
@@ -121,6 +131,7 @@ export const carryOut = async (tools: CarryTools, call: AskingCall, request: Ups
   if (answer.kind === "failed") return failedOutcome(tools, call, answer);
   const status = answer.response.statusCode ?? 0;
   if (status >= 300 && status < 400) return redirectOutcome(tools, call, answer.response);
-  if (call.body.added !== undefined && refusals.has(status)) return refusedOutcome(tools, answer.response);
-  return relayedOutcome(tools, call, answer.response);
+  if (call.body.added !== undefined && refusals.has(status))
+    return refusedOutcome(tools, request.apiKey, answer.response);
+  return relayedOutcome(tools, call, request.apiKey, answer.response);
 };

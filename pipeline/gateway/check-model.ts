@@ -4,6 +4,7 @@ import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { resolveTarget, type AddressPolicy } from "#pipeline/gateway/address-policy.ts";
 import type { ClusterView } from "#pipeline/gateway/cluster-view.ts";
+import type { Lookups } from "#pipeline/gateway/lookups.ts";
 import { readModelKey } from "#pipeline/gateway/model-key.ts";
 import { parseModelEndpoint, upstreamUrl } from "#pipeline/gateway/routes.ts";
 import { askUpstream } from "#pipeline/gateway/upstream.ts";
@@ -16,6 +17,7 @@ export type CheckResult = { readonly ok: boolean; readonly reason: string; reado
 export type ProbeTools = {
   readonly view: Pick<ClusterView, "model" | "secret">;
   readonly addresses: AddressPolicy;
+  readonly lookups: Lookups;
   readonly ca: readonly string[] | undefined;
   readonly clock: Pick<Clock, "after">;
 };
@@ -100,7 +102,9 @@ const probe = async (
 ): Promise<CheckResult> => {
   const listUrl = upstreamUrl(endpoint, "models");
   const port = Number(listUrl.port || (listUrl.protocol === "https:" ? 443 : 80));
-  const target = await resolveTarget({ host: listUrl.hostname, port }, tools.addresses);
+  const { namespace = "", uid } = model.metadata;
+  const resolve = tools.lookups.of({ namespace, agentUid: uid });
+  const target = await resolveTarget({ host: listUrl.hostname, port }, tools.addresses, resolve);
   if (target.kind === "refused") return unusable(target.refusal.message);
   const shared = {
     target: target.value,

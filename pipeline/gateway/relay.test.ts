@@ -46,7 +46,15 @@ const relay = async (provider: (response: ServerResponse) => void, over: Partial
     told.resolve(client);
     client.once("close", () => abort.abort(new Error("the client went away")));
     const take = () => granted(undefined);
-    const limits = { dropsUsageEvent: false, idleMs: IDLE_MS, maxBytes: 2 ** 26, take, signal: abort.signal, clock };
+    const limits = {
+      dropsUsageEvent: false,
+      apiKey: undefined,
+      idleMs: IDLE_MS,
+      maxBytes: 2 ** 26,
+      take,
+      signal: abort.signal,
+      clock,
+    };
     void relayAnswer({ ...limits, upstream, client, ...over }).then((got) => {
       if (got.broken === undefined) client.end(got.kept);
       else client.destroy();
@@ -150,5 +158,25 @@ describe("a whole answer", () => {
     const { broken, answer: whole } = await ended(0);
     if (!answer.complete) await once(answer, "end");
     expect([broken, whole.length, taken, got]).toEqual([undefined, sent.length, sent.length, sent.length]);
+  });
+});
+
+describe("an answer that tells the key it was asked with", () => {
+  const apiKey = "sk-0123456789abcdef0123456789";
+  const error = `{"error":{"message":"no such key","param":"${apiKey}"}}`;
+
+  it.each([200, 401])("reaches neither the agent nor the record with it (%d)", async (status) => {
+    const provider = (response: ServerResponse): void => {
+      response.writeHead(status, { "content-type": "application/json" });
+      response.write(error.slice(0, 60));
+      setImmediate(() => response.end(error.slice(60)));
+    };
+    const { answer, ended } = await relay(provider, { apiKey });
+    const told = answer.toArray();
+    const { answer: recorded, broken } = await ended(0);
+    expect(broken).toBeUndefined();
+    const shown = error.replace(apiKey, "[redacted:model-key]");
+    expect(recorded.toString()).toBe(shown);
+    expect(Buffer.concat((await told) as Buffer[]).toString()).toBe(shown);
   });
 });

@@ -5,6 +5,7 @@ import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { watchSilence } from "#nervous-system/kernel/silence.ts";
 import { createAnswerFilter, headOf, type AnswerFilter, type FilteredAnswer } from "#pipeline/gateway/answer-filter.ts";
 import type { Broken } from "#pipeline/gateway/broken.ts";
+import { withoutKey } from "#pipeline/gateway/key-mask.ts";
 import { unreadMessage, writeToClient, type Written } from "#pipeline/gateway/client-end.ts";
 import type { Granted } from "#pipeline/gateway/refusal.ts";
 import { computeAnswerHeaders } from "#pipeline/gateway/upstream-request.ts";
@@ -14,6 +15,8 @@ export type RelayOptions = {
   readonly upstream: IncomingMessage;
   readonly client: ServerResponse;
   readonly dropsUsageEvent: boolean;
+  /** What the provider was asked with, which its answer must not tell. */
+  readonly apiKey: string | undefined;
   /** Longest silence of the provider while the client wants more, milliseconds. */
   readonly idleMs: number;
   readonly maxBytes: number;
@@ -109,7 +112,7 @@ export const relayAnswer = async (options: RelayOptions): Promise<Relayed> => {
     stop({ by: "provider_silent", message: `the provider was silent for ${idleMs} ms in the middle of its answer` }),
   );
   try {
-    for await (const chunk of upstream as AsyncIterable<Buffer>) {
+    for await (const chunk of withoutKey(upstream, options.apiKey)) {
       // Whose turn it is: the provider is not heard while the client does not want more.
       silence.stop();
       const why = await pass(chunk);

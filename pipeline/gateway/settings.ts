@@ -44,6 +44,13 @@ export const gatewaySettings = z.object({
   ENCHANTED_ALLOW_RANGES: ranges("private networks that they may be at in any case"),
   ENCHANTED_CLUSTER_RANGES: ranges("networks of the cluster that have public addresses, and count as private"),
   ENCHANTED_ALLOW_LOOPBACK: flag("true lets them be at loopback addresses: for tests and one-machine set-ups"),
+  UV_THREADPOOL_SIZE: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1024)
+    .default(4)
+    .describe("threads of libuv, on half of which names are resolved"),
   ENCHANTED_MODEL_ANSWER_SECONDS: seconds(600, "longest wait for the first byte of a model's answer"),
   ENCHANTED_MODEL_IDLE_SECONDS: seconds(300, "longest silence in the middle of a model's answer"),
   ENCHANTED_TUNNEL_IDLE_SECONDS: seconds(120, "longest silence of a tunnel"),

@@ -14,6 +14,7 @@ import type { PartEnvironment } from "#pipeline/environment.ts";
 import { createBodyThread, type BodyThread } from "#pipeline/gateway/bodies/body-thread.ts";
 import { createBodyWorks } from "#pipeline/gateway/bodies/body-works.ts";
 import { createClusterView } from "#pipeline/gateway/cluster-view.ts";
+import { createLookups } from "#pipeline/gateway/lookups.ts";
 import { createGatewayMetrics } from "#pipeline/gateway/measure.ts";
 import type { BlobWriter } from "#pipeline/gateway/ports.ts";
 import { startGatewayServer } from "#pipeline/gateway/server.ts";
@@ -113,6 +114,7 @@ const startServer = async (
       allowRanges: settings.ENCHANTED_ALLOW_RANGES,
       clusterRanges: settings.ENCHANTED_CLUSTER_RANGES,
     },
+    lookups: createLookups({ threads: settings.UV_THREADPOOL_SIZE, clock }),
     ca: extraCas === undefined ? undefined : trustedCas(extraCas),
     answerWithinMs: settings.ENCHANTED_MODEL_ANSWER_SECONDS * 1000,
     idleMs: settings.ENCHANTED_MODEL_IDLE_SECONDS * 1000,

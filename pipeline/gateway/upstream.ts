@@ -13,6 +13,8 @@ export type UpstreamRequest = {
   readonly target: ResolvedTarget;
   readonly method: "GET" | "POST";
   readonly headers: Readonly<Record<string, string>>;
+  /** The key among the headers, which the answer must not tell. */
+  readonly apiKey?: string | undefined;
   readonly body?: Buffer;
   /** Every trusted CA, PEM; the machine's own without it. */
   readonly ca?: readonly string[] | undefined;

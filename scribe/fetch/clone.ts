@@ -1,5 +1,6 @@
 import { mkdir, rm } from "node:fs/promises";
 import type { Git, GitResult, GitRunOptions } from "#nervous-system/git/git.ts";
+import { objectFormatLike } from "#nervous-system/git/object-format.ts";
 
 /** A branch as the bare repository calls it, the ref that the remote has it under, and the commit there. */
 type RemoteBranch = { name: string; remote: string; commit: string };
@@ -134,7 +135,7 @@ export const cloneBare = async (options: CloneOptions): Promise<FetchOutcome> =>
   await mkdir(directory, { recursive: true });
   const found = await (pull === undefined ? resolveBranch(options, how) : resolvePull(options, pull, how));
   if ("kind" in found) return found;
-  const made = await git.run(["init", "--quiet", "--bare", "--template=", "."]);
+  const made = await git.run(["init", "--quiet", "--bare", "--template=", objectFormatLike(found.commit), "."]);
   if (made.kind === "failed") return failed(made);
   const fetched = await git.run(["fetch", "--quiet", "--no-tags", "--", url, `+${found.remote}:${found.name}`], how);
   if (fetched.kind === "failed") return failed(fetched);

@@ -15,8 +15,8 @@ const effects: readonly Effect[] = [
       /(\/(?:issues|pulls?|pull-requests|merge_requests|work_items|edit|discussions|milestones?|browse)\/)(?=[0-9])/gi,
     instead: "$1 ",
   },
-  // Keys of trackers and GH-5: with a hyphen that looks the same and joins no key.
-  { words: /([A-Z][A-Z0-9_]{0,30}|[Gg][Hh])-(?=[0-9])/g, instead: "$1\u2011" },
+  // Keys of trackers and GH-5: with a hyphen that looks the same and joins no key. Linear and Shortcut read small letters, too.
+  { words: /([A-Z][A-Z0-9_]{0,30}|[A-Za-z][A-Za-z0-9_]{1,30})-(?=[0-9])/g, instead: "$1\u2011" },
   // Words that keep CI from running: `[skip ci]`, `[ci skip]`, `[no ci]` and whatever service stands in place of "ci" …
   {
     words: /\[([^[\]]{0,200})\]/g,

@@ -47,7 +47,7 @@ const publish = async (
   proposal: Proposal,
   admitted: Admitted,
 ): Promise<PublicationEnd | Retryable> => {
-  const scratch = await createScratchRepository(tools);
+  const scratch = await createScratchRepository(tools, proposal.head);
   const stillAdmitted = (): Promise<Step<Admitted>> => admitNow(tools.client, proposal);
   try {
     const published = await publishProposal({ ...tools, scratch, stillAdmitted }, proposal, admitted);

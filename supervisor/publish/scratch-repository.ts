@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createGit, type Git, type GitOptions, type GitResult } from "#nervous-system/git/git.ts";
+import { objectFormatLike } from "#nervous-system/git/object-format.ts";
 import type { GitCredentials } from "#nervous-system/git/protected-config.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { refuse, retry, type Refused, type Retryable } from "#supervisor/publish/proposal.ts";
@@ -87,8 +88,8 @@ export const fetchOnly = [
   "--no-auto-maintenance",
 ] as const;
 
-/** Makes a scratch repository; the caller removes it. */
-export const createScratchRepository = async (options: ScratchOptions): Promise<ScratchRepository> => {
+/** Makes a scratch repository for objects that are named as the commit `like` is; the caller removes it. */
+export const createScratchRepository = async (options: ScratchOptions, like: string): Promise<ScratchRepository> => {
   await mkdir(options.scratchDir, { recursive: true });
   const dir = await mkdtemp(join(options.scratchDir, "proposal-"));
   const gitDir = join(dir, "repo.git");
@@ -102,7 +103,7 @@ export const createScratchRepository = async (options: ScratchOptions): Promise<
     cpuSeconds: serverCpuSeconds,
     fileBytes: options.maxRepositoryBytes,
   };
-  const made = await inspect.run(["init", "-q", "--bare", "--template=", gitDir]);
+  const made = await inspect.run(["init", "-q", "--bare", "--template=", objectFormatLike(like), gitDir]);
   if (made.kind === "failed") throw new Error(`no repository could be made in ${dir}: ${made.message}`);
   return {
     inspect,

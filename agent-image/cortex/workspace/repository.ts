@@ -2,6 +2,7 @@ import { appendFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createGit, type Git, type GitRunOptions } from "#nervous-system/git/git.ts";
 import { GitFailed, mustRun } from "#nervous-system/git/must-run.ts";
+import { objectFormatLike } from "#nervous-system/git/object-format.ts";
 import { bundleRef } from "#nervous-system/git/proposal-bundle.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 
@@ -61,7 +62,7 @@ const borrowObjects = (gitDir: string, fetched: string): Promise<void> =>
 
 const layOut = async (working: Git, options: RepositoryOptions, base: string): Promise<void> => {
   const gitDir = join(options.workTree, ".git");
-  await mustRun(working, ["init", "--quiet", "--template=", "--initial-branch=work", "."]);
+  await mustRun(working, ["init", "--quiet", "--template=", "--initial-branch=work", objectFormatLike(base), "."]);
   await mkdir(join(gitDir, "info"), { recursive: true });
   await borrowObjects(gitDir, options.fetched);
   await appendFile(
@@ -84,7 +85,14 @@ const withEnvironment = (git: Git, env: Readonly<Record<string, string>>): Git =
 
 const createRecord = async (options: RepositoryOptions, gitDir: string, base: string): Promise<Git> => {
   const { env, clock, workTree } = options;
-  await mustRun(createGit({ env, clock }), ["init", "--quiet", "--bare", "--template=", gitDir]);
+  await mustRun(createGit({ env, clock }), [
+    "init",
+    "--quiet",
+    "--bare",
+    "--template=",
+    objectFormatLike(base),
+    gitDir,
+  ]);
   await mkdir(join(gitDir, "info"), { recursive: true });
   await borrowObjects(gitDir, options.fetched);
   // Warnings of line ends, one a file, would hide which file Git cannot take.

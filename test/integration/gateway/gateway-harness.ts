@@ -16,6 +16,7 @@ import { createBodyThread } from "#pipeline/gateway/bodies/body-thread.ts";
 import { createBodyWorks } from "#pipeline/gateway/bodies/body-works.ts";
 import { createClusterView, gatewayClusterAccess, gatewayTenantAccess } from "#pipeline/gateway/cluster-view.ts";
 import { createGatewayMetrics } from "#pipeline/gateway/measure.ts";
+import { createLookups } from "#pipeline/gateway/lookups.ts";
 import { startGatewayServer } from "#pipeline/gateway/server.ts";
 import { createTokenReviews } from "#pipeline/identity/token-reviews.ts";
 import { clientWithAccess } from "#test/integration/gateway/swarm-plane.ts";
@@ -114,6 +115,7 @@ export const startTestGateway = async (
     tls,
     listen: { host: "127.0.0.1", port: 0 },
     addresses: { allowPrivate: true, allowLoopback: limits.allowLoopback ?? true },
+    lookups: createLookups({ threads: 4, clock }),
     ca: [await readFile(upstream.caFile, "utf8")],
     answerWithinMs: limits.answerWithinMs ?? 10_000,
     idleMs: limits.idleMs ?? 10_000,

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from "@jest/globals";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import type { Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { checkModel } from "#pipeline/gateway/check-model.ts";
+import { createLookups } from "#pipeline/gateway/lookups.ts";
 import { granted } from "#pipeline/gateway/refusal.ts";
 import { relayAnswer, type Relayed } from "#pipeline/gateway/relay.ts";
 import { askUpstream, type UpstreamAnswer } from "#pipeline/gateway/upstream.ts";
@@ -38,7 +39,15 @@ const relayed = async (answer: UpstreamAnswer): Promise<{ told: number; relay: R
   const server = createServer((_, client) => {
     const signal = new AbortController().signal;
     const take = () => granted(undefined);
-    const limits = { dropsUsageEvent: false, idleMs: 60_000, maxBytes: 1024 * 1024, take, signal, clock };
+    const limits = {
+      dropsUsageEvent: false,
+      apiKey: undefined,
+      idleMs: 60_000,
+      maxBytes: 1024 * 1024,
+      take,
+      signal,
+      clock,
+    };
     const relay = relayAnswer({ ...limits, upstream: answer.response, client });
     relay.finally(() => client.end()).then(resolve, reject);
   });
@@ -93,7 +102,8 @@ describe("an endpoint that does not behave", () => {
     };
     const view = { model: () => model, secret: () => Promise.resolve(undefined) };
     const addresses = { allowPrivate: true, allowLoopback: true };
-    const result = await checkModel({ view, addresses, ca: undefined, clock }, { namespace: "n", name: "m" });
+    const lookups = createLookups({ threads: 4, clock });
+    const result = await checkModel({ view, addresses, lookups, ca: undefined, clock }, { namespace: "n", name: "m" });
     expect(result.ok).toBe(ok);
     const { open } = endpoint;
     await eventually("the connection is closed", () => open() === 0);

@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => rm(root, { recursive: true, force: true }));
 beforeEach(async () => {
   const options = { scratchDir: join(root, "scratch"), env: { PATH: process.env["PATH"] }, clock };
-  scratch = await createScratchRepository({ ...options, maxRepositoryBytes: 2 ** 30 });
+  scratch = await createScratchRepository({ ...options, maxRepositoryBytes: 2 ** 30 }, seed.base);
   expect(await scratch.inspect.run([...fetchOnly, seed.dir, `main:${serverRef}`])).toMatchObject({ kind: "ok" });
 });
 afterEach(() => scratch.remove());
