@@ -3,7 +3,7 @@ import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { systemResolve, type Resolve } from "#pipeline/gateway/address-policy.ts";
 
 /** Who wants a name resolved. */
-export type Asker = Pick<Turn, "namespace" | "agentUid">;
+type Asker = Pick<Turn, "namespace" | "agentUid">;
 
 /** Resolves names by turns of those who ask. */
 export type Lookups = {
