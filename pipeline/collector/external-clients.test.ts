@@ -106,7 +106,7 @@ describe("a user without a pod", () => {
     const names = Array.from({ length: 500 }, (_, n) => `team-${n}`);
     const admitAll = async (): Promise<number> => {
       let refused = 0;
-      for (const name of names) await admit(ann, name).catch(() => (refused += 1));
+      for (const name of names) await admit(ann, name, "create").catch(() => (refused += 1));
       return refused;
     };
     for (let waits = 0; (await admitAll()) > 0; waits += 1) {
