@@ -97,20 +97,6 @@ export const scribeEnvironment = z.object({
 /** See `scribeEnvironment`. */
 export type ScribeConfig = z.output<typeof scribeEnvironment>;
 
-/** Environment of `main.js ready`. */
-export const readyEnvironment = scribeEnvironment.pick({
-  ENCHANTED_SOCKET: true,
-  ENCHANTED_PORTS_HELD: true,
-  ENCHANTED_SERVICE_PORT: true,
-  ENCHANTED_OTLP_PORT: true,
-  ENCHANTED_OTLP_HTTP_PORT: true,
-  ENCHANTED_MODEL_PORT: true,
-  ENCHANTED_PROXY_PORT: true,
-});
-
-/** See `readyEnvironment`. */
-export type ReadyConfig = z.output<typeof readyEnvironment>;
-
 /** Environment of `main.js fetch`. */
 export const fetchEnvironment = z
   .object({

@@ -1,4 +1,3 @@
-import { connect } from "node:net";
 import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,23 +6,11 @@ import { surviveRejections, unforeseen } from "#nervous-system/kernel/last-resor
 import { parseConfig, type ConfigResult } from "#nervous-system/kernel/config.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
 import { createLogger } from "#nervous-system/telemetry/logger.ts";
-import { fetchEnvironment, readyEnvironment, scribeEnvironment, type ReadyConfig } from "./config.ts";
-import { unheldPorts } from "./held-ports.ts";
+import { fetchEnvironment, scribeEnvironment } from "./config.ts";
 import { renderFetchMessage, runFetch } from "./fetch/run-fetch.ts";
 import { startScribe } from "./start.ts";
 
-/** Whether the socket at `path` accepts a connection. */
-export const isReady = (path: string): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = connect(path);
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
-  });
-
-const USAGE = "usage: node main.js scribe|fetch|ready";
+const USAGE = "usage: node main.js scribe|fetch";
 const log = createLogger("scribe", "info");
 
 /** The configuration, or the end of the process with what is wrong in it. */
@@ -60,28 +47,12 @@ const fetchRepository = async (): Promise<number> => {
   return outcome.kind === "fetched" ? 0 : 1;
 };
 
-const unheldWords = async (config: ReadyConfig): Promise<string | undefined> => {
-  const ports = await unheldPorts(config);
-  return ports.length === 0 ? undefined : `nobody holds the ports ${ports.join(", ")}: an agent could take them`;
-};
-
-const ready = async (): Promise<number> => {
-  const config = configured(parseConfig(readyEnvironment, process.env));
-  const path = config.ENCHANTED_SOCKET;
-  // In this order: the scribe looks at its ports too, before it accepts, and who looks is in the way of another's look.
-  const why = (await isReady(path)) ? await unheldWords(config) : `${path} does not accept connections`;
-  if (why !== undefined) console.error(why);
-  return why === undefined ? 0 : 1;
-};
-
 switch (process.argv[2]) {
   case "scribe":
     await runScribe();
     process.exit(0);
   case "fetch":
     process.exit(await fetchRepository());
-  case "ready":
-    process.exit(await ready());
   default:
     console.error(USAGE);
     process.exit(2);

@@ -15,7 +15,7 @@ import { createNodeProcesses } from "#nervous-system/recorder/wal/node-processes
 import type { Ids } from "#nervous-system/schemas/ids.ts";
 import type { HttpServer } from "#nervous-system/comms/http/serve.ts";
 import type { ScribeConfig } from "./config.ts";
-import { unheldPorts } from "./held-ports.ts";
+import { awaitHeldPorts, unheldPorts } from "./held-ports.ts";
 import { createLifecycle, createRefusals, watchStalls, type Lifecycle, type Refusals } from "./reports.ts";
 import { listenForFrames, type FrameSocketServer } from "./inputs/frame-socket.ts";
 import { listenForService } from "./inputs/context-service.ts";
@@ -145,7 +145,7 @@ const openInputs = async (options: ScribeOptions, { recording, collector, counte
     log,
   });
   const { models, proxy } = await openWaysOut(options, reusePort);
-  // Last: once the socket accepts, the startup probe lets the agent begin.
+  // Last: once the socket is there, the startup probe lets the agent begin.
   const socket = await listenForFrames({
     path: config.ENCHANTED_SOCKET,
     recorder: counters.through("socket", recording.recorder),
@@ -206,12 +206,6 @@ const drain = async ({ options, recording, inputs, lifecycle, collector }: Runni
   collector.close();
 };
 
-// The startup probe keeps the agent from beginning then. Where it works already the record goes on: who is up loses no port.
-const tellUnheld = async ({ config, log }: ScribeOptions): Promise<void> => {
-  const ports = await unheldPorts(config);
-  if (ports.length > 0) log.error({ ports }, "nobody holds these ports: another program of the pod could take them");
-};
-
 /** Starts log, export and inputs. Rejects when the log is held by another process or a port is taken. */
 export const startScribe = async (options: ScribeOptions): Promise<Scribe> => {
   const { config, clock, log } = options;
@@ -223,10 +217,11 @@ export const startScribe = async (options: ScribeOptions): Promise<Scribe> => {
   });
   const counters = createFrameCounters();
   const recording = await record(options, collector, counters);
+  const isRestart = recording.recorder.written().seq > 0;
+  await awaitHeldPorts({ unheld: () => unheldPorts(config), isRestart, clock, log });
   const lifecycle = createLifecycle(recording.recorder, clock, log);
   // It has its place now, and is the first; a log without room must not keep the inputs shut until it is written.
-  void lifecycle.tell("Started", recording.recorder.written().seq > 0 ? "RecorderRestarted" : undefined);
-  await tellUnheld(options);
+  void lifecycle.tell("Started", isRestart ? "RecorderRestarted" : undefined);
   const inputs = await openInputs(options, { recording, collector, counters });
   const stopBeating = lifecycle.beat(config.ENCHANTED_HEARTBEAT_MS);
   const stopWatching = watchStalls(() => recording.health().wal, clock, log);

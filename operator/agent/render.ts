@@ -75,7 +75,8 @@ const scribeContainer = (config: PodConfig, input: AgentPodInput): Container => 
   }),
   ports: [{ name: "metrics", containerPort: scribePort.metrics, protocol: "TCP" }],
   startupProbe: {
-    exec: { command: ["node", "/opt/scribe/main.js", "ready"] },
+    // Not Node: one of it a second and pod keeps a busy machine from bringing any of them up.
+    exec: { command: ["test", "-S", socketPath] },
     periodSeconds: 1,
     timeoutSeconds: 10,
     failureThreshold: 120,

@@ -164,9 +164,9 @@ CA's key is kept, so a server that comes later has another CA, which then stands
 
 {{/* Health of a component on its port 8080. */}}
 {{- define "enchanted.probes" -}}
-startupProbe: { httpGet: { path: /healthz, port: health }, periodSeconds: 1, failureThreshold: 120 }
-livenessProbe: { httpGet: { path: /healthz, port: health }, periodSeconds: 10, failureThreshold: 6 }
-readinessProbe: { httpGet: { path: /readyz, port: health }, periodSeconds: 2 }
+startupProbe: { httpGet: { path: /healthz, port: health }, periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 120 }
+livenessProbe: { httpGet: { path: /healthz, port: health }, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 }
+readinessProbe: { httpGet: { path: /readyz, port: health }, periodSeconds: 2, timeoutSeconds: 2 }
 {{- end }}
 
 {{/* A projected token for the collector, and the chart's CA to verify it by. */}}

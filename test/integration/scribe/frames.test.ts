@@ -182,14 +182,6 @@ describe("the end of a scribe", () => {
 });
 
 describe("the programs around it", () => {
-  it("ready tells whether the socket accepts", async () => {
-    const ready = (): Promise<number> =>
-      start(process.execPath, [`${scene.stage.programs}/main.js`, "ready"], scene.pod.env).ended;
-    expect(await ready()).toBe(0);
-    await killRunning(scene.scribe);
-    expect(await ready()).toBe(1);
-  });
-
   it("names every variable that is missing", async () => {
     const broken = start(process.execPath, [`${scene.stage.programs}/main.js`, "scribe"], { ENCHANTED_ATTEMPT: "x" });
     expect(await broken.ended).toBe(2);

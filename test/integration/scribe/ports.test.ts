@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { chmod, chown, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from "@jest/globals";
@@ -81,12 +82,6 @@ const squat = async (user: number): Promise<string[]> => {
   return tried.output().split("\n").slice(0, -1);
 };
 
-/** The startup probe. */
-const probe = async (): Promise<[code: number, words: string]> => {
-  const ready = startAs(scribeUser, [process.execPath, join(stage.programs, "main.js"), "ready"], pod.env);
-  return [await ready.ended, ready.output().trim()];
-};
-
 const answers = async (): Promise<number[]> => {
   const [, otlpHttp, , models, metrics, proxy] = ports;
   const paths = [`${otlpHttp}/v1/logs`, `${models}/elsewhere`, `${metrics}/healthz`, `${proxy}/`];
@@ -96,15 +91,21 @@ const answers = async (): Promise<number[]> => {
 const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
 
 asRoot("the ports of a pod's scribe", () => {
-  it("are anybody's while it restarts where nobody holds them, which its log and its startup probe say", async () => {
-    const first = await scribe();
-    expect(first.output()).toContain("nobody holds these ports");
-    const [code, words] = await probe();
-    expect(code).toBe(1);
-    for (const port of ports.filter((one) => one !== pod.env["ENCHANTED_METRICS_PORT"])) expect(words).toContain(port);
+  it("are anybody's while it restarts where nobody holds them, which its log says", async () => {
+    const [held, first] = [await hold(), await scribe()];
     await end(first);
+    await end(held);
     const found = await squat(agentUser);
     for (const port of ports) expect(found).toContain(`${port} on 127.0.0.1 by protocol 0, options 0`);
+    expect((await scribe()).output()).toContain("nobody holds these ports");
+  });
+
+  it("are held before there is a socket, by which the startup probe lets an agent begin", async () => {
+    const first = keep(startAs(scribeUser, [process.execPath, join(stage.programs, "main.js"), "scribe"], pod.env));
+    await until("it says that nobody holds them", () => first.output().includes("nobody holds these ports"));
+    expect(existsSync(pod.socket)).toBe(false);
+    await hold();
+    await until("the socket is there", () => existsSync(pod.socket));
   });
 
   it("are nobody else's in any way once they are held: before it starts, beside it, and while it restarts", async () => {
@@ -112,12 +113,10 @@ asRoot("the ports of a pod's scribe", () => {
     expect(await squat(agentUser)).toEqual([]);
     const first = await scribe();
     expect(first.output()).not.toContain("nobody holds");
-    expect(await probe()).toEqual([0, ""]);
     expect(await squat(agentUser)).toEqual([]);
     await end(first);
     expect(await squat(agentUser)).toEqual([]);
     await scribe();
-    expect(await probe()).toEqual([0, ""]);
     expect(await answers()).toEqual([405, 404, 200, 405]);
     const writer = await connectWriter(pod.socket);
     writer.write(thought("after the restart"));
@@ -153,12 +152,12 @@ asRoot("the ports of a pod's scribe", () => {
   it("are shared with no program of its own user where nobody is to hold them, as under a person's account", async () => {
     const beside = async (): Promise<string[]> =>
       (await squat(scribeUser)).filter((line) => line.includes(" on 127.0.0.1 "));
-    const shared = await scribe();
+    const [held, shared] = [await hold(), await scribe()];
     expect(await beside()).not.toEqual([]);
     await end(shared);
+    await end(held);
     pod.env["ENCHANTED_PORTS_HELD"] = "false";
     await scribe();
-    expect(await probe()).toEqual([0, ""]);
     expect(await beside()).toEqual([]);
   });
 });
