@@ -93,8 +93,13 @@ describe("a token", () => {
     const [reader, both] = [await clientOf("reader"), await clientOf("both")];
     const digest = await putBlob(both, "a window");
     expect([await getBlob(reader, digest), await getBlob(both, digest)]).toEqual(["a window", "a window"]);
-    for (const call of [send(reader, chainOf().take(1)), putBlob(reader, "b"), tailOf(reader, ids.next())])
-      expect(await failureOf(call)).toMatchObject({
+    const writes: Array<() => Promise<unknown>> = [
+      () => send(reader, chainOf().take(1)),
+      () => putBlob(reader, "b"),
+      () => tailOf(reader, ids.next()),
+    ];
+    for (const write of writes)
+      expect(await failureOf(write())).toMatchObject({
         code: grpcStatus.permissionDenied,
         message: expect.stringMatching(/may not record .*"create" on "missions\/record"/),
       });
