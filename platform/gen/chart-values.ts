@@ -10,7 +10,9 @@ const storage = z
     storageClassName: z.string().describe("Storage class; empty for the cluster's default."),
   })
   .describe("The claim that keeps its data.");
-const caCertificate = z.string().describe("PEM of the CA of its certificate when external; empty: the public ones.");
+// Comments may stand between certificates, as in the bundles that systems have.
+const pem = z.string().regex(/^\s*$|-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/);
+const caCertificate = pem.describe("PEM of the CA of its certificate when external; empty: the public ones.");
 const external = {
   bundled: z.boolean().describe("Whether the chart runs it."),
   image: image.describe("Image when bundled."),
@@ -18,12 +20,7 @@ const external = {
   existingSecret: z.string().describe("Secret with the credentials; empty when bundled: the chart makes one."),
 };
 const duration = z.string().regex(/^([0-9]+(ms|s|m|h))+$/);
-const ranges = z.array(
-  z
-    .string()
-    .regex(/^[0-9a-fA-F.:]+\/[0-9]{1,3}$/)
-    .max(43),
-);
+const ranges = z.array(z.union([z.cidrv4(), z.cidrv6()]));
 const asInPolicy = z.looseObject({}).describe("As a NetworkPolicy has it.");
 const peers = z.array(
   z.strictObject({
@@ -56,7 +53,10 @@ export const chartValues = z.strictObject({
   imagePullSecrets: z
     .array(z.strictObject({ name: z.string().describe("Secret.") }))
     .describe("For every pod of the chart."),
-  tenants: z.array(namespace).describe("Namespaces that run missions; the release's own must not be one."),
+  tenants: z
+    .array(namespace)
+    .meta({ uniqueItems: true })
+    .describe("Namespaces that run missions; the release's own must not be one."),
   defaults: z
     .strictObject({
       agentImage: image.describe("Image of the agent container, by digest."),
@@ -72,20 +72,18 @@ export const chartValues = z.strictObject({
     .describe("What a Mission gets that does not say otherwise."),
   tls: z
     .strictObject({
-      caCertificate: z
-        .string()
-        .describe(
-          "PEM of the CA of your own Secrets enchanted-<collector, gateway, bundled store>-tls; empty: the chart makes CA and certificates.",
-        ),
+      caCertificate: pem.describe(
+        "PEM of the CA of your own Secrets enchanted-<collector, gateway, bundled store>-tls; empty: the chart makes CA and certificates.",
+      ),
     })
     .describe("Certificates of collector, gateway and bundled stores."),
-  caBundle: z
-    .string()
-    .describe("PEM certificates that Git hosts and model endpoints may be signed by, beside the public ones."),
+  caBundle: pem.describe(
+    "PEM certificates that Git hosts and model endpoints may be signed by, beside the public ones.",
+  ),
   collector: z
     .strictObject({
       metricsEndpoint: z.string().describe("OTLP gRPC endpoint for programs' metrics; empty keeps none."),
-      metricsCaCertificate: z.string().describe("PEM of the CA of its certificate; empty: the public ones."),
+      metricsCaCertificate: pem.describe("PEM of the CA of its certificate; empty: the public ones."),
       allowFrom: peers.describe("Who else may call it beside agents and components."),
     })
     .describe("Where frames and telemetry arrive."),

@@ -18,19 +18,12 @@ const images = ["operator", "pipeline", "scribe", "supervisor"].map((name) => `i
 /** Values that have no default, as `key=<JSON>`. */
 export const requiredValues: readonly string[] = [...images, `defaults.agentImage="r/agent${digest}"`];
 
-const wholeCluster = /^(?:Cluster|CustomResourceDefinition|ValidatingAdmissionPolicy)/;
-
-/** Renders the chart with its defaults and these values (`key=<JSON>`), each object in the namespace that Helm puts it into. */
+/** Renders the chart with its defaults and these values (`key=<JSON>`). */
 export const renderChart = async (...values: readonly string[]): Promise<ChartObject[]> => {
   const release = ["template", "enchanted-swarm", "charts/enchanted-swarm", `--namespace=${chartNamespace}`];
   const set = [...requiredValues, ...values].flatMap((value) => ["--set-json", value]);
   const text = await run([await ensureTool("helm"), ...release, "--kube-version=1.36.3", ...set]);
   return parseAllDocuments(text)
     .map((document) => document.toJS() as ChartObject | null)
-    .filter((object) => object !== null)
-    .map((object) =>
-      wholeCluster.test(object.kind)
-        ? object
-        : { ...object, metadata: { namespace: chartNamespace, ...object.metadata } },
-    );
+    .filter((object) => object !== null);
 };

@@ -1,15 +1,15 @@
 {{- define "enchanted.labels" -}}
 app.kubernetes.io/part-of: enchanted-swarm
-app.kubernetes.io/instance: {{ .root.Release.Name }}
-app.kubernetes.io/managed-by: {{ .root.Release.Service }}
-app.kubernetes.io/component: {{ .component }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service | quote }}
+app.kubernetes.io/component: {{ .component | quote }}
 helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 {{- end }}
 
 {{- define "enchanted.selector" -}}
 app.kubernetes.io/part-of: enchanted-swarm
-app.kubernetes.io/instance: {{ .root.Release.Name }}
-app.kubernetes.io/component: {{ .component }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
+app.kubernetes.io/component: {{ .component | quote }}
 {{- end }}
 
 {{/* Restricted Pod Security for every pod of the chart. */}}
@@ -46,9 +46,9 @@ capabilities: { drop: [ALL] }
 {{- define "enchanted.storeCaEnv" -}}
 {{- $store := index .root.Values .store -}}
 {{- if $store.bundled }}
-- { name: {{ .env }}, value: /ca/ca.crt }
+- { name: {{ .env | quote }}, value: /ca/ca.crt }
 {{- else if $store.caCertificate }}
-- { name: {{ .env }}, value: /ca/{{ .store }}.crt }
+- { name: {{ .env | quote }}, value: /ca/{{ .store }}.crt }
 {{- end }}
 {{- end }}
 
@@ -79,9 +79,9 @@ capabilities: { drop: [ALL] }
 
 {{- define "enchanted.natsEnv" -}}
 - { name: NATS_URL, value: {{ include "enchanted.natsUrl" .root | quote }} }
-- { name: NATS_USER, value: {{ .user }} }
+- { name: NATS_USER, value: {{ .user | quote }} }
 - name: NATS_PASSWORD
-  valueFrom: { secretKeyRef: { name: {{ include "enchanted.natsSecret" .root }}, key: {{ .user }}-password } }
+  valueFrom: { secretKeyRef: { name: {{ include "enchanted.natsSecret" .root | quote }}, key: {{ .user }}-password } }
 {{- include "enchanted.storeCaEnv" (dict "root" .root "store" "nats" "env" "NATS_CA_FILE") }}
 {{- end }}
 
@@ -89,8 +89,15 @@ capabilities: { drop: [ALL] }
 {{- define "enchanted.streamEnv" -}}
 - { name: NATS_REPLICAS, value: {{ .Values.nats.replicas | quote }} }
 {{- with .Values.nats.streamSize }}
-- { name: NATS_STREAM_SIZE, value: {{ . }} }
+- { name: NATS_STREAM_SIZE, value: {{ . | quote }} }
 {{- end }}
+{{- end }}
+
+{{/* Bytes of a size such as 4Gi, by powers of 1024 as the bundled NATS counts its storage. Argument: the size. */}}
+{{- define "enchanted.bytes" -}}
+{{- $bytes := regexFind "^[0-9]+" . | int64 -}}
+{{- range until (get (dict "K" 1 "M" 2 "G" 3 "T" 4) (regexFind "[KMGT]" .)) -}}{{- $bytes = mul $bytes 1024 -}}{{- end -}}
+{{- $bytes -}}
 {{- end }}
 
 {{- define "enchanted.s3Env" -}}
@@ -99,9 +106,9 @@ capabilities: { drop: [ALL] }
 - { name: S3_REGION, value: {{ .Values.s3.region | quote }} }
 - { name: S3_BUCKET, value: {{ .Values.s3.bucket | quote }} }
 - name: S3_ACCESS_KEY_ID
-  valueFrom: { secretKeyRef: { name: {{ include "enchanted.s3Secret" . }}, key: accessKeyId } }
+  valueFrom: { secretKeyRef: { name: {{ include "enchanted.s3Secret" . | quote }}, key: accessKeyId } }
 - name: S3_SECRET_ACCESS_KEY
-  valueFrom: { secretKeyRef: { name: {{ include "enchanted.s3Secret" . }}, key: secretAccessKey } }
+  valueFrom: { secretKeyRef: { name: {{ include "enchanted.s3Secret" . | quote }}, key: secretAccessKey } }
 {{- end }}
 
 {{/* Names of the servers with certificates from the chart, which are their Services', as a JSON list. */}}
@@ -178,10 +185,10 @@ readinessProbe: { httpGet: { path: /readyz, port: health }, periodSeconds: 2, ti
 {{- end }}
 
 {{- define "enchanted.commonEnv" -}}
-- { name: ENCHANTED_RELEASE_NAMESPACE, value: {{ .Release.Namespace }} }
+- { name: ENCHANTED_RELEASE_NAMESPACE, value: {{ .Release.Namespace | quote }} }
 - name: ENCHANTED_POD_NAME
   valueFrom: { fieldRef: { fieldPath: metadata.name } }
-- { name: LOG_LEVEL, value: {{ .Values.operator.logLevel }} }
+- { name: LOG_LEVEL, value: {{ .Values.operator.logLevel | quote }} }
 {{- end }}
 
 {{/* What the recorder embedded in a component needs. */}}
@@ -194,7 +201,7 @@ readinessProbe: { httpGet: { path: /readyz, port: health }, periodSeconds: 2, ti
 {{- end }}
 
 {{- define "enchanted.walCut" -}}
-- { name: ENCHANTED_WAL_CUT, value: {{ ternary "stored" "settled" .Values.nats.syncAlways }} }
+- { name: ENCHANTED_WAL_CUT, value: {{ ternary "stored" "settled" .Values.nats.syncAlways | quote }} }
 {{- end }}
 
 {{- define "enchanted.recorderVolumes" -}}
@@ -220,7 +227,7 @@ volumeClaimTemplates:
     spec:
       accessModes: [ReadWriteOnce]
       {{- with .Values.wal.storageClassName }}
-      storageClassName: {{ . }}
+      storageClassName: {{ . | quote }}
       {{- end }}
-      resources: { requests: { storage: {{ .Values.wal.size }} } }
+      resources: { requests: { storage: {{ .Values.wal.size | quote }} } }
 {{- end }}

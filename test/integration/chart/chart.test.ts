@@ -28,21 +28,22 @@ let dir = "";
 let helm = "";
 let cluster: ControlPlane;
 
-const render = async (...more: string[]): Promise<KubeObject[]> => {
-  const args = [
-    "template",
-    "enchanted-swarm",
-    "charts/enchanted-swarm",
-    "--namespace",
-    release,
-    "--kube-version",
-    "1.36.3",
-    ...required,
-  ];
-  const { stdout } = await run(helm, [...args, ...more], { maxBuffer: 16 * 1024 * 1024 });
-  return parseAllDocuments(stdout)
+const renderText = async (name: string, namespace: string, ...more: string[]): Promise<string> => {
+  const args = ["template", name, "charts/enchanted-swarm", "--namespace", namespace, "--kube-version", "1.36.3"];
+  const { stdout } = await run(helm, [...args, ...required, ...more], { maxBuffer: 16 * 1024 * 1024 });
+  return stdout;
+};
+
+const render = async (...more: string[]): Promise<KubeObject[]> =>
+  parseAllDocuments(await renderText("enchanted-swarm", release, ...more))
     .map((document) => document.toJS() as KubeObject | null)
     .filter((object) => object !== null);
+
+/** All scalars of the documents in their order, as YAML 1.1 types them, which Kubernetes reads, or as they are written. */
+const scalarsOf = (text: string, reading: { version: "1.1" } | { schema: "failsafe" }): unknown[] => {
+  const leaves = (node: unknown): unknown[] =>
+    typeof node === "object" && node !== null ? Object.values(node).flatMap(leaves) : [node];
+  return parseAllDocuments(text, reading).flatMap((document) => leaves(document.toJS()));
 };
 
 const dryRun = async (object: KubeObject, ...more: string[]): Promise<string> => {
@@ -142,6 +143,70 @@ describe("the chart", () => {
     // What a hook needs before anything is deleted must not be made in a namespace that may be gone.
     const hooks = objects.filter(({ metadata }) => JSON.stringify(metadata).includes('"helm.sh/hook"'));
     expect(hooks.map(({ metadata }) => metadata.namespace).filter((n) => n !== undefined && n !== release)).toEqual([]);
+  });
+
+  it.each([
+    ["n", "1234"],
+    ["1e3", "on"],
+    ["null", "0x1f"],
+  ])("keeps %s and %s names wherever they are given as names", async (name, releaseName) => {
+    const stores = ["nats", "clickhouse", "s3"];
+    const values = [
+      ...stores.flatMap((store) => [`${store}.existingSecret`, `${store}.storage.storageClassName`, `${store}.image`]),
+      ...["operator", "pipeline", "scribe", "supervisor"].map((image) => `images.${image}`),
+      "wal.storageClassName",
+      "jaeger.image",
+      "s3.region",
+      "s3.bucket",
+      "defaults.agentImage",
+      "tenants[0]",
+      "imagePullSecrets[0].name",
+    ].flatMap((key) => ["--set-json", `${key}=${JSON.stringify(name)}`]);
+    const text = await renderText(releaseName, releaseName, ...values);
+    const [read, written] = [scalarsOf(text, { version: "1.1" }), scalarsOf(text, { schema: "failsafe" })];
+    const isName = (_: unknown, at: number): boolean => written[at] === name || written[at] === releaseName;
+    expect(written.filter((scalar) => scalar === name).length).toBeGreaterThan(30);
+    expect(read.filter(isName)).toEqual(written.filter(isName));
+  });
+
+  it("says of every object in which namespace it is, so that it can be applied without Helm", async () => {
+    const kubectl = ["--kubeconfig", cluster.kubeconfigPath, "api-resources", "--namespaced=false", "--no-headers"];
+    const { stdout } = await run(cluster.kubectl, kubectl);
+    const wholeCluster = new Set(stdout.split("\n").map((line) => line.trim().split(/\s+/).at(-1)));
+    const objects = await render("--set", "tenants={red},alerts.enabled=true");
+    const [without, within] = [true, false].map((whole) =>
+      objects.filter(({ kind }) => wholeCluster.has(kind) === whole).map(({ metadata }) => metadata.namespace),
+    );
+    expect(new Set(without)).toEqual(new Set([undefined]));
+    expect(new Set(within)).toEqual(new Set([release, "red"]));
+    const file = join(dir, "rendering.yaml");
+    await writeFile(file, await renderText("enchanted-swarm", release, "--no-hooks"));
+    const apply = ["--kubeconfig", cluster.kubeconfigPath, "apply", "--dry-run=server", "--output=json", "-f", file];
+    const applied = await run(cluster.kubectl, apply, { maxBuffer: 16 * 1024 * 1024 });
+    const { items } = JSON.parse(applied.stdout) as { items: KubeObject[] };
+    expect(items.filter(({ kind }) => kind === "Deployment").map(({ metadata }) => metadata.namespace)).toContain(
+      release,
+    );
+    expect(items.filter(({ kind }) => kind === "Job")).toEqual([]);
+  });
+
+  it.each([
+    ["tenants={red,red}", /tenants.*equal/],
+    ["gateway.allowRanges={10.96.0.80/33}", /gateway\/allowRanges\/0/],
+    ["gateway.clusterRanges={1.2.3/8}", /gateway\/clusterRanges\/0/],
+    ["tls.caCertificate=nonsense", /tls\/caCertificate.*BEGIN CERTIFICATE/],
+    ["caBundle=nonsense", /caBundle.*BEGIN CERTIFICATE/],
+    ["nats.streamSize=3Gi", /nats\.streamSize 3Gi and 1360Mi.*nats\.storage\.size 4Gi: make the storage larger/],
+  ])("refuses %s before anything is installed", async (value, reason) => {
+    await expect(render("--set", value)).rejects.toMatchObject({ stderr: expect.stringMatching(reason) });
+  });
+
+  it("takes what is just within the bounds", async () => {
+    const ranges = "gateway.allowRanges={10.96.0.80/32,2001:db8:42::/48,::/0}";
+    const sizes = "nats.streamSize=2736Mi,nats.storage.size=4Gi";
+    await expect(render("--set", `${ranges},${sizes},tenants={red,blue}`)).resolves.not.toHaveLength(0);
+    const external = "nats.bundled=false,nats.url=tls://n.example.org:4222,nats.existingSecret=n,nats.streamSize=9Gi";
+    await expect(render("--set", external)).resolves.not.toHaveLength(0);
   });
 
   it("refuses its own namespace as a tenant's", async () => {

@@ -66,6 +66,8 @@ const environmentOf = (objects: readonly ChartObject[], component: string): Reco
   return Object.fromEntries(entries.map(({ name, value }) => [name, value]));
 };
 
+const somePem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+
 const external = (url: string, name: string): string[] => [
   `${name}.bundled=false`,
   `${name}.${name === "nats" || name === "clickhouse" ? "url" : "endpoint"}="${url}"`,
@@ -94,7 +96,7 @@ describe("certificates of the chart", () => {
     const bundled = await renderChart();
     const elsewhere = await renderChart(
       ...stores.flatMap((name) => external("https://store.example.org:4317", name)),
-      ...cas.map((value) => `${value}="-----BEGIN CERTIFICATE-----"`),
+      ...cas.map((value) => `${value}=${JSON.stringify(somePem)}`),
       `collector.metricsEndpoint="https://metrics.example.org:4317"`,
     );
     for (const objects of [bundled, elsewhere])
