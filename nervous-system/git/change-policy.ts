@@ -8,6 +8,7 @@ import {
 } from "#nervous-system/git/path-policy.ts";
 import type { RawChange } from "#nervous-system/git/raw-diff.ts";
 import { workspacePolicy } from "#nervous-system/schemas/resources/mission.ts";
+import { misreadPattern } from "#nervous-system/schemas/resources/path-pattern.ts";
 
 /** What a mission lets its agents change: patterns of paths, the denied ones in whatever spelling, a number of files, secrets. */
 export type ChangePolicy = z.output<typeof workspacePolicy>;
@@ -61,6 +62,20 @@ const splitPattern = (pattern: string): readonly string[] =>
   split(pattern).filter((part, at, parts) => part !== "**" || parts[at - 1] !== "**");
 const foldAll = (path: string): readonly string[] => split(path).map(foldComponent);
 
+// Admission refuses these; a mission of before has them still, and is not published by a policy that says something else than meant.
+const refuseMisread = ({ allowedPaths, deniedPaths }: ChangePolicy): RefusedChange | undefined => {
+  const lists = [
+    ["PathNotInPolicy", "allowedPaths", allowedPaths],
+    ["PathDenied", "deniedPaths", deniedPaths],
+  ] as const;
+  for (const [reason, name, patterns] of lists)
+    for (const text of patterns) {
+      const why = misreadPattern(text);
+      if (why !== undefined) return refuseChange(reason, `workspace.policy.${name} has ${shown(text)}: ${why}`);
+    }
+  return undefined;
+};
+
 /** Judges paths that were judged before (so none is too long) by the policy of their mission; the first that it is against is told. */
 export const judgePolicy = (policy: ChangePolicy, changes: readonly RawChange[]): RefusedChange | undefined => {
   const { allowedPaths, deniedPaths, maxChangedFiles } = policy;
@@ -69,6 +84,8 @@ export const judgePolicy = (policy: ChangePolicy, changes: readonly RawChange[])
       "TooManyFiles",
       `the proposal changes ${changes.length} files; workspace.policy.maxChangedFiles is ${maxChangedFiles}`,
     );
+  const misread = refuseMisread(policy);
+  if (misread !== undefined) return misread;
   const allowed = allowedPaths.map(splitPattern);
   const denied = deniedPaths.map((text) => ({ text, pattern: splitPattern(text).map(foldComponent) }));
   for (const { path } of changes) {

@@ -15,6 +15,7 @@ import {
   type ResourceDefinition,
 } from "#nervous-system/schemas/resources/define-resource.ts";
 import { egress } from "#nervous-system/schemas/resources/egress.ts";
+import { pathPattern } from "#nervous-system/schemas/resources/path-pattern.ts";
 import { recording } from "#nervous-system/schemas/resources/recording.ts";
 import {
   commit,
@@ -53,21 +54,6 @@ const criteriaFit: CelRule = {
   message:
     "success criteria of more than 64000 bytes together do not fit into a pod's environment; put long ones into scripts in the repository",
 };
-
-const pathPattern = withRules(
-  z
-    .string()
-    .min(1)
-    .max(256)
-    .regex(/^[^/\\[\]{}?]+(\/[^/\\[\]{}?]+){0,15}$/)
-    .describe(
-      "Path from the top of the repository, for itself and everything below; * stands for any characters of a name, ** for any number of folders.",
-    ),
-  {
-    rule: "!self.matches('(^|/)[.]{1,2}(/|$)')",
-    message: "a path begins at the top of the repository and has no . or .. in it",
-  },
-);
 
 /** What may be published of what agents change. */
 export const workspacePolicy = z

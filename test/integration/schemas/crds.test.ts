@@ -267,12 +267,17 @@ describe("the API server", () => {
   });
 
   it.each([
-    ["/src", /should match/],
-    ["src/", /should match/],
+    ["/src", /neither begins nor ends with \//],
+    ["src/", /neither begins nor ends with \//],
     ["src//a", /should match/],
     ["./src", /begins at the top/],
     ["src/../a", /begins at the top/],
     ["src\\a", /should match/],
+    ["!test", /name what may not change in deniedPaths/],
+    [" test", /white space/],
+    ["test\n", /white space/],
+    ["**.js", /write \*\*\/\*\.js/],
+    ["src/a**", /is a whole part/],
   ])("refuses %s as a path of a policy", async (path, message) => {
     const workspace = { repo: "https://git.example.org/team/app.git", policy: { allowedPaths: [path] } };
     expect(await apply(mission("bad", { workspace }))).toEqual({ code: 1, output: expect.stringMatching(message) });
