@@ -11,6 +11,7 @@ import { isRepositoryFailure } from "../workspace/repository.ts";
 import type { Observation, Observer } from "../workspace/observation.ts";
 import { AgentStopped, type RepetitionGuard } from "./limits.ts";
 import type { Journal } from "./journal.ts";
+import { describeRepetition, warnOfRepetition } from "./repetition-words.ts";
 
 /** What the model gets for a call. */
 export type Executed = {
@@ -87,8 +88,6 @@ const summary = ({ changes }: Observation): string =>
 
 const warningsOf = ({ warnings }: Observation): string => warnings.map((one) => `\n[warning: ${one}]`).join("");
 
-const warning = "\n[You did exactly this before, with the same result. Do something else, or call finish.]";
-
 const withSpan = async <T>(call: RequestedCall, tracer: Tracer, work: (span: Span) => Promise<T>): Promise<T> => {
   const name = call.name.slice(0, 100);
   const attributes = {
@@ -134,13 +133,14 @@ export const createExecutor =
       const observation = await observer.observe();
       await journal.stateChanges(observation, call.name);
       const verdict = guard.see({ tool: call.name, input: call.input, result: answer.text, tree: observation.after });
+      const repeated = { tool: call.name, ok, result: answer.text };
       if (verdict === "stuck" && answer.finished === undefined)
         throw new AgentStopped({
           reason: "RepeatedActions",
-          message: `the agent repeats ${call.name} with the same arguments and result`,
+          message: describeRepetition(repeated),
           retry: true,
         });
       const seen = summary(observation) + boundText(warningsOf(observation), warningChars);
-      const text = boundText(answer.text, answerChars) + seen + (verdict === "warn" ? warning : "");
+      const text = boundText(answer.text, answerChars) + seen + (verdict === "warn" ? warnOfRepetition(repeated) : "");
       return { text, sensible, ...(answer.finished === undefined ? {} : { finished: answer.finished }) };
     });

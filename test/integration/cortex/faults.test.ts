@@ -68,7 +68,13 @@ describe("a model that never makes sense", () => {
       words: "limit 3000",
     },
     { scenario: "repeats-itself", env: {}, code: 1, reason: "RepeatedActions", words: "read_file" },
-    { scenario: "wrong-fix", env: {}, code: 1, reason: "RepeatedActions", words: "finish" },
+    {
+      scenario: "wrong-fix",
+      env: {},
+      code: 1,
+      reason: "RepeatedActions",
+      words: "result: not finished: the mission's check",
+    },
     {
       scenario: "always-busy",
       env: { ENCHANTED_MODEL_RETRY_MS: "1500" },
