@@ -4,7 +4,7 @@ import { leaseAccess } from "#nervous-system/kubernetes/lease.ts";
 import { agentAccess, agentClusterAccess } from "#operator/agent/controller.ts";
 import { cacheClusterAccess, cacheReleaseAccess, cacheTenantAccess } from "#operator/caches.ts";
 import { missionAccess, missionClusterAccess } from "#operator/mission/controller.ts";
-import { modelAccess } from "#operator/model/controller.ts";
+import { modelClusterAccess } from "#operator/model/controller.ts";
 
 /*
  * Every right of the operator, and where it has it: its roles are generated from these. In the whole cluster it has none but on our
@@ -16,6 +16,7 @@ export const operatorClusterAccess: readonly Access[] = [
   ...cacheClusterAccess,
   ...missionClusterAccess,
   ...agentClusterAccess,
+  ...modelClusterAccess,
 ];
 
 /** What it may do in each tenant's namespace. */
@@ -23,7 +24,6 @@ export const operatorTenantAccess: readonly Access[] = [
   ...cacheTenantAccess,
   ...missionAccess,
   ...agentAccess,
-  ...modelAccess,
   ...eventAccess,
 ];
 

@@ -4,7 +4,7 @@ import { models } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { ConditionType } from "#nervous-system/schemas/conditions.ts";
 import type { ModelStatus } from "#nervous-system/schemas/resources/model.ts";
 import type { Caches } from "#operator/caches.ts";
-import { computeModelStatus, modelOutcome } from "#operator/model/decide.ts";
+import { computeElsewhereStatus, computeModelStatus, modelOutcome } from "#operator/model/decide.ts";
 import type { Probes } from "#operator/model/probes.ts";
 import type { Reconcile } from "#operator/runtime/controller.ts";
 import { isTenant } from "#operator/tenant.ts";
@@ -19,8 +19,8 @@ export type ModelController = {
   clock: Pick<Clock, "now">;
 };
 
-/** Rights that the controller needs in each tenant's namespace beyond its caches. */
-export const modelAccess: readonly Access[] = [accessTo(models, ["patch"], "status")];
+/** Rights that the controller needs in the whole cluster: whoever waits for a Model elsewhere is told that nobody looks at it. */
+export const modelClusterAccess: readonly Access[] = [accessTo(models, ["patch"], "status")];
 
 const elsewhereRecheckMs = 30_000;
 
@@ -46,18 +46,16 @@ export const createModelReconcile =
   async (key) => {
     const model = caches.models.get(key);
     if (model === undefined || model.metadata.deletionTimestamp !== undefined) return { kind: "done" };
-    // A mission says that it is none; the Model is looked at where it becomes one.
-    if (!isTenant(caches, model.metadata.namespace)) return { kind: "done", recheckMs: elsewhereRecheckMs };
-    const snapshot = { model, ...(await probes.of(model)), nowMs: clock.now() };
     const before = model.status ?? {};
+    const told = { kind: models, object: model, before, structural };
+    if (!isTenant(caches, model.metadata.namespace)) {
+      // There is no right to write Events elsewhere. It is asked where the namespace becomes a tenant.
+      const after = computeElsewhereStatus(model, clock.now());
+      const { waitMs } = await status.write({ ...told, after, events: () => [] });
+      return noLaterThan({ kind: "done", recheckMs: elsewhereRecheckMs }, waitMs);
+    }
+    const snapshot = { model, ...(await probes.of(model)), nowMs: clock.now() };
     const after = keepingProbeTime(before, computeModelStatus(snapshot));
-    const { waitMs } = await status.write({
-      kind: models,
-      object: model,
-      before,
-      after,
-      structural,
-      events: modelEvents,
-    });
+    const { waitMs } = await status.write({ ...told, after, events: modelEvents });
     return noLaterThan(modelOutcome(snapshot), waitMs);
   };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { findCondition, isTrue } from "#nervous-system/schemas/conditions.ts";
 import type { CheckAnswer } from "#operator/gateway/check.ts";
-import { computeModelStatus, modelOutcome } from "#operator/model/decide.ts";
+import { computeElsewhereStatus, computeModelStatus, modelOutcome } from "#operator/model/decide.ts";
 import { aModel } from "#test/builders/model.ts";
 
 const judged = (answer: CheckAnswer) => {
@@ -46,5 +46,19 @@ describe("a Model", () => {
     const { status } = judged({ kind: "unavailable", message: "ECONNREFUSED" });
     expect(findCondition(status.conditions, "Ready")?.status).toBe("Unknown");
     expect(status.lastProbeTime).toBeUndefined();
+  });
+
+  it("stalls where no mission runs, whatever it was before, and is judged anew where one does", () => {
+    const { status: ready } = judged({ kind: "answered", ok: true, reason: "ProbeSucceeded", message: "" });
+    const elsewhere = computeElsewhereStatus({ ...aModel(), status: ready }, 2_000);
+    const told = { reason: "NotTenant", message: expect.stringContaining("`tenants`") };
+    expect(findCondition(elsewhere.conditions, "Ready")).toMatchObject({ status: "False", ...told });
+    expect(findCondition(elsewhere.conditions, "Stalled")).toMatchObject({ status: "True", ...told });
+    expect(elsewhere).toMatchObject({ phase: "NotReady", observedGeneration: aModel().metadata.generation });
+    const answer = { kind: "answered", ok: true, reason: "ProbeSucceeded", message: "" } as const;
+    const model = { ...aModel(), status: elsewhere };
+    const back = computeModelStatus({ model, answer, probedAtMs: 3_000, recheckMs: 300_000, nowMs: 3_000 });
+    expect(isTrue(back.conditions, "Ready")).toBe(true);
+    expect(findCondition(back.conditions, "Stalled")).toBeUndefined();
   });
 });

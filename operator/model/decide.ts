@@ -5,6 +5,7 @@ import type { ModelStatus } from "#nervous-system/schemas/resources/model.ts";
 import { annotation } from "#nervous-system/schemas/names.ts";
 import type { CheckAnswer } from "#operator/gateway/check.ts";
 import { kubeTime, observedOf } from "#operator/status/fields.ts";
+import { notTenantMessage } from "#operator/tenant.ts";
 
 /** A Model, and what the gateway says of it. */
 export type ModelSnapshot = {
@@ -54,22 +55,39 @@ const conditionsOf = ({ model, answer }: ModelSnapshot): DecidedCondition[] => {
     : [failed, resolved, { type: Reconciling, status: "True", ...told }];
 };
 
-/** The whole status of a Model. */
-export const computeModelStatus = (snapshot: ModelSnapshot): ModelStatus => {
-  const { model, probedAtMs, answer, nowMs } = snapshot;
+/** What is told of a Model where nobody works. */
+const elsewhereConditions = (model: Model): DecidedCondition[] => {
+  const told = { reason: Reason.NotTenant, message: notTenantMessage(model) };
+  return [
+    { type: ConditionType.Ready, status: "False", ...told },
+    { type: ConditionType.Stalled, status: "True", ...told },
+  ];
+};
+
+type Judged = Pick<ModelStatus, "phase" | "lastProbeTime"> & { decided: readonly DecidedCondition[] };
+
+const statusWith = (model: Model, nowMs: number, { decided, ...told }: Judged): ModelStatus => {
   const observed = observedOf(model);
-  const conditions = mergeConditions(model.status?.conditions, conditionsOf(snapshot), {
+  const conditions = mergeConditions(model.status?.conditions, decided, {
     now: kubeTime(nowMs),
     generation: observed.observedGeneration,
   });
-  return {
-    ...model.status,
-    ...observed,
-    conditions,
+  return { ...model.status, ...observed, conditions, ...told };
+};
+
+/** The whole status of a Model. */
+export const computeModelStatus = (snapshot: ModelSnapshot): ModelStatus => {
+  const { model, probedAtMs, answer, nowMs } = snapshot;
+  return statusWith(model, nowMs, {
+    decided: conditionsOf(snapshot),
     phase: answer.kind === "answered" && answer.ok ? "Ready" : "NotReady",
     ...(answer.kind === "answered" ? { lastProbeTime: kubeTime(probedAtMs) } : {}),
-  };
+  });
 };
+
+/** The whole status of a Model in a namespace that is no tenant: its endpoint is not asked there. */
+export const computeElsewhereStatus = (model: Model, nowMs: number): ModelStatus =>
+  statusWith(model, nowMs, { decided: elsewhereConditions(model), phase: "NotReady" });
 
 /** When a Model is looked at again: always, because endpoints and keys change without telling anyone here. */
 export const modelOutcome = ({ answer, recheckMs }: ModelSnapshot): Outcome => {

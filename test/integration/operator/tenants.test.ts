@@ -88,9 +88,28 @@ describe("the operator", () => {
     expect((await stage.world.admin.list(agents, { namespace: elsewhere })).items).toEqual([]);
     expect((await stage.world.admin.list(pods, { namespace: elsewhere })).items).toEqual([]);
     expect((await stage.world.admin.list(events, { namespace: elsewhere })).items).toEqual([]);
-    const model = await stage.world.admin.get(models, { namespace: elsewhere, name: "scripted" });
-    expect(model.status?.conditions ?? []).toEqual([]);
     expect(operator.writes.filter(({ verb, kind }) => verb === "create" && kind === "Agent")).toHaveLength(1);
+  });
+
+  it("tells a Model elsewhere that nobody asks its endpoint, so that nobody waits for it for ever", async () => {
+    const elsewhere = await freshNamespace(stage.world.admin);
+    const { spec } = await stage.world.admin.get(models, { namespace: stage.namespace, name: "scripted" });
+    const created = await stage.world.admin.create(models, {
+      apiVersion: groupVersion,
+      kind: "Model",
+      metadata: { namespace: elsewhere, name: "scripted" },
+      spec,
+    });
+    operate();
+    const statusOf = async () =>
+      (await stage.world.admin.get(models, { namespace: elsewhere, name: "scripted" })).status;
+    await eventually("it is told", async () => (await statusOf())?.conditions !== undefined);
+    const status = await statusOf();
+    const told = { reason: "NotTenant", message: expect.stringContaining("`tenants`") };
+    expect(findCondition(status?.conditions, "Ready")).toMatchObject({ status: "False", ...told });
+    expect(findCondition(status?.conditions, "Stalled")).toMatchObject({ status: "True", ...told });
+    expect(status?.observedGeneration).toBe(created.metadata.generation);
+    expect((await stage.world.admin.list(events, { namespace: elsewhere })).items).toEqual([]);
   });
 
   it("works for the others, and lets Agents go, where a tenant's namespace is being deleted and its Role is gone", async () => {
