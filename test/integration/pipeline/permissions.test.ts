@@ -30,6 +30,7 @@ const renderNats = async () => {
     "template",
     "t",
     "charts/enchanted-swarm",
+    "--namespace=enchanted-system",
     "--set",
     values,
     "--show-only",
