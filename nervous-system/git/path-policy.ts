@@ -67,8 +67,8 @@ const judgeComponent = (component: string, isFile: boolean): string | undefined 
   return undefined;
 };
 
-// What turns the direction of reading lets `gpj.exe` be read as `exe.jpg`; the two separators begin a line for some readers.
-const hasControlCharacter = (path: string): boolean => /[\p{Cc}\\\u2028\u2029\u202a-\u202e\u2066-\u2069]/u.test(path);
+// What turns the direction of reading lets `gpj.exe` be read as `exe.jpg`.
+const isPlain = (path: string): boolean => plainText(path) === path && !/[\n\t\\]/.test(path);
 
 // Before anything looks into the path: what is short is cheap to look into.
 const judgeSize = (path: string): string | undefined => {
@@ -82,8 +82,7 @@ const judgeSize = (path: string): string | undefined => {
 export const judgePath = (path: string): string | undefined => {
   const tooLarge = judgeSize(path);
   if (tooLarge !== undefined) return tooLarge;
-  if (hasControlCharacter(path))
-    return "has a control character, one that turns the direction of reading, or a backslash";
+  if (!isPlain(path)) return "has a control character, one that turns the direction of reading, or a backslash";
   const components = path.split("/");
   for (const [place, component] of components.entries()) {
     const why = judgeComponent(component, place === components.length - 1);

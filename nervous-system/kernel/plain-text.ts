@@ -3,6 +3,7 @@ import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
 // Colours and movements of the cursor, whole; what they are made of is found only where they begin.
 // oxlint-disable-next-line no-control-regex -- that they begin with one is what tells them
 const sequence = /\u001b\[[0-9;:?]*[@-~]/g;
+// The two separators begin a line for some readers.
 const unprintable = /[^\P{Cc}\n\t]|[\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 
 /** A text of somebody else's in which nothing is left that a terminal obeys, or that turns the direction of reading; lines stay. */

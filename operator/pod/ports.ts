@@ -4,7 +4,7 @@ import { containerSecurity, scribeUser, type Container } from "#operator/pod/par
 
 /**
  * The sidecar that holds the scribe's ports, so that no other program of the pod has them while the scribe restarts. It starts
- * before the scribe and ends after it; the scribe is not ready without it (docs/adr/0019-held-ports.md).
+ * before the scribe and ends after it; without it the scribe opens no socket for an agent to begin with (docs/adr/0019-held-ports.md).
  */
 export const portsContainer = (config: PodConfig): Container => ({
   name: "ports",

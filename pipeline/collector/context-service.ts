@@ -39,14 +39,11 @@ export type ContextServiceOptions = {
   readonly blobShare: BlobShare;
 };
 
-const readers: ReadonlySet<string> = new Set([getBlobMethod.path]);
-
 /**
  * What a method, by its path, does with the record. The tail of a chain is told to its writer only, who needs it to go on, and how
  * full the stream is to who writes into it.
  */
-export const useOf = (path: string | undefined): RecordUse =>
-  path !== undefined && readers.has(path) ? "get" : "create";
+export const useOf = (path: string | undefined): RecordUse => (path === getBlobMethod.path ? "get" : "create");
 
 const CHUNK_BYTES = 256 * 1024;
 const RETRY_MS = 1_000;
@@ -161,7 +158,7 @@ const getBlobHandler = ({ identify, blobs }: ContextServiceOptions): GrpcHandler
     kind: "serverStream",
     method: getBlobMethod,
     handle: async function* (request, { token, metadata }) {
-      const caller = await identify(token, metadata(namespaceMetadata), { use: useOf(getBlobMethod.path) });
+      const caller = await identify(token, metadata(namespaceMetadata), { use: "get" });
       const { digest, namespace } = decodeMessage(GetBlobRequestSchema, request);
       const leave = isComponent(caller) ? () => undefined : enter(caller.agentUid);
       try {

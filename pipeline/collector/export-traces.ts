@@ -71,8 +71,8 @@ const spansOf = (request: Buffer, { encoding }: OtlpCall): ReturnType<typeof dec
   encoding === "json" ? parseTracesJson(request) : decodeTraces(request);
 
 /**
- * `TraceService/Export`: spans go on to trace backends, stamped with whose they are, and those of external clients become frames first. The spans of a pod,
- * and of `enchanted run`, do not: the recorder there made frames of them already.
+ * `TraceService/Export`: spans go on to trace backends, stamped with whose they are, and those of external clients become frames
+ * first. The spans of a pod, and of `enchanted run`, do not: the recorder there made frames of them already.
  */
 export const createExportTraces = (options: ExportTracesOptions): OtlpReceiver["traces"] => {
   const { admission, quota, sinks, metrics } = options;

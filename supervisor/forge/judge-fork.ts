@@ -19,8 +19,7 @@ export type WantedFork = {
 
 const isSameName = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
 
-// Forges fork nobody's repository into the account that it is in already.
-/** Whether the credential's user can have a fork at all. */
+/** Whether the credential's user can have a fork at all: forges fork no repository into the account that it is in already. */
 export const judgeForker = (login: string, { owner, name }: RepositoryName): ForgeAnswer<string> =>
   isSameName(login, owner)
     ? {
@@ -30,8 +29,10 @@ export const judgeForker = (login: string, { owner, name }: RepositoryName): For
       }
     : { kind: "ok", value: login };
 
-// Only what the user owns, and the forge calls a fork of this very repository: somebody may have put another one there.
-/** Judges what stands in the fork's place, or was made there, before anything is pushed to it. */
+/**
+ * Judges what stands in the fork's place, or was made there, before anything is pushed to it: only what the user owns, and the forge
+ * calls a fork of this very repository. Somebody may have put another one there.
+ */
 export const judgeFork = (told: ToldRepository, { login, repository, repositoryId }: WantedFork): ForgeAnswer<Fork> => {
   const { owner, name } = { owner: told.owner.login, name: told.name };
   if (isSameName(owner, login) && told.parent?.id === repositoryId)
