@@ -7,9 +7,9 @@ import { requestForge } from "#platform/stores/gitea-api.ts";
 import { cloneBare } from "#scribe/fetch/clone.ts";
 import { createOpenForge } from "#supervisor/forge/open-forge.ts";
 import { createSecret } from "#test/integration/gateway/swarm-plane.ts";
-import { eventually } from "#test/integration/kubernetes/control-plane.ts";
 import { propose, type MadeProposal, type Workspace } from "#test/integration/publisher/coder-workspace.ts";
 import {
+  answerTo,
   createProposer,
   startPublisherWorld,
   startTestPublisher,
@@ -67,12 +67,6 @@ const byFork = (name: string, secret = "robot"): Promise<Proposer> =>
 const make = (work: (workspace: Workspace) => Promise<void>): Promise<MadeProposal> =>
   propose(world.root, world.seed, work);
 const fix = (workspace: Workspace): Promise<void> => workspace.add("src/add.js", "exports.add = (a, b) => a + b;\n");
-
-const answerTo = async (publisher: TestPublisher, eventId: string): Promise<Record<string, unknown>> => {
-  const find = () => publisher.frames.find((frame) => frame.payload["proposal_event_id"] === eventId);
-  await eventually(`the answer to ${eventId}`, () => find() !== undefined, 60_000);
-  return { ...find()?.payload };
-};
 
 type Pull = {
   number: number;

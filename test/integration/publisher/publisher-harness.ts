@@ -35,7 +35,7 @@ import {
   createSecret,
   startSwarmPlane,
 } from "#test/integration/gateway/swarm-plane.ts";
-import { freshNamespace, type TestPlane } from "#test/integration/kubernetes/control-plane.ts";
+import { eventually, freshNamespace, type TestPlane } from "#test/integration/kubernetes/control-plane.ts";
 import { chainBuilder } from "#test/integration/pipeline/chain-builder.ts";
 import { connectTestBus, createCleanup, startTestNats, type Cleanup } from "#test/integration/pipeline/bus-harness.ts";
 import { createSeed, type MadeProposal } from "#test/integration/publisher/coder-workspace.ts";
@@ -271,4 +271,11 @@ export const startTestPublisher = async (
       await ended.catch(() => undefined);
     },
   };
+};
+
+/** What the publisher answered a proposal with, once it has. */
+export const answerTo = async (publisher: TestPublisher, eventId: string): Promise<Record<string, unknown>> => {
+  const find = () => publisher.frames.find((frame) => frame.payload["proposal_event_id"] === eventId);
+  await eventually(`the answer to ${eventId}`, () => find() !== undefined, 60_000);
+  return { ...find()?.payload };
 };

@@ -11,6 +11,7 @@ import { retry } from "#supervisor/publish/proposal.ts";
 import { eventually } from "#test/integration/kubernetes/control-plane.ts";
 import { propose, type MadeProposal, type Workspace } from "#test/integration/publisher/coder-workspace.ts";
 import {
+  answerTo,
   createProposer,
   startPublisherWorld,
   startTestPublisher,
@@ -42,12 +43,6 @@ const make = (
 ): Promise<MadeProposal> => propose(world.root, world.seed, work, how);
 
 const fix = (workspace: Workspace): Promise<void> => workspace.add("src/add.js", "exports.add = (a, b) => a + b;\n");
-
-const answerTo = async (publisher: TestPublisher, eventId: string): Promise<Record<string, unknown>> => {
-  const find = () => publisher.frames.find((frame) => frame.payload["proposal_event_id"] === eventId);
-  await eventually(`the answer to ${eventId}`, () => find() !== undefined, 60_000);
-  return { ...find()?.payload };
-};
 
 type Pull = {
   number: number;
