@@ -9,6 +9,7 @@ const left: Readonly<Record<string, string>> = {
   "@parcel/watcher": "builds from source what comes built",
   chdb: "does nothing",
   "cpu-features": "builds what ssh2 does without",
+  "onnxruntime-node": "downloads what runs on graphics cards; the one for processors comes with it",
   protobufjs: "warns of version ranges",
   ssh2: "builds a faster cipher; no SSH is spoken here",
 };

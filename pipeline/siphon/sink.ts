@@ -59,7 +59,10 @@ export type SinkKind<S extends z.ZodObject = z.ZodObject> = {
   readonly name: string;
   /** Its part of the siphon's environment. */
   readonly settings: S;
-  create(settings: z.output<S>): Promise<Sink>;
+  /** Answers undefined where the settings name no store of this kind: nothing is fed then. */
+  create(settings: z.output<S>): Promise<Sink | undefined>;
+  /** Whether a frame counts as settled only once this store holds it. */
+  readonly settles: boolean;
   readonly limits: SinkLimits;
   /** Subject filter; every frame without it. */
   readonly filter?: string;

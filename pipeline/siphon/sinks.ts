@@ -7,4 +7,4 @@ export const sinks = [ledger] as const;
 export const siphonSettings = ledger.settings;
 
 /** Names of the durable readers whose stores must hold a frame before it counts as settled. */
-export const settlingReaders: readonly string[] = sinks.map(({ name }) => name);
+export const settlingReaders: readonly string[] = sinks.filter(({ settles }) => settles).map(({ name }) => name);

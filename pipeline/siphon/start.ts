@@ -5,6 +5,7 @@ import { createProcessRegistry } from "#nervous-system/telemetry/metrics.ts";
 import type { PartEnvironment } from "#pipeline/environment.ts";
 import { createSiphonMetrics } from "#pipeline/siphon/measure.ts";
 import { runSink } from "#pipeline/siphon/run-sink.ts";
+import type { Sink } from "#pipeline/siphon/sink.ts";
 import { sinks, type siphonSettings } from "#pipeline/siphon/sinks.ts";
 
 /** What the siphon gets from the process that it runs in. */
@@ -21,13 +22,19 @@ export type Siphon = {
   stop(): Promise<void>;
 };
 
+type Opened = { readonly kind: (typeof sinks)[number]; readonly sink: Sink };
+
 /** Starts a loop a sink; each goes at its own pace, and a store that is away stops only its own. */
 export const startSiphon = async (environment: SiphonEnvironment): Promise<Siphon> => {
   const registry = createProcessRegistry();
   const metrics = createSiphonMetrics(registry);
-  const open = async (kind: (typeof sinks)[number]) => ({ kind, sink: await kind.create(environment.settings) });
-  const opened = await Promise.all(sinks.map(open));
-  const trouble = new Map<string, string>(sinks.map(({ name }) => [name, "not started yet"]));
+  const open = async (kind: (typeof sinks)[number]): Promise<Opened[]> => {
+    const sink = await kind.create(environment.settings);
+    return sink === undefined ? [] : [{ kind, sink }];
+  };
+  const opened = (await Promise.all(sinks.map(open))).flat();
+  const names = opened.map(({ kind }) => kind.name);
+  const trouble = new Map<string, string>(names.map((name) => [name, "not started yet"]));
   let connected: Bus | undefined;
   const health = await startHealthServer({
     port: environment.healthPort,
@@ -47,7 +54,7 @@ export const startSiphon = async (environment: SiphonEnvironment): Promise<Sipho
     };
     return runSink({ ...environment, kind, sink, bus, metrics, onTrouble }, stopping.signal);
   });
-  environment.log.info({ sinks: sinks.map(({ name }) => name) }, "the siphon runs");
+  environment.log.info({ sinks: names }, "the siphon runs");
   return {
     healthPort: health.port,
     stop: async () => {

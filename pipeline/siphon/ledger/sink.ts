@@ -77,5 +77,6 @@ export const ledger: SinkKind<typeof settings> = {
     const { CLICKHOUSE_USER: username, CLICKHOUSE_PASSWORD: password } = account;
     return createLedgerSink(createSqlClient({ url, username, password, caPem: await readOnlyCa(caFile) }));
   },
+  settles: true,
   limits: { maxFrames: 8192, maxBytes: 8 * 1024 * 1024, lingerMs: 250, ackWaitMs: 120_000 },
 };
