@@ -13,8 +13,8 @@ export type ClickHouseOptions = {
 
 /** ClickHouse as far as the product uses it. Everything rejects with `ClickHouseFailure`. */
 export type SqlClient = {
-  /** Runs a statement that answers no rows. */
-  command(query: string): Promise<void>;
+  /** Runs a statement that answers no rows, with bound parameters. */
+  command(query: string, params?: Readonly<Record<string, unknown>>): Promise<void>;
   /** Runs a query with bound parameters. */
   query<Row>(query: string, params?: Readonly<Record<string, unknown>>): Promise<Row[]>;
   /** Inserts rows; the same token inserts the same rows once. */
@@ -86,8 +86,8 @@ export const createSqlClient = (options: ClickHouseOptions): SqlClient => {
     log: { level: 127 },
   });
   return {
-    command: async (query) => {
-      await orFailure(client.command({ query }));
+    command: async (query, params = {}) => {
+      await orFailure(client.command({ query, query_params: { ...params } }));
     },
     query: async <Row>(query: string, params: Readonly<Record<string, unknown>> = {}) => {
       const result = await orFailure(client.query({ query, query_params: { ...params }, format: "JSONEachRow" }));
@@ -103,6 +103,8 @@ export const createSqlClient = (options: ClickHouseOptions): SqlClient => {
           date_time_input_format: "best_effort",
           // Whatever the server's profile says: an answer means that the rows are in the table.
           async_insert: 0,
+          // A batch may hold frames of many months.
+          max_partitions_per_insert_block: "0",
           ...(token === undefined ? {} : { insert_deduplicate: 1, insert_deduplication_token: token }),
         },
         ...(signal === undefined ? {} : { abort_signal: signal }),

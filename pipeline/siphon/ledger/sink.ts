@@ -3,6 +3,7 @@ import * as z from "zod";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { readOnlyCa } from "#nervous-system/kernel/trusted-cas.ts";
 import { createSqlClient, ClickHouseFailure, type SqlClient } from "#nervous-system/stores/clickhouse/sql-client.ts";
+import { beginReshape, ROWS_A_STEP, type Reshape } from "#pipeline/siphon/ledger/reshape.ts";
 import { projectRow } from "#pipeline/siphon/ledger/row.ts";
 import { createDatabase, cutsTable, framesTable, migrations } from "#pipeline/siphon/ledger/tables.ts";
 import { insertToken, slotOf, type Batch, type Sink, type SinkKind, type SinkResult } from "#pipeline/siphon/sink.ts";
@@ -21,46 +22,58 @@ const resultOf = (failure: ClickHouseFailure): SinkResult => {
 /** ClickHouse keeps text as bytes, but its JSON input does not: what is not UTF-8 would be kept as something else. */
 const isKeepable = ({ bytes }: StoredFrame): boolean => isUtf8(bytes);
 
-/** The ledger: every frame a row of ClickHouse. */
-export const createLedgerSink = (client: SqlClient): Sink => ({
-  prepare: async () => {
-    await client.command(createDatabase);
-    const [frames] = await client.query<{ result: number }>(`EXISTS TABLE ${framesTable}`);
-    // Cuts speak of what is in the frames' table: of one that was dropped they say nothing.
-    if (Number(frames?.result) === 0) await client.command(`DROP TABLE IF EXISTS ${cutsTable} SYNC`);
-    for (const statement of migrations) await client.command(statement);
-  },
-  cuts: async () => {
-    const rows = await client.query<CutRow>(
-      `SELECT number, stream, first_place, last_place, hash FROM ${cutsTable} FINAL WHERE sink = {sink:String} ORDER BY number DESC`,
-      { sink: SINK },
-    );
-    return rows.map(({ number, stream, first_place: from, last_place: to, hash }) => ({
-      number: Number(number),
-      stream,
-      from: Number(from),
-      to: Number(to),
-      hash,
-    }));
-  },
-  keepCut: ({ number, stream, from, to, hash }) => {
-    const row = { sink: SINK, slot: slotOf(number), number, stream, first_place: from, last_place: to, hash };
-    return client.insert(cutsTable, [row], {});
-  },
-  write: async ({ cut, frames }: Batch, signal) => {
-    if (frames.length === 0) return { kind: "written" };
-    const bad = frames.filter((frame) => !isKeepable(frame));
-    if (bad.length > 0) return { kind: "rejected", reason: "the frame is not UTF-8", bad };
-    try {
-      await client.insert(framesTable, frames.map(projectRow), { token: insertToken(SINK, cut), signal });
-      return { kind: "written" };
-    } catch (error) {
-      // A row that cannot be made is as little to be had as one that ClickHouse refuses.
-      return error instanceof ClickHouseFailure ? resultOf(error) : { kind: "rejected", reason: String(error) };
-    }
-  },
-  close: () => client.close(),
-});
+/** The ledger: every frame a row of ClickHouse. `rowsAStep`: how an older table is copied, see `beginReshape`. */
+export const createLedgerSink = (client: SqlClient, rowsAStep = ROWS_A_STEP): Sink => {
+  let reshape: Reshape | undefined;
+  return {
+    prepare: async () => {
+      await client.command(createDatabase);
+      const [frames] = await client.query<{ result: number }>(`EXISTS TABLE ${framesTable}`);
+      // Cuts speak of what is in the frames' table: of one that was dropped they say nothing.
+      if (Number(frames?.result) === 0) await client.command(`DROP TABLE IF EXISTS ${cutsTable} SYNC`);
+      for (const statement of migrations) await client.command(statement);
+      await reshape?.stop();
+      reshape = await beginReshape(client, rowsAStep);
+      reshape?.goOn();
+    },
+    cuts: async () => {
+      const rows = await client.query<CutRow>(
+        `SELECT number, stream, first_place, last_place, hash FROM ${cutsTable} FINAL WHERE sink = {sink:String} ORDER BY number DESC`,
+        { sink: SINK },
+      );
+      return rows.map(({ number, stream, first_place: from, last_place: to, hash }) => ({
+        number: Number(number),
+        stream,
+        from: Number(from),
+        to: Number(to),
+        hash,
+      }));
+    },
+    keepCut: ({ number, stream, from, to, hash }) => {
+      const row = { sink: SINK, slot: slotOf(number), number, stream, first_place: from, last_place: to, hash };
+      return client.insert(cutsTable, [row], {});
+    },
+    write: async ({ cut, frames }: Batch, signal) => {
+      if (frames.length === 0) return { kind: "written" };
+      const bad = frames.filter((frame) => !isKeepable(frame));
+      if (bad.length > 0) return { kind: "rejected", reason: "the frame is not UTF-8", bad };
+      try {
+        const rows = frames.map(projectRow);
+        const tables = reshape?.tables() ?? [framesTable];
+        for (const table of tables) await client.insert(table, rows, { token: insertToken(SINK, cut), signal });
+        reshape?.goOn();
+        return { kind: "written" };
+      } catch (error) {
+        // A row that cannot be made is as little to be had as one that ClickHouse refuses.
+        return error instanceof ClickHouseFailure ? resultOf(error) : { kind: "rejected", reason: String(error) };
+      }
+    },
+    close: async () => {
+      await reshape?.stop();
+      await client.close();
+    },
+  };
+};
 
 const settings = z.object({
   CLICKHOUSE_URL: z.url().describe("http(s)://host:port of ClickHouse's HTTP interface"),

@@ -6,20 +6,25 @@ const database = "enchanted";
 /** The table of all frames. */
 export const framesTable = `${database}.context_frames`;
 
+/** The same table in its next shape, while it is brought there: see `beginReshape`. */
+export const nextTable = `${database}.context_frames_next`;
+
 /** The cuts that sinks began, a few of them: see `slotOf`. */
 export const cutsTable = `${database}.cuts`;
 
 const time = "DateTime64(9, 'UTC') CODEC(Delta, ZSTD)";
+// Of few values in all of the ledger; of agents and missions there are ever more, and a dictionary of them costs more than they do.
 const name = "LowCardinality(String)";
+const text = "String CODEC(ZSTD)";
 
 /** Every column and its type; a new column is a line here and is added to a table that exists. */
 export const columns: { readonly [C in keyof LedgerRow]: string } = {
-  agent_uid: name,
+  agent_uid: text,
   epoch: "UInt32",
   seq: "UInt64 CODEC(Delta, ZSTD)",
-  event_id: "String CODEC(ZSTD)",
-  mission_uid: name,
-  mission: name,
+  event_id: text,
+  mission_uid: text,
+  mission: text,
   namespace: name,
   lineage: "UInt32",
   producer: name,
@@ -27,23 +32,24 @@ export const columns: { readonly [C in keyof LedgerRow]: string } = {
   event_type: name,
   persona: name,
   observed: time,
-  trace_id: "String CODEC(ZSTD)",
-  span_id: "String CODEC(ZSTD)",
-  parent_event_id: "String CODEC(ZSTD)",
-  about_agent_uid: name,
+  day: "Date",
+  trace_id: text,
+  span_id: text,
+  parent_event_id: text,
+  about_agent_uid: text,
   about_epoch: "UInt32",
   flags: "Array(LowCardinality(String))",
   stream_seq: "UInt64 CODEC(Delta, ZSTD)",
   stored: time,
   timestamp: time,
-  agent_id: name,
-  related_commit_hash: "String CODEC(ZSTD)",
-  text: "String CODEC(ZSTD)",
-  subject: "String CODEC(ZSTD)",
-  from_agent: name,
-  to_agent: name,
+  agent_id: text,
+  related_commit_hash: text,
+  text: text,
+  subject: text,
+  from_agent: text,
+  to_agent: text,
   channel: name,
-  file: "String CODEC(ZSTD)",
+  file: text,
   change: name,
   lines_added: "UInt32",
   lines_removed: "UInt32",
@@ -53,12 +59,12 @@ export const columns: { readonly [C in keyof LedgerRow]: string } = {
   input_tokens: "UInt32",
   output_tokens: "UInt32",
   duration_ms: "UInt32",
-  state: "String CODEC(ZSTD)",
+  state: text,
   frame: "String CODEC(ZSTD(3))",
   envelope: "String CODEC(ZSTD(3))",
-  prev_hash: "String CODEC(ZSTD)",
-  hash: "String CODEC(ZSTD)",
-  principal: name,
+  prev_hash: text,
+  hash: text,
+  principal: text,
 };
 
 /** Durable before it is acknowledged. */
@@ -66,16 +72,32 @@ const durable = "fsync_after_insert = 1, fsync_part_directory = 1";
 
 // Of a frame that was stored again, in a stream made anew, the row that the stream stored last stays, in whatever order the
 // rows come: an insert of a sink that was killed may arrive behind those of the next one.
-const createFrames = `
-CREATE TABLE IF NOT EXISTS ${framesTable} (
+/** What rows are sorted by; their key, too. As ClickHouse tells it of a table. */
+export const sortingKey = "namespace, day, mission_uid, agent_uid, epoch, seq, event_id";
+
+/** `dayOf` of `row.ts`, of a row that stands in a table without it. */
+export const dayOfRow =
+  "if(seq > 0 AND toYear(observed) BETWEEN 2020 AND 2099, toDate(observed), toDate('1970-01-01')) AS day";
+
+// What a question names and the order does not lead to. Each costs a batch its files and its flushes.
+const indexed = ["agent_uid", "mission", "file"] as const;
+
+/**
+ * The statement that makes a table of frames. A question is about a namespace and mostly about a time or a mission, so that few
+ * granules hold its answer: ADR 0025 has the figures.
+ */
+export const createFrames = (table: string): string => `
+CREATE TABLE IF NOT EXISTS ${table} (
 ${Object.entries(columns)
   .map(([column, type]) => `  ${column} ${type},`)
   .join("\n")}
-  PROJECTION by_mission (SELECT * ORDER BY namespace, mission, stream_seq)
+${indexed.map((column) => `  INDEX by_${column} ${column} TYPE bloom_filter(0.01) GRANULARITY 1`).join(",\n")}
 )
 ENGINE = ReplacingMergeTree(stored)
-ORDER BY (agent_uid, epoch, seq, event_id)
-SETTINGS ${durable}, deduplicate_merge_projection_mode = 'rebuild', non_replicated_deduplication_window = 10000`;
+PARTITION BY toYYYYMM(day)
+ORDER BY (${sortingKey})
+SETTINGS ${durable}, non_replicated_deduplication_window = 10000,
+  min_age_to_force_merge_seconds = 86400, min_age_to_force_merge_on_partition_only = 1`;
 
 // Of the rows of one sink and slot the one that was begun last stays, wherever in whichever stream it ends.
 const createCuts = `
@@ -96,7 +118,8 @@ const view = (viewName: string, eventType: string, selected: string): string => 
 CREATE OR REPLACE VIEW ${database}.${viewName} AS
 SELECT namespace, mission, mission_uid, agent_id, agent_uid, epoch, seq, stream_seq, observed, event_id, ${selected}
 FROM ${framesTable} FINAL
-WHERE event_type = '${eventType}'`;
+WHERE event_type = '${eventType}'
+SETTINGS do_not_merge_across_partitions_select_final = 1`;
 
 const views = [
   view("conversations", "MESSAGE", "from_agent, to_agent, channel, subject, text"),
@@ -125,4 +148,4 @@ ${Object.entries(columns)
 export const createDatabase = `CREATE DATABASE IF NOT EXISTS ${database}`;
 
 /** Statements that create the ledger in it, or bring an older one up to date; running them again changes nothing. */
-export const migrations: readonly string[] = [createFrames, addColumns, createCuts, ...views];
+export const migrations: readonly string[] = [createFrames(framesTable), addColumns, createCuts, ...views];
