@@ -26,10 +26,10 @@ export type SqlClient = {
 export class ClickHouseFailure extends Error {
   override readonly name = "ClickHouseFailure";
   /**
-   * `data`: the rows cannot be stored as they are. `schema`: a table, a column or the database is not there.
-   * `passing`: everything else, from a server that is away to one that is full.
+   * `data`: the rows cannot be stored as they are. `schema`: a table, a column or the database is not there. `limit`: the statement
+   * takes more time or memory than it may. `passing`: everything else, from a server that is away to one that is full.
    */
-  readonly kind: "data" | "schema" | "passing";
+  readonly kind: "data" | "schema" | "limit" | "passing";
 
   constructor(kind: ClickHouseFailure["kind"], message: string, cause: unknown) {
     super(message, { cause });
@@ -55,12 +55,20 @@ const DATA_CODES: ReadonlySet<string> = new Set([
 /** UNKNOWN_TABLE, UNKNOWN_DATABASE, NO_SUCH_COLUMN_IN_TABLE, UNKNOWN_IDENTIFIER. */
 const SCHEMA_CODES: ReadonlySet<string> = new Set(["60", "81", "16", "47"]);
 
+/** TOO_MANY_ROWS, TIMEOUT_EXCEEDED, MEMORY_LIMIT_EXCEEDED, TOO_MANY_BYTES, TOO_MANY_ROWS_OR_BYTES. */
+const LIMIT_CODES: ReadonlySet<string> = new Set(["158", "159", "241", "307", "396"]);
+
+const kindOf = (code: string): ClickHouseFailure["kind"] => {
+  if (DATA_CODES.has(code)) return "data";
+  if (SCHEMA_CODES.has(code)) return "schema";
+  return LIMIT_CODES.has(code) ? "limit" : "passing";
+};
+
 /** Reads whatever the client rejected with. */
-const toClickHouseFailure = (error: unknown): ClickHouseFailure => {
+export const toClickHouseFailure = (error: unknown): ClickHouseFailure => {
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
   const known = String(code);
-  const kind = DATA_CODES.has(known) ? "data" : SCHEMA_CODES.has(known) ? "schema" : "passing";
-  return new ClickHouseFailure(kind, `ClickHouse (${known}): ${String(message ?? error)}`, error);
+  return new ClickHouseFailure(kindOf(known), `ClickHouse (${known}): ${String(message ?? error)}`, error);
 };
 
 const REQUEST_TIMEOUT_MS = 60_000;

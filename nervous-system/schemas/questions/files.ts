@@ -1,0 +1,29 @@
+import { count, needed, optional, period, text, time, type Question } from "./define-question.ts";
+
+/** Who changed a file. */
+export const files = {
+  name: "files",
+  asks: "Who changed a file or a folder, when, and by which decision before? The newest first.",
+  parameters: {
+    file: needed("text", "path in the workspace; with / at its end all that lies below"),
+    agent: optional("text", "name or UID of the agent"),
+    persona: optional("text", "persona of the agent"),
+    mission: optional("text", "name of the mission"),
+    ...period,
+  },
+  columns: {
+    at: time("when it was recorded"),
+    mission: text("the mission"),
+    agent: text("who changed it"),
+    persona: text("the agent's persona"),
+    file: text("the path"),
+    change: text("added, modified, deleted or renamed"),
+    lines_added: count("lines added"),
+    lines_removed: count("lines removed"),
+    strategy: text("what the agent's last decision before took"),
+    why: text("the reasoning of that decision"),
+    decided_at: text("when that was recorded; empty where there is none"),
+    commit: text("the commit that the change belongs to"),
+    event_id: text("id of the change"),
+  },
+} as const satisfies Question;

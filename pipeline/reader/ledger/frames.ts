@@ -1,0 +1,43 @@
+import { framesTable } from "#pipeline/siphon/ledger/tables.ts";
+
+// Everything here is put together once, of constants: what somebody asks for is bound to `{name:Type}` by ClickHouse.
+
+/** What tells frames apart; two rows of one key are the same frame, stored in a stream that was made anew. */
+const key = "agent_uid, epoch, seq, event_id";
+
+/** The namespace's frames that a condition holds for. A frame that was stored twice comes twice until its parts are merged. */
+export const framesWhere = (columns: string, condition: string): string =>
+  `SELECT ${columns} FROM ${framesTable} WHERE namespace = {namespace:String} AND ${condition}`;
+
+/** The same, each frame once, as the stream stored it last. FINAL would read all of the table in the order of its key. */
+export const eachFrameWhere = (columns: string, condition: string): string =>
+  `${framesWhere(columns, condition)} ORDER BY stored DESC LIMIT 1 BY ${key}`;
+
+/** What is listed: columns, which frames, and in which order. */
+export type Listing = { readonly columns: string; readonly where: string; readonly order: string };
+
+/**
+ * The first `{limit}` frames in an order. They are found by narrow columns alone; what is wide is read of those that are answered.
+ */
+export const listFrames = ({ columns, where, order }: Listing): string => `
+WITH chosen AS (
+  SELECT ${key}, stored FROM (${eachFrameWhere(`${key}, stored, observed, stream_seq`, where)})
+  ORDER BY ${order} LIMIT {limit:UInt32}
+)
+${framesWhere(columns, `(${key}, stored) IN (SELECT ${key}, stored FROM chosen)`)}
+ORDER BY ${order} LIMIT 1 BY ${key}`;
+
+/** The frames of a mission, of every one without a name. */
+export const ofMission = "({mission:String} = '' OR mission = {mission:String})";
+
+/** The frames of an agent by name or UID, of every one without. */
+export const ofAgent = "({agent:String} = '' OR agent_id = {agent:String} OR agent_uid = {agent:String})";
+
+/** The frames of a part of time. */
+export const inPeriod = "observed >= {from:DateTime64(9, 'UTC')} AND observed < {to:DateTime64(9, 'UTC')}";
+
+/** The frames in whose columns every word of `about` stands, in either case of letters. */
+export const aboutIn = (...columns: readonly string[]): string => {
+  const anywhere = columns.map((column) => `positionCaseInsensitiveUTF8(${column}, word) > 0`).join(" OR ");
+  return `(empty({about:Array(String)}) OR arrayAll(word -> ${anywhere}, {about:Array(String)}))`;
+};

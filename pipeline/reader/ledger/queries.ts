@@ -1,0 +1,19 @@
+import { conversations } from "./conversations.ts";
+import { decisions } from "./decisions.ts";
+import type { LedgerQuery } from "./define-query.ts";
+import { errors } from "./errors.ts";
+import { files } from "./files.ts";
+import { mission } from "./mission.ts";
+import { modelUsage } from "./model-usage.ts";
+import { resume } from "./resume.ts";
+
+/** Every question that the ledger answers. */
+export const ledgerQueries: readonly LedgerQuery[] = [
+  conversations,
+  decisions,
+  files,
+  resume,
+  errors,
+  mission,
+  modelUsage,
+];
