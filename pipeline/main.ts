@@ -23,6 +23,8 @@ import { createCollectorBlobs } from "#pipeline/gateway/collector-blobs.ts";
 import { gatewaySettings } from "#pipeline/gateway/settings.ts";
 import { startGateway } from "#pipeline/gateway/start.ts";
 import type { PartEnvironment } from "#pipeline/environment.ts";
+import { readerSettings } from "#pipeline/reader/settings.ts";
+import { startReader } from "#pipeline/reader/start.ts";
 import { retrying } from "#pipeline/retrying.ts";
 import {
   blobSettings,
@@ -123,6 +125,9 @@ const trimmer = (settings: z.output<typeof schemas.trimmer>, shared: Process): P
     connectBus: busConnector("trimmer", settings, shared),
   });
 
+const reader = (settings: z.output<typeof schemas.reader>, shared: Process): Promise<Running> =>
+  startReader({ ...shared, settings, client: kubeClient(settings, "enchanted-reader", shared.clock) });
+
 const schemas = {
   collector: collectorSettings.extend({
     ...sharedSettings.shape,
@@ -132,6 +137,7 @@ const schemas = {
     ...blobSettings.shape,
   }),
   gateway: gatewaySettings.extend({ ...sharedSettings.shape, ...kubeSettings.shape }),
+  reader: readerSettings.extend({ ...sharedSettings.shape, ...kubeSettings.shape }),
   siphon: siphonSettings.extend({ ...sharedSettings.shape, ...busSettings.shape, ...streamSettings.shape }),
   trimmer: trimmerSettings.extend({ ...sharedSettings.shape, ...kubeSettings.shape, ...busSettings.shape }),
 };
@@ -168,6 +174,7 @@ const starting = <S extends SharedSettings>(
 const parts: Readonly<Record<string, () => Started>> = {
   collector: () => starting("collector", parseConfig(schemas.collector, process.env), collector),
   gateway: () => starting("gateway", parseConfig(schemas.gateway, process.env), gateway),
+  reader: () => starting("reader", parseConfig(schemas.reader, process.env), reader),
   siphon: () => starting("siphon", parseConfig(schemas.siphon, process.env), siphon),
   trimmer: () => starting("trimmer", parseConfig(schemas.trimmer, process.env), trimmer),
 };

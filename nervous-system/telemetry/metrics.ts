@@ -17,6 +17,7 @@ const exponential = (start: number, factor: number, count: number): number[] =>
 // As in controller-runtime, so that its dashboards read ours.
 const RECONCILE_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const QUEUE_BUCKETS = exponential(1e-6, 10, 10);
+const QUESTION_BUCKETS = exponential(0.01, 2, 12);
 
 const counter = (name: string, help: string, ...labels: string[]): MetricSpec & { type: "counter" } => ({
   type: "counter",
@@ -166,6 +167,14 @@ const metricTable = {
     "enchanted_span_exports_lost_total",
     "Exports of spans lost: best effort, the backend was away or slow.",
   ),
+  questionSeconds: seconds(
+    "enchanted_question_duration_seconds",
+    "Time from a question to the end of its answer, by question and gRPC status code (0 is success).",
+    QUESTION_BUCKETS,
+    "question",
+    "code",
+  ),
+  questionRows: counter("enchanted_question_read_rows_total", "Rows that stores have read for answers.", "question"),
   sinkFrames: counter("enchanted_sink_frames_total", "Frames that a sink's store holds.", "sink"),
   sinkBatches: counter(
     "enchanted_sink_batches_total",

@@ -22,8 +22,8 @@ import type { BlobOwner, BlobQuota, Upload } from "#pipeline/collector/blob-quot
 import type { BlobShare } from "#pipeline/collector/blob-share.ts";
 import { isComponent, type Caller } from "#pipeline/collector/caller.ts";
 import type { ChainOwners } from "#pipeline/collector/chain-owners.ts";
-import { decodeMessage } from "#pipeline/collector/decode-message.ts";
-import type { RecordUse } from "#pipeline/collector/external-clients.ts";
+import { decodeMessage } from "#pipeline/decode-message.ts";
+import type { RecordUse } from "#pipeline/identity/record-right.ts";
 import type { Identify } from "#pipeline/collector/identify.ts";
 import { createLimitPerAgent } from "./limit-per-agent.ts";
 

@@ -9,9 +9,10 @@ import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
 import { stableId } from "#nervous-system/schemas/ids.ts";
 import { audience } from "#nervous-system/schemas/names.ts";
 import { computePodBinding, parsePodName } from "#pipeline/identity/pod-binding.ts";
+import type { RecordUse } from "#pipeline/identity/record-right.ts";
 import type { Principal, TokenPod, TokenReviews } from "#pipeline/identity/token-reviews.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
-import type { AdmitExternalClient, RecordUse } from "./external-clients.ts";
+import type { AdmitExternalClient } from "./external-clients.ts";
 
 /** What the collector needs in the whole cluster. */
 export const collectorClusterAccess = [...tokenReviewAccess, ...subjectAccessReviewAccess, ...informerAccess(agents)];

@@ -9,7 +9,7 @@ import type { StreamMark } from "#nervous-system/comms/nats/stream-position.ts";
 import { InboxItemSchema, InboxRequestSchema, type InboxRequest } from "#nervous-system/schemas/gen/context_pb.ts";
 import { missionSignalFilter } from "#nervous-system/schemas/subjects.ts";
 import type { Caller } from "#pipeline/collector/caller.ts";
-import { decodeMessage } from "#pipeline/collector/decode-message.ts";
+import { decodeMessage } from "#pipeline/decode-message.ts";
 import type { Identify } from "#pipeline/collector/identify.ts";
 import { storeFailure } from "#pipeline/collector/context-service.ts";
 import { createLimitPerAgent } from "./limit-per-agent.ts";

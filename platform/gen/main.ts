@@ -44,6 +44,6 @@ write("docs/reference/publication-refusals.md", renderPublicationRefusals(public
 write("docs/reference/cli.md", renderCliReference(commands));
 
 const proto = "nervous-system/schemas/proto";
-const sources = ["context", "events"].flatMap((name) => ["--path", `${proto}/${name}.proto`]);
+const sources = ["context", "events", "reader"].flatMap((name) => ["--path", `${proto}/${name}.proto`]);
 const buf = ["generate", proto, "--template", `${proto}/buf.gen.yaml`, ...sources];
 execFileSync("buf", buf, { stdio: "inherit" });

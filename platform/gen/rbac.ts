@@ -7,6 +7,7 @@ import {
 } from "#operator/uninstall/uninstall.ts";
 import { collectorClusterAccess } from "#pipeline/collector/identify.ts";
 import { gatewayClusterAccess, gatewayTenantAccess } from "#pipeline/gateway/cluster-view.ts";
+import { readerClusterAccess } from "#pipeline/reader/authorise.ts";
 import { trimmerClusterAccess } from "#pipeline/trimmer/holders.ts";
 import { publisherClusterAccess, publisherTenantAccess } from "#supervisor/publish/answer-proposal.ts";
 
@@ -22,6 +23,7 @@ export const rights: Readonly<Record<string, ComponentRights>> = {
   },
   uninstall: { cluster: uninstallClusterAccess, release: uninstallReleaseAccess, tenant: uninstallTenantAccess },
   collector: { cluster: collectorClusterAccess },
+  reader: { cluster: readerClusterAccess },
   trimmer: { cluster: trimmerClusterAccess },
   gateway: { cluster: gatewayClusterAccess, tenant: gatewayTenantAccess },
   publisher: { cluster: publisherClusterAccess, tenant: publisherTenantAccess },

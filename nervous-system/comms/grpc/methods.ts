@@ -44,6 +44,13 @@ export const inboxMethod: GrpcMethod = {
   responseStream: true,
 };
 
+/** `ReaderService/Ask`: a question in, its answer out. */
+export const askMethod: GrpcMethod = {
+  path: "/enchanted.v1.ReaderService/Ask",
+  requestStream: false,
+  responseStream: true,
+};
+
 /** Metadata by which a component, or an external client, names the namespace that it works for; a pod's own is taken from its token. */
 export const namespaceMetadata = "enchanted-namespace";
 
