@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import { changesBetween, type FileChange } from "#nervous-system/git/file-changes.ts";
+import { createDependencyReader, type DependencyReader } from "#nervous-system/imports/dependency-reader.ts";
 import type { TraceIds } from "#nervous-system/schemas/ids.ts";
 import type { Host } from "../host.ts";
 import { listed } from "../printable.ts";
@@ -48,6 +49,8 @@ const SHORTEST_MS = 1000;
 const SHARE = 20;
 /** How long the end waits for the last look. */
 const END_MS = 2000;
+/** How long one look waits for what the changed files import; the end waits for END_MS in all. */
+const IMPORTS_MS = 5000;
 const MOST_NAMES = 5;
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
@@ -66,6 +69,7 @@ class TreeObserver implements Observer {
   private readonly options: ObserverOptions;
   private readonly work: WorkTree;
   private readonly snapshots: Snapshots;
+  private readonly dependencies: DependencyReader;
   private readonly stop: AbortController;
   private readonly ahead: Promise<void>;
   private tree: string | undefined;
@@ -88,6 +92,8 @@ class TreeObserver implements Observer {
     this.work = work;
     this.stop = stop;
     this.snapshots = createSnapshots(work, () => this.meet());
+    const { clock } = options.host;
+    this.dependencies = createDependencyReader({ git: work.git, clock, withinMs: IMPORTS_MS });
     this.place = work.top;
     this.commit = work.commit;
     this.ahead = this.snapshots.readAhead();
@@ -132,6 +138,7 @@ class TreeObserver implements Observer {
     await this.looking;
     if (!this.isResting) await this.look(true);
     cancelEnd();
+    await this.dependencies.close();
     hurry.removeEventListener("abort", giveUp);
     return this.unobserved();
   }
@@ -205,8 +212,9 @@ class TreeObserver implements Observer {
     const place = { cwd: host.cwd, top: this.place };
     const isTold = ({ path, oldPath = path }: FileChange): boolean =>
       record.toldFiles.has(path, place) || record.toldFiles.has(oldPath, place);
-    const untold = changes.filter((change) => !isTold(change));
     const trees = { id: host.ids.next(), before: this.tree ?? "", after };
+    const known = await this.dependencies.addTo({ ...trees, changes }, this.stop.signal);
+    const untold = known.filter((change) => !isTold(change));
     const { beside, unknown } = this;
     const payloads = renderObservation(untold, { trees, beside: [...beside], unknown });
     const frames = payloads.map((payload) =>

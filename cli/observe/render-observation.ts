@@ -1,21 +1,23 @@
-import type { FileChange } from "#nervous-system/git/file-changes.ts";
+import type { KnownChange } from "#nervous-system/imports/dependency-reader.ts";
 
 const maxPatchChars = 64 * 1024;
 
 /** A change beside what nobody saw: what differs may be older, so neither lines nor diff are told of it. */
-const withoutContent = ({ path, change, oldPath }: FileChange): FileChange => ({
+const withoutContent = ({ path, change, oldPath, dependsOn }: KnownChange): KnownChange => ({
   path,
   change,
   ...(oldPath === undefined ? {} : { oldPath }),
+  ...(dependsOn === undefined ? {} : { dependsOn }),
 });
 
-const payloadOf = (change: FileChange, place: Record<string, unknown>): Record<string, unknown> => ({
+const payloadOf = (change: KnownChange, place: Record<string, unknown>): Record<string, unknown> => ({
   file_modified: change.path,
   change: change.change,
   ...(change.oldPath === undefined ? {} : { old_path: change.oldPath }),
   ...(change.added === undefined ? {} : { lines_added: change.added, lines_removed: change.removed }),
   ...place,
   ...(change.patch === undefined || change.patch.length > maxPatchChars ? {} : { patch: change.patch }),
+  ...(change.dependsOn === undefined ? {} : { depends_on: change.dependsOn }),
   observed_by: "wrapper",
 });
 
@@ -28,9 +30,9 @@ type Circumstances = {
   unknown: ReadonlySet<string>;
 };
 
-type IsUnknown = (change: FileChange) => boolean;
+type IsUnknown = (change: KnownChange) => boolean;
 
-const unknownAmong = (changes: readonly FileChange[], unknown: ReadonlySet<string>): IsUnknown => {
+const unknownAmong = (changes: readonly KnownChange[], unknown: ReadonlySet<string>): IsUnknown => {
   const isNamed: IsUnknown = ({ path, oldPath = path }) => unknown.has(path) || unknown.has(oldPath);
   // What went may be what came, by another name.
   const isMoved = changes.some((change) => change.change === "deleted" && isNamed(change));
@@ -39,7 +41,7 @@ const unknownAmong = (changes: readonly FileChange[], unknown: ReadonlySet<strin
 
 /** One observation as the payloads of its frames; only the last one names the tree behind it. */
 export const renderObservation = (
-  changes: readonly FileChange[],
+  changes: readonly KnownChange[],
   { trees, beside, unknown }: Circumstances,
 ): Array<Record<string, unknown>> => {
   const isUnknown = unknownAmong(changes, unknown);

@@ -126,10 +126,15 @@ describe("a hostile source", () => {
     expect(await reader.read("python", "import a")).toEqual(["a"]);
   });
 
+  it("that a grammar does not leave is left with its thread", async () => {
+    expect(await reader.read("python", `import a\n${"# a\n".repeat(1 << 18)}`)).toBeUndefined();
+    expect(await reader.read("python", "import a")).toEqual(["a"]);
+  });
+
   it("that names too much is not known", async () => {
-    const many = (count: number): string => Array.from({ length: count }, (_, at) => `import a${at}\n`).join("");
-    expect(await reader.read("python", many(4096))).toHaveLength(4096);
-    expect(await reader.read("python", many(4097))).toBeUndefined();
+    const many = (count: number): string => Array.from({ length: count }, (_, at) => `FROM a${at}\n`).join("");
+    expect(await reader.read("dockerfile", many(4096))).toHaveLength(4096);
+    expect(await reader.read("dockerfile", many(4097))).toBeUndefined();
   });
 
   it("is read whatever it is", async () => {

@@ -62,7 +62,10 @@ export const buildCli = async (root: string, outDir: string): Promise<void> => {
   const begun = new Date();
   const { metafile, outputFiles } = await build({
     ...bundleOptions(root),
-    entryPoints: [join(root, "cli/bin/main.ts")],
+    entryPoints: [
+      { in: join(root, "cli/bin/main.ts"), out: "main" },
+      { in: join(root, "nervous-system/imports/parser/main.ts"), out: "imports" },
+    ],
     outdir: outDir,
     splitting: true,
     minifyWhitespace: true,

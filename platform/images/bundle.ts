@@ -17,6 +17,7 @@ const entryPoints: readonly EntryPoint[] = [
   { image: "scribe", from: "scribe/wrap.ts", file: "wrap.js" },
   { image: "supervisor", from: "supervisor/main.ts", file: "main.js" },
   { image: "cortex", from: "agent-image/cortex/main.ts", file: "main.js" },
+  { image: "cortex", from: "nervous-system/imports/parser/main.ts", file: "imports.js" },
   { image: "model-server", from: "test/model-server/main.ts", file: "main.js" },
   { image: "clickhouse", from: "platform/stores/clickhouse/main.ts", file: "main.js" },
 ];

@@ -6,6 +6,7 @@ import { ensureTool } from "../tools/ensure-tool.ts";
 import type { ToolName } from "../versions.ts";
 import { ensureBaseImage } from "./base.ts";
 import { readDockerfile, type ImageBuilder } from "./builder.ts";
+import { grammarFiles } from "#nervous-system/imports/grammar-files.ts";
 import { bundleImage } from "./bundle.ts";
 
 /** Where images are made from and with what. */
@@ -128,7 +129,7 @@ const images = {
   pipeline: product("pipeline"),
   scribe: product("scribe", { files: ["scribe/hold-ports.pl"] }),
   supervisor: product("supervisor"),
-  "agent-image": product("agent-image", { bundle: "cortex" }),
+  "agent-image": product("agent-image", { bundle: "cortex", files: grammarFiles }),
   "scenario-model": product("scenario-model", {
     folder: "test/model-server",
     bundle: "model-server",

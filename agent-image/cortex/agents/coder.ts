@@ -1,5 +1,6 @@
 import type { ChangePolicy } from "#nervous-system/git/change-policy.ts";
 import { SpanStatusCode, type Span, type Tracer } from "@opentelemetry/api";
+import { createDependencyReader } from "#nervous-system/imports/dependency-reader.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { traceparentOf } from "#nervous-system/telemetry/context-propagator.ts";
 import { Enchanted, GenAi, GenAiOperation } from "#nervous-system/codecs/genai.ts";
@@ -56,6 +57,9 @@ type CoderOptions = {
   readonly signal: AbortSignal;
 };
 
+/** How long the answer of a tool waits for what the changed files import, which mostly takes some milliseconds. */
+const importsMs = 3000;
+
 const markAnswer = (span: Span, answer: ModelAnswer): void => {
   span.setAttributes({
     [GenAi.finishReasons]: [answer.finishReason],
@@ -100,6 +104,7 @@ const waitingFor = ({ message }: ModelFailure, waitMs: number, next: number): st
 export const runCoder = async (options: CoderOptions): Promise<AgentOutcome> => {
   const { repository, journal, clock, signal, kill, tracer, model } = options;
   const observer = createObserver(repository, options.policy);
+  const dependencies = createDependencyReader({ git: repository.record, clock, withinMs: importsMs });
   const conclude = createConclude({
     ...options,
     criteria: options.task.criteria,
@@ -121,7 +126,7 @@ export const runCoder = async (options: CoderOptions): Promise<AgentOutcome> => 
     onRetry: (failure, waitMs, next) => journal.heartbeat(waitingFor(failure, waitMs, next)),
   });
   const guard = createRepetitionGuard();
-  const execute = createExecutor({ tools, journal, observer, guard, tracer, clock, signal });
+  const execute = createExecutor({ tools, journal, observer, dependencies, guard, tracer, clock, signal });
   const loop = {
     ask: traced(options, ask),
     execute,
@@ -131,7 +136,11 @@ export const runCoder = async (options: CoderOptions): Promise<AgentOutcome> => 
     clock,
     signal,
   };
-  const conclusion = await runLoop(loop, renderOpening(options.task));
-  const headSha = await propose({ ...options, observer }, conclusion);
-  return { kind: "succeeded", message: conclusion.title, headSha };
+  try {
+    const conclusion = await runLoop(loop, renderOpening(options.task));
+    const headSha = await propose({ ...options, observer }, conclusion);
+    return { kind: "succeeded", message: conclusion.title, headSha };
+  } finally {
+    await dependencies.close();
+  }
 };

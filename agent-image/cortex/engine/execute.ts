@@ -3,6 +3,7 @@ import * as z from "zod";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { traceparentOf } from "#nervous-system/telemetry/context-propagator.ts";
 import { Enchanted, GenAi, GenAiOperation } from "#nervous-system/codecs/genai.ts";
+import type { DependencyReader } from "#nervous-system/imports/dependency-reader.ts";
 import type { RequestedCall } from "../models/conversation.ts";
 import { boundText } from "../tools/bounded-text.ts";
 import type { Conclusion } from "../tools/finish.ts";
@@ -26,6 +27,7 @@ type ExecutorOptions = {
   readonly tools: readonly Tool[];
   readonly journal: Journal;
   readonly observer: Observer;
+  readonly dependencies: DependencyReader;
   readonly guard: RepetitionGuard;
   readonly tracer: Tracer;
   readonly clock: Clock;
@@ -116,7 +118,7 @@ export const createExecutor =
   (options: ExecutorOptions) =>
   (call: RequestedCall): Promise<Executed> =>
     withSpan(call, options.tracer, async (span) => {
-      const { journal, observer, guard, clock } = options;
+      const { journal, observer, dependencies, guard, clock } = options;
       const started = clock.monotonicMs();
       const { answer, sensible } = await tryCall(call, options, span);
       const ok = answer.ok ?? true;
@@ -131,7 +133,8 @@ export const createExecutor =
       span.setAttribute(Enchanted.eventId, eventId);
       if (!ok) span.setStatus({ code: SpanStatusCode.ERROR, message: answer.text.slice(0, 200) });
       const observation = await observer.observe();
-      await journal.stateChanges(observation, call.name);
+      const changes = await dependencies.addTo(observation, options.signal);
+      await journal.stateChanges({ ...observation, changes }, call.name);
       const verdict = guard.see({ tool: call.name, input: call.input, result: answer.text, tree: observation.after });
       const repeated = { tool: call.name, ok, result: answer.text };
       if (verdict === "stuck" && answer.finished === undefined)

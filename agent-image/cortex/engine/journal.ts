@@ -1,7 +1,7 @@
 import { isSpanContextValid, type Span } from "@opentelemetry/api";
 import type { FrameSocket } from "#nervous-system/comms/socket/socket-ipc.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
-import type { FileChange } from "#nervous-system/git/file-changes.ts";
+import type { KnownChange } from "#nervous-system/imports/dependency-reader.ts";
 import type { FrameType, PayloadOf } from "#nervous-system/schemas/frames/catalog.ts";
 import type { Ids } from "#nervous-system/schemas/ids.ts";
 import { Enchanted } from "#nervous-system/codecs/genai.ts";
@@ -21,6 +21,9 @@ type ActionRecord = {
   readonly durationMs: number;
 };
 
+/** One look at the workspace, with what is known of the files' dependencies. */
+type KnownObservation = Pick<Observation, "before" | "after"> & { readonly changes: readonly KnownChange[] };
+
 /** The agent's record: each call resolves when the frame is written, so what follows from a fact is never recorded before it. */
 export type Journal = {
   thought(text: string): Promise<void>;
@@ -28,7 +31,7 @@ export type Journal = {
   /** Answers the frame's id. */
   action(action: ActionRecord): Promise<string>;
   /** One frame a file; `observedBy` is the tool after which it was seen. */
-  stateChanges(observation: Observation, observedBy: string): Promise<void>;
+  stateChanges(observation: KnownObservation, observedBy: string): Promise<void>;
   error(message: string, fatal: boolean, stack?: string): Promise<void>;
   heartbeat(activity: string): Promise<void>;
   proposal(payload: PayloadOf<"PROPOSAL">): Promise<void>;
@@ -120,13 +123,13 @@ const recordAction = async ({ write }: Writer, blobs: BlobStore, action: ActionR
 const recordChange = async (
   { write, mark }: Writer,
   blobs: BlobStore,
-  change: FileChange,
+  change: KnownChange,
   place: Partial<PayloadOf<"STATE_CHANGE">>,
 ): Promise<void> => {
   const blob = await putLong(blobs, change.patch ?? "");
   const payload = { ...renderChange(change, blob), ...place };
   const eventId = await write("STATE_CHANGE", payload);
-  const { patch: _patch, ...facts } = payload;
+  const { patch: _patch, depends_on: _dependsOn, ...facts } = payload;
   mark(Enchanted.stateChangeApplied, eventId, facts);
 };
 

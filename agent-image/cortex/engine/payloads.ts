@@ -1,5 +1,5 @@
 import type { PayloadOf } from "#nervous-system/schemas/frames/catalog.ts";
-import type { FileChange } from "#nervous-system/git/file-changes.ts";
+import type { KnownChange } from "#nervous-system/imports/dependency-reader.ts";
 import { boundText } from "../tools/bounded-text.ts";
 
 /** Characters of one text in a frame: a frame holds 256 KiB, and JSON's escapes may take six bytes a character. */
@@ -20,15 +20,17 @@ export const boundValue = (value: unknown): unknown => {
 };
 
 /** The payload of a changed file; its diff stands in the frame, in `blob`, or is said to be left out. */
-export const renderChange = (change: FileChange, blob: string | undefined): PayloadOf<"STATE_CHANGE"> => {
+export const renderChange = (change: KnownChange, blob: string | undefined): PayloadOf<"STATE_CHANGE"> => {
   const patch = change.patch;
   const short = patch !== undefined && patch.length <= maxTextChars;
+  const { dependsOn } = change;
   return {
     file_modified: change.path,
     change: change.change,
     ...(change.oldPath === undefined ? {} : { old_path: change.oldPath }),
     lines_added: change.added ?? 0,
     lines_removed: change.removed ?? 0,
+    ...(dependsOn === undefined ? {} : { depends_on: [...dependsOn] }),
     ...(short ? { patch } : {}),
     ...(blob === undefined ? {} : { blob }),
     ...(short || blob !== undefined ? {} : { patch_omitted: "too long for a frame, and no blob could be stored" }),

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import { growthOf, mostGrowth } from "#test/builders/growth.ts";
 import { readDockerfile } from "./dockerfile.ts";
 import { loadGrammar } from "./grammar.ts";
-import type { GrammarKind } from "./queries.ts";
+import type { GrammarKind } from "../grammar-files.ts";
 import { createSpecifiers } from "./specifiers.ts";
 
 const lines: ReadonlyArray<readonly [GrammarKind, string]> = [

@@ -1,14 +1,16 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { Language, Parser, Query, type QueryMatch } from "web-tree-sitter";
+import { grammars, RUNTIME, type GrammarKind } from "../grammar-files.ts";
 import { namerOf, type Found } from "./names.ts";
-import { queries, type GrammarKind } from "./queries.ts";
+import { queries } from "./queries.ts";
 import type { Specifiers } from "./specifiers.ts";
 
 /** Reads what a source imports; false where that takes too long. Throws where the grammar fails, which is then good for nothing. */
 export type GrammarReader = (text: string, out: Specifiers) => boolean;
 
-// Of a source of 1 MiB that a person wrote; its time is bounded outside as well.
+// Of a source of 1 MiB that a person wrote. A scanner of a grammar may go on behind it, as Python's does over thousands of lines
+// of comment, each of which it looks to the end from: the thread's time is bounded as well.
 const WITHIN_MS = 1000;
 
 const require = createRequire(import.meta.url);
@@ -16,8 +18,7 @@ const require = createRequire(import.meta.url);
 let runtime: Promise<void> | undefined;
 
 /** Loads the runtime of the grammars, once. */
-const loadRuntime = (): Promise<void> =>
-  (runtime ??= Parser.init({ locateFile: () => require.resolve("web-tree-sitter/web-tree-sitter.wasm") }));
+const loadRuntime = (): Promise<void> => (runtime ??= Parser.init({ locateFile: () => require.resolve(RUNTIME) }));
 
 const foundIn = ({ captures }: QueryMatch): Found => {
   const texts = Object.fromEntries(captures.map(({ name, node }) => [name, node.text]));
@@ -29,8 +30,7 @@ const foundIn = ({ captures }: QueryMatch): Found => {
 /** Loads the grammar of a kind of source. */
 export const loadGrammar = async (kind: GrammarKind): Promise<GrammarReader> => {
   await loadRuntime();
-  const file = require.resolve(`@vscode/tree-sitter-wasm/wasm/tree-sitter-${kind}.wasm`);
-  const language = await Language.load(await readFile(file));
+  const language = await Language.load(await readFile(require.resolve(grammars[kind])));
   const query = new Query(language, queries[kind]);
   const parser = new Parser().setLanguage(language);
   return (text, out) => {

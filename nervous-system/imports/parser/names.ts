@@ -1,4 +1,4 @@
-import type { GrammarKind } from "./queries.ts";
+import type { GrammarKind } from "../grammar-files.ts";
 import { expandUse } from "./rust-use.ts";
 import type { Specifiers } from "./specifiers.ts";
 

@@ -1,7 +1,4 @@
-import type { SourceKind } from "../source-kind.ts";
-
-/** A kind of source that is read by a grammar of tree-sitter. */
-export type GrammarKind = Exclude<SourceKind, "dockerfile">;
+import type { GrammarKind } from "../grammar-files.ts";
 
 const javascript = `
 (import_statement source: (string . (string_fragment) @name .))

@@ -227,8 +227,8 @@ describe("what an import means", () => {
 
   it("is not known where it is more than a frame holds", () => {
     const many = (count: number, name: string): string[] => Array.from({ length: count }, (__, at) => `${name}${at}`);
-    expect(resolve({}, "x.ts", many(1000, "a"))).toHaveLength(1000);
-    expect(resolve({}, "x.ts", many(1001, "a"))).toBeUndefined();
+    expect(resolve({}, "x.ts", many(500, "a"))).toHaveLength(500);
+    expect(resolve({}, "x.ts", many(501, "a"))).toBeUndefined();
     expect(resolve({}, "x.ts", many(200, "a".repeat(200)))).toBeUndefined();
   });
 });

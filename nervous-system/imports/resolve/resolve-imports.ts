@@ -8,8 +8,8 @@ import { resolveRust } from "./rust.ts";
 import { nearest, type Resolve, type Tree } from "./tree.ts";
 import type { FileIndex } from "./file-index.ts";
 
-/** What a frame can hold beside its diff. */
-const MAX_DEPENDENCIES = 1000;
+/** What a frame can hold beside its diff, and the graph takes of one file. */
+const MAX_DEPENDENCIES = 500;
 const MAX_CHARS = 32 * 1024;
 
 const resolvers: Readonly<Record<SourceKind, Resolve>> = {

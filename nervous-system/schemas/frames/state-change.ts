@@ -16,7 +16,9 @@ export const stateChange = defineFrame({
     new_state_hash: text("Git tree of the workspace after; only on the last frame of a batch.").optional(),
     patch: text("Unified diff of this file.").optional(),
     blob: digest("The diff, where it is too long for the frame.").optional(),
-    depends_on: texts("Files that the file imports.").optional(),
+    depends_on: texts(
+      "What the file depends on after the change, by its imports: paths within the workspace, where a directory ends with `/` and stands for all that is in it, and libraries as package URLs without version (`pkg:npm/lodash`). Absent where it is not known.",
+    ).optional(),
     batch: z
       .looseObject({
         id: text("Id of the observation."),

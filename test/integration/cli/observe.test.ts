@@ -38,6 +38,25 @@ describe("what the program does not say", () => {
     expect(git("diff", "--cached", "--name-only")).toBe("");
   });
 
+  it("is told with what the changed files import, by the tree that they are in", async () => {
+    git("init", "-q");
+    await writeFile(join(stage.cwd, "session.py"), "");
+    git("add", "-A");
+    git("commit", "-qm", "first");
+    const write = String.raw`printf 'import os, requests\nfrom session import open\n' > login.py; echo hm > notes.txt`;
+    const until = (file: string): string =>
+      `until grep -q '"file_modified":"${file}"' swarm_context.jsonl; do sleep 0.05; done`;
+    const script = [write, until("notes.txt"), "mv login.py auth.py; rm session.py", until("session.py")].join("; ");
+    await stage.cli(["run", "--", "bash", "-c", script]);
+    const changes = payloads(await stage.lines(), "STATE_CHANGE");
+    expect(changes.map(({ change, file_modified, depends_on }) => [change, file_modified, depends_on])).toEqual([
+      ["added", "login.py", ["pkg:pypi/requests", "session.py"]],
+      ["added", "notes.txt", undefined],
+      ["renamed", "auth.py", ["pkg:pypi/requests", "pkg:pypi/session"]],
+      ["deleted", "session.py", undefined],
+    ]);
+  });
+
   it("keeps the patch of each file where one becomes a link, and text looks like a diff behind a lone CR", async () => {
     git("init", "-q");
     await writeFile(join(stage.cwd, "a.txt"), "a\n");

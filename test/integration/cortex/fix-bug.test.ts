@@ -85,6 +85,7 @@ describe("the cortex on the bug", () => {
       old_state_hash: stage.git(stage.fetched, "rev-parse", "main^{tree}").trim(),
       batch: { index: 0, count: 1 },
       observed_by: "apply_patch",
+      depends_on: [],
     });
   });
 

@@ -115,7 +115,7 @@ class StateChange(Payload):
     new_state_hash: str | None = Field(default=None, description="Git tree of the workspace after; only on the last frame of a batch.")
     patch: str | None = Field(default=None, description="Unified diff of this file.")
     blob: str | None = Field(default=None, description="The diff, where it is too long for the frame.", pattern="^sha256:[0-9a-f]{64}$")
-    depends_on: list[str] | None = Field(default=None, description="Files that the file imports.")
+    depends_on: list[str] | None = Field(default=None, description="What the file depends on after the change, by its imports: paths within the workspace, where a directory ends with `/` and stands for all that is in it, and libraries as package URLs without version (`pkg:npm/lodash`). Absent where it is not known.")
     batch: StateChangeBatch | None = Field(default=None, description="One observation of the workspace may be several frames.")
     observed_by: str | None = Field(default=None, description="Who saw the change: a tool's name or `wrapper`.")
     also_running: list[str] | None = Field(default=None, description="UIDs of the agents that ran beside this one on the same files when the change was seen: any of them may have made it.")
