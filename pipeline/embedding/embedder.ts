@@ -1,0 +1,28 @@
+/** Makes vectors of texts, so that texts of one meaning lie close to each other by cosine. */
+export type Embedder = {
+  /** Which vectors these are: those of two names are not to be compared. Letters, digits, `_` and `-`. */
+  readonly name: string;
+  /** Length of each vector. */
+  readonly dimensions: number;
+  /** One vector a text, in the same order. Rejects with `EmbedderFailure`, or with the signal's reason. */
+  embed(texts: readonly string[], signal: AbortSignal): Promise<Float32Array[]>;
+  close(): Promise<void>;
+};
+
+/** No vectors now; the same texts may be asked for again. */
+export class EmbedderFailure extends Error {
+  override readonly name = "EmbedderFailure";
+  /** When to ask again, milliseconds, where whoever failed said so. */
+  readonly afterMs: number | undefined;
+
+  constructor(message: string, options: { readonly afterMs?: number | undefined; readonly cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.afterMs = options.afterMs;
+  }
+}
+
+/** A vector scaled to length one; one of zeros stays. */
+export const normalise = (vector: Float32Array): Float32Array => {
+  const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
+  return length > 0 ? vector.map((value) => value / length) : vector;
+};
