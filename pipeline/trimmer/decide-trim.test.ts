@@ -73,8 +73,9 @@ describe("who needs the stream", () => {
     { type: "Complete", status: "True" as const, reason: "Succeeded", message: "", lastTransitionTime: created },
   ];
 
-  it("is each durable reader, and nothing goes before ledger and publisher have begun", () => {
+  it("is each durable reader, and nothing goes before ledger, archive and publisher have begun", () => {
     expect(readersAsHolders(new Map([["ledger", 7]]))).toEqual([
+      { name: "the reader archive, which has never read,", seq: 0 },
       { name: "the reader publisher, which has never read,", seq: 0 },
       { name: "the reader ledger", seq: 7 },
     ]);

@@ -14,6 +14,7 @@ import {
   tokenFor,
 } from "#test/integration/gateway/swarm-plane.ts";
 import { freshNamespace, type TestPlane } from "#test/integration/kubernetes/control-plane.ts";
+import { startTestArchive, type TestArchive } from "#test/integration/pipeline/archive-harness.ts";
 import {
   connectTestBus,
   startTestNats,
@@ -38,6 +39,7 @@ export type ChaosPlane = {
   readonly scribes: readonly Victim[];
   readonly siphon: Victim;
   readonly ledger: TestLedger;
+  readonly archive: TestArchive;
   readonly dir: string;
 };
 
@@ -116,9 +118,16 @@ const prepareAgents = async (count: number, { test, stage, caPem, ports, random,
   return { agents: prepared, scribes };
 };
 
-type Ledgered = { program: string; natsUrl: string; dir: string; ledger: TestLedger; random: Random };
+type Ledgered = {
+  program: string;
+  natsUrl: string;
+  dir: string;
+  ledger: TestLedger;
+  archive: TestArchive;
+  random: Random;
+};
 
-const prepareSiphon = async ({ program, natsUrl, dir, ledger, random }: Ledgered): Promise<Victim> => {
+const prepareSiphon = async ({ program, natsUrl, dir, ledger, archive, random }: Ledgered): Promise<Victim> => {
   const [healthPort = 0] = await lastingPorts(1, random.next);
   const { url, username, password } = ledger.server;
   const env = {
@@ -126,6 +135,11 @@ const prepareSiphon = async ({ program, natsUrl, dir, ledger, random }: Ledgered
     CLICKHOUSE_URL: url,
     CLICKHOUSE_USER: username,
     CLICKHOUSE_PASSWORD: password,
+    S3_ENDPOINT: archive.server.endpoint,
+    S3_REGION: archive.server.region,
+    S3_BUCKET: archive.bucket,
+    S3_ACCESS_KEY_ID: archive.server.accessKey,
+    S3_SECRET_ACCESS_KEY: archive.server.secretKey,
     ENCHANTED_HEALTH_PORT: String(healthPort),
     LOG_LEVEL: "warn",
   };
@@ -162,10 +176,11 @@ export const startChaosPlane = async (
   const natsUrl = nats.url;
   const collectors = await prepareCollectors(width, { test, random }, { ...tls, natsUrl, dir, program });
   const ledger = await startTestLedger(cleanup);
-  const siphon = await prepareSiphon({ program, natsUrl, dir, ledger, random });
+  const archive = await startTestArchive(cleanup);
+  const siphon = await prepareSiphon({ program, natsUrl, dir, ledger, archive, random });
   const caPem = await readFile(tls.caFile, "utf8");
   const ports = collectors.map(({ port }) => port);
   const { agents: itsAgents, scribes } = await prepareAgents(count, { test, stage, caPem, ports, random, dir });
   for (const victim of [...collectors.map((one) => one.victim), ...scribes, siphon]) cleanup.add(() => victim.kill());
-  return { nats, bus, collectors, agents: itsAgents, scribes, siphon, ledger, dir };
+  return { nats, bus, collectors, agents: itsAgents, scribes, siphon, ledger, archive, dir };
 };

@@ -4,6 +4,7 @@ import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
+import { checkArchive } from "#pipeline/archive-reader/check-archive.ts";
 import { ledgerFrames, type TestLedger } from "#test/integration/pipeline/ledger-harness.ts";
 import { readFrames, type Cleanup } from "#test/integration/pipeline/bus-harness.ts";
 import { check, type Violation } from "#test/simulation/checker.ts";
@@ -129,6 +130,23 @@ const ledgerHolds = async (plane: ChaosPlane, frames: number, clock: Clock): Pro
   return [];
 };
 
+/** The archive comes to hold the same frames, and its files are what their manifests say. */
+const archiveHolds = async ({ archive }: ChaosPlane, stream: readonly StoredFrame[], clock: Clock) => {
+  const end = clock.monotonicMs() + SETTLE_MS;
+  const wanted = JSON.stringify(stream.map(({ place, hash }) => [place, hash]));
+  const held = async (): Promise<string> =>
+    JSON.stringify((await archive.frames().catch(() => [])).map(({ place, hash }) => [place, hash]));
+  const faults = async (): Promise<readonly string[]> => (await checkArchive(archive.client)).faults;
+  while ((await held()) !== wanted || (await faults()).length > 0) {
+    if (clock.monotonicMs() > end)
+      return [
+        { rule: "everything arrives in the end", why: `the archive is not the stream: ${(await faults()).join("; ")}` },
+      ];
+    await clock.sleep(500);
+  }
+  return [];
+};
+
 const rowsOf = async (ledger: TestLedger): Promise<StoredFrame[]> =>
   (await ledgerFrames(ledger)).map(({ stream_seq: place, envelope, frame, prev_hash: prevHash, hash }) => ({
     place,
@@ -164,6 +182,7 @@ export const runChaos = async (options: ChaosOptions): Promise<ChaosResult> => {
   await reader.stop();
   const stream = await readFrames(plane.bus);
   const unfed = await ledgerHolds(plane, stream.length, clock);
+  const unarchived = await archiveHolds(plane, stream, clock);
   const none = new Set<string>();
   const evidence = {
     history: history.operations,
@@ -178,7 +197,7 @@ export const runChaos = async (options: ChaosOptions): Promise<ChaosResult> => {
   );
   const count = (type: string): number =>
     history.operations.filter((operation) => operation.f === "record" && operation.type === type).length;
-  const violations = [...unsettled, ...undrained, ...unfed, ...surprises, ...check(evidence)];
+  const violations = [...unsettled, ...undrained, ...unfed, ...unarchived, ...surprises, ...check(evidence)];
   if (violations.length > 0) await keepLogs(victims, options.logsTo);
   return {
     kills,

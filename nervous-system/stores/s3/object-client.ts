@@ -1,9 +1,11 @@
 import type { Readable } from "node:stream";
 import {
   CreateBucketCommand,
+  DeleteObjectCommand,
   GetObjectCommand,
   HeadBucketCommand,
   HeadObjectCommand,
+  ListObjectsV2Command,
   PutObjectCommand,
   S3Client,
 } from "@aws-sdk/client-s3";
@@ -18,7 +20,17 @@ export type S3Options = {
   readonly bucket: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+  /** How long a connection may say nothing before its request fails, milliseconds; for ever without it. */
+  readonly silenceMs?: number;
 };
+
+/** An object of a listing. */
+export type ListedObject = { readonly key: string; readonly sizeBytes: number };
+
+/** A request to a bucket that is not there (any more). */
+export class NoBucketError extends Error {
+  override readonly name = "NoBucketError";
+}
 
 /** One bucket of an S3 service. */
 export type ObjectClient = {
@@ -28,8 +40,14 @@ export type ObjectClient = {
   size(key: string): Promise<number | undefined>;
   /** Stores an object of a known size. */
   put(key: string, body: Uint8Array | Readable, sizeBytes: number): Promise<void>;
+  /** Stores an object unless there is one of that name, which stays; rejects with `NoBucketError`, or when the signal aborts. */
+  putIfAbsent(key: string, body: Uint8Array, signal?: AbortSignal): Promise<"stored" | "exists">;
   /** Reads an object; undefined when there is none. */
   get(key: string): Promise<AsyncIterable<Uint8Array> | undefined>;
+  /** Objects whose names begin with a prefix, in the order of the names' bytes, behind the name `after`; asked for as they are taken. */
+  list(prefix: string, after?: string): AsyncIterable<ListedObject>;
+  /** Removes an object, if there is one. */
+  delete(key: string): Promise<void>;
   close(): void;
 };
 
@@ -37,6 +55,9 @@ const MAX_ATTEMPTS = 4;
 
 const statusOf = (error: unknown): number | undefined =>
   (error as { $metadata?: { httpStatusCode?: number } } | null)?.$metadata?.httpStatusCode;
+
+/** What a service says whose bucket is gone; another 404 is about the object. */
+const isWithoutBucket = (error: unknown): boolean => (error as { name?: unknown } | null)?.name === "NoSuchBucket";
 
 const orMissing = async <T>(request: Promise<T>): Promise<T | undefined> => {
   try {
@@ -47,6 +68,21 @@ const orMissing = async <T>(request: Promise<T>): Promise<T | undefined> => {
   }
 };
 
+async function* listObjects(
+  client: S3Client,
+  Bucket: string,
+  Prefix: string,
+  StartAfter: string | undefined,
+): AsyncGenerator<ListedObject> {
+  let token: string | undefined;
+  do {
+    const from = token === undefined ? { StartAfter } : { ContinuationToken: token };
+    const page = await client.send(new ListObjectsV2Command({ Bucket, Prefix, ...from }));
+    for (const { Key: key = "", Size: sizeBytes = 0 } of page.Contents ?? []) yield { key, sizeBytes };
+    token = page.NextContinuationToken;
+  } while (token !== undefined);
+}
+
 /** Creates a client of one bucket, by path style, which every S3 service understands. */
 export const createObjectClient = (options: S3Options): ObjectClient => {
   const { bucket: Bucket, accessKeyId, secretAccessKey } = options;
@@ -55,7 +91,12 @@ export const createObjectClient = (options: S3Options): ObjectClient => {
     region: options.region,
     credentials: { accessKeyId, secretAccessKey },
     forcePathStyle: true,
-    ...(options.caPem === undefined ? {} : { requestHandler: { httpsAgent: { ca: options.caPem } } }),
+    requestHandler: {
+      ...(options.caPem === undefined ? {} : { httpsAgent: { ca: options.caPem } }),
+      ...(options.silenceMs === undefined
+        ? {}
+        : { connectionTimeout: options.silenceMs, socketTimeout: options.silenceMs }),
+    },
     maxAttempts: MAX_ATTEMPTS,
     // Trailing checksums need chunked signing, which several S3 services lack; the name is the checksum here.
     requestChecksumCalculation: "WHEN_REQUIRED",
@@ -76,9 +117,23 @@ export const createObjectClient = (options: S3Options): ObjectClient => {
     put: async (Key, Body, ContentLength) => {
       await client.send(new PutObjectCommand({ Bucket, Key, Body, ContentLength }));
     },
+    putIfAbsent: async (Key, Body, abortSignal) => {
+      const put = new PutObjectCommand({ Bucket, Key, Body, ContentLength: Body.byteLength, IfNoneMatch: "*" });
+      try {
+        await client.send(put, abortSignal === undefined ? {} : { abortSignal });
+        return "stored";
+      } catch (error) {
+        if (statusOf(error) === 412) return "exists";
+        throw isWithoutBucket(error) ? new NoBucketError(`there is no bucket ${Bucket}`) : error;
+      }
+    },
     get: async (Key) => {
       const found = await orMissing(client.send(new GetObjectCommand({ Bucket, Key })));
       return found?.Body as AsyncIterable<Uint8Array> | undefined;
+    },
+    list: (prefix, after) => listObjects(client, Bucket, prefix, after),
+    delete: async (Key) => {
+      await client.send(new DeleteObjectCommand({ Bucket, Key }));
     },
     close: () => client.destroy(),
   };

@@ -39,6 +39,7 @@ const callers = [
   "publisher → nats:4222",
   "siphon → clickhouse:8443",
   "siphon → nats:4222",
+  "siphon → s3:7070",
   "trimmer → nats:4222",
 ];
 /** An agent, its verifier and what fetches for them. */

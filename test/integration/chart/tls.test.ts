@@ -128,6 +128,8 @@ describe("certificates of the chart", () => {
     expect(environmentOf(objects, "siphon")).toMatchObject({
       CLICKHOUSE_URL: "https://enchanted-clickhouse:8443",
       CLICKHOUSE_CA_FILE: "/ca/ca.crt",
+      S3_ENDPOINT: "https://enchanted-s3:7070",
+      S3_CA_FILE: "/ca/ca.crt",
     });
     expect(environmentOf(objects, "operator")).toMatchObject({
       NATS_CA_FILE: "/ca/ca.crt",

@@ -100,16 +100,20 @@ describe("the settled mark", () => {
     expect(await settledOf()).toBe(0);
     const limits = { maxAckPending: 100, ackWaitMs: 60_000, prefetch: 100 };
     const ledger = await collector.bus.openReader({ name: "ledger", ...limits });
+    const archive = await collector.bus.openReader({ name: "archive", ...limits });
     const places = (await readFrames(collector.bus)).map(({ place }) => place);
-    for (const _ of places) await ledger.next(AbortSignal.timeout(10_000));
-    await ledger.ackThrough(places[0]!);
-    expect(await settledOf()).toBe(1);
+    for (const _ of places) for (const reader of [ledger, archive]) await reader.next(AbortSignal.timeout(10_000));
     await ledger.ackThrough(places.at(-2)!);
+    expect(await settledOf()).toBe(0);
+    await archive.ackThrough(places[0]!);
+    expect(await settledOf()).toBe(1);
+    await archive.ackThrough(places.at(-1)!);
     const before = await settledOf();
     await ledger.ackThrough(places.at(-1)!);
     const { seq } = await collector.bus.tail(coder.agent.metadata.uid, 1);
     expect([before, await settledOf()]).toEqual([seq - 1, seq]);
     ledger.close();
+    archive.close();
   });
 
   it("is told to nobody else", async () => {

@@ -1,33 +1,18 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/globals";
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
-import { systemClock } from "#nervous-system/kernel/clock.ts";
-import { silentLog } from "#nervous-system/kernel/log.ts";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { createSiphonMetrics } from "#pipeline/siphon/measure.ts";
-import { runSink } from "#pipeline/siphon/run-sink.ts";
 import { describeSinkContract } from "./sink-contract.ts";
 import type { Sink } from "#pipeline/siphon/sink.ts";
 import type { NatsServer } from "#platform/stores/nats.ts";
 import { eventually } from "#test/integration/kubernetes/control-plane.ts";
 import { connectTestBus, createCleanup, readFrames, startTestNats } from "./bus-harness.ts";
 import { agentUid, chainBuilder } from "./chain-builder.ts";
+import { dyingSink, feedSink } from "./feeding.ts";
 import { asLedger, ledgerFrames, startTestLedger, type TestLedger } from "./ledger-harness.ts";
-
-const strangePayloads: ReadonlyArray<Record<string, unknown>> = [
-  { event_type: "THOUGHT", payload: { text: 7 } },
-  { event_type: "THOUGHT", payload: { text: "nul \u0000, quotes \"'`\\, 𝄞, \ud800 alone" }, timestamp: "tomorrow" },
-  { event_type: "STATE_CHANGE", payload: { lines_added: -1, lines_removed: 1e300, file_modified: ["a"] } },
-  { event_type: "MODEL_CALL", payload: { tokens: "many", latency_ms: "slow" } },
-  { event_type: "ACTION", payload: [] },
-  { event_type: "NOT_YET_INVENTED", payload: { n: Number.MAX_SAFE_INTEGER }, timestamp: "9999-12-31T23:59:59Z" },
-  {
-    event_type: "MESSAGE",
-    payload: { to: null, from: {}, text: "x".repeat(200_000) },
-    timestamp: "0001-01-01T00:00:00Z",
-  },
-];
+import { strangePayloads } from "./strange-payloads.ts";
 
 describeSinkContract("ledger", async () => {
   const cleanup = createCleanup();
@@ -68,25 +53,11 @@ afterEach(() => feeding?.stop(), 60_000);
 afterAll(() => cleanup.run(), 60_000);
 
 const feed = (sink: Sink, maxFrames = 64): { stop(): Promise<void> } => {
-  const stopping = new AbortController();
-  const running = runSink(
-    {
-      kind: { name: "ledger", limits: { maxFrames, maxBytes: 1 << 20, lingerMs: 20, ackWaitMs: 60_000 } },
-      sink,
-      bus,
-      clock: systemClock(),
-      random: () => 0.01,
-      metrics,
-      log: silentLog,
-      onTrouble: (reason) => void (reason && trouble.push(reason)),
-    },
-    stopping.signal,
-  );
-  const stop = async (): Promise<void> => {
-    stopping.abort(new Error("stopped"));
-    await running;
-    await sink.close();
+  const onTrouble = (reason: string): void => void trouble.push(reason);
+  const running = feedSink({ name: "ledger", sink, bus, metrics, limits: { maxFrames }, onTrouble });
+  const stop = (): Promise<void> => {
     feeding = undefined;
+    return running.stop();
   };
   return (feeding = { stop });
 };
@@ -104,29 +75,6 @@ const expectLedgerEqualsStream = async (total: number): Promise<void> => {
   expect(await ledgerFrames(ledger)).toEqual(asLedger(await readFrames(bus, total)));
   const [rows] = await ledger.rows<{ n: string }>("SELECT count() AS n FROM enchanted.context_frames");
   expect(Number(rows?.n)).toBe(total);
-};
-
-/** Stops answering at a chosen step, as a process that is killed there. */
-const dyingSink = (
-  sink: Sink,
-  dieAt: (batch: number) => "before" | "after" | undefined,
-): Sink & { died: Promise<void> } => {
-  const dead = Promise.withResolvers<void>();
-  let batches = 0;
-  const die = (signal: AbortSignal): Promise<never> => {
-    dead.resolve();
-    return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
-  };
-  return {
-    ...sink,
-    died: dead.promise,
-    write: async (batch, signal) => {
-      const when = dieAt((batches += 1));
-      if (when === "before") return die(signal);
-      const result = await sink.write(batch, signal);
-      return when === "after" ? die(signal) : result;
-    },
-  };
 };
 
 describe("feeding the ledger", () => {

@@ -99,9 +99,13 @@ describe("the chart's users of NATS", () => {
     const siphon = await busOf("siphon");
     await siphon.ensureStreams({ replicas: 1 });
     expect(await siphon.streamCreated()).toMatch(/^20/);
-    for (const maxAckPending of [10, 20]) {
+    for (const [name, maxAckPending] of [
+      ["ledger", 10],
+      ["ledger", 20],
+      ["archive", 10],
+    ] as const) {
       const ledger = await siphon.openReader({
-        name: "ledger",
+        name,
         from: 0,
         maxAckPending,
         ackWaitMs: 60_000,
@@ -142,6 +146,7 @@ describe("the chart's users of NATS", () => {
     const state = await trimmer.streamState();
     expect(await trimmer.trim.watermarks(state)).toEqual(
       new Map([
+        ["archive", 1],
         ["ledger", 1],
         ["publisher", 1],
       ]),

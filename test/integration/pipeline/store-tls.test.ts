@@ -146,9 +146,15 @@ describe("the siphon's process", () => {
   const environment = async (): Promise<Record<string, string>> => {
     const nats = await kept(startNats({ dir: await temporaryDirectory(cleanup), tls: here }));
     const clickhouse = await kept(startClickHouse({ dir: await temporaryDirectory(cleanup), tls: here }));
+    const s3 = await kept(startS3({ dir: await temporaryDirectory(cleanup), tls: here }));
     return {
       NATS_URL: nats.url,
       NATS_CA_FILE: here.caFile,
+      S3_ENDPOINT: s3.endpoint,
+      S3_CA_FILE: here.caFile,
+      S3_BUCKET: "enchanted",
+      S3_ACCESS_KEY_ID: s3.accessKey,
+      S3_SECRET_ACCESS_KEY: s3.secretKey,
       CLICKHOUSE_URL: clickhouse.url,
       CLICKHOUSE_CA_FILE: here.caFile,
       CLICKHOUSE_USER: clickhouse.username,
@@ -173,6 +179,9 @@ describe("the siphon's process", () => {
     const url = await start({ ...(await environment()), CLICKHOUSE_CA_FILE: elsewhere.caFile });
     const said = async (): Promise<boolean> => /ledger: .*certificate/i.test(await (await fetch(url)).text());
     await waitFor("its word", said, { timeoutMs: 30_000 });
+    const other = await start({ ...(await environment()), S3_CA_FILE: elsewhere.caFile });
+    const saidOfS3 = async (): Promise<boolean> => /archive: .*certificate/i.test(await (await fetch(other)).text());
+    await waitFor("its word about S3", saidOfS3, { timeoutMs: 30_000 });
   }, 120_000);
 });
 

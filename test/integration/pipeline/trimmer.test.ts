@@ -114,6 +114,7 @@ describe("a stream under load", () => {
       ledger: { firstSeq: 1, stream: created },
       conditions: [{ type: "Complete", status: "True", reason: "Succeeded", message: "", lastTransitionTime: created }],
     } as never);
+    await reading("archive");
     const [ledger, publisher] = [await reading("ledger"), await reading(publisherReader, signalFilter)];
     const unready = await trimming(HOUR_MS);
     const chains = Array.from({ length: 8 }, (_, n) => chainBuilder({ agent_uid: agentUid(n) }));
@@ -153,6 +154,7 @@ describe("a stream under load", () => {
     const ref = { namespace, name: "long" };
     const mission = await createMission(test.admin, ref, {}, { ledger: { firstSeq: place + 1, stream } });
     await reading(publisherReader, signalFilter);
+    await reading("archive");
     const unready = await trimming(1);
     for (let n = 0; n < 20; n += 1) await publish();
     // Nothing has read for the ledger yet.

@@ -1,0 +1,57 @@
+import { zstdDecompressSync } from "node:zlib";
+import { parquetReadObjects, type AsyncBuffer } from "hyparquet";
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import type { Envelope } from "#nervous-system/schemas/envelope.ts";
+
+/** Times and texts stay what they are: nanoseconds, and bytes that a hash covers. */
+const parsers = {
+  timestampFromNanoseconds: (ns: bigint): bigint => ns,
+  stringFromBytes: (bytes: Uint8Array): Uint8Array => bytes,
+};
+
+const compressors = {
+  ZSTD: (page: Uint8Array, size: number): Uint8Array =>
+    zstdDecompressSync(page, { maxOutputLength: Math.max(1, size) }),
+};
+
+/** A file that is in memory, as its reader wants it. */
+const asFile = (bytes: Uint8Array): AsyncBuffer => ({
+  byteLength: bytes.byteLength,
+  slice: (from, to) => new Uint8Array(bytes.subarray(from, to)).buffer,
+});
+
+type Row = {
+  readonly stream_seq: bigint;
+  readonly stored: bigint;
+  readonly principal: Uint8Array;
+  readonly prev_hash: Uint8Array;
+  readonly hash: Uint8Array;
+  readonly envelope: Uint8Array;
+  readonly frame: Uint8Array;
+  readonly frame_bytes: Uint8Array | null;
+};
+
+const columns = ["stream_seq", "stored", "principal", "prev_hash", "hash", "envelope", "frame", "frame_bytes"];
+
+const textOf = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+
+const frameOf = (row: Row): StoredFrame => {
+  const [envelopeText, principal] = [textOf(row.envelope), textOf(row.principal)];
+  return {
+    envelope: JSON.parse(envelopeText) as Envelope,
+    envelopeText,
+    bytes: row.frame_bytes ?? row.frame,
+    prevHash: textOf(row.prev_hash),
+    hash: textOf(row.hash),
+    ...(principal === "" ? {} : { principal }),
+    place: Number(row.stream_seq),
+    storedNs: row.stored,
+  };
+};
+
+/** The frames of a file of the archive, in its order, each as the stream held it; rejects where the bytes are no such file. */
+export const readFrames = async (bytes: Uint8Array): Promise<StoredFrame[]> => {
+  const rows = await parquetReadObjects({ file: asFile(bytes), columns, compressors, parsers });
+  return (rows as unknown as Row[]).map(frameOf);
+};

@@ -1,0 +1,83 @@
+import type { ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
+import { manifestKey } from "./keys.ts";
+import { manifestBytes, noManifest, parseManifest, sha256Of, type Manifest, type ManifestHead } from "./manifest.ts";
+import { parseJson, readObject } from "./read-object.ts";
+
+/** What a file is, before it has its place among the manifests. */
+export type FileEntry = Omit<Manifest, "number" | "previous">;
+
+/** The chain of manifests, which grows at its end only. */
+export type ManifestChain = {
+  /** Says of a file what it is, unless one of the last manifests says it. */
+  append(entry: FileEntry, signal: AbortSignal): Promise<void>;
+  /** Whether one of the last manifests is about a file. */
+  has(key: string): Promise<boolean>;
+  /** Looks for the end anew with the next question. */
+  forget(): void;
+};
+
+/** How far back a file's manifest is looked for: four hours of the smallest files. Further back one more says the same again. */
+const LOOK_BACK = 1000;
+
+type Read = { readonly manifest: Manifest | undefined; readonly head: ManifestHead };
+
+const readManifest = async (client: ObjectClient, number: number): Promise<Read | undefined> => {
+  const bytes = await readObject(client, manifestKey(number));
+  if (bytes === undefined) return undefined;
+  return { manifest: parseManifest(parseJson(bytes)), head: { number, sha256: sha256Of(bytes) } };
+};
+
+/** Number of the last manifest, 0 for none, by few questions however many there are: they are numbered without a gap. */
+const newestNumber = async (client: Pick<ObjectClient, "size">): Promise<number> => {
+  const isThere = async (number: number): Promise<boolean> => (await client.size(manifestKey(number))) !== undefined;
+  let [there, beyond] = [0, 1];
+  while (await isThere(beyond)) [there, beyond] = [beyond, beyond * 2];
+  while (beyond - there > 1) {
+    const middle = Math.floor((there + beyond) / 2);
+    if (await isThere(middle)) there = middle;
+    else beyond = middle;
+  }
+  return there;
+};
+
+/**
+ * Creates the chain in a bucket. Each manifest is put where none is, so that two writers at once make one chain: who finds
+ * the place taken goes on behind it.
+ */
+export const createManifestChain = (client: ObjectClient): ManifestChain => {
+  let known: Promise<ManifestHead> | undefined;
+
+  const find = async (): Promise<ManifestHead> =>
+    (await readManifest(client, await newestNumber(client)))?.head ?? noManifest;
+  const head = (): Promise<ManifestHead> =>
+    (known ??= find().catch((error: unknown) => {
+      known = undefined;
+      throw error;
+    }));
+
+  const has = async (key: string): Promise<boolean> => {
+    const { number: newest } = await head();
+    for (let number = newest; number > Math.max(0, newest - LOOK_BACK); number -= 1)
+      if ((await readManifest(client, number))?.manifest?.key === key) return true;
+    return false;
+  };
+
+  const append = async (entry: FileEntry, signal: AbortSignal): Promise<void> => {
+    for (;;) {
+      signal.throwIfAborted();
+      const { number: last, sha256: previous } = await head();
+      const number = last + 1;
+      const bytes = manifestBytes({ number, ...entry, previous });
+      if ((await client.putIfAbsent(manifestKey(number), bytes, signal)) === "stored") {
+        known = Promise.resolve({ number, sha256: sha256Of(bytes) });
+        return;
+      }
+      const taken = await readManifest(client, number);
+      if (taken !== undefined) known = Promise.resolve(taken.head);
+      // An attempt of ours whose answer was lost.
+      if (taken?.manifest?.key === entry.key) return;
+    }
+  };
+
+  return { append, has, forget: () => (known = undefined) };
+};

@@ -1,0 +1,97 @@
+import type { z } from "zod";
+import { readOnlyCa } from "#nervous-system/kernel/trusted-cas.ts";
+import { createObjectClient, NoBucketError, type ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
+import { blobSettings } from "#pipeline/settings.ts";
+import type { Batch, Sink, SinkKind, SinkResult } from "#pipeline/siphon/sink.ts";
+import { encodeFile } from "./encode-file.ts";
+import { createKeptCuts } from "./kept-cuts.ts";
+import { fileKey } from "./keys.ts";
+import { createManifestChain, type FileEntry, type ManifestChain } from "./manifest-chain.ts";
+import { sha256Of } from "./manifest.ts";
+import { readObject } from "./read-object.ts";
+
+type Store = { readonly client: ObjectClient; readonly manifests: ManifestChain };
+
+/** What the file of a batch is: the one that was there before, else the one of these bytes. */
+const putFile = async ({ client, manifests }: Store, batch: Batch, bytes: Uint8Array, signal: AbortSignal) => {
+  const { cut, frames } = batch;
+  const key = fileKey(cut);
+  const entryOf = (file: Uint8Array): FileEntry => {
+    return { key, cut, rows: frames.length, bytes: file.byteLength, sha256: sha256Of(file) };
+  };
+  if ((await client.putIfAbsent(key, bytes, signal)) === "stored") return entryOf(bytes);
+  if (await manifests.has(key)) return undefined;
+  // Whoever wrote it may have been another version, whose bytes are others.
+  const file = await readObject(client, key);
+  if (file === undefined) throw new Error(`${key} was there and is not any more`);
+  return entryOf(file);
+};
+
+const failed = (error: unknown): SinkResult => {
+  const reason = `the archive cannot be written: ${error instanceof Error ? error.message : String(error)}`;
+  return error instanceof NoBucketError ? { kind: "lost", reason } : { kind: "retryable", reason };
+};
+
+/** The file of a batch, or why none can be made of it. */
+const encoded = async (batch: Batch): Promise<SinkResult | { readonly kind: "file"; readonly bytes: Uint8Array }> => {
+  try {
+    return { kind: "file", bytes: await encodeFile(batch) };
+  } catch (error) {
+    return { kind: "rejected", reason: `no row can be made of the frame: ${String(error)}` };
+  }
+};
+
+/** The archive: each cut a Parquet file in S3, never written over, and a manifest that says what is in it. */
+export const createArchiveSink = (client: ObjectClient): Sink => {
+  const manifests = createManifestChain(client);
+  const { cuts, keepCut, forgetWithoutFiles } = createKeptCuts(client);
+  return {
+    prepare: async () => {
+      manifests.forget();
+      await client.ensureBucket();
+      await forgetWithoutFiles();
+    },
+    cuts,
+    keepCut,
+    write: async (batch, signal) => {
+      if (batch.frames.length === 0) return { kind: "written" };
+      const file = await encoded(batch);
+      if (file.kind !== "file") return file;
+      try {
+        signal.throwIfAborted();
+        const entry = await putFile({ client, manifests }, batch, file.bytes, signal);
+        if (entry !== undefined) await manifests.append(entry, signal);
+        return { kind: "written" };
+      } catch (error) {
+        return failed(error);
+      }
+    },
+    close: async () => client.close(),
+  };
+};
+
+const SILENCE_MS = 30_000;
+
+/** Opens the bucket that the settings name. */
+export const openBucket = async (settings: z.output<typeof blobSettings>): Promise<ObjectClient> =>
+  createObjectClient({
+    endpoint: settings.S3_ENDPOINT,
+    caPem: await readOnlyCa(settings.S3_CA_FILE),
+    region: settings.S3_REGION,
+    bucket: settings.S3_BUCKET,
+    accessKeyId: settings.S3_ACCESS_KEY_ID,
+    secretAccessKey: settings.S3_SECRET_ACCESS_KEY,
+    silenceMs: SILENCE_MS,
+  });
+
+/**
+ * The archive's line in the registry. A file is due fifteen seconds after its first frame: where a log is cut at settled,
+ * a pod that ends waits for that within its thirty seconds of draining. What a batch holds is bounded by the siphon's memory.
+ */
+export const archive: SinkKind<typeof blobSettings> = {
+  name: "archive",
+  settings: blobSettings,
+  create: async (settings) => createArchiveSink(await openBucket(settings)),
+  settles: true,
+  limits: { maxFrames: 20_000, maxBytes: 16 * 1024 * 1024, lingerMs: 15_000, ackWaitMs: 180_000 },
+};
