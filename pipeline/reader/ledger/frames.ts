@@ -2,8 +2,11 @@ import { framesTable } from "#pipeline/siphon/ledger/tables.ts";
 
 // Everything here is put together once, of constants: what somebody asks for is bound to `{name:Type}` by ClickHouse.
 
-/** What tells frames apart; two rows of one key are the same frame, stored in a stream that was made anew. */
-const key = "agent_uid, epoch, seq, event_id";
+/**
+ * What tells the frames of a namespace apart; two rows of one key are the same frame, stored in a stream that was made anew.
+ * As the table is sorted, so that what is looked up by it is found without reading the rest.
+ */
+const key = "day, mission_uid, agent_uid, epoch, seq, event_id";
 
 /** The namespace's frames that a condition holds for. A frame that was stored twice comes twice until its parts are merged. */
 export const framesWhere = (columns: string, condition: string): string =>
@@ -33,8 +36,12 @@ export const ofMission = "({mission:String} = '' OR mission = {mission:String})"
 /** The frames of an agent by name or UID, of every one without. */
 export const ofAgent = "({agent:String} = '' OR agent_id = {agent:String} OR agent_uid = {agent:String})";
 
-/** The frames of a part of time. */
-export const inPeriod = "observed >= {from:DateTime64(9, 'UTC')} AND observed < {to:DateTime64(9, 'UTC')}";
+// Of frames without a day any may be meant. A Date ends in 2149, and no frame has a day of the year 2100.
+const days = `(day BETWEEN toDate({from:DateTime64(9, 'UTC')}) AND
+  toDate(least({to:DateTime64(9, 'UTC')}, toDateTime64('2100-01-01 00:00:00', 9, 'UTC'))) OR day = toDate('1970-01-01'))`;
+
+/** The frames of a part of time; the days lead to where they are. */
+export const inPeriod = `observed >= {from:DateTime64(9, 'UTC')} AND observed < {to:DateTime64(9, 'UTC')} AND ${days}`;
 
 /** The frames in whose columns every word of `about` stands, in either case of letters. */
 export const aboutIn = (...columns: readonly string[]): string => {
