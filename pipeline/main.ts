@@ -25,6 +25,7 @@ import { startGateway } from "#pipeline/gateway/start.ts";
 import type { PartEnvironment } from "#pipeline/environment.ts";
 import { readerSettings } from "#pipeline/reader/settings.ts";
 import { startReader } from "#pipeline/reader/start.ts";
+import { importerSettings, startImporter } from "#pipeline/importer/start.ts";
 import { retrying } from "#pipeline/retrying.ts";
 import {
   blobSettings,
@@ -48,7 +49,11 @@ const STOP_GRACE_MS = 25_000;
 /** What every part gets from this process. */
 type Process = PartEnvironment & { readonly ids: Ids; readonly log: Logger };
 
-type Running = { stop(graceMs: number): Promise<void> };
+type Running = {
+  stop(graceMs: number): Promise<void>;
+  /** Of what ends by itself. */
+  readonly done?: Promise<void>;
+};
 
 const kubeClient = ({ KUBECONFIG: path }: KubeSettings, userAgent: string, clock: Clock): KubeClient => {
   const source = path === undefined ? { kind: "in-cluster" as const } : { kind: "file" as const, path };
@@ -117,6 +122,9 @@ const gateway = async (settings: z.output<typeof schemas.gateway>, shared: Proce
 const siphon = (settings: z.output<typeof schemas.siphon>, shared: Process): Promise<Running> =>
   startSiphon({ ...shared, settings, connectBus: streamsConnector("siphon", settings, shared) });
 
+const importer = (settings: z.output<typeof schemas.import>, shared: Process): Promise<Running> =>
+  startImporter({ ...shared, settings });
+
 const trimmer = (settings: z.output<typeof schemas.trimmer>, shared: Process): Promise<Running> =>
   startTrimmer({
     ...shared,
@@ -139,6 +147,7 @@ const schemas = {
   gateway: gatewaySettings.extend({ ...sharedSettings.shape, ...kubeSettings.shape }),
   reader: readerSettings.extend({ ...sharedSettings.shape, ...kubeSettings.shape }),
   siphon: siphonSettings.extend({ ...sharedSettings.shape, ...busSettings.shape, ...streamSettings.shape }),
+  import: importerSettings.extend(sharedSettings.shape),
   trimmer: trimmerSettings.extend({ ...sharedSettings.shape, ...kubeSettings.shape, ...busSettings.shape }),
 };
 
@@ -176,6 +185,7 @@ const parts: Readonly<Record<string, () => Started>> = {
   gateway: () => starting("gateway", parseConfig(schemas.gateway, process.env), gateway),
   reader: () => starting("reader", parseConfig(schemas.reader, process.env), reader),
   siphon: () => starting("siphon", parseConfig(schemas.siphon, process.env), siphon),
+  import: () => starting("import", parseConfig(schemas.import, process.env), importer),
   trimmer: () => starting("trimmer", parseConfig(schemas.trimmer, process.env), trimmer),
 };
 
@@ -184,7 +194,16 @@ const run = async ({ shared, running }: Started): Promise<number> => {
   // What is not started yet holds nothing that has to be finished.
   const first = await Promise.race([running, stopped]);
   if (typeof first === "string") return 0;
-  shared.log.info({ signal: await stopped }, "stopping");
+  const ended = first.done?.then(
+    () => 0,
+    (error: unknown) => {
+      shared.log.error({ err: error }, "it did not come to its end");
+      return 1;
+    },
+  );
+  const end = await (ended === undefined ? stopped : Promise.race([ended, stopped]));
+  if (typeof end === "number") return end;
+  shared.log.info({ signal: end }, "stopping");
   await first.stop(STOP_GRACE_MS);
   return 0;
 };

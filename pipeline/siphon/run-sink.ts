@@ -5,10 +5,10 @@ import { fullJitterMs } from "#nervous-system/kernel/backoff.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
-import { assertNever } from "#nervous-system/kernel/outcome.ts";
 import { createGatherer, type Gathered, type Gatherer } from "#pipeline/siphon/gather.ts";
 import type { SiphonMetrics } from "#pipeline/siphon/measure.ts";
 import type { Batch, Cut, KeptCut, Sink, SinkKind } from "#pipeline/siphon/sink.ts";
+import { writeBatch, type Writing } from "#pipeline/siphon/write-batch.ts";
 
 /** What feeding a sink needs. */
 export type RunSinkOptions = {
@@ -26,11 +26,6 @@ export type RunSinkOptions = {
 const PREFETCH_BYTES = 16 * 1024 * 1024;
 const BATCHES_AHEAD = 4;
 const BACKOFF = { baseMs: 250, capMs: 15_000 };
-
-/** The store must be prepared anew. */
-class StoreLost extends Error {
-  override readonly name = "StoreLost";
-}
 
 type Feed = RunSinkOptions & {
   readonly signal: AbortSignal;
@@ -61,54 +56,14 @@ const pause = async (feed: Feed, failures: number, reason: string, afterMs?: num
   await feed.clock.sleep(waitMs, feed.signal);
 };
 
-const halves = ({ cut, frames }: Batch): [Batch, Batch] => {
-  const middle = Math.ceil(frames.length / 2);
-  const [left, right] = [frames.slice(0, middle), frames.slice(middle)];
-  const border = right[0]?.place ?? cut.to;
-  return [
-    { cut: { ...cut, to: border - 1 }, frames: left },
-    { cut: { ...cut, from: border }, frames: right },
-  ];
-};
-
-/** Writes a batch however long that takes; what the store will never take is halved until the one frame is found. */
-const writeBatch = async (feed: Feed, given: Batch): Promise<void> => {
-  const { kind, sink, signal, metrics } = feed;
-  let batch = given;
-  for (let failures = 0; ; failures += 1) {
-    signal.throwIfAborted();
-    const result = await sink.write(batch, signal);
-    metrics.sinkBatches.inc({ sink: kind.name, result: result.kind });
-    switch (result.kind) {
-      case "written":
-        return metrics.sinkFrames.inc({ sink: kind.name }, batch.frames.length);
-      case "retryable":
-        await pause(feed, failures, result.reason, result.afterMs);
-        continue;
-      case "lost":
-        throw new StoreLost(result.reason);
-      case "rejected":
-        if (result.bad === undefined) return splitBatch(feed, batch, result.reason);
-        batch = await setAside(feed, batch, result.bad, result.reason);
-        continue;
-      default:
-        return assertNever(result);
-    }
-  }
-};
-
-/** The batch without the frames that its store will never take. */
-const setAside = async (feed: Feed, { cut, frames }: Batch, bad: Batch["frames"], reason: string): Promise<Batch> => {
-  for (const frame of bad) await refuse(feed, cut, frame, reason);
-  return { cut, frames: frames.filter((frame) => !bad.includes(frame)) };
-};
-
-const splitBatch = async (feed: Feed, batch: Batch, reason: string): Promise<void> => {
-  const [only, ...others] = batch.frames;
-  if (only === undefined) return;
-  if (others.length === 0) return refuse(feed, batch.cut, only, reason);
-  for (const half of halves(batch)) await writeBatch(feed, half);
-};
+const writingOf = (feed: Feed): Writing => ({
+  name: feed.kind.name,
+  sink: feed.sink,
+  metrics: feed.metrics,
+  signal: feed.signal,
+  pause: (failures, reason, afterMs) => pause(feed, failures, reason, afterMs),
+  refuse: (cut, frame, reason) => refuse(feed, cut, frame, reason),
+});
 
 const framesOf = async (feed: Feed, { items, cut }: Gathered): Promise<Batch["frames"]> => {
   for (const { item } of items) if (item.kind === "poison") await refuse(feed, cut, item.poison, item.poison.reason);
@@ -164,7 +119,7 @@ const feedOnce = async (feed: Feed, opened: Opened): Promise<void> => {
   const gathered = await opened.gatherer.next(signal);
   const { cut } = gathered;
   await sink.keepCut({ ...cut, number: opened.next++ });
-  await writeBatch(feed, { cut, frames: await framesOf(feed, gathered) });
+  await writeBatch(writingOf(feed), { cut, frames: await framesOf(feed, gathered) });
   await opened.reader.ackThrough(gathered.last);
   metrics.sinkWatermark.set({ sink: kind.name }, cut.to);
   feed.onTrouble(undefined);

@@ -16,6 +16,7 @@ import { collectorBench } from "./p1-collector.ts";
 import { decoderBench } from "./p2-decoder.ts";
 import { walBench } from "./p3-wal.ts";
 import { publishBench } from "./p4-publish.ts";
+import { parquetBench } from "./p13-parquet.ts";
 import { recordBench } from "./p15-record.ts";
 import { bytesBench } from "./p17-bytes.ts";
 import { underRunBench } from "./p19-run.ts";
@@ -26,6 +27,7 @@ const benches: readonly Bench[] = [
   decoderBench,
   walBench,
   publishBench,
+  parquetBench,
   recordBench,
   bytesBench,
   underRunBench,

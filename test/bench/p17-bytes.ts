@@ -7,6 +7,7 @@ import { runProgram } from "./harness/program.ts";
 const FRAMES = 2000;
 const PER_EXPORT = 100;
 const BYTES = 700;
+const ARCHIVED = { frames: 20_000, chars: BYTES, agents: 4 };
 
 const contestant = (url: string, form: "chunks" | "messages"): Contestant => {
   let run = 0;
@@ -20,7 +21,11 @@ const contestant = (url: string, form: "chunks" | "messages"): Contestant => {
 const stage = async ({ directory }: Surroundings): Promise<Staged> => {
   const nats = await startNats({ dir: join(directory, "nats") });
   return {
-    contestants: [contestant(nats.url, "chunks"), contestant(nats.url, "messages")],
+    contestants: [
+      contestant(nats.url, "chunks"),
+      contestant(nats.url, "messages"),
+      { name: "archive", measure: () => runProgram("archive-files", ARCHIVED) },
+    ],
     figures: [
       {
         id: "P17 stream",
@@ -37,9 +42,18 @@ const stage = async ({ directory }: Surroundings): Promise<Staged> => {
         ours: ["chunks", "bytesPerFrame"],
         peer: ["messages", "gzipPerFrame"],
       },
+      {
+        id: "P17 archive",
+        what: "bytes of the archive's files a frame, beside gzip of the frames' JSON lines",
+        unit: "B",
+        ours: ["archive", "bytesPerFrame"],
+        peer: ["archive", "gzipPerFrame"],
+        goal: { kind: "ratioAtMost", must: 0.8, aim: 0.5 },
+      },
     ],
     conditions: [
       `${FRAMES} frames of one agent whose texts are ${BYTES} characters of source code each, exported ${PER_EXPORT} at a time; the store's own count of bytes.`,
+      `The archive: ${ARCHIVED.frames} such frames of ${ARCHIVED.agents} agents, cut as its sink does; with envelopes and hashes, which the JSON lines lack.`,
     ],
     dispose: async () => {
       await nats.stop();
@@ -48,5 +62,5 @@ const stage = async ({ directory }: Surroundings): Promise<Staged> => {
   };
 };
 
-/** P17: bytes at rest in the stream. */
-export const bytesBench: Bench = { id: "P17", title: "Bytes in the stream", stage };
+/** P17: bytes at rest. */
+export const bytesBench: Bench = { id: "P17", title: "Bytes at rest", stage };

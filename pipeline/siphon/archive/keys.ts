@@ -55,3 +55,6 @@ export const parseManifestKey = (key: string): number | undefined => {
 
 /** Name of the kept cut of a slot. */
 export const cutKey = (slot: number): string => `${cutsPrefix}${padded(slot, 2)}.json`;
+
+/** Name of how far an import into a sink has come. */
+export const importKey = (sink: string): string => `${root}imports/${sink}.json`;

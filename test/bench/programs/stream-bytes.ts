@@ -1,6 +1,4 @@
 // P17, one contestant: bytes that the stream's store takes a frame, of frames whose texts are source code.
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, headers } from "nats";
@@ -10,9 +8,8 @@ import { silentLog } from "#nervous-system/kernel/log.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { contextStream } from "#nervous-system/schemas/subjects.ts";
-import { repositoryRoot } from "#platform/environment.ts";
-import { agentUid, chainBuilder } from "#test/integration/pipeline/chain-builder.ts";
 import { programSettings, report } from "../harness/program.ts";
+import { sourceFrames } from "../harness/source-frames.ts";
 
 type Settings = {
   url: string;
@@ -24,18 +21,11 @@ type Settings = {
 };
 
 const settings = programSettings() as Settings;
-const folder = join(repositoryRoot, "nervous-system/recorder");
-const sources = readdirSync(folder)
-  .filter((name) => name.endsWith(".ts"))
-  .map((name) => readFileSync(join(folder, name), "utf8"))
-  .join("");
-const chain = chainBuilder({ agent_uid: agentUid(settings.run) });
-const frames = Array.from({ length: settings.frames }, (_, n) => {
-  // Slices that overlap little: source code comes again as it does in an agent's patches, never word for word in a chunk.
-  const from = (n * 7919) % (sources.length - settings.bytes);
-  const types = ["THOUGHT", "ACTION", "ACTION", "STATE_CHANGE"];
-  const payload = { step: n, text: sources.slice(from, from + settings.bytes) };
-  return chain.next({ event_type: types[n % types.length], event_id: crypto.randomUUID(), payload });
+const frames = sourceFrames({
+  agent: settings.run,
+  count: settings.frames,
+  chars: settings.bytes,
+  folder: "nervous-system/recorder",
 });
 
 const storeChunks = async (): Promise<string> => {
