@@ -31,7 +31,7 @@ export type Command = {
   summary: string;
   description: readonly string[];
   /** How operands are called, such as `bash|zsh|fish`. */
-  operand?: { name: string; choices: readonly string[] };
+  operand?: { name: string; choices: readonly string[]; optional?: true };
   /** Whether a program to run stands behind `--`. */
   takesProgram?: boolean;
   options: readonly Option[];
@@ -56,16 +56,18 @@ const checkChoices = (command: Command, values: OptionValues): void => {
   }
 };
 
+const refuseOperands = (command: Command, [first]: readonly string[]): void => {
+  if (first === undefined) return;
+  const hint = command.takesProgram === true ? `; put -- before the program: enchanted run -- ${first}` : "";
+  throw usageError(command, `"${first}" is not expected here${hint}`);
+};
+
 const checkOperands = (command: Command, operands: readonly string[]): void => {
-  const [first, second] = operands;
   const { operand } = command;
-  if (operand === undefined && first !== undefined) {
-    const hint = command.takesProgram === true ? `put -- before the program: enchanted run -- ${first}` : "";
-    throw usageError(command, `"${first}" is not expected here${hint === "" ? "" : `; ${hint}`}`);
-  }
-  if (operand === undefined) return;
-  if (first === undefined || second !== undefined || !operand.choices.includes(first))
-    throw usageError(command, `name one of ${operand.choices.join(", ")}`);
+  if (operand === undefined) return refuseOperands(command, operands);
+  const [first, second] = operands;
+  const isNamed = first === undefined ? operand.optional === true : operand.choices.includes(first);
+  if (!isNamed || second !== undefined) throw usageError(command, `name one of ${operand.choices.join(", ")}`);
 };
 
 const read = (command: Command, args: readonly string[]): { values: OptionValues; positionals: string[] } => {

@@ -1,5 +1,13 @@
+import { questions } from "#nervous-system/schemas/questions/catalog.ts";
 import type { Command } from "./arguments.ts";
-import { fileOption as file, outputOption as output, recordingOptions, serverOptions } from "./options.ts";
+import { questionDescriptions, questionOptions } from "./ask/question-options.ts";
+import {
+  fileOption as file,
+  outputOption as output,
+  readerOptions,
+  recordingOptions,
+  serverOptions,
+} from "./options.ts";
 
 const usage = ["2", "the command line is wrong, or the file cannot be used; the message says which"] as const;
 
@@ -157,6 +165,48 @@ export const commands: readonly Command[] = [
     examples: [["enchanted verify", "verify ./swarm_context.jsonl"]],
     exitCodes: [["0", "no fault was found"], ["1", "a fault was found; the first one is named"], usage],
     load: async () => (await import("./verify.ts")).verify,
+  },
+  {
+    name: "ask",
+    summary: "ask the swarm's record a question",
+    description: [
+      "Asks the reader, which answers from the ledger to whose token may get missions/record in the namespace. Times are UTC: 2026-11-30T04:00:00Z, 2026-11-30 04:00, 2026-11-30, 04:00 (today), or 90m, 2h, 7d (ago).",
+      ...questionDescriptions,
+    ],
+    operand: { name: "question", choices: questions.map(({ name }) => name), optional: true },
+    options: [
+      ...questionOptions,
+      { name: "list", type: "boolean", description: "tell which questions there are" },
+      { name: "limit", type: "string", value: "rows", description: "rows at most, up to 10000", default: "100" },
+      {
+        name: "explain",
+        type: "boolean",
+        description: "also tell, on standard error, the SQL, what was bound to it, the rows read and the time",
+      },
+      {
+        name: "output",
+        type: "string",
+        value: "format",
+        description: "a table for people that fits the terminal, or for programs JSON, JSON lines, CSV or Parquet",
+        default: "text",
+        choices: ["text", "json", "jsonl", "csv", "parquet"],
+      },
+      ...readerOptions,
+    ],
+    examples: [
+      [
+        "enchanted ask conversations --a architect --b reviewer --about 'database schema' --from 04:00 --to 05:00",
+        "what the two said about it this morning",
+      ],
+      ["enchanted ask files --file src/auth/ --output csv > changes.csv", "who changed what below a folder, and why"],
+      ["enchanted ask errors --mission fix-login --from 2h --explain", "what went wrong lately, and how that is asked"],
+    ],
+    exitCodes: [
+      ["0", "it was answered"],
+      ["1", "the reader refused or could not be asked; the message says why"],
+      ["2", "the command line is wrong, or a parameter; the message says which and what is expected"],
+    ],
+    load: async () => (await import("./ask.ts")).ask,
   },
   {
     name: "doctor",

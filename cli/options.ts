@@ -19,22 +19,16 @@ export const outputOption: Option = {
   choices: ["text", "json"],
 };
 
-/** The options of every command that talks to a collector. */
-export const serverOptions: readonly Option[] = [
-  {
-    name: "collector",
-    type: "string",
-    value: "host:port",
-    description: "the collector that the frames are sent to",
-    variable: "ENCHANTED_COLLECTOR",
-  },
-  {
-    name: "namespace",
-    type: "string",
-    value: "name",
-    description: "the namespace to record in",
-    variable: "ENCHANTED_NAMESPACE",
-  },
+type ServiceWords = {
+  readonly name: string;
+  readonly what: string;
+  readonly namespace: string;
+  readonly variable: string;
+};
+
+const serviceOptions = ({ name, what, namespace, variable }: ServiceWords): readonly Option[] => [
+  { name, type: "string", value: "host:port", description: what, variable },
+  { name: "namespace", type: "string", value: "name", description: namespace, variable: "ENCHANTED_NAMESPACE" },
   {
     name: "token-file",
     type: "string",
@@ -46,17 +40,33 @@ export const serverOptions: readonly Option[] = [
     name: "ca-file",
     type: "string",
     value: "path",
-    description: "file with the CA of the collector's certificate, else the CAs of this machine",
+    description: `file with the CA of the ${name}'s certificate, else the CAs of this machine`,
     variable: "ENCHANTED_CA_FILE",
   },
   {
     name: "server-name",
     type: "string",
     value: "name",
-    description: "name in the collector's certificate, where it is not the host, as behind a port-forward",
-    variable: "ENCHANTED_SERVER_NAME",
+    description: `name in the ${name}'s certificate, where it is not the host, as behind a port-forward`,
+    variable: name === "reader" ? "ENCHANTED_READER_SERVER_NAME" : "ENCHANTED_SERVER_NAME",
   },
 ];
+
+/** The options of every command that talks to a collector. */
+export const serverOptions = serviceOptions({
+  name: "collector",
+  what: "the collector that the frames are sent to",
+  namespace: "the namespace to record in",
+  variable: "ENCHANTED_COLLECTOR",
+});
+
+/** The options of every command that asks a reader. */
+export const readerOptions = serviceOptions({
+  name: "reader",
+  what: "the reader that answers",
+  namespace: "the namespace whose record is asked",
+  variable: "ENCHANTED_READER",
+});
 
 const redactionOptions: readonly Option[] = [
   {

@@ -46,13 +46,16 @@ export const connectCollector = (host: Host, server: ServerSettings, namespace =
   };
 };
 
-type Server = Pick<ServerSettings, "address" | "namespace" | "tokenFile" | "serverName">;
+type Server = Pick<ServerSettings, "service" | "address" | "namespace" | "tokenFile" | "serverName">;
 
 /** What is wrong with a certificate and how to mend it; undefined when the message is of something else. */
-export const certificateTrouble = (message: string, { serverName }: Pick<Server, "serverName">): string | undefined => {
+export const certificateTrouble = (
+  message: string,
+  { service, serverName }: Pick<Server, "service" | "serverName">,
+): string | undefined => {
   if (/altnames|does not match/i.test(message))
     return serverName === undefined
-      ? "its certificate carries another name: give --server-name enchanted-collector"
+      ? `its certificate carries another name: give --server-name enchanted-${service.name}`
       : `its certificate does not carry the name ${serverName}: mend --server-name`;
   return /certificate|self.signed|unable to (verify|get)/i.test(message)
     ? "its certificate is not of the CA known here: name the right one with --ca-file"
@@ -67,14 +70,15 @@ export const isForGood = ({ code }: GrpcFailure): boolean =>
 export const isRefusal = (failure: GrpcFailure): boolean =>
   failure.code === grpcStatus.unauthenticated || isForGood(failure);
 
-/** What keeps the frames from the collector, and what to do about it. */
+/** What keeps a call from its service, and what to do about it. */
 export const explainFailure = ({ code, message }: GrpcFailure, server: Server): string => {
+  const { name } = server.service;
   if (code === grpcStatus.unauthenticated)
-    return `the collector does not accept the token (${message}); make a fresh one: ${tokenCommand(server.namespace, server.tokenFile)}`;
-  if (code === grpcStatus.permissionDenied) return `the collector refuses: ${message}`;
+    return `the ${name} does not accept the token (${message}); make a fresh one: ${tokenCommand(server.namespace, server.tokenFile)}`;
+  if (code === grpcStatus.permissionDenied) return `the ${name} refuses: ${message}`;
   if (code !== grpcStatus.unavailable && code !== grpcStatus.deadlineExceeded) return message;
   const why = certificateTrouble(message, server);
   return why === undefined
-    ? `the collector at ${server.address} cannot be reached: ${message}`
-    : `the collector at ${server.address} is not trusted: ${why}`;
+    ? `the ${name} at ${server.address} cannot be reached: ${message}`
+    : `the ${name} at ${server.address} is not trusted: ${why}`;
 };

@@ -6,7 +6,7 @@ import { grpcStatus, GrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
 import type { OptionValues } from "../arguments.ts";
 import { CliError, type Host } from "../host.ts";
 import { explainFailure, isRefusal } from "./connect.ts";
-import { readServer } from "./settings.ts";
+import { collectorService, readerService, readServer } from "./settings.ts";
 
 const cwd = mkdtempSync(join(tmpdir(), "enchanted-settings-"));
 afterAll(() => rmSync(cwd, { recursive: true, force: true }));
@@ -43,6 +43,16 @@ describe("reading where the collector is", () => {
     expect(await server?.token()).toBe("two");
   });
 
+  it("knows the reader by variables of its own, beside what both are called with", () => {
+    const env = { ENCHANTED_READER: "r.example:4319", ENCHANTED_NAMESPACE: "team", ENCHANTED_TOKEN: "own" };
+    const other = { ENCHANTED_COLLECTOR: "c.example:4317", ENCHANTED_SERVER_NAME: "enchanted-collector" };
+    const server = readServer(hostOf({ ...env, ...other }), {}, readerService);
+    expect(server).toMatchObject({ host: "r.example", port: 4319, namespace: "team" });
+    expect(server?.serverName).toBeUndefined();
+    const failure = new GrpcFailure(grpcStatus.unavailable, "Hostname/IP does not match certificate's altnames");
+    expect(server && explainFailure(failure, server)).toMatch(/--server-name enchanted-reader$/);
+  });
+
   it("takes a token from the environment where no file is named, and the machine's CAs", async () => {
     const server = readServer(hostOf({ ENCHANTED_TOKEN: "own" }), { collector: "c.example:443", namespace: "team" });
     expect(await server?.token()).toBe("own");
@@ -70,7 +80,7 @@ describe("reading where the collector is", () => {
 });
 
 describe("explaining what the collector said", () => {
-  const server = { address: "localhost:4317", namespace: "team", tokenFile: "token" };
+  const server = { service: collectorService, address: "localhost:4317", namespace: "team", tokenFile: "token" };
   it.each<[number, string, RegExp, boolean]>([
     [grpcStatus.unauthenticated, "no", /make a fresh one: kubectl create token default .* > token$/, true],
     [grpcStatus.permissionDenied, "grant it", /^the collector refuses: grant it$/, true],

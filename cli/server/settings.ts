@@ -6,17 +6,44 @@ import { isBearerToken, tokenFrom } from "#nervous-system/recorder/token-file.ts
 import { textOption, type OptionValues } from "../arguments.ts";
 import { CliError, type Host } from "../host.ts";
 
-/** The collector that frames go to, and who sends them. */
+/** A service of the swarm that people's programs call. */
+export type Service = {
+  readonly name: "collector" | "reader";
+  /** Environment variable with its `host:port`. */
+  readonly variable: string;
+  /** Environment variable with the name in its certificate, where that is not the host. */
+  readonly nameVariable: string;
+  readonly port: number;
+};
+
+/** Where frames go. */
+export const collectorService: Service = {
+  name: "collector",
+  variable: "ENCHANTED_COLLECTOR",
+  nameVariable: "ENCHANTED_SERVER_NAME",
+  port: 4317,
+};
+
+/** Where questions go. */
+export const readerService: Service = {
+  name: "reader",
+  variable: "ENCHANTED_READER",
+  nameVariable: "ENCHANTED_READER_SERVER_NAME",
+  port: 4319,
+};
+
+/** The service that is called, and who calls. */
 export type ServerSettings = {
+  service: Service;
   /** `host:port`. */
   address: string;
   host: string;
   port: number;
-  /** Certificates that the collector's must come from, PEM. */
+  /** Certificates that the service's must come from, PEM. */
   caPem: string;
   /** Name that its certificate must carry, when it is not the host. */
   serverName?: string;
-  /** Where the frames are kept. */
+  /** Whose record is written or asked. */
   namespace: string;
   /** The file that the token is read from anew on each call; undefined when it came in the environment. */
   tokenFile: string | undefined;
@@ -30,9 +57,9 @@ export const tokenCommand = (namespace: string, file = "token"): string =>
 const failed = (message: string): CliError => new CliError(`enchanted: ${message}`);
 
 /** `host:port`; an IPv6 address stands in brackets. */
-const split = (address: string): Endpoint => {
+const split = (address: string, { name, port }: Service): Endpoint => {
   const endpoint = parseEndpoint(address);
-  if (endpoint === undefined) throw failed(`--collector ${address}: give host:port, such as localhost:4317`);
+  if (endpoint === undefined) throw failed(`--${name} ${address}: give host:port, such as localhost:${port}`);
   return { host: bareHost(endpoint.host), port: endpoint.port };
 };
 
@@ -56,12 +83,16 @@ const readCa = (path: string): string => {
 
 type Token = Pick<ServerSettings, "token" | "tokenFile">;
 
-const tokenOf = (given: (name: string, variable: string) => string, host: Host, namespace: string): Token => {
+type Given = (name: string, variable: string) => string;
+
+const tokenOf = (given: Given, host: Host, namespace: string, service: Service): Token => {
   const file = given("token-file", "ENCHANTED_TOKEN_FILE");
   const own = host.env["ENCHANTED_TOKEN"]?.trim() ?? "";
   if (file === "" && own !== "") return { tokenFile: undefined, token: () => Promise.resolve(own) };
   if (file === "")
-    throw failed(`the collector wants a token; make one and name it with --token-file: ${tokenCommand(namespace)}`);
+    throw failed(
+      `the ${service.name} wants a token; make one and name it with --token-file: ${tokenCommand(namespace)}`,
+    );
   const tokenFile = resolve(host.cwd, file);
   // What is there and is no token may be somebody's: no command of ours writes over it.
   const another = `name another file with --token-file: ${tokenCommand(namespace, "enchanted-token")}`;
@@ -72,27 +103,32 @@ const tokenOf = (given: (name: string, variable: string) => string, host: Host, 
   return { tokenFile, token: tokenFrom(tokenFile) };
 };
 
-/** Reads where the collector is from options and environment; undefined without one. Throws `CliError` for what can never work. */
-export const readServer = (host: Host, options: OptionValues): ServerSettings | undefined => {
-  const given = (name: string, variable: string): string => textOption(options, name) || (host.env[variable] ?? "");
-  const address = given("collector", "ENCHANTED_COLLECTOR");
+/** Reads where a service is from options and environment; undefined without one. Throws `CliError` for what can never work. */
+export const readServer = (
+  host: Host,
+  options: OptionValues,
+  service: Service = collectorService,
+): ServerSettings | undefined => {
+  const given: Given = (name, variable) => textOption(options, name) || (host.env[variable] ?? "");
+  const address = given(service.name, service.variable);
   if (address === "") return undefined;
-  const place = split(address);
+  const place = split(address, service);
   const namespace = given("namespace", "ENCHANTED_NAMESPACE");
   if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(namespace))
     throw failed(
       namespace === ""
-        ? "the collector keeps frames by namespace; say which with --namespace"
+        ? `the ${service.name} knows records by namespace; say which with --namespace`
         : `--namespace ${namespace}: this is no name of a namespace`,
     );
   const caFile = given("ca-file", "ENCHANTED_CA_FILE");
-  const serverName = given("server-name", "ENCHANTED_SERVER_NAME");
+  const serverName = given("server-name", service.nameVariable);
   return {
+    service,
     address,
     ...place,
     namespace,
     caPem: caFile === "" ? casOfNode(host.env).join("\n") : readCa(resolve(host.cwd, caFile)),
     ...(serverName === "" ? {} : { serverName }),
-    ...tokenOf(given, host, namespace),
+    ...tokenOf(given, host, namespace, service),
   };
 };

@@ -10,7 +10,7 @@ type Part = NonNullable<MessageInitShape<typeof AskPartSchema>["part"]>;
 /** Bytes of rows that one message takes, unless a single row is larger. */
 const MESSAGE_BYTES = 256 * 1024;
 /** Bytes of rows that one answer takes; beyond, it is cut. */
-export const ANSWER_BYTES = 32 * 1024 * 1024;
+const ANSWER_BYTES = 32 * 1024 * 1024;
 
 /** What an answer came to. */
 export type AnswerTotals = { rows: number; bytes: number; rowsRead: number; bytesRead: number; cutBy: string };

@@ -33,7 +33,7 @@ export type CorpusSize = {
 };
 
 /** When every corpus begins, Unix milliseconds. */
-export const corpusBegan = Date.parse("2026-11-30T03:00:00Z");
+const corpusBegan = Date.parse("2026-11-30T03:00:00Z");
 
 const crew = [
   { agent: "ada", persona: "Architect" },

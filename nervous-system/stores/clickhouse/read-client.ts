@@ -5,7 +5,7 @@ import { toClickHouseFailure, type ClickHouseOptions } from "#nervous-system/sto
 export type ReadLimits = { readonly timeMs: number; readonly memoryBytes: number };
 
 /** Some rows, and what the query has read of its tables by then. */
-export type ReadBatch = {
+type ReadBatch = {
   readonly rows: readonly Readonly<Record<string, unknown>>[];
   /** Bytes of the rows as JSON. */
   readonly bytes: number;

@@ -8,7 +8,7 @@ import { rowSchemaOf } from "#pipeline/reader/row-schema.ts";
 import type { TestLedger } from "./ledger-harness.ts";
 
 /** What a question was answered with, and what was read for it. */
-export type TestAnswer = { readonly rows: Array<Record<string, unknown>>; readonly rowsRead: number };
+type TestAnswer = { readonly rows: Array<Record<string, unknown>>; readonly rowsRead: number };
 
 /** A ledger's reader, as the service uses it. */
 export type TestReader = {

@@ -1,0 +1,83 @@
+import { describe, expect, it } from "@jest/globals";
+import fc from "fast-check";
+import { parquetMetadata, parquetReadObjects, parquetSchema } from "hyparquet";
+import { renderCsv, renderJson } from "./render-row.ts";
+import { renderParquet } from "./write-parquet.ts";
+
+/** RFC 4180, as a program reads it. */
+const readCsv = (line: string): string[] => {
+  const cells: string[] = [];
+  for (const [, quoted, plain] of `,${line}`.matchAll(/,(?:"((?:[^"]|"")*)"|([^",\r\n]*))/g))
+    cells.push(quoted === undefined ? (plain ?? "") : quoted.replaceAll('""', '"'));
+  return cells;
+};
+
+describe("a row", () => {
+  it("is the same value as JSON, without what a terminal obeys", () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), fc.oneof(fc.string({ unit: "binary" }), fc.jsonValue())), (value) => {
+        const text = renderJson(value);
+        expect(JSON.stringify(JSON.parse(text))).toBe(JSON.stringify(value));
+        expect(text).not.toMatch(/\p{Cc}/u);
+      }),
+    );
+  });
+
+  it("is the same texts as CSV, and for a terminal has nothing that it obeys", () => {
+    fc.assert(
+      fc.property(fc.array(fc.string({ unit: "grapheme" }), { minLength: 1 }), (texts) => {
+        expect(readCsv(renderCsv(texts, false))).toEqual(texts);
+      }),
+    );
+    expect(renderCsv(["a,b", 'say "x"', 7, null, true, ["a", "b"]], false)).toBe(
+      '"a,b","say ""x""",7,,true,"[""a"",""b""]"',
+    );
+    expect(renderCsv(["\u001b[2Jx", "two\nlines"], true)).toBe("\ufffd[2Jx,two lines");
+  });
+
+  it("is read back from Parquet, nanoseconds and lists too", async () => {
+    const columns = [
+      { name: "at", kind: "time" },
+      { name: "text", kind: "text" },
+      { name: "rejected", kind: "texts" },
+      { name: "place", kind: "count" },
+      { name: "confidence", kind: "number" },
+      { name: "fatal", kind: "flag" },
+    ];
+    const row = fc.record({
+      at: fc.constantFrom("2026-11-30T04:00:00.123456789Z", "1970-01-01T00:00:00Z"),
+      text: fc.string({ unit: "grapheme" }),
+      rejected: fc.array(fc.string({ unit: "grapheme" }), { maxLength: 3 }),
+      place: fc.maxSafeNat(),
+      confidence: fc.oneof(fc.constant(null), fc.double({ noNaN: true })),
+      fatal: fc.boolean(),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(row, { maxLength: 20 }), async (rows) => {
+        const bytes = renderParquet(columns, rows);
+        const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer;
+        const read = rows.length === 0 ? [] : await parquetReadObjects({ file });
+        expect(
+          read.map(({ text, rejected, place, confidence, fatal }) => ({ text, rejected, place, confidence, fatal })),
+        ).toEqual(
+          rows.map(({ text, rejected, place, confidence, fatal }) => ({
+            text,
+            rejected,
+            place: BigInt(place),
+            confidence,
+            fatal,
+          })),
+        );
+        const metadata = parquetMetadata(file);
+        expect(Number(metadata.num_rows)).toBe(rows.length);
+        expect(parquetSchema(metadata).children.map(({ element }) => element.name)).toEqual(
+          columns.map(({ name }) => name),
+        );
+        expect(read.map(({ at }) => new Date(at as Date).toISOString().slice(0, 19))).toEqual(
+          rows.map(({ at }) => at.slice(0, 19)),
+        );
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
