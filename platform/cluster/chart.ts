@@ -29,6 +29,7 @@ const renderChartValues = (images: ChartImages, caBundle: string): object => {
     nats: { image: image("nats") },
     clickhouse: { image: image("clickhouse") },
     s3: { image: image("s3") },
+    neo4j: { image: image("neo4j") },
     jaeger: { image: image("jaeger") },
   };
 };

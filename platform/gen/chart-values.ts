@@ -158,6 +158,17 @@ export const chartValues = z.strictObject({
       agentBytesPerSecond: rate.describe("What one agent may upload a second."),
     })
     .describe("What is too large for a frame."),
+  neo4j: z
+    .strictObject({
+      ...external,
+      url: z.string().describe("bolt(+s):// or neo4j(+s):// URL when external; empty: there is no graph."),
+      memory: z
+        .string()
+        .regex(/^[0-9]+[KMGT]i?$/)
+        .describe("Memory limit when bundled; half of it is the heap."),
+      storage,
+    })
+    .describe("The graph."),
   jaeger: z
     .strictObject({
       bundled: external.bundled,

@@ -1,10 +1,11 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { readFile } from "node:fs/promises";
 import { run } from "../process/run.ts";
 import { giteaAssets } from "../stores/gitea-assets.ts";
 import { ensureTool } from "../tools/ensure-tool.ts";
+import { ensureNeo4j, neo4jCommand } from "../tools/neo4j.ts";
 import type { ToolName } from "../versions.ts";
-import { ensureBaseImage } from "./base.ts";
+import { ensureBaseImage, ensureJavaImage } from "./base.ts";
 import { readDockerfile, type ImageBuilder } from "./builder.ts";
 import { grammarFiles } from "#nervous-system/imports/grammar-files.ts";
 import { bundleImage } from "./bundle.ts";
@@ -103,6 +104,31 @@ const gitea: MakeImage = async ({ builder }, base) => {
   });
 };
 
+// With the directories, the user and the variable of the account of the official image, whose launcher reads how much memory
+// there is from the configuration.
+const neo4j: MakeImage = async ({ builder, cacheDir }) => {
+  const lib = await ensureNeo4j();
+  const home = "/var/lib/neo4j";
+  const options = ["-XX:MaxRAMPercentage=50", "-XX:+ExitOnOutOfMemoryError"];
+  const command = neo4jCommand({ lib: `${home}/lib`, options, home, configuration: "/conf/neo4j.conf" });
+  return builder.buildImage({
+    name: "neo4j",
+    dockerfile: [
+      "ARG BASE",
+      "FROM ${BASE}",
+      `COPY lib ${home}/lib`,
+      `RUN mkdir ${home}/conf ${home}/run ${home}/plugins ${home}/import && ln -s /data ${home}/data && ln -s /logs ${home}/logs`,
+      "USER 7474:7474",
+      `ENTRYPOINT ${JSON.stringify(command)}`,
+      "",
+    ].join("\n"),
+    files: { lib },
+    buildArgs: { BASE: await ensureJavaImage(builder, cacheDir) },
+    // The path names everything that is in it.
+    contentKey: basename(lib),
+  });
+};
+
 const pause: MakeImage = async ({ builder, root, cacheDir }) => {
   const binary = join(cacheDir, "bin/pause/pause");
   await run(["go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "."], {
@@ -124,6 +150,7 @@ const images = {
   s3: staticTool("versitygw"),
   jaeger: staticTool("jaeger"),
   clickhouse,
+  neo4j,
   gitea,
   operator: product("operator"),
   pipeline: product("pipeline"),

@@ -66,6 +66,26 @@ capabilities: { drop: [ALL] }
 {{- include "enchanted.storeSecret" (dict "name" "clickhouse" "store" .Values.clickhouse) -}}
 {{- end }}
 
+{{/* Empty where there is no graph. */}}
+{{- define "enchanted.neo4jUrl" -}}
+{{- if .Values.neo4j.bundled -}}bolt+s://enchanted-neo4j:7687{{- else -}}{{ .Values.neo4j.url }}{{- end -}}
+{{- end }}
+{{- define "enchanted.neo4jSecret" -}}
+{{- include "enchanted.storeSecret" (dict "name" "neo4j" "store" .Values.neo4j) -}}
+{{- end }}
+
+{{/* What who uses the graph needs; nothing where there is none. */}}
+{{- define "enchanted.neo4jEnv" -}}
+{{- with include "enchanted.neo4jUrl" . }}
+- { name: NEO4J_URL, value: {{ . | quote }} }
+{{- include "enchanted.storeCaEnv" (dict "root" $ "store" "neo4j" "env" "NEO4J_CA_FILE") }}
+- name: NEO4J_USER
+  valueFrom: { secretKeyRef: { name: {{ include "enchanted.neo4jSecret" $ | quote }}, key: username } }
+- name: NEO4J_PASSWORD
+  valueFrom: { secretKeyRef: { name: {{ include "enchanted.neo4jSecret" $ | quote }}, key: password } }
+{{- end }}
+{{- end }}
+
 {{- define "enchanted.s3Endpoint" -}}
 {{- if .Values.s3.bundled -}}https://enchanted-s3:7070{{- else -}}{{ required "s3.endpoint is required with s3.bundled=false" .Values.s3.endpoint }}{{- end -}}
 {{- end }}
@@ -114,7 +134,7 @@ capabilities: { drop: [ALL] }
 {{/* Names of the servers with certificates from the chart, which are their Services', as a JSON list. */}}
 {{- define "enchanted.tlsServers" -}}
 {{- $servers := list "enchanted-collector" "enchanted-gateway" -}}
-{{- range list "nats" "clickhouse" "s3" "jaeger" -}}
+{{- range list "nats" "clickhouse" "s3" "jaeger" "neo4j" -}}
 {{- if (index $.Values .).bundled -}}{{- $servers = append $servers (printf "enchanted-%s" .) -}}{{- end -}}
 {{- end -}}
 {{- toJson $servers -}}
@@ -152,7 +172,7 @@ CA's key is kept, so a server that comes later has another CA, which then stands
 {{/* What components and stores read of certificates when they start: they are restarted when it changes. */}}
 {{- define "enchanted.tlsChecksum" -}}
 {{- $parts := list (.Values.tls.caCertificate | default (include "enchanted.tlsData" .)) .Values.caBundle .Values.collector.metricsCaCertificate -}}
-{{- range list "nats" "clickhouse" "s3" "jaeger" -}}
+{{- range list "nats" "clickhouse" "s3" "jaeger" "neo4j" -}}
 {{- $parts = append $parts (index $.Values .).caCertificate -}}
 {{- end -}}
 {{- toJson $parts | sha256sum -}}

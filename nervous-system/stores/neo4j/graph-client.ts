@@ -30,7 +30,7 @@ const TRANSACTION_TIMEOUT_MS = 60_000;
 
 const driverOf = ({ url: given, caFile, username, password }: Neo4jOptions): Driver => {
   const { url, encrypted } = readAddress(given, caFile);
-  const trust: Config =
+  const trust: Pick<Config, "trust" | "trustedCertificates"> =
     caFile === undefined
       ? { trust: "TRUST_SYSTEM_CA_SIGNED_CERTIFICATES" }
       : { trust: "TRUST_CUSTOM_CA_SIGNED_CERTIFICATES", trustedCertificates: [caFile] };

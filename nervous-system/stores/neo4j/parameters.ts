@@ -11,6 +11,9 @@ const ofValue = (value: unknown): unknown => {
   return isJsonObject(value) ? asParameters(value) : value;
 };
 
-/** The same parameters with integers as Neo4j's integers, and text that UTF-8 can hold. */
-export const asParameters = (given: Parameters): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(given).map(([name, value]) => [name, ofValue(value)]));
+/** The same parameters with integers as Neo4j's integers, text that UTF-8 can hold, and nothing that is undefined. */
+export const asParameters = (given: Parameters): Record<string, unknown> => {
+  const parameters: Record<string, unknown> = {};
+  for (const name of Object.keys(given)) if (given[name] !== undefined) parameters[name] = ofValue(given[name]);
+  return parameters;
+};

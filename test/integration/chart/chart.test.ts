@@ -150,7 +150,7 @@ describe("the chart", () => {
     ["1e3", "on"],
     ["null", "0x1f"],
   ])("keeps %s and %s names wherever they are given as names", async (name, releaseName) => {
-    const stores = ["nats", "clickhouse", "s3"];
+    const stores = ["nats", "clickhouse", "s3", "neo4j"];
     const values = [
       ...stores.flatMap((store) => [`${store}.existingSecret`, `${store}.storage.storageClassName`, `${store}.image`]),
       ...["operator", "pipeline", "scribe", "supervisor"].map((image) => `images.${image}`),
@@ -251,22 +251,44 @@ describe("the chart", () => {
     expect(JSON.stringify(external)).toContain("https://ch.example.org");
   });
 
+  it("has no graph where Neo4j is neither bundled nor named", async () => {
+    const without = await render("--set", "neo4j.bundled=false");
+    expect(JSON.stringify(without)).not.toMatch(/neo4j/i);
+    await expect(render("--set", "neo4j.bundled=false,neo4j.url=neo4j+s://g.example.org")).rejects.toMatchObject({
+      stderr: expect.stringContaining("neo4j.existingSecret is required"),
+    });
+    const external = "neo4j.bundled=false,neo4j.url=neo4j+s://g.example.org,neo4j.existingSecret=my-graph";
+    const text = JSON.stringify(await render("--set", external));
+    expect(text).toMatch(/"name":"NEO4J_URL","value":"neo4j\+s:\/\/g\.example\.org"/);
+    expect(text).toContain('"name":"my-graph"');
+    expect(text).not.toMatch(/NEO4J_CA_FILE|enchanted-neo4j/);
+  });
+
   it("is the same each time it is rendered, where certificates and credentials are your own", async () => {
     const ca = join(dir, "ca.pem");
     await writeFile(ca, "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n");
-    const stores = ["nats", "clickhouse", "s3"].map((store) => `${store}.existingSecret=my-${store}`).join(",");
+    const stores = ["nats", "clickhouse", "s3", "neo4j"]
+      .map((store) => `${store}.existingSecret=my-${store}`)
+      .join(",");
     const own = ["--set", stores, "--set-file", `tls.caCertificate=${ca}`];
     const once = await render(...own);
     expect(await render(...own)).toEqual(once);
     expect(once.filter(({ kind }) => kind === "Secret")).toEqual([]);
     const text = JSON.stringify(once);
-    for (const name of ["my-nats", "my-clickhouse", "my-s3", "enchanted-collector-tls", "enchanted-gateway-tls"])
+    for (const name of [
+      "my-nats",
+      "my-clickhouse",
+      "my-s3",
+      "my-neo4j",
+      "enchanted-collector-tls",
+      "enchanted-gateway-tls",
+    ])
       expect(text).toContain(name);
     const named = once.find(({ kind, metadata }) => kind === "ConfigMap" && metadata.name === "enchanted-ca");
     expect(JSON.stringify(named)).toContain("MIIB");
     // Nothing may be left that names a Secret which nobody makes.
-    expect(text).not.toMatch(/"name":"enchanted-(nats|clickhouse|s3)","key"/);
-    expect(JSON.stringify(await render())).toMatch(/"name":"enchanted-(nats|clickhouse|s3)","key"/);
+    expect(text).not.toMatch(/"name":"enchanted-(nats|clickhouse|s3|neo4j)","key"/);
+    expect(JSON.stringify(await render())).toMatch(/"name":"enchanted-(nats|clickhouse|s3|neo4j)","key"/);
   }, 120_000);
 
   it("upgraded with nothing changed restarts nothing", async () => {

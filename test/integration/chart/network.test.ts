@@ -23,7 +23,7 @@ type Way = { from: string; to: string; port: number };
 
 const outside = "93.184.216.34";
 const tenants = ["default", "red"];
-const stores = ["clickhouse", "jaeger", "nats", "s3"];
+const stores = ["clickhouse", "jaeger", "nats", "neo4j", "s3"];
 const components = ["collector", "gateway", "operator", "publisher", "siphon", "trimmer"];
 
 /** Who calls whom: every way that there is in the default rendering. */
@@ -38,6 +38,7 @@ const callers = [
   "publisher → collector:4317",
   "publisher → nats:4222",
   "siphon → clickhouse:8443",
+  "siphon → neo4j:7687",
   "siphon → nats:4222",
   "siphon → s3:7070",
   "trimmer → nats:4222",

@@ -6,11 +6,13 @@ import { exportTraces } from "#nervous-system/comms/grpc/methods.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
+import { createGraphClient } from "#nervous-system/stores/neo4j/graph-client.ts";
 import { createObjectClient } from "#nervous-system/stores/s3/object-client.ts";
 import { openBackend } from "#pipeline/collector/backend.ts";
 import { freePorts } from "#platform/process/ports.ts";
 import { startService, type ServiceSpec } from "#platform/process/service.ts";
 import { renderChart, type ChartObject } from "#platform/scan/render-chart.ts";
+import { ensureNeo4j, neo4jCommand } from "#platform/tools/neo4j.ts";
 import { ensureTool } from "#platform/tools/ensure-tool.ts";
 import { createCleanup, temporaryDirectory } from "#test/integration/pipeline/bus-harness.ts";
 
@@ -109,6 +111,30 @@ describe("what the chart tells a bundled store", () => {
     expect(await client.size("a")).toBe(5);
     client.close();
   }, 60_000);
+
+  it("has Neo4j take Bolt by TLS and nothing else, for the account of its Secret", async () => {
+    const dir = await temporaryDirectory(cleanup);
+    const { caFile } = await writeTls(dir, "neo4j");
+    const [port = 0] = await freePorts(1);
+    const configuration = join(dir, "neo4j.conf");
+    const text = find("ConfigMap", "neo4j").data?.["neo4j.conf"] ?? "";
+    await writeFile(configuration, moved(text, { "0.0.0.0:7687": `127.0.0.1:${port}`, "=/tls": `=${dir}/tls` }));
+    const { username = "", password = "" } = find("Secret", "neo4j").stringData ?? {};
+    await start(dir, {
+      name: "neo4j",
+      command: neo4jCommand({ lib: await ensureNeo4j(), options: ["-Xmx512m"], home: dir, configuration }),
+      env: { NEO4J_AUTH: `${username}/${password}` },
+      ready: { kind: "tcp", host: "127.0.0.1", port },
+      readyTimeoutMs: 180_000,
+    });
+    const client = createGraphClient({ url: `bolt://localhost:${port}`, caFile, username, password });
+    const settings = "SHOW SETTINGS YIELD name, value WHERE name ENDS WITH '.enabled' AND value = 'true' RETURN name";
+    const enabled = (await client.run<{ name: string }>(settings)).map(({ name }) => name);
+    expect(enabled).toContain("server.bolt.enabled");
+    for (const name of ["server.http.enabled", "server.https.enabled", "dbms.usage_report.enabled"])
+      expect(enabled).not.toContain(name);
+    await client.close();
+  }, 300_000);
 
   it("has the trace backend take spans by TLS, and show them on loopback alone", async () => {
     const dir = await temporaryDirectory(cleanup);

@@ -22,7 +22,7 @@ type Workload = ChartObject & {
   spec: { template: { metadata: { annotations?: Data }; spec: { containers: Container[]; volumes?: Volume[] } } };
 };
 
-const stores = ["nats", "clickhouse", "s3", "jaeger"];
+const stores = ["nats", "clickhouse", "s3", "jaeger", "neo4j"];
 const servers = ["collector", "gateway", ...stores].map((name) => `enchanted-${name}`);
 
 const decode = (text = ""): string => Buffer.from(text, "base64").toString("utf8");
@@ -70,7 +70,7 @@ const somePem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 
 const external = (url: string, name: string): string[] => [
   `${name}.bundled=false`,
-  `${name}.${name === "nats" || name === "clickhouse" ? "url" : "endpoint"}="${url}"`,
+  `${name}.${["nats", "clickhouse", "neo4j"].includes(name) ? "url" : "endpoint"}="${url}"`,
   ...(name === "jaeger" ? [] : [`${name}.existingSecret="mine"`]),
 ];
 
@@ -114,7 +114,7 @@ describe("certificates of the chart", () => {
     const plain = objects
       .filter(isWorkload)
       .flatMap((workload) => Object.values(environmentOf(objects, workload.metadata.name.replace("enchanted-", ""))))
-      .filter((value) => /^(?:http|nats):\/\//.test(value ?? ""));
+      .filter((value) => /^(?:http|nats|bolt|neo4j):\/\//.test(value ?? ""));
     expect(plain).toEqual([]);
     const collector = environmentOf(objects, "collector");
     expect(collector).toMatchObject({
@@ -130,6 +130,8 @@ describe("certificates of the chart", () => {
       CLICKHOUSE_CA_FILE: "/ca/ca.crt",
       S3_ENDPOINT: "https://enchanted-s3:7070",
       S3_CA_FILE: "/ca/ca.crt",
+      NEO4J_URL: "bolt+s://enchanted-neo4j:7687",
+      NEO4J_CA_FILE: "/ca/ca.crt",
     });
     expect(environmentOf(objects, "operator")).toMatchObject({
       NATS_CA_FILE: "/ca/ca.crt",

@@ -128,7 +128,7 @@ const itTellsWhatToDo = (subject: () => Subject): void => {
       expect(await sink.write(batchOf(frames), never)).toEqual({ kind: "written" });
     });
     expect(added).toEqual(hashes(frames));
-  }, 120_000);
+  }, 300_000);
 
   it("closes twice", async () => {
     const another = subject().harness.open();

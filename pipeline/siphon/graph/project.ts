@@ -1,0 +1,56 @@
+import { parseProduced, readPayload, tell } from "#nervous-system/fold/read-frame.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import type { Envelope } from "#nervous-system/schemas/envelope.ts";
+import { renderTimestamp } from "#nervous-system/schemas/timestamp.ts";
+import { eventKeyOf } from "#pipeline/siphon/graph/keys.ts";
+import type { Projected, Stamp, Thing } from "#pipeline/siphon/graph/model.ts";
+import { projections } from "#pipeline/siphon/graph/projections.ts";
+import { agentOf, missionOf, nameOf, personaOf } from "#pipeline/siphon/graph/things.ts";
+
+const stampOf = ({ envelope, place }: StoredFrame, stream: string, commit: string | undefined): Stamp => {
+  const { agent_uid, epoch, seq, event_id, observed } = envelope;
+  const at = renderTimestamp(BigInt(observed));
+  return { agent_uid, epoch, seq, event_id, at, place, stream, commit: nameOf(commit) };
+};
+
+/** Who acts and for whom; the chain of a component is no agent's. */
+const actors = (envelope: Envelope, mission: Thing, agent: Thing): Pick<Projected, "things" | "edges"> => {
+  const { producer, persona = "" } = envelope;
+  if (producer !== "agent" && producer !== "scribe") return { things: [mission], edges: [] };
+  const personas = persona === "" ? [] : [personaOf(envelope, persona)];
+  return {
+    things: [mission, agent, ...personas],
+    edges: [
+      { kind: "TRIGGERED_ACTION", from: mission.key, to: agent.key },
+      ...personas.map(({ key }) => ({ kind: "HAS_PERSONA", from: agent.key, to: key }) as const),
+    ],
+  };
+};
+
+/** What the graph takes from a frame of stream `stream`; undefined of a type that is not in it. Never throws, whatever the frame's bytes are. */
+export const project = (frame: StoredFrame, stream: string): Projected | undefined => {
+  const { envelope, hash, principal } = frame;
+  const produced = parseProduced(frame.bytes);
+  const mission = missionOf(envelope);
+  const agent = agentOf(envelope, produced?.agent_id);
+  const key = eventKeyOf(envelope, principal);
+  const context = { envelope, event: key, agent: agent.key, mission: mission.key };
+  const told = tell(projections, readPayload(envelope.event_type, produced?.payload))?.(context);
+  if (told === undefined) return undefined;
+  const { labels, properties, things = [], edges = [], dependencies = [], proposedFiles = [] } = told;
+  const { namespace, mission_uid, lineage, parent_event_id: parent } = envelope;
+  const stamp = stampOf(frame, stream, produced?.related_commit_hash);
+  const acting = actors(envelope, mission, agent);
+  return {
+    event: {
+      labels,
+      key,
+      stamp,
+      properties: { ...properties, agent: agent.key, namespace, mission_uid, lineage, parent, hash },
+    },
+    things: [...acting.things, ...things],
+    edges: [...acting.edges, ...edges],
+    dependencies,
+    proposedFiles,
+  };
+};

@@ -1,0 +1,80 @@
+import * as z from "zod";
+import { Neo4jFailure } from "#nervous-system/stores/neo4j/failure.ts";
+import { createGraphClient, type GraphClient, type RunStatement } from "#nervous-system/stores/neo4j/graph-client.ts";
+import { project } from "#pipeline/siphon/graph/project.ts";
+import {
+  constraintNames,
+  countConstraints,
+  findMark,
+  markPrepared,
+  preparations,
+} from "#pipeline/siphon/graph/schema.ts";
+import { forgetCuts, keepCut, readCuts } from "#pipeline/siphon/graph/statements.ts";
+import { writeFrames } from "#pipeline/siphon/graph/write-frames.ts";
+import { slotOf, type KeptCut, type Sink, type SinkKind, type SinkResult } from "#pipeline/siphon/sink.ts";
+
+const resultOf = ({ kind, message: reason }: Neo4jFailure): SinkResult => {
+  if (kind === "data") return { kind: "rejected", reason };
+  return kind === "schema" ? { kind: "lost", reason } : { kind: "retryable", reason };
+};
+
+const isMarked = async (run: RunStatement): Promise<boolean> => (await run(findMark)).length === 1;
+
+// Every statement would do without the constraints, slowly, and would one day make a node twice: nothing else says so.
+const mustBePrepared = async (run: RunStatement): Promise<void> => {
+  const [found] = await run<{ count: number }>(countConstraints, { names: constraintNames });
+  if (found?.count !== constraintNames.length) throw new Neo4jFailure("schema", "constraints of the graph are gone");
+  if (!(await isMarked(run))) throw new Neo4jFailure("schema", "the graph is not the one that was prepared");
+};
+
+/** The graph: who did what to which file and why, as nodes and edges of Neo4j. */
+export const createGraphSink = (client: GraphClient): Sink => ({
+  prepare: async () => {
+    for (const statement of preparations) await client.run(statement);
+    await client.write(async (run) => {
+      // Cuts speak of what is in the graph: of one that was emptied they say nothing.
+      if (!(await isMarked(run))) await run(forgetCuts);
+      await run(markPrepared);
+    });
+  },
+  cuts: () => client.run<KeptCut>(readCuts),
+  keepCut: async (cut) => {
+    await client.write((run) => run(keepCut, { key: String(slotOf(cut.number)), cut }));
+  },
+  write: async ({ cut, frames }, signal) => {
+    const projected = frames.flatMap((frame) => project(frame, cut.stream) ?? []);
+    if (projected.length === 0) return { kind: "written" };
+    try {
+      await client.write(async (run) => {
+        await mustBePrepared(run);
+        await writeFrames(run, projected);
+      }, signal);
+      return { kind: "written" };
+    } catch (error) {
+      return resultOf(error as Neo4jFailure);
+    }
+  },
+  close: () => client.close(),
+});
+
+const settings = z.object({
+  NEO4J_URL: z
+    .string()
+    .optional()
+    .describe("bolt(+s):// or neo4j(+s)://host:port of Neo4j; without it there is no graph"),
+  NEO4J_CA_FILE: z.string().optional().describe("PEM file with the CA of Neo4j; without it the public ones"),
+  NEO4J_USER: z.string().min(1).default("neo4j").describe("user of Neo4j that may write and make constraints"),
+  NEO4J_PASSWORD: z.string().default("").describe("its password"),
+});
+
+/** The graph's line in the registry. What does not become of it can be made from the ledger or the archive again, so it settles nothing. */
+export const graph: SinkKind<typeof settings> = {
+  name: "graph",
+  settings,
+  create: ({ NEO4J_URL: url, NEO4J_CA_FILE: caFile, NEO4J_USER: username, NEO4J_PASSWORD: password }) =>
+    Promise.resolve(
+      url === undefined ? undefined : createGraphSink(createGraphClient({ url, caFile, username, password })),
+    ),
+  settles: false,
+  limits: { maxFrames: 4096, maxBytes: 8 * 1024 * 1024, lingerMs: 250, ackWaitMs: 120_000 },
+};

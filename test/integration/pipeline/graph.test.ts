@@ -1,0 +1,268 @@
+import { afterAll, afterEach, describe, expect, it } from "@jest/globals";
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import { createCleanup } from "./bus-harness.ts";
+import { agentUid, chainBuilder, type ChainOf } from "./chain-builder.ts";
+import { asBatch, inStream, startTestGraph, type TestGraph } from "./graph-harness.ts";
+import { describeSinkContract } from "./sink-contract.ts";
+
+const strangePayloads: ReadonlyArray<Record<string, unknown>> = [
+  { event_type: "DECISION_RATIONALE", payload: { reasoning: 7, confidence_score: "very" } },
+  { event_type: "DECISION_RATIONALE", payload: { reasoning: "nul \u0000, quotes \"'`\\, 𝄞, \ud800 alone" } },
+  { event_type: "STATE_CHANGE", payload: { lines_added: -1, lines_removed: 1e300, file_modified: ["a"] } },
+  { event_type: "STATE_CHANGE", payload: { file_modified: "p".repeat(200_000), depends_on: ["q".repeat(20_000)] } },
+  { event_type: "STATE_CHANGE", payload: [] },
+  { event_type: "MESSAGE", payload: { to: null, from: {}, text: "x".repeat(200_000) }, agent_id: "n".repeat(10_000) },
+  { event_type: "PROPOSAL", payload: { head: "", files: [{}, { path: 7 }], body: "This reverts commit nothing." } },
+  { event_type: "PUBLICATION", payload: { state: "unheard of", url: "u".repeat(20_000), proposal_seq: 0.5 } },
+  { event_type: "ROLLOUT", payload: { action: "rolled back" } },
+  { event_type: "LIFECYCLE", payload: { image_digest: "\u0000", phase: 1 } },
+];
+
+/** What the graph takes, one after the other. */
+const kinds: ReadonlyArray<(n: number) => Record<string, unknown>> = [
+  (n) => ({ event_type: "DECISION_RATIONALE", payload: { reasoning: `because of ${n}` } }),
+  (n) => ({ event_type: "STATE_CHANGE", payload: { file_modified: `src/${n % 7}.ts`, change: "modified" } }),
+  (n) => ({ event_type: "MESSAGE", payload: { to: "coder-2", from: "coder-1", text: `done ${n}` } }),
+];
+
+const cleanup = createCleanup();
+let graph: TestGraph;
+afterAll(() => cleanup.run(), 60_000);
+
+describeSinkContract("graph", async () => {
+  graph = await startTestGraph(cleanup);
+  const chain = chainBuilder({ agent_uid: agentUid(1) });
+  const stored = inStream();
+  let made = 0;
+  return {
+    open: () => graph.sink(),
+    frames: (count) =>
+      Array.from({ length: count }, () => stored(chain.next(kinds[made % kinds.length]?.((made += 1))))),
+    strangeFrames: () => strangePayloads.map((event) => stored(chain.next(event))),
+    visible: () => graph.hashes(),
+    stopStore: () => graph.server.stop(),
+    startStore: () => graph.server.restart(),
+    stop: () => Promise.resolve(),
+  };
+});
+
+const never = new AbortController().signal;
+
+const empty = async (): Promise<void> => {
+  await graph.client.run("MATCH (n) DETACH DELETE n");
+};
+
+/** Writes frames in batches of `size` by a new sink. */
+const write = async (frames: readonly StoredFrame[], size = frames.length, stream?: string): Promise<void> => {
+  const sink = graph.sink();
+  await sink.prepare();
+  for (let from = 0; from < frames.length; from += size)
+    expect(await sink.write(asBatch(frames.slice(from, from + size), stream), never)).toEqual({ kind: "written" });
+  await sink.close();
+};
+
+const sha = (n: number): string => n.toString(16).padStart(40, "0");
+const url = (n: number): string => `https://forge.example/team/repo/pulls/${n}`;
+
+const changed = (file: string, more: Record<string, unknown> = {}): Record<string, unknown> => ({
+  event_type: "STATE_CHANGE",
+  payload: { file_modified: file, change: "modified", ...more },
+});
+const decided = (reasoning: string): Record<string, unknown> => ({
+  event_type: "DECISION_RATIONALE",
+  payload: { reasoning },
+});
+const proposed = (head: number, files: readonly string[], body = "why"): Record<string, unknown> => ({
+  event_type: "PROPOSAL",
+  payload: { head: sha(head), title: "t", body, files: files.map((path) => ({ path, change: "modified" })) },
+});
+
+/**
+ * A mission in which a junior and a senior change files, the junior's pull request is merged, and the senior reverts it;
+ * and another team's with the same names.
+ */
+const smallMission = (): readonly StoredFrame[] => {
+  const stored = inStream();
+  const chainOf = (n: number, name: string, persona: string, of: Partial<ChainOf> = {}) => {
+    const chain = chainBuilder({ agent_uid: agentUid(n), persona, ...of });
+    return (event: Record<string, unknown>): StoredFrame => stored(chain.next({ agent_id: name, ...event }));
+  };
+  const junior = chainOf(1, "jim", "junior-coder");
+  const senior = chainOf(2, "sue", "senior-coder");
+  const stranger = chainOf(3, "jim", "junior-coder", { namespace: "team-b" });
+  let publications = 0;
+  const published = (about: number, seq: number, payload: Record<string, unknown>): StoredFrame => {
+    const chain = chainBuilder({
+      agent_uid: agentUid(9),
+      producer: "supervisor",
+      recorder: "supervisor",
+      epoch: (publications += 1),
+      about: { agent_uid: agentUid(about), epoch: 1 },
+    });
+    return stored(
+      chain.next({ event_type: "PUBLICATION", payload: { proposal_event_id: "p", proposal_seq: seq, ...payload } }),
+    );
+  };
+  return [
+    junior({ event_type: "LIFECYCLE", payload: { phase: "Started", attempt: 1, image_digest: "sha256:1" } }),
+    junior({ event_type: "MESSAGE", payload: { to: "sue", from: "jim", text: "I begin" } }),
+    junior(decided("the parser is too slow")),
+    junior(changed("src/parser.ts", { change: "added", depends_on: ["src/lexer.ts", "src/tokens.ts"] })),
+    senior(decided("the lexer needs no tokens any more")),
+    senior(changed("src/lexer.ts", { depends_on: ["src/tokens.ts"] })),
+    junior(changed("src/main.ts", { depends_on: ["src/parser.ts"] })),
+    junior(proposed(10, ["src/parser.ts", "src/main.ts"])),
+    published(1, 6, { state: "open", url: url(1), number: 1, head: sha(11) }),
+    published(1, 6, { state: "merged", url: url(1), number: 1, head: sha(11), merge_commit: sha(12) }),
+    senior(changed("src/lexer.ts", { depends_on: ["src/chars.ts"] })),
+    junior(changed("README.md")),
+    senior(changed("src/main.ts", { change: "deleted" })),
+    senior(proposed(20, ["src/main.ts"], `It fails in production.\n\nThis reverts commit ${sha(12)}.`)),
+    stranger(changed("src/parser.ts", { depends_on: ["src/secrets.ts"] })),
+  ];
+};
+
+describe("what the graph answers", () => {
+  const frames = smallMission();
+  const placeOf = (n: number): number => frames[n]?.place ?? 0;
+  const ask = async (query: string, parameters: Record<string, unknown> = {}): Promise<unknown[]> => {
+    const rows = await graph.client.run<{ answer: unknown }>(query, { namespace: "team-a", ...parameters });
+    return rows.map(({ answer }) => answer);
+  };
+
+  it("takes the mission", async () => {
+    await empty();
+    await write(frames);
+    expect(await graph.hashes()).toEqual(frames.map(({ hash }) => hash));
+  }, 120_000);
+
+  it("names every file modified by a persona that resulted in a rollback", async () => {
+    const query = `
+      MATCH (:Persona {namespace: $namespace, name: $persona})<-[:HAS_PERSONA]-(a:Agent)-[:MODIFIED]->(f:File)
+      MATCH (f)<-[:OF]-(c:Change {agent: a.key})-[:IN]->(:Commit)-[:PART_OF]->(p:PullRequest)
+      MATCH (p)<-[:PART_OF]-(:Commit)<-[:REVERTED]-(:Rollback)
+      RETURN DISTINCT f.path AS answer ORDER BY answer`;
+    expect(await ask(query, { persona: "junior-coder" })).toEqual(["src/main.ts", "src/parser.ts"]);
+    expect(await ask(query, { persona: "senior-coder" })).toEqual([]);
+    expect(await ask(query, { persona: "junior-coder", namespace: "team-b" })).toEqual([]);
+  });
+
+  const blastRadius = `
+    MATCH path = (f:File)-[:DEPENDS_ON*1..8]->(:File {namespace: $namespace, path: $path})
+    WHERE all(d IN relationships(path) WHERE d.valid_from <= $place AND coalesce(d.valid_to > $place, true))
+    RETURN DISTINCT f.path AS answer ORDER BY answer`;
+
+  it("names all that a change of a file may break, now and as of any moment", async () => {
+    const radius = (path: string, n: number): Promise<unknown[]> => ask(blastRadius, { path, place: placeOf(n) });
+    expect(await radius("src/tokens.ts", 3)).toEqual(["src/parser.ts"]);
+    expect(await radius("src/tokens.ts", 6)).toEqual(["src/lexer.ts", "src/main.ts", "src/parser.ts"]);
+    expect(await radius("src/chars.ts", 9)).toEqual([]);
+    expect(await radius("src/chars.ts", 11)).toEqual(["src/lexer.ts", "src/main.ts", "src/parser.ts"]);
+    // By then the lexer needs no tokens, and main is deleted.
+    expect(await radius("src/tokens.ts", 14)).toEqual(["src/parser.ts"]);
+    expect(await radius("src/chars.ts", 14)).toEqual(["src/lexer.ts", "src/parser.ts"]);
+  });
+
+  it("keeps apart what two teams call by the same name", async () => {
+    const query = blastRadius.replace("$namespace", "'team-b'");
+    expect(await ask(query, { path: "src/secrets.ts", place: placeOf(14) })).toEqual(["src/parser.ts"]);
+    expect(await ask("MATCH (n:Persona {name: 'junior-coder'}) RETURN n.namespace AS answer ORDER BY answer")).toEqual([
+      "team-a",
+      "team-b",
+    ]);
+    expect(await ask("MATCH (a)--(b) WHERE a.namespace <> b.namespace RETURN a.key AS answer")).toEqual([]);
+  });
+
+  it("says which decision led to which change", async () => {
+    expect(
+      await ask(`MATCH (a:Agent)-[:DECIDED]->(d:Decision)-[l:LED_TO]->(:Change)-[:OF]->(f:File)
+        RETURN [a.name, d.reasoning, f.path] AS answer ORDER BY l.place`),
+    ).toEqual([
+      ["jim", "the parser is too slow", "src/parser.ts"],
+      ["sue", "the lexer needs no tokens any more", "src/lexer.ts"],
+      ["jim", "the parser is too slow", "src/main.ts"],
+      ["sue", "the lexer needs no tokens any more", "src/lexer.ts"],
+      ["jim", "the parser is too slow", "README.md"],
+      ["sue", "the lexer needs no tokens any more", "src/main.ts"],
+    ]);
+  });
+
+  it("says who told whom, whoever was heard of first", async () => {
+    expect(await ask("MATCH (a:Agent)-[t:TOLD]->(b:Agent) RETURN [a.name, b.name, t.seq] AS answer")).toEqual([
+      ["jim", "sue", 2],
+    ]);
+  });
+
+  it("knows what became of a pull request, and which commits are in it", async () => {
+    expect(
+      await ask(`MATCH (k:Commit)-[:PART_OF]->(p:PullRequest)
+        WITH p, k ORDER BY k.sha
+        WITH p, collect(k.sha) AS commits RETURN [p.url, p.state, commits] AS answer`),
+    ).toEqual([[url(1), "merged", [sha(10), sha(11), sha(12)]]]);
+  });
+
+  it("has on every edge which frame it follows from, and when", async () => {
+    const incomplete = `MATCH ()-[r]->() WHERE r.event IS NULL OR r.agent_uid IS NULL OR r.epoch IS NULL OR r.seq IS NULL
+      OR r.event_id IS NULL OR r.at IS NULL OR r.place IS NULL OR r.stream IS NULL RETURN type(r) AS answer`;
+    expect(await ask(incomplete)).toEqual([]);
+  });
+});
+
+describe("the same frames again", () => {
+  const frames = smallMission();
+  afterEach(empty, 60_000);
+
+  it("change nothing, in whatever batches, out of order, or at the places of a stream that was made anew", async () => {
+    await empty();
+    await write(frames);
+    const once = await graph.dump();
+    await write(frames, 1);
+    await write(frames.toReversed(), 4);
+    const anew = inStream();
+    await write(frames.toReversed().map(anew), 5, "2026-12-01T00:00:00Z");
+    expect(await graph.dump()).toEqual(once);
+  }, 120_000);
+
+  it("make the same graph in batches of any size", async () => {
+    await empty();
+    await write(frames);
+    const whole = await graph.dump();
+    for (const size of [1, 2, 7]) {
+      await empty();
+      await write(frames, size);
+      expect(await graph.dump()).toEqual(whole);
+    }
+  }, 240_000);
+});
+
+describe("a graph that lost something", () => {
+  const frames = smallMission();
+  const cut = { ...asBatch(frames).cut, number: 1 };
+
+  it("is prepared anew where it was emptied, and has no cuts then", async () => {
+    await empty();
+    const sink = graph.sink();
+    await sink.prepare();
+    await sink.keepCut(cut);
+    await graph.client.run("MATCH (n) WHERE NOT n:Cut DETACH DELETE n");
+    expect(await sink.write(asBatch(frames), never)).toMatchObject({ kind: "lost" });
+    await sink.prepare();
+    expect(await sink.cuts()).toEqual([]);
+    expect(await sink.write(asBatch(frames), never)).toEqual({ kind: "written" });
+    await sink.close();
+  }, 120_000);
+
+  it("gets its constraints back, and its cuts and frames stay", async () => {
+    const sink = graph.sink();
+    await sink.prepare();
+    await sink.keepCut(cut);
+    const before = await graph.dump();
+    await graph.client.run("DROP CONSTRAINT enchanted_file");
+    expect(await sink.write(asBatch(frames), never)).toMatchObject({ kind: "lost" });
+    await sink.prepare();
+    expect(await sink.cuts()).toEqual([cut]);
+    expect(await sink.write(asBatch(frames), never)).toEqual({ kind: "written" });
+    expect(await graph.dump()).toEqual(before);
+    await sink.close();
+  }, 120_000);
+});
