@@ -106,7 +106,8 @@ const stores: readonly Store[] = [
       const { boltUrl, ...account } = await kept(startNeo4j({ dir: await temporaryDirectory(cleanup), tls }));
       return async (authority) => {
         const client = createGraphClient({ url: boltUrl, ...account, caFile: authority?.caFile });
-        await client.run("RETURN 1").finally(() => client.close());
+        cleanup.add(() => client.close());
+        await client.run("RETURN 1");
       };
     },
   },
