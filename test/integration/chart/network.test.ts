@@ -38,8 +38,8 @@ const callers = [
   "publisher → collector:4317",
   "publisher → nats:4222",
   "siphon → clickhouse:8443",
-  "siphon → neo4j:7687",
   "siphon → nats:4222",
+  "siphon → neo4j:7687",
   "siphon → s3:7070",
   "trimmer → nats:4222",
 ];
