@@ -144,7 +144,9 @@ const namedWays = (objects: readonly ChartObject[], { pods }: NetworkSnapshot): 
   };
   const ways = objects.filter(isWorkload).flatMap((workload) =>
     workload.spec.template.spec.containers
-      .flatMap(({ env = [] }) => env.map(({ value = "" }) => /^(?:\w+:\/\/)?(enchanted-[a-z0-9]+):(\d+)$/.exec(value)))
+      .flatMap(({ env = [] }) =>
+        env.map(({ value = "" }) => /^(?:[\w+]+:\/\/)?(enchanted-[a-z0-9]+):(\d+)$/.exec(value)),
+      )
       .filter((found) => found !== null)
       .map(([, name = "", port]) => say({ from: componentOf(workload), ...target(name, Number(port)) })),
   );

@@ -1,9 +1,12 @@
-import { afterAll, afterEach, describe, expect, it } from "@jest/globals";
+import { afterAll, afterEach, describe, expect, it, jest } from "@jest/globals";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { createCleanup } from "./bus-harness.ts";
 import { agentUid, chainBuilder, type ChainOf } from "./chain-builder.ts";
 import { asBatch, inStream, startTestGraph, type TestGraph } from "./graph-harness.ts";
 import { describeSinkContract } from "./sink-contract.ts";
+
+// The first statement of each kind is planned and compiled, which takes seconds on a busy machine.
+jest.setTimeout(120_000);
 
 const strangePayloads: ReadonlyArray<Record<string, unknown>> = [
   { event_type: "DECISION_RATIONALE", payload: { reasoning: 7, confidence_score: "very" } },
@@ -134,7 +137,7 @@ describe("what the graph answers", () => {
     await empty();
     await write(frames);
     expect(await graph.hashes()).toEqual(frames.map(({ hash }) => hash));
-  }, 120_000);
+  });
 
   it("names every file modified by a persona that resulted in a rollback", async () => {
     const query = `
@@ -221,7 +224,7 @@ describe("the same frames again", () => {
     const anew = inStream();
     await write(frames.toReversed().map(anew), 5, "2026-12-01T00:00:00Z");
     expect(await graph.dump()).toEqual(once);
-  }, 120_000);
+  });
 
   it("make the same graph in batches of any size", async () => {
     await empty();
@@ -250,7 +253,7 @@ describe("a graph that lost something", () => {
     expect(await sink.cuts()).toEqual([]);
     expect(await sink.write(asBatch(frames), never)).toEqual({ kind: "written" });
     await sink.close();
-  }, 120_000);
+  });
 
   it("gets its constraints back, and its cuts and frames stay", async () => {
     const sink = graph.sink();
@@ -264,5 +267,5 @@ describe("a graph that lost something", () => {
     expect(await sink.write(asBatch(frames), never)).toEqual({ kind: "written" });
     expect(await graph.dump()).toEqual(before);
     await sink.close();
-  }, 120_000);
+  });
 });
