@@ -44,7 +44,7 @@ export const chartValues = z.strictObject({
   images: z
     .strictObject({
       operator: image.describe("Operator, by digest."),
-      pipeline: image.describe("Collector, gateway, siphon and trimmer, by digest."),
+      pipeline: image.describe("Collector, gateway, siphon, trimmer and reader, by digest."),
       scribe: image.describe("Scribe and fetch of every agent pod, by digest."),
       supervisor: image.describe("Publisher, by digest."),
     })
@@ -73,10 +73,10 @@ export const chartValues = z.strictObject({
   tls: z
     .strictObject({
       caCertificate: pem.describe(
-        "PEM of the CA of your own Secrets enchanted-<collector, gateway, bundled store>-tls; empty: the chart makes CA and certificates.",
+        "PEM of the CA of your own Secrets enchanted-<collector, gateway, reader, bundled store>-tls; empty: the chart makes CA and certificates.",
       ),
     })
-    .describe("Certificates of collector, gateway and bundled stores."),
+    .describe("Certificates of collector, gateway, reader and bundled stores."),
   caBundle: pem.describe(
     "PEM certificates that Git hosts and model endpoints may be signed by, beside the public ones.",
   ),
@@ -87,6 +87,9 @@ export const chartValues = z.strictObject({
       allowFrom: peers.describe("Who else may call it beside agents and components."),
     })
     .describe("Where frames and telemetry arrive."),
+  reader: z
+    .strictObject({ allowFrom: peers.describe("Who may ask it questions from inside the cluster.") })
+    .describe("What answers questions about the record."),
   gateway: z
     .strictObject({
       allowPrivate: z

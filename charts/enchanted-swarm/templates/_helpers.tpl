@@ -133,7 +133,7 @@ capabilities: { drop: [ALL] }
 
 {{/* Names of the servers with certificates from the chart, which are their Services', as a JSON list. */}}
 {{- define "enchanted.tlsServers" -}}
-{{- $servers := list "enchanted-collector" "enchanted-gateway" -}}
+{{- $servers := list "enchanted-collector" "enchanted-gateway" "enchanted-reader" -}}
 {{- range list "nats" "clickhouse" "s3" "jaeger" "neo4j" -}}
 {{- if (index $.Values .).bundled -}}{{- $servers = append $servers (printf "enchanted-%s" .) -}}{{- end -}}
 {{- end -}}

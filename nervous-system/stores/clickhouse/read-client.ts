@@ -20,8 +20,8 @@ export type ReadClient = {
    * numbers. Throws `ClickHouseFailure`.
    */
   read(query: string, params: Readonly<Record<string, unknown>>, signal: AbortSignal): AsyncIterable<ReadBatch>;
-  /** Whether it answers, and lets us in. */
-  ping(): Promise<boolean>;
+  /** Why it does not answer, or does not let us in; undefined where it does. */
+  trouble(): Promise<string | undefined>;
   close(): Promise<void>;
 };
 
@@ -81,7 +81,10 @@ export const createReadClient = (options: ClickHouseOptions & { readonly limits:
         throw toClickHouseFailure(error);
       }
     },
-    ping: async () => (await client.ping({ select: true })).success,
+    trouble: async () => {
+      const answer = await client.ping({ select: true });
+      return answer.success ? undefined : toClickHouseFailure(answer.error).message;
+    },
     close: () => client.close(),
   };
 };

@@ -42,7 +42,7 @@ export const createLedgerStore = (client: ReadClient): ReadStore => ({
     const params = { ...parameters, namespace, limit: rows };
     return { statement: found.sql, bound: params, batches: orFailure(client.read(found.sql, params, signal)) };
   },
-  trouble: async () => ((await client.ping()) ? undefined : "ClickHouse does not answer"),
+  trouble: () => client.trouble(),
   close: () => client.close(),
 });
 

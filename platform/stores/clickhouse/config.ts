@@ -12,6 +12,11 @@ export const configSchema = z.object({
     .string()
     .optional()
     .describe('further users as JSON: {"name": {"password": "…", "readonly": true}}'),
+  CLICKHOUSE_READER_PASSWORD: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("password of user enchanted_reader, who may only read; without it there is none"),
   CLICKHOUSE_DATA_DIR: z.string().min(1).default("/var/lib/clickhouse").describe("directory for the data"),
   CLICKHOUSE_LISTEN_HOST: z.string().min(1).default("127.0.0.1").describe("address to listen on"),
   CLICKHOUSE_LISTEN_PORT: z.coerce.number().int().min(0).max(65_535).default(8123).describe("port, 0 for any free one"),
@@ -43,8 +48,12 @@ export const tlsOf = async (config: z.output<typeof configSchema>): Promise<TlsI
 /** Everybody who may ask; throws when nobody could, because no request is served without credentials. */
 export const usersOf = (config: z.output<typeof configSchema>): Users => {
   const further = usersSchema.parse(JSON.parse(config.CLICKHOUSE_USERS ?? "{}"));
-  const { CLICKHOUSE_USER: name, CLICKHOUSE_PASSWORD: password } = config;
-  const users = password === undefined ? further : { ...further, [name]: { password } };
+  const { CLICKHOUSE_USER: name, CLICKHOUSE_PASSWORD: password, CLICKHOUSE_READER_PASSWORD: reading } = config;
+  const users = {
+    ...further,
+    ...(reading === undefined ? {} : { enchanted_reader: { password: reading, readonly: true } }),
+    ...(password === undefined ? {} : { [name]: { password } }),
+  };
   if (Object.keys(users).length > 0) return users;
   throw new Error("no user could log in: set CLICKHOUSE_PASSWORD, or CLICKHOUSE_USERS");
 };

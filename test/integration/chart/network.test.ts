@@ -24,7 +24,7 @@ type Way = { from: string; to: string; port: number };
 const outside = "93.184.216.34";
 const tenants = ["default", "red"];
 const stores = ["clickhouse", "jaeger", "nats", "neo4j", "s3"];
-const components = ["collector", "gateway", "operator", "publisher", "siphon", "trimmer"];
+const components = ["collector", "gateway", "operator", "publisher", "reader", "siphon", "trimmer"];
 
 /** Who calls whom: every way that there is in the default rendering. */
 const callers = [
@@ -37,6 +37,7 @@ const callers = [
   "operator → nats:4222",
   "publisher → collector:4317",
   "publisher → nats:4222",
+  "reader → clickhouse:8443",
   "siphon → clickhouse:8443",
   "siphon → nats:4222",
   "siphon → neo4j:7687",
@@ -197,6 +198,12 @@ describe("the components", () => {
     const open = openWays(clusterOf(await renderChart(`metrics.allowFrom=${JSON.stringify(peers)}`)));
     const expected = components.map((name) => `prometheus → ${name}:8080`);
     expect(open.filter((way) => way.startsWith("prometheus"))).toEqual(expected);
+  });
+
+  it("answer the questions of whom a value names, but for agents", async () => {
+    const peers = [{ namespaceSelector: named("default"), podSelector: {} }];
+    const open = openWays(clusterOf(await renderChart(`reader.allowFrom=${JSON.stringify(peers)}`)));
+    expect(open.filter((way) => way.endsWith("reader:4319"))).toEqual(["program of a tenant → reader:4319"]);
   });
 
   it("take the record of programs elsewhere that a value names", async () => {

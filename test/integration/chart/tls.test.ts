@@ -23,7 +23,7 @@ type Workload = ChartObject & {
 };
 
 const stores = ["nats", "clickhouse", "s3", "jaeger", "neo4j"];
-const servers = ["collector", "gateway", ...stores].map((name) => `enchanted-${name}`);
+const servers = ["collector", "gateway", "reader", ...stores].map((name) => `enchanted-${name}`);
 
 const decode = (text = ""): string => Buffer.from(text, "base64").toString("utf8");
 const isWorkload = (object: ChartObject): object is Workload =>
@@ -132,6 +132,11 @@ describe("certificates of the chart", () => {
       S3_CA_FILE: "/ca/ca.crt",
       NEO4J_URL: "bolt+s://enchanted-neo4j:7687",
       NEO4J_CA_FILE: "/ca/ca.crt",
+    });
+    expect(environmentOf(objects, "reader")).toMatchObject({
+      CLICKHOUSE_URL: "https://enchanted-clickhouse:8443",
+      CLICKHOUSE_CA_FILE: "/ca/ca.crt",
+      CLICKHOUSE_USER: "enchanted_reader",
     });
     expect(environmentOf(objects, "operator")).toMatchObject({
       NATS_CA_FILE: "/ca/ca.crt",

@@ -14,9 +14,13 @@ export type TestLedger = {
   rows<Row>(query: string): Promise<Row[]>;
 };
 
+/** The user of the chart's ledger who may only read, as the server's tests know him. */
+export const testReader = { username: "enchanted_reader", password: "reads-only" } as const;
+
 /** Starts a ClickHouse server. */
 export const startTestLedger = async (cleanup: Cleanup): Promise<TestLedger> => {
-  const server = await startClickHouse({ dir: await temporaryDirectory(cleanup) });
+  const users = { [testReader.username]: { password: testReader.password, readonly: true } };
+  const server = await startClickHouse({ dir: await temporaryDirectory(cleanup), users });
   cleanup.add(() => server.stop());
   const { url, username, password } = server;
   const client = createClient({ url, username, password, log: { level: 127 } });

@@ -5,7 +5,7 @@ import type { ReadStore } from "#pipeline/reader/answer.ts";
 import { createLedgerStore } from "#pipeline/reader/ledger/store.ts";
 import { parseParameters } from "#pipeline/reader/parameters.ts";
 import { rowSchemaOf } from "#pipeline/reader/row-schema.ts";
-import type { TestLedger } from "./ledger-harness.ts";
+import { testReader, type TestLedger } from "./ledger-harness.ts";
 
 /** What a question was answered with, and what was read for it. */
 type TestAnswer = { readonly rows: Array<Record<string, unknown>>; readonly rowsRead: number };
@@ -17,11 +17,11 @@ export type TestReader = {
   ask(namespace: string, name: string, parameters?: Record<string, unknown>, rows?: number): Promise<TestAnswer>;
 };
 
-/** Reads a ledger as its server's only user. */
+/** Reads a ledger as its user who may only read. */
 export const openTestReader = ({ server }: TestLedger): TestReader => {
-  const { url, username, password } = server;
+  const { url } = server;
   const limits = { timeMs: 60_000, memoryBytes: 512 * 1024 * 1024 };
-  const store = createLedgerStore(createReadClient({ url, username, password, limits }));
+  const store = createLedgerStore(createReadClient({ url, ...testReader, limits }));
   return {
     store,
     ask: async (namespace, name, parameters = {}, rows = 10_000) => {

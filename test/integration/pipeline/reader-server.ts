@@ -13,7 +13,7 @@ import { serverIdentity } from "#test/integration/gateway/https-upstream.ts";
 import { kubeconfigWithAccess } from "#test/integration/gateway/swarm-plane.ts";
 import { clientOn, freshNamespace, type TestPlane } from "#test/integration/kubernetes/control-plane.ts";
 import { temporaryDirectory, type Cleanup } from "./bus-harness.ts";
-import type { TestLedger } from "./ledger-harness.ts";
+import { testReader, type TestLedger } from "./ledger-harness.ts";
 
 /** A reader under exactly its own rights. */
 export type TestReaderServer = {
@@ -44,8 +44,8 @@ export const startTestReader = async (
     ENCHANTED_TLS_CERT_FILE: tls.certFile,
     ENCHANTED_TLS_KEY_FILE: tls.keyFile,
     CLICKHOUSE_URL: server.url,
-    CLICKHOUSE_USER: server.username,
-    CLICKHOUSE_PASSWORD: server.password,
+    CLICKHOUSE_USER: testReader.username,
+    CLICKHOUSE_PASSWORD: testReader.password,
   });
   const shared = { clock, random: Math.random, log: silentLog, healthPort: 0 };
   const reader = await startReader({ ...shared, settings, client });

@@ -1,4 +1,6 @@
+import { writeFile } from "node:fs/promises";
 import { connect as connectSocket } from "node:net";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { createBus, type Bus } from "#nervous-system/comms/nats/bus.ts";
 import { exportTraces } from "#nervous-system/comms/grpc/methods.ts";
@@ -200,6 +202,46 @@ describe("the siphon's process", () => {
     const other = await start({ ...(await environment()), S3_CA_FILE: elsewhere.caFile });
     const saidOfS3 = async (): Promise<boolean> => /archive: .*certificate/i.test(await (await fetch(other)).text());
     await waitFor("its word about S3", saidOfS3, { timeoutMs: 30_000 });
+  }, 120_000);
+});
+
+describe("the reader's process", () => {
+  const start = async (caFile: string): Promise<string> => {
+    const clickhouse = await kept(startClickHouse({ dir: await temporaryDirectory(cleanup), tls: here }));
+    const kubeconfig = join(await temporaryDirectory(cleanup), "kubeconfig");
+    const cluster = { name: "c", cluster: { server: "https://127.0.0.1:1" } };
+    const context = { name: "c", context: { cluster: "c", user: "u" } };
+    const users = [{ name: "u", user: { token: "t" } }];
+    const config = { clusters: [cluster], contexts: [context], users, "current-context": "c" };
+    await writeFile(kubeconfig, JSON.stringify(config));
+    const port = await freePort();
+    const env = {
+      KUBECONFIG: kubeconfig,
+      CLICKHOUSE_URL: clickhouse.url,
+      CLICKHOUSE_CA_FILE: caFile,
+      CLICKHOUSE_USER: clickhouse.username,
+      CLICKHOUSE_PASSWORD: clickhouse.password,
+      ENCHANTED_LISTEN: "127.0.0.1:0",
+      ENCHANTED_TLS_CERT_FILE: here.certFile,
+      ENCHANTED_TLS_KEY_FILE: here.keyFile,
+      ENCHANTED_HEALTH_PORT: String(port),
+    };
+    const url = `http://127.0.0.1:${port}/readyz`;
+    const command = [process.execPath, "--disable-warning=ExperimentalWarning", "pipeline/main.ts", "reader"];
+    const ready = { kind: "http", url, anyStatus: true } as const;
+    await kept(startService({ name: "reader", command, env, ready }, await temporaryDirectory(cleanup)));
+    return url;
+  };
+
+  it("is ready where it was told the CA of the ledger", async () => {
+    const url = await start(here.caFile);
+    await waitFor("readiness", async () => (await fetch(url)).ok, { timeoutMs: 30_000 });
+  }, 120_000);
+
+  it("says that the ledger's certificate is wrong where it was told another", async () => {
+    const url = await start(elsewhere.caFile);
+    const said = async (): Promise<boolean> => /ledger: .*certificate/i.test(await (await fetch(url)).text());
+    await waitFor("its word", said, { timeoutMs: 30_000 });
   }, 120_000);
 });
 
