@@ -30,8 +30,8 @@ export type Command = {
   name: string;
   summary: string;
   description: readonly string[];
-  /** How operands are called, such as `bash|zsh|fish`. */
-  operand?: { name: string; choices: readonly string[]; optional?: true };
+  /** How operands are called: one of `choices`, such as `bash|zsh|fish`, else any number of files. */
+  operand?: { name: string; choices?: readonly string[]; optional?: true };
   /** Whether a program to run stands behind `--`. */
   takesProgram?: boolean;
   options: readonly Option[];
@@ -65,9 +65,13 @@ const refuseOperands = (command: Command, [first]: readonly string[]): void => {
 const checkOperands = (command: Command, operands: readonly string[]): void => {
   const { operand } = command;
   if (operand === undefined) return refuseOperands(command, operands);
+  const { name, choices, optional = false } = operand;
   const [first, second] = operands;
-  const isNamed = first === undefined ? operand.optional === true : operand.choices.includes(first);
-  if (!isNamed || second !== undefined) throw usageError(command, `name one of ${operand.choices.join(", ")}`);
+  if (first === undefined && !optional && choices === undefined)
+    throw usageError(command, `name one ${name} or several`);
+  if (choices === undefined) return;
+  const isNamed = first === undefined ? optional : choices.includes(first);
+  if (!isNamed || second !== undefined) throw usageError(command, `name one of ${choices.join(", ")}`);
 };
 
 const read = (command: Command, args: readonly string[]): { values: OptionValues; positionals: string[] } => {

@@ -9,6 +9,10 @@ const isFile = (name: string): boolean => name === "file" || name.endsWith("-fil
 const words = (command: Command): string =>
   [...(command.operand?.choices ?? []), ...optionsOf(command).map(({ name }) => `--${name}`)].join(" ");
 
+/** Commands whose operands are files. */
+const takingFiles = (): string[] =>
+  commands.filter(({ operand }) => operand !== undefined && operand.choices === undefined).map(({ name }) => name);
+
 const bashValues = (): string[] =>
   commands.flatMap((command) =>
     command.options.flatMap(({ name, choices }) =>
@@ -32,6 +36,7 @@ const bash = (): string =>
     "    return",
     "  fi",
     '  if [[ "$previous" == --file || "$previous" == --*-file ]]; then COMPREPLY=($(compgen -f -- "$current")); return; fi',
+    `  if [[ "$command" == @(${takingFiles().join("|")}) && "$current" != -* ]]; then COMPREPLY=($(compgen -f -- "$current")); return; fi`,
     '  case "$command:$previous" in',
     ...bashValues(),
     '    *) case "$command" in',
@@ -52,8 +57,10 @@ const zshArguments = (command: Command): string => {
       `${multiple === true ? "*" : ""}--${name}[${label}]${value === undefined ? "" : `:${value}:${action}`}`,
     );
   });
-  const operand =
-    command.operand === undefined ? [] : [quoted(`1:${command.operand.name}:(${command.operand.choices.join(" ")})`)];
+  const { operand: named } = command;
+  const choices = named?.choices;
+  const place = choices === undefined ? `*:${named?.name}:_files` : `1:${named?.name}:(${choices.join(" ")})`;
+  const operand = named === undefined ? [] : [quoted(place)];
   const program = command.takesProgram === true ? [quoted("*:: :_normal")] : [];
   return `    ${command.name}) _arguments ${[...options, ...operand, ...program].join(" ")} ;;`;
 };
@@ -85,7 +92,8 @@ const fishLines = (command: Command): string[] => {
     return `complete -c enchanted ${when} -l ${name}${value === undefined ? "" : " -r"}${files}${given} -d ${quoted(description)}`;
   });
   const operand = command.operand;
-  return operand === undefined
+  if (operand !== undefined && operand.choices === undefined) return [...options, `complete -c enchanted ${when} -F`];
+  return operand?.choices === undefined
     ? options
     : [...options, `complete -c enchanted ${when} -a ${quoted(operand.choices.join(" "))}`];
 };

@@ -12,7 +12,8 @@ const optionText = (option: Option): string => {
 
 /** The first line of a command's help: how it is called. */
 const usageLine = (command: Command): string => {
-  const operand = command.operand === undefined ? "" : ` ${command.operand.choices.join("|")}`;
+  const { operand: named } = command;
+  const operand = named === undefined ? "" : ` ${named.choices?.join("|") ?? `<${named.name}>…`}`;
   const program = command.takesProgram === true ? " -- <program> [arguments]" : "";
   return `enchanted ${command.name}${command.options.length > 0 ? " [options]" : ""}${operand}${program}`;
 };

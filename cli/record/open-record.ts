@@ -60,7 +60,8 @@ const mayHoldRecords = async (file: FileHandle): Promise<boolean> => {
   return begun === "" || begun.startsWith("{");
 };
 
-const openForAppending = async (path: string): Promise<FileHandle> => {
+/** Opens a file that a record is in, or that is empty, for more; throws `CliError` where it is something else. */
+export const openForAppending = async (path: string): Promise<FileHandle> => {
   const file = await open(path, "a+", 0o600).catch((error: unknown) => {
     throw new CliError(`enchanted: ${path} cannot be opened: ${fileTrouble(error)}; name another file with --file`, 2);
   });

@@ -12,8 +12,12 @@ import { joinRuns, type Membership } from "../runs/join-runs.ts";
 import { readServer } from "../server/settings.ts";
 import { openRecord, type OpenRecord } from "./open-record.ts";
 
-/** Reads the rules; undefined when nothing is to be redacted. Throws `CliError` for a rule that cannot be used. */
-const readRedactor = (host: Host, options: OptionValues, secrets: readonly SecretValue[]): Redactor | undefined => {
+/** Reads the rules of redaction; undefined when nothing is to be redacted. Throws `CliError` for a rule that cannot be used. */
+export const readRedactor = (
+  host: Host,
+  options: OptionValues,
+  secrets: readonly SecretValue[] = [],
+): Redactor | undefined => {
   const patterns = textsOption(options, "redact");
   const isOff = options["no-redact"] === true;
   if (isOff && patterns.length > 0) throw new CliError("enchanted: --redact and --no-redact: give one of them");
@@ -39,7 +43,8 @@ export type OpenRecording = {
   close(): Promise<string[]>;
 };
 
-const MAX_DRAIN_MS = 3_600_000;
+/** The most that `--drain` may say. */
+export const MAX_DRAIN_MS = 3_600_000;
 
 /** Whose record it is, which directories it may have for itself, and what must not stand in it beside the secrets of the environment. */
 type Recorder = { agentId: string; directories?: readonly string[]; secrets?: readonly SecretValue[] };

@@ -1,0 +1,173 @@
+import { unifiedPatch } from "./claude-patch.ts";
+import { countAt, known, objectAt, objectsAt, textAt, textOfContent, type Json } from "./fields.ts";
+import { actionPayload, createOpenCalls, type OpenCall } from "./open-calls.ts";
+import {
+  changePayload,
+  messagePayload,
+  takerOf,
+  type SessionOut,
+  type SessionReader,
+  type Takers,
+} from "./session-frames.ts";
+
+const NAME = "claude-code";
+
+/** What Claude Code keeps for itself in a session's file. */
+const HOUSEKEEPING = new Set([
+  "agent-name",
+  "ai-title",
+  "custom-title",
+  "file-history-snapshot",
+  "last-prompt",
+  "permission-mode",
+  "progress",
+  "queue-operation",
+  "summary",
+  "tag",
+]);
+
+const WRITES = new Set(["Edit", "MultiEdit", "Write", "NotebookEdit"]);
+
+type Entry = { key: string; at: string | undefined; directory: string | undefined; value: Json };
+
+class ClaudeReader implements SessionReader {
+  private readonly out: SessionOut;
+  private readonly calls = createOpenCalls();
+  /** The answer that is being read: its blocks stand in entries of their own, and the last of them has its final usage. */
+  private answer: { id: string; entry: Entry; message: Json } | undefined;
+
+  private readonly blocks: Takers<Entry> = {
+    text: (block, entry) => this.text(block, entry),
+    thinking: (block, entry) => this.thinking(block, entry),
+    redacted_thinking: (block, entry) => this.thinking(block, entry),
+    tool_use: (block, entry) => this.call(block, entry),
+  };
+
+  constructor(out: SessionOut) {
+    this.out = out;
+  }
+
+  take(value: Json, line: number): void {
+    const key = textAt(value, "uuid") ?? String(line);
+    const entry = { key, at: textAt(value, "timestamp"), directory: textAt(value, "cwd"), value };
+    const type = textAt(value, "type") ?? "";
+    const message = objectAt(value, "message");
+    if (type === "assistant") return this.assistant(message, entry);
+    if (type === "user" || type === "system") this.endAnswer();
+    if (type === "user") this.user(message, entry);
+    else if (HOUSEKEEPING.has(type)) this.out.leaveOut(type);
+    else this.out.keep(type === "" ? "an entry without a type" : type, { ...entry, value });
+  }
+
+  open(): number {
+    return this.calls.count();
+  }
+
+  private assistant(message: Json, entry: Entry): void {
+    const id = textAt(message, "id") ?? entry.key;
+    if (id !== this.answer?.id) this.endAnswer();
+    this.answer = { id, entry, message };
+    if (entry.value["isApiErrorMessage"] === true) {
+      const payload = { message: textOfContent(message["content"]), fatal: false };
+      return this.out.tell({ ...entry, type: "ERROR", payload });
+    }
+    for (const [index, block] of objectsAt(message, "content").entries())
+      this.block(block, { ...entry, key: `${entry.key}/${index}` });
+    // What ends a turn has no entry behind it until somebody goes on.
+    if (textAt(message, "stop_reason") === "end_turn") this.endAnswer();
+  }
+
+  private endAnswer(): void {
+    if (this.answer === undefined) return;
+    const { entry, message } = this.answer;
+    this.answer = undefined;
+    const usage = objectAt(message, "usage");
+    if (Object.keys(usage).length === 0 || entry.value["isApiErrorMessage"] === true) return;
+    const cached = countAt(usage, "cache_read_input_tokens");
+    const sent = [countAt(usage, "input_tokens"), cached, countAt(usage, "cache_creation_input_tokens")];
+    const payload = known({
+      provider: "anthropic",
+      model: textAt(message, "model"),
+      // As the provider counts them, those from and into its cache stand beside the others.
+      input_tokens: sent.reduce<number>((sum, count) => sum + (count ?? 0), 0),
+      cached_tokens: cached,
+      output_tokens: countAt(usage, "output_tokens"),
+      stop_reason: textAt(message, "stop_reason"),
+      response_id: textAt(message, "id"),
+      request_id: textAt(entry.value, "requestId"),
+    });
+    this.out.tell({ key: `${entry.key}/usage`, at: entry.at, type: "CHAT", payload });
+  }
+
+  private block(block: Json, entry: Entry): void {
+    const type = textAt(block, "type") ?? "";
+    const taker = takerOf(this.blocks, type);
+    if (taker !== undefined) taker(block, entry);
+    else this.out.keep(type === "" ? "a block without a type" : type, { key: entry.key, at: entry.at, value: block });
+  }
+
+  private text(block: Json, { key, at }: Entry): void {
+    const text = textAt(block, "text");
+    if (text === undefined) this.out.leaveOut("an empty text");
+    else this.out.tell({ key, at, type: "MESSAGE", payload: messagePayload(NAME, "user", text) });
+  }
+
+  private thinking(block: Json, { key, at }: Entry): void {
+    const text = textAt(block, "thinking");
+    if (text === undefined) this.out.leaveOut("thinking that its provider keeps secret");
+    else this.out.tell({ key, at, type: "THOUGHT", payload: { text } });
+  }
+
+  private call(block: Json, { key, at, directory }: Entry): void {
+    const call = { tool: textAt(block, "name") ?? "unknown", arguments: block["input"], at, directory };
+    this.calls.open(textAt(block, "id") ?? key, call);
+  }
+
+  private user(message: Json, entry: Entry): void {
+    const content = message["content"];
+    const results = objectsAt(message, "content").filter((block) => block["type"] === "tool_result");
+    for (const result of results) this.result(result, entry);
+    const words = Array.isArray(content) ? content.filter((block) => !results.includes(block as Json)) : content;
+    const text = textOfContent(words);
+    if (text === "" && results.length > 0) return;
+    const from = entry.value["isMeta"] === true || entry.value["isCompactSummary"] === true ? NAME : "user";
+    this.out.tell({ key: entry.key, at: entry.at, type: "MESSAGE", payload: messagePayload(from, NAME, text) });
+  }
+
+  private result(block: Json, { key, at, value }: Entry): void {
+    const id = textAt(block, "tool_use_id") ?? "";
+    const call = this.calls.close(id);
+    const own = `${key}/${id}`;
+    if (call === undefined) return this.out.keep("a result without its call", { key: own, at, value: block });
+    const ok = block["is_error"] !== true;
+    const done = { result: textOfContent(block["content"]), ok, at };
+    this.out.tell({ key: own, at, type: "ACTION", payload: actionPayload(call, done) });
+    if (ok && WRITES.has(call.tool))
+      this.change(call, { key: `${own}/change`, at, result: objectAt(value, "toolUseResult") });
+  }
+
+  private change(call: OpenCall, { key, at, result }: { key: string; at: string | undefined; result: Json }): void {
+    const args = call.arguments as Json;
+    const path = textAt(result, "filePath") ?? textAt(args, "file_path") ?? textAt(args, "notebook_path");
+    if (path === undefined) return;
+    const change = textAt(result, "type") === "create" ? "added" : "modified";
+    const patch = unifiedPatch(objectsAt(result, "structuredPatch")) ?? this.wholeFile(change, args);
+    this.out.tell({
+      key,
+      at,
+      type: "STATE_CHANGE",
+      payload: changePayload({ path, change, patch }, call.directory, call.tool),
+    });
+  }
+
+  /** A file that came is all new. */
+  private wholeFile(change: string, args: Json): string | undefined {
+    const content = textAt(args, "content");
+    if (change !== "added" || content === undefined) return undefined;
+    const lines = content.replace(/\n$/, "").split("\n");
+    return [`@@ -0,0 +1,${lines.length} @@`, ...lines.map((line) => `+${line}`)].join("\n");
+  }
+}
+
+/** Reads a session of Claude Code (`~/.claude/projects`, a file a session); its entries are known by their `uuid`. */
+export const createClaudeReader = (out: SessionOut): SessionReader => new ClaudeReader(out);

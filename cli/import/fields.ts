@@ -1,0 +1,48 @@
+import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
+
+/** JSON of a session file, of which nothing is known for sure. */
+export type Json = Readonly<Record<string, unknown>>;
+
+const nothing: Json = {};
+
+/** The object at a name; an empty one where there is none. */
+export const objectAt = (value: Json, name: string): Json => {
+  const inner = value[name];
+  return isJsonObject(inner) ? inner : nothing;
+};
+
+/** The text at a name; undefined where there is none, or an empty one. */
+export const textAt = (value: Json, name: string): string | undefined => {
+  const inner = value[name];
+  return typeof inner === "string" && inner !== "" ? inner : undefined;
+};
+
+/** The whole number at a name that is not negative; undefined where there is none. */
+export const countAt = (value: Json, name: string): number | undefined => {
+  const inner = value[name];
+  return typeof inner === "number" && Number.isSafeInteger(inner) && inner >= 0 ? inner : undefined;
+};
+
+/** The objects in the list at a name. */
+export const objectsAt = (value: Json, name: string): readonly Json[] => {
+  const inner = value[name];
+  return Array.isArray(inner) ? inner.filter(isJsonObject) : [];
+};
+
+/** Members without those that are undefined. */
+export const known = (members: Json): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(members).filter(([, member]) => member !== undefined));
+
+/**
+ * The text of content as models' providers write it: a text, or a list of parts, each with a `text`, of which the others are
+ * named by their type in brackets.
+ */
+export const textOfContent = (content: unknown): string => {
+  if (typeof content === "string") return content;
+  if (!Array.isArray(content)) return content === undefined || content === null ? "" : JSON.stringify(content);
+  const parts = content.filter(isJsonObject).map((part) => {
+    const { text, type } = part;
+    return typeof text === "string" ? text : `[${typeof type === "string" ? type : "something else"}]`;
+  });
+  return parts.join("\n");
+};

@@ -1,0 +1,101 @@
+import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
+import { encodeStoredFrame } from "#nervous-system/recorder/stored-record.ts";
+import { parseFrameLine } from "#nervous-system/recorder/context-file/frame-line.ts";
+import { stableId } from "#nervous-system/schemas/ids.ts";
+import { identityOf } from "../outbox/outbox.ts";
+import type { ChainLog } from "./destination.ts";
+import type { ImportContext } from "./import-session.ts";
+import { beginChain, type ImportedChain } from "./imported-chain.ts";
+import { countIn, INTERRUPTED, noteUnread, type Outcome } from "./outcome.ts";
+import type { Entry } from "./read-entries.ts";
+
+/** One chain of a record: taken as it is where its stamps fit, else made anew under stamps that do. */
+type OpenChain = { log: ChainLog; anew: ImportedChain | undefined };
+
+const agentIdOf = ({ bytes }: RecordedFrame): string => {
+  const { agent_id } = JSON.parse(Buffer.from(bytes).toString("utf8")) as { agent_id?: unknown };
+  return typeof agent_id === "string" && agent_id !== "" ? agent_id : "imported";
+};
+
+class RecordImport {
+  private readonly context: ImportContext;
+  private readonly outcome: Outcome;
+  private readonly chains = new Map<string, Promise<OpenChain>>();
+
+  constructor(context: ImportContext, outcome: Outcome) {
+    this.context = context;
+    this.outcome = outcome;
+  }
+
+  async take(frame: RecordedFrame, line: number): Promise<void> {
+    const { envelope } = frame;
+    if (envelope.epoch !== 1) return noteUnread(this.outcome, line, "the frame is not one of the command line");
+    const opened = this.chains.get(envelope.agent_uid) ?? this.open(frame);
+    this.chains.set(envelope.agent_uid, opened);
+    const { log, anew } = await opened;
+    const why = anew === undefined ? await this.asItIs(log, frame) : await this.again(anew, frame);
+    if (why !== undefined) return noteUnread(this.outcome, line, why);
+    this.outcome.frames += 1;
+    countIn(this.outcome.types, envelope.event_type);
+  }
+
+  async close(): Promise<void> {
+    for (const opened of this.chains.values()) {
+      const chain = await opened.catch(() => undefined);
+      if (chain === undefined) continue;
+      this.outcome.added += chain.log.added();
+      const left = await chain.log.close();
+      if (left !== undefined) this.outcome.trouble ??= left;
+    }
+  }
+
+  private async open(frame: RecordedFrame): Promise<OpenChain> {
+    const { host, namespace, redactor, destination } = this.context;
+    const isFitting = frame.envelope.namespace === namespace;
+    const uid = frame.envelope.agent_uid;
+    const agent_uid = isFitting ? uid : stableId("imported", namespace, uid);
+    const identity = identityOf({ agent_uid, agent_id: agentIdOf(frame), namespace });
+    const log = await destination.open(identity);
+    return { log, anew: isFitting ? undefined : await beginChain({ identity, redactor, ids: host.ids, log }) };
+  }
+
+  private async asItIs(log: ChainLog, frame: RecordedFrame): Promise<string | undefined> {
+    await log.append(encodeStoredFrame({ ...frame, claimedNs: BigInt(frame.envelope.observed) }));
+    return undefined;
+  }
+
+  private async again(chain: ImportedChain, { envelope, bytes }: RecordedFrame): Promise<string | undefined> {
+    const { trace_id: traceId, span_id: spanId, producer, observed } = envelope;
+    const trace = traceId === undefined || spanId === undefined ? undefined : { traceId, spanId };
+    const origin = { producer, observedNs: BigInt(observed), trace };
+    const result = await chain.line(Buffer.from(bytes).toString("utf8"), origin);
+    return result.ok ? undefined : result.reason;
+  }
+}
+
+const takeEntry = async (record: RecordImport, entry: Entry, outcome: Outcome): Promise<void> => {
+  if ("why" in entry) return noteUnread(outcome, entry.line, entry.why);
+  const parsed = parseFrameLine(entry.text);
+  if (parsed.kind === "frame") return record.take(parsed.frame, entry.line);
+  noteUnread(outcome, entry.line, "it has no hash: give it a chain with: enchanted sink < file");
+};
+
+/** Imports a record of the command line: its chains as they are, or under the stamps of another namespace. */
+export const importRecord = async (
+  context: ImportContext,
+  entries: AsyncIterable<Entry>,
+  outcome: Outcome,
+): Promise<void> => {
+  const record = new RecordImport(context, outcome);
+  try {
+    for await (const entry of entries) {
+      await takeEntry(record, entry, outcome);
+      if (context.signal.aborted) outcome.trouble ??= INTERRUPTED;
+      if (outcome.trouble !== undefined) break;
+    }
+  } catch (error) {
+    outcome.trouble ??= (error as Error).message;
+  } finally {
+    await record.close();
+  }
+};

@@ -1,0 +1,79 @@
+/** How often something was met, by its name. */
+export type Counts = Record<string, number>;
+
+/** What one file's import came to. */
+export type Outcome = {
+  file: string;
+  agent?: string;
+  session?: string;
+  /** Frames that the file makes, and those of them that were written: a file has the others already, a collector takes all. */
+  frames: number;
+  added: number;
+  types: Counts;
+  /** Entries that make no frame: they are about the program itself, or another entry tells the same. */
+  leftOut: Counts;
+  /** Entries that are not understood, and are kept as IMPORTED_ENTRY. */
+  kept: Counts;
+  /** Lines that nothing could be made of, the first ones. */
+  unread: Array<{ line: number; why: string }>;
+  unreadCount: number;
+  /** Calls of tools whose result is not in the file yet. */
+  open: number;
+  /** Why the import ended early, or frames are not at their place yet. */
+  trouble?: string;
+};
+
+/** The trouble of an import that a signal ended. */
+export const INTERRUPTED = "it was interrupted: import again for the rest";
+
+const MOST_UNREAD = 20;
+
+/** An outcome of nothing yet. */
+export const emptyOutcome = (file: string): Outcome => ({
+  file,
+  frames: 0,
+  added: 0,
+  types: {},
+  leftOut: {},
+  kept: {},
+  unread: [],
+  unreadCount: 0,
+  open: 0,
+});
+
+/** Counts one more. */
+export const countIn = (counts: Counts, name: string): void => {
+  const key = name.slice(0, 80);
+  counts[key] = (Object.hasOwn(counts, key) ? (counts[key] ?? 0) : 0) + 1;
+};
+
+/** Notes a line that nothing could be made of. */
+export const noteUnread = (outcome: Outcome, line: number, why: string): void => {
+  outcome.unreadCount += 1;
+  if (outcome.unread.length < MOST_UNREAD) outcome.unread.push({ line, why });
+};
+
+const total = (counts: Counts): number => Object.values(counts).reduce((sum, count) => sum + count, 0);
+
+const listed = (counts: Counts): string =>
+  Object.entries(counts)
+    .toSorted(([, one], [, other]) => other - one)
+    .map(([name, count]) => `${count} ${name}`)
+    .join(", ");
+
+/** Whether everything in the file is at its place. */
+export const isWhole = ({ unreadCount, trouble }: Outcome): boolean => unreadCount === 0 && trouble === undefined;
+
+/** The lines for people. */
+export const renderOutcome = (outcome: Outcome): string[] => {
+  const { file, agent, session, frames, added, types, leftOut, kept, unread, unreadCount, open, trouble } = outcome;
+  const what = [agent, session].filter((part) => part !== undefined).join(" ");
+  const lines = [`${file}: ${what}: ${frames} frame(s), ${added} written: ${listed(types)}`.replace(/[: ]+$/, "")];
+  if (total(kept) > 0) lines.push(`  not understood, kept as IMPORTED_ENTRY: ${listed(kept)}`);
+  if (total(leftOut) > 0) lines.push(`  of the program itself, or told by another entry: ${listed(leftOut)}`);
+  if (open > 0) lines.push(`  ${open} call(s) of tools have no result yet: import again when they have`);
+  for (const { line, why } of unread) lines.push(`  ${file}:${line}: not read: ${why}`);
+  if (unreadCount > unread.length) lines.push(`  ${unreadCount - unread.length} more line(s) were not read`);
+  if (trouble !== undefined) lines.push(`  ${trouble}`);
+  return lines;
+};

@@ -1,0 +1,87 @@
+import { open, type FileHandle } from "node:fs/promises";
+import { createLineSplitter, type SplitLine } from "#nervous-system/comms/socket/line-splitter.ts";
+import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
+import { fileTrouble } from "../file-trouble.ts";
+import { CliError } from "../host.ts";
+import type { Json } from "./fields.ts";
+
+/** Something in a session file: an object of JSON, or what is none. `line` counts from 1; in a list it is the place. */
+export type Entry = { line: number; value: Json; text: string } | { line: number; why: string };
+
+/** An image in an entry is told as text. */
+const MAX_LINE_BYTES = 64 * 1024 * 1024;
+const MAX_DOCUMENT_BYTES = 256 * 1024 * 1024;
+const CHUNK_BYTES = 1024 * 1024;
+
+const parse = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};
+
+const asEntries = (value: unknown, line: number, text: string): Entry[] => {
+  if (isJsonObject(value)) return [{ line, value, text }];
+  if (!Array.isArray(value)) return [{ line, why: "it is no object of JSON" }];
+  return value.map((one, index) =>
+    isJsonObject(one) ? { line: index + 1, value: one, text: "" } : { line: index + 1, why: "it is no object of JSON" },
+  );
+};
+
+const lineEntries = (split: SplitLine, line: number): Entry[] => {
+  if (split.kind === "tooLong") return [{ line, why: `the line is longer than ${MAX_LINE_BYTES >> 20} MiB` }];
+  const text = split.bytes.toString("utf8").trim();
+  if (text === "") return [];
+  const value = parse(text);
+  return value === undefined ? [{ line, why: "the line is not JSON" }] : asEntries(value, line, text);
+};
+
+/** A file that is one document over several lines; undefined where it is not. */
+const readDocument = async (file: FileHandle, size: number): Promise<Entry[] | undefined> => {
+  const head = Buffer.alloc(4096);
+  const { bytesRead } = await file.read(head, 0, head.length, 0);
+  const [first = "", more] = head.toString("utf8", 0, bytesRead).trimStart().split("\n");
+  if (more === undefined || !/^[[{]/.test(first) || parse(first) !== undefined || size > MAX_DOCUMENT_BYTES)
+    return undefined;
+  const bytes = Buffer.alloc(size);
+  const whole = await file.read(bytes, 0, size, 0);
+  const value = parse(bytes.toString("utf8", 0, whole.bytesRead));
+  return value === undefined ? undefined : asEntries(value, 1, "");
+};
+
+async function* readLines(file: FileHandle, size: number, onProgress: (share: number) => void): AsyncGenerator<Entry> {
+  const splitter = createLineSplitter(MAX_LINE_BYTES);
+  let [line, at] = [0, 0];
+  const entriesOf = (split: SplitLine): Entry[] => lineEntries(split, (line += 1));
+  for (;;) {
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(CHUNK_BYTES), 0, CHUNK_BYTES, at);
+    if (bytesRead === 0) break;
+    at += bytesRead;
+    for (const split of splitter.push(buffer.subarray(0, bytesRead))) yield* entriesOf(split);
+    onProgress(at / Math.max(at, size));
+  }
+  for (const split of splitter.end()) yield* entriesOf(split);
+}
+
+const openFile = async (path: string): Promise<FileHandle> => {
+  const file = await open(path, "r").catch((error: unknown) => {
+    throw new CliError(`enchanted: ${path} cannot be read: ${fileTrouble(error)}`);
+  });
+  if ((await file.stat()).isFile()) return file;
+  await file.close();
+  throw new CliError(`enchanted: ${path} is not a file; name the files of sessions`);
+};
+
+/** Gives what stands in a file: a value of JSON a line, or one document; throws `CliError` where it cannot be read. */
+export async function* readEntries(path: string, onProgress: (share: number) => void): AsyncGenerator<Entry> {
+  const file = await openFile(path);
+  try {
+    const { size } = await file.stat();
+    const document = await readDocument(file, size);
+    if (document === undefined) yield* readLines(file, size, onProgress);
+    else yield* document;
+  } finally {
+    await file.close();
+  }
+}
