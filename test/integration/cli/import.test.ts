@@ -1,0 +1,223 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from "@jest/globals";
+import { appendFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { stableId } from "#nervous-system/schemas/ids.ts";
+import { createCleanup } from "#test/integration/pipeline/bus-harness.ts";
+import { payloads, say, setCliStage, verified, type CliStage, type Ended } from "./cli-stage.ts";
+import { framesIn, openShell, setServerStage, type ServerStage, type Shell } from "./server-stage.ts";
+
+jest.setTimeout(180_000);
+
+let stage: CliStage;
+beforeEach(async () => {
+  stage = await setCliStage();
+});
+afterEach(() => stage.remove());
+
+const at = (second: number): string => `2026-10-03T04:00:${String(second).padStart(2, "0")}.000Z`;
+const line = (value: unknown): string => `${JSON.stringify(value)}\n`;
+const item = (second: number, payload: unknown): string =>
+  line({ timestamp: at(second), type: "response_item", payload });
+const said = (second: number, role: string, text: string): string =>
+  item(second, { type: "message", role, content: [{ type: "output_text", text }] });
+
+const begin = line({ timestamp: at(0), type: "session_meta", payload: { id: "s-1", cwd: "/w" } });
+const rollout = begin + said(1, "user", "what about the database schema?") + said(2, "assistant", "I look.");
+
+const write = (name: string, text: string): Promise<void> => writeFile(join(stage.cwd, name), text);
+const importing = (...args: string[]): Promise<Ended> => stage.cli(["import", ...args]);
+type Outcome = { frames: number; added: number; trouble?: string; unreadCount: number; kept: Record<string, number> };
+const outcomes = async (...args: string[]): Promise<Outcome[]> =>
+  JSON.parse((await importing("--output", "json", ...args)).stdout) as Outcome[];
+
+describe("a session of another agent", () => {
+  it("becomes a chain that verifies, observed when it says, and again adds nothing", async () => {
+    await write("rollout.jsonl", rollout);
+    expect(await importing("rollout.jsonl")).toEqual({
+      code: 0,
+      signal: null,
+      stderr: "",
+      stdout: "rollout.jsonl: codex s-1: 3 frame(s), 3 written: 2 MESSAGE, 1 LIFECYCLE\n",
+    });
+    const before = await readFile(join(stage.cwd, "swarm_context.jsonl"), "utf8");
+    await verified(stage);
+    const frames = await framesIn(stage);
+    expect(frames.map(({ envelope }) => BigInt(envelope.observed))).toEqual(
+      [0, 1, 2].map((second) => BigInt(Date.parse(at(second))) * 1_000_000n),
+    );
+    expect(frames.map(({ envelope }) => envelope.flags)).toEqual([undefined, undefined, undefined]);
+    expect(payloads(await stage.lines(), "MESSAGE")[0]).toMatchObject({
+      from: "user",
+      text: "what about the database schema?",
+      imported: { from: "codex", session: "s-1" },
+    });
+    expect(await outcomes("rollout.jsonl")).toMatchObject([{ frames: 3, added: 0 }]);
+    expect(await readFile(join(stage.cwd, "swarm_context.jsonl"), "utf8")).toBe(before);
+  });
+
+  it("goes on where it was when it has grown", async () => {
+    await write("rollout.jsonl", rollout);
+    await importing("rollout.jsonl");
+    await appendFile(join(stage.cwd, "rollout.jsonl"), said(3, "assistant", "Done."));
+    expect(await outcomes("rollout.jsonl")).toMatchObject([{ frames: 4, added: 1 }]);
+    await verified(stage);
+  });
+
+  it("that reads otherwise now is left as it is, and named", async () => {
+    await write("rollout.jsonl", rollout);
+    await importing("rollout.jsonl");
+    const before = await readFile(join(stage.cwd, "swarm_context.jsonl"), "utf8");
+    await write("rollout.jsonl", rollout.replace("I look.", "I looked."));
+    const { code, stdout } = await importing("rollout.jsonl");
+    expect({ code, stdout }).toEqual({ code: 1, stdout: expect.stringContaining("reads otherwise now") });
+    expect(await readFile(join(stage.cwd, "swarm_context.jsonl"), "utf8")).toBe(before);
+  });
+
+  it("has its secrets taken out, and its long texts cut", async () => {
+    const token = ["gh", "p_", "a1B2".repeat(9)].join("");
+    await write("rollout.jsonl", begin + said(1, "user", `use ${token}`) + said(2, "user", "long ".repeat(60_000)));
+    expect(await outcomes("rollout.jsonl")).toMatchObject([{ frames: 3, added: 3 }]);
+    const texts = payloads(await stage.lines(), "MESSAGE").map(({ text }) => String(text));
+    expect(texts[0]).toMatch(/^use \[redacted:/);
+    expect(texts[1]).toMatch(/… \(300000 characters\)$/);
+    await verified(stage);
+  });
+
+  it("keeps what is not understood, and names the lines that are no JSON", async () => {
+    await write("rollout.jsonl", `${begin}no json\n${item(1, { type: "brand_new", x: { y: 1 } })}[1]\n{"torn":`);
+    const { code, stdout } = await importing("rollout.jsonl");
+    expect(code).toBe(1);
+    expect(stdout.split("\n")).toEqual([
+      "rollout.jsonl: codex s-1: 2 frame(s), 2 written: 1 LIFECYCLE, 1 IMPORTED_ENTRY",
+      "  not understood, kept as IMPORTED_ENTRY: 1 brand_new",
+      "  rollout.jsonl:2: not read: the line is not JSON",
+      "  rollout.jsonl:1: not read: it is no object of JSON",
+      "  rollout.jsonl:5: not read: the line is not JSON",
+      "",
+    ]);
+    expect(payloads(await stage.lines(), "IMPORTED_ENTRY")).toMatchObject([
+      { what: "brand_new", entry: { type: "brand_new", x: { y: 1 } } },
+    ]);
+  });
+
+  it("of OpenCode is gathered from its storage, or read from one document", async () => {
+    const info = { id: "ses_1", projectID: "p", directory: "/w", time: { created: 1000, updated: 2000 } };
+    const message = { id: "msg_1", role: "user", time: { created: 1000 } };
+    const part = { id: "prt_1", type: "text", text: "hello" };
+    for (const [path, value] of [
+      ["session/p/ses_1.json", info],
+      ["message/ses_1/msg_1.json", message],
+      ["part/msg_1/prt_1.json", part],
+    ] as const) {
+      await mkdir(join(stage.cwd, "storage", path, ".."), { recursive: true });
+      await write(`storage/${path}`, JSON.stringify(value, null, 2));
+    }
+    expect(await outcomes("storage/session/p/ses_1.json")).toMatchObject([{ frames: 2, added: 2 }]);
+    await write("export.json", JSON.stringify({ info, messages: [{ info: message, parts: [part] }] }, null, 2));
+    expect(await outcomes("export.json")).toMatchObject([{ frames: 2, added: 0 }]);
+    await write("storage/part/msg_1/prt_2.json", "torn");
+    expect(await outcomes("storage/session/p/ses_1.json")).toMatchObject([{ unreadCount: 1 }]);
+  });
+
+  it("stands beside others, one of which is none", async () => {
+    await write("rollout.jsonl", rollout);
+    await write("notes.txt", "no session\n");
+    expect(await outcomes("notes.txt", "rollout.jsonl")).toMatchObject([
+      { trouble: "it is neither a record nor a session of Codex, Claude Code, OpenCode or Gemini CLI" },
+      { added: 3 },
+    ]);
+    expect(await importing("none.jsonl")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("none.jsonl cannot be read: the directory does not exist"),
+    });
+    expect(await importing()).toMatchObject({ code: 2, stderr: expect.stringContaining("name one file or several") });
+  });
+});
+
+describe("a record of the command line", () => {
+  it("keeps its chains in another file, once", async () => {
+    await stage.cli(["run", "--no-observe", "--", "bash", "-c", say("a")]);
+    await stage.cli(["run", "--no-observe", "--", "bash", "-c", say("b")]);
+    expect(await outcomes("swarm_context.jsonl", "--file", "all.jsonl")).toMatchObject([{ frames: 6, added: 6 }]);
+    expect(await outcomes("swarm_context.jsonl", "--file", "all.jsonl")).toMatchObject([{ frames: 6, added: 0 }]);
+    expect(await framesIn(stage, "all.jsonl")).toEqual(await framesIn(stage));
+    expect(await outcomes("swarm_context.jsonl")).toMatchObject([{ frames: 6, added: 0 }]);
+  });
+
+  it("has lines without a hash, which are named", async () => {
+    await write("plain.jsonl", line({ event_type: "THOUGHT", text: "a" }));
+    expect(await importing("plain.jsonl")).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining("plain.jsonl:1: not read: it has no hash"),
+    });
+  });
+});
+
+describe("what is imported to a collector", () => {
+  const cleanup = createCleanup();
+  let server: ServerStage;
+  let ann: Shell;
+  beforeAll(async () => {
+    server = await setServerStage(cleanup);
+  }, 600_000);
+  afterAll(() => cleanup.run(), 60_000);
+  beforeEach(async () => {
+    server.gate.open();
+    ann = await openShell(stage, server, server.tokens.ann);
+  });
+
+  const send = (...args: string[]): Promise<Ended> =>
+    stage.cli(["import", "--drain", "60000", ...args], { env: ann.env });
+  const storedTypes = async (uid: string): Promise<string[]> =>
+    (await server.storedOf(uid)).map(({ envelope }) => envelope.event_type);
+
+  it("is there once, however often it is sent, and goes on when it has grown", async () => {
+    await write("rollout.jsonl", rollout);
+    for (let time = 0; time < 2; time += 1) expect(await send("rollout.jsonl")).toMatchObject({ code: 0, stderr: "" });
+    await appendFile(join(stage.cwd, "rollout.jsonl"), said(3, "assistant", "Done."));
+    expect(await send("rollout.jsonl")).toMatchObject({ code: 0, stderr: "" });
+    const { stdout } = await stage.cli(["import", "rollout.jsonl", "--output", "json"]); // into a file: another namespace
+    expect(JSON.parse(stdout)).toMatchObject([{ added: 4 }]);
+    const all = await server.storedOf(stableId("imported", server.namespace, "codex", "s-1"));
+    expect(all.map(({ envelope }) => [envelope.seq, envelope.event_type])).toEqual([
+      [1, "LIFECYCLE"],
+      [2, "MESSAGE"],
+      [3, "MESSAGE"],
+      [4, "MESSAGE"],
+    ]);
+    expect(await ann.outbox()).toEqual([]);
+  });
+
+  it("waits in the outbox while the collector is away", async () => {
+    await write("rollout.jsonl", rollout.replaceAll("s-1", "s-2"));
+    server.gate.close();
+    expect(await stage.cli(["import", "rollout.jsonl", "--drain", "0"], { env: ann.env })).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining("they wait in"),
+    });
+    expect(await stage.cli(["import", "rollout.jsonl", "--drain", "0"], { env: ann.env })).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining("since an earlier import"),
+    });
+    server.gate.open();
+    expect(await stage.cli(["push"], { env: ann.env })).toMatchObject({ code: 0 });
+    expect(await ann.outbox()).toEqual([]);
+  });
+
+  it("is a record's own chain where it is of the namespace, and one under it where it is not", async () => {
+    await stage.cli(["run", "--no-observe", "--drain", "60000", "--", "bash", "-c", say("a")], { env: ann.env });
+    const [own] = await framesIn(stage);
+    const before = await storedTypes(own!.envelope.agent_uid);
+    expect(before).toEqual(["LIFECYCLE", "THOUGHT", "LIFECYCLE"]);
+    expect(await send("swarm_context.jsonl")).toMatchObject({ code: 0, stderr: "" });
+    expect(await storedTypes(own!.envelope.agent_uid)).toEqual(before);
+    await stage.cli(["run", "--no-observe", "--file", "local.jsonl", "--", "bash", "-c", say("b")]);
+    for (let time = 0; time < 2; time += 1) expect(await send("local.jsonl")).toMatchObject({ code: 0, stderr: "" });
+    const [local] = await framesIn(stage, "local.jsonl");
+    expect(await storedTypes(local!.envelope.agent_uid)).toEqual([]);
+    const { storedOf } = server;
+    const anew = await storedOf(stableId("imported", server.namespace, local!.envelope.agent_uid));
+    expect(anew.map(({ envelope }) => envelope.event_type)).toEqual(["LIFECYCLE", "THOUGHT", "LIFECYCLE"]);
+    expect(anew[0]?.envelope.observed).toBe(local!.envelope.observed);
+  });
+});
