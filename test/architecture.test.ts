@@ -44,6 +44,7 @@ const violations: readonly Violation[] = [
   ),
   importing("a NATS client outside its folder", "pipeline", 'import { connect as x } from "nats";'),
   importing("a Neo4j driver outside its folder", "pipeline", 'import { driver as x } from "neo4j-driver";'),
+  importing("a Weaviate client outside its folder", "pipeline", 'import { ApiKey as x } from "weaviate-client";'),
   importing("Octokit outside the forge", "supervisor/publish", 'import { Octokit as x } from "@octokit/rest";'),
   {
     name: "the wall clock",

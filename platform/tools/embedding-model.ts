@@ -6,12 +6,12 @@ import { modelFiles } from "#pipeline/embedding/local/model-files.ts";
 import { cacheDirectory } from "../environment.ts";
 import { withLock } from "../process/lock.ts";
 import { run } from "../process/run.ts";
-import { embeddingModel, mavenDependencyPlugin } from "../versions.ts";
+import { embeddingModel, MAVEN_DEPENDENCY_PLUGIN } from "../versions.ts";
 
 const { artifact, sha256 } = embeddingModel;
 
 const fetchJar = async (directory: string): Promise<string> => {
-  const goal = `org.apache.maven.plugins:maven-dependency-plugin:${mavenDependencyPlugin}:copy`;
+  const goal = `org.apache.maven.plugins:maven-dependency-plugin:${MAVEN_DEPENDENCY_PLUGIN}:copy`;
   const quiet = ["mvn", "--batch-mode", "--quiet", "--no-transfer-progress"];
   await run([...quiet, goal, `-Dartifact=${artifact}`, `-DoutputDirectory=${directory}`], { cwd: directory });
   const [, name, version] = artifact.split(":");

@@ -1,0 +1,210 @@
+import { describe, expect, it } from "@jest/globals";
+import fc from "fast-check";
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import { never } from "#nervous-system/stores/weaviate/memory-collections.ts";
+import { agentUid, chainBuilder } from "#test/integration/pipeline/chain-builder.ts";
+import { planWrite, type Known, type WritePlan } from "./plan.ts";
+import { projectFrame } from "./project.ts";
+
+const chain = chainBuilder({ agent_uid: agentUid(1) });
+let place = 0;
+const stored = (type: string, payload: unknown, extra: Record<string, unknown> = {}): StoredFrame => ({
+  ...chain.next({ event_type: type, payload, ...extra }),
+  place: (place += 1),
+  storedNs: 1n,
+});
+const lesson = (payload: Record<string, unknown>, id?: string): StoredFrame =>
+  stored("LESSON", payload, id === undefined ? {} : { event_id: id });
+const learned = (text: string, sources?: string[], id?: string): StoredFrame =>
+  lesson({ state: "learned", text, ...(sources === undefined ? {} : { sources }) }, id);
+
+/** A store as the plans of batches leave it. */
+const storeOf = () => {
+  const objects = new Map<string, Known[number]>();
+  const write = (...frames: StoredFrame[]): WritePlan => {
+    const plan = planWrite(frames.map(projectFrame), [...objects.values()]);
+    for (const { kind, id, properties } of plan.fresh) objects.set(id, { kind, id, properties });
+    for (const [id, changed] of plan.changes) {
+      const object = objects.get(id);
+      if (object === undefined) throw new Error("a change of what is not there");
+      objects.set(id, { ...object, properties: { ...object.properties, ...changed } });
+    }
+    return plan;
+  };
+  return { write, all: () => [...objects.values()].map(({ properties }) => properties) };
+};
+
+const nothing = { fresh: [], changes: new Map() };
+
+describe("what a frame gives the memory", () => {
+  it.each<[string, StoredFrame, object]>([
+    [
+      "a lesson",
+      lesson({ state: "learned", text: "pin the version", libraries: ["zod"], files: ["a.ts"], sources: ["e1"] }),
+      {
+        kind: "lesson",
+        embedded: "pin the version",
+        properties: { libraries: ["zod"], files: ["a.ts"], sources: ["e1"], accepted_place: never },
+      },
+    ],
+    [
+      "a decision with what was taken",
+      stored("DECISION_RATIONALE", { reasoning: "it is simpler", selected_strategy: "use a queue" }),
+      { kind: "decision", embedded: "use a queue. it is simpler" },
+    ],
+    [
+      "a diff by the lines that changed",
+      stored("STATE_CHANGE", {
+        file_modified: "src/a.ts",
+        patch: "--- a/src/a.ts\n+++ b/src/a.ts\n@@ -1,3 +1,3 @@\n context\n-const a = 1;\n+const a = 2;\n",
+      }),
+      { kind: "diff", embedded: "src/a.ts\nconst a = 1;\nconst a = 2;", properties: { files: ["src/a.ts"] } },
+    ],
+  ])("is %s", (_, frame, item) => {
+    expect(projectFrame(frame)).toMatchObject({ item });
+  });
+
+  it("is nothing for thoughts, for what was recalled, and for types that are not known", () => {
+    const frames = [
+      stored("THOUGHT", { text: "let us see what happens" }),
+      lesson({ state: "recalled", text: "pin the version of zod" }),
+      stored("NOT_YET_INVENTED", { text: "pin the version of zod" }),
+    ];
+    expect(frames.map(projectFrame)).toEqual([{}, {}, {}]);
+  });
+
+  it("has an id that is the frame's alone, also of frames that no chain holds", () => {
+    const frame = learned("always the same id");
+    const stranger = (principal: string, event_id: string): StoredFrame => ({
+      ...frame,
+      principal,
+      envelope: { ...frame.envelope, seq: 0, epoch: 0, recorder: "collector", event_id },
+    });
+    const ids = [frame, { ...frame, place: 99 }, stranger("a", "1"), stranger("a", "1"), stranger("b", "1")].map(
+      (one) => projectFrame(one).item?.id,
+    );
+    expect(ids[0]).toBe(ids[1]);
+    expect(ids[2]).toBe(ids[3]);
+    expect(new Set(ids).size).toBe(3);
+  });
+
+  it("is bounded, and well-formed text, whatever the payload is", () => {
+    const types = fc.constantFrom("LESSON", "DECISION_RATIONALE", "STATE_CHANGE");
+    const text = fc.oneof(fc.string({ unit: "binary" }), fc.constant("𝄞".repeat(9_000)), fc.constant("\ud800"));
+    const keys = fc.constantFrom("state", "text", "sources", "reasoning", "patch", "file_modified", "libraries");
+    const value = fc.oneof(text, fc.constantFrom("learned", "accepted"), fc.array(text), fc.anything());
+    fc.assert(
+      fc.property(types, fc.dictionary(keys, value), (type, payload) => {
+        const { item, mark } = projectFrame(stored(type, payload));
+        if (mark !== undefined) expect(mark.events.length).toBeLessThanOrEqual(256);
+        if (item === undefined) return;
+        const { text: words, sources, libraries, files } = item.properties;
+        const texts = [words, item.embedded, ...sources, ...libraries, ...files];
+        expect(texts.every((one) => one.isWellFormed() && one.length <= 8_000)).toBe(true);
+      }),
+    );
+  });
+});
+
+describe("the write gate", () => {
+  it.each<[string, StoredFrame]>([
+    ["an empty lesson", learned("")],
+    ["a remark", learned("fixed it!")],
+    ["a lesson without words", learned("... !? ...")],
+    ["a decision without a reason", stored("DECISION_RATIONALE", { confidence_score: 1 })],
+    ["a change without a diff", stored("STATE_CHANGE", { file_modified: "a.png", patch: "Binary files differ" })],
+  ])("keeps out %s", (_, frame) => {
+    expect(storeOf().write(frame)).toEqual(nothing);
+  });
+
+  it("takes the same words once, and what the second rests on", () => {
+    const store = storeOf();
+    store.write(learned("Close the response body.", ["e1"]), learned("close the RESPONSE body", ["e2"]));
+    store.write(learned("Close the response body", ["e3"]));
+    expect(store.all()).toMatchObject([{ text: "Close the response body.", sources: ["e1", "e2", "e3"] }]);
+  });
+
+  it("never learns again what was recalled: a lesson repeated, or drawn from lessons alone, is no evidence", () => {
+    const store = storeOf();
+    store.write(learned("Close the response body", ["e1"], "lesson-1"));
+    expect(store.write(learned("Close the response body"))).toEqual(nothing);
+    expect(store.write(learned("Close the response body", ["lesson-1"]))).toEqual(nothing);
+    expect(store.write(learned("Bodies of responses have to be closed", ["lesson-1"]))).toEqual(nothing);
+    store.write(learned("Bodies of requests have to be closed as well", ["lesson-1", "e9"]));
+    expect(store.all()).toHaveLength(2);
+  });
+
+  it("takes a decision once in a mission, and a diff once in a file", () => {
+    const store = storeOf();
+    const decision = { reasoning: "the queue is simpler to operate" };
+    const diff = (file: string) => ({ file_modified: file, patch: "+const answer = 42;\n" });
+    store.write(stored("DECISION_RATIONALE", decision), stored("DECISION_RATIONALE", decision));
+    store.write(...["a.ts", "a.ts", "b.ts"].map((file) => stored("STATE_CHANGE", diff(file))));
+    expect(store.all()).toHaveLength(3);
+  });
+});
+
+describe("a lesson's life", () => {
+  it("begins with its frame, is accepted, and ends, each at a place of the stream", () => {
+    const store = storeOf();
+    const [birth, accepted] = [
+      learned("Use a monotonic clock", [], "l1"),
+      lesson({ state: "accepted", sources: ["l1"] }),
+    ];
+    const retired = lesson({ state: "retired", sources: ["l1", "unknown"] });
+    store.write(birth);
+    store.write(accepted, retired);
+    const [life] = store.all();
+    expect(life).toMatchObject({
+      place: birth.place,
+      accepted_place: accepted.place,
+      retired_place: retired.place,
+    });
+  });
+
+  it("may begin and end within one batch, and later marks do not move it", () => {
+    const store = storeOf();
+    const birth = learned("Never sleep in tests", [], "l2");
+    const retired = lesson({ state: "retired", sources: ["l2"] });
+    store.write(birth, retired);
+    expect(store.all()).toMatchObject([{ retired_place: retired.place }]);
+    expect(store.write(lesson({ state: "retired", sources: ["l2"] }))).toEqual(nothing);
+  });
+
+  it("begins accepted where somebody accepts words that are not there", () => {
+    const store = storeOf();
+    const frame = lesson({ state: "accepted", text: "Deploys happen on Tuesdays only", sources: ["meeting"] });
+    store.write(frame);
+    expect(store.all()).toMatchObject([{ accepted_place: frame.place, sources: ["meeting"] }]);
+  });
+
+  it("is the same however the stream is cut into batches, and however often one comes again", () => {
+    const event = fc.constantFrom("l1", "l2", "l3", "e1", "e2");
+    const frame = fc.record({
+      state: fc.constantFrom("learned", "accepted", "retired", "recalled"),
+      text: fc.constantFrom("Use a monotonic clock", "Never sleep in tests", "Close what you open", "no"),
+      sources: fc.array(event, { maxLength: 3 }),
+      id: event,
+    });
+    const size = fc.integer({ min: 1, max: 4 });
+    fc.assert(
+      fc.property(
+        fc.array(frame, { minLength: 1, maxLength: 12 }),
+        fc.array(size, { minLength: 12 }),
+        (given, sizes) => {
+          const frames = given.map(({ id, ...payload }) => lesson(payload, id));
+          const [whole, cut] = [storeOf(), storeOf()];
+          whole.write(...frames);
+          for (let at = 0, batch = 0; at < frames.length; batch += 1) {
+            const next = frames.slice(at, at + sizes[batch]!);
+            cut.write(...next);
+            expect(cut.write(...next)).toEqual(nothing);
+            at += next.length;
+          }
+          expect(cut.all()).toEqual(whole.all());
+        },
+      ),
+      { endOnFailure: true },
+    );
+  });
+});

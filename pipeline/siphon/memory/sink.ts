@@ -1,0 +1,161 @@
+import * as z from "zod";
+import { systemClock } from "#nervous-system/kernel/clock.ts";
+import { readOnlyCa } from "#nervous-system/kernel/trusted-cas.ts";
+import { groupsOf } from "#nervous-system/kernel/groups.ts";
+import {
+  memoryCollections,
+  memoryDefinitions,
+  memoryKinds,
+  vectorNameOf,
+} from "#nervous-system/stores/weaviate/memory-collections.ts";
+import { createVectorClient, type VectorClient } from "#nervous-system/stores/weaviate/vector-client.ts";
+import { WeaviateFailure } from "#nervous-system/stores/weaviate/weaviate-failure.ts";
+import { EmbedderFailure, type Embedder } from "#pipeline/embedding/embedder.ts";
+import { createEmbedder, embedderSettings } from "#pipeline/embedding/settings.ts";
+import { cutObject, cutsCollection, cutsOf } from "#pipeline/siphon/memory/cuts.ts";
+import { readKnown } from "#pipeline/siphon/memory/known.ts";
+import { planWrite } from "#pipeline/siphon/memory/plan.ts";
+import { projectFrame, type MemoryItem, type Projection } from "#pipeline/siphon/memory/project.ts";
+import type { Batch, Sink, SinkKind, SinkResult } from "#pipeline/siphon/sink.ts";
+
+const SINK = "memory";
+const collections = Object.values(memoryCollections);
+
+// What was embedded is put soon: a batch that breaks off is not embedded again from its beginning.
+const GROUP = { items: 32, bytes: Infinity, bytesOf: (): number => 0 };
+
+type Memory = { readonly client: VectorClient; readonly embedder: Embedder };
+
+const putGroup = async (
+  { client, embedder }: Memory,
+  tenant: string,
+  items: readonly MemoryItem[],
+  signal: AbortSignal,
+) => {
+  const vectors = await embedder.embed(
+    items.map(({ embedded }) => embedded),
+    signal,
+  );
+  const name = vectorNameOf(embedder);
+  for (const kind of memoryKinds) {
+    const objects = items.flatMap(({ kind: own, id, properties }, index) => {
+      const values = vectors[index];
+      return own === kind && values !== undefined ? [{ id, properties, vector: { name, values } }] : [];
+    });
+    if (objects.length > 0) await client.put({ collection: memoryCollections[kind], tenant }, objects);
+  }
+};
+
+const writeTenant = async (memory: Memory, tenant: string, projections: readonly Projection[], signal: AbortSignal) => {
+  const { client } = memory;
+  const { fresh, changes } = planWrite(projections, await readKnown(client, tenant, projections));
+  for (const group of groupsOf(fresh, GROUP)) {
+    signal.throwIfAborted();
+    await putGroup(memory, tenant, group, signal);
+  }
+  const lessons = { collection: memoryCollections.lesson, tenant };
+  for (const [id, properties] of changes) await client.change(lessons, id, properties);
+};
+
+/** Each tenant's projections, in the stream's order; a frame that gives nothing is not among them. */
+const byTenant = ({ frames }: Batch): Map<string, Projection[]> => {
+  const projected = frames
+    .map((frame) => ({ tenant: frame.envelope.namespace, projection: projectFrame(frame) }))
+    .filter(({ projection: { item, mark } }) => item !== undefined || mark !== undefined);
+  return Map.groupBy(projected, ({ tenant }) => tenant)
+    .entries()
+    .reduce(
+      (all, [tenant, own]) =>
+        all.set(
+          tenant,
+          own.map(({ projection }) => projection),
+        ),
+      new Map<string, Projection[]>(),
+    );
+};
+
+const resultOf = async (client: VectorClient, error: unknown): Promise<SinkResult> => {
+  const reason = error instanceof Error ? error.message : String(error);
+  if (error instanceof EmbedderFailure) {
+    return { kind: "retryable", reason, ...(error.afterMs === undefined ? {} : { afterMs: error.afterMs }) };
+  }
+  if (!(error instanceof WeaviateFailure)) return { kind: "retryable", reason };
+  const missing = await client.missing([...collections, cutsCollection.name]).catch(() => []);
+  return missing.length > 0 ? { kind: "lost", reason } : { kind: "retryable", reason };
+};
+
+// A namespace of Kubernetes always is one; what else a frame says cannot be kept apart from others.
+const isTenant = (name: string): boolean => /^[A-Za-z0-9_-]{1,64}$/.test(name);
+
+/** The memory: lessons, decisions and diffs as objects of Weaviate that are found by meaning. */
+export const createMemorySink = (memory: Memory): Sink => {
+  const { client, embedder } = memory;
+  const tenantsThere = new Set<string>();
+  const ensureTenants = async (tenants: readonly string[]): Promise<void> => {
+    const unknown = tenants.filter((tenant) => !tenantsThere.has(tenant));
+    if (unknown.length === 0) return;
+    for (const collection of collections) await client.ensureTenants(collection, unknown);
+    for (const tenant of unknown) tenantsThere.add(tenant);
+  };
+  return {
+    prepare: async () => {
+      tenantsThere.clear();
+      const missing = await client.missing([...collections, cutsCollection.name]);
+      // Cuts speak of what is in the other collections: of one that was dropped they say nothing.
+      const lost = missing.some((name) => name !== cutsCollection.name);
+      if (lost && !missing.includes(cutsCollection.name)) await client.dropCollection(cutsCollection.name);
+      for (const wanted of [...memoryDefinitions(vectorNameOf(embedder)), cutsCollection]) {
+        await client.ensureCollection(wanted);
+      }
+    },
+    cuts: async () => cutsOf(await client.find({ collection: cutsCollection.name }, [], 100)),
+    keepCut: (cut) => client.put({ collection: cutsCollection.name }, [cutObject(cut)]),
+    write: async (batch: Batch, signal) => {
+      const bad = batch.frames.filter(({ envelope }) => !isTenant(envelope.namespace));
+      if (bad.length > 0) return { kind: "rejected", reason: "the namespace is no name of a tenant", bad };
+      try {
+        signal.throwIfAborted();
+        const tenants = byTenant(batch);
+        if (tenants.size === 0) return { kind: "written" };
+        await ensureTenants([...tenants.keys()]);
+        for (const [tenant, projections] of tenants) await writeTenant(memory, tenant, projections, signal);
+        return { kind: "written" };
+      } catch (error) {
+        return resultOf(client, error);
+      }
+    },
+    close: async () => {
+      await embedder.close();
+      await client.close();
+    },
+  };
+};
+
+const settings = z.object({
+  WEAVIATE_URL: z
+    .url()
+    .optional()
+    .describe("http(s)://host:port of Weaviate's REST interface; without it nothing is remembered"),
+  WEAVIATE_GRPC_URL: z.url().optional().describe("http(s)://host:port of its gRPC interface"),
+  WEAVIATE_CA_FILE: z.string().optional().describe("PEM file with the CA of Weaviate; without it the public ones"),
+  WEAVIATE_API_KEY: z.string().default("").describe("key of a user who may create collections and write to them"),
+  ...embedderSettings.shape,
+});
+
+/** The memory's line in the registry: nothing waits for it, since embedding takes its time. */
+export const memory: SinkKind<typeof settings> = {
+  name: SINK,
+  settings,
+  create: async (given) => {
+    const { WEAVIATE_URL: url, WEAVIATE_GRPC_URL: grpcUrl, WEAVIATE_CA_FILE: caFile, WEAVIATE_API_KEY: apiKey } = given;
+    if (url === undefined) return undefined;
+    if (grpcUrl === undefined) throw new Error("WEAVIATE_URL needs WEAVIATE_GRPC_URL");
+    const embedder = await createEmbedder(given, systemClock());
+    return createMemorySink({
+      client: createVectorClient({ url, grpcUrl, caPem: await readOnlyCa(caFile), apiKey }),
+      embedder,
+    });
+  },
+  settles: false,
+  limits: { maxFrames: 512, maxBytes: 4 * 1024 * 1024, lingerMs: 250, ackWaitMs: 300_000 },
+};

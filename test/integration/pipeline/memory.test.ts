@@ -1,0 +1,286 @@
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import { memoryCollections, never as neverPlace } from "#nervous-system/stores/weaviate/memory-collections.ts";
+import { EmbedderFailure, type Embedder } from "#pipeline/embedding/embedder.ts";
+import { createLexicalHash } from "#pipeline/embedding/lexical-hash.ts";
+import { createLocalEmbedder } from "#pipeline/embedding/local/local-embedder.ts";
+import { recall, type RecallQuery } from "#pipeline/reader/memory/recall.ts";
+import type { Batch, Sink } from "#pipeline/siphon/sink.ts";
+import { ensureEmbeddingModel } from "#platform/tools/embedding-model.ts";
+import { createCleanup } from "./bus-harness.ts";
+import { agentUid, chainBuilder, type ChainOf } from "./chain-builder.ts";
+import { rememberedHashes, startTestMemory, type TestMemory } from "./memory-harness.ts";
+import { describeSinkContract } from "./sink-contract.ts";
+
+const never = new AbortController().signal;
+const cleanup = createCleanup();
+let memory: TestMemory;
+beforeAll(async () => {
+  memory = await startTestMemory(cleanup);
+}, 1_200_000);
+afterAll(() => cleanup.run(), 60_000);
+
+let place = 0;
+const chainOf = (n: number, of: Partial<ChainOf> = {}) => {
+  const chain = chainBuilder({ agent_uid: agentUid(n), ...of });
+  return (event: Record<string, unknown>): StoredFrame => ({
+    ...chain.next(event),
+    place: (place += 1),
+    storedNs: 1n,
+  });
+};
+const lesson = (payload: Record<string, unknown>, id?: string): Record<string, unknown> => ({
+  event_type: "LESSON",
+  payload,
+  ...(id === undefined ? {} : { event_id: id }),
+});
+const learned = (text: string, more: Record<string, unknown> = {}, id?: string) =>
+  lesson({ state: "learned", text, ...more }, id);
+
+/** Odd as they are, there is something to remember in them. */
+const strange: ReadonlyArray<Record<string, unknown>> = [
+  learned("nul \u0000, quotes \"'`\\, 𝄞 and \ud800 alone", { sources: "none", libraries: [7], files: [""] }),
+  learned(`a very long lesson ${"x ".repeat(100_000)}`),
+  learned("it rests on much that is strange", { sources: ["\ud800", "s".repeat(5_000), ...Array(400).fill("e")] }),
+  { event_type: "DECISION_RATIONALE", payload: { reasoning: "use the simpler way", confidence_score: "very" } },
+  { event_type: "STATE_CHANGE", payload: { file_modified: ["a"], patch: "+a line of text\n-another line of text" } },
+];
+
+/** What the memory takes, one after the other. */
+const kinds: ReadonlyArray<(n: number) => Record<string, unknown>> = [
+  (n) => learned(`Lesson number ${n}: close what you open`),
+  (n) => ({ event_type: "DECISION_RATIONALE", payload: { reasoning: `it is simpler in case ${n}` } }),
+  (n) => ({ event_type: "STATE_CHANGE", payload: { file_modified: "a.ts", patch: `+const answer = compute(${n});` } }),
+];
+
+describeSinkContract("memory", async () => {
+  const own = createCleanup();
+  const contract = await startTestMemory(own);
+  const stored = chainOf(1);
+  let made = 0;
+  return {
+    open: () => contract.sink(),
+    frames: (count) => Array.from({ length: count }, () => stored(kinds[made % kinds.length]!((made += 1)))),
+    strangeFrames: () => strange.map(stored),
+    visible: () => rememberedHashes(contract),
+    stopStore: () => contract.server.stop(),
+    startStore: () => contract.server.restart(),
+    stop: () => own.run(),
+  };
+});
+
+const asBatch = (frames: readonly StoredFrame[]): Batch => {
+  const [from, to] = [frames[0]?.place ?? 1, frames.at(-1)?.place ?? 1];
+  return { cut: { stream: "s", from, to, hash: "h" }, frames };
+};
+
+const openSink = async (embedder?: Embedder): Promise<Sink> => {
+  const sink = memory.sink(embedder);
+  await sink.prepare();
+  return sink;
+};
+
+const write = async (frames: readonly StoredFrame[], embedder?: Embedder): Promise<void> => {
+  const sink = await openSink(embedder);
+  expect(await sink.write(asBatch(frames), never)).toEqual({ kind: "written" });
+  await sink.close();
+};
+
+const ask = async (query: Partial<RecallQuery> & { readonly namespace: string }, embedder = createLexicalHash()) =>
+  recall({ client: memory.client, embedder }, { text: "", kind: "lesson", limit: 10, ...query }, never);
+
+const texts = async (...given: Parameters<typeof ask>): Promise<string[]> =>
+  (await ask(...given)).hits.map(({ text }) => text);
+
+describe("the memory's sink", () => {
+  it("remembers lessons, decisions and diffs of each namespace by itself, and nothing else", async () => {
+    const [one, other] = [chainOf(10, { namespace: "one" }), chainOf(11, { namespace: "a" })];
+    await write([
+      one(learned("Always close the body of a response", { libraries: ["net/http"] })),
+      one({ event_type: "THOUGHT", payload: { text: "let me think about this for a while" } }),
+      one({ event_type: "DECISION_RATIONALE", payload: { reasoning: "a queue is simpler to operate" } }),
+      one(lesson({ state: "recalled", text: "Something that was known before" })),
+      other({ event_type: "STATE_CHANGE", payload: { file_modified: "b.go", patch: "+defer body.Close()" } }),
+    ]);
+    expect((await memory.remembered("lesson", "one")).map(({ text }) => text)).toEqual([
+      "Always close the body of a response",
+    ]);
+    expect(await memory.remembered("decision", "one")).toHaveLength(1);
+    expect(await memory.remembered("diff", "one")).toEqual([]);
+    expect(await memory.remembered("diff", "a")).toMatchObject([{ files: ["b.go"], retired_place: neverPlace }]);
+    expect(await texts({ namespace: "a", text: "close the body of a response" })).toEqual([]);
+    expect(await ask({ namespace: "nobody", text: "anything" })).toEqual({ hits: [] });
+  });
+
+  it("puts frames whose namespace is none aside", async () => {
+    const frames = [
+      chainOf(12)(learned("one that is fine as it is")),
+      chainOf(13, { namespace: "../up" })(learned("no")),
+    ];
+    const sink = await openSink();
+    expect(await sink.write(asBatch(frames), never)).toMatchObject({ kind: "rejected", bad: [frames[1]] });
+    await sink.close();
+  });
+
+  it("asks for another try while vectors are not to be had, and embeds nothing twice", async () => {
+    const stored = chainOf(14, { namespace: "busy" });
+    const frames = Array.from({ length: 70 }, (_, n) => stored(learned(`Lesson number ${n} of a busy day`)));
+    const embedded: string[] = [];
+    let failing = true;
+    const embedder: Embedder = {
+      ...createLexicalHash(),
+      embed: async (given, signal) => {
+        if (failing && embedded.length >= 32) throw new EmbedderFailure("busy", { afterMs: 7_000 });
+        embedded.push(...given);
+        return createLexicalHash().embed(given, signal);
+      },
+    };
+    const sink = await openSink(embedder);
+    expect(await sink.write(asBatch(frames), never)).toEqual({ kind: "retryable", reason: "busy", afterMs: 7_000 });
+    failing = false;
+    expect(await sink.write(asBatch(frames), never)).toEqual({ kind: "written" });
+    expect(embedded).toHaveLength(70);
+    expect(await sink.write(asBatch(frames), never)).toEqual({ kind: "written" });
+    expect(embedded).toHaveLength(70);
+    await sink.close();
+  });
+
+  it("gives up when told to while vectors are made", async () => {
+    const abort = new AbortController();
+    const asked = Promise.withResolvers<void>();
+    const embedder: Embedder = {
+      ...createLexicalHash(),
+      embed: (_, signal) => {
+        asked.resolve();
+        return new Promise((__, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+      },
+    };
+    const sink = await openSink(embedder);
+    const writing = sink.write(asBatch([chainOf(15)(learned("one that takes for ever"))]), abort.signal);
+    await asked.promise;
+    abort.abort(new Error("stop"));
+    expect(await writing).toEqual({ kind: "retryable", reason: "stop" });
+    await sink.close();
+  });
+
+  it("says that the store is lost where a collection is gone, and begins anew without cuts", async () => {
+    const sink = await openSink();
+    const frames = [chainOf(16, { namespace: "lost" })(learned("one that is lost and found again"))];
+    await sink.keepCut({ stream: "s", from: 1, to: 2, hash: "h", number: 1 });
+    await memory.client.dropCollection(memoryCollections.lesson);
+    expect(await sink.write(asBatch(frames), never)).toMatchObject({ kind: "lost" });
+    await sink.prepare();
+    expect(await sink.cuts()).toEqual([]);
+    expect(await sink.write(asBatch(frames), never)).toEqual({ kind: "written" });
+    expect(await texts({ namespace: "lost" })).toEqual(["one that is lost and found again"]);
+    await sink.close();
+  });
+
+  it("keeps a lesson's vector when the lesson is accepted, and what another embedder's lessons say in words", async () => {
+    const stored = chainOf(17, { namespace: "two" });
+    const other: Embedder = {
+      ...createLexicalHash(),
+      name: "by-length",
+      dimensions: 2,
+      embed: (given) => Promise.resolve(given.map(({ length }) => Float32Array.of(1, length / 10))),
+    };
+    await write([stored(learned("Never hold two locks at the same time", {}, "locks"))]);
+    await write([stored(lesson({ state: "accepted", sources: ["locks"] }))]);
+    await write([stored(learned("Sort by a key that is unique", {}, "sorts"))], other);
+    const { hits } = await ask({ namespace: "two", text: "locks held twice" });
+    expect(hits[0]).toMatchObject({ text: "Never hold two locks at the same time", accepted: true });
+    expect(hits[0]?.score).toBeGreaterThan(0.5);
+    expect((await texts({ namespace: "two", text: "xxxxxxxxxxxxxxxxxxxxxxxxxxxx" }, other)).at(0)).toBe(
+      "Sort by a key that is unique",
+    );
+    expect(await texts({ namespace: "two", text: "locks" }, other)).toContain("Never hold two locks at the same time");
+  });
+});
+
+describe("recall", () => {
+  const about = { namespace: "recall" };
+  let born: StoredFrame;
+  let retired: StoredFrame;
+  beforeAll(async () => {
+    const stored = chainOf(20, about);
+    born = stored(learned("Dates in the picker are a day off west of Greenwich", { files: ["picker.ts"] }, "dates"));
+    const zod = stored(
+      learned("Unknown keys are dropped by z.object", { libraries: ["zod"], sources: ["e1"] }, "keys"),
+    );
+    const accepted = stored(lesson({ state: "accepted", sources: ["dates"] }));
+    retired = stored(lesson({ state: "retired", sources: ["dates"] }));
+    await write([born, zod, accepted, retired]);
+  });
+
+  it("finds by words, and says what it rests on", async () => {
+    expect(await ask({ ...about, text: "keys that are unknown" })).toEqual({
+      hits: [
+        {
+          kind: "lesson",
+          text: "Unknown keys are dropped by z.object",
+          eventId: "keys",
+          agentUid: agentUid(20),
+          mission: "fix-bug",
+          missionUid: born.envelope.mission_uid,
+          place: born.place + 1,
+          accepted: false,
+          sources: ["e1"],
+          libraries: ["zod"],
+          files: [],
+          score: expect.any(Number),
+        },
+      ],
+    });
+  });
+
+  it("forgets what was retired, and knows it as of a time before", async () => {
+    expect(await texts(about)).toEqual(["Unknown keys are dropped by z.object"]);
+    const before = await ask({ ...about, text: "dates", asOf: retired.place - 1 });
+    expect(before.hits[0]).toMatchObject({ eventId: "dates", accepted: true });
+    const first = await ask({ ...about, text: "dates", asOf: born.place });
+    expect(first.hits).toMatchObject([{ eventId: "dates", accepted: false }]);
+    expect(await texts({ ...about, asOf: born.place - 1 })).toEqual([]);
+  });
+
+  it("keeps to the libraries and files that are asked for", async () => {
+    const asOf = retired.place - 1;
+    expect(await texts({ ...about, asOf, libraries: ["zod"] })).toEqual(["Unknown keys are dropped by z.object"]);
+    expect(await texts({ ...about, asOf, files: ["picker.ts"], text: "keys" })).toEqual([
+      "Dates in the picker are a day off west of Greenwich",
+    ]);
+    expect(await texts({ ...about, asOf, files: ["picker.ts"], libraries: ["zod"] })).toHaveLength(2);
+    expect(await texts({ ...about, asOf, libraries: ["Zod"] })).toEqual([]);
+    expect(await texts({ ...about, asOf, limit: 1 })).toHaveLength(1);
+  });
+
+  it("searches by words alone where no vector is to be had, and says so", async () => {
+    const broken: Embedder = {
+      ...createLexicalHash(),
+      embed: () => Promise.reject(new EmbedderFailure("no endpoint")),
+    };
+    const { hits, byWordsOnly } = await ask({ ...about, text: "unknown keys" }, broken);
+    expect([hits.map(({ eventId }) => eventId), byWordsOnly]).toEqual([["keys"], "no endpoint"]);
+  });
+
+  it("finds a lesson by a bug told in other words, with the local model", async () => {
+    const local = createLocalEmbedder(await ensureEmbeddingModel());
+    const stored = chainOf(21, { namespace: "local" });
+    await write(
+      [
+        "Date picker is off by one day in America. A date without a time is read as UTC midnight; build it from its parts.",
+        "Certificate expired although it was renewed. The server was never reloaded; reload it in the renew hook.",
+        "Crash when truncating text with umlauts. The slice cut a character in two; cut at character borders.",
+      ].map((text) => stored(learned(text))),
+      local,
+    );
+    const again = createLocalEmbedder(await ensureEmbeddingModel());
+    const ofBooking = {
+      namespace: "local",
+      text: "Customers in Brazil see the calendar day before the one that they clicked",
+    };
+    const ofHeadline = { namespace: "local", text: "Shortening a headline with an accent brings the renderer down" };
+    expect((await texts(ofBooking, again))[0]).toMatch(/^Date picker/);
+    expect((await texts(ofHeadline, again))[0]).toMatch(/^Crash when truncating/);
+    await again.close();
+  }, 120_000);
+});
