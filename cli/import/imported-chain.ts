@@ -6,7 +6,7 @@ import type { Ids, TraceIds } from "#nervous-system/schemas/ids.ts";
 import type { ChainLog } from "./destination.ts";
 
 /** Who tells a frame, and when it was observed, Unix nanoseconds; undefined: right behind the one before. */
-export type Origin = { producer: Producer; observedNs: bigint | undefined; trace?: TraceIds | undefined };
+type Origin = { producer: Producer; observedNs: bigint | undefined; trace?: TraceIds | undefined };
 
 /** A chain that is made anew from what somebody else wrote down, the same each time: same place, same hash. */
 export type ImportedChain = {

@@ -52,7 +52,7 @@ const linesOf = (patch: string, sign: "+" | "-"): number =>
   patch.split("\n").filter((line) => line.startsWith(sign) && !line.startsWith(sign.repeat(3))).length;
 
 /** A path as it is from the directory that the agent works in, where it is below it. */
-export const pathFrom = (directory: string | undefined, path: string): string => {
+const pathFrom = (directory: string | undefined, path: string): string => {
   if (directory === undefined || !path.startsWith("/")) return path;
   const relative = posix.relative(directory, path);
   return relative === "" || relative.startsWith("../") ? path : relative;

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { cacheDirectory, repositoryRoot } from "../environment.ts";
 import { withLock } from "../process/lock.ts";
 import { run } from "../process/run.ts";
-import { mavenDependencyPlugin, NEO4J } from "../versions.ts";
+import { MAVEN_DEPENDENCY_PLUGIN, NEO4J } from "../versions.ts";
 
 const sources = join(repositoryRoot, "platform/tools/neo4j");
 const program = join(sources, "Neo4jServer.java");
@@ -29,7 +29,7 @@ const fetchJars = (lib: string): Promise<string> =>
     "--strict-checksums",
     `--file=${project}`,
     `-Dneo4j.version=${NEO4J}`,
-    `org.apache.maven.plugins:maven-dependency-plugin:${mavenDependencyPlugin}:copy-dependencies`,
+    `org.apache.maven.plugins:maven-dependency-plugin:${MAVEN_DEPENDENCY_PLUGIN}:copy-dependencies`,
     `-DoutputDirectory=${lib}`,
     "-DincludeScope=runtime",
   ]);
@@ -60,7 +60,7 @@ const make = async (lib: string): Promise<void> => {
 export const ensureNeo4j = async (): Promise<string> => {
   const hash = createHash("sha256");
   for (const file of [project, program]) hash.update(await readFile(file));
-  hash.update(mavenDependencyPlugin);
+  hash.update(MAVEN_DEPENDENCY_PLUGIN);
   const lib = join(cacheDirectory(), "neo4j", `${NEO4J}-${hash.digest("hex").slice(0, 16)}`);
   if (!existsSync(lib)) await withLock(lib, () => make(lib));
   return lib;

@@ -25,7 +25,7 @@ export type S3Options = {
 };
 
 /** An object of a listing. */
-export type ListedObject = { readonly key: string; readonly sizeBytes: number };
+type ListedObject = { readonly key: string; readonly sizeBytes: number };
 
 /** A request to a bucket that is not there (any more). */
 export class NoBucketError extends Error {

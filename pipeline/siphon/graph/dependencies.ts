@@ -12,7 +12,7 @@ export type KnownDependencies = {
 export type StatedDependencies = DependencyStatement & { readonly event: string; readonly stamp: Stamp };
 
 /** A dependency that begins, and may have ended again already. */
-export type BegunDependency = {
+type BegunDependency = {
   readonly from: string;
   readonly to: string;
   readonly event: string;
@@ -21,7 +21,7 @@ export type BegunDependency = {
 };
 
 /** A dependency of before that ends. */
-export type EndedDependency = { readonly from: string; readonly to: string; readonly end: Stamp };
+type EndedDependency = { readonly from: string; readonly to: string; readonly end: Stamp };
 
 /** What a batch changes; `said` is where each file's dependencies were said last. */
 export type DependencyChanges = {

@@ -190,7 +190,7 @@ describe("what is imported to a collector", () => {
 
   it("waits in the outbox while the collector is away", async () => {
     await write("rollout.jsonl", rollout.replaceAll("s-1", "s-2"));
-    server.gate.close();
+    await server.gate.close();
     expect(await stage.cli(["import", "rollout.jsonl", "--drain", "0"], { env: ann.env })).toMatchObject({
       code: 1,
       stdout: expect.stringContaining("they wait in"),
