@@ -50,8 +50,11 @@ const checkManifests = async (client: Client, named: Set<string>, faults: string
  */
 export const checkArchive = async (client: Client): Promise<ArchiveCheck> => {
   const [named, faults] = [new Set<string>(), new Array<string>()];
+  // Before the manifests are read: a file that is written meanwhile has none yet.
+  const files: string[] = [];
+  for await (const { key } of client.list(filesPrefix)) files.push(key);
   await checkManifests(client, named, faults);
-  for await (const { key } of client.list(filesPrefix))
+  for (const key of files)
     if (parseFileKey(key) === undefined || !named.has(key)) faults.push(`no manifest speaks of ${key}`);
   return { files: named.size, faults };
 };

@@ -68,9 +68,9 @@ describe("a file of the archive", () => {
     );
   }, 60_000);
 
-  it("is the same file where the same batch is written again, by however many row groups", async () => {
+  it("is the same file where the same batch is written again", async () => {
     const [one] = fc.sample(frames, { numRuns: 1, seed: 7 });
-    const many = Array.from({ length: 9000 }, (_, n) => ({ ...one![0]!, place: n }));
+    const many = Array.from({ length: 2000 }, (_, n) => ({ ...one![0]!, place: n }));
     const [first, second] = [await encodeFile({ cut, frames: many }), await encodeFile({ cut, frames: many })];
     expect(Buffer.compare(first, second)).toBe(0);
     expect((await readFrames(first)).map(({ place }) => place)).toEqual(many.map(({ place }) => place));

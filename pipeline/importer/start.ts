@@ -1,7 +1,8 @@
 import * as z from "zod";
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import type { PartEnvironment } from "#pipeline/environment.ts";
-import { runImport, type Imported } from "#pipeline/importer/run-import.ts";
+import { checkArchive, type ArchiveCheck } from "#pipeline/archive-reader/check-archive.ts";
+import { runImport } from "#pipeline/importer/run-import.ts";
 import { openBucket } from "#pipeline/siphon/archive/sink.ts";
 import { createSiphonMetrics } from "#pipeline/siphon/measure.ts";
 import { siphonSettings, sinks } from "#pipeline/siphon/sinks.ts";
@@ -22,10 +23,16 @@ export type ImporterEnvironment = Omit<PartEnvironment, "healthPort"> & {
 
 /** An import on its way. */
 export type Importer = {
-  /** Resolves when it is through; rejects when it cannot go on, or was stopped. */
+  /** Resolves when it is through; rejects when it cannot go on, was stopped, or found that the archive is not whole. */
   readonly done: Promise<void>;
   /** Breaks off behind the batch that is being written; the next import goes on there. */
   stop(): Promise<void>;
+};
+
+/** Says what an archive lacks: what was not there to be read nobody else would miss. */
+const refuseFaults = ({ faults }: ArchiveCheck): void => {
+  if (faults.length > 0)
+    throw new Error(`the archive is not whole, ${faults.length} faults: ${faults.slice(0, 20).join("; ")}`);
 };
 
 /** Starts filling a store from the archive. */
@@ -39,9 +46,11 @@ export const startImporter = async ({ settings, ...environment }: ImporterEnviro
   const stopping = new AbortController();
   const metrics = createSiphonMetrics(createRegistry());
   const options = { ...environment, kind, sink, archive, metrics, anew: settings.ENCHANTED_IMPORT_ANEW };
-  const importAndClose = async (): Promise<Imported> => {
+  const importAndClose = async (): Promise<void> => {
     try {
-      return await runImport(options, stopping.signal);
+      const imported = await runImport(options, stopping.signal);
+      log.info(imported, `the archive is in the ${kind.name}`);
+      refuseFaults(await checkArchive(archive));
     } finally {
       await sink.close();
       archive.close();
@@ -49,7 +58,7 @@ export const startImporter = async ({ settings, ...environment }: ImporterEnviro
   };
   const running = importAndClose();
   return {
-    done: running.then((imported) => log.info(imported, `the archive is in the ${kind.name}`)),
+    done: running,
     stop: async () => {
       stopping.abort(new Error("the import was stopped"));
       await running.catch(() => undefined);

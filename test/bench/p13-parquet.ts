@@ -6,7 +6,7 @@ import { ensurePythonEnvironment } from "#platform/tools/python-environment.ts";
 import type { Bench, Reading, Staged, Surroundings } from "./harness/bench.ts";
 import { runProgram } from "./harness/program.ts";
 
-const FRAMES = 100_000;
+const FRAMES = 60_000;
 const CHARS = 700;
 const AGENTS = 4;
 

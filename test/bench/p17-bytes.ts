@@ -7,7 +7,7 @@ import { runProgram } from "./harness/program.ts";
 const FRAMES = 2000;
 const PER_EXPORT = 100;
 const BYTES = 700;
-const ARCHIVED = { frames: 20_000, chars: BYTES, agents: 4 };
+const ARCHIVED = { frames: 20_000, chars: BYTES, agents: 4, gzip: true };
 
 const contestant = (url: string, form: "chunks" | "messages"): Contestant => {
   let run = 0;

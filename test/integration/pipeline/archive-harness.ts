@@ -1,4 +1,4 @@
-import { rm } from "node:fs/promises";
+import { rename } from "node:fs/promises";
 import { join } from "node:path";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { createObjectClient, type ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
@@ -24,6 +24,21 @@ export type TestArchive = {
   loseBucket(): Promise<void>;
 };
 
+/** What a reader makes of frames that a stream stored again: each once, as it was stored last, in the order of places. */
+export const foldFrames = (frames: readonly StoredFrame[]): StoredFrame[] => {
+  const newest = new Map<string, StoredFrame>();
+  for (const frame of frames) {
+    const { agent_uid, epoch, seq, event_id } = frame.envelope;
+    const key = JSON.stringify([agent_uid, epoch, seq, event_id]);
+    if ((newest.get(key)?.storedNs ?? -1n) < frame.storedNs) newest.set(key, frame);
+  }
+  return [...newest.values()].toSorted((a, b) => a.place - b.place);
+};
+
+const ignoreMissing = (error: unknown): void => {
+  if ((error as { code?: unknown } | null)?.code !== "ENOENT") throw error;
+};
+
 const bucket = "enchanted";
 
 /** Starts an S3 server. */
@@ -41,6 +56,7 @@ export const startTestArchive = async (cleanup: Cleanup): Promise<TestArchive> =
     for await (const { key } of client.list(prefix)) found.push(key);
     return found;
   };
+  let lost = 0;
   return {
     server,
     bucket,
@@ -56,7 +72,10 @@ export const startTestArchive = async (cleanup: Cleanup): Promise<TestArchive> =
       for (const key of await keys("")) await client.delete(key);
     },
     loseBucket: async () => {
-      for (const part of ["objects", "attributes"]) await rm(join(dir, part, bucket), { recursive: true, force: true });
+      // At once, for somebody may be writing to it.
+      lost += 1;
+      for (const part of ["objects", "attributes"])
+        await rename(join(dir, part, bucket), join(dir, `${part}-${lost}`)).catch(ignoreMissing);
     },
   };
 };

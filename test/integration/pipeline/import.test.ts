@@ -6,6 +6,7 @@ import { linkFault, zeroHash } from "#nervous-system/schemas/chain.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { runImport, type ImportOptions } from "#pipeline/importer/run-import.ts";
+import { filesPrefix } from "#pipeline/siphon/archive/keys.ts";
 import { createSiphonMetrics } from "#pipeline/siphon/measure.ts";
 import type { Cut, Sink } from "#pipeline/siphon/sink.ts";
 import { repositoryRoot } from "#platform/environment.ts";
@@ -182,12 +183,10 @@ describe("the ledger, wiped and filled from the archive", () => {
 });
 
 describe("the importer's process", () => {
-  it("fills the ledger and ends", async () => {
-    const frames = threeChains(20);
-    await archiveAll(frames, 25);
+  const start = (): Promise<string> => {
     const { url, username, password } = ledger.server;
     const { endpoint, region, accessKey, secretKey } = archive.server;
-    await run([process.execPath, "--disable-warning=ExperimentalWarning", "pipeline/main.ts", "import"], {
+    return run([process.execPath, "--disable-warning=ExperimentalWarning", "pipeline/main.ts", "import"], {
       cwd: repositoryRoot,
       env: {
         CLICKHOUSE_URL: url,
@@ -200,6 +199,16 @@ describe("the importer's process", () => {
         S3_SECRET_ACCESS_KEY: secretKey,
       },
     });
+  };
+
+  it("fills the ledger and ends, and says what the archive lacks", async () => {
+    const frames = threeChains(20);
+    await archiveAll(frames, 20);
+    await start();
     expect(await ledgerFrames(ledger)).toEqual(asLedger(frames));
+
+    const [, middle = ""] = await archive.keys(filesPrefix);
+    await archive.client.delete(middle);
+    await expect(start()).rejects.toThrow(`${middle} is missing`);
   }, 120_000);
 });

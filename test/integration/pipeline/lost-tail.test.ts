@@ -1,21 +1,22 @@
 import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/globals";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
-import { systemClock } from "#nervous-system/kernel/clock.ts";
-import { silentLog } from "#nervous-system/kernel/log.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
+import { checkArchive } from "#pipeline/archive-reader/check-archive.ts";
 import { createSiphonMetrics } from "#pipeline/siphon/measure.ts";
-import { runSink } from "#pipeline/siphon/run-sink.ts";
 import { startNats, type NatsServer } from "#platform/stores/nats.ts";
 import { eventually } from "#test/integration/kubernetes/control-plane.ts";
+import { foldFrames, startTestArchive, type TestArchive } from "./archive-harness.ts";
 import { connectTestBus, createCleanup, readFrames, temporaryDirectory } from "./bus-harness.ts";
 import { agentUid, chainBuilder } from "./chain-builder.ts";
-import { asLedger, ledgerFrames, startTestLedger, type TestLedger } from "./ledger-harness.ts";
+import { feedSink } from "./feeding.ts";
+import { asLedger, ledgerFrames, startTestLedger, type LedgerFrame, type TestLedger } from "./ledger-harness.ts";
 
 const LOST = 10_000;
 const PER_EXPORT = 100;
+const FILLED_MS = 90_000;
 
 /** What became of the stream while its server was down. */
 type Loss = { readonly name: string; apply(kept: string, live: string): Promise<void> };
@@ -40,32 +41,26 @@ const losses: readonly Loss[] = [
 
 const cleanup = createCleanup();
 let ledger: TestLedger;
+let archive: TestArchive;
 beforeAll(async () => {
-  ledger = await startTestLedger(cleanup);
+  [ledger, archive] = await Promise.all([startTestLedger(cleanup), startTestArchive(cleanup)]);
 }, 600_000);
 afterAll(() => cleanup.run(), 60_000);
 
+let stopRunning: (() => Promise<void>) | undefined;
+afterEach(() => stopRunning?.(), 60_000);
+
+/** Feeds ledger and archive. */
 const startSiphon = (bus: Bus): (() => Promise<void>) => {
-  const stopping = new AbortController();
-  const sink = ledger.sink();
-  const running = runSink(
-    {
-      kind: { name: "ledger", limits: { maxFrames: 700, maxBytes: 1 << 20, lingerMs: 20, ackWaitMs: 60_000 } },
-      sink,
-      bus,
-      clock: systemClock(),
-      random: () => 0.01,
-      metrics: createSiphonMetrics(createRegistry()),
-      log: silentLog,
-      onTrouble: () => undefined,
-    },
-    stopping.signal,
-  );
-  return async () => {
-    stopping.abort(new Error("stopped"));
-    await running;
-    await sink.close();
-  };
+  const metrics = createSiphonMetrics(createRegistry());
+  const feeds = [
+    feedSink({ name: "ledger", sink: ledger.sink(), bus, metrics, limits: { maxFrames: 700 } }),
+    feedSink({ name: "archive", sink: archive.sink(), bus, metrics, limits: { maxFrames: 900 } }),
+  ];
+  return (stopRunning = async () => {
+    stopRunning = undefined;
+    await Promise.all(feeds.map((feed) => feed.stop()));
+  });
 };
 
 /** Sends a log as its recorder does: from what the stream holds on. */
@@ -86,11 +81,30 @@ const logsOf = (agents: readonly number[], frames: number): RecordedFrame[][] =>
 const ledgerIsStream = async (bus: Bus, total: number): Promise<void> => {
   const frames = await readFrames(bus);
   expect(frames).toHaveLength(total);
-  await eventually(`the ledger holds ${total} frames in their places`, async () => {
-    const rows = await ledgerFrames(ledger).catch(() => []);
-    return rows.length === total && rows.at(-1)?.stream_seq === frames.at(-1)?.place;
-  });
+  await eventually(
+    `the ledger holds ${total} frames in their places`,
+    async () => {
+      const rows = await ledgerFrames(ledger).catch(() => []);
+      return rows.length === total && rows.at(-1)?.stream_seq === frames.at(-1)?.place;
+    },
+    FILLED_MS,
+  );
   expect(await ledgerFrames(ledger)).toEqual(asLedger(frames));
+};
+
+const archiveIsStream = async (bus: Bus): Promise<void> => {
+  const wanted = asLedger(await readFrames(bus));
+  const held = async (): Promise<LedgerFrame[]> => asLedger(foldFrames(await archive.frames().catch(() => [])));
+  await eventually(
+    "the archive holds them in their places",
+    async () => {
+      const frames = await held();
+      return frames.length === wanted.length && frames.at(-1)?.stream_seq === wanted.at(-1)?.stream_seq;
+    },
+    FILLED_MS,
+  );
+  expect(await held()).toEqual(wanted);
+  await eventually("every file has its manifest", async () => (await checkArchive(archive.client)).faults.length === 0);
 };
 
 /** Everything before the server goes down: what stays, what is lost, and where both stand on disk. */
@@ -110,9 +124,10 @@ const beginStream = async (nats: NatsServer, bus: Bus, live: string, logs: reado
 
 describe.each(losses)("a stream under default sync that $name", ({ apply }) => {
   it.each(["running", "stopped"] as const)(
-    "leaves the ledger what the logs held, frame for frame, with the siphon %s meanwhile",
+    "leaves ledger and archive what the logs held, frame for frame, with the siphon %s meanwhile",
     async (siphon) => {
       await ledger.client.command({ query: "DROP DATABASE IF EXISTS enchanted SYNC" });
+      await archive.loseBucket();
       const dir = await temporaryDirectory(cleanup);
       const nats = await startNats({ dir, syncAlways: false });
       cleanup.add(() => nats.stop());
@@ -123,6 +138,7 @@ describe.each(losses)("a stream under default sync that $name", ({ apply }) => {
       const kept = await beginStream(nats, bus, live, logs);
       const total = logs.flat().length;
       await ledgerIsStream(bus, total);
+      await archiveIsStream(bus);
 
       if (siphon === "stopped") await stop();
       nats.kill("SIGKILL");
@@ -136,8 +152,9 @@ describe.each(losses)("a stream under default sync that $name", ({ apply }) => {
       if (siphon === "stopped") stop = startSiphon(bus);
       await sendAll(bus, logs);
       await ledgerIsStream(bus, total + others.flat().length);
+      await archiveIsStream(bus);
       await stop();
     },
-    240_000,
+    420_000,
   );
 });
