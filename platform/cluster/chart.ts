@@ -30,6 +30,7 @@ const renderChartValues = (images: ChartImages, caBundle: string): object => {
     clickhouse: { image: image("clickhouse") },
     s3: { image: image("s3") },
     neo4j: { image: image("neo4j") },
+    weaviate: { image: image("weaviate") },
     jaeger: { image: image("jaeger") },
   };
 };

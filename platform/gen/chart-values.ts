@@ -140,6 +140,28 @@ export const chartValues = z.strictObject({
       storage,
     })
     .describe("The ledger."),
+  weaviate: z
+    .strictObject({
+      ...external,
+      url: z.string().describe("URL of its REST interface when external; empty: nothing is remembered."),
+      grpcUrl: z.string().describe("URL of its gRPC interface when external."),
+      memory: z
+        .string()
+        .regex(/^[0-9]+[KMGT]i?$/)
+        .describe("Memory limit when bundled."),
+      storage,
+    })
+    .describe("The memory."),
+  embedder: z
+    .strictObject({
+      kind: z.enum(["local", "lexical-hash", "openai"]).describe("Who makes vectors of texts."),
+      url: z.string().describe("For openai: base of the endpoint."),
+      model: z.string().describe("For openai: name of the model."),
+      dimensions: z.int().min(0).max(65_535).describe("For openai: length of its vectors."),
+      caCertificate: pem.describe("PEM of the CA of the endpoint's certificate; empty: the public ones."),
+      existingSecret: z.string().describe("Secret with the endpoint's key; empty: none is sent."),
+    })
+    .describe("What the memory searches by meaning with."),
   s3: z
     .strictObject({
       ...external,

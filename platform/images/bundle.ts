@@ -13,6 +13,7 @@ const entryPoints: readonly EntryPoint[] = [
   { image: "operator", from: "operator/uninstall/main.ts", file: "uninstall.js" },
   { image: "pipeline", from: "pipeline/main.ts", file: "main.js" },
   { image: "pipeline", from: "pipeline/gateway/bodies/main.ts", file: "bodies.js" },
+  { image: "pipeline", from: "pipeline/embedding/local/main.ts", file: "embedding.js" },
   { image: "scribe", from: "scribe/main.ts", file: "main.js" },
   { image: "scribe", from: "scribe/wrap.ts", file: "wrap.js" },
   { image: "supervisor", from: "supervisor/main.ts", file: "main.js" },
@@ -35,7 +36,7 @@ export const bundleImage = async (root: string, image: string, outDir = join(roo
       entryPoints: [source],
       outfile: join(outDir, entry.file),
       // A native add-on cannot be inside a bundle; its image carries the package beside it.
-      external: ["chdb"],
+      external: ["chdb", "onnxruntime-node"],
       // Source text stays in memory: without comments and white space a scribe takes 11 MiB less. Names stay for stack traces.
       minifyWhitespace: true,
       minifySyntax: true,

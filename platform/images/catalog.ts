@@ -2,6 +2,7 @@ import { basename, join } from "node:path";
 import { readFile } from "node:fs/promises";
 import { run } from "../process/run.ts";
 import { giteaAssets } from "../stores/gitea-assets.ts";
+import { ensureEmbeddingModel } from "../tools/embedding-model.ts";
 import { ensureTool } from "../tools/ensure-tool.ts";
 import { ensureNeo4j, neo4jCommand } from "../tools/neo4j.ts";
 import type { ToolName } from "../versions.ts";
@@ -82,6 +83,35 @@ const clickhouse: MakeImage = async ({ builder, root }, base) => {
   });
 };
 
+/** The pipeline's image stands on the local embedder: the model and the library that runs it, for this machine's architecture. */
+const pipeline: MakeImage = async (shop, base) => {
+  const { builder, root } = shop;
+  const model = await ensureEmbeddingModel();
+  const runtime = join(root, "node_modules/onnxruntime-node");
+  const { version } = JSON.parse(await readFile(join(runtime, "package.json"), "utf8")) as { version: string };
+  const library = `bin/napi-v6/linux/${process.arch}`;
+  const parts = ["package.json", "dist", library].map((part) => [
+    `node_modules/onnxruntime-node/${part}`,
+    join(runtime, part),
+  ]);
+  const withModel = (): Promise<string> =>
+    base().then((given) =>
+      builder.buildImage({
+        name: "pipeline-embedder",
+        dockerfile:
+          "ARG BASE\nFROM ${BASE}\nCOPY node_modules /opt/pipeline/node_modules\nCOPY model /opt/pipeline/model\n",
+        files: {
+          ...Object.fromEntries(parts),
+          "node_modules/onnxruntime-common": join(root, "node_modules/onnxruntime-common"),
+          model,
+        },
+        buildArgs: { BASE: given },
+        contentKey: `onnxruntime ${version} ${process.arch} ${basename(model)}`,
+      }),
+    );
+  return product("pipeline")(shop, withModel);
+};
+
 const gitea: MakeImage = async ({ builder }, base) => {
   const binary = await ensureTool("gitea");
   const assets = await giteaAssets();
@@ -149,11 +179,12 @@ const images = {
   nats: staticTool("nats-server"),
   s3: staticTool("versitygw"),
   jaeger: staticTool("jaeger"),
+  weaviate: staticTool("weaviate"),
   clickhouse,
   neo4j,
   gitea,
   operator: product("operator"),
-  pipeline: product("pipeline"),
+  pipeline,
   scribe: product("scribe", { files: ["scribe/hold-ports.pl"] }),
   supervisor: product("supervisor"),
   "agent-image": product("agent-image", { bundle: "cortex", files: grammarFiles }),

@@ -38,7 +38,7 @@ export const testProgramsStep = ({ root }: UpOptions): Step => ({
   title: "Programs that tests start",
   run: async ({ note }) => {
     await buildCli(root, cliDirectory(root));
-    await ensureTools([...testTools, "gitea", "jaeger", "helm"], note);
+    await ensureTools([...testTools, "gitea", "jaeger", "helm", "weaviate"], note);
   },
 });
 

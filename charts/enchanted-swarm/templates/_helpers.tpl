@@ -97,6 +97,42 @@ capabilities: { drop: [ALL] }
 {{- if .Values.jaeger.bundled -}}https://enchanted-jaeger:4317{{- else -}}{{ .Values.jaeger.endpoint }}{{- end -}}
 {{- end }}
 
+{{/* Whether there is a memory: a Weaviate, here or elsewhere. Empty: there is none. */}}
+{{- define "enchanted.hasMemory" -}}
+{{- if or .Values.weaviate.bundled .Values.weaviate.url -}}true{{- end -}}
+{{- end }}
+
+{{/* Where the memory is, and who makes its vectors. */}}
+{{- define "enchanted.memoryEnv" -}}
+{{- if .Values.weaviate.bundled }}
+- { name: WEAVIATE_URL, value: "https://enchanted-weaviate:8443" }
+- { name: WEAVIATE_GRPC_URL, value: "https://enchanted-weaviate:50051" }
+{{- else }}
+- { name: WEAVIATE_URL, value: {{ .Values.weaviate.url | quote }} }
+- { name: WEAVIATE_GRPC_URL, value: {{ required "weaviate.grpcUrl is required with weaviate.url" .Values.weaviate.grpcUrl | quote }} }
+{{- end }}
+- name: WEAVIATE_API_KEY
+  valueFrom: { secretKeyRef: { name: {{ include "enchanted.storeSecret" (dict "name" "weaviate" "store" .Values.weaviate) | quote }}, key: apiKey } }
+{{- include "enchanted.storeCaEnv" (dict "root" . "store" "weaviate" "env" "WEAVIATE_CA_FILE") }}
+{{- with .Values.embedder }}
+- { name: EMBEDDER, value: {{ .kind | quote }} }
+{{- if eq .kind "local" }}
+# The image has it there.
+- { name: EMBEDDING_MODEL_DIR, value: /opt/pipeline/model }
+{{- else if eq .kind "openai" }}
+- { name: EMBEDDING_URL, value: {{ required "embedder.url is required with embedder.kind=openai" .url | quote }} }
+- { name: EMBEDDING_MODEL, value: {{ required "embedder.model is required with embedder.kind=openai" .model | quote }} }
+- { name: EMBEDDING_DIMENSIONS, value: {{ required "embedder.dimensions is required with embedder.kind=openai" .dimensions | int | quote }} }
+{{- if .caCertificate }}
+- { name: EMBEDDING_CA_FILE, value: /ca/embedder.crt }
+{{- end }}
+{{- if .existingSecret }}
+- { name: EMBEDDING_KEY_FILE, value: /embedder/key }
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "enchanted.natsEnv" -}}
 - { name: NATS_URL, value: {{ include "enchanted.natsUrl" .root | quote }} }
 - { name: NATS_USER, value: {{ .user | quote }} }
@@ -134,7 +170,7 @@ capabilities: { drop: [ALL] }
 {{/* Names of the servers with certificates from the chart, which are their Services', as a JSON list. */}}
 {{- define "enchanted.tlsServers" -}}
 {{- $servers := list "enchanted-collector" "enchanted-gateway" "enchanted-reader" -}}
-{{- range list "nats" "clickhouse" "s3" "jaeger" "neo4j" -}}
+{{- range list "nats" "clickhouse" "s3" "jaeger" "neo4j" "weaviate" -}}
 {{- if (index $.Values .).bundled -}}{{- $servers = append $servers (printf "enchanted-%s" .) -}}{{- end -}}
 {{- end -}}
 {{- toJson $servers -}}
@@ -172,7 +208,7 @@ CA's key is kept, so a server that comes later has another CA, which then stands
 {{/* What components and stores read of certificates when they start: they are restarted when it changes. */}}
 {{- define "enchanted.tlsChecksum" -}}
 {{- $parts := list (.Values.tls.caCertificate | default (include "enchanted.tlsData" .)) .Values.caBundle .Values.collector.metricsCaCertificate -}}
-{{- range list "nats" "clickhouse" "s3" "jaeger" "neo4j" -}}
+{{- range list "nats" "clickhouse" "s3" "jaeger" "neo4j" "weaviate" "embedder" -}}
 {{- $parts = append $parts (index $.Values .).caCertificate -}}
 {{- end -}}
 {{- toJson $parts | sha256sum -}}

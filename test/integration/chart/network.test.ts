@@ -23,7 +23,7 @@ type Way = { from: string; to: string; port: number };
 
 const outside = "93.184.216.34";
 const tenants = ["default", "red"];
-const stores = ["clickhouse", "jaeger", "nats", "neo4j", "s3"];
+const stores = ["clickhouse", "jaeger", "nats", "neo4j", "s3", "weaviate"];
 const components = ["collector", "gateway", "operator", "publisher", "reader", "siphon", "trimmer"];
 
 /** Who calls whom: every way that there is in the default rendering. */
@@ -42,6 +42,8 @@ const callers = [
   "siphon → nats:4222",
   "siphon → neo4j:7687",
   "siphon → s3:7070",
+  "siphon → weaviate:50051",
+  "siphon → weaviate:8443",
   "trimmer → nats:4222",
 ];
 /** An agent, its verifier and what fetches for them. */

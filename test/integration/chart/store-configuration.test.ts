@@ -8,6 +8,7 @@ import { silentLog } from "#nervous-system/kernel/log.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
 import { createGraphClient } from "#nervous-system/stores/neo4j/graph-client.ts";
 import { createObjectClient } from "#nervous-system/stores/s3/object-client.ts";
+import { createVectorClient } from "#nervous-system/stores/weaviate/vector-client.ts";
 import { openBackend } from "#pipeline/collector/backend.ts";
 import { freePorts } from "#platform/process/ports.ts";
 import { startService, type ServiceSpec } from "#platform/process/service.ts";
@@ -16,10 +17,11 @@ import { ensureNeo4j, neo4jCommand } from "#platform/tools/neo4j.ts";
 import { ensureTool } from "#platform/tools/ensure-tool.ts";
 import { createCleanup, temporaryDirectory } from "#test/integration/pipeline/bus-harness.ts";
 
+type EnvVar = { name: string; value?: string };
 type Rendered = ChartObject & {
   data?: Record<string, string>;
   stringData?: Record<string, string>;
-  spec?: { template: { spec: { containers: Array<{ args: string[] }> } } };
+  spec?: { template: { spec: { containers: Array<{ args: string[]; env: EnvVar[] }> } } };
 };
 
 const cleanup = createCleanup();
@@ -135,6 +137,43 @@ describe("what the chart tells a bundled store", () => {
       expect(enabled).not.toContain(name);
     await client.close();
   }, 300_000);
+
+  it("has Weaviate take vectors by TLS, over both of its interfaces, from who has the key", async () => {
+    const dir = await temporaryDirectory(cleanup);
+    const { caFile, caPem } = await writeTls(dir, "weaviate");
+    const [rest = 0, grpc = 0, gossip = 0, data = 0, raft = 0, raftRpc = 0] = await freePorts(6);
+    const [{ args, env } = { args: [], env: [] }] =
+      find("StatefulSet", "weaviate").spec?.template.spec.containers ?? [];
+    const places = { "0.0.0.0": "127.0.0.1", "8443": String(rest), "50051": String(grpc), "/tls/": `${dir}/tls/` };
+    const { apiKey = "" } = find("Secret", "weaviate").stringData ?? {};
+    // Two of its variables hold the key, which a pod reads from the Secret.
+    const told = env.map(({ name, value = apiKey }) => [name, moved(value, { ...places, "/data": dir })]);
+    await start(dir, {
+      name: "weaviate",
+      command: [await ensureTool("weaviate"), ...args.map((arg) => moved(arg, places))],
+      env: {
+        ...(Object.fromEntries(told) as Record<string, string>),
+        // A pod has these to itself.
+        CLUSTER_GOSSIP_BIND_PORT: String(gossip),
+        CLUSTER_DATA_BIND_PORT: String(data),
+        RAFT_PORT: String(raft),
+        RAFT_INTERNAL_RPC_PORT: String(raftRpc),
+      },
+      ready: { kind: "http", url: `https://localhost:${rest}/v1/.well-known/ready`, caFile },
+      readyTimeoutMs: 120_000,
+    });
+    const urls = { url: `https://localhost:${rest}`, grpcUrl: `https://localhost:${grpc}` };
+    const client = createVectorClient({ ...urls, caPem, apiKey });
+    await client.ensureCollection({ name: "Probe", description: "", properties: { text: "words" }, tenants: true });
+    await client.ensureTenants("Probe", ["default"]);
+    const shelf = { collection: "Probe", tenant: "default" };
+    await client.put(shelf, [{ id: "00000000-0000-4000-8000-000000000001", properties: { text: "hello" } }]);
+    expect(await client.find(shelf, [], 5)).toMatchObject([{ properties: { text: "hello" } }]);
+    const stranger = createVectorClient({ ...urls, caPem, apiKey: "another" });
+    await expect(stranger.dropCollection("Probe")).rejects.toThrow(/unauthorized/i);
+    await stranger.close();
+    await client.close();
+  }, 180_000);
 
   it("has the trace backend take spans by TLS, and show them on loopback alone", async () => {
     const dir = await temporaryDirectory(cleanup);

@@ -22,7 +22,7 @@ type Workload = ChartObject & {
   spec: { template: { metadata: { annotations?: Data }; spec: { containers: Container[]; volumes?: Volume[] } } };
 };
 
-const stores = ["nats", "clickhouse", "s3", "jaeger", "neo4j"];
+const stores = ["nats", "clickhouse", "s3", "jaeger", "neo4j", "weaviate"];
 const servers = ["collector", "gateway", "reader", ...stores].map((name) => `enchanted-${name}`);
 
 const decode = (text = ""): string => Buffer.from(text, "base64").toString("utf8");
@@ -70,8 +70,9 @@ const somePem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 
 const external = (url: string, name: string): string[] => [
   `${name}.bundled=false`,
-  `${name}.${["nats", "clickhouse", "neo4j"].includes(name) ? "url" : "endpoint"}="${url}"`,
+  `${name}.${["nats", "clickhouse", "neo4j", "weaviate"].includes(name) ? "url" : "endpoint"}="${url}"`,
   ...(name === "jaeger" ? [] : [`${name}.existingSecret="mine"`]),
+  ...(name === "weaviate" ? [`weaviate.grpcUrl="${url}"`] : []),
 ];
 
 describe("certificates of the chart", () => {
@@ -132,6 +133,9 @@ describe("certificates of the chart", () => {
       S3_CA_FILE: "/ca/ca.crt",
       NEO4J_URL: "bolt+s://enchanted-neo4j:7687",
       NEO4J_CA_FILE: "/ca/ca.crt",
+      WEAVIATE_URL: "https://enchanted-weaviate:8443",
+      WEAVIATE_GRPC_URL: "https://enchanted-weaviate:50051",
+      WEAVIATE_CA_FILE: "/ca/ca.crt",
     });
     expect(environmentOf(objects, "reader")).toMatchObject({
       CLICKHOUSE_URL: "https://enchanted-clickhouse:8443",
@@ -153,6 +157,34 @@ describe("certificates of the chart", () => {
     const plain = environmentOf(await renderChart(...external("http://traces.example.org:4317", "jaeger")), "operator");
     expect(plain).toMatchObject({ OTEL_EXPORTER_OTLP_ENDPOINT: "http://traces.example.org:4317" });
     expect(plain).not.toHaveProperty("OTEL_EXPORTER_OTLP_CERTIFICATE");
+  });
+
+  it("are looked for where the embedder's endpoint has its own CA and key", async () => {
+    const objects = await renderChart(
+      `embedder.kind="openai"`,
+      `embedder.url="https://models.example.org/v1"`,
+      `embedder.model="text-embedding-3-small"`,
+      `embedder.dimensions=1536`,
+      `embedder.caCertificate=${JSON.stringify(somePem)}`,
+      `embedder.existingSecret="mine"`,
+    );
+    expect(environmentOf(objects, "siphon")).toMatchObject({
+      EMBEDDER: "openai",
+      EMBEDDING_URL: "https://models.example.org/v1",
+      EMBEDDING_DIMENSIONS: "1536",
+      EMBEDDING_CA_FILE: "/ca/embedder.crt",
+      EMBEDDING_KEY_FILE: "/embedder/key",
+    });
+    const siphon = objects.filter(isWorkload).find(({ metadata }) => metadata.name === "enchanted-siphon") as Workload;
+    expect(mountedFiles(siphon, objects)).toContain("/ca/embedder.crt");
+    expect(siphon.spec.template.spec.volumes?.map(({ secret }) => secret?.secretName)).toContain("mine");
+  });
+
+  it("and the whole memory are left out where there is none", async () => {
+    const objects = await renderChart("weaviate.bundled=false");
+    expect(objects.filter(({ metadata }) => metadata.name.includes("weaviate"))).toEqual([]);
+    expect(environmentOf(objects, "siphon")).not.toHaveProperty("WEAVIATE_URL");
+    expect(environmentOf(objects, "siphon")).not.toHaveProperty("EMBEDDER");
   });
 
   it("are left out of a store that is not bundled", async () => {

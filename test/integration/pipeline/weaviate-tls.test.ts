@@ -1,8 +1,13 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Client, credentials, Metadata } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import type { VectorClient, WeaviateOptions } from "#nervous-system/stores/weaviate/vector-client.ts";
+import {
+  createVectorClient,
+  type VectorClient,
+  type WeaviateOptions,
+} from "#nervous-system/stores/weaviate/vector-client.ts";
 import { startWeaviate, type WeaviateServer } from "#platform/stores/weaviate.ts";
 import { serverIdentity } from "#test/integration/gateway/https-upstream.ts";
 
@@ -12,21 +17,17 @@ describe("Weaviate by TLS", () => {
   let dir: string;
   let caPem: string;
   let server: WeaviateServer;
-  let open: (options: Partial<WeaviateOptions>) => VectorClient;
+  const open = (options: Partial<WeaviateOptions>): VectorClient => {
+    const client = createVectorClient({ ...server, requestTimeoutMs: 10_000, ...options });
+    opened.push(client);
+    return client;
+  };
 
   beforeAll(async () => {
-    // A machine's own choice for all of gRPC, read when the library is loaded; no container of ours has it.
-    delete process.env["GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"];
-    const { createVectorClient } = await import("#nervous-system/stores/weaviate/vector-client.ts");
     dir = await mkdtemp(join(tmpdir(), "enchanted-weaviate-"));
     const tls = await serverIdentity(join(dir, "pki"), "weaviate", ["DNS:localhost", "IP:127.0.0.1"]);
     caPem = await readFile(tls.caFile, "utf8");
     server = await startWeaviate({ dir, tls });
-    open = (options) => {
-      const client = createVectorClient({ ...server, requestTimeoutMs: 10_000, ...options });
-      opened.push(client);
-      return client;
-    };
   }, 1_200_000);
   afterAll(async () => {
     for (const client of opened) await client.close();
@@ -51,7 +52,6 @@ describe("Weaviate by TLS", () => {
 
   it("refuses another key over both", async () => {
     await expect(open({ caPem, apiKey: "another" }).dropCollection("Probe")).rejects.toThrow(/401|unauthorized/i);
-    const { Client, Metadata, credentials } = await import("@grpc/grpc-js");
     const client = new Client(new URL(server.grpcUrl).host, credentials.createSsl(Buffer.from(caPem)));
     const metadata = new Metadata();
     metadata.set("authorization", "Bearer another");
