@@ -1,8 +1,8 @@
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { encodeStoredFrame } from "#nervous-system/recorder/stored-record.ts";
 import { parseFrameLine } from "#nervous-system/recorder/context-file/frame-line.ts";
-import { stableId } from "#nervous-system/schemas/ids.ts";
 import { identityOf } from "../outbox/outbox.ts";
+import { importedUid } from "./chain-uid.ts";
 import type { ChainLog } from "./destination.ts";
 import type { ImportContext } from "./import-session.ts";
 import { beginChain, type ImportedChain } from "./imported-chain.ts";
@@ -53,7 +53,7 @@ class RecordImport {
     const { host, namespace, redactor, destination } = this.context;
     const isFitting = frame.envelope.namespace === namespace;
     const uid = frame.envelope.agent_uid;
-    const agent_uid = isFitting ? uid : stableId("imported", namespace, uid);
+    const agent_uid = isFitting ? uid : importedUid(namespace, uid);
     const identity = identityOf({ agent_uid, agent_id: agentIdOf(frame), namespace });
     const log = await destination.open(identity);
     return { log, anew: isFitting ? undefined : await beginChain({ identity, redactor, ids: host.ids, log }) };

@@ -3,6 +3,7 @@ import { stableId } from "#nervous-system/schemas/ids.ts";
 import { parseTimestampNs } from "#nervous-system/schemas/timestamp.ts";
 import type { Host } from "../host.ts";
 import { identityOf } from "../outbox/outbox.ts";
+import { importedUid } from "./chain-uid.ts";
 import { boundPayload } from "./bounded.ts";
 import { createClaudeReader } from "./claude-code.ts";
 import { createCodexReader } from "./codex.ts";
@@ -119,7 +120,7 @@ export const importSession = async (
   outcome: Outcome,
 ): Promise<void> => {
   const { host, namespace, redactor, destination, signal } = context;
-  const uid = stableId("imported", namespace, agent, session);
+  const uid = importedUid(namespace, agent, session);
   const identity = identityOf({ agent_uid: uid, agent_id: agent, namespace });
   Object.assign(outcome, { agent, session });
   const log = await destination.open(identity);

@@ -35,7 +35,8 @@ const changeOf = ({ said, given }: ReadingOf<"STATE_CHANGE">): string => {
 const callOf = ({ said, given }: ReadingOf<"MODEL_CALL">): string => {
   const tokens = `${said.input_tokens ?? "?"} → ${said.output_tokens ?? "?"} tokens`;
   const end = text(given.error ?? given.stop_reason);
-  const words = [text(given.model), text(given.status), tokens, text(given.latency_ms), "ms", end];
+  const latency = given.latency_ms === undefined ? "" : `${text(given.latency_ms)} ms`;
+  const words = [text(given.model), text(given.status), tokens, latency, end];
   return words.filter((word) => word !== "").join(" ");
 };
 

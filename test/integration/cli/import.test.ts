@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from "@jest/globals";
 import { appendFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { stableId } from "#nervous-system/schemas/ids.ts";
+import { importedUid } from "#cli/import/chain-uid.ts";
 import { createCleanup } from "#test/integration/pipeline/bus-harness.ts";
 import { payloads, say, setCliStage, verified, type CliStage, type Ended } from "./cli-stage.ts";
 import { framesIn, openShell, setServerStage, type ServerStage, type Shell } from "./server-stage.ts";
@@ -178,7 +178,7 @@ describe("what is imported to a collector", () => {
     expect(await send("rollout.jsonl")).toMatchObject({ code: 0, stderr: "" });
     const { stdout } = await stage.cli(["import", "rollout.jsonl", "--output", "json"]); // into a file: another namespace
     expect(JSON.parse(stdout)).toMatchObject([{ added: 4 }]);
-    const all = await server.storedOf(stableId("imported", server.namespace, "codex", "s-1"));
+    const all = await server.storedOf(importedUid(server.namespace, "codex", "s-1"));
     expect(all.map(({ envelope }) => [envelope.seq, envelope.event_type])).toEqual([
       [1, "LIFECYCLE"],
       [2, "MESSAGE"],
@@ -190,7 +190,7 @@ describe("what is imported to a collector", () => {
 
   it("waits in the outbox while the collector is away", async () => {
     await write("rollout.jsonl", rollout.replaceAll("s-1", "s-2"));
-    await server.gate.close();
+    server.gate.shut();
     expect(await stage.cli(["import", "rollout.jsonl", "--drain", "0"], { env: ann.env })).toMatchObject({
       code: 1,
       stdout: expect.stringContaining("they wait in"),
@@ -215,8 +215,7 @@ describe("what is imported to a collector", () => {
     for (let time = 0; time < 2; time += 1) expect(await send("local.jsonl")).toMatchObject({ code: 0, stderr: "" });
     const [local] = await framesIn(stage, "local.jsonl");
     expect(await storedTypes(local!.envelope.agent_uid)).toEqual([]);
-    const { storedOf } = server;
-    const anew = await storedOf(stableId("imported", server.namespace, local!.envelope.agent_uid));
+    const anew = await server.storedOf(importedUid(server.namespace, local!.envelope.agent_uid));
     expect(anew.map(({ envelope }) => envelope.event_type)).toEqual(["LIFECYCLE", "THOUGHT", "LIFECYCLE"]);
     expect(anew[0]?.envelope.observed).toBe(local!.envelope.observed);
   });
