@@ -23,11 +23,18 @@ const DATA_CODES: ReadonlySet<string> = new Set([
   "Neo.ClientError.Request.Invalid",
 ]);
 
+/** An index that a statement names is not there. */
+const SCHEMA_CODES: ReadonlySet<string> = new Set([
+  "Neo.ClientError.Schema.IndexNotFound",
+  "Neo.ClientError.Schema.ConstraintNotFound",
+  "Neo.ClientError.Database.DatabaseNotFound",
+]);
+
 /** Reads whatever the driver rejected with; one that is read already stays what it is. */
 export const toNeo4jFailure = (error: unknown): Neo4jFailure => {
   if (error instanceof Neo4jFailure) return error;
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
   const known = String(code);
-  const kind = DATA_CODES.has(known) ? "data" : "passing";
+  const kind = DATA_CODES.has(known) ? "data" : SCHEMA_CODES.has(known) ? "schema" : "passing";
   return new Neo4jFailure(kind, `Neo4j (${known}): ${String(message ?? error)}`, error);
 };

@@ -35,6 +35,7 @@ describe("toNeo4jFailure", () => {
     ["Neo.ClientError.Statement.TypeError", "data"],
     ["Neo.ClientError.Schema.ConstraintValidationFailed", "passing"],
     ["Neo.TransientError.General.MemoryPoolOutOfMemoryError", "passing"],
+    ["Neo.ClientError.Schema.IndexNotFound", "schema"],
     ["ServiceUnavailable", "passing"],
     [undefined, "passing"],
   ])("takes %s for %s", (code, kind) => {

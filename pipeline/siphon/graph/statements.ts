@@ -31,12 +31,16 @@ export const createEdges = (kind: EdgeKind): string => {
 const stampOfNode = (n: string): string =>
   `{event: ${n}.key, agent_uid: ${n}.agent_uid, epoch: ${n}.epoch, seq: ${n}.seq, event_id: ${n}.event_id, at: ${n}.at, place: ${n}.place, stream: ${n}.stream, commit: ${n}.commit}`;
 
+// Hints, because plans are made while the database is empty, when a scan of everything looks as good as an index. An order is
+// the index's own only where it names all of its properties.
+
 /** The decision that a change names as its cause led to it; answers the changes of which one is there. */
 export const ledByParent = `
 UNWIND $rows AS row
 MATCH (c:Change {key: row.key})
 CALL (row) {
-  MATCH (d:Decision {agent: row.agent, event_id: row.parent}) RETURN d LIMIT 1
+  MATCH (d:Decision {agent: row.agent, event_id: row.parent}) USING INDEX d:Decision(agent, event_id)
+  RETURN d LIMIT 1
 }
 CREATE (d)-[r:LED_TO]->(c) SET r = row.stamp
 RETURN row.key AS key`;
@@ -46,8 +50,9 @@ export const ledByLast = `
 UNWIND $rows AS row
 MATCH (c:Change {key: row.key})
 CALL (row) {
-  MATCH (d:Decision) WHERE d.agent = row.agent AND d.epoch = row.epoch AND d.seq < row.seq
-  RETURN d ORDER BY d.seq DESC LIMIT 1
+  MATCH (d:Decision) USING INDEX d:Decision(agent, epoch, seq)
+  WHERE d.agent = row.agent AND d.epoch = row.epoch AND d.seq < row.seq
+  RETURN d ORDER BY d.agent DESC, d.epoch DESC, d.seq DESC LIMIT 1
 }
 CREATE (d)-[r:LED_TO]->(c) SET r = row.stamp`;
 
@@ -82,9 +87,10 @@ UNWIND $rows AS row
 MATCH (p:Proposal {key: row.key})-[:PROPOSES]->(k:Commit)
 UNWIND row.files AS file
 CALL (row, file) {
-  MATCH (c:Change) WHERE c.file = file AND c.agent = row.agent AND c.epoch <= row.epoch
+  MATCH (c:Change) USING INDEX c:Change(file, agent, epoch, seq)
+  WHERE c.file = file AND c.agent = row.agent AND c.epoch <= row.epoch AND c.seq IS NOT NULL
     AND (c.epoch < row.epoch OR c.seq < row.seq)
-  RETURN c ORDER BY c.epoch DESC, c.seq DESC LIMIT 100
+  RETURN c ORDER BY c.file DESC, c.agent DESC, c.epoch DESC, c.seq DESC LIMIT 100
 }
 MERGE (c)-[r:IN]->(k) ON CREATE SET r = row.stamp`;
 
@@ -100,7 +106,9 @@ MERGE (k)-[r:PART_OF]->(q) ON CREATE SET r = ${stampOfNode("u")}`;
 export const proposedInPublished = partOf("MATCH (u:Publication {key: key}) MATCH (p:Proposal {key: u.proposal})");
 
 /** The same for proposals `$keys`, whose answer may have come to the stream before them when that was made anew. */
-export const publishedOfProposed = partOf("MATCH (p:Proposal {key: key}) MATCH (u:Publication {proposal: p.key})");
+export const publishedOfProposed = partOf(
+  "MATCH (p:Proposal {key: key}) MATCH (u:Publication {proposal: key}) USING INDEX u:Publication(proposal)",
+);
 
 /** The newest word on a pull request holds: rows of `{publication, state, stream, place}`, in order. */
 export const keepPullRequestState = `
@@ -115,14 +123,14 @@ export const tellNamed = `
 UNWIND $keys AS key
 MATCH (m:Message {key: key})
 MATCH (s:Agent {key: m.agent})
-MATCH (t:Agent {mission: m.mission, name: m.to}) WHERE t <> s
+MATCH (t:Agent {mission: m.mission, name: m.to}) USING INDEX t:Agent(mission, name) WHERE t <> s
 CREATE (s)-[r:TOLD]->(t) SET r = ${stampOfNode("m")}`;
 
 /** Agents `$agents` that got their name after they were written to: every message to them but those of `$keys`. */
 export const tellLateNamed = `
 UNWIND $agents AS agent
 MATCH (t:Agent {key: agent})
-MATCH (m:Message {mission: t.mission, to: t.name}) WHERE NOT m.key IN $keys
+MATCH (m:Message {mission: t.mission, to: t.name}) USING INDEX m:Message(mission, to) WHERE NOT m.key IN $keys
 MATCH (s:Agent {key: m.agent}) WHERE t <> s
 CREATE (s)-[r:TOLD]->(t) SET r = ${stampOfNode("m")}`;
 

@@ -1,5 +1,5 @@
 import type { RunStatement } from "#nervous-system/stores/neo4j/graph-client.ts";
-import type { Projected, Thing } from "#pipeline/siphon/graph/model.ts";
+import { edgeKinds, type Projected, type Thing } from "#pipeline/siphon/graph/model.ts";
 import { firstOfEach, labelled, stampOnEdge } from "#pipeline/siphon/graph/rows.ts";
 import * as statements from "#pipeline/siphon/graph/statements.ts";
 import { writeDependencies } from "#pipeline/siphon/graph/write-dependencies.ts";
@@ -37,8 +37,8 @@ const writeEdges = async (run: RunStatement, frames: readonly Projected[]): Prom
     return frame.edges.map((edge) => ({ ...edge, stamp }));
   });
   for (const [kind, group] of Map.groupBy(edges, ({ kind }) => kind)) {
-    const rows = group.map(({ from, to, stamp }) => ({ from, to, stamp }));
-    await run(statements.createEdges(kind), { rows });
+    const rows = group.map(({ from, to, stamp }) => ({ key: `${from} ${to}`, from, to, stamp }));
+    await run(statements.createEdges(kind), { rows: "once" in edgeKinds[kind] ? firstOfEach(rows) : rows });
   }
 };
 

@@ -226,6 +226,20 @@ describe("the same frames again", () => {
     expect(await graph.dump()).toEqual(once);
   });
 
+  it("are there once where two sinks write them at the same time", async () => {
+    await empty();
+    await write(frames);
+    const once = await graph.dump();
+    await empty();
+    const sinks = [graph.sink(), graph.sink()];
+    for (const sink of sinks) await sink.prepare();
+    const writeAll = () => Promise.all(sinks.map((sink) => sink.write(asBatch(frames), never)));
+    for (const { kind } of await writeAll()) expect(["written", "retryable"]).toContain(kind);
+    expect(await writeAll()).toEqual([{ kind: "written" }, { kind: "written" }]);
+    expect(await graph.dump()).toEqual(once);
+    for (const sink of sinks) await sink.close();
+  });
+
   it("make the same graph in batches of any size", async () => {
     await empty();
     await write(frames);

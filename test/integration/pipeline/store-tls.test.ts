@@ -38,7 +38,7 @@ beforeAll(async () => {
   here = await serverIdentity(dir, "here", ["DNS:localhost", "IP:127.0.0.1"]);
   elsewhere = await serverIdentity(dir, "elsewhere", ["DNS:elsewhere"]);
 });
-afterAll(() => cleanup.run());
+afterAll(() => cleanup.run(), 60_000);
 
 const kept = async <T extends { stop(): Promise<void> }>(server: Promise<T>): Promise<T> => {
   const started = await server;
