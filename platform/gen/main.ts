@@ -5,6 +5,7 @@ import { stringify } from "yaml";
 import { commands } from "#cli/commands.ts";
 import { renderCliReference } from "#cli/help.ts";
 import { publicationRefusals } from "#nervous-system/schemas/publication-refusals.ts";
+import { questions } from "#nervous-system/schemas/questions/catalog.ts";
 import { resources } from "#nervous-system/schemas/resources/catalog.ts";
 import { controlPaths } from "#nervous-system/git/control-paths.ts";
 import { renderValuesSchema } from "#platform/gen/chart-values.ts";
@@ -13,6 +14,7 @@ import { renderCrd } from "#platform/gen/crd.ts";
 import { renderEventSchema } from "#platform/gen/event-schema.ts";
 import { renderPydantic } from "#platform/gen/pydantic.ts";
 import { renderPublicationRefusals } from "#platform/gen/publication-refusals.ts";
+import { renderQuestions } from "#platform/gen/questions.ts";
 import { renderComponentRules, rights } from "#platform/gen/rbac.ts";
 import { renderFrameReference, renderResourceReference } from "#platform/gen/reference.ts";
 
@@ -41,6 +43,7 @@ write("docs/reference/resources.md", renderResourceReference(resources));
 write("docs/reference/frames.md", renderFrameReference());
 write("docs/reference/control-paths.md", renderControlPaths(controlPaths));
 write("docs/reference/publication-refusals.md", renderPublicationRefusals(publicationRefusals));
+write("docs/reference/questions.md", renderQuestions(questions));
 write("docs/reference/cli.md", renderCliReference(commands));
 
 const proto = "nervous-system/schemas/proto";
