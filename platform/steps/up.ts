@@ -11,7 +11,9 @@ import { ensureImages, imageNames, type ImageName } from "../images/catalog.ts";
 import { openRegistry } from "../images/registry.ts";
 import { ensureDebianPackages } from "../tools/debian-packages.ts";
 import { allTools, ensureTools } from "../tools/ensure-tools.ts";
+import { ensureEmbeddingModel } from "../tools/embedding-model.ts";
 import { ensureTool } from "../tools/ensure-tool.ts";
+import { ensureNeo4j } from "../tools/neo4j.ts";
 import { testTools } from "../versions.ts";
 import type { Step } from "./progress.ts";
 
@@ -39,6 +41,9 @@ export const testProgramsStep = ({ root }: UpOptions): Step => ({
   run: async ({ note }) => {
     await buildCli(root, cliDirectory(root));
     await ensureTools([...testTools, "gitea", "jaeger", "helm", "weaviate"], note);
+    note("fetching Neo4j and the embedder's model");
+    await ensureNeo4j();
+    await ensureEmbeddingModel();
   },
 });
 
