@@ -13,7 +13,13 @@ type Settings = { frames: number; chars: number; agents: number; directory?: str
 
 const { frames: count, chars, agents, directory, gzip = false } = programSettings() as Settings;
 const chains = Array.from({ length: agents }, (_, agent) =>
-  sourceFrames({ agent, count: Math.ceil(count / agents), chars, folder: "nervous-system" }),
+  sourceFrames({
+    agent,
+    count: Math.ceil(count / agents),
+    chars,
+    files: "nervous-system/**/*.ts",
+    skip: agent * 104_729,
+  }),
 );
 const { maxFrames, maxBytes } = archive.limits;
 const bytesOf = ({ bytes, envelopeText }: StoredFrame): number => bytes.length + envelopeText.length;

@@ -25,7 +25,7 @@ const frames = sourceFrames({
   agent: settings.run,
   count: settings.frames,
   chars: settings.bytes,
-  folder: "nervous-system/recorder",
+  files: "nervous-system/recorder/*.ts",
 });
 
 const storeChunks = async (): Promise<string> => {
