@@ -43,5 +43,6 @@ export type ReadStore = {
 export type ReadStoreKind<S extends z.ZodObject = z.ZodObject> = {
   /** Its part of the reader's environment. */
   readonly settings: S;
-  open(settings: z.output<S>): Promise<ReadStore>;
+  /** Answers undefined where the settings name no store of this kind: its questions are not answered then. */
+  open(settings: z.output<S>): Promise<ReadStore | undefined>;
 };

@@ -1,5 +1,6 @@
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import type { AskRequest } from "#nervous-system/schemas/gen/reader_pb.ts";
+import { questions } from "#nervous-system/schemas/questions/catalog.ts";
 import { DEFAULT_ROWS, MAX_ROWS, type Question } from "#nervous-system/schemas/questions/define-question.ts";
 import type { ReadStore } from "#pipeline/reader/answer.ts";
 import { parseParameters, type ParameterValue } from "#pipeline/reader/parameters.ts";
@@ -24,6 +25,11 @@ export const parseAsk = (
   const all = stores.flatMap((store) => store.questions.map((question) => ({ store, question })));
   const found = all.find(({ question }) => question.name === query);
   if (found === undefined) {
+    if (questions.some(({ name }) => name === query))
+      throw new GrpcFailure(
+        grpcStatus.failedPrecondition,
+        `"${query}" asks a store that this installation does not have`,
+      );
     const names = all.map(({ question }) => question.name).join(", ");
     throw invalid(`there is no question ${JSON.stringify(query.slice(0, 80))}; there are ${names}`);
   }

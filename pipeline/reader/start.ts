@@ -77,7 +77,8 @@ export const startReader = async (environment: ReaderEnvironment): Promise<Reade
   const { settings, client, clock, log } = environment;
   const registry = createProcessRegistry();
   const metrics = createReaderMetrics(registry);
-  const stores = await Promise.all(kinds.map((kind) => kind.open(settings)));
+  const opened = await Promise.all(kinds.map((kind) => kind.open(settings)));
+  const stores = opened.filter((store) => store !== undefined);
   const stopping = new AbortController();
   const watching = watchStores(stores, clock, stopping.signal);
   const health = await startHealthServer({ port: environment.healthPort, registry, unready: watching.troubles });

@@ -12,6 +12,7 @@ export const grpcStatus = {
   notFound: code(status.NOT_FOUND),
   permissionDenied: code(status.PERMISSION_DENIED),
   resourceExhausted: code(status.RESOURCE_EXHAUSTED),
+  failedPrecondition: code(status.FAILED_PRECONDITION),
   aborted: code(status.ABORTED),
   unimplemented: code(status.UNIMPLEMENTED),
   internal: code(status.INTERNAL),

@@ -5,7 +5,17 @@ import { errors } from "./errors.ts";
 import { files } from "./files.ts";
 import { mission } from "./mission.ts";
 import { modelUsage } from "./model-usage.ts";
+import { recall } from "./recall.ts";
 import { resume } from "./resume.ts";
 
 /** Every question, in the order of help texts. A new one is a file beside this and a line here, and an answer in `pipeline/reader`. */
-export const questions: readonly Question[] = [conversations, decisions, files, resume, errors, mission, modelUsage];
+export const questions: readonly Question[] = [
+  conversations,
+  decisions,
+  files,
+  resume,
+  errors,
+  mission,
+  modelUsage,
+  recall,
+];

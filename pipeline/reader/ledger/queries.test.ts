@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { questions } from "#nervous-system/schemas/questions/catalog.ts";
 import { framesTable } from "#pipeline/siphon/ledger/tables.ts";
+import { memoryQuestions } from "#pipeline/reader/memory/store.ts";
 import { ledgerQueries } from "./queries.ts";
 
 const types = {
@@ -37,5 +38,5 @@ describe.each(ledgerQueries.map(({ question, sql }) => [question.name, question,
 );
 
 it("every question has an answer", () => {
-  expect(ledgerQueries.map(({ question }) => question)).toEqual(questions);
+  expect([...ledgerQueries.map(({ question }) => question), ...memoryQuestions]).toEqual(questions);
 });

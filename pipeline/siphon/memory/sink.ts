@@ -1,6 +1,3 @@
-import * as z from "zod";
-import { systemClock } from "#nervous-system/kernel/clock.ts";
-import { readOnlyCa } from "#nervous-system/kernel/trusted-cas.ts";
 import { groupsOf } from "#nervous-system/kernel/groups.ts";
 import {
   memoryCollections,
@@ -8,12 +5,12 @@ import {
   memoryKinds,
   vectorNameOf,
 } from "#nervous-system/stores/weaviate/memory-collections.ts";
-import { createVectorClient, type VectorClient } from "#nervous-system/stores/weaviate/vector-client.ts";
+import type { VectorClient } from "#nervous-system/stores/weaviate/vector-client.ts";
 import { WeaviateFailure } from "#nervous-system/stores/weaviate/weaviate-failure.ts";
-import { EmbedderFailure, type Embedder } from "#pipeline/embedding/embedder.ts";
-import { createEmbedder, embedderSettings } from "#pipeline/embedding/settings.ts";
+import { EmbedderFailure } from "#pipeline/embedding/embedder.ts";
 import { cutObject, cutsCollection, cutsOf } from "#pipeline/siphon/memory/cuts.ts";
 import { readKnown } from "#pipeline/siphon/memory/known.ts";
+import { closeMemory, memorySettings, openMemory, type Memory } from "#pipeline/siphon/memory/open-memory.ts";
 import { planWrite } from "#pipeline/siphon/memory/plan.ts";
 import { projectFrame, type MemoryItem, type Projection } from "#pipeline/siphon/memory/project.ts";
 import type { Batch, Sink, SinkKind, SinkResult } from "#pipeline/siphon/sink.ts";
@@ -23,8 +20,6 @@ const collections = Object.values(memoryCollections);
 
 // What was embedded is put soon: a batch that breaks off is not embedded again from its beginning.
 const GROUP = { items: 32, bytes: Infinity, bytesOf: (): number => 0 };
-
-type Memory = { readonly client: VectorClient; readonly embedder: Embedder };
 
 const putGroup = async (
   { client, embedder }: Memory,
@@ -124,37 +119,17 @@ export const createMemorySink = (memory: Memory): Sink => {
         return resultOf(client, error);
       }
     },
-    close: async () => {
-      await embedder.close();
-      await client.close();
-    },
+    close: () => closeMemory(memory),
   };
 };
 
-const settings = z.object({
-  WEAVIATE_URL: z
-    .url()
-    .optional()
-    .describe("http(s)://host:port of Weaviate's REST interface; without it nothing is remembered"),
-  WEAVIATE_GRPC_URL: z.url().optional().describe("http(s)://host:port of its gRPC interface"),
-  WEAVIATE_CA_FILE: z.string().optional().describe("PEM file with the CA of Weaviate; without it the public ones"),
-  WEAVIATE_API_KEY: z.string().default("").describe("key of a user who may create collections and write to them"),
-  ...embedderSettings.shape,
-});
-
 /** The memory's line in the registry: nothing waits for it, since embedding takes its time. */
-export const memory: SinkKind<typeof settings> = {
+export const memory: SinkKind<typeof memorySettings> = {
   name: SINK,
-  settings,
-  create: async (given) => {
-    const { WEAVIATE_URL: url, WEAVIATE_GRPC_URL: grpcUrl, WEAVIATE_CA_FILE: caFile, WEAVIATE_API_KEY: apiKey } = given;
-    if (url === undefined) return undefined;
-    if (grpcUrl === undefined) throw new Error("WEAVIATE_URL needs WEAVIATE_GRPC_URL");
-    const embedder = await createEmbedder(given, systemClock());
-    return createMemorySink({
-      client: createVectorClient({ url, grpcUrl, caPem: await readOnlyCa(caFile), apiKey }),
-      embedder,
-    });
+  settings: memorySettings,
+  create: async (settings) => {
+    const opened = await openMemory(settings);
+    return opened && createMemorySink(opened);
   },
   settles: false,
   limits: { maxFrames: 512, maxBytes: 4 * 1024 * 1024, lingerMs: 250, ackWaitMs: 300_000 },

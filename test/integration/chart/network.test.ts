@@ -38,6 +38,8 @@ const callers = [
   "publisher → collector:4317",
   "publisher → nats:4222",
   "reader → clickhouse:8443",
+  "reader → weaviate:50051",
+  "reader → weaviate:8443",
   "siphon → clickhouse:8443",
   "siphon → nats:4222",
   "siphon → neo4j:7687",

@@ -5,6 +5,9 @@ import { EmbedderFailure, type Embedder } from "#pipeline/embedding/embedder.ts"
 import { createLexicalHash } from "#pipeline/embedding/lexical-hash.ts";
 import { createLocalEmbedder } from "#pipeline/embedding/local/local-embedder.ts";
 import { recall, type RecallQuery } from "#pipeline/reader/memory/recall.ts";
+import { createMemoryStore, memoryQuestions } from "#pipeline/reader/memory/store.ts";
+import { parseParameters } from "#pipeline/reader/parameters.ts";
+import { rowSchemaOf } from "#pipeline/reader/row-schema.ts";
 import type { Batch, Sink } from "#pipeline/siphon/sink.ts";
 import { ensureEmbeddingModel } from "#platform/tools/embedding-model.ts";
 import { createCleanup } from "./bus-harness.ts";
@@ -91,6 +94,39 @@ const ask = async (query: Partial<RecallQuery> & { readonly namespace: string },
 
 const texts = async (...given: Parameters<typeof ask>): Promise<string[]> =>
   (await ask(...given)).hits.map(({ text }) => text);
+
+describe("the question recall", () => {
+  const answered = async (parameters: Record<string, unknown>): Promise<Array<Record<string, unknown>>> => {
+    const [question] = memoryQuestions;
+    const parsed = parseParameters(question, JSON.stringify(parameters), 0);
+    if (parsed.kind === "invalid") throw new Error(parsed.message);
+    const store = createMemoryStore({ client: memory.client, embedder: createLexicalHash() });
+    const rows: Array<Record<string, unknown>> = [];
+    const asked = { namespace: "asked", values: parsed.values, rows: 5, signal: never };
+    for await (const batch of store.answer(question, asked).batches)
+      rows.push(...batch.rows.map((row) => rowSchemaOf(question).parse(row)));
+    return rows;
+  };
+
+  it("is answered with what is remembered of the namespace, best first, and refuses kinds that there are not", async () => {
+    const chain = chainOf(40, { namespace: "asked" });
+    await write([
+      chain(learned("A retry without jitter floods the server", { libraries: ["pkg:npm/undici"] })),
+      chain(learned("Dates of the database are in UTC")),
+    ]);
+    expect(await answered({ what: "the server is flooded by a retry" })).toMatchObject([
+      {
+        text: "A retry without jitter floods the server",
+        libraries: ["pkg:npm/undici"],
+        found_by: "words and meaning",
+      },
+      {},
+    ]);
+    expect(await answered({ what: "retry", libraries: "pkg:npm/undici" })).toHaveLength(1);
+    expect(await answered({ what: "retry", kind: "decision" })).toEqual([]);
+    await expect(answered({ what: "retry", kind: "opinion" })).rejects.toThrow("lesson, decision, diff");
+  });
+});
 
 describe("the memory's sink", () => {
   it("remembers lessons, decisions and diffs of each namespace by itself, and nothing else", async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { questions } from "#nervous-system/schemas/questions/catalog.ts";
+import { ledgerQueries } from "#pipeline/reader/ledger/queries.ts";
 import { makeCorpus, type Corpus, type Told } from "#test/builders/corpus.ts";
 import { createCleanup } from "./bus-harness.ts";
 import { startTestLedger } from "./ledger-harness.ts";
@@ -271,7 +271,7 @@ describe("every question", () => {
     ),
   );
 
-  it.each(questions.map((question) => [question.name, question] as const))(
+  it.each(ledgerQueries.map(({ question }) => [question.name, question] as const))(
     "answers %s of its namespace alone, whatever its parameters hold",
     async (name, { parameters }) => {
       const others = new Set(

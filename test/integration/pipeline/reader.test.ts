@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { GrpcClient } from "#nervous-system/comms/grpc/client.ts";
 import { grpcStatus, type GrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
-import { questions } from "#nervous-system/schemas/questions/catalog.ts";
 import { createReadClient } from "#nervous-system/stores/clickhouse/read-client.ts";
+import { ledgerQueries } from "#pipeline/reader/ledger/queries.ts";
 import { createAccount, startSwarmPlane, tokenFor } from "#test/integration/gateway/swarm-plane.ts";
 import { eventually, freshNamespace, type TestPlane } from "#test/integration/kubernetes/control-plane.ts";
 import { createCleanup } from "./bus-harness.ts";
@@ -141,7 +141,13 @@ describe("a question", () => {
       "that does not exist",
       () => askOver(reader as GrpcClient, { query: "constructor" }),
       grpcStatus.invalidArgument,
-      `there are ${questions.map(({ name }) => name).join(", ")}`,
+      `there are ${ledgerQueries.map(({ question }) => question.name).join(", ")}`,
+    ],
+    [
+      "of a store that is not there",
+      () => askOver(reader as GrpcClient, { query: "recall", parameters: { what: "a bug" } }),
+      grpcStatus.failedPrecondition,
+      "a store that this installation does not have",
     ],
     [
       "with a bad parameter",
