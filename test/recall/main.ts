@@ -8,6 +8,7 @@ import { repositoryRoot } from "#platform/environment.ts";
 import { ensureEmbeddingModel } from "#platform/tools/embedding-model.ts";
 import { machineFacts } from "#test/bench/harness/machine.ts";
 import { writeOut } from "#test/bench/harness/report.ts";
+import { startRecall } from "./by-recall.ts";
 import { createBm25 } from "./bm25.ts";
 import { readCases } from "./cases.ts";
 import { measure, type Score } from "./measure.ts";
@@ -73,13 +74,16 @@ const measured = async (name: string, score: Score): Promise<Measured> => {
 };
 
 const sectionOf = async (title: string, texts: readonly string[], local: Embedder): Promise<Section> => {
+  const { score: asAgents, close } = await startRecall(local, texts);
   const ways: ReadonlyArray<readonly [string, Score]> = [
+    ["meaning and words, as agents recall (Weaviate's hybrid)", asAgents],
     ["local sentence transformer (all-MiniLM-L6-v2, quantised)", await byVectors(local, texts)],
     ["BM25", createBm25(texts)],
     ["lexical hash", await byVectors(createLexicalHash(), texts)],
   ];
   const all: Measured[] = [];
   for (const [name, score] of ways) all.push(await measured(name, score));
+  await close();
   return { title, all };
 };
 
