@@ -76,7 +76,7 @@ const measured = async (name: string, score: Score): Promise<Measured> => {
 const sectionOf = async (title: string, texts: readonly string[], local: Embedder): Promise<Section> => {
   const { score: asAgents, close } = await startRecall(local, texts);
   const ways: ReadonlyArray<readonly [string, Score]> = [
-    ["meaning and words, as agents recall (Weaviate's hybrid)", asAgents],
+    ["meaning and words, as `enchanted ask recall` (Weaviate's hybrid)", asAgents],
     ["local sentence transformer (all-MiniLM-L6-v2, quantised)", await byVectors(local, texts)],
     ["BM25", createBm25(texts)],
     ["lexical hash", await byVectors(createLexicalHash(), texts)],
