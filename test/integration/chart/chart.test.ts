@@ -267,7 +267,7 @@ describe("the chart", () => {
   it("is the same each time it is rendered, where certificates and credentials are your own", async () => {
     const ca = join(dir, "ca.pem");
     await writeFile(ca, "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n");
-    const stores = ["nats", "clickhouse", "s3", "neo4j"]
+    const stores = ["nats", "clickhouse", "s3", "neo4j", "weaviate"]
       .map((store) => `${store}.existingSecret=my-${store}`)
       .join(",");
     const own = ["--set", stores, "--set-file", `tls.caCertificate=${ca}`];
@@ -280,6 +280,7 @@ describe("the chart", () => {
       "my-clickhouse",
       "my-s3",
       "my-neo4j",
+      "my-weaviate",
       "enchanted-collector-tls",
       "enchanted-gateway-tls",
     ])
@@ -287,8 +288,8 @@ describe("the chart", () => {
     const named = once.find(({ kind, metadata }) => kind === "ConfigMap" && metadata.name === "enchanted-ca");
     expect(JSON.stringify(named)).toContain("MIIB");
     // Nothing may be left that names a Secret which nobody makes.
-    expect(text).not.toMatch(/"name":"enchanted-(nats|clickhouse|s3|neo4j)","key"/);
-    expect(JSON.stringify(await render())).toMatch(/"name":"enchanted-(nats|clickhouse|s3|neo4j)","key"/);
+    expect(text).not.toMatch(/"name":"enchanted-(nats|clickhouse|s3|neo4j|weaviate)","key"/);
+    expect(JSON.stringify(await render())).toMatch(/"name":"enchanted-(nats|clickhouse|s3|neo4j|weaviate)","key"/);
   }, 120_000);
 
   it("upgraded with nothing changed restarts nothing", async () => {
