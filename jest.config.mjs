@@ -1,6 +1,7 @@
 // Three projects: `unit` beside the code, `integration` against real servers on loopback, `e2e` on the embedded cluster.
 
 // A machine's own choice of CAs for all of gRPC, which no container of ours has, would win over those that clients are given.
+// oxlint-disable-next-line no-restricted-globals -- the one place before every test
 delete process.env["GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"];
 
 const base = {
