@@ -1,4 +1,4 @@
-import { Worker } from "node:worker_threads";
+import { SHARE_ENV, Worker } from "node:worker_threads";
 import { untilAborted } from "#nervous-system/kernel/until-aborted.ts";
 import { EmbedderFailure, type Embedder } from "#pipeline/embedding/embedder.ts";
 import type { Answer, Question } from "#pipeline/embedding/local/thread-messages.ts";
@@ -26,7 +26,8 @@ const createThread = (directory: string) => {
     else who?.reject(new EmbedderFailure(`the embedding model failed: ${answer.reason}`));
   };
   const start = (): Worker => {
-    const own = new Worker(program, { workerData: { directory } });
+    // What the thread sets there its native library has to find.
+    const own = new Worker(program, { workerData: { directory }, env: SHARE_ENV });
     return own
       .on("message", settle)
       .on("error", (error) => end(own, `failed: ${error instanceof Error ? error.message : String(error)}`))

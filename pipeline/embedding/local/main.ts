@@ -1,6 +1,10 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { loadSentenceModel, type SentenceModel } from "#pipeline/embedding/local/sentence-model.ts";
+import type { SentenceModel } from "#pipeline/embedding/local/sentence-model.ts";
 import type { Answer, Question } from "#pipeline/embedding/local/thread-messages.ts";
+
+// The library tells its makers of its use unless this stands in the process's environment when it is loaded.
+process.env["ORT_DISABLE_TELEMETRY"] = "1";
+const { loadSentenceModel } = await import("#pipeline/embedding/local/sentence-model.ts");
 
 // The thread that the local model runs in: a run of the model holds its thread for up to a tenth of a second.
 const { directory } = workerData as { readonly directory: string };

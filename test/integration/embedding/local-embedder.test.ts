@@ -1,10 +1,13 @@
-import { mkdtemp, rm, symlink } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { mkdtemp, readdir, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { EmbedderFailure, type Embedder } from "#pipeline/embedding/embedder.ts";
 import { createLocalEmbedder } from "#pipeline/embedding/local/local-embedder.ts";
 import { modelFiles } from "#pipeline/embedding/local/model-files.ts";
+import { repositoryRoot } from "#platform/environment.ts";
 import { ensureEmbeddingModel } from "#platform/tools/embedding-model.ts";
 
 const never = new AbortController().signal;
@@ -51,6 +54,23 @@ describe("the local sentence transformer", () => {
     expect(cosine(long!, longer!)).toBeCloseTo(1, 3);
     const strange = await embedder.embed(["", "\u0000", "\ud800", "𝄞 漢字 🙂", "x".repeat(100_000)], never);
     expect(strange.flatMap((vector) => [...vector]).every(Number.isFinite)).toBe(true);
+  });
+
+  it("tells nobody of its use", async () => {
+    const [file, files] = [join(repositoryRoot, "pipeline/embedding/local/local-embedder.ts"), directory];
+    const program = `(async () => {
+      const { createLocalEmbedder } = await import(${JSON.stringify(file)});
+      const embedder = createLocalEmbedder(${JSON.stringify(files)});
+      await embedder.embed(["hello"], new AbortController().signal);
+      await embedder.close();
+    })()`;
+    const cwd = await mkdtemp(join(tmpdir(), "enchanted-embedder-"));
+    // Where it would, it leaves a file of its session, and says that it cannot keep the id of this machine.
+    const env = { PATH: process.env["PATH"], HOME: "/proc/nowhere", XDG_CACHE_HOME: "/proc/nowhere" };
+    const { stderr } = await promisify(execFile)(process.execPath, ["-e", program], { env, cwd });
+    expect(await readdir(cwd)).toEqual([]);
+    await rm(cwd, { recursive: true });
+    expect(stderr).not.toMatch(/telemetry/i);
   });
 
   it("serves callers side by side and leaves the event loop free", async () => {
