@@ -9,7 +9,10 @@ import { siphonSettings, sinks } from "#pipeline/siphon/sinks.ts";
 
 /** The importer's environment, which is the siphon's and what to do. */
 export const importerSettings = siphonSettings.extend({
-  ENCHANTED_IMPORT_INTO: z.literal(["ledger"]).default("ledger").describe("the store that is filled from the archive"),
+  ENCHANTED_IMPORT_INTO: z
+    .enum(["ledger", "graph", "memory"])
+    .default("ledger")
+    .describe("the store that is filled from the archive: ledger, graph or memory"),
   ENCHANTED_IMPORT_ANEW: z
     .stringbool()
     .default(false)

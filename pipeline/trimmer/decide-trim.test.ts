@@ -28,6 +28,16 @@ describe("what may be trimmed", () => {
     expect(range).toEqual({ before: 150, storedBeforeMs: Infinity, bytes: 200 });
   });
 
+  it("does not wait, where the stream fills up, for whom the archive can give everything", () => {
+    const holders: Holder[] = [
+      { name: "the reader graph", seq: 110, yields: true },
+      { name: "the reader ledger", seq: 150 },
+    ];
+    expect(decideTrim(state(), holders, times).range.before).toBe(110);
+    const { range, holder } = decideTrim(state({ bytes: 800 }), holders, times);
+    expect([range.before, holder.name]).toEqual([150, "the reader ledger"]);
+  });
+
   it("goes on to three fifths once it was pressed, and no further", () => {
     const pressedAt = (bytes: number, wasPressed: boolean): boolean =>
       decideTrim(state({ bytes }), [], { ...times, wasPressed }).pressed;
@@ -74,10 +84,18 @@ describe("who needs the stream", () => {
   ];
 
   it("is each durable reader, and nothing goes before ledger, archive and publisher have begun", () => {
-    expect(readersAsHolders(new Map([["ledger", 7]]))).toEqual([
+    expect(
+      readersAsHolders(
+        new Map([
+          ["ledger", 7],
+          ["memory", 3],
+        ]),
+      ),
+    ).toEqual([
       { name: "the reader archive, which has never read,", seq: 0 },
       { name: "the reader publisher, which has never read,", seq: 0 },
       { name: "the reader ledger", seq: 7 },
+      { name: "the reader memory", seq: 3, yields: true },
     ]);
   });
 

@@ -1,7 +1,10 @@
 import type { StreamState, TrimRange } from "#nervous-system/comms/nats/stream-trim.ts";
 
-/** Who still needs the stream, and the first message that must stay for it. */
-export type Holder = { readonly name: string; readonly seq: number };
+/**
+ * Who still needs the stream, and the first message that must stay for it. One that `yields` does not hold a stream that fills
+ * up: what it misses then it gets from the archive.
+ */
+export type Holder = { readonly name: string; readonly seq: number; readonly yields?: true };
 
 /** What to trim now, and what people should know. */
 export type TrimPlan = {
@@ -22,16 +25,18 @@ const newest = ({ lastSeq }: StreamState): Holder => ({ name: "the newest frame"
 export type TrimTimes = { readonly nowMs: number; readonly windowMs: number; readonly wasPressed: boolean };
 
 /**
- * What may go: below everything that a reader or a mission needs, and, while there is room, older than the replay window.
+ * What may go: below everything that a reader or a mission needs, and, while there is room, older than the replay window. A
+ * full stream takes no frame, so where it fills up it does not wait for whom the archive can give everything.
  */
 export const decideTrim = (
   state: StreamState,
   holders: readonly Holder[],
   { nowMs, windowMs, wasPressed }: TrimTimes,
 ): TrimPlan => {
-  const holder = holders.reduce((first, one) => (one.seq < first.seq ? one : first), newest(state));
   const { bytes, limitBytes = Infinity } = state;
   const pressed = bytes > limitBytes * (wasPressed ? shares.relaxed : shares.pressed);
+  const holding = holders.filter(({ yields = false }) => !(pressed && yields));
+  const holder = holding.reduce((first, one) => (one.seq < first.seq ? one : first), newest(state));
   const range = pressed
     ? { storedBeforeMs: Infinity, bytes: bytes - limitBytes * shares.relaxed }
     : { storedBeforeMs: nowMs - windowMs, bytes: Infinity };

@@ -4,7 +4,7 @@ import { informerAccess } from "#nervous-system/kubernetes/informer.ts";
 import { missions, type Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { isFinished } from "#nervous-system/schemas/conditions.ts";
 import { publisherReader } from "#nervous-system/schemas/subjects.ts";
-import { settlingReaders } from "#pipeline/siphon/sinks.ts";
+import { settlingReaders, sinks } from "#pipeline/siphon/sinks.ts";
 import type { Holder } from "#pipeline/trimmer/decide-trim.ts";
 
 /** What the trimmer reads of the cluster. */
@@ -13,12 +13,18 @@ export const trimmerClusterAccess = informerAccess(missions);
 /** Readers without which nothing may go, there or not. */
 const expectedReaders = [...settlingReaders, publisherReader];
 
+// A store that is away, or was taken out of the cluster and left its reader behind, must not end all recording.
+const yielding = new Set<string>(sinks.filter(({ settles }) => !settles).map(({ name }) => name));
+
 /** The message where each durable reader stands stays, so that it can still see whether the stream is the one it read. */
 export const readersAsHolders = (watermarks: ReadonlyMap<string, number>): Holder[] => {
   const missing = expectedReaders.filter((name) => !watermarks.has(name));
   return [
     ...missing.map((name) => ({ name: `the reader ${name}, which has never read,`, seq: 0 })),
-    ...[...watermarks].map(([name, seq]) => ({ name: `the reader ${name}`, seq })),
+    ...[...watermarks].map(([name, seq]): Holder => {
+      const holder = { name: `the reader ${name}`, seq };
+      return yielding.has(name) ? { ...holder, yields: true } : holder;
+    }),
   ];
 };
 
