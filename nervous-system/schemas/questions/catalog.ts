@@ -1,12 +1,14 @@
 import { conversations } from "./conversations.ts";
 import { decisions } from "./decisions.ts";
 import type { Question } from "./define-question.ts";
+import { dependents } from "./dependents.ts";
 import { errors } from "./errors.ts";
 import { files } from "./files.ts";
 import { mission } from "./mission.ts";
 import { modelUsage } from "./model-usage.ts";
 import { recall } from "./recall.ts";
 import { resume } from "./resume.ts";
+import { reverted } from "./reverted.ts";
 
 /** Every question, in the order of help texts. A new one is a file beside this and a line here, and an answer in `pipeline/reader`. */
 export const questions: readonly Question[] = [
@@ -18,4 +20,6 @@ export const questions: readonly Question[] = [
   mission,
   modelUsage,
   recall,
+  dependents,
+  reverted,
 ];

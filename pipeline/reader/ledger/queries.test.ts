@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { questions } from "#nervous-system/schemas/questions/catalog.ts";
 import { framesTable } from "#pipeline/siphon/ledger/tables.ts";
+import { graphQuestions } from "#pipeline/reader/graph/store.ts";
 import { memoryQuestions } from "#pipeline/reader/memory/store.ts";
 import { ledgerQueries } from "./queries.ts";
 
@@ -38,5 +39,5 @@ describe.each(ledgerQueries.map(({ question, sql }) => [question.name, question,
 );
 
 it("every question has an answer", () => {
-  expect([...ledgerQueries.map(({ question }) => question), ...memoryQuestions]).toEqual(questions);
+  expect([...ledgerQueries.map(({ question }) => question), ...memoryQuestions, ...graphQuestions]).toEqual(questions);
 });

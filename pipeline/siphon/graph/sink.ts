@@ -1,6 +1,6 @@
-import * as z from "zod";
 import { Neo4jFailure } from "#nervous-system/stores/neo4j/failure.ts";
-import { createGraphClient, type GraphClient, type RunStatement } from "#nervous-system/stores/neo4j/graph-client.ts";
+import type { GraphClient, RunStatement } from "#nervous-system/stores/neo4j/graph-client.ts";
+import { graphSettings, openGraph } from "#pipeline/siphon/graph/open-graph.ts";
 import { project } from "#pipeline/siphon/graph/project.ts";
 import {
   constraintNames,
@@ -57,24 +57,14 @@ export const createGraphSink = (client: GraphClient): Sink => ({
   close: () => client.close(),
 });
 
-const settings = z.object({
-  NEO4J_URL: z
-    .string()
-    .optional()
-    .describe("bolt(+s):// or neo4j(+s)://host:port of Neo4j; without it there is no graph"),
-  NEO4J_CA_FILE: z.string().optional().describe("PEM file with the CA of Neo4j; without it the public ones"),
-  NEO4J_USER: z.string().min(1).default("neo4j").describe("user of Neo4j that may write and make constraints"),
-  NEO4J_PASSWORD: z.string().default("").describe("its password"),
-});
-
 /** The graph's line in the registry. What does not become of it can be made from the ledger or the archive again, so it settles nothing. */
-export const graph: SinkKind<typeof settings> = {
+export const graph: SinkKind<typeof graphSettings> = {
   name: "graph",
-  settings,
-  create: ({ NEO4J_URL: url, NEO4J_CA_FILE: caFile, NEO4J_USER: username, NEO4J_PASSWORD: password }) =>
-    Promise.resolve(
-      url === undefined ? undefined : createGraphSink(createGraphClient({ url, caFile, username, password })),
-    ),
+  settings: graphSettings,
+  create: (settings) => {
+    const client = openGraph(settings);
+    return Promise.resolve(client && createGraphSink(client));
+  },
   settles: false,
   limits: { maxFrames: 4096, maxBytes: 8 * 1024 * 1024, lingerMs: 250, ackWaitMs: 120_000 },
 };

@@ -38,6 +38,7 @@ const callers = [
   "publisher → collector:4317",
   "publisher → nats:4222",
   "reader → clickhouse:8443",
+  "reader → neo4j:7687",
   "reader → weaviate:50051",
   "reader → weaviate:8443",
   "siphon → clickhouse:8443",

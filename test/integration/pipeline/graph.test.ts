@@ -1,8 +1,10 @@
 import { afterAll, afterEach, describe, expect, it, jest } from "@jest/globals";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import { createGraphStore } from "#pipeline/reader/graph/store.ts";
 import { createCleanup } from "./bus-harness.ts";
 import { agentUid, chainBuilder, type ChainOf } from "./chain-builder.ts";
 import { asBatch, inStream, startTestGraph, type TestGraph } from "./graph-harness.ts";
+import { askingOf } from "./reader-harness.ts";
 import { describeSinkContract } from "./sink-contract.ts";
 
 // The first statement of each kind is planned and compiled, which takes seconds on a busy machine.
@@ -139,24 +141,26 @@ describe("what the graph answers", () => {
     expect(await graph.hashes()).toEqual(frames.map(({ hash }) => hash));
   });
 
+  const answers = async (name: string, parameters: Record<string, unknown>, namespace = "team-a") =>
+    (await askingOf(createGraphStore(graph.client))(namespace, name, parameters)).rows;
+
   it("names every file modified by a persona that resulted in a rollback", async () => {
-    const query = `
-      MATCH (:Persona {namespace: $namespace, name: $persona})<-[:HAS_PERSONA]-(a:Agent)-[:MODIFIED]->(f:File)
-      MATCH (f)<-[:OF]-(c:Change {agent: a.key})-[:IN]->(:Commit)-[:PART_OF]->(p:PullRequest)
-      MATCH (p)<-[:PART_OF]-(:Commit)<-[:REVERTED]-(:Rollback)
-      RETURN DISTINCT f.path AS answer ORDER BY answer`;
-    expect(await ask(query, { persona: "junior-coder" })).toEqual(["src/main.ts", "src/parser.ts"]);
-    expect(await ask(query, { persona: "senior-coder" })).toEqual([]);
-    expect(await ask(query, { persona: "junior-coder", namespace: "team-b" })).toEqual([]);
+    const files = async (persona: string, namespace?: string) =>
+      (await answers("reverted", { persona }, namespace)).map(({ file }) => file);
+    expect(await files("junior-coder")).toEqual(["src/main.ts", "src/parser.ts"]);
+    expect(await answers("reverted", { persona: "junior-coder" })).toMatchObject([
+      { agent: "jim", pull_request: url(1) },
+      { agent: "jim", pull_request: url(1) },
+    ]);
+    expect(await files("senior-coder")).toEqual([]);
+    expect(await files("junior-coder", "team-b")).toEqual([]);
   });
 
-  const blastRadius = `
-    MATCH path = (f:File)-[:DEPENDS_ON*1..8]->(:File {namespace: $namespace, path: $path})
-    WHERE all(d IN relationships(path) WHERE d.valid_from <= $place AND coalesce(d.valid_to > $place, true))
-    RETURN DISTINCT f.path AS answer ORDER BY answer`;
-
   it("names all that a change of a file may break, now and as of any moment", async () => {
-    const radius = (path: string, n: number): Promise<unknown[]> => ask(blastRadius, { path, place: placeOf(n) });
+    const radius = async (path: string, n: number): Promise<string[]> => {
+      const rows = await answers("dependents", { path, place: placeOf(n) });
+      return rows.map(({ file }) => file as string).toSorted((a, b) => a.localeCompare(b));
+    };
     expect(await radius("src/tokens.ts", 3)).toEqual(["src/parser.ts"]);
     expect(await radius("src/tokens.ts", 6)).toEqual(["src/lexer.ts", "src/main.ts", "src/parser.ts"]);
     expect(await radius("src/chars.ts", 9)).toEqual([]);
@@ -167,8 +171,10 @@ describe("what the graph answers", () => {
   });
 
   it("keeps apart what two teams call by the same name", async () => {
-    const query = blastRadius.replace("$namespace", "'team-b'");
-    expect(await ask(query, { path: "src/secrets.ts", place: placeOf(14) })).toEqual(["src/parser.ts"]);
+    const secrets = { path: "src/secrets.ts", mission: "fix-bug" };
+    expect(await answers("dependents", secrets, "team-b")).toMatchObject([{ file: "src/parser.ts", steps: 1 }]);
+    expect(await answers("dependents", secrets)).toEqual([]);
+    expect(await answers("dependents", { ...secrets, mission: "another" }, "team-b")).toEqual([]);
     expect(await ask("MATCH (n:Persona {name: 'junior-coder'}) RETURN n.namespace AS answer ORDER BY answer")).toEqual([
       "team-a",
       "team-b",

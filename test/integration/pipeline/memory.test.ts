@@ -5,14 +5,13 @@ import { EmbedderFailure, type Embedder } from "#pipeline/embedding/embedder.ts"
 import { createLexicalHash } from "#pipeline/embedding/lexical-hash.ts";
 import { createLocalEmbedder } from "#pipeline/embedding/local/local-embedder.ts";
 import { recall, type RecallQuery } from "#pipeline/reader/memory/recall.ts";
-import { createMemoryStore, memoryQuestions } from "#pipeline/reader/memory/store.ts";
-import { parseParameters } from "#pipeline/reader/parameters.ts";
-import { rowSchemaOf } from "#pipeline/reader/row-schema.ts";
+import { createMemoryStore } from "#pipeline/reader/memory/store.ts";
 import type { Batch, Sink } from "#pipeline/siphon/sink.ts";
 import { ensureEmbeddingModel } from "#platform/tools/embedding-model.ts";
 import { createCleanup } from "./bus-harness.ts";
 import { agentUid, chainBuilder, type ChainOf } from "./chain-builder.ts";
 import { rememberedHashes, startTestMemory, type TestMemory } from "./memory-harness.ts";
+import { askingOf } from "./reader-harness.ts";
 import { describeSinkContract } from "./sink-contract.ts";
 
 const never = new AbortController().signal;
@@ -97,15 +96,8 @@ const texts = async (...given: Parameters<typeof ask>): Promise<string[]> =>
 
 describe("the question recall", () => {
   const answered = async (parameters: Record<string, unknown>): Promise<Array<Record<string, unknown>>> => {
-    const [question] = memoryQuestions;
-    const parsed = parseParameters(question, JSON.stringify(parameters), 0);
-    if (parsed.kind === "invalid") throw new Error(parsed.message);
     const store = createMemoryStore({ client: memory.client, embedder: createLexicalHash() });
-    const rows: Array<Record<string, unknown>> = [];
-    const asked = { namespace: "asked", values: parsed.values, rows: 5, signal: never };
-    for await (const batch of store.answer(question, asked).batches)
-      rows.push(...batch.rows.map((row) => rowSchemaOf(question).parse(row)));
-    return rows;
+    return (await askingOf(store)("asked", "recall", parameters, 5)).rows;
   };
 
   it("is answered with what is remembered of the namespace, best first, and refuses kinds that there are not", async () => {
