@@ -16,24 +16,18 @@ export const framesWhere = (columns: string, condition: string): string =>
 export const eachFrameWhere = (columns: string, condition: string): string =>
   `${framesWhere(columns, condition)} ORDER BY stored DESC LIMIT 1 BY ${key}`;
 
-/** What is listed. */
-type Listing = {
-  readonly columns: string;
-  readonly where: string;
-  readonly order: string;
-  /** A part of `where` by which frames lie together in the projection: those that were found are read there again. */
-  readonly near?: string;
-};
+/** What is listed: columns, which frames, and in which order. */
+type Listing = { readonly columns: string; readonly where: string; readonly order: string };
 
 /**
  * The first `{limit}` frames in an order. They are found by narrow columns alone; what is wide is read of those that are answered.
  */
-export const listFrames = ({ columns, where, order, near = "1 = 1" }: Listing): string => `
+export const listFrames = ({ columns, where, order }: Listing): string => `
 WITH chosen AS (
   SELECT ${key}, stored FROM (${eachFrameWhere(`${key}, stored, observed, stream_seq`, where)})
   ORDER BY ${order} LIMIT {limit:UInt32}
 )
-${framesWhere(columns, `${near} AND (${key}, stored) IN (SELECT ${key}, stored FROM chosen)`)}
+${framesWhere(columns, `(${key}, stored) IN (SELECT ${key}, stored FROM chosen)`)}
 ORDER BY ${order} LIMIT 1 BY ${key}`;
 
 /** The frames of a mission, of every one without a name. */
