@@ -6,7 +6,7 @@ import { catalog, frameTypes, type FrameType } from "#nervous-system/schemas/fra
 import { anyJson, anyPayloadOf } from "#test/builders/any-payload.ts";
 import { keyOf } from "./keys.ts";
 import { edgeKinds } from "./model.ts";
-import { project } from "./project.ts";
+import { project, projectInGroups } from "./project.ts";
 
 const stored = (event_type: string, bytes: Uint8Array, envelope: Partial<Envelope> = {}): StoredFrame => ({
   envelope: {
@@ -133,6 +133,38 @@ describe("what the graph takes from a frame", () => {
     expect(key({ seq: 3, event_id: "a" })).toBe(key({ seq: 3, event_id: "b" }));
     expect(key({ seq: 0, event_id: "a" }, "x")).not.toBe(key({ seq: 0, event_id: "b" }, "x"));
     expect(key({ seq: 0, event_id: "a" }, "x")).not.toBe(key({ seq: 0, event_id: "a" }, "y"));
+  });
+});
+
+describe("groups of frames", () => {
+  const changing = (seq: number, files: number): StoredFrame =>
+    saying(
+      "STATE_CHANGE",
+      { file_modified: "src/a.ts", depends_on: Array.from({ length: files }, (_, n) => `src/${seq}/${n}.ts`) },
+      { seq },
+    );
+  const sizes = (frames: readonly StoredFrame[]) =>
+    [...projectInGroups(frames, stream, 700)].map((group) => group.map(({ event }) => event.stamp.seq));
+
+  it("hold every frame that the graph takes, in order, and no more rows than a transaction may", () => {
+    expect(sizes([1, 2, 3, 4].map((seq) => changing(seq, 2)))).toEqual([[1, 2, 3, 4]]);
+    expect(sizes([changing(1, 400), changing(2, 400), changing(3, 1), saying("THOUGHT", {})])).toEqual([[1], [2, 3]]);
+    expect(sizes([changing(1, 1), changing(2, 500), changing(3, 500)])).toEqual([[1, 2], [3]]);
+    expect(sizes([])).toEqual([]);
+  });
+
+  it("are made one after the other, however much a batch comes to", () => {
+    let read = 0;
+    const frames = Array.from({ length: 50 }, (_, n) => changing(n + 1, 500));
+    const counted = new Proxy(frames, {
+      get: (target, name, receiver) => {
+        if (typeof name === "string" && /^\d+$/.test(name)) read = Number(name);
+        return Reflect.get(target, name, receiver) as unknown;
+      },
+    });
+    const groups = projectInGroups(counted, stream, 1000);
+    groups.next();
+    expect(read).toBeLessThan(5);
   });
 });
 

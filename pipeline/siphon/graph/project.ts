@@ -54,3 +54,33 @@ export const project = (frame: StoredFrame, stream: string): Projected | undefin
     proposedFiles,
   };
 };
+
+// As `changesInCommits` limits them.
+const CHANGES_OF_PROPOSED_FILE = 100;
+
+const rowsOf = ({ things, edges, dependencies, proposedFiles }: Projected): number =>
+  things.length + edges.length + dependencies.length + proposedFiles.length * CHANGES_OF_PROPOSED_FILE + 1;
+
+/**
+ * What the graph takes from frames, in groups of at most `maxRows` nodes and edges, unless a single frame has more: a frame
+ * names up to 500 files, so that a batch may come to a million rows. No group is made before it is taken.
+ */
+export function* projectInGroups(
+  frames: readonly StoredFrame[],
+  stream: string,
+  maxRows: number,
+): Generator<readonly Projected[]> {
+  let group: Projected[] = [];
+  let rows = 0;
+  for (const frame of frames) {
+    const projected = project(frame, stream);
+    if (projected === undefined) continue;
+    if (group.length > 0 && rows + rowsOf(projected) > maxRows) {
+      yield group;
+      [group, rows] = [[], 0];
+    }
+    group.push(projected);
+    rows += rowsOf(projected);
+  }
+  if (group.length > 0) yield group;
+}

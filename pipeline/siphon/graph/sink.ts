@@ -1,7 +1,7 @@
 import { Neo4jFailure } from "#nervous-system/stores/neo4j/failure.ts";
 import type { GraphClient, RunStatement } from "#nervous-system/stores/neo4j/graph-client.ts";
 import { graphSettings, openGraph } from "#pipeline/siphon/graph/open-graph.ts";
-import { project } from "#pipeline/siphon/graph/project.ts";
+import { projectInGroups } from "#pipeline/siphon/graph/project.ts";
 import {
   constraintNames,
   countConstraints,
@@ -27,6 +27,9 @@ const mustBePrepared = async (run: RunStatement): Promise<void> => {
   if (!(await isMarked(run))) throw new Neo4jFailure("schema", "the graph is not the one that was prepared");
 };
 
+/** Nodes and edges of one transaction: some seconds of Neo4j's, and some megabytes of its memory. */
+const MAX_ROWS = 20_000;
+
 /** The graph: who did what to which file and why, as nodes and edges of Neo4j. */
 export const createGraphSink = (client: GraphClient): Sink => ({
   prepare: async () => {
@@ -42,13 +45,13 @@ export const createGraphSink = (client: GraphClient): Sink => ({
     await client.write((run) => run(keepCut, { key: String(slotOf(cut.number)), cut }));
   },
   write: async ({ cut, frames }, signal) => {
-    const projected = frames.flatMap((frame) => project(frame, cut.stream) ?? []);
-    if (projected.length === 0) return { kind: "written" };
     try {
-      await client.write(async (run) => {
-        await mustBePrepared(run);
-        await writeFrames(run, projected);
-      }, signal);
+      for (const group of projectInGroups(frames, cut.stream, MAX_ROWS)) {
+        await client.write(async (run) => {
+          await mustBePrepared(run);
+          await writeFrames(run, group);
+        }, signal);
+      }
       return { kind: "written" };
     } catch (error) {
       return resultOf(error as Neo4jFailure);

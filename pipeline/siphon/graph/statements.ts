@@ -118,20 +118,26 @@ WHERE q.state_stream IS NULL OR q.state_stream < row.stream
   OR q.state_stream = row.stream AND q.state_place < row.place
 SET q.state = row.state, q.state_stream = row.stream, q.state_place = row.place`;
 
-/** Messages `$keys` that name an agent of their mission told it. */
+/** Messages `$keys` that name an agent of their mission told it; of one name a hundred agents at most. */
 export const tellNamed = `
 UNWIND $keys AS key
 MATCH (m:Message {key: key})
 MATCH (s:Agent {key: m.agent})
-MATCH (t:Agent {mission: m.mission, name: m.to}) USING INDEX t:Agent(mission, name) WHERE t <> s
+CALL (m, s) {
+  MATCH (t:Agent {mission: m.mission, name: m.to}) USING INDEX t:Agent(mission, name) WHERE t <> s
+  RETURN t LIMIT 100
+}
 CREATE (s)-[r:TOLD]->(t) SET r = ${stampOfNode("m")}`;
 
-/** Agents `$agents` that got their name after they were written to: every message to them but those of `$keys`. */
+/** Agents `$agents` that got their name after they were written to: the messages to them but those of `$keys`, a thousand at most. */
 export const tellLateNamed = `
 UNWIND $agents AS agent
 MATCH (t:Agent {key: agent})
-MATCH (m:Message {mission: t.mission, to: t.name}) USING INDEX m:Message(mission, to) WHERE NOT m.key IN $keys
-MATCH (s:Agent {key: m.agent}) WHERE t <> s
+CALL (t) {
+  MATCH (m:Message {mission: t.mission, to: t.name}) USING INDEX m:Message(mission, to) WHERE NOT m.key IN $keys
+  MATCH (s:Agent {key: m.agent}) WHERE t <> s
+  RETURN m, s LIMIT 1000
+}
 CREATE (s)-[r:TOLD]->(t) SET r = ${stampOfNode("m")}`;
 
 /** Kept cuts, newest first. */
