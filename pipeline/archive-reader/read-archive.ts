@@ -2,13 +2,13 @@ import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
 import { filesPrefix, parseFileKey, type FilePlaces } from "#pipeline/siphon/archive/keys.ts";
 import { readObject } from "#pipeline/siphon/archive/read-object.ts";
-import { readFrames } from "./read-file.ts";
+import { readFile, type FileContent } from "./read-file.ts";
 
 /** A point of the archive: the folder of a stream, and a place of it. Folders are in the order of their names. */
 export type ArchivePoint = { readonly folder: string; readonly place: number };
 
-/** A frame of the archive, and the folder of the stream that held it. */
-export type ArchivedFrame = { readonly folder: string; readonly frame: StoredFrame };
+/** A frame of the archive, the folder of the stream that held it, and when that was created. */
+export type ArchivedFrame = { readonly folder: string; readonly stream: string; readonly frame: StoredFrame };
 
 type File = FilePlaces & { readonly key: string };
 
@@ -47,11 +47,11 @@ class Pending {
   }
 }
 
-const readWhole = async (client: Pick<ObjectClient, "get">, { key }: File): Promise<StoredFrame[]> => {
+const readWhole = async (client: Pick<ObjectClient, "get">, { key }: File): Promise<FileContent> => {
   const bytes = await readObject(client, key);
   if (bytes === undefined) throw new Error(`${key} is listed and cannot be read`);
   try {
-    return await readFrames(bytes);
+    return await readFile(bytes);
   } catch (error) {
     throw new Error(`${key} cannot be read: ${String(error)}`, { cause: error });
   }
@@ -67,13 +67,14 @@ export async function* readArchive(
   after?: ArchivePoint,
 ): AsyncGenerator<ArchivedFrame> {
   const pending = new Pending();
-  let { folder } = after ?? { folder: "" };
+  let [folder, stream] = [after?.folder ?? "", ""];
   const isBehind = (frame: StoredFrame): boolean => folder !== after?.folder || frame.place > after.place;
   for await (const file of filesBehind(client, after)) {
     const border = file.folder === folder ? file.from : Infinity;
-    for (const frame of pending.takeBefore(border)) yield { folder, frame };
-    ({ folder } = file);
-    pending.add((await readWhole(client, file)).filter(isBehind));
+    for (const frame of pending.takeBefore(border)) yield { folder, stream, frame };
+    const read = await readWhole(client, file);
+    [folder, stream] = [file.folder, read.stream];
+    pending.add(read.frames.filter(isBehind));
   }
-  for (const frame of pending.takeBefore(Infinity)) yield { folder, frame };
+  for (const frame of pending.takeBefore(Infinity)) yield { folder, stream, frame };
 }

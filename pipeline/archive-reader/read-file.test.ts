@@ -3,7 +3,7 @@ import fc from "fast-check";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
 import { encodeFile } from "#pipeline/siphon/archive/encode-file.ts";
-import { readFrames } from "./read-file.ts";
+import { readFile } from "./read-file.ts";
 
 const int = fc.maxSafeInteger();
 const hash = fc.stringMatching(/^[0-9a-f]{64}$/);
@@ -62,7 +62,8 @@ describe("a file of the archive", () => {
     await fc.assert(
       fc.asyncProperty(frames, async (given) => {
         const file = await encodeFile({ cut, frames: given });
-        expect(plain(await readFrames(file))).toEqual(plain(given));
+        const { stream, frames: read } = await readFile(file);
+        expect([stream, plain(read)]).toEqual([cut.stream, plain(given)]);
       }),
       { numRuns: 60 },
     );
@@ -73,13 +74,13 @@ describe("a file of the archive", () => {
     const many = Array.from({ length: 2000 }, (_, n) => ({ ...one![0]!, place: n }));
     const [first, second] = [await encodeFile({ cut, frames: many }), await encodeFile({ cut, frames: many })];
     expect(Buffer.compare(first, second)).toBe(0);
-    expect((await readFrames(first)).map(({ place }) => place)).toEqual(many.map(({ place }) => place));
+    expect((await readFile(first)).frames.map(({ place }) => place)).toEqual(many.map(({ place }) => place));
   }, 60_000);
 
   it("is refused where it is none, or was cut", async () => {
     const [given] = fc.sample(frames, { numRuns: 1, seed: 7 });
     const file = await encodeFile({ cut, frames: given! });
-    await expect(readFrames(file.subarray(0, file.length - 20))).rejects.toThrow(/parquet/);
-    await expect(readFrames(Buffer.from("nothing of the kind"))).rejects.toThrow(/parquet/);
+    await expect(readFile(file.subarray(0, file.length - 20))).rejects.toThrow(/parquet/);
+    await expect(readFile(Buffer.from("nothing of the kind"))).rejects.toThrow(/parquet/);
   });
 });

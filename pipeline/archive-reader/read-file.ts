@@ -1,5 +1,6 @@
 import { zstdDecompressSync } from "node:zlib";
-import { parquetReadObjects, type AsyncBuffer } from "hyparquet";
+import { parquetMetadata, parquetReadObjects, type AsyncBuffer, type FileMetaData } from "hyparquet";
+import * as z from "zod";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
 
@@ -50,8 +51,25 @@ const frameOf = (row: Row): StoredFrame => {
   };
 };
 
-/** The frames of a file of the archive, in its order, each as the stream held it; rejects where the bytes are no such file. */
-export const readFrames = async (bytes: Uint8Array): Promise<StoredFrame[]> => {
-  const rows = await parquetReadObjects({ file: asFile(bytes), columns, compressors, parsers });
-  return (rows as unknown as Row[]).map(frameOf);
+const cutText = z.object({ stream: z.string() });
+
+const streamOf = ({ key_value_metadata: said = [] }: FileMetaData): string => {
+  const text = said.find(({ key }) => key === "enchanted.cut")?.value ?? "null";
+  return cutText.parse(JSON.parse(text)).stream;
+};
+
+/** What a file of the archive holds. */
+export type FileContent = {
+  /** When the stream was created of which these frames are. */
+  readonly stream: string;
+  /** In the file's order, each as the stream held it. */
+  readonly frames: StoredFrame[];
+};
+
+/** Reads a file of the archive; rejects where the bytes are no such file. */
+export const readFile = async (bytes: Uint8Array): Promise<FileContent> => {
+  const file = asFile(bytes);
+  const metadata = parquetMetadata(await file.slice(0));
+  const rows = await parquetReadObjects({ file, metadata, columns, compressors, parsers });
+  return { stream: streamOf(metadata), frames: (rows as unknown as Row[]).map(frameOf) };
 };

@@ -9,10 +9,10 @@ const bytesOf = ({ frame }: ArchivedFrame): number => frame.bytes.length + frame
 const batchOf = (frames: readonly ArchivedFrame[]): ArchivedBatch[] => {
   const [first, last] = [frames[0], frames.at(-1)];
   if (first === undefined || last === undefined) return [];
-  const { folder } = first;
+  const { folder, stream } = first;
   const { place: to, hash } = last.frame;
-  // Its own name for the stream: the siphon's cut of the same places may hold other frames.
-  const cut = { stream: `archive ${folder}`, from: first.frame.place, to, hash };
+  // Its own fingerprint: the siphon's cut of the same places may hold other frames.
+  const cut = { stream, from: first.frame.place, to, hash: `archive ${hash}` };
   return [{ folder, batch: { cut, frames: frames.map(({ frame }) => frame) } }];
 };
 

@@ -14,6 +14,7 @@ import { run } from "#platform/process/run.ts";
 import { startTestArchive, type TestArchive } from "./archive-harness.ts";
 import { createCleanup } from "./bus-harness.ts";
 import { agentUid, chainBuilder } from "./chain-builder.ts";
+import { startTestGraph } from "./graph-harness.ts";
 import { asLedger, ledgerFrames, startTestLedger, type TestLedger } from "./ledger-harness.ts";
 
 const cleanup = createCleanup();
@@ -180,6 +181,42 @@ describe("the ledger, wiped and filled from the archive", () => {
       asLedger(last.toSorted((a, b) => a.place - b.place || (a.hash < b.hash ? -1 : 1))),
     );
   }, 120_000);
+});
+
+describe("the graph, filled from the archive", () => {
+  it("knows older and newer, whether they came by the archive or by the stream", async () => {
+    const graph = await startTestGraph(cleanup);
+    const chain = chainBuilder({ agent_uid: agentUid(1) });
+    const stating = (on: string) => {
+      const payload = { file_modified: "src/a.ts", change: "modified", depends_on: [on] };
+      return chain.next({ event_type: "STATE_CHANGE", payload });
+    };
+    const [first, second, third, fourth] = ["src/1.ts", "src/2.ts", "src/3.ts", "src/4.ts"].map(stating);
+    const [older, newer] = ["2026-11-23T00:00:00Z", "2026-11-24T00:00:00Z"];
+    const live = async (frame: StoredFrame, stream: string): Promise<void> => {
+      const sink = graph.sink();
+      await sink.prepare();
+      const cut: Cut = { stream, from: frame.place, to: frame.place, hash: frame.hash };
+      expect(await sink.write({ cut, frames: [frame] }, never)).toEqual({ kind: "written" });
+      await sink.close();
+    };
+    const dependsOn = async (): Promise<string[]> => {
+      const rows = await graph.client.run<{ path: string }>(
+        "MATCH (:File)-[d:DEPENDS_ON]->(f:File) WHERE d.valid_to IS NULL RETURN f.path AS path ORDER BY path",
+      );
+      return rows.map(({ path }) => path);
+    };
+
+    await archiveAll([storedAt(first!, 7)], 10, older);
+    await importing(never, { sink: graph.sink() });
+    expect(await dependsOn()).toEqual(["src/1.ts"]);
+    await live(storedAt(second!, 8), older);
+    expect(await dependsOn()).toEqual(["src/2.ts"]);
+    await live(storedAt(fourth!, 2), newer);
+    await archiveAll([storedAt(third!, 9)], 10, older);
+    await importing(never, { sink: graph.sink() });
+    expect(await dependsOn()).toEqual(["src/4.ts"]);
+  }, 240_000);
 });
 
 describe("the importer's process", () => {
