@@ -80,7 +80,8 @@ export const runImport = async (options: ImportOptions, signal: AbortSignal): Pr
       return imported;
     } catch (error) {
       if (!(error instanceof StoreLost)) throw error;
-      // What the store had is lost with it, whatever the progress says.
+      // What the store had is lost with it, whatever the progress says: so it may not outlive this process either.
+      await progress.forget();
       after = undefined;
       await pause(given, failures, `beginning again: ${error.message}`);
       await options.sink.prepare();

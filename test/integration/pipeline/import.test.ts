@@ -157,6 +157,24 @@ describe("the ledger, wiped and filled from the archive", () => {
     expect(await ledgerFrames(ledger)).toEqual(asLedger(frames));
   }, 120_000);
 
+  it("is made again from the beginning where it goes, and the import is killed before that", async () => {
+    const frames = threeChains(100);
+    await archiveAll(frames, 1000);
+    const sink = ledger.sink();
+    let batches = 0;
+    const losing: Sink = {
+      ...sink,
+      write: async (batch, signal) => {
+        if ((batches += 1) === 2) await ledger.client.command({ query: "DROP DATABASE enchanted SYNC" });
+        return sink.write(batch, signal);
+      },
+    };
+    const clock = { sleep: () => Promise.reject(new Error("killed")) };
+    await expect(importing(never, { sink: losing, clock })).rejects.toThrow("killed");
+    expect(await importing()).toEqual({ frames: 300, refused: 0 });
+    expect(await ledgerFrames(ledger)).toEqual(asLedger(frames));
+  }, 120_000);
+
   it("lacks what it refuses, which is told, and has all the rest", async () => {
     const frames = threeChains(20);
     const [odd, ...rest] = frames;
