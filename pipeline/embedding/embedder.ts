@@ -9,15 +9,21 @@ export type Embedder = {
   close(): Promise<void>;
 };
 
-/** No vectors now; the same texts may be asked for again. */
+/** No vectors: the same texts may be asked for again, unless they are refused. */
 export class EmbedderFailure extends Error {
   override readonly name = "EmbedderFailure";
   /** When to ask again, milliseconds, where whoever failed said so. */
   readonly afterMs: number | undefined;
+  /** Whether one of the texts, or all of them together, will never be taken. */
+  readonly refused: boolean;
 
-  constructor(message: string, options: { readonly afterMs?: number | undefined; readonly cause?: unknown } = {}) {
+  constructor(
+    message: string,
+    options: { readonly afterMs?: number | undefined; readonly refused?: boolean; readonly cause?: unknown } = {},
+  ) {
     super(message, { cause: options.cause });
     this.afterMs = options.afterMs;
+    this.refused = options.refused ?? false;
   }
 }
 

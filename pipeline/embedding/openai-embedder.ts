@@ -30,9 +30,17 @@ const answerSchema = z.object({
 const afterMsOf = (header: string | undefined): number | undefined =>
   header !== undefined && /^\d{1,6}$/.test(header) ? Math.min(Number(header), 60) * 1_000 : undefined;
 
+/** What is refused of the key, the model's name, the time or the rate: nothing that other texts would mend. */
+const NOT_OF_TEXTS: ReadonlySet<number> = new Set([401, 403, 404, 408, 429]);
+
 // Its text may repeat the key or the texts: the status alone is told.
-const refusedBy = ({ status, headers }: JsonAnswer): EmbedderFailure =>
-  new EmbedderFailure(`the embedding endpoint answered ${status}`, { afterMs: afterMsOf(headers["retry-after"]) });
+const refusedBy = ({ status, headers }: JsonAnswer): EmbedderFailure => {
+  const refused = status >= 400 && status < 500 && !NOT_OF_TEXTS.has(status);
+  return new EmbedderFailure(`the embedding endpoint answered ${status}${refused ? ": it refuses the texts" : ""}`, {
+    afterMs: afterMsOf(headers["retry-after"]),
+    refused,
+  });
+};
 
 const parseAnswer = ({ text }: JsonAnswer): z.output<typeof answerSchema> => {
   try {

@@ -72,6 +72,7 @@ const byTenant = ({ frames }: Batch): Map<string, Projection[]> => {
 const resultOf = async (client: VectorClient, error: unknown): Promise<SinkResult> => {
   const reason = error instanceof Error ? error.message : String(error);
   if (error instanceof EmbedderFailure) {
+    if (error.refused) return { kind: "rejected", reason };
     return { kind: "retryable", reason, ...(error.afterMs === undefined ? {} : { afterMs: error.afterMs }) };
   }
   if (!(error instanceof WeaviateFailure)) return { kind: "retryable", reason };

@@ -89,6 +89,21 @@ describe("an OpenAI-compatible endpoint", () => {
     expect((failure as EmbedderFailure).afterMs).toBe(afterMs);
   });
 
+  it.each([
+    [400, true],
+    [413, true],
+    [422, true],
+    [401, false],
+    [403, false],
+    [404, false],
+    [408, false],
+    [429, false],
+    [500, false],
+  ])("that answers %s refuses the texts: %s", async (status, refused) => {
+    const { url } = await startEndpoint((_, response) => response.writeHead(status).end());
+    await expect(embedderOn(url).embed(["one"], never)).rejects.toMatchObject({ refused });
+  });
+
   it("is given up after half a minute, and at once when the caller says so", async () => {
     const reached = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     let calls = 0;

@@ -4,9 +4,12 @@ import { memoryCollections, never as neverPlace } from "#nervous-system/stores/w
 import { EmbedderFailure, type Embedder } from "#pipeline/embedding/embedder.ts";
 import { createLexicalHash } from "#pipeline/embedding/lexical-hash.ts";
 import { createLocalEmbedder } from "#pipeline/embedding/local/local-embedder.ts";
+import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { recall, type RecallQuery } from "#pipeline/reader/memory/recall.ts";
 import { createMemoryStore } from "#pipeline/reader/memory/store.ts";
+import { createSiphonMetrics } from "#pipeline/siphon/measure.ts";
 import type { Batch, Sink } from "#pipeline/siphon/sink.ts";
+import { writeBatch, type Writing } from "#pipeline/siphon/write-batch.ts";
 import { ensureEmbeddingModel } from "#platform/tools/embedding-model.ts";
 import { createCleanup } from "./bus-harness.ts";
 import { agentUid, chainBuilder, type ChainOf } from "./chain-builder.ts";
@@ -170,6 +173,32 @@ describe("the memory's sink", () => {
     expect(embedded).toHaveLength(70);
     expect(await sink.write(asBatch(frames), never)).toEqual({ kind: "written" });
     expect(embedded).toHaveLength(70);
+    await sink.close();
+  });
+
+  it("puts the one frame aside whose text the embedder refuses, and keeps all the others", async () => {
+    const stored = chainOf(17, { namespace: "refusing" });
+    const frames = Array.from({ length: 9 }, (_, n) => stored(learned(`Lesson number ${n} of some that are refused`)));
+    const embedder: Embedder = {
+      ...createLexicalHash(),
+      embed: async (given, signal) => {
+        if (given.some((text) => text.includes("number 6"))) throw new EmbedderFailure("too long", { refused: true });
+        return createLexicalHash().embed(given, signal);
+      },
+    };
+    const sink = await openSink(embedder);
+    const refused: unknown[] = [];
+    const writing: Writing = {
+      name: "memory",
+      sink,
+      metrics: createSiphonMetrics(createRegistry()),
+      signal: never,
+      pause: (_, reason) => Promise.reject(new Error(`tried again: ${reason}`)),
+      refuse: async (_, frame, reason) => void refused.push([frame, reason]),
+    };
+    await writeBatch(writing, asBatch(frames));
+    expect(refused).toEqual([[frames[6], "too long"]]);
+    expect(await memory.remembered("lesson", "refusing")).toHaveLength(8);
     await sink.close();
   });
 
