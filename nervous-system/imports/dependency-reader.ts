@@ -6,6 +6,7 @@ import { createFileIndex, type FileIndex } from "./resolve/file-index.ts";
 import { manifestsFor, resolveImports } from "./resolve/resolve-imports.ts";
 import { sourceKindOf, type SourceKind } from "./source-kind.ts";
 import { listTree, readTexts } from "./tree-files.ts";
+import { untilEnd } from "./until-end.ts";
 
 /** A change with what its file depends on after it; that is absent where it is not known. */
 export type KnownChange = FileChange & { readonly dependsOn?: readonly string[] };
@@ -92,7 +93,9 @@ class TreeDependencies implements DependencyReader {
       if (text === undefined) continue;
       const specifiers = await Promise.race([this.reader.read(source.kind, text), late]);
       if (specifiers === "late") return;
-      const dependsOn = specifiers && resolveImports(specifiers, source, { files: read.files, manifests: read.texts });
+      const tree = { files: read.files, manifests: read.texts };
+      const dependsOn = specifiers && (await untilEnd(resolveImports(specifiers, source, tree), late));
+      if (dependsOn === "late") return;
       if (dependsOn !== undefined) found.set(source.path, dependsOn);
     }
   }

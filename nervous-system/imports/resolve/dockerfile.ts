@@ -56,13 +56,15 @@ const findCopied = (path: string, files: FileIndex): string[] => {
  * Resolves images to package URLs, and what is copied from the build context, which is taken to be the Dockerfile's directory,
  * else the top of the tree. A directory that is copied whole ends with `/` and stands for all that is in it.
  */
-export const resolveDockerfile: Resolve = (specifier, path, { files }) => {
-  const [, kind, name = ""] = /^(image|copy):(.*)$/s.exec(specifier) ?? [];
-  if (kind === "image") return imageUrl(name);
-  for (const context of new Set([directoryOf(path), ""])) {
-    const inContext = joinPath("", name);
-    const found = inContext === undefined ? [] : findCopied(joinPath(context, inContext) ?? "", files);
-    if (found.length > 0) return found;
-  }
-  return [];
-};
+export const resolveDockerfile: Resolve =
+  (path, { files }) =>
+  (specifier) => {
+    const [, kind, name = ""] = /^(image|copy):(.*)$/s.exec(specifier) ?? [];
+    if (kind === "image") return imageUrl(name);
+    for (const context of new Set([directoryOf(path), ""])) {
+      const inContext = joinPath("", name);
+      const found = inContext === undefined ? [] : findCopied(joinPath(context, inContext) ?? "", files);
+      if (found.length > 0) return found;
+    }
+    return [];
+  };

@@ -1,3 +1,6 @@
+import { lazy } from "./lazy.ts";
+import { createSuffixes } from "./suffixes.ts";
+
 /** The files of a tree, as resolving asks for them; paths have `/` as separator and no `.` or `..` in them. */
 export type FileIndex = {
   has(path: string): boolean;
@@ -6,6 +9,8 @@ export type FileIndex = {
   namesIn(directory: string): readonly string[];
   /** Every directory whose path ends with these segments. */
   directoriesAt(suffix: string): readonly string[];
+  /** Every source of Java whose path ends with these segments. */
+  javaFilesAt(suffix: string): readonly string[];
 };
 
 /** The directory that a path is in; "" is the top. */
@@ -38,22 +43,15 @@ export const ancestorsOf = (directory: string): readonly string[] => {
 /** A path below a directory. */
 export const below = (directory: string, path: string): string => (directory === "" ? path : `${directory}/${path}`);
 
-const addTo = (map: Map<string, string[]>, key: string, value: string): void => {
-  const values = map.get(key);
-  if (values === undefined) map.set(key, [value]);
-  else values.push(value);
-};
-
 /** Creates the index of some files. */
 export const createFileIndex = (paths: Iterable<string>): FileIndex => {
   const files = new Set(paths);
   const names = new Map<string, string[]>();
-  const directories = new Map<string, string[]>();
+  const inOrder = new Set<string>();
   const remember = (directory: string): void => {
     for (const one of ancestorsOf(directory)) {
       if (names.has(one)) return;
       names.set(one, []);
-      addTo(directories, fileNameOf(one), one);
     }
   };
   for (const path of files) {
@@ -61,11 +59,19 @@ export const createFileIndex = (paths: Iterable<string>): FileIndex => {
     remember(directory);
     names.get(directory)?.push(fileNameOf(path));
   }
+  const namesIn = (directory: string): readonly string[] => {
+    const found = names.get(directory) ?? [];
+    if (!inOrder.has(directory)) found.sort();
+    inOrder.add(directory);
+    return found;
+  };
+  const directories = lazy(() => createSuffixes([...names.keys()]));
+  const javaFiles = lazy(() => createSuffixes([...files].filter((path) => path.endsWith(".java"))));
   return {
     has: (path) => files.has(path),
     hasDirectory: (path) => names.has(path),
-    namesIn: (directory) => names.get(directory)?.toSorted() ?? [],
-    directoriesAt: (suffix) =>
-      (directories.get(fileNameOf(suffix)) ?? []).filter((one) => one === suffix || one.endsWith(`/${suffix}`)),
+    namesIn,
+    directoriesAt: (suffix) => directories().at(suffix),
+    javaFilesAt: (suffix) => javaFiles().at(suffix),
   };
 };

@@ -12,23 +12,32 @@ const commonLength = (one: string, other: string): number => {
 };
 
 /** Of the files of one class, as several modules may have it, the one that is nearest. */
-const nearestTo = (path: string, found: readonly string[]): string | undefined =>
-  found.toSorted((one, other) => commonLength(other, path) - commonLength(one, path) || (one < other ? -1 : 1))[0];
+const nearestTo = (path: string, found: readonly string[]): string | undefined => {
+  let best: { file: string; common: number } | undefined;
+  for (const file of found) {
+    const common = commonLength(file, path);
+    const isNearer = best === undefined || common > best.common || (common === best.common && file < best.file);
+    if (isNearer) best = { file, common };
+  }
+  return best?.file;
+};
 
-const filesOf = (packageName: string, names: (directory: string) => readonly string[], files: FileIndex): string[] =>
-  files
-    .directoriesAt(packageName.replaceAll(".", "/"))
-    .flatMap((directory) => names(directory).map((name) => below(directory, name)));
+/** The file of a class by its whole name, which a source may name often, each time with something else in it. */
+type ClassFile = (names: readonly string[]) => string | undefined;
+
+const createClassFile = (path: string, files: FileIndex): ClassFile => {
+  const known = new Map<string, string | undefined>();
+  return (names) => {
+    const suffix = `${names.join("/")}.java`;
+    if (!known.has(suffix)) known.set(suffix, nearestTo(path, files.javaFilesAt(suffix)));
+    return known.get(suffix);
+  };
+};
 
 /** The file of a class: what stands behind its name is something in it. */
-const classFile = (names: readonly string[], path: string, files: FileIndex): string | undefined => {
+const longest = (names: readonly string[], classFile: ClassFile): string | undefined => {
   for (let length = names.length; length > 1; length -= 1) {
-    const name = `${names[length - 1]}.java`;
-    const inPackage = filesOf(names.slice(0, length - 1).join("."), () => [name], files);
-    const found = nearestTo(
-      path,
-      inPackage.filter((one) => files.has(one)),
-    );
+    const found = classFile(names.slice(0, length));
     if (found !== undefined) return found;
   }
   return undefined;
@@ -41,21 +50,31 @@ const packageOf = (names: readonly string[]): string => {
 
 const packageFiles = (packageName: string, path: string, files: FileIndex): string[] => {
   const isSource = (name: string): boolean => name.endsWith(".java");
-  const found = filesOf(packageName, (directory) => files.namesIn(directory).filter(isSource), files);
-  return found.filter((one) => directoryOf(one) !== directoryOf(path));
+  return files
+    .directoriesAt(packageName.replaceAll(".", "/"))
+    .filter((directory) => directory !== directoryOf(path))
+    .flatMap((directory) =>
+      files
+        .namesIn(directory)
+        .filter(isSource)
+        .map((name) => below(directory, name)),
+    );
 };
 
 /**
  * Resolves classes and packages to the sources in the tree, wherever their roots are. Of others, those that the JDK does not
  * bring are named by their package, as no source says which artifact they are of.
  */
-export const resolveJava: Resolve = (specifier, path, { files }) => {
-  const isAll = specifier.endsWith(".*");
-  const names = (isAll ? specifier.slice(0, -2) : specifier).split(".");
-  const found = classFile(names, path, files);
-  if (found !== undefined) return [found];
-  const inTree = isAll ? packageFiles(names.join("."), path, files) : [];
-  if (inTree.length > 0) return inTree;
-  const packageName = packageOf(isAll ? names : names.slice(0, -1));
-  return packageName === "" || OF_THE_JDK.test(packageName) ? [] : packageUrl("maven", packageName);
+export const resolveJava: Resolve = (path, { files }) => {
+  const classFile = createClassFile(path, files);
+  return (specifier) => {
+    const isAll = specifier.endsWith(".*");
+    const names = (isAll ? specifier.slice(0, -2) : specifier).split(".");
+    const found = longest(names, classFile);
+    if (found !== undefined) return [found];
+    const inTree = isAll ? packageFiles(names.join("."), path, files) : [];
+    if (inTree.length > 0) return inTree;
+    const packageName = packageOf(isAll ? names : names.slice(0, -1));
+    return packageName === "" || OF_THE_JDK.test(packageName) ? [] : packageUrl("maven", packageName);
+  };
 };

@@ -1,7 +1,9 @@
 import { isBuiltin } from "node:module";
 import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
 import { directoryOf, joinPath, type FileIndex } from "./file-index.ts";
+import { createImportMap, type ImportMap } from "./import-map.ts";
 import { parseJsonc } from "./jsonc.ts";
+import { lazy } from "./lazy.ts";
 import { packageUrl } from "./package-url.ts";
 import { nearest, type Resolve, type Tree } from "./tree.ts";
 
@@ -32,33 +34,12 @@ const findFile = (path: string | undefined, files: FileIndex): string | undefine
   return candidates.find((one) => files.has(one));
 };
 
-/** What stands for `*` in a pattern of an import map; undefined where the specifier does not fit it. */
-const starIn = (specifier: string, pattern: string): string | undefined => {
-  const at = pattern.indexOf("*");
-  if (at < 0) return specifier === pattern ? "" : undefined;
-  const [before, after] = [pattern.slice(0, at), pattern.slice(at + 1)];
-  const fits = specifier.startsWith(before) && specifier.endsWith(after) && specifier.length >= pattern.length - 1;
-  return fits ? specifier.slice(at, specifier.length - after.length) : undefined;
-};
-
-/** The targets of an entry, whatever their conditions are. */
-const targetsOf = (entry: unknown, depth = 0): string[] => {
-  if (typeof entry === "string") return [entry];
-  if (depth > 8 || typeof entry !== "object" || entry === null) return [];
-  return Object.values(entry).flatMap((one) => targetsOf(one, depth + 1));
-};
-
-type ImportMap = { directory: string; entries: Record<string, unknown> };
-
-const byMap = (specifier: string, { directory, entries }: ImportMap, files: FileIndex): string | undefined => {
-  const fitting = Object.entries(entries)
-    .map(([pattern, entry]) => ({ pattern, entry, star: starIn(specifier, pattern) }))
-    .filter(({ star }) => star !== undefined)
-    .toSorted((one, other) => other.pattern.length - one.pattern.length);
-  return fitting
-    .flatMap(({ entry, star = "" }) => targetsOf(entry).map((target) => target.replaceAll("*", () => star)))
-    .map((target) => findFile(joinPath(directory, target), files))
-    .find((file) => file !== undefined);
+const byMap = (specifier: string, map: ImportMap, files: FileIndex): string | undefined => {
+  for (const target of map.targetsOf(specifier)) {
+    const file = findFile(joinPath(map.directory, target), files);
+    if (file !== undefined) return file;
+  }
+  return undefined;
 };
 
 const manifestOf = (path: string, name: string, { files, manifests }: Tree): { at: string; value: unknown } => {
@@ -69,7 +50,7 @@ const manifestOf = (path: string, name: string, { files, manifests }: Tree): { a
 const importsOf = (path: string, tree: Tree): ImportMap => {
   const { at, value } = manifestOf(path, "package.json", tree);
   const entries = isJsonObject(value) ? value["imports"] : undefined;
-  return { directory: at, entries: isJsonObject(entries) ? entries : {} };
+  return createImportMap(at, isJsonObject(entries) ? entries : {});
 };
 
 const pathsOf = (path: string, tree: Tree): ImportMap => {
@@ -78,7 +59,7 @@ const pathsOf = (path: string, tree: Tree): ImportMap => {
   const { baseUrl, paths } = options;
   const base = typeof baseUrl === "string" ? joinPath(at, baseUrl) : at;
   const all = typeof baseUrl === "string" ? { "*": ["*"] } : {};
-  return { directory: base ?? at, entries: { ...all, ...(isJsonObject(paths) ? paths : {}) } };
+  return createImportMap(base ?? at, { ...all, ...(isJsonObject(paths) ? paths : {}) });
 };
 
 const packageOf = (specifier: string): readonly string[] => {
@@ -90,12 +71,16 @@ const packageOf = (specifier: string): readonly string[] => {
  * Resolves as TypeScript and Node do: relative paths, with the endings that may be left out or stand for sources, `imports` of
  * the nearest package.json, `paths` of the nearest tsconfig.json, and packages of npm. Node's own modules are no dependencies.
  */
-export const resolveJavascript: Resolve = (specifier, path, tree) => {
-  const isRelative = /^\.{1,2}(?:\/|$)/.test(specifier);
-  if (!isRelative && isBuiltin(specifier)) return [];
-  const found = isRelative
-    ? findFile(joinPath(directoryOf(path), specifier), tree.files)
-    : byMap(specifier, specifier.startsWith("#") ? importsOf(path, tree) : pathsOf(path, tree), tree.files);
-  if (found !== undefined) return [found];
-  return isRelative ? [] : packageOf(specifier);
+export const resolveJavascript: Resolve = (path, tree) => {
+  const imports = lazy(() => importsOf(path, tree));
+  const paths = lazy(() => pathsOf(path, tree));
+  return (specifier) => {
+    const isRelative = /^\.{1,2}(?:\/|$)/.test(specifier);
+    if (!isRelative && isBuiltin(specifier)) return [];
+    const found = isRelative
+      ? findFile(joinPath(directoryOf(path), specifier), tree.files)
+      : byMap(specifier, specifier.startsWith("#") ? imports() : paths(), tree.files);
+    if (found !== undefined) return [found];
+    return isRelative ? [] : packageOf(specifier);
+  };
 };

@@ -1,5 +1,6 @@
-const COMMENTS = /"(?:[^"\\\n]|\\.)*"|\/\/[^\n]*|\/\*(?:[^*]|\*(?!\/))*(?:\*\/)?/g;
-const LAST_COMMAS = /"(?:[^"\\\n]|\\.)*"|,\s{0,999}(?=[}\]])/g;
+// A text without an end is one part too: else each quote in it would begin to look for the end.
+const COMMENTS = /"(?:[^"\\\n]|\\.)*"?|\/\/[^\n]*|\/\*(?:[^*]|\*(?!\/))*(?:\*\/)?/g;
+const LAST_COMMAS = /"(?:[^"\\\n]|\\.)*"?|,\s{0,999}(?=[}\]])/g;
 
 const without = (text: string, parts: RegExp): string =>
   text.replace(parts, (part) => (part.startsWith('"') ? part : " "));

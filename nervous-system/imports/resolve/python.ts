@@ -40,19 +40,22 @@ const rootsOf = (path: string, files: FileIndex): string[] => [
  * Resolves modules of the tree, relative and absolute ones; of others, those that are not Python's own are the package of that
  * name: no source says which distribution brings a module, so that of the best known ones stands in a list.
  */
-export const resolvePython: Resolve = (specifier, path, { files }) => {
-  if (specifier.startsWith(".")) {
-    const found = resolveRelative(specifier, path, files);
-    return found === undefined ? [] : [found];
-  }
-  const names = specifier.split(".");
-  const [top = ""] = names;
-  if (isStandardModule(top)) return [];
-  for (const root of rootsOf(path, files)) {
-    const found = longest(root, names, files);
-    if (found !== undefined) return [found];
-  }
-  // A package without __init__.py is in the tree all the same.
-  const isHere = rootsOf(path, files).some((root) => files.hasDirectory(below(root, top)));
-  return isHere ? [] : packageUrl("pypi", distributionOf(top));
+export const resolvePython: Resolve = (path, { files }) => {
+  const roots = rootsOf(path, files);
+  return (specifier) => {
+    if (specifier.startsWith(".")) {
+      const found = resolveRelative(specifier, path, files);
+      return found === undefined ? [] : [found];
+    }
+    const names = specifier.split(".");
+    const [top = ""] = names;
+    if (isStandardModule(top)) return [];
+    for (const root of roots) {
+      const found = longest(root, names, files);
+      if (found !== undefined) return [found];
+    }
+    // A package without __init__.py is in the tree all the same.
+    const isHere = roots.some((root) => files.hasDirectory(below(root, top)));
+    return isHere ? [] : packageUrl("pypi", distributionOf(top));
+  };
 };

@@ -7,11 +7,18 @@ import { manifestsFor, resolveImports } from "./resolve-imports.ts";
 
 type Files = Readonly<Record<string, string>>;
 
+const endOf = <T>(steps: Iterator<undefined, T>): T => {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+};
+
 const resolve = (files: Files, path: string, specifiers: readonly string[]): readonly string[] | undefined => {
   const index = createFileIndex([path, ...Object.keys(files)]);
   const kind = sourceKindOf(path)!;
   const manifests = new Map(manifestsFor(kind, path, index).map((one) => [one, files[one] ?? ""]));
-  return resolveImports(specifiers, { kind, path }, { files: index, manifests });
+  return endOf(resolveImports(specifiers, { kind, path }, { files: index, manifests }));
 };
 
 const tree = (...paths: string[]): Files => Object.fromEntries(paths.map((path) => [path, ""]));
@@ -304,4 +311,59 @@ describe("whatever is imported", () => {
       expect(growthOf(200, make)).toBeLessThan(mostGrowth);
     },
   );
+});
+
+describe("a tree or a manifest that is large", () => {
+  const lines = (n: number, line: (at: number) => string): string =>
+    Array.from({ length: n }, (_, at) => line(at)).join("");
+  const entries = (n: number): string => `{${lines(n, (at) => `"#a${at}/*":"./x${at}/*",`)}"#b":"./b"}`;
+
+  it.each<[string, string, (n: number) => Files, (at: number) => string]>([
+    [
+      "go.mod",
+      "x.go",
+      (n) => ({ "go.mod": lines(n, (at) => `require x.io/m${at} v1.0.0\n`) }),
+      (at) => `x.io/m0/p${at}`,
+    ],
+    ["an empty go.mod", "x.go", (n) => ({ "go.mod": "\n".repeat(n) }), (at) => `github.com/a/b/p${at}`],
+    ["package.json", "x.ts", (n) => ({ "package.json": `{"imports":${entries(n)}}` }), (at) => `#none${at}`],
+    [
+      "tsconfig.json",
+      "x.ts",
+      (n) => ({ "tsconfig.json": `{"compilerOptions":{"paths":${entries(n)}}}` }),
+      (at) => `a/${at}`,
+    ],
+    [
+      "Cargo.toml",
+      "x.rs",
+      (n) => ({ "Cargo.toml": lines(n, (at) => `c-${at} = { path = "c${at}" }\n`) }),
+      (at) => `a_b::f${at}`,
+    ],
+    [
+      "Java's classes",
+      "X.java",
+      (n) => tree(...Array.from({ length: n }, (_, at) => `m${at}/a/b/C.java`)),
+      (at) => `a.b.C.f${at}`,
+    ],
+    [
+      "Java's packages",
+      "X.java",
+      (n) => tree(...Array.from({ length: n }, (_, at) => `m${at}/a/b/C.java`)),
+      (at) => `a.b.D${at}`,
+    ],
+  ])("is looked at once, not for each of a source's names: %s", (_, path, filesOf, name) => {
+    const make = (n: number) => {
+      const [files, names] = [filesOf(n), Array.from({ length: n }, (__, at) => name(at))];
+      return () => resolve(files, path, names);
+    };
+    expect(growthOf(500, make)).toBeLessThan(mostGrowth);
+  });
+
+  it("is left where it does not end, as a text of JSON", () => {
+    const make = (n: number) => {
+      const files = { "package.json": `{"imports":${'\\"'.repeat(n)}` };
+      return () => resolve(files, "x.ts", ["#a"]);
+    };
+    expect(growthOf(2000, make)).toBeLessThan(mostGrowth);
+  });
 });

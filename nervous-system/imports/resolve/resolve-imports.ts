@@ -40,22 +40,24 @@ export const manifestsFor = (kind: SourceKind, path: string, files: FileIndex): 
 
 /**
  * What a file depends on, by what it names: paths in the tree, and libraries as package URLs, each once, in the order of their
- * characters. Undefined where that is more than a frame can hold.
+ * characters. Undefined where that is more than a frame can hold. It stops behind each name, so that others are served in between.
  */
-export const resolveImports = (
+export function* resolveImports(
   specifiers: readonly string[],
   { kind, path }: { kind: SourceKind; path: string },
   tree: Tree,
-): readonly string[] | undefined => {
+): Generator<undefined, readonly string[] | undefined> {
+  const resolve = resolvers[kind](path, tree);
   const found = new Set<string>();
   let chars = 0;
   for (const specifier of specifiers) {
-    for (const dependency of resolvers[kind](specifier, path, tree)) {
+    for (const dependency of resolve(specifier)) {
       if (dependency === path || found.has(dependency)) continue;
       found.add(dependency);
       chars += dependency.length;
       if (found.size > MAX_DEPENDENCIES || chars > MAX_CHARS) return undefined;
     }
+    yield;
   }
   return [...found].toSorted();
-};
+}

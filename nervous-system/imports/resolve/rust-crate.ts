@@ -1,4 +1,5 @@
-import { below, directoryOf, fileNameOf, joinPath, type FileIndex } from "./file-index.ts";
+import { below, directoryOf, fileNameOf, type FileIndex } from "./file-index.ts";
+import { readCargoManifest, type CargoManifest } from "./cargo-manifest.ts";
 import { nearest, type Tree } from "./tree.ts";
 
 /** The crate that a file is in, and which module of it the file is. */
@@ -8,18 +9,16 @@ export type Crate = {
   /** The file of the crate's own module. */
   root: string;
   module: readonly string[];
-  manifest: Manifest;
+  manifest: CargoManifest;
 };
-
-type Manifest = { directory: string; text: string };
 
 const ROOTS = ["lib.rs", "main.rs", "mod.rs"];
 const TARGETS = ["src/bin", "tests", "examples", "benches"];
 
 /** The manifest of the crate that a file is in; its text is empty where there is none. */
-const manifestOf = (path: string, { files, manifests }: Tree): Manifest => {
+const manifestOf = (path: string, { files, manifests }: Tree): CargoManifest => {
   const at = nearest(path, "Cargo.toml", files);
-  return { directory: at === undefined ? "" : directoryOf(at), text: manifests.get(at ?? "") ?? "" };
+  return readCargoManifest(at === undefined ? "" : directoryOf(at), manifests.get(at ?? "") ?? "");
 };
 
 const rootIn = (directory: string, files: FileIndex): string | undefined =>
@@ -31,7 +30,7 @@ const modulesOf = (path: string): string[] => {
 };
 
 /** A file that is a program or a test by itself: its modules are beside it. */
-const targetOf = (path: string, manifest: Manifest): Crate | undefined => {
+const targetOf = (path: string, manifest: CargoManifest): Crate | undefined => {
   const directory = directoryOf(path);
   const isTarget =
     path === below(manifest.directory, "build.rs") ||
@@ -65,36 +64,4 @@ export const libraryAt = (directory: string | undefined, files: FileIndex): Omit
   if (directory === undefined) return undefined;
   const root = below(directory, "src/lib.rs");
   return files.has(root) ? { directory: below(directory, "src"), root, module: [] } : undefined;
-};
-
-const nameOfPackage = (text: string): string | undefined =>
-  /^\s{0,99}name\s{0,99}=\s{0,99}"([\w-]{1,99})"/m.exec(text)?.[1];
-
-const identifierOf = (name: string): string => name.replaceAll("-", "_");
-
-/** Where a manifest says that a crate is in the tree, which may be its own. */
-export const directoryOfCrate = ({ directory, text }: Manifest, name: string): string | undefined => {
-  const own = nameOfPackage(text);
-  if (own !== undefined && identifierOf(own) === name) return directory;
-  for (const [, key = "", path = ""] of text.matchAll(
-    /^\s{0,99}"?([\w-]{1,99})"?\s{0,99}=\s{0,99}\{[^}\n]{0,999}?path\s{0,99}=\s{0,99}"([^"\n]{1,999})"/gm,
-  ))
-    if (identifierOf(key) === name) return joinPath(directory, path);
-  return undefined;
-};
-
-/** A crate's name as its package is called: what a manifest writes with `-` is written with `_` in sources. */
-export const packageNameOf = (name: string, { text }: Manifest): string => {
-  if (!name.includes("_")) return name;
-  for (const [, table = "", key = table] of text.matchAll(
-    /^\s{0,99}(?:\[[\w-]{0,99}dependencies\.([\w-]{1,99})\]|"?([\w-]{1,99})"?\s{0,99}=)/gm,
-  ))
-    if (identifierOf(key) === name) return key;
-  return name;
-};
-
-/** Whether paths of `use` begin at the crate's root, as they did in 2015; a manifest that says nothing is of then. */
-export const isOf2015 = ({ text }: Manifest): boolean => {
-  const edition = /^\s{0,99}edition[\s.].{0,99}$/m.exec(text)?.[0];
-  return text !== "" && (edition === undefined || edition.includes('"2015"'));
 };

@@ -1,6 +1,6 @@
 import { directoryOf, joinPath, type FileIndex } from "./file-index.ts";
 import { packageUrl } from "./package-url.ts";
-import { crateOf, directoryOfCrate, isOf2015, libraryAt, moduleFile, packageNameOf, type Crate } from "./rust-crate.ts";
+import { crateOf, libraryAt, moduleFile, type Crate } from "./rust-crate.ts";
 import type { Resolve } from "./tree.ts";
 
 const OF_RUST = new Set(["std", "core", "alloc", "proc_macro", "test"]);
@@ -33,15 +33,15 @@ const resolveLocal = (crate: Crate, names: readonly string[], files: FileIndex):
 /** Of a path that begins with a name: a module beside this one, or below the root of a crate of 2015. */
 const resolveSibling = (crate: Crate, names: readonly string[], files: FileIndex): string | undefined => {
   const own = longest(crate, [...crate.module, ...names], files, crate.module.length + 1);
-  return own ?? (isOf2015(crate.manifest) ? longest(crate, names, files, 1) : undefined);
+  return own ?? (crate.manifest.isOf2015() ? longest(crate, names, files, 1) : undefined);
 };
 
 const resolveCrate = (crate: Crate, [name = "", ...rest]: readonly string[], files: FileIndex): readonly string[] => {
   if (OF_RUST.has(name) || /^\p{Lu}/u.test(name)) return []; // a name in upper case is a type in scope
-  const directory = directoryOfCrate(crate.manifest, name);
+  const directory = crate.manifest.directoryOf(name);
   const library = libraryAt(directory, files);
   if (library === undefined)
-    return directory === undefined ? packageUrl("cargo", packageNameOf(name, crate.manifest)) : [];
+    return directory === undefined ? packageUrl("cargo", crate.manifest.packageNameOf(name)) : [];
   const found = longest({ ...library, manifest: crate.manifest }, rest, files, 0);
   return found === undefined ? [] : [found];
 };
@@ -50,19 +50,21 @@ const resolveCrate = (crate: Crate, [name = "", ...rest]: readonly string[], fil
  * Resolves modules of the file's crate, of crates that the nearest Cargo.toml has by a path, and crates of the registry. What
  * Rust itself brings is no dependency.
  */
-export const resolveRust: Resolve = (specifier, path, tree) => {
+export const resolveRust: Resolve = (path, tree) => {
   const { files } = tree;
-  if (specifier.startsWith("./")) {
-    const placed = joinPath(directoryOf(path), specifier);
-    return placed !== undefined && files.has(placed) ? [placed] : [];
-  }
   const crate = crateOf(path, tree);
-  const isOutside = specifier.startsWith("::");
-  const names = (isOutside ? specifier.slice(2) : specifier).split("::");
-  if (/^(?:crate|self|super)$/.test(names[0] ?? "")) {
-    const found = resolveLocal(crate, names, files);
-    return found === undefined ? [] : [found];
-  }
-  const sibling = isOutside ? undefined : resolveSibling(crate, names, files);
-  return sibling === undefined ? resolveCrate(crate, names, files) : [sibling];
+  return (specifier) => {
+    if (specifier.startsWith("./")) {
+      const placed = joinPath(directoryOf(path), specifier);
+      return placed !== undefined && files.has(placed) ? [placed] : [];
+    }
+    const isOutside = specifier.startsWith("::");
+    const names = (isOutside ? specifier.slice(2) : specifier).split("::");
+    if (/^(?:crate|self|super)$/.test(names[0] ?? "")) {
+      const found = resolveLocal(crate, names, files);
+      return found === undefined ? [] : [found];
+    }
+    const sibling = isOutside ? undefined : resolveSibling(crate, names, files);
+    return sibling === undefined ? resolveCrate(crate, names, files) : [sibling];
+  };
 };
