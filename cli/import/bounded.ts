@@ -27,7 +27,7 @@ export const boundPayload = (payload: Readonly<Record<string, unknown>>): Record
   if (Buffer.byteLength(JSON.stringify(bounded)) <= MAX_PAYLOAD_CHARS) return bounded;
   const room = Math.floor(MAX_TEXT_CHARS / 8);
   const cut = Object.entries(bounded).map(([name, value]) => {
-    const text = typeof value === "string" ? value : JSON.stringify(value);
+    const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "null");
     return [name, text.length <= room ? value : `${text.slice(0, room).toWellFormed()}… (${text.length} characters)`];
   });
   return Object.fromEntries(cut.slice(0, 50));
