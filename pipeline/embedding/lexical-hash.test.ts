@@ -17,6 +17,22 @@ describe("wordsOf", () => {
   ])("cuts %j", (text, words) => {
     expect(wordsOf(text)).toEqual(words);
   });
+
+  it("keeps the marks of a letter, as many as any script sets", () => {
+    expect(wordsOf("Việt u\u0308ber ｶﾞﾗｽ")).toEqual(["việt", "über", "ガラス"]);
+  });
+
+  it.each([
+    ["marks that normalising sorts", "\u0315\u0300"],
+    ["marks that are letters before", "\u0300\uff9e"],
+    ["marks of the upper planes", "\u{1d165}\u0300"],
+  ])("takes time in proportion to %s", (_, marks) => {
+    const make = (n: number) => {
+      const text = `a${marks.repeat(n)}`;
+      return () => wordsOf(text);
+    };
+    expect(growthOf(2_000, make)).toBeLessThan(mostGrowth);
+  });
 });
 
 describe("lexical hash", () => {

@@ -88,6 +88,13 @@ describe("what a frame gives the memory", () => {
     expect(new Set(ids).size).toBe(3);
   });
 
+  it("is the same by the words that are kept of it, however many more there are", () => {
+    const fingerprintOf = (words: number, end: string): string | undefined =>
+      projectFrame(learned(`${"close it ".repeat(words)}${end}`)).item?.properties.fingerprint;
+    expect(fingerprintOf(2_000, "now")).toBe(fingerprintOf(2_000, "later"));
+    expect(fingerprintOf(20, "now")).not.toBe(fingerprintOf(20, "later"));
+  });
+
   it("is bounded, and well-formed text, whatever the payload is", () => {
     const types = fc.constantFrom("LESSON", "DECISION_RATIONALE", "STATE_CHANGE");
     const text = fc.oneof(fc.string({ unit: "binary" }), fc.constant("𝄞".repeat(9_000)), fc.constant("\ud800"));

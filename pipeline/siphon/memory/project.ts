@@ -77,10 +77,10 @@ const readers: Partial<ByType<Reader>> = {
   },
 };
 
-/** Lessons and decisions are the same by their words, diffs by every character. */
+/** Lessons and decisions are the same by the words that are kept of them, diffs by every character. */
 const fingerprintOf = ({ kind, scope, text }: Told): string =>
   createHash("sha256")
-    .update(JSON.stringify([scope, kind === "diff" ? text : wordsOf(text).join(" ")]))
+    .update(JSON.stringify([scope, kind === "diff" ? text : wordsOf(bounded(text, MAX_TEXT)).join(" ")]))
     .digest("hex");
 
 /** A frame's key: of one that no chain holds, whose it is and its id. */
