@@ -3,18 +3,26 @@ import type { Specifiers } from "./specifiers.ts";
 
 type Variables = ReadonlyMap<string, string>;
 
-/** The text with its variables replaced; undefined where the value of one is not in the file. */
+/** More than an image or a path has. Each value may be of many others, so that they would grow by their power. */
+const MAX_VALUE_CHARS = 4096;
+const MAX_VARIABLES = 1000;
+
+/** The text with its variables replaced; undefined where the value of one is not in the file, or it becomes too long. */
 const substitute = (text: string, variables: Variables): string | undefined => {
+  if (text.length > MAX_VALUE_CHARS) return undefined;
   let isKnown = true;
+  let room = MAX_VALUE_CHARS;
+  const valueOf = (name: string, fallback: string | undefined): string => {
+    const value = variables.get(name) ?? fallback;
+    room -= value?.length ?? 0;
+    isKnown &&= value !== undefined && room >= 0;
+    return isKnown && value !== undefined ? value : "";
+  };
   const replaced = text.replace(
     /\$(?:\{(\w{1,99})(?::?-([^}]{0,999}))?\}|(\w{1,99}))/g,
-    (_, braced?: string, fallback?: string, plain?: string) => {
-      const value = variables.get(braced ?? plain ?? "") ?? fallback;
-      if (value === undefined) isKnown = false;
-      return value ?? "";
-    },
+    (_, braced?: string, fallback?: string, plain?: string) => valueOf(braced ?? plain ?? "", fallback),
   );
-  return isKnown && !replaced.includes("$") ? replaced : undefined;
+  return isKnown && replaced.length <= MAX_VALUE_CHARS && !replaced.includes("$") ? replaced : undefined;
 };
 
 const unquoted = (text: string): string => text.replace(/^(["'])(.*)\1$/, "$2");
@@ -63,11 +71,16 @@ class DockerfileReader {
 
   private assign(kind: string, rest: string): void {
     for (const [, name = "", value = ""] of rest.matchAll(/(\w{1,99})=("[^"]{0,999}"|'[^']{0,999}'|\S{0,999})/g)) {
-      const known = substitute(unquoted(value), this.variables);
       // An argument without a default in a stage is the one from before the first stage.
-      if (known !== undefined && (kind === "ENV" || !this.variables.has(name) || this.count === 0))
-        this.variables.set(name, known);
+      if (kind === "ENV" || !this.variables.has(name) || this.count === 0)
+        this.set(name, substitute(unquoted(value), this.variables));
     }
+  }
+
+  private set(name: string, value: string | undefined): void {
+    // What it stood for before, it does so no more.
+    if (value === undefined) this.variables.delete(name);
+    else if (this.variables.has(name) || this.variables.size < MAX_VARIABLES) this.variables.set(name, value);
   }
 
   private from(rest: string): void {
@@ -100,7 +113,8 @@ class DockerfileReader {
 
 /**
  * Reads what a Dockerfile is built of: `image:<reference>` of stages and copies, `copy:<path>` of the build context. What a
- * variable without a value in the file stands for is not known, and what a mount of RUN brings is not read.
+ * variable without a value in the file stands for is not known, nor what is longer than 4,096 characters, nor what is behind
+ * the first 1,000 variables; what a mount of RUN brings is not read.
  */
 export const readDockerfile = (text: string, out: Specifiers): void => {
   const reader = new DockerfileReader(out);

@@ -1,6 +1,6 @@
 import type { GrammarKind } from "../grammar-files.ts";
 import { expandUse } from "./rust-use.ts";
-import type { Specifiers } from "./specifiers.ts";
+import { MAX_SPECIFIER_CHARS, type Specifiers } from "./specifiers.ts";
 
 /** What a match of a query found: the text of each of its captures, by name, and where the first of them begins and ends. */
 export type Found = { texts: Readonly<Record<string, string>>; start: number; end: number };
@@ -45,21 +45,32 @@ class RustNamer {
 
   take({ texts, start, end }: Found): void {
     while ((this.around.at(-1)?.end ?? Infinity) <= start) this.around.pop();
-    for (const specifier of this.specifiersOf(texts)) this.out.add(specifier);
+    for (const specifier of this.specifiersOf(texts)) {
+      if (specifier === undefined) this.out.cut();
+      else this.out.add(specifier);
+    }
     const { module } = texts;
     if (module !== undefined && this.around.length < MAX_MODULES) this.around.push({ name: module, end });
   }
 
-  private specifiersOf({ use, name, file, placed }: Found["texts"]): readonly string[] {
-    if (use !== undefined) return use.length > MAX_USE_CHARS ? [] : expandUse(use).map((path) => this.fromFile(path));
+  /** Undefined among them is what is too long. */
+  private specifiersOf({ use, name, file, placed }: Found["texts"]): ReadonlyArray<string | undefined> {
+    if (use !== undefined) return this.used(use);
     if (name !== undefined) return [`::${name}`];
     if (file !== undefined) return [this.fromFile(`self::${file}`)];
     return placed === undefined || this.around.length > 0 ? [] : [`./${placed}`];
   }
 
-  private fromFile(path: string): string {
+  private used(use: string): ReadonlyArray<string | undefined> {
+    const paths = use.length > MAX_USE_CHARS ? undefined : expandUse(use);
+    return paths?.map((path) => this.fromFile(path)) ?? [undefined];
+  }
+
+  private fromFile(path: string): string | undefined {
     const isLocal = /^(?:self|super)(?:::|$)/.test(path);
     if (!isLocal || this.around.length === 0) return path;
+    const length = this.around.reduce((sum, { name }) => sum + name.length, path.length);
+    if (length > MAX_SPECIFIER_CHARS) return undefined;
     return ["self", ...this.around.map(({ name }) => name), path.replace(/^self::/, "")].join("::");
   }
 }
