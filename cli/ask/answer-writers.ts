@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import type { Writable } from "node:stream";
 import type { Host } from "../host.ts";
+import { printableJson } from "../printable.ts";
 import type { AnswerColumn, AnswerRow, AnswerTaker } from "./ask-reader.ts";
-import { renderCsv, renderJson, valuesOf } from "./render-row.ts";
+import { renderCsv, valuesOf } from "./render-row.ts";
 import { renderTable } from "./render-table.ts";
 
 /** Prints an answer in one format. */
@@ -70,9 +71,9 @@ const withText = (format: string, host: Host, out: Output): AnswerWriter => {
     return lineWriter(
       out,
       () => undefined,
-      (_, row) => renderJson(row),
+      (_, row) => printableJson(row),
     );
-  if (format === "json") return wholeWriter(out, async (_, rows) => `${renderJson(rows)}\n`);
+  if (format === "json") return wholeWriter(out, async (_, rows) => `${printableJson(rows)}\n`);
   if (format !== "csv") return tableWriter(host, out);
   const forTerminal = out.isTTY === true;
   return lineWriter(

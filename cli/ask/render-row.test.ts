@@ -1,7 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { parquetMetadata, parquetReadObjects, parquetSchema } from "hyparquet";
-import { renderCsv, renderJson } from "./render-row.ts";
+import { printableJson } from "../printable.ts";
+import { renderCsv } from "./render-row.ts";
 import { renderParquet } from "./write-parquet.ts";
 
 /** RFC 4180, as a program reads it. */
@@ -16,21 +17,26 @@ describe("a row", () => {
   it("is the same value as JSON, without what a terminal obeys", () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.oneof(fc.string({ unit: "binary" }), fc.jsonValue())), (value) => {
-        const text = renderJson(value);
+        const text = printableJson(value);
         expect(JSON.stringify(JSON.parse(text))).toBe(JSON.stringify(value));
-        expect(text).not.toMatch(/\p{Cc}/u);
+        expect(text).not.toMatch(/[\p{Cc}\p{Cf}\u2028\u2029]/u);
       }),
     );
+    expect(printableJson("a\u202eb\u2066c\u{e0041}")).toBe(String.raw`"a\u202eb\u2066c\udb40\udc41"`);
   });
 
-  it("is the same texts as CSV, and for a terminal has nothing that it obeys", () => {
+  it("is the same texts as CSV, without what a terminal obeys", () => {
     fc.assert(
       fc.property(fc.array(fc.string({ unit: "grapheme" }), { minLength: 1 }), (texts) => {
-        expect(readCsv(renderCsv(texts, false))).toEqual(texts);
+        const seen = texts.map((text) => text.replaceAll(/[^\P{Cc}\n\t]/gu, "\ufffd"));
+        expect(readCsv(renderCsv(texts, false))).toEqual(seen);
       }),
     );
     expect(renderCsv(["a,b", 'say "x"', 7, null, true, ["a", "b"]], false)).toBe(
       '"a,b","say ""x""",7,,true,"[""a"",""b""]"',
+    );
+    expect(renderCsv(["\u001b[2Jx\u009b\u202ey", "two\r\nlines,\ta\rb", ["\u2066\u007f"]], false)).toBe(
+      String.raw`�[2Jx��y,"two${"\r\n"}lines,${"\t"}a�b","[""\u2066\u007f""]"`,
     );
     expect(renderCsv(["\u001b[2Jx", "two\nlines"], true)).toBe("\ufffd[2Jx,two lines");
   });
