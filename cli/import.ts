@@ -9,6 +9,7 @@ import { gatherSession } from "./import/opencode-storage.ts";
 import { emptyOutcome, isWhole, noteUnread, renderOutcome, type Outcome } from "./import/outcome.ts";
 import { readEntries, type Entry } from "./import/read-entries.ts";
 import { MAX_DRAIN_MS, readRedactor } from "./record/open-recording.ts";
+import { printableJson } from "./printable.ts";
 import { readServer } from "./server/settings.ts";
 
 /** In so many first entries a file has to say what it is. */
@@ -103,7 +104,7 @@ export const importFiles: CommandRun = async (host, { options, operands }) => {
     failure = await destination.close();
   }
   if (failure !== undefined) host.warn(`enchanted: ${failure}`);
-  const text = options["output"] === "json" ? JSON.stringify(outcomes) : outcomes.flatMap(renderOutcome).join("\n");
+  const text = options["output"] === "json" ? printableJson(outcomes) : outcomes.flatMap(renderOutcome).join("\n");
   host.stdout().write(`${text}\n`);
   const isAll = outcomes.length === operands.length && outcomes.every(isWhole) && failure === undefined;
   return exited(isAll ? exitCode.ok : exitCode.fault);

@@ -1,3 +1,5 @@
+import { printable } from "../printable.ts";
+
 /** How often something was met, by its name. */
 export type Counts = Record<string, number>;
 
@@ -64,16 +66,17 @@ const listed = (counts: Counts): string =>
 /** Whether everything in the file is at its place. */
 export const isWhole = ({ unreadCount, trouble }: Outcome): boolean => unreadCount === 0 && trouble === undefined;
 
-/** The lines for people. */
+/** The lines for people; what the file says is printed without what a terminal could obey. */
 export const renderOutcome = (outcome: Outcome): string[] => {
   const { file, agent, session, frames, added, types, leftOut, kept, unread, unreadCount, open, trouble } = outcome;
   const what = [agent, session].filter((part) => part !== undefined).join(" ");
-  const lines = [`${file}: ${what}: ${frames} frame(s), ${added} written: ${listed(types)}`.replace(/[: ]+$/, "")];
-  if (total(kept) > 0) lines.push(`  not understood, kept as IMPORTED_ENTRY: ${listed(kept)}`);
-  if (total(leftOut) > 0) lines.push(`  of the program itself, or told by another entry: ${listed(leftOut)}`);
-  if (open > 0) lines.push(`  ${open} call(s) of tools have no result yet: import again when they have`);
-  for (const { line, why } of unread) lines.push(`  ${file}:${line}: not read: ${why}`);
-  if (unreadCount > unread.length) lines.push(`  ${unreadCount - unread.length} more line(s) were not read`);
-  if (trouble !== undefined) lines.push(`  ${trouble}`);
-  return lines;
+  const first = `${file}: ${what}: ${frames} frame(s), ${added} written: ${listed(types)}`.replace(/[: ]+$/, "");
+  const more: string[] = [];
+  if (total(kept) > 0) more.push(`not understood, kept as IMPORTED_ENTRY: ${listed(kept)}`);
+  if (total(leftOut) > 0) more.push(`of the program itself, or told by another entry: ${listed(leftOut)}`);
+  if (open > 0) more.push(`${open} call(s) of tools have no result yet: import again when they have`);
+  for (const { line, why } of unread) more.push(`${file}:${line}: not read: ${why}`);
+  if (unreadCount > unread.length) more.push(`${unreadCount - unread.length} more line(s) were not read`);
+  if (trouble !== undefined) more.push(trouble);
+  return [printable(first), ...more.map((line) => `  ${printable(line)}`)];
 };

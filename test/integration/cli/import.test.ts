@@ -55,6 +55,25 @@ describe("a session of another agent", () => {
     expect(await readFile(join(stage.cwd, "swarm_context.jsonl"), "utf8")).toBe(before);
   });
 
+  it("is told of without what a terminal obeys", async () => {
+    const session = "s\u001b]0;x\u0007\u009b2J\u202e";
+    const file = "evil.jsonl";
+    const user = {
+      type: "user",
+      uuid: "u",
+      sessionId: session,
+      timestamp: at(0),
+      message: { role: "user", content: "" },
+    };
+    await write(file, line(user) + line({ ...user, type: "odd\u001b[31m\u2066" }) + line("\u001b[2J").slice(1));
+    const told = await importing(file);
+    expect(told.stdout).toContain("claude-code s\ufffd]0;x\ufffd\ufffd2J\ufffd: ");
+    expect(told.stdout).toContain("1 odd\ufffd[31m\ufffd");
+    const json = await importing("--output", "json", file);
+    expect(JSON.parse(json.stdout)).toMatchObject([{ session, kept: { "odd\u001b[31m\u2066": 1 } }]);
+    for (const { stdout, stderr } of [told, json]) expect(stdout + stderr).not.toMatch(/[^\P{C}\n]/u);
+  });
+
   it("goes on where it was when it has grown", async () => {
     await write("rollout.jsonl", rollout);
     await importing("rollout.jsonl");
