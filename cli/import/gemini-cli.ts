@@ -90,7 +90,8 @@ class GeminiReader implements SessionReader {
     const text = this.textOf(value);
     if (text !== "") this.once(message, "text", "MESSAGE", messagePayload(NAME, "user", text));
     this.usage(message);
-    for (const call of objectsAt(value, "toolCalls")) this.call(call, message);
+    for (const [index, call] of objectsAt(value, "toolCalls").entries())
+      this.call(call, `tool/${textAt(call, "id") ?? `#${index}`}`, message);
   }
 
   private usage(message: Message): void {
@@ -108,9 +109,7 @@ class GeminiReader implements SessionReader {
     this.once(message, "usage", "CHAT", payload);
   }
 
-  private call(call: Json, message: Message): void {
-    const id = textAt(call, "id") ?? "";
-    const key = `tool/${id}`;
+  private call(call: Json, key: string, message: Message): void {
     const status = textAt(call, "status") ?? "";
     if (!ENDS.has(status)) {
       this.waiting.add(`${message.id}/${key}`);

@@ -397,6 +397,17 @@ describe("a session of Gemini CLI", () => {
     expect(told.open).toBe(0);
   });
 
+  it("tells each call of a message, those without an id too", () => {
+    const calls = [geminiCall("success"), geminiCall("error")].map((call) => ({ ...call, id: undefined }));
+    const message = geminiMessage({ toolCalls: [...calls, { ...geminiCall("executing"), id: "" }] });
+    const told = read("gemini-cli", [message, message]);
+    expect(told.frames.map(({ type, payload }) => [type, payload["ok"]])).toEqual([
+      ["ACTION", true],
+      ["ACTION", false],
+    ]);
+    expect(told.open).toBe(1);
+  });
+
   it("in one document, and the log of prompts, are read as well", () => {
     const whole: Json = {
       sessionId: "s",
