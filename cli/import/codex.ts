@@ -55,6 +55,8 @@ class CodexReader implements SessionReader {
   private provider: string | undefined;
   private model: string | undefined;
   private hasUsageRecords = false;
+  /** What was used in all when it was told last: the same again is told no second time. */
+  private total = "";
   private readonly lines: Takers<Line> = {
     session_meta: (payload, line) => this.meta(payload, line),
     turn_context: (payload) => this.context(payload),
@@ -126,9 +128,13 @@ class CodexReader implements SessionReader {
   }
 
   private tokenCount(payload: Json, line: Line): void {
-    const usage = objectAt(objectAt(payload, "info"), "last_token_usage");
-    if (this.hasUsageRecords || Object.keys(usage).length === 0) this.out.leaveOut("token_count");
-    else this.usage(usage, undefined, line);
+    const info = objectAt(payload, "info");
+    const usage = objectAt(info, "last_token_usage");
+    const total = isJsonObject(info["total_token_usage"]) ? JSON.stringify(info["total_token_usage"]) : "";
+    const isTold = this.hasUsageRecords || (total !== "" && total === this.total);
+    if (isTold || Object.keys(usage).length === 0) return this.out.leaveOut("token_count");
+    this.total = total;
+    this.usage(usage, undefined, line);
   }
 
   private usageRecord(payload: Json, line: Line): void {

@@ -171,6 +171,20 @@ describe("a rollout of Codex", () => {
     expect(told.open).toBe(1);
   });
 
+  it("tells what was used once, where it is written again", () => {
+    const count = (second: number, total: number): Json =>
+      event(second, {
+        type: "token_count",
+        info: { total_token_usage: { input_tokens: total }, last_token_usage: { input_tokens: 5 } },
+      });
+    const told = read("codex", [count(1, 5), count(2, 5), count(3, 10), count(4, 10)]);
+    expect(told.frames.map(({ key, type }) => [key, type])).toEqual([
+      ["1", "CHAT"],
+      ["3", "CHAT"],
+    ]);
+    expect(told.leftOut).toEqual(["token_count", "token_count"]);
+  });
+
   it("of before the autumn of 2025 is read as well", () => {
     const old: Json[] = [
       { id: "s-0", timestamp: at(0), instructions: null, git: {} },
