@@ -15,10 +15,13 @@ const NAME = "opencode";
 /** The last two where they are empty. */
 const LEFT_OUT = new Set(["step-start", "step-finish", "snapshot", "compaction", "text", "reasoning"]);
 
+/** The end of the year 9999: a timestamp's year has four digits. */
+const LAST_MS = 253_402_300_799_999;
+
 const timeOf = (value: Json, ...names: readonly string[]): string | undefined => {
   const times = objectAt(value, "time");
   const ms = names.map((name) => countAt(times, name)).find((time) => time !== undefined);
-  return ms === undefined ? undefined : renderTimestamp(BigInt(ms) * 1_000_000n);
+  return ms === undefined || ms > LAST_MS ? undefined : renderTimestamp(BigInt(ms) * 1_000_000n);
 };
 
 /** A part of a message, and what it takes of its message. */

@@ -524,6 +524,14 @@ describe("a session of OpenCode", () => {
   });
 });
 
+describe("a time of OpenCode", () => {
+  it("that no calendar has is none", () => {
+    const far = { ...opencode, info: { id: "ses_4", time: { created: Number.MAX_SAFE_INTEGER } } };
+    const [start] = read("opencode", [far]).frames;
+    expect(start).toMatchObject({ type: "LIFECYCLE", at: undefined });
+  });
+});
+
 const samples: ReadonlyArray<readonly [AgentName, readonly Json[]]> = [
   ["codex", codex],
   ["claude-code", claude],
