@@ -1,3 +1,4 @@
+import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
 import { unifiedPatch } from "./claude-patch.ts";
 import { countAt, known, objectAt, objectsAt, textAt, textOfContent, type Json } from "./fields.ts";
 import { actionPayload, createOpenCalls, type OpenCall } from "./open-calls.ts";
@@ -35,6 +36,9 @@ class ClaudeReader implements SessionReader {
   private readonly calls = createOpenCalls();
   /** The answer that is being read: its blocks stand in entries of their own, and the last of them has its final usage. */
   private answer: { id: string; entry: Entry; message: Json } | undefined;
+
+  /** Answers whose usage is told: results of its calls may stand between the blocks of one. */
+  private readonly told = new Set<string>();
 
   private readonly blocks: Takers<Entry> = {
     text: (block, entry) => this.text(block, entry),
@@ -79,10 +83,12 @@ class ClaudeReader implements SessionReader {
 
   private endAnswer(): void {
     if (this.answer === undefined) return;
-    const { entry, message } = this.answer;
+    const { id, entry, message } = this.answer;
     this.answer = undefined;
     const usage = objectAt(message, "usage");
-    if (Object.keys(usage).length === 0 || entry.value["isApiErrorMessage"] === true) return;
+    const isUsed = Object.keys(usage).length > 0 && entry.value["isApiErrorMessage"] !== true;
+    if (!isUsed || this.told.has(id)) return;
+    this.told.add(id);
     const cached = countAt(usage, "cache_read_input_tokens");
     const sent = [countAt(usage, "input_tokens"), cached, countAt(usage, "cache_creation_input_tokens")];
     const payload = known({
@@ -147,7 +153,7 @@ class ClaudeReader implements SessionReader {
   }
 
   private change(call: OpenCall, { key, at, result }: { key: string; at: string | undefined; result: Json }): void {
-    const args = call.arguments as Json;
+    const args = isJsonObject(call.arguments) ? call.arguments : {};
     const path = textAt(result, "filePath") ?? textAt(args, "file_path") ?? textAt(args, "notebook_path");
     if (path === undefined) return;
     const change = textAt(result, "type") === "create" ? "added" : "modified";

@@ -332,6 +332,36 @@ describe("a session of Claude Code", () => {
   });
 });
 
+describe("an answer of Claude Code", () => {
+  it("is told of once, where results of its calls stand between its blocks", () => {
+    const call = (id: string): Json => ({ type: "tool_use", id, name: "Bash", input: {} });
+    const told = read("claude-code", [
+      answer("u-1", 1, call("t-1")),
+      result("u-2", 2, "t-1", { content: "a" }),
+      answer("u-3", 3, call("t-2")),
+      result("u-4", 4, "t-2", { content: "b" }),
+      answer("u-5", 5, { type: "text", text: "Done." }, { id: "msg_2" }),
+      claudeEntry("u-6", 6, "user", { role: "user", content: "thanks" }),
+    ]);
+    expect(told.frames.map(({ type, payload }) => [type, payload["response_id"]])).toEqual([
+      ["CHAT", "msg_1"],
+      ["ACTION", undefined],
+      ["ACTION", undefined],
+      ["MESSAGE", undefined],
+      ["CHAT", "msg_2"],
+      ["MESSAGE", undefined],
+    ]);
+  });
+
+  it("whose call has no input is read", () => {
+    const told = read("claude-code", [
+      answer("u-1", 1, { type: "tool_use", id: "t-1", name: "Write" }),
+      result("u-2", 2, "t-1", { content: "ok" }, { type: "create", filePath: "/w/b.ts" }),
+    ]);
+    expect(told.frames.map(({ type }) => type)).toEqual(["CHAT", "ACTION", "STATE_CHANGE"]);
+  });
+});
+
 const geminiCall = (status: string, more: Json = {}): Json => ({
   id: "c-1",
   name: "replace",
