@@ -76,17 +76,17 @@ class SessionWriter implements SessionOut {
   }
 
   private async write({ key, at, type, payload }: SessionFrame, line: number): Promise<void> {
-    const { agent, session } = this.of;
-    const frame = {
-      event_id: stableId("imported", agent, session, key, type),
-      timestamp: at,
-      agent_id: agent,
-      event_type: type,
-      payload: boundPayload({ ...payload, imported: { from: agent, session, entry: key } }),
-    };
-    const producer = type === "LIFECYCLE" ? "scribe" : "agent";
-    const observedNs = at === undefined ? undefined : parseTimestampNs(at);
     try {
+      const { agent, session } = this.of;
+      const frame = {
+        event_id: stableId("imported", agent, session, key, type),
+        timestamp: at,
+        agent_id: agent,
+        event_type: type,
+        payload: boundPayload({ ...payload, imported: { from: agent, session, entry: key } }),
+      };
+      const producer = type === "LIFECYCLE" ? "scribe" : "agent";
+      const observedNs = at === undefined ? undefined : parseTimestampNs(at);
       const result = await this.chain.tell(frame, { producer, observedNs });
       if (!result.ok) return noteUnread(this.outcome, line, result.reason);
       this.outcome.frames += 1;
@@ -97,20 +97,31 @@ class SessionWriter implements SessionOut {
   }
 }
 
-const takeAll = async (
-  entries: AsyncIterable<Entry>,
-  parts: { reader: SessionReader; writer: SessionWriter; outcome: Outcome; signal: AbortSignal },
-): Promise<void> => {
-  const { reader, writer, outcome, signal } = parts;
-  for await (const entry of entries) {
-    writer.at(entry.line);
-    if ("why" in entry) noteUnread(outcome, entry.line, entry.why);
-    else reader.take(entry.value, entry.line);
-    await writer.settle(MAX_UNDER_WAY);
-    if (signal.aborted) outcome.trouble ??= INTERRUPTED;
-    if (outcome.trouble !== undefined) break;
+type Parts = { reader: SessionReader; writer: SessionWriter; outcome: Outcome; signal: AbortSignal };
+
+const takeOne = (entry: Entry, { reader, writer, outcome }: Parts): void => {
+  if ("why" in entry) return noteUnread(outcome, entry.line, entry.why);
+  try {
+    reader.take(entry.value, entry.line);
+  } catch {
+    // Sessions are of programs that change: what is odd in one entry does not keep the others from being read.
+    writer.keep("an entry that cannot be read", { key: `unread/${entry.line}`, at: undefined, value: entry.value });
   }
-  await writer.settle(0);
+};
+
+const takeAll = async (entries: AsyncIterable<Entry>, parts: Parts): Promise<void> => {
+  const { writer, outcome, signal } = parts;
+  try {
+    for await (const entry of entries) {
+      writer.at(entry.line);
+      takeOne(entry, parts);
+      await writer.settle(MAX_UNDER_WAY);
+      if (signal.aborted) outcome.trouble ??= INTERRUPTED;
+      if (outcome.trouble !== undefined) break;
+    }
+  } finally {
+    await writer.settle(0);
+  }
 };
 
 /** Imports one session into a chain of its own, which is the same each time. */
@@ -124,12 +135,15 @@ export const importSession = async (
   const identity = identityOf({ agent_uid: uid, agent_id: agent, namespace });
   Object.assign(outcome, { agent, session });
   const log = await destination.open(identity);
-  const chain = await beginChain({ identity, redactor, ids: host.ids, log });
-  const writer = new SessionWriter({ agent, session }, chain, outcome);
-  const reader = readers[agent](writer);
-  await takeAll(entries, { reader, writer, outcome, signal });
-  outcome.open = reader.open();
-  outcome.added = log.added();
-  const left = await log.close();
-  if (left !== undefined) outcome.trouble ??= left;
+  try {
+    const chain = await beginChain({ identity, redactor, ids: host.ids, log });
+    const writer = new SessionWriter({ agent, session }, chain, outcome);
+    const reader = readers[agent](writer);
+    await takeAll(entries, { reader, writer, outcome, signal });
+    outcome.open = reader.open();
+  } finally {
+    outcome.added = log.added();
+    const left = await log.close();
+    if (left !== undefined) outcome.trouble ??= left;
+  }
 };

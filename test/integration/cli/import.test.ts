@@ -102,6 +102,17 @@ describe("a session of another agent", () => {
     await verified(stage);
   });
 
+  it("goes on behind an entry that cannot be read, which is kept", async () => {
+    const deep = `${'{"a":'.repeat(50_000)}1${"}".repeat(50_000)}`;
+    const odd = `{"timestamp":"${at(1)}","type":"event_msg","payload":{"type":"error","message":${deep}}}\n`;
+    await write("rollout.jsonl", begin + odd + said(2, "assistant", "I look."));
+    expect(await outcomes("rollout.jsonl")).toMatchObject([
+      { frames: 3, added: 3, unreadCount: 0, kept: { "an entry that cannot be read": 1 } },
+    ]);
+    expect(payloads(await stage.lines(), "MESSAGE")).toMatchObject([{ text: "I look." }]);
+    await verified(stage);
+  });
+
   it("keeps what is not understood, and names the lines that are no JSON", async () => {
     await write("rollout.jsonl", `${begin}no json\n${item(1, { type: "brand_new", x: { y: 1 } })}[1]\n{"torn":`);
     const { code, stdout } = await importing("rollout.jsonl");
