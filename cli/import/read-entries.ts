@@ -37,16 +37,32 @@ const lineEntries = (split: SplitLine, line: number): Entry[] => {
   return value === undefined ? [{ line, why: "the line is not JSON" }] : asEntries(value, line, text);
 };
 
+/** A line without the space around it, of which a mark of the byte order is some; empty where it is too long. */
+const textOf = (split: SplitLine): string => (split.kind === "tooLong" ? "" : split.bytes.toString("utf8").trim());
+
+/** The first line that has something in it; undefined where no other follows. */
+const readFirstLine = async (file: FileHandle): Promise<string | undefined> => {
+  const splitter = createLineSplitter(MAX_LINE_BYTES);
+  for (let at = 0; ;) {
+    const length = at === 0 ? 4096 : CHUNK_BYTES;
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(length), 0, length, at);
+    if (bytesRead === 0) return undefined;
+    at += bytesRead;
+    const first = splitter
+      .push(buffer.subarray(0, bytesRead))
+      .map(textOf)
+      .find((text) => text !== "");
+    if (first !== undefined) return first;
+  }
+};
+
 /** A file that is one document over several lines; undefined where it is not. */
 const readDocument = async (file: FileHandle, size: number): Promise<Entry[] | undefined> => {
-  const head = Buffer.alloc(4096);
-  const { bytesRead } = await file.read(head, 0, head.length, 0);
-  const [first = "", more] = head.toString("utf8", 0, bytesRead).trimStart().split("\n");
-  if (more === undefined || !/^[[{]/.test(first) || parse(first) !== undefined || size > MAX_DOCUMENT_BYTES)
-    return undefined;
+  const first = size > MAX_DOCUMENT_BYTES ? undefined : await readFirstLine(file);
+  if (first === undefined || !/^[[{]/.test(first) || parse(first) !== undefined) return undefined;
   const bytes = Buffer.alloc(size);
   const whole = await file.read(bytes, 0, size, 0);
-  const value = parse(bytes.toString("utf8", 0, whole.bytesRead));
+  const value = parse(bytes.toString("utf8", 0, whole.bytesRead).trim());
   return value === undefined ? undefined : asEntries(value, 1, "");
 };
 

@@ -113,6 +113,18 @@ describe("a session of another agent", () => {
     await verified(stage);
   });
 
+  it("in a document of several lines is read, however it begins", async () => {
+    const messages = [{ id: "1", type: "user", timestamp: at(0), content: "hello" }];
+    const log = JSON.stringify({ sessionId: "s", projectHash: "p", startTime: at(0), messages }, undefined, 1);
+    await write("mark.json", `\uFEFF${log}`);
+    await write(
+      "long.json",
+      `{"sessionId":"t","projectHash":"p","x":"${"x".repeat(5000)}",\n"messages":${JSON.stringify(messages)}\n}`,
+    );
+    const told = { frames: 1, unreadCount: 0 };
+    expect(await outcomes("mark.json", "long.json")).toMatchObject([told, told]);
+  });
+
   it("keeps what is not understood, and names the lines that are no JSON", async () => {
     await write("rollout.jsonl", `${begin}no json\n${item(1, { type: "brand_new", x: { y: 1 } })}[1]\n{"torn":`);
     const { code, stdout } = await importing("rollout.jsonl");
