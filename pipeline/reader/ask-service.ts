@@ -23,6 +23,8 @@ export type AskServiceOptions = {
 /** Questions that are answered at once, of all users and of one. */
 const MAX_QUESTIONS = 8;
 const MAX_OF_USER = 4;
+/** How long an answer may take, whoever is slow: a client that reads nothing would keep its place for ever. */
+const ANSWER_MS = 60_000;
 const RETRY_MS = 1_000;
 
 type Enter = (username: string) => () => void;
@@ -102,6 +104,8 @@ export const createAskService = (options: AskServiceOptions): GrpcHandler => {
   return {
     kind: "serverStream",
     method: askMethod,
+    withinMs: ANSWER_MS,
+
     handle: async function* (bytes: Buffer, { token, signal }: CallContext) {
       const principal = await authorise.authenticate(token);
       const request = decodeMessage(AskRequestSchema, bytes);

@@ -277,6 +277,43 @@ describe("streams", () => {
   });
 });
 
+describe("an answer that has its time", () => {
+  it("ends where nobody reads it, and says so behind what is read later", async () => {
+    const time = manualClock();
+    let ended: unknown;
+    let sent = 0;
+    const handle = async function* (_: Buffer, { signal }: { readonly signal: AbortSignal }) {
+      try {
+        for (; sent < 1000; sent += 1) yield Buffer.alloc(1 << 20);
+      } finally {
+        ended = signal.reason;
+      }
+    };
+    const server = await startGrpcServer({
+      address: "127.0.0.1:0",
+      handlers: [{ kind: "serverStream", method: getBlobMethod, handle, withinMs: 60_000 }],
+      onError: () => {},
+      clock: time,
+    });
+    cleanups.push(() => server.close(1000));
+    const client = createGrpcClient({ address: `127.0.0.1:${server.port}`, clock });
+    cleanups.push(() => client.close());
+    const answer = client.serverStream(getBlobMethod, Buffer.of(), limits)[Symbol.asyncIterator]();
+    expect((await answer.next()).done).toBe(false);
+    const before = sent;
+    await time.advance(59_999);
+    expect([ended, sent]).toEqual([undefined, before]);
+    await time.advance(1);
+    await waitFor("the answer's source is ended", () => ended !== undefined, { timeoutMs: 5_000 });
+    const readOn = async (): Promise<void> => {
+      for (let next = await answer.next(); next.done !== true; next = await answer.next())
+        expect(sent).toBeLessThan(999);
+    };
+    expect((await failureOf(readOn())).code).toBe(grpcStatus.deadlineExceeded);
+    expect(time.pending()).toBe(0);
+  });
+});
+
 describe.each(["plaintext", "TLS"])("a server over %s that closes", (how) => {
   const GRACE_MS = 60_000;
 

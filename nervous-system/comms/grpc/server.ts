@@ -55,6 +55,8 @@ export type GrpcHandler =
       readonly kind: "serverStream";
       readonly method: GrpcMethod;
       readonly handle: (request: Buffer, call: CallContext) => AsyncIterable<Buffer>;
+      /** How long an answer may take, milliseconds, however slowly the client reads it; for ever without it. */
+      readonly withinMs?: number;
     };
 
 /** How a server listens. */
@@ -170,7 +172,32 @@ const admitting =
     });
   };
 
-const implement = (handler: GrpcHandler, fail: Failing) => {
+type StreamHandler = Extract<GrpcHandler, { kind: "serverStream" }>;
+
+/** Answers until the end, until the client has gone, or until the time is over: then the source is told, and ended. */
+const stream = async (
+  { handle, withinMs = Infinity }: StreamHandler,
+  call: Parameters<handleServerStreamingCall<Buffer, Buffer>>[0],
+  clock: Pick<Clock, "after">,
+): Promise<void> => {
+  const context = contextOf(call);
+  const stop = new AbortController();
+  const leave = (): void => stop.abort(context.signal.reason);
+  context.signal.addEventListener("abort", leave, { once: true });
+  const late = new GrpcFailure(grpcStatus.deadlineExceeded, `the answer was not taken within ${withinMs} ms`);
+  const cancel = withinMs === Infinity ? undefined : clock.after(withinMs, () => stop.abort(late));
+  try {
+    await pump(handle(call.request, { ...context, signal: stop.signal }), call, stop.signal);
+    if (stop.signal.reason === late) throw late;
+  } catch (error) {
+    throw stop.signal.reason === late ? late : error;
+  } finally {
+    cancel?.();
+    context.signal.removeEventListener("abort", leave);
+  }
+};
+
+const implement = (handler: GrpcHandler, fail: Failing, clock: Pick<Clock, "after">) => {
   if (handler.kind === "unary") {
     const unary: handleUnaryCall<Buffer, Buffer> = (call, answer) => {
       handler.handle(call.request, contextOf(call)).then(
@@ -196,8 +223,7 @@ const implement = (handler: GrpcHandler, fail: Failing) => {
     return upload;
   }
   const download: handleServerStreamingCall<Buffer, Buffer> = (call) => {
-    const context = contextOf(call);
-    pump(handler.handle(call.request, context), call, context.signal).catch((error: unknown) => {
+    stream(handler, call, clock).catch((error: unknown) => {
       call.emit("error", fail(error));
     });
   };
@@ -278,7 +304,7 @@ export const startGrpcServer = async (options: GrpcServerOptions): Promise<GrpcS
   });
   for (const handler of options.handlers) {
     const { method } = handler;
-    const implementation = implement(handler, failing(method.path, options.onError));
+    const implementation = implement(handler, failing(method.path, options.onError), options.clock);
     server.addService({ [method.path]: definitionOf(method) }, { [method.path]: implementation });
   }
   const front = frontOf(server, options);
