@@ -193,11 +193,13 @@ class CodexReader implements SessionReader {
   }
 
   private changes(call: OpenCall, { key, at }: Line): void {
-    const patch = patchIn(call.arguments);
-    for (const [index, change] of changesInEnvelope(patch ?? "").entries()) {
+    const { changes, left } = changesInEnvelope(patchIn(call.arguments) ?? "");
+    for (const [index, change] of changes.entries()) {
       const payload = changePayload(change, call.directory, call.tool);
       this.out.tell({ key: `${key}/${index}`, at, type: "STATE_CHANGE", payload });
     }
+    const value = { tool: call.tool, changes: left };
+    if (left > 0) this.out.keep("changes of one patch behind the first 1,000", { key: `${key}/left`, at, value });
   }
 
   private search(payload: Json, { key, at }: Line): void {

@@ -1,5 +1,8 @@
 import type { ToldChange } from "./session-frames.ts";
 
+/** More than a person reads through; each becomes a frame, all of one call at once. */
+const MAX_CHANGES = 1000;
+
 type Section = { change: ToldChange; lines: string[] };
 
 const begin = (line: string): ToldChange | undefined => {
@@ -17,6 +20,7 @@ const endOf = ({ change, lines }: Section): ToldChange => {
 /** Takes the lines of a patch. */
 class EnvelopeReader {
   readonly sections: Section[] = [];
+  left = 0;
   private isInside = false;
 
   take(line: string): void {
@@ -26,19 +30,27 @@ class EnvelopeReader {
   }
 
   private takeInside(line: string): void {
-    const section = this.sections.at(-1);
     const change = begin(line);
+    if (change !== undefined && this.sections.length >= MAX_CHANGES) this.left += 1;
+    else if (change !== undefined) this.sections.push({ change, lines: [] });
+    else if (this.left === 0) this.goOn(line);
+  }
+
+  private goOn(line: string): void {
+    const section = this.sections.at(-1);
     const moved = /^\*\*\* Move to: (.+)$/.exec(line)?.[1];
-    if (change !== undefined) this.sections.push({ change, lines: [] });
-    else if (section !== undefined && moved !== undefined)
+    if (section !== undefined && moved !== undefined)
       section.change = { ...section.change, path: moved, change: "renamed", oldPath: section.change.path };
     else section?.lines.push(line);
   }
 }
 
-/** The changes of a patch as Codex writes it (`*** Begin Patch`), each with its part of it; none where it is no such patch. */
-export const changesInEnvelope = (text: string): ToldChange[] => {
+/** The first 1,000 changes of a patch, each with its part of it, and how many are behind them. */
+type EnvelopeChanges = { changes: ToldChange[]; left: number };
+
+/** The changes of a patch as Codex writes it (`*** Begin Patch`); none where it is no such patch. */
+export const changesInEnvelope = (text: string): EnvelopeChanges => {
   const reader = new EnvelopeReader();
   for (const line of text.split("\n")) reader.take(line);
-  return reader.sections.map(endOf);
+  return { changes: reader.sections.map(endOf), left: reader.left };
 };
