@@ -56,7 +56,10 @@ class RecordImport {
     const agent_uid = isFitting ? uid : importedUid(namespace, uid);
     const identity = identityOf({ agent_uid, agent_id: agentIdOf(frame), namespace });
     const log = await destination.open(identity);
-    return { log, anew: isFitting ? undefined : await beginChain({ identity, redactor, ids: host.ids, log }) };
+    return {
+      log,
+      anew: isFitting ? undefined : await beginChain({ identity, redactor, ids: host.ids, clock: host.clock, log }),
+    };
   }
 
   private async asItIs(log: ChainLog, frame: RecordedFrame): Promise<string | undefined> {

@@ -136,7 +136,7 @@ export const importSession = async (
   Object.assign(outcome, { agent, session });
   const log = await destination.open(identity);
   try {
-    const chain = await beginChain({ identity, redactor, ids: host.ids, log });
+    const chain = await beginChain({ identity, redactor, ids: host.ids, clock: host.clock, log });
     const writer = new SessionWriter({ agent, session }, chain, outcome);
     const reader = readers[agent](writer);
     await takeAll(entries, { reader, writer, outcome, signal });

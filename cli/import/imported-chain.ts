@@ -1,11 +1,15 @@
 import { createRecorder, type RecordResult } from "#nervous-system/recorder/recorder.ts";
+import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { RecorderIdentity } from "#nervous-system/recorder/compose.ts";
 import type { Redactor } from "#nervous-system/recorder/redact.ts";
 import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
 import type { Ids, TraceIds } from "#nervous-system/schemas/ids.ts";
 import type { ChainLog } from "./destination.ts";
 
-/** Who tells a frame, and when it was observed, Unix nanoseconds; undefined: right behind the one before. */
+/**
+ * Who tells a frame, and when it was observed, Unix nanoseconds; undefined, or more than a day ahead of now: right behind the
+ * one before.
+ */
 type Origin = { producer: Producer; observedNs: bigint | undefined; trace?: TraceIds | undefined };
 
 /** A chain that is made anew from what somebody else wrote down, the same each time: same place, same hash. */
@@ -16,13 +20,24 @@ export type ImportedChain = {
 };
 
 /** What an imported chain is made of. */
-export type ChainParts = { identity: RecorderIdentity; redactor: Redactor | undefined; ids: Ids; log: ChainLog };
+export type ChainParts = {
+  identity: RecorderIdentity;
+  redactor: Redactor | undefined;
+  ids: Ids;
+  clock: Pick<Clock, "nowNs">;
+  log: ChainLog;
+};
+
+/** A clock may go ahead of ours by a day: nearer times would else be taken by the next import, as another chain. */
+const AHEAD_NS = 24n * 3_600_000_000_000n;
 
 /**
  * Begins a chain. Its frames are observed when what they tell of was written down, not now: so an import that is repeated makes
- * no second chain, and questions about a time find what was done then.
+ * no second chain, and questions about a time find what was done then. A time that has not come yet is none: all frames behind
+ * it would have it.
  */
-export const beginChain = async ({ identity, redactor, ids, log }: ChainParts): Promise<ImportedChain> => {
+export const beginChain = async ({ identity, redactor, ids, clock, log }: ChainParts): Promise<ImportedChain> => {
+  const latestNs = clock.nowNs() + AHEAD_NS;
   let observedNs = 0n;
   let index = 0;
   const recorder = await createRecorder({
@@ -44,7 +59,7 @@ export const beginChain = async ({ identity, redactor, ids, log }: ChainParts): 
     },
   });
   const how = ({ producer, observedNs: at, trace }: Origin) => {
-    observedNs = at ?? 0n; // a chain's time never goes back
+    observedNs = at === undefined || at > latestNs ? 0n : at; // a chain's time never goes back
     return trace === undefined ? { producer } : { producer, trace };
   };
   return {
