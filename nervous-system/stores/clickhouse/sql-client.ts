@@ -64,10 +64,14 @@ const kindOf = (code: string): ClickHouseFailure["kind"] => {
   return LIMIT_CODES.has(code) ? "limit" : "passing";
 };
 
-/** Reads whatever the client rejected with. */
+/** Of an exception amid rows the code stands in its text alone: `Code: 159. DB::Exception: …`. */
+const codeAmidRows = (message: unknown): string | undefined => /^Code: (\d+)\./.exec(String(message))?.[1];
+
+/** Reads whatever the client rejected with; what is read already stays what it is. */
 export const toClickHouseFailure = (error: unknown): ClickHouseFailure => {
+  if (error instanceof ClickHouseFailure) return error;
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
-  const known = String(code);
+  const known = String(code ?? codeAmidRows(message));
   return new ClickHouseFailure(kindOf(known), `ClickHouse (${known}): ${String(message ?? error)}`, error);
 };
 
