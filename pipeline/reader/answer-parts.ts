@@ -74,12 +74,12 @@ function* grouped(texts: readonly string[]): Generator<string[]> {
 /** The columns of an answer, then its rows as they come; gives what it came to, which the summary tells. */
 export async function* answerParts(
   question: Question,
-  { batches }: Answer,
+  { batches, atMost = Infinity }: Answer,
   limit: number,
 ): AsyncGenerator<Part, AnswerTotals> {
   const columns = Object.entries(question.columns).map(([name, { kind }]) => ({ name, kind }));
   yield { case: "columns", value: { columns } };
-  const texts = new RowTexts(question, limit);
+  const texts = new RowTexts(question, Math.min(limit, atMost));
   for await (const batch of batches) {
     for (const rows of grouped(texts.take(batch))) yield { case: "rows", value: { rows } };
     if (texts.totals.cutBy === "size") break;

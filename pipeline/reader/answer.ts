@@ -24,6 +24,8 @@ export type AnswerBatch = {
 export type Answer = {
   readonly statement: string;
   readonly bound: Readonly<Record<string, unknown>>;
+  /** How many rows are given at most, however many are asked for; one more of them tells that there are more. */
+  readonly atMost?: number;
   /** Throws `GrpcFailure`. */
   readonly batches: AsyncIterable<AnswerBatch>;
 };

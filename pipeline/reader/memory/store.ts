@@ -7,7 +7,7 @@ import { closeMemory, memorySettings, openMemory, type Memory } from "#pipeline/
 import { recall, type RecallQuery } from "./recall.ts";
 
 const RETRY_MS = 1_000;
-/** More than anybody reads of what fits less and less. */
+/** More than anybody reads of what fits less and less; one more tells that there are more. */
 const MAX_HITS = 100;
 
 /** What the memory answers. */
@@ -27,7 +27,7 @@ const queryOf = ({ namespace, values, rows }: Asked): RecallQuery => {
     kind: kindOf(kind),
     libraries: libraries as readonly string[],
     files: paths as readonly string[],
-    limit: Math.min(rows, MAX_HITS),
+    limit: Math.min(rows, MAX_HITS + 1),
     ...(place === 0 ? {} : { asOf: place as number }),
   };
 };
@@ -54,7 +54,7 @@ export const createMemoryStore = (memory: Memory): ReadStore => ({
     const query = queryOf(asked);
     const { namespace, kind, ...bound } = query;
     const statement = `hybrid search of ${memoryCollections[kind]}, tenant ${namespace}, by the vectors ${vectorNameOf(memory.embedder)} and by words`;
-    return { statement, bound, batches: found(memory, query, asked.signal) };
+    return { statement, bound, atMost: MAX_HITS, batches: found(memory, query, asked.signal) };
   },
   // Of a memory that is away its own questions tell; those of the ledger go on.
   trouble: () => Promise.resolve(undefined),

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import { recall as recalling } from "#nervous-system/schemas/questions/recall.ts";
 import { memoryCollections, never as neverPlace } from "#nervous-system/stores/weaviate/memory-collections.ts";
 import { EmbedderFailure, type Embedder } from "#pipeline/embedding/embedder.ts";
 import { createLexicalHash } from "#pipeline/embedding/lexical-hash.ts";
 import { createLocalEmbedder } from "#pipeline/embedding/local/local-embedder.ts";
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
+import { answerParts } from "#pipeline/reader/answer-parts.ts";
 import { recall, type RecallQuery } from "#pipeline/reader/memory/recall.ts";
 import { createMemoryStore } from "#pipeline/reader/memory/store.ts";
 import { createSiphonMetrics } from "#pipeline/siphon/measure.ts";
@@ -120,6 +122,24 @@ describe("the question recall", () => {
     expect(await answered({ what: "retry", libraries: "pkg:npm/undici" })).toHaveLength(1);
     expect(await answered({ what: "retry", kind: "decision" })).toEqual([]);
     await expect(answered({ what: "retry", kind: "opinion" })).rejects.toThrow("lesson, decision, diff");
+  });
+
+  it("says that there is more than it gives, however much is asked for", async () => {
+    const chain = chainOf(41, { namespace: "much" });
+    await write(Array.from({ length: 101 }, (_, n) => chain(learned(`Lesson number ${n} of a great many`))));
+    const store = createMemoryStore({ client: memory.client, embedder: createLexicalHash() });
+    const ask = async (what: string, limit: number) => {
+      const values = { what, kind: "", libraries: [], paths: [], place: 0 };
+      const answer = store.answer(recalling, { namespace: "much", values, rows: limit + 1, signal: never });
+      const parts = answerParts(recalling, answer, limit);
+      let next = await parts.next();
+      while (next.done !== true) next = await parts.next();
+      return [next.value.rows, next.value.cutBy];
+    };
+    expect(await ask("", 500)).toEqual([100, "limit"]);
+    expect(await ask("Lesson of a great many", 500)).toEqual([100, "limit"]);
+    expect(await ask("", 100)).toEqual([100, "limit"]);
+    expect(await ask("", 20)).toEqual([20, "limit"]);
   });
 });
 
