@@ -3,9 +3,10 @@ export class Neo4jFailure extends Error {
   override readonly name = "Neo4jFailure";
   /**
    * `data`: the parameters cannot be stored as they are. `schema`: the database is not what it was prepared to be.
-   * `passing`: everything else, from a server that is away to one that is full.
+   * `limit`: the transaction takes more time or memory than it may. `passing`: everything else, from a server that is away to one
+   * that is full.
    */
-  readonly kind: "data" | "schema" | "passing";
+  readonly kind: "data" | "schema" | "limit" | "passing";
 
   constructor(kind: Neo4jFailure["kind"], message: string, cause?: unknown) {
     super(message, { cause });
@@ -30,11 +31,22 @@ const SCHEMA_CODES: ReadonlySet<string> = new Set([
   "Neo.ClientError.Database.DatabaseNotFound",
 ]);
 
+const LIMIT_CODES: ReadonlySet<string> = new Set([
+  "Neo.ClientError.Transaction.TransactionTimedOut",
+  "Neo.ClientError.Transaction.TransactionTimedOutClientConfiguration",
+  "Neo.TransientError.General.MemoryPoolOutOfMemoryError",
+]);
+
+const kindOf = (code: string): Neo4jFailure["kind"] => {
+  if (DATA_CODES.has(code)) return "data";
+  if (SCHEMA_CODES.has(code)) return "schema";
+  return LIMIT_CODES.has(code) ? "limit" : "passing";
+};
+
 /** Reads whatever the driver rejected with; one that is read already stays what it is. */
 export const toNeo4jFailure = (error: unknown): Neo4jFailure => {
   if (error instanceof Neo4jFailure) return error;
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
   const known = String(code);
-  const kind = DATA_CODES.has(known) ? "data" : SCHEMA_CODES.has(known) ? "schema" : "passing";
-  return new Neo4jFailure(kind, `Neo4j (${known}): ${String(message ?? error)}`, error);
+  return new Neo4jFailure(kindOf(known), `Neo4j (${known}): ${String(message ?? error)}`, error);
 };

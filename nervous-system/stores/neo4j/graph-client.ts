@@ -1,4 +1,4 @@
-import neo4j, { type Config, type Driver, type ManagedTransaction, type Session } from "neo4j-driver";
+import neo4j, { type Config, type Driver, type ManagedTransaction, type Session, type SessionMode } from "neo4j-driver";
 import { readAddress } from "./address.ts";
 import { Neo4jFailure, toNeo4jFailure } from "./failure.ts";
 import { asParameters, type Parameters } from "./parameters.ts";
@@ -11,6 +11,8 @@ export type Neo4jOptions = {
   readonly caFile?: string | undefined;
   readonly username: string;
   readonly password: string;
+  /** How long a transaction may take, milliseconds; a minute without it. */
+  readonly transactionTimeoutMs?: number;
 };
 
 /** Runs one statement and answers its rows; integers are numbers, which are exact up to 2^53. */
@@ -20,6 +22,12 @@ export type RunStatement = <Row>(statement: string, parameters?: Parameters) => 
 export type GraphClient = {
   /** Runs a statement in a transaction of its own, as statements about the schema need it. */
   run: RunStatement;
+  /** Runs a statement that only reads; it is ended when the signal aborts, or its time is over. */
+  read<Row>(
+    statement: string,
+    parameters: Parameters,
+    limits: { readonly signal: AbortSignal; readonly timeoutMs: number },
+  ): Promise<Row[]>;
   /** Runs `work` in one transaction; nothing of it is stored where it rejects or the signal aborts before its end. */
   write<T>(work: (run: RunStatement) => Promise<T>, signal?: AbortSignal): Promise<T>;
   close(): Promise<void>;
@@ -57,9 +65,9 @@ const runOn =
 const transact = async <T>(
   session: Session,
   work: (run: RunStatement) => Promise<T>,
-  signal: AbortSignal | undefined,
+  { signal, timeout }: { readonly signal: AbortSignal | undefined; readonly timeout: number },
 ): Promise<T> => {
-  const transaction = await session.beginTransaction({ timeout: TRANSACTION_TIMEOUT_MS });
+  const transaction = await session.beginTransaction({ timeout });
   try {
     const run = runOn(transaction);
     const result = await work(async (...statement) => {
@@ -75,11 +83,34 @@ const transact = async <T>(
   }
 };
 
+type Read = {
+  readonly statement: string;
+  readonly parameters: Parameters;
+  readonly signal: AbortSignal;
+  readonly timeout: number;
+};
+
+/** Closing a session is what ends its statement: a transaction's rollback would wait for it. */
+const readOn = async <Row>(session: Session, { statement, parameters, signal, timeout }: Read): Promise<Row[]> => {
+  const end = (): void => void session.close().catch(() => undefined);
+  signal.throwIfAborted();
+  signal.addEventListener("abort", end, { once: true });
+  try {
+    return await runOn({ run: (text, given) => session.run(text, given, { timeout }) })<Row>(statement, parameters);
+  } finally {
+    signal.removeEventListener("abort", end);
+  }
+};
+
 /** Creates a client; it connects with its first statement. */
 export const createGraphClient = (options: Neo4jOptions): GraphClient => {
   const driver = driverOf(options);
-  const inSession = async <T>(use: (session: Session) => Promise<T>): Promise<T> => {
-    const session = driver.session();
+  const { transactionTimeoutMs: timeout = TRANSACTION_TIMEOUT_MS } = options;
+  const inSession = async <T>(
+    use: (session: Session) => Promise<T>,
+    mode: SessionMode = neo4j.session.WRITE,
+  ): Promise<T> => {
+    const session = driver.session({ defaultAccessMode: mode });
     try {
       return await use(session);
     } catch (error) {
@@ -91,14 +122,16 @@ export const createGraphClient = (options: Neo4jOptions): GraphClient => {
   return {
     run: (statement, parameters) =>
       inSession((session) =>
-        runOn({ run: (text, given) => session.run(text, given, { timeout: TRANSACTION_TIMEOUT_MS }) })(
-          statement,
-          parameters,
-        ),
+        runOn({ run: (text, given) => session.run(text, given, { timeout }) })(statement, parameters),
+      ),
+    read: (statement, parameters, { signal, timeoutMs }) =>
+      inSession(
+        (session) => readOn(session, { statement, parameters, signal, timeout: timeoutMs }),
+        neo4j.session.READ,
       ),
     write: async (work, signal) => {
       if (signal?.aborted) throw new Neo4jFailure("passing", String(signal.reason), signal.reason);
-      return inSession((session) => transact(session, work, signal));
+      return inSession((session) => transact(session, work, { signal, timeout }));
     },
     close: () => driver.close(),
   };

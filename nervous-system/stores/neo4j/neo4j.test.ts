@@ -34,7 +34,9 @@ describe("toNeo4jFailure", () => {
   it.each([
     ["Neo.ClientError.Statement.TypeError", "data"],
     ["Neo.ClientError.Schema.ConstraintValidationFailed", "passing"],
-    ["Neo.TransientError.General.MemoryPoolOutOfMemoryError", "passing"],
+    ["Neo.TransientError.General.MemoryPoolOutOfMemoryError", "limit"],
+    ["Neo.ClientError.Transaction.TransactionTimedOutClientConfiguration", "limit"],
+    ["Neo.ClientError.Transaction.LockClientStopped", "passing"],
     ["Neo.ClientError.Schema.IndexNotFound", "schema"],
     ["ServiceUnavailable", "passing"],
     [undefined, "passing"],

@@ -11,15 +11,19 @@ import { graphSettings, openGraph } from "#pipeline/siphon/graph/open-graph.ts";
 type GraphQuery = { readonly question: Question; readonly cypher: string };
 
 const RETRY_MS = 1_000;
+/** Longest that one question may take, milliseconds. */
+const TIME_MS = 30_000;
 
+// Only where the condition is said of the relationships themselves is every file visited once, nearest first; said of the path's,
+// each of its ways would be walked, of which there are millions.
 /** What the graph answers, each by one constant statement: what somebody asks for is bound to `$name`. */
 const queries: readonly GraphQuery[] = [
   {
     question: dependents,
     cypher: `MATCH (target:File {namespace: $namespace, path: $path})
 MATCH (m:Mission {namespace: $namespace, uid: target.mission_uid}) WHERE $mission = '' OR m.name = $mission
-MATCH path = (f:File)-[:DEPENDS_ON*1..8]->(target)
-WHERE all(d IN relationships(path) WHERE d.valid_from <= $place AND coalesce(d.valid_to > $place, true))
+MATCH path = (f)-[rs:DEPENDS_ON*1..8]->(target)
+WHERE all(d IN rs WHERE d.valid_from <= $place AND coalesce(d.valid_to > $place, true))
 WITH m, f, min(length(path)) AS steps
 RETURN f.path AS file, coalesce(m.name, '') AS mission, steps ORDER BY steps, file, mission LIMIT toInteger($limit)`,
   },
@@ -43,25 +47,39 @@ const boundOf = ({ namespace, values, rows }: Asked): Parameters => {
   return { ...(others as Readonly<Record<string, string>>), place: asOf, namespace, limit: rows };
 };
 
-async function* found(client: Pick<GraphClient, "run">, cypher: string, bound: Parameters) {
+const failureOf = (error: unknown): unknown => {
+  if (!(error instanceof Neo4jFailure)) return error;
+  if (error.kind === "limit") {
+    const hint = "ask for less: of one mission";
+    return new GrpcFailure(grpcStatus.resourceExhausted, `the question takes too much of the graph; ${hint}`);
+  }
+  return new GrpcFailure(grpcStatus.unavailable, `the graph does not answer: ${error.message}`, RETRY_MS);
+};
+
+type Reading = { readonly cypher: string; readonly bound: Parameters; readonly signal: AbortSignal };
+
+async function* found(client: Pick<GraphClient, "read">, { cypher, bound, signal }: Reading, timeoutMs: number) {
   try {
-    const rows = await client.run<AnswerBatch["rows"][number]>(cypher, bound);
+    const rows = await client.read<AnswerBatch["rows"][number]>(cypher, bound, { signal, timeoutMs });
     yield { rows, bytes: 0, rowsRead: rows.length, bytesRead: 0 };
   } catch (error) {
-    if (!(error instanceof Neo4jFailure)) throw error;
-    throw new GrpcFailure(grpcStatus.unavailable, `the graph does not answer: ${error.message}`, RETRY_MS);
+    throw failureOf(error);
   }
 }
 
-/** The graph as a store that answers questions. */
-export const createGraphStore = (client: Pick<GraphClient, "run" | "close">): ReadStore => ({
+/** The graph as a store that answers questions, each within `timeoutMs`. */
+export const createGraphStore = (client: Pick<GraphClient, "read" | "close">, timeoutMs = TIME_MS): ReadStore => ({
   name: "graph",
   questions: graphQuestions,
   answer: ({ name }, asked): Answer => {
     const query = queries.find(({ question }) => question.name === name);
     if (query === undefined) throw new Error(`the graph does not answer "${name}"`);
     const bound = boundOf(asked);
-    return { statement: query.cypher, bound, batches: found(client, query.cypher, bound) };
+    return {
+      statement: query.cypher,
+      bound,
+      batches: found(client, { cypher: query.cypher, bound, signal: asked.signal }, timeoutMs),
+    };
   },
   // Of a graph that is away its own questions tell; those of the ledger go on.
   trouble: () => Promise.resolve(undefined),

@@ -13,8 +13,9 @@ import { forgetCuts, keepCut, readCuts } from "#pipeline/siphon/graph/statements
 import { writeFrames } from "#pipeline/siphon/graph/write-frames.ts";
 import { slotOf, type KeptCut, type Sink, type SinkKind, type SinkResult } from "#pipeline/siphon/sink.ts";
 
-const resultOf = ({ kind, message: reason }: Neo4jFailure): SinkResult => {
-  if (kind === "data") return { kind: "rejected", reason };
+const resultOf = ({ kind, message: reason }: Neo4jFailure, frames: number): SinkResult => {
+  // Of a batch that is too much its halves may not be; a single frame is none, so that the server was slow or full.
+  if (kind === "data" || (kind === "limit" && frames > 1)) return { kind: "rejected", reason };
   return kind === "schema" ? { kind: "lost", reason } : { kind: "retryable", reason };
 };
 
@@ -54,7 +55,7 @@ export const createGraphSink = (client: GraphClient): Sink => ({
       }
       return { kind: "written" };
     } catch (error) {
-      return resultOf(error as Neo4jFailure);
+      return resultOf(error as Neo4jFailure, frames.length);
     }
   },
   close: () => client.close(),

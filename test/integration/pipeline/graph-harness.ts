@@ -1,6 +1,6 @@
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
-import { createGraphClient, type GraphClient } from "#nervous-system/stores/neo4j/graph-client.ts";
+import { createGraphClient, type GraphClient, type Neo4jOptions } from "#nervous-system/stores/neo4j/graph-client.ts";
 import { createGraphSink } from "#pipeline/siphon/graph/sink.ts";
 import type { Sink } from "#pipeline/siphon/sink.ts";
 import { startNeo4j, type Neo4jServer } from "#platform/stores/neo4j.ts";
@@ -11,6 +11,8 @@ export type TestGraph = {
   readonly server: Neo4jServer;
   readonly client: GraphClient;
   sink(): Sink;
+  /** A client of its own, which whoever opens it closes. */
+  open(options?: Pick<Neo4jOptions, "transactionTimeoutMs">): GraphClient;
   /** Everything in it but cuts, in an order that does not depend on how it came there. */
   dump(): Promise<{ readonly nodes: readonly string[]; readonly edges: readonly string[] }>;
   /** Hashes of the frames in it, in the stream's order. */
@@ -31,12 +33,13 @@ export const startTestGraph = async (cleanup: Cleanup): Promise<TestGraph> => {
   const server = await startNeo4j({ dir: await temporaryDirectory(cleanup) });
   cleanup.add(() => server.stop());
   const { boltUrl: url, username, password } = server;
-  const open = (): GraphClient => createGraphClient({ url, username, password });
+  const open: TestGraph["open"] = (options = {}) => createGraphClient({ url, username, password, ...options });
   const client = open();
   cleanup.add(() => client.close());
   return {
     server,
     client,
+    open,
     sink: () => createGraphSink(open()),
     dump: async () => {
       const nodes = await client.run<{ labels: string[]; properties: object }>(ofNodes);

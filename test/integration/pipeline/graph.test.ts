@@ -1,6 +1,13 @@
 import { afterAll, afterEach, describe, expect, it, jest } from "@jest/globals";
+import { grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
-import { createGraphStore } from "#pipeline/reader/graph/store.ts";
+import type { GraphClient } from "#nervous-system/stores/neo4j/graph-client.ts";
+import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
+import { createGraphStore, graphQuestions } from "#pipeline/reader/graph/store.ts";
+import { createGraphSink } from "#pipeline/siphon/graph/sink.ts";
+import { createSiphonMetrics } from "#pipeline/siphon/measure.ts";
+import { writeBatch, type Writing } from "#pipeline/siphon/write-batch.ts";
+import { eventually } from "#test/integration/kubernetes/control-plane.ts";
 import { createCleanup } from "./bus-harness.ts";
 import { agentUid, chainBuilder, type ChainOf } from "./chain-builder.ts";
 import { asBatch, inStream, startTestGraph, type TestGraph } from "./graph-harness.ts";
@@ -217,6 +224,70 @@ describe("what the graph answers", () => {
   });
 });
 
+describe("a question about a graph in which everything hangs together", () => {
+  const LAYERS = 9;
+  const WIDE = 10;
+  const nameOf = (layer: number, n: number): string => `src/${layer}-${n}.ts`;
+  const layered = (): readonly StoredFrame[] => {
+    const [stored, chain] = [inStream(), chainBuilder({ agent_uid: agentUid(30), namespace: "layers" })];
+    const all = (layer: number): string[] => Array.from({ length: WIDE }, (_, n) => nameOf(layer, n));
+    return Array.from({ length: LAYERS - 1 }, (_, layer) =>
+      all(layer + 1).map((file) => stored(chain.next(changed(file, { depends_on: all(layer) })))),
+    ).flat();
+  };
+  const asking = (parameters: Record<string, unknown>) => ({
+    namespace: "layers",
+    values: { path: nameOf(0, 0), mission: "", place: 0, ...parameters },
+    rows: 1_000,
+  });
+
+  it("is answered although there are a hundred million ways, and at each file by the shortest", async () => {
+    await write(layered());
+    const { rows } = await askingOf(createGraphStore(graph.client))("layers", "dependents", { path: nameOf(0, 0) });
+    expect(rows).toHaveLength((LAYERS - 1) * WIDE);
+    expect(rows.map(({ file, steps }) => [file, steps])).toEqual(
+      Array.from({ length: rows.length }, (_, n) => {
+        const layer = 1 + Math.floor(n / WIDE);
+        return [nameOf(layer, n % WIDE), layer];
+      }),
+    );
+  });
+
+  it("says so where it takes too long, and is ended in the server where nobody waits for it any more", async () => {
+    const running = async (): Promise<number> => {
+      const statement =
+        "SHOW TRANSACTIONS YIELD currentQuery WHERE currentQuery CONTAINS 'AS slow' RETURN currentQuery";
+      return (await graph.client.run<{ currentQuery: string }>(statement)).filter(
+        ({ currentQuery }) => !currentQuery.startsWith("SHOW"),
+      ).length;
+    };
+    const slow = "UNWIND range(1, 1000000) AS a UNWIND range(1, 1000000) AS b RETURN count(a * b) AS slow";
+    const question = graphQuestions[0]!;
+    const store = createGraphStore(
+      { ...graph.client, read: (_, bound, limits) => graph.client.read(slow, bound, limits) },
+      500,
+    );
+    const signal = new AbortController().signal;
+    const first = store
+      .answer(question, { ...asking({}), signal })
+      .batches[Symbol.asyncIterator]()
+      .next();
+    await expect(first).rejects.toMatchObject({ code: grpcStatus.resourceExhausted });
+
+    const leave = new AbortController();
+    const patient = createGraphStore({
+      ...graph.client,
+      read: (_, bound, limits) => graph.client.read(slow, bound, limits),
+    });
+    const answer = patient.answer(question, { ...asking({}), signal: leave.signal }).batches[Symbol.asyncIterator]();
+    const second = answer.next().catch((error: unknown) => error);
+    await eventually("it runs", async () => (await running()) === 1, 20_000);
+    leave.abort(new Error("nobody waits"));
+    expect(await second).toMatchObject({ code: grpcStatus.unavailable });
+    await eventually("it is ended", async () => (await running()) === 0, 10_000);
+  });
+});
+
 describe("the same frames again", () => {
   const frames = smallMission();
   afterEach(empty, 60_000);
@@ -256,6 +327,51 @@ describe("the same frames again", () => {
       expect(await graph.dump()).toEqual(whole);
     }
   }, 240_000);
+});
+
+describe("a batch that takes the graph too long", () => {
+  it("is halved, and a frame that did so by itself is tried again and not put aside", async () => {
+    const frames = smallMission().slice(0, 4);
+    await empty();
+    const [client, hurried] = [graph.open(), graph.open({ transactionTimeoutMs: 500 })];
+    const sizes: number[] = [];
+    let slow = 0;
+    const tooMuch = "UNWIND range(1, 1000000) AS a UNWIND range(1, 1000000) AS b RETURN count(a * b)";
+    const slowed: GraphClient = {
+      ...client,
+      write: (work, signal) => {
+        if ((slow -= 1) < 0) return client.write(work, signal);
+        return hurried.write(async (run) => {
+          await run(tooMuch);
+          return work(run);
+        }, signal);
+      },
+    };
+    const sink = createGraphSink(slowed);
+    await sink.prepare();
+    slow = 3;
+    const [pauses, refused] = [new Array<string>(), new Array<string>()];
+    const writing: Writing = {
+      name: "graph",
+      sink: {
+        write: (batch, signal) => {
+          sizes.push(batch.frames.length);
+          return sink.write(batch, signal);
+        },
+      },
+      metrics: createSiphonMetrics(createRegistry()),
+      signal: never,
+      pause: async (_, reason) => void pauses.push(reason),
+      refuse: async (_, __, reason) => void refused.push(reason),
+    };
+    await writeBatch(writing, asBatch(frames));
+    expect(sizes).toEqual([4, 2, 1, 1, 1, 2]);
+    expect(pauses).toEqual([expect.stringContaining("TransactionTimedOut")]);
+    expect(refused).toEqual([]);
+    expect(await graph.hashes()).toEqual(frames.map(({ hash }) => hash));
+    await sink.close();
+    await hurried.close();
+  });
 });
 
 describe("a graph that lost something", () => {
