@@ -71,7 +71,7 @@ const codeAmidRows = (message: unknown): string | undefined => /^Code: (\d+)\./.
 export const toClickHouseFailure = (error: unknown): ClickHouseFailure => {
   if (error instanceof ClickHouseFailure) return error;
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
-  const known = code === undefined ? String(codeAmidRows(message)) : String(code);
+  const known = typeof code === "string" ? code : String(codeAmidRows(message));
   return new ClickHouseFailure(kindOf(known), `ClickHouse (${known}): ${String(message ?? error)}`, error);
 };
 
