@@ -3,6 +3,7 @@ import fc from "fast-check";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { never } from "#nervous-system/stores/weaviate/memory-collections.ts";
 import { agentUid, chainBuilder } from "#test/integration/pipeline/chain-builder.ts";
+import { growthOf, mostGrowth } from "#test/builders/growth.ts";
 import { planWrite, type Known, type WritePlan } from "./plan.ts";
 import { projectFrame } from "./project.ts";
 
@@ -183,6 +184,29 @@ describe("a lesson's life", () => {
     const frame = lesson({ state: "accepted", text: "Deploys happen on Tuesdays only", sources: ["meeting"] });
     store.write(frame);
     expect(store.all()).toMatchObject([{ accepted_place: frame.place, sources: ["meeting"] }]);
+  });
+
+  it("is marked by its event id, of which the sixteen oldest lessons are named, however often", () => {
+    const store = storeOf();
+    const births = Array.from({ length: 20 }, (_, n) => learned(`Lesson number ${n} of one event`, [], "crowd"));
+    store.write(...births);
+    const retired = lesson({ state: "retired", sources: Array(256).fill("crowd") });
+    expect(store.write(retired).changes.size).toBe(16);
+    expect(store.all().map(({ retired_place }) => retired_place === retired.place)).toEqual([
+      ...Array(16).fill(true),
+      ...Array(4).fill(false),
+    ]);
+  });
+
+  it("takes time in proportion to lessons of one event, and to what marks them", () => {
+    const make = (n: number) => {
+      const projections = [
+        ...Array.from({ length: n }, (_, at) => learned(`Lesson number ${at} of one event`, [], "crowd")),
+        ...Array.from({ length: n / 4 }, () => lesson({ state: "accepted", sources: Array(256).fill("crowd") })),
+      ].map(projectFrame);
+      return () => planWrite(projections, []);
+    };
+    expect(growthOf(100, make)).toBeLessThan(mostGrowth);
   });
 
   it("is the same however the stream is cut into batches, and however often one comes again", () => {

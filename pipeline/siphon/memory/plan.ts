@@ -34,6 +34,11 @@ type Draft = {
 
 const MOST_SOURCES = 256;
 
+// An agent chooses its event ids: of lessons that all have the same one a name means the oldest, so that no frame marks thousands.
+const MOST_NAMED = 16;
+
+const byPlace = (a: Draft, b: Draft): number => a.properties.place - b.properties.place;
+
 const fingerprintKey = (kind: MemoryKind, { fingerprint }: MemoryProperties): string => `${kind} ${fingerprint}`;
 
 /** Goes through one tenant's projections in the stream's order; the same again, with what it wrote known, changes nothing. */
@@ -46,7 +51,8 @@ export const planWrite = (projections: readonly Projection[], known: Known): Wri
     byFingerprint.set(fingerprintKey(draft.kind, draft.properties), draft);
     if (draft.kind !== "lesson") return;
     const { event_id } = draft.properties;
-    lessonsByEvent.set(event_id, [...(lessonsByEvent.get(event_id) ?? []), draft]);
+    const oldest = [...(lessonsByEvent.get(event_id) ?? []), draft].toSorted(byPlace).slice(0, MOST_NAMED);
+    lessonsByEvent.set(event_id, oldest);
   };
   for (const { kind, id, properties } of known) add({ kind, id, properties, stored: properties });
 
@@ -76,11 +82,10 @@ export const planWrite = (projections: readonly Projection[], known: Known): Wri
   };
 
   const apply = ({ state, place, events }: LessonMark): number => {
-    const lessons = events.flatMap((event) => lessonsBefore(place, event));
+    const lessons = [...new Set(events)].flatMap((event) => lessonsBefore(place, event));
     const property = state === "accepted" ? "accepted_place" : "retired_place";
     for (const lesson of lessons) {
-      const { properties } = lesson;
-      lesson.properties = { ...properties, [property]: Math.min(properties[property], place) };
+      if (lesson.properties[property] > place) lesson.properties = { ...lesson.properties, [property]: place };
     }
     return lessons.length;
   };

@@ -49,7 +49,10 @@ const writeTenant = async (memory: Memory, tenant: string, projections: readonly
     await putGroup(memory, tenant, group, signal);
   }
   const lessons = { collection: memoryCollections.lesson, tenant };
-  for (const [id, properties] of changes) await client.change(lessons, id, properties);
+  for (const [id, properties] of changes) {
+    signal.throwIfAborted();
+    await client.change(lessons, id, properties);
+  }
 };
 
 /** Each tenant's projections, in the stream's order; a frame that gives nothing is not among them. */
