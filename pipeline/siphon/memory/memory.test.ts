@@ -16,6 +16,12 @@ const stored = (type: string, payload: unknown, extra: Record<string, unknown> =
 });
 const lesson = (payload: Record<string, unknown>, id?: string): StoredFrame =>
   stored("LESSON", payload, id === undefined ? {} : { event_id: id });
+const other = chainBuilder({ agent_uid: agentUid(2) });
+const ofOther = (payload: Record<string, unknown>): StoredFrame => ({
+  ...other.next({ event_type: "LESSON", payload }),
+  place: (place += 1),
+  storedNs: 1n,
+});
 const learned = (text: string, sources?: string[], id?: string): StoredFrame =>
   lesson({ state: "learned", text, ...(sources === undefined ? {} : { sources }) }, id);
 
@@ -157,7 +163,7 @@ describe("a lesson's life", () => {
     const store = storeOf();
     const [birth, accepted] = [
       learned("Use a monotonic clock", [], "l1"),
-      lesson({ state: "accepted", sources: ["l1"] }),
+      ofOther({ state: "accepted", sources: ["l1"] }),
     ];
     const retired = lesson({ state: "retired", sources: ["l1", "unknown"] });
     store.write(birth);
@@ -179,11 +185,17 @@ describe("a lesson's life", () => {
     expect(store.write(lesson({ state: "retired", sources: ["l2"] }))).toEqual(nothing);
   });
 
-  it("begins accepted where somebody accepts words that are not there", () => {
+  it("is judged by another agent of the swarm alone, and no lesson begins with a judgement", () => {
     const store = storeOf();
-    const frame = lesson({ state: "accepted", text: "Deploys happen on Tuesdays only", sources: ["meeting"] });
-    store.write(frame);
-    expect(store.all()).toMatchObject([{ accepted_place: frame.place, sources: ["meeting"] }]);
+    const text = "Deploys happen on Tuesdays only";
+    expect(store.write(ofOther({ state: "accepted", text }))).toEqual(nothing);
+    store.write(learned(text, [], "l4"));
+    const judged = ["accepted", "retired"].map((state) => ofOther({ state, sources: ["l4"] }));
+    expect(store.write(...judged.map((frame) => ({ ...frame, principal: "mallory" })))).toEqual(nothing);
+    expect(store.write(lesson({ state: "accepted", sources: ["l4"] }))).toEqual(nothing);
+    const accepted = ofOther({ state: "accepted", sources: ["l4"] });
+    store.write(accepted);
+    expect(store.all()).toMatchObject([{ accepted_place: accepted.place, retired_place: never }]);
   });
 
   it("is marked by its event id, of which the sixteen oldest lessons are named, however often", () => {
@@ -202,7 +214,7 @@ describe("a lesson's life", () => {
     const make = (n: number) => {
       const projections = [
         ...Array.from({ length: n }, (_, at) => learned(`Lesson number ${at} of one event`, [], "crowd")),
-        ...Array.from({ length: n / 4 }, () => lesson({ state: "accepted", sources: Array(256).fill("crowd") })),
+        ...Array.from({ length: n / 4 }, () => ofOther({ state: "accepted", sources: Array(256).fill("crowd") })),
       ].map(projectFrame);
       return () => planWrite(projections, []);
     };

@@ -77,23 +77,22 @@ export const planWrite = (projections: readonly Projection[], known: Known): Wri
     const isKnown = isLesson(item.properties.place);
     const evidence = item.properties.sources.filter((event) => !isKnown(event));
     const all = new Set([...same.properties.sources, ...evidence]);
-    const accepted_place = Math.min(same.properties.accepted_place, item.properties.accepted_place);
-    same.properties = { ...same.properties, sources: [...all].slice(0, MOST_SOURCES), accepted_place };
+    same.properties = { ...same.properties, sources: [...all].slice(0, MOST_SOURCES) };
   };
 
-  const apply = ({ state, place, events }: LessonMark): number => {
+  const apply = ({ state, place, by, events }: LessonMark): void => {
     const lessons = [...new Set(events)].flatMap((event) => lessonsBefore(place, event));
     const property = state === "accepted" ? "accepted_place" : "retired_place";
     for (const lesson of lessons) {
+      // Nobody accepts what he has learned himself.
+      if (state === "accepted" && lesson.properties.agent_uid === by) continue;
       if (lesson.properties[property] > place) lesson.properties = { ...lesson.properties, [property]: place };
     }
-    return lessons.length;
   };
 
   for (const { item, mark } of projections) {
-    const marked = mark === undefined ? 0 : apply(mark);
-    // Whoever accepts a lesson that is there teaches no other.
-    if (item === undefined || marked > 0) continue;
+    if (mark !== undefined) apply(mark);
+    if (item === undefined) continue;
     const refusal = refusalOf(item);
     if (refusal === undefined) add({ ...item });
     else if (refusal === "known") merge(item);

@@ -19,10 +19,12 @@ export type MemoryItem = {
 export type LessonMark = {
   readonly state: "accepted" | "retired";
   readonly place: number;
+  /** Agent that says it. */
+  readonly by: string;
   readonly events: readonly string[];
 };
 
-/** What becomes of a frame: something to remember, something about what is remembered, or both. */
+/** What becomes of a frame: something to remember, or something about what is remembered. */
 export type Projection = { readonly item?: MemoryItem; readonly mark?: LessonMark };
 
 // Of a longer text the rest is in the ledger: an embedder reads some hundred words, and an object is answered whole.
@@ -40,7 +42,6 @@ type Told = Pick<MemoryItem, "kind" | "embedded"> & {
   readonly libraries?: readonly string[] | undefined;
   readonly files?: readonly string[] | undefined;
   readonly sources?: readonly string[] | undefined;
-  readonly accepted_place?: number;
 };
 
 type Reader = (frame: StoredFrame) => { readonly told?: Told; readonly mark?: LessonMark };
@@ -56,12 +57,11 @@ const changedLines = (patch: string): string =>
 const readers: Partial<ByType<Reader>> = {
   LESSON: ({ said: { state, text = "", sources, libraries, files } }) => {
     const told: Told = { kind: "lesson", embedded: text, text, scope: "", sources, libraries, files };
-    return ({ place }) => {
+    return ({ place, principal, envelope }) => {
       if (state === "learned") return { told };
-      // What an agent was reminded of is known already.
-      if (state === undefined || state === "recalled") return {};
-      const mark: LessonMark = { state, place, events: named(sources) };
-      return state === "accepted" ? { mark, told: { ...told, accepted_place: place } } : { mark };
+      // What an agent was reminded of is known already, and nobody outside judges what agents learned.
+      if (state === undefined || state === "recalled" || principal !== undefined) return {};
+      return { mark: { state, place, by: envelope.agent_uid, events: named(sources) } };
     };
   },
   DECISION_RATIONALE: ({ said: { reasoning = "", selected_strategy = "" } }) => {
@@ -110,7 +110,7 @@ const itemOf = (frame: StoredFrame, told: Told): MemoryItem => {
       files: named(told.files),
       sources: named(told.sources),
       place: frame.place,
-      accepted_place: told.accepted_place ?? never,
+      accepted_place: never,
       retired_place: never,
     },
   };

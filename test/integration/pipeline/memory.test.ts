@@ -262,7 +262,7 @@ describe("the memory's sink", () => {
       embed: (given) => Promise.resolve(given.map(({ length }) => Float32Array.of(1, length / 10))),
     };
     await write([stored(learned("Never hold two locks at the same time", {}, "locks"))]);
-    await write([stored(lesson({ state: "accepted", sources: ["locks"] }))]);
+    await write([chainOf(18, { namespace: "two" })(lesson({ state: "accepted", sources: ["locks"] }))]);
     await write([stored(learned("Sort by a key that is unique", {}, "sorts"))], other);
     const { hits } = await ask({ namespace: "two", text: "locks held twice" });
     expect(hits[0]).toMatchObject({ text: "Never hold two locks at the same time", accepted: true });
@@ -284,7 +284,7 @@ describe("recall", () => {
     const zod = stored(
       learned("Unknown keys are dropped by z.object", { libraries: ["zod"], sources: ["e1"] }, "keys"),
     );
-    const accepted = stored(lesson({ state: "accepted", sources: ["dates"] }));
+    const accepted = chainOf(22, about)(lesson({ state: "accepted", sources: ["dates"] }));
     retired = stored(lesson({ state: "retired", sources: ["dates"] }));
     await write([born, zod, accepted, retired]);
   });
