@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import type { Log } from "#nervous-system/kernel/log.ts";
 
 /** A part of the stream that is written at once, by the places of its first and last frame. */
 export type Cut = {
@@ -59,8 +60,8 @@ export type SinkKind<S extends z.ZodObject = z.ZodObject> = {
   readonly name: string;
   /** Its part of the siphon's environment. */
   readonly settings: S;
-  /** Answers undefined where the settings name no store of this kind: nothing is fed then. */
-  create(settings: z.output<S>): Promise<Sink | undefined>;
+  /** Answers undefined where the settings name no store of this kind: nothing is fed then. The log is for what no method tells. */
+  create(settings: z.output<S>, log: Log): Promise<Sink | undefined>;
   /** Whether a frame counts as settled only once this store holds it. */
   readonly settles: boolean;
   readonly limits: SinkLimits;

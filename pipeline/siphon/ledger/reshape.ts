@@ -1,10 +1,11 @@
+import type { Log } from "#nervous-system/kernel/log.ts";
 import type { SqlClient } from "#nervous-system/stores/clickhouse/sql-client.ts";
 import { columns, createFrames, cutsTable, dayOfRow, framesTable, nextTable, sortingKey } from "./tables.ts";
 
 /** A table of frames that is brought into another shape while it is written. */
 export type Reshape = {
-  /** Names of the tables that a batch goes to, in this order. */
-  tables(): readonly string[];
+  /** Whether a batch goes to `nextTable` first, and then to the table. */
+  copies(): boolean;
   /** Goes on copying where nobody does; what fails is tried again by the next call. */
   goOn(): void;
   /** Stops copying and answers once no statement runs. */
@@ -78,10 +79,10 @@ const sortingKeyOf = async (client: SqlClient, table: string): Promise<string | 
  *     → exchange the two names → drop the old one
  *
  * Whatever is killed in between is found again: `next` of today's shape means that copying is under way, `next` of another
- * one that only the drop is missing. A batch that meets the exchange goes to the new table twice, which changes nothing, or
- * fails for want of `next` and comes again.
+ * one that only the drop is missing. A batch that meets the exchange goes to the new table twice, which changes nothing,
+ * or finds `next` gone, which is then the table.
  */
-export const beginReshape = async (client: SqlClient, rowsAStep: number): Promise<Reshape | undefined> => {
+export const beginReshape = async (client: SqlClient, log: Log, rowsAStep: number): Promise<Reshape | undefined> => {
   const [current, next] = [await sortingKeyOf(client, framesTable), await sortingKeyOf(client, nextTable)];
   if (current === sortingKey) {
     if (next !== undefined) await client.command(`DROP TABLE ${nextTable} SYNC`);
@@ -100,11 +101,13 @@ export const beginReshape = async (client: SqlClient, rowsAStep: number): Promis
     done = true;
   };
   return {
-    tables: () => (done ? [framesTable] : [nextTable, framesTable]),
+    copies: () => !done,
     goOn: () => {
       if (done || stopping.signal.aborted) return;
       running ??= copy()
-        .catch(() => {})
+        .catch((error: unknown) =>
+          log.warn({ sink: "ledger", error: String(error) }, "the older table is not copied on"),
+        )
         .finally(() => (running = undefined));
     },
     stop: async () => {

@@ -1,11 +1,12 @@
 import { isUtf8 } from "node:buffer";
 import * as z from "zod";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import type { Log } from "#nervous-system/kernel/log.ts";
 import { readOnlyCa } from "#nervous-system/kernel/trusted-cas.ts";
 import { createSqlClient, ClickHouseFailure, type SqlClient } from "#nervous-system/stores/clickhouse/sql-client.ts";
 import { beginReshape, ROWS_A_STEP, type Reshape } from "#pipeline/siphon/ledger/reshape.ts";
 import { projectRow } from "#pipeline/siphon/ledger/row.ts";
-import { createDatabase, cutsTable, framesTable, migrations } from "#pipeline/siphon/ledger/tables.ts";
+import { createDatabase, cutsTable, framesTable, migrations, nextTable } from "#pipeline/siphon/ledger/tables.ts";
 import { insertToken, slotOf, type Batch, type Sink, type SinkKind, type SinkResult } from "#pipeline/siphon/sink.ts";
 
 const SINK = "ledger";
@@ -22,8 +23,22 @@ const resultOf = (failure: ClickHouseFailure): SinkResult => {
 /** ClickHouse keeps text as bytes, but its JSON input does not: what is not UTF-8 would be kept as something else. */
 const isKeepable = ({ bytes }: StoredFrame): boolean => isUtf8(bytes);
 
+/** Rows for the table that is being made. Where it is gone, it has become the table of frames meanwhile, which gets them too. */
+const insertIntoNext = async (
+  client: SqlClient,
+  rows: readonly object[],
+  options: Parameters<SqlClient["insert"]>[2],
+): Promise<void> => {
+  try {
+    await client.insert(nextTable, rows, options);
+  } catch (error) {
+    const [next] = await client.query<{ result: number }>(`EXISTS TABLE ${nextTable}`);
+    if (Number(next?.result) === 1) throw error;
+  }
+};
+
 /** The ledger: every frame a row of ClickHouse. `rowsAStep`: how an older table is copied, see `beginReshape`. */
-export const createLedgerSink = (client: SqlClient, rowsAStep = ROWS_A_STEP): Sink => {
+export const createLedgerSink = (client: SqlClient, log: Log, rowsAStep = ROWS_A_STEP): Sink => {
   let reshape: Reshape | undefined;
   return {
     prepare: async () => {
@@ -33,7 +48,7 @@ export const createLedgerSink = (client: SqlClient, rowsAStep = ROWS_A_STEP): Si
       if (Number(frames?.result) === 0) await client.command(`DROP TABLE IF EXISTS ${cutsTable} SYNC`);
       for (const statement of migrations) await client.command(statement);
       await reshape?.stop();
-      reshape = await beginReshape(client, rowsAStep);
+      reshape = await beginReshape(client, log, rowsAStep);
       reshape?.goOn();
     },
     cuts: async () => {
@@ -59,8 +74,9 @@ export const createLedgerSink = (client: SqlClient, rowsAStep = ROWS_A_STEP): Si
       if (bad.length > 0) return { kind: "rejected", reason: "the frame is not UTF-8", bad };
       try {
         const rows = frames.map(projectRow);
-        const tables = reshape?.tables() ?? [framesTable];
-        for (const table of tables) await client.insert(table, rows, { token: insertToken(SINK, cut), signal });
+        const options = { token: insertToken(SINK, cut), signal };
+        if (reshape?.copies() === true) await insertIntoNext(client, rows, options);
+        await client.insert(framesTable, rows, options);
         reshape?.goOn();
         return { kind: "written" };
       } catch (error) {
@@ -86,9 +102,9 @@ const settings = z.object({
 export const ledger: SinkKind<typeof settings> = {
   name: SINK,
   settings,
-  create: async ({ CLICKHOUSE_URL: url, CLICKHOUSE_CA_FILE: caFile, ...account }) => {
+  create: async ({ CLICKHOUSE_URL: url, CLICKHOUSE_CA_FILE: caFile, ...account }, log) => {
     const { CLICKHOUSE_USER: username, CLICKHOUSE_PASSWORD: password } = account;
-    return createLedgerSink(createSqlClient({ url, username, password, caPem: await readOnlyCa(caFile) }));
+    return createLedgerSink(createSqlClient({ url, username, password, caPem: await readOnlyCa(caFile) }), log);
   },
   settles: true,
   limits: { maxFrames: 8192, maxBytes: 8 * 1024 * 1024, lingerMs: 250, ackWaitMs: 120_000 },

@@ -1,5 +1,6 @@
 import { createClient, type ClickHouseClient } from "@clickhouse/client";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import { silentLog } from "#nervous-system/kernel/log.ts";
 import { createSqlClient } from "#nervous-system/stores/clickhouse/sql-client.ts";
 import { createLedgerSink } from "#pipeline/siphon/ledger/sink.ts";
 import type { Sink } from "#pipeline/siphon/sink.ts";
@@ -28,7 +29,7 @@ export const startTestLedger = async (cleanup: Cleanup): Promise<TestLedger> => 
   return {
     server,
     client,
-    sink: () => createLedgerSink(createSqlClient({ url, username, password, requestTimeoutMs: 10_000 })),
+    sink: () => createLedgerSink(createSqlClient({ url, username, password, requestTimeoutMs: 10_000 }), silentLog),
     rows: async <Row>(query: string) => (await client.query({ query, format: "JSONEachRow" })).json<Row>(),
   };
 };

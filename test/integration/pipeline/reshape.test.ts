@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import { silentLog } from "#nervous-system/kernel/log.ts";
 import { createSqlClient, type SqlClient } from "#nervous-system/stores/clickhouse/sql-client.ts";
 import { projectRow } from "#pipeline/siphon/ledger/row.ts";
 import { createLedgerSink } from "#pipeline/siphon/ledger/sink.ts";
@@ -64,7 +65,7 @@ const shape = async (): Promise<string | undefined> => {
 };
 
 const openSink = async (of: SqlClient = client()): Promise<Sink> => {
-  const sink = createLedgerSink(of, ROWS_A_STEP);
+  const sink = createLedgerSink(of, silentLog, ROWS_A_STEP);
   await sink.prepare();
   return sink;
 };
@@ -108,6 +109,25 @@ describe("a ledger of an older shape", () => {
     const again = await openSink();
     expect(await ledger.rows(`EXISTS TABLE ${nextTable}`)).toEqual([{ result: 0 }]);
     await again.close();
+  });
+
+  it("takes a batch that finds the new table exchanged when it comes to be written", async () => {
+    const old = Array.from({ length: AGENTS }, (_, n) => framesOf(n + 1, FRAMES_EACH)).flat();
+    await olderLedger(old);
+    const of = client();
+    const insert: SqlClient["insert"] = async (table, rows, options) => {
+      if (table === nextTable)
+        await eventually("the new table is gone", async () => {
+          const [next] = await ledger.rows<{ result: number }>(`EXISTS TABLE ${nextTable}`);
+          return next?.result === 0;
+        });
+      await of.insert(table, rows, options);
+    };
+    const sink = await openSink({ ...of, insert });
+    const fresh = framesOf(101, 3);
+    expect(await sink.write(batchOf(fresh), never)).toEqual({ kind: "written" });
+    await sink.close();
+    expect((await ledgerFrames(ledger)).map(({ hash }) => hash)).toEqual(hashes([...old, ...fresh]));
   });
 
   it("goes on where it was killed, and its progress is forgotten with the table that it speaks of", async () => {
