@@ -7,11 +7,12 @@ import type { Kill } from "#nervous-system/kernel/shell.ts";
 import type { Ids } from "#nervous-system/schemas/ids.ts";
 import { contextFromTraceparent } from "#nervous-system/telemetry/context-propagator.ts";
 import { Enchanted } from "#nervous-system/codecs/genai.ts";
-import { failureOf, runAgentCycle, type AgentOutcome } from "./agents/base-agent.ts";
+import { failureOf, isRecordGone, runAgentCycle, type AgentOutcome } from "./agents/base-agent.ts";
 import { runCoder } from "./agents/coder.ts";
 import { commandEnvironment, type CortexConfig } from "./config.ts";
 import { createBlobStore, type BlobStore } from "./engine/blobs.ts";
 import { createJournal, type Journal } from "./engine/journal.ts";
+import { resumeFrom, type Resumed } from "./engine/resume.ts";
 import { createModel } from "./models/provider.ts";
 import { createWorkspaceFiles } from "./workspace/files.ts";
 import { prepareRepository, type Repository } from "./workspace/repository.ts";
@@ -71,14 +72,32 @@ const prepare = (options: AttemptOptions, privateDir: string, workTree: string):
   });
 };
 
+/** Goes on from what an earlier attempt kept; where that cannot be had, the work begins anew and the record says why. */
+const resume = async (
+  { config }: AttemptOptions,
+  journal: Journal,
+  from: Pick<Parameters<typeof resumeFrom>[0], "repository" | "blobs" | "privateDir">,
+): Promise<Resumed | undefined> => {
+  const manifest = config.ENCHANTED_RESUME_SNAPSHOT;
+  if (manifest === undefined) return undefined;
+  try {
+    return await resumeFrom({ ...from, manifest });
+  } catch (error) {
+    await journal.error(`the work begins anew, since snapshot ${manifest} cannot be used: ${String(error)}`, false);
+    return undefined;
+  }
+};
+
 const work = async (options: AttemptOptions, journal: Journal, blobs: BlobStore, span: Span): Promise<AgentOutcome> => {
   const { config, ids } = options;
   const privateDir = await mkdtemp(join(config.TMPDIR, "cortex-"));
   const home = join(privateDir, "home");
   await mkdir(home);
   const workTree = join(await realpath(config.ENCHANTED_WORKSPACE), "repo");
-  const repository = await prepare(options, privateDir, workTree);
-  span.setAttribute(Enchanted.startHash, repository.baseTree);
+  const prepared = await prepare(options, privateDir, workTree);
+  const resumed = await resume(options, journal, { repository: prepared, blobs, privateDir });
+  const repository = resumed?.repository ?? prepared;
+  span.setAttribute(Enchanted.startHash, repository.startTree);
   return runCoder({
     ...options,
     task: { goal: config.ENCHANTED_GOAL, task: config.ENCHANTED_TASK, criteria: config.ENCHANTED_CRITERIA },
@@ -93,13 +112,17 @@ const work = async (options: AttemptOptions, journal: Journal, blobs: BlobStore,
     privateDir,
     repo: config.ENCHANTED_REPO,
     branch: config.ENCHANTED_REF,
+    attempt: config.ENCHANTED_ATTEMPT,
+    chain: `${config.ENCHANTED_AGENT_UID}/${config.ENCHANTED_ATTEMPT}`,
+    schedule: { steps: config.ENCHANTED_SNAPSHOT_STEPS, everyMs: config.ENCHANTED_SNAPSHOT_MS },
+    resumed,
   });
 };
 
 /** The last frame of an attempt that did not succeed; a record that is gone cannot be written to. */
 const recordEnd = async (journal: Journal, signal: AbortSignal, error: unknown): Promise<void> => {
+  if (isRecordGone(error)) return;
   const { reason, message } = failureOf(error);
-  if (reason === "RecorderUnavailable" || reason === "RecordRefused") return;
   if (signal.aborted) await journal.heartbeat("stopped: the agent was asked to end");
   else await journal.error(`${reason}: ${message}`, true, error instanceof Error ? error.stack : undefined);
 };

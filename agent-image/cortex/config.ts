@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { defaultPolicy, type ChangePolicy } from "#nervous-system/git/change-policy.ts";
+import { digest } from "#nervous-system/schemas/frames/define-frame.ts";
 import { workspacePolicy } from "#nervous-system/schemas/resources/mission.ts";
 import { shellEnvironment } from "#nervous-system/kernel/shell.ts";
 
@@ -27,6 +28,7 @@ const milliseconds = (usual: number) => z.coerce.number().int().min(1).default(u
 export const cortexEnvironment = z.object({
   ENCHANTED_MISSION: z.string().describe("name of the mission"),
   ENCHANTED_AGENT: z.string().describe("name of the agent"),
+  ENCHANTED_AGENT_UID: z.string().default("_").describe("UID of the agent"),
   ENCHANTED_ATTEMPT: z.coerce.number().int().min(1).default(1).describe("number of the attempt"),
   ENCHANTED_GOAL: z.string().describe("what the mission is for"),
   ENCHANTED_TASK: z.string().default("").describe("what this agent does in it"),
@@ -37,6 +39,14 @@ export const cortexEnvironment = z.object({
   ENCHANTED_REPO: z.string().describe("clone URL of the repository"),
   ENCHANTED_REF: z.string().default("HEAD").describe("branch or tag that the work starts from"),
   ENCHANTED_BASE_COMMIT: z.string().optional().describe("commit to start from; default: the ref's head"),
+  ENCHANTED_RESUME_SNAPSHOT: digest("manifest of the snapshot to go on from; default: the work begins anew").optional(),
+  ENCHANTED_SNAPSHOT_STEPS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(100)
+    .describe("frames other than heartbeats after which the state is kept"),
+  ENCHANTED_SNAPSHOT_MS: milliseconds(60_000).describe("time after which the state is kept, in milliseconds"),
   ENCHANTED_SOCKET: z.string().default("/enchanted/sock/context.sock").describe("the recorder's unix socket"),
   ENCHANTED_SERVICE: z.string().default("127.0.0.1:4320").describe("host:port of the context service"),
   ENCHANTED_PROVIDER: z

@@ -328,3 +328,25 @@ describe("the fold, for every stream", () => {
     );
   });
 });
+
+describe("the snapshots of an agent", () => {
+  const manifest = (letter: string): string => `sha256:${letter.repeat(64)}`;
+  const kept = (epoch: number, seq: number, said: Record<string, unknown>): FoldInput =>
+    aFrame(100 * epoch + seq, { event_type: "SNAPSHOT", epoch, seq }, said);
+  const snapshotIn = (frames: readonly FoldInput[]) => foldAll(frames).agents[uid]?.snapshot;
+
+  it("are forgotten but for the last one of the newest attempt that kept any", () => {
+    const [first, second] = [kept(1, 5, { manifest: manifest("a") }), kept(1, 9, { manifest: manifest("b") })];
+    const later = aFrame(300, { event_type: "THOUGHT", epoch: 2, seq: 1 });
+    expect(snapshotIn([first, second, later])).toEqual({ epoch: 1, seq: 9, manifest: manifest("b") });
+    const third = kept(2, 4, { manifest: manifest("c") });
+    expect(snapshotIn([first, third, second])).toEqual({ epoch: 2, seq: 4, manifest: manifest("c") });
+  });
+
+  it.each([{}, { manifest: "s3://b/1" }, { manifest: 7 }, { manifest: manifest("A") }])(
+    "that say %j are none",
+    (said) => {
+      expect(snapshotIn([kept(1, 5, { manifest: manifest("a") }), kept(1, 6, said)])?.seq).toBe(5);
+    },
+  );
+});

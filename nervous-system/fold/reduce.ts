@@ -3,7 +3,14 @@ import type { FrameType } from "#nervous-system/schemas/frames/catalog.ts";
 import { activityAfter, activityOf } from "./activity.ts";
 import { answered, proposed } from "./proposals.ts";
 import { readFrame, readPayload, type Reading } from "./read-frame.ts";
-import { emptyAgent, type AgentFold, type MissionFold, type FoldInput, type UsageFold } from "./state.ts";
+import {
+  emptyAgent,
+  type AgentFold,
+  type MissionFold,
+  type FoldInput,
+  type SnapshotFold,
+  type UsageFold,
+} from "./state.ts";
 
 type Envelope = FoldInput["envelope"];
 /** A frame whose payload was read. */
@@ -18,6 +25,7 @@ const payloadMatters: ReadonlySet<string> = new Set<FrameType>([
   "MODEL_CALL",
   "ERROR",
   "HEARTBEAT",
+  "SNAPSHOT",
 ]);
 
 const sum = (a: number, b = 0): number => Math.min(a + b, Number.MAX_SAFE_INTEGER);
@@ -33,13 +41,22 @@ const addUsage = (usage: UsageFold, { envelope, reading }: Told): UsageFold => {
   };
 };
 
+const keptBy = (before: SnapshotFold | undefined, { envelope, reading }: Told): SnapshotFold | undefined => {
+  const { epoch, seq } = envelope;
+  const manifest = reading.type === "SNAPSHOT" ? reading.said.manifest : undefined;
+  return manifest === undefined || epoch < (before?.epoch ?? 0) ? before : { epoch, seq, manifest };
+};
+
 // The agent's own chain: position, error and activity move only with its newest attempt, late frames of an old one still count.
-const ownFrame = (agent: AgentFold, { envelope, reading }: Told): AgentFold => {
+const ownFrame = (before: AgentFold, told: Told): AgentFold => {
+  const { envelope, reading } = told;
+  const snapshot = keptBy(before.snapshot, told);
+  const agent = snapshot === undefined ? before : { ...before, snapshot };
   const proposals = reading.type === "PROPOSAL" ? proposed(agent.proposals, envelope) : agent.proposals;
   if (envelope.epoch < agent.epoch) return { ...agent, proposals };
-  const { activity: before, ...rest } = agent;
+  const { activity: last, ...rest } = agent;
   // What an attempt did at its end is nothing that the next one does.
-  const activity = activityAfter(envelope.epoch > agent.epoch ? undefined : before, activityOf(envelope, reading));
+  const activity = activityAfter(envelope.epoch > agent.epoch ? undefined : last, activityOf(envelope, reading));
   return {
     ...rest,
     proposals,

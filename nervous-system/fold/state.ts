@@ -55,6 +55,14 @@ export type ProposalsFold = {
   refused?: AnsweredFold;
 };
 
+/** The state that an agent kept last, for its next attempt to go on from. */
+export type SnapshotFold = {
+  epoch: number;
+  seq: number;
+  /** Digest of the blob that says what it consists of. */
+  manifest: string;
+};
+
 /** One agent of a mission as its frames tell it. */
 export type AgentFold = {
   /** Highest attempt that wrote. */
@@ -66,6 +74,8 @@ export type AgentFold = {
   lastError?: string;
   usage: UsageFold;
   proposals: ProposalsFold;
+  /** Kept by the newest attempt that kept any. */
+  snapshot?: SnapshotFold;
 };
 
 /** Everything that is remembered of a mission's frames: bounded, and a pure function of the frames. */

@@ -57,6 +57,24 @@ export const givesUp = (
   return undefined;
 };
 
+// The cortex's reasons for an end to which its own ways led: its conversation would lead there again.
+const afresh: ReadonlySet<string> = new Set(["RepeatedActions", "ModelNonsense", "NoChanges", "RepositoryFailed"]);
+
+/**
+ * The snapshot that the next attempt goes on from; nothing where it begins anew.
+ *
+ *   last attempt             | goes on from
+ *   was ended by the cluster | whatever was kept last
+ *   failed                   | what it kept itself: what it was given may be what it fails by
+ *   failed by its own ways   | nothing
+ */
+export const snapshotToResume = ({ agent }: Pick<AgentSnapshot, "agent">): string | undefined => {
+  const { snapshot, history = [] } = agent.status ?? {};
+  const last = history.at(-1);
+  if (snapshot === undefined || last === undefined || afresh.has(last.agentReason ?? "")) return undefined;
+  return last.disruption === true || snapshot.epoch === last.attempt ? snapshot.manifest : undefined;
+};
+
 const unreached: ReadonlySet<string> = new Set([Reason.RepositoryUnreachable, Reason.CollectorUnreachable]);
 
 /**

@@ -135,6 +135,22 @@ describe("renderAgentPod", () => {
     expect(envOf("agent", second)["ENCHANTED_BASE_COMMIT"]).toBe("1".repeat(40));
   });
 
+  const kept = { epoch: 1, seq: 9, manifest: `sha256:${"a".repeat(64)}` };
+  const ended = { attempt: 1, reason: "PodDeleted", disruption: true };
+  it.each([
+    ["the cluster ended the attempt that kept it", kept, [ended], true],
+    ["the cluster ended a later attempt, too", kept, [ended, { ...ended, attempt: 2 }], true],
+    ["the attempt that kept it failed", kept, [{ attempt: 1, reason: "OutOfMemory" }], true],
+    ["an attempt that was given it failed", kept, [ended, { attempt: 2, reason: "OutOfMemory" }], false],
+    ["the attempt went round in circles", kept, [{ ...ended, agentReason: "RepeatedActions" }], false],
+    ["nothing was kept", undefined, [ended], false],
+    ["no attempt has ended", kept, [], false],
+  ])("goes on from a snapshot or not, where %s", (_case, snapshot, history, isResumed) => {
+    const agent = anAgent({ status: { attempt: 3, history, ...(snapshot === undefined ? {} : { snapshot }) } });
+    const given = envOf("agent", pod(aMission(), agent, 3))["ENCHANTED_RESUME_SNAPSHOT"];
+    expect(given).toBe(isResumed ? kept.manifest : undefined);
+  });
+
   it("leaves agent, scribe and kubelet their time at the end", () => {
     expect(graceSecondsOf({ stopMs: 10_000, drainMs: 30_000 })).toBe(45);
     expect(pod().spec?.terminationGracePeriodSeconds).toBe(45);

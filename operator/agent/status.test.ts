@@ -122,6 +122,13 @@ describe("computeAgentStatus", () => {
     expect(at(3).activity).toBeUndefined();
   });
 
+  it("keeps the last snapshot that the frames told of, though the record of them is read anew", () => {
+    const kept = { epoch: 1, seq: 7, manifest: `sha256:${"a".repeat(64)}` };
+    const running = step({ ...snapshot({ attempt: 1 }, runningStatus()), fold: { ...emptyAgent, snapshot: kept } });
+    expect(running.snapshot).toEqual(kept);
+    expect(step(snapshot(running, endedStatus())).snapshot).toEqual(kept);
+  });
+
   it("does nothing any more once its attempt has ended, whatever frames still arrive", () => {
     const activity = { kind: "PROPOSAL", summary: "Proposing Fix" };
     const since = "2026-11-23T09:59:00Z";

@@ -20,6 +20,11 @@ type Ended = NonNullable<AgentStatus["history"]>[number];
 const scribeEndOf = (pod: PodFacts | undefined): ScribeEnd | undefined =>
   parseScribeEnd(pod?.scribe?.terminated?.message);
 
+const agentReasonOf = (pod: PodFacts | undefined): string | undefined => {
+  const told = parseAgentEnd(pod?.main?.terminated?.message)?.reason ?? "";
+  return told === "" ? undefined : cut(told, 64);
+};
+
 const historyItem = (
   before: AgentStatus,
   { end, pod }: { end: PodEnd; pod: PodFacts | undefined },
@@ -30,6 +35,7 @@ const historyItem = (
   exitCode: end.exitCode,
   reason: cut(end.reason, 128),
   message: cut(end.message, 1024),
+  agentReason: agentReasonOf(pod),
   toSeq: scribeEndOf(pod)?.lastSeq,
   endTime: kubeTime(nowMs),
   disruption: end.verdict === "disrupted",
@@ -102,7 +108,7 @@ const hasEnded = ({ attempt, history = [] }: AgentStatus): boolean =>
   history.some((ended) => ended.attempt === attempt);
 
 const toldByFrames = (fold: AgentFold | undefined, status: AgentStatus): AgentStatus => {
-  const counted = { ...status, usage: fold?.usage ?? status.usage };
+  const counted = { ...status, usage: fold?.usage ?? status.usage, snapshot: fold?.snapshot ?? status.snapshot };
   // While the pod lives the stream is the witness; afterwards its scribe's last word is, and nothing is being done.
   if (hasEnded(status)) return { ...counted, activity: undefined };
   if (fold === undefined || fold.epoch !== status.attempt) return counted;

@@ -201,7 +201,7 @@ const step = (stream: Stream, scene: Scene, cast: Cast): void => {
   else if (dice < 0.7) stream.say(scene, author, change(scene));
   else if (dice < 0.85) stream.say(scene, author, act(scene));
   else if (dice < 0.88) ask(stream, scene, author, cast);
-  else if (dice < 0.91) keep(stream, scene, author, cast);
+  else if (dice < 0.91) keep(stream, scene, author);
   else if (dice < 0.94) stream.say(scene, author, { type: "THOUGHT", payload: { text: `hm, ${random.pick(topics)}` } });
   else fail(stream, scene, author);
 };
@@ -213,12 +213,14 @@ const ask = (stream: Stream, scene: Scene, author: Author, { operator }: Cast): 
     stream.say(scene, operator, { type: "INTERVENTION", payload: { kind: "approve", by: "dora", request_id: id } });
 };
 
-const keep = (stream: Stream, scene: Scene, { uid }: Author, { siphon }: Cast): void => {
+const keep = (stream: Stream, scene: Scene, author: Author): void => {
+  const { uid } = author;
   const { epoch, seq } = stream.chainOf(uid);
   if (seq === 0) return;
   const id = `s-${scene.random.ids.next()}`;
-  const payload = { snapshot_id: id, cut: { [`${uid}/${epoch}`]: seq }, uri: `s3://b/${id}`, sha256: "ab".repeat(32) };
-  stream.say(scene, siphon, { type: "SNAPSHOT", payload });
+  const manifest = `sha256:${scene.random.ids.next().replaceAll("-", "").repeat(2)}`;
+  const payload = { snapshot_id: id, cut: { [`${uid}/${epoch}`]: seq }, reason: "steps", manifest };
+  stream.say(scene, author, { type: "SNAPSHOT", payload });
 };
 
 const fail = (stream: Stream, scene: Scene, author: Author): void => {

@@ -33,6 +33,10 @@ export const failureOf = (error: unknown): AgentFailure => {
   return { reason: "AgentError", message, retry: true };
 };
 
+/** Whether an error says that nothing can be recorded any more. */
+export const isRecordGone = (error: unknown): boolean =>
+  ["RecorderUnavailable", "RecordRefused"].includes(failureOf(error).reason);
+
 const settle = (span: Span, cycle: AgentCycle, error: unknown): AgentOutcome => {
   if (cycle.signal.aborted) {
     span.setStatus({ code: SpanStatusCode.ERROR, message: "stopped" });

@@ -2,6 +2,7 @@ import type { ChangePolicy } from "#nervous-system/git/change-policy.ts";
 import { SpanStatusCode, type Span, type Tracer } from "@opentelemetry/api";
 import { createDependencyReader } from "#nervous-system/imports/dependency-reader.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
+import type { Ids } from "#nervous-system/schemas/ids.ts";
 import { traceparentOf } from "#nervous-system/telemetry/context-propagator.ts";
 import { Enchanted, GenAi, GenAiOperation } from "#nervous-system/codecs/genai.ts";
 import { createConclude } from "../engine/conclude.ts";
@@ -10,6 +11,8 @@ import type { Journal } from "../engine/journal.ts";
 import { createRepetitionGuard, type Limits } from "../engine/limits.ts";
 import { runLoop } from "../engine/loop.ts";
 import { propose } from "../engine/propose.ts";
+import { renderResumption, type Resumed } from "../engine/resume.ts";
+import { createSnapshots, type SnapshotSchedule } from "../engine/snapshots.ts";
 import type { BlobStore } from "../engine/blobs.ts";
 import type { ChatModel, ConversationMessage, ModelAnswer } from "../models/conversation.ts";
 import { createAsk, type Ask } from "../models/ask.ts";
@@ -21,7 +24,7 @@ import { createWorkspaceTools } from "../tools/registry.ts";
 import type { WorkspaceFiles } from "../workspace/files.ts";
 import { createObserver } from "../workspace/observation.ts";
 import type { Repository } from "../workspace/repository.ts";
-import type { AgentOutcome } from "./base-agent.ts";
+import { isRecordGone, type AgentOutcome } from "./base-agent.ts";
 import { coderInstructions, renderOpening, type CoderTask } from "./coder-prompt.ts";
 
 /** How the coder speaks to its model. */
@@ -50,6 +53,13 @@ type CoderOptions = {
   readonly privateDir: string;
   readonly repo: string;
   readonly branch: string;
+  readonly attempt: number;
+  /** `<agent_uid>/<epoch>`. */
+  readonly chain: string;
+  readonly ids: Ids;
+  readonly schedule: SnapshotSchedule;
+  /** What an earlier attempt left, to go on from. */
+  readonly resumed: Resumed | undefined;
   readonly tracer: Tracer;
   readonly clock: Clock;
   readonly random: () => number;
@@ -100,6 +110,13 @@ const waitingFor = ({ message }: ModelFailure, waitMs: number, next: number): st
   return `waiting ${Math.round(waitMs / 1000)} s for the model, try ${next}: ${words}`;
 };
 
+const openingOf = ({ task, resumed, attempt }: CoderOptions): ConversationMessage[] => {
+  const opening: ConversationMessage = { role: "user", content: renderOpening(task) };
+  if (resumed === undefined) return [opening];
+  const before = resumed.messages.length === 0 ? [opening] : resumed.messages;
+  return [...before, { role: "user", content: renderResumption(attempt) }];
+};
+
 /** Lets a coder do its task: looks, decides, changes, checks, and proposes the change. Throws what ends it early. */
 export const runCoder = async (options: CoderOptions): Promise<AgentOutcome> => {
   const { repository, journal, clock, signal, kill, tracer, model } = options;
@@ -127,6 +144,7 @@ export const runCoder = async (options: CoderOptions): Promise<AgentOutcome> => 
   });
   const guard = createRepetitionGuard();
   const execute = createExecutor({ tools, journal, observer, dependencies, guard, tracer, clock, signal });
+  const snapshots = createSnapshots({ ...options, observer, kept: options.resumed?.kept });
   const loop = {
     ask: traced(options, ask),
     execute,
@@ -135,11 +153,15 @@ export const runCoder = async (options: CoderOptions): Promise<AgentOutcome> => 
     windowChars: model.windowChars,
     clock,
     signal,
+    onTurn: snapshots.afterTurn,
   };
   try {
-    const conclusion = await runLoop(loop, renderOpening(options.task));
+    const conclusion = await runLoop(loop, openingOf(options));
     const headSha = await propose({ ...options, observer }, conclusion);
     return { kind: "succeeded", message: conclusion.title, headSha };
+  } catch (error) {
+    if (!isRecordGone(error)) await snapshots.atEnd();
+    throw error;
   } finally {
     await dependencies.close();
   }

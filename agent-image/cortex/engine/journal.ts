@@ -35,7 +35,13 @@ export type Journal = {
   error(message: string, fatal: boolean, stack?: string): Promise<void>;
   heartbeat(activity: string): Promise<void>;
   proposal(payload: PayloadOf<"PROPOSAL">): Promise<void>;
+  snapshot(payload: PayloadOf<"SNAPSHOT">): Promise<void>;
+  /** How far the record of this attempt is. */
+  progress(): Progress;
 };
+
+/** Frames other than heartbeats that were written, and the sequence number of the last frame; 0 before the first. */
+type Progress = { readonly steps: number; readonly seq: number };
 
 /** What a journal writes to. */
 type JournalOptions = {
@@ -65,6 +71,7 @@ type Writer = {
   readonly write: <T extends FrameType>(type: T, payload: PayloadOf<T>) => Promise<string>;
   /** Puts the same fact on the span; its event id keeps others from making a second frame of it. */
   readonly mark: (event: string, eventId: string, payload: unknown) => void;
+  readonly progress: () => Progress;
 };
 
 /** The ids by which a frame finds its span; a span that is not kept has none. */
@@ -73,25 +80,32 @@ const traceOf = (span: Span): { trace_id?: string; span_id?: string } => {
   return isSpanContextValid(context) ? { trace_id: context.traceId, span_id: context.spanId } : {};
 };
 
-const createWriter = ({ agent, socket, span, clock, ids }: JournalOptions): Writer => ({
-  write: async (type, payload) => {
-    const frame = {
-      ...traceOf(span),
-      event_id: ids.next(),
-      timestamp: timestampOf(clock),
-      agent_id: agent,
-      event_type: type,
-      payload: payload as Record<string, unknown>,
-    };
-    const ack = await socket.send(frame);
-    if (ack.ok) return ack.event_id;
-    const message = `the recorder refused a ${type}: ${ack.reason}`;
-    throw new AgentStopped({ reason: "RecordRefused", message, retry: false });
-  },
-  mark: (event, eventId, payload) => {
-    span.addEvent(event, { [Enchanted.payload]: JSON.stringify(payload), [Enchanted.eventId]: eventId });
-  },
-});
+const createWriter = ({ agent, socket, span, clock, ids }: JournalOptions): Writer => {
+  let progress: Progress = { steps: 0, seq: 0 };
+  return {
+    write: async (type, payload) => {
+      const frame = {
+        ...traceOf(span),
+        event_id: ids.next(),
+        timestamp: timestampOf(clock),
+        agent_id: agent,
+        event_type: type,
+        payload: payload as Record<string, unknown>,
+      };
+      const ack = await socket.send(frame);
+      if (!ack.ok) {
+        const message = `the recorder refused a ${type}: ${ack.reason}`;
+        throw new AgentStopped({ reason: "RecordRefused", message, retry: false });
+      }
+      progress = { steps: progress.steps + (type === "HEARTBEAT" ? 0 : 1), seq: ack.seq };
+      return ack.event_id;
+    },
+    mark: (event, eventId, payload) => {
+      span.addEvent(event, { [Enchanted.payload]: JSON.stringify(payload), [Enchanted.eventId]: eventId });
+    },
+    progress: () => progress,
+  };
+};
 
 const recordDecision = async ({ write, mark }: Writer, decision: Decision): Promise<void> => {
   const cut = (text: string): string => boundText(text, 4_000);
@@ -161,5 +175,9 @@ export const createJournal = (options: JournalOptions): Journal => {
     proposal: async (payload) => {
       await writer.write("PROPOSAL", payload);
     },
+    snapshot: async (payload) => {
+      await writer.write("SNAPSHOT", payload);
+    },
+    progress: writer.progress,
   };
 };

@@ -14,6 +14,8 @@ type LoopOptions = {
   readonly limits: Limits;
   readonly windowChars: number;
   readonly clock: Pick<Clock, "monotonicMs">;
+  /** Told the conversation after each turn; it only grows. */
+  readonly onTurn: (messages: readonly ConversationMessage[]) => Promise<void>;
   /** Aborts when the agent is asked to stop. */
   readonly signal: AbortSignal;
 };
@@ -64,9 +66,9 @@ const takeTurn = async (options: LoopOptions, answer: ModelAnswer): Promise<Turn
 };
 
 /** Lets the model work with the tools until it finishes; throws `AgentStopped` at a limit and the signal's reason when stopped. */
-export const runLoop = async (options: LoopOptions, opening: string): Promise<Conclusion> => {
+export const runLoop = async (options: LoopOptions, opening: readonly ConversationMessage[]): Promise<Conclusion> => {
   const started = options.clock.monotonicMs();
-  const messages: ConversationMessage[] = [{ role: "user", content: opening }];
+  const messages: ConversationMessage[] = [...opening];
   let used: Usage = { turns: 0, tokens: 0, elapsedMs: 0, nonsenseInARow: 0, lastNonsense: "" };
   for (;;) {
     options.signal.throwIfAborted();
@@ -76,6 +78,7 @@ export const runLoop = async (options: LoopOptions, opening: string): Promise<Co
     const turn = await takeTurn(options, answer);
     if (turn.finished !== undefined) return turn.finished;
     messages.push(answer.message, ...turn.messages);
+    await options.onTurn(messages);
     used = {
       turns: used.turns + 1,
       tokens: used.tokens + answer.inputTokens + answer.outputTokens,

@@ -1,8 +1,8 @@
 import type { FileChange } from "#nervous-system/git/file-changes.ts";
-import { maxBundleBytes } from "#nervous-system/git/proposal-bundle.ts";
+import { bundleRef, maxBundleBytes } from "#nervous-system/git/proposal-bundle.ts";
 import type { Conclusion } from "../tools/finish.ts";
 import type { Observer } from "../workspace/observation.ts";
-import { bundleProposal, type Repository } from "../workspace/repository.ts";
+import { bundleCommit, type Repository } from "../workspace/repository.ts";
 import type { BlobStore } from "./blobs.ts";
 import { AgentStopped } from "./limits.ts";
 import type { Journal } from "./journal.ts";
@@ -48,7 +48,9 @@ const upload = async (blobs: BlobStore, bundle: Buffer): Promise<string> => {
 export const propose = async (options: ProposeOptions, { title, body }: Conclusion): Promise<string> => {
   const { repository, observer, journal, blobs } = options;
   const { after, changes } = await observer.sinceBase();
-  const { head, bundle } = await bundleProposal(repository, after, `${title}\n\n${body.trim()}\n`, options.privateDir);
+  const message = `${title}\n\n${body.trim()}\n`;
+  const commit = { tree: after, parent: repository.base, message, ref: bundleRef };
+  const { head, bundle } = await bundleCommit(repository, commit, options.privateDir);
   const digest = await upload(blobs, bundle);
   await journal.proposal({
     bundle: digest,

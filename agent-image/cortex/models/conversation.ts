@@ -1,7 +1,23 @@
-import type { AssistantModelMessage, LanguageModel, ModelMessage, ToolModelMessage } from "ai";
+import {
+  modelMessageSchema,
+  type AssistantModelMessage,
+  type LanguageModel,
+  type ModelMessage,
+  type ToolModelMessage,
+} from "ai";
+import * as z from "zod";
 
 /** One message of a conversation with a model. */
 export type ConversationMessage = ModelMessage;
+
+const conversation = z.array(modelMessageSchema);
+
+/** Reads messages from the JSON list that they were kept as; throws where it is none. */
+export const parseConversation = (json: string): ConversationMessage[] => {
+  const parsed = conversation.safeParse(JSON.parse(json));
+  if (!parsed.success) throw new Error(`that is no conversation: ${z.prettifyError(parsed.error)}`);
+  return parsed.data;
+};
 
 /** A message that holds what tools answered. */
 export type ToolResultMessage = ToolModelMessage;

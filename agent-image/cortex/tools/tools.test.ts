@@ -5,11 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Git } from "#nervous-system/git/git.ts";
 import { defaultPolicy } from "#nervous-system/git/change-policy.ts";
+import { bundleRef } from "#nervous-system/git/proposal-bundle.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
 import { createWorkspaceFiles } from "../workspace/files.ts";
 import { createObserver, type Observer } from "../workspace/observation.ts";
-import { bundleProposal, prepareRepository, type Repository } from "../workspace/repository.ts";
+import { bundleCommit, prepareRepository, type Repository } from "../workspace/repository.ts";
 import { createWorkspaceTools } from "./registry.ts";
 import type { Tool, ToolAnswer } from "./tool.ts";
 
@@ -354,7 +355,8 @@ describe("observation", () => {
   it("proposes exactly the tree seen, as one commit on the base, in a bundle with one ref", async () => {
     await call("apply_patch", { patch });
     const { after } = await observer.observe();
-    const { head, bundle } = await bundleProposal(repository, after, "Title\n\nBody\n", top);
+    const commit = { tree: after, parent: repository.base, message: "Title\n\nBody\n", ref: bundleRef };
+    const { head, bundle } = await bundleCommit(repository, commit, top);
     await writeFile(join(top, "p.bundle"), bundle);
     const clone = join(top, "fetched.git");
     expect(git(clone, "bundle", "list-heads", join(top, "p.bundle"))).toBe(`${head} refs/heads/proposal\n`);

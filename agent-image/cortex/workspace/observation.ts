@@ -33,11 +33,11 @@ export type Observer = {
   refusal(): Promise<string | undefined>;
 };
 
-/** Creates an observer of a repository that starts from its base; `policy`: what may be published of it. */
+/** Creates an observer of a repository as it was laid out; `policy`: what may be published of it. */
 export const createObserver = (repository: Repository, policy: ChangePolicy = defaultPolicy): Observer => {
-  const { record, baseTree } = repository;
+  const { record, baseTree, startTree } = repository;
   const stageAll = createStaging(repository);
-  let seen = baseTree;
+  let seen = startTree;
   let leftOut: readonly LeftOut[] = [];
   const refusal = async (): Promise<string | undefined> => {
     if (seen === baseTree) return undefined;

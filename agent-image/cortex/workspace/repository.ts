@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { createGit, type Git, type GitRunOptions } from "#nervous-system/git/git.ts";
 import { GitFailed, mustRun } from "#nervous-system/git/must-run.ts";
 import { objectFormatLike } from "#nervous-system/git/object-format.ts";
-import { bundleRef } from "#nervous-system/git/proposal-bundle.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 
 /** Where an agent's repository comes from and where it is laid out. */
@@ -26,6 +25,8 @@ export type Repository = {
   /** Commit that the work starts from, and its tree. */
   readonly base: string;
   readonly baseTree: string;
+  /** Tree that the attempt starts from: the base's, or what an earlier attempt left. */
+  readonly startTree: string;
   /** Git in the agent's own `.git`, which commands may have changed: for the agent's eyes only. */
   readonly working: Git;
   /** Git over the same files with an index and object store that no command touches: for the record and the proposal. */
@@ -121,25 +122,54 @@ export const prepareRepository = async (options: RepositoryOptions): Promise<Rep
   const record = await createRecord(options, gitDir, base);
   const baseTree = await textOf(record, ["rev-parse", `${base}^{tree}`]);
   const working = withEnvironment(plain, identity(options.author));
-  return { base, baseTree, working, record, workTree, index: join(gitDir, "index") };
+  return { base, baseTree, startTree: baseTree, working, record, workTree, index: join(gitDir, "index") };
 };
 
-/** A commit to propose and the bundle that carries it. */
-type ProposalBundle = { readonly head: string; readonly bundle: Buffer };
+/** A commit and the thin bundle that carries it. */
+export type BundledCommit = { readonly head: string; readonly bundle: Buffer };
 
-/** Commits `tree` on the base and packs `base..head` as a thin bundle. */
-export const bundleProposal = async (
-  repository: Repository,
-  tree: string,
-  message: string,
+/** What is committed: a tree on a parent, with the bundle's one ref. */
+type Commit = { readonly tree: string; readonly parent: string; readonly message: string; readonly ref: string };
+
+/** Commits and packs `parent..head` as a thin bundle; `directory` holds it for a moment. */
+export const bundleCommit = async (
+  { record }: Pick<Repository, "record">,
+  { tree, parent, message, ref }: Commit,
   directory: string,
-): Promise<ProposalBundle> => {
-  const { record, base } = repository;
-  const head = await textOf(record, ["commit-tree", tree, "-p", base, "-F", "-"], { input: message });
-  await mustRun(record, ["update-ref", bundleRef, head]);
-  const file = join(directory, "proposal.bundle");
-  await mustRun(record, ["bundle", "create", "--quiet", file, `${base}..${bundleRef}`]);
+): Promise<BundledCommit> => {
+  const head = await textOf(record, ["commit-tree", tree, "-p", parent, "-F", "-"], { input: message });
+  await mustRun(record, ["update-ref", ref, head]);
+  const file = join(directory, "commit.bundle");
+  await mustRun(record, ["bundle", "create", "--quiet", file, `${parent}..${ref}`]);
   const bundle = await readFile(file);
   await rm(file);
   return { head, bundle };
+};
+
+/** Takes a bundle's objects in and answers its commit; throws `GitFailed` where it does not stand on what is there. */
+const unbundle = async (record: Git, bundle: Buffer, directory: string): Promise<string> => {
+  const file = join(directory, "kept.bundle");
+  await writeFile(file, bundle);
+  const listed = await textOf(record, ["bundle", "unbundle", file]);
+  await rm(file);
+  return listed.split(/\s/)[0] ?? "";
+};
+
+/** Puts the files of a tree that bundles bring, one on the other, in place of the base's; answers the last one's commit too. */
+export const layOutTree = async (
+  repository: Repository,
+  { tree, bundles }: { readonly tree: string; readonly bundles: readonly Buffer[] },
+  directory: string,
+): Promise<{ readonly repository: Repository; readonly head: string }> => {
+  const { record, base } = repository;
+  let head = base;
+  for (const bundle of bundles) head = await unbundle(record, bundle, directory);
+  await mustRun(record, ["cat-file", "-e", `${tree}^{tree}`]);
+  await mustRun(record, ["read-tree", "--reset", "-u", tree]);
+  return { repository: { ...repository, startTree: tree }, head };
+};
+
+/** Puts the base's files back, whatever lies there of another tree. */
+export const layOutBase = async ({ record, base }: Repository): Promise<void> => {
+  await mustRun(record, ["read-tree", "--reset", "-u", base]);
 };

@@ -1,18 +1,20 @@
 import * as z from "zod";
-import { defineFrame, count, text } from "#nervous-system/schemas/frames/define-frame.ts";
+import { defineFrame, count, digest, text } from "#nervous-system/schemas/frames/define-frame.ts";
 
-/** The state at a cut was kept. */
+/** An agent's state was kept, to go on from. */
 export const snapshot = defineFrame({
   type: "SNAPSHOT",
-  description: "The state at a cut was kept.",
-  producers: ["siphon"],
+  description: "An agent's state was kept, to go on from.",
+  producers: ["agent"],
   payload: {
     snapshot_id: text("Id of the snapshot."),
     cut: z
       .record(z.string(), count("Sequence number."))
-      .describe("Last sequence of each agent and epoch that it covers."),
+      .describe("Last frame of the agent's `<agent_uid>/<epoch>` that it covers."),
+    reason: text("Why now: steps, time or end."),
+    base: text("Commit that the work starts from.").optional(),
     tree_hash: text("Git tree of the workspace.").optional(),
-    uri: text("Where it lies."),
-    sha256: text("Digest of its manifest."),
+    manifest: digest("Blob of the manifest, which names the blobs of files and conversation."),
+    new_bytes: count("Bytes that it added to what earlier snapshots hold.").optional(),
   },
 });

@@ -19,7 +19,7 @@ export const resume = {
     last_text: text("what it says"),
     snapshot_id: text("the last snapshot of the attempt; empty where there is none"),
     snapshot_seq: count("the last place that the snapshot covers; 0 where there is none"),
-    snapshot_uri: text("where the snapshot lies"),
+    snapshot_manifest: text("digest of the blob that says what the snapshot consists of"),
     open_requests: texts("ids of the agent's requests that nobody answered"),
   },
 } as const satisfies Question;

@@ -61,6 +61,7 @@ const attempt = z
     exitCode: z.int32().describe("Exit code of the agent container.").optional(),
     reason: boundedText(1024, "How it ended, as one PascalCase word."),
     message: z.string().max(2048).describe("How it ended, for people.").optional(),
+    agentReason: z.string().max(64).describe("The agent's own reason, where it left one.").optional(),
     toSeq: sequence("Last frame of its epoch.").optional(),
     endTime: time("When its end was read: the pause before the next attempt is counted from here.").optional(),
     disruption: z.boolean().describe("Whether the cluster ended it, so that it does not count.").optional(),
@@ -83,6 +84,18 @@ const status = z
         hash: commit("Hash of the last frame.").optional(),
       })
       .describe("Where the record of this agent stands.")
+      .optional(),
+    snapshot: z
+      .object({
+        epoch: count("Attempt that kept it."),
+        seq: sequence("Frame of that attempt that tells of it."),
+        manifest: z
+          .string()
+          .max(71)
+          .regex(/^sha256:[0-9a-f]{64}$/)
+          .describe("Digest of the blob that says what it consists of."),
+      })
+      .describe("State that the agent kept last, for its next attempt to go on from.")
       .optional(),
     activity: z
       .object({

@@ -8,12 +8,12 @@ const ends = `${framesWhere(
   `producer IN ('agent', 'scribe') AND ${ofMission} AND ${ofAgent}`,
 )} GROUP BY agent_uid, epoch ORDER BY end_at DESC, agent_uid, epoch LIMIT {limit:UInt32}`;
 
-// A snapshot says of each attempt how far it covers it, and may be another component's frame.
-const snapshots = `SELECT chain, argMax((id, uri), (upto, observed)) AS kept, max(upto) AS covered FROM (
+// A snapshot says how far it covers an attempt, which is its author's alone to say.
+const snapshots = `SELECT chain, argMax((id, manifest), (upto, observed)) AS kept, max(upto) AS covered FROM (
   ${framesWhere(
-    `observed, subject AS id, text AS uri, JSONExtractKeysAndValues(frame, 'payload', 'cut', 'UInt64') AS cut`,
+    `agent_uid, observed, subject AS id, text AS manifest, JSONExtractKeysAndValues(frame, 'payload', 'cut', 'UInt64') AS cut`,
     `event_type = 'SNAPSHOT' AND ${ofMission}`,
-  )}) ARRAY JOIN cut.1 AS chain, cut.2 AS upto GROUP BY chain`;
+  )}) ARRAY JOIN cut.1 AS chain, cut.2 AS upto WHERE startsWith(chain, concat(agent_uid, '/')) GROUP BY chain`;
 
 const answered = framesWhere("subject", `event_type = 'INTERVENTION' AND subject != '' AND ${ofMission}`);
 
@@ -34,7 +34,7 @@ export const resume: LedgerQuery = {
 WITH ends AS (${ends}), snapshots AS (${snapshots}), requests AS (${requests}), lasts AS (${lastFrames})
 SELECT lasts.mission AS mission, lasts.agent_id AS agent, ends.agent_uid AS agent_uid, ends.epoch AS epoch,
   ends.end_seq AS last_seq, ends.end_at AS last_at, lasts.event_type AS last_type, lasts.text AS last_text,
-  snapshots.kept.1 AS snapshot_id, snapshots.covered AS snapshot_seq, snapshots.kept.2 AS snapshot_uri,
+  snapshots.kept.1 AS snapshot_id, snapshots.covered AS snapshot_seq, snapshots.kept.2 AS snapshot_manifest,
   requests.open AS open_requests
 FROM ends
   INNER JOIN lasts ON lasts.agent_uid = ends.agent_uid AND lasts.epoch = ends.epoch AND lasts.event_id = ends.end_event

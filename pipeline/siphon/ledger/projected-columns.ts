@@ -95,7 +95,7 @@ const projections: ByType<Partial<Projected>> = {
   CLAIM: ({ given: p }) => ({ subject: str(p.branch), state: str(p.action), text: str(p.files) }),
   LIFECYCLE: ({ given: p }) => ({ state: str(p.phase), text: str(p.reason) }),
   HEARTBEAT: ({ given: p }) => ({ text: str(p.activity) }),
-  SNAPSHOT: ({ given: p }) => ({ subject: str(p.snapshot_id), text: str(p.uri) }),
+  SNAPSHOT: ({ given: p }) => ({ subject: str(p.snapshot_id), text: str(p.manifest) }),
   REQUEST: ({ given: p }) => ({
     subject: str(p.request_id),
     state: str(p.kind),

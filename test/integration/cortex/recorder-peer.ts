@@ -3,10 +3,15 @@ import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { exportTraces, putBlobMethod } from "#nervous-system/comms/grpc/methods.ts";
+import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
+import { exportTraces, getBlobMethod, putBlobMethod } from "#nervous-system/comms/grpc/methods.ts";
 import { startGrpcServer, type GrpcHandler } from "#nervous-system/comms/grpc/server.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
-import { BlobChunkSchema, PutBlobResponseSchema } from "#nervous-system/schemas/gen/context_pb.ts";
+import {
+  BlobChunkSchema,
+  GetBlobRequestSchema,
+  PutBlobResponseSchema,
+} from "#nervous-system/schemas/gen/context_pb.ts";
 import type { ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
 import { parseFrameText } from "#test/builders/frame-text.ts";
 
@@ -16,6 +21,8 @@ export type RecorderPeer = {
   /** Flags of the frames, such as payload_invalid; must stay empty. */
   readonly flags: readonly string[];
   readonly blobs: ReadonlyMap<string, Buffer>;
+  /** Forgets a blob. */
+  lose(digest: string): void;
   /** OTLP trace exports as they came, joined. */
   spans(): string;
   readonly servicePort: number;
@@ -49,7 +56,10 @@ export const startRecorderPeer = async (socketPath: string): Promise<RecorderPee
   const socket = createServer((peer) => {
     peers.add(peer);
     peer.on("error", () => {});
-    createInterface({ input: peer }).on("line", (line) => peer.write(`${JSON.stringify(record(line))}\n`));
+    // A client that is killed resets its connection, which the reader of lines tells once more.
+    createInterface({ input: peer })
+      .on("error", () => {})
+      .on("line", (line) => peer.write(`${JSON.stringify(record(line))}\n`));
   }).listen(socketPath);
   await once(socket, "listening");
 
@@ -69,6 +79,15 @@ export const startRecorderPeer = async (socketPath: string): Promise<RecorderPee
       },
     },
     {
+      kind: "serverStream",
+      method: getBlobMethod,
+      handle: async function* (request) {
+        const bytes = blobs.get(fromBinary(GetBlobRequestSchema, request).digest);
+        if (bytes === undefined) throw new GrpcFailure(grpcStatus.notFound, "there is no such blob");
+        yield Buffer.from(toBinary(BlobChunkSchema, create(BlobChunkSchema, { chunk: bytes })));
+      },
+    },
+    {
       kind: "unary",
       method: exportTraces,
       handle: async (request) => {
@@ -83,6 +102,7 @@ export const startRecorderPeer = async (socketPath: string): Promise<RecorderPee
     frames,
     flags,
     blobs,
+    lose: (digest) => void blobs.delete(digest),
     spans: () => Buffer.concat(spans).toString("latin1"),
     servicePort: service.port,
     until: (condition) =>

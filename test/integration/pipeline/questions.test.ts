@@ -171,7 +171,7 @@ describe("resume", () => {
         last_type: last.type,
         snapshot_id: text(kept?.payload["snapshot_id"]),
         snapshot_seq: (kept?.payload["cut"] as Record<string, number> | undefined)?.[chain] ?? 0,
-        snapshot_uri: text(kept?.payload["uri"]),
+        snapshot_manifest: text(kept?.payload["manifest"]),
         open_requests: open.map(({ payload }) => text(payload["request_id"])).toSorted(),
       };
     });

@@ -2,10 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { bundleProposal, prepareRepository } from "#agent-image/cortex/workspace/repository.ts";
+import { bundleCommit, prepareRepository } from "#agent-image/cortex/workspace/repository.ts";
 import { defaultPolicy } from "#nervous-system/git/change-policy.ts";
 import { createGit, type Git } from "#nervous-system/git/git.ts";
 import { mustRun } from "#nervous-system/git/must-run.ts";
+import { bundleRef } from "#nervous-system/git/proposal-bundle.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { run } from "#platform/process/run.ts";
 import { cloneBare } from "#scribe/fetch/clone.ts";
@@ -66,7 +67,9 @@ const proposedTo = async (server: string, name: string, path: string) => {
   });
   await writeFile(join(workTree, path), "# changed\n");
   await mustRun(repository.record, ["add", "--all"]);
-  const made = await bundleProposal(repository, await textOf(repository.record, "write-tree"), "work", privateDir);
+  const tree = await textOf(repository.record, "write-tree");
+  const commit = { tree, parent: repository.base, message: "work", ref: bundleRef };
+  const made = await bundleCommit(repository, commit, privateDir);
   return {
     bundle: made.bundle,
     proposal: aProposal({ base: repository.base, head: made.head, observedSeconds: 1_764_000_000 }),

@@ -244,15 +244,17 @@ class Heartbeat(Payload):
 
 
 class Snapshot(Payload):
-    """The state at a cut was kept."""
+    """An agent's state was kept, to go on from."""
 
     event_type: ClassVar[str] = "SNAPSHOT"
 
     snapshot_id: str = Field(description="Id of the snapshot.")
-    cut: dict[str, Annotated[Whole, Field(ge=0, le=9007199254740991)]] = Field(description="Last sequence of each agent and epoch that it covers.")
+    cut: dict[str, Annotated[Whole, Field(ge=0, le=9007199254740991)]] = Field(description="Last frame of the agent's `<agent_uid>/<epoch>` that it covers.")
+    reason: str = Field(description="Why now: steps, time or end.")
+    base: str | None = Field(default=None, description="Commit that the work starts from.")
     tree_hash: str | None = Field(default=None, description="Git tree of the workspace.")
-    uri: str = Field(description="Where it lies.")
-    sha256: str = Field(description="Digest of its manifest.")
+    manifest: str = Field(description="Blob of the manifest, which names the blobs of files and conversation.", pattern="^sha256:[0-9a-f]{64}$")
+    new_bytes: Whole | None = Field(default=None, description="Bytes that it added to what earlier snapshots hold.", ge=0, le=9007199254740991)
 
 
 class Request(Payload):
