@@ -310,12 +310,12 @@ describe("while a mission runs", () => {
   );
 
   it(
-    "its agent can be killed: a new attempt completes it",
+    "its agent can be killed: a new attempt goes on where it was, and completes it",
     async () => {
       const name = "e2e-kill-agent";
       await runner.remove(name);
       await runner.start(name, { scenario: "slow" });
-      await working(name);
+      await runner.reached(name, "some turns on", (_, one) => (one?.status?.ledger?.lastSeq ?? 0) >= 4);
       const agent = await runner.agentOf(name);
       await kube.run([
         "exec",
@@ -333,8 +333,12 @@ describe("while a mission runs", () => {
       expect(isTrue(mission.status?.conditions, "Complete")).toBe(true);
       const after = await runner.agentOf(name);
       expect(after?.status?.attempt).toBe(2);
-      expect(after?.status?.history?.[0]?.attempt).toBe(1);
+      expect(after?.status?.history?.[0]).toMatchObject({ attempt: 1, agentReason: "Stopped" });
       const rows = await wholeRecord(name, mission.metadata.uid);
+      const actions = rows.filter((row) => row.event_type === "ACTION");
+      const looked = actions.filter((row) => row.frame.includes('"tool":"list_files"'));
+      expect(looked.map(({ epoch }) => epoch)).toEqual([1]);
+      expect(actions.some(({ epoch }) => epoch === 2)).toBe(true);
       expect(faultsOf(rows, after?.metadata.uid ?? "")).toEqual([]);
       await runner.remove(name);
     },
