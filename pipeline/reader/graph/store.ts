@@ -16,6 +16,7 @@ const TIME_MS = 30_000;
 
 // Only where the condition is said of the relationships themselves is every file visited once, nearest first; said of the path's,
 // each of its ways would be walked, of which there are millions.
+// A file that one agent changed a thousand times is a thousand ways to each of its changes: DISTINCT takes one of them.
 /** What the graph answers, each by one constant statement: what somebody asks for is bound to `$name`. */
 const queries: readonly GraphQuery[] = [
   {
@@ -30,7 +31,9 @@ RETURN f.path AS file, coalesce(m.name, '') AS mission, steps ORDER BY steps, fi
   {
     question: reverted,
     cypher: `MATCH (:Persona {namespace: $namespace, name: $persona})<-[:HAS_PERSONA]-(a:Agent)-[:MODIFIED]->(f:File)
+WITH DISTINCT a, f
 MATCH (f)<-[:OF]-(:Change {agent: a.key})-[:IN]->(:Commit)-[:PART_OF]->(p:PullRequest)
+WITH DISTINCT a, f, p
 MATCH (p)<-[:PART_OF]-(:Commit)<-[r:REVERTED]-(:Rollback)
 WITH f, a, p, max(r.at) AS rolled_back
 RETURN f.path AS file, coalesce(a.name, '') AS agent, p.url AS pull_request, rolled_back
