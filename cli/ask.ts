@@ -8,7 +8,7 @@ import { askReader, type AnswerRow, type Asked } from "./ask/ask-reader.ts";
 import { questionOptions } from "./ask/question-options.ts";
 import { renderTable } from "./ask/render-table.ts";
 import { CliError, exitCode, exited, type Ending, type Host } from "./host.ts";
-import { printable } from "./printable.ts";
+import { printable, printableJson } from "./printable.ts";
 import { certificateTrouble, explainFailure } from "./server/connect.ts";
 import { readerService, readServer, type ServerSettings } from "./server/settings.ts";
 
@@ -41,7 +41,7 @@ const list = (host: Host, options: OptionValues): Ending => {
   }));
   const out = host.stdout();
   const isText = textOption(options, "output") === "text";
-  out.write(isText ? `${renderTable(columns, rows, undefined).lines.join("\n")}\n` : `${JSON.stringify(rows)}\n`);
+  out.write(isText ? `${renderTable(columns, rows, undefined).lines.join("\n")}\n` : `${printableJson(rows)}\n`);
   return exited(exitCode.ok);
 };
 

@@ -5,6 +5,7 @@ import { runBounded, type BoundedEnd } from "#nervous-system/git/bounded-process
 import { listen } from "#nervous-system/comms/socket/listen.ts";
 import { textOption, type CommandRun, type OptionValues } from "./arguments.ts";
 import { exitCode, exited, type Host } from "./host.ts";
+import { printableJson } from "./printable.ts";
 import { createChainCheck } from "./record/check-chains.ts";
 import { signalsElsewhere } from "./run/otlp-port.ts";
 import { makePrivateDirectory, privatePlaces, type PrivateDirectory } from "./run/private-directory.ts";
@@ -140,6 +141,6 @@ export const doctor: CommandRun = async (host, { options }) => {
     ({ check, ok, detail, remedy }) =>
       `${ok ? "ok  " : "fail"} ${check.padEnd(10)} ${detail}${remedy === undefined ? "" : `; ${remedy}`}`,
   );
-  host.stdout().write(`${options["output"] === "json" ? JSON.stringify(findings) : lines.join("\n")}\n`);
+  host.stdout().write(`${options["output"] === "json" ? printableJson(findings) : lines.join("\n")}\n`);
   return exited(findings.every(({ ok }) => ok) ? exitCode.ok : exitCode.fault);
 };

@@ -1,5 +1,6 @@
 import { countOption, textOption, type CommandRun } from "./arguments.ts";
 import { CliError, createProgress, exitCode, exited, type Host } from "./host.ts";
+import { printableJson } from "./printable.ts";
 import { dropLeftover } from "./outbox/drop-leftover.ts";
 import { listLeftovers, outboxOf, type Leftover } from "./outbox/outbox.ts";
 import { sendLeftover, type Sent } from "./outbox/send-leftover.ts";
@@ -95,7 +96,7 @@ export const push: CommandRun = async (host, { options }) => {
   const leftovers = choose(await listLeftovers(outboxOf(host)), uid);
   const pushed = await pushAll(host, server, leftovers, { all: options["all"] === true, patienceMs, drops });
   const lines = pushed.length === 0 ? ["nothing to send"] : pushed.map(renderPushed);
-  host.stdout().write(`${options["output"] === "json" ? JSON.stringify(pushed) : lines.join("\n")}\n`);
+  host.stdout().write(`${options["output"] === "json" ? printableJson(pushed) : lines.join("\n")}\n`);
   const isLeft = ({ state }: Pushed): boolean =>
     state === "left" || state === "elsewhere" || (drops && state === "busy");
   return exited(pushed.some(isLeft) ? exitCode.fault : exitCode.ok);

@@ -2,7 +2,7 @@ import { once as nextEvent } from "node:events";
 import type { Writable } from "node:stream";
 import { textOption, type CommandRun, type OptionValues } from "./arguments.ts";
 import { CliError, exitCode, exited, type Host } from "./host.ts";
-import { listed } from "./printable.ts";
+import { listed, printableJson } from "./printable.ts";
 import { framesOf } from "./record/describe-frame.ts";
 import { TelemetryFold, type TelemetryChoice, type Told } from "./record/fold-telemetry.ts";
 import { once, readItems, type ReadOptions } from "./record/read-file.ts";
@@ -56,7 +56,7 @@ class Printer {
     this.isRead = !out.destroyed && out.errored === null;
     if (!this.isRead) return;
     const line =
-      style !== undefined ? renderTailLine(told, style) : JSON.stringify(told.kind === "frame" && told.item.frame);
+      style !== undefined ? renderTailLine(told, style) : printableJson(told.kind === "frame" && told.item.frame);
     if (!out.write(`${line}\n`))
       await Promise.race([nextEvent(out, "drain"), nextEvent(out, "close")]).catch(() => undefined);
     this.isRead = !out.destroyed;

@@ -1,5 +1,6 @@
 import { textOption, type CommandRun } from "./arguments.ts";
 import { exitCode, exited } from "./host.ts";
+import { printableJson } from "./printable.ts";
 import { createChainCheck, type ChainReport, type FileReport } from "./record/check-chains.ts";
 import { once, readItems } from "./record/read-file.ts";
 
@@ -30,7 +31,7 @@ export const verify: CommandRun = async (host, { options }) => {
   for await (const item of readItems(host, file, once)) check.take(item);
   const report = check.report();
   const text =
-    options["output"] === "json" ? JSON.stringify({ file, ...report }) : renderReport(file, report).join("\n");
+    options["output"] === "json" ? printableJson({ file, ...report }) : renderReport(file, report).join("\n");
   host.stdout().write(`${text}\n`);
   return exited(report.ok ? exitCode.ok : exitCode.fault);
 };
