@@ -1,15 +1,15 @@
-import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
+import { GrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
 import type { AskSummary } from "#nervous-system/schemas/gen/reader_pb.ts";
 import { questions } from "#nervous-system/schemas/questions/catalog.ts";
 import { MAX_ROWS, type Question } from "#nervous-system/schemas/questions/define-question.ts";
 import { countOption, textOption, type CommandRun, type OptionValues } from "./arguments.ts";
 import { createAnswerWriter } from "./ask/answer-writers.ts";
 import { askReader, type AnswerRow, type Asked } from "./ask/ask-reader.ts";
+import { endByFailure } from "./ask/reader-failure.ts";
 import { questionOptions } from "./ask/question-options.ts";
 import { renderTable } from "./ask/render-table.ts";
 import { CliError, exitCode, exited, type Ending, type Host } from "./host.ts";
 import { printable, printableJson } from "./printable.ts";
-import { certificateTrouble, explainFailure } from "./server/connect.ts";
 import { readerService, readServer, type ServerSettings } from "./server/settings.ts";
 
 const usage = (message: string): CliError => new CliError(`enchanted ask: ${message}`);
@@ -63,18 +63,6 @@ const whatIsCut = ({ cutBy, rows }: AskSummary, { goesOn }: Question, last: Answ
   return `enchanted: there are more rows (${why})${on}; --limit takes up to ${MAX_ROWS}`;
 };
 
-const failed = (host: Host, failure: GrpcFailure, server: ServerSettings): Ending => {
-  if (failure.code === grpcStatus.invalidArgument) throw usage(printable(failure.message));
-  // What the reader says of a store that is away is no trouble of the way to it.
-  const isOfReader = failure.code === grpcStatus.unavailable && failure.retryAfterMs !== undefined;
-  const told =
-    isOfReader && certificateTrouble(failure.message, server) === undefined
-      ? failure.message
-      : explainFailure(failure, server);
-  host.warn(`enchanted: ${printable(told)}`);
-  return exited(exitCode.fault);
-};
-
 type Asking = { readonly question: Question; readonly asked: Asked; readonly format: string };
 
 const answer = async (host: Host, server: ServerSettings, { question, asked, format }: Asking): Promise<void> => {
@@ -109,7 +97,7 @@ export const ask: CommandRun = async (host, { options, operands }) => {
     await answer(host, server, { question, asked, format });
     return exited(exitCode.ok);
   } catch (error) {
-    if (error instanceof GrpcFailure) return failed(host, error, server);
+    if (error instanceof GrpcFailure) return endByFailure(host, error, server, "ask");
     throw error;
   }
 };

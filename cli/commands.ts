@@ -1,6 +1,7 @@
 import { questions } from "#nervous-system/schemas/questions/catalog.ts";
 import type { Command } from "./arguments.ts";
 import { questionDescriptions, questionOptions } from "./ask/question-options.ts";
+import { exportCommand } from "./export/command.ts";
 import {
   fileOption as file,
   outputOption as output,
@@ -188,9 +189,14 @@ export const commands: readonly Command[] = [
     summary: "verify the hash chains of a file",
     description: [
       "Checks that each frame's hash fits its bytes and stamps, that it names the hash of the frame before it, and that no frame is missing, for every chain in the file. What was cut off at a chain's end cannot be seen; a recording that ends without LIFECYCLE Stopped is shown as unfinished.",
+      "An export holds of components' chains, such as the gateway's, what is about its mission alone: with --excerpt frames may be missing, and each chain says how many. What is there must be unchanged and in order all the same.",
       "Spans of ConsoleSpanExporter carry no hashes: they are counted, and nothing can be said about them.",
     ],
-    options: [file, output],
+    options: [
+      file,
+      { name: "excerpt", type: "boolean", description: "take missing frames for left out, not for a fault" },
+      output,
+    ],
     examples: [["enchanted verify", "verify ./swarm_context.jsonl"]],
     exitCodes: [["0", "no fault was found"], ["1", "a fault was found; the first one is named"], usage],
     load: async () => (await import("./verify.ts")).verify,
@@ -237,6 +243,7 @@ export const commands: readonly Command[] = [
     ],
     load: async () => (await import("./ask.ts")).ask,
   },
+  exportCommand,
   {
     name: "doctor",
     summary: "check what recording on this machine needs",

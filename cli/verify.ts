@@ -6,13 +6,16 @@ import { once, readItems } from "./record/read-file.ts";
 
 const counted = (count: number, one: string, more = `${one}s`): string => `${count} ${count === 1 ? one : more}`;
 
-const chainLine = ({ agent_uid, epoch, frames, hash, finished }: ChainReport): string =>
-  `chain ${agent_uid} epoch ${epoch}: ${counted(frames, "frame")}, last hash ${hash}${finished ? "" : ", unfinished"}`;
+const chainLine = ({ agent_uid, epoch, frames, missing, hash, finished }: ChainReport): string => {
+  const held = missing === 0 ? counted(frames, "frame") : `${frames} of ${counted(frames + missing, "frame")}`;
+  return `chain ${agent_uid} epoch ${epoch}: ${held}, last hash ${hash}${finished ? "" : ", unfinished"}`;
+};
 
 /** The report for people. */
 export const renderReport = (file: string, report: FileReport): string[] => {
   const lines = report.ok ? report.chains.map(chainLine) : [];
   for (const { line, why } of report.torn) lines.push(`note: ${file}:${line}: ${why}`);
+  if (report.single > 0) lines.push(`of no chain: ${counted(report.single, "frame")}, each verified by itself`);
   if (report.spans > 0)
     lines.push(
       `not verified: ${counted(report.spans, "OpenTelemetry span")}: they carry no hashes, so a change would not show`,
@@ -27,7 +30,7 @@ export const renderReport = (file: string, report: FileReport): string[] => {
 /** `enchanted verify`. */
 export const verify: CommandRun = async (host, { options }) => {
   const file = textOption(options, "file");
-  const check = createChainCheck();
+  const check = createChainCheck(options["excerpt"] === true);
   for await (const item of readItems(host, file, once)) check.take(item);
   const report = check.report();
   const text =

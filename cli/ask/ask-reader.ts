@@ -12,6 +12,8 @@ export type Asked = {
   readonly parameters: Readonly<Record<string, string>>;
   readonly limit: number;
   readonly explain: boolean;
+  /** Ends the question. */
+  readonly signal?: AbortSignal;
 };
 
 /** A column of an answer. */
@@ -42,7 +44,7 @@ const takeRows = async (taker: AnswerTaker, rows: readonly string[]): Promise<vo
 export const askReader = async (
   host: Host,
   { address, caPem, serverName, token, namespace }: ServerSettings,
-  { query, parameters, limit, explain }: Asked,
+  { query, parameters, limit, explain, signal }: Asked,
   taker: AnswerTaker,
 ): Promise<AskSummary | undefined> => {
   const named = serverName === undefined ? {} : { serverName };
@@ -50,8 +52,9 @@ export const askReader = async (
   const paramsJson = JSON.stringify(parameters);
   const request = create(AskRequestSchema, { namespace, query, paramsJson, limit, explain });
   const bytes = Buffer.from(toBinary(AskRequestSchema, request));
+  const limits = { deadlineMs: DEADLINE_MS, ...(signal === undefined ? {} : { signal }) };
   try {
-    for await (const message of client.serverStream(askMethod, bytes, { deadlineMs: DEADLINE_MS })) {
+    for await (const message of client.serverStream(askMethod, bytes, limits)) {
       const { part } = fromBinary(AskPartSchema, message);
       if (part.case === "columns") taker.begin(part.value.columns);
       if (part.case === "rows") await takeRows(taker, part.value.rows);

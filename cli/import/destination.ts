@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { createFileLog, type FileLog } from "#nervous-system/recorder/context-file/file-log.ts";
 import type { RecorderIdentity } from "#nervous-system/recorder/compose.ts";
+import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { decodeStoredFrame } from "#nervous-system/recorder/stored-record.ts";
 import type { Host } from "../host.ts";
 import { fileTrouble } from "../file-trouble.ts";
@@ -26,38 +27,58 @@ export type ChainLog = {
 export type Destination = {
   /** In words, for people. */
   name: string;
-  open(identity: RecorderIdentity): Promise<ChainLog>;
+  /** Whether it takes frames of anybody's chains as they are; else those of the command line, of its namespace. */
+  takesAnyChain: boolean;
+  /** Opens the chain of an agent and epoch. */
+  open(identity: RecorderIdentity, epoch: number): Promise<ChainLog>;
   /** Answers what is to be told of what was not written. */
   close(): Promise<string | undefined>;
 };
 
-/** Hashes of the frames of each chain that a file holds, by agent UID; the chains of the command line have epoch 1. */
-type KnownChains = Map<string, string[]>;
+/** A chain as far as a file holds it: its frames' hashes, and the last seq. */
+type KnownChain = { hashes: Map<string, string>; last: number };
+type KnownChains = Map<string, KnownChain>;
+
+const chainOf = (chains: KnownChains, uid: string, epoch: number): KnownChain => {
+  const key = `${uid}/${epoch}`;
+  const known = chains.get(key) ?? { hashes: new Map<string, string>(), last: 0 };
+  chains.set(key, known);
+  return known;
+};
+
+/** A frame within its chain; one that no chain holds is known by its id. */
+const nameIn = ({ seq, event_id }: RecordedFrame["envelope"]): string => (seq > 0 ? String(seq) : `id ${event_id}`);
+
+const keepIn = (chain: KnownChain, { envelope, hash }: Pick<RecordedFrame, "envelope" | "hash">): void => {
+  chain.hashes.set(nameIn(envelope), hash);
+  chain.last = Math.max(chain.last, envelope.seq);
+};
 
 const readChains = async (host: Host, path: string): Promise<KnownChains> => {
   const chains: KnownChains = new Map();
   if ((await stat(path).catch(() => undefined)) === undefined) return chains;
   for await (const item of readItems(host, path, once)) {
-    if (item.kind !== "frame" || item.frame.envelope.epoch !== 1) continue;
-    const { agent_uid, seq } = item.frame.envelope;
-    const hashes = chains.get(agent_uid) ?? [];
-    hashes[seq - 1] = item.frame.hash;
-    chains.set(agent_uid, hashes);
+    if (item.kind !== "frame") continue;
+    keepIn(chainOf(chains, item.frame.envelope.agent_uid, item.frame.envelope.epoch), item.frame);
   }
   return chains;
 };
 
 /** The part of a chain that a file lacks is appended to it; what it has must be the same. */
-const continueChain = (log: FileLog, hashes: readonly string[]): ChainLog => {
+const continueChain = (log: FileLog, chain: KnownChain): ChainLog => {
   let added = 0;
   return {
     append: async (payload) => {
-      const { envelope, hash } = decodeStoredFrame(Buffer.from(payload));
-      const there = hashes[envelope.seq - 1];
-      if (there === hash) return;
-      if (there !== undefined || envelope.seq <= hashes.length)
+      const frame = decodeStoredFrame(Buffer.from(payload));
+      const { seq } = frame.envelope;
+      const there = chain.hashes.get(nameIn(frame.envelope));
+      if (there === frame.hash) return;
+      if (there !== undefined)
         throw new Error("it was imported before and reads otherwise now; what is there stays as it is");
+      if (seq > 0 && seq <= chain.last)
+        throw new Error("the file has later frames of the same chain; import into another file");
       await log.append(payload);
+      keepIn(chain, frame);
       added += 1;
     },
     added: () => added,
@@ -74,7 +95,8 @@ export const openFileDestination = async (host: Host, file: string): Promise<Des
   const log = await createFileLog(handle);
   return {
     name: file,
-    open: async ({ agent_uid }) => continueChain(log, chains.get(agent_uid) ?? []),
+    takesAnyChain: true,
+    open: async ({ agent_uid }, epoch) => continueChain(log, chainOf(chains, agent_uid, epoch)),
     close: async () => {
       await log.close();
       const failure = log.failure();
@@ -86,6 +108,7 @@ export const openFileDestination = async (host: Host, file: string): Promise<Des
 /** Opens the way to a collector, which keeps what it has; what it does not take at once waits in the outbox. */
 export const openCollectorDestination = (host: Host, server: ServerSettings, drainMs: number): Destination => ({
   name: `the collector ${server.address}`,
+  takesAnyChain: false,
   open: async (identity) => {
     const waiting = join(outboxOf(host), identity.agent_uid);
     if ((await stat(waiting).catch(() => undefined)) !== undefined)

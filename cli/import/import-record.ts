@@ -1,4 +1,5 @@
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
+import { noMission } from "#nervous-system/schemas/ids.ts";
 import { encodeStoredFrame } from "#nervous-system/recorder/stored-record.ts";
 import { parseFrameLine } from "#nervous-system/recorder/context-file/frame-line.ts";
 import { identityOf } from "../outbox/outbox.ts";
@@ -17,6 +18,10 @@ const agentIdOf = ({ bytes }: RecordedFrame): string => {
   return typeof agent_id === "string" && agent_id !== "" ? agent_id : "imported";
 };
 
+/** A pod's frames and a component's are stored by their own recorders: nobody else's word counts for them. */
+const isOfCommandLine = ({ epoch, mission_uid }: RecordedFrame["envelope"]): boolean =>
+  epoch === 1 && mission_uid === noMission;
+
 class RecordImport {
   private readonly context: ImportContext;
   private readonly outcome: Outcome;
@@ -29,9 +34,11 @@ class RecordImport {
 
   async take(frame: RecordedFrame, line: number): Promise<void> {
     const { envelope } = frame;
-    if (envelope.epoch !== 1) return noteUnread(this.outcome, line, "the frame is not one of the command line");
-    const opened = this.chains.get(envelope.agent_uid) ?? this.open(frame);
-    this.chains.set(envelope.agent_uid, opened);
+    if (!this.context.destination.takesAnyChain && !isOfCommandLine(envelope))
+      return noteUnread(this.outcome, line, "the frame is not one of the command line, which a collector alone takes");
+    const key = `${envelope.agent_uid}/${envelope.epoch}`;
+    const opened = this.chains.get(key) ?? this.open(frame);
+    this.chains.set(key, opened);
     const { log, anew } = await opened;
     const why = anew === undefined ? await this.asItIs(log, frame) : await this.again(anew, frame);
     if (why !== undefined) return noteUnread(this.outcome, line, why);
@@ -51,11 +58,11 @@ class RecordImport {
 
   private async open(frame: RecordedFrame): Promise<OpenChain> {
     const { host, namespace, redactor, destination } = this.context;
-    const isFitting = frame.envelope.namespace === namespace;
-    const uid = frame.envelope.agent_uid;
+    const { agent_uid: uid, epoch, namespace: recordedIn } = frame.envelope;
+    const isFitting = destination.takesAnyChain || recordedIn === namespace;
     const agent_uid = isFitting ? uid : importedUid(namespace, uid);
     const identity = identityOf({ agent_uid, agent_id: agentIdOf(frame), namespace });
-    const log = await destination.open(identity);
+    const log = await destination.open(identity, epoch);
     return {
       log,
       anew: isFitting ? undefined : await beginChain({ identity, redactor, ids: host.ids, clock: host.clock, log }),

@@ -134,7 +134,7 @@ export const importSession = async (
   const uid = importedUid(namespace, agent, session);
   const identity = identityOf({ agent_uid: uid, agent_id: agent, namespace });
   Object.assign(outcome, { agent, session });
-  const log = await destination.open(identity);
+  const log = await destination.open(identity, 1);
   try {
     const chain = await beginChain({ identity, redactor, ids: host.ids, clock: host.clock, log });
     const writer = new SessionWriter({ agent, session }, chain, outcome);

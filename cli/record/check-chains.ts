@@ -1,6 +1,6 @@
 import { saidIn } from "#nervous-system/fold/read-frame.ts";
 import type { ContextItem } from "#nervous-system/recorder/context-file/read-items.ts";
-import { linkFault } from "#nervous-system/schemas/chain.ts";
+import { linkFault, zeroHash, type HashedLink } from "#nervous-system/schemas/chain.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { readConsoleSpan } from "./console-span.ts";
 
@@ -8,7 +8,10 @@ import { readConsoleSpan } from "./console-span.ts";
 export type ChainReport = {
   agent_uid: string;
   epoch: number;
+  /** Frames of it that are there. */
   frames: number;
+  /** Frames before its last one that are not; 0 but in an excerpt. */
+  missing: number;
   /** Hash of the last frame that verified. */
   hash: string;
   /** Whether it ends with LIFECYCLE Stopped; a chain cut off at its end cannot be told from one that still runs. */
@@ -24,6 +27,8 @@ export type FileReport = {
   fault?: FileFault;
   frames: number;
   chains: ChainReport[];
+  /** Frames that no chain holds, each verified by itself. */
+  single: number;
   /** Documents that carry no hashes, so nothing can be said of them. */
   spans: number;
   unchained: number;
@@ -37,31 +42,46 @@ type ChainCheck = { take(item: ContextItem): void; report(): FileReport };
 const isStop = ({ envelope, bytes }: RecordedFrame): boolean =>
   envelope.event_type === "LIFECYCLE" && saidIn("LIFECYCLE", bytes).phase === "Stopped";
 
-/** Creates a check at the beginning of a file; chains of several runs may stand between each other. */
-export const createChainCheck = (): ChainCheck => {
-  const chains = new Map<string, ChainReport>();
-  const counts = { frames: 0, spans: 0, unchained: 0 };
+const linkOf = ({ envelope, envelopeText, bytes, prevHash, hash }: RecordedFrame): HashedLink => {
+  const { agent_uid: agentUid, epoch, seq, observed } = envelope;
+  return { agentUid, epoch, seq, prevHash, observedNs: BigInt(observed), envelopeText, bytes, hash };
+};
+
+type ChainEnd = { readonly seq: number; readonly hash: string };
+
+/** What is wrong with the next frame of a chain; in an excerpt some before it may be missing, and its hash says nothing of those. */
+const nextFault = (link: HashedLink, before: ChainEnd | undefined, isExcerpt: boolean): string | undefined => {
+  const due = (before?.seq ?? 0) + 1;
+  const isBehindGap = isExcerpt && link.seq > due;
+  return isBehindGap ? linkFault(link, link.seq, undefined) : linkFault(link, due, before?.hash);
+};
+
+/**
+ * Creates a check at the beginning of a file; chains of several runs may stand between each other. In an excerpt frames may be
+ * missing.
+ */
+export const createChainCheck = (isExcerpt = false): ChainCheck => {
+  const chains = new Map<string, ChainEnd & { readonly report: ChainReport }>();
+  const counts = { frames: 0, single: 0, spans: 0, unchained: 0 };
   const torn: FileFault[] = [];
   let fault: FileFault | undefined;
 
-  const takeFrame = (line: number, frame: RecordedFrame): void => {
-    counts.frames += 1;
+  const takeChained = (frame: RecordedFrame): string | undefined => {
     const { agent_uid, epoch, seq } = frame.envelope;
     const key = `${agent_uid}/${epoch}`;
     const before = chains.get(key);
-    const link = {
-      agentUid: agent_uid,
-      epoch,
-      seq,
-      prevHash: frame.prevHash,
-      observedNs: BigInt(frame.envelope.observed),
-      envelopeText: frame.envelopeText,
-      bytes: frame.bytes,
-      hash: frame.hash,
-    };
-    const why = linkFault(link, (before?.frames ?? 0) + 1, before?.hash);
+    const frames = (before?.report.frames ?? 0) + 1;
+    const { hash } = frame;
+    const report = { agent_uid, epoch, frames, missing: Math.max(0, seq - frames), hash, finished: isStop(frame) };
+    chains.set(key, { seq, hash, report });
+    return nextFault(linkOf(frame), before, isExcerpt);
+  };
+  const takeFrame = (line: number, frame: RecordedFrame): void => {
+    counts.frames += 1;
+    const { agent_uid, epoch, seq } = frame.envelope;
+    if (seq === 0) counts.single += 1;
+    const why = seq === 0 ? linkFault(linkOf(frame), 0, zeroHash) : takeChained(frame);
     if (why !== undefined) fault ??= { line, why: `agent ${agent_uid}, epoch ${epoch}, seq ${seq}: ${why}` };
-    chains.set(key, { agent_uid, epoch, frames: seq, hash: frame.hash, finished: isStop(frame) });
   };
   return {
     take: (item) => {
@@ -74,7 +94,7 @@ export const createChainCheck = (): ChainCheck => {
       ok: fault === undefined,
       ...(fault === undefined ? {} : { fault }),
       ...counts,
-      chains: [...chains.values()],
+      chains: [...chains.values()].map(({ report }) => report),
       torn,
     }),
   };

@@ -30,6 +30,8 @@ export type CorpusSize = {
   readonly namespaces: number;
   readonly missions: number;
   readonly steps: number;
+  /** Name of the one namespace, in place of `team-0`. */
+  readonly inNamespace?: string;
 };
 
 /** When every corpus begins, Unix milliseconds. */
@@ -243,13 +245,13 @@ const castOf = (random: Random): Cast => ({
  * Makes a corpus of a seed: the same missions, agents and words in each namespace (`team-0` …), so that an answer that takes from
  * another one shows. Steps of all missions are interleaved.
  */
-export const makeCorpus = ({ seed, namespaces, missions, steps }: CorpusSize): Corpus => {
+export const makeCorpus = ({ seed, namespaces, missions, steps, inNamespace }: CorpusSize): Corpus => {
   const random = seededRandom(seed);
   const stream = new Stream();
   const scenes = Array.from({ length: namespaces * missions }, (_, n) => ({
     scene: {
       random,
-      namespace: `team-${n % namespaces}`,
+      namespace: inNamespace ?? `team-${n % namespaces}`,
       mission: `fix-${Math.floor(n / namespaces)}`,
       missionUid: random.ids.next(),
     },

@@ -34,15 +34,21 @@ const asList = (value: unknown): readonly unknown[] => {
 const maxHashes = 2_000;
 
 /**
- * The hash of each message of a request, in order: sha256 of its RFC 8785 JSON. Anthropic's `system`, the `instructions` of the
- * Responses protocol and Gemini's `systemInstruction` stand first, as a message of role `system`. Of more than 2,000
- * messages the last are taken. Throws for a number beyond all bounds, which RFC 8785 cannot write.
+ * The messages of a request of any of the protocols, in order and as it has them. Anthropic's `system`, the `instructions` of the
+ * Responses protocol and Gemini's `systemInstruction` stand first, as a message of role `system`.
  */
-export const computeContextWindow = (body: Readonly<Record<string, unknown>>): ContextWindow => {
+export const messagesOf = (body: Readonly<Record<string, unknown>>): readonly unknown[] => {
   const system = body["system"] ?? body["instructions"] ?? body["systemInstruction"] ?? body["system_instruction"];
   const messages = asList(body["messages"] ?? body["input"] ?? body["contents"] ?? body["prompt"]);
-  const first = system === undefined || system === null ? [] : [{ role: "system", content: system }];
-  const all = [...first, ...messages];
+  return system === undefined || system === null ? messages : [{ role: "system", content: system }, ...messages];
+};
+
+/**
+ * The hash of each message of a request, in order: sha256 of its RFC 8785 JSON. Of more than 2,000 messages the last are taken.
+ * Throws for a number beyond all bounds, which RFC 8785 cannot write.
+ */
+export const computeContextWindow = (body: Readonly<Record<string, unknown>>): ContextWindow => {
+  const all = messagesOf(body);
   const omitted = Math.max(0, all.length - maxHashes);
   return { hashes: all.slice(omitted).map(hashOf), omitted };
 };

@@ -4,8 +4,11 @@ import type { Question } from "./define-question.ts";
 import { dependents } from "./dependents.ts";
 import { errors } from "./errors.ts";
 import { files } from "./files.ts";
+import { frames } from "./frames.ts";
+import { lessons } from "./lessons.ts";
 import { mission } from "./mission.ts";
 import { modelUsage } from "./model-usage.ts";
+import { outcomes } from "./outcomes.ts";
 import { recall } from "./recall.ts";
 import { resume } from "./resume.ts";
 import { reverted } from "./reverted.ts";
@@ -19,6 +22,9 @@ export const questions: readonly Question[] = [
   errors,
   mission,
   modelUsage,
+  outcomes,
+  lessons,
+  frames,
   recall,
   dependents,
   reverted,

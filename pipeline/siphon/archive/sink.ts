@@ -33,9 +33,9 @@ const failed = (error: unknown): SinkResult => {
 };
 
 /** The file of a batch, or why none can be made of it. */
-const encoded = async (batch: Batch): Promise<SinkResult | { readonly kind: "file"; readonly bytes: Uint8Array }> => {
+const encoded = (batch: Batch): SinkResult | { readonly kind: "file"; readonly bytes: Uint8Array } => {
   try {
-    return { kind: "file", bytes: await encodeFile(batch) };
+    return { kind: "file", bytes: encodeFile(batch) };
   } catch (error) {
     return { kind: "rejected", reason: `no row can be made of the frame: ${String(error)}` };
   }
@@ -55,7 +55,7 @@ export const createArchiveSink = (client: ObjectClient): Sink => {
     keepCut,
     write: async (batch, signal) => {
       if (batch.frames.length === 0) return { kind: "written" };
-      const file = await encoded(batch);
+      const file = encoded(batch);
       if (file.kind !== "file") return file;
       try {
         signal.throwIfAborted();

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { ledgerQueries } from "#pipeline/reader/ledger/queries.ts";
 import { makeCorpus, type Corpus, type Told } from "#test/builders/corpus.ts";
+import { endsNamespace, missionEndFrames, missionEnds } from "#test/builders/mission-ends.ts";
 import { createCleanup } from "./bus-harness.ts";
 import { startTestLedger } from "./ledger-harness.ts";
 import { openTestReader, writeFrames, type TestReader } from "./reader-harness.ts";
@@ -34,6 +35,7 @@ beforeAll(async () => {
   }));
   for (const { envelope, place } of resent) newPlaces.set(envelope.event_id, place);
   await writeFrames(ledger, resent);
+  await writeFrames(ledger, missionEndFrames(10_000_000));
   reader = openTestReader(ledger);
   cleanup.add(() => reader.store.close());
 }, 600_000);
@@ -43,6 +45,79 @@ const ask = async (name: string, parameters: Record<string, unknown> = {}, rows?
   (await reader.ask("team-0", name, parameters, rows)).rows;
 
 const sender = ({ payload, agent }: Told): string => text(payload["from"]) || agent;
+
+describe("frames", () => {
+  const placeOf = ({ eventId, place }: Told): number => newPlaces.get(eventId) ?? place;
+  const hashesOf = (frames: readonly Told[]): unknown[] =>
+    frames
+      .toSorted((one, other) => placeOf(one) - placeOf(other))
+      .map(({ eventId }) => corpus.frames.find(({ envelope }) => envelope.event_id === eventId)?.hash);
+  const hashes = (rows: ReadonlyArray<Record<string, unknown>>): unknown[] => rows.map(({ hash }) => hash);
+
+  it("are those of a mission as they were recorded, each once, in the order of recording", async () => {
+    const expected = told().filter(({ mission }) => mission === "fix-1");
+    const rows = await ask("frames", { mission: "fix-1" });
+    expect(hashes(rows)).toEqual(hashesOf(expected));
+    const byHash = new Map(corpus.frames.map((frame) => [frame.hash, frame]));
+    for (const { hash, prev_hash: before, frame: bytes, envelope } of rows) {
+      const frame = byHash.get(text(hash));
+      expect([bytes, envelope, before]).toEqual([
+        Buffer.from(frame!.bytes).toString(),
+        frame!.envelopeText,
+        frame!.prevHash,
+      ]);
+    }
+    const middle = rows[Math.floor(rows.length / 2)]!;
+    const rest = await ask("frames", { mission: "fix-1", after: middle["place"] }, 7);
+    expect(hashes(rest)).toEqual(hashes(rows.slice(rows.indexOf(middle) + 1).slice(0, 7)));
+  });
+
+  it("are an agent's and those about it, by name or UID, of types and a part of time", async () => {
+    const ofBen = new Set(told().flatMap(({ agent, agentUid }) => (agent === "ben" ? [agentUid] : [])));
+    const isOfBen = ({ agentUid, about }: Told): boolean =>
+      ofBen.has(agentUid) || (about !== undefined && ofBen.has(about.split("/")[0] ?? ""));
+    const expected = told().filter(isOfBen);
+    expect(expected.some(({ type }) => type === "MODEL_CALL")).toBe(true);
+    expect(hashes(await ask("frames", { agent: "ben" }))).toEqual(hashesOf(expected));
+    const [uid = ""] = ofBen;
+    const own = expected.filter(({ agentUid, about }) => agentUid === uid || about?.startsWith(uid) === true);
+    expect(hashes(await ask("frames", { agent: uid }))).toEqual(hashesOf(own));
+    const some = own.filter(({ type, atMs }) => type === "ACTION" && atMs >= Date.parse("2026-11-30T03:02:00Z"));
+    const asked = { agent: uid, types: "ACTION", from: "2026-11-30 03:02" };
+    expect(hashes(await ask("frames", asked))).toEqual(hashesOf(some));
+  });
+});
+
+describe("outcomes", () => {
+  it("are what the weightiest and last frame says of each mission, a revert in another mission too", async () => {
+    const { rows } = await reader.ask(endsNamespace, "outcomes");
+    expect(rows.map(({ mission, outcome, outcome_from: from }) => [mission, outcome, from])).toEqual(
+      Object.entries(missionEnds)
+        .map(([mission, { outcome, from }]) => [mission, outcome, from])
+        .toSorted(([one = ""], [other = ""]) => (one < other ? -1 : 1)),
+    );
+    const one = await reader.ask(endsNamespace, "outcomes", { mission: "was-closed" });
+    expect(one.rows).toMatchObject([{ outcome: "failed", at: "2025-11-21T04:59:34Z" }]);
+    expect(one.rows[0]?.["event_id"]).not.toBe("");
+    expect((await ask("outcomes")).map(({ outcome, at: when }) => [outcome, when])).toEqual(
+      [...new Set(told().map(({ mission }) => mission))].map(() => ["unknown", ""]),
+    );
+  });
+});
+
+describe("lessons", () => {
+  it("are those that were recalled, with how their missions ended", async () => {
+    const { rows } = await reader.ask(endsNamespace, "lessons");
+    const told = rows.map(({ mission, lesson, outcome }) => [mission, lesson, outcome].join("; "));
+    expect(told.toSorted()).toEqual(
+      Object.entries(missionEnds)
+        .map(([mission, { outcome }]) => `${mission}; of ${mission}: wait for the lock; ${outcome}`)
+        .toSorted(),
+    );
+    const { rows: some } = await reader.ask(endsNamespace, "lessons", { about: "LOCK is-merged" });
+    expect(some).toMatchObject([{ mission: "is-merged", agent: "coder-1", sources: ["e-1", "e-2"] }]);
+  });
+});
 
 describe("conversations", () => {
   const between = (a: string, b: string): Told[] =>

@@ -1,14 +1,17 @@
 import { isUtf8 } from "node:buffer";
 import type { SchemaElement } from "hyparquet";
 import type { ColumnSource } from "hyparquet-writer";
-import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
+
+/** A frame as a file has it: with its place in the stream's order, and when the stream stored it, Unix nanoseconds. */
+export type PlacedFrame = RecordedFrame & { readonly place: number; readonly storedNs: bigint };
 
 /** Values of one column, in the order of the rows. */
 type Values = Array<string | bigint | Uint8Array | null>;
 
 type Column = {
   readonly type: Omit<SchemaElement, "name">;
-  readonly value: (frame: StoredFrame) => Values[number];
+  readonly value: (frame: PlacedFrame) => Values[number];
   /** How its values are laid out, where the writer need not find that out by itself. */
   readonly layout?: Pick<ColumnSource, "encoding" | "statistics">;
 };
@@ -30,7 +33,7 @@ const timeOf = (ns: bigint): bigint => (ns >= 0n && ns <= MAX_NS ? ns : 0n);
 /** Frames are read leniently from the stream: what an envelope lacks, or has in another shape, is empty here. */
 const textOf = (value: unknown): string => (typeof value === "string" ? value.toWellFormed() : "");
 
-const bufferOf = ({ bytes: given }: StoredFrame): Buffer =>
+const bufferOf = ({ bytes: given }: PlacedFrame): Buffer =>
   Buffer.from(given.buffer, given.byteOffset, given.byteLength);
 
 /** Every column of a file, in its order; those of the ledger have the ledger's names. */
@@ -65,5 +68,5 @@ export const fileSchema: SchemaElement[] = [
 ];
 
 /** The columns of frames; throws where one has a number that no column holds. */
-export const columnData = (frames: readonly StoredFrame[]): ColumnSource[] =>
+export const columnData = (frames: readonly PlacedFrame[]): ColumnSource[] =>
   Object.entries(columns).map(([name, { value, layout }]) => ({ name, data: frames.map(value), ...layout }));

@@ -1,0 +1,114 @@
+import { GrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
+import { textOption, type CommandRun, type OptionValues } from "./arguments.ts";
+import { endByFailure } from "./ask/reader-failure.ts";
+import { openBlobs } from "./export/blobs.ts";
+import { createChatWriter } from "./export/chat/chat-writer.ts";
+import { readOutcomes } from "./export/chat/outcomes.ts";
+import { stepTypes } from "./export/chat/steps.ts";
+import { createLineWriter, createParquetWriter, type FrameWriter } from "./export/frame-writers.ts";
+import { openOutput, type Output } from "./export/output.ts";
+import { readFrames, type FrameFilter } from "./export/read-frames.ts";
+import { createProgress, CliError, exitCode, exited, type Ending, type Host } from "./host.ts";
+import { createChainCheck, type FileReport } from "./record/check-chains.ts";
+import { collectorService, readerService, readServer, type ServerSettings } from "./server/settings.ts";
+
+const usage = (message: string): CliError => new CliError(`enchanted export: ${message}`);
+
+/** What is exported, where it is read, and how it is written. */
+type Export = {
+  readonly format: string;
+  readonly filter: FrameFilter;
+  readonly reader: ServerSettings;
+  /** Where blobs are read; undefined without one. */
+  readonly collector: ServerSettings | undefined;
+  readonly output: Output;
+  readonly signal: AbortSignal;
+};
+
+const parameters = ["mission", "agent", "types", "from", "to"] as const;
+
+const filterOf = (options: OptionValues, format: string): FrameFilter => {
+  const given = Object.fromEntries(
+    parameters.map((name) => [name, textOption(options, name)]).filter(([, value]) => value !== ""),
+  ) as Record<string, string>;
+  if (format !== "chat-jsonl") return given;
+  if (given["types"] !== undefined) throw usage("chat-jsonl has types of its own; leave --types out");
+  return { ...given, types: stepTypes.join(",") };
+};
+
+type Opened = { readonly writer: FrameWriter; close(): void };
+
+const openWriter = async (host: Host, given: Export): Promise<Opened> => {
+  const { format, filter, reader, collector, output, signal } = given;
+  const close = (): void => undefined;
+  if (format === "jsonl") return { writer: createLineWriter(output), close };
+  if (format === "parquet")
+    return { writer: createParquetWriter(output, { namespace: reader.namespace, ...filter }), close };
+  const outcomes = await readOutcomes(host, reader, filter["mission"] ?? "", signal);
+  const blobs = collector === undefined ? undefined : openBlobs(host, collector, signal);
+  return { writer: createChatWriter(output, outcomes, blobs), close: () => blobs?.close() };
+};
+
+/** Writes every frame; answers what their chains are, and whether somebody read to the end. */
+const writeAll = async (host: Host, given: Export): Promise<{ report: FileReport; isWhole: boolean }> => {
+  const { filter, reader, output, signal } = given;
+  const { writer, close } = await openWriter(host, given);
+  const check = createChainCheck(true);
+  const progress = createProgress(host);
+  let line = 0;
+  try {
+    for await (const frame of readFrames(host, reader, filter, signal)) {
+      check.take({ kind: "frame", line: (line += 1), frame });
+      await writer.frame(frame);
+      if (line % 100 === 0) progress.show(`enchanted: ${line} frames`);
+      if (output.isDone()) return { report: check.report(), isWhole: false };
+    }
+    await writer.end();
+    await output.keep();
+    return { report: check.report(), isWhole: true };
+  } finally {
+    progress.clear();
+    close();
+  }
+};
+
+const counted = (count: number, one: string): string => `${count} ${count === 1 ? one : `${one}s`}`;
+
+const told = ({ frames, chains, fault }: FileReport, format: string): string[] => {
+  const inPart = chains.filter(({ missing }) => missing > 0).length;
+  const hint = format === "jsonl" ? ": verify with --excerpt" : "";
+  const part = inPart === 0 ? "" : `; of ${counted(inPart, "chain")} not every frame is asked for${hint}`;
+  const what = `enchanted: ${counted(frames, "frame")} of ${counted(chains.length, "chain")}${part}`;
+  return fault === undefined ? [what] : [what, `enchanted: FAULT: frame ${fault.line}: ${fault.why}`];
+};
+
+const exportTo = async (host: Host, given: Export): Promise<Ending> => {
+  try {
+    const { report, isWhole } = await writeAll(host, given);
+    if (isWhole) for (const line of told(report, given.format)) host.warn(line);
+    return exited(report.ok ? exitCode.ok : exitCode.fault);
+  } catch (error) {
+    if (given.signal.aborted) throw new CliError("enchanted: the export was interrupted", exitCode.fault);
+    if (error instanceof GrpcFailure) return endByFailure(host, error, given.reader, "export");
+    throw error;
+  } finally {
+    await given.output.drop();
+  }
+};
+
+/** `enchanted export`. */
+export const exportRecord: CommandRun = async (host, { options }) => {
+  const format = textOption(options, "format");
+  const file = textOption(options, "file");
+  const filter = filterOf(options, format);
+  if (format === "parquet" && file === "" && host.stdout().isTTY === true)
+    throw usage("Parquet is not for a terminal: name a file with --file");
+  const reader = readServer(host, options, readerService);
+  if (reader === undefined) throw usage("say where the reader is with --reader host:port, or ENCHANTED_READER");
+  const collector =
+    format === "chat-jsonl" ? readServer(host, { ...options, "server-name": "" }, collectorService) : undefined;
+  const stop = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) host.onSignal(signal, () => stop.abort());
+  const output = await openOutput(host, file, options["force"] === true);
+  return exportTo(host, { format, filter, reader, collector, output, signal: stop.signal });
+};

@@ -1,0 +1,141 @@
+import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
+import { saidIn } from "#nervous-system/fold/read-frame.ts";
+import { Conversation, ownMessages, type ChatMessage } from "./conversation.ts";
+
+/** A step of an agent: the call of a model, or where none is recorded the decision, that it began with, and what it did then. */
+export type Step = {
+  readonly began: RecordedFrame;
+  /** Name of the agent; empty where it gave itself none by then. */
+  readonly agent: string;
+  /** UID and attempt of the agent. */
+  readonly agentUid: string;
+  readonly epoch: number;
+  /** The agent's frames until its next step, in the order of time. */
+  readonly taken: readonly RecordedFrame[];
+  /** How many frames were too many to be kept. */
+  readonly takenOmitted: number;
+  /** What the frames of the conversation say until then, and how many messages before that are left out. */
+  readonly conversation: { readonly messages: readonly ChatMessage[]; readonly omitted: number };
+};
+
+/** The frame types that steps are made of. */
+export const stepTypes = [
+  "MODEL_CALL",
+  "THOUGHT",
+  "DECISION_RATIONALE",
+  "ACTION",
+  "MESSAGE",
+  "STATE_CHANGE",
+  "PROPOSAL",
+] as const;
+
+type Begun = Omit<Step, "taken" | "takenOmitted">;
+
+/** The order of time is not that of recording: a call is a gateway's frame, what follows it the agent's. */
+const observed = ({ envelope }: RecordedFrame): bigint => BigInt(envelope.observed);
+const byTime = (a: RecordedFrame, b: RecordedFrame): number => (observed(a) < observed(b) ? -1 : 1);
+
+/** Steps of an attempt that wait for frames which are recorded late. */
+const MAX_OPEN = 2;
+const MAX_FRAMES = 1000;
+
+class Attempt {
+  hasCalls = false;
+  private readonly begun: Begun[] = [];
+  private frames: RecordedFrame[] = [];
+  private omitted = 0;
+
+  begin(step: Begun): Step[] {
+    this.begun.push(step);
+    this.begun.sort((a, b) => byTime(a.began, b.began));
+    return this.begun.length > MAX_OPEN ? this.finish() : [];
+  }
+
+  add(frame: RecordedFrame): void {
+    if (this.frames.length < MAX_FRAMES) this.frames.push(frame);
+    else if (this.begun.length > 0) this.omitted += 1;
+    else this.frames = [...this.frames.slice(1), frame];
+  }
+
+  end(): Step[] {
+    const steps: Step[] = [];
+    while (this.begun.length > 0) steps.push(...this.finish());
+    return steps;
+  }
+
+  private finish(): Step[] {
+    const first = this.begun.shift();
+    if (first === undefined) return [];
+    const [from, next] = [observed(first.began), this.begun[0]?.began];
+    const isBefore = (frame: RecordedFrame): boolean => next === undefined || observed(frame) < observed(next);
+    const taken = this.frames.filter((frame) => observed(frame) >= from && isBefore(frame)).toSorted(byTime);
+    const step = { ...first, taken, takenOmitted: this.omitted };
+    this.frames = this.frames.filter((frame) => !isBefore(frame));
+    this.omitted = 0;
+    return [step];
+  }
+}
+
+/** Puts the frames of many agents, as they were recorded, together into steps. */
+export class Steps {
+  private readonly attempts = new Map<string, Attempt>();
+  /** Names of agents by UID, and conversations by mission and name, which outlive attempts. */
+  private readonly names = new Map<string, string>();
+  private readonly conversations = new Map<string, Conversation>();
+
+  /** Takes the next frame; answers the steps that are over. */
+  take(frame: RecordedFrame): readonly Step[] {
+    const { event_type: type, about, agent_uid, epoch } = frame.envelope;
+    const who =
+      about === undefined ? { agentUid: agent_uid, epoch } : { agentUid: about.agent_uid, epoch: about.epoch };
+    const attempt = this.attemptOf(who.agentUid, who.epoch);
+    if (type === "MODEL_CALL") {
+      attempt.hasCalls = true;
+      return attempt.begin(this.begunBy(frame, who));
+    }
+    if (about !== undefined) return [];
+    this.hearName(frame);
+    const ended = type === "DECISION_RATIONALE" && !attempt.hasCalls ? attempt.begin(this.begunBy(frame, who)) : [];
+    attempt.add(frame);
+    this.converse(frame);
+    return ended;
+  }
+
+  /** The steps that nothing follows. */
+  end(): readonly Step[] {
+    return [...this.attempts.values()].flatMap((attempt) => attempt.end());
+  }
+
+  private attemptOf(agentUid: string, epoch: number): Attempt {
+    const key = `${agentUid}/${epoch}`;
+    const attempt = this.attempts.get(key) ?? new Attempt();
+    this.attempts.set(key, attempt);
+    return attempt;
+  }
+
+  private begunBy(began: RecordedFrame, who: Pick<Step, "agentUid" | "epoch">): Begun {
+    const agent = this.names.get(who.agentUid) ?? "";
+    return { began, agent, ...who, conversation: this.conversationOf(began, agent).now() };
+  }
+
+  private hearName({ envelope, bytes }: RecordedFrame): void {
+    const { agent_id: name } = JSON.parse(Buffer.from(bytes).toString()) as { agent_id?: unknown };
+    if (typeof name === "string") this.names.set(envelope.agent_uid, name);
+  }
+
+  private conversationOf({ envelope }: RecordedFrame, name: string): Conversation {
+    const key = `${envelope.mission_uid}/${name}`;
+    const conversation = this.conversations.get(key) ?? new Conversation();
+    this.conversations.set(key, conversation);
+    return conversation;
+  }
+
+  private converse(frame: RecordedFrame): void {
+    const name = this.names.get(frame.envelope.agent_uid) ?? "";
+    this.conversationOf(frame, name).add(ownMessages(frame));
+    if (frame.envelope.event_type !== "MESSAGE") return;
+    const { to = "", from = name, text = "" } = saidIn("MESSAGE", frame.bytes);
+    if (to === "" || to === name || text === "") return;
+    this.conversationOf(frame, to).add([{ role: "user", name: from, content: text }]);
+  }
+}

@@ -1,0 +1,46 @@
+import { outcomes as question } from "#nervous-system/schemas/questions/outcomes.ts";
+import type { LedgerQuery } from "./define-query.ts";
+import { framesWhere, ofMission } from "./frames.ts";
+
+const said = (member: string): string => `JSONExtractString(frame, 'payload', '${member}')`;
+
+/** Commits that a proposal of the namespace takes back, in the words that `git revert` writes. */
+const reverted = framesWhere(
+  String.raw`arrayJoin(extractAll(${said("body")}, '(?m)^This reverts commit ([0-9a-f]{40,64})'))`,
+  "event_type = 'PROPOSAL'",
+);
+
+const isReverted = `(${said("head")} IN (${reverted}) OR ${said("merge_commit")} IN (${reverted}))`;
+
+// What people did to a change stands above what a gate said of it, and that above that it is open or could not be published.
+// Among equals the last one holds.
+const signals = framesWhere(
+  `mission_uid, observed, event_id, event_type,
+  multiIf(
+    event_type = 'VERDICT', if(ok = 1, ('verified', 'passed', 2), ('failed', 'did not pass', 2)),
+    state = 'merged', if(${isReverted}, ('rolled back', 'reverted', 4), ('merged', 'merged', 3)),
+    state = 'closed', ('failed', 'closed', 2),
+    state = 'refused', ('failed', 'refused', 1),
+    ('unknown', state, 1)) AS signal`,
+  `event_type IN ('PUBLICATION', 'VERDICT') AND producer = 'supervisor' AND ${ofMission}`,
+);
+
+/** The end of each mission of which a frame says something: `mission_uid`, `outcome`, `outcome_from`, `ended`, `ended_by`. */
+export const missionEnds = `SELECT mission_uid, argMax(signal.1, rank) AS outcome,
+  argMax(concat(event_type, ' ', signal.2), rank) AS outcome_from, argMax(observed, rank) AS ended,
+  argMax(event_id, rank) AS ended_by
+FROM (SELECT *, (signal.3, observed, event_id) AS rank FROM (${signals})) GROUP BY mission_uid`;
+
+const missions = `${framesWhere("mission_uid, max(mission) AS name", ofMission)} GROUP BY mission_uid`;
+
+/** Answers `outcomes`. */
+export const outcomes: LedgerQuery = {
+  question,
+  sql: `
+WITH ends AS (${missionEnds}), missions AS (${missions})
+SELECT missions.name AS mission, missions.mission_uid AS mission_uid,
+  if(ends.mission_uid = '', 'unknown', ends.outcome) AS outcome, ends.outcome_from AS outcome_from,
+  if(ends.mission_uid = '', '', formatDateTime(ends.ended, '%FT%TZ', 'UTC')) AS at, ends.ended_by AS event_id
+FROM missions LEFT JOIN ends ON ends.mission_uid = missions.mission_uid
+ORDER BY mission, mission_uid LIMIT {limit:UInt32}`,
+};
