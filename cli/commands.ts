@@ -2,6 +2,7 @@ import { questions } from "#nervous-system/schemas/questions/catalog.ts";
 import type { Command } from "./arguments.ts";
 import { questionDescriptions, questionOptions } from "./ask/question-options.ts";
 import { exportCommand } from "./export/command.ts";
+import { graphCommand } from "./graph/command.ts";
 import {
   fileOption as file,
   outputOption as output,
@@ -133,7 +134,7 @@ export const commands: readonly Command[] = [
     description: [
       "Reads session files of Codex (~/.codex/sessions), Claude Code (~/.claude/projects), Gemini CLI (chats/session-* and logs.json below ~/.gemini/tmp) and OpenCode (what `opencode export` writes, or a file of storage/session), and records of this command line, each known by what stands in it. Messages become MESSAGE, reasoning THOUGHT, calls of tools with their results ACTION, changes of files that a tool tells of STATE_CHANGE, usage of a model CHAT. What an entry says that is none of these is kept as IMPORTED_ENTRY; the summary counts it, and names lines that could not be read. Texts over 24,000 characters are cut. Secrets are replaced as in every record.",
       "Each session becomes a chain of its own whose frames are observed when the session says that they were: the same file makes the same chain, so what is imported again adds only what is new in it, here and at a collector. A session that reads otherwise than it did then is left as it is, and named.",
-      "With a collector the frames go there and not to the file, as with `enchanted push`. A record keeps its chains where they were recorded for the same namespace; else they are made anew under it.",
+      "With a collector the frames go there and not to the file, as with `enchanted push`. A record keeps its chains in a file, an export too; at a collector where they were recorded for the same namespace, else they are made anew under it, and what pods and components recorded is left out.",
     ],
     operand: { name: "file" },
     options: [{ ...file, description: "the file to append to" }, ...recordingOptions, output],
@@ -243,6 +244,7 @@ export const commands: readonly Command[] = [
     ],
     load: async () => (await import("./ask.ts")).ask,
   },
+  graphCommand,
   exportCommand,
   {
     name: "doctor",

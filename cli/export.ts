@@ -82,13 +82,19 @@ const told = ({ frames, chains, fault }: FileReport, format: string): string[] =
   return fault === undefined ? [what] : [what, `enchanted: FAULT: frame ${fault.line}: ${fault.why}`];
 };
 
+/** Ends by the signal: a connection that is still being opened would keep the process until its server gives up. */
+const interrupted = (host: Host, { reason }: AbortSignal): Ending => {
+  host.warn("enchanted: the export was interrupted");
+  return { kind: "signalled", signal: reason as NodeJS.Signals };
+};
+
 const exportTo = async (host: Host, given: Export): Promise<Ending> => {
   try {
     const { report, isWhole } = await writeAll(host, given);
     if (isWhole) for (const line of told(report, given.format)) host.warn(line);
     return exited(report.ok ? exitCode.ok : exitCode.fault);
   } catch (error) {
-    if (given.signal.aborted) throw new CliError("enchanted: the export was interrupted", exitCode.fault);
+    if (given.signal.aborted) return interrupted(host, given.signal);
     if (error instanceof GrpcFailure) return endByFailure(host, error, given.reader, "export");
     throw error;
   } finally {
@@ -108,7 +114,7 @@ export const exportRecord: CommandRun = async (host, { options }) => {
   const collector =
     format === "chat-jsonl" ? readServer(host, { ...options, "server-name": "" }, collectorService) : undefined;
   const stop = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) host.onSignal(signal, () => stop.abort());
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) host.onSignal(signal, () => stop.abort(signal));
   const output = await openOutput(host, file, options["force"] === true);
   return exportTo(host, { format, filter, reader, collector, output, signal: stop.signal });
 };

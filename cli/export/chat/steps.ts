@@ -89,12 +89,12 @@ export class Steps {
     const who =
       about === undefined ? { agentUid: agent_uid, epoch } : { agentUid: about.agent_uid, epoch: about.epoch };
     const attempt = this.attemptOf(who.agentUid, who.epoch);
+    if (about === undefined) this.hearName(frame);
     if (type === "MODEL_CALL") {
       attempt.hasCalls = true;
       return attempt.begin(this.begunBy(frame, who));
     }
     if (about !== undefined) return [];
-    this.hearName(frame);
     const ended = type === "DECISION_RATIONALE" && !attempt.hasCalls ? attempt.begin(this.begunBy(frame, who)) : [];
     attempt.add(frame);
     this.converse(frame);

@@ -9,6 +9,7 @@ import { lessons } from "./lessons.ts";
 import { mission } from "./mission.ts";
 import { modelUsage } from "./model-usage.ts";
 import { outcomes } from "./outcomes.ts";
+import { provenance } from "./provenance.ts";
 import { recall } from "./recall.ts";
 import { resume } from "./resume.ts";
 import { reverted } from "./reverted.ts";
@@ -28,4 +29,5 @@ export const questions: readonly Question[] = [
   recall,
   dependents,
   reverted,
+  provenance,
 ];

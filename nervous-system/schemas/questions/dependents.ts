@@ -1,4 +1,4 @@
-import { count, needed, optional, text, type Question } from "./define-question.ts";
+import { count, needed, optional, text, texts, type Question } from "./define-question.ts";
 
 /** What a change of a file may break. */
 export const dependents: Question = {
@@ -13,5 +13,6 @@ export const dependents: Question = {
     file: text("path of what depends on it"),
     mission: text("mission whose workspace it is in"),
     steps: count("1 where it imports the file itself"),
+    depends_on: texts("paths of what it depends on itself"),
   },
 };

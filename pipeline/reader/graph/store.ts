@@ -6,9 +6,9 @@ import { Neo4jFailure } from "#nervous-system/stores/neo4j/failure.ts";
 import type { GraphClient } from "#nervous-system/stores/neo4j/graph-client.ts";
 import type { Parameters } from "#nervous-system/stores/neo4j/parameters.ts";
 import type { Answer, AnswerBatch, Asked, ReadStore, ReadStoreKind } from "#pipeline/reader/answer.ts";
+import type { GraphQuery } from "./define-query.ts";
+import { provenance } from "./provenance.ts";
 import { graphSettings, openGraph } from "#pipeline/siphon/graph/open-graph.ts";
-
-type GraphQuery = { readonly question: Question; readonly cypher: string };
 
 const RETRY_MS = 1_000;
 /** Longest that one question may take, milliseconds. */
@@ -25,8 +25,10 @@ const queries: readonly GraphQuery[] = [
 MATCH (m:Mission {namespace: $namespace, uid: target.mission_uid}) WHERE $mission = '' OR m.name = $mission
 MATCH path = (f)-[rs:DEPENDS_ON*1..8]->(target)
 WHERE all(d IN rs WHERE d.valid_from <= $place AND coalesce(d.valid_to > $place, true))
-WITH m, f, min(length(path)) AS steps
-RETURN f.path AS file, coalesce(m.name, '') AS mission, steps ORDER BY steps, file, mission LIMIT toInteger($limit)`,
+WITH m, f, min(length(path)) AS steps ORDER BY steps, f.path, m.name LIMIT toInteger($limit)
+OPTIONAL MATCH (f)-[d:DEPENDS_ON]->(t:File) WHERE d.valid_from <= $place AND coalesce(d.valid_to > $place, true)
+RETURN f.path AS file, coalesce(m.name, '') AS mission, steps, collect(t.path) AS depends_on
+ORDER BY steps, file, mission`,
   },
   {
     question: reverted,
@@ -39,6 +41,7 @@ WITH f, a, p, max(r.at) AS rolled_back
 RETURN f.path AS file, coalesce(a.name, '') AS agent, p.url AS pull_request, rolled_back
 ORDER BY rolled_back DESC, file LIMIT toInteger($limit)`,
   },
+  provenance,
 ];
 
 /** What the graph answers. */

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from "@jest/globals";
 import { readdir, readFile, writeFile } from "node:fs/promises";
+import { createServer, type AddressInfo, type Socket } from "node:net";
 import { join } from "node:path";
 import { zstdDecompressSync } from "node:zlib";
 import { parquetReadObjects } from "hyparquet";
@@ -14,7 +15,7 @@ import { startTestLedger } from "#test/integration/pipeline/ledger-harness.ts";
 import { writeFrames } from "#test/integration/pipeline/reader-harness.ts";
 import { startTestReader, type TestReaderServer } from "#test/integration/pipeline/reader-server.ts";
 import { allowRecording } from "#test/integration/pipeline/recording-right.ts";
-import { setCliStage, type CliStage, type Ended } from "./cli-stage.ts";
+import { enchanted, setCliStage, type CliStage, type Ended } from "./cli-stage.ts";
 import { framesIn, proofOf } from "./server-stage.ts";
 
 jest.setTimeout(120_000);
@@ -63,6 +64,14 @@ const longMission = (): StoredFrame[] => {
   return all.map((frame) => ({ ...frame, storedNs: 1_763_701_174_000_000_002n }));
 };
 
+/** A frame whose bytes somebody changed in the ledger. */
+const forged = (): StoredFrame => {
+  const chain = chainBuilder({ namespace, mission: "forged", mission_uid: agentUid(900), agent_uid: agentUid(901) });
+  const frame = chain.next({ payload: { text: "as it was" } });
+  const bytes = Buffer.from(Buffer.from(frame.bytes).toString().replace("as it was", "as it is"));
+  return { ...frame, bytes, place: 3_000_000, storedNs: 1_763_701_174_000_000_003n };
+};
+
 beforeAll(async () => {
   const plane = await startSwarmPlane();
   cleanup.add(() => plane.stop());
@@ -78,6 +87,7 @@ beforeAll(async () => {
   await writeFrames(ledger, corpus.frames);
   await writeFrames(ledger, await mergedMission());
   await writeFrames(ledger, longMission());
+  await writeFrames(ledger, [forged()]);
 }, 600_000);
 afterAll(() => cleanup.run());
 
@@ -132,15 +142,16 @@ describe("enchanted export", () => {
   });
 
   it("writes Parquet with the archive's columns", async () => {
-    expect(await run("export", "--format", "parquet", "--file", "a.parquet")).toMatchObject({ code: 0 });
+    expect(await run("export", "--format", "parquet", "--mission", "fix-0", "--file", "a.parquet")).toMatchObject({
+      code: 0,
+    });
     const bytes = await readFile(join(stage.cwd, "a.parquet"));
     const compressors = { ZSTD: (page: Uint8Array): Uint8Array => zstdDecompressSync(page) };
     const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length);
     const rows = await parquetReadObjects({ file, compressors });
-    expect(
-      rows.slice(0, corpus.frames.length).map(({ stream_seq: place, hash, frame }) => [Number(place), hash, frame]),
-    ).toEqual(corpus.frames.map(({ place, hash, bytes: part }) => [place, hash, Buffer.from(part).toString()]));
-    expect(rows.length).toBe(corpus.frames.length + 4 + longMission().length);
+    expect(rows.map(({ stream_seq: place, hash, frame }) => [Number(place), hash, frame])).toEqual(
+      framesOf("fix-0").map(({ place, hash, bytes: part }) => [place, hash, Buffer.from(part).toString()]),
+    );
   });
 
   it("writes training data: what was sent, what was done, how it ended", async () => {
@@ -180,6 +191,30 @@ describe("enchanted export", () => {
     const ended = await run("export", ...args);
     expect({ code: ended.code, stdout: ended.stdout }).toEqual({ code, stdout: "" });
     expect(ended.stderr).toMatch(words);
+    expect((await readdir(stage.cwd)).toSorted()).toEqual(["ca.crt", "token"]);
+  });
+
+  it("names a frame that does not fit its hash", async () => {
+    const { code, stdout, stderr } = await run("export", "--mission", "forged");
+    expect({ code, lines: stdout.split("\n").length }).toEqual({ code: 1, lines: 2 });
+    expect(stderr).toMatch(/FAULT: frame 1: .*: hash does not fit the frame/);
+  });
+
+  it("leaves nothing behind where it is interrupted", async () => {
+    const silent = createServer();
+    cleanup.add(async () => void silent.close());
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    const asked = new Promise<Socket>((resolve) => silent.once("connection", resolve));
+    const { port } = silent.address() as AddressInfo;
+    const { child, ended } = stage.start([enchanted, "export", "--file", "a.jsonl"], {
+      env: { ...environment(), ENCHANTED_READER: `127.0.0.1:${port}` },
+    });
+    const socket = await asked;
+    expect((await readdir(stage.cwd)).some((name) => /^a\.jsonl\.[0-9a-f]{8}\.part$/.test(name))).toBe(true);
+    child.kill("SIGTERM");
+    const interrupted = expect.stringMatching(/^enchanted: the export was interrupted$/m);
+    expect(await ended).toMatchObject({ signal: "SIGTERM", stdout: "", stderr: interrupted });
+    socket.destroy();
     expect((await readdir(stage.cwd)).toSorted()).toEqual(["ca.crt", "token"]);
   });
 

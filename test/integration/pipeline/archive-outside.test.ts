@@ -3,6 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { createFrameFile } from "#nervous-system/codecs/parquet/frame-file.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { filesPrefix } from "#pipeline/siphon/archive/keys.ts";
 import { readObject } from "#pipeline/siphon/archive/read-object.ts";
@@ -78,6 +79,21 @@ describe("the archive, read with nothing of ours", () => {
       frame_bytes: "BLOB",
     });
     expect(found.columns["observed"]).toMatch(/^TIMESTAMP/);
+  }, 120_000);
+
+  it("is the same of an export, in however many row groups that was written", async () => {
+    const file = createFrameFile({ "enchanted.export": "{}" });
+    const parts = [
+      file.group(frames.slice(0, 5)),
+      file.group(frames.slice(5, 300)),
+      file.group(frames.slice(300)),
+      file.end(),
+    ];
+    const path = join(await temporaryDirectory(cleanup), "export.parquet");
+    await writeFile(path, Buffer.concat(parts));
+    const script = fileURLToPath(new URL("read_archive.py", import.meta.url));
+    const found: unknown = JSON.parse(await run([python, script, path]));
+    expect(found).toMatchObject({ rows: frames.length, digest: digestOf(frames), agents: 2 });
   }, 120_000);
 
   it("is every frame to ClickHouse, which asks S3 itself", async () => {

@@ -177,6 +177,57 @@ describe("what the graph answers", () => {
     expect(await radius("src/chars.ts", 14)).toEqual(["src/lexer.ts", "src/parser.ts"]);
   });
 
+  it("names beside each what it depends on itself, now and as of any moment", async () => {
+    const needed = async (n: number): Promise<unknown> => {
+      const rows = await answers("dependents", { path: "src/tokens.ts", place: placeOf(n) });
+      return Object.fromEntries(rows.map(({ file, depends_on: on }) => [file, (on as string[]).toSorted()]));
+    };
+    expect(await needed(6)).toEqual({
+      "src/parser.ts": ["src/lexer.ts", "src/tokens.ts"],
+      "src/lexer.ts": ["src/tokens.ts"],
+      "src/main.ts": ["src/parser.ts"],
+    });
+    expect(await needed(14)).toEqual({ "src/parser.ts": ["src/lexer.ts", "src/tokens.ts"] });
+  });
+
+  it("says how a mission came to what it changed, and what took that back", async () => {
+    const rows = await answers("provenance", { mission: "fix-bug" });
+    const told = rows.map((row) =>
+      [row["from_kind"], row["from"], row["relation"], row["to_kind"], row["to"]].join("|"),
+    );
+    const [parser, lexer] = ["decision|the parser is too slow", "decision|the lexer needs no tokens any more"];
+    expect(told.toSorted()).toEqual(
+      [
+        "mission|fix-bug|has|agent|jim",
+        "mission|fix-bug|has|agent|sue",
+        ...rows.filter(({ to }) => to === agentUid(9)).map(() => `mission|fix-bug|has|agent|${agentUid(9)}`),
+        `agent|jim|decided|${parser}`,
+        `agent|sue|decided|${lexer}`,
+        `${parser}|led to|change|added`,
+        ...Array.from({ length: 2 }, () => `${parser}|led to|change|modified`),
+        ...Array.from({ length: 2 }, () => `${lexer}|led to|change|modified`),
+        `${lexer}|led to|change|deleted`,
+        "change|added|of|file|src/parser.ts",
+        "change|modified|of|file|src/main.ts",
+        "change|modified|of|file|README.md",
+        ...Array.from({ length: 2 }, () => "change|modified|of|file|src/lexer.ts"),
+        "change|deleted|of|file|src/main.ts",
+        `change|added|in|commit|${sha(10)}`,
+        `change|modified|in|commit|${sha(10)}`,
+        `change|deleted|in|commit|${sha(20)}`,
+        `commit|${sha(10)}|part of|pull request|${url(1)} (merged)`,
+        `pull request|${url(1)} (merged)|taken back by|rollback|t`,
+      ].toSorted(),
+    );
+    expect(await answers("provenance", { mission: "another" })).toEqual([]);
+    const others = await answers("provenance", { mission: "fix-bug" }, "team-b");
+    expect(others.map(({ relation, from, to }) => [relation, from, to])).toEqual([
+      ["has", "fix-bug", "jim"],
+      ["of", "modified", "src/parser.ts"],
+      ["made", "jim", "modified"],
+    ]);
+  });
+
   it("keeps apart what two teams call by the same name", async () => {
     const secrets = { path: "src/secrets.ts", mission: "fix-bug" };
     expect(await answers("dependents", secrets, "team-b")).toMatchObject([{ file: "src/parser.ts", steps: 1 }]);

@@ -24,11 +24,12 @@ export type TestReaderServer = {
   clientOf(token: string | undefined): GrpcClient;
 };
 
-/** Starts a reader against an API server and a ledger. */
+/** Starts a reader against an API server, a ledger and what other stores `more` of its environment names. */
 export const startTestReader = async (
   test: TestPlane,
   { server }: TestLedger,
   cleanup: Cleanup,
+  more: Readonly<Record<string, string>> = {},
 ): Promise<TestReaderServer> => {
   const clock = systemClock();
   const namespace = await freshNamespace(test.admin);
@@ -46,6 +47,7 @@ export const startTestReader = async (
     CLICKHOUSE_URL: server.url,
     CLICKHOUSE_USER: testReader.username,
     CLICKHOUSE_PASSWORD: testReader.password,
+    ...more,
   });
   const shared = { clock, random: Math.random, log: silentLog, healthPort: 0 };
   const reader = await startReader({ ...shared, settings, client });
