@@ -41,6 +41,8 @@ import {
 } from "#pipeline/settings.ts";
 import { siphonSettings } from "#pipeline/siphon/sinks.ts";
 import { startSiphon } from "#pipeline/siphon/start.ts";
+import { summarizerSettings } from "#pipeline/summarizer/settings.ts";
+import { startSummarizer } from "#pipeline/summarizer/start.ts";
 import { trimmerSettings } from "#pipeline/trimmer/settings.ts";
 import { startTrimmer } from "#pipeline/trimmer/start.ts";
 
@@ -122,6 +124,9 @@ const gateway = async (settings: z.output<typeof schemas.gateway>, shared: Proce
 const siphon = (settings: z.output<typeof schemas.siphon>, shared: Process): Promise<Running> =>
   startSiphon({ ...shared, settings, connectBus: streamsConnector("siphon", settings, shared) });
 
+const summarizer = (settings: z.output<typeof schemas.summarizer>, shared: Process): Promise<Running> =>
+  startSummarizer({ ...shared, settings, connectBus: busConnector("summarizer", settings, shared) });
+
 const importer = (settings: z.output<typeof schemas.import>, shared: Process): Promise<Running> =>
   startImporter({ ...shared, settings });
 
@@ -147,6 +152,7 @@ const schemas = {
   gateway: gatewaySettings.extend({ ...sharedSettings.shape, ...kubeSettings.shape }),
   reader: readerSettings.extend({ ...sharedSettings.shape, ...kubeSettings.shape }),
   siphon: siphonSettings.extend({ ...sharedSettings.shape, ...busSettings.shape, ...streamSettings.shape }),
+  summarizer: summarizerSettings.extend({ ...sharedSettings.shape, ...busSettings.shape }),
   import: importerSettings.extend(sharedSettings.shape),
   trimmer: trimmerSettings.extend({ ...sharedSettings.shape, ...kubeSettings.shape, ...busSettings.shape }),
 };
@@ -185,6 +191,7 @@ const parts: Readonly<Record<string, () => Started>> = {
   gateway: () => starting("gateway", parseConfig(schemas.gateway, process.env), gateway),
   reader: () => starting("reader", parseConfig(schemas.reader, process.env), reader),
   siphon: () => starting("siphon", parseConfig(schemas.siphon, process.env), siphon),
+  summarizer: () => starting("summarizer", parseConfig(schemas.summarizer, process.env), summarizer),
   import: () => starting("import", parseConfig(schemas.import, process.env), importer),
   trimmer: () => starting("trimmer", parseConfig(schemas.trimmer, process.env), trimmer),
 };

@@ -45,6 +45,8 @@ export const scribeEnvironment = z.object({
     .regex(/^[0-9a-f]{64}$/)
     .optional()
     .describe("hash that the epoch resumes from, 64 hex digits"),
+  ENCHANTED_GOAL: z.string().default("").describe("what the mission is for, for the record"),
+  ENCHANTED_TASK: z.string().default("").describe("what the agent does in it, for the record"),
   ENCHANTED_COLLECTOR: address.describe("host:port of the collector"),
   ENCHANTED_GATEWAY: address.describe("host:port of the gateway"),
   ENCHANTED_CA_PEM: z.string().describe("PEM of the CA that signed collector and gateway"),

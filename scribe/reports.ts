@@ -6,7 +6,10 @@ import type { WalStats } from "#nervous-system/recorder/wal/wal.ts";
 
 /** The scribe's own words in the record. */
 export type Lifecycle = {
-  tell(phase: "Started" | "Draining" | "Stopped", reason?: string): Promise<void>;
+  tell(
+    phase: "Started" | "Draining" | "Stopped",
+    more?: { readonly reason?: string; readonly task?: string },
+  ): Promise<void>;
   /** Begins to write a HEARTBEAT every `everyMs`; the answer ends it. */
   beat(everyMs: number): () => void;
 };
@@ -22,8 +25,7 @@ export const createLifecycle = (recorder: Recorder, clock: Pick<Clock, "after">,
     }
   };
   return {
-    tell: (phase, reason) =>
-      record("LIFECYCLE", { phase, attempt: recorder.epoch, ...(reason === undefined ? {} : { reason }) }),
+    tell: (phase, more) => record("LIFECYCLE", { phase, attempt: recorder.epoch, ...more }),
     beat: (everyMs) => {
       let cancel: () => void = () => undefined;
       const again = (): void => {

@@ -173,6 +173,11 @@ type Running = {
   collector: GrpcClient;
 };
 
+const taskOf = ({ ENCHANTED_GOAL: goal, ENCHANTED_TASK: task }: ScribeConfig): { task?: string } => {
+  const texts = [...new Set([goal, task])].filter((text) => text !== "");
+  return texts.length === 0 ? {} : { task: texts.join("\n\n") };
+};
+
 const SAY_MS = 1000;
 
 const drain = async ({ options, recording, inputs, lifecycle, collector }: Running): Promise<void> => {
@@ -221,7 +226,7 @@ export const startScribe = async (options: ScribeOptions): Promise<Scribe> => {
   await awaitHeldPorts({ unheld: () => unheldPorts(config), isRestart, clock, log });
   const lifecycle = createLifecycle(recording.recorder, clock, log);
   // It has its place now, and is the first; a log without room must not keep the inputs shut until it is written.
-  void lifecycle.tell("Started", isRestart ? "RecorderRestarted" : undefined);
+  void lifecycle.tell("Started", { ...(isRestart ? { reason: "RecorderRestarted" } : {}), ...taskOf(config) });
   const inputs = await openInputs(options, { recording, collector, counters });
   const stopBeating = lifecycle.beat(config.ENCHANTED_HEARTBEAT_MS);
   const stopWatching = watchStalls(() => recording.health().wal, clock, log);

@@ -51,6 +51,8 @@ export type ComponentRecorder = {
   /** Whether a frame written now would not wait for room on the disk. */
   healthy(): boolean;
   state(): ExportState;
+  /** Resolves true when everything written, by earlier starts too, is stored; false when `limitMs` are over first. */
+  drain(limitMs: number): Promise<boolean>;
   /** Ends the export after at most `drainMs` and closes the log. */
   close(drainMs: number): Promise<void>;
 };
@@ -94,6 +96,7 @@ export const startComponentRecorder = async (options: ComponentRecorderOptions):
     },
     healthy: () => recording.health().wal.stall === undefined,
     state: () => recording.health().exporting,
+    drain: (limitMs) => recording.drain(limitMs),
     close: async (drainMs) => {
       await recording.drain(drainMs);
       await recording.close();

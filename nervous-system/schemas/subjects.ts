@@ -25,6 +25,9 @@ export type BlobPayer = "agents" | "components";
 /** Name of the publisher's durable reader. */
 export const publisherReader = "publisher";
 
+/** Name of the summarizer's durable reader. */
+export const summarizerReader = "summarizer";
+
 const safeToken = /^[A-Za-z0-9_-]+$/;
 
 const encodeByte = (byte: number): string => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;

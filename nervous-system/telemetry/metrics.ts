@@ -192,6 +192,7 @@ const metricTable = {
     "Place in the stream up to which a sink's store holds everything.",
     "sink",
   ),
+  lessonsWritten: counter("enchanted_lessons_written_total", "Lessons that the summarizer made of missions' frames."),
   streamBytes: gauge("enchanted_stream_bytes", "Bytes that the stream of frames holds."),
   streamLimitBytes: gauge(
     "enchanted_stream_limit_bytes",

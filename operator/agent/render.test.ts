@@ -117,9 +117,9 @@ describe("renderAgentPod", () => {
 
   it("passes texts of people untouched by the kubelet's expansion", () => {
     const goal = "Print $(HOME), $HOME and $$.";
-    expect(envOf("agent", pod(aMission({ spec: { goal } })))["ENCHANTED_GOAL"]).toBe(
-      "Print $$(HOME), $$HOME and $$$$.",
-    );
+    const rendered = pod(aMission({ spec: { goal } }));
+    for (const name of ["agent", "scribe"])
+      expect(envOf(name, rendered)["ENCHANTED_GOAL"]).toBe("Print $$(HOME), $$HOME and $$$$.");
   });
 
   it("resumes from the hash and the commit that earlier attempts left", () => {

@@ -62,6 +62,7 @@ const scribeContainer = (config: PodConfig, input: AgentPodInput): Container => 
   command: ["node", "/opt/scribe/main.js", "scribe"],
   env: environment({
     ...identityOf(input),
+    ...wordsOf(input),
     ENCHANTED_RESUME_HASH: input.agent.status?.ledger?.hash ?? zeroHash,
     ENCHANTED_COLLECTOR: `${collectorHost}:${collectorPort}`,
     ENCHANTED_GATEWAY: `${gatewayHost}:${gatewayPort}`,
@@ -98,9 +99,13 @@ const rulesOf = ({ spec }: Agent): string | undefined =>
 const policyOf = ({ spec }: Mission): string | undefined =>
   spec.workspace.policy === undefined ? undefined : JSON.stringify(spec.workspace.policy);
 
-const workOf = ({ agent, mission, model }: AgentPodInput): Record<string, string> => ({
+/** What the agent works by, and the scribe puts into the record. */
+const wordsOf = ({ agent, mission }: AgentPodInput): Record<string, string> => ({
   ENCHANTED_GOAL: mission.spec.goal,
   ENCHANTED_TASK: agent.spec.task.text,
+});
+
+const workOf = ({ mission, model }: AgentPodInput): Record<string, string> => ({
   ENCHANTED_CRITERIA: JSON.stringify(mission.spec.successCriteria.map(({ command }) => command)),
   ENCHANTED_MODEL: model.spec.model,
   ENCHANTED_PROVIDER: model.spec.provider,
@@ -132,6 +137,7 @@ const agentContainer = (config: PodConfig, input: AgentPodInput): Container => {
       ENCHANTED_RESUME_SNAPSHOT: snapshotToResume(input),
       ENCHANTED_AGENT_STOP_MS: String(config.stopMs),
       ...mouths,
+      ...wordsOf(input),
       ...workOf(input),
       ENCHANTED_POLICY: policyOf(input.mission),
       // The root file system is read-only and the user has no home.

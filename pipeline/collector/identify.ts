@@ -57,6 +57,7 @@ const MAX_PODS = 10_000;
 const components: Readonly<Record<string, Producer>> = {
   "enchanted-gateway": "gateway",
   "enchanted-publisher": "supervisor",
+  "enchanted-summarizer": "siphon",
 };
 
 const denied = (message: string): GrpcFailure => new GrpcFailure(grpcStatus.permissionDenied, message);

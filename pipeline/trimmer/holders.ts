@@ -3,7 +3,7 @@ import type { StreamState } from "#nervous-system/comms/nats/stream-trim.ts";
 import { informerAccess } from "#nervous-system/kubernetes/informer.ts";
 import { missions, type Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { isFinished } from "#nervous-system/schemas/conditions.ts";
-import { publisherReader } from "#nervous-system/schemas/subjects.ts";
+import { publisherReader, summarizerReader } from "#nervous-system/schemas/subjects.ts";
 import { settlingReaders, sinks } from "#pipeline/siphon/sinks.ts";
 import type { Holder } from "#pipeline/trimmer/decide-trim.ts";
 
@@ -13,8 +13,11 @@ export const trimmerClusterAccess = informerAccess(missions);
 /** Readers without which nothing may go, there or not. */
 const expectedReaders = [...settlingReaders, publisherReader];
 
-// A store that is away, or was taken out of the cluster and left its reader behind, must not end all recording.
-const yielding = new Set<string>(sinks.filter(({ settles }) => !settles).map(({ name }) => name));
+// A store that is away, or was taken out of the cluster and left its reader behind, must not end all recording; nor may lessons.
+const yielding = new Set<string>([
+  ...sinks.filter(({ settles }) => !settles).map(({ name }) => name),
+  summarizerReader,
+]);
 
 /** The message where each durable reader stands stays, so that it can still see whether the stream is the one it read. */
 export const readersAsHolders = (watermarks: ReadonlyMap<string, number>): Holder[] => {

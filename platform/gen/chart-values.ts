@@ -44,7 +44,7 @@ export const chartValues = z.strictObject({
   images: z
     .strictObject({
       operator: image.describe("Operator, by digest."),
-      pipeline: image.describe("Collector, gateway, siphon, trimmer and reader, by digest."),
+      pipeline: image.describe("Collector, gateway, siphon, summarizer, trimmer and reader, by digest."),
       scribe: image.describe("Scribe and fetch of every agent pod, by digest."),
       supervisor: image.describe("Publisher, by digest."),
     })
@@ -105,7 +105,7 @@ export const chartValues = z.strictObject({
       logLevel: z.enum(["debug", "info", "warn", "error"]).describe("Log level of every component."),
     })
     .describe("The operator."),
-  wal: storage.describe("Write-ahead logs of gateway and publisher."),
+  wal: storage.describe("Write-ahead logs of gateway and publisher; of the summarizer, too, with its stories."),
   nats: z
     .strictObject({
       ...external,

@@ -1,6 +1,7 @@
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import { replaceFile } from "#nervous-system/kernel/replace-file.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
 
@@ -33,16 +34,6 @@ const parse = (text: string): StoredFrame => {
   const { bytes, stored, ...rest } = JSON.parse(text) as Written;
   const envelope = JSON.parse(rest.envelopeText) as Envelope;
   return { ...rest, envelope, bytes: Buffer.from(bytes, "base64"), storedNs: BigInt(stored) };
-};
-
-const sync = async (path: string, text?: string): Promise<void> => {
-  const handle = await open(path, text === undefined ? "r" : "w", 0o600);
-  try {
-    if (text !== undefined) await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 };
 
 const ending = ".json";
@@ -81,9 +72,7 @@ export const openParkedProposals = async (
       if (sizes.has(frame.hash)) return true;
       if (!roomFor(text)) return false;
       try {
-        await sync(`${fileOf(frame.hash)}.part`, text);
-        await rename(`${fileOf(frame.hash)}.part`, fileOf(frame.hash));
-        await sync(directory);
+        await replaceFile(fileOf(frame.hash), text);
       } catch (error) {
         log.warn({ error: String(error) }, "a proposal that waits cannot be kept, and waits in the stream");
         return false;

@@ -12,5 +12,8 @@ export const lesson = defineFrame({
     sources: texts("Event ids it rests on.").optional(),
     libraries: texts("Libraries it is about.").optional(),
     files: texts("Files it is about.").optional(),
+    summarizer: text(
+      "How its words were made of its mission's frames: `extractive`, by taking parts of them. Absent where an agent wrote it.",
+    ).optional(),
   },
 });

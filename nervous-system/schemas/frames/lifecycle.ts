@@ -18,5 +18,6 @@ export const lifecycle = defineFrame({
     observing: text("Work tree in which changes of files are observed.").optional(),
     exit_code: count("Exit code of the program.").optional(),
     signal: text("Signal that ended it, such as SIGTERM.").optional(),
+    task: text("What the attempt is for: the mission's goal and the agent's task in it.").optional(),
   },
 });

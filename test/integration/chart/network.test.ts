@@ -24,7 +24,7 @@ type Way = { from: string; to: string; port: number };
 const outside = "93.184.216.34";
 const tenants = ["default", "red"];
 const stores = ["clickhouse", "jaeger", "nats", "neo4j", "s3", "weaviate"];
-const components = ["collector", "gateway", "operator", "publisher", "reader", "siphon", "trimmer"];
+const components = ["collector", "gateway", "operator", "publisher", "reader", "siphon", "summarizer", "trimmer"];
 
 /** Who calls whom: every way that there is in the default rendering. */
 const callers = [
@@ -47,6 +47,8 @@ const callers = [
   "siphon → s3:7070",
   "siphon → weaviate:50051",
   "siphon → weaviate:8443",
+  "summarizer → collector:4317",
+  "summarizer → nats:4222",
   "trimmer → nats:4222",
 ];
 /** An agent, its verifier and what fetches for them. */

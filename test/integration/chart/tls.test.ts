@@ -146,7 +146,7 @@ describe("certificates of the chart", () => {
       NATS_CA_FILE: "/ca/ca.crt",
       OTEL_EXPORTER_OTLP_CERTIFICATE: "/ca/ca.crt",
     });
-    for (const component of ["siphon", "publisher", "trimmer"])
+    for (const component of ["siphon", "summarizer", "publisher", "trimmer"])
       expect(environmentOf(objects, component)).toMatchObject({ NATS_CA_FILE: "/ca/ca.crt" });
   });
 
@@ -255,7 +255,7 @@ describe("an upgrade", () => {
     await kubectl("delete", "secret", "enchanted-tls");
     await upgrade();
     const after = await checksums();
-    const components = ["operator", "publisher", "siphon", "trimmer"].map((name) => `enchanted-${name}`);
+    const components = ["operator", "publisher", "siphon", "summarizer", "trimmer"].map((name) => `enchanted-${name}`);
     expect(Object.keys(after).toSorted()).toEqual([...servers, ...components].toSorted());
     for (const [name, checksum] of Object.entries(after)) expect([name, checksum]).not.toEqual([name, before[name]]);
   });

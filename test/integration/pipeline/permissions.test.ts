@@ -136,6 +136,15 @@ describe("the chart's users of NATS", () => {
       break;
     }
 
+    const summarizer = await busOf("summarizer");
+    const frames = await summarizer.openReader({ name: "summarizer", ...readerLimits });
+    const first = await frames.next(soon);
+    expect(seqOf(first)).toBe(1);
+    await frames.ackThrough(512);
+    frames.close();
+    expect(await summarizer.newest()).toMatchObject({ place: 3 * 512 });
+    expect(await summarizer.holds(first.mark)).toBe(true);
+
     const publisher = await busOf("publisher");
     const proposals = await publisher.openReader({ name: "publisher", filter: signalFilter, ...readerLimits });
     expect(seqOf(await proposals.next(soon))).toBe(1);
@@ -149,6 +158,7 @@ describe("the chart's users of NATS", () => {
         ["archive", 1],
         ["ledger", 1],
         ["publisher", 1],
+        ["summarizer", 1],
       ]),
     );
     expect(await trimmer.trim.trim(state, { before: 2, storedBeforeMs: Infinity, bytes: Infinity })).toBe(1);

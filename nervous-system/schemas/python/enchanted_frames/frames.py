@@ -233,6 +233,7 @@ class Lifecycle(Payload):
     observing: str | None = Field(default=None, description="Work tree in which changes of files are observed.")
     exit_code: Whole | None = Field(default=None, description="Exit code of the program.", ge=0, le=9007199254740991)
     signal: str | None = Field(default=None, description="Signal that ended it, such as SIGTERM.")
+    task: str | None = Field(default=None, description="What the attempt is for: the mission's goal and the agent's task in it.")
 
 
 class Heartbeat(Payload):
@@ -358,6 +359,7 @@ class Lesson(Payload):
     sources: list[str] | None = Field(default=None, description="Event ids it rests on.")
     libraries: list[str] | None = Field(default=None, description="Libraries it is about.")
     files: list[str] | None = Field(default=None, description="Files it is about.")
+    summarizer: str | None = Field(default=None, description="How its words were made of its mission's frames: `extractive`, by taking parts of them. Absent where an agent wrote it.")
 
 
 class Error(Payload):

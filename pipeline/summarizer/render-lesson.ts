@@ -1,0 +1,53 @@
+import { cut } from "#nervous-system/kernel/cut.ts";
+import { withoutRecalled } from "#pipeline/summarizer/recalled-words.ts";
+import type { Told, Window } from "#pipeline/summarizer/window.ts";
+
+/** The payload of a LESSON that was made of frames. */
+export type LearnedPayload = {
+  readonly state: "learned";
+  readonly text: string;
+  readonly sources: readonly string[];
+  readonly libraries: readonly string[];
+  readonly files: readonly string[];
+  readonly summarizer: "extractive";
+};
+
+// An embedder reads some hundred words, and the problem is what somebody else's words are compared with.
+const MAX_PROBLEM = 1_200;
+const MOST_SOURCES = 32;
+
+const line = (name: string, texts: readonly string[], separator = " "): string[] => {
+  const said = texts.filter((text) => text.trim() !== "");
+  return said.length === 0 ? [] : [`${name}: ${said.join(separator)}`];
+};
+
+const textsOf = (all: readonly Told[], recalled: readonly string[]): string[] =>
+  all.map(({ text }) => withoutRecalled(text, recalled));
+
+const some = (told: Told | undefined): readonly Told[] => (told === undefined ? [] : [told]);
+
+const sourcesOf = ({ decisions, proposal, outcome, failures, changes }: Window): string[] => {
+  const all = [decisions, some(proposal), some(outcome), failures, changes].flat();
+  return [...new Set(all.map(({ event }) => event))].slice(0, MOST_SOURCES);
+};
+
+/**
+ * The lesson of a window, in words of its frames; undefined where nothing was decided, changed or proposed, or all that was said is
+ * what somebody was reminded of (`recalled`, rows of words). It names the problem as the mission was told it first: lessons are
+ * looked for by what somebody sees, not by what mended it.
+ */
+export const renderLesson = (window: Window, task: string, recalled: readonly string[]): LearnedPayload | undefined => {
+  const { failures, decisions, changes, libraries, proposal, outcome } = window;
+  const remedies = textsOf([...decisions, ...some(proposal)], recalled).filter((text) => text.trim() !== "");
+  if (remedies.length === 0 && changes.length === 0) return undefined;
+  const files = changes.map(({ text }) => text);
+  const lines = [
+    ...line("Problem", [cut(withoutRecalled(task, recalled), MAX_PROBLEM)]),
+    ...line("Seen", textsOf(failures, recalled), "; "),
+    ...line("Done", remedies),
+    ...line("Changed", files, ", "),
+    ...line("Outcome", textsOf(some(outcome), recalled)),
+  ];
+  const text = lines.join("\n").toWellFormed();
+  return { state: "learned", text, sources: sourcesOf(window), libraries, files, summarizer: "extractive" };
+};

@@ -1,0 +1,62 @@
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import { isUuid, noMission } from "#nervous-system/schemas/ids.ts";
+import type { ComponentEvent } from "#nervous-system/recorder/component.ts";
+import { emptyStory, endWindow, tellStory, type MissionStory } from "#pipeline/summarizer/story.ts";
+
+/** The stories of all missions, in memory. */
+export type Stories = {
+  /** Tells a frame; one of no mission is left out. */
+  tell(frame: StoredFrame): void;
+  /** What changed since the last time, by key; undefined is a story that was let go. */
+  changes(): ReadonlyMap<string, MissionStory | undefined>;
+  /** Lessons that the stream does not hold yet, as far as it was read. */
+  due(): ComponentEvent[];
+};
+
+const keyOf = ({ envelope }: StoredFrame): string => `${envelope.mission_uid}-${envelope.lineage}`;
+
+const dueOf = ({ due, mission_uid, mission, namespace, lineage }: MissionStory): ComponentEvent[] =>
+  due.map(({ eventId, payload }) => ({
+    eventType: "LESSON",
+    eventId,
+    payload,
+    subject: { mission_uid, mission, namespace, lineage },
+  }));
+
+/**
+ * Creates the stories, from those that were kept. There are `most`, some ten KiB each: of one more the story that nothing was heard
+ * of the longest is told to its end, and let go once the stream holds its lesson.
+ */
+export const createStories = (kept: ReadonlyMap<string, MissionStory>, most: number): Stories => {
+  const stories = new Map(kept);
+  let changed = new Set<string>();
+  const set = (key: string, story: MissionStory): void => {
+    stories.set(key, story);
+    changed.add(key);
+  };
+  const letGo = ([key, story]: readonly [string, MissionStory]): void => {
+    const ended = endWindow(story);
+    if (ended.due.length > 0) return set(key, ended);
+    stories.delete(key);
+    changed.add(key);
+  };
+  return {
+    tell: (frame) => {
+      const { mission_uid: uid } = frame.envelope;
+      if (uid === noMission || !isUuid(uid) || frame.principal !== undefined) return;
+      const key = keyOf(frame);
+      const before = stories.get(key) ?? emptyStory(frame.envelope);
+      const after = tellStory(before, frame);
+      if (after === before) return;
+      stories.delete(key);
+      set(key, after);
+    },
+    changes: () => {
+      for (const oldest of [...stories].slice(0, Math.max(0, stories.size - most))) letGo(oldest);
+      const keys = changed;
+      changed = new Set();
+      return new Map([...keys].map((key) => [key, stories.get(key)]));
+    },
+    due: () => [...stories.values()].flatMap(dueOf),
+  };
+};

@@ -1,0 +1,116 @@
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import { readFrame, type Reading } from "#nervous-system/fold/read-frame.ts";
+import { reduceMission } from "#nervous-system/fold/reduce.ts";
+import { emptyMission, type MissionFold } from "#nervous-system/fold/state.ts";
+import type { Envelope } from "#nervous-system/schemas/envelope.ts";
+import { stableId } from "#nervous-system/schemas/ids.ts";
+import { rowOfWords } from "#pipeline/summarizer/recalled-words.ts";
+import { renderLesson, type LearnedPayload } from "#pipeline/summarizer/render-lesson.ts";
+import { emptyWindow, gather, type Window } from "#pipeline/summarizer/window.ts";
+
+/** What the story reads of a stored frame. */
+export type StoryFrame = Pick<StoredFrame, "envelope" | "bytes" | "place" | "hash">;
+
+/** A lesson that the stream does not hold yet, as far as it was read. */
+export type DueLesson = { readonly eventId: string; readonly payload: LearnedPayload };
+
+/** One history of a mission as lessons are made of it: a pure function of its frames, bounded, and plain JSON. */
+export type MissionStory = Pick<Envelope, "mission_uid" | "mission" | "namespace" | "lineage"> & {
+  readonly fold: MissionFold;
+  /** What it is for, as its first attempt was told. */
+  readonly task: string;
+  /** Attempts that began and have not ended: epoch by the agent's UID. */
+  readonly running: Readonly<Record<string, number>>;
+  /** What its agents were reminded of, as rows of words. */
+  readonly recalled: readonly string[];
+  /** What was told since the last lesson. */
+  readonly window?: Window;
+  readonly due: readonly DueLesson[];
+};
+
+/** Frames other than heartbeats after which a mission that goes on tells a lesson. */
+export const stepsOfWindow = 100;
+
+const MAX_TASK = 4_000;
+const MOST_RECALLED = 16;
+const MAX_RECALLED = 2_000;
+
+/** The story of a mission of which no frame was read. */
+export const emptyStory = ({ mission_uid, mission, namespace, lineage }: Envelope): MissionStory => ({
+  mission_uid,
+  mission,
+  namespace,
+  lineage,
+  fold: emptyMission(mission_uid),
+  task: "",
+  running: {},
+  recalled: [],
+  due: [],
+});
+
+type Change = Pick<MissionStory, "task" | "running" | "recalled">;
+
+const without = (running: MissionStory["running"], uid: string): MissionStory["running"] =>
+  Object.fromEntries(Object.entries(running).filter(([known]) => known !== uid));
+
+const afterLifecycle = (story: Change, { agent_uid: uid, epoch }: Envelope, phase = "", task = ""): Change => {
+  if (phase === "Started")
+    return {
+      ...story,
+      task: story.task === "" ? task.slice(0, MAX_TASK).toWellFormed() : story.task,
+      running: { ...story.running, [uid]: epoch },
+    };
+  return phase === "Stopped" && story.running[uid] === epoch
+    ? { ...story, running: without(story.running, uid) }
+    : story;
+};
+
+const learnedOf = (story: Change, envelope: Envelope, reading: Reading): Change => {
+  if (reading.type === "LIFECYCLE" && envelope.producer === "scribe")
+    return afterLifecycle(story, envelope, reading.said.phase, reading.said.task);
+  if (reading.type === "LESSON" && reading.said.state === "recalled") {
+    const row = rowOfWords((reading.said.text ?? "").slice(0, MAX_RECALLED));
+    return { ...story, recalled: [...story.recalled, row].slice(-MOST_RECALLED) };
+  }
+  return story;
+};
+
+/** Whether nobody works on it and no proposal waits for its answer. */
+const isAtRest = ({ running, fold }: MissionStory): boolean =>
+  Object.keys(running).length === 0 && Object.values(fold.agents).every(({ proposals }) => proposals.open.length === 0);
+
+const mayEnd: ReadonlySet<string | undefined> = new Set(["LIFECYCLE", "PUBLICATION"]);
+
+/** Ends the window with the lesson that it gives; one that gives none goes on until it is full. */
+export const endWindow = (story: MissionStory): MissionStory => {
+  const { window, task, recalled, mission_uid, lineage, due, ...rest } = story;
+  if (window === undefined) return story;
+  const payload = renderLesson(window, task, recalled);
+  const after = { ...rest, task, recalled, mission_uid, lineage };
+  if (payload === undefined) return window.steps < stepsOfWindow ? story : { ...after, due };
+  const eventId = stableId("lesson", mission_uid, String(lineage), window.first);
+  return { ...after, due: [...due, { eventId, payload }] };
+};
+
+const withStep = (story: MissionStory, frame: StoryFrame): MissionStory => {
+  const { envelope, bytes, hash } = frame;
+  if (envelope.event_type === "HEARTBEAT") return story;
+  const reading = readFrame(envelope.event_type, bytes);
+  const window = gather(story.window ?? emptyWindow(hash), reading, envelope.event_id);
+  const after = { ...story, ...learnedOf(story, envelope, reading), window };
+  const ends = mayEnd.has(reading.type) && isAtRest(after);
+  return ends || window.steps >= stepsOfWindow ? endWindow(after) : after;
+};
+
+/**
+ * The story after one more frame of its mission, in the stream's order; a frame that was told before changes nothing. A lesson is
+ * due from the frame that ends its window until its own frame is read.
+ */
+export const tellStory = (story: MissionStory, frame: StoryFrame): MissionStory => {
+  const fold = reduceMission(story.fold, frame);
+  if (fold === story.fold) return story;
+  const { producer, event_type: type, event_id: id } = frame.envelope;
+  if (producer !== "siphon") return withStep({ ...story, fold }, frame);
+  const due = type === "LESSON" ? story.due.filter(({ eventId }) => eventId !== id) : story.due;
+  return { ...story, fold, due };
+};
