@@ -95,6 +95,13 @@ const blobStore = async (settings: BlobSettings, shared: Process): Promise<Objec
   return createObjectStore({ client, spoolDir: await emptySpool(join(tmpdir(), "enchanted-blobs")) });
 };
 
+const readerClient = async (settings: z.output<typeof schemas.collector>, { clock }: Process) => {
+  const { ENCHANTED_READER: address } = settings;
+  if (address === undefined) return undefined;
+  const caPem = await readFile(settings.ENCHANTED_READER_CA_FILE, "utf8");
+  return createGrpcClient({ address, caPem, token: tokenFrom(settings.ENCHANTED_TOKEN_FILE), clock });
+};
+
 const collector = async (settings: z.output<typeof schemas.collector>, shared: Process): Promise<Running> =>
   startCollector({
     ...shared,
@@ -102,6 +109,7 @@ const collector = async (settings: z.output<typeof schemas.collector>, shared: P
     client: kubeClient(settings, "enchanted-collector", shared.clock),
     connectBus: streamsConnector("collector", settings, shared),
     blobs: await blobStore(settings, shared),
+    reader: await readerClient(settings, shared),
   });
 
 const gateway = async (settings: z.output<typeof schemas.gateway>, shared: Process): Promise<Running> => {

@@ -5,6 +5,7 @@ import {
   getBlobMethod,
   inboxMethod,
   putBlobMethod,
+  recallMethod,
   streamStateMethod,
   tailMethod,
 } from "#nervous-system/comms/grpc/methods.ts";
@@ -20,9 +21,9 @@ const agent = (agentUid: string): Caller => ({
 });
 
 describe("what an external client must have the right to", () => {
-  it("is to read for what gives out others' blobs, and to record for all else", () => {
-    const all = [exportLogs, getBlobMethod, inboxMethod, putBlobMethod, streamStateMethod, tailMethod];
-    expect(all.filter(({ path }) => useOf(path) === "get")).toEqual([getBlobMethod]);
+  it("is to read for what gives out others' blobs and lessons, and to record for all else", () => {
+    const all = [exportLogs, getBlobMethod, inboxMethod, putBlobMethod, recallMethod, streamStateMethod, tailMethod];
+    expect(all.filter(({ path }) => useOf(path) === "get")).toEqual([getBlobMethod, recallMethod]);
     expect(useOf(undefined)).toBe("create"); // OTLP over HTTP
   });
 });

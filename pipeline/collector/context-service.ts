@@ -5,6 +5,7 @@ import {
   getBlobMethod,
   namespaceMetadata,
   putBlobMethod,
+  recallMethod,
   streamStateMethod,
   tailMethod,
 } from "#nervous-system/comms/grpc/methods.ts";
@@ -43,7 +44,8 @@ export type ContextServiceOptions = {
  * What a method, by its path, does with the record. The tail of a chain is told to its writer only, who needs it to go on, and how
  * full the stream is to who writes into it.
  */
-export const useOf = (path: string | undefined): RecordUse => (path === getBlobMethod.path ? "get" : "create");
+export const useOf = (path: string | undefined): RecordUse =>
+  path === getBlobMethod.path || path === recallMethod.path ? "get" : "create";
 
 const CHUNK_BYTES = 256 * 1024;
 const RETRY_MS = 1_000;

@@ -28,6 +28,16 @@ export const collectorSettings = z.object({
   ENCHANTED_TRACES_CA_FILE: backendCa,
   ENCHANTED_METRICS_ENDPOINT: backend("gets the metrics that programs send; none takes none"),
   ENCHANTED_METRICS_CA_FILE: backendCa,
+  ENCHANTED_READER: z
+    .string()
+    .regex(/^[^/]+:[0-9]+$/)
+    .optional()
+    .describe("host:port of the reader, which agents' recall is asked of; without it nothing is recalled"),
+  ENCHANTED_READER_CA_FILE: z.string().default("/ca/ca.crt").describe("PEM file with the chart's CA, for the reader"),
+  ENCHANTED_TOKEN_FILE: z
+    .string()
+    .default("/token/token")
+    .describe("projected token of audience enchanted-collector, for the reader"),
   ENCHANTED_NAMESPACE_FRAMES_PER_SECOND: z.coerce
     .number()
     .int()

@@ -22,6 +22,7 @@ import type { PartEnvironment } from "#pipeline/environment.ts";
 import { createTokenReviews } from "#pipeline/identity/token-reviews.ts";
 import { openBackend } from "#pipeline/collector/backend.ts";
 import { createAdmission, type Admission } from "#pipeline/collector/admission.ts";
+import { createAskRecall } from "#pipeline/collector/ask-recall.ts";
 import { createBlobQuota, type BlobLimits } from "#pipeline/collector/blob-quota.ts";
 import { createBlobShare } from "#pipeline/collector/blob-share.ts";
 import { isComponent } from "#pipeline/collector/caller.ts";
@@ -33,6 +34,7 @@ import { createExportTraces } from "#pipeline/collector/export-traces.ts";
 import { createIdentify, type Identify } from "#pipeline/collector/identify.ts";
 import { createInbox } from "#pipeline/collector/inbox.ts";
 import { createCollectorMetrics, type CollectorMetrics } from "#pipeline/collector/measure.ts";
+import { createRecall } from "#pipeline/collector/recall.ts";
 import type { CollectorSettings } from "#pipeline/collector/settings.ts";
 import { followStreamFill } from "#pipeline/collector/stream-fill.ts";
 import { createStreamQuota, type StreamQuota } from "#pipeline/collector/stream-quota.ts";
@@ -47,6 +49,8 @@ export type CollectorEnvironment = PartEnvironment & {
   /** Connects to NATS and sees to the streams, however long that takes. */
   readonly connectBus: () => Promise<Bus>;
   readonly blobs: ObjectStore;
+  /** A client of the reader that sends the collector's own token; without it nothing is recalled. */
+  readonly reader?: GrpcClient | undefined;
 };
 
 /** A running collector. */
@@ -136,7 +140,7 @@ const receiverOf = ({ clock, log }: CollectorEnvironment, parts: Parts): OtlpRec
 };
 
 const startServers = async (environment: CollectorEnvironment, parts: Parts) => {
-  const { settings, clock, log, blobs } = environment;
+  const { settings, clock, log, blobs, reader } = environment;
   const { identify, owners, admission, bus, metrics } = parts;
   const receiver = receiverOf(environment, parts);
   const blobQuota = createBlobQuota(blobLimitsOf(settings), clock);
@@ -152,6 +156,7 @@ const startServers = async (environment: CollectorEnvironment, parts: Parts) => 
     ...otlpGrpcHandlers(receiver),
     ...createContextService({ identify, owners, bus, blobs, blobQuota, blobShare, sinks: settlingReaders }),
     createInbox({ identify, bus }),
+    createRecall({ identify, ask: reader && createAskRecall(reader), clock }),
   ];
   const admit = async ({ token, metadata, source, path }: AskingCall): Promise<MessageShare | undefined> => {
     // Handlers identify their caller themselves, from what is known by then.
@@ -220,6 +225,7 @@ export const startCollector = async (environment: CollectorEnvironment): Promise
       await forwarding;
       backends.traces?.close();
       backends.metrics?.close();
+      environment.reader?.close();
       await bus.close();
       await health.close();
     },

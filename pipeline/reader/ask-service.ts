@@ -109,7 +109,7 @@ export const createAskService = (options: AskServiceOptions): GrpcHandler => {
     handle: async function* (bytes: Buffer, { token, signal }: CallContext) {
       const principal = await authorise.authenticate(token);
       const request = decodeMessage(AskRequestSchema, bytes);
-      const namespace = await authorise.namespaceFor(principal, request.namespace);
+      const namespace = await authorise.namespaceFor(principal, request.namespace, request.query);
       const parsed = parseAsk(request, stores, clock.now());
       const leave = enter(principal.username);
       try {

@@ -3,6 +3,7 @@ import { storeSettings } from "#pipeline/reader/stores.ts";
 
 /** The reader's environment, beside what every part of the pipeline takes. */
 export const readerSettings = storeSettings.extend({
+  ENCHANTED_RELEASE_NAMESPACE: z.string().min(1).describe("namespace that the chart is installed in"),
   ENCHANTED_LISTEN: z
     .string()
     .regex(/^.+:[0-9]+$/)

@@ -83,7 +83,11 @@ export const startReader = async (environment: ReaderEnvironment): Promise<Reade
   const watching = watchStores(stores, clock, stopping.signal);
   const health = await startHealthServer({ port: environment.healthPort, registry, unready: watching.troubles });
   const reviews = createTokenReviews({ client, clock, anyUser: true });
-  const authorise = createAuthorise(reviews, createRecordRight({ client, clock }));
+  const authorise = createAuthorise(
+    reviews,
+    createRecordRight({ client, clock }),
+    settings.ENCHANTED_RELEASE_NAMESPACE,
+  );
   const grpc = await serve(environment, stores, authorise, metrics);
   log.info({ port: grpc.port, stores: stores.map(({ name }) => name) }, "the reader listens");
   return {

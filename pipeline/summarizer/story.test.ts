@@ -56,7 +56,7 @@ describe("the story of a mission", () => {
         state: "learned",
         text: [
           `Problem: ${goal}`,
-          "Seen: ✖ lets a patient caller in (0.5 ms); AssertionError: 0 !== 1",
+          "Seen: ✖ lets a patient caller in; AssertionError: 0 !== 1",
           "Done: advance by whole intervals. Rounding loses time. Keep the started interval. It was lost.",
           "Changed: src/token-bucket.js",
           "Outcome: Published as a pull request.",

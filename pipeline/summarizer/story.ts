@@ -1,5 +1,5 @@
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
-import { readFrame, type Reading } from "#nervous-system/fold/read-frame.ts";
+import { readFrame, readPayload, type Reading } from "#nervous-system/fold/read-frame.ts";
 import { reduceMission } from "#nervous-system/fold/reduce.ts";
 import { emptyMission, type MissionFold } from "#nervous-system/fold/state.ts";
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
@@ -12,7 +12,7 @@ import { emptyWindow, gather, type Window } from "#pipeline/summarizer/window.ts
 export type StoryFrame = Pick<StoredFrame, "envelope" | "bytes" | "place" | "hash">;
 
 /** A lesson that the stream does not hold yet, as far as it was read. */
-export type DueLesson = { readonly eventId: string; readonly payload: LearnedPayload };
+type DueLesson = { readonly eventId: string; readonly payload: LearnedPayload };
 
 /** One history of a mission as lessons are made of it: a pure function of its frames, bounded, and plain JSON. */
 export type MissionStory = Pick<Envelope, "mission_uid" | "mission" | "namespace" | "lineage"> & {
@@ -75,6 +75,9 @@ const learnedOf = (story: Change, envelope: Envelope, reading: Reading): Change 
   return story;
 };
 
+/** Types of which nothing is learned but that it was a step: reading them costs more than the fold. */
+const onlyCounted: ReadonlySet<string> = new Set(["THOUGHT", "MODEL_CALL", "CHAT", "MESSAGE"]);
+
 /** Whether nobody works on it and no proposal waits for its answer. */
 const isAtRest = ({ running, fold }: MissionStory): boolean =>
   Object.keys(running).length === 0 && Object.values(fold.agents).every(({ proposals }) => proposals.open.length === 0);
@@ -95,7 +98,8 @@ export const endWindow = (story: MissionStory): MissionStory => {
 const withStep = (story: MissionStory, frame: StoryFrame): MissionStory => {
   const { envelope, bytes, hash } = frame;
   if (envelope.event_type === "HEARTBEAT") return story;
-  const reading = readFrame(envelope.event_type, bytes);
+  const { event_type: type } = envelope;
+  const reading = onlyCounted.has(type) ? readPayload(type, undefined) : readFrame(type, bytes);
   const window = gather(story.window ?? emptyWindow(hash), reading, envelope.event_id);
   const after = { ...story, ...learnedOf(story, envelope, reading), window };
   const ends = mayEnd.has(reading.type) && isAtRest(after);

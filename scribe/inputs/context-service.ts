@@ -3,6 +3,7 @@ import {
   getBlobMethod,
   inboxMethod,
   putBlobMethod,
+  recallMethod,
   streamStateMethod,
   tailMethod,
 } from "#nervous-system/comms/grpc/methods.ts";
@@ -35,7 +36,7 @@ const BLOB_MS = 120_000;
 const INBOX_MS = 3_600_000;
 
 const serviceHandlers = (collector: GrpcClient): GrpcHandler[] => [
-  ...[tailMethod, streamStateMethod].map((method): GrpcHandler => ({
+  ...[tailMethod, streamStateMethod, recallMethod].map((method): GrpcHandler => ({
     kind: "unary",
     method,
     handle: (request, { signal }) => collector.unary(method, request, { deadlineMs: CALL_MS, signal }),

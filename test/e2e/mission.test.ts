@@ -123,7 +123,8 @@ describe("a mission that fixes a real bug", () => {
         "MODEL_CALL",
         "PROPOSAL",
         "PUBLICATION",
-        ...typesOf(rows).filter((type) => type === "HEARTBEAT"),
+        // A lesson may be recalled, and is learned at the end.
+        ...typesOf(rows).filter((type) => type === "HEARTBEAT" || type === "LESSON"),
       ]),
     );
     expect(faultsOf(rows, agent?.metadata.uid ?? "")).toEqual([]);

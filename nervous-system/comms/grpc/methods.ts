@@ -44,6 +44,9 @@ export const inboxMethod: GrpcMethod = {
   responseStream: true,
 };
 
+/** `ContextService/Recall`: what was learned before in the caller's namespace. */
+export const recallMethod = unary("/enchanted.v1.ContextService/Recall");
+
 /** `ReaderService/Ask`: a question in, its answer out. */
 export const askMethod: GrpcMethod = {
   path: "/enchanted.v1.ReaderService/Ask",

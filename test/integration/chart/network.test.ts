@@ -30,6 +30,7 @@ const components = ["collector", "gateway", "operator", "publisher", "reader", "
 const callers = [
   "collector → jaeger:4317",
   "collector → nats:4222",
+  "collector → reader:4319",
   "collector → s3:7070",
   "gateway → collector:4317",
   "operator → gateway:8443",
@@ -210,7 +211,10 @@ describe("the components", () => {
   it("answer the questions of whom a value names, but for agents", async () => {
     const peers = [{ namespaceSelector: named("default"), podSelector: {} }];
     const open = openWays(clusterOf(await renderChart(`reader.allowFrom=${JSON.stringify(peers)}`)));
-    expect(open.filter((way) => way.endsWith("reader:4319"))).toEqual(["program of a tenant → reader:4319"]);
+    expect(open.filter((way) => way.endsWith("reader:4319"))).toEqual([
+      "collector → reader:4319",
+      "program of a tenant → reader:4319",
+    ]);
   });
 
   it("take the record of programs elsewhere that a value names", async () => {

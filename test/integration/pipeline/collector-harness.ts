@@ -41,12 +41,14 @@ export type TestCollector = {
   clientOf(token: string | undefined): GrpcClient;
 };
 
-/** Where the collector sends spans, how much one agent may send, what the stream may hold, and the blobs of a namespace. */
+/** Where the collector sends spans, how much one agent may send, what the stream may hold, the blobs of a namespace, and its reader. */
 export type CollectorOptions = {
   readonly traces?: string;
   readonly framesPerSecond?: number;
   readonly streamBytes?: number;
   readonly blobBytes?: number;
+  /** Opens the reader that recall is asked of, for the collector of this release. */
+  readonly reader?: (releaseNamespace: string) => Promise<GrpcClient>;
 };
 
 const startBlobs = async (cleanup: Cleanup): Promise<ObjectStore> => {
@@ -90,6 +92,7 @@ export const startTestCollector = async (
     client,
     connectBus: () => Promise.resolve(own),
     blobs,
+    reader: await options.reader?.(releaseNamespace),
     clock,
     random: Math.random,
     log: silentLog,

@@ -14,6 +14,7 @@ import { kubeconfigWithAccess } from "#test/integration/gateway/swarm-plane.ts";
 import { clientOn, freshNamespace, type TestPlane } from "#test/integration/kubernetes/control-plane.ts";
 import { temporaryDirectory, type Cleanup } from "./bus-harness.ts";
 import { testReader, type TestLedger } from "./ledger-harness.ts";
+import type { TestMemory } from "./memory-harness.ts";
 
 /** A reader under exactly its own rights. */
 export type TestReaderServer = {
@@ -24,7 +25,14 @@ export type TestReaderServer = {
   clientOf(token: string | undefined): GrpcClient;
 };
 
-/** Starts a reader against an API server, a ledger and what other stores `more` of its environment names. */
+/** What a reader's environment says of a memory. */
+export const memoryEnvironment = ({ server }: TestMemory): Readonly<Record<string, string>> => ({
+  WEAVIATE_URL: server.url,
+  WEAVIATE_GRPC_URL: server.grpcUrl,
+  WEAVIATE_API_KEY: server.apiKey,
+});
+
+/** Starts a reader against an API server, a ledger and what `more` of its environment says, such as other stores. */
 export const startTestReader = async (
   test: TestPlane,
   { server }: TestLedger,
@@ -41,6 +49,7 @@ export const startTestReader = async (
   const names = ["DNS:enchanted-reader", "IP:127.0.0.1"];
   const tls = await serverIdentity(join(await temporaryDirectory(cleanup), "pki"), "reader", names);
   const settings = readerSettings.parse({
+    ENCHANTED_RELEASE_NAMESPACE: namespace,
     ENCHANTED_LISTEN: "127.0.0.1:0",
     ENCHANTED_TLS_CERT_FILE: tls.certFile,
     ENCHANTED_TLS_KEY_FILE: tls.keyFile,

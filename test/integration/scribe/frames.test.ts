@@ -154,6 +154,7 @@ describe("the end of a scribe", () => {
     expect([types()[0], ...types().slice(-2)]).toEqual(["LIFECYCLE", "LIFECYCLE", "LIFECYCLE"]);
     const phases = scene.peer.frames.map(producerPart).filter((part) => part.event_type === "LIFECYCLE");
     expect(phases.map(({ payload }) => payload["phase"])).toEqual(["Started", "Draining", "Stopped"]);
+    expect(phases[0]?.payload["task"]).toBe("The tests pass.\n\nMend the bucket.");
     expect(JSON.parse(await readFile(scene.pod.termination, "utf8"))).toEqual({
       lastSeq: 53,
       ackedSeq: 53,

@@ -106,6 +106,8 @@ export const layOutPod = async (
     ENCHANTED_AGENT_UID: "11111111-1111-4111-8111-111111111111",
     ENCHANTED_ATTEMPT: "1",
     ENCHANTED_LINEAGE: "0",
+    ENCHANTED_GOAL: "The tests pass.",
+    ENCHANTED_TASK: "Mend the bucket.",
     ENCHANTED_COLLECTOR: `127.0.0.1:${collectorPort}`,
     ENCHANTED_GATEWAY: "127.0.0.1:9",
     ENCHANTED_CA_PEM: stage.caPem,
