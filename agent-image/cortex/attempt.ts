@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import type { Span, Tracer } from "@opentelemetry/api";
+import { createGrpcClient } from "#nervous-system/comms/grpc/client.ts";
 import { connectFrameSocket } from "#nervous-system/comms/socket/socket-ipc.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Kill } from "#nervous-system/kernel/shell.ts";
@@ -13,6 +14,7 @@ import { commandEnvironment, type CortexConfig } from "./config.ts";
 import { createBlobStore, type BlobStore } from "./engine/blobs.ts";
 import { createJournal, type Journal } from "./engine/journal.ts";
 import { resumeFrom, type Resumed } from "./engine/resume.ts";
+import { createRecall, type Recall } from "./engine/recall.ts";
 import { createModel } from "./models/provider.ts";
 import { createWorkspaceFiles } from "./workspace/files.ts";
 import { prepareRepository, type Repository } from "./workspace/repository.ts";
@@ -88,13 +90,16 @@ const resume = async (
   }
 };
 
-const work = async (options: AttemptOptions, journal: Journal, blobs: BlobStore, span: Span): Promise<AgentOutcome> => {
+type Means = { readonly journal: Journal; readonly blobs: BlobStore; readonly recall: Recall; readonly span: Span };
+
+const work = async (options: AttemptOptions, { span, ...means }: Means): Promise<AgentOutcome> => {
   const { config, ids } = options;
   const privateDir = await mkdtemp(join(config.TMPDIR, "cortex-"));
   const home = join(privateDir, "home");
   await mkdir(home);
   const workTree = join(await realpath(config.ENCHANTED_WORKSPACE), "repo");
   const prepared = await prepare(options, privateDir, workTree);
+  const { journal, blobs } = means;
   const resumed = await resume(options, journal, { repository: prepared, blobs, privateDir });
   const repository = resumed?.repository ?? prepared;
   span.setAttribute(Enchanted.startHash, repository.startTree);
@@ -107,8 +112,7 @@ const work = async (options: AttemptOptions, journal: Journal, blobs: BlobStore,
     repository,
     files: createWorkspaceFiles(workTree, () => ids.next()),
     commandEnv: commandEnvironment(config, home),
-    journal,
-    blobs,
+    ...means,
     privateDir,
     repo: config.ENCHANTED_REPO,
     branch: config.ENCHANTED_REF,
@@ -147,14 +151,17 @@ export const runAttempt = (options: AttemptOptions): Promise<AgentOutcome> => {
       reconnectMs: config.ENCHANTED_RECORDER_WAIT_MS,
     });
     const blobs = createBlobStore(config.ENCHANTED_SERVICE, clock);
+    const service = createGrpcClient({ address: config.ENCHANTED_SERVICE, clock });
+    const recall = createRecall(service, clock);
     const journal = createJournal({ agent: config.ENCHANTED_AGENT, socket, blobs, span, clock, ids });
     try {
-      return await work(options, journal, blobs, span);
+      return await work(options, { journal, blobs, recall, span });
     } catch (error) {
       await recordEnd(journal, signal, error);
       throw error;
     } finally {
       blobs.close();
+      service.close();
       await socket.close();
     }
   });

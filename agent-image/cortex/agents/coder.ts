@@ -10,10 +10,12 @@ import { createExecutor } from "../engine/execute.ts";
 import type { Journal } from "../engine/journal.ts";
 import { createRepetitionGuard, type Limits } from "../engine/limits.ts";
 import { runLoop } from "../engine/loop.ts";
+import { createNotes, type Notes } from "../engine/notes.ts";
 import { propose } from "../engine/propose.ts";
 import { renderResumption, type Resumed } from "../engine/resume.ts";
 import { createSnapshots, type SnapshotSchedule } from "../engine/snapshots.ts";
 import type { BlobStore } from "../engine/blobs.ts";
+import type { Recall } from "../engine/recall.ts";
 import type { ChatModel, ConversationMessage, ModelAnswer } from "../models/conversation.ts";
 import { createAsk, type Ask } from "../models/ask.ts";
 import type { ModelFailure } from "../models/model-failure.ts";
@@ -50,6 +52,7 @@ type CoderOptions = {
   readonly commandEnv: Readonly<Record<string, string>>;
   readonly journal: Journal;
   readonly blobs: BlobStore;
+  readonly recall: Recall;
   readonly privateDir: string;
   readonly repo: string;
   readonly branch: string;
@@ -110,11 +113,18 @@ const waitingFor = ({ message }: ModelFailure, waitMs: number, next: number): st
   return `waiting ${Math.round(waitMs / 1000)} s for the model, try ${next}: ${words}`;
 };
 
-const openingOf = ({ task, resumed, attempt }: CoderOptions): ConversationMessage[] => {
-  const opening: ConversationMessage = { role: "user", content: renderOpening(task) };
-  if (resumed === undefined) return [opening];
-  const before = resumed.messages.length === 0 ? [opening] : resumed.messages;
-  return [...before, { role: "user", content: renderResumption(attempt) }];
+// As the record has it, and lessons of other missions name theirs.
+const wordsOf = ({ goal, task }: CoderTask): string =>
+  [...new Set([goal, task])].filter((text) => text !== "").join("\n\n");
+
+/** The first messages: the task with what is remembered about it, or what an earlier attempt left. */
+const openingOf = async ({ task, resumed, attempt }: CoderOptions, notes: Notes): Promise<ConversationMessage[]> => {
+  const resumption: ConversationMessage = { role: "user", content: renderResumption(attempt) };
+  if (resumed !== undefined && resumed.messages.length > 0) return [...resumed.messages, resumption];
+  const noted = await notes.aboutTask();
+  const opening = renderOpening(task);
+  const first: ConversationMessage = { role: "user", content: noted === "" ? opening : `${opening}\n\n${noted}` };
+  return resumed === undefined ? [first] : [first, resumption];
 };
 
 /** Lets a coder do its task: looks, decides, changes, checks, and proposes the change. Throws what ends it early. */
@@ -143,7 +153,8 @@ export const runCoder = async (options: CoderOptions): Promise<AgentOutcome> => 
     onRetry: (failure, waitMs, next) => journal.heartbeat(waitingFor(failure, waitMs, next)),
   });
   const guard = createRepetitionGuard();
-  const execute = createExecutor({ tools, journal, observer, dependencies, guard, tracer, clock, signal });
+  const notes = createNotes(options.recall, journal, wordsOf(options.task));
+  const execute = createExecutor({ tools, journal, observer, dependencies, guard, notes, tracer, clock, signal });
   const snapshots = createSnapshots({ ...options, observer, kept: options.resumed?.kept });
   const loop = {
     ask: traced(options, ask),
@@ -156,7 +167,7 @@ export const runCoder = async (options: CoderOptions): Promise<AgentOutcome> => 
     onTurn: snapshots.afterTurn,
   };
   try {
-    const conclusion = await runLoop(loop, openingOf(options));
+    const conclusion = await runLoop(loop, await openingOf(options, notes));
     const headSha = await propose({ ...options, observer }, conclusion);
     return { kind: "succeeded", message: conclusion.title, headSha };
   } catch (error) {

@@ -1,9 +1,10 @@
 import { SpanStatusCode, type Span, type Tracer } from "@opentelemetry/api";
 import * as z from "zod";
+import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { traceparentOf } from "#nervous-system/telemetry/context-propagator.ts";
 import { Enchanted, GenAi, GenAiOperation } from "#nervous-system/codecs/genai.ts";
-import type { DependencyReader } from "#nervous-system/imports/dependency-reader.ts";
+import type { DependencyReader, KnownChange } from "#nervous-system/imports/dependency-reader.ts";
 import type { RequestedCall } from "../models/conversation.ts";
 import { boundText } from "../tools/bounded-text.ts";
 import type { Conclusion } from "../tools/finish.ts";
@@ -12,6 +13,7 @@ import { isRepositoryFailure } from "../workspace/repository.ts";
 import type { Observation, Observer } from "../workspace/observation.ts";
 import { AgentStopped, type RepetitionGuard } from "./limits.ts";
 import type { Journal } from "./journal.ts";
+import type { Notes, Touched } from "./notes.ts";
 import { describeRepetition, warnOfRepetition } from "./repetition-words.ts";
 
 /** What the model gets for a call. */
@@ -29,6 +31,7 @@ type ExecutorOptions = {
   readonly observer: Observer;
   readonly dependencies: DependencyReader;
   readonly guard: RepetitionGuard;
+  readonly notes: Pick<Notes, "aboutTouched">;
   readonly tracer: Tracer;
   readonly clock: Clock;
   /** Aborts when the agent is asked to stop. */
@@ -90,6 +93,18 @@ const summary = ({ changes }: Observation): string =>
 
 const warningsOf = ({ warnings }: Observation): string => warnings.map((one) => `\n[warning: ${one}]`).join("");
 
+/** Tools that name one file. */
+const fileTools: ReadonlySet<string> = new Set(["read_file", "write_file"]);
+
+const pathIn = ({ name, input }: RequestedCall): string[] =>
+  fileTools.has(name) && isJsonObject(input) && typeof input["path"] === "string" ? [input["path"]] : [];
+
+/** What a call had to do with: the file that it names, and what changed by it with the libraries that needs. */
+const touchedBy = (call: RequestedCall, changes: readonly KnownChange[]): Touched => ({
+  paths: [...pathIn(call), ...changes.map(({ path }) => path)],
+  libraries: changes.flatMap(({ dependsOn = [] }) => dependsOn.filter((name) => name.startsWith("pkg:"))),
+});
+
 const withSpan = async <T>(call: RequestedCall, tracer: Tracer, work: (span: Span) => Promise<T>): Promise<T> => {
   const name = call.name.slice(0, 100);
   const attributes = {
@@ -118,7 +133,7 @@ export const createExecutor =
   (options: ExecutorOptions) =>
   (call: RequestedCall): Promise<Executed> =>
     withSpan(call, options.tracer, async (span) => {
-      const { journal, observer, dependencies, guard, clock } = options;
+      const { journal, observer, dependencies, guard, notes, clock } = options;
       const started = clock.monotonicMs();
       const { answer, sensible } = await tryCall(call, options, span);
       const ok = answer.ok ?? true;
@@ -144,6 +159,8 @@ export const createExecutor =
           retry: true,
         });
       const seen = summary(observation) + boundText(warningsOf(observation), warningChars);
-      const text = boundText(answer.text, answerChars) + seen + (verdict === "warn" ? warnOfRepetition(repeated) : "");
+      const warning = verdict === "warn" ? warnOfRepetition(repeated) : "";
+      const noted = ok && answer.finished === undefined ? await notes.aboutTouched(touchedBy(call, changes)) : "";
+      const text = boundText(answer.text, answerChars) + seen + warning + (noted === "" ? "" : `\n${noted}`);
       return { text, sensible, ...(answer.finished === undefined ? {} : { finished: answer.finished }) };
     });

@@ -11,6 +11,7 @@ import type { Observation } from "../workspace/observation.ts";
 import type { BlobStore } from "./blobs.ts";
 import { AgentStopped } from "./limits.ts";
 import { boundValue, maxTextChars, renderChange } from "./payloads.ts";
+import type { Remembered } from "./recall.ts";
 
 /** One use of a tool. */
 type ActionRecord = {
@@ -38,6 +39,8 @@ export type Journal = {
   snapshot(payload: PayloadOf<"SNAPSHOT">): Promise<void>;
   /** How far the record of this attempt is. */
   progress(): Progress;
+  /** A lesson that the agent is reminded of. */
+  recalled(lesson: Remembered): Promise<void>;
 };
 
 /** Frames other than heartbeats that were written, and the sequence number of the last frame; 0 before the first. */
@@ -179,5 +182,9 @@ export const createJournal = (options: JournalOptions): Journal => {
       await writer.write("SNAPSHOT", payload);
     },
     progress: writer.progress,
+    recalled: async ({ eventId, text, score, libraries, files }) => {
+      const about = { libraries: [...libraries], files: [...files] };
+      await writer.write("LESSON", { state: "recalled", text, sources: [eventId], score, ...about });
+    },
   };
 };

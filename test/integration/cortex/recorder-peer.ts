@@ -2,15 +2,18 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import { createInterface } from "node:readline";
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
-import { exportTraces, getBlobMethod, putBlobMethod } from "#nervous-system/comms/grpc/methods.ts";
+import { exportTraces, getBlobMethod, putBlobMethod, recallMethod } from "#nervous-system/comms/grpc/methods.ts";
 import { startGrpcServer, type GrpcHandler } from "#nervous-system/comms/grpc/server.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import {
   BlobChunkSchema,
   GetBlobRequestSchema,
   PutBlobResponseSchema,
+  RecallRequestSchema,
+  RecallResponseSchema,
+  type RecallRequest,
 } from "#nervous-system/schemas/gen/context_pb.ts";
 import type { ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
 import { parseFrameText } from "#test/builders/frame-text.ts";
@@ -26,6 +29,8 @@ export type RecorderPeer = {
   /** OTLP trace exports as they came, joined. */
   spans(): string;
   readonly servicePort: number;
+  /** What is recalled, whatever is asked; without it, the peer has no `Recall`, as older scribes. */
+  teach(recall: (query: RecallRequest) => MessageInitShape<typeof RecallResponseSchema>): void;
   /** Resolves when a recorded frame satisfies the condition. */
   until(condition: (frame: ProducedFrame) => boolean): Promise<void>;
   /** Cuts every connection and listens no more, as a scribe that died. */
@@ -96,6 +101,16 @@ export const startRecorderPeer = async (socketPath: string): Promise<RecorderPee
       },
     },
   ];
+  let recall: Parameters<RecorderPeer["teach"]>[0] | undefined;
+  handlers.push({
+    kind: "unary",
+    method: recallMethod,
+    handle: async (request) => {
+      if (recall === undefined) throw new GrpcFailure(grpcStatus.unimplemented, "no such method");
+      const answer = recall(fromBinary(RecallRequestSchema, request));
+      return Buffer.from(toBinary(RecallResponseSchema, create(RecallResponseSchema, answer)));
+    },
+  });
   const service = await startGrpcServer({ address: "127.0.0.1:0", handlers, clock, onError: () => {} });
 
   return {
@@ -105,6 +120,7 @@ export const startRecorderPeer = async (socketPath: string): Promise<RecorderPee
     lose: (digest) => void blobs.delete(digest),
     spans: () => Buffer.concat(spans).toString("latin1"),
     servicePort: service.port,
+    teach: (given) => void (recall = given),
     until: (condition) =>
       new Promise((resolve) => {
         const look = (): void => {
