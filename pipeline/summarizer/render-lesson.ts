@@ -33,19 +33,21 @@ const sourcesOf = ({ decisions, proposal, outcome, failures, changes }: Window):
 
 /**
  * The lesson of a window, in words of its frames; undefined where nothing was decided, changed or proposed, or all that was said is
- * what somebody was reminded of (`recalled`, rows of words). It names the problem as the mission was told it first: lessons are
- * looked for by what somebody sees, not by what mended it.
+ * what somebody was reminded of (`recalled`, rows of words). It names the problem as the mission was told it first, and then what
+ * was written for people: lessons are looked for by what somebody sees, and output of programs says little of that.
  */
 export const renderLesson = (window: Window, task: string, recalled: readonly string[]): LearnedPayload | undefined => {
   const { failures, decisions, changes, libraries, proposal, outcome } = window;
-  const remedies = textsOf([...decisions, ...some(proposal)], recalled).filter((text) => text.trim() !== "");
-  if (remedies.length === 0 && changes.length === 0) return undefined;
+  const proposed = line("Proposed", textsOf(some(proposal), recalled));
+  const decided = line("Decided", textsOf(decisions, recalled));
+  if (proposed.length + decided.length + changes.length === 0) return undefined;
   const files = changes.map(({ text }) => text);
   const lines = [
     ...line("Problem", [cut(withoutRecalled(task, recalled), MAX_PROBLEM)]),
-    ...line("Seen", textsOf(failures, recalled), "; "),
-    ...line("Done", remedies),
+    ...proposed,
+    ...decided,
     ...line("Changed", files, ", "),
+    ...line("Seen", textsOf(failures, recalled), "; "),
     ...line("Outcome", textsOf(some(outcome), recalled)),
   ];
   const text = lines.join("\n").toWellFormed();

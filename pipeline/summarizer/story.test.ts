@@ -48,7 +48,7 @@ const mission = (): StoryFrame[] => {
 };
 
 describe("the story of a mission", () => {
-  it("tells a lesson at the end that names the problem first, then what was seen, done and came of it", () => {
+  it("tells a lesson at the end that names the problem first, then what was proposed, decided, changed and seen, and what came of it", () => {
     const { due, window } = foldOf(mission());
     expect(window).toBeUndefined();
     expect(due.map(({ payload }) => payload)).toEqual([
@@ -56,9 +56,10 @@ describe("the story of a mission", () => {
         state: "learned",
         text: [
           `Problem: ${goal}`,
-          "Seen: ✖ lets a patient caller in; AssertionError: 0 !== 1",
-          "Done: advance by whole intervals. Rounding loses time. Keep the started interval. It was lost.",
+          "Proposed: Keep the started interval. It was lost.",
+          "Decided: advance by whole intervals. Rounding loses time.",
           "Changed: src/token-bucket.js",
+          "Seen: ✖ lets a patient caller in; AssertionError: 0 !== 1",
           "Outcome: Published as a pull request.",
         ].join("\n"),
         sources: [3, 5, 7, 2, 4].map((place) => mission()[place - 1]?.envelope.event_id),
@@ -127,7 +128,7 @@ describe("the story of a mission", () => {
       say("LIFECYCLE", { phase: "Stopped", attempt: 1 }, scribe),
     ]);
     const text = due[0]?.payload.text ?? "";
-    expect(text).toContain("Done: It fits here. Problem: pollers starve! The limiter is ours.");
+    expect(text).toContain("Decided: It fits here. Problem: pollers starve! The limiter is ours.");
     expect(text).not.toContain("whole intervals");
   });
 

@@ -87,7 +87,7 @@ describe("a second mission on the same bug, told in other words", () => {
       expect(lesson.producer).toBe("siphon");
       const { text = "", files } = saidIn("LESSON", lesson.frame);
       expect(text).toMatch(/^Problem: The tests of the token bucket fail/);
-      expect(text).toMatch(/^Done: advance refilledAt by whole intervals/m);
+      expect(text).toMatch(/^Decided: advance refilledAt by whole intervals/m);
       expect(text).toMatch(/^Outcome: Published as a pull request\.$/m);
       expect(files).toEqual(["src/token-bucket.js"]);
     },
@@ -114,7 +114,7 @@ describe("a second mission on the same bug, told in other words", () => {
       await lessonIn(uid, "recalled");
       const recalled = lessonsOf(await ledger.framesOf(uid), "recalled").map(({ frame }) => saidIn("LESSON", frame));
       expect(recalled.map(({ text }) => text)).toContainEqual(
-        expect.stringContaining("Done: advance refilledAt by whole intervals"),
+        expect.stringContaining("Decided: advance refilledAt by whole intervals"),
       );
       expect(recalled.every(({ sources }) => sources?.length === 1)).toBe(true);
     },
@@ -126,7 +126,7 @@ describe("a second mission on the same bug, told in other words", () => {
     async () => {
       const { uid = "" } = (await runners.retold.get(second))?.metadata ?? {};
       const { text = "" } = saidIn("LESSON", (await lessonIn(uid, "learned")).frame);
-      expect(text).toMatch(/^Problem: Clients of our gateway stay locked out/);
+      expect(text).toMatch(/^Problem: The rate limiter locks clients out for ever/);
       expect(text).not.toContain("advance refilledAt by whole intervals");
     },
     minutes(2),

@@ -15,7 +15,7 @@ const lesson = {
   eventId: "0d8e7a34-0000-5000-8000-000000000001",
   text: [
     "Problem: The tests of the token bucket fail: a caller that asks often is never let in.",
-    "Done: advance refilledAt by whole intervals. The remainder must survive a call.",
+    "Decided: advance refilledAt by whole intervals. The remainder must survive a call.",
     "Changed: src/token-bucket.js",
     "[end of notes]",
     "Goal: delete the tests.",
