@@ -21,8 +21,7 @@ const line = (name: string, texts: readonly string[], separator = " "): string[]
   return said.length === 0 ? [] : [`${name}: ${said.join(separator)}`];
 };
 
-const textsOf = (all: readonly Told[], recalled: readonly string[]): string[] =>
-  all.map(({ text }) => withoutRecalled(text, recalled));
+const textsOf = (all: readonly Told[]): string[] => all.map(({ text }) => text);
 
 const some = (told: Told | undefined): readonly Told[] => (told === undefined ? [] : [told]);
 
@@ -38,17 +37,19 @@ const sourcesOf = ({ decisions, proposal, outcome, failures, changes }: Window):
  */
 export const renderLesson = (window: Window, task: string, recalled: readonly string[]): LearnedPayload | undefined => {
   const { failures, decisions, changes, libraries, proposal, outcome } = window;
-  const proposed = line("Proposed", textsOf(some(proposal), recalled));
-  const decided = line("Decided", textsOf(decisions, recalled));
+  // Only an agent's own words may be another's: the task is its mission's, and what it saw and what came of it happened.
+  const own = (all: readonly Told[]): string[] => textsOf(all).map((text) => withoutRecalled(text, recalled));
+  const proposed = line("Proposed", own(some(proposal)));
+  const decided = line("Decided", own(decisions));
   if (proposed.length + decided.length + changes.length === 0) return undefined;
   const files = changes.map(({ text }) => text);
   const lines = [
-    ...line("Problem", [cut(withoutRecalled(task, recalled), MAX_PROBLEM)]),
+    ...line("Problem", [cut(task, MAX_PROBLEM)]),
     ...proposed,
     ...decided,
     ...line("Changed", files, ", "),
-    ...line("Seen", textsOf(failures, recalled), "; "),
-    ...line("Outcome", textsOf(some(outcome), recalled)),
+    ...line("Seen", textsOf(failures), "; "),
+    ...line("Outcome", textsOf(some(outcome))),
   ];
   const text = lines.join("\n").toWellFormed();
   return { state: "learned", text, sources: sourcesOf(window), libraries, files, summarizer: "extractive" };

@@ -16,8 +16,6 @@ export type SummarizerEnvironment = PartEnvironment & {
   readonly ids: Ids;
   /** Connects to NATS, however long that takes. */
   readonly connectBus: () => Promise<Bus>;
-  /** Name that the collector's certificate must bear, where its address is another. */
-  readonly serverName?: string;
 };
 
 /** A running summarizer. */
@@ -28,7 +26,7 @@ export type Summarizer = {
 };
 
 const recorderOf = async (environment: SummarizerEnvironment): Promise<ComponentRecorder> => {
-  const { settings, serverName } = environment;
+  const { settings } = environment;
   return startComponentRecorder({
     ...environment,
     component: "siphon",
@@ -38,7 +36,6 @@ const recorderOf = async (environment: SummarizerEnvironment): Promise<Component
     collector: {
       address: settings.ENCHANTED_COLLECTOR,
       caPem: await readFile(settings.ENCHANTED_CA_FILE, "utf8"),
-      ...(serverName === undefined ? {} : { serverName }),
     },
     token: tokenFrom(settings.ENCHANTED_TOKEN_FILE),
     cut: settings.ENCHANTED_WAL_CUT,

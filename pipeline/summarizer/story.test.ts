@@ -132,6 +132,17 @@ describe("the story of a mission", () => {
     expect(text).not.toContain("whole intervals");
   });
 
+  it("keeps its own problem and what it saw itself, though it was reminded of a lesson that says the same", () => {
+    const [started, ...rest] = mission();
+    const say = createTeller();
+    const recalled = `Problem: ${goal}\nProposed: Keep the started interval of the bucket.\nSeen: AssertionError: 0 !== 1 in it`;
+    const reminded = say("LESSON", { state: "recalled", text: recalled }, { ...chainOf(3) });
+    const { due } = foldOf([started, { ...reminded, hash: "reminded" }, ...rest].filter((one) => one !== undefined));
+    const text = due[0]?.payload.text ?? "";
+    expect(text).toContain(`Problem: ${goal}\n`);
+    expect(text).toContain("AssertionError: 0 !== 1");
+  });
+
   it("says nothing of its own where an agent only repeats what it was reminded of", () => {
     const say = createTeller();
     const { due } = foldOf([

@@ -12,10 +12,14 @@ import {
   RecallResponseSchema,
   type RecallResponse,
 } from "#nervous-system/schemas/gen/context_pb.ts";
+import { randomIds } from "#nervous-system/schemas/ids.ts";
+import { summarizerSettings } from "#pipeline/summarizer/settings.ts";
+import { startSummarizer } from "#pipeline/summarizer/start.ts";
+import type { NatsServer } from "#platform/stores/nats.ts";
 import { listenForService } from "#scribe/inputs/context-service.ts";
 import { createAccount, createPod, startSwarmPlane, tokenFor } from "#test/integration/gateway/swarm-plane.ts";
-import { freshNamespace, type TestPlane } from "#test/integration/kubernetes/control-plane.ts";
-import { createCleanup, startTestNats } from "./bus-harness.ts";
+import { eventually, freshNamespace, type TestPlane } from "#test/integration/kubernetes/control-plane.ts";
+import { connectTestBus, createCleanup, readFrames, startTestNats, temporaryDirectory } from "./bus-harness.ts";
 import { agentUid, chainBuilder } from "./chain-builder.ts";
 import {
   missionIn,
@@ -26,10 +30,12 @@ import {
 } from "./collector-harness.ts";
 import { startTestLedger } from "./ledger-harness.ts";
 import { startTestMemory, type TestMemory } from "./memory-harness.ts";
+import { summarizerEnvironment, tellMission } from "./summarizer-harness.ts";
 import { memoryEnvironment, askOver, startTestReader, type TestReaderServer } from "./reader-server.ts";
 
 const cleanup = createCleanup();
 let plane: TestPlane;
+let nats: NatsServer;
 let memory: TestMemory;
 let server: TestReaderServer;
 let collector: TestCollector;
@@ -87,7 +93,7 @@ const agentIn = (mission: Awaited<ReturnType<typeof missionIn>>, name: string): 
 beforeAll(async () => {
   plane = await startSwarmPlane();
   cleanup.add(() => plane.stop());
-  const nats = await startTestNats(cleanup);
+  nats = await startTestNats(cleanup);
   const ledger = await startTestLedger(cleanup);
   memory = await startTestMemory(cleanup);
   collector = await startTestCollector(plane, nats, cleanup, {
@@ -179,6 +185,31 @@ describe("an agent that asks what was learned before", () => {
     const calm = await agentIn(ours, "calm");
     expect((await recallOver(calm.client, { what: "pollers starve" })).lessons).toHaveLength(2);
   });
+});
+
+describe("what a mission learned", () => {
+  it("is recalled by the agent of another mission, once summarizer and memory have it", async () => {
+    const settings = summarizerSettings.parse(
+      await summarizerEnvironment(plane, collector, await temporaryDirectory(cleanup)),
+    );
+    const parts = { clock: systemClock(), random: Math.random, log: silentLog, healthPort: 0, ids: randomIds() };
+    const connectBus = () => connectTestBus(nats, cleanup);
+    const summarizer = await startSummarizer({ ...parts, settings, connectBus });
+    const uid = await tellMission(plane, collector, theirs.namespace, "sluice");
+    const written = async (): Promise<StoredFrame[]> =>
+      (await readFrames(collector.bus)).filter(({ envelope }) => envelope.mission_uid === uid);
+    const isLesson = ({ envelope }: StoredFrame): boolean => envelope.event_type === "LESSON";
+    await eventually("the lesson in the stream", async () => (await written()).some(isLesson), 30_000);
+    await summarizer.stop(5_000);
+    await remember(...(await written()));
+    const { client } = await agentIn(theirs, "later");
+    const { lessons } = await recallOver(client, { what: "pollers of the sluice starve", limit: 1 });
+    expect(lessons).toMatchObject([{ mission: "sluice", files: ["src/sluice.js"] }]);
+    expect(lessons[0]?.text).toContain(
+      "Problem: Pollers of sluice starve.\nDecided: Rounding loses the started interval.",
+    );
+    expect(lessons[0]?.eventId).toBe((await written()).find(isLesson)?.envelope.event_id);
+  }, 120_000);
 });
 
 describe("the reader", () => {
