@@ -2,7 +2,8 @@ import { plainText } from "#nervous-system/kernel/plain-text.ts";
 import { boundText } from "../tools/bounded-text.ts";
 import type { Remembered } from "./recall.ts";
 
-const maxLessonChars = 1_500;
+// As much as comes: the collector cuts what is longer.
+const maxLessonChars = 2_000;
 
 // Each line is quoted, so that nothing in a lesson looks like the end of the notes or like words of ours.
 const quoted = (text: string): string =>
