@@ -1,0 +1,160 @@
+import type { ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
+import { fileKey, filesPrefix, manifestKey, manifestsPrefix, parseManifestKey } from "#pipeline/siphon/archive/keys.ts";
+import {
+  noManifest,
+  parseManifest,
+  sha256Of,
+  type Manifest,
+  type ManifestHead,
+} from "#pipeline/siphon/archive/manifest.ts";
+import { parseJson, readObject } from "#pipeline/siphon/archive/read-object.ts";
+import { readFile, type FileContent } from "./read-file.ts";
+
+/** Something that is not as it should be: a file or manifest that is gone, changed, out of its chain, or nobody's. */
+export type ArchiveFault = {
+  readonly kind: "missing" | "altered" | "unchained" | "unnamed";
+  /** Name of the object. */
+  readonly key: string;
+  /** Frames that are in doubt by it, as far as that is known; else 1. */
+  readonly frames: number;
+  readonly message: string;
+};
+
+/** Names of files that were passed and that no manifest has spoken of yet, and the last name that was passed. */
+type Passed = { readonly last: string; readonly unnamed: readonly string[] };
+
+/** How far a walk has come. */
+export type ArchivePosition = {
+  /** The last manifest that was read. */
+  readonly head: ManifestHead;
+  /** What that is about; undefined at the beginning. */
+  readonly manifest?: Manifest;
+  /** Undefined where the walk did not begin with the first manifest: it cannot tell which files are nobody's. */
+  readonly passed?: Passed | undefined;
+};
+
+/** What one step found: the next manifest, with its file where that is what was written, or the end of the chain. */
+export type ArchiveStep = {
+  readonly faults: readonly ArchiveFault[];
+  readonly manifest?: Manifest | undefined;
+  readonly content?: FileContent | undefined;
+  /** Undefined at the end. */
+  readonly next: ArchivePosition | undefined;
+};
+
+/** What a step is told. */
+export type WalkOptions = {
+  readonly client: Pick<ObjectClient, "list" | "get" | "size">;
+  /** Number of the newest manifest that was ever seen, 0 for none: up to it they must be there. */
+  readonly newest: number;
+  /** Whether a file must have its manifest by now. */
+  readonly isDue: (key: string) => boolean;
+};
+
+/** Before the first manifest. */
+export const archiveStart: ArchivePosition = { head: noManifest, passed: { last: filesPrefix, unnamed: [] } };
+
+/** Largest object that is read, far above what any writer puts: a file that is not ours must not fill the memory. */
+const MAX_BYTES = 128 * 1024 * 1024;
+/** Names that are kept: those between a stream's end that was lost and the manifests that speak of what came in its place. */
+const MAX_UNNAMED = 10_000;
+
+type Named = { readonly key: string; readonly number: number };
+
+const nextManifest = async ({ client }: WalkOptions, after: number): Promise<Named | undefined> => {
+  for await (const { key } of client.list(manifestsPrefix, manifestKey(after))) {
+    const number = parseManifestKey(key);
+    if (number !== undefined) return { key, number };
+  }
+  return undefined;
+};
+
+const gapFault = (from: number, to: number): ArchiveFault[] =>
+  from > to
+    ? []
+    : [{ kind: "missing", key: manifestKey(from), frames: 1, message: `manifests ${from} to ${to} are missing` }];
+
+const manifestFaults = (
+  { key, number }: Named,
+  manifest: Manifest | undefined,
+  before: ManifestHead,
+): ArchiveFault[] => {
+  const fault = (kind: ArchiveFault["kind"], message: string): ArchiveFault[] => [{ kind, key, frames: 1, message }];
+  if (number !== before.number + 1) return gapFault(before.number + 1, number - 1);
+  if (manifest === undefined) return fault("altered", `${key} is no manifest`);
+  if (manifest.number !== number) return fault("altered", `${key} has number ${manifest.number}`);
+  if (fileKey(manifest.cut) !== manifest.key) return fault("altered", `${key} names another file than that of its cut`);
+  if (manifest.previous === before.sha256) return [];
+  return fault("unchained", `${key} does not follow the manifest before it`);
+};
+
+type ReadFile = { readonly faults: readonly ArchiveFault[]; readonly content?: FileContent };
+
+const readNamed = async ({ client }: WalkOptions, { key, bytes, rows, sha256 }: Manifest): Promise<ReadFile> => {
+  const fault = (kind: ArchiveFault["kind"], message: string): ReadFile => ({
+    faults: [{ kind, key, frames: rows, message }],
+  });
+  const size = await client.size(key);
+  if (size === undefined) return fault("missing", `${key} is missing`);
+  // Nobody reads what cannot be the file.
+  const file = size === bytes && size <= MAX_BYTES ? await readObject(client, key) : undefined;
+  if (file === undefined || sha256Of(file) !== sha256)
+    return fault("altered", `${key} is not the file that was written`);
+  try {
+    const content = await readFile(file);
+    if (content.frames.length === rows) return { faults: [], content };
+    return fault("altered", `${key} has ${content.frames.length} frames, its manifest says ${rows}`);
+  } catch (error) {
+    return fault("altered", `${key} cannot be read: ${String(error)}`);
+  }
+};
+
+/** Passes the files up to `key`; those that are not it wait for a manifest that speaks of them. */
+const passTo = async ({ client }: WalkOptions, { last, unnamed }: Passed, key: string): Promise<Passed> => {
+  if (key <= last) return { last, unnamed: unnamed.filter((name) => name !== key) };
+  const between: string[] = [];
+  for await (const { key: name } of client.list(filesPrefix, last)) {
+    if (name >= key || unnamed.length + between.length >= MAX_UNNAMED) break;
+    between.push(name);
+  }
+  return { last: key, unnamed: [...unnamed, ...between] };
+};
+
+const unnamedFaults = async ({ client, isDue }: WalkOptions, { last, unnamed }: Passed): Promise<ArchiveFault[]> => {
+  const names = [...unnamed];
+  for await (const { key } of client.list(filesPrefix, last)) {
+    if (names.length >= MAX_UNNAMED) break;
+    names.push(key);
+  }
+  return names
+    .filter(isDue)
+    .map((key) => ({ kind: "unnamed", key, frames: 1, message: `no manifest speaks of ${key}` }));
+};
+
+const atEnd = async (options: WalkOptions, { head, passed }: ArchivePosition): Promise<ArchiveStep> => {
+  const unnamed = passed === undefined ? [] : await unnamedFaults(options, passed);
+  return { faults: [...gapFault(head.number + 1, options.newest), ...unnamed], next: undefined };
+};
+
+/**
+ * Reads the manifest behind a position, and its file: one step of a walk over the archive, of which no more than that file is
+ * in memory. What was cut off behind the newest manifest that was ever seen, with its files, it cannot tell.
+ */
+export const stepArchive = async (options: WalkOptions, at: ArchivePosition): Promise<ArchiveStep> => {
+  const { client } = options;
+  const named = await nextManifest(options, at.head.number);
+  if (named === undefined) return atEnd(options, at);
+  const text = (await readObject(client, named.key)) ?? Buffer.of();
+  const manifest = parseManifest(parseJson(text));
+  const faults = manifestFaults(named, manifest, at.head);
+  const head = { number: named.number, sha256: sha256Of(text) };
+  if (manifest === undefined) return { faults, next: { ...at, head } };
+  const passed = at.passed && (await passTo(options, at.passed, manifest.key));
+  const file = await readNamed(options, manifest);
+  return {
+    manifest,
+    faults: [...faults, ...file.faults],
+    content: file.content,
+    next: { head, manifest, passed },
+  };
+};
