@@ -17,6 +17,8 @@ import { tokenFrom } from "#nervous-system/recorder/token-file.ts";
 import { randomIds, type Ids } from "#nervous-system/schemas/ids.ts";
 import { createObjectClient } from "#nervous-system/stores/s3/object-client.ts";
 import { createLogger, type Logger } from "#nervous-system/telemetry/logger.ts";
+import { auditorSettings } from "#pipeline/auditor/settings.ts";
+import { startAuditor } from "#pipeline/auditor/start.ts";
 import { collectorSettings } from "#pipeline/collector/settings.ts";
 import { startCollector } from "#pipeline/collector/start.ts";
 import { createCollectorBlobs } from "#pipeline/gateway/collector-blobs.ts";
@@ -146,6 +148,9 @@ const trimmer = (settings: z.output<typeof schemas.trimmer>, shared: Process): P
     connectBus: busConnector("trimmer", settings, shared),
   });
 
+const auditor = (settings: z.output<typeof schemas.auditor>, shared: Process): Promise<Running> =>
+  startAuditor({ ...shared, settings, connectBus: busConnector("auditor", settings, shared) });
+
 const reader = (settings: z.output<typeof schemas.reader>, shared: Process): Promise<Running> =>
   startReader({ ...shared, settings, client: kubeClient(settings, "enchanted-reader", shared.clock) });
 
@@ -162,6 +167,7 @@ const schemas = {
   siphon: siphonSettings.extend({ ...sharedSettings.shape, ...busSettings.shape, ...streamSettings.shape }),
   summarizer: summarizerSettings.extend({ ...sharedSettings.shape, ...busSettings.shape }),
   import: importerSettings.extend(sharedSettings.shape),
+  auditor: auditorSettings.extend({ ...sharedSettings.shape, ...busSettings.shape }),
   trimmer: trimmerSettings.extend({ ...sharedSettings.shape, ...kubeSettings.shape, ...busSettings.shape }),
 };
 
@@ -201,6 +207,7 @@ const parts: Readonly<Record<string, () => Started>> = {
   siphon: () => starting("siphon", parseConfig(schemas.siphon, process.env), siphon),
   summarizer: () => starting("summarizer", parseConfig(schemas.summarizer, process.env), summarizer),
   import: () => starting("import", parseConfig(schemas.import, process.env), importer),
+  auditor: () => starting("auditor", parseConfig(schemas.auditor, process.env), auditor),
   trimmer: () => starting("trimmer", parseConfig(schemas.trimmer, process.env), trimmer),
 };
 

@@ -203,6 +203,29 @@ const metricTable = {
     "Messages that a reader or an unfinished mission still needs.",
   ),
   streamTrimmed: counter("enchanted_stream_trimmed_messages_total", "Messages that were trimmed."),
+  recordGap: gauge("enchanted_record_gap", "Frames that a store lacks, as far as the auditor has seen.", "store"),
+  recordDuplicates: gauge("enchanted_record_duplicates", "Frames that are in a store more than once.", "store"),
+  recordFaults: gauge(
+    "enchanted_record_faults",
+    "Frames, edges or files that are not as they were written (missing, altered, doubled, unchained, unknown).",
+    "store",
+    "kind",
+  ),
+  recordLagSeconds: gauge(
+    "enchanted_record_lag_seconds",
+    "Age of the oldest frame that a store does not hold yet, 0 where it holds all.",
+    "store",
+  ),
+  auditRound: gauge(
+    "enchanted_audit_last_round_timestamp_seconds",
+    "When the auditor last looked at what is new, by what it walks over (record, graph, nodes).",
+    "walk",
+  ),
+  auditWalk: gauge(
+    "enchanted_audit_last_walk_timestamp_seconds",
+    "When the auditor last came to the end of all of the record; 0 before the first time.",
+    "walk",
+  ),
 } as const satisfies Record<string, MetricSpec>;
 
 /** Name of a metric in the table. */

@@ -44,7 +44,7 @@ export const chartValues = z.strictObject({
   images: z
     .strictObject({
       operator: image.describe("Operator, by digest."),
-      pipeline: image.describe("Collector, gateway, siphon, summarizer, trimmer and reader, by digest."),
+      pipeline: image.describe("Collector, gateway, siphon, summarizer, trimmer, auditor and reader, by digest."),
       scribe: image.describe("Scribe and fetch of every agent pod, by digest."),
       supervisor: image.describe("Publisher, by digest."),
     })

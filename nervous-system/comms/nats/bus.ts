@@ -12,7 +12,14 @@ import { createJetStreamFrameStream } from "./frame-stream.ts";
 import { createPublisher, type FramePublisher } from "./publisher.ts";
 import { readSettled, type SettledQuestion } from "./settled.ts";
 import { createSpanStream, type SpanStream } from "./span-stream.ts";
-import { holdsMark, readNewest, readStreamCreated, type Delivered, type StreamMark } from "./stream-position.ts";
+import {
+  holdsMark,
+  readNewest,
+  readStoredMs,
+  readStreamCreated,
+  type Delivered,
+  type StreamMark,
+} from "./stream-position.ts";
 import { createStreamTrim, readStreamState, type StreamState, type StreamTrim } from "./stream-trim.ts";
 import { ensureStreams, type StreamOptions } from "./streams.ts";
 import { createUnchainedPublisher, type UnchainedPublisher } from "./unchained.ts";
@@ -43,6 +50,8 @@ export type Bus = {
   streamCreated(): Promise<string>;
   /** What the stream of frames holds, and may hold. */
   streamState(): Promise<StreamState>;
+  /** When a message of the stream of frames was stored, Unix milliseconds; undefined where it is not there. */
+  storedMs(streamSeq: number): Promise<number | undefined>;
   readonly trim: StreamTrim;
   /** Reads the stream from a named place that survives the reader. */
   openReader(options: Omit<DurableOptions, "connection" | "clock" | "log">): Promise<DurableReader>;
@@ -82,6 +91,7 @@ export const createBus = async (options: BusDependencies): Promise<Bus> => {
     holds: (mark) => whileUp(() => holdsMark(connection.manager, mark)),
     streamCreated: () => whileUp(() => readStreamCreated(connection.manager)),
     streamState: () => whileUp(() => readStreamState(connection)),
+    storedMs: (streamSeq) => whileUp(() => readStoredMs(connection.manager, streamSeq)),
     trim: createStreamTrim(connection),
     openReader: (durable) => Promise.resolve(openDurableReader({ ...durable, connection, clock, log })),
     follow: (follow) => followStream({ ...follow, connection, clock }),

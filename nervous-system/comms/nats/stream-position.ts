@@ -30,6 +30,12 @@ export const readStreamCreated = async (manager: Streams): Promise<string> => {
   return created;
 };
 
+/** When a message was stored, Unix milliseconds; undefined where the stream does not hold it. */
+export const readStoredMs = async (manager: Streams, streamSeq: number): Promise<number | undefined> => {
+  const message = await manager.streams.getMessage(contextStream, { seq: streamSeq });
+  return message === null ? undefined : Date.parse(message.timestamp);
+};
+
 /**
  * The mark of the newest frame that the stream holds; without a hash where it holds none, its place then being the last
  * that was ever taken (0 for none). Rejects while there is no stream.

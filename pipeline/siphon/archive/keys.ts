@@ -19,8 +19,8 @@ const FINGERPRINT_DIGITS = 16;
 
 const padded = (number: number, digits: number): string => String(number).padStart(digits, "0");
 
-/** A time of creation as a folder is named; what could mean something in a URL or a shell goes. */
-const folderOf = (stream: string): string => stream.replaceAll(/[^\dA-Za-z.]/g, "").slice(0, 40) || "_";
+/** A time of creation as the folder of a stream is named; what could mean something in a URL or a shell goes. */
+export const folderOf = (stream: string): string => stream.replaceAll(/[^\dA-Za-z.]/g, "").slice(0, 40) || "_";
 
 /**
  * Name of the file of a cut, from nothing but the cut: the same cut is the same file. The fingerprint tells it from a cut

@@ -28,7 +28,7 @@ const readManifest = async (client: ObjectClient, number: number): Promise<Read 
 };
 
 /** Number of the last manifest, 0 for none, by few questions however many there are: they are numbered without a gap. */
-const newestNumber = async (client: Pick<ObjectClient, "size">): Promise<number> => {
+export const newestNumber = async (client: Pick<ObjectClient, "size">): Promise<number> => {
   const isThere = async (number: number): Promise<boolean> => (await client.size(manifestKey(number))) !== undefined;
   let [there, beyond] = [0, 1];
   while (await isThere(beyond)) [there, beyond] = [beyond, beyond * 2];

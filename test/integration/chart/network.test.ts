@@ -24,10 +24,24 @@ type Way = { from: string; to: string; port: number };
 const outside = "93.184.216.34";
 const tenants = ["default", "red"];
 const stores = ["clickhouse", "jaeger", "nats", "neo4j", "s3", "weaviate"];
-const components = ["collector", "gateway", "operator", "publisher", "reader", "siphon", "summarizer", "trimmer"];
+const components = [
+  "auditor",
+  "collector",
+  "gateway",
+  "operator",
+  "publisher",
+  "reader",
+  "siphon",
+  "summarizer",
+  "trimmer",
+];
 
 /** Who calls whom: every way that there is in the default rendering. */
 const callers = [
+  "auditor → clickhouse:8443",
+  "auditor → nats:4222",
+  "auditor → neo4j:7687",
+  "auditor → s3:7070",
   "collector → jaeger:4317",
   "collector → nats:4222",
   "collector → reader:4319",

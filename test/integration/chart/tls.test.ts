@@ -147,11 +147,18 @@ describe("certificates of the chart", () => {
       CLICKHOUSE_CA_FILE: "/ca/ca.crt",
       CLICKHOUSE_USER: "enchanted_reader",
     });
+    // The auditor only reads the ledger.
+    expect(environmentOf(objects, "auditor")).toMatchObject({
+      CLICKHOUSE_CA_FILE: "/ca/ca.crt",
+      CLICKHOUSE_USER: "enchanted_reader",
+      S3_CA_FILE: "/ca/ca.crt",
+      NEO4J_CA_FILE: "/ca/ca.crt",
+    });
     expect(environmentOf(objects, "operator")).toMatchObject({
       NATS_CA_FILE: "/ca/ca.crt",
       OTEL_EXPORTER_OTLP_CERTIFICATE: "/ca/ca.crt",
     });
-    for (const component of ["siphon", "summarizer", "publisher", "trimmer"])
+    for (const component of ["siphon", "summarizer", "publisher", "trimmer", "auditor"])
       expect(environmentOf(objects, component)).toMatchObject({ NATS_CA_FILE: "/ca/ca.crt" });
   });
 
@@ -260,7 +267,8 @@ describe("an upgrade", () => {
     await kubectl("delete", "secret", "enchanted-tls");
     await upgrade();
     const after = await checksums();
-    const components = ["operator", "publisher", "siphon", "summarizer", "trimmer"].map((name) => `enchanted-${name}`);
+    const names = ["auditor", "operator", "publisher", "siphon", "summarizer", "trimmer"];
+    const components = names.map((name) => `enchanted-${name}`);
     expect(Object.keys(after).toSorted()).toEqual([...servers, ...components].toSorted());
     for (const [name, checksum] of Object.entries(after)) expect([name, checksum]).not.toEqual([name, before[name]]);
   });

@@ -10,12 +10,13 @@ export const missionUid = "11111111-0000-4000-8000-000000000001";
 /** An agent's uid by number. */
 export const agentUid = (n: number): string => `22222222-0000-4000-8000-${n.toString(16).padStart(12, "0")}`;
 
-/** Builds the frames of one chain, one after the other. */
+/** Builds the frames of one chain, one after the other; the first follows `resumed`. */
 export const chainBuilder = (
   of: ChainOf,
+  resumed = zeroHash,
 ): { next(event?: Record<string, unknown>): RecordedFrame; take(count: number): RecordedFrame[] } => {
   let seq = 0;
-  let prevHash = zeroHash;
+  let prevHash = resumed;
   const next = (event: Record<string, unknown> = {}): RecordedFrame => {
     seq += 1;
     const produced = {

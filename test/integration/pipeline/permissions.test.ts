@@ -165,6 +165,17 @@ describe("the chart's users of NATS", () => {
     expect(await collector.tail(agentUid(1), 1)).toMatchObject({ seq: 3 });
     expect(await collector.tail(agentUid(7), 1)).toMatchObject({ seq: 0 });
 
+    const auditor = await busOf("auditor");
+    expect(await auditor.trim.watermarks(await auditor.streamState())).toEqual(
+      new Map([
+        ["archive", 1],
+        ["ledger", 1],
+        ["publisher", 1],
+      ]),
+    );
+    expect(await auditor.storedMs(1)).toBeUndefined();
+    expect(await auditor.storedMs(2)).toBeGreaterThan(Date.parse("2020-01-01"));
+
     const operator = await busOf("operator");
     expect(await operator.newest()).toMatchObject({ place: 3 * 512 });
     const followed: number[] = [];
@@ -181,6 +192,8 @@ describe("the chart's users of NATS", () => {
     await expect(stranger.publisher.publish(frames)).rejects.toMatchObject({ name: "BusUnavailableError" });
     const all = { before: 2, storedBeforeMs: Infinity, bytes: Infinity };
     await expect(stranger.trim.trim(await stranger.streamState(), all)).rejects.toThrow(/permission|timeout/i);
+    const auditor = await busOf("auditor");
+    await expect(auditor.trim.trim(await auditor.streamState(), all)).rejects.toThrow(/permission|timeout/i);
     const place = await stranger.openReader({ name: "publisher", ...readerLimits });
     await expect(place.next(AbortSignal.timeout(1_500))).rejects.toMatchObject({ name: "TimeoutError" });
     place.close();

@@ -1,0 +1,108 @@
+import { describe, expect, it } from "@jest/globals";
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import { envelopeText, type Envelope } from "#nervous-system/schemas/envelope.ts";
+import { compareGraph, expectGraph, type FoundEdges, type FoundEvent } from "#pipeline/auditor/compare-graph.ts";
+
+const uid = "22222222-0000-4000-8000-000000000001";
+
+const frameOf = (seq: number, type: string, payload: object): StoredFrame => {
+  const envelope: Envelope = {
+    agent_uid: uid,
+    mission_uid: "m",
+    mission: "m",
+    namespace: "team-a",
+    lineage: 0,
+    producer: "agent",
+    recorder: "scribe",
+    epoch: 1,
+    seq,
+    observed: "1764000000000000000",
+    event_type: type,
+    event_id: String(seq),
+  };
+  const bytes = Buffer.from(JSON.stringify({ event_type: type, payload }));
+  const [prevHash, hash] = ["0", String(seq)];
+  return { envelope, envelopeText: envelopeText(envelope), bytes, prevHash, hash, place: 512 + seq, storedNs: 1n };
+};
+
+const change = { file_modified: "a.ts", change: "modified" };
+const frames = [
+  frameOf(1, "THOUGHT", { text: "not in the graph" }),
+  frameOf(2, "STATE_CHANGE", change),
+  frameOf(3, "STATE_CHANGE", change),
+  frameOf(4, "DECISION_RATIONALE", { reasoning: "so" }),
+  frameOf(2, "STATE_CHANGE", change), // stored again
+];
+const expected = expectGraph(frames, "s");
+
+/** A graph as it should be. */
+const found = (): { events: FoundEvent[]; edges: FoundEdges[] } => ({
+  events: expected.events.map(({ key, labels, hash }) => ({ key, labels: labels.toReversed(), hash })),
+  edges: expected.edges.map(({ kind, from, to, once, events }) => ({
+    kind,
+    from,
+    to,
+    count: once ? 1 : events.length,
+  })),
+});
+
+describe("a graph, compared with what its rules make of the frames", () => {
+  it("has a node of each frame that is projected, and the edges that follow from it, once", () => {
+    expect(expected.events.map(({ seq, labels }) => [seq, ...labels])).toEqual([
+      [2, "Change", "Event"],
+      [3, "Change", "Event"],
+      [4, "Decision", "Event"],
+    ]);
+    expect(expected.edges.map(({ kind, events }) => [kind, events.length])).toEqual([
+      ["TRIGGERED_ACTION", 3],
+      ["MODIFIED", 2],
+      ["OF", 1],
+      ["OF", 1],
+      ["DECIDED", 1],
+    ]);
+  });
+
+  it("has no edge from a chain that is no agent", () => {
+    const ofComponent = frames.map((frame) => ({
+      ...frame,
+      envelope: { ...frame.envelope, producer: "gateway" as const },
+    }));
+    expect(expectGraph(ofComponent, "s").edges.map(({ kind }) => kind)).toEqual(["OF", "OF"]);
+  });
+
+  it("is right where it is so", () => {
+    expect(compareGraph(expected, found())).toEqual([]);
+  });
+
+  it.each(expected.events.map((_, at) => at))("misses node %d, and knows one that was changed", (at) => {
+    const graph = found();
+    const [node] = graph.events.splice(at, 1);
+    const fault = { store: "graph", subject: `${uid}/1`, what: `node ${node!.key}` };
+    expect(compareGraph(expected, graph)).toMatchObject([{ ...fault, kind: "missing" }]);
+    const hash = { ...node!, hash: "another" };
+    expect(compareGraph(expected, { ...graph, events: [...graph.events, hash] })).toMatchObject([{ kind: "altered" }]);
+    const labels = { ...node!, labels: ["Event"] };
+    expect(compareGraph(expected, { ...graph, events: [...graph.events, labels] })).toMatchObject([
+      { kind: "altered" },
+    ]);
+  });
+
+  it.each(expected.edges.map((_, at) => at))("misses edge %d, and knows one that is there once more", (at) => {
+    const edgesWith = (more: number): FoundEdges[] =>
+      found().edges.map((edge, n) => (n === at ? { ...edge, count: edge.count + more } : edge));
+    const { events } = found();
+    expect(compareGraph(expected, { events, edges: edgesWith(-1) })).toMatchObject([{ kind: "missing" }]);
+    expect(compareGraph(expected, { events, edges: edgesWith(1) })).toMatchObject([{ kind: "doubled" }]);
+    expect(compareGraph(expected, { events, edges: found().edges.toSpliced(at, 1) })).toMatchObject([
+      { kind: "missing" },
+    ]);
+  });
+
+  it("takes an external client's event that was sent again, whichever of the two is in it", () => {
+    const external = frames.slice(3, 4).map((frame) => ({ ...frame, envelope: { ...frame.envelope, seq: 0 } }));
+    const wanted = expectGraph(external, "s");
+    const events = wanted.events.map(({ key, labels }) => ({ key, labels, hash: "of before" }));
+    const edges = wanted.edges.map(({ kind, from, to }) => ({ kind, from, to, count: 1 }));
+    expect(compareGraph(wanted, { events, edges })).toEqual([]);
+  });
+});

@@ -1,0 +1,79 @@
+import type { ChainEnd } from "#pipeline/auditor/compare-chains.ts";
+import type { LedgerRow } from "#pipeline/auditor/compare-ledger.ts";
+import { framesTable, sortingKey } from "#pipeline/siphon/ledger/tables.ts";
+
+// What is wide is digested where it lies: of a row some 500 bytes come here, whatever somebody wrote into it.
+const columns = `namespace, toString(day) AS on_day, mission_uid, agent_uid, epoch, seq, event_id, event_type, stream_seq,
+  toString(toUnixTimestamp64Nano(stored)) AS stored_ns, prev_hash, hash,
+  lower(hex(SHA256(envelope))) AS envelope_digest, lower(hex(SHA256(frame))) AS frame_digest`;
+
+const MAX_ROWS = 50_000;
+
+// Found by narrow columns, and looked up by the key as the table is sorted: FINAL would read it whole.
+/** Rows of a range of a stream; `ofDays` is a condition in front of the others. */
+export const inRange = (ofDays: string): string => `
+WITH found AS (
+  SELECT DISTINCT ${sortingKey} FROM ${framesTable}
+  WHERE ${ofDays} stream_seq BETWEEN {from:UInt64} AND {to:UInt64}
+    AND stored BETWEEN fromUnixTimestamp64Nano({storedFrom:Int64}) AND fromUnixTimestamp64Nano({storedTo:Int64})
+)
+SELECT ${columns} FROM ${framesTable} WHERE (${sortingKey}) IN (SELECT ${sortingKey} FROM found) LIMIT ${MAX_ROWS}`;
+
+/** Rows of a part of one chain; of no chain, those of some events. */
+export const ofChain = `SELECT ${columns} FROM ${framesTable}
+WHERE agent_uid = {agent:String} AND epoch = {epoch:UInt32} AND seq BETWEEN {from:UInt64} AND {to:UInt64}
+  AND (seq > 0 OR event_id IN {events:Array(String)}) LIMIT ${MAX_ROWS}`;
+
+/** Frames by chain and seq, as three lists of one length. */
+export const beforeThese = `SELECT DISTINCT agent_uid, epoch, seq, hash FROM ${framesTable}
+WHERE agent_uid IN {agents:Array(String)} AND (agent_uid, epoch, seq) IN (
+  SELECT one.1, one.2, one.3
+  FROM (SELECT arrayJoin(arrayZip({agents:Array(String)}, {epochs:Array(UInt32)}, {seqs:Array(UInt64)})) AS one)
+)`;
+
+/** Keys of frames of one chain; of no chain, those of some events. */
+export const whichOfChain = `SELECT DISTINCT agent_uid, epoch, seq, event_id FROM ${framesTable}
+WHERE agent_uid = {agent:String} AND epoch = {epoch:UInt32} AND seq IN {seqs:Array(UInt64)}
+  AND (seq > 0 OR event_id IN {events:Array(String)})`;
+
+/** The last frame of a chain before a seq. */
+export const lastBefore = `SELECT agent_uid, epoch, seq, hash FROM ${framesTable}
+WHERE agent_uid = {agent:String} AND epoch = {epoch:UInt32} AND seq < {seq:UInt64} ORDER BY seq DESC LIMIT 1`;
+
+/** A row as these statements answer it; a part of it where they ask for less. */
+export type Row = Readonly<
+  Record<"namespace" | "on_day" | "mission_uid" | "agent_uid" | "event_id" | "event_type", string>
+> &
+  Readonly<Record<"stored_ns" | "prev_hash" | "hash" | "envelope_digest" | "frame_digest", string>> &
+  Readonly<Record<"epoch" | "seq" | "stream_seq", number>>;
+
+/** Reads a row. */
+export const rowOf = (row: Row): LedgerRow => ({
+  namespace: row.namespace,
+  day: row.on_day,
+  missionUid: row.mission_uid,
+  agentUid: row.agent_uid,
+  epoch: row.epoch,
+  seq: row.seq,
+  eventId: row.event_id,
+  eventType: row.event_type,
+  place: row.stream_seq,
+  storedNs: BigInt(row.stored_ns),
+  prevHash: row.prev_hash,
+  hash: row.hash,
+  envelope: row.envelope_digest,
+  frame: row.frame_digest,
+});
+
+/** Reads the end of a part of a chain. */
+export const endOf = ({
+  agent_uid: agentUid,
+  epoch,
+  seq,
+  hash,
+}: Pick<Row, "agent_uid" | "epoch" | "seq" | "hash">): ChainEnd => ({
+  agentUid,
+  epoch,
+  seq,
+  hash,
+});

@@ -1,0 +1,168 @@
+import { describe, expect, it } from "@jest/globals";
+import type { Registry } from "prom-client";
+import { manualClock } from "#nervous-system/kernel/clock.ts";
+import { silentLog } from "#nervous-system/kernel/log.ts";
+import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
+import type { Finding } from "#pipeline/auditor/finding.ts";
+import { createFindingsBoard } from "#pipeline/auditor/findings-board.ts";
+import { createAuditorMetrics } from "#pipeline/auditor/measure.ts";
+import { runAuditor } from "#pipeline/auditor/run-auditor.ts";
+import type { Stride, Walk } from "#pipeline/auditor/walk.ts";
+import { createWalker } from "#pipeline/auditor/walker.ts";
+
+const lost: Finding = {
+  store: "ledger",
+  kind: "missing",
+  subject: "a/1",
+  place: 512,
+  frames: 3,
+  first: "frame 1",
+};
+
+/** A walk over numbered units; what is found of each is the test's to say. */
+class Numbered implements Walk<number> {
+  readonly name = "record";
+  readonly begin = 1;
+  readonly found = new Map<number, Finding[]>();
+  readonly taken: number[] = [];
+  end = 5;
+  settled = Infinity;
+  away: Promise<never> | undefined;
+
+  newest = async (): Promise<number> => this.end + 1;
+
+  async stride(at: number): Promise<Stride<number> | undefined> {
+    if (this.away !== undefined) await this.away;
+    if (at > this.settled) return undefined;
+    if (at > this.end) return { unit: "the end", findings: [], bytes: 0, next: undefined };
+    this.taken.push(at);
+    return { unit: `unit ${at}`, findings: this.found.get(at) ?? [], bytes: 10, next: at + 1 };
+  }
+}
+
+const start = (walk = new Numbered(), budget = { strides: 3, bytes: 1000 }) => {
+  const [clock, registry] = [manualClock(), createRegistry()];
+  const metrics = createAuditorMetrics(registry);
+  const told: string[] = [];
+  const log = { ...silentLog, error: (fields: object) => void told.push(JSON.stringify(fields)) };
+  const board = createFindingsBoard(metrics, ["ledger"], log);
+  const troubles = new Map<string, string | undefined>();
+  const stream = { finished: 7, lastSeq: 10, isAway: false };
+  const state = async () => {
+    if (stream.isAway) throw new Error("NATS is away");
+    return { created: "c", firstSeq: 2, firstStoredMs: 0, lastSeq: stream.lastSeq, bytes: 0, limitBytes: undefined };
+  };
+  const bus = {
+    streamState: state,
+    storedMs: (seq: number) => Promise.resolve(clock.now() - seq * 1000),
+    trim: { watermarks: () => Promise.resolve(new Map([["ledger", stream.finished]])), trim: () => Promise.resolve(0) },
+  };
+  const stopping = new AbortController();
+  const running = runAuditor(
+    {
+      bus,
+      walkers: [createWalker(walk, board)],
+      board,
+      sinks: ["ledger"],
+      budget,
+      clock,
+      metrics,
+      log,
+      onTrouble: (what, reason) => void troubles.set(what, reason),
+    },
+    stopping.signal,
+  );
+  /** Moves time on, and lets a round come to its end. */
+  const pass = async (ms: number): Promise<void> => {
+    await clock.advance(ms);
+    for (let n = 0; n < 20; n += 1) await clock.advance(0);
+  };
+  const stop = async (): Promise<void> => {
+    stopping.abort(new Error("over"));
+    await running;
+  };
+  return { walk, pass, told, troubles, stream, stop, value: valueIn(registry) };
+};
+
+const valueIn =
+  (registry: Registry) =>
+  async (name: string, labels: Record<string, string>): Promise<number | undefined> => {
+    const { values = [] } = (await registry.getSingleMetric(name)?.get()) ?? {};
+    return values.find((one) => Object.entries(labels).every(([key, value]) => one.labels[key] === value))?.value;
+  };
+
+describe("an auditor", () => {
+  it("walks as far as a round may, begins again at the end, and looks at what is new first", async () => {
+    const { walk, pass, stop } = start();
+    await pass(0);
+    expect(walk.taken).toEqual([1, 2, 3]);
+    await pass(60_000);
+    expect(walk.taken.splice(0)).toEqual([1, 2, 3, 4, 5]);
+    walk.end = 7;
+    await pass(60_000);
+    expect(walk.taken.splice(0)).toEqual([6, 7, 1]);
+    await pass(60_000);
+    expect(walk.taken).toEqual([2, 3, 4]);
+    await stop();
+  });
+
+  it("tells a finding once, looks at it again each round, and takes it back when it is mended", async () => {
+    const { walk, pass, told, stop, value } = start(new Numbered(), { strides: 1, bytes: 1 });
+    walk.found.set(1, [lost]);
+    for (let n = 0; n < 3; n += 1) await pass(60_000);
+    expect(told).toHaveLength(1);
+    expect(told[0]).toMatch(/"subject":"a\/1".*"frames":3.*"remedy":"fill it from the archive/);
+    expect(await value("enchanted_record_gap", { store: "ledger" })).toBe(3);
+    expect(await value("enchanted_record_faults", { store: "ledger", kind: "missing" })).toBe(3);
+    walk.found.clear();
+    await pass(60_000);
+    expect(await value("enchanted_record_gap", { store: "ledger" })).toBe(0);
+    await stop();
+  });
+
+  it("waits for what is not settled, and says how far a store is behind", async () => {
+    const { walk, pass, stream, stop, value } = start();
+    walk.settled = 2;
+    await pass(60_000);
+    expect(new Set(walk.taken)).toEqual(new Set([1, 2]));
+    expect(await value("enchanted_record_lag_seconds", { store: "ledger" })).toBe(8);
+    stream.finished = 10;
+    await pass(60_000);
+    expect(await value("enchanted_record_lag_seconds", { store: "ledger" })).toBe(0);
+    await stop();
+  });
+
+  it("says so while a store is away or never answers, and does not count that as a round", async () => {
+    const { walk, pass, troubles, stop, value } = start();
+    await pass(0);
+    const before = await value("enchanted_audit_last_round_timestamp_seconds", { walk: "record" });
+    walk.away = Promise.reject(new Error("the ledger is away"));
+    walk.away.catch(() => undefined);
+    await pass(60_000);
+    expect(troubles.get("record")).toBe("the record cannot be audited: Error: the ledger is away");
+    walk.away = new Promise(() => {});
+    await pass(60_000);
+    await pass(300_000);
+    expect(troubles.get("record")).toMatch(/did not come to its end within 300 s/);
+    expect(await value("enchanted_audit_last_round_timestamp_seconds", { walk: "record" })).toBe(before);
+    walk.away = undefined;
+    await pass(60_000);
+    expect(troubles.get("record")).toBeUndefined();
+    await stop();
+  });
+
+  it("says so while the stream is away, and goes on when it is back", async () => {
+    const { walk, pass, troubles, stream, stop } = start();
+    await pass(0);
+    stream.isAway = true;
+    walk.taken.length = 0;
+    await pass(60_000);
+    expect(troubles.get("stream")).toMatch(/NATS is away/);
+    expect(walk.taken).toEqual([]);
+    stream.isAway = false;
+    await pass(60_000);
+    expect(troubles.get("stream")).toBeUndefined();
+    expect(walk.taken).not.toEqual([]);
+    await stop();
+  });
+});
