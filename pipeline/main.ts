@@ -1,7 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { z } from "zod";
 import { createBus, type Bus } from "#nervous-system/comms/nats/bus.ts";
 import { createGrpcClient } from "#nervous-system/comms/grpc/client.ts";
 import { createObjectStore, emptySpool, type ObjectStore } from "#nervous-system/stores/s3/object-store.ts";
@@ -17,17 +16,7 @@ import { tokenFrom } from "#nervous-system/recorder/token-file.ts";
 import { randomIds, type Ids } from "#nervous-system/schemas/ids.ts";
 import { createObjectClient } from "#nervous-system/stores/s3/object-client.ts";
 import { createLogger, type Logger } from "#nervous-system/telemetry/logger.ts";
-import { auditorSettings } from "#pipeline/auditor/settings.ts";
-import { startAuditor } from "#pipeline/auditor/start.ts";
-import { collectorSettings } from "#pipeline/collector/settings.ts";
-import { startCollector } from "#pipeline/collector/start.ts";
-import { createCollectorBlobs } from "#pipeline/gateway/collector-blobs.ts";
-import { gatewaySettings } from "#pipeline/gateway/settings.ts";
-import { startGateway } from "#pipeline/gateway/start.ts";
 import type { PartEnvironment } from "#pipeline/environment.ts";
-import { readerSettings } from "#pipeline/reader/settings.ts";
-import { startReader } from "#pipeline/reader/start.ts";
-import { importerSettings, startImporter } from "#pipeline/importer/start.ts";
 import { retrying } from "#pipeline/retrying.ts";
 import {
   blobSettings,
@@ -41,12 +30,6 @@ import {
   type SharedSettings,
   type StreamSettings,
 } from "#pipeline/settings.ts";
-import { siphonSettings } from "#pipeline/siphon/sinks.ts";
-import { startSiphon } from "#pipeline/siphon/start.ts";
-import { summarizerSettings } from "#pipeline/summarizer/settings.ts";
-import { startSummarizer } from "#pipeline/summarizer/start.ts";
-import { trimmerSettings } from "#pipeline/trimmer/settings.ts";
-import { startTrimmer } from "#pipeline/trimmer/start.ts";
 
 const STOP_GRACE_MS = 25_000;
 
@@ -97,78 +80,19 @@ const blobStore = async (settings: BlobSettings, shared: Process): Promise<Objec
   return createObjectStore({ client, spoolDir: await emptySpool(join(tmpdir(), "enchanted-blobs")) });
 };
 
-const readerClient = async (settings: z.output<typeof schemas.collector>, { clock }: Process) => {
+/** Where the collector asks for agents what is remembered; nowhere where no reader is named. */
+const readerClient = async (
+  settings: {
+    readonly ENCHANTED_READER?: string | undefined;
+    readonly ENCHANTED_READER_CA_FILE: string;
+    readonly ENCHANTED_TOKEN_FILE: string;
+  },
+  { clock }: Process,
+) => {
   const { ENCHANTED_READER: address } = settings;
   if (address === undefined) return undefined;
   const caPem = await readFile(settings.ENCHANTED_READER_CA_FILE, "utf8");
   return createGrpcClient({ address, caPem, token: tokenFrom(settings.ENCHANTED_TOKEN_FILE), clock });
-};
-
-const collector = async (settings: z.output<typeof schemas.collector>, shared: Process): Promise<Running> =>
-  startCollector({
-    ...shared,
-    settings,
-    client: kubeClient(settings, "enchanted-collector", shared.clock),
-    connectBus: streamsConnector("collector", settings, shared),
-    blobs: await blobStore(settings, shared),
-    reader: await readerClient(settings, shared),
-  });
-
-const gateway = async (settings: z.output<typeof schemas.gateway>, shared: Process): Promise<Running> => {
-  const toCollector = createGrpcClient({
-    address: settings.ENCHANTED_COLLECTOR,
-    caPem: await readFile(settings.ENCHANTED_CA_FILE, "utf8"),
-    token: tokenFrom(settings.ENCHANTED_TOKEN_FILE),
-    clock: shared.clock,
-  });
-  return startGateway({
-    ...shared,
-    settings,
-    client: kubeClient(settings, "enchanted-gateway", shared.clock),
-    blobs: createCollectorBlobs(toCollector),
-    // In the image the thread's program is a bundle beside this one.
-    bodyProgram: new URL(import.meta.url.endsWith(".ts") ? "gateway/bodies/main.ts" : "bodies.js", import.meta.url),
-  });
-};
-
-const siphon = (settings: z.output<typeof schemas.siphon>, shared: Process): Promise<Running> =>
-  startSiphon({ ...shared, settings, connectBus: streamsConnector("siphon", settings, shared) });
-
-const summarizer = (settings: z.output<typeof schemas.summarizer>, shared: Process): Promise<Running> =>
-  startSummarizer({ ...shared, settings, connectBus: busConnector("summarizer", settings, shared) });
-
-const importer = (settings: z.output<typeof schemas.import>, shared: Process): Promise<Running> =>
-  startImporter({ ...shared, settings });
-
-const trimmer = (settings: z.output<typeof schemas.trimmer>, shared: Process): Promise<Running> =>
-  startTrimmer({
-    ...shared,
-    settings,
-    client: kubeClient(settings, "enchanted-trimmer", shared.clock),
-    connectBus: busConnector("trimmer", settings, shared),
-  });
-
-const auditor = (settings: z.output<typeof schemas.auditor>, shared: Process): Promise<Running> =>
-  startAuditor({ ...shared, settings, connectBus: busConnector("auditor", settings, shared) });
-
-const reader = (settings: z.output<typeof schemas.reader>, shared: Process): Promise<Running> =>
-  startReader({ ...shared, settings, client: kubeClient(settings, "enchanted-reader", shared.clock) });
-
-const schemas = {
-  collector: collectorSettings.extend({
-    ...sharedSettings.shape,
-    ...kubeSettings.shape,
-    ...busSettings.shape,
-    ...streamSettings.shape,
-    ...blobSettings.shape,
-  }),
-  gateway: gatewaySettings.extend({ ...sharedSettings.shape, ...kubeSettings.shape }),
-  reader: readerSettings.extend({ ...sharedSettings.shape, ...kubeSettings.shape }),
-  siphon: siphonSettings.extend({ ...sharedSettings.shape, ...busSettings.shape, ...streamSettings.shape }),
-  summarizer: summarizerSettings.extend({ ...sharedSettings.shape, ...busSettings.shape }),
-  import: importerSettings.extend(sharedSettings.shape),
-  auditor: auditorSettings.extend({ ...sharedSettings.shape, ...busSettings.shape }),
-  trimmer: trimmerSettings.extend({ ...sharedSettings.shape, ...kubeSettings.shape, ...busSettings.shape }),
 };
 
 const untilStopped = (): Promise<string> =>
@@ -200,15 +124,119 @@ const starting = <S extends SharedSettings>(
   return { shared, running: start(parsed.value, shared) };
 };
 
-const parts: Readonly<Record<string, () => Started>> = {
-  collector: () => starting("collector", parseConfig(schemas.collector, process.env), collector),
-  gateway: () => starting("gateway", parseConfig(schemas.gateway, process.env), gateway),
-  reader: () => starting("reader", parseConfig(schemas.reader, process.env), reader),
-  siphon: () => starting("siphon", parseConfig(schemas.siphon, process.env), siphon),
-  summarizer: () => starting("summarizer", parseConfig(schemas.summarizer, process.env), summarizer),
-  import: () => starting("import", parseConfig(schemas.import, process.env), importer),
-  auditor: () => starting("auditor", parseConfig(schemas.auditor, process.env), auditor),
-  trimmer: () => starting("trimmer", parseConfig(schemas.trimmer, process.env), trimmer),
+const collector = async (): Promise<Started> => {
+  const { collectorSettings } = await import("#pipeline/collector/settings.ts");
+  const { startCollector } = await import("#pipeline/collector/start.ts");
+  const schema = collectorSettings.extend({
+    ...sharedSettings.shape,
+    ...kubeSettings.shape,
+    ...busSettings.shape,
+    ...streamSettings.shape,
+    ...blobSettings.shape,
+  });
+  return starting("collector", parseConfig(schema, process.env), async (settings, shared) =>
+    startCollector({
+      ...shared,
+      settings,
+      client: kubeClient(settings, "enchanted-collector", shared.clock),
+      connectBus: streamsConnector("collector", settings, shared),
+      blobs: await blobStore(settings, shared),
+      reader: await readerClient(settings, shared),
+    }),
+  );
+};
+
+const gateway = async (): Promise<Started> => {
+  const { gatewaySettings } = await import("#pipeline/gateway/settings.ts");
+  const { startGateway } = await import("#pipeline/gateway/start.ts");
+  const { createCollectorBlobs } = await import("#pipeline/gateway/collector-blobs.ts");
+  const schema = gatewaySettings.extend({ ...sharedSettings.shape, ...kubeSettings.shape });
+  return starting("gateway", parseConfig(schema, process.env), async (settings, shared) => {
+    const toCollector = createGrpcClient({
+      address: settings.ENCHANTED_COLLECTOR,
+      caPem: await readFile(settings.ENCHANTED_CA_FILE, "utf8"),
+      token: tokenFrom(settings.ENCHANTED_TOKEN_FILE),
+      clock: shared.clock,
+    });
+    return startGateway({
+      ...shared,
+      settings,
+      client: kubeClient(settings, "enchanted-gateway", shared.clock),
+      blobs: createCollectorBlobs(toCollector),
+      // In the image the thread's program is a bundle beside this one.
+      bodyProgram: new URL(import.meta.url.endsWith(".ts") ? "gateway/bodies/main.ts" : "bodies.js", import.meta.url),
+    });
+  });
+};
+
+const reader = async (): Promise<Started> => {
+  const { readerSettings } = await import("#pipeline/reader/settings.ts");
+  const { startReader } = await import("#pipeline/reader/start.ts");
+  const schema = readerSettings.extend({ ...sharedSettings.shape, ...kubeSettings.shape });
+  return starting("reader", parseConfig(schema, process.env), (settings, shared) =>
+    startReader({ ...shared, settings, client: kubeClient(settings, "enchanted-reader", shared.clock) }),
+  );
+};
+
+const siphon = async (): Promise<Started> => {
+  const { siphonSettings } = await import("#pipeline/siphon/sinks.ts");
+  const { startSiphon } = await import("#pipeline/siphon/start.ts");
+  const schema = siphonSettings.extend({ ...sharedSettings.shape, ...busSettings.shape, ...streamSettings.shape });
+  return starting("siphon", parseConfig(schema, process.env), (settings, shared) =>
+    startSiphon({ ...shared, settings, connectBus: streamsConnector("siphon", settings, shared) }),
+  );
+};
+
+const summarizer = async (): Promise<Started> => {
+  const { summarizerSettings } = await import("#pipeline/summarizer/settings.ts");
+  const { startSummarizer } = await import("#pipeline/summarizer/start.ts");
+  const schema = summarizerSettings.extend({ ...sharedSettings.shape, ...busSettings.shape });
+  return starting("summarizer", parseConfig(schema, process.env), (settings, shared) =>
+    startSummarizer({ ...shared, settings, connectBus: busConnector("summarizer", settings, shared) }),
+  );
+};
+
+const importer = async (): Promise<Started> => {
+  const { importerSettings, startImporter } = await import("#pipeline/importer/start.ts");
+  const schema = importerSettings.extend(sharedSettings.shape);
+  return starting("import", parseConfig(schema, process.env), (settings, shared) =>
+    startImporter({ ...shared, settings }),
+  );
+};
+
+const auditor = async (): Promise<Started> => {
+  const { auditorSettings } = await import("#pipeline/auditor/settings.ts");
+  const { startAuditor } = await import("#pipeline/auditor/start.ts");
+  const schema = auditorSettings.extend({ ...sharedSettings.shape, ...busSettings.shape });
+  return starting("auditor", parseConfig(schema, process.env), (settings, shared) =>
+    startAuditor({ ...shared, settings, connectBus: busConnector("auditor", settings, shared) }),
+  );
+};
+
+const trimmer = async (): Promise<Started> => {
+  const { trimmerSettings } = await import("#pipeline/trimmer/settings.ts");
+  const { startTrimmer } = await import("#pipeline/trimmer/start.ts");
+  const schema = trimmerSettings.extend({ ...sharedSettings.shape, ...kubeSettings.shape, ...busSettings.shape });
+  return starting("trimmer", parseConfig(schema, process.env), (settings, shared) =>
+    startTrimmer({
+      ...shared,
+      settings,
+      client: kubeClient(settings, "enchanted-trimmer", shared.clock),
+      connectBus: busConnector("trimmer", settings, shared),
+    }),
+  );
+};
+
+/** Every part; a process loads the code of its own alone, since what is imported stays in memory. */
+const parts: Readonly<Record<string, () => Promise<Started>>> = {
+  collector,
+  gateway,
+  reader,
+  siphon,
+  summarizer,
+  import: importer,
+  auditor,
+  trimmer,
 };
 
 const run = async ({ shared, running }: Started): Promise<number> => {
@@ -235,4 +263,4 @@ if (part === undefined) {
   process.stderr.write(`usage: main.js ${Object.keys(parts).join(" | ")}\n`);
   process.exit(64);
 }
-process.exit(await run(part()));
+process.exit(await run(await part()));
