@@ -42,13 +42,14 @@ const lastSeqBefore = (row: RecordRow, ends: readonly ChainEnd[]): number =>
  * place that is lost the last one before it. Two frames of one place, of which one is a GAP, are both there to follow.
  */
 export const compareLinks = (rows: readonly RecordRow[], before: readonly ChainEnd[]): Fault[] => {
-  const ends = Map.groupBy<string, ChainEnd>([...rows, ...before], (row) => JSON.stringify([chainOf(row), row.seq]));
+  const all: readonly ChainEnd[] = [...rows, ...before];
+  const ends = Map.groupBy(all, (end) => JSON.stringify([chainOf(end), end.seq]));
   return rows.flatMap((row): Fault[] => {
     if (row.seq <= 1) return [];
     const fault = { store: "ledger", subject: chainOf(row), place: row.place } as const;
     const followed = ends.get(JSON.stringify([chainOf(row), row.seq - 1]));
     if (followed === undefined) {
-      const from = lastSeqBefore(row, [...rows, ...before]) + 1;
+      const from = lastSeqBefore(row, all) + 1;
       return [{ ...fault, kind: "missing", what: `frames ${from} to ${row.seq - 1}`, frames: row.seq - from }];
     }
     if (followed.some(({ hash }) => hash === row.prevHash)) return [];

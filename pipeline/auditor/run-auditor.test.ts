@@ -151,6 +151,16 @@ describe("an auditor", () => {
     await stop();
   });
 
+  it("says that it never looked at what was away from the beginning", async () => {
+    const away = new Numbered();
+    away.away = new Promise(() => {});
+    const { pass, stop, value } = start(away);
+    await pass(300_000);
+    for (const last of ["round", "walk"])
+      expect(await value(`enchanted_audit_last_${last}_timestamp_seconds`, { walk: "record" })).toBe(0);
+    await stop();
+  });
+
   it("says so while the stream is away, and goes on when it is back", async () => {
     const { walk, pass, troubles, stream, stop } = start();
     await pass(0);

@@ -84,6 +84,9 @@ const round = async (options: AuditorOptions, signal: AbortSignal): Promise<void
 
 /** Audits the record, a round a minute, until the signal aborts; what fails is tried again in the next round. */
 export const runAuditor = async (options: AuditorOptions, signal: AbortSignal): Promise<void> => {
+  // A walk that was never taken must not look like one that nobody takes.
+  for (const { name: walk } of options.walkers)
+    for (const last of [options.metrics.auditRound, options.metrics.auditWalk]) last.set({ walk }, 0);
   while (!signal.aborted) {
     try {
       await round(options, signal);
