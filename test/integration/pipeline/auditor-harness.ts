@@ -11,7 +11,7 @@ import { createLedgerRows } from "#pipeline/auditor/ledger-rows.ts";
 import { createAuditorMetrics } from "#pipeline/auditor/measure.ts";
 import { createNodeWalk } from "#pipeline/auditor/node-walk.ts";
 import { createRecordWalk } from "#pipeline/auditor/record-walk.ts";
-import { createWalker } from "#pipeline/auditor/walker.ts";
+import { createWalker, type Walker } from "#pipeline/auditor/walker.ts";
 import { createSiphonMetrics } from "#pipeline/siphon/measure.ts";
 import { eventually } from "#test/integration/kubernetes/control-plane.ts";
 import type { TestArchive } from "./archive-harness.ts";
@@ -53,10 +53,17 @@ export const openAudit = (bus: Bus, { ledger, archive, graph }: AuditedStores) =
         createWalker(createGraphWalk({ archive: archive.client, graph: parts }), board),
         createWalker(createNodeWalk(parts, rows), board),
       ];
-      const rounds = await Promise.allSettled(walkers.map((walker) => walker.round(view, budget, found.signal)));
-      for (const round of rounds)
-        if (round.status === "rejected" && !found.signal.aborted) throw round.reason;
-        else if (round.status === "fulfilled" && !round.value) throw new Error("a walk did not come to its end");
+      // As its process does, a walk that a store did not answer goes on from there.
+      const toEnd = async ({ name, round }: Walker, triesLeft = 3): Promise<void> => {
+        try {
+          if (!(await round(view, budget, found.signal))) throw new Error(`${name} did not come to its end`);
+        } catch (error) {
+          if (found.signal.aborted) return;
+          if (triesLeft === 0) throw error;
+          await toEnd({ name, round }, triesLeft - 1);
+        }
+      };
+      await Promise.all(walkers.map((walker) => toEnd(walker)));
       return told;
     },
     close: () => client.close(),
