@@ -36,7 +36,9 @@ const frames = [
 const expected = expectGraph(frames, "s");
 
 /** A graph as it should be. */
-const found = (): { events: FoundEvent[]; edges: FoundEdges[] } => ({
+const things = expected.things.map(({ key }) => key);
+const found = (): { events: FoundEvent[]; things: string[]; edges: FoundEdges[] } => ({
+  things,
   events: expected.events.map(({ key, labels, hash }) => ({ key, labels: labels.toReversed(), hash })),
   edges: expected.edges.map(({ kind, from, to, once, events }) => ({
     kind,
@@ -87,13 +89,19 @@ describe("a graph, compared with what its rules make of the frames", () => {
     ]);
   });
 
+  it.each(things.map((_, at) => at))("misses thing %d", (at) => {
+    const graph = { ...found(), things: things.toSpliced(at, 1) };
+    const what = expect.stringContaining(things[at] ?? "");
+    expect(compareGraph(expected, graph)).toMatchObject([{ kind: "missing", subject: `${uid}/1`, what }]);
+  });
+
   it.each(expected.edges.map((_, at) => at))("misses edge %d, and knows one that is there once more", (at) => {
     const edgesWith = (more: number): FoundEdges[] =>
       found().edges.map((edge, n) => (n === at ? { ...edge, count: edge.count + more } : edge));
     const { events } = found();
-    expect(compareGraph(expected, { events, edges: edgesWith(-1) })).toMatchObject([{ kind: "missing" }]);
-    expect(compareGraph(expected, { events, edges: edgesWith(1) })).toMatchObject([{ kind: "doubled" }]);
-    expect(compareGraph(expected, { events, edges: found().edges.toSpliced(at, 1) })).toMatchObject([
+    expect(compareGraph(expected, { events, things, edges: edgesWith(-1) })).toMatchObject([{ kind: "missing" }]);
+    expect(compareGraph(expected, { events, things, edges: edgesWith(1) })).toMatchObject([{ kind: "doubled" }]);
+    expect(compareGraph(expected, { events, things, edges: found().edges.toSpliced(at, 1) })).toMatchObject([
       { kind: "missing" },
     ]);
   });
@@ -103,6 +111,6 @@ describe("a graph, compared with what its rules make of the frames", () => {
     const wanted = expectGraph(external, "s");
     const events = wanted.events.map(({ key, labels }) => ({ key, labels, hash: "of before" }));
     const edges = wanted.edges.map(({ kind, from, to }) => ({ kind, from, to, count: 1 }));
-    expect(compareGraph(wanted, { events, edges })).toEqual([]);
+    expect(compareGraph(wanted, { events, things: wanted.things.map(({ key }) => key), edges })).toEqual([]);
   });
 });

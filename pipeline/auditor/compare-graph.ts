@@ -1,6 +1,6 @@
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { Fault } from "#pipeline/auditor/finding.ts";
-import { edgeKinds, type Edge, type Projected } from "#pipeline/siphon/graph/model.ts";
+import { edgeKinds, type Edge, type Projected, type Thing } from "#pipeline/siphon/graph/model.ts";
 import { project } from "#pipeline/siphon/graph/project.ts";
 import { firstOfEach } from "#pipeline/siphon/graph/rows.ts";
 
@@ -23,8 +23,22 @@ type ExpectedEdges = Edge & {
   readonly place: number;
 };
 
+/** A node of what frames speak of, and the chain of the first of them. */
+type ExpectedThing = Pick<Thing, "label" | "key"> & { readonly chain: string; readonly place: number };
+
 /** What frames must have left in the graph. */
-export type ExpectedGraph = { readonly events: readonly ExpectedEvent[]; readonly edges: readonly ExpectedEdges[] };
+export type ExpectedGraph = {
+  readonly events: readonly ExpectedEvent[];
+  readonly things: readonly ExpectedThing[];
+  readonly edges: readonly ExpectedEdges[];
+};
+
+/** What is there of it; of things their keys. */
+export type FoundGraph = {
+  readonly events: readonly FoundEvent[];
+  readonly things: readonly string[];
+  readonly edges: readonly FoundEdges[];
+};
 
 /** A node of a frame, as the graph has it. */
 export type FoundEvent = { readonly key: string; readonly labels: readonly string[]; readonly hash: string | null };
@@ -44,6 +58,13 @@ const eventOf = ({ event }: Projected): ExpectedEvent => ({
   seq: event.stamp.seq,
   place: event.stamp.place,
 });
+
+const thingsOf = (frames: readonly Projected[]): ExpectedThing[] =>
+  firstOfEach(
+    frames.flatMap(({ event, things }) =>
+      things.map(({ label, key }) => ({ label, key, chain: chainOf(event), place: event.stamp.place })),
+    ),
+  );
 
 const edgeId = ({ kind, from, to }: Edge): string => JSON.stringify([kind, from, to]);
 
@@ -72,7 +93,7 @@ const edgesOf = (frames: readonly Projected[]): ExpectedEdges[] => {
 export const expectGraph = (frames: readonly StoredFrame[], stream: string): ExpectedGraph => {
   const projected = frames.flatMap((frame) => project(frame, stream) ?? []);
   const once = firstOfEach(projected.map((frame) => ({ key: frame.event.key, frame }))).map(({ frame }) => frame);
-  return { events: once.map(eventOf), edges: edgesOf(once) };
+  return { events: once.map(eventOf), things: thingsOf(once), edges: edgesOf(once) };
 };
 
 const compareEvent = (expected: ExpectedEvent, found: FoundEvent | undefined): Fault["kind"] | undefined => {
@@ -90,10 +111,7 @@ const compareEdges = ({ once, events }: ExpectedEdges, count: number): Fault["ki
 };
 
 /** Compares what must be in the graph with what is. */
-export const compareGraph = (
-  { events, edges }: ExpectedGraph,
-  found: { readonly events: readonly FoundEvent[]; readonly edges: readonly FoundEdges[] },
-): Fault[] => {
+export const compareGraph = ({ events, things, edges }: ExpectedGraph, found: FoundGraph): Fault[] => {
   const nodes = new Map(found.events.map((event) => [event.key, event]));
   const counts = new Map(found.edges.map((edge) => [edgeId(edge), edge.count]));
   const ofNodes = events.flatMap((event): Fault[] => {
@@ -101,11 +119,17 @@ export const compareGraph = (
     const { chain: subject, place } = event;
     return kind === undefined ? [] : [{ store: "graph", kind, subject, place, what: `node ${event.key}` }];
   });
+  const thingKeys = new Set(found.things);
+  const ofThings = things
+    .filter(({ key }) => !thingKeys.has(key))
+    .map(({ label, key, chain: subject, place }): Fault => {
+      return { store: "graph", kind: "missing", subject, place, what: `${label} ${key}` };
+    });
   const ofEdges = edges.flatMap((edge): Fault[] => {
     const kind = compareEdges(edge, counts.get(edgeId(edge)) ?? 0);
     const { chain: subject, place } = edge;
     const what = `edge ${edge.kind} from ${edge.from} to ${edge.to}`;
     return kind === undefined ? [] : [{ store: "graph", kind, subject, place, what }];
   });
-  return [...ofNodes, ...ofEdges];
+  return [...ofNodes, ...ofThings, ...ofEdges];
 };

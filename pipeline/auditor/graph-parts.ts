@@ -1,6 +1,6 @@
 import type { GraphClient } from "#nervous-system/stores/neo4j/graph-client.ts";
-import type { ExpectedGraph, FoundEdges, FoundEvent } from "#pipeline/auditor/compare-graph.ts";
-import { edgeKinds, type EdgeKind } from "#pipeline/siphon/graph/model.ts";
+import type { ExpectedGraph, FoundEdges, FoundEvent, FoundGraph } from "#pipeline/auditor/compare-graph.ts";
+import { edgeKinds, type EdgeKind, type ThingLabel } from "#pipeline/siphon/graph/model.ts";
 
 /** A node of a frame, as far as it says which frame that is. */
 export type NodeOfFrame = {
@@ -16,7 +16,7 @@ export type NodeOfFrame = {
 /** What the auditor asks the graph. Everything rejects with `Neo4jFailure`, and when the signal aborts. */
 export type GraphParts = {
   /** What is there of what should be. */
-  find(expected: ExpectedGraph, signal: AbortSignal): Promise<{ events: FoundEvent[]; edges: FoundEdges[] }>;
+  find(expected: ExpectedGraph, signal: AbortSignal): Promise<FoundGraph>;
   /** The next nodes of frames behind a key, in the order of keys; none at the end. */
   nodesBehind(key: string, most: number, signal: AbortSignal): Promise<NodeOfFrame[]>;
   close(): Promise<void>;
@@ -24,6 +24,9 @@ export type GraphParts = {
 
 const findEvents =
   "UNWIND $keys AS key MATCH (e:Event {key: key}) RETURN e.key AS key, labels(e) AS labels, e.hash AS hash";
+
+const findThings = (label: ThingLabel): string =>
+  `UNWIND $keys AS key MATCH (n:${label} {key: key}) RETURN n.key AS key`;
 
 /** Counts the edges of rows `{from, to, events}`; of a kind of which there is one a pair, whichever frame it followed from. */
 const countEdges = (kind: EdgeKind): string => {
@@ -58,6 +61,17 @@ export const createGraphParts = (client: Pick<GraphClient, "read" | "close">): G
     const found = await client.read<Omit<FoundEdges, "kind">>(countEdges(kind), { rows }, limits);
     return found.map((edge) => ({ kind, ...edge }));
   };
+  const thingsThere = async (things: ExpectedGraph["things"], signal: AbortSignal): Promise<string[]> => {
+    const found: string[] = [];
+    for (const [label, ofLabel] of Map.groupBy(things, (thing) => thing.label))
+      for (const slice of slices(ofLabel)) {
+        const keys = slice.map(({ key }) => key);
+        const rows = await client.read<{ key: string }>(findThings(label), { keys }, { signal, timeoutMs: TIME_MS });
+        found.push(...rows.map(({ key }) => key));
+      }
+    return found;
+  };
+
   const countKind = async (
     kind: EdgeKind,
     edges: ExpectedGraph["edges"],
@@ -69,14 +83,14 @@ export const createGraphParts = (client: Pick<GraphClient, "read" | "close">): G
   };
 
   return {
-    find: async ({ events, edges }, signal) => {
+    find: async ({ events, things, edges }, signal) => {
       const found: { events: FoundEvent[] } = { events: [] };
       const limits = { signal, timeoutMs: TIME_MS };
       for (const slice of slices(events.map(({ key }) => key)))
         found.events.push(...(await client.read<FoundEvent>(findEvents, { keys: slice }, limits)));
       const kinds = [...Map.groupBy(edges, (edge) => edge.kind)];
       const ofKinds = await Promise.all(kinds.map(([kind, ofKind]) => countKind(kind, ofKind, signal)));
-      return { ...found, edges: ofKinds.flat() };
+      return { ...found, things: await thingsThere(things, signal), edges: ofKinds.flat() };
     },
     nodesBehind: (key, most, signal) =>
       client.read<NodeOfFrame>(nodesBehind, { key, most }, { signal, timeoutMs: TIME_MS }),
