@@ -76,6 +76,7 @@ export const toClickHouseFailure = (error: unknown): ClickHouseFailure => {
 };
 
 const REQUEST_TIMEOUT_MS = 60_000;
+const NO_CLICKHOUSE = "whoever answers the insert is no ClickHouse: its answer has no summary";
 
 const orFailure = async <T>(request: Promise<T>): Promise<T> => {
   try {
@@ -121,7 +122,9 @@ export const createSqlClient = (options: ClickHouseOptions): SqlClient => {
         },
         ...(signal === undefined ? {} : { abort_signal: signal }),
       });
-      await orFailure(inserted);
+      const { executed, summary } = await orFailure(inserted);
+      // A page of whoever stands before it, answered with 200, has inserted nothing.
+      if (executed && summary === undefined) throw new ClickHouseFailure("passing", NO_CLICKHOUSE, undefined);
     },
     close: () => client.close(),
   };

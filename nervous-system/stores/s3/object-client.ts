@@ -68,6 +68,11 @@ const orMissing = async <T>(request: Promise<T>): Promise<T | undefined> => {
   }
 };
 
+/** A page of whoever stands before the service, answered with 200, has stored nothing. */
+const mustBeStored = ({ ETag }: { readonly ETag?: string | undefined }): void => {
+  if (ETag === undefined) throw new Error("whoever answers the PUT is no S3 service: its answer has no ETag");
+};
+
 async function* listObjects(
   client: S3Client,
   Bucket: string,
@@ -115,12 +120,12 @@ export const createObjectClient = (options: S3Options): ObjectClient => {
       return head?.ContentLength;
     },
     put: async (Key, Body, ContentLength) => {
-      await client.send(new PutObjectCommand({ Bucket, Key, Body, ContentLength }));
+      mustBeStored(await client.send(new PutObjectCommand({ Bucket, Key, Body, ContentLength })));
     },
     putIfAbsent: async (Key, Body, abortSignal) => {
       const put = new PutObjectCommand({ Bucket, Key, Body, ContentLength: Body.byteLength, IfNoneMatch: "*" });
       try {
-        await client.send(put, abortSignal === undefined ? {} : { abortSignal });
+        mustBeStored(await client.send(put, abortSignal === undefined ? {} : { abortSignal }));
         return "stored";
       } catch (error) {
         if (statusOf(error) === 412) return "exists";

@@ -5,6 +5,7 @@ import type { Log } from "#nervous-system/kernel/log.ts";
 import { readOnlyCa } from "#nervous-system/kernel/trusted-cas.ts";
 import { createSqlClient, ClickHouseFailure, type SqlClient } from "#nervous-system/stores/clickhouse/sql-client.ts";
 import { beginReshape, ROWS_A_STEP, type Reshape } from "#pipeline/siphon/ledger/reshape.ts";
+import { findRetyped } from "#pipeline/siphon/ledger/retyped.ts";
 import { projectRow } from "#pipeline/siphon/ledger/row.ts";
 import { createDatabase, cutsTable, framesTable, migrations, nextTable } from "#pipeline/siphon/ledger/tables.ts";
 import { insertToken, slotOf, type Batch, type Sink, type SinkKind, type SinkResult } from "#pipeline/siphon/sink.ts";
@@ -14,10 +15,15 @@ const SINK = "ledger";
 type CutRow = Readonly<Record<"number" | "first_place" | "last_place", string | number>> &
   Readonly<Record<"stream" | "hash", string>>;
 
-const resultOf = (failure: ClickHouseFailure): SinkResult => {
-  const reason = failure.message;
-  if (failure.kind === "data") return { kind: "rejected", reason };
-  return failure.kind === "schema" ? { kind: "lost", reason } : { kind: "retryable", reason };
+const resultOf = async (client: SqlClient, error: unknown, isCopied: boolean): Promise<SinkResult> => {
+  // A row that cannot be made is as little to be had as one that ClickHouse refuses.
+  if (!(error instanceof ClickHouseFailure)) return { kind: "rejected", reason: String(error) };
+  const reason = error.message;
+  if (error.kind === "schema") return { kind: "lost", reason };
+  if (error.kind !== "data") return { kind: "retryable", reason };
+  // While an older table is copied its types are its own.
+  const changed = isCopied ? undefined : await findRetyped(client).catch(String);
+  return changed === undefined ? { kind: "rejected", reason } : { kind: "retryable", reason: changed };
 };
 
 /** ClickHouse keeps text as bytes, but its JSON input does not: what is not UTF-8 would be kept as something else. */
@@ -80,8 +86,7 @@ export const createLedgerSink = (client: SqlClient, log: Log, rowsAStep = ROWS_A
         reshape?.goOn();
         return { kind: "written" };
       } catch (error) {
-        // A row that cannot be made is as little to be had as one that ClickHouse refuses.
-        return error instanceof ClickHouseFailure ? resultOf(error) : { kind: "rejected", reason: String(error) };
+        return resultOf(client, error, reshape?.copies() === true);
       }
     },
     close: async () => {

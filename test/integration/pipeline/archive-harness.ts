@@ -42,8 +42,8 @@ const ignoreMissing = (error: unknown): void => {
 const bucket = "enchanted";
 
 /** Starts an S3 server. */
-export const startTestArchive = async (cleanup: Cleanup): Promise<TestArchive> => {
-  const dir = await temporaryDirectory(cleanup);
+export const startTestArchive = async (cleanup: Cleanup, at?: string): Promise<TestArchive> => {
+  const dir = at ?? (await temporaryDirectory(cleanup));
   const server = await startS3({ dir });
   cleanup.add(() => server.stop());
   const { endpoint, region, accessKey: accessKeyId, secretKey: secretAccessKey } = server;

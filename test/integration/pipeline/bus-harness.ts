@@ -86,7 +86,7 @@ export const deadLettersOf = async (nats: NatsServer): Promise<FoundLetter[]> =>
     const manager = await jetstreamManager(connection);
     const { state } = await manager.streams.info(deadStream);
     const letters: FoundLetter[] = [];
-    for (let seq = state.first_seq; seq <= state.last_seq; seq += 1) {
+    for (let seq = Math.max(1, state.first_seq); seq <= state.last_seq; seq += 1) {
       const letter = await manager.streams.getMessage(deadStream, { seq });
       if (letter === null) continue;
       const { subject, header, data } = letter;

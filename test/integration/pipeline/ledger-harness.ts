@@ -4,7 +4,7 @@ import { silentLog } from "#nervous-system/kernel/log.ts";
 import { createSqlClient } from "#nervous-system/stores/clickhouse/sql-client.ts";
 import { createLedgerSink } from "#pipeline/siphon/ledger/sink.ts";
 import type { Sink } from "#pipeline/siphon/sink.ts";
-import { startClickHouse, type ClickHouseServer } from "#platform/stores/clickhouse/start.ts";
+import { startClickHouse, type ClickHouseOptions, type ClickHouseServer } from "#platform/stores/clickhouse/start.ts";
 import { temporaryDirectory, type Cleanup } from "./bus-harness.ts";
 
 /** A ClickHouse server with ways to it: ours and the official client. */
@@ -18,10 +18,14 @@ export type TestLedger = {
 /** The user of the chart's ledger who may only read, as the server's tests know him. */
 export const testReader = { username: "enchanted_reader", password: "reads-only" } as const;
 
-/** Starts a ClickHouse server. */
-export const startTestLedger = async (cleanup: Cleanup): Promise<TestLedger> => {
+/** Starts a ClickHouse server, in a directory of its own unless told; see `ClickHouseOptions`. */
+export const startTestLedger = async (
+  cleanup: Cleanup,
+  options: Partial<Pick<ClickHouseOptions, "dir" | "maxMemoryBytes">> = {},
+): Promise<TestLedger> => {
   const users = { [testReader.username]: { password: testReader.password, readonly: true } };
-  const server = await startClickHouse({ dir: await temporaryDirectory(cleanup), users });
+  const dir = options.dir ?? (await temporaryDirectory(cleanup));
+  const server = await startClickHouse({ ...options, dir, users });
   cleanup.add(() => server.stop());
   const { url, username, password } = server;
   const client = createClient({ url, username, password, log: { level: 127 } });
