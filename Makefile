@@ -47,10 +47,11 @@ status: ## Tell what runs
 	@$(bootstrap)
 	$(NODE) platform/main.ts status
 
-chaos: ## Simulate 100,000 seeds of faults, then kill real processes 1,000 times; figures in dist/chaos
+chaos: ## Simulate 100,000 seeds of faults, then kill real processes 1,000 times, then siphon and stores 650 times; figures in dist/chaos
 	@$(bootstrap)
 	$(NODE) test/simulation/main.ts --seeds 100000 --jobs 2
 	$(NODE) test/chaos/main.ts --kills 1000
+	$(NODE) test/chaos/stores/main.ts
 
 verify: ## Check generated files, types, lint, format, the chart, unit tests
 	@$(bootstrap)

@@ -2,6 +2,7 @@ import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { NatsServer } from "#platform/stores/nats.ts";
 import type { History } from "#test/simulation/history.ts";
 import type { Random } from "#test/simulation/random.ts";
+import { killable } from "./killable-server.ts";
 import type { Victim } from "./victim.ts";
 
 /** What is killed. */
@@ -47,8 +48,7 @@ const pickKind = (random: Random, kills: Kills): Kind => {
 export const runNemesis = async (options: NemesisOptions, count: number): Promise<Kills> => {
   const { random, clock, history, nats } = options;
   const kills: Kills = { scribe: 0, collector: 0, siphon: 0, nats: 0 };
-  let natsIsBack: Promise<void> = Promise.resolve();
-  let natsIsUp = true;
+  const bus = killable(nats, clock);
 
   const killVictim = async (victim: Victim): Promise<boolean> => {
     if (!victim.isRunning()) return false;
@@ -56,25 +56,8 @@ export const runNemesis = async (options: NemesisOptions, count: number): Promis
     clock.after(random.next() ** 2 * 600, () => victim.start());
     return true;
   };
-  /** Its port may be some connection's for a moment. */
-  const comeBack = async (): Promise<void> => {
-    try {
-      await nats.restart();
-      natsIsUp = true;
-    } catch {
-      await clock.sleep(500);
-      await comeBack();
-    }
-  };
-  const killNats = (): boolean => {
-    if (!natsIsUp) return false;
-    natsIsUp = false;
-    nats.kill("SIGKILL");
-    natsIsBack = comeBack();
-    return true;
-  };
   const strike = async (kind: Kind): Promise<boolean> => {
-    if (kind === "nats") return killNats();
+    if (kind === "nats") return bus.strike();
     if (kind === "siphon") return killVictim(options.siphon);
     return killVictim(random.pick(kind === "scribe" ? options.scribes : options.collectors));
   };
@@ -88,6 +71,6 @@ export const runNemesis = async (options: NemesisOptions, count: number): Promis
     history.add("nemesis", "info", { f: "fault", value: `kill ${kind}` });
     options.onKill(kills);
   }
-  await natsIsBack;
+  await bus.back();
   return kills;
 };

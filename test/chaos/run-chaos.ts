@@ -5,13 +5,13 @@ import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
 import { checkArchive } from "#pipeline/archive-reader/check-archive.ts";
-import { ledgerFrames, type TestLedger } from "#test/integration/pipeline/ledger-harness.ts";
 import { readFrames, type Cleanup } from "#test/integration/pipeline/bus-harness.ts";
 import { check, type Violation } from "#test/simulation/checker.ts";
 import { createHistory, type History } from "#test/simulation/history.ts";
 import { planFrame } from "#test/simulation/producer.ts";
 import { seededRandom, type Random } from "#test/simulation/random.ts";
 import { digestOfStream } from "#test/simulation/stream-digest.ts";
+import { rowsOf } from "./ledger-rows.ts";
 import { runNemesis, type Kills } from "./nemesis.ts";
 import { startChaosPlane, type ChaosAgent, type ChaosPlane } from "./plane.ts";
 import { createSocketProducer, type SocketProducer } from "./socket-producer.ts";
@@ -146,17 +146,6 @@ const archiveHolds = async ({ archive }: ChaosPlane, stream: readonly StoredFram
   }
   return [];
 };
-
-const rowsOf = async (ledger: TestLedger): Promise<StoredFrame[]> =>
-  (await ledgerFrames(ledger)).map(({ stream_seq: place, envelope, frame, prev_hash: prevHash, hash }) => ({
-    place,
-    envelope: JSON.parse(envelope) as StoredFrame["envelope"],
-    envelopeText: envelope,
-    bytes: Buffer.from(frame),
-    prevHash,
-    hash,
-    storedNs: 0n,
-  }));
 
 /** Kills the shipped scribes, the real collectors and NATS again and again under load, then judges what is left. */
 export const runChaos = async (options: ChaosOptions): Promise<ChaosResult> => {

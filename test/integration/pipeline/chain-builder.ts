@@ -14,10 +14,14 @@ export const agentUid = (n: number): string => `22222222-0000-4000-8000-${n.toSt
 export const chainBuilder = (
   of: ChainOf,
   resumed = zeroHash,
-): { next(event?: Record<string, unknown>): RecordedFrame; take(count: number): RecordedFrame[] } => {
+): {
+  /** The next frame; `stamps` are what its envelope says in another way than the chain's. */
+  next(event?: Record<string, unknown>, stamps?: Partial<Envelope>): RecordedFrame;
+  take(count: number): RecordedFrame[];
+} => {
   let seq = 0;
   let prevHash = resumed;
-  const next = (event: Record<string, unknown> = {}): RecordedFrame => {
+  const next = (event: Record<string, unknown> = {}, stamps: Partial<Envelope> = {}): RecordedFrame => {
     seq += 1;
     const produced = {
       event_id: `${of.agent_uid}-${of.epoch ?? 1}-${seq}`,
@@ -39,6 +43,7 @@ export const chainBuilder = (
       event_type: produced.event_type,
       event_id: produced.event_id,
       ...of,
+      ...stamps,
       seq,
     };
     const text = envelopeText(envelope);

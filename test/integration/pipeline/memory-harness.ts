@@ -26,8 +26,8 @@ export type TestMemory = {
 const NAMESPACE = "team-a";
 
 /** Starts Weaviate. */
-export const startTestMemory = async (cleanup: Cleanup): Promise<TestMemory> => {
-  const server = await startWeaviate({ dir: await temporaryDirectory(cleanup) });
+export const startTestMemory = async (cleanup: Cleanup, at?: string): Promise<TestMemory> => {
+  const server = await startWeaviate({ dir: at ?? (await temporaryDirectory(cleanup)) });
   cleanup.add(() => server.stop());
   const open = (): VectorClient => createVectorClient({ ...server, requestTimeoutMs: 10_000 });
   const client = open();
