@@ -27,6 +27,6 @@ export const regressions = (outcomes: readonly Outcome[], baseline: Baseline): s
   outcomes.flatMap(({ id, goal, ratio }) => {
     const was = baseline[id];
     if (goal === undefined || was === undefined) return [];
-    const worse = goal.kind === "ratioAtLeast" ? was / ratio.median : ratio.median / was;
+    const worse = goal.kind.endsWith("AtLeast") ? was / ratio.median : ratio.median / was;
     return worse > TOLERANCE ? [`${id}: ratio ${ratio.median.toPrecision(3)}, the baseline's is ${was}`] : [];
   });

@@ -1,3 +1,5 @@
+import type { Growth } from "./growth.ts";
+
 /** What one measurement found: numbers by name. */
 export type Reading = Readonly<Record<string, number>>;
 
@@ -14,7 +16,8 @@ type Source = readonly [contestant: string, metric: string];
 export type Goal =
   | { readonly kind: "ratioAtLeast"; readonly must: number; readonly aim: number }
   | { readonly kind: "ratioAtMost"; readonly must: number; readonly aim: number }
-  | { readonly kind: "valueAtMost"; readonly must: number; readonly aim: number };
+  | { readonly kind: "valueAtMost"; readonly must: number; readonly aim: number }
+  | { readonly kind: "valueAtLeast"; readonly must: number; readonly aim: number };
 
 /** One line of the table; a figure without a goal is told for information. */
 export type Figure = {
@@ -33,6 +36,8 @@ export type Staged = {
   readonly figures: readonly Figure[];
   /** What the reader must know of the conditions, one sentence each. */
   readonly conditions: readonly string[];
+  /** Where contestants are sizes of the same work. */
+  readonly growth?: Growth;
   dispose?(): Promise<void>;
 };
 

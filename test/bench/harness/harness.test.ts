@@ -3,8 +3,9 @@ import { decodeLogs } from "#nervous-system/codecs/otlp/decode-records.ts";
 import type { Goal } from "./bench.ts";
 import { regressions } from "./baseline.ts";
 import { conduct, outcomeOf } from "./conduct.ts";
+import { renderGrowth } from "./growth.ts";
 import { plainLogs } from "./plain-logs.ts";
-import { renderReport } from "./report.ts";
+import { renderReport, sectionsOf } from "./report.ts";
 import { percentile, summarize } from "./statistics.ts";
 import { verdictOf } from "./verdict.ts";
 
@@ -30,6 +31,8 @@ const figure = (goal: Goal) => ({
 const atLeast = { kind: "ratioAtLeast", must: 2, aim: 4 } as const;
 const atMost = { kind: "ratioAtMost", must: 4, aim: 2 } as const;
 const valueAtMost = { kind: "valueAtMost", must: 35, aim: 25 } as const;
+
+const valueAtLeast = { kind: "valueAtLeast", must: 25, aim: 35 } as const;
 
 const readings = { ours: [{ rate: 30 }, { rate: 20 }, { rate: 90 }], peer: [{ rate: 10 }, { rate: 10 }, { rate: 30 }] };
 
@@ -74,6 +77,8 @@ describe("a bench", () => {
     [{ ...atMost, must: 2.5 }, "missed"],
     [valueAtMost, "must reached"],
     [{ ...valueAtMost, must: 29 }, "missed"],
+    [valueAtLeast, "must reached"],
+    [{ ...valueAtLeast, must: 31 }, "missed"],
   ] as const)("is judged by %j: %s", (goal, verdict) => {
     expect(verdictOf(outcomeOf(figure(goal), readings))).toBe(verdict);
   });
@@ -83,6 +88,8 @@ describe("a bench", () => {
     [atLeast, 3.7, 1],
     [atMost, 2.6, 0],
     [atMost, 2.4, 1],
+    [valueAtLeast, 3.5, 0],
+    [valueAtLeast, 3.7, 1],
   ])("has got worse under %j beside a baseline of %d: %d times", (goal, baseline, count) => {
     expect(regressions([outcomeOf(figure(goal), readings)], { X: baseline })).toHaveLength(count);
   });
@@ -94,6 +101,35 @@ describe("a bench", () => {
     const page = renderReport({ ...input, notes: { X: "the peer is faster" } });
     expect(page).toContain("| things done, things/s | 30 (20–90) | 10 (10–30) | 3 (2–3) | ≥ 5× | ≥ 4× | **missed** |");
     expect(page).toContain("- **X** (missed): the peer is faster");
+    const again = renderReport({ ...input, sections: [...sectionsOf(page).values()], notes: {} });
+    expect(again).toBe(page);
+  });
+});
+
+describe("growth", () => {
+  const sizes = [1_000, 10_000, 100_000].map((n) => ({ contestant: `of ${n}`, n }));
+  const growing = (grow: (n: number) => number) =>
+    Object.fromEntries(sizes.map(({ contestant, n }) => [contestant, [{ ms: grow(n) }, { ms: grow(n) }]]));
+  const render = (grow: (n: number) => number): string[] =>
+    renderGrowth({ sizes, metrics: [{ metric: "ms", what: "time, ms" }] }, growing(grow));
+  const full = `\`${"█".repeat(24)}\``;
+
+  it("is a table with the exponent, and a bar that is full where it is that of n log n", () => {
+    const [head, , first, , last, exponent] = render((n) => n * Math.log(n));
+    expect(head).toBe("| frames | time, ms | growth |");
+    expect(first).toContain(`| 1,000 | 6,908 | \`${"·".repeat(24)}\` |`);
+    expect(last).toContain(full);
+    expect(exponent).toBe("| grows as | n^1.11 |  |");
+  });
+
+  it("is n^0 of what stays, and shrinks without a bar", () => {
+    expect(render(() => 7).at(5)).toContain("n^0.00");
+    expect(render((n) => 1e6 / n).at(4)).toContain("·".repeat(24));
+  });
+
+  it("of what is worse than n log n is told by its exponent alone", () => {
+    const rows = render((n) => n ** 2);
+    expect([rows.at(4)?.includes(full), rows.at(5)]).toEqual([true, "| grows as | n^2.00 |  |"]);
   });
 });
 

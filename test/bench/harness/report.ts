@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Goal } from "./bench.ts";
 import type { Outcome, Readings } from "./conduct.ts";
+import { renderGrowth, type Growth } from "./growth.ts";
 import type { Machine } from "./machine.ts";
 import type { Summary } from "./statistics.ts";
 import { renderBound, verdictOf } from "./verdict.ts";
@@ -16,12 +17,14 @@ export type Section = {
   readonly conditions: readonly string[];
   readonly outcomes: readonly Outcome[];
   readonly readings: Readings;
+  readonly growth?: Growth | undefined;
 };
 
 /** What the page is made of. */
 export type ReportInput = {
   readonly machine: Machine;
-  readonly sections: readonly Section[];
+  /** In their order; one of an earlier page as it stands there. */
+  readonly sections: ReadonlyArray<Section | string>;
   /** Hand-written words for figures by their id: why one is missed and what was tried. */
   readonly notes: Readonly<Record<string, string>>;
 };
@@ -58,6 +61,7 @@ const renderSection = (section: Section, notes: ReportInput["notes"]): string =>
     "|---|---|---|---|---|---|---|",
     ...section.outcomes.map(row),
     "",
+    ...(section.growth === undefined ? [] : renderGrowth(section.growth, section.readings)),
     ...section.conditions.map((condition) => `- ${condition}`),
     `- ${section.runs} runs after a warm-up, measured ${section.measured}, load of the last minute ${section.load}.`,
     ...notesOf(section, notes),
@@ -75,8 +79,17 @@ export const renderReport = ({ machine, sections, notes }: ReportInput): string 
     "",
     ...Object.entries(machine).map(([name, value]) => `- ${name}: ${value}`),
     "",
-    ...sections.map((section) => renderSection(section, notes)),
+    ...sections.map((section) => (typeof section === "string" ? section : renderSection(section, notes))),
   ].join("\n");
+
+/** The sections of a page by the ids of their benches, each as it stands there. */
+export const sectionsOf = (page: string): ReadonlyMap<string, string> =>
+  new Map(
+    page
+      .split(/^(?=## )/m)
+      .slice(1)
+      .map((text) => [/^## (\w+)/.exec(text)?.[1] ?? "", `${text.trimEnd()}\n`]),
+  );
 
 /** Writes a file whose directory may not be there yet. */
 export const writeOut = (path: string, text: string): void => {

@@ -34,3 +34,12 @@ export const ownMiBOf = (pid: number): number => statusKiB(pid, "RssAnon") / 102
 
 /** Lets the peak begin anew at what is held now. */
 export const resetPeak = (pid: number): void => writeFileSync(`/proc/${pid}/clear_refs`, "5");
+
+/** A process and all that descend from it. */
+const treeOf = (pid: number): number[] => {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
+  return [pid, ...(children === "" ? [] : children.split(" ").flatMap((child) => treeOf(Number(child))))];
+};
+
+/** CPU-seconds that a running process and all that descend from it have used. */
+export const cpuSecondsOfTree = (pid: number): number => treeOf(pid).reduce((sum, one) => sum + cpuSecondsOf(one), 0);

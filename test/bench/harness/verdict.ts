@@ -6,10 +6,10 @@ export type Verdict = "aim reached" | "must reached" | "missed" | "told only";
 
 /** The number that a goal is about: the ratio, or our value alone. */
 const judged = (outcome: Outcome): number =>
-  outcome.goal?.kind === "valueAtMost" ? outcome.ours.median : outcome.ratio.median;
+  outcome.goal?.kind.startsWith("value") ? outcome.ours.median : outcome.ratio.median;
 
 const reaches = (goal: Goal, value: number, bound: number): boolean =>
-  goal.kind === "ratioAtLeast" ? value >= bound : value <= bound;
+  goal.kind.endsWith("AtLeast") ? value >= bound : value <= bound;
 
 /** Judges by the median of all runs. */
 export const verdictOf = (outcome: Outcome): Verdict => {
@@ -21,7 +21,5 @@ export const verdictOf = (outcome: Outcome): Verdict => {
 };
 
 /** A bound as people read it. */
-export const renderBound = (goal: Goal, bound: number, unit: string): string => {
-  if (goal.kind === "ratioAtLeast") return `≥ ${bound}×`;
-  return goal.kind === "ratioAtMost" ? `≤ ${bound}×` : `≤ ${bound} ${unit}`;
-};
+export const renderBound = ({ kind }: Goal, bound: number, unit: string): string =>
+  `${kind.endsWith("AtLeast") ? "≥" : "≤"} ${bound.toLocaleString("en")}${kind.startsWith("ratio") ? "×" : ` ${unit}`}`;
