@@ -165,6 +165,7 @@ const stage = async ({ quick, note }: Surroundings): Promise<Staged> => {
     conditions: [
       "Frames of the mix in test/builders/swarm-payloads.ts: of 1,000 there are 260 THOUGHT, 240 ACTION, 175 MODEL_CALL, 120 STATE_CHANGE, 80 MESSAGE, 70 DECISION_RATIONALE, 34 HEARTBEAT, 10 LESSON and 11 others; about 700 B each beside their envelope; 100 agents in 20 missions.",
       "The siphon's own loops and sinks in one process, from a stream that is full to the end of it, empty stores each time; the slowest sink's rate, without its last batch, which waits for company. Afterwards ledger and archive are read whole: nothing is lost.",
+      "The exporter of the OpenTelemetry collector for ClickHouse speaks native blocks, which the embedded ClickHouse does not: beside the ledger stand bare inserts of the same rows.",
       "All on one machine: stream, siphon and stores share its processors. The memory's vectors are the lexical hash.",
     ],
     dispose: () => cleanup.run(),

@@ -3,7 +3,7 @@ import type { Random } from "#test/simulation/random.ts";
 import { killable, type KillableServer } from "../killable-server.ts";
 import type { Victim } from "../victim.ts";
 import type { StorePlane } from "./plane.ts";
-import { addLife, noLives, type Lives } from "./siphon-lives.ts";
+import { addLife, noLives, untilItWrites, type Lives } from "./siphon-lives.ts";
 
 /** What is killed. */
 export const targets = ["siphon", "nats", "clickhouse", "s3", "neo4j", "weaviate"] as const;
@@ -30,6 +30,9 @@ type Hunt = {
 
 // The archive's file is due fifteen seconds after its first frame: now and then a siphon lives until then.
 const LONG_LIFE = { chance: 0.04, fromMs: 15_300, toMs: 17_300 };
+
+/** Share of the siphon's lives that end only after it has written. */
+const AT_WORK = 0.8;
 
 const lifeMs = (random: Random): number =>
   random.chance(LONG_LIFE.chance) ? random.between(LONG_LIFE.fromMs, LONG_LIFE.toMs) : random.between(100, 2_000);
@@ -70,6 +73,8 @@ export const runStoreNemesis = async (
     await clock.sleep(lifeMs(random));
     const target = pickTarget(hunt);
     if (target === undefined) continue;
+    // One that starts has little to lose: most are killed at work.
+    if (target === "siphon" && random.chance(AT_WORK)) await untilItWrites(plane.siphonHealthPort, clock);
     if (target === "siphon") lives = await addLife(lives, plane.siphonHealthPort);
     await strike(hunt, target);
     kills[target] += 1;
