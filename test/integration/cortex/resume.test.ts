@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
-import { mkdir } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import type { ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
 import { parseSnapshotManifest, type SnapshotManifest } from "#nervous-system/schemas/snapshot-manifest.ts";
@@ -22,8 +22,7 @@ const timesPatched = (): number => ofType("ACTION").filter(({ payload }) => payl
 
 /** The next attempt, in a pod of its own: nothing of the workspace is there. */
 const nextAttempt = async (manifest: unknown): Promise<{ code: number | null; failures: readonly unknown[] }> => {
-  const workspace = join(stage.directory, "workspace-2");
-  await mkdir(workspace);
+  const workspace = await mkdtemp(join(stage.directory, "workspace-"));
   const end = await stage.start("fix-bug", {
     ENCHANTED_ATTEMPT: "2",
     ENCHANTED_WORKSPACE: workspace,
@@ -68,18 +67,19 @@ describe("an attempt that was broken off", () => {
     expect(ofType("THOUGHT").length).toBeLessThan(2 * thoughts);
   });
 
-  it.each([
-    ["its manifest is gone", (manifest: string) => manifest],
-    ["a part of its files is gone", (manifest: string) => manifestOf(manifest)?.bundles[0]],
-    ["a part of its conversation is gone", (manifest: string) => manifestOf(manifest)?.conversation[0]],
-  ])("begins anew where %s, and says so", async (_what, lostOf) => {
+  it("begins anew where any part of what was kept is gone, and says so", async () => {
     await interrupt("SIGTERM", "STATE_CHANGE");
     const manifest = String(lastSnapshot()["manifest"]);
-    stage.recorder.lose(String(lostOf(manifest)));
-    expect(await nextAttempt(manifest)).toEqual({ code: 0, failures: [] });
+    const { bundles, conversation } = manifestOf(manifest) ?? { bundles: [], conversation: [] };
     const message: unknown = expect.stringContaining(`begins anew, since snapshot ${manifest} cannot be used`);
-    expect(ofType("ERROR")).toMatchObject([{ payload: { message, fatal: false } }]);
-    expect(timesPatched()).toBe(2);
+    for (const lost of [conversation[0], bundles[0], manifest]) {
+      const patched = timesPatched();
+      stage.recorder.lose(String(lost));
+      expect(await nextAttempt(manifest)).toEqual({ code: 0, failures: [] });
+      expect(ofType("ERROR").at(-1)).toMatchObject({ payload: { message, fatal: false } });
+      expect(timesPatched()).toBe(patched + 1);
+    }
+    expect(ofType("ERROR")).toHaveLength(3);
   });
 
   it("begins anew where another commit is worked on now", async () => {
