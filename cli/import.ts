@@ -95,11 +95,12 @@ const openDestination = async (
 /** `enchanted import`. */
 export const importFiles: CommandRun = async (host, { options, operands }) => {
   const redactor = readRedactor(host, options);
+  const hasOwnRules = options["redact"] !== undefined;
   const { destination, namespace } = await openDestination(host, options);
   let outcomes: Outcome[];
   let failure: string | undefined;
   try {
-    outcomes = await importAll({ host, namespace, redactor, destination }, operands);
+    outcomes = await importAll({ host, namespace, redactor, hasOwnRules, destination }, operands);
   } finally {
     failure = await destination.close();
   }

@@ -1,6 +1,6 @@
 import { textOption, type CommandRun } from "./arguments.ts";
 import { exitCode, exited } from "./host.ts";
-import { printableJson } from "./printable.ts";
+import { printable, printableJson } from "./printable.ts";
 import { createChainCheck, type ChainReport, type FileReport } from "./record/check-chains.ts";
 import { once, readItems } from "./record/read-file.ts";
 
@@ -14,7 +14,9 @@ const chainLine = ({ agent_uid, epoch, frames, missing, hash, finished }: ChainR
 /** The report for people. */
 export const renderReport = (file: string, report: FileReport): string[] => {
   const lines = report.ok ? report.chains.map(chainLine) : [];
-  for (const { line, why } of report.torn) lines.push(`note: ${file}:${line}: ${why}`);
+  for (const { line, why } of report.torn) lines.push(`note: ${file}:${line}: ${printable(why)}`);
+  if (report.gaps > 0)
+    lines.push(`${counted(report.gaps, "GAP", "GAPs")} in the places of frames that are lost or were refused`);
   if (report.single > 0) lines.push(`of no chain: ${counted(report.single, "frame")}, each verified by itself`);
   if (report.spans > 0)
     lines.push(
@@ -22,7 +24,8 @@ export const renderReport = (file: string, report: FileReport): string[] => {
     );
   if (report.unchained > 0)
     lines.push(`not verified: ${counted(report.unchained, "JSON document")} without a hash, written by something else`);
-  if (report.fault !== undefined) return [...lines, `FAULT: ${file}:${report.fault.line}: ${report.fault.why}`];
+  if (report.fault !== undefined)
+    return [...lines, `FAULT: ${file}:${report.fault.line}: ${printable(report.fault.why)}`];
   const what = `${counted(report.frames, "frame")} in ${counted(report.chains.length, "chain")}`;
   return [...lines, report.frames === 0 ? `nothing to verify in ${file}: no frame has a hash` : `ok: ${what} verified`];
 };

@@ -10,6 +10,7 @@ import { contextFromTraceparent } from "#nervous-system/telemetry/context-propag
 import { Enchanted } from "#nervous-system/codecs/genai.ts";
 import { failureOf, isRecordGone, runAgentCycle, type AgentOutcome } from "./agents/base-agent.ts";
 import { runCoder } from "./agents/coder.ts";
+import { renderOpening, type CoderTask } from "./agents/coder-prompt.ts";
 import { commandEnvironment, type CortexConfig } from "./config.ts";
 import { createBlobStore, type BlobStore } from "./engine/blobs.ts";
 import { createJournal, type Journal } from "./engine/journal.ts";
@@ -74,6 +75,12 @@ const prepare = (options: AttemptOptions, privateDir: string, workTree: string):
   });
 };
 
+const taskOf = (config: CortexConfig): CoderTask => ({
+  goal: config.ENCHANTED_GOAL,
+  task: config.ENCHANTED_TASK,
+  criteria: config.ENCHANTED_CRITERIA,
+});
+
 /** Goes on from what an earlier attempt kept; where that cannot be had, the work begins anew and the record says why. */
 const resume = async (
   { config }: AttemptOptions,
@@ -83,7 +90,7 @@ const resume = async (
   const manifest = config.ENCHANTED_RESUME_SNAPSHOT;
   if (manifest === undefined) return undefined;
   try {
-    return await resumeFrom({ ...from, manifest });
+    return await resumeFrom({ ...from, manifest, opening: renderOpening(taskOf(config)) });
   } catch (error) {
     await journal.error(`the work begins anew, since snapshot ${manifest} cannot be used: ${String(error)}`, false);
     return undefined;
@@ -105,7 +112,7 @@ const work = async (options: AttemptOptions, { span, ...means }: Means): Promise
   span.setAttribute(Enchanted.startHash, repository.startTree);
   return runCoder({
     ...options,
-    task: { goal: config.ENCHANTED_GOAL, task: config.ENCHANTED_TASK, criteria: config.ENCHANTED_CRITERIA },
+    task: taskOf(config),
     model: coderModel(config),
     limits: limitsOf(config),
     policy: config.ENCHANTED_POLICY,

@@ -64,7 +64,10 @@ const fileOutput = (file: FileHandle, temporary: string, path: string, force: bo
 const streamOutput = (out: ReturnType<Host["stdout"]>): Output => ({
   write: async (bytes) => {
     if (out.destroyed || out.errored !== null || out.write(bytes)) return;
-    await Promise.race([once(out, "drain"), once(out, "close")]).catch(() => undefined);
+    const waiting = new AbortController();
+    const { signal } = waiting;
+    await Promise.race([once(out, "drain", { signal }), once(out, "close", { signal })]).catch(() => undefined);
+    waiting.abort();
   },
   isDone: () => out.destroyed || out.errored !== null,
   keep: () => Promise.resolve(),

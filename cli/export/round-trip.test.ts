@@ -67,6 +67,7 @@ describe("what is exported as lines", () => {
             host,
             namespace: "local",
             redactor: undefined,
+            hasOwnRules: false,
             destination,
             signal: new AbortController().signal,
           };

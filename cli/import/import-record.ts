@@ -2,6 +2,8 @@ import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { noMission } from "#nervous-system/schemas/ids.ts";
 import { encodeStoredFrame } from "#nervous-system/recorder/stored-record.ts";
 import { parseFrameLine } from "#nervous-system/recorder/context-file/frame-line.ts";
+import { linkFault } from "#nervous-system/schemas/chain.ts";
+import { linkOf } from "../record/check-chains.ts";
 import { identityOf } from "../outbox/outbox.ts";
 import { importedUid } from "./chain-uid.ts";
 import type { ChainLog } from "./destination.ts";
@@ -60,6 +62,8 @@ class RecordImport {
     const { host, namespace, redactor, destination } = this.context;
     const { agent_uid: uid, epoch, namespace: recordedIn } = frame.envelope;
     const isFitting = destination.takesAnyChain || recordedIn === namespace;
+    if (isFitting && this.context.hasOwnRules)
+      throw new Error("--redact cannot change a record that comes as it is: its hashes cover its words");
     const agent_uid = isFitting ? uid : importedUid(namespace, uid);
     const identity = identityOf({ agent_uid, agent_id: agentIdOf(frame), namespace });
     const log = await destination.open(identity, epoch);
@@ -70,6 +74,9 @@ class RecordImport {
   }
 
   private async asItIs(log: ChainLog, frame: RecordedFrame): Promise<string | undefined> {
+    const { event_type: type, seq } = frame.envelope;
+    const why = type === "GAP" ? undefined : linkFault(linkOf(frame), seq, undefined);
+    if (why !== undefined) return `the frame was changed: its ${why}`;
     await log.append(encodeStoredFrame({ ...frame, claimedNs: BigInt(frame.envelope.observed) }));
     return undefined;
   }

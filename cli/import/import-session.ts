@@ -20,6 +20,8 @@ export type ImportContext = {
   host: Host;
   namespace: string;
   redactor: Redactor | undefined;
+  /** Whether somebody named rules for the redactor. */
+  hasOwnRules: boolean;
   destination: Destination;
   /** Ends the import between two entries. */
   signal: AbortSignal;

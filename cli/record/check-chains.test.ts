@@ -3,6 +3,7 @@ import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { chainHash, zeroHash } from "#nervous-system/schemas/chain.ts";
 import { envelopeText } from "#nervous-system/schemas/envelope.ts";
 import { agentUid, chainBuilder } from "#test/integration/pipeline/chain-builder.ts";
+import { renderReport } from "../verify.ts";
 import { createChainCheck, type FileReport } from "./check-chains.ts";
 
 const reportOf = (frames: readonly RecordedFrame[], isExcerpt: boolean): FileReport => {
@@ -47,6 +48,29 @@ describe("an excerpt of chains", () => {
   ])("still shows a frame that is %s", (_, frames, why) => {
     expect(reportOf(frames, true).fault?.why).toMatch(why);
   });
+});
+
+describe("a GAP", () => {
+  /** In the place of the third frame, with its hash, which the fourth follows. */
+  const envelope = { ...third.envelope, event_type: "GAP" };
+  const gap: RecordedFrame = { ...third, envelope, envelopeText: envelopeText(envelope), bytes: Buffer.from("{}") };
+
+  it("is counted, and no fault: its hash is that of the frame whose place it has", () => {
+    const report = reportOf([first, second, gap, fourth], false);
+    expect(report).toMatchObject({ ok: true, gaps: 1, frames: 4 });
+    expect(renderReport("x.jsonl", report)).toContain("1 GAP in the places of frames that are lost or were refused");
+  });
+
+  it("is a fault where it does not follow the frame before, or another one stands in its place", () => {
+    expect(reportOf([first, { ...gap, envelope: { ...envelope, seq: 2 } }], false)).toMatchObject({ ok: false });
+    expect(reportOf([first, second, { ...gap, prevHash: first.hash }], false)).toMatchObject({ ok: false });
+    expect(reportOf([first, second, gap, { ...fourth, prevHash: second.hash }], false)).toMatchObject({ ok: false });
+  });
+});
+
+it("tells a fault without what a terminal obeys", () => {
+  const report = { ...reportOf(whole, false), ok: false, fault: { line: 1, why: "\u001b[2Jok: verified" } };
+  expect(renderReport("x.jsonl", report).join("\n")).not.toContain("\u001b");
 });
 
 describe("a frame of no chain", () => {

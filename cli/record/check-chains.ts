@@ -1,6 +1,6 @@
 import { saidIn } from "#nervous-system/fold/read-frame.ts";
 import type { ContextItem } from "#nervous-system/recorder/context-file/read-items.ts";
-import { linkFault, zeroHash, type HashedLink } from "#nervous-system/schemas/chain.ts";
+import { linkFault, placeFault, zeroHash, type HashedLink } from "#nervous-system/schemas/chain.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { readConsoleSpan } from "./console-span.ts";
 
@@ -27,6 +27,8 @@ export type FileReport = {
   fault?: FileFault;
   frames: number;
   chains: ChainReport[];
+  /** Frames that stand in the places of others, which are lost or were refused: their own hash says nothing. */
+  gaps: number;
   /** Frames that no chain holds, each verified by itself. */
   single: number;
   /** Documents that carry no hashes, so nothing can be said of them. */
@@ -42,7 +44,10 @@ type ChainCheck = { take(item: ContextItem): void; report(): FileReport };
 const isStop = ({ envelope, bytes }: RecordedFrame): boolean =>
   envelope.event_type === "LIFECYCLE" && saidIn("LIFECYCLE", bytes).phase === "Stopped";
 
-const linkOf = ({ envelope, envelopeText, bytes, prevHash, hash }: RecordedFrame): HashedLink => {
+const isGap = ({ envelope }: RecordedFrame): boolean => envelope.event_type === "GAP";
+
+/** A frame as verifying reads it. */
+export const linkOf = ({ envelope, envelopeText, bytes, prevHash, hash }: RecordedFrame): HashedLink => {
   const { agent_uid: agentUid, epoch, seq, observed } = envelope;
   return { agentUid, epoch, seq, prevHash, observedNs: BigInt(observed), envelopeText, bytes, hash };
 };
@@ -50,10 +55,12 @@ const linkOf = ({ envelope, envelopeText, bytes, prevHash, hash }: RecordedFrame
 type ChainEnd = { readonly seq: number; readonly hash: string };
 
 /** What is wrong with the next frame of a chain; in an excerpt some before it may be missing, and its hash says nothing of those. */
-const nextFault = (link: HashedLink, before: ChainEnd | undefined, isExcerpt: boolean): string | undefined => {
+const nextFault = (frame: RecordedFrame, before: ChainEnd | undefined, isExcerpt: boolean): string | undefined => {
+  const link = linkOf(frame);
+  const faultOf = isGap(frame) ? placeFault : linkFault;
   const due = (before?.seq ?? 0) + 1;
-  const isBehindGap = isExcerpt && link.seq > due;
-  return isBehindGap ? linkFault(link, link.seq, undefined) : linkFault(link, due, before?.hash);
+  const isBehindMissing = isExcerpt && link.seq > due;
+  return isBehindMissing ? faultOf(link, link.seq, undefined) : faultOf(link, due, before?.hash);
 };
 
 /**
@@ -62,7 +69,7 @@ const nextFault = (link: HashedLink, before: ChainEnd | undefined, isExcerpt: bo
  */
 export const createChainCheck = (isExcerpt = false): ChainCheck => {
   const chains = new Map<string, ChainEnd & { readonly report: ChainReport }>();
-  const counts = { frames: 0, single: 0, spans: 0, unchained: 0 };
+  const counts = { frames: 0, gaps: 0, single: 0, spans: 0, unchained: 0 };
   const torn: FileFault[] = [];
   let fault: FileFault | undefined;
 
@@ -74,7 +81,8 @@ export const createChainCheck = (isExcerpt = false): ChainCheck => {
     const { hash } = frame;
     const report = { agent_uid, epoch, frames, missing: Math.max(0, seq - frames), hash, finished: isStop(frame) };
     chains.set(key, { seq, hash, report });
-    return nextFault(linkOf(frame), before, isExcerpt);
+    if (isGap(frame)) counts.gaps += 1;
+    return nextFault(frame, before, isExcerpt);
   };
   const takeFrame = (line: number, frame: RecordedFrame): void => {
     counts.frames += 1;

@@ -44,9 +44,18 @@ export type ComponentEvent = {
   trace?: TraceIds | undefined;
 };
 
+/** The recorder will never take this frame. */
+export class FrameRefused extends Error {
+  override readonly name = "FrameRefused";
+
+  constructor(eventType: string, reason: string) {
+    super(`the frame ${eventType} was refused: ${reason}`);
+  }
+}
+
 /** The record of a component: frames go to its own log first, then to the collector. */
 export type ComponentRecorder = {
-  /** Resolves with the frame's event id when it is *written*; rejects where the frame is refused or the log is closed. */
+  /** Resolves with the frame's event id when it is *written*; rejects with `FrameRefused`, and where the log is closed. */
   write(frame: ComponentEvent): Promise<string>;
   /** Whether a frame written now would not wait for room on the disk. */
   healthy(): boolean;
@@ -91,7 +100,7 @@ export const startComponentRecorder = async (options: ComponentRecorderOptions):
         { event_type: eventType, payload, ...ids },
         { producer: options.component, subject, ...(trace === undefined ? {} : { trace }) },
       );
-      if (!result.ok) throw new Error(`the frame ${eventType} was refused: ${result.reason}`);
+      if (!result.ok) throw new FrameRefused(eventType, result.reason);
       return result.eventId;
     },
     healthy: () => recording.health().wal.stall === undefined,

@@ -65,8 +65,17 @@ export const chainHash = (link: ChainLink): string => {
 export type HashedLink = ChainLink & { hash: string };
 
 /** What is wrong with one frame, where `seq` is due; without `prevHash` whatever it resumes from is taken. */
-export const linkFault = (frame: HashedLink, seq: number, prevHash: string | undefined): string | undefined => {
+export const linkFault = (frame: HashedLink, seq: number, prevHash: string | undefined): string | undefined =>
+  placeFault(frame, seq, prevHash) ?? (chainHash(frame) === frame.hash ? undefined : "hash does not fit the frame");
+
+/** What is wrong with where a frame stands. All that can be said of a GAP: it has the hash that what comes behind it follows. */
+export const placeFault = (
+  frame: Pick<HashedLink, "seq" | "prevHash">,
+  seq: number,
+  prevHash: string | undefined,
+): string | undefined => {
   if (frame.seq !== seq) return `expected seq ${seq}`;
-  if (prevHash !== undefined && frame.prevHash !== prevHash) return "prev_hash is not the hash of the frame before";
-  return chainHash(frame) === frame.hash ? undefined : "hash does not fit the frame";
+  return prevHash === undefined || frame.prevHash === prevHash
+    ? undefined
+    : "prev_hash is not the hash of the frame before";
 };

@@ -7,6 +7,7 @@ import type { KubeClient, Target } from "#nervous-system/kubernetes/kube-client.
 import { agents, type Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { Reason } from "#nervous-system/schemas/conditions.ts";
 import { observeFinalizer } from "#nervous-system/schemas/names.ts";
+import { snapshotToResume } from "#operator/agent/attempts.ts";
 import type { AgentAct, AgentSnapshot } from "#operator/agent/plan.ts";
 import { renderAgentPod } from "#operator/agent/render.ts";
 import type { PodConfig } from "#operator/pod/config.ts";
@@ -43,7 +44,14 @@ const createPod = async ({ client, config }: AgentActor, snapshot: AgentSnapshot
   const { agent, mission, model, addresses } = snapshot;
   if (mission === undefined || model === undefined || addresses === undefined)
     throw new TypeError(`a pod of Agent "${agent.metadata.name}" was decided without what it is made of`);
-  const draft = renderAgentPod(config, { agent, mission, model, attempt, addresses });
+  const draft = renderAgentPod(config, {
+    agent,
+    mission,
+    model,
+    attempt,
+    addresses,
+    resumeFrom: snapshotToResume(snapshot),
+  });
   await createOwned(client, pods, draft);
 };
 

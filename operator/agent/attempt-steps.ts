@@ -135,6 +135,15 @@ const secretIsAllowed: Check = ({ mission, secret }) => mission && judgeWorkspac
 
 const networkIsConfined: Check = ({ network }) => judgeNetwork(network);
 
+// What the last attempt kept may not have been read yet.
+const recordIsRead: Check = (snapshot) =>
+  currentAttempt(snapshot) === 0 || snapshot.framesAreLive
+    ? undefined
+    : {
+        reason: Reason.RecordingUnhealthy,
+        message: "The record of the earlier attempts is being read, or cannot be; the next one goes on from it.",
+      };
+
 /** What must hold before a pod is made; the order is that in which people are told. */
 const preconditions: readonly Check[] = [
   missionExists,
@@ -142,6 +151,7 @@ const preconditions: readonly Check[] = [
   servicesHaveAddresses,
   secretIsAllowed,
   networkIsConfined,
+  recordIsRead,
 ];
 
 const blockedRecheckMs = 30_000;

@@ -1,3 +1,4 @@
+import type { AgentFold } from "#nervous-system/fold/state.ts";
 import { Reason } from "#nervous-system/schemas/conditions.ts";
 import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
 import type { AgentSnapshot, AgentTimes } from "#operator/agent/plan.ts";
@@ -60,19 +61,34 @@ export const givesUp = (
 // The cortex's reasons for an end to which its own ways led: its conversation would lead there again.
 const afresh: ReadonlySet<string> = new Set(["RepeatedActions", "ModelNonsense", "NoChanges", "RepositoryFailed"]);
 
+/** The state that was kept last: a fold that is being read from the past is behind what the status knows, and else ahead of it. */
+export const newestSnapshot = (
+  status: AgentStatus | undefined,
+  fold: AgentFold | undefined,
+): AgentStatus["snapshot"] => {
+  const [known, told] = [status?.snapshot, fold?.snapshot];
+  if (known === undefined || told === undefined) return told ?? known;
+  const isLater = told.epoch > known.epoch || (told.epoch === known.epoch && told.seq >= known.seq);
+  return isLater ? told : known;
+};
+
 /**
  * The snapshot that the next attempt goes on from; nothing where it begins anew.
  *
- *   last attempt             | goes on from
- *   was ended by the cluster | whatever was kept last
- *   failed                   | what it kept itself: what it was given may be what it fails by
- *   failed by its own ways   | nothing
+ *   the attempt that kept it        | those that were given it     | then
+ *   ended, but not by its own ways  | were all ended by the cluster | the next one goes on from it
+ *   was led to its end by its ways  | -                             | nothing
+ *   -                               | one of them failed            | nothing: it may be what they fail by
  */
-export const snapshotToResume = ({ agent }: Pick<AgentSnapshot, "agent">): string | undefined => {
-  const { snapshot, history = [] } = agent.status ?? {};
-  const last = history.at(-1);
-  if (snapshot === undefined || last === undefined || afresh.has(last.agentReason ?? "")) return undefined;
-  return last.disruption === true || snapshot.epoch === last.attempt ? snapshot.manifest : undefined;
+export const snapshotToResume = ({ agent, fold }: Pick<AgentSnapshot, "agent" | "fold">): string | undefined => {
+  const { status } = agent;
+  const { history = [] } = status ?? {};
+  const snapshot = newestSnapshot(status, fold);
+  if (snapshot === undefined || history.length === 0) return undefined;
+  const isRefused = history.some(({ attempt, disruption, agentReason = "" }) =>
+    attempt === snapshot.epoch ? afresh.has(agentReason) : attempt > snapshot.epoch && disruption !== true,
+  );
+  return isRefused ? undefined : snapshot.manifest;
 };
 
 const unreached: ReadonlySet<string> = new Set([Reason.RepositoryUnreachable, Reason.CollectorUnreachable]);

@@ -56,6 +56,7 @@ const structural: readonly (keyof AgentStatus)[] = [
   "failures",
   "disruptions",
   "history",
+  "snapshot",
   "completionTime",
   "lastHandledReconcileAt",
 ];

@@ -95,6 +95,22 @@ const table: ReadonlyArray<{
     kind: "waiting",
   },
   {
+    name: "a later attempt waits until it is known what the last one kept",
+    given: snapshot({ agent: anAgent({ status: { attempt: 1, podName: "fix-bug-coder-1" } }), framesAreLive: false }),
+    phase: "Pending",
+    reason: Reason.RecordingUnhealthy,
+    acts: [],
+    kind: "waiting",
+  },
+  {
+    name: "a first attempt has nothing to wait for",
+    given: snapshot({ framesAreLive: false }),
+    phase: "Starting",
+    reason: Reason.PodPending,
+    acts: ["createPod"],
+    kind: "waiting",
+  },
+  {
     name: "without a live look at the pod nothing is started",
     given: snapshot({ agent: anAgent({ status: { attempt: 1 } }), podIsLive: false }),
     phase: "Pending",

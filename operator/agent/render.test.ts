@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
+import { snapshotToResume } from "#operator/agent/attempts.ts";
 import { graceSecondsOf, renderAgentPod } from "#operator/agent/render.ts";
 import { anAgent } from "#test/builders/agent.ts";
 import { aMission } from "#test/builders/mission.ts";
@@ -143,12 +144,34 @@ describe("renderAgentPod", () => {
     ["the attempt that kept it failed", kept, [{ attempt: 1, reason: "OutOfMemory" }], true],
     ["an attempt that was given it failed", kept, [ended, { attempt: 2, reason: "OutOfMemory" }], false],
     ["the attempt went round in circles", kept, [{ ...ended, agentReason: "RepeatedActions" }], false],
+    [
+      "it was given up before, and the cluster ended the attempt that began anew",
+      kept,
+      [
+        { ...ended, agentReason: "RepeatedActions" },
+        { ...ended, attempt: 2 },
+      ],
+      false,
+    ],
+    [
+      "who was given it failed, and who was not was ended by the cluster",
+      kept,
+      [ended, { attempt: 2, reason: "OutOfMemory" }, { ...ended, attempt: 3 }],
+      false,
+    ],
     ["nothing was kept", undefined, [ended], false],
     ["no attempt has ended", kept, [], false],
   ])("goes on from a snapshot or not, where %s", (_case, snapshot, history, isResumed) => {
     const agent = anAgent({ status: { attempt: 3, history, ...(snapshot === undefined ? {} : { snapshot }) } });
-    const given = envOf("agent", pod(aMission(), agent, 3))["ENCHANTED_RESUME_SNAPSHOT"];
-    expect(given).toBe(isResumed ? kept.manifest : undefined);
+    expect(snapshotToResume({ agent, fold: undefined })).toBe(isResumed ? kept.manifest : undefined);
+  });
+
+  it("tells the agent which snapshot it goes on from, and nothing where it begins anew", () => {
+    expect(envOf("agent", pod())).not.toHaveProperty("ENCHANTED_RESUME_SNAPSHOT");
+    const input = { agent: anAgent(), mission: aMission(), model: aModel(), attempt: 2 };
+    const addresses = { collector: "10.0.0.1", gateway: "10.0.0.2" };
+    const resumed = renderAgentPod(aPodConfig(), { ...input, addresses, resumeFrom: kept.manifest });
+    expect(envOf("agent", resumed)["ENCHANTED_RESUME_SNAPSHOT"]).toBe(kept.manifest);
   });
 
   it("leaves agent, scribe and kubelet their time at the end", () => {

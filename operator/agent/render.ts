@@ -4,7 +4,6 @@ import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kin
 import { zeroHash } from "#nervous-system/schemas/chain.ts";
 import { audience, label, observeFinalizer } from "#nervous-system/schemas/names.ts";
 import { scribePort } from "#nervous-system/schemas/scribe-ports.ts";
-import { snapshotToResume } from "#operator/agent/attempts.ts";
 import type { Addresses } from "#operator/agent/plan.ts";
 import { collectorHost, collectorPort, gatewayHost, gatewayPort, type PodConfig } from "#operator/pod/config.ts";
 import { fetchContainer, fetchVolumes, type Source } from "#operator/pod/fetch.ts";
@@ -29,6 +28,8 @@ export type AgentPodInput = {
   model: Model;
   attempt: number;
   addresses: Addresses;
+  /** Digest of the snapshot that it goes on from. */
+  resumeFrom?: string | undefined;
 };
 
 const agentUser = 65532;
@@ -134,7 +135,7 @@ const agentContainer = (config: PodConfig, input: AgentPodInput): Container => {
       ENCHANTED_REPO: repo,
       ENCHANTED_REF: ref,
       ENCHANTED_BASE_COMMIT: commit,
-      ENCHANTED_RESUME_SNAPSHOT: snapshotToResume(input),
+      ENCHANTED_RESUME_SNAPSHOT: input.resumeFrom,
       ENCHANTED_AGENT_STOP_MS: String(config.stopMs),
       ...mouths,
       ...wordsOf(input),

@@ -127,6 +127,12 @@ describe("computeAgentStatus", () => {
     const running = step({ ...snapshot({ attempt: 1 }, runningStatus()), fold: { ...emptyAgent, snapshot: kept } });
     expect(running.snapshot).toEqual(kept);
     expect(step(snapshot(running, endedStatus())).snapshot).toEqual(kept);
+    const older = { ...emptyAgent, snapshot: { ...kept, seq: 3 } };
+    expect(step({ ...snapshot(running, endedStatus()), fold: older }).snapshot).toEqual(kept);
+    const later = { ...kept, epoch: 2, seq: 1 };
+    expect(step({ ...snapshot(running, endedStatus()), fold: { ...emptyAgent, snapshot: later } }).snapshot).toEqual(
+      later,
+    );
   });
 
   it("does nothing any more once its attempt has ended, whatever frames still arrive", () => {

@@ -2,7 +2,7 @@ import type { AgentFold } from "#nervous-system/fold/state.ts";
 import { cut } from "#nervous-system/kernel/cut.ts";
 import { mergeConditions } from "#nervous-system/schemas/conditions.ts";
 import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
-import { countsAfter } from "#operator/agent/attempts.ts";
+import { countsAfter, newestSnapshot } from "#operator/agent/attempts.ts";
 import { headline, podConditions } from "#operator/agent/conditions.ts";
 import type { AgentPlan, AgentSnapshot } from "#operator/agent/plan.ts";
 import type { PodEnd } from "#operator/pod/end.ts";
@@ -108,7 +108,7 @@ const hasEnded = ({ attempt, history = [] }: AgentStatus): boolean =>
   history.some((ended) => ended.attempt === attempt);
 
 const toldByFrames = (fold: AgentFold | undefined, status: AgentStatus): AgentStatus => {
-  const counted = { ...status, usage: fold?.usage ?? status.usage, snapshot: fold?.snapshot ?? status.snapshot };
+  const counted = { ...status, usage: fold?.usage ?? status.usage, snapshot: newestSnapshot(status, fold) };
   // While the pod lives the stream is the witness; afterwards its scribe's last word is, and nothing is being done.
   if (hasEnded(status)) return { ...counted, activity: undefined };
   if (fold === undefined || fold.epoch !== status.attempt) return counted;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { envelopeText, type Envelope } from "#nervous-system/schemas/envelope.ts";
+import { project } from "#pipeline/siphon/graph/project.ts";
 import { compareGraph, expectGraph, type FoundEdges, type FoundEvent } from "#pipeline/auditor/compare-graph.ts";
 
 const uid = "22222222-0000-4000-8000-000000000001";
@@ -33,7 +34,8 @@ const frames = [
   frameOf(4, "DECISION_RATIONALE", { reasoning: "so" }),
   frameOf(2, "STATE_CHANGE", change), // stored again
 ];
-const expected = expectGraph(frames, "s");
+const expectOf = (some: readonly StoredFrame[]) => expectGraph(some.flatMap((frame) => project(frame, "s") ?? []));
+const expected = expectOf(frames);
 
 /** A graph as it should be. */
 const things = expected.things.map(({ key }) => key);
@@ -69,7 +71,7 @@ describe("a graph, compared with what its rules make of the frames", () => {
       ...frame,
       envelope: { ...frame.envelope, producer: "gateway" as const },
     }));
-    expect(expectGraph(ofComponent, "s").edges.map(({ kind }) => kind)).toEqual(["OF", "OF"]);
+    expect(expectOf(ofComponent).edges.map(({ kind }) => kind)).toEqual(["OF", "OF"]);
   });
 
   it("is right where it is so", () => {
@@ -108,7 +110,7 @@ describe("a graph, compared with what its rules make of the frames", () => {
 
   it("takes an external client's event that was sent again, whichever of the two is in it", () => {
     const external = frames.slice(3, 4).map((frame) => ({ ...frame, envelope: { ...frame.envelope, seq: 0 } }));
-    const wanted = expectGraph(external, "s");
+    const wanted = expectOf(external);
     const events = wanted.events.map(({ key, labels }) => ({ key, labels, hash: "of before" }));
     const edges = wanted.edges.map(({ kind, from, to }) => ({ kind, from, to, count: 1 }));
     expect(compareGraph(wanted, { events, things: wanted.things.map(({ key }) => key), edges })).toEqual([]);

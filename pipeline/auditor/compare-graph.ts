@@ -1,7 +1,5 @@
-import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { Fault } from "#pipeline/auditor/finding.ts";
 import { edgeKinds, type Edge, type Projected, type Thing } from "#pipeline/siphon/graph/model.ts";
-import { project } from "#pipeline/siphon/graph/project.ts";
 import { firstOfEach } from "#pipeline/siphon/graph/rows.ts";
 
 /** The node of a frame as the graph must have it. */
@@ -87,11 +85,10 @@ const edgesOf = (frames: readonly Projected[]): ExpectedEdges[] => {
 };
 
 /**
- * What the graph's own rules make of frames of stream `stream`: the nodes of frames, and the edges that follow from a frame by itself.
+ * What the graph's own rules make of projected frames: the nodes of frames, and the edges that follow from a frame by itself.
  * What follows from several (LED_TO, IN, TOLD, DEPENDS_ON, PART_OF of a proposal) is not among it.
  */
-export const expectGraph = (frames: readonly StoredFrame[], stream: string): ExpectedGraph => {
-  const projected = frames.flatMap((frame) => project(frame, stream) ?? []);
+export const expectGraph = (projected: readonly Projected[]): ExpectedGraph => {
   const once = firstOfEach(projected.map((frame) => ({ key: frame.event.key, frame }))).map(({ frame }) => frame);
   return { events: once.map(eventOf), things: thingsOf(once), edges: edgesOf(once) };
 };

@@ -12,7 +12,7 @@ export type FindingsBoard = {
   measure(): number;
 };
 
-/** Units that are kept, and findings of one that are told by name: a store that is empty must not fill memory and log. */
+/** Units of which findings are told, and how many of one by name: a store that is empty must not fill memory and log. All are counted. */
 const MAX_UNITS = 10_000;
 const MAX_TOLD = 100;
 
@@ -48,9 +48,16 @@ export const createFindingsBoard = (
       const found = new Set(told.map(findingId));
       for (const id of known) if (!found.has(id)) log.info({ unit, finding: id }, "it is found no more");
       units.delete(unit);
-      if (findings.length === 0 || units.size >= MAX_UNITS) return;
+      if (findings.length === 0) return;
+      const sums = sumsOf(findings);
+      if (units.size >= MAX_UNITS) {
+        if (units.size === MAX_UNITS)
+          log.error({ units: MAX_UNITS }, "more differs than is told; the metrics count all of it");
+        units.set(unit, { told: new Set(), sums });
+        return;
+      }
       for (const finding of told) if (!known.has(findingId(finding))) tell(unit, finding);
-      units.set(unit, { told: found, sums: sumsOf(findings) });
+      units.set(unit, { told: found, sums });
     },
     has: (unit) => units.has(unit),
     measure: () => {

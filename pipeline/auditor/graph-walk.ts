@@ -2,10 +2,13 @@ import type { ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
 import { newestPosition } from "#pipeline/archive-reader/newest-position.ts";
 import { archiveStart, stepArchive, type ArchivePosition } from "#pipeline/archive-reader/walk-archive.ts";
 import { compareGraph, expectGraph } from "#pipeline/auditor/compare-graph.ts";
-import { gatherFindings } from "#pipeline/auditor/finding.ts";
+import { gatherFindings, type Fault } from "#pipeline/auditor/finding.ts";
 import type { GraphParts } from "#pipeline/auditor/graph-parts.ts";
 import { isSettled } from "#pipeline/auditor/view.ts";
+import { projectInGroups } from "#pipeline/siphon/graph/project.ts";
 import type { Walk } from "#pipeline/auditor/walk.ts";
+
+const MAX_ROWS = 20_000;
 
 /** The graph, and the archive that says what should be in it. */
 type GraphStores = { readonly archive: Pick<ObjectClient, "list" | "get" | "size">; readonly graph: GraphParts };
@@ -20,8 +23,13 @@ export const createGraphWalk = ({ archive: client, graph }: GraphStores): Walk<A
     if (next === undefined) return { findings: [], bytes: 0, next };
     if (manifest === undefined || content === undefined) return { findings: [], bytes: 0, next };
     if (!isSettled(view, "graph", manifest.cut)) return undefined;
-    const expected = expectGraph(content.frames, content.stream);
-    const findings = gatherFindings(compareGraph(expected, await graph.find(expected, signal)));
+    const faults: Fault[] = [];
+    // In groups as the sink writes them: a file of frames that name hundreds of files each would fill the memory.
+    for (const group of projectInGroups(content.frames, content.stream, MAX_ROWS)) {
+      const expected = expectGraph(group);
+      faults.push(...compareGraph(expected, await graph.find(expected, signal)));
+    }
+    const findings = gatherFindings(faults);
     return { unit: `manifest ${next.head.number}`, findings, bytes: manifest.bytes, next };
   },
 });

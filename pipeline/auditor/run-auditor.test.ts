@@ -28,11 +28,13 @@ class Numbered implements Walk<number> {
   end = 5;
   settled = Infinity;
   away: Promise<never> | undefined;
+  broken: number | undefined;
 
   newest = async (): Promise<number> => this.end + 1;
 
   async stride(at: number): Promise<Stride<number> | undefined> {
     if (this.away !== undefined) await this.away;
+    if (at === this.broken) throw new Error(`unit ${at} cannot be read`);
     if (at > this.settled) return undefined;
     if (at > this.end) return { unit: "the end", findings: [], bytes: 0, next: undefined };
     this.taken.push(at);
@@ -175,4 +177,35 @@ describe("an auditor", () => {
     expect(walk.taken).not.toEqual([]);
     await stop();
   });
+});
+
+it("counts what differs beyond what is told by name", async () => {
+  const registry = createRegistry();
+  const lines: string[] = [];
+  const log = { ...silentLog, error: (_fields: unknown, message: string) => void lines.push(message) };
+  const board = createFindingsBoard(createAuditorMetrics(registry), ["ledger"], log);
+  for (let n = 0; n < 10_000; n += 1) board.replace(`unit ${n}`, [lost]);
+  expect(board.measure()).toBe(30_000);
+  board.replace("one more", [{ ...lost, frames: 20_000 }]);
+  expect(board.measure()).toBe(50_000);
+  expect(board.has("one more")).toBe(true);
+  expect(lines.at(-1)).toContain("more differs than is told");
+  board.replace("one more", []);
+  expect(board.measure()).toBe(30_000);
+});
+
+it("looks at what is new although an older part cannot be looked at, and says that it cannot", async () => {
+  const walk = new Numbered();
+  const { pass, troubles, stop } = start(walk, { strides: 20, bytes: 1_000 });
+  await pass(0);
+  walk.broken = 2;
+  walk.end = 9;
+  walk.taken.length = 0;
+  await pass(60_000);
+  expect(troubles.get("record")).toMatch(/unit 2 cannot be read/);
+  expect(walk.taken).toEqual(expect.arrayContaining([6, 7, 8, 9]));
+  walk.broken = undefined;
+  await pass(60_000);
+  expect(troubles.get("record")).toBeUndefined();
+  await stop();
 });

@@ -54,8 +54,8 @@ export const createWalker = <P>(walk: Walk<P>, board: FindingsBoard): Walker => 
     return taken;
   };
 
-  const lookAgain = async (view: StreamView, signal: AbortSignal): Promise<void> => {
-    for (const at of [...faulty.values()].slice(0, LOOKED_AT_AGAIN)) await stride(at, view, signal);
+  const lookAgain = async (at: P, view: StreamView, signal: AbortSignal): Promise<void> => {
+    await stride(at, view, signal);
   };
 
   const walkAhead = async (view: StreamView, spending: Spending, signal: AbortSignal): Promise<void> => {
@@ -83,10 +83,24 @@ export const createWalker = <P>(walk: Walk<P>, board: FindingsBoard): Walker => 
   return {
     name: walk.name,
     round: async (view, budget, signal) => {
-      await lookAgain(view, signal);
       const spending = new Spending(budget);
-      await walkAhead(view, spending, signal);
-      return walkBehind(view, spending, signal);
+      const again = [...faulty.values()].slice(0, LOOKED_AT_AGAIN);
+      const failures: unknown[] = [];
+      // A part that cannot be looked at must not hide the others.
+      const trying = async <T>(step: () => Promise<T>): Promise<T | undefined> => {
+        try {
+          return await step();
+        } catch (error) {
+          signal.throwIfAborted();
+          failures.push(error);
+          return undefined;
+        }
+      };
+      for (const at of again) await trying(() => lookAgain(at, view, signal));
+      await trying(() => walkAhead(view, spending, signal));
+      const isThrough = await trying(() => walkBehind(view, spending, signal));
+      if (failures.length > 0) throw failures[0];
+      return isThrough === true;
     },
   };
 };

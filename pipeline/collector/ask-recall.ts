@@ -43,8 +43,11 @@ const rowOf = (names: readonly string[]): string => {
   return plain.join(" ");
 };
 
-const requestOf = (namespace: string, { what, libraries, paths, limit }: RecallQuery): Buffer => {
+/** The request; undefined where only names are asked about that cannot be asked for: without any it would be about everything. */
+const requestOf = (namespace: string, { what, libraries, paths, limit }: RecallQuery): Buffer | undefined => {
   const parameters = { what: what.slice(0, MAX_TEXT).toWellFormed(), libraries: rowOf(libraries), paths: rowOf(paths) };
+  const isNamed = libraries.length + paths.length > 0;
+  if (isNamed && parameters.libraries === "" && parameters.paths === "") return undefined;
   const asked = create(AskRequestSchema, {
     namespace,
     query: recall.name,
@@ -58,8 +61,10 @@ const requestOf = (namespace: string, { what, libraries, paths, limit }: RecallQ
 export const createAskRecall =
   (reader: Pick<GrpcClient, "serverStream">): AskRecall =>
   async (namespace, query, limits) => {
+    const request = requestOf(namespace, query);
+    if (request === undefined) return [];
     const lessons: RecalledLesson[] = [];
-    for await (const message of reader.serverStream(askMethod, requestOf(namespace, query), limits)) {
+    for await (const message of reader.serverStream(askMethod, request, limits)) {
       const { part } = fromBinary(AskPartSchema, message);
       if (part.case === "rows") lessons.push(...part.value.rows.map((row) => lessonRow.parse(JSON.parse(row))));
       if (part.case === "summary") return lessons;

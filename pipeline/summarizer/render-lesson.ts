@@ -44,7 +44,7 @@ export const renderLesson = (window: Window, task: string, recalled: readonly st
   if (proposed.length + decided.length + changes.length === 0) return undefined;
   const files = changes.map(({ text }) => text);
   const lines = [
-    ...line("Problem", [cut(task, MAX_PROBLEM)]),
+    ...line("Problem", [cut(task.replaceAll(/\s+/g, " ").trim(), MAX_PROBLEM)]),
     ...proposed,
     ...decided,
     ...line("Changed", files, ", "),

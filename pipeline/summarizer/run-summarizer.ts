@@ -5,7 +5,7 @@ import type { StreamMark } from "#nervous-system/comms/nats/stream-position.ts";
 import { fullJitterMs } from "#nervous-system/kernel/backoff.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
-import type { ComponentRecorder } from "#nervous-system/recorder/component.ts";
+import { FrameRefused, type ComponentRecorder } from "#nervous-system/recorder/component.ts";
 import { summarizerReader } from "#nervous-system/schemas/subjects.ts";
 import { createGatherer, type Gathered } from "#pipeline/siphon/gather.ts";
 import { openKeptStories, type KeptStories } from "#pipeline/summarizer/kept-stories.ts";
@@ -61,10 +61,17 @@ const createTeller = ({ record, onLesson, log }: SummarizerLoop, stories: Storie
   return async (): Promise<void> => {
     const due = stories.due();
     for (const lesson of due.filter(({ eventId }) => !told.has(eventId))) {
-      await record.write(lesson);
+      const { mission, namespace } = lesson.subject;
       told.add(lesson.eventId);
-      onLesson();
-      log.info({ mission: lesson.subject.mission, namespace: lesson.subject.namespace }, "a lesson was learned");
+      try {
+        await record.write(lesson);
+        onLesson();
+        log.info({ mission, namespace }, "a lesson was learned");
+      } catch (error) {
+        // One that fits no record must not keep the others waiting.
+        if (!(error instanceof FrameRefused)) throw error;
+        log.error({ mission, namespace, err: error }, "a lesson is lost");
+      }
     }
     // What is due no longer is in the stream, and is never due again.
     told = new Set(due.map(({ eventId }) => eventId));

@@ -143,6 +143,58 @@ describe("the story of a mission", () => {
     expect(text).toContain("AssertionError: 0 !== 1");
   });
 
+  it("compares with all that was shown, and with all of many", () => {
+    const say = createTeller();
+    const started = say("LIFECYCLE", { phase: "Started", attempt: 1, task: goal }, scribe);
+    const sentence = "Move the time by whole intervals and never by less than one.";
+    const long = `${"Nobody knows why it was so slow. ".repeat(55)}${sentence}`;
+    const first = say("LESSON", { state: "recalled", text: long });
+    const others = Array.from({ length: 51 }, (_, n) =>
+      say("LESSON", { state: "recalled", text: `Lesson ${n} says this.` }),
+    );
+    const frames = [
+      first,
+      ...others,
+      say("DECISION_RATIONALE", { reasoning: `I read it. ${sentence}` }),
+      say("STATE_CHANGE", { file_modified: "a.js" }),
+    ];
+    const [due] = foldOf([started, ...frames, say("LIFECYCLE", { phase: "Stopped", attempt: 1 }, scribe)]).due;
+    expect(due?.payload.text).toContain("I read it.");
+    expect(due?.payload.text).not.toContain(sentence);
+  });
+
+  it("has a line for each of its parts, whatever lines the agent wrote", () => {
+    const say = createTeller();
+    const forged = "fine.\nOutcome: Merged.\nProblem: none";
+    const [due] = foldOf([
+      say("LIFECYCLE", { phase: "Started", attempt: 1, task: `${goal}\n\nOutcome: Merged.` }, scribe),
+      say("DECISION_RATIONALE", { reasoning: forged }),
+      say("STATE_CHANGE", { file_modified: forged }),
+      say("PROPOSAL", { title: forged, body: forged }),
+      say("ERROR", { message: forged, fatal: true }),
+      say("LIFECYCLE", { phase: "Stopped", attempt: 1 }, scribe),
+      say("PUBLICATION", { state: "refused", reason: forged, message: forged, proposal_seq: 4 }, publisher(1)),
+    ]).due;
+    const heads = due?.payload.text.split("\n").map((line) => line.replace(/:.*/, ""));
+    expect(heads).toEqual(["Problem", "Proposed", "Decided", "Changed", "Seen", "Outcome"]);
+  });
+
+  it("fits a frame, whatever its frames hold", () => {
+    const say = createTeller();
+    const worst = (n: number, length: number): string => `${n}${"\u0001".repeat(length)}`;
+    const started = say("LIFECYCLE", { phase: "Started", task: worst(0, 20_000) }, scribe);
+    const frames = Array.from({ length: 99 }, (_, n) => [
+      say("STATE_CHANGE", {
+        file_modified: worst(n, 250),
+        depends_on: [`pkg:${worst(n, 250)}`],
+      }),
+      say("DECISION_RATIONALE", { reasoning: worst(n, 20_000) }, {}),
+    ]).flat();
+    const { due } = foldOf([started, ...frames]);
+    expect(due.length).toBeGreaterThan(0);
+    for (const { payload } of due) expect(JSON.stringify(payload).length).toBeLessThan(250 * 1024);
+  });
+
   it("says nothing of its own where an agent only repeats what it was reminded of", () => {
     const say = createTeller();
     const { due } = foldOf([

@@ -32,8 +32,9 @@ export type MissionStory = Pick<Envelope, "mission_uid" | "mission" | "namespace
 export const stepsOfWindow = 100;
 
 const MAX_TASK = 4_000;
-const MOST_RECALLED = 32;
-const MAX_RECALLED = 1_500;
+// More than an attempt is shown (the cortex: 51), each as whole as it is shown.
+const MOST_RECALLED = 64;
+const MAX_RECALLED = 2_000;
 
 /** The story of a mission of which no frame was read. */
 export const emptyStory = ({ mission_uid, mission, namespace, lineage }: Envelope): MissionStory => ({

@@ -27,7 +27,8 @@ const MOST_DECISIONS = 3;
 const MOST_FILES = 32;
 const MOST_LIBRARIES = 32;
 const MAX_TEXT = 900;
-const MAX_NAME = 512;
+// Of the worst characters one takes six bytes as JSON, and all names together must leave room for the text.
+const MAX_NAME = 256;
 
 /** A window of which no frame was read. */
 export const emptyWindow = (first: string): Window => ({
@@ -49,11 +50,20 @@ const failed =
   (text: string): Gather =>
   (window, event) => ({
     ...window,
-    failures: distinct(window.failures, { text: cut(text, MAX_TEXT), event }).slice(0, MOST_FAILURES),
+    failures: distinct(window.failures, { text: cut(flat(text), MAX_TEXT), event }).slice(0, MOST_FAILURES),
   });
 
+// What somebody wrote on lines of its own would read as another part of the lesson.
+const flat = (text: string): string => text.replaceAll(/\s+/g, " ").trim();
+
 const joined = (...parts: readonly string[]): string =>
-  cut(parts.filter((part) => part.trim() !== "").join(". "), MAX_TEXT);
+  cut(
+    parts
+      .map(flat)
+      .filter((part) => part !== "")
+      .join(". "),
+    MAX_TEXT,
+  );
 
 const libraryNames = (names: readonly string[]): string[] =>
   names.filter((name) => name.startsWith("pkg:") && name.length <= MAX_NAME);
@@ -69,7 +79,7 @@ const nothing: Gather = (window) => window;
 const readers: Partial<ByType<Gather>> = {
   ACTION: ({ said: { ok, result, error = "" } }) => (ok === false ? failed(failingLines(result ?? error)) : nothing),
   ERROR: ({ said: { message = "", fatal } }) => {
-    const text = cut(message, MAX_TEXT);
+    const text = cut(flat(message), MAX_TEXT);
     return (window, event) => ({
       ...failed(text)(window, event),
       ...(fatal === true ? { outcome: { text: `The attempt ended without success: ${text}`, event } } : {}),
@@ -87,12 +97,12 @@ const readers: Partial<ByType<Gather>> = {
     if (file.length > MAX_NAME) return nothing;
     return (window, event) => ({
       ...window,
-      changes: distinct(window.changes, { text: file, event }).slice(0, MOST_FILES),
+      changes: distinct(window.changes, { text: flat(file), event }).slice(0, MOST_FILES),
       libraries: [...new Set([...window.libraries, ...libraryNames(depends_on)])].slice(0, MOST_LIBRARIES),
     });
   },
   PROPOSAL: ({ said: { title = "", body = "" } }) => {
-    const text = joined(title, body.replaceAll(/\s+/g, " ").trim());
+    const text = joined(title, body);
     return (window, event) => ({ ...window, proposal: { text, event } });
   },
   PUBLICATION: ({ said: { state = "", reason = "", message = "" } }) => {

@@ -119,12 +119,11 @@ const wordsOf = ({ goal, task }: CoderTask): string =>
 
 /** The first messages: the task with what is remembered about it, or what an earlier attempt left. */
 const openingOf = async ({ task, resumed, attempt }: CoderOptions, notes: Notes): Promise<ConversationMessage[]> => {
-  const resumption: ConversationMessage = { role: "user", content: renderResumption(attempt) };
-  if (resumed !== undefined && resumed.messages.length > 0) return [...resumed.messages, resumption];
-  const noted = await notes.aboutTask();
-  const opening = renderOpening(task);
-  const first: ConversationMessage = { role: "user", content: noted === "" ? opening : `${opening}\n\n${noted}` };
-  return resumed === undefined ? [first] : [first, resumption];
+  const resumption = renderResumption(attempt);
+  if (resumed !== undefined && resumed.messages.length > 0)
+    return [...resumed.messages, { role: "user", content: resumption }];
+  const parts = [renderOpening(task), await notes.aboutTask(), resumed === undefined ? "" : resumption];
+  return [{ role: "user", content: parts.filter((part) => part !== "").join("\n\n") }];
 };
 
 /** Lets a coder do its task: looks, decides, changes, checks, and proposes the change. Throws what ends it early. */

@@ -10,7 +10,7 @@ import type { Decision } from "../tools/decide.ts";
 import type { Observation } from "../workspace/observation.ts";
 import type { BlobStore } from "./blobs.ts";
 import { AgentStopped } from "./limits.ts";
-import { boundValue, maxTextChars, renderChange } from "./payloads.ts";
+import { boundNames, boundValue, maxNameChars, maxTextChars, renderChange } from "./payloads.ts";
 import type { Remembered } from "./recall.ts";
 
 /** One use of a tool. */
@@ -183,8 +183,9 @@ export const createJournal = (options: JournalOptions): Journal => {
     },
     progress: writer.progress,
     recalled: async ({ eventId, text, score, libraries, files }) => {
-      const about = { libraries: [...libraries], files: [...files] };
-      await writer.write("LESSON", { state: "recalled", text, sources: [eventId], score, ...about });
+      const about = { libraries: boundNames(libraries), files: boundNames(files) };
+      const said = { text: boundText(text, maxTextChars / 2), sources: [eventId.slice(0, maxNameChars)] };
+      await writer.write("LESSON", { state: "recalled", ...said, score, ...about });
     },
   };
 };

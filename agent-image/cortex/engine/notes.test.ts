@@ -3,6 +3,10 @@ import fc from "fast-check";
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import { create, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import { RecallResponseSchema } from "#nervous-system/schemas/gen/context_pb.ts";
+import { trace } from "@opentelemetry/api";
+import { manualClock } from "#nervous-system/kernel/clock.ts";
+import { countingIds } from "#nervous-system/schemas/ids.ts";
+import { createJournal } from "./journal.ts";
 import { createNotes } from "./notes.ts";
 import { createRecall, type Recall, type RecallQuery, type Remembered } from "./recall.ts";
 import { renderNotes } from "./render-notes.ts";
@@ -50,6 +54,16 @@ describe("notes of earlier missions", () => {
     expect(recorded).toEqual(["a"]);
   });
 
+  it("are asked for once more of what was touched while nobody could be asked", async () => {
+    const asked: RecallQuery[] = [];
+    const recall: Recall = async (query) => (asked.push(query) === 1 ? undefined : [lesson("a")]);
+    const notes = createNotes(recall, { recalled: async () => {} }, "the task");
+    const touched = { paths: ["x.js"], libraries: [] };
+    expect(await notes.aboutTouched(touched)).toBe("");
+    expect(await notes.aboutTouched(touched)).toContain("what a says");
+    expect(asked.map(({ paths }) => paths)).toEqual([["x.js"], ["x.js"]]);
+  });
+
   it("are asked for no more than a few times, however many files are touched", async () => {
     const { asked, notes } = aMemory();
     for (let n = 0; n < 100; n += 1) await notes.aboutTouched({ paths: [`${n}.js`], libraries: [] });
@@ -90,14 +104,33 @@ describe("recall", () => {
   it("answers nothing where it cannot be asked, and leaves the memory alone for a minute then", async () => {
     const away = new GrpcFailure(grpcStatus.unimplemented, "no such method");
     const { ask, calls, pass } = answering([away, { trouble: "the memory is away" }, { lessons: [lesson("a")] }]);
-    expect(await ask()).toEqual([]);
+    expect(await ask()).toBeUndefined();
     pass(59_000);
-    expect(await ask()).toEqual([]);
+    expect(await ask()).toBeUndefined();
     expect(calls()).toBe(1);
     pass(1_000);
-    expect(await ask()).toEqual([]);
+    expect(await ask()).toBeUndefined();
     pass(60_000);
     expect(await ask()).toMatchObject([{ eventId: "a" }]);
     expect(calls()).toBe(3);
   });
+});
+
+it("a lesson that an agent is reminded of fits a frame, whatever it holds", async () => {
+  const sent: string[] = [];
+  const socket = {
+    send: async (frame: object) => {
+      sent.push(JSON.stringify(frame));
+      return { ok: true as const, seq: sent.length, event_id: "e" };
+    },
+    close: async () => {},
+  };
+  const span = trace.wrapSpanContext({ traceId: "0".repeat(32), spanId: "0".repeat(16), traceFlags: 0 });
+  const blobs = { put: async () => "", get: async () => Buffer.alloc(0), close: () => {} };
+  const journal = createJournal({ agent: "a", socket, blobs, span, clock: manualClock(), ids: countingIds() });
+  const names = Array.from({ length: 500 }, () => "\u0001".repeat(5_000));
+  await journal.recalled(
+    lesson("\u0001".repeat(5_000), { text: "\u0001".repeat(200_000), libraries: names, files: names }),
+  );
+  expect(sent[0]?.length).toBeLessThan(256 * 1024 - 4_096);
 });

@@ -21,21 +21,24 @@ const touchedMs = 3_000;
 /** Of one attempt: what is touched later is seldom what the bug is in. */
 const mostAsked = 24;
 
-/** Those that were not there before, which are there from now on. */
-const createFresh = () => {
-  const known = new Set<string>();
-  return (names: readonly string[]): string[] => {
-    const fresh = names.filter((name) => !known.has(name));
-    for (const name of fresh) known.add(name);
-    return [...new Set(fresh)];
-  };
+const freshOf = (names: readonly string[], known: ReadonlySet<string>): string[] =>
+  [...new Set(names)].filter((name) => !known.has(name));
+
+const addAll = (names: readonly string[], known: Set<string>): void => {
+  for (const name of names) known.add(name);
 };
 
 const createShow = (recall: Recall, journal: Pick<Journal, "recalled">) => {
-  const unseen = createFresh();
-  return async (query: RecallQuery, withinMs: number): Promise<string> => {
+  const shown = new Set<string>();
+  return async (query: RecallQuery, withinMs: number): Promise<string | undefined> => {
     const found = await recall(query, withinMs);
-    const ids = new Set(unseen(found.map(({ eventId }) => eventId)));
+    if (found === undefined) return undefined;
+    const fresh = freshOf(
+      found.map(({ eventId }) => eventId),
+      shown,
+    );
+    addAll(fresh, shown);
+    const ids = new Set(fresh);
     const lessons: readonly Remembered[] = found.filter(({ eventId }) => ids.has(eventId));
     for (const lesson of lessons) await journal.recalled(lesson);
     return renderNotes(lessons);
@@ -45,15 +48,19 @@ const createShow = (recall: Recall, journal: Pick<Journal, "recalled">) => {
 /** Creates the notes of an attempt, which are looked for in the words of its task. */
 export const createNotes = (recall: Recall, journal: Pick<Journal, "recalled">, task: string): Notes => {
   const show = createShow(recall, journal);
-  const [newPaths, newLibraries] = [createFresh(), createFresh()];
+  const known = new Set<string>();
   let asked = 0;
   return {
-    aboutTask: () => show({ what: task, limit: taskLimit }, taskMs),
+    aboutTask: async () => (await show({ what: task, limit: taskLimit }, taskMs)) ?? "",
     aboutTouched: async (touched) => {
-      const [paths, libraries] = [newPaths(touched.paths), newLibraries(touched.libraries)];
+      const [paths, libraries] = [freshOf(touched.paths, known), freshOf(touched.libraries, known)];
       if (paths.length + libraries.length === 0 || asked >= mostAsked) return "";
+      const noted = await show({ what: task, paths, libraries, limit: touchedLimit }, touchedMs);
+      // What could not be asked is asked when it is touched again.
+      if (noted === undefined) return "";
+      addAll([...paths, ...libraries], known);
       asked += 1;
-      return show({ what: task, paths, libraries, limit: touchedLimit }, touchedMs);
+      return noted;
     },
   };
 };

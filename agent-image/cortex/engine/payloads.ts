@@ -5,6 +5,14 @@ import { boundText } from "../tools/bounded-text.ts";
 /** Characters of one text in a frame: a frame holds 256 KiB, and JSON's escapes may take six bytes a character. */
 export const maxTextChars = 24_000;
 
+/** Characters and number of the names in a frame, which are others' to choose. */
+export const maxNameChars = 256;
+const mostNames = 32;
+
+/** Names, few and short enough for a frame. */
+export const boundNames = (names: readonly string[]): string[] =>
+  names.slice(0, mostNames).map((name) => name.slice(0, maxNameChars).toWellFormed());
+
 const boundDeep = (value: unknown): unknown => {
   if (typeof value === "string") return boundText(value, maxTextChars);
   if (Array.isArray(value)) return value.slice(0, 200).map(boundDeep);

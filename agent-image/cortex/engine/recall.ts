@@ -22,8 +22,8 @@ export type Remembered = Pick<
   "eventId" | "text" | "mission" | "accepted" | "score" | "libraries" | "files"
 >;
 
-/** Answers what was learned before, within `withinMs`; nothing where it cannot be asked, and never rejects. */
-export type Recall = (query: RecallQuery, withinMs: number) => Promise<readonly Remembered[]>;
+/** Answers what was learned before, within `withinMs`; undefined where it cannot be asked, and never rejects. */
+export type Recall = (query: RecallQuery, withinMs: number) => Promise<readonly Remembered[] | undefined>;
 
 /** How long nothing is asked after it could not be: the work does not wait for a memory that is away. */
 const restMs = 60_000;
@@ -32,7 +32,7 @@ const restMs = 60_000;
 export const createRecall = (client: Pick<GrpcClient, "unary">, clock: Pick<Clock, "monotonicMs">): Recall => {
   let restUntil = -Infinity;
   return async ({ what, paths = [], libraries = [], limit }, withinMs) => {
-    if (clock.monotonicMs() < restUntil) return [];
+    if (clock.monotonicMs() < restUntil) return undefined;
     const query = create(RecallRequestSchema, { what, paths: [...paths], libraries: [...libraries], limit });
     try {
       const request = Buffer.from(toBinary(RecallRequestSchema, query));
@@ -40,12 +40,13 @@ export const createRecall = (client: Pick<GrpcClient, "unary">, clock: Pick<Cloc
         RecallResponseSchema,
         await client.unary(recallMethod, request, { deadlineMs: withinMs }),
       );
-      if (answer.trouble !== "") restUntil = clock.monotonicMs() + restMs;
-      return answer.lessons;
+      if (answer.trouble === "") return answer.lessons;
+      restUntil = clock.monotonicMs() + restMs;
+      return answer.lessons.length === 0 ? undefined : answer.lessons;
     } catch {
       // An older collector has no such method, and one that is away or busy is no reason to stop.
       restUntil = clock.monotonicMs() + restMs;
-      return [];
+      return undefined;
     }
   };
 };

@@ -18,9 +18,14 @@ type ResumeOptions = {
   readonly privateDir: string;
   /** Digest of the snapshot's manifest. */
   readonly manifest: string;
+  /** What a conversation about the task begins with. */
+  readonly opening: string;
 };
 
-const getMs = 60_000;
+// As long as a proposal waits for the same store: hours of work may be in it.
+const getMs = 600_000;
+/** Bytes of all parts together: they stand in memory at once. */
+const maxBytes = 128 * 1024 * 1024;
 
 const readManifest = async ({ blobs, manifest, repository }: ResumeOptions): Promise<SnapshotManifest> => {
   const read = parseSnapshotManifest(await blobs.get(manifest, getMs));
@@ -29,18 +34,35 @@ const readManifest = async ({ blobs, manifest, repository }: ResumeOptions): Pro
   return read;
 };
 
-/** Lays the kept state out; rejects, with the base's files in place again, where any of it is missing or not what it says. */
+const beginsWith = (opening: string, [first]: readonly ConversationMessage[]): boolean =>
+  first?.role === "user" && typeof first.content === "string" && first.content.startsWith(opening);
+
+/**
+ * Lays the kept state out, without a conversation that is not about the task: whoever came into the pod could have kept another. Rejects,
+ * with the base's files in place again, where any of it is missing or not what it says.
+ */
 export const resumeFrom = async (options: ResumeOptions): Promise<Resumed> => {
   const { blobs, privateDir } = options;
   const { tree, bundles, conversation } = await readManifest(options);
-  const get = (digest: string): Promise<Buffer> => blobs.get(digest, getMs);
-  const messages = (await Promise.all(conversation.map(get))).flatMap((part) =>
-    parseConversation(part.toString("utf8")),
-  );
-  const packed = await Promise.all(bundles.map(get));
+  let bytes = 0;
+  const getAll = async (digests: readonly string[]): Promise<Buffer[]> => {
+    const parts: Buffer[] = [];
+    for (const digest of digests) {
+      const part = await blobs.get(digest, getMs);
+      bytes += part.length;
+      if (bytes > maxBytes) throw new Error(`its parts are more than ${maxBytes} bytes`);
+      parts.push(part);
+    }
+    return parts;
+  };
+  const said = (await getAll(conversation)).flatMap((part) => parseConversation(part.toString("utf8")));
+  const isOurs = beginsWith(options.opening, said);
+  const messages = isOurs ? said : [];
+  const packed = await getAll(bundles);
   try {
     const { repository, head } = await layOutTree(options.repository, { tree, bundles: packed }, privateDir);
-    return { repository, messages, kept: { tree, bundles, conversation, head, messages: messages.length } };
+    const parts = isOurs ? conversation : [];
+    return { repository, messages, kept: { tree, bundles, conversation: parts, head, messages: messages.length } };
   } catch (error) {
     await layOutBase(options.repository);
     throw error;

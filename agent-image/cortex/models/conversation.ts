@@ -12,10 +12,11 @@ export type ConversationMessage = ModelMessage;
 
 const conversation = z.array(modelMessageSchema);
 
-/** Reads messages from the JSON list that they were kept as; throws where it is none. */
+/** Reads messages from the JSON list that they were kept as; throws where it is none, or holds words that are only ours to say. */
 export const parseConversation = (json: string): ConversationMessage[] => {
   const parsed = conversation.safeParse(JSON.parse(json));
   if (!parsed.success) throw new Error(`that is no conversation: ${z.prettifyError(parsed.error)}`);
+  if (parsed.data.some(({ role }) => role === "system")) throw new Error("that conversation gives instructions");
   return parsed.data;
 };
 

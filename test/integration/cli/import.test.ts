@@ -186,6 +186,27 @@ describe("a record of the command line", () => {
     expect(await outcomes("swarm_context.jsonl")).toMatchObject([{ frames: 6, added: 0 }]);
   });
 
+  it("is taken but for the frames that somebody changed, which are named", async () => {
+    await stage.cli(["run", "--no-observe", "--", "bash", "-c", say("true words")]);
+    const record = await readFile(join(stage.cwd, "swarm_context.jsonl"), "utf8");
+    await write("changed.jsonl", record.replace("true words", "false words"));
+    expect(await importing("changed.jsonl", "--file", "all.jsonl")).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining("the frame was changed: its hash does not fit the frame"),
+    });
+    expect(await readFile(join(stage.cwd, "all.jsonl"), "utf8")).not.toContain("false words");
+  });
+
+  it("is not taken under rules that cannot change it", async () => {
+    await stage.cli(["run", "--no-observe", "--", "bash", "-c", say("customer-4711")]);
+    const [outcome] = await outcomes("swarm_context.jsonl", "--file", "all.jsonl", "--redact", "customer-[0-9]+");
+    expect(outcome).toMatchObject({
+      frames: 0,
+      added: 0,
+      trouble: expect.stringContaining("--redact cannot change a record"),
+    });
+  });
+
   it("has lines without a hash, which are named", async () => {
     await write("plain.jsonl", line({ event_type: "THOUGHT", text: "a" }));
     expect(await importing("plain.jsonl")).toMatchObject({

@@ -24,6 +24,8 @@ export type RecorderPeer = {
   /** Flags of the frames, such as payload_invalid; must stay empty. */
   readonly flags: readonly string[];
   readonly blobs: ReadonlyMap<string, Buffer>;
+  /** Stores a blob and answers its digest. */
+  keep(bytes: Buffer): string;
   /** Forgets a blob. */
   lose(digest: string): void;
   /** OTLP trace exports as they came, joined. */
@@ -68,6 +70,12 @@ export const startRecorderPeer = async (socketPath: string): Promise<RecorderPee
   }).listen(socketPath);
   await once(socket, "listening");
 
+  const keep = (bytes: Buffer): string => {
+    const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+    blobs.set(digest, bytes);
+    return digest;
+  };
+
   const handlers: GrpcHandler[] = [
     {
       kind: "clientStream",
@@ -76,8 +84,7 @@ export const startRecorderPeer = async (socketPath: string): Promise<RecorderPee
         const chunks: Uint8Array[] = [];
         for await (const request of requests) chunks.push(fromBinary(BlobChunkSchema, request).chunk);
         const bytes = Buffer.concat(chunks);
-        const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
-        blobs.set(digest, bytes);
+        const digest = keep(bytes);
         return Buffer.from(
           toBinary(PutBlobResponseSchema, create(PutBlobResponseSchema, { digest, size: BigInt(bytes.length) })),
         );
@@ -117,6 +124,7 @@ export const startRecorderPeer = async (socketPath: string): Promise<RecorderPee
     frames,
     flags,
     blobs,
+    keep,
     lose: (digest) => void blobs.delete(digest),
     spans: () => Buffer.concat(spans).toString("latin1"),
     servicePort: service.port,
