@@ -216,6 +216,7 @@ describe("the reader's process", () => {
     await writeFile(kubeconfig, JSON.stringify(config));
     const port = await freePort();
     const env = {
+      ENCHANTED_RELEASE_NAMESPACE: "enchanted-system",
       KUBECONFIG: kubeconfig,
       CLICKHOUSE_URL: clickhouse.url,
       CLICKHOUSE_CA_FILE: caFile,
