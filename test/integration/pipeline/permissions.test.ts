@@ -171,6 +171,7 @@ describe("the chart's users of NATS", () => {
         ["archive", 1],
         ["ledger", 1],
         ["publisher", 1],
+        ["summarizer", 1],
       ]),
     );
     expect(await auditor.storedMs(1)).toBeUndefined();
