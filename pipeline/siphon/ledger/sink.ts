@@ -5,9 +5,9 @@ import type { Log } from "#nervous-system/kernel/log.ts";
 import { readOnlyCa } from "#nervous-system/kernel/trusted-cas.ts";
 import { createSqlClient, ClickHouseFailure, type SqlClient } from "#nervous-system/stores/clickhouse/sql-client.ts";
 import { beginReshape, ROWS_A_STEP, type Reshape } from "#pipeline/siphon/ledger/reshape.ts";
-import { findRetyped } from "#pipeline/siphon/ledger/retyped.ts";
+import { ensureSchema, findRetyped } from "#pipeline/siphon/ledger/ledger-schema.ts";
 import { projectRow } from "#pipeline/siphon/ledger/row.ts";
-import { createDatabase, cutsTable, framesTable, migrations, nextTable } from "#pipeline/siphon/ledger/tables.ts";
+import { cutsTable, framesTable, nextTable } from "#pipeline/siphon/ledger/tables.ts";
 import { insertToken, slotOf, type Batch, type Sink, type SinkKind, type SinkResult } from "#pipeline/siphon/sink.ts";
 
 const SINK = "ledger";
@@ -48,11 +48,7 @@ export const createLedgerSink = (client: SqlClient, log: Log, rowsAStep = ROWS_A
   let reshape: Reshape | undefined;
   return {
     prepare: async () => {
-      await client.command(createDatabase);
-      const [frames] = await client.query<{ result: number }>(`EXISTS TABLE ${framesTable}`);
-      // Cuts speak of what is in the frames' table: of one that was dropped they say nothing.
-      if (Number(frames?.result) === 0) await client.command(`DROP TABLE IF EXISTS ${cutsTable} SYNC`);
-      for (const statement of migrations) await client.command(statement);
+      await ensureSchema(client);
       await reshape?.stop();
       reshape = await beginReshape(client, log, rowsAStep);
       reshape?.goOn();

@@ -17,7 +17,7 @@ const time = "DateTime64(9, 'UTC') CODEC(Delta, ZSTD)";
 const name = "LowCardinality(String)";
 const text = "String CODEC(ZSTD)";
 
-/** Every column and its type; a new column is a line here and is added to a table that exists. */
+/** Every column and its type; a new column is a line here and is added to a table that exists (`ensureSchema`). */
 export const columns: { readonly [C in keyof LedgerRow]: string } = {
   agent_uid: text,
   epoch: "UInt32",
@@ -99,8 +99,8 @@ ORDER BY (${sortingKey})
 SETTINGS ${durable}, non_replicated_deduplication_window = 10000,
   min_age_to_force_merge_seconds = 86400, min_age_to_force_merge_on_partition_only = 1`;
 
-// Of the rows of one sink and slot the one that was begun last stays, wherever in whichever stream it ends.
-const createCuts = `
+/** The statement that makes the table of cuts. Of the rows of one sink and slot the one that was begun last stays, wherever in whichever stream it ends. */
+export const createCuts = `
 CREATE TABLE IF NOT EXISTS ${cutsTable} (
   sink LowCardinality(String),
   slot UInt8,
@@ -114,14 +114,19 @@ ENGINE = ReplacingMergeTree(number)
 ORDER BY (sink, slot)
 SETTINGS ${durable}`;
 
-const view = (viewName: string, eventType: string, selected: string): string => `
-CREATE OR REPLACE VIEW ${database}.${viewName} AS
+type View = { readonly name: string; readonly select: string };
+
+const view = (viewName: string, eventType: string, selected: string): View => ({
+  name: `${database}.${viewName}`,
+  select: `
 SELECT namespace, mission, mission_uid, agent_id, agent_uid, epoch, seq, stream_seq, observed, event_id, ${selected}
 FROM ${framesTable} FINAL
 WHERE event_type = '${eventType}'
-SETTINGS do_not_merge_across_partitions_select_final = 1`;
+SETTINGS do_not_merge_across_partitions_select_final = 1`,
+});
 
-const views = [
+/** Views for people, who would else have to know which column holds what. */
+export const views: readonly View[] = [
   view("conversations", "MESSAGE", "from_agent, to_agent, channel, subject, text"),
   view(
     "decisions",
@@ -139,13 +144,5 @@ const views = [
   ),
 ];
 
-const addColumns = `ALTER TABLE ${framesTable}
-${Object.entries(columns)
-  .map(([column, type]) => `  ADD COLUMN IF NOT EXISTS ${column} ${type}`)
-  .join(",\n")}`;
-
 /** Creates the database, which comes first. */
 export const createDatabase = `CREATE DATABASE IF NOT EXISTS ${database}`;
-
-/** Statements that create the ledger in it, or bring an older one up to date; running them again changes nothing. */
-export const migrations: readonly string[] = [createFrames(framesTable), addColumns, createCuts, ...views];

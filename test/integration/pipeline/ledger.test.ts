@@ -3,6 +3,9 @@ import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import { silentLog } from "#nervous-system/kernel/log.ts";
+import { createSqlClient, type SqlClient } from "#nervous-system/stores/clickhouse/sql-client.ts";
+import { createLedgerSink } from "#pipeline/siphon/ledger/sink.ts";
 import { createSiphonMetrics } from "#pipeline/siphon/measure.ts";
 import { describeSinkContract } from "./sink-contract.ts";
 import type { Sink } from "#pipeline/siphon/sink.ts";
@@ -213,4 +216,33 @@ describe("reading the ledger", () => {
     ]);
     await running.stop();
   }, 60_000);
+});
+
+describe("preparing the ledger", () => {
+  it("changes no definition that is as it should be, and makes what is missing", async () => {
+    const { url, username, password } = ledger.server;
+    const client = createSqlClient({ url, username, password });
+    const changes: string[] = [];
+    const command: SqlClient["command"] = async (query, params) => {
+      if (!query.trimStart().match(/^CREATE (?:DATABASE|TABLE) IF NOT EXISTS/)) changes.push(query);
+      await client.command(query, params);
+    };
+    const sink = createLedgerSink({ ...client, command }, silentLog);
+    await sink.prepare();
+    changes.length = 0;
+    await sink.prepare();
+    expect(changes).toEqual([]);
+    await client.command("ALTER TABLE enchanted.context_frames DROP COLUMN subject, DROP COLUMN tool");
+    await client.command("DROP VIEW enchanted.decisions");
+    await client.command("CREATE OR REPLACE VIEW enchanted.conversations AS SELECT 1");
+    await sink.prepare();
+    expect(changes.map((change) => change.trim().split(/\s+/).slice(0, 6).join(" ")).toSorted()).toEqual([
+      "ALTER TABLE enchanted.context_frames ADD COLUMN IF",
+      "CREATE OR REPLACE VIEW enchanted.conversations AS",
+      "CREATE OR REPLACE VIEW enchanted.decisions AS",
+    ]);
+    expect(await ledger.rows("SELECT subject, tool FROM enchanted.context_frames LIMIT 0")).toEqual([]);
+    expect(await ledger.rows("SELECT reasoning FROM enchanted.decisions LIMIT 0")).toEqual([]);
+    await sink.close();
+  });
 });

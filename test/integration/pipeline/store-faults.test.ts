@@ -96,6 +96,12 @@ const answers = (store: Store, manner: Manner, name: string): Fault => ({
   make: async () => doors[store].turn(manner),
   mend: async () => doors[store].turn("through"),
 });
+const fullDisk = (store: Store, name: string): Fault => ({
+  name,
+  store,
+  make: () => disks[store].fill(),
+  mend: () => disks[store].empty(),
+});
 const sql = (change: string) => (): Promise<unknown> =>
   ledger.client.command({ query: `ALTER TABLE enchanted.context_frames ${change}` });
 
@@ -112,6 +118,8 @@ const faults: readonly Fault[] = [
   },
   { name: "a column of the ledger is dropped", store: "ledger", make: sql("DROP COLUMN subject") },
   { name: "the archive's bucket is gone", store: "archive", make: () => archive.loseBucket() },
+  fullDisk("ledger", "the disk of ClickHouse is full"),
+  fullDisk("archive", "the disk of S3 is full"),
 ];
 
 describe("where", () => {
