@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { walCutSetting } from "#nervous-system/recorder/wal-cut.ts";
+import { componentRecorderSettings } from "#nervous-system/recorder/component-settings.ts";
 import { parseRanges } from "#pipeline/gateway/address-policy.ts";
 
 const seconds = (fallback: number, description: string) =>
@@ -19,9 +19,7 @@ const ranges = (description: string) =>
     .describe(`${description}, such as 10.0.0.0/8,fd00::/8`);
 
 /** The gateway's environment. */
-export const gatewaySettings = z.object({
-  ENCHANTED_RELEASE_NAMESPACE: z.string().min(1).describe("namespace that the chart is installed in"),
-  ENCHANTED_POD_NAME: z.string().min(1).describe("name of this pod (metadata.name)"),
+export const gatewaySettings = componentRecorderSettings.extend({
   ENCHANTED_OPERATOR_ACCOUNT: z
     .string()
     .min(1)
@@ -34,11 +32,6 @@ export const gatewaySettings = z.object({
     .describe("host:port of the HTTPS server"),
   ENCHANTED_TLS_CERT_FILE: z.string().min(1).describe("PEM file with the server's certificate chain"),
   ENCHANTED_TLS_KEY_FILE: z.string().min(1).describe("PEM file with its key"),
-  ENCHANTED_CA_FILE: z.string().min(1).describe("PEM file with the chart's CA, for the collector"),
-  ENCHANTED_COLLECTOR: z.string().min(1).default("enchanted-collector:4317").describe("host:port of the collector"),
-  ENCHANTED_TOKEN_FILE: z.string().min(1).describe("projected token of audience enchanted-collector"),
-  ENCHANTED_WAL_DIR: z.string().min(1).describe("directory on this component's own claim"),
-  ENCHANTED_WAL_CUT: walCutSetting,
   ENCHANTED_EXTRA_CA_FILE: z.string().optional().describe("PEM file with further CAs of model endpoints"),
   ENCHANTED_ALLOW_PRIVATE: flag("true lets model endpoints, forges and allowed hosts be at private addresses"),
   ENCHANTED_ALLOW_RANGES: ranges("private networks that they may be at in any case"),

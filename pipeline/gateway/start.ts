@@ -7,6 +7,7 @@ import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import type { KubeObject, ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
 import { agents, missions, models } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { startComponentRecorder, type ComponentRecorder } from "#nervous-system/recorder/component.ts";
+import { readRecorderOptions } from "#nervous-system/recorder/component-settings.ts";
 import type { Ids } from "#nervous-system/schemas/ids.ts";
 import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
 import { createProcessRegistry } from "#nervous-system/telemetry/metrics.ts";
@@ -72,19 +73,8 @@ const whyUnready = ({ informers }: Following, recorder: ComponentRecorder): read
   return reasons;
 };
 
-const startRecorder = ({ settings, ...rest }: GatewayEnvironment): Promise<ComponentRecorder> =>
-  readFile(settings.ENCHANTED_CA_FILE, "utf8").then((caPem) =>
-    startComponentRecorder({
-      ...rest,
-      component: "gateway",
-      podName: settings.ENCHANTED_POD_NAME,
-      releaseNamespace: settings.ENCHANTED_RELEASE_NAMESPACE,
-      directory: settings.ENCHANTED_WAL_DIR,
-      cut: settings.ENCHANTED_WAL_CUT,
-      collector: { address: settings.ENCHANTED_COLLECTOR, caPem },
-      token: async () => (await readFile(settings.ENCHANTED_TOKEN_FILE, "utf8")).trim(),
-    }),
-  );
+const startRecorder = async ({ settings, ...rest }: GatewayEnvironment): Promise<ComponentRecorder> =>
+  startComponentRecorder({ ...rest, ...(await readRecorderOptions(settings)), component: "gateway" });
 
 const startServer = async (
   environment: GatewayEnvironment,

@@ -1,9 +1,8 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
-import { startComponentRecorder, type ComponentRecorder } from "#nervous-system/recorder/component.ts";
-import { tokenFrom } from "#nervous-system/recorder/token-file.ts";
+import { startComponentRecorder } from "#nervous-system/recorder/component.ts";
+import { readRecorderOptions } from "#nervous-system/recorder/component-settings.ts";
 import type { Ids } from "#nervous-system/schemas/ids.ts";
 import { createMetrics, createProcessRegistry } from "#nervous-system/telemetry/metrics.ts";
 import type { PartEnvironment } from "#pipeline/environment.ts";
@@ -25,29 +24,13 @@ export type Summarizer = {
   stop(graceMs: number): Promise<void>;
 };
 
-const recorderOf = async (environment: SummarizerEnvironment): Promise<ComponentRecorder> => {
-  const { settings } = environment;
-  return startComponentRecorder({
-    ...environment,
-    component: "siphon",
-    podName: settings.ENCHANTED_POD_NAME,
-    releaseNamespace: settings.ENCHANTED_RELEASE_NAMESPACE,
-    directory: settings.ENCHANTED_WAL_DIR,
-    collector: {
-      address: settings.ENCHANTED_COLLECTOR,
-      caPem: await readFile(settings.ENCHANTED_CA_FILE, "utf8"),
-    },
-    token: tokenFrom(settings.ENCHANTED_TOKEN_FILE),
-    cut: settings.ENCHANTED_WAL_CUT,
-  });
-};
-
 /** Starts the summarizer; it is ready once it reads the stream. */
 export const startSummarizer = async (environment: SummarizerEnvironment): Promise<Summarizer> => {
   const { settings, clock, random, log, healthPort } = environment;
   const registry = createProcessRegistry();
   const metrics = createMetrics(registry, ["lessonsWritten"]);
-  const record = await recorderOf(environment);
+  const recorder = await readRecorderOptions(settings);
+  const record = await startComponentRecorder({ ...environment, ...recorder, component: "siphon" });
   let trouble: string | undefined = "the stream is not read yet";
   const unready = (): readonly string[] => (trouble === undefined ? [] : [trouble]);
   const health = await startHealthServer({ port: healthPort, registry, unready });

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import { createGrpcClient } from "#nervous-system/comms/grpc/client.ts";
@@ -8,6 +8,7 @@ import { maxOpenProposals } from "#nervous-system/fold/state.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { startComponentRecorder } from "#nervous-system/recorder/component.ts";
+import { readRecorderOptions } from "#nervous-system/recorder/component-settings.ts";
 import type { Ids } from "#nervous-system/schemas/ids.ts";
 import { publisherReader, signalFilter } from "#nervous-system/schemas/subjects.ts";
 import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
@@ -69,35 +70,19 @@ const emptyScratch = async (dir: string): Promise<void> => {
   await mkdir(dir, { recursive: true, mode: 0o700 });
 };
 
-const collectorOf = async (environment: PublisherEnvironment) => {
-  const { settings } = environment;
-  return {
-    collector: { address: settings.ENCHANTED_COLLECTOR, caPem: await readFile(settings.ENCHANTED_CA_FILE, "utf8") },
-    token: async () => (await readFile(settings.ENCHANTED_TOKEN_FILE, "utf8")).trim(),
-  };
-};
-
 /** Runs the publisher until the signal aborts; rejects where it cannot go on, so that a restart begins again. */
 export const runPublisherProcess = async (environment: PublisherEnvironment, signal: AbortSignal): Promise<void> => {
   const { settings, bus, clock, log, client, env } = environment;
   await emptyScratch(settings.ENCHANTED_SCRATCH_DIR);
   const registry = createProcessRegistry();
   const metrics = createMetrics(registry, ["publications", "publicationRetries"]);
-  const uplink = await collectorOf(environment);
-  const record = await startComponentRecorder({
-    ...environment,
-    ...uplink,
-    component: "supervisor",
-    podName: settings.ENCHANTED_POD_NAME,
-    releaseNamespace: settings.ENCHANTED_RELEASE_NAMESPACE,
-    directory: settings.ENCHANTED_WAL_DIR,
-    cut: settings.ENCHANTED_WAL_CUT,
-  });
+  const recorder = await readRecorderOptions(settings);
+  const record = await startComponentRecorder({ ...environment, ...recorder, component: "supervisor" });
   const marks = await openWorkMarks(join(settings.ENCHANTED_WAL_DIR, "at-work"));
   const parked = await openParkedProposals(join(settings.ENCHANTED_WAL_DIR, "waiting"), maxParkedBytes, log);
   const { ca, caFile } = await collectCas(settings);
   const openForge = createOpenForge({ ca, timeoutMs: forgeTimeoutMs, clock });
-  const blobs = createGrpcClient({ ...uplink.collector, token: uplink.token, clock });
+  const blobs = createGrpcClient({ ...recorder.collector, token: recorder.token, clock });
   const tools: AnswerTools = {
     client,
     clock,
