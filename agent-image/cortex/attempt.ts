@@ -157,8 +157,8 @@ export const runAttempt = (options: AttemptOptions): Promise<AgentOutcome> => {
       clock,
       reconnectMs: config.ENCHANTED_RECORDER_WAIT_MS,
     });
-    const blobs = createBlobStore(config.ENCHANTED_SERVICE, clock);
     const service = createGrpcClient({ address: config.ENCHANTED_SERVICE, clock });
+    const blobs = createBlobStore(service, clock);
     const recall = createRecall(service, clock);
     const journal = createJournal({ agent: config.ENCHANTED_AGENT, socket, blobs, span, clock, ids });
     try {
@@ -167,7 +167,6 @@ export const runAttempt = (options: AttemptOptions): Promise<AgentOutcome> => {
       await recordEnd(journal, signal, error);
       throw error;
     } finally {
-      blobs.close();
       service.close();
       await socket.close();
     }

@@ -1,4 +1,4 @@
-import { cut } from "#nervous-system/kernel/cut.ts";
+import { cut, oneLine } from "#nervous-system/kernel/cut.ts";
 import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
 import { tell, type ByType, type Reading, type ReadingOf } from "./read-frame.ts";
@@ -23,7 +23,7 @@ const maxChars = 80;
 const maxToolChars = 64;
 const maxFileChars = 512;
 
-const oneLine = (text: string): string => cut(text.replaceAll(/\s+/g, " ").trim(), maxChars);
+const summaryOf = (text: string): string => cut(oneLine(text), maxChars);
 
 const argumentOf = (given: unknown, ...names: readonly string[]): string | undefined => {
   if (!isJsonObject(given)) return undefined;
@@ -52,19 +52,19 @@ const ofAction = ({ said }: ReadingOf<"ACTION">): Told => {
     kind: "ACTION",
     tool: cut(tool, maxToolChars),
     ...(file === undefined ? {} : { file: cut(file, maxFileChars) }),
-    summary: oneLine(object === undefined ? verb : `${verb} ${object}`),
+    summary: summaryOf(object === undefined ? verb : `${verb} ${object}`),
   };
 };
 
 const ofStateChange = ({ said }: ReadingOf<"STATE_CHANGE">): Told => {
   const file = said.file_modified || "a file";
   const verb = said.change === "deleted" ? "Deleting" : "Editing";
-  return { kind: "STATE_CHANGE", file: cut(file, maxFileChars), summary: oneLine(`${verb} ${file}`) };
+  return { kind: "STATE_CHANGE", file: cut(file, maxFileChars), summary: summaryOf(`${verb} ${file}`) };
 };
 
 // A beat without words, as the scribe's are, is only a sign of life.
 const ofHeartbeat = ({ said: { activity = "" } }: ReadingOf<"HEARTBEAT">): Told | undefined => {
-  const summary = oneLine(activity);
+  const summary = summaryOf(activity);
   return summary === "" ? undefined : { kind: "HEARTBEAT", summary };
 };
 
@@ -73,9 +73,9 @@ const tellers: Partial<ByType<Told | undefined>> = {
   STATE_CHANGE: ofStateChange,
   THOUGHT: () => ({ kind: "THOUGHT", summary: "Thinking" }),
   DECISION_RATIONALE: () => ({ kind: "DECISION_RATIONALE", summary: "Deciding" }),
-  PROPOSAL: ({ said: { title } }) => ({ kind: "PROPOSAL", summary: oneLine(`Proposing ${title || "a change"}`) }),
+  PROPOSAL: ({ said: { title } }) => ({ kind: "PROPOSAL", summary: summaryOf(`Proposing ${title || "a change"}`) }),
   HEARTBEAT: ofHeartbeat,
-  ERROR: ({ said: { message } }) => ({ kind: "ERROR", summary: oneLine(`Error: ${message || "unknown"}`) }),
+  ERROR: ({ said: { message } }) => ({ kind: "ERROR", summary: summaryOf(`Error: ${message || "unknown"}`) }),
 };
 
 // Six digits fewer are milliseconds, without a detour through numbers that cannot hold nanoseconds.

@@ -75,7 +75,7 @@ export const newestSnapshot = (
 /**
  * The snapshot that the next attempt goes on from; nothing where it begins anew.
  *
- *   the attempt that kept it        | those that were given it     | then
+ *   the attempt that kept it        | those that were given it      | then
  *   ended, but not by its own ways  | were all ended by the cluster | the next one goes on from it
  *   was led to its end by its ways  | -                             | nothing
  *   -                               | one of them failed            | nothing: it may be what they fail by

@@ -54,10 +54,6 @@ export const createWalker = <P>(walk: Walk<P>, board: FindingsBoard): Walker => 
     return taken;
   };
 
-  const lookAgain = async (at: P, view: StreamView, signal: AbortSignal): Promise<void> => {
-    await stride(at, view, signal);
-  };
-
   const walkAhead = async (view: StreamView, spending: Spending, signal: AbortSignal): Promise<void> => {
     if (walk.newest === undefined) return;
     ahead ??= await walk.newest(signal);
@@ -96,7 +92,7 @@ export const createWalker = <P>(walk: Walk<P>, board: FindingsBoard): Walker => 
           return undefined;
         }
       };
-      for (const at of again) await trying(() => lookAgain(at, view, signal));
+      for (const at of again) await trying(() => stride(at, view, signal));
       await trying(() => walkAhead(view, spending, signal));
       const isThrough = await trying(() => walkBehind(view, spending, signal));
       if (failures.length > 0) throw failures[0];

@@ -1,4 +1,4 @@
-import { cut } from "#nervous-system/kernel/cut.ts";
+import { cut, oneLine } from "#nervous-system/kernel/cut.ts";
 import { withoutRecalled } from "#pipeline/summarizer/recalled-words.ts";
 import type { Told, Window } from "#pipeline/summarizer/window.ts";
 
@@ -44,10 +44,10 @@ export const renderLesson = (window: Window, task: string, recalled: readonly st
   if (proposed.length + decided.length + changes.length === 0) return undefined;
   const files = changes.map(({ text }) => text);
   const lines = [
-    ...line("Problem", [cut(task.replaceAll(/\s+/g, " ").trim(), MAX_PROBLEM)]),
+    ...line("Problem", [cut(oneLine(task), MAX_PROBLEM)]),
     ...proposed,
     ...decided,
-    ...line("Changed", files, ", "),
+    ...line("Changed", files.map(oneLine), ", "),
     ...line("Seen", textsOf(failures), "; "),
     ...line("Outcome", textsOf(some(outcome))),
   ];

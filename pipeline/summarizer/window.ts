@@ -1,4 +1,4 @@
-import { cut } from "#nervous-system/kernel/cut.ts";
+import { cut, oneLine } from "#nervous-system/kernel/cut.ts";
 import { tell, type ByType, type Reading } from "#nervous-system/fold/read-frame.ts";
 import { failingLines } from "#pipeline/summarizer/failing-lines.ts";
 
@@ -50,16 +50,14 @@ const failed =
   (text: string): Gather =>
   (window, event) => ({
     ...window,
-    failures: distinct(window.failures, { text: cut(flat(text), MAX_TEXT), event }).slice(0, MOST_FAILURES),
+    failures: distinct(window.failures, { text: cut(oneLine(text), MAX_TEXT), event }).slice(0, MOST_FAILURES),
   });
 
 // What somebody wrote on lines of its own would read as another part of the lesson.
-const flat = (text: string): string => text.replaceAll(/\s+/g, " ").trim();
-
 const joined = (...parts: readonly string[]): string =>
   cut(
     parts
-      .map(flat)
+      .map(oneLine)
       .filter((part) => part !== "")
       .join(". "),
     MAX_TEXT,
@@ -79,7 +77,7 @@ const nothing: Gather = (window) => window;
 const readers: Partial<ByType<Gather>> = {
   ACTION: ({ said: { ok, result, error = "" } }) => (ok === false ? failed(failingLines(result ?? error)) : nothing),
   ERROR: ({ said: { message = "", fatal } }) => {
-    const text = cut(flat(message), MAX_TEXT);
+    const text = cut(oneLine(message), MAX_TEXT);
     return (window, event) => ({
       ...failed(text)(window, event),
       ...(fatal === true ? { outcome: { text: `The attempt ended without success: ${text}`, event } } : {}),
@@ -97,7 +95,7 @@ const readers: Partial<ByType<Gather>> = {
     if (file.length > MAX_NAME) return nothing;
     return (window, event) => ({
       ...window,
-      changes: distinct(window.changes, { text: flat(file), event }).slice(0, MOST_FILES),
+      changes: distinct(window.changes, { text: file, event }).slice(0, MOST_FILES),
       libraries: [...new Set([...window.libraries, ...libraryNames(depends_on)])].slice(0, MOST_LIBRARIES),
     });
   },

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { createGrpcClient, type GrpcClient } from "#nervous-system/comms/grpc/client.ts";
+import type { GrpcClient } from "#nervous-system/comms/grpc/client.ts";
 import { grpcStatus, type GrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
 import { getBlobMethod, putBlobMethod } from "#nervous-system/comms/grpc/methods.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
@@ -16,8 +16,9 @@ export type BlobStore = {
   put(bytes: Buffer, deadlineMs: number): Promise<string>;
   /** The bytes of a digest; rejects where they are not there, are not its, or do not come within `deadlineMs`. */
   get(digest: string, deadlineMs: number): Promise<Buffer>;
-  close(): void;
 };
+
+type BlobClient = Pick<GrpcClient, "clientStream" | "serverStream">;
 
 const chunkBytes = 1024 * 1024;
 
@@ -30,7 +31,7 @@ async function* chunksOf(bytes: Buffer): AsyncGenerator<Buffer> {
 
 const digestOf = (bytes: Buffer): string => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 
-const getOnce = async (client: GrpcClient, digest: string, deadlineMs: number): Promise<Buffer> => {
+const getOnce = async (client: BlobClient, digest: string, deadlineMs: number): Promise<Buffer> => {
   const request = Buffer.from(toBinary(GetBlobRequestSchema, create(GetBlobRequestSchema, { digest })));
   const chunks: Uint8Array[] = [];
   for await (const message of client.serverStream(getBlobMethod, request, { deadlineMs }))
@@ -45,9 +46,8 @@ const retryEveryMs = 1_000;
 // A share of the store that is full is not over in a minute, and what is not there does not come.
 const lasting: ReadonlySet<unknown> = new Set([grpcStatus.resourceExhausted, grpcStatus.notFound]);
 
-/** Creates a store over the scribe's service port (`host:port`); calls are repeated until their deadline, which is safe by digest. */
-export const createBlobStore = (address: string, clock: Clock): BlobStore => {
-  const client: GrpcClient = createGrpcClient({ address, clock });
+/** Creates a store over the scribe's service port; calls are repeated until their deadline, which is safe by digest. */
+export const createBlobStore = (client: BlobClient, clock: Pick<Clock, "monotonicMs" | "sleep">): BlobStore => {
   const untilDeadline = async <T>(deadlineMs: number, once: (leftMs: number) => Promise<T>): Promise<T> => {
     const until = clock.monotonicMs() + deadlineMs;
     for (;;) {
@@ -67,6 +67,5 @@ export const createBlobStore = (address: string, clock: Clock): BlobStore => {
         return fromBinary(PutBlobResponseSchema, answer).digest;
       }),
     get: (digest, deadlineMs) => untilDeadline(deadlineMs, (leftMs) => getOnce(client, digest, leftMs)),
-    close: () => client.close(),
   };
 };

@@ -126,7 +126,7 @@ it("a lesson that an agent is reminded of fits a frame, whatever it holds", asyn
     close: async () => {},
   };
   const span = trace.wrapSpanContext({ traceId: "0".repeat(32), spanId: "0".repeat(16), traceFlags: 0 });
-  const blobs = { put: async () => "", get: async () => Buffer.alloc(0), close: () => {} };
+  const blobs = { put: async () => "", get: async () => Buffer.alloc(0) };
   const journal = createJournal({ agent: "a", socket, blobs, span, clock: manualClock(), ids: countingIds() });
   const names = Array.from({ length: 500 }, () => "\u0001".repeat(5_000));
   await journal.recalled(

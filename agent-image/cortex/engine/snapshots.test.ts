@@ -81,7 +81,6 @@ const world = async (
       return digest;
     },
     get: async (digest) => blobs.get(digest) ?? Promise.reject(new Error("there is no such blob")),
-    close: () => {},
   };
   const journal = {
     progress: () => ({ ...progress }),
@@ -117,7 +116,7 @@ const said = (count: number): ConversationMessage[] =>
 
 const resume = async (from: World, name: string) => {
   const get: BlobStore["get"] = async (digest) => from.blobs.get(digest) ?? Promise.reject(new Error("gone"));
-  const blobs = { get, put: get as never, close: () => {} };
+  const blobs = { get, put: get as never };
   const repository = await layOut(name);
   return resumeFrom({ repository, blobs, privateDir: top, manifest: from.kept.at(-1)?.manifest ?? "", opening });
 };
@@ -257,7 +256,7 @@ describe("the state of an agent", () => {
     const manifest = { version: 1, base, tree, bundles: [], conversation };
     const get = async (asked: string): Promise<Buffer> =>
       Buffer.from(asked === digest ? part : JSON.stringify(manifest));
-    const blobs: BlobStore = { get, put: async () => "", close: () => {} };
+    const blobs: BlobStore = { get, put: async () => "" };
     await expect(resumeFrom({ repository, blobs, privateDir: top, manifest: "m", opening })).rejects.toThrow(why);
   });
 
@@ -276,7 +275,6 @@ describe("the state of an agent", () => {
         blobs: {
           get: async (digest) => from.blobs.get(digest) ?? Buffer.alloc(0),
           put: async () => "",
-          close: () => {},
         },
         privateDir: top,
         manifest: from.kept[0]?.manifest ?? "",
