@@ -122,7 +122,7 @@ const audited = async (): Promise<readonly unknown[]> => {
   try {
     return await audit.walk();
   } finally {
-    audit.close();
+    await audit.close();
   }
 };
 
