@@ -18,6 +18,8 @@ export type LedgerRows = {
   before(frames: readonly RecordRow[], signal: AbortSignal): Promise<ChainEnd[]>;
   /** Of each of these frames whether it has a row in its namespace. */
   which(frames: readonly FrameKey[], signal: AbortSignal): Promise<boolean[]>;
+  /** Those of these frames that somebody ordered to be erased. */
+  ordered(frames: readonly RecordRow[], signal: AbortSignal): Promise<RecordRow[]>;
 };
 
 /** Frames of one chain that one statement asks for: its parameters travel in a URL. */
@@ -104,6 +106,17 @@ const readReplaced = async (read: Read, rows: readonly RecordRow[], signal: Abor
   return rows.filter((row) => byHash.get(row.hash)?.some((other) => replaces(other, row)));
 };
 
+const readOrdered = async (read: Read, frames: readonly RecordRow[], signal: AbortSignal): Promise<RecordRow[]> => {
+  const params = { agents: frames.map(({ agentUid }) => agentUid), events: frames.map(({ eventId }) => eventId) };
+  const found = await read<Row>(statements.ordersFor, params, signal);
+  const orders = new Set(
+    found.map((row) => JSON.stringify([row.namespace, row.agent_uid, row.epoch, row.seq, row.event_id])),
+  );
+  return frames.filter(({ namespace, agentUid, epoch, seq, eventId }) =>
+    orders.has(JSON.stringify([namespace, agentUid, epoch, seq, eventId])),
+  );
+};
+
 /** Creates the questions over a client that only reads. */
 export const createLedgerRows = (client: Pick<ReadClient, "read">): LedgerRows => {
   const read = readerOf(client);
@@ -121,6 +134,7 @@ export const createLedgerRows = (client: Pick<ReadClient, "read">): LedgerRows =
       return all;
     },
     before: (frames, signal) => inSlices(frames, (slice) => readBefore(read, slice, signal)),
+    ordered: (frames, signal) => inSlices(frames, (slice) => readOrdered(read, slice, signal)),
     which: async (frames, signal) => {
       const there = new Set<string>();
       for (const chain of byChain(frames)) for (const key of await readWhich(read, chain, signal)) there.add(key);

@@ -51,6 +51,13 @@ WHERE agent_uid IN {agents:Array(String)} AND (agent_uid, epoch, seq) IN (
   FROM (SELECT arrayJoin(arrayZip({agents:Array(String)}, {epochs:Array(UInt32)}, {seqs:Array(UInt64)})) AS one)
 ) LIMIT ${MAX_ROWS}`;
 
+/** Orders to erase what some events say: a few lists, since parameters travel in a URL. */
+export const ordersFor = `SELECT DISTINCT namespace, about_agent_uid AS agent_uid, about_epoch AS epoch,
+  JSONExtractUInt(frame, 'payload', 'seq') AS seq, subject AS event_id
+FROM ${framesTable}
+WHERE event_type = 'ERASURE' AND producer = 'collector' AND about_agent_uid IN {agents:Array(String)}
+  AND subject IN {events:Array(String)} LIMIT ${MAX_ROWS}`;
+
 /** The last frame of a chain before a seq. */
 export const lastBefore = `SELECT agent_uid, epoch, seq, hash FROM ${framesTable}
 WHERE agent_uid = {agent:String} AND epoch = {epoch:UInt32} AND seq < {seq:UInt64} ORDER BY seq DESC LIMIT 1`;

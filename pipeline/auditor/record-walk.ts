@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import { erasedDigest } from "#nervous-system/schemas/erased.ts";
 import { newestPosition } from "#pipeline/archive-reader/newest-position.ts";
 import {
   archiveStart,
@@ -16,7 +17,8 @@ import {
   type Span,
 } from "#pipeline/auditor/compare-ledger.ts";
 import { gatherFindings, type Fault } from "#pipeline/auditor/finding.ts";
-import { keyOf, rowOfFrame, type RecordRow } from "#pipeline/auditor/record-row.ts";
+import type { LedgerRows } from "#pipeline/auditor/ledger-rows.ts";
+import { chainOf, keyOf, nameOf, rowOfFrame, type RecordRow } from "#pipeline/auditor/record-row.ts";
 import { strangeBehind, unexplained, type RecordStores } from "#pipeline/auditor/strange-rows.ts";
 import { isDue, isSettled, type StreamView } from "#pipeline/auditor/view.ts";
 import type { Walk } from "#pipeline/auditor/walk.ts";
@@ -67,6 +69,23 @@ const spanOf = ({ upTo }: RecordPosition, { cut, first, last }: File): Span => {
   return { after, upTo: last < after.storedNs ? after : { storedNs: last, place: cut.to } };
 };
 
+/** Erased frames that nobody ordered to be erased: who can write to the stores could hide anything so. */
+const compareErased = async (
+  ledger: LedgerRows,
+  frames: readonly StoredFrame[],
+  rows: readonly RecordRow[],
+  signal: AbortSignal,
+): Promise<Fault[]> => {
+  const erased = rows.filter((_, at) => erasedDigest(frames[at]?.bytes ?? Buffer.of()) !== undefined);
+  const ordered = new Set(await ledger.ordered(erased, signal));
+  return erased.flatMap((row): Fault[] => {
+    const what = `${nameOf(row)}, which nobody ordered to be erased`;
+    return ordered.has(row)
+      ? []
+      : [{ store: "archive", kind: "altered", subject: chainOf(row), place: row.place, what }];
+  });
+};
+
 /** Holds frames of a file against the ledger's rows of them, which may stand at other times, too. */
 const compareFrames = async (
   { ledger }: RecordStores,
@@ -83,6 +102,7 @@ const compareFrames = async (
   return [
     ...compareHashes(frames, rows),
     ...compareLinks(rows, before),
+    ...(await compareErased(ledger, frames, rows, signal)),
     ...compareLedger({ archived, rows: [...inTime, ...elsewhere] }),
   ];
 };
