@@ -1,5 +1,14 @@
 import type { ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
-import { fileKey, filesPrefix, manifestKey, manifestsPrefix, parseManifestKey } from "#pipeline/siphon/archive/keys.ts";
+import {
+  fileKey,
+  filesPrefix,
+  firstRevision,
+  manifestKey,
+  manifestsPrefix,
+  nextRevision,
+  parseManifestKey,
+  revisionsPrefix,
+} from "#pipeline/siphon/archive/keys.ts";
 import {
   noManifest,
   parseManifest,
@@ -27,8 +36,8 @@ type Passed = { readonly last: string; readonly unnamed: readonly string[] };
 export type ArchivePosition = {
   /** The last manifest that was read. */
   readonly head: ManifestHead;
-  /** What that is about; undefined at the beginning. */
-  readonly manifest?: Manifest;
+  /** What the last one is about that speaks of what was written; undefined at the beginning. */
+  readonly manifest?: Manifest | undefined;
   /** Undefined where the walk did not begin with the first manifest: it cannot tell which files are nobody's. */
   readonly passed?: Passed | undefined;
 };
@@ -74,6 +83,16 @@ const gapFault = (from: number, to: number): ArchiveFault[] =>
     ? []
     : [{ kind: "missing", key: manifestKey(from), frames: 1, message: `manifests ${from} to ${to} are missing` }];
 
+const isOfItsCut = ({ key, cut, replaces }: Manifest): boolean =>
+  fileKey(cut) === (replaces === undefined ? key : firstRevision(key)) &&
+  (replaces === undefined || key === nextRevision(replaces));
+
+/** Whether another file has taken the place of one that is gone; that is judged where its own manifest speaks of it. */
+const isReplaced = async ({ client }: WalkOptions, key: string): Promise<boolean> => {
+  for await (const { key: revision } of client.list(revisionsPrefix(key))) if (revision > key) return true;
+  return false;
+};
+
 const manifestFaults = (
   { key, number }: Named,
   manifest: Manifest | undefined,
@@ -83,19 +102,21 @@ const manifestFaults = (
   if (number !== before.number + 1) return gapFault(before.number + 1, number - 1);
   if (manifest === undefined) return fault("altered", `${key} is no manifest`);
   if (manifest.number !== number) return fault("altered", `${key} has number ${manifest.number}`);
-  if (fileKey(manifest.cut) !== manifest.key) return fault("altered", `${key} names another file than that of its cut`);
+  if (!isOfItsCut(manifest)) return fault("altered", `${key} names another file than that of its cut`);
   if (manifest.previous === before.sha256) return [];
   return fault("unchained", `${key} does not follow the manifest before it`);
 };
 
 type ReadFile = { readonly faults: readonly ArchiveFault[]; readonly content?: FileContent };
 
-const readNamed = async ({ client }: WalkOptions, { key, bytes, rows, sha256 }: Manifest): Promise<ReadFile> => {
+const readNamed = async (options: WalkOptions, { key, bytes, rows, sha256 }: Manifest): Promise<ReadFile> => {
+  const { client } = options;
   const fault = (kind: ArchiveFault["kind"], message: string): ReadFile => ({
     faults: [{ kind, key, frames: rows, message }],
   });
   const size = await client.size(key);
-  if (size === undefined) return fault("missing", `${key} is missing`);
+  if (size === undefined)
+    return (await isReplaced(options, key)) ? { faults: [] } : fault("missing", `${key} is missing`);
   // Nobody reads what cannot be the file.
   const file = size === bytes && size <= MAX_BYTES ? await readObject(client, key) : undefined;
   if (file === undefined || sha256Of(file) !== sha256)
@@ -155,6 +176,7 @@ export const stepArchive = async (options: WalkOptions, at: ArchivePosition): Pr
     manifest,
     faults: [...faults, ...file.faults],
     content: file.content,
-    next: { head, manifest, passed },
+    // What takes the place of an older file stands where that stood.
+    next: { head, manifest: manifest.replaces === undefined ? manifest : at.manifest, passed },
   };
 };

@@ -138,7 +138,7 @@ export const createRecordWalk = (stores: RecordStores): Walk<RecordPosition> => 
         return { unit, findings: gatherFindings(found), bytes: 0, next: { archive: next } };
       const { frames } = content;
       found.push(...(await compareFile(stores, frames, rangeOf(at, manifest.cut, frames), signal)));
-      const storedNs = storedIn(frames).last;
+      const storedNs = manifest.replaces === undefined ? storedIn(frames).last : at.storedNs;
       return { unit, findings: gatherFindings(found), bytes: manifest.bytes, next: { archive: next, storedNs } };
     },
   };

@@ -3,7 +3,6 @@ import type { CollectionDefinition } from "#nervous-system/stores/weaviate/colle
 /** What the memory knows of a pull request: the places from which it is known, merged and closed, `never` until then. */
 export type PullRequestProperties = {
   readonly mission_uid: string;
-  readonly url: string;
   readonly known_place: number;
   readonly merged_place: number;
   readonly closed_place: number;
@@ -19,7 +18,6 @@ export const pullRequestsCollection = {
   description: "What became of the pull requests of missions.",
   properties: {
     mission_uid: "exact",
-    url: "stored",
     known_place: "range",
     merged_place: "range",
     closed_place: "range",

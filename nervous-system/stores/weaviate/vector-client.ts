@@ -66,6 +66,8 @@ export type VectorClient = {
   put(shelf: Shelf, objects: readonly NewObject[]): Promise<void>;
   /** Changes properties of one object, or gives it a vector, and keeps the others. */
   change(shelf: Shelf, id: string, properties: StoredProperties, vector?: NewObject["vector"]): Promise<void>;
+  /** Removes objects, those that are there. */
+  remove(shelf: Shelf, ids: readonly string[]): Promise<void>;
   find(shelf: Shelf, conditions: readonly Condition[], limit: number): Promise<readonly FoundObject[]>;
   search(shelf: Shelf, search: Search): Promise<readonly FoundObject[]>;
   close(): Promise<void>;
@@ -184,6 +186,10 @@ export const createVectorClient = (options: WeaviateOptions): VectorClient => {
       at("changing an object", shelf, (collection) =>
         collection.data.update(inputOf({ id, properties, ...(vector === undefined ? {} : { vector }) })),
       ),
+    remove: (shelf, ids) =>
+      at("removing objects", shelf, async (collection) => {
+        for (const id of ids) await collection.data.deleteById(id);
+      }),
     find: (shelf, conditions, limit) =>
       at("finding objects", shelf, async (collection) => {
         const filters = filterOfAll(collection, conditions);

@@ -13,15 +13,12 @@ export type PullRequestWord = {
   readonly at: Moment;
 };
 
-/** The object of a pull request. */
+/** The object of a pull request, which keeps nothing of its address. */
 export const requestIdOf = ({ missionUid, url }: PullRequestWord["said"]): string =>
   objectIdOf("pull request", missionUid, url);
 
-const MAX_URL = 2_048;
-
-const unknown = ({ missionUid, url }: PullRequestWord["said"]): PullRequestProperties => ({
+const unknown = ({ missionUid }: PullRequestWord["said"]): PullRequestProperties => ({
   mission_uid: missionUid,
-  url: url.slice(0, MAX_URL).toWellFormed(),
   known_place: never,
   merged_place: never,
   closed_place: never,

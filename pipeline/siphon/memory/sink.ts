@@ -11,9 +11,10 @@ import { EmbedderFailure } from "#pipeline/embedding/embedder.ts";
 import { cutObject, cutsCollection, cutsOf } from "#pipeline/siphon/memory/cuts.ts";
 import { createVectorFiller, type FillerOptions } from "#pipeline/siphon/memory/fill-vectors.ts";
 import { closeMemory, memorySettings, openMemory, type Memory } from "#pipeline/siphon/memory/open-memory.ts";
-import { projectFrame, type Projection } from "#pipeline/siphon/memory/project.ts";
+import type { Erasure } from "#pipeline/siphon/erasures.ts";
+import { idOfFrame, projectFrame, type Projection } from "#pipeline/siphon/memory/project.ts";
 import { writeTenant, type MemoryWriting } from "#pipeline/siphon/memory/write-tenant.ts";
-import type { Batch, Sink, SinkKind, SinkResult } from "#pipeline/siphon/sink.ts";
+import type { Batch, EraseResult, Sink, SinkKind, SinkResult } from "#pipeline/siphon/sink.ts";
 
 const SINK = "memory";
 /** Each with a part for each tenant. */
@@ -34,6 +35,14 @@ const byTenant = ({ cut, frames }: Batch): Map<string, Projection[]> => {
         ),
       new Map<string, Projection[]>(),
     );
+};
+
+/** Removes what was remembered of frames. A lesson that others told in the same words goes with it, as it is kept once. */
+const eraseIn = async (client: VectorClient, tenant: string, erasures: readonly Erasure[]): Promise<void> => {
+  const ids = erasures.map(idOfFrame);
+  for (const collection of collections) {
+    if (await client.hasTenant(collection, tenant)) await client.remove({ collection, tenant }, ids);
+  }
 };
 
 const resultOf = async (client: VectorClient, error: unknown): Promise<SinkResult> => {
@@ -103,6 +112,16 @@ export const createMemorySink = (memory: Memory, { share = SHARE, ...options }: 
         return { kind: "written" };
       } catch (error) {
         return resultOf(client, error);
+      }
+    },
+    erase: async (erasures): Promise<EraseResult> => {
+      try {
+        for (const [tenant, own] of Map.groupBy(erasures, ({ namespace }) => namespace)) {
+          if (isTenant(tenant)) await eraseIn(client, tenant, own);
+        }
+        return { kind: "written" };
+      } catch (error) {
+        return { kind: "retryable", reason: `the memory does not erase: ${String(error)}` };
       }
     },
     close: async () => {
