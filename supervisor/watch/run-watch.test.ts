@@ -147,6 +147,37 @@ describe("the watch over pull requests", () => {
     );
   });
 
+  it("tells of the proposal that was pushed last, whatever was asked about when it was", async () => {
+    const clock = manualClock();
+    let answering: (() => void) | undefined;
+    const requests = await openWatchedRequests(directory, { most: 9, mostOfNamespace: 9 }, silentLog);
+    const written: ComponentEvent[] = [];
+    const stopping = new AbortController();
+    const ended = runWatch(
+      {
+        requests,
+        ask: () => new Promise((resolve) => (answering = () => resolve(is("merged")))),
+        record: { write: (frame) => Promise.resolve(void written.push(frame)).then(() => "e") },
+        clock,
+        random: () => 0,
+        log: silentLog,
+        onNews: () => undefined,
+      },
+      stopping.signal,
+    );
+    const { answered, end } = published("team-a", 3);
+    await watchPublished({ requests, clock }, answered, end);
+    await clock.advance(2 * minute);
+    const later = { ...answered, envelope: { ...answered.envelope, seq: 12, event_id: "p2" }, hash: "later" };
+    await watchPublished({ requests, clock }, later, end);
+    answering?.();
+    await readdir(directory);
+    await clock.advance(minute);
+    stopping.abort(new Error("over"));
+    await ended;
+    expect(written.map(({ payload }) => payload["proposal_seq"])).toEqual([12]);
+  });
+
   it("tells of a closed one once, and of its merge where it was opened again", async () => {
     let answer = is("closed");
     const watch = await startWatch(manualClock(), () => answer);

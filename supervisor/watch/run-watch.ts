@@ -3,25 +3,18 @@ import type { Log } from "#nervous-system/kernel/log.ts";
 import { untilAborted } from "#nervous-system/kernel/until-aborted.ts";
 import type { ComponentRecorder } from "#nervous-system/recorder/component.ts";
 import { renderLaterPublication, type Answered, type PublishedEnd } from "#supervisor/publish/publication-frame.ts";
+import { createAgenda, type Agenda } from "#supervisor/watch/agenda.ts";
 import type { AskedRequest } from "#supervisor/watch/ask-request.ts";
 import { newsOf } from "#supervisor/watch/judge-request.ts";
 import type { WatchedRequest, WatchedRequests } from "#supervisor/watch/watched-requests.ts";
-import {
-  betweenMs,
-  chooseNext,
-  pauseMs,
-  restMs,
-  watchedForMs,
-  type Asking,
-  type Candidate,
-} from "#supervisor/watch/when-to-ask.ts";
+import { betweenMs, watchedForMs } from "#supervisor/watch/when-to-ask.ts";
 
 /** What the watch over pull requests is made of. */
 export type Watch = {
   readonly requests: WatchedRequests;
   ask(request: WatchedRequest): Promise<AskedRequest>;
   readonly record: Pick<ComponentRecorder, "write">;
-  readonly clock: Pick<Clock, "now" | "sleep">;
+  readonly clock: Pick<Clock, "now" | "monotonicMs" | "sleep">;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly log: Log;
@@ -37,76 +30,6 @@ export const watchPublished = async (
   if (end.value.pullRequest.state !== "merged") await requests.keep({ answered, end, sinceMs: clock.now() });
 };
 
-// What is published meanwhile is not due sooner than this.
-const idleMs = 60_000;
-
-/** A forge as one namespace uses it: what one tenant's forge does makes no other tenant wait. */
-const placeOf = ({ answered, end }: WatchedRequest): string => {
-  const { url } = end.value.pullRequest;
-  return `${answered.envelope.namespace} ${URL.canParse(url) ? new URL(url).origin : url}`;
-};
-
-/** When each pull request is due, and which forges rest; known to this process alone: after a restart it is spread anew. */
-const createAgenda = ({ requests, clock, random }: Watch) => {
-  const askings = new Map<string, Asking>();
-  const rests = new Map<string, { readonly untilMs: number; readonly failures: number }>();
-  const servedAt = new Map<string, number>();
-  let turns = 0;
-  const dueMsOf = (name: string, request: WatchedRequest, nowMs: number): number => {
-    const known = askings.get(name) ?? { dueMs: nowMs + random() * pauseMs(request, 0, nowMs), failures: 0 };
-    askings.set(name, known);
-    return Math.max(known.dueMs, rests.get(placeOf(request))?.untilMs ?? 0);
-  };
-  const forgetDropped = (all: ReadonlyMap<string, WatchedRequest>): void => {
-    for (const name of askings.keys()) if (!all.has(name)) askings.delete(name);
-    const [places, namespaces] = [new Set<string>(), new Set<string>()];
-    for (const request of all.values()) {
-      places.add(placeOf(request));
-      namespaces.add(request.answered.envelope.namespace);
-    }
-    for (const place of rests.keys()) if (!places.has(place)) rests.delete(place);
-    for (const namespace of servedAt.keys()) if (!namespaces.has(namespace)) servedAt.delete(namespace);
-  };
-  return {
-    /** Which is next, or how long nobody is due. */
-    next: (): { readonly name: string } | { readonly waitMs: number } => {
-      const nowMs = clock.now();
-      const all = requests.all();
-      forgetDropped(all);
-      const candidates = [...all].map(([name, request]): Candidate => {
-        const { namespace } = request.answered.envelope;
-        return { name, namespace, dueMs: dueMsOf(name, request, nowMs) };
-      });
-      const due = candidates.filter(({ dueMs }) => dueMs <= nowMs);
-      const next = chooseNext(due, (namespace) => servedAt.get(namespace) ?? 0);
-      if (next === undefined)
-        return { waitMs: candidates.reduce((least, { dueMs }) => Math.min(least, dueMs - nowMs), idleMs) };
-      servedAt.set(next.namespace, (turns += 1));
-      return { name: next.name };
-    },
-    answered: (name: string, request: WatchedRequest): void => {
-      const nowMs = clock.now();
-      askings.set(name, { dueMs: nowMs + pauseMs(request, 0, nowMs), failures: 0 });
-      rests.delete(placeOf(request));
-    },
-    failed: (
-      name: string,
-      request: WatchedRequest,
-      { isAway, afterMs = 0 }: Extract<AskedRequest, { kind: "later" }>,
-    ) => {
-      const nowMs = clock.now();
-      const failures = (askings.get(name)?.failures ?? 0) + 1;
-      askings.set(name, { dueMs: nowMs + pauseMs(request, failures, nowMs), failures });
-      if (!isAway) return failures;
-      const rest = rests.get(placeOf(request))?.failures ?? 0;
-      rests.set(placeOf(request), { untilMs: nowMs + restMs(rest, afterMs, random), failures: rest + 1 });
-      return failures;
-    },
-  };
-};
-
-type Agenda = ReturnType<typeof createAgenda>;
-
 const factsOf = ({ answered: { envelope }, end }: WatchedRequest) => ({
   mission: envelope.mission,
   namespace: envelope.namespace,
@@ -114,8 +37,10 @@ const factsOf = ({ answered: { envelope }, end }: WatchedRequest) => ({
 });
 
 /** Tells first and forgets then: whoever is killed in between tells the same again, under the same id. */
-const tellNews = async (watch: Watch, name: string, request: WatchedRequest, asked: AskedRequest): Promise<void> => {
-  if (asked.kind !== "ok") return;
+const tellNews = async (watch: Watch, name: string, asked: AskedRequest): Promise<void> => {
+  // A later proposal may have been pushed to it meanwhile: it is that one whose pull request it is now.
+  const request = watch.requests.all().get(name);
+  if (asked.kind !== "ok" || request === undefined) return;
   const news = newsOf(request, asked.pullRequest);
   if (news === undefined) return;
   const { state } = news.end.value.pullRequest;
@@ -138,7 +63,7 @@ const askAbout = async (watch: Watch, agenda: Agenda, name: string, signal: Abor
   if (asked.kind === "ok") agenda.answered(name, request);
   else if (agenda.failed(name, request, asked) === 1)
     watch.log.warn(factsOf(request), `a pull request cannot be asked about: ${asked.message}`);
-  await tellNews(watch, name, request, asked);
+  await tellNews(watch, name, asked);
 };
 
 /**

@@ -22,13 +22,13 @@ export type Asking = { readonly dueMs: number; readonly failures: number };
  */
 export const pauseMs = ({ sinceMs, end }: WatchedRequest, failures: number, nowMs: number): number => {
   if (end.value.pullRequest.state === "closed") return latestMs;
-  const byAgeMs = Math.max(soonestMs, (nowMs - sinceMs) / 10);
+  const byAgeMs = Math.max(soonestMs, Math.ceil((nowMs - sinceMs) / 10));
   return Math.min(latestMs, byAgeMs * 2 ** Math.min(failures, mostDoublings));
 };
 
 /** How long a forge that does not answer is asked nothing, milliseconds: as long as it asks for, and with growing pauses. */
 export const restMs = (failures: number, askedForMs: number, random: () => number): number =>
-  Math.max(askedForMs, minute + fullJitterMs(failures, { baseMs: minute, capMs: hour, random }));
+  Math.max(askedForMs, minute + Math.ceil(fullJitterMs(failures, { baseMs: minute, capMs: hour, random })));
 
 /** One that may be asked about. */
 export type Candidate = { readonly name: string; readonly namespace: string; readonly dueMs: number };

@@ -140,20 +140,21 @@ describe("what became of a lesson's mission", () => {
 
   it("lets a lesson whose change was closed rank behind others that fit as well", async () => {
     const of = (n: number) => ({ namespace: "ranked", mission_uid: agentUid(720 + n), mission: `r${n}` });
-    const say = publicationOf(of(1));
     await write([
-      chainOf(65, of(1))(learned("Requests pile up behind a lock that is never let go", {}, "closed-one")),
-      chainOf(66, of(2))(learned("Requests pile up behind a lock that nobody lets go", {}, "open-one")),
-      chainOf(67, of(3))(learned("Colours of the button are wrong in the dark", {}, "far-one")),
+      chainOf(65, of(1))(learned("Requests pile up behind a lock that is never let go")),
+      chainOf(66, of(2))(learned("Behind a lock that is never let go requests pile up")),
+      chainOf(67, of(3))(learned("Colours of the button are wrong in the dark")),
     ]);
-    const query = { namespace: "ranked", text: "Requests pile up behind a lock that is never let go" };
-    const ids = async (limit: number): Promise<string[]> =>
-      (await ask({ ...query, limit })).hits.map(({ eventId }) => eventId);
-    expect((await ids(3))[0]).toBe("closed-one");
+    const text = "Requests pile up behind a lock that is never let go";
+    const missions = async (query: Partial<RecallQuery> = { text }): Promise<string[]> =>
+      (await ask({ namespace: "ranked", ...query })).hits.map(({ mission }) => mission);
+    const [best = "", second = "", far = ""] = await missions();
+    expect([best, second].toSorted()).toEqual(["r1", "r2"]);
+    const say = publicationOf(of(Number(best.slice(1))));
     await write([say("open", 1), say("closed", 1)]);
-    expect(await ids(3)).toEqual(["open-one", "closed-one", "far-one"]);
-    expect(await ids(1)).toEqual(["open-one"]);
-    expect((await ask({ namespace: "ranked" })).hits.at(-1)?.eventId).toBe("closed-one");
+    expect(await missions()).toEqual([second, best, far]);
+    expect(await missions({ text, limit: 1 })).toEqual([second]);
+    expect((await missions({})).at(-1)).toBe(best);
   });
 
   it("is nothing that an agent or an external client could say", async () => {

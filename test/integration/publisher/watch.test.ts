@@ -73,8 +73,9 @@ const watchUntil = async (state: string): Promise<ComponentEvent[]> => {
   const written: ComponentEvent[] = [];
   const stopping = new AbortController();
   let hours = 0;
-  const hurried: Pick<Clock, "now" | "sleep"> = {
+  const hurried: Pick<Clock, "now" | "monotonicMs" | "sleep"> = {
     now: () => clock.now() + hours * 3_600_000,
+    monotonicMs: () => clock.monotonicMs() + hours * 3_600_000,
     sleep: (_, signal) => {
       hours += 1;
       return clock.sleep(10, signal);
