@@ -87,11 +87,18 @@ const isOfItsCut = ({ key, cut, replaces }: Manifest): boolean =>
   fileKey(cut) === (replaces === undefined ? key : firstRevision(key)) &&
   (replaces === undefined || key === nextRevision(replaces));
 
-/** Whether another file has taken the place of one that is gone; that is judged where its own manifest speaks of it. */
-const isReplaced = async ({ client }: WalkOptions, key: string): Promise<boolean> => {
-  for await (const { key: revision } of client.list(revisionsPrefix(key))) if (revision > key) return true;
-  return false;
+/** The file that has taken the place of one that is gone: its newest revision, whose bytes its own manifest speaks of. */
+const readReplacing = async ({ client }: WalkOptions, key: string): Promise<FileContent | undefined> => {
+  let newest: string | undefined;
+  for await (const { key: one } of client.list(revisionsPrefix(key)))
+    if (firstRevision(one) === firstRevision(key) && (newest === undefined || isLater(one, newest))) newest = one;
+  const file = newest === undefined || newest === key ? undefined : await readObject(client, newest);
+  return file && readFile(file).catch(() => undefined);
 };
+
+// `.r10` stands before `.r9` in the order of names.
+const isLater = (one: string, other: string): boolean =>
+  one.length === other.length ? one > other : one.length > other.length;
 
 const manifestFaults = (
   { key, number }: Named,
@@ -115,8 +122,10 @@ const readNamed = async (options: WalkOptions, { key, bytes, rows, sha256 }: Man
     faults: [{ kind, key, frames: rows, message }],
   });
   const size = await client.size(key);
-  if (size === undefined)
-    return (await isReplaced(options, key)) ? { faults: [] } : fault("missing", `${key} is missing`);
+  if (size === undefined) {
+    const content = await readReplacing(options, key);
+    return content === undefined ? fault("missing", `${key} is missing`) : { faults: [], content };
+  }
   // Nobody reads what cannot be the file.
   const file = size === bytes && size <= MAX_BYTES ? await readObject(client, key) : undefined;
   if (file === undefined || sha256Of(file) !== sha256)
@@ -172,11 +181,12 @@ export const stepArchive = async (options: WalkOptions, at: ArchivePosition): Pr
   if (manifest === undefined) return { faults, next: { ...at, head } };
   const passed = at.passed && (await passTo(options, at.passed, manifest.key));
   const file = await readNamed(options, manifest);
+  const isWritten = manifest.replaces === undefined;
   return {
     manifest,
     faults: [...faults, ...file.faults],
-    content: file.content,
-    // What takes the place of an older file stands where that stood.
-    next: { head, manifest: manifest.replaces === undefined ? manifest : at.manifest, passed },
+    // A revision's frames were given where the file stood that it replaces.
+    ...(isWritten ? { content: file.content } : {}),
+    next: { head, manifest: isWritten ? manifest : at.manifest, passed },
   };
 };

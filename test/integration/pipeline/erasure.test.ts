@@ -135,7 +135,11 @@ describe("an erasure", () => {
     const blobs = createObjectStore({ client, spoolDir: await temporaryDirectory(cleanup) });
     const blob = await blobs.put("team-a", Buffer.from(`${SECRET} whole`));
     const chain = chainBuilder({ agent_uid: agentUid(1) });
-    const frames = telling.flatMap((tell) => [chain.next(tell(blob)), chain.next()]);
+    const frames = telling.flatMap((tell) => [
+      chain.next(tell(blob)),
+      // Whose chain it is, the graph knows by what it is not asked to forget.
+      chain.next({ event_type: "DECISION_RATIONALE", payload: { reasoning: "so" } }),
+    ]);
     await sendByTurns(bus, [frames, busyChain({ agent_uid: agentUid(2) }, 120)]);
     await feed();
     expect(await everything()).toContain(SECRET);
