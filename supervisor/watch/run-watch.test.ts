@@ -78,8 +78,8 @@ const startWatch = async (
   const pass = async (ms: number, step = minute): Promise<void> => {
     for (let left = ms; left > 0; left -= step) {
       await clock.advance(Math.min(step, left));
-      await readdir(directory);
-      await new Promise((resolve) => setImmediate(resolve));
+      // Until it sleeps again it is at work on its files.
+      while (clock.pending() === 0) await new Promise((resolve) => setImmediate(resolve));
     }
   };
   return { requests, written, asked, publish, stop, pass };
