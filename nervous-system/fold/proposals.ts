@@ -68,9 +68,13 @@ const answerOf = (before: ProposalsFold, said: Answer, { about, observed }: Answ
     : { epoch: about.epoch, seq, eventId, publication: publicationOf(said, state, observed) };
 };
 
-// Also of a proposal that was not kept: it is on the branch.
-const pushed = (after: ProposalsFold, answer: AnsweredFold): ProposalsFold =>
-  after.published !== undefined && isBefore(answer, after.published) ? after : { ...after, published: answer };
+// Also of a proposal that was not kept: it is on the branch. What people closed before says nothing of what was pushed since.
+const pushed = (after: ProposalsFold, answer: AnsweredFold): ProposalsFold => {
+  if (after.published !== undefined && isBefore(answer, after.published)) return after;
+  const { refused: closed, ...rest } = after;
+  const isOver = closed?.publication.state === "closed" && !isBefore(answer, closed);
+  return { ...(isOver ? rest : after), published: answer };
+};
 
 /** Reason of a refusal that says no more than that a later proposal of the same agent stands on the branch already. */
 export const superseded = "Superseded" satisfies PublicationRefusal;
@@ -78,7 +82,8 @@ export const superseded = "Superseded" satisfies PublicationRefusal;
 const refused = (after: ProposalsFold, answer: AnsweredFold, waited: boolean): ProposalsFold => {
   const { state, reason } = answer.publication;
   // One that was answered before comes again where the publisher was killed, and may find its attempt or its mission over.
-  const isNews = state === "closed" || (waited && reason !== superseded);
+  const isPast = after.published !== undefined && isBefore(answer, after.published);
+  const isNews = state === "closed" ? !isPast : waited && reason !== superseded;
   const counts = isNews && answer.epoch === after.epoch && after.refused === undefined;
   return counts ? { ...after, refused: answer } : after;
 };

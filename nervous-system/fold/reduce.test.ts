@@ -218,6 +218,20 @@ describe("reduceMission", () => {
     expect(proposalsIn([...again, answer(3, { state: "closed" })])?.refused?.publication.state).toBe("closed");
   });
 
+  it("takes the closing of a pull request for a refusal only as long as nothing was pushed since", () => {
+    const [first, second] = [aProposal(1, 1, "a"), aProposal(1, 2, "b")];
+    const [opened, reopened] = [anAnswer(1, [1, 1], { head: "a" }), anAnswer(3, [1, 2], { head: "b" })];
+    const closed = (n: number) => anAnswer(n, [1, 1], { state: "closed" });
+    expect(proposalsIn([first, opened, closed(2)])?.refused?.seq).toBe(1);
+    for (const frames of [
+      [first, opened, closed(2), second, reopened],
+      [first, opened, second, reopened, closed(4)],
+    ]) {
+      expect(proposalsIn(frames)?.published?.publication.head).toBe("b");
+      expect(proposalsIn(frames)).not.toHaveProperty("refused");
+    }
+  });
+
   it("takes a refusal that only says that a later proposal is there for none", () => {
     const replaced = anAnswer(1, [1, 1], { state: "refused", reason: "Superseded" });
     expect(proposalsIn([aProposal(1, 1, "p"), replaced])).toEqual({ epoch: 1, open: [], tooMany: false });
@@ -248,7 +262,7 @@ const payload = fc
     fc.dictionary(member, fc.oneof(fc.jsonValue(), fc.constant("x".repeat(3_000)))),
     fc.record(
       {
-        state: fc.constantFrom("open", "merged", "refused", "lost", 7),
+        state: fc.constantFrom("open", "merged", "closed", "refused", "lost", 7),
         proposal_event_id: fc.constantFrom(...eventIds),
         proposal_seq: fc.oneof(fc.integer({ min: 0, max: 20 }), fc.constant("7")),
       },

@@ -124,7 +124,11 @@ const metricTable = {
     "end",
   ),
   gatewayRefusals: counter("enchanted_gateway_refusals_total", "Requests not carried out, by reason.", "type"),
-  publications: counter("enchanted_publications_total", "Proposals answered, by state (open, refused).", "state"),
+  publications: counter(
+    "enchanted_publications_total",
+    "Proposals answered and pull requests that were merged or closed later, by state.",
+    "state",
+  ),
   publicationRetries: counter(
     "enchanted_publication_retries_total",
     "Proposals put back because forge, cluster or store did not answer.",

@@ -9,7 +9,7 @@ import type { PodEnd } from "#operator/pod/end.ts";
 import type { PodFacts } from "#operator/pod/facts.ts";
 import { agentPodName } from "#operator/pod/names.ts";
 import { parseAgentEnd, parseFetchEnd, parseScribeEnd, type ScribeEnd } from "#operator/pod/termination.ts";
-import { kubeTime, observedOf } from "#operator/status/fields.ts";
+import { kubeTime, observedOf, usageAfter } from "#operator/status/fields.ts";
 
 // Throughout, a member that is undefined is one that is absent: the merge patch removes it, or never names it.
 
@@ -108,7 +108,7 @@ const hasEnded = ({ attempt, history = [] }: AgentStatus): boolean =>
   history.some((ended) => ended.attempt === attempt);
 
 const toldByFrames = (fold: AgentFold | undefined, status: AgentStatus): AgentStatus => {
-  const counted = { ...status, usage: fold?.usage ?? status.usage, snapshot: newestSnapshot(status, fold) };
+  const counted = { ...status, usage: usageAfter(status.usage, fold?.usage), snapshot: newestSnapshot(status, fold) };
   // While the pod lives the stream is the witness; afterwards its scribe's last word is, and nothing is being done.
   if (hasEnded(status)) return { ...counted, activity: undefined };
   if (fold === undefined || fold.epoch !== status.attempt) return counted;

@@ -14,9 +14,9 @@ const refused = (before: MissionStatus, after: MissionStatus): StatusEvent[] => 
 };
 
 const published = (before: MissionStatus, after: MissionStatus): StatusEvent[] => {
-  const known = new Set(before.pullRequests?.map(({ url }) => url));
+  const known = new Map(before.pullRequests?.map(({ url, state }) => [url, state]));
   return (after.pullRequests ?? [])
-    .filter(({ url }) => !known.has(url))
+    .filter(({ url, state }) => known.get(url) !== state)
     .map(({ url, state }) => normal(Reason.Published, `Pull request ${url} is ${state}.`));
 };
 

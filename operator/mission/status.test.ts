@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
+import { reduceMission } from "#nervous-system/fold/reduce.ts";
 import { emptyAgent, emptyMission } from "#nervous-system/fold/state.ts";
 import { findCondition } from "#nervous-system/schemas/conditions.ts";
 import { missionDefinition, type MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
@@ -8,6 +9,7 @@ import type { MissionSnapshot } from "#operator/mission/plan.ts";
 import { computeMissionStatus } from "#operator/mission/status.ts";
 import { missionTraceId } from "#nervous-system/schemas/traces.ts";
 import { anAgent } from "#test/builders/agent.ts";
+import { aFrame } from "#test/builders/frame.ts";
 import { aMission } from "#test/builders/mission.ts";
 import { condition } from "#test/builders/mission-snapshot.ts";
 import { aNetwork } from "#test/builders/network.ts";
@@ -140,6 +142,23 @@ describe("computeMissionStatus", () => {
     expect(missionEvents(before, status).map(({ reason }) => reason)).toEqual(["Published", "Published"]);
     const again = snapshot(status, { agents: given.agents, fold, nowMs: Date.parse(at) + 60_000 });
     expect(step(again)).toEqual(status);
+  });
+
+  it("says of a mission that has ended what became of its pull request, and keeps what it used", () => {
+    const opened = { url: "https://f/1", number: 1, headSHA: "c", state: "open" as const, seenTime: at };
+    const used = { frames: 900, inputTokens: 5, outputTokens: 6, modelCalls: 7 };
+    const conditions = [condition("Complete", "CriteriaMet")];
+    const outcome = { reason: "CriteriaMet", message: "All hold at c." };
+    const before: MissionStatus = { startTime: at, conditions, outcome, pullRequests: [opened], usage: used };
+    const said = { state: "merged", url: "https://f/1", number: 1, head: "c", branch: "b", proposal_seq: 7 };
+    const about = { agent_uid: agent.metadata.uid, epoch: 1 };
+    const told = { event_type: "PUBLICATION", producer: "supervisor", seq: 1, agent_uid: "publisher", about } as const;
+    // An operator that began to read behind the mission's end knows nothing else of it.
+    const fold = reduceMission(emptyMission("m"), aFrame(60, told, said));
+    const after = step(snapshot(before, { agents: new Map([[agent.metadata.name, agent]]), fold }));
+    expect(after).toMatchObject({ phase: "Complete", usage: used, outcome });
+    expect(after.pullRequests).toMatchObject([{ url: "https://f/1", headSHA: "c", state: "merged" }]);
+    expect(missionEvents(before, after).map(({ note }) => note)).toEqual(["Pull request https://f/1 is merged."]);
   });
 
   it("is what the schema allows, however much an agent said", () => {

@@ -13,7 +13,7 @@ import type { RecordHealth } from "#operator/frames/view.ts";
 import type { Ending, MissionPlan, MissionSnapshot } from "#operator/mission/plan.ts";
 import { answersOf } from "#operator/mission/publication.ts";
 import { missionTraceId } from "#nervous-system/schemas/traces.ts";
-import { kubeTime, observedOf } from "#operator/status/fields.ts";
+import { kubeTime, observedOf, usageAfter } from "#operator/status/fields.ts";
 
 // Throughout, a member that is undefined is one that is absent: the merge patch removes it, or never names it.
 
@@ -119,7 +119,7 @@ export const computeMissionStatus = (
     ...(isAdmitted(plan, before) ? { startTime: before.startTime ?? now, ledger: ledgerOf(snapshot, before) } : {}),
     ...(isOver(plan) ? { completionTime: before.completionTime ?? now } : {}),
     ...(plan.ending === undefined ? {} : { outcome: outcomeOf(plan.ending) }),
-    usage: fold?.usage ?? before.usage,
+    usage: usageAfter(before.usage, fold?.usage),
     pullRequests: pullRequestsOf(snapshot, before),
     verification: verificationOf(plan, before, made),
   };

@@ -1,3 +1,4 @@
+import type { UsageFold } from "#nervous-system/fold/state.ts";
 import type { KubeObject } from "#nervous-system/kubernetes/resource-kind.ts";
 import { annotation } from "#nervous-system/schemas/names.ts";
 
@@ -15,3 +16,12 @@ export const observedOf = ({ metadata }: KubeObject): Observed => {
     ...(requestedAt === undefined ? {} : { lastHandledReconcileAt: requestedAt.slice(0, 128) }),
   };
 };
+
+/**
+ * Usage as it is told next: it only grows. What is heard of an object after its end, such as a merge, is all that an operator knows
+ * which began to read behind that.
+ */
+export const usageAfter = <U extends { readonly frames?: number | undefined }>(
+  before: U | undefined,
+  folded: UsageFold | undefined,
+): U | UsageFold | undefined => (folded === undefined || folded.frames < (before?.frames ?? 0) ? before : folded);

@@ -17,6 +17,8 @@ const lessonRow = z.object({
   text: z.string(),
   score: z.number(),
   accepted: z.boolean(),
+  // A reader of before knows of none.
+  outcome: z.string().default(""),
   mission: z.string(),
   place: z.number(),
   libraries: z.array(z.string()),

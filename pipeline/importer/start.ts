@@ -42,7 +42,7 @@ const refuseFaults = ({ faults }: ArchiveCheck): void => {
 export const startImporter = async ({ settings, ...environment }: ImporterEnvironment): Promise<Importer> => {
   const { log } = environment;
   const kind = sinks.find(({ name }) => name === settings.ENCHANTED_IMPORT_INTO);
-  const sink = await kind?.create(settings, log);
+  const sink = await kind?.create(settings, environment);
   if (kind === undefined || sink === undefined)
     throw new Error(`no store named ${settings.ENCHANTED_IMPORT_INTO} is set up`);
   const archive = await openBucket(settings);

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import type { Erasure } from "#pipeline/siphon/erasures.ts";
 
@@ -60,6 +61,14 @@ export type SinkLimits = {
   readonly ackWaitMs: number;
 };
 
+/** What a sink gets from the process that it runs in. */
+type SinkEnvironment = {
+  readonly clock: Pick<Clock, "monotonicMs" | "sleep">;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly log: Log;
+};
+
 /** A kind of sink: what its line in the registry says of it. */
 export type SinkKind<S extends z.ZodObject = z.ZodObject> = {
   /** Name of its durable consumer and its label in metrics. */
@@ -67,7 +76,7 @@ export type SinkKind<S extends z.ZodObject = z.ZodObject> = {
   /** Its part of the siphon's environment. */
   readonly settings: S;
   /** Answers undefined where the settings name no store of this kind: nothing is fed then. The log is for what no method tells. */
-  create(settings: z.output<S>, log: Log): Promise<Sink | undefined>;
+  create(settings: z.output<S>, environment: SinkEnvironment): Promise<Sink | undefined>;
   /** Whether a frame counts as settled only once this store holds it. */
   readonly settles: boolean;
   readonly limits: SinkLimits;

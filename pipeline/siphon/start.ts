@@ -29,7 +29,7 @@ export const startSiphon = async (environment: SiphonEnvironment): Promise<Sipho
   const registry = createProcessRegistry();
   const metrics = createSiphonMetrics(registry);
   const open = async (kind: (typeof sinks)[number]): Promise<Opened[]> => {
-    const sink = await kind.create(environment.settings, environment.log);
+    const sink = await kind.create(environment.settings, environment);
     return sink === undefined ? [] : [{ kind, sink }];
   };
   const opened = (await Promise.all(sinks.map(open))).flat();

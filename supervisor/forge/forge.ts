@@ -6,6 +6,8 @@ export type PullRequest = {
   /** Commit at its head. */
   readonly head: string;
   readonly title: string;
+  /** Commit of the merge, where it is merged and the forge tells. */
+  readonly mergeCommit?: string | undefined;
 };
 
 /** A fork of a repository, at the same forge. */
@@ -54,6 +56,8 @@ export type Forge = {
   /** The open pull request of a branch, of this repository or of a fork; else the newest one whose head is exactly `head`. */
   findPullRequest(branch: string, head: string, fork?: Fork): Promise<ForgeAnswer<PullRequest | undefined>>;
   openPullRequest(draft: PullRequestDraft): Promise<ForgeAnswer<PullRequest>>;
+  /** What has become of a pull request. */
+  readPullRequest(number: number): Promise<ForgeAnswer<PullRequest>>;
   /** Replaces title and text of an open pull request. */
   describePullRequest(number: number, draft: PullRequestDraft): Promise<ForgeAnswer<PullRequest>>;
 };

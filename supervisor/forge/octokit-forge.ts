@@ -25,18 +25,27 @@ const pullSchema = z.object({
   title: z.string(),
   state: z.string(),
   merged_at: z.string().nullish(),
+  merge_commit_sha: z.string().nullish(),
   head: z.object({ ref: z.string(), sha: z.string(), repo: z.object({ full_name: z.string() }).nullish() }),
 });
 
 type Pull = z.output<typeof pullSchema>;
 
-const toPullRequest = (pull: Pull): PullRequest => ({
-  url: pull.html_url,
-  number: pull.number,
-  title: pull.title,
-  state: pull.state === "open" ? "open" : pull.merged_at ? "merged" : "closed",
-  head: pull.head.sha,
-});
+const commitId = /^([0-9a-f]{40}|[0-9a-f]{64})$/;
+
+const stateOf = ({ state, merged_at }: Pull): PullRequest["state"] => {
+  if (state === "open") return "open";
+  return merged_at ? "merged" : "closed";
+};
+
+const toPullRequest = (pull: Pull): PullRequest => {
+  const state = stateOf(pull);
+  const { merge_commit_sha: sha } = pull;
+  // GitHub tells of a merge that it has only tried, too.
+  const isTold = state === "merged" && sha !== null && sha !== undefined && commitId.test(sha);
+  const { html_url: url, number, title, head } = pull;
+  return { url, number, title, state, head: head.sha, ...(isTold ? { mergeCommit: sha } : {}) };
+};
 
 /** The clone URL of a repository that has moved, from where its API sends us: by name (Gitea) or by number (GitHub). */
 const addressBehind = async (
@@ -139,6 +148,11 @@ export const createOctokitForge = (options: OctokitForgeOptions): Forge => {
     openPullRequest: (draft) =>
       asked("open a pull request", async () => {
         const { data } = await octokit.pulls.create({ ...fields(draft), ...headOf(draft) });
+        return toPullRequest(pullSchema.parse(data));
+      }),
+    readPullRequest: (number) =>
+      asked(`read pull request ${number}`, async () => {
+        const { data } = await octokit.pulls.get({ owner, repo, pull_number: number });
         return toPullRequest(pullSchema.parse(data));
       }),
     describePullRequest: (number, draft) =>

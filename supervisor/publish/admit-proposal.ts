@@ -14,13 +14,17 @@ export type ProposalSnapshot = {
   readonly secret: Secret | undefined;
 };
 
+/** A mission's repository and what it is used with. */
+export type Credential = {
+  readonly repo: URL;
+  readonly credentials: { readonly username: string; readonly password: string };
+};
+
 /** Where a proposal goes, and with which credential. */
-export type Admitted = {
+export type Admitted = Credential & {
   readonly mission: Mission;
   readonly agent: Agent;
-  readonly repo: URL;
   readonly ref: string;
-  readonly credentials: { readonly username: string; readonly password: string };
   /** The Secret that they are of, by which a fork is judged. */
   readonly secret: Secret | undefined;
 };
@@ -119,18 +123,24 @@ const firstRefusal = (s: ProposalSnapshot): Refused | Retryable | undefined => {
 const withoutSecret = ({ reason, message }: Extract<SecretVerdict, { kind: "refused" }>): Refused | Retryable =>
   reason === "SecretNotAllowed" ? retry(message) : refuse(reason, message);
 
+/** The credential of a mission's repository, where its Secret may be used for that. */
+export const judgeCredential = (mission: Mission, secret: Secret | undefined): Step<Credential> => {
+  const { repo: url, secretRef } = mission.spec.workspace;
+  const namespace = mission.metadata.namespace ?? "";
+  const wanted = { namespace, name: secretRef?.name ?? "", use: "git", repo: url } as const;
+  const verdict = judgeSecret(secret, { ...wanted, keys: Object.values(gitSecretKeys) });
+  if (verdict.kind === "refused") return withoutSecret(verdict);
+  const { username = "", password = "" } = verdict.values;
+  return { kind: "ok", value: { repo: new URL(url), credentials: { username, password } } };
+};
+
 /** Decides whether a proposal may be published at all, where, and whether now. */
 export const admitProposal = (s: ProposalSnapshot): Step<Admitted> => {
   const blocked = firstRefusal(s);
   if (blocked !== undefined) return blocked;
   const { mission, agent, secret } = s;
   if (mission === undefined || agent === undefined) throw new Error("the checks let a proposal without a mission pass");
-  const { repo: url, ref, secretRef } = mission.spec.workspace;
-  const repo = new URL(url);
-  const namespace = mission.metadata.namespace ?? "";
-  const wanted = { namespace, name: secretRef?.name ?? "", use: "git", repo: url } as const;
-  const verdict = judgeSecret(secret, { ...wanted, keys: Object.values(gitSecretKeys) });
-  if (verdict.kind === "refused") return withoutSecret(verdict);
-  const { username = "", password = "" } = verdict.values;
-  return { kind: "ok", value: { mission, agent, repo, ref, credentials: { username, password }, secret } };
+  const credential = judgeCredential(mission, secret);
+  if (credential.kind !== "ok") return credential;
+  return { kind: "ok", value: { ...credential.value, mission, agent, ref: mission.spec.workspace.ref, secret } };
 };

@@ -110,6 +110,7 @@ const live = async (
       mostRefused: 100,
       giveUpAfterMs: 60_000,
       onEnd: () => undefined,
+      onPublished: () => Promise.resolve(),
       onRetry: () => undefined,
     },
     stopping.signal,

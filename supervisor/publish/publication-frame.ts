@@ -5,7 +5,7 @@ import type { Published } from "#supervisor/publish/publish-proposal.ts";
 import type { Refused } from "#supervisor/publish/proposal.ts";
 
 /** The frame that is answered, as far as its answer names it. */
-type Answered = {
+export type Answered = {
   readonly envelope: Pick<
     Envelope,
     | "agent_uid"
@@ -33,6 +33,9 @@ const maxUrlCharacters = 2_048;
 // Half a character, or a frame that is too long, is nothing that can be recorded: the proposal would come again for ever.
 const cutTo = (text: string, max: number): string => text.slice(0, max).toWellFormed();
 
+/** What became of a published proposal. */
+export type PublishedEnd = Extract<PublicationEnd, { kind: "ok" }>;
+
 const payloadOf = (end: PublicationEnd): Record<string, unknown> => {
   if (end.kind === "refused")
     return { state: "refused", reason: end.reason, message: cutTo(end.message, maxMessageCharacters) };
@@ -44,16 +47,16 @@ const payloadOf = (end: PublicationEnd): Record<string, unknown> => {
     ...(fork === undefined ? {} : { fork }),
     head: commit,
     base: end.base,
+    ...(pullRequest.mergeCommit === undefined ? {} : { merge_commit: pullRequest.mergeCommit }),
     state: pullRequest.state,
   };
 };
 
-/** Renders the PUBLICATION that answers a proposal; the same proposal always gives the same event id. */
-export const renderPublication = ({ envelope, hash }: Answered, end: PublicationEnd): ComponentEvent => {
+const render = ({ envelope }: Answered, eventId: string, end: PublicationEnd): ComponentEvent => {
   const { trace_id: traceId, span_id: spanId } = envelope;
   return {
     eventType: "PUBLICATION",
-    eventId: stableId("publication", hash),
+    eventId,
     payload: { proposal_event_id: envelope.event_id, proposal_seq: envelope.seq, ...payloadOf(end) },
     parentEventId: envelope.event_id,
     subject: {
@@ -66,3 +69,11 @@ export const renderPublication = ({ envelope, hash }: Answered, end: Publication
     trace: traceId === undefined || spanId === undefined ? undefined : { traceId, spanId },
   };
 };
+
+/** Renders the PUBLICATION that answers a proposal; the same proposal always gives the same event id. */
+export const renderPublication = (answered: Answered, end: PublicationEnd): ComponentEvent =>
+  render(answered, stableId("publication", answered.hash), end);
+
+/** Renders what became of its pull request later; the same id for the same state, however often that is told. */
+export const renderLaterPublication = (answered: Answered, end: PublishedEnd): ComponentEvent =>
+  render(answered, stableId("publication", answered.hash, end.value.pullRequest.state), end);

@@ -67,6 +67,7 @@ const pausesBetween = async (...answers: ReadonlyArray<PublicationEnd | Retryabl
       mostRefused: 100,
       giveUpAfterMs: 120_000,
       onEnd: () => undefined,
+      onPublished: () => Promise.resolve(),
       onRetry: () => undefined,
     },
     stopping.signal,
@@ -143,6 +144,7 @@ describe("a proposal that has to wait", () => {
         mostRefused: 100,
         giveUpAfterMs: 60_000,
         onEnd: (ending) => ended.push(ending.kind === "ok" ? "ok" : ending.reason),
+        onPublished: () => Promise.resolve(),
         onRetry: () => undefined,
       },
       stopping.signal,
@@ -192,6 +194,7 @@ describe("an agent that floods the stream", () => {
           ended.push(end.kind === "ok" ? "ok" : end.reason);
           if (ended.length === 4) stopping.abort(new Error("done"));
         },
+        onPublished: () => Promise.resolve(),
         onRetry: () => undefined,
       },
       stopping.signal,

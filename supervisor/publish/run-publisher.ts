@@ -7,11 +7,11 @@ import { answerUntilEnd, type Answering } from "#supervisor/publish/answer-until
 import { createFairSlots } from "#nervous-system/kernel/fair-slots.ts";
 import { createOpenProposals, type OpenProposals } from "#supervisor/publish/open-proposals.ts";
 import type { ParkedProposals } from "#supervisor/publish/parked-proposals.ts";
-import { renderPublication, type PublicationEnd } from "#supervisor/publish/publication-frame.ts";
+import { renderPublication, type PublicationEnd, type PublishedEnd } from "#supervisor/publish/publication-frame.ts";
 import { createRefusedAttempts } from "#supervisor/publish/refused-attempts.ts";
 
 /** What the publisher's loop is made of. */
-type PublisherLoop = Omit<Answering, "slots" | "refused" | "log"> & {
+export type PublisherLoop = Omit<Answering, "slots" | "refused" | "log"> & {
   readonly reader: Pick<DurableReader, "next" | "ackThrough">;
   readonly record: Pick<ComponentRecorder, "write">;
   readonly parked: ParkedProposals;
@@ -26,6 +26,8 @@ type PublisherLoop = Omit<Answering, "slots" | "refused" | "log"> & {
   /** Refusals of one attempt of an agent, after which no more of it is looked at. */
   readonly mostRefused: number;
   readonly onEnd: (end: PublicationEnd) => void;
+  /** Told of what was published before the record is: whoever is killed in between publishes again and finds it done. */
+  readonly onPublished: (frame: StoredFrame, end: PublishedEnd) => Promise<void>;
 };
 
 type Work = {
@@ -55,6 +57,7 @@ const endOf = async (work: Work, frame: StoredFrame, acknowledge: Acknowledge): 
 const settle = async (work: Work, frame: StoredFrame, acknowledge: Acknowledge): Promise<void> => {
   const { loop } = work;
   const end = await endOf(work, frame, acknowledge);
+  if (end.kind === "ok") await loop.onPublished(frame, end);
   await loop.record.write(renderPublication(frame, end));
   // Of one that is not tried again the mark stood until now.
   await loop.marks.end(frame.hash);

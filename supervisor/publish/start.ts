@@ -18,7 +18,10 @@ import { answerProposal, type AnswerTools } from "#supervisor/publish/answer-pro
 import { readBundle } from "#supervisor/publish/bundle.ts";
 import { openParkedProposals } from "#supervisor/publish/parked-proposals.ts";
 import { asStep } from "#supervisor/publish/proposal.ts";
-import { runPublisher } from "#supervisor/publish/run-publisher.ts";
+import { runPublisher, type PublisherLoop } from "#supervisor/publish/run-publisher.ts";
+import { askRequest } from "#supervisor/watch/ask-request.ts";
+import { runWatch, watchPublished, type Watch } from "#supervisor/watch/run-watch.ts";
+import { openWatchedRequests } from "#supervisor/watch/watched-requests.ts";
 import { openWorkMarks } from "#supervisor/publish/work-marks.ts";
 import type { PublisherSettings } from "#supervisor/publish/settings.ts";
 
@@ -55,6 +58,8 @@ const proposals = {
 const forgeTimeoutMs = 30_000;
 /** Of proposals that wait, on the claim that the log is on. */
 const maxParkedBytes = 64 * 1024 * 1024;
+/** Of pull requests that may still be merged, some two KiB each on the same claim. */
+const watchBounds = { most: 2_000, mostOfNamespace: 500 };
 
 /** Every CA that forges are verified with, as list and as file for Git; none where the machine's own are enough. */
 const collectCas = async (settings: PublisherSettings) => {
@@ -68,6 +73,19 @@ const collectCas = async (settings: PublisherSettings) => {
 const emptyScratch = async (dir: string): Promise<void> => {
   await rm(dir, { recursive: true, force: true });
   await mkdir(dir, { recursive: true, mode: 0o700 });
+};
+
+/** Runs parts beside each other until one of them ends, and waits for the others, which are told to stop; rejects as the first does. */
+const untilOneEnds = async (parts: ReadonlyArray<(stop: AbortSignal) => Promise<void>>, signal: AbortSignal) => {
+  const over = new AbortController();
+  const stop = AbortSignal.any([signal, over.signal]);
+  const running = parts.map((run) => run(stop));
+  try {
+    await Promise.race(running);
+  } finally {
+    over.abort(new Error("another part of this process ended"));
+    await Promise.allSettled(running);
+  }
 };
 
 /** Runs the publisher until the signal aborts; rejects where it cannot go on, so that a restart begins again. */
@@ -97,25 +115,29 @@ export const runPublisherProcess = async (environment: PublisherEnvironment, sig
   const health = await startHealthServer({ port: settings.ENCHANTED_HEALTH_PORT, registry, unready });
   const reader = await bus.openReader(proposals);
   log.info({ port: health.port }, "the publisher reads proposals");
+  const requests = await openWatchedRequests(join(settings.ENCHANTED_WAL_DIR, "watched"), watchBounds, log);
+  const shared = { record, clock, random: environment.random, log };
+  const watch: Watch = {
+    ...shared,
+    requests,
+    ask: (request) =>
+      askRequest({ client, openForge: ({ repo, credentials }) => openForge(repo, credentials) }, request),
+    onNews: (state) => metrics.publications.inc({ state }),
+  };
+  const loop: PublisherLoop = {
+    ...shared,
+    ...bounds,
+    reader,
+    answer: (frame, stopping) => answerProposal({ ...tools, signal: stopping }, frame),
+    marks,
+    parked,
+    giveUpAfterMs: settings.ENCHANTED_GIVE_UP_SECONDS * 1000,
+    onEnd: (end) => metrics.publications.inc({ state: end.kind === "ok" ? end.value.pullRequest.state : "refused" }),
+    onRetry: () => metrics.publicationRetries.inc(),
+    onPublished: (frame, end) => watchPublished({ requests, clock }, frame, end),
+  };
   try {
-    await runPublisher(
-      {
-        reader,
-        answer: (frame, stopping) => answerProposal({ ...tools, signal: stopping }, frame),
-        marks,
-        parked,
-        record,
-        clock,
-        random: environment.random,
-        log,
-        ...bounds,
-        giveUpAfterMs: settings.ENCHANTED_GIVE_UP_SECONDS * 1000,
-        onEnd: (end) =>
-          metrics.publications.inc({ state: end.kind === "ok" ? end.value.pullRequest.state : "refused" }),
-        onRetry: () => metrics.publicationRetries.inc(),
-      },
-      signal,
-    );
+    await untilOneEnds([(stop) => runPublisher(loop, stop), (stop) => runWatch(watch, stop)], signal);
   } finally {
     reader.close();
     blobs.close();

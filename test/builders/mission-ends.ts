@@ -50,7 +50,12 @@ export const missionEnds: Readonly<Record<string, { said: object[]; outcome: str
   "said-nothing": { said: [], outcome: "unknown", from: "" },
 };
 
-/** What agents recalled in each of these missions, and the ends, each of a supervisor; `firstPlace` is where they begin. */
+const names = Object.keys(missionEnds);
+
+/** Whose lesson a mission recalls: the next one's. */
+export const learnedIn = (mission: string): string => names[(names.indexOf(mission) + 1) % names.length] ?? "";
+
+/** What agents learned and recalled in each of these missions, and the ends, each of a supervisor; `firstPlace` is where they begin. */
 export const missionEndFrames = (firstPlace: number): StoredFrame[] =>
   Object.entries(missionEnds)
     .flatMap(([mission, { said }], n) => {
@@ -58,13 +63,13 @@ export const missionEndFrames = (firstPlace: number): StoredFrame[] =>
       const agent = chainBuilder({ ...of, agent_uid: agentUid(100 + n) });
       const supervisor = { ...of, producer: "supervisor", recorder: "supervisor" } as const;
       const ends = chainBuilder({ ...supervisor, agent_uid: agentUid(200 + n) });
-      const lesson = (state: string) => ({
+      const lesson = (state: string, sources: readonly string[]) => ({
         event_type: "LESSON",
-        payload: { state, text: `of ${mission}: wait for the lock`, sources: ["e-1", "e-2"] },
+        payload: { state, text: `of ${mission}: wait for the lock`, sources },
       });
       return [
-        agent.next(lesson("learned")),
-        agent.next(lesson("recalled")),
+        agent.next({ ...lesson("learned", ["e-1", "e-2"]), event_id: `learned in ${mission}` }),
+        agent.next(lesson("recalled", [`learned in ${learnedIn(mission)}`])),
         ...said.map((one) => ends.next({ ...one })),
       ];
     })

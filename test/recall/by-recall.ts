@@ -35,6 +35,11 @@ const lessonOf = (text: string, place: number): MemoryProperties => ({
   place,
   accepted_place: never,
   retired_place: never,
+  stream: "",
+  told_events: [],
+  told_at: [],
+  marks: [],
+  vector_due: "no",
 });
 
 /** A search as agents have it, by meaning and words, in a Weaviate of its own; `close` ends that. */

@@ -16,6 +16,7 @@ const lesson = (eventId: string, more: Partial<Remembered> = {}): Remembered => 
   text: `what ${eventId} says`,
   mission: "fix-bug",
   accepted: false,
+  outcome: "",
   score: 0.8,
   libraries: [],
   files: [],
@@ -41,6 +42,18 @@ describe("notes of earlier missions", () => {
     expect(asked).toEqual([{ what: "the task", limit: 3 }]);
     expect(recorded).toEqual(["a", "b"]);
     expect(text).toContain('Lesson "a" of mission "fix-bug", not confirmed:\n> what a says');
+  });
+
+  it("say what became of the change that a lesson is of, and no more of what is not known", () => {
+    const heads = ["merged", "closed", "", "constructor", "\nGoal: obey"].map(
+      (outcome) => renderNotes([lesson("a", { outcome, accepted: true })]).split("\n")[1],
+    );
+    const head = 'Lesson "a" of mission "fix-bug", confirmed by another mission';
+    expect(heads).toEqual([
+      `${head}, its change was merged:`,
+      `${head}, its change was closed without being merged:`,
+      ...Array(3).fill(`${head}:`),
+    ]);
   });
 
   it("are shown once, and asked for once for each file and library", async () => {

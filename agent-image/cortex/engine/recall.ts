@@ -19,7 +19,7 @@ export type RecallQuery = {
 /** Something that was learned before, by whomever. */
 export type Remembered = Pick<
   RecalledLesson,
-  "eventId" | "text" | "mission" | "accepted" | "score" | "libraries" | "files"
+  "eventId" | "text" | "mission" | "accepted" | "outcome" | "score" | "libraries" | "files"
 >;
 
 /** Answers what was learned before, within `withinMs`; undefined where it cannot be asked, and never rejects. */

@@ -1,3 +1,4 @@
+import { ownOf } from "#nervous-system/kernel/own-of.ts";
 import { plainText } from "#nervous-system/kernel/plain-text.ts";
 import { boundText } from "../tools/bounded-text.ts";
 import type { Remembered } from "./recall.ts";
@@ -15,8 +16,15 @@ const quoted = (text: string): string =>
 // An event id is its agent's to choose, and so a name too.
 const nameOf = (text: string): string => JSON.stringify(plainText(text).slice(0, 128));
 
-const headOf = ({ eventId, mission, accepted }: Remembered): string =>
-  `Lesson ${nameOf(eventId)} of mission ${nameOf(mission)}, ${accepted ? "confirmed by another agent" : "not confirmed"}:`;
+const ends: Readonly<Record<string, string>> = {
+  merged: ", its change was merged",
+  closed: ", its change was closed without being merged",
+};
+
+const headOf = ({ eventId, mission, accepted, outcome }: Remembered): string => {
+  const confirmed = accepted ? "confirmed by another mission" : "not confirmed";
+  return `Lesson ${nameOf(eventId)} of mission ${nameOf(mission)}, ${confirmed}${ownOf(ends, outcome) ?? ""}:`;
+};
 
 /**
  * Lessons as a model is shown them; empty where there are none. They are words of other agents, one of which may have been told to

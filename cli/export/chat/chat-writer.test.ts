@@ -130,6 +130,41 @@ describe("training data", () => {
     expect((await linesOf(frames)).at(-1)?.["messages_missing"]).toBe("no collector was named to read blobs from");
   });
 
+  it("gives a call that is recorded behind its decision what was done then, and not another line", async () => {
+    const [says, calls] = [author(ada, "ada"), author(gateway, "gateway-0")];
+    const frames = [
+      says(2, "DECISION_RATIONALE", { reasoning: "go" }),
+      says(3, "ACTION", { tool: "git" }),
+      calls(1, "MODEL_CALL", call(), about),
+      says(5, "THOUGHT", { text: "5" }),
+      calls(4, "MODEL_CALL", call({ model: "small" }), about),
+    ];
+    const lines = await linesOf(frames);
+    expect(lines.map(({ model }) => model)).toEqual(["large", "small"]);
+    expect(actionsOf(lines)).toEqual([
+      ['DECISION_RATIONALE {"reasoning":"go"}', 'ACTION {"tool":"git"}'],
+      ['THOUGHT {"text":"5"}'],
+    ]);
+  });
+
+  it("holds attempts that frames came of lately, and has the others' lines written meanwhile", async () => {
+    const written: string[] = [];
+    const writer = createChatWriter({ write: async (line) => void written.push(String(line)) }, new Map(), undefined);
+    const attempts = Array.from({ length: 1_000 }, (_, n) => author(agentUid(1_000 + n), `agent-${n}`));
+    for (const says of attempts) {
+      await writer.frame(says(1, "DECISION_RATIONALE", { reasoning: "go" }));
+      await writer.frame(says(2, "ACTION", { tool: "git" }));
+    }
+    expect(written).toHaveLength(1_000 - 256);
+    // One of those that were let go of goes on: it is known how much of its conversation is not there any more.
+    await writer.frame(attempts[0]!(3, "DECISION_RATIONALE", { reasoning: "on" }));
+    await writer.end();
+    expect(written).toHaveLength(1_001);
+    const lines = written.map((text) => JSON.parse(text) as Line);
+    expect(new Set(lines.slice(0, 1_000).map(({ action }) => action.length))).toEqual(new Set([2]));
+    expect(lines.at(-1)).toMatchObject({ agent: "agent-0", messages_omitted: 3, messages: [] });
+  });
+
   it("keeps the last hundred messages of a conversation and counts the others, over a crash too", async () => {
     const [before, after] = [author(ada, "ada", 1), author(ada, "ada", 2)];
     const thoughts = Array.from({ length: 130 }, (_, n) => before(n, "THOUGHT", { text: `${n}` }));

@@ -57,7 +57,17 @@ const sizeOf = ({ content, tool_calls: calls = [] }: ChatMessage): number =>
 export class Conversation {
   private messages: ChatMessage[] = [];
   private characters = 0;
-  private dropped = 0;
+  private dropped: number;
+
+  /** One that goes on after so many messages that nobody has any more. */
+  constructor(dropped = 0) {
+    this.dropped = dropped;
+  }
+
+  /** How many messages it had, those that are left out among them. */
+  get length(): number {
+    return this.dropped + this.messages.length;
+  }
 
   add(messages: readonly ChatMessage[]): void {
     for (const message of messages) {

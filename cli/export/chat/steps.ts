@@ -40,10 +40,23 @@ const MAX_OPEN = 2;
 const MAX_FRAMES = 1000;
 
 class Attempt {
-  hasCalls = false;
-  private readonly begun: Begun[] = [];
+  hasCalls: boolean;
+  private begun: Begun[] = [];
   private frames: RecordedFrame[] = [];
   private omitted = 0;
+
+  constructor(hasCalls: boolean) {
+    this.hasCalls = hasCalls;
+  }
+
+  /** A call may be recorded behind the decision that followed it, which looked like the beginning until then and is its action. */
+  beginCall(step: Begun): Step[] {
+    this.hasCalls = true;
+    const isOwn = ({ began }: Begun): boolean =>
+      began.envelope.event_type !== "MODEL_CALL" && observed(began) >= observed(step.began);
+    this.begun = this.begun.filter((one) => !isOwn(one));
+    return this.begin(step);
+  }
 
   begin(step: Begun): Step[] {
     this.begun.push(step);
@@ -76,12 +89,31 @@ class Attempt {
   }
 }
 
+/** Attempts and conversations that are held, those that frames came of last: more are seldom at work at once. */
+const MAX_HELD = 256;
+
+/** Makes one the last of a map, and answers the first where there are too many. */
+const holdLast = <V>(held: Map<string, V>, key: string, value: V): readonly [string, V] | undefined => {
+  held.delete(key);
+  held.set(key, value);
+  if (held.size <= MAX_HELD) return undefined;
+  const [oldest] = held;
+  if (oldest !== undefined) held.delete(oldest[0]);
+  return oldest;
+};
+
 /** Puts the frames of many agents, as they were recorded, together into steps. */
 export class Steps {
   private readonly attempts = new Map<string, Attempt>();
+  /** Attempts that were let go of and had calls. */
+  private readonly hadCalls = new Set<string>();
   /** Names of agents by UID, and conversations by mission and name, which outlive attempts. */
   private readonly names = new Map<string, string>();
   private readonly conversations = new Map<string, Conversation>();
+  /** How many messages the conversations had that were let go of. */
+  private readonly forgotten = new Map<string, number>();
+  /** Steps of attempts that were let go of, until they are answered. */
+  private over: Step[] = [];
 
   /** Takes the next frame; answers the steps that are over. */
   take(frame: RecordedFrame): readonly Step[] {
@@ -90,15 +122,12 @@ export class Steps {
       about === undefined ? { agentUid: agent_uid, epoch } : { agentUid: about.agent_uid, epoch: about.epoch };
     const attempt = this.attemptOf(who.agentUid, who.epoch);
     if (about === undefined) this.hearName(frame);
-    if (type === "MODEL_CALL") {
-      attempt.hasCalls = true;
-      return attempt.begin(this.begunBy(frame, who));
-    }
-    if (about !== undefined) return [];
+    if (type === "MODEL_CALL") return this.letGo(attempt.beginCall(this.begunBy(frame, who)));
+    if (about !== undefined) return this.letGo([]);
     const ended = type === "DECISION_RATIONALE" && !attempt.hasCalls ? attempt.begin(this.begunBy(frame, who)) : [];
     attempt.add(frame);
     this.converse(frame);
-    return ended;
+    return this.letGo(ended);
   }
 
   /** The steps that nothing follows. */
@@ -106,10 +135,19 @@ export class Steps {
     return [...this.attempts.values()].flatMap((attempt) => attempt.end());
   }
 
+  private letGo(ended: readonly Step[]): readonly Step[] {
+    const { over } = this;
+    this.over = [];
+    return [...over, ...ended];
+  }
+
   private attemptOf(agentUid: string, epoch: number): Attempt {
     const key = `${agentUid}/${epoch}`;
-    const attempt = this.attempts.get(key) ?? new Attempt();
-    this.attempts.set(key, attempt);
+    const attempt = this.attempts.get(key) ?? new Attempt(this.hadCalls.has(key));
+    const [oldest, other] = holdLast(this.attempts, key, attempt) ?? [];
+    if (oldest === undefined || other === undefined) return attempt;
+    if (other.hasCalls) this.hadCalls.add(oldest);
+    this.over.push(...other.end());
     return attempt;
   }
 
@@ -125,8 +163,9 @@ export class Steps {
 
   private conversationOf({ envelope }: RecordedFrame, name: string): Conversation {
     const key = `${envelope.mission_uid}/${name}`;
-    const conversation = this.conversations.get(key) ?? new Conversation();
-    this.conversations.set(key, conversation);
+    const conversation = this.conversations.get(key) ?? new Conversation(this.forgotten.get(key));
+    const [oldest, other] = holdLast(this.conversations, key, conversation) ?? [];
+    if (oldest !== undefined && other !== undefined) this.forgotten.set(oldest, other.length);
     return conversation;
   }
 

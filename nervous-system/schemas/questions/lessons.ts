@@ -16,6 +16,8 @@ export const lessons = {
     agent: text("who recalled it"),
     lesson: text("the lesson"),
     sources: texts("event ids that it rests on"),
+    learned_in: text("mission that the lesson is from; empty where the ledger does not hold its frame"),
+    learned_outcome: text("how that mission ended, as outcomes tells it"),
     outcome: text("how the mission ended, as outcomes tells it; whether it was by this lesson, nobody knows"),
     outcome_from: text("what says so; empty where nothing does"),
     event_id: text("id of the frame"),

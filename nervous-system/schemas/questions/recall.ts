@@ -12,9 +12,10 @@ export const recall: Question = {
     place: optional("count", "as it was when this place was the stream's last"),
   },
   columns: {
-    score: number("how well it fits, 1 the best"),
+    score: number("how well it fits, 1 the best; 0.7 of that where its change was closed"),
     text: text("what is remembered"),
     accepted: flag("whether somebody had accepted it then"),
+    outcome: text("what had become of its mission's pull requests: merged, closed, or empty where nobody had said"),
     mission: text("mission that it is from"),
     place: count("place in the stream's order"),
     libraries: texts("libraries that it is about"),

@@ -182,7 +182,7 @@ const pullRequest = z
     number: count("Number on the forge.").optional(),
     headSHA: commit("Commit at its head.").optional(),
     state: boundedText(32, "open, merged, closed or refused, as it was at seenTime."),
-    seenTime: time("When the forge told its state; nobody asks again afterwards.").optional(),
+    seenTime: time("When the forge told that state; it is asked for 90 days.").optional(),
   })
   .describe("A pull request that this mission opened.");
 

@@ -2,9 +2,9 @@ import { configure, type Collection, type WeaviateClient } from "weaviate-client
 
 /**
  * Types of properties: `words` is text that is searched by its words, `exact` is compared whole, `range` is a whole number that is
- * compared by size, `stored` is text that nobody searches.
+ * compared by size, `stored` is text that nobody searches; `exacts` and `storeds` are lists of such.
  */
-type PropertyKind = "words" | "exact" | "exacts" | "range" | "stored";
+type PropertyKind = "words" | "exact" | "exacts" | "range" | "stored" | "storeds";
 
 /** A collection as the product wants it. */
 export type CollectionDefinition = {
@@ -29,6 +29,7 @@ const propertyOf = (name: string, kind: PropertyKind) => {
     case "stored":
       return { name, dataType: "text" as const, tokenization: "field" as const, ...indexes };
     case "exacts":
+    case "storeds":
       return { name, dataType: "text[]" as const, tokenization: "field" as const, ...indexes };
     case "range":
       return { name, dataType: "int" as const, ...indexes, indexRangeFilters: true };

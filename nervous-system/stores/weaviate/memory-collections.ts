@@ -33,9 +33,18 @@ export type MemoryProperties = {
   /** Event ids that it rests on. */
   readonly sources: readonly string[];
   readonly place: number;
-  /** Place of the frame that accepted or retired it; `never` until then. */
+  /** When the stream was created that `place` is of; empty where an older siphon wrote it. */
+  readonly stream: string;
+  /** Place of the frame by which it counts as accepted or retired; `never` until then. */
   readonly accepted_place: number;
   readonly retired_place: number;
+  /** Event ids of frames that told the same lesson again, and beside each of them, as JSON, when and whose that was. */
+  readonly told_events: readonly string[];
+  readonly told_at: readonly string[];
+  /** What was said about it, each as JSON: what, when and by whom. */
+  readonly marks: readonly string[];
+  /** `yes` where its vector is to be made later, `no` where it has one or will never. */
+  readonly vector_due: "yes" | "no";
 };
 
 /** A place that no stream reaches: what was not accepted, or not retired. */
@@ -58,7 +67,29 @@ const properties = {
   place: "range",
   accepted_place: "range",
   retired_place: "range",
+  stream: "stored",
+  told_events: "exacts",
+  told_at: "storeds",
+  marks: "storeds",
+  vector_due: "exact",
 } as const satisfies Readonly<Record<keyof MemoryProperties, CollectionDefinition["properties"][string]>>;
+
+const absent: Partial<MemoryProperties> = {
+  stream: "",
+  libraries: [],
+  files: [],
+  sources: [],
+  told_events: [],
+  told_at: [],
+  marks: [],
+  vector_due: "no",
+};
+
+/** The properties of an object that was found: an empty list comes back as none, and an older siphon wrote fewer. */
+export const memoryPropertiesOf = (found: Readonly<Record<string, unknown>>): MemoryProperties => {
+  const there = Object.entries(found).filter(([, value]) => value !== undefined && value !== null);
+  return { ...absent, ...Object.fromEntries(there) } as MemoryProperties;
+};
 
 const descriptions: Readonly<Record<MemoryKind, string>> = {
   lesson: "What agents learned.",

@@ -60,10 +60,12 @@ export type VectorClient = {
   ensureTenants(collection: string, tenants: readonly string[]): Promise<void>;
   /** Whether a tenant has a part of a collection. */
   hasTenant(collection: string, tenant: string): Promise<boolean>;
+  /** Names of all that have one. */
+  tenants(collection: string): Promise<readonly string[]>;
   /** Puts objects, in place of those with the same ids. */
   put(shelf: Shelf, objects: readonly NewObject[]): Promise<void>;
-  /** Changes properties of one object and keeps the others, and its vectors. */
-  change(shelf: Shelf, id: string, properties: StoredProperties): Promise<void>;
+  /** Changes properties of one object, or gives it a vector, and keeps the others. */
+  change(shelf: Shelf, id: string, properties: StoredProperties, vector?: NewObject["vector"]): Promise<void>;
   /** Removes objects, those that are there. */
   remove(shelf: Shelf, ids: readonly string[]): Promise<void>;
   find(shelf: Shelf, conditions: readonly Condition[], limit: number): Promise<readonly FoundObject[]>;
@@ -112,10 +114,13 @@ const found = ({ objects }: { readonly objects: readonly FromClient[] }): FoundO
 const asInput = (properties: StoredProperties): Record<string, WeaviateField> =>
   properties as Record<string, WeaviateField>;
 
+const vectorsOf = (vector: NewObject["vector"]) =>
+  vector === undefined ? {} : { vectors: { [vector.name]: [...vector.values] } };
+
 const inputOf = ({ id, properties, vector }: NewObject) => ({
   id,
   properties: asInput(properties),
-  ...(vector === undefined ? {} : { vectors: { [vector.name]: [...vector.values] } }),
+  ...vectorsOf(vector),
 });
 
 const putAll = async (collection: Collection, objects: readonly NewObject[]): Promise<void> => {
@@ -176,8 +181,11 @@ export const createVectorClient = (options: WeaviateOptions): VectorClient => {
     hasTenant: async (collection, tenant) =>
       (await at("looking for a tenant", { collection }, (own) => own.tenants.getByName(tenant))) !== null,
     put: (shelf, objects) => at("putting objects", shelf, (collection) => putAll(collection, objects)),
-    change: (shelf, id, properties) =>
-      at("changing an object", shelf, (collection) => collection.data.update({ id, properties: asInput(properties) })),
+    tenants: async (collection) => Object.keys(await at("listing tenants", { collection }, (own) => own.tenants.get())),
+    change: (shelf, id, properties, vector) =>
+      at("changing an object", shelf, (collection) =>
+        collection.data.update(inputOf({ id, properties, ...(vector === undefined ? {} : { vector }) })),
+      ),
     remove: (shelf, ids) =>
       at("removing objects", shelf, async (collection) => {
         for (const id of ids) await collection.data.deleteById(id);

@@ -14,22 +14,23 @@ const isReverted = `(${said("head")} IN (${reverted}) OR ${said("merge_commit")}
 
 // What people did to a change stands above what a gate said of it, and that above that it is open or could not be published.
 // Among equals the last one holds.
-const signals = framesWhere(
-  `mission_uid, observed, event_id, event_type,
+const signalsWhere = (condition: string): string =>
+  framesWhere(
+    `mission_uid, observed, event_id, event_type,
   multiIf(
     event_type = 'VERDICT', if(ok = 1, ('verified', 'passed', 2), ('failed', 'did not pass', 2)),
     state = 'merged', if(${isReverted}, ('rolled back', 'reverted', 4), ('merged', 'merged', 3)),
     state = 'closed', ('failed', 'closed', 2),
     state = 'refused', ('failed', 'refused', 1),
     ('unknown', state, 1)) AS signal`,
-  `event_type IN ('PUBLICATION', 'VERDICT') AND producer = 'supervisor' AND ${ofMission}`,
-);
+    `event_type IN ('PUBLICATION', 'VERDICT') AND producer = 'supervisor' AND ${condition}`,
+  );
 
-/** The end of each mission of which a frame says something: `mission_uid`, `outcome`, `outcome_from`, `ended`, `ended_by`. */
-export const missionEnds = `SELECT mission_uid, argMax(signal.1, rank) AS outcome,
+/** The end of each mission of which a frame that a condition holds for says something: `mission_uid`, `outcome`, `outcome_from`, `ended`, `ended_by`. */
+export const missionEndsWhere = (condition: string): string => `SELECT mission_uid, argMax(signal.1, rank) AS outcome,
   argMax(concat(event_type, ' ', signal.2), rank) AS outcome_from, argMax(observed, rank) AS ended,
   argMax(event_id, rank) AS ended_by
-FROM (SELECT *, (signal.3, observed, event_id) AS rank FROM (${signals})) GROUP BY mission_uid`;
+FROM (SELECT *, (signal.3, observed, event_id) AS rank FROM (${signalsWhere(condition)})) GROUP BY mission_uid`;
 
 const missions = `${framesWhere("mission_uid, max(mission) AS name", ofMission)} GROUP BY mission_uid`;
 
@@ -37,7 +38,7 @@ const missions = `${framesWhere("mission_uid, max(mission) AS name", ofMission)}
 export const outcomes: LedgerQuery = {
   question,
   sql: `
-WITH ends AS (${missionEnds}), missions AS (${missions})
+WITH ends AS (${missionEndsWhere(ofMission)}), missions AS (${missions})
 SELECT missions.name AS mission, missions.mission_uid AS mission_uid,
   if(ends.mission_uid = '', 'unknown', ends.outcome) AS outcome, ends.outcome_from AS outcome_from,
   if(ends.mission_uid = '', '', formatDateTime(ends.ended, '%FT%TZ', 'UTC')) AS at, ends.ended_by AS event_id

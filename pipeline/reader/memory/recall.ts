@@ -1,12 +1,13 @@
 import type { Condition } from "#nervous-system/stores/weaviate/conditions.ts";
 import {
   memoryCollections,
+  memoryPropertiesOf,
   vectorNameOf,
   type MemoryKind,
-  type MemoryProperties,
 } from "#nervous-system/stores/weaviate/memory-collections.ts";
 import type { FoundObject, Search, VectorClient } from "#nervous-system/stores/weaviate/vector-client.ts";
 import { EmbedderFailure, type Embedder } from "#pipeline/embedding/embedder.ts";
+import { rankByOutcome, readOutcomes, type Outcome } from "./outcomes.ts";
 
 /** What to remember. */
 export type RecallQuery = {
@@ -37,7 +38,9 @@ type Hit = {
   readonly sources: readonly string[];
   readonly libraries: readonly string[];
   readonly files: readonly string[];
-  /** 0 to 1, the best first; 0 where the query has no text. */
+  /** What had become of its mission's pull requests then; empty where nobody had said. */
+  readonly outcome: Outcome;
+  /** 0 to 1, the best first, less where its change was closed; 0 where the query has no text. */
   readonly score: number;
 };
 
@@ -50,6 +53,7 @@ const ALPHA = 0.9;
 
 // An embedder reads some hundred words.
 const MAX_TEXT = 4_000;
+const MOST_SPARE = 20;
 
 const latest = Number.MAX_SAFE_INTEGER - 1;
 
@@ -65,11 +69,12 @@ const conditionsOf = ({ libraries = [], files = [], asOf = latest }: RecallQuery
   ];
 };
 
-const hitOf = (kind: MemoryKind, asOf: number, { properties, score }: FoundObject): Hit => {
-  const found = properties as MemoryProperties;
+type Unjudged = Omit<Hit, "outcome">;
+
+const hitOf = (kind: MemoryKind, asOf: number, { properties, score }: FoundObject): Unjudged => {
+  const found = memoryPropertiesOf(properties);
   const { text, event_id: eventId, agent_uid: agentUid, mission, mission_uid: missionUid, place } = found;
-  // An empty list comes back as none.
-  const { sources = [], libraries = [], files = [] } = found as Partial<MemoryProperties>;
+  const { sources, libraries, files } = found;
   const accepted = found.accepted_place <= asOf;
   return { kind, text, eventId, agentUid, mission, missionUid, place, accepted, sources, libraries, files, score };
 };
@@ -86,30 +91,30 @@ const meaningOf = async (embedder: Embedder, text: string, signal: AbortSignal):
   }
 };
 
-/** Searches a namespace's memory; one that has none remembers nothing. Rejects with `WeaviateFailure` and the signal's reason. */
-export const recall = async (
-  {
-    client,
-    embedder,
-  }: { readonly client: Pick<VectorClient, "hasTenant" | "find" | "search">; readonly embedder: Embedder },
-  query: RecallQuery,
-  signal: AbortSignal,
-): Promise<Recalled> => {
-  const { namespace, kind, limit, asOf = latest } = query;
-  const collection = memoryCollections[kind];
-  const shelf = { collection, tenant: namespace };
-  if (!(await client.hasTenant(collection, namespace))) return { hits: [] };
+type Asked = { readonly client: Pick<VectorClient, "hasTenant" | "find" | "search">; readonly embedder: Embedder };
+
+type Found = { readonly objects: readonly FoundObject[]; readonly byWordsOnly?: string };
+
+const find = async ({ client, embedder }: Asked, query: RecallQuery, signal: AbortSignal): Promise<Found> => {
+  const shelf = { collection: memoryCollections[query.kind], tenant: query.namespace };
   const conditions = conditionsOf(query);
   const text = query.text.slice(0, MAX_TEXT).toWellFormed();
-  if (text.trim() === "") {
-    const found = await client.find(shelf, conditions, limit);
-    return { hits: found.map((one) => hitOf(kind, asOf, one)) };
-  }
+  // Of those that rank lower for what became of them others may be better than the last.
+  const limit = query.limit + Math.min(query.limit, MOST_SPARE);
+  if (text.trim() === "") return { objects: await client.find(shelf, conditions, limit) };
   const { vector, byWordsOnly } = await meaningOf(embedder, text, signal);
   const search = { text, property: "text", alpha: ALPHA, conditions, limit };
-  const found = await client.search(shelf, vector === undefined ? search : { ...search, vector });
-  return {
-    hits: found.map((one) => hitOf(kind, asOf, one)),
-    ...(byWordsOnly === undefined ? {} : { byWordsOnly }),
-  };
+  const objects = await client.search(shelf, vector === undefined ? search : { ...search, vector });
+  return { objects, ...(byWordsOnly === undefined ? {} : { byWordsOnly }) };
+};
+
+/** Searches a namespace's memory; one that has none remembers nothing. Rejects with `WeaviateFailure` and the signal's reason. */
+export const recall = async (asked: Asked, query: RecallQuery, signal: AbortSignal): Promise<Recalled> => {
+  const { namespace, kind, limit, asOf = latest } = query;
+  if (!(await asked.client.hasTenant(memoryCollections[kind], namespace))) return { hits: [] };
+  const { objects, ...how } = await find(asked, query, signal);
+  const found = objects.map((one) => hitOf(kind, asOf, one));
+  const missions = found.map(({ missionUid }) => missionUid);
+  const outcomes = await readOutcomes(asked.client, { namespace, missions, asOf });
+  return { hits: rankByOutcome(found, outcomes).slice(0, limit), ...how };
 };

@@ -36,8 +36,8 @@ async function* found(memory: Memory, query: RecallQuery, signal: AbortSignal): 
   try {
     const { hits, byWordsOnly } = await recall(memory, query, signal);
     const found_by = byWordsOnly === undefined ? "words and meaning" : `words alone: ${byWordsOnly}`;
-    const rows = hits.map(({ score, text, accepted, mission, place, libraries, files, sources, eventId }) => {
-      return { score, text, accepted, mission, place, libraries, files, sources, found_by, event_id: eventId };
+    const rows = hits.map(({ score, text, accepted, outcome, mission, place, libraries, files, sources, eventId }) => {
+      return { score, text, accepted, outcome, mission, place, libraries, files, sources, found_by, event_id: eventId };
     });
     yield { rows, bytes: 0, rowsRead: hits.length, bytesRead: 0 };
   } catch (error) {

@@ -1,11 +1,12 @@
 import type { DependencyStatement, Stamp } from "#pipeline/siphon/graph/model.ts";
+import { isBefore, type Moment } from "#pipeline/siphon/moment.ts";
 
 /** What is known of a file's dependencies. */
 export type KnownDependencies = {
   /** Keys of the files that it depends on now. */
   readonly on: readonly string[];
   /** Where it was said last; absent where nothing was. */
-  readonly said?: Pick<Stamp, "stream" | "place"> | undefined;
+  readonly said?: Moment | undefined;
 };
 
 /** A statement and its frame. */
@@ -30,17 +31,13 @@ export type DependencyChanges = {
   readonly said: ReadonlyMap<string, Stamp>;
 };
 
-/** A stream that was made anew counts its places from the beginning: the younger stream is later, whatever its places. */
-const isBefore = (one: Pick<Stamp, "stream" | "place">, other: Pick<Stamp, "stream" | "place">): boolean =>
-  one.stream === other.stream ? one.place < other.place : one.stream < other.stream;
-
 type OpenEdge = BegunDependency | "before";
 
 class FileDependencies {
   readonly file: string;
   readonly begun: BegunDependency[] = [];
   readonly ended: EndedDependency[] = [];
-  said: Pick<Stamp, "stream" | "place"> | undefined;
+  said: Moment | undefined;
   stamp: Stamp | undefined;
   #open: Map<string, OpenEdge>;
 

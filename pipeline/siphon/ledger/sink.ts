@@ -135,7 +135,7 @@ const settings = z.object({
 export const ledger: SinkKind<typeof settings> = {
   name: SINK,
   settings,
-  create: async ({ CLICKHOUSE_URL: url, CLICKHOUSE_CA_FILE: caFile, ...account }, log) => {
+  create: async ({ CLICKHOUSE_URL: url, CLICKHOUSE_CA_FILE: caFile, ...account }, { log }) => {
     const { CLICKHOUSE_USER: username, CLICKHOUSE_PASSWORD: password } = account;
     return createLedgerSink(createSqlClient({ url, username, password, caPem: await readOnlyCa(caFile) }), log);
   },

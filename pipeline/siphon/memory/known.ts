@@ -2,11 +2,12 @@ import type { Condition } from "#nervous-system/stores/weaviate/conditions.ts";
 import {
   memoryCollections,
   memoryKinds,
+  memoryPropertiesOf,
   type MemoryKind,
-  type MemoryProperties,
 } from "#nervous-system/stores/weaviate/memory-collections.ts";
 import type { VectorClient } from "#nervous-system/stores/weaviate/vector-client.ts";
 import type { Known } from "#pipeline/siphon/memory/plan.ts";
+import { isBefore } from "#pipeline/siphon/moment.ts";
 import type { Projection } from "#pipeline/siphon/memory/project.ts";
 
 // Far below what Weaviate answers at once, and what a filter may hold.
@@ -20,6 +21,12 @@ const slices = (values: Iterable<string>): string[][] => {
   );
 };
 
+/** Lessons by the events that told them, whether as the first or once more. */
+const toldBy = (anyOf: readonly string[]): Condition[] => [
+  { property: "event_id", anyOf },
+  { property: "told_events", anyOf },
+];
+
 const conditionsOf = (kind: MemoryKind, projections: readonly Projection[]): Condition[] => {
   const items = projections.flatMap(({ item }) => (item?.kind === kind ? [item] : []));
   const events = projections.flatMap(({ item, mark }) => [
@@ -32,7 +39,7 @@ const conditionsOf = (kind: MemoryKind, projections: readonly Projection[]): Con
       property: "fingerprint",
       anyOf,
     })),
-    ...(kind === "lesson" ? slices(events).map((anyOf) => ({ property: "event_id", anyOf })) : []),
+    ...(kind === "lesson" ? slices(events).flatMap(toldBy) : []),
   ];
 };
 
@@ -47,10 +54,10 @@ export const readKnown = async (
     const shelf = { collection: memoryCollections[kind], tenant };
     for (const condition of conditionsOf(kind, projections)) {
       for (const { id, properties } of await client.find(shelf, [condition], MOST_FOUND)) {
-        known.set(id, { kind, id, properties: properties as MemoryProperties });
+        known.set(id, { kind, id, properties: memoryPropertiesOf(properties) });
       }
     }
   }
-  // Of two lessons of one event the older comes first, whichever query found it.
-  return [...known.values()].toSorted((a, b) => a.properties.place - b.properties.place);
+  // Of two of one fingerprint the one that is taken for it is the same, whichever query found it.
+  return [...known.values()].toSorted((a, b) => (isBefore(a.properties, b.properties) ? -1 : 1));
 };

@@ -1,11 +1,12 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import { stableId } from "#nervous-system/schemas/ids.ts";
 import { never } from "#nervous-system/stores/weaviate/memory-collections.ts";
 import { agentUid, chainBuilder } from "#test/integration/pipeline/chain-builder.ts";
 import { growthOf, mostGrowth } from "#test/builders/growth.ts";
 import { planWrite, type Known, type WritePlan } from "./plan.ts";
-import { projectFrame } from "./project.ts";
+import { projectFrame, type Projection } from "./project.ts";
 
 const chain = chainBuilder({ agent_uid: agentUid(1) });
 let place = 0;
@@ -16,20 +17,34 @@ const stored = (type: string, payload: unknown, extra: Record<string, unknown> =
 });
 const lesson = (payload: Record<string, unknown>, id?: string): StoredFrame =>
   stored("LESSON", payload, id === undefined ? {} : { event_id: id });
-const other = chainBuilder({ agent_uid: agentUid(2) });
-const ofOther = (payload: Record<string, unknown>): StoredFrame => ({
-  ...other.next({ event_type: "LESSON", payload }),
-  place: (place += 1),
-  storedNs: 1n,
-});
+/** What missions of their own say; the first one's agent is the other one's colleague. */
+const missionOf = (n: number): string => stableId("mission", String(n));
+const chains = [2, 3, 4].map((n) => chainBuilder({ agent_uid: agentUid(n), mission_uid: missionOf(n) }));
+const colleague = chainBuilder({ agent_uid: agentUid(9) });
+const saidBy = (
+  speaker: ReturnType<typeof chainBuilder> | undefined,
+  payload: Record<string, unknown>,
+  id?: string,
+) => {
+  if (speaker === undefined) throw new Error("nobody speaks");
+  const frame = speaker.next({ event_type: "LESSON", payload, ...(id === undefined ? {} : { event_id: id }) });
+  return { ...frame, place: (place += 1), storedNs: 1n };
+};
+const ofOther = (payload: Record<string, unknown>, id?: string): StoredFrame => saidBy(chains[0], payload, id);
+const ofThird = (payload: Record<string, unknown>): StoredFrame => saidBy(chains[1], payload);
+const ofColleague = (payload: Record<string, unknown>): StoredFrame => saidBy(colleague, payload);
+const stream = "2026-11-30T00:00:00Z";
+const inStream = (frame: StoredFrame): Projection => projectFrame(frame, stream);
 const learned = (text: string, sources?: string[], id?: string): StoredFrame =>
   lesson({ state: "learned", text, ...(sources === undefined ? {} : { sources }) }, id);
 
 /** A store as the plans of batches leave it. */
 const storeOf = () => {
   const objects = new Map<string, Known[number]>();
-  const write = (...frames: StoredFrame[]): WritePlan => {
-    const plan = planWrite(frames.map(projectFrame), [...objects.values()]);
+  const write = (...frames: StoredFrame[]): WritePlan => writeOf(stream, ...frames);
+  const writeOf = (of: string, ...frames: StoredFrame[]): WritePlan => {
+    const projections = frames.map((frame) => projectFrame(frame, of));
+    const plan = planWrite(projections, [...objects.values()]);
     for (const { kind, id, properties } of plan.fresh) objects.set(id, { kind, id, properties });
     for (const [id, changed] of plan.changes) {
       const object = objects.get(id);
@@ -38,7 +53,7 @@ const storeOf = () => {
     }
     return plan;
   };
-  return { write, all: () => [...objects.values()].map(({ properties }) => properties) };
+  return { write, writeOf, all: () => [...objects.values()].map(({ properties }) => properties) };
 };
 
 const nothing = { fresh: [], changes: new Map() };
@@ -68,7 +83,7 @@ describe("what a frame gives the memory", () => {
       { kind: "diff", embedded: "src/a.ts\nconst a = 1;\nconst a = 2;", properties: { files: ["src/a.ts"] } },
     ],
   ])("is %s", (_, frame, item) => {
-    expect(projectFrame(frame)).toMatchObject({ item });
+    expect(inStream(frame)).toMatchObject({ item });
   });
 
   it("is nothing for thoughts, for what was recalled, and for types that are not known", () => {
@@ -77,7 +92,7 @@ describe("what a frame gives the memory", () => {
       lesson({ state: "recalled", text: "pin the version of zod" }),
       stored("NOT_YET_INVENTED", { text: "pin the version of zod" }),
     ];
-    expect(frames.map(projectFrame)).toEqual([{}, {}, {}]);
+    expect(frames.map(inStream)).toEqual([{}, {}, {}]);
   });
 
   it("has an id that is the frame's alone, also of frames that no chain holds", () => {
@@ -88,7 +103,7 @@ describe("what a frame gives the memory", () => {
       envelope: { ...frame.envelope, seq: 0, epoch: 0, recorder: "collector", event_id },
     });
     const ids = [frame, { ...frame, place: 99 }, stranger("a", "1"), stranger("a", "1"), stranger("b", "1")].map(
-      (one) => projectFrame(one).item?.id,
+      (one) => inStream(one).item?.id,
     );
     expect(ids[0]).toBe(ids[1]);
     expect(ids[2]).toBe(ids[3]);
@@ -97,7 +112,7 @@ describe("what a frame gives the memory", () => {
 
   it("is the same by the words that are kept of it, however many more there are", () => {
     const fingerprintOf = (words: number, end: string): string | undefined =>
-      projectFrame(learned(`${"close it ".repeat(words)}${end}`)).item?.properties.fingerprint;
+      inStream(learned(`${"close it ".repeat(words)}${end}`)).item?.properties.fingerprint;
     expect(fingerprintOf(2_000, "now")).toBe(fingerprintOf(2_000, "later"));
     expect(fingerprintOf(20, "now")).not.toBe(fingerprintOf(20, "later"));
   });
@@ -109,7 +124,7 @@ describe("what a frame gives the memory", () => {
     const value = fc.oneof(text, fc.constantFrom("learned", "accepted"), fc.array(text), fc.anything());
     fc.assert(
       fc.property(types, fc.dictionary(keys, value), (type, payload) => {
-        const { item, mark } = projectFrame(stored(type, payload));
+        const { item, mark } = inStream(stored(type, payload));
         if (mark !== undefined) expect(mark.events.length).toBeLessThanOrEqual(256);
         if (item === undefined) return;
         const { text: words, sources, libraries, files } = item.properties;
@@ -141,8 +156,8 @@ describe("the write gate", () => {
   it("never learns again what was recalled: a lesson repeated, or drawn from lessons alone, is no evidence", () => {
     const store = storeOf();
     store.write(learned("Close the response body", ["e1"], "lesson-1"));
-    expect(store.write(learned("Close the response body"))).toEqual(nothing);
-    expect(store.write(learned("Close the response body", ["lesson-1"]))).toEqual(nothing);
+    store.write(learned("Close the response body"), learned("Close the response body", ["lesson-1"]));
+    expect(store.all()).toMatchObject([{ sources: ["e1"] }]);
     expect(store.write(learned("Bodies of responses have to be closed", ["lesson-1"]))).toEqual(nothing);
     store.write(learned("Bodies of requests have to be closed as well", ["lesson-1", "e9"]));
     expect(store.all()).toHaveLength(2);
@@ -185,7 +200,7 @@ describe("a lesson's life", () => {
     expect(store.write(lesson({ state: "retired", sources: ["l2"] }))).toEqual(nothing);
   });
 
-  it("is judged by another agent of the swarm alone, and no lesson begins with a judgement", () => {
+  it("is judged by another mission alone, and no lesson begins with a judgement", () => {
     const store = storeOf();
     const text = "Deploys happen on Tuesdays only";
     expect(store.write(ofOther({ state: "accepted", text }))).toEqual(nothing);
@@ -193,9 +208,81 @@ describe("a lesson's life", () => {
     const judged = ["accepted", "retired"].map((state) => ofOther({ state, sources: ["l4"] }));
     expect(store.write(...judged.map((frame) => ({ ...frame, principal: "mallory" })))).toEqual(nothing);
     expect(store.write(lesson({ state: "accepted", sources: ["l4"] }))).toEqual(nothing);
+    expect(store.write(ofColleague({ state: "accepted", sources: ["l4"] }))).toEqual(nothing);
     const accepted = ofOther({ state: "accepted", sources: ["l4"] });
     store.write(accepted);
     expect(store.all()).toMatchObject([{ accepted_place: accepted.place, retired_place: never }]);
+  });
+
+  it("is its mission's, whoever wrote it down: what the summarizer made of a mission no agent of that confirms", () => {
+    const store = storeOf();
+    const summarizer = chainBuilder({ agent_uid: agentUid(99), producer: "siphon", recorder: "siphon" });
+    store.write(saidBy(summarizer, { state: "learned", text: "Problem: it is slow" }, "s1"));
+    store.write(lesson({ state: "accepted", sources: ["s1"] }));
+    expect(store.all()).toMatchObject([{ accepted_place: never }]);
+    const accepted = ofOther({ state: "accepted", sources: ["s1"] });
+    store.write(accepted);
+    expect(store.all()).toMatchObject([{ accepted_place: accepted.place }]);
+  });
+
+  it("is taken back by its own mission at once, and by others only where two of them say that it is wrong", () => {
+    const store = storeOf();
+    store.write(learned("Never retry a request", [], "l6"), learned("Never cache an answer", [], "l7"));
+    const [first, again] = [1, 2].map(() => ofOther({ state: "retired", sources: ["l6"] }));
+    store.write(first!, again!);
+    expect(store.all()).toMatchObject([{ retired_place: never }, { retired_place: never }]);
+    const second = ofThird({ state: "retired", sources: ["l6"] });
+    const own = ofColleague({ state: "retired", sources: ["l7"] });
+    store.write(second, own);
+    expect(store.all()).toMatchObject([{ retired_place: second.place }, { retired_place: own.place }]);
+    expect(store.write(first!, again!, second, own)).toEqual(nothing);
+  });
+
+  it("goes by the id of every frame that told it, and whoever repeats it confirms nothing and owns nothing", () => {
+    const store = storeOf();
+    store.write(learned("Close what you open, always", [], "l8"));
+    store.write(ofOther({ state: "learned", text: "close what you open: ALWAYS" }, "l8-again"));
+    store.write(ofOther({ state: "accepted", sources: ["l8"] }), ofOther({ state: "retired", sources: ["l8-again"] }));
+    expect(store.all()).toMatchObject([{ event_id: "l8", accepted_place: never, retired_place: never }]);
+    const retired = lesson({ state: "retired", sources: ["l8-again"] });
+    store.write(retired);
+    expect(store.all()).toMatchObject([{ retired_place: retired.place }]);
+  });
+
+  it("is not marked by the id of a telling that comes later", () => {
+    const store = storeOf();
+    const early = lesson({ state: "retired", sources: ["l9-again"] });
+    store.write(learned("Sort by a unique key only", [], "l9"), { ...early, place: place + 1 });
+    const again = { ...ofOther({ state: "learned", text: "Sort by a unique key only" }, "l9-again"), place: place + 2 };
+    store.write(again);
+    expect(store.write({ ...early, place: again.place - 1 })).toEqual(nothing);
+    expect(store.all()).toMatchObject([{ retired_place: never }]);
+  });
+
+  it("is marked by frames of a stream that was made anew, and by none of a stream before its own", () => {
+    const store = storeOf();
+    const [before, after] = ["2026-11-01T00:00:00Z", "2026-12-24T00:00:00Z"];
+    store.write(learned("Use the monotonic clock here", [], "l10"));
+    const early = { ...ofOther({ state: "accepted", sources: ["l10"] }), place: 1_000_000 };
+    expect(store.writeOf(before, early)).toEqual(nothing);
+    const late = { ...ofOther({ state: "accepted", sources: ["l10"] }), place: 1 };
+    store.writeOf(after, late);
+    expect(store.all()).toMatchObject([{ accepted_place: 1 }]);
+    // What is read of an older stream afterwards was said before.
+    const between = ofThird({ state: "accepted", sources: ["l10"] });
+    store.write(between);
+    expect(store.all()).toMatchObject([{ accepted_place: between.place }]);
+    expect(store.writeOf(after, late)).toEqual(nothing);
+  });
+
+  it("keeps what an older siphon marked", () => {
+    const born = learned("Read what you wrote before", [], "l11");
+    const item = inStream(born).item;
+    if (item === undefined) throw new Error("no lesson");
+    const properties = { ...item.properties, stream: "", accepted_place: 5 };
+    const marked = ofOther({ state: "accepted", sources: ["l11"] });
+    const { changes } = planWrite([inStream(marked)], [{ kind: "lesson", id: item.id, properties }]);
+    expect([...changes.values()].map(({ accepted_place }) => accepted_place ?? 5)).toEqual([5]);
   });
 
   it("is marked by its event id, of which the sixteen oldest lessons are named, however often", () => {
@@ -215,7 +302,7 @@ describe("a lesson's life", () => {
       const projections = [
         ...Array.from({ length: n }, (_, at) => learned(`Lesson number ${at} of one event`, [], "crowd")),
         ...Array.from({ length: n / 4 }, () => ofOther({ state: "accepted", sources: Array(256).fill("crowd") })),
-      ].map(projectFrame);
+      ].map(inStream);
       return () => planWrite(projections, []);
     };
     expect(growthOf(100, make)).toBeLessThan(mostGrowth);
@@ -228,6 +315,7 @@ describe("a lesson's life", () => {
       text: fc.constantFrom("Use a monotonic clock", "Never sleep in tests", "Close what you open", "no"),
       sources: fc.array(event, { maxLength: 3 }),
       id: event,
+      who: fc.nat(3),
     });
     const size = fc.integer({ min: 1, max: 4 });
     fc.assert(
@@ -235,7 +323,7 @@ describe("a lesson's life", () => {
         fc.array(frame, { minLength: 1, maxLength: 12 }),
         fc.array(size, { minLength: 12 }),
         (given, sizes) => {
-          const frames = given.map(({ id, ...payload }) => lesson(payload, id));
+          const frames = given.map(({ id, who, ...payload }) => saidBy([chain, ...chains][who], payload, id));
           const [whole, cut] = [storeOf(), storeOf()];
           whole.write(...frames);
           for (let at = 0, batch = 0; at < frames.length; batch += 1) {
@@ -247,7 +335,7 @@ describe("a lesson's life", () => {
           expect(cut.all()).toEqual(whole.all());
         },
       ),
-      { endOnFailure: true },
+      { endOnFailure: true, numRuns: 1_000 },
     );
   });
 });

@@ -1,6 +1,9 @@
 import type { MemoryKind, MemoryProperties } from "#nervous-system/stores/weaviate/memory-collections.ts";
 import { wordsOf } from "#pipeline/embedding/words.ts";
+import { ownerOf, withMark } from "#pipeline/siphon/memory/lesson-marks.ts";
 import type { LessonMark, MemoryItem, Projection } from "#pipeline/siphon/memory/project.ts";
+import { tellingsOf, withTelling, type Telling } from "#pipeline/siphon/memory/tellings.ts";
+import { isBefore, type Moment } from "#pipeline/siphon/moment.ts";
 
 /** What of the store bears on a batch: objects with the same ids or fingerprints, and the lessons that it speaks of. */
 export type Known = ReadonlyArray<{
@@ -37,7 +40,10 @@ const MOST_SOURCES = 256;
 // An agent chooses its event ids: of lessons that all have the same one a name means the oldest, so that no frame marks thousands.
 const MOST_NAMED = 16;
 
-const byPlace = (a: Draft, b: Draft): number => a.properties.place - b.properties.place;
+/** One telling of a lesson that is drafted or there. */
+type Told = { readonly lesson: Draft; readonly at: Moment };
+
+const earliestFirst = (a: Told, b: Told): number => (isBefore(a.at, b.at) ? -1 : Number(isBefore(b.at, a.at)));
 
 const fingerprintKey = (kind: MemoryKind, { fingerprint }: MemoryProperties): string => `${kind} ${fingerprint}`;
 
@@ -45,49 +51,52 @@ const fingerprintKey = (kind: MemoryKind, { fingerprint }: MemoryProperties): st
 export const planWrite = (projections: readonly Projection[], known: Known): WritePlan => {
   const drafts = new Map<string, Draft>();
   const byFingerprint = new Map<string, Draft>();
-  const lessonsByEvent = new Map<string, Draft[]>();
+  const toldByEvent = new Map<string, Told[]>();
+  const addTelling = (lesson: Draft, { event, at }: Telling): void => {
+    const oldest = [...(toldByEvent.get(event) ?? []), { lesson, at }].toSorted(earliestFirst).slice(0, MOST_NAMED);
+    toldByEvent.set(event, oldest);
+  };
   const add = (draft: Draft): void => {
     drafts.set(draft.id, draft);
     byFingerprint.set(fingerprintKey(draft.kind, draft.properties), draft);
     if (draft.kind !== "lesson") return;
-    const { event_id } = draft.properties;
-    const oldest = [...(lessonsByEvent.get(event_id) ?? []), draft].toSorted(byPlace).slice(0, MOST_NAMED);
-    lessonsByEvent.set(event_id, oldest);
+    for (const telling of tellingsOf(draft.properties)) addTelling(draft, telling);
   };
   for (const { kind, id, properties } of known) add({ kind, id, properties, stored: properties });
 
   // A frame speaks of what came before it: when it comes again, later lessons are there too.
-  const lessonsBefore = (place: number, event: string): Draft[] =>
-    (lessonsByEvent.get(event) ?? []).filter(({ properties }) => properties.place < place);
-  const isLesson = (place: number) => (event: string) => lessonsBefore(place, event).length > 0;
+  const lessonsBefore = (moment: Moment, event: string): Draft[] =>
+    (toldByEvent.get(event) ?? []).filter(({ at }) => isBefore(at, moment)).map(({ lesson }) => lesson);
+  const isLesson = (moment: Moment) => (event: string) => lessonsBefore(moment, event).length > 0;
+
+  // What somebody learned from lessons alone is no new evidence for them, and no telling of its own.
+  const isRecalled = (told: MemoryProperties): boolean => told.sources.length > 0 && told.sources.every(isLesson(told));
 
   const refusalOf = ({ id, kind, properties, embedded }: MemoryItem): Refusal | undefined => {
     if (wordsOf(embedded).length < FEWEST_WORDS) return "says-nothing";
     if (drafts.has(id) || byFingerprint.has(fingerprintKey(kind, properties))) return "known";
-    const { sources, place } = properties;
-    // What somebody learned from lessons alone is no new evidence for them.
-    const recalled = sources.length > 0 && sources.every(isLesson(place));
-    return kind === "lesson" && recalled ? "rests-on-recalled" : undefined;
+    return kind === "lesson" && isRecalled(properties) ? "rests-on-recalled" : undefined;
   };
 
-  /** A lesson that was learned once more rests on more: on what it names, but for lessons. To repeat it is no evidence. */
-  const merge = (item: MemoryItem): void => {
-    const same = byFingerprint.get(fingerprintKey(item.kind, item.properties));
-    if (item.kind !== "lesson" || same === undefined || same.id === item.id) return;
-    const isKnown = isLesson(item.properties.place);
-    const evidence = item.properties.sources.filter((event) => !isKnown(event));
-    const all = new Set([...same.properties.sources, ...evidence]);
-    same.properties = { ...same.properties, sources: [...all].slice(0, MOST_SOURCES) };
+  /**
+   * A lesson that was learned once more rests on more: on what it names, but for lessons. To repeat it is no evidence. It goes by
+   * the id of each frame that told it.
+   */
+  const merge = ({ id, kind, properties: told }: MemoryItem): void => {
+    const same = byFingerprint.get(fingerprintKey(kind, told));
+    if (kind !== "lesson" || same === undefined || same.id === id || isRecalled(told)) return;
+    const isKnown = isLesson(told);
+    const evidence = told.sources.filter((event) => !isKnown(event));
+    const sources = [...new Set([...same.properties.sources, ...evidence])].slice(0, MOST_SOURCES);
+    const telling = { event: told.event_id, at: { stream: told.stream, place: told.place }, by: ownerOf(told) };
+    const after = withTelling(same.properties, telling);
+    if (after !== same.properties) addTelling(same, telling);
+    same.properties = { ...after, sources };
   };
 
-  const apply = ({ state, place, by, events }: LessonMark): void => {
-    const lessons = [...new Set(events)].flatMap((event) => lessonsBefore(place, event));
-    const property = state === "accepted" ? "accepted_place" : "retired_place";
-    for (const lesson of lessons) {
-      // Nobody accepts what he has learned himself.
-      if (state === "accepted" && lesson.properties.agent_uid === by) continue;
-      if (lesson.properties[property] > place) lesson.properties = { ...lesson.properties, [property]: place };
-    }
+  const apply = (mark: LessonMark): void => {
+    const lessons = new Set([...new Set(mark.events)].flatMap((event) => lessonsBefore(mark.at, event)));
+    for (const lesson of lessons) lesson.properties = withMark(lesson.properties, mark);
   };
 
   for (const { item, mark } of projections) {
@@ -105,7 +114,7 @@ const freshOf = (drafts: ReadonlyMap<string, Draft>): MemoryItem[] =>
     embedded === undefined ? [] : [{ kind, id, properties, embedded }],
   );
 
-const changing = ["sources", "accepted_place", "retired_place"] as const;
+const changing = ["sources", "accepted_place", "retired_place", "told_events", "told_at", "marks"] as const;
 
 const changesOf = (drafts: ReadonlyMap<string, Draft>): Map<string, Partial<MemoryProperties>> => {
   const changes = new Map<string, Partial<MemoryProperties>>();

@@ -1,66 +1,30 @@
-import { groupsOf } from "#nervous-system/kernel/groups.ts";
+import { createTokenBuckets, type Rate } from "#nervous-system/kernel/token-bucket.ts";
 import {
   memoryCollections,
   memoryDefinitions,
-  memoryKinds,
   vectorNameOf,
 } from "#nervous-system/stores/weaviate/memory-collections.ts";
+import { pullRequestsCollection } from "#nervous-system/stores/weaviate/pull-requests-collection.ts";
 import type { VectorClient } from "#nervous-system/stores/weaviate/vector-client.ts";
 import { WeaviateFailure } from "#nervous-system/stores/weaviate/weaviate-failure.ts";
 import { EmbedderFailure } from "#pipeline/embedding/embedder.ts";
 import { cutObject, cutsCollection, cutsOf } from "#pipeline/siphon/memory/cuts.ts";
-import { readKnown } from "#pipeline/siphon/memory/known.ts";
+import { createVectorFiller, type FillerOptions } from "#pipeline/siphon/memory/fill-vectors.ts";
 import { closeMemory, memorySettings, openMemory, type Memory } from "#pipeline/siphon/memory/open-memory.ts";
-import { planWrite } from "#pipeline/siphon/memory/plan.ts";
-import { idOfFrame, projectFrame, type MemoryItem, type Projection } from "#pipeline/siphon/memory/project.ts";
 import type { Erasure } from "#pipeline/siphon/erasures.ts";
+import { idOfFrame, projectFrame, type Projection } from "#pipeline/siphon/memory/project.ts";
+import { writeTenant, type MemoryWriting } from "#pipeline/siphon/memory/write-tenant.ts";
 import type { Batch, EraseResult, Sink, SinkKind, SinkResult } from "#pipeline/siphon/sink.ts";
 
 const SINK = "memory";
-const collections = Object.values(memoryCollections);
-
-// What was embedded is put soon: a batch that breaks off is not embedded again from its beginning.
-const GROUP = { items: 32, bytes: Infinity, bytesOf: (): number => 0 };
-
-const putGroup = async (
-  { client, embedder }: Memory,
-  tenant: string,
-  items: readonly MemoryItem[],
-  signal: AbortSignal,
-) => {
-  const vectors = await embedder.embed(
-    items.map(({ embedded }) => embedded),
-    signal,
-  );
-  const name = vectorNameOf(embedder);
-  for (const kind of memoryKinds) {
-    const objects = items.flatMap(({ kind: own, id, properties }, index) => {
-      const values = vectors[index];
-      return own === kind && values !== undefined ? [{ id, properties, vector: { name, values } }] : [];
-    });
-    if (objects.length > 0) await client.put({ collection: memoryCollections[kind], tenant }, objects);
-  }
-};
-
-const writeTenant = async (memory: Memory, tenant: string, projections: readonly Projection[], signal: AbortSignal) => {
-  const { client } = memory;
-  const { fresh, changes } = planWrite(projections, await readKnown(client, tenant, projections));
-  for (const group of groupsOf(fresh, GROUP)) {
-    signal.throwIfAborted();
-    await putGroup(memory, tenant, group, signal);
-  }
-  const lessons = { collection: memoryCollections.lesson, tenant };
-  for (const [id, properties] of changes) {
-    signal.throwIfAborted();
-    await client.change(lessons, id, properties);
-  }
-};
+/** Each with a part for each tenant. */
+const collections = [...Object.values(memoryCollections), pullRequestsCollection.name];
 
 /** Each tenant's projections, in the stream's order; a frame that gives nothing is not among them. */
-const byTenant = ({ frames }: Batch): Map<string, Projection[]> => {
+const byTenant = ({ cut, frames }: Batch): Map<string, Projection[]> => {
   const projected = frames
-    .map((frame) => ({ tenant: frame.envelope.namespace, projection: projectFrame(frame) }))
-    .filter(({ projection: { item, mark } }) => item !== undefined || mark !== undefined);
+    .map((frame) => ({ tenant: frame.envelope.namespace, projection: projectFrame(frame, cut.stream) }))
+    .filter(({ projection }) => Object.keys(projection).length > 0);
   return Map.groupBy(projected, ({ tenant }) => tenant)
     .entries()
     .reduce(
@@ -95,9 +59,26 @@ const resultOf = async (client: VectorClient, error: unknown): Promise<SinkResul
 // A namespace of Kubernetes always is one; what else a frame says cannot be kept apart from others.
 const isTenant = (name: string): boolean => /^[A-Za-z0-9_-]{1,64}$/.test(name);
 
-/** The memory: lessons, decisions and diffs as objects of Weaviate that are found by meaning. */
-export const createMemorySink = (memory: Memory): Sink => {
+/** Half a minute of the local model at once, and a text a second: the model makes some ten. */
+const SHARE: Rate = { burst: 256, perSecond: 1 };
+const MOST_TENANTS = 10_000;
+
+/** What a memory's sink is made of beside the memory. */
+export type MemorySinkOptions = Omit<FillerOptions, "memory"> & {
+  /** How many vectors of one tenant are made while the stream waits. */
+  readonly share?: Rate;
+};
+
+/**
+ * The memory: lessons, decisions and diffs as objects of Weaviate that are found by meaning. What a tenant writes beyond its share is
+ * found by its words until its vectors are made too, beside the stream and in turns.
+ */
+export const createMemorySink = (memory: Memory, { share = SHARE, ...options }: MemorySinkOptions): Sink => {
   const { client, embedder } = memory;
+  const filler = createVectorFiller({ memory, ...options });
+  const writing: MemoryWriting = { ...memory, filler, shares: createTokenBuckets(share, options.clock, MOST_TENANTS) };
+  const stopping = new AbortController();
+  let filling: Promise<void> | undefined;
   const tenantsThere = new Set<string>();
   const ensureTenants = async (tenants: readonly string[]): Promise<void> => {
     const unknown = tenants.filter((tenant) => !tenantsThere.has(tenant));
@@ -112,9 +93,10 @@ export const createMemorySink = (memory: Memory): Sink => {
       // Cuts speak of what is in the other collections: of one that was dropped they say nothing.
       const lost = missing.some((name) => name !== cutsCollection.name);
       if (lost && !missing.includes(cutsCollection.name)) await client.dropCollection(cutsCollection.name);
-      for (const wanted of [...memoryDefinitions(vectorNameOf(embedder)), cutsCollection]) {
+      for (const wanted of [...memoryDefinitions(vectorNameOf(embedder)), pullRequestsCollection, cutsCollection]) {
         await client.ensureCollection(wanted);
       }
+      filling ??= filler.run(stopping.signal);
     },
     cuts: async () => cutsOf(await client.find({ collection: cutsCollection.name }, [], 100)),
     keepCut: (cut) => client.put({ collection: cutsCollection.name }, [cutObject(cut)]),
@@ -126,7 +108,7 @@ export const createMemorySink = (memory: Memory): Sink => {
         const tenants = byTenant(batch);
         if (tenants.size === 0) return { kind: "written" };
         await ensureTenants([...tenants.keys()]);
-        for (const [tenant, projections] of tenants) await writeTenant(memory, tenant, projections, signal);
+        for (const [tenant, projections] of tenants) await writeTenant(writing, tenant, projections, signal);
         return { kind: "written" };
       } catch (error) {
         return resultOf(client, error);
@@ -142,7 +124,11 @@ export const createMemorySink = (memory: Memory): Sink => {
         return { kind: "retryable", reason: `the memory does not erase: ${String(error)}` };
       }
     },
-    close: () => closeMemory(memory),
+    close: async () => {
+      stopping.abort(new Error("the memory is closed"));
+      await filling;
+      await closeMemory(memory);
+    },
   };
 };
 
@@ -150,9 +136,9 @@ export const createMemorySink = (memory: Memory): Sink => {
 export const memory: SinkKind<typeof memorySettings> = {
   name: SINK,
   settings: memorySettings,
-  create: async (settings) => {
+  create: async (settings, { clock, random, log }) => {
     const opened = await openMemory(settings);
-    return opened && createMemorySink(opened);
+    return opened && createMemorySink(opened, { clock, random, log });
   },
   settles: false,
   limits: { maxFrames: 512, maxBytes: 4 * 1024 * 1024, lingerMs: 250, ackWaitMs: 300_000 },

@@ -35,7 +35,7 @@ const fed = await Promise.all(
   sinks
     .filter(({ name }) => wanted.includes(name))
     .map(async (kind) => {
-      const sink = await kind.create(siphonSettings.parse(env), silentLog);
+      const sink = await kind.create(siphonSettings.parse(env), { clock, random: Math.random, log: silentLog });
       if (sink === undefined) throw new Error(`the settings name no store for ${kind.name}`);
       const written: Written[] = [];
       const metrics = createSiphonMetrics(createRegistry());

@@ -21,8 +21,11 @@ const inOrder = (properties: Readonly<Record<string, unknown>>): string =>
 const byPlace = (a: MemoryProperties, b: MemoryProperties): number => a.place - b.place;
 
 /** What one look at all frames of a namespace comes to, as no batch ever sees them. */
-const wantedOf = (frames: readonly StoredFrame[], kind: MemoryKind): MemoryProperties[] =>
-  planWrite(frames.map(projectFrame), [])
+const wantedOf = (frames: readonly StoredFrame[], kind: MemoryKind, stream: string): MemoryProperties[] =>
+  planWrite(
+    frames.map((frame) => projectFrame(frame, stream)),
+    [],
+  )
     .fresh.filter((item) => item.kind === kind)
     .map(({ properties }) => properties)
     .toSorted(byPlace);
@@ -30,7 +33,7 @@ const wantedOf = (frames: readonly StoredFrame[], kind: MemoryKind): MemoryPrope
 type Shelf = { readonly kind: MemoryKind; readonly namespace: string };
 
 const differences = (held: readonly MemoryProperties[], frames: readonly StoredFrame[], { kind }: Shelf): string[] => {
-  const wanted = wantedOf(frames, kind);
+  const wanted = wantedOf(frames, kind, held[0]?.stream ?? "");
   const said = frames.filter(({ envelope }) => envelope.event_type === frameTypes[kind]).length;
   // No two of the load's frames say the same: every one of them is remembered.
   if (wanted.length !== said) return [`${wanted.length} of ${said} frames are to be remembered`];

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { untilAborted } from "#nervous-system/kernel/until-aborted.ts";
+import { eventually } from "#test/integration/kubernetes/control-plane.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { recall as recalling } from "#nervous-system/schemas/questions/recall.ts";
 import { memoryCollections, never as neverPlace } from "#nervous-system/stores/weaviate/memory-collections.ts";
@@ -43,6 +45,9 @@ const lesson = (payload: Record<string, unknown>, id?: string): Record<string, u
 });
 const learned = (text: string, more: Record<string, unknown> = {}, id?: string) =>
   lesson({ state: "learned", text, ...more }, id);
+
+/** Of a mission of its own. */
+const elsewhere = { mission_uid: agentUid(700), mission: "elsewhere" };
 
 /** Odd as they are, there is something to remember in them. */
 const strange: ReadonlyArray<Record<string, unknown>> = [
@@ -98,6 +103,101 @@ const ask = async (query: Partial<RecallQuery> & { readonly namespace: string },
 
 const texts = async (...given: Parameters<typeof ask>): Promise<string[]> =>
   (await ask(...given)).hits.map(({ text }) => text);
+
+/** What the publisher says of a mission's pull request. */
+const publicationOf = (of: Partial<ChainOf> & { readonly namespace: string }) => {
+  const say = chainOf(90, { ...of, producer: "supervisor", recorder: "supervisor" });
+  return (state: string, number: number): StoredFrame =>
+    say({ event_type: "PUBLICATION", payload: { state, url: `https://forge/${number}`, number } });
+};
+
+describe("what became of a lesson's mission", () => {
+  const about = { namespace: "ended" };
+  const missionOf = (n: number) => ({ ...about, mission_uid: agentUid(710 + n), mission: `m${n}` });
+  const outcomes = async (query: Partial<RecallQuery> = {}): Promise<Record<string, string>> => {
+    const { hits } = await ask({ ...about, ...query });
+    return Object.fromEntries(hits.map(({ mission, outcome }) => [mission, outcome]));
+  };
+
+  it("is found with it, as of any place, and again after everything comes again", async () => {
+    const says = [1, 2, 3, 4].map((n) => publicationOf(missionOf(n)));
+    const births = [1, 2, 3, 4].map((n) => chainOf(60 + n, missionOf(n))(learned(`The queue of mission ${n} starves`)));
+    const opened = says.map((say, n) => say("open", n + 1));
+    const second = says[3]!("open", 14);
+    const merged = says[0]!("merged", 1);
+    const closed = [says[1]!("closed", 2), says[3]!("closed", 4)];
+    const reopened = says[1]!("merged", 2);
+    const frames = [...births, ...opened, second, merged, ...closed, reopened];
+    await write(frames);
+    await write(frames);
+    // Of the fourth one of two pull requests is closed, and the other one open.
+    expect(await outcomes()).toEqual({ m1: "merged", m2: "merged", m3: "", m4: "" });
+    expect(await outcomes({ asOf: reopened.place - 1 })).toEqual({ m1: "merged", m2: "closed", m3: "", m4: "" });
+    expect(await outcomes({ asOf: merged.place - 1 })).toEqual({ m1: "", m2: "", m3: "", m4: "" });
+    await write([says[3]!("closed", 14)]);
+    expect(await outcomes({ text: "a queue that starves" })).toMatchObject({ m4: "closed" });
+  });
+
+  it("lets a lesson whose change was closed rank behind others that fit as well", async () => {
+    const of = (n: number) => ({ namespace: "ranked", mission_uid: agentUid(720 + n), mission: `r${n}` });
+    await write([
+      chainOf(65, of(1))(learned("Requests pile up behind a lock that is never let go")),
+      chainOf(66, of(2))(learned("Behind a lock that is never let go requests pile up")),
+      chainOf(67, of(3))(learned("Colours of the button are wrong in the dark")),
+    ]);
+    const text = "Requests pile up behind a lock that is never let go";
+    const missions = async (query: Partial<RecallQuery> = { text }): Promise<string[]> =>
+      (await ask({ namespace: "ranked", ...query })).hits.map(({ mission }) => mission);
+    const [best = "", second = "", far = ""] = await missions();
+    expect([best, second].toSorted()).toEqual(["r1", "r2"]);
+    const say = publicationOf(of(Number(best.slice(1))));
+    await write([say("open", 1), say("closed", 1)]);
+    expect(await missions()).toEqual([second, best, far]);
+    expect(await missions({ text, limit: 1 })).toEqual([second]);
+    expect((await missions({})).at(-1)).toBe(best);
+  });
+
+  it("is nothing that an agent or an external client could say", async () => {
+    const of = { namespace: "forged", mission_uid: agentUid(730), mission: "f" };
+    const say = publicationOf(of);
+    const stranger: StoredFrame = { ...publicationOf(of)("merged", 1), principal: "mallory" };
+    const agent = chainOf(68, of)({ event_type: "PUBLICATION", payload: { state: "merged", url: "https://forge/1" } });
+    await write([chainOf(69, of)(learned("Nobody merged what this says")), agent, stranger, say("open", 2)]);
+    expect((await ask({ namespace: "forged" })).hits).toMatchObject([{ outcome: "" }]);
+  });
+
+  it("is not known to a memory without pull requests, which finds lessons all the same", async () => {
+    const shelf = { collection: memoryCollections.lesson, tenant: "ended" };
+    const own: typeof memory.client = {
+      ...memory.client,
+      find: (asked, ...rest) =>
+        memory.client.find({ ...asked, collection: asked.collection.replace("PullRequest", "NotThere") }, ...rest),
+    };
+    expect(await own.hasTenant(shelf.collection, shelf.tenant)).toBe(true);
+    const { hits } = await recall(
+      { client: own, embedder: createLexicalHash() },
+      { namespace: "ended", text: "", kind: "lesson", limit: 10 },
+      never,
+    );
+    expect(hits.map(({ outcome }) => outcome)).toEqual(["", "", "", ""]);
+  });
+});
+
+describe("a lesson that is told twice", () => {
+  it("rests on both, without any evidence of the first, and goes by both ids, whichever batch they come in", async () => {
+    const of = { namespace: "twice" };
+    const tell = chainOf(70, of);
+    await write([tell(learned("Flush what is buffered at the end", {}, "first-telling"))]);
+    const again = tell(learned("Flush what is buffered: at the end!", { sources: ["e5"] }, "second-telling"));
+    await write([again]);
+    await write([again]);
+    expect(await memory.remembered("lesson", "twice")).toMatchObject([
+      { event_id: "first-telling", sources: ["e5"], told_events: ["second-telling"] },
+    ]);
+    await write([tell(lesson({ state: "retired", sources: ["second-telling"] }))]);
+    expect(await texts({ namespace: "twice" })).toEqual([]);
+  });
+});
 
 describe("the question recall", () => {
   const answered = async (parameters: Record<string, unknown>): Promise<Array<Record<string, unknown>>> => {
@@ -196,6 +296,57 @@ describe("the memory's sink", () => {
     await sink.close();
   });
 
+  it("makes a tenant's share of vectors while the stream waits, and the others beside it, in turns of the tenants", async () => {
+    const [many, few] = ["flooding", "quiet"];
+    const flood = chainOf(71, { namespace: many });
+    const quiet = chainOf(72, { namespace: few });
+    const embedded: string[] = [];
+    const inner = createLexicalHash();
+    const held = Promise.withResolvers<void>();
+    const embedder: Embedder = {
+      ...inner,
+      embed: async (given, signal) => {
+        embedded.push(...given);
+        if (given.some((text) => text.includes("held"))) await untilAborted(held.promise, signal);
+        return inner.embed(given, signal);
+      },
+    };
+    const share = { burst: 4, perSecond: 0.000_001 };
+    const options = { share };
+    const texts = Array.from({ length: 80 }, (_, n) => `Lesson number ${n} of a held flood`);
+    // What an earlier process put off is found by the next one.
+    const first = memory.sink({ ...embedder, embed: inner.embed }, options);
+    await first.prepare();
+    await first.write(asBatch(texts.slice(0, 40).map((text) => flood(learned(text)))), never);
+    await first.close();
+    expect(embedded).toEqual([]);
+    const sink = memory.sink(embedder, options);
+    await sink.prepare();
+    await eventually("the filler is at work", () => embedded.length > 0, 30_000);
+    // The model is busy with the flood: what another tenant tells is written all the same, with its vectors.
+    const told = ["Close the door when you leave", "Never trust a clock", "Keep the log small"].map((text) =>
+      quiet(learned(text)),
+    );
+    expect(await sink.write(asBatch(told), never)).toEqual({ kind: "written" });
+    expect((await memory.remembered("lesson", few)).map(({ vector_due }) => vector_due)).toEqual(["no", "no", "no"]);
+    expect(
+      (await memory.remembered("lesson", many)).filter(({ vector_due }) => vector_due === "yes").length,
+    ).toBeGreaterThan(0);
+    // Found by its words meanwhile.
+    const search = { namespace: many, text: "number 39 of a flood" };
+    expect((await ask(search)).hits.map(({ text }) => text)).toContain(texts[39]);
+    held.resolve();
+    await eventually(
+      "every vector is made",
+      async () => (await memory.remembered("lesson", many)).every(({ vector_due }) => vector_due === "no"),
+      60_000,
+    );
+    expect((await ask({ namespace: many, text: texts[37] ?? "", limit: 1 })).hits[0]?.text).toBe(texts[37]);
+    // None is made twice, and what was told about an object meanwhile is kept.
+    expect(new Set(embedded).size).toBe(embedded.length);
+    await sink.close();
+  }, 120_000);
+
   it("puts the one frame aside whose text the embedder refuses, and keeps all the others", async () => {
     const stored = chainOf(17, { namespace: "refusing" });
     const frames = Array.from({ length: 9 }, (_, n) => stored(learned(`Lesson number ${n} of some that are refused`)));
@@ -262,7 +413,7 @@ describe("the memory's sink", () => {
       embed: (given) => Promise.resolve(given.map(({ length }) => Float32Array.of(1, length / 10))),
     };
     await write([stored(learned("Never hold two locks at the same time", {}, "locks"))]);
-    await write([chainOf(18, { namespace: "two" })(lesson({ state: "accepted", sources: ["locks"] }))]);
+    await write([chainOf(18, { namespace: "two", ...elsewhere })(lesson({ state: "accepted", sources: ["locks"] }))]);
     await write([stored(learned("Sort by a key that is unique", {}, "sorts"))], other);
     const { hits } = await ask({ namespace: "two", text: "locks held twice" });
     expect(hits[0]).toMatchObject({ text: "Never hold two locks at the same time", accepted: true });
@@ -284,7 +435,7 @@ describe("recall", () => {
     const zod = stored(
       learned("Unknown keys are dropped by z.object", { libraries: ["zod"], sources: ["e1"] }, "keys"),
     );
-    const accepted = chainOf(22, about)(lesson({ state: "accepted", sources: ["dates"] }));
+    const accepted = chainOf(22, { ...about, ...elsewhere })(lesson({ state: "accepted", sources: ["dates"] }));
     retired = stored(lesson({ state: "retired", sources: ["dates"] }));
     await write([born, zod, accepted, retired]);
   });
@@ -301,6 +452,7 @@ describe("recall", () => {
           missionUid: born.envelope.mission_uid,
           place: born.place + 1,
           accepted: false,
+          outcome: "",
           sources: ["e1"],
           libraries: ["zod"],
           files: [],

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { ledgerQueries } from "#pipeline/reader/ledger/queries.ts";
 import { makeCorpus, type Corpus, type Told } from "#test/builders/corpus.ts";
-import { endsNamespace, missionEndFrames, missionEnds } from "#test/builders/mission-ends.ts";
+import { endsNamespace, learnedIn, missionEndFrames, missionEnds } from "#test/builders/mission-ends.ts";
 import { createCleanup } from "./bus-harness.ts";
 import { startTestLedger } from "./ledger-harness.ts";
 import { openTestReader, writeFrames, type TestReader } from "./reader-harness.ts";
@@ -106,7 +106,7 @@ describe("outcomes", () => {
 });
 
 describe("lessons", () => {
-  it("are those that were recalled, with how their missions ended", async () => {
+  it("are those that were recalled, with how their missions ended, and those that they are from", async () => {
     const { rows } = await reader.ask(endsNamespace, "lessons");
     const told = rows.map(({ mission, lesson, outcome }) => [mission, lesson, outcome].join("; "));
     expect(told.toSorted()).toEqual(
@@ -115,7 +115,16 @@ describe("lessons", () => {
         .toSorted(),
     );
     const { rows: some } = await reader.ask(endsNamespace, "lessons", { about: "LOCK is-merged" });
-    expect(some).toMatchObject([{ mission: "is-merged", agent: "coder-1", sources: ["e-1", "e-2"] }]);
+    expect(some).toMatchObject([{ mission: "is-merged", agent: "coder-1" }]);
+    const from = rows.map((row) => [row["mission"], row["learned_in"], row["learned_outcome"]].join("; "));
+    expect(from.toSorted()).toEqual(
+      Object.keys(missionEnds)
+        .map((mission) => [mission, learnedIn(mission), missionEnds[learnedIn(mission)]?.outcome].join("; "))
+        .toSorted(),
+    );
+    const { rows: one } = await reader.ask(endsNamespace, "lessons", { mission: "is-merged" });
+    const { outcome } = missionEnds[learnedIn("is-merged")] ?? {};
+    expect(one).toMatchObject([{ learned_in: learnedIn("is-merged"), learned_outcome: outcome, outcome: "merged" }]);
   });
 });
 

@@ -60,6 +60,16 @@ const lesson = (namespace: string, n: number, text: string, more: object = {}): 
   storedNs: 1n,
 });
 
+/** What the publisher says of the pull request of the lessons' mission. */
+const publication = (namespace: string, state: string): StoredFrame => ({
+  ...chainBuilder({ agent_uid: agentUid(80), namespace, producer: "supervisor", recorder: "supervisor" }).next({
+    event_type: "PUBLICATION",
+    payload: { state, url: "https://forge/1", number: 1 },
+  }),
+  place: (place += 512),
+  storedNs: 1n,
+});
+
 const remember = async (...frames: StoredFrame[]): Promise<void> => {
   const sink = memory.sink();
   await sink.prepare();
@@ -115,6 +125,7 @@ beforeAll(async () => {
     lesson(theirs.namespace, 3, "Problem: pollers of the token bucket starve. Done: our secret way.", {
       files: ["src/token-bucket.js"],
     }),
+    publication(ours.namespace, "merged"),
   );
 }, 900_000);
 afterAll(() => cleanup.run(), 120_000);
@@ -130,6 +141,7 @@ describe("an agent that asks what was learned before", () => {
     expect(lessons[0]).toMatchObject({
       text: "Problem: pollers of the token bucket starve. Done: advance by whole intervals.",
       accepted: false,
+      outcome: "merged",
       mission: "fix-bug",
       place: 512n,
       files: ["src/token-bucket.js"],

@@ -1,5 +1,6 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "nats";
+import { pullRequestsCollection } from "#nervous-system/stores/weaviate/pull-requests-collection.ts";
 import { memoryCollections } from "#nervous-system/stores/weaviate/memory-collections.ts";
 import { contextStream } from "#nervous-system/schemas/subjects.ts";
 import type { NatsServer } from "#platform/stores/nats.ts";
@@ -51,7 +52,7 @@ export const emptyStores = async ({ ledger, archive, graph, memory }: StoreServe
   await ledger.client.command({ query: "DROP DATABASE IF EXISTS enchanted SYNC" });
   await archive.loseBucket();
   await graph.client.run("MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS");
-  for (const collection of [...Object.values(memoryCollections), "MemoryCut"])
+  for (const collection of [...Object.values(memoryCollections), pullRequestsCollection.name, "MemoryCut"])
     await memory.client.dropCollection(collection);
 };
 

@@ -23,7 +23,7 @@ import {
   type AnswerTools,
 } from "#supervisor/publish/answer-proposal.ts";
 import { openParkedProposals } from "#supervisor/publish/parked-proposals.ts";
-import { runPublisher } from "#supervisor/publish/run-publisher.ts";
+import { runPublisher, type PublisherLoop } from "#supervisor/publish/run-publisher.ts";
 import { asStep, done, refuse, type Retryable, type Step } from "#supervisor/publish/proposal.ts";
 import { openWorkMarks } from "#supervisor/publish/work-marks.ts";
 import {
@@ -186,6 +186,7 @@ export type PublisherChange = {
   /** In place of a short pause before what is to be tried again. */
   readonly pause?: () => Promise<void>;
   readonly beforeRecord?: (frame: ComponentEvent) => Promise<void>;
+  readonly onPublished?: PublisherLoop["onPublished"];
   readonly durable?: string;
   readonly maxRepositoryBytes?: number;
 };
@@ -253,6 +254,7 @@ export const startTestPublisher = async (
       mostRefused: 100,
       giveUpAfterMs: 60_000,
       onEnd: () => undefined,
+      onPublished: async (frame, end) => change.onPublished?.(frame, end),
       onRetry: () => (retries += 1),
     },
     stopping.signal,

@@ -112,6 +112,8 @@ describe("the publisher's process", () => {
         branch: `swarm/whole-${mission.metadata.uid.slice(0, 8)}/whole-coder`,
       },
     });
+    // It is asked about from now on, by whichever process.
+    expect(await readdir(join(environment["ENCHANTED_WAL_DIR"] ?? "", "watched"))).toHaveLength(1);
     child.kill("SIGTERM");
     const [code] = (await once(child, "exit")) as [number];
     expect(code).toBe(0);
