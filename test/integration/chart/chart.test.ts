@@ -196,7 +196,7 @@ describe("the chart", () => {
     ["gateway.clusterRanges={1.2.3/8}", /gateway\/clusterRanges\/0/],
     ["tls.caCertificate=nonsense", /tls\/caCertificate.*BEGIN CERTIFICATE/],
     ["caBundle=nonsense", /caBundle.*BEGIN CERTIFICATE/],
-    ["nats.streamSize=3Gi", /nats\.streamSize 3Gi and 1360Mi.*nats\.storage\.size 4Gi: make the storage larger/],
+    ["nats.streamSize=3Gi", /nats\.streamSize 3Gi and 1361Mi.*nats\.storage\.size 4Gi: make the storage larger/],
   ])("refuses %s before anything is installed", async (value, reason) => {
     await expect(render("--set", value)).rejects.toMatchObject({ stderr: expect.stringMatching(reason) });
   });
