@@ -24,7 +24,7 @@ const signs: ReadonlyArray<readonly [Named, RegExp]> = [
   // ClickHouse 16, 47, 60 and 81: columns, names, tables, the database.
   [
     "schema",
-    /ClickHouse \((?:16|47|60|81)\)|was changed:|no bucket|NoSuchBucket|constraints of the graph|not the one that was prepared|IndexNotFound|DatabaseNotFound|class .{0,80}not found|could not find class|no such (?:class|prop)/i,
+    /ClickHouse \((?:16|47|60|81)\)|was changed:|no bucket|NoSuchBucket|constraints of the graph|not the one that was prepared|Neo\.ClientError\.Schema|DatabaseNotFound|class .{0,80}not found|could not find class|no such (?:class|prop)/i,
   ],
   [
     "away",
