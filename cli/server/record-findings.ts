@@ -45,6 +45,8 @@ const wordsOf = (kind: TroubleKind): Words => {
       return { why: "its store is not what was prepared", todo: "undo what somebody changed there" };
     case "full":
       return { why: "its store's disk is full", todo: "give the store's disk room" };
+    case "broken":
+      return { why: "its store gave up, as on a full disk", todo: "give its disk room, and start the store anew" };
     case "access":
       return { why: "its store does not let the siphon in", todo: "look at its user, password and rights" };
     case "other":

@@ -2,9 +2,9 @@ import * as z from "zod";
 
 /**
  * Why a sink stands. `away`: its store does not answer. `foreign`: somebody else answers for it. `schema`: the store is not what was
- * prepared. `full`: its disk is. `access`: it does not let us in. `other`: what only the words say. `starting`: nothing was tried yet.
+ * prepared. `full`: its disk is. `broken`: it gave up until somebody starts it anew. `access`: it does not let us in. `other`: what only the words say. `starting`: nothing was tried yet.
  */
-export const troubleKinds = ["starting", "away", "foreign", "schema", "full", "access", "other"] as const;
+export const troubleKinds = ["starting", "away", "foreign", "schema", "full", "broken", "access", "other"] as const;
 
 /** One of `troubleKinds`. */
 export type TroubleKind = (typeof troubleKinds)[number];

@@ -12,19 +12,21 @@ const signs: ReadonlyArray<readonly [Named, RegExp]> = [
     "full",
     /no space left|ENOSPC|not enough (?:disk )?space|ClickHouse \(243\)|StorageFull|InsufficientStorage|read-only|disk (?:is |usage )/i,
   ],
+  // What Neo4j says from the first write on that its disk did not take.
+  ["broken", /needs to be restarted|DatabaseUnavailable/i],
   [
     "foreign",
-    /is no ClickHouse|is no S3 service|Unexpected token '<'|is not valid JSON|Deserialization error|responded HTTP|<html|text\/html/i,
+    /is no ClickHouse|is no S3 service|Unexpected token '<'|is not valid JSON|Deserialization error|responded HTTP|Protocol error|<html|text\/html/i,
   ],
   // ClickHouse 192, 193, 194, 497 and 516: users, passwords and rights.
   [
     "access",
-    /ClickHouse \((?:192|193|194|497|516)\)|Neo\.ClientError\.Security|InvalidAccessKeyId|SignatureDoesNotMatch|Access ?Denied|unauthori[sz]ed|forbidden|authentication|\b40[13]\b/i,
+    /ClickHouse \((?:192|193|194|497|516)\)|Neo\.ClientError\.Security|InvalidAccessKeyId|SignatureDoesNotMatch|Access ?Denied|unauthori[sz]ed|forbidden|authentication|status code:? 40[13]/i,
   ],
   // ClickHouse 16, 47, 60 and 81: columns, names, tables, the database.
   [
     "schema",
-    /ClickHouse \((?:16|47|60|81)\)|was changed:|no bucket|NoSuchBucket|constraints of the graph|not the one that was prepared|Neo\.ClientError\.Schema|DatabaseNotFound|class .{0,80}not found|could not find class|no such (?:class|prop)/i,
+    /ClickHouse \((?:16|47|60|81)\)|was changed:|no bucket|NoSuchBucket|constraints of the graph|not the one that was prepared|Neo\.ClientError\.Schema|DatabaseNotFound|class .{0,80}not found|could not find class|no such (?:class|prop)|tenant not found|does not have configuration|invalid \w+ property/i,
   ],
   [
     "away",

@@ -4,7 +4,7 @@ import type { BusConnection } from "./connection.ts";
 import { filterSubject } from "./subject-guard.ts";
 
 /** A dead letter without what was refused. */
-export type DeadLetterHead = {
+type DeadLetterHead = {
   readonly namespace: string;
   /** Empty where nobody knows. */
   readonly agentUid: string;
@@ -43,12 +43,22 @@ const headOf = ({ subject, headers, info }: JsMsg): DeadLetterHead => ({
   storedMs: info.timestampNanos / 1e6,
 });
 
-/** Reads the headers of dead letters by a consumer that the server forgets: a letter itself may have 768 KiB. */
+type Connection = Pick<BusConnection, "manager" | "js">;
+
+const headsFrom = async ({ js }: Connection, name: string, count: number): Promise<DeadLetterHead[]> => {
+  const reader = await js.consumers.get(deadStream, name);
+  const heads: DeadLetterHead[] = [];
+  for await (const message of await reader.fetch({ max_messages: count, expires: FETCH_MS })) heads.push(headOf(message));
+  return heads;
+};
+
+/** Reads the headers of dead letters by a consumer of its own: a letter itself may have 768 KiB. */
 export const readDeadLetterHeads = async (
-  { manager, js }: Pick<BusConnection, "manager" | "js">,
+  connection: Connection,
   { refusedBy, namespace, most }: DeadLetterQuestion,
 ): Promise<DeadLetterHeads> => {
-  const consumer = await manager.consumers.add(deadStream, {
+  const { consumers } = connection.manager;
+  const { name, num_pending: count } = await consumers.add(deadStream, {
     ack_policy: "none",
     deliver_policy: "all",
     filter_subject: filterSubject(lettersFilter(refusedBy, namespace)),
@@ -56,12 +66,11 @@ export const readDeadLetterHeads = async (
     mem_storage: true,
     inactive_threshold: FORGOTTEN_NS,
   });
-  const count = consumer.num_pending;
-  if (count === 0) return { count, newest: [] };
-  const reader = await js.consumers.get(deadStream, consumer.name);
-  const heads: DeadLetterHead[] = [];
-  const wanted = Math.min(MOST_READ, count);
-  for await (const message of await reader.fetch({ max_messages: wanted, expires: FETCH_MS }))
-    heads.push(headOf(message));
-  return { count, newest: heads.slice(-most).toReversed() };
+  try {
+    const heads = count === 0 ? [] : await headsFrom(connection, name, Math.min(MOST_READ, count));
+    return { count, newest: heads.slice(-most).toReversed() };
+  } finally {
+    // The server forgets it by itself, but a stream takes so many at a time.
+    await consumers.delete(deadStream, name).catch(() => undefined);
+  }
 };

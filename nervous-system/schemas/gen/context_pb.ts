@@ -464,7 +464,7 @@ export type SinkState = Message<"enchanted.v1.SinkState"> & {
   name: string;
 
   /**
-   * Why it stands: starting, away, foreign, schema, full, access or other; empty where it runs.
+   * Why it stands: starting, away, foreign, schema, full, broken, access or other; empty where it runs.
    *
    * @generated from field: string trouble = 2;
    */

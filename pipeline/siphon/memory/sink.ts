@@ -120,6 +120,8 @@ export const createMemorySink = (memory: Memory): Sink => {
         for (const [tenant, projections] of tenants) await writeTenant(memory, tenant, projections, signal);
         return { kind: "written" };
       } catch (error) {
+        // Somebody may have made a collection anew, which has no tenant.
+        tenantsThere.clear();
         return resultOf(client, error);
       }
     },

@@ -203,7 +203,7 @@ describe("the chart", () => {
 
   it("takes what is just within the bounds", async () => {
     const ranges = "gateway.allowRanges={10.96.0.80/32,2001:db8:42::/48,::/0}";
-    const sizes = "nats.streamSize=2736Mi,nats.storage.size=4Gi";
+    const sizes = "nats.streamSize=2735Mi,nats.storage.size=4Gi";
     await expect(render("--set", `${ranges},${sizes},tenants={red,blue}`)).resolves.not.toHaveLength(0);
     const external = "nats.bundled=false,nats.url=tls://n.example.org:4222,nats.existingSecret=n,nats.streamSize=9Gi";
     await expect(render("--set", external)).resolves.not.toHaveLength(0);
