@@ -1,6 +1,7 @@
 import { questions } from "#nervous-system/schemas/questions/catalog.ts";
 import type { Command } from "./arguments.ts";
 import { questionDescriptions, questionOptions } from "./ask/question-options.ts";
+import { eraseCommand } from "./erase/command.ts";
 import { exportCommand } from "./export/command.ts";
 import { graphCommand } from "./graph/command.ts";
 import {
@@ -246,6 +247,7 @@ export const commands: readonly Command[] = [
   },
   graphCommand,
   exportCommand,
+  eraseCommand,
   {
     name: "doctor",
     summary: "check what recording on this machine needs",

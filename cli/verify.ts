@@ -17,6 +17,8 @@ export const renderReport = (file: string, report: FileReport): string[] => {
   for (const { line, why } of report.torn) lines.push(`note: ${file}:${line}: ${printable(why)}`);
   if (report.gaps > 0)
     lines.push(`${counted(report.gaps, "GAP", "GAPs")} in the places of frames that are lost or were refused`);
+  if (report.erased > 0)
+    lines.push(`${counted(report.erased, "frame")} erased: the hash fits the digest that is left of what was said`);
   if (report.single > 0) lines.push(`of no chain: ${counted(report.single, "frame")}, each verified by itself`);
   if (report.spans > 0)
     lines.push(

@@ -1,6 +1,7 @@
 import { saidIn } from "#nervous-system/fold/read-frame.ts";
 import type { ContextItem } from "#nervous-system/recorder/context-file/read-items.ts";
 import { linkFault, placeFault, zeroHash, type HashedLink } from "#nervous-system/schemas/chain.ts";
+import { erasedDigest } from "#nervous-system/schemas/erased.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { readConsoleSpan } from "./console-span.ts";
 
@@ -31,6 +32,8 @@ export type FileReport = {
   gaps: number;
   /** Frames that no chain holds, each verified by itself. */
   single: number;
+  /** Frames of which what they said was erased: their hash fits the digest that is left of it. */
+  erased: number;
   /** Documents that carry no hashes, so nothing can be said of them. */
   spans: number;
   unchained: number;
@@ -49,7 +52,8 @@ const isGap = ({ envelope }: RecordedFrame): boolean => envelope.event_type === 
 /** A frame as verifying reads it. */
 export const linkOf = ({ envelope, envelopeText, bytes, prevHash, hash }: RecordedFrame): HashedLink => {
   const { agent_uid: agentUid, epoch, seq, observed } = envelope;
-  return { agentUid, epoch, seq, prevHash, observedNs: BigInt(observed), envelopeText, bytes, hash };
+  const erased = erasedDigest(bytes);
+  return { agentUid, epoch, seq, prevHash, observedNs: BigInt(observed), envelopeText, bytes, erased, hash };
 };
 
 type ChainEnd = { readonly seq: number; readonly hash: string };
@@ -69,7 +73,7 @@ const nextFault = (frame: RecordedFrame, before: ChainEnd | undefined, isExcerpt
  */
 export const createChainCheck = (isExcerpt = false): ChainCheck => {
   const chains = new Map<string, ChainEnd & { readonly report: ChainReport }>();
-  const counts = { frames: 0, gaps: 0, single: 0, spans: 0, unchained: 0 };
+  const counts = { frames: 0, gaps: 0, single: 0, erased: 0, spans: 0, unchained: 0 };
   const torn: FileFault[] = [];
   let fault: FileFault | undefined;
 
@@ -88,6 +92,7 @@ export const createChainCheck = (isExcerpt = false): ChainCheck => {
     counts.frames += 1;
     const { agent_uid, epoch, seq } = frame.envelope;
     if (seq === 0) counts.single += 1;
+    if (erasedDigest(frame.bytes) !== undefined) counts.erased += 1;
     const why = seq === 0 ? linkFault(linkOf(frame), 0, zeroHash) : takeChained(frame);
     if (why !== undefined) fault ??= { line, why: `agent ${agent_uid}, epoch ${epoch}, seq ${seq}: ${why}` };
   };

@@ -1,11 +1,20 @@
 import type { ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
 import { manifestKey, manifestsPrefix, parseManifestKey } from "#pipeline/siphon/archive/keys.ts";
 import { newestNumber } from "#pipeline/siphon/archive/manifest-chain.ts";
-import { noManifest, parseManifest, sha256Of } from "#pipeline/siphon/archive/manifest.ts";
+import { noManifest, parseManifest, sha256Of, type Manifest } from "#pipeline/siphon/archive/manifest.ts";
 import { parseJson, readObject } from "#pipeline/siphon/archive/read-object.ts";
 import type { ArchivePosition } from "./walk-archive.ts";
 
 type Client = Pick<ObjectClient, "list" | "get" | "size">;
+
+/** The last manifest up to a number that is about what was written, not about what was erased of that. */
+const newestWritten = async (client: Client, upTo: number): Promise<Manifest | undefined> => {
+  for (let number = upTo; number > 0; number -= 1) {
+    const manifest = parseManifest(parseJson(await readObject(client, manifestKey(number))));
+    if (manifest?.replaces === undefined) return manifest;
+  }
+  return undefined;
+};
 
 /** The position behind the newest manifest, from which a walk sees only what comes. */
 export const newestPosition = async (client: Client): Promise<ArchivePosition> => {
@@ -15,6 +24,6 @@ export const newestPosition = async (client: Client): Promise<ArchivePosition> =
     number = parseManifestKey(key) ?? number;
   const text = number === 0 ? undefined : await readObject(client, manifestKey(number));
   if (text === undefined) return { head: noManifest };
-  const manifest = parseManifest(parseJson(text));
+  const manifest = await newestWritten(client, number);
   return { head: { number, sha256: sha256Of(text) }, ...(manifest === undefined ? {} : { manifest }) };
 };

@@ -1,4 +1,5 @@
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import { erasedDigest } from "#nervous-system/schemas/erased.ts";
 import type { ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
 import { filesPrefix, parseFileKey, type FilePlaces } from "#pipeline/siphon/archive/keys.ts";
 import { readObject } from "#pipeline/siphon/archive/read-object.ts";
@@ -24,8 +25,13 @@ async function* filesBehind(client: Pick<ObjectClient, "list">, after: ArchivePo
 const keyOf = ({ place, envelope, hash }: StoredFrame): string =>
   [place, envelope.agent_uid, envelope.epoch, envelope.seq, envelope.event_id, hash].join("/");
 
+/** 0 for what was erased: beside a file stands its revision for as long as it takes to remove the file. */
+const erasedFirst = ({ bytes }: StoredFrame): number => (erasedDigest(bytes) === undefined ? 1 : 0);
+
 const inOrder = (a: StoredFrame, b: StoredFrame): number =>
-  a.place - b.place || (a.storedNs < b.storedNs ? -1 : Number(a.storedNs > b.storedNs));
+  a.place - b.place ||
+  (a.storedNs < b.storedNs ? -1 : Number(a.storedNs > b.storedNs)) ||
+  erasedFirst(a) - erasedFirst(b);
 
 /** Frames that were read and may not be given yet, as a file that is still to come may hold some from before them. */
 class Pending {
@@ -73,7 +79,7 @@ export async function* readArchive(
     const border = file.folder === folder ? file.from : Infinity;
     for (const frame of pending.takeBefore(border)) yield { folder, stream, frame };
     const read = await readWhole(client, file);
-    [folder, stream] = [file.folder, read.stream];
+    [folder, stream] = [file.folder, read.cut.stream];
     pending.add(read.frames.filter(isBehind));
   }
   for (const frame of pending.takeBefore(Infinity)) yield { folder, stream, frame };

@@ -2,6 +2,7 @@ import { zstdDecompressSync } from "node:zlib";
 import { parquetMetadata, parquetReadObjects, type AsyncBuffer, type FileMetaData } from "hyparquet";
 import * as z from "zod";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import type { Cut } from "#pipeline/siphon/sink.ts";
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
 
 /** Times and texts stay what they are: nanoseconds, and bytes that a hash covers. */
@@ -51,17 +52,16 @@ const frameOf = (row: Row): StoredFrame => {
   };
 };
 
-const cutText = z.object({ stream: z.string() });
+const place = z.int().min(0);
+const cutText = z.object({ stream: z.string(), from: place, to: place, hash: z.string() });
 
-const streamOf = ({ key_value_metadata: said = [] }: FileMetaData): string => {
-  const text = said.find(({ key }) => key === "enchanted.cut")?.value ?? "null";
-  return cutText.parse(JSON.parse(text)).stream;
-};
+const cutOf = ({ key_value_metadata: said = [] }: FileMetaData): Cut =>
+  cutText.parse(JSON.parse(said.find(({ key }) => key === "enchanted.cut")?.value ?? "null"));
 
 /** What a file of the archive holds. */
 export type FileContent = {
-  /** When the stream was created of which these frames are. */
-  readonly stream: string;
+  /** The cut that was written into it: `stream` is when the stream was created of which these frames are. */
+  readonly cut: Cut;
   /** In the file's order, each as the stream held it. */
   readonly frames: StoredFrame[];
 };
@@ -71,5 +71,5 @@ export const readFile = async (bytes: Uint8Array): Promise<FileContent> => {
   const file = asFile(bytes);
   const metadata = parquetMetadata(await file.slice(0));
   const rows = await parquetReadObjects({ file, metadata, columns, compressors, parsers });
-  return { stream: streamOf(metadata), frames: (rows as unknown as Row[]).map(frameOf) };
+  return { cut: cutOf(metadata), frames: (rows as unknown as Row[]).map(frameOf) };
 };

@@ -1,5 +1,14 @@
 import type { ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
-import { fileKey, filesPrefix, manifestKey, manifestsPrefix, parseManifestKey } from "#pipeline/siphon/archive/keys.ts";
+import {
+  fileKey,
+  filesPrefix,
+  firstRevision,
+  manifestKey,
+  manifestsPrefix,
+  nextRevision,
+  parseManifestKey,
+  revisionsPrefix,
+} from "#pipeline/siphon/archive/keys.ts";
 import {
   noManifest,
   parseManifest,
@@ -27,8 +36,8 @@ type Passed = { readonly last: string; readonly unnamed: readonly string[] };
 export type ArchivePosition = {
   /** The last manifest that was read. */
   readonly head: ManifestHead;
-  /** What that is about; undefined at the beginning. */
-  readonly manifest?: Manifest;
+  /** What the last one is about that speaks of what was written; undefined at the beginning. */
+  readonly manifest?: Manifest | undefined;
   /** Undefined where the walk did not begin with the first manifest: it cannot tell which files are nobody's. */
   readonly passed?: Passed | undefined;
 };
@@ -74,6 +83,23 @@ const gapFault = (from: number, to: number): ArchiveFault[] =>
     ? []
     : [{ kind: "missing", key: manifestKey(from), frames: 1, message: `manifests ${from} to ${to} are missing` }];
 
+const isOfItsCut = ({ key, cut, replaces }: Manifest): boolean =>
+  fileKey(cut) === (replaces === undefined ? key : firstRevision(key)) &&
+  (replaces === undefined || key === nextRevision(replaces));
+
+/** The file that has taken the place of one that is gone: its newest revision, whose bytes its own manifest speaks of. */
+const readReplacing = async ({ client }: WalkOptions, key: string): Promise<FileContent | undefined> => {
+  let newest: string | undefined;
+  for await (const { key: one } of client.list(revisionsPrefix(key)))
+    if (firstRevision(one) === firstRevision(key) && (newest === undefined || isLater(one, newest))) newest = one;
+  const file = newest === undefined || newest === key ? undefined : await readObject(client, newest);
+  return file && readFile(file).catch(() => undefined);
+};
+
+// `.r10` stands before `.r9` in the order of names.
+const isLater = (one: string, other: string): boolean =>
+  one.length === other.length ? one > other : one.length > other.length;
+
 const manifestFaults = (
   { key, number }: Named,
   manifest: Manifest | undefined,
@@ -83,19 +109,23 @@ const manifestFaults = (
   if (number !== before.number + 1) return gapFault(before.number + 1, number - 1);
   if (manifest === undefined) return fault("altered", `${key} is no manifest`);
   if (manifest.number !== number) return fault("altered", `${key} has number ${manifest.number}`);
-  if (fileKey(manifest.cut) !== manifest.key) return fault("altered", `${key} names another file than that of its cut`);
+  if (!isOfItsCut(manifest)) return fault("altered", `${key} names another file than that of its cut`);
   if (manifest.previous === before.sha256) return [];
   return fault("unchained", `${key} does not follow the manifest before it`);
 };
 
 type ReadFile = { readonly faults: readonly ArchiveFault[]; readonly content?: FileContent };
 
-const readNamed = async ({ client }: WalkOptions, { key, bytes, rows, sha256 }: Manifest): Promise<ReadFile> => {
+const readNamed = async (options: WalkOptions, { key, bytes, rows, sha256 }: Manifest): Promise<ReadFile> => {
+  const { client } = options;
   const fault = (kind: ArchiveFault["kind"], message: string): ReadFile => ({
     faults: [{ kind, key, frames: rows, message }],
   });
   const size = await client.size(key);
-  if (size === undefined) return fault("missing", `${key} is missing`);
+  if (size === undefined) {
+    const content = await readReplacing(options, key);
+    return content === undefined ? fault("missing", `${key} is missing`) : { faults: [], content };
+  }
   // Nobody reads what cannot be the file.
   const file = size === bytes && size <= MAX_BYTES ? await readObject(client, key) : undefined;
   if (file === undefined || sha256Of(file) !== sha256)
@@ -151,10 +181,12 @@ export const stepArchive = async (options: WalkOptions, at: ArchivePosition): Pr
   if (manifest === undefined) return { faults, next: { ...at, head } };
   const passed = at.passed && (await passTo(options, at.passed, manifest.key));
   const file = await readNamed(options, manifest);
+  const isWritten = manifest.replaces === undefined;
   return {
     manifest,
     faults: [...faults, ...file.faults],
-    content: file.content,
-    next: { head, manifest, passed },
+    // A revision's frames were given where the file stood that it replaces.
+    ...(isWritten ? { content: file.content } : {}),
+    next: { head, manifest: isWritten ? manifest : at.manifest, passed },
   };
 };

@@ -1,5 +1,6 @@
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { chainHash } from "#nervous-system/schemas/chain.ts";
+import { erasedDigest } from "#nervous-system/schemas/erased.ts";
 import type { Fault } from "#pipeline/auditor/finding.ts";
 import { chainOf, linkOf, nameOf, type RecordRow } from "#pipeline/auditor/record-row.ts";
 
@@ -9,7 +10,8 @@ export const isGap = ({ eventType }: Pick<RecordRow, "eventType">): boolean => e
 const hashFits = ({ envelope, envelopeText, bytes, prevHash, hash }: StoredFrame): boolean => {
   const { agent_uid: agentUid, epoch, seq, observed } = envelope;
   try {
-    return chainHash({ agentUid, epoch, seq, prevHash, observedNs: BigInt(observed), envelopeText, bytes }) === hash;
+    const link = { agentUid, epoch, seq, prevHash, observedNs: BigInt(observed), envelopeText, bytes };
+    return chainHash({ ...link, erased: erasedDigest(bytes) }) === hash;
   } catch {
     return false; // a UID that is none, a number that fits no field
   }

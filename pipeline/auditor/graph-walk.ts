@@ -25,7 +25,7 @@ export const createGraphWalk = ({ archive: client, graph }: GraphStores): Walk<A
     if (!isSettled(view, "graph", manifest.cut)) return undefined;
     const faults: Fault[] = [];
     // In groups as the sink writes them: a file of frames that name hundreds of files each would fill the memory.
-    for (const group of projectInGroups(content.frames, content.stream, MAX_ROWS)) {
+    for (const group of projectInGroups(content.frames, content.cut.stream, MAX_ROWS)) {
       const expected = expectGraph(group);
       faults.push(...compareGraph(expected, await graph.find(expected, signal)));
     }

@@ -134,6 +134,8 @@ export const createRecordWalk = (stores: RecordStores): Walk<RecordPosition> => 
       if (manifest !== undefined && !isSettled(view, "ledger", manifest.cut)) return undefined;
       newest = Math.max(newest, next.head.number);
       const unit = `manifest ${next.head.number}`;
+      if (manifest?.replaces !== undefined)
+        return { unit, findings: gatherFindings(found), bytes: manifest.bytes, next: { ...at, archive: next } };
       if (manifest === undefined || content === undefined)
         return { unit, findings: gatherFindings(found), bytes: 0, next: { archive: next } };
       const { frames } = content;

@@ -2,6 +2,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import {
+  eraseMethod,
   getBlobMethod,
   namespaceMetadata,
   putBlobMethod,
@@ -44,8 +45,10 @@ export type ContextServiceOptions = {
  * What a method, by its path, does with the record. The tail of a chain is told to its writer only, who needs it to go on, and how
  * full the stream is to who writes into it.
  */
-export const useOf = (path: string | undefined): RecordUse =>
-  path === getBlobMethod.path || path === recallMethod.path ? "get" : "create";
+export const useOf = (path: string | undefined): RecordUse => {
+  if (path === eraseMethod.path) return "delete";
+  return path === getBlobMethod.path || path === recallMethod.path ? "get" : "create";
+};
 
 const CHUNK_BYTES = 256 * 1024;
 const RETRY_MS = 1_000;

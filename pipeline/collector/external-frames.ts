@@ -26,9 +26,9 @@ const MAX_NAME_CHARS = 128;
 // What a span tells of a call of a model is hearsay, written under the collector's own name: the gateway saw nothing of it.
 const producerOf = (type: string): Producer => (type === "MODEL_CALL" ? "collector" : "agent");
 
-type Stamps = Pick<Envelope, "producer" | "event_type" | "event_id" | "flags"> & { observedNs: bigint };
+type Stamps = Pick<Envelope, "producer" | "event_type" | "event_id" | "flags" | "about"> & { observedNs: bigint };
 
-const envelopeOf = (caller: Caller, { observedNs, ...stamps }: Stamps, trace: TelemetryEvent["trace"]): Envelope => ({
+const envelopeOf = (caller: Caller, { observedNs, ...stamps }: Stamps, trace?: TelemetryEvent["trace"]): Envelope => ({
   agent_uid: caller.agentUid,
   mission_uid: noMission,
   mission: externalMission,
@@ -58,6 +58,32 @@ const seal = (envelope: Envelope, bytes: Buffer, principal: string | undefined):
   const hash = chainHash({ ...place, observedNs, envelopeText: text, bytes });
   return { envelope, envelopeText: text, bytes, prevHash: zeroHash, hash, principal };
 };
+
+/** What somebody ordered to be erased, as a frame of his that no chain holds. */
+export type ComposeErasure = (order: {
+  readonly eventId: string;
+  readonly payload: Readonly<Record<string, unknown>> & NonNullable<Envelope["about"]>;
+  readonly caller: Caller;
+}) => RecordedFrame;
+
+/** Creates the maker of ERASURE frames, which nobody but the collector writes: for whom it was, their `principal` says. */
+export const createErasures =
+  ({ clock, redactor }: ExternalFramesOptions): ComposeErasure =>
+  ({ eventId: event_id, payload, caller }) => {
+    const event_type = "ERASURE";
+    const by = caller.principal ?? "";
+    const { frame, withheld } = redactor.redact({ event_id, event_type, payload: { ...payload, by } });
+    const observedNs = clock.nowNs();
+    const envelope = envelopeOf(caller, {
+      producer: "collector",
+      event_type,
+      event_id,
+      observedNs,
+      about: { agent_uid: payload.agent_uid, epoch: payload.epoch },
+      ...(withheld ? { flags: ["withheld"] } : {}),
+    });
+    return seal(envelope, bytesOf(frame, caller, observedNs), caller.principal);
+  };
 
 /** Creates the maker of frames of no chain: epoch 0, seq 0, known by their owner and their event id. */
 export const createExternalFrames =

@@ -40,7 +40,8 @@ import type { CollectorSettings } from "#pipeline/collector/settings.ts";
 import { followStreamFill } from "#pipeline/collector/stream-fill.ts";
 import { createStreamQuota, type StreamQuota } from "#pipeline/collector/stream-quota.ts";
 import { settlingReaders } from "#pipeline/siphon/sinks.ts";
-import { createExternalFrames } from "./external-frames.ts";
+import { createErase } from "./erase.ts";
+import { createErasures, createExternalFrames } from "./external-frames.ts";
 import { createAdmitExternalClient } from "./external-clients.ts";
 
 /** What the collector gets from the process that it runs in. */
@@ -164,6 +165,11 @@ const startServers = async (environment: CollectorEnvironment, parts: Parts) => 
       releaseNamespace: settings.ENCHANTED_RELEASE_NAMESPACE,
     }),
     createInbox({ identify, bus }),
+    createErase({
+      identify,
+      unchained: bus.unchained,
+      compose: createErasures({ clock, redactor: createRedactor([]) }),
+    }),
     createRecall({ identify, ask: reader && createAskRecall(reader), clock }),
   ];
   const admit = async ({ token, metadata, source, path }: AskingCall): Promise<MessageShare | undefined> => {

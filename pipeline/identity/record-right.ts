@@ -7,7 +7,7 @@ import { apiGroup } from "#nervous-system/schemas/resources/define-resource.ts";
 import type { Principal } from "#pipeline/identity/token-reviews.ts";
 
 /** What a call does with the record of a namespace: the verb on `missions/record` that its user needs for it. */
-export type RecordUse = "create" | "get";
+export type RecordUse = "create" | "get" | "delete";
 
 /** Resolves where a user may use the record of a namespace so; rejects with `GrpcFailure` where not. */
 export type CheckRecordRight = (principal: Principal, namespace: string, use: RecordUse) => Promise<void>;
@@ -33,14 +33,15 @@ type Verdict = { readonly allowed: boolean; readonly at: number };
 export const isNamespaceName = (text: string): boolean => /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(text);
 
 const refusals: Readonly<Record<RecordUse, { readonly what: string; readonly roles: string }>> = {
-  create: { what: "record in", roles: "enchanted-record and enchanted-edit" },
-  get: { what: "read the record of", roles: "enchanted-view and enchanted-edit" },
+  create: { what: "record in", roles: "ClusterRoles enchanted-record and enchanted-edit have it" },
+  get: { what: "read the record of", roles: "ClusterRoles enchanted-view and enchanted-edit have it" },
+  delete: { what: "erase what the record says in", roles: "ClusterRole enchanted-erase has it" },
 };
 
 const refusal = (username: string, namespace: string, use: RecordUse): GrpcFailure =>
   new GrpcFailure(
     grpcStatus.permissionDenied,
-    `"${username}" may not ${refusals[use].what} namespace "${namespace}": grant it "${use}" on "missions/record" there (ClusterRoles ${refusals[use].roles} have it)`,
+    `"${username}" may not ${refusals[use].what} namespace "${namespace}": grant it "${use}" on "missions/record" there (${refusals[use].roles})`,
   );
 
 /** Caches what the API server says of a use of `missions/record` for 60 s; an answer is never made up while it is away. */

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
+import type { Erasure } from "#pipeline/siphon/erasures.ts";
 
 /** A part of the stream that is written at once, by the places of its first and last frame. */
 export type Cut = {
@@ -29,6 +30,9 @@ export type SinkResult =
   /** The store is not what `prepare` left: begin again with `prepare` and `cuts`. */
   | { readonly kind: "lost"; readonly reason: string };
 
+/** What a store made of an order to erase: one that it will never carry out would be no order. */
+export type EraseResult = Exclude<SinkResult, { kind: "rejected" }>;
+
 /**
  * A store that takes the stream. Writing the same batch again, with the same cut or another, changes nothing.
  * No method but `prepare`, `cuts` and `keepCut` rejects; those reject while the store is away.
@@ -41,6 +45,8 @@ export type Sink = {
   /** Keeps the cut in slot `slotOf(number)` before its frames are written, so that whoever comes after a crash writes the same batch. */
   keepCut(cut: KeptCut): Promise<void>;
   write(batch: Batch, signal: AbortSignal): Promise<SinkResult>;
+  /** Erases what frames say that were written before, and keeps their hashes; what is erased or was never there changes nothing. */
+  erase(erasures: readonly Erasure[], signal: AbortSignal): Promise<EraseResult>;
   close(): Promise<void>;
 };
 

@@ -1,4 +1,5 @@
 import { assertNever } from "#nervous-system/kernel/outcome.ts";
+import { erasuresIn, type Erasure } from "#pipeline/siphon/erasures.ts";
 import type { SiphonMetrics } from "#pipeline/siphon/measure.ts";
 import type { Batch, Sink } from "#pipeline/siphon/sink.ts";
 
@@ -11,7 +12,7 @@ export class StoreLost extends Error {
 export type Writing = {
   /** The sink's label in metrics. */
   readonly name: string;
-  readonly sink: Pick<Sink, "write">;
+  readonly sink: Pick<Sink, "write" | "erase">;
   readonly metrics: Pick<SiphonMetrics, "sinkBatches" | "sinkFrames">;
   readonly signal: AbortSignal;
   /** Waits before a batch is tried again that the store did not take now. */
@@ -31,7 +32,7 @@ const halves = ({ cut, frames }: Batch): [Batch, Batch] => {
 };
 
 /**
- * Writes a batch however long that takes; what the store will never take is halved until the one frame is found. Rejects
+ * Writes a batch, and erases what it orders, however long that takes; what the store will never take is halved until the one frame is found. Rejects
  * with the signal's reason, and with `StoreLost`.
  */
 export const writeBatch = async (writing: Writing, given: Batch): Promise<void> => {
@@ -43,7 +44,8 @@ export const writeBatch = async (writing: Writing, given: Batch): Promise<void> 
     metrics.sinkBatches.inc({ sink: name, result: result.kind });
     switch (result.kind) {
       case "written":
-        return metrics.sinkFrames.inc({ sink: name }, batch.frames.length);
+        metrics.sinkFrames.inc({ sink: name }, batch.frames.length);
+        return eraseOrdered(writing, erasuresIn(batch.frames));
       case "retryable":
         await writing.pause(failures, result.reason, result.afterMs);
         continue;
@@ -56,6 +58,18 @@ export const writeBatch = async (writing: Writing, given: Batch): Promise<void> 
       default:
         return assertNever(result);
     }
+  }
+};
+
+/** Carries out what frames of a batch order, behind all that stood before them. */
+const eraseOrdered = async ({ sink, signal, pause }: Writing, erasures: readonly Erasure[]): Promise<void> => {
+  if (erasures.length === 0) return;
+  for (let failures = 0; ; failures += 1) {
+    signal.throwIfAborted();
+    const result = await sink.erase(erasures, signal);
+    if (result.kind === "written") return;
+    if (result.kind === "lost") throw new StoreLost(result.reason);
+    await pause(failures, result.reason, result.afterMs);
   }
 };
 

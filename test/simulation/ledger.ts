@@ -63,6 +63,8 @@ export const createSimulatedLedger = (loop: EventLoop, random: Random): Simulate
       prepare: () => ask(life, () => undefined),
       cuts: () => ask(life, () => [...cuts.values()].toSorted((a, b) => b.number - a.number)),
       keepCut: (cut) => ask(life, () => void cuts.set(slotOf(cut.number), cut)),
+      // No simulated user orders it.
+      erase: () => Promise.resolve({ kind: "written" }),
       write: async ({ cut, frames }): Promise<SinkResult> => {
         return ask(life, () => insert(insertToken("ledger", cut), frames)).then(
           () => ({ kind: "written" }),

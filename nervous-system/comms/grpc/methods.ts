@@ -50,6 +50,9 @@ export const inboxMethod: GrpcMethod = {
 /** `ContextService/Recall`: what was learned before in the caller's namespace. */
 export const recallMethod = unary("/enchanted.v1.ContextService/Recall");
 
+/** `ContextService/Erase`: orders that what frames say is erased. */
+export const eraseMethod = unary("/enchanted.v1.ContextService/Erase");
+
 /** `ReaderService/Ask`: a question in, its answer out. */
 export const askMethod: GrpcMethod = {
   path: "/enchanted.v1.ReaderService/Ask",

@@ -3,6 +3,7 @@ import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
 import { action } from "#nervous-system/schemas/frames/action.ts";
 import { claim } from "#nervous-system/schemas/frames/claim.ts";
 import { decisionRationale } from "#nervous-system/schemas/frames/decision-rationale.ts";
+import { erasure } from "#nervous-system/schemas/frames/erasure.ts";
 import { error } from "#nervous-system/schemas/frames/error.ts";
 import { gap } from "#nervous-system/schemas/frames/gap.ts";
 import { heartbeat } from "#nervous-system/schemas/frames/heartbeat.ts";
@@ -45,6 +46,7 @@ export const catalog = {
   LESSON: lesson,
   ERROR: error,
   GAP: gap,
+  ERASURE: erasure,
 } as const;
 
 /** Name of a frame type of the catalog. */

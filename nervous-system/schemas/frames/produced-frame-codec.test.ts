@@ -135,7 +135,7 @@ describe("a frame in protobuf", () => {
   });
 
   it("keeps a body that only a newer writer has, under the type that it names", () => {
-    const dream = Buffer.from([0xaa, 0x02, 2, 0x08, 1]); // field 37, a message
+    const dream = Buffer.from([0xca, 0x08, 2, 0x08, 1]); // field 137, a message
     const message = Buffer.concat([Buffer.from([0x22, 5]), Buffer.from("DREAM"), dream]);
     expect(parsed(message)).toEqual({
       ok: true,

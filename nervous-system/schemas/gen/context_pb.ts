@@ -4,7 +4,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Action, Claim, DecisionRationale, Error, Gap, Heartbeat, Intervention, Lesson, Lifecycle, Message as Message$1, ModelCall, Plan, Proposal, Publication, Request, Rollout, Snapshot, StateChange, Task, Thought, Verdict } from "./events_pb.ts";
+import type { Action, Claim, DecisionRationale, Erasure, Error, Gap, Heartbeat, Intervention, Lesson, Lifecycle, Message as Message$1, ModelCall, Plan, Proposal, Publication, Request, Rollout, Snapshot, StateChange, Task, Thought, Verdict } from "./events_pb.ts";
 import { file_events } from "./events_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file context.proto.
  */
 export const file_context: GenFile = /*@__PURE__*/
-  fileDesc("Cg1jb250ZXh0LnByb3RvEgxlbmNoYW50ZWQudjEiUAoMQ29udGV4dEZyYW1lEhAKCGVudmVsb3BlGAEgASgJEg0KBWZyYW1lGAIgASgMEhEKCXByZXZfaGFzaBgDIAEoDBIMCgRoYXNoGAQgASgMIuYICg1Qcm9kdWNlZEZyYW1lEhAKCGV2ZW50X2lkGAEgASgJEhEKCXRpbWVzdGFtcBgCIAEoCRIQCghhZ2VudF9pZBgDIAEoCRISCgpldmVudF90eXBlGAQgASgJEhsKE3JlbGF0ZWRfY29tbWl0X2hhc2gYBSABKAkSFwoPcGFyZW50X2V2ZW50X2lkGAYgASgJEhAKCHRyYWNlX2lkGAcgASgJEg8KB3NwYW5faWQYCCABKAkSFgoMcGF5bG9hZF9qc29uGAkgASgMSAASKAoHdGhvdWdodBgQIAEoCzIVLmVuY2hhbnRlZC52MS5UaG91Z2h0SAASPQoSZGVjaXNpb25fcmF0aW9uYWxlGBEgASgLMh8uZW5jaGFudGVkLnYxLkRlY2lzaW9uUmF0aW9uYWxlSAASMQoMc3RhdGVfY2hhbmdlGBIgASgLMhkuZW5jaGFudGVkLnYxLlN0YXRlQ2hhbmdlSAASKAoHbWVzc2FnZRgTIAEoCzIVLmVuY2hhbnRlZC52MS5NZXNzYWdlSAASJgoGYWN0aW9uGBQgASgLMhQuZW5jaGFudGVkLnYxLkFjdGlvbkgAEi0KCm1vZGVsX2NhbGwYFSABKAsyFy5lbmNoYW50ZWQudjEuTW9kZWxDYWxsSAASIgoEcGxhbhgWIAEoCzISLmVuY2hhbnRlZC52MS5QbGFuSAASIgoEdGFzaxgXIAEoCzISLmVuY2hhbnRlZC52MS5UYXNrSAASJAoFY2xhaW0YGCABKAsyEy5lbmNoYW50ZWQudjEuQ2xhaW1IABIsCglsaWZlY3ljbGUYGSABKAsyFy5lbmNoYW50ZWQudjEuTGlmZWN5Y2xlSAASLAoJaGVhcnRiZWF0GBogASgLMhcuZW5jaGFudGVkLnYxLkhlYXJ0YmVhdEgAEioKCHNuYXBzaG90GBsgASgLMhYuZW5jaGFudGVkLnYxLlNuYXBzaG90SAASKAoHcmVxdWVzdBgcIAEoCzIVLmVuY2hhbnRlZC52MS5SZXF1ZXN0SAASMgoMaW50ZXJ2ZW50aW9uGB0gASgLMhouZW5jaGFudGVkLnYxLkludGVydmVudGlvbkgAEioKCHByb3Bvc2FsGB4gASgLMhYuZW5jaGFudGVkLnYxLlByb3Bvc2FsSAASMAoLcHVibGljYXRpb24YHyABKAsyGS5lbmNoYW50ZWQudjEuUHVibGljYXRpb25IABIoCgd2ZXJkaWN0GCAgASgLMhUuZW5jaGFudGVkLnYxLlZlcmRpY3RIABIoCgdyb2xsb3V0GCEgASgLMhUuZW5jaGFudGVkLnYxLlJvbGxvdXRIABImCgZsZXNzb24YIiABKAsyFC5lbmNoYW50ZWQudjEuTGVzc29uSAASJAoFZXJyb3IYIyABKAsyEy5lbmNoYW50ZWQudjEuRXJyb3JIABIgCgNnYXAYJCABKAsyES5lbmNoYW50ZWQudjEuR2FwSABCBgoEYm9keSJFCghGcmFtZUFjaxIKCgJvaxgBIAEoCBILCgNzZXEYAiABKAQSEAoIZXZlbnRfaWQYAyABKAkSDgoGcmVhc29uGAQgASgJIi8KC1RhaWxSZXF1ZXN0EhEKCWFnZW50X3VpZBgBIAEoCRINCgVlcG9jaBgCIAEoDSI6CgxUYWlsUmVzcG9uc2USCwoDc2VxGAEgASgEEgwKBGhhc2gYAiABKAkSDwoHc2V0dGxlZBgDIAEoBCIUChJTdHJlYW1TdGF0ZVJlcXVlc3QiOQoTU3RyZWFtU3RhdGVSZXNwb25zZRINCgVieXRlcxgBIAEoBBITCgtsaW1pdF9ieXRlcxgCIAEoBCIUChJSZWNvcmRTdGF0ZVJlcXVlc3QipQEKE1JlY29yZFN0YXRlUmVzcG9uc2USJgoFc2lua3MYASADKAsyFy5lbmNoYW50ZWQudjEuU2lua1N0YXRlEhsKDnNpcGhvbl90b2xkX21zGAIgASgESACIAQESJwoFYXVkaXQYAyABKAsyGC5lbmNoYW50ZWQudjEuQXVkaXRTdGF0ZRINCgV3aG9sZRgEIAEoCEIRCg9fc2lwaG9uX3RvbGRfbXMisgEKCVNpbmtTdGF0ZRIMCgRuYW1lGAEgASgJEg8KB3Ryb3VibGUYAiABKAkSDgoGcmVhc29uGAMgASgJEhMKC3N0YW5kaW5nX21zGAQgASgEEg4KBmJlaGluZBgFIAEoBBIOCgZsYWdfbXMYBiABKAQSDwoHbGV0dGVycxgHIAEoBBIwCg5uZXdlc3RfbGV0dGVycxgIIAMoCzIYLmVuY2hhbnRlZC52MS5MZXR0ZXJIZWFkImEKCkxldHRlckhlYWQSEQoJbmFtZXNwYWNlGAEgASgJEhEKCWFnZW50X3VpZBgCIAEoCRINCgVmcmFtZRgDIAEoCRIOCgZyZWFzb24YBCABKAkSDgoGYWdlX21zGAUgASgEIoABCgpBdWRpdFN0YXRlEg8KB3RvbGRfbXMYASABKAQSJgoFd2Fsa3MYAiADKAsyFy5lbmNoYW50ZWQudjEuQXVkaXRXYWxrEigKBmZhdWx0cxgDIAMoCzIYLmVuY2hhbnRlZC52MS5BdWRpdEZhdWx0Eg8KB3Ryb3VibGUYBCABKAkicAoJQXVkaXRXYWxrEgwKBG5hbWUYASABKAkSFQoIcm91bmRfbXMYAiABKARIAIgBARIUCgd3YWxrX21zGAMgASgESAGIAQESDwoHdHJvdWJsZRgEIAEoCUILCglfcm91bmRfbXNCCgoIX3dhbGtfbXMiOQoKQXVkaXRGYXVsdBINCgVzdG9yZRgBIAEoCRIMCgRraW5kGAIgASgJEg4KBmZyYW1lcxgDIAEoBCI7CgxJbmJveFJlcXVlc3QSDQoFYWZ0ZXIYASABKAQSDgoGc3RyZWFtGAIgASgJEgwKBGhhc2gYAyABKAkiWQoJSW5ib3hJdGVtEg0KBXBsYWNlGAEgASgEEhAKCGVudmVsb3BlGAIgASgJEg0KBWZyYW1lGAMgASgMEg4KBnN0cmVhbRgEIAEoCRIMCgRoYXNoGAUgASgJIk4KDVJlY2FsbFJlcXVlc3QSDAoEd2hhdBgBIAEoCRIRCglsaWJyYXJpZXMYAiADKAkSDQoFcGF0aHMYAyADKAkSDQoFbGltaXQYBCABKA0iUAoOUmVjYWxsUmVzcG9uc2USLQoHbGVzc29ucxgBIAMoCzIcLmVuY2hhbnRlZC52MS5SZWNhbGxlZExlc3NvbhIPCgd0cm91YmxlGAIgASgJIpMBCg5SZWNhbGxlZExlc3NvbhIQCghldmVudF9pZBgBIAEoCRIMCgR0ZXh0GAIgASgJEg0KBXNjb3JlGAMgASgBEhAKCGFjY2VwdGVkGAQgASgIEg8KB21pc3Npb24YBSABKAkSDQoFcGxhY2UYBiABKAQSEQoJbGlicmFyaWVzGAcgAygJEg0KBWZpbGVzGAggAygJIhoKCUJsb2JDaHVuaxINCgVjaHVuaxgBIAEoDCIvCg9QdXRCbG9iUmVzcG9uc2USDgoGZGlnZXN0GAEgASgJEgwKBHNpemUYAiABKAQiMwoOR2V0QmxvYlJlcXVlc3QSDgoGZGlnZXN0GAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCTKFBAoOQ29udGV4dFNlcnZpY2USPQoEVGFpbBIZLmVuY2hhbnRlZC52MS5UYWlsUmVxdWVzdBoaLmVuY2hhbnRlZC52MS5UYWlsUmVzcG9uc2USUgoLU3RyZWFtU3RhdGUSIC5lbmNoYW50ZWQudjEuU3RyZWFtU3RhdGVSZXF1ZXN0GiEuZW5jaGFudGVkLnYxLlN0cmVhbVN0YXRlUmVzcG9uc2USUgoLUmVjb3JkU3RhdGUSIC5lbmNoYW50ZWQudjEuUmVjb3JkU3RhdGVSZXF1ZXN0GiEuZW5jaGFudGVkLnYxLlJlY29yZFN0YXRlUmVzcG9uc2USPgoFSW5ib3gSGi5lbmNoYW50ZWQudjEuSW5ib3hSZXF1ZXN0GhcuZW5jaGFudGVkLnYxLkluYm94SXRlbTABEkMKBlJlY2FsbBIbLmVuY2hhbnRlZC52MS5SZWNhbGxSZXF1ZXN0GhwuZW5jaGFudGVkLnYxLlJlY2FsbFJlc3BvbnNlEkMKB1B1dEJsb2ISFy5lbmNoYW50ZWQudjEuQmxvYkNodW5rGh0uZW5jaGFudGVkLnYxLlB1dEJsb2JSZXNwb25zZSgBEkIKB0dldEJsb2ISHC5lbmNoYW50ZWQudjEuR2V0QmxvYlJlcXVlc3QaFy5lbmNoYW50ZWQudjEuQmxvYkNodW5rMAFiBnByb3RvMw", [file_events]);
+  fileDesc("Cg1jb250ZXh0LnByb3RvEgxlbmNoYW50ZWQudjEiUAoMQ29udGV4dEZyYW1lEhAKCGVudmVsb3BlGAEgASgJEg0KBWZyYW1lGAIgASgMEhEKCXByZXZfaGFzaBgDIAEoDBIMCgRoYXNoGAQgASgMIpAJCg1Qcm9kdWNlZEZyYW1lEhAKCGV2ZW50X2lkGAEgASgJEhEKCXRpbWVzdGFtcBgCIAEoCRIQCghhZ2VudF9pZBgDIAEoCRISCgpldmVudF90eXBlGAQgASgJEhsKE3JlbGF0ZWRfY29tbWl0X2hhc2gYBSABKAkSFwoPcGFyZW50X2V2ZW50X2lkGAYgASgJEhAKCHRyYWNlX2lkGAcgASgJEg8KB3NwYW5faWQYCCABKAkSFgoMcGF5bG9hZF9qc29uGAkgASgMSAASKAoHdGhvdWdodBgQIAEoCzIVLmVuY2hhbnRlZC52MS5UaG91Z2h0SAASPQoSZGVjaXNpb25fcmF0aW9uYWxlGBEgASgLMh8uZW5jaGFudGVkLnYxLkRlY2lzaW9uUmF0aW9uYWxlSAASMQoMc3RhdGVfY2hhbmdlGBIgASgLMhkuZW5jaGFudGVkLnYxLlN0YXRlQ2hhbmdlSAASKAoHbWVzc2FnZRgTIAEoCzIVLmVuY2hhbnRlZC52MS5NZXNzYWdlSAASJgoGYWN0aW9uGBQgASgLMhQuZW5jaGFudGVkLnYxLkFjdGlvbkgAEi0KCm1vZGVsX2NhbGwYFSABKAsyFy5lbmNoYW50ZWQudjEuTW9kZWxDYWxsSAASIgoEcGxhbhgWIAEoCzISLmVuY2hhbnRlZC52MS5QbGFuSAASIgoEdGFzaxgXIAEoCzISLmVuY2hhbnRlZC52MS5UYXNrSAASJAoFY2xhaW0YGCABKAsyEy5lbmNoYW50ZWQudjEuQ2xhaW1IABIsCglsaWZlY3ljbGUYGSABKAsyFy5lbmNoYW50ZWQudjEuTGlmZWN5Y2xlSAASLAoJaGVhcnRiZWF0GBogASgLMhcuZW5jaGFudGVkLnYxLkhlYXJ0YmVhdEgAEioKCHNuYXBzaG90GBsgASgLMhYuZW5jaGFudGVkLnYxLlNuYXBzaG90SAASKAoHcmVxdWVzdBgcIAEoCzIVLmVuY2hhbnRlZC52MS5SZXF1ZXN0SAASMgoMaW50ZXJ2ZW50aW9uGB0gASgLMhouZW5jaGFudGVkLnYxLkludGVydmVudGlvbkgAEioKCHByb3Bvc2FsGB4gASgLMhYuZW5jaGFudGVkLnYxLlByb3Bvc2FsSAASMAoLcHVibGljYXRpb24YHyABKAsyGS5lbmNoYW50ZWQudjEuUHVibGljYXRpb25IABIoCgd2ZXJkaWN0GCAgASgLMhUuZW5jaGFudGVkLnYxLlZlcmRpY3RIABIoCgdyb2xsb3V0GCEgASgLMhUuZW5jaGFudGVkLnYxLlJvbGxvdXRIABImCgZsZXNzb24YIiABKAsyFC5lbmNoYW50ZWQudjEuTGVzc29uSAASJAoFZXJyb3IYIyABKAsyEy5lbmNoYW50ZWQudjEuRXJyb3JIABIgCgNnYXAYJCABKAsyES5lbmNoYW50ZWQudjEuR2FwSAASKAoHZXJhc3VyZRglIAEoCzIVLmVuY2hhbnRlZC52MS5FcmFzdXJlSABCBgoEYm9keSJFCghGcmFtZUFjaxIKCgJvaxgBIAEoCBILCgNzZXEYAiABKAQSEAoIZXZlbnRfaWQYAyABKAkSDgoGcmVhc29uGAQgASgJIlkKDEVyYXNlUmVxdWVzdBINCgVvcmRlchgBIAEoCRIqCgZmcmFtZXMYAiADKAsyGi5lbmNoYW50ZWQudjEuRnJhbWVUb0VyYXNlEg4KBnJlYXNvbhgDIAEoCSKBAQoMRnJhbWVUb0VyYXNlEhAKCGV2ZW50X2lkGAEgASgJEhEKCWFnZW50X3VpZBgCIAEoCRINCgVlcG9jaBgDIAEoDRILCgNzZXEYBCABKAQSEQoJcHJpbmNpcGFsGAUgASgJEg4KBnBsYWNlcxgGIAMoBBINCgVibG9icxgHIAMoCSIiCg1FcmFzZVJlc3BvbnNlEhEKCWV2ZW50X2lkcxgBIAMoCSIvCgtUYWlsUmVxdWVzdBIRCglhZ2VudF91aWQYASABKAkSDQoFZXBvY2gYAiABKA0iOgoMVGFpbFJlc3BvbnNlEgsKA3NlcRgBIAEoBBIMCgRoYXNoGAIgASgJEg8KB3NldHRsZWQYAyABKAQiFAoSU3RyZWFtU3RhdGVSZXF1ZXN0IjkKE1N0cmVhbVN0YXRlUmVzcG9uc2USDQoFYnl0ZXMYASABKAQSEwoLbGltaXRfYnl0ZXMYAiABKAQiFAoSUmVjb3JkU3RhdGVSZXF1ZXN0IqUBChNSZWNvcmRTdGF0ZVJlc3BvbnNlEiYKBXNpbmtzGAEgAygLMhcuZW5jaGFudGVkLnYxLlNpbmtTdGF0ZRIbCg5zaXBob25fdG9sZF9tcxgCIAEoBEgAiAEBEicKBWF1ZGl0GAMgASgLMhguZW5jaGFudGVkLnYxLkF1ZGl0U3RhdGUSDQoFd2hvbGUYBCABKAhCEQoPX3NpcGhvbl90b2xkX21zIrIBCglTaW5rU3RhdGUSDAoEbmFtZRgBIAEoCRIPCgd0cm91YmxlGAIgASgJEg4KBnJlYXNvbhgDIAEoCRITCgtzdGFuZGluZ19tcxgEIAEoBBIOCgZiZWhpbmQYBSABKAQSDgoGbGFnX21zGAYgASgEEg8KB2xldHRlcnMYByABKAQSMAoObmV3ZXN0X2xldHRlcnMYCCADKAsyGC5lbmNoYW50ZWQudjEuTGV0dGVySGVhZCJhCgpMZXR0ZXJIZWFkEhEKCW5hbWVzcGFjZRgBIAEoCRIRCglhZ2VudF91aWQYAiABKAkSDQoFZnJhbWUYAyABKAkSDgoGcmVhc29uGAQgASgJEg4KBmFnZV9tcxgFIAEoBCKAAQoKQXVkaXRTdGF0ZRIPCgd0b2xkX21zGAEgASgEEiYKBXdhbGtzGAIgAygLMhcuZW5jaGFudGVkLnYxLkF1ZGl0V2FsaxIoCgZmYXVsdHMYAyADKAsyGC5lbmNoYW50ZWQudjEuQXVkaXRGYXVsdBIPCgd0cm91YmxlGAQgASgJInAKCUF1ZGl0V2FsaxIMCgRuYW1lGAEgASgJEhUKCHJvdW5kX21zGAIgASgESACIAQESFAoHd2Fsa19tcxgDIAEoBEgBiAEBEg8KB3Ryb3VibGUYBCABKAlCCwoJX3JvdW5kX21zQgoKCF93YWxrX21zIjkKCkF1ZGl0RmF1bHQSDQoFc3RvcmUYASABKAkSDAoEa2luZBgCIAEoCRIOCgZmcmFtZXMYAyABKAQiOwoMSW5ib3hSZXF1ZXN0Eg0KBWFmdGVyGAEgASgEEg4KBnN0cmVhbRgCIAEoCRIMCgRoYXNoGAMgASgJIlkKCUluYm94SXRlbRINCgVwbGFjZRgBIAEoBBIQCghlbnZlbG9wZRgCIAEoCRINCgVmcmFtZRgDIAEoDBIOCgZzdHJlYW0YBCABKAkSDAoEaGFzaBgFIAEoCSJOCg1SZWNhbGxSZXF1ZXN0EgwKBHdoYXQYASABKAkSEQoJbGlicmFyaWVzGAIgAygJEg0KBXBhdGhzGAMgAygJEg0KBWxpbWl0GAQgASgNIlAKDlJlY2FsbFJlc3BvbnNlEi0KB2xlc3NvbnMYASADKAsyHC5lbmNoYW50ZWQudjEuUmVjYWxsZWRMZXNzb24SDwoHdHJvdWJsZRgCIAEoCSKTAQoOUmVjYWxsZWRMZXNzb24SEAoIZXZlbnRfaWQYASABKAkSDAoEdGV4dBgCIAEoCRINCgVzY29yZRgDIAEoARIQCghhY2NlcHRlZBgEIAEoCBIPCgdtaXNzaW9uGAUgASgJEg0KBXBsYWNlGAYgASgEEhEKCWxpYnJhcmllcxgHIAMoCRINCgVmaWxlcxgIIAMoCSIaCglCbG9iQ2h1bmsSDQoFY2h1bmsYASABKAwiLwoPUHV0QmxvYlJlc3BvbnNlEg4KBmRpZ2VzdBgBIAEoCRIMCgRzaXplGAIgASgEIjMKDkdldEJsb2JSZXF1ZXN0Eg4KBmRpZ2VzdBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkyxwQKDkNvbnRleHRTZXJ2aWNlEj0KBFRhaWwSGS5lbmNoYW50ZWQudjEuVGFpbFJlcXVlc3QaGi5lbmNoYW50ZWQudjEuVGFpbFJlc3BvbnNlElIKC1N0cmVhbVN0YXRlEiAuZW5jaGFudGVkLnYxLlN0cmVhbVN0YXRlUmVxdWVzdBohLmVuY2hhbnRlZC52MS5TdHJlYW1TdGF0ZVJlc3BvbnNlElIKC1JlY29yZFN0YXRlEiAuZW5jaGFudGVkLnYxLlJlY29yZFN0YXRlUmVxdWVzdBohLmVuY2hhbnRlZC52MS5SZWNvcmRTdGF0ZVJlc3BvbnNlEj4KBUluYm94EhouZW5jaGFudGVkLnYxLkluYm94UmVxdWVzdBoXLmVuY2hhbnRlZC52MS5JbmJveEl0ZW0wARJDCgZSZWNhbGwSGy5lbmNoYW50ZWQudjEuUmVjYWxsUmVxdWVzdBocLmVuY2hhbnRlZC52MS5SZWNhbGxSZXNwb25zZRJDCgdQdXRCbG9iEhcuZW5jaGFudGVkLnYxLkJsb2JDaHVuaxodLmVuY2hhbnRlZC52MS5QdXRCbG9iUmVzcG9uc2UoARJCCgdHZXRCbG9iEhwuZW5jaGFudGVkLnYxLkdldEJsb2JSZXF1ZXN0GhcuZW5jaGFudGVkLnYxLkJsb2JDaHVuazABEkAKBUVyYXNlEhouZW5jaGFudGVkLnYxLkVyYXNlUmVxdWVzdBobLmVuY2hhbnRlZC52MS5FcmFzZVJlc3BvbnNlYgZwcm90bzM", [file_events]);
 
 /**
  * A frame as it travels and is kept. `frame` is never re-encoded: the hash covers its bytes.
@@ -253,6 +253,12 @@ export type ProducedFrame = Message<"enchanted.v1.ProducedFrame"> & {
      */
     value: Gap;
     case: "gap";
+  } | {
+    /**
+     * @generated from field: enchanted.v1.Erasure erasure = 37;
+     */
+    value: Erasure;
+    case: "erasure";
   } | { case: undefined; value?: undefined };
 };
 
@@ -306,6 +312,113 @@ export const FrameAckSchema: GenMessage<FrameAck> = /*@__PURE__*/
   messageDesc(file_context, 2);
 
 /**
+ * @generated from message enchanted.v1.EraseRequest
+ */
+export type EraseRequest = Message<"enchanted.v1.EraseRequest"> & {
+  /**
+   * UUID of the order: the same order again within two minutes is given once.
+   *
+   * @generated from field: string order = 1;
+   */
+  order: string;
+
+  /**
+   * The frames, 1 to 100.
+   *
+   * @generated from field: repeated enchanted.v1.FrameToErase frames = 2;
+   */
+  frames: FrameToErase[];
+
+  /**
+   * Why, for those who find them erased; at most 1,024 characters.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message enchanted.v1.EraseRequest.
+ * Use `create(EraseRequestSchema)` to create a new message.
+ */
+export const EraseRequestSchema: GenMessage<EraseRequest> = /*@__PURE__*/
+  messageDesc(file_context, 3);
+
+/**
+ * @generated from message enchanted.v1.FrameToErase
+ */
+export type FrameToErase = Message<"enchanted.v1.FrameToErase"> & {
+  /**
+   * @generated from field: string event_id = 1;
+   */
+  eventId: string;
+
+  /**
+   * Owner and epoch of its chain, and its place there; for a frame of no chain epoch and seq are 0.
+   *
+   * @generated from field: string agent_uid = 2;
+   */
+  agentUid: string;
+
+  /**
+   * @generated from field: uint32 epoch = 3;
+   */
+  epoch: number;
+
+  /**
+   * @generated from field: uint64 seq = 4;
+   */
+  seq: bigint;
+
+  /**
+   * User who had sent it; empty for a pod's and a component's.
+   *
+   * @generated from field: string principal = 5;
+   */
+  principal: string;
+
+  /**
+   * Places of the stream that it was stored at, 1 to 16.
+   *
+   * @generated from field: repeated uint64 places = 6;
+   */
+  places: bigint[];
+
+  /**
+   * Blobs that no other frame names, `sha256:` and 64 hex digits each; at most 16.
+   *
+   * @generated from field: repeated string blobs = 7;
+   */
+  blobs: string[];
+};
+
+/**
+ * Describes the message enchanted.v1.FrameToErase.
+ * Use `create(FrameToEraseSchema)` to create a new message.
+ */
+export const FrameToEraseSchema: GenMessage<FrameToErase> = /*@__PURE__*/
+  messageDesc(file_context, 4);
+
+/**
+ * @generated from message enchanted.v1.EraseResponse
+ */
+export type EraseResponse = Message<"enchanted.v1.EraseResponse"> & {
+  /**
+   * Ids of the ERASURE frames, in the order of the frames.
+   *
+   * @generated from field: repeated string event_ids = 1;
+   */
+  eventIds: string[];
+};
+
+/**
+ * Describes the message enchanted.v1.EraseResponse.
+ * Use `create(EraseResponseSchema)` to create a new message.
+ */
+export const EraseResponseSchema: GenMessage<EraseResponse> = /*@__PURE__*/
+  messageDesc(file_context, 5);
+
+/**
  * @generated from message enchanted.v1.TailRequest
  */
 export type TailRequest = Message<"enchanted.v1.TailRequest"> & {
@@ -329,7 +442,7 @@ export type TailRequest = Message<"enchanted.v1.TailRequest"> & {
  * Use `create(TailRequestSchema)` to create a new message.
  */
 export const TailRequestSchema: GenMessage<TailRequest> = /*@__PURE__*/
-  messageDesc(file_context, 3);
+  messageDesc(file_context, 6);
 
 /**
  * @generated from message enchanted.v1.TailResponse
@@ -362,7 +475,7 @@ export type TailResponse = Message<"enchanted.v1.TailResponse"> & {
  * Use `create(TailResponseSchema)` to create a new message.
  */
 export const TailResponseSchema: GenMessage<TailResponse> = /*@__PURE__*/
-  messageDesc(file_context, 4);
+  messageDesc(file_context, 7);
 
 /**
  * @generated from message enchanted.v1.StreamStateRequest
@@ -375,7 +488,7 @@ export type StreamStateRequest = Message<"enchanted.v1.StreamStateRequest"> & {
  * Use `create(StreamStateRequestSchema)` to create a new message.
  */
 export const StreamStateRequestSchema: GenMessage<StreamStateRequest> = /*@__PURE__*/
-  messageDesc(file_context, 5);
+  messageDesc(file_context, 8);
 
 /**
  * @generated from message enchanted.v1.StreamStateResponse
@@ -401,7 +514,7 @@ export type StreamStateResponse = Message<"enchanted.v1.StreamStateResponse"> & 
  * Use `create(StreamStateResponseSchema)` to create a new message.
  */
 export const StreamStateResponseSchema: GenMessage<StreamStateResponse> = /*@__PURE__*/
-  messageDesc(file_context, 6);
+  messageDesc(file_context, 9);
 
 /**
  * @generated from message enchanted.v1.RecordStateRequest
@@ -414,7 +527,7 @@ export type RecordStateRequest = Message<"enchanted.v1.RecordStateRequest"> & {
  * Use `create(RecordStateRequestSchema)` to create a new message.
  */
 export const RecordStateRequestSchema: GenMessage<RecordStateRequest> = /*@__PURE__*/
-  messageDesc(file_context, 7);
+  messageDesc(file_context, 10);
 
 /**
  * @generated from message enchanted.v1.RecordStateResponse
@@ -452,7 +565,7 @@ export type RecordStateResponse = Message<"enchanted.v1.RecordStateResponse"> & 
  * Use `create(RecordStateResponseSchema)` to create a new message.
  */
 export const RecordStateResponseSchema: GenMessage<RecordStateResponse> = /*@__PURE__*/
-  messageDesc(file_context, 8);
+  messageDesc(file_context, 11);
 
 /**
  * @generated from message enchanted.v1.SinkState
@@ -518,7 +631,7 @@ export type SinkState = Message<"enchanted.v1.SinkState"> & {
  * Use `create(SinkStateSchema)` to create a new message.
  */
 export const SinkStateSchema: GenMessage<SinkState> = /*@__PURE__*/
-  messageDesc(file_context, 9);
+  messageDesc(file_context, 12);
 
 /**
  * @generated from message enchanted.v1.LetterHead
@@ -559,7 +672,7 @@ export type LetterHead = Message<"enchanted.v1.LetterHead"> & {
  * Use `create(LetterHeadSchema)` to create a new message.
  */
 export const LetterHeadSchema: GenMessage<LetterHead> = /*@__PURE__*/
-  messageDesc(file_context, 10);
+  messageDesc(file_context, 13);
 
 /**
  * @generated from message enchanted.v1.AuditState
@@ -597,7 +710,7 @@ export type AuditState = Message<"enchanted.v1.AuditState"> & {
  * Use `create(AuditStateSchema)` to create a new message.
  */
 export const AuditStateSchema: GenMessage<AuditState> = /*@__PURE__*/
-  messageDesc(file_context, 11);
+  messageDesc(file_context, 14);
 
 /**
  * @generated from message enchanted.v1.AuditWalk
@@ -633,7 +746,7 @@ export type AuditWalk = Message<"enchanted.v1.AuditWalk"> & {
  * Use `create(AuditWalkSchema)` to create a new message.
  */
 export const AuditWalkSchema: GenMessage<AuditWalk> = /*@__PURE__*/
-  messageDesc(file_context, 12);
+  messageDesc(file_context, 15);
 
 /**
  * @generated from message enchanted.v1.AuditFault
@@ -662,7 +775,7 @@ export type AuditFault = Message<"enchanted.v1.AuditFault"> & {
  * Use `create(AuditFaultSchema)` to create a new message.
  */
 export const AuditFaultSchema: GenMessage<AuditFault> = /*@__PURE__*/
-  messageDesc(file_context, 13);
+  messageDesc(file_context, 16);
 
 /**
  * @generated from message enchanted.v1.InboxRequest
@@ -693,7 +806,7 @@ export type InboxRequest = Message<"enchanted.v1.InboxRequest"> & {
  * Use `create(InboxRequestSchema)` to create a new message.
  */
 export const InboxRequestSchema: GenMessage<InboxRequest> = /*@__PURE__*/
-  messageDesc(file_context, 14);
+  messageDesc(file_context, 17);
 
 /**
  * @generated from message enchanted.v1.InboxItem
@@ -738,7 +851,7 @@ export type InboxItem = Message<"enchanted.v1.InboxItem"> & {
  * Use `create(InboxItemSchema)` to create a new message.
  */
 export const InboxItemSchema: GenMessage<InboxItem> = /*@__PURE__*/
-  messageDesc(file_context, 15);
+  messageDesc(file_context, 18);
 
 /**
  * @generated from message enchanted.v1.RecallRequest
@@ -776,7 +889,7 @@ export type RecallRequest = Message<"enchanted.v1.RecallRequest"> & {
  * Use `create(RecallRequestSchema)` to create a new message.
  */
 export const RecallRequestSchema: GenMessage<RecallRequest> = /*@__PURE__*/
-  messageDesc(file_context, 16);
+  messageDesc(file_context, 19);
 
 /**
  * @generated from message enchanted.v1.RecallResponse
@@ -802,7 +915,7 @@ export type RecallResponse = Message<"enchanted.v1.RecallResponse"> & {
  * Use `create(RecallResponseSchema)` to create a new message.
  */
 export const RecallResponseSchema: GenMessage<RecallResponse> = /*@__PURE__*/
-  messageDesc(file_context, 17);
+  messageDesc(file_context, 20);
 
 /**
  * @generated from message enchanted.v1.RecalledLesson
@@ -866,7 +979,7 @@ export type RecalledLesson = Message<"enchanted.v1.RecalledLesson"> & {
  * Use `create(RecalledLessonSchema)` to create a new message.
  */
 export const RecalledLessonSchema: GenMessage<RecalledLesson> = /*@__PURE__*/
-  messageDesc(file_context, 18);
+  messageDesc(file_context, 21);
 
 /**
  * @generated from message enchanted.v1.BlobChunk
@@ -885,7 +998,7 @@ export type BlobChunk = Message<"enchanted.v1.BlobChunk"> & {
  * Use `create(BlobChunkSchema)` to create a new message.
  */
 export const BlobChunkSchema: GenMessage<BlobChunk> = /*@__PURE__*/
-  messageDesc(file_context, 19);
+  messageDesc(file_context, 22);
 
 /**
  * @generated from message enchanted.v1.PutBlobResponse
@@ -911,7 +1024,7 @@ export type PutBlobResponse = Message<"enchanted.v1.PutBlobResponse"> & {
  * Use `create(PutBlobResponseSchema)` to create a new message.
  */
 export const PutBlobResponseSchema: GenMessage<PutBlobResponse> = /*@__PURE__*/
-  messageDesc(file_context, 20);
+  messageDesc(file_context, 23);
 
 /**
  * @generated from message enchanted.v1.GetBlobRequest
@@ -937,7 +1050,7 @@ export type GetBlobRequest = Message<"enchanted.v1.GetBlobRequest"> & {
  * Use `create(GetBlobRequestSchema)` to create a new message.
  */
 export const GetBlobRequestSchema: GenMessage<GetBlobRequest> = /*@__PURE__*/
-  messageDesc(file_context, 21);
+  messageDesc(file_context, 24);
 
 /**
  * The pod's way back, beside OTLP, on the collector's port. The scribe's service port serves the same and passes it on.
@@ -1015,6 +1128,16 @@ export const ContextService: GenService<{
     methodKind: "server_streaming";
     input: typeof GetBlobRequestSchema;
     output: typeof BlobChunkSchema;
+  },
+  /**
+   * Orders that what frames of the namespace say is erased in every store. Users with the right to `delete` the record only.
+   *
+   * @generated from rpc enchanted.v1.ContextService.Erase
+   */
+  erase: {
+    methodKind: "unary";
+    input: typeof EraseRequestSchema;
+    output: typeof EraseResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_context, 0);

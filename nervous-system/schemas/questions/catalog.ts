@@ -3,6 +3,7 @@ import { decisions } from "./decisions.ts";
 import type { Question } from "./define-question.ts";
 import { dependents } from "./dependents.ts";
 import { errors } from "./errors.ts";
+import { event } from "./event.ts";
 import { files } from "./files.ts";
 import { frames } from "./frames.ts";
 import { lessons } from "./lessons.ts";
@@ -26,6 +27,7 @@ export const questions: readonly Question[] = [
   outcomes,
   lessons,
   frames,
+  event,
   recall,
   dependents,
   reverted,

@@ -43,7 +43,8 @@ export type ObjectStoreOptions = {
 const DIGEST = /^sha256:([0-9a-f]{64})$/;
 const NAMESPACE = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
-const keyOf = (namespace: string, digest: string): string => {
+/** Where a blob lies in the bucket; throws `BlobRefusedError` where digest or namespace is none. */
+export const blobKey = (namespace: string, digest: string): string => {
   const hex = DIGEST.exec(digest)?.[1];
   if (hex === undefined) throw new BlobRefusedError('a blob is named "sha256:" and 64 hex digits');
   if (!NAMESPACE.test(namespace))
@@ -108,7 +109,7 @@ export const createObjectStore = (options: ObjectStoreOptions): ObjectStore => {
     put: async (namespace, bytes) => {
       if (bytes.byteLength > maxBytes) throw tooLarge();
       const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
-      const key = keyOf(namespace, digest);
+      const key = blobKey(namespace, digest);
       if (!(await isStored(key, bytes.byteLength))) await client.put(key, bytes, bytes.byteLength);
       return digest;
     },
@@ -117,14 +118,14 @@ export const createObjectStore = (options: ObjectStoreOptions): ObjectStore => {
       const file = join(dir, "blob");
       try {
         const blob = await spool(file, chunks);
-        await store(keyOf(namespace, blob.digest), file, blob.size, reserve);
+        await store(blobKey(namespace, blob.digest), file, blob.size, reserve);
         return blob;
       } finally {
         await rm(dir, { recursive: true, force: true });
       }
     },
     get: async (namespace, digest) => {
-      const body = await client.get(keyOf(namespace, digest));
+      const body = await client.get(blobKey(namespace, digest));
       return body && verified(body, digest);
     },
   };

@@ -64,6 +64,8 @@ export type VectorClient = {
   put(shelf: Shelf, objects: readonly NewObject[]): Promise<void>;
   /** Changes properties of one object and keeps the others, and its vectors. */
   change(shelf: Shelf, id: string, properties: StoredProperties): Promise<void>;
+  /** Removes objects, those that are there. */
+  remove(shelf: Shelf, ids: readonly string[]): Promise<void>;
   find(shelf: Shelf, conditions: readonly Condition[], limit: number): Promise<readonly FoundObject[]>;
   search(shelf: Shelf, search: Search): Promise<readonly FoundObject[]>;
   close(): Promise<void>;
@@ -176,6 +178,10 @@ export const createVectorClient = (options: WeaviateOptions): VectorClient => {
     put: (shelf, objects) => at("putting objects", shelf, (collection) => putAll(collection, objects)),
     change: (shelf, id, properties) =>
       at("changing an object", shelf, (collection) => collection.data.update({ id, properties: asInput(properties) })),
+    remove: (shelf, ids) =>
+      at("removing objects", shelf, async (collection) => {
+        for (const id of ids) await collection.data.deleteById(id);
+      }),
     find: (shelf, conditions, limit) =>
       at("finding objects", shelf, async (collection) => {
         const filters = filterOfAll(collection, conditions);

@@ -2,6 +2,7 @@ import { conversations } from "./conversations.ts";
 import { decisions } from "./decisions.ts";
 import type { LedgerQuery } from "./define-query.ts";
 import { errors } from "./errors.ts";
+import { event } from "./event.ts";
 import { exportFrames } from "./export-frames.ts";
 import { files } from "./files.ts";
 import { lessons } from "./lessons.ts";
@@ -22,4 +23,5 @@ export const ledgerQueries: readonly LedgerQuery[] = [
   outcomes,
   lessons,
   exportFrames,
+  event,
 ];

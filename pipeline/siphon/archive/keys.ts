@@ -35,7 +35,20 @@ export const fileKey = (cut: Cut): string => {
 /** What the name of a file says: the folder of its stream, and the places of its first and last frame. */
 export type FilePlaces = { readonly folder: string; readonly from: number; readonly to: number };
 
-const FILE = /^(?<folder>[^/]+)\/(?<from>\d{16})-(?<to>\d{16})-[0-9a-f]{16}\.parquet$/;
+const FILE = /^(?<folder>[^/]+)\/(?<from>\d{16})-(?<to>\d{16})-[0-9a-f]{16}(\.r[1-9]\d{0,5})?\.parquet$/;
+const REVISION = /^(?<whole>.*?)(\.r(?<revision>[1-9]\d{0,5}))?\.parquet$/;
+
+/** Name of the file as it was first written, of which this is a revision, or it itself. */
+export const firstRevision = (key: string): string => `${REVISION.exec(key)?.groups?.["whole"] ?? key}.parquet`;
+
+/** Name of the file that takes the place of a file, in which something of that was erased. */
+export const nextRevision = (key: string): string => {
+  const { whole = key, revision = "0" } = REVISION.exec(key)?.groups ?? {};
+  return `${whole}.r${Number(revision) + 1}.parquet`;
+};
+
+/** Prefix of all revisions of a file, but for it itself as it was first written. */
+export const revisionsPrefix = (key: string): string => `${REVISION.exec(key)?.groups?.["whole"] ?? key}.r`;
 
 /** Reads the name of a file of frames; undefined where it is none. */
 export const parseFileKey = (key: string): FilePlaces | undefined => {

@@ -11,6 +11,8 @@ const manifestSchema = z.object({
   /** Name of the file in the bucket. */
   key: z.string().min(1),
   cut: z.object({ stream: z.string(), from: count, to: count, hash: z.string() }),
+  /** Name of the file in whose place it is, since something of that was erased; absent of every other one. */
+  replaces: z.string().min(1).optional(),
   /** Frames in the file. */
   rows: count,
   bytes: count,

@@ -2,8 +2,9 @@ import type { z } from "zod";
 import { readOnlyCa } from "#nervous-system/kernel/trusted-cas.ts";
 import { createObjectClient, NoBucketError, type ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
 import { blobSettings } from "#pipeline/settings.ts";
-import type { Batch, Sink, SinkKind, SinkResult } from "#pipeline/siphon/sink.ts";
+import type { Batch, EraseResult, Sink, SinkKind, SinkResult } from "#pipeline/siphon/sink.ts";
 import { encodeFile } from "./encode-file.ts";
+import { eraseInArchive } from "./erase.ts";
 import { createKeptCuts } from "./kept-cuts.ts";
 import { fileKey } from "./keys.ts";
 import { createManifestChain, type FileEntry, type ManifestChain } from "./manifest-chain.ts";
@@ -27,7 +28,7 @@ const putFile = async ({ client, manifests }: Store, batch: Batch, bytes: Uint8A
   return entryOf(file);
 };
 
-const failed = (error: unknown): SinkResult => {
+const failed = (error: unknown): EraseResult => {
   const reason = `the archive cannot be written: ${error instanceof Error ? error.message : String(error)}`;
   return error instanceof NoBucketError ? { kind: "lost", reason } : { kind: "retryable", reason };
 };
@@ -41,7 +42,7 @@ const encoded = (batch: Batch): SinkResult | { readonly kind: "file"; readonly b
   }
 };
 
-/** The archive: each cut a Parquet file in S3, never written over, and a manifest that says what is in it. */
+/** The archive: each cut a Parquet file in S3, never written over but by a revision of it, and a manifest that says what is in it. */
 export const createArchiveSink = (client: ObjectClient): Sink => {
   const manifests = createManifestChain(client);
   const { cuts, keepCut, forgetWithoutFiles } = createKeptCuts(client);
@@ -61,6 +62,14 @@ export const createArchiveSink = (client: ObjectClient): Sink => {
         signal.throwIfAborted();
         const entry = await putFile({ client, manifests }, batch, file.bytes, signal);
         if (entry !== undefined) await manifests.append(entry, signal);
+        return { kind: "written" };
+      } catch (error) {
+        return failed(error);
+      }
+    },
+    erase: async (erasures, signal) => {
+      try {
+        await eraseInArchive({ client, manifests }, erasures, signal);
         return { kind: "written" };
       } catch (error) {
         return failed(error);

@@ -1,9 +1,10 @@
 import { parseProduced, readPayload, tell } from "#nervous-system/fold/read-frame.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
+import { erasedDigest } from "#nervous-system/schemas/erased.ts";
 import { renderTimestamp } from "#nervous-system/schemas/timestamp.ts";
 import { eventKeyOf } from "#pipeline/siphon/graph/keys.ts";
-import type { Projected, Stamp, Thing } from "#pipeline/siphon/graph/model.ts";
+import type { Projected, Properties, Stamp, Thing } from "#pipeline/siphon/graph/model.ts";
 import { projections } from "#pipeline/siphon/graph/projections.ts";
 import { agentOf, missionOf, nameOf, personaOf } from "#pipeline/siphon/graph/things.ts";
 
@@ -27,9 +28,16 @@ const actors = (envelope: Envelope, mission: Thing, agent: Thing): Pick<Projecte
   };
 };
 
+/** What is known of a frame, whatever it says. */
+const recordedOf = ({ envelope, hash, bytes }: StoredFrame): Properties => {
+  const { namespace, mission_uid, lineage, parent_event_id: parent } = envelope;
+  const erased = erasedDigest(bytes) === undefined ? undefined : true;
+  return { namespace, mission_uid, lineage, parent, hash, erased };
+};
+
 /** What the graph takes from a frame of stream `stream`; undefined of a type that is not in it. Never throws, whatever the frame's bytes are. */
 export const project = (frame: StoredFrame, stream: string): Projected | undefined => {
-  const { envelope, hash, principal } = frame;
+  const { envelope, principal } = frame;
   const produced = parseProduced(frame.bytes);
   const mission = missionOf(envelope);
   const agent = agentOf(envelope, produced?.agent_id);
@@ -38,7 +46,6 @@ export const project = (frame: StoredFrame, stream: string): Projected | undefin
   const told = tell(projections, readPayload(envelope.event_type, produced?.payload))?.(context);
   if (told === undefined) return undefined;
   const { labels, properties, things = [], edges = [], dependencies = [], proposedFiles = [] } = told;
-  const { namespace, mission_uid, lineage, parent_event_id: parent } = envelope;
   const stamp = stampOf(frame, stream, produced?.related_commit_hash);
   const acting = actors(envelope, mission, agent);
   return {
@@ -46,7 +53,7 @@ export const project = (frame: StoredFrame, stream: string): Projected | undefin
       labels,
       key,
       stamp,
-      properties: { ...properties, agent: agent.key, namespace, mission_uid, lineage, parent, hash },
+      properties: { ...properties, agent: agent.key, ...recordedOf(frame) },
     },
     things: [...acting.things, ...things],
     edges: [...acting.edges, ...edges],

@@ -1,5 +1,7 @@
 import { Neo4jFailure } from "#nervous-system/stores/neo4j/failure.ts";
 import type { GraphClient, RunStatement } from "#nervous-system/stores/neo4j/graph-client.ts";
+import { eraseFrames } from "#pipeline/siphon/graph/erase.ts";
+import { frameKey } from "#pipeline/siphon/graph/keys.ts";
 import { graphSettings, openGraph } from "#pipeline/siphon/graph/open-graph.ts";
 import { projectInGroups } from "#pipeline/siphon/graph/project.ts";
 import {
@@ -11,7 +13,14 @@ import {
 } from "#pipeline/siphon/graph/schema.ts";
 import { forgetCuts, keepCut, readCuts } from "#pipeline/siphon/graph/statements.ts";
 import { writeFrames } from "#pipeline/siphon/graph/write-frames.ts";
-import { slotOf, type KeptCut, type Sink, type SinkKind, type SinkResult } from "#pipeline/siphon/sink.ts";
+import {
+  slotOf,
+  type EraseResult,
+  type KeptCut,
+  type Sink,
+  type SinkKind,
+  type SinkResult,
+} from "#pipeline/siphon/sink.ts";
 
 const resultOf = ({ kind, message: reason }: Neo4jFailure, frames: number): SinkResult => {
   // Of a batch that is too much its halves may not be; a single frame is none, so that the server was slow or full.
@@ -56,6 +65,15 @@ export const createGraphSink = (client: GraphClient): Sink => ({
       return { kind: "written" };
     } catch (error) {
       return resultOf(error as Neo4jFailure, frames.length);
+    }
+  },
+  erase: async (erasures, signal): Promise<EraseResult> => {
+    try {
+      const keys = erasures.map(frameKey);
+      await client.write((run) => eraseFrames(run, keys), signal);
+      return { kind: "written" };
+    } catch (error) {
+      return { kind: "retryable", reason: `the graph does not erase: ${String(error)}` };
     }
   },
   close: () => client.close(),

@@ -120,6 +120,7 @@ const projections: ByType<Partial<Projected>> = {
   LESSON: ({ given: p }) => ({ text: str(p.text) }),
   ERROR: ({ given: p }) => ({ text: str(p.message), ok: 0, state: p.fatal === true ? "fatal" : "" }),
   GAP: ({ given: p }) => ({ text: str(p.why) }),
+  ERASURE: ({ given: p }) => ({ subject: str(p.event), from_agent: str(p.by), text: str(p.reason) }),
 };
 
 /** Lifts the typed columns out of a payload; never throws, whatever the payload holds. */

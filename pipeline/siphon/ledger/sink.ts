@@ -4,11 +4,20 @@ import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import { readOnlyCa } from "#nervous-system/kernel/trusted-cas.ts";
 import { createSqlClient, ClickHouseFailure, type SqlClient } from "#nervous-system/stores/clickhouse/sql-client.ts";
+import { eraseRows } from "#pipeline/siphon/ledger/erase.ts";
 import { beginReshape, ROWS_A_STEP, type Reshape } from "#pipeline/siphon/ledger/reshape.ts";
 import { ensureSchema, findRetyped } from "#pipeline/siphon/ledger/ledger-schema.ts";
 import { projectRow } from "#pipeline/siphon/ledger/row.ts";
 import { cutsTable, framesTable, nextTable } from "#pipeline/siphon/ledger/tables.ts";
-import { insertToken, slotOf, type Batch, type Sink, type SinkKind, type SinkResult } from "#pipeline/siphon/sink.ts";
+import {
+  insertToken,
+  slotOf,
+  type Batch,
+  type EraseResult,
+  type Sink,
+  type SinkKind,
+  type SinkResult,
+} from "#pipeline/siphon/sink.ts";
 
 const SINK = "ledger";
 
@@ -25,6 +34,13 @@ const resultOf = async (client: SqlClient, error: unknown, isCopied: boolean): P
   const changed = isCopied ? undefined : await findRetyped(client).catch(String);
   return changed === undefined ? { kind: "rejected", reason } : { kind: "retryable", reason: changed };
 };
+
+const eraseFailed = (error: unknown): EraseResult => {
+  const reason = `the ledger does not erase: ${error instanceof Error ? error.message : String(error)}`;
+  return { kind: error instanceof ClickHouseFailure && error.kind === "schema" ? "lost" : "retryable", reason };
+};
+
+const ERASING: EraseResult = { kind: "retryable", reason: "the ledger is still erasing", afterMs: 2_000 };
 
 /** ClickHouse keeps text as bytes, but its JSON input does not: what is not UTF-8 would be kept as something else. */
 const isKeepable = ({ bytes }: StoredFrame): boolean => isUtf8(bytes);
@@ -46,12 +62,15 @@ const insertIntoNext = async (
 /** The ledger: every frame a row of ClickHouse. `rowsAStep`: how an older table is copied, see `beginReshape`. */
 export const createLedgerSink = (client: SqlClient, log: Log, rowsAStep = ROWS_A_STEP): Sink => {
   let reshape: Reshape | undefined;
+  const goOnReshaping = async (): Promise<void> => {
+    reshape = await beginReshape(client, log, rowsAStep);
+    reshape?.goOn();
+  };
   return {
     prepare: async () => {
       await ensureSchema(client);
       await reshape?.stop();
-      reshape = await beginReshape(client, log, rowsAStep);
-      reshape?.goOn();
+      await goOnReshaping();
     },
     cuts: async () => {
       const rows = await client.query<CutRow>(
@@ -83,6 +102,17 @@ export const createLedgerSink = (client: SqlClient, log: Log, rowsAStep = ROWS_A
         return { kind: "written" };
       } catch (error) {
         return resultOf(client, error, reshape?.copies() === true);
+      }
+    },
+    erase: async (erasures) => {
+      try {
+        // A row that is being copied would come through as it was.
+        await reshape?.stop();
+        const isDone = await eraseRows(client, erasures);
+        if (reshape !== undefined) await goOnReshaping();
+        return isDone ? { kind: "written" } : ERASING;
+      } catch (error) {
+        return eraseFailed(error);
       }
     },
     close: async () => {

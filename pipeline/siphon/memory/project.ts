@@ -83,17 +83,24 @@ const fingerprintOf = ({ kind, scope, text }: Told): string =>
     .update(JSON.stringify([scope, kind === "diff" ? text : wordsOf(bounded(text, MAX_TEXT)).join(" ")]))
     .digest("hex");
 
-/** A frame's key: of one that no chain holds, whose it is and its id. */
-const idOf = ({ envelope, principal = "" }: StoredFrame): string => {
-  const { agent_uid, epoch, seq, event_id } = envelope;
-  return seq > 0 ? objectIdOf(agent_uid, epoch, seq) : objectIdOf(principal, agent_uid, event_id);
+/** What tells one frame from all others. */
+type FrameKey = {
+  readonly agentUid: string;
+  readonly epoch: number;
+  readonly seq: number;
+  readonly eventId: string;
+  readonly principal: string;
 };
+
+/** The id of what is remembered of a frame: of one that no chain holds, whose it is and its id. */
+export const idOfFrame = ({ agentUid, epoch, seq, eventId, principal }: FrameKey): string =>
+  seq > 0 ? objectIdOf(agentUid, epoch, seq) : objectIdOf(principal, agentUid, eventId);
 
 const itemOf = (frame: StoredFrame, told: Told): MemoryItem => {
   const { agent_uid, epoch, seq, event_id, mission_uid, mission, observed } = frame.envelope;
   return {
     kind: told.kind,
-    id: idOf(frame),
+    id: idOfFrame({ agentUid: agent_uid, epoch, seq, eventId: event_id, principal: frame.principal ?? "" }),
     embedded: bounded(told.embedded, MAX_EMBEDDED),
     properties: {
       text: bounded(told.text, MAX_TEXT),

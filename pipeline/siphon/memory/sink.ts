@@ -12,8 +12,9 @@ import { cutObject, cutsCollection, cutsOf } from "#pipeline/siphon/memory/cuts.
 import { readKnown } from "#pipeline/siphon/memory/known.ts";
 import { closeMemory, memorySettings, openMemory, type Memory } from "#pipeline/siphon/memory/open-memory.ts";
 import { planWrite } from "#pipeline/siphon/memory/plan.ts";
-import { projectFrame, type MemoryItem, type Projection } from "#pipeline/siphon/memory/project.ts";
-import type { Batch, Sink, SinkKind, SinkResult } from "#pipeline/siphon/sink.ts";
+import { idOfFrame, projectFrame, type MemoryItem, type Projection } from "#pipeline/siphon/memory/project.ts";
+import type { Erasure } from "#pipeline/siphon/erasures.ts";
+import type { Batch, EraseResult, Sink, SinkKind, SinkResult } from "#pipeline/siphon/sink.ts";
 
 const SINK = "memory";
 const collections = Object.values(memoryCollections);
@@ -72,6 +73,14 @@ const byTenant = ({ frames }: Batch): Map<string, Projection[]> => {
     );
 };
 
+/** Removes what was remembered of frames. A lesson that others told in the same words goes with it, as it is kept once. */
+const eraseIn = async (client: VectorClient, tenant: string, erasures: readonly Erasure[]): Promise<void> => {
+  const ids = erasures.map(idOfFrame);
+  for (const collection of collections) {
+    if (await client.hasTenant(collection, tenant)) await client.remove({ collection, tenant }, ids);
+  }
+};
+
 const resultOf = async (client: VectorClient, error: unknown): Promise<SinkResult> => {
   const reason = error instanceof Error ? error.message : String(error);
   if (error instanceof EmbedderFailure) {
@@ -123,6 +132,16 @@ export const createMemorySink = (memory: Memory): Sink => {
         // Somebody may have made a collection anew, which has no tenant.
         tenantsThere.clear();
         return resultOf(client, error);
+      }
+    },
+    erase: async (erasures): Promise<EraseResult> => {
+      try {
+        for (const [tenant, own] of Map.groupBy(erasures, ({ namespace }) => namespace)) {
+          if (isTenant(tenant)) await eraseIn(client, tenant, own);
+        }
+        return { kind: "written" };
+      } catch (error) {
+        return { kind: "retryable", reason: `the memory does not erase: ${String(error)}` };
       }
     },
     close: () => closeMemory(memory),

@@ -2,10 +2,18 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { GrpcClient } from "#nervous-system/comms/grpc/client.ts";
 import { grpcStatus, type GrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
-import { exportLogs, getBlobMethod, putBlobMethod, tailMethod } from "#nervous-system/comms/grpc/methods.ts";
+import {
+  eraseMethod,
+  exportLogs,
+  getBlobMethod,
+  putBlobMethod,
+  tailMethod,
+} from "#nervous-system/comms/grpc/methods.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import {
   BlobChunkSchema,
+  EraseRequestSchema,
+  EraseResponseSchema,
   GetBlobRequestSchema,
   PutBlobResponseSchema,
   TailRequestSchema,
@@ -177,5 +185,54 @@ describe("a laptop's scribe", () => {
     await send(await clientOf("bob"), [chain.next({ event_type: "PLAN", payload: { tasks: [] } })]);
     const letters = (await deadLettersOf(nats)).slice(before);
     expect(letters).toEqual([expect.objectContaining({ reason: expect.stringContaining("PLAN") })]);
+  });
+});
+
+describe("an order to erase", () => {
+  const orderFor = (over: Partial<{ seq: bigint; places: bigint[]; blobs: string[] }> = {}, reason = "asked for") => {
+    const frame = { eventId: "e-1", agentUid: ids.next(), epoch: 1, seq: 7n, places: [4_097n], ...over };
+    const request = create(EraseRequestSchema, { order: ids.next(), frames: [frame], reason });
+    return Buffer.from(toBinary(EraseRequestSchema, request));
+  };
+  const erase = async (client: GrpcClient, request: Buffer): Promise<readonly string[]> =>
+    fromBinary(EraseResponseSchema, await client.unary(eraseMethod, request, { deadlineMs: 10_000 })).eventIds;
+
+  it("is recorded under the name of its user, who needs the right to delete the record", async () => {
+    await createAccount(plane.admin, namespace, "privacy");
+    await allowRecording(plane, namespace, "privacy", ["get", "delete"]);
+    const [id] = await erase(await clientOf("privacy"), orderFor());
+    const frame = (await stored()).find(({ envelope }) => envelope.event_id === id)!;
+    expect(frame.envelope).toMatchObject({ event_type: "ERASURE", producer: "collector", namespace, seq: 0 });
+    expect(frame.principal).toBe(userOf("privacy"));
+    expect(JSON.parse(Buffer.from(frame.bytes).toString())).toMatchObject({
+      payload: { event: "e-1", seq: 7, places: [4_097], by: userOf("privacy"), reason: "asked for" },
+    });
+  });
+
+  it("is refused to whoever may record and read only, and to a pod", async () => {
+    const refused = await failureOf(erase(await clientOf("both"), orderFor()));
+    expect(refused).toMatchObject({ code: grpcStatus.permissionDenied });
+    expect(refused.message).toContain('grant it "delete" on "missions/record"');
+    const agent = await startTestAgent(plane, collector, await missionIn(plane), "coder");
+    expect(await failureOf(erase(agent.client, orderFor()))).toMatchObject({ code: grpcStatus.permissionDenied });
+  });
+
+  it.each([
+    ["no place", { places: [] }],
+    ["too many blobs", { blobs: Array.from({ length: 17 }, () => `sha256:${"a".repeat(64)}`) }],
+    ["no digest", { blobs: ["../other/blob"] }],
+    ["a place beyond all", { places: [2n ** 63n] }],
+  ])("is refused with %s", async (_, over) => {
+    const failure = await failureOf(erase(await clientOf("privacy"), orderFor(over)));
+    expect(failure).toMatchObject({ code: grpcStatus.invalidArgument });
+  });
+
+  it("cannot be told by telemetry, nor in a chain", async () => {
+    const chain = chainOf();
+    const told = chain.next({ event_type: "ERASURE", payload: { event: "e-1", agent_uid: "a", epoch: 1, seq: 1 } });
+    const client = await clientOf("ann");
+    await send(client, [told]);
+    const types = (await stored()).filter(({ envelope }) => envelope.agent_uid === told.envelope.agent_uid);
+    expect(types.map(({ envelope }) => envelope.event_type)).toEqual(["GAP"]);
   });
 });

@@ -409,6 +409,7 @@ describe("a batch that takes the graph too long", () => {
           sizes.push(batch.frames.length);
           return sink.write(batch, signal);
         },
+        erase: (erasures, signal) => sink.erase(erasures, signal),
       },
       metrics: createSiphonMetrics(createRegistry()),
       signal: never,

@@ -383,6 +383,22 @@ class Gap(Payload):
     why: str = Field(description="What happened.")
 
 
+class Erasure(Payload):
+    """What a frame said was erased on somebody's order; its hash and its place stay."""
+
+    event_type: ClassVar[str] = "ERASURE"
+
+    event: str = Field(description="Id of the frame that was erased.")
+    agent_uid: str = Field(description="Owner of its chain.")
+    epoch: Whole = Field(description="Epoch of its chain.", ge=0, le=9007199254740991)
+    seq: Whole = Field(description="Its place in the chain; 0 where no chain holds it.", ge=0, le=9007199254740991)
+    principal: str | None = Field(default=None, description="User who had sent it; absent for a pod's and a component's.")
+    places: list[Whole] = Field(description="Places of the stream that it was stored at, as far as they are known.")
+    blobs: list[str] | None = Field(default=None, description="Blobs that went with it, as no other frame names them.")
+    by: str = Field(description="User who ordered it.")
+    reason: str = Field(description="Why.")
+
+
 PAYLOADS: dict[str, type[Payload]] = {
     model.event_type: model
     for model in (
@@ -407,6 +423,7 @@ PAYLOADS: dict[str, type[Payload]] = {
         Lesson,
         Error,
         Gap,
+        Erasure,
     )
 }
 

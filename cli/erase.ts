@@ -1,0 +1,133 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { GrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
+import { eraseMethod } from "#nervous-system/comms/grpc/methods.ts";
+import { EraseRequestSchema, EraseResponseSchema } from "#nervous-system/schemas/gen/context_pb.ts";
+import { event } from "#nervous-system/schemas/questions/event.ts";
+import { textOption, type CommandRun } from "./arguments.ts";
+import { endByFailure } from "./ask/reader-failure.ts";
+import { renderTable } from "./ask/render-table.ts";
+import { findFrames, type FoundFrame } from "./erase/find-frames.ts";
+import { CliError, createProgress, exitCode, exited, type Ending, type Host } from "./host.ts";
+import { printable, printableJson } from "./printable.ts";
+import { connectCollector, explainFailure } from "./server/connect.ts";
+import { collectorService, readerService, readServer, type ServerSettings } from "./server/settings.ts";
+
+const usage = (message: string): CliError => new CliError(`enchanted erase: ${message}`);
+
+const MAX_FRAMES = 100;
+const DEADLINE_MS = 30_000;
+const LOOK_MS = 1_000;
+const LOOKS = 120;
+
+/** What is erased, by whose order, and where. */
+type Order = {
+  readonly ids: readonly string[];
+  readonly agent: string;
+  readonly reason: string;
+  readonly reader: ServerSettings;
+  readonly collector: ServerSettings;
+};
+
+const give = async (host: Host, { collector, reason }: Order, frames: readonly FoundFrame[]): Promise<string[]> => {
+  const { client } = connectCollector(host, collector);
+  const request = create(EraseRequestSchema, {
+    order: host.ids.next(),
+    reason,
+    frames: frames.map(({ event_id: eventId, agent_uid: agentUid, epoch, seq, principal, places, blobs }) => ({
+      eventId,
+      agentUid,
+      epoch,
+      seq: BigInt(seq),
+      principal,
+      places: places.slice(0, 16).map(BigInt),
+      blobs: blobs.slice(0, 16),
+    })),
+  });
+  try {
+    const bytes = Buffer.from(toBinary(EraseRequestSchema, request));
+    const answer = await client.unary(eraseMethod, bytes, { deadlineMs: DEADLINE_MS });
+    return fromBinary(EraseResponseSchema, answer).eventIds;
+  } catch (error) {
+    if (!(error instanceof GrpcFailure)) throw error;
+    throw new CliError(`enchanted erase: ${printable(explainFailure(error, collector))}`, exitCode.fault);
+  } finally {
+    client.close();
+  }
+};
+
+/** Looks until the ledger has erased all of them; answers those as they are then. */
+const awaitErased = async (host: Host, { ids, agent, reader }: Order): Promise<readonly FoundFrame[]> => {
+  const progress = createProgress(host);
+  try {
+    for (let look = 1; ; look += 1) {
+      const frames = await findFrames(host, reader, ids, agent);
+      const left = frames.filter(({ erased }) => !erased).length;
+      if (left === 0 || look === LOOKS) return frames;
+      progress.show(`enchanted: ordered; the ledger still has ${left} of ${frames.length}`);
+      await host.clock.sleep(LOOK_MS);
+    }
+  } finally {
+    progress.clear();
+  }
+};
+
+const tell = (host: Host, frames: readonly FoundFrame[], isText: boolean, orders: readonly string[]): void => {
+  const out = host.stdout();
+  if (!isText) return void out.write(`${printableJson({ frames, orders })}\n`);
+  const columns = Object.entries(event.columns)
+    .slice(0, 9)
+    .map(([name, { kind }]) => ({ name, kind }));
+  const width = out.isTTY === true ? (out.columns ?? 80) : undefined;
+  out.write(`${renderTable(columns, frames, width).lines.join("\n")}\n`);
+};
+
+const warnOfLessons = (host: Host, frames: readonly FoundFrame[]): void => {
+  const lessons = [...new Set(frames.flatMap((frame) => frame.lessons))];
+  if (lessons.length > 0)
+    host.warn(
+      `enchanted: lessons that were learned from it stay, unless you erase them: ${printable(lessons.join(" "))}`,
+    );
+};
+
+const eraseFrames = async (host: Host, order: Order, isMeant: boolean, isText: boolean): Promise<Ending> => {
+  const found = await findFrames(host, order.reader, order.ids, order.agent);
+  if (!isMeant) {
+    tell(host, found, isText, []);
+    warnOfLessons(host, found);
+    host.warn("enchanted: nothing was erased; to erase it for good, say --yes and --reason");
+    return exited(exitCode.ok);
+  }
+  const orders = await give(host, order, found);
+  const after = await awaitErased(host, order);
+  tell(host, after, isText, orders);
+  warnOfLessons(host, after);
+  const left = after.filter(({ erased }) => !erased);
+  if (left.length === 0) {
+    host.warn("enchanted: erased from the ledger; archive, graph and memory erase it as they come to the order");
+    return exited(exitCode.ok);
+  }
+  host.warn(
+    "enchanted: it was ordered, and the ledger has not erased it yet; see: kubectl logs deploy/enchanted-siphon",
+  );
+  return exited(exitCode.fault);
+};
+
+/** `enchanted erase`. */
+export const erase: CommandRun = async (host, { options, operands }) => {
+  const [isMeant, reason] = [options["yes"] === true, textOption(options, "reason")];
+  const ids = [...new Set(operands)];
+  if (ids.length > MAX_FRAMES) throw usage(`${MAX_FRAMES} frames at most at once`);
+  if (isMeant && reason.trim() === "") throw usage("say why with --reason: it stays in the record");
+  const reader = readServer(host, options, readerService);
+  if (reader === undefined) throw usage("say where the reader is with --reader host:port, or ENCHANTED_READER");
+  const collector = readServer(host, { ...options, "server-name": "" }, collectorService);
+  if (collector === undefined)
+    throw usage("say where the collector is with --collector host:port, or ENCHANTED_COLLECTOR");
+  const order = { ids, agent: textOption(options, "agent"), reason, reader, collector };
+  try {
+    return await eraseFrames(host, order, isMeant, textOption(options, "output") === "text");
+  } catch (error) {
+    if (error instanceof GrpcFailure) return endByFailure(host, error, reader, "erase");
+    throw error;
+  }
+};

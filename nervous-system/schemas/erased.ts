@@ -1,0 +1,25 @@
+import { hash } from "node:crypto";
+import { isHash } from "#nervous-system/schemas/chain.ts";
+
+// What stands in the place of bytes that were erased: no frame, which has an event_type, and no longer than this.
+const HEAD = '{"erased":"';
+const TAIL = '"}';
+const LENGTH = HEAD.length + 64 + TAIL.length;
+
+/** How the bytes of an erased frame begin, in every store. */
+export const erasedStart = HEAD;
+
+/** The bytes that a store keeps of a frame whose own bytes had this sha256, 64 hex digits. */
+const erasedBytes = (digest: string): Buffer => Buffer.from(`${HEAD}${digest}${TAIL}`);
+
+/** sha256 of the bytes that were there before, 64 hex digits; undefined where nothing was erased. */
+export const erasedDigest = (bytes: Uint8Array): string | undefined => {
+  if (bytes.length !== LENGTH) return undefined;
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
+  const digest = text.slice(HEAD.length, -TAIL.length);
+  return text.startsWith(HEAD) && text.endsWith(TAIL) && isHash(digest) ? digest : undefined;
+};
+
+/** Bytes as they are once erased; what is erased already stays as it is. */
+export const erase = (bytes: Uint8Array): Uint8Array =>
+  erasedDigest(bytes) === undefined ? erasedBytes(hash("sha256", bytes, "hex")) : bytes;

@@ -1,0 +1,76 @@
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import { erase } from "#nervous-system/schemas/erased.ts";
+import type { ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
+import { blobKey } from "#nervous-system/stores/s3/object-store.ts";
+import { readFile } from "#pipeline/archive-reader/read-file.ts";
+import { isAbout, type Erasure } from "#pipeline/siphon/erasures.ts";
+import { encodeFile } from "./encode-file.ts";
+import { filesPrefix, nextRevision, parseFileKey } from "./keys.ts";
+import type { ManifestChain } from "./manifest-chain.ts";
+import { sha256Of } from "./manifest.ts";
+import { readObject } from "./read-object.ts";
+
+/** Where an archive is. */
+export type ArchiveStore = { readonly client: ObjectClient; readonly manifests: ManifestChain };
+
+/** The files that may hold frames of these erasures: by the places that each was stored at, in whichever stream. */
+const filesOf = async (client: Pick<ObjectClient, "list">, erasures: readonly Erasure[]): Promise<string[]> => {
+  const places = erasures.flatMap((one) => one.places);
+  const keys: string[] = [];
+  for await (const { key } of client.list(filesPrefix)) {
+    const file = parseFileKey(key);
+    if (file !== undefined && places.some((place) => place >= file.from && place <= file.to)) keys.push(key);
+  }
+  return keys;
+};
+
+const erasedIn = (frames: readonly StoredFrame[], erasures: readonly Erasure[]): StoredFrame[] => {
+  const tests = erasures.map(isAbout);
+  return frames.map((frame) => {
+    const bytes = tests.some((isMeant) => isMeant(frame)) ? erase(frame.bytes) : frame.bytes;
+    return bytes === frame.bytes ? frame : { ...frame, bytes };
+  });
+};
+
+/** Puts a file without what was erased in the place of a file that has it; answers whether there was anything to erase. */
+const reviseFile = async (
+  { client, manifests }: ArchiveStore,
+  replaces: string,
+  erasures: readonly Erasure[],
+  signal: AbortSignal,
+): Promise<boolean> => {
+  const before = await readObject(client, replaces);
+  if (before === undefined) return false;
+  const { cut, frames } = await readFile(before);
+  const left = erasedIn(frames, erasures);
+  if (left.every((frame, at) => frame === frames[at])) return false;
+  const key = nextRevision(replaces);
+  const bytes = encodeFile({ cut, frames: left });
+  // One that is there is ours, of an attempt that was broken off; what it still holds its own revision is without.
+  const file = (await client.putIfAbsent(key, bytes, signal)) === "stored" ? bytes : await readObject(client, key);
+  if (file === undefined) throw new Error(`${key} was there and is not any more`);
+  const entry = { key, cut, replaces, rows: frames.length, bytes: file.byteLength, sha256: sha256Of(file) };
+  if (!(await manifests.has(key))) await manifests.append(entry, signal);
+  await client.delete(replaces);
+  return true;
+};
+
+/**
+ * Erases what frames say from the files of the archive, and their blobs: a file that holds one is replaced by its next revision,
+ * of which a manifest of its own speaks. Whatever is killed in between is done again.
+ */
+export const eraseInArchive = async (
+  store: ArchiveStore,
+  erasures: readonly Erasure[],
+  signal: AbortSignal,
+): Promise<void> => {
+  for (let found = true; found;) {
+    found = false;
+    for (const key of await filesOf(store.client, erasures)) {
+      signal.throwIfAborted();
+      found = (await reviseFile(store, key, erasures, signal)) || found;
+    }
+  }
+  for (const { namespace, blobs } of erasures)
+    for (const digest of blobs) await store.client.delete(blobKey(namespace, digest));
+};

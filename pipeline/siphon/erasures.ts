@@ -1,0 +1,43 @@
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import { saidIn } from "#nervous-system/fold/read-frame.ts";
+
+/** An order to erase what one frame says, as ERASURE tells it. */
+export type Erasure = {
+  readonly namespace: string;
+  readonly eventId: string;
+  readonly agentUid: string;
+  readonly epoch: number;
+  readonly seq: number;
+  /** User who had sent the frame; empty for a pod's and a component's. */
+  readonly principal: string;
+  /** Places of the stream that it was stored at. */
+  readonly places: readonly number[];
+  /** Digests of blobs that go with it. */
+  readonly blobs: readonly string[];
+};
+
+/** Types that stay as they are: what is missing or was erased must be told. */
+export const neverErased: readonly string[] = ["GAP", "ERASURE"];
+
+const erasureOf = ({ envelope, bytes }: StoredFrame): Erasure[] => {
+  const { event, agent_uid, epoch, seq, principal = "", places = [], blobs = [] } = saidIn("ERASURE", bytes);
+  if (event === undefined || agent_uid === undefined || epoch === undefined || seq === undefined) return [];
+  return [{ namespace: envelope.namespace, eventId: event, agentUid: agent_uid, epoch, seq, principal, places, blobs }];
+};
+
+/** The orders among frames. None but the collector writes them, for whom may: see `hasRight`. */
+export const erasuresIn = (frames: readonly StoredFrame[]): Erasure[] =>
+  frames.flatMap((frame) =>
+    frame.envelope.event_type === "ERASURE" && frame.envelope.producer === "collector" ? erasureOf(frame) : [],
+  );
+
+/** Whether an order is about a frame. */
+export const isAbout =
+  ({ namespace, agentUid, epoch, seq, eventId }: Erasure) =>
+  ({ envelope }: Pick<StoredFrame, "envelope">): boolean =>
+    envelope.agent_uid === agentUid &&
+    envelope.epoch === epoch &&
+    envelope.seq === seq &&
+    envelope.event_id === eventId &&
+    envelope.namespace === namespace &&
+    !neverErased.includes(envelope.event_type);

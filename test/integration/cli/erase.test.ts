@@ -1,0 +1,164 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from "@jest/globals";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
+import { erasedDigest } from "#nervous-system/schemas/erased.ts";
+import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
+import { createSiphonMetrics } from "#pipeline/siphon/measure.ts";
+import { createAccount, startSwarmPlane, tokenFor } from "#test/integration/gateway/swarm-plane.ts";
+import { eventually, freshNamespace } from "#test/integration/kubernetes/control-plane.ts";
+import { createCleanup, startTestNats } from "#test/integration/pipeline/bus-harness.ts";
+import { agentUid, chainBuilder } from "#test/integration/pipeline/chain-builder.ts";
+import { startTestCollector, type TestCollector } from "#test/integration/pipeline/collector-harness.ts";
+import { feedSink } from "#test/integration/pipeline/feeding.ts";
+import { ledgerFrames, startTestLedger, type TestLedger } from "#test/integration/pipeline/ledger-harness.ts";
+import { startTestReader, type TestReaderServer } from "#test/integration/pipeline/reader-server.ts";
+import { allowRecording } from "#test/integration/pipeline/recording-right.ts";
+import { setCliStage, type CliStage, type Ended } from "./cli-stage.ts";
+
+jest.setTimeout(120_000);
+
+const cleanup = createCleanup();
+let server: TestReaderServer;
+let collector: TestCollector;
+let ledger: TestLedger;
+let namespace: string;
+const tokens = { ann: "", privacy: "" };
+let stage: CliStage;
+let frames: RecordedFrame[];
+
+const blob = (letter: string): string => `sha256:${letter.repeat(64)}`;
+
+const record = (): RecordedFrame[] => {
+  const chain = chainBuilder({ namespace, agent_uid: agentUid(1) });
+  const action = (letter: string, own: string) => ({
+    event_type: "ACTION",
+    payload: { tool: "shell", ok: true, result: `said ${letter}`, result_blob: blob(letter), also: blob(own) },
+  });
+  const told = [
+    chain.next({ payload: { text: "call Erika" } }),
+    chain.next(action("a", "b")),
+    chain.next(action("a", "c")),
+  ];
+  const sources = [told[0]!.envelope.event_id];
+  const other = chainBuilder({ namespace, agent_uid: agentUid(2) });
+  const same = other.next({ event_id: told[0]!.envelope.event_id, payload: { text: "mine" } });
+  return [...told, chain.next({ event_type: "LESSON", payload: { state: "learned", text: "x", sources } }), same];
+};
+
+beforeAll(async () => {
+  const plane = await startSwarmPlane();
+  cleanup.add(() => plane.stop());
+  ledger = await startTestLedger(cleanup);
+  server = await startTestReader(plane, ledger, cleanup);
+  collector = await startTestCollector(plane, await startTestNats(cleanup), cleanup);
+  namespace = await freshNamespace(plane.admin);
+  for (const name of ["ann", "privacy"] as const) {
+    await createAccount(plane.admin, namespace, name);
+    await allowRecording(plane, namespace, name, name === "ann" ? ["get"] : ["get", "delete"]);
+    tokens[name] = await tokenFor(plane.admin, { namespace, name }, "enchanted-collector");
+  }
+  const metrics = createSiphonMetrics(createRegistry());
+  const sink = ledger.sink();
+  await sink.prepare();
+  const feed = feedSink({ name: "ledger", sink, bus: collector.bus, metrics });
+  cleanup.add(() => feed.stop());
+  frames = record();
+  await collector.bus.publisher.publish(frames);
+  await eventually("the ledger has them", async () => (await ledgerFrames(ledger)).length === frames.length);
+}, 600_000);
+afterAll(() => cleanup.run());
+
+beforeEach(async () => {
+  stage = await setCliStage();
+  await writeFile(join(stage.cwd, "token"), tokens.privacy);
+  const cas = [await readFile(server.caFile, "utf8"), await readFile(collector.caFile, "utf8")];
+  await writeFile(join(stage.cwd, "ca.crt"), cas.join("\n"));
+});
+afterEach(() => stage.remove());
+
+const run = (...args: string[]): Promise<Ended> =>
+  stage.cli(args, {
+    env: {
+      ENCHANTED_READER: `127.0.0.1:${server.reader.port}`,
+      ENCHANTED_COLLECTOR: `127.0.0.1:${collector.collector.port}`,
+      ENCHANTED_NAMESPACE: namespace,
+      ENCHANTED_TOKEN_FILE: "token",
+      ENCHANTED_CA_FILE: "ca.crt",
+      ENCHANTED_READER_SERVER_NAME: "enchanted-reader",
+      ENCHANTED_SERVER_NAME: "enchanted-collector",
+    },
+  });
+
+const id = (n: number): string => frames[n]!.envelope.event_id;
+
+const erasedHashes = async (): Promise<string[]> =>
+  (await ledgerFrames(ledger)).flatMap(({ frame, hash }) =>
+    erasedDigest(Buffer.from(frame)) === undefined ? [] : hash,
+  );
+
+describe("enchanted erase", () => {
+  it("tells what would be erased, and what hangs on it, and erases nothing by itself", async () => {
+    const ended = await run("erase", id(0), "--agent", agentUid(1), "--output", "json");
+    expect(ended.code).toBe(0);
+    expect(JSON.parse(ended.stdout)).toMatchObject({
+      orders: [],
+      frames: [
+        { event_id: id(0), event_type: "THOUGHT", text: "call Erika", erased: false, lessons: [id(3)], blobs: [] },
+      ],
+    });
+    expect(ended.stderr).toContain("nothing was erased");
+    expect(ended.stderr).toContain(id(3));
+    expect(await erasedHashes()).toEqual([]);
+  });
+
+  it("names the blobs that no other frame names", async () => {
+    const ended = await run("erase", id(1), id(2), "--output", "json");
+    const { frames: found } = JSON.parse(ended.stdout) as { frames: Array<{ blobs: string[] }> };
+    expect(found.map(({ blobs }) => blobs)).toEqual([[blob("b")], [blob("c")]]);
+  });
+
+  it("asks whose frame is meant where several agents use its id", async () => {
+    const ended = await run("erase", id(0), "--reason", "x", "--yes");
+    expect(ended).toMatchObject({ code: 1, stderr: expect.stringContaining("--agent") });
+    expect(ended.stderr).toContain(agentUid(2));
+  });
+
+  it("erases, waits for the ledger, and leaves the order in the record", async () => {
+    const ended = await run("erase", id(0), "--agent", agentUid(1), "--reason", "a name", "--yes");
+    expect(ended).toMatchObject({ code: 0, stderr: expect.stringContaining("erased from the ledger") });
+    expect(await erasedHashes()).toEqual([frames[0]!.hash]);
+    const asked = await run("ask", "frames", "--types", "ERASURE", "--output", "json");
+    const [order] = JSON.parse(asked.stdout) as Array<{ frame: string; principal: string }>;
+    expect(JSON.parse(order!.frame)).toMatchObject({
+      payload: { event: id(0), reason: "a name", by: order!.principal },
+    });
+    const exported = await run("export", "--file", "all.jsonl");
+    expect(exported.code).toBe(0);
+    const verified = await run("verify", "--file", "all.jsonl");
+    expect(verified).toMatchObject({ code: 0, stdout: expect.stringContaining("1 frame erased") });
+  });
+
+  it("takes no frame for another's, and no order for a frame", async () => {
+    expect(await run("erase", "no-such")).toMatchObject({ code: 1, stderr: expect.stringContaining("no frame") });
+    const asked = await run("ask", "frames", "--types", "ERASURE", "--output", "json");
+    const [order] = JSON.parse(asked.stdout) as Array<{ envelope: string }>;
+    const { event_id } = JSON.parse(order!.envelope) as { event_id: string };
+    const ended = await run("erase", event_id, "--reason", "x", "--yes");
+    expect(ended).toMatchObject({ code: 1, stderr: expect.stringContaining("stays told") });
+  });
+
+  it("tells who may not, and which right is missing", async () => {
+    await writeFile(join(stage.cwd, "token"), tokens.ann);
+    const ended = await run("erase", id(1), "--reason", "x", "--yes");
+    expect(ended).toMatchObject({ code: 1, stderr: expect.stringContaining("enchanted-erase") });
+    expect(await erasedHashes()).toEqual([frames[0]!.hash]);
+  });
+
+  it.each([
+    [["erase"], "name one event-id"],
+    [["erase", "x", "--yes"], "--reason"],
+  ])("refuses %j", async (args, words) => {
+    expect(await run(...args)).toMatchObject({ code: 2, stderr: expect.stringContaining(words) });
+  });
+});
