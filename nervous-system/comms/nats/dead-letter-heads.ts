@@ -48,7 +48,8 @@ type Connection = Pick<BusConnection, "manager" | "js">;
 const headsFrom = async ({ js }: Connection, name: string, count: number): Promise<DeadLetterHead[]> => {
   const reader = await js.consumers.get(deadStream, name);
   const heads: DeadLetterHead[] = [];
-  for await (const message of await reader.fetch({ max_messages: count, expires: FETCH_MS })) heads.push(headOf(message));
+  for await (const message of await reader.fetch({ max_messages: count, expires: FETCH_MS }))
+    heads.push(headOf(message));
   return heads;
 };
 
