@@ -132,9 +132,9 @@ const faults: readonly Fault[] = [
   {
     name: "a column of the ledger has another type",
     store: "ledger",
-    make: sql("DROP COLUMN tool, ADD COLUMN tool UInt32"),
+    make: sql("DROP COLUMN state, ADD COLUMN state UInt32"),
     named: schema,
-    mend: sql("DROP COLUMN tool, ADD COLUMN tool LowCardinality(String)"),
+    mend: sql("DROP COLUMN state, ADD COLUMN state String CODEC(ZSTD)"),
   },
   { name: "a column of the ledger is dropped", store: "ledger", make: sql("DROP COLUMN subject") },
   { name: "the archive's bucket is gone", store: "archive", make: () => stores.archive.loseBucket() },
@@ -168,27 +168,6 @@ const faults: readonly Fault[] = [
     make: () => stores.disks.archive.fill(),
     named: full,
     mend: () => stores.disks.archive.empty(),
-  },
-  {
-    name: "the disk of Neo4j is full",
-    store: "graph",
-    make: () => stores.disks.graph.fill(),
-    // It says no more than that.
-    named: /gave up/,
-    mend: async () => {
-      await stores.disks.graph.empty();
-      await stores.graph.server.restart();
-    },
-  },
-  {
-    name: "the disk of Weaviate is full",
-    store: "memory",
-    make: () => stores.disks.memory.fill(),
-    named: full,
-    mend: async () => {
-      await stores.disks.memory.empty();
-      await stores.memory.server.restart();
-    },
   },
 ];
 
