@@ -218,7 +218,7 @@ const metricTable = {
   ),
   auditRound: gauge(
     "enchanted_audit_last_round_timestamp_seconds",
-    "When the auditor last looked at what is new, by what it walks over (record, graph, nodes); 0 before the first time.",
+    "When the auditor last looked at what is new, by what it walks over (record, graph, nodes, edges); 0 before the first time.",
     "walk",
   ),
   auditWalk: gauge(

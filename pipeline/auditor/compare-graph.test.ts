@@ -2,7 +2,14 @@ import { describe, expect, it } from "@jest/globals";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { envelopeText, type Envelope } from "#nervous-system/schemas/envelope.ts";
 import { project } from "#pipeline/siphon/graph/project.ts";
-import { compareGraph, expectGraph, type FoundEdges, type FoundEvent } from "#pipeline/auditor/compare-graph.ts";
+import {
+  compareGraph,
+  expectGraph,
+  type FoundEdges,
+  type FoundEvent,
+  type FoundThing,
+  type Stray,
+} from "#pipeline/auditor/compare-graph.ts";
 
 const uid = "22222222-0000-4000-8000-000000000001";
 
@@ -38,10 +45,11 @@ const expectOf = (some: readonly StoredFrame[]) => expectGraph(some.flatMap((fra
 const expected = expectOf(frames);
 
 /** A graph as it should be. */
-const things = expected.things.map(({ key }) => key);
-const found = (): { events: FoundEvent[]; things: string[]; edges: FoundEdges[] } => ({
+const things = expected.things.map(({ key }) => ({ key, same: true }));
+const found = (): { events: FoundEvent[]; things: FoundThing[]; edges: FoundEdges[]; strays: Stray[] } => ({
   things,
-  events: expected.events.map(({ key, labels, hash }) => ({ key, labels: labels.toReversed(), hash })),
+  strays: [],
+  events: expected.events.map(({ key, labels, hash }) => ({ key, labels: labels.toReversed(), hash, same: true })),
   edges: expected.edges.map(({ kind, from, to, once, events }) => ({
     kind,
     from,
@@ -83,27 +91,38 @@ describe("a graph, compared with what its rules make of the frames", () => {
     const [node] = graph.events.splice(at, 1);
     const fault = { store: "graph", subject: `${uid}/1`, what: `node ${node!.key}` };
     expect(compareGraph(expected, graph)).toMatchObject([{ ...fault, kind: "missing" }]);
-    const hash = { ...node!, hash: "another" };
-    expect(compareGraph(expected, { ...graph, events: [...graph.events, hash] })).toMatchObject([{ kind: "altered" }]);
+    const words = { ...node!, same: false };
+    expect(compareGraph(expected, { ...graph, events: [...graph.events, words] })).toMatchObject([{ kind: "altered" }]);
     const labels = { ...node!, labels: ["Event"] };
     expect(compareGraph(expected, { ...graph, events: [...graph.events, labels] })).toMatchObject([
       { kind: "altered" },
     ]);
   });
 
-  it.each(things.map((_, at) => at))("misses thing %d", (at) => {
+  it.each(things.map((_, at) => at))("misses thing %d, and knows one that was changed", (at) => {
     const graph = { ...found(), things: things.toSpliced(at, 1) };
-    const what = expect.stringContaining(things[at] ?? "");
+    const what = expect.stringContaining(things[at]?.key ?? "");
     expect(compareGraph(expected, graph)).toMatchObject([{ kind: "missing", subject: `${uid}/1`, what }]);
+    const changed = { ...found(), things: things.with(at, { ...things[at]!, same: false }) };
+    expect(compareGraph(expected, changed)).toMatchObject([{ kind: "altered", subject: `${uid}/1`, what }]);
+  });
+
+  it("knows an edge that no frame made, and whose frame it says that it follows from", () => {
+    const [event] = expected.events;
+    const stray = { type: "DECIDED", from: "nobody", to: event!.key, event: event!.key };
+    const what = `edge DECIDED from nobody to ${event!.key}`;
+    expect(compareGraph(expected, { ...found(), strays: [stray] })).toEqual([
+      { store: "graph", kind: "unknown", subject: `${uid}/1`, place: event!.place, what },
+    ]);
   });
 
   it.each(expected.edges.map((_, at) => at))("misses edge %d, and knows one that is there once more", (at) => {
     const edgesWith = (more: number): FoundEdges[] =>
       found().edges.map((edge, n) => (n === at ? { ...edge, count: edge.count + more } : edge));
-    const { events } = found();
-    expect(compareGraph(expected, { events, things, edges: edgesWith(-1) })).toMatchObject([{ kind: "missing" }]);
-    expect(compareGraph(expected, { events, things, edges: edgesWith(1) })).toMatchObject([{ kind: "doubled" }]);
-    expect(compareGraph(expected, { events, things, edges: found().edges.toSpliced(at, 1) })).toMatchObject([
+    const graph = found();
+    expect(compareGraph(expected, { ...graph, edges: edgesWith(-1) })).toMatchObject([{ kind: "missing" }]);
+    expect(compareGraph(expected, { ...graph, edges: edgesWith(1) })).toMatchObject([{ kind: "doubled" }]);
+    expect(compareGraph(expected, { ...graph, edges: graph.edges.toSpliced(at, 1) })).toMatchObject([
       { kind: "missing" },
     ]);
   });
@@ -111,8 +130,9 @@ describe("a graph, compared with what its rules make of the frames", () => {
   it("takes an external client's event that was sent again, whichever of the two is in it", () => {
     const external = frames.slice(3, 4).map((frame) => ({ ...frame, envelope: { ...frame.envelope, seq: 0 } }));
     const wanted = expectOf(external);
-    const events = wanted.events.map(({ key, labels }) => ({ key, labels, hash: "of before" }));
+    const events = wanted.events.map(({ key, labels }) => ({ key, labels, hash: "of before", same: false }));
     const edges = wanted.edges.map(({ kind, from, to }) => ({ kind, from, to, count: 1 }));
-    expect(compareGraph(wanted, { events, things: wanted.things.map(({ key }) => key), edges })).toEqual([]);
+    const ofIt = wanted.things.map(({ key }) => ({ key, same: true }));
+    expect(compareGraph(wanted, { events, things: ofIt, edges, strays: [] })).toEqual([]);
   });
 });

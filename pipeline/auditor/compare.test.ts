@@ -4,9 +4,9 @@ import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { chainHash, zeroHash } from "#nervous-system/schemas/chain.ts";
 import { envelopeText, type Envelope } from "#nervous-system/schemas/envelope.ts";
 import { compareHashes, compareLinks, unlinkedIn } from "#pipeline/auditor/compare-chains.ts";
-import { compareLedger, type LedgerRow } from "#pipeline/auditor/compare-ledger.ts";
+import { compareLedger, compareStrange, strangeRows, type Compared } from "#pipeline/auditor/compare-ledger.ts";
 import { gatherFindings, type Fault } from "#pipeline/auditor/finding.ts";
-import { rowOfFrame } from "#pipeline/auditor/record-row.ts";
+import { keyOf, rowOfFrame, type RecordRow } from "#pipeline/auditor/record-row.ts";
 
 const uid = (n: number): string => `22222222-0000-4000-8000-${String(n).padStart(12, "0")}`;
 
@@ -43,22 +43,33 @@ const streamOf = (turns: readonly number[]): StoredFrame[] => {
   });
 };
 
-const rowsOf = (frames: readonly StoredFrame[]): LedgerRow[] =>
-  frames.map((frame) => ({ ...rowOfFrame(frame), namespace: "team-a", day: "2025-11-24", missionUid: uid(999) }));
+const rowsOf = (frames: readonly StoredFrame[]): RecordRow[] => frames.map(rowOfFrame);
+
+/** Compares as far as nothing else than rows explains what is strange; a place is the time at which it was stored. */
+const compareRows = (compared: Compared, from: number, to: number): Fault[] => {
+  const span = {
+    after: { storedNs: BigInt(from), place: from - 1 },
+    upTo: { storedNs: BigInt(to), place: to },
+  };
+  return [...compareLedger(compared), ...compareStrange(strangeRows(compared, span), compared.archived)];
+};
 
 /** Compares the file of the frames behind `from` as the auditor does. */
-const compare = (frames: readonly StoredFrame[], from: number, ledger: readonly LedgerRow[]): Fault[] => {
+const compare = (frames: readonly StoredFrame[], from: number, ledger: readonly RecordRow[]): Fault[] => {
   const file = frames.slice(from);
   const rows = file.map(rowOfFrame);
   const wanted = new Set(unlinkedIn(rows).map((row) => `${row.agentUid}/${row.seq - 1}`));
   const before = ledger.filter((row) => wanted.has(`${row.agentUid}/${row.seq}`));
   const [first, last] = [file[0]?.place ?? 0, file.at(-1)?.place ?? 0];
-  const range = { from: first, to: last, storedFromNs: BigInt(first), storedToNs: BigInt(last) };
-  const inRange = ledger.filter(({ place }) => place >= first && place <= last);
+  const inTime = ledger.filter(({ storedNs }) => storedNs >= BigInt(first) && storedNs <= BigInt(last));
+  const keys = new Set(inTime.map(keyOf));
+  const elsewhere = ledger.filter(
+    (row) => !inTime.includes(row) && (keys.has(keyOf(row)) || rows.some((one) => keyOf(one) === keyOf(row))),
+  );
   return [
     ...compareHashes(file, rows),
     ...compareLinks(rows, before),
-    ...compareLedger({ archived: rows, rows: inRange, range }),
+    ...compareRows({ archived: rows, rows: [...inTime, ...elsewhere] }, first, last),
   ];
 };
 
@@ -74,7 +85,7 @@ const anyFile = anyStream.chain((frames) =>
 const another = "f".repeat(64);
 
 /** What may become of a row of the file. */
-const damages: Readonly<Record<string, (row: LedgerRow) => LedgerRow[]>> = {
+const damages: Readonly<Record<string, (row: RecordRow) => RecordRow[]>> = {
   deleted: () => [],
   "with other bytes": (row) => [{ ...row, frame: another }],
   "with another envelope": (row) => [{ ...row, envelope: another }],
@@ -84,6 +95,12 @@ const damages: Readonly<Record<string, (row: LedgerRow) => LedgerRow[]>> = {
   "twice, by another id": (row) => [row, { ...row, eventId: "another" }],
   "twice, on another day": (row) => [row, { ...row, day: "2025-11-25" }],
   "with a newer version that differs": (row) => [row, { ...row, storedNs: row.storedNs + 1n, frame: another }],
+  "with other words in its columns": (row) => [{ ...row, columns: another }],
+  "in another namespace": (row) => [{ ...row, namespace: "team-b" }],
+  "in another mission": (row) => [{ ...row, missionUid: uid(998) }],
+  "on another day": (row) => [{ ...row, day: "2025-11-25" }],
+  "at another place": (row) => [{ ...row, place: row.place + 1_000_000 }],
+  "at another time": (row) => [{ ...row, storedNs: row.storedNs - 1n }],
   "with a version as new that differs": (row) => [row, { ...row, frame: another }],
   "beside one that the archive lacks": (row) => [row, { ...row, seq: row.seq + 1000, eventId: "made up" }],
 };
@@ -146,11 +163,10 @@ describe("archive and ledger, compared", () => {
     const external = { ...one!, envelope: { ...one!.envelope, seq: 0 } };
     const [row] = rowsOf([external]);
     const again = { ...row!, hash: another, storedNs: row!.storedNs + 5n, place: 9999 };
-    const range = { from: 512, to: 512, storedFromNs: 512n, storedToNs: 512n };
     const archived = [rowOfFrame(external)];
-    expect(compareLedger({ archived, rows: [again], range })).toEqual([]);
+    expect(compareRows({ archived, rows: [again] }, 512, 512)).toEqual([]);
     const older = { ...again, storedNs: row!.storedNs };
-    expect(compareLedger({ archived, rows: [older], range })).toMatchObject([{ kind: "altered" }]);
+    expect(compareRows({ archived, rows: [older] }, 512, 512)).toMatchObject([{ kind: "altered" }]);
   });
 
   it("take whatever an epoch's first frame follows", () => {

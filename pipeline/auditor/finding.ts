@@ -53,7 +53,9 @@ const remedies: { readonly [S in AuditedStore]: Partial<Record<FaultKind, string
     unchained: "frames before this one are in no store: look for GAP frames and the agent's scribe",
     other: "somebody wrote to the ledger: keep what is there, then take these rows out and fill it from the archive",
   },
-  archive: { other: "restore the object from a copy of the bucket; the ledger still holds frames that it lost" },
+  archive: {
+    other: "restore the object from a copy of the bucket; a frame that only the ledger holds is lost there, or made up",
+  },
   graph: {
     missing: "fill it from the archive: ENCHANTED_IMPORT_INTO=graph main.js import in the siphon's pod",
     other: "somebody wrote to the graph: empty it, and fill it from the archive",

@@ -1,10 +1,20 @@
 import type { GraphClient } from "#nervous-system/stores/neo4j/graph-client.ts";
-import type { ExpectedGraph, FoundEdges, FoundEvent, FoundGraph } from "#pipeline/auditor/compare-graph.ts";
-import { edgeKinds, type EdgeKind, type ThingLabel } from "#pipeline/siphon/graph/model.ts";
+import type {
+  ExpectedGraph,
+  FoundEdges,
+  FoundEvent,
+  FoundGraph,
+  FoundThing,
+  Stray,
+} from "#pipeline/auditor/compare-graph.ts";
+import * as statements from "#pipeline/auditor/graph-statements.ts";
+import { findStrays, type InSlices } from "#pipeline/auditor/graph-strays.ts";
+import type { EdgeKind, ThingLabel } from "#pipeline/siphon/graph/model.ts";
 
 /** A node of a frame, as far as it says which frame that is. */
 export type NodeOfFrame = {
   readonly key: string;
+  readonly namespace: string;
   readonly agentUid: string;
   readonly epoch: number;
   readonly seq: number;
@@ -13,35 +23,19 @@ export type NodeOfFrame = {
   readonly stream: string;
 };
 
+/** A page of nodes of one label, by the key of the last of them, and the edges out of them that are wrong. */
+type EdgePage = { readonly last: string; readonly strays: readonly Stray[] };
+
 /** What the auditor asks the graph. Everything rejects with `Neo4jFailure`, and when the signal aborts. */
 export type GraphParts = {
-  /** What is there of what should be. */
+  /** What is there of what should be, and at it. */
   find(expected: ExpectedGraph, signal: AbortSignal): Promise<FoundGraph>;
   /** The next nodes of frames behind a key, in the order of keys; none at the end. */
   nodesBehind(key: string, most: number, signal: AbortSignal): Promise<NodeOfFrame[]>;
+  /** The next nodes of a label behind a key, and edges out of them to other things that no frame made; undefined at the end. */
+  edgesBehind(label: ThingLabel, key: string, most: number, signal: AbortSignal): Promise<EdgePage | undefined>;
   close(): Promise<void>;
 };
-
-const findEvents =
-  "UNWIND $keys AS key MATCH (e:Event {key: key}) RETURN e.key AS key, labels(e) AS labels, e.hash AS hash";
-
-const findThings = (label: ThingLabel): string =>
-  `UNWIND $keys AS key MATCH (n:${label} {key: key}) RETURN n.key AS key`;
-
-/** Counts the edges of rows `{from, to, events}`; of a kind of which there is one a pair, whichever frame it followed from. */
-const countEdges = (kind: EdgeKind): string => {
-  const { from, to, once, type = kind }: { from: string; to: string; once?: true; type?: string } = edgeKinds[kind];
-  return `
-UNWIND $rows AS row
-MATCH (a:${from} {key: row.from})-[r:${type}]->(b:${to} {key: row.to})${once === true ? "" : " WHERE r.event IN row.events"}
-RETURN row.from AS from, row.to AS to, count(r) AS count`;
-};
-
-const nodesBehind = `
-MATCH (e:Event) USING INDEX e:Event(key) WHERE e.key > $key
-RETURN e.key AS key, e.agent_uid AS agentUid, e.epoch AS epoch, e.seq AS seq, e.event_id AS eventId, e.place AS place,
-  e.stream AS stream
-ORDER BY e.key LIMIT toInteger($most)`;
 
 const TIME_MS = 30_000;
 const SLICE = 1000;
@@ -49,51 +43,50 @@ const SLICE = 1000;
 const slices = <T>(all: readonly T[]): T[][] =>
   Array.from({ length: Math.ceil(all.length / SLICE) }, (_, n) => all.slice(n * SLICE, (n + 1) * SLICE));
 
+const findThings = async (ask: InSlices, things: ExpectedGraph["things"]): Promise<FoundThing[]> => {
+  const found: FoundThing[] = [];
+  for (const [label, ofLabel] of Map.groupBy(things, (thing) => thing.label)) {
+    const rows = ofLabel.map(({ key, properties }) => ({ key, properties }));
+    found.push(...(await ask<FoundThing>(statements.findThings(label), "rows", rows)));
+  }
+  return found;
+};
+
+const countKind = async (ask: InSlices, kind: EdgeKind, edges: ExpectedGraph["edges"]): Promise<FoundEdges[]> => {
+  const rows = edges.map(({ from, to, events }) => ({ from, to, events }));
+  const found = await ask<Omit<FoundEdges, "kind">>(statements.countEdges(kind), "rows", rows);
+  return found.map((edge) => ({ kind, ...edge }));
+};
+
 /** Creates the questions over a client, of which they only read. */
 export const createGraphParts = (client: Pick<GraphClient, "read" | "close">): GraphParts => {
-  const edgesOfKind = async (
-    kind: EdgeKind,
-    edges: ExpectedGraph["edges"],
-    signal: AbortSignal,
-  ): Promise<FoundEdges[]> => {
-    const rows = edges.map(({ from, to, events }) => ({ from, to, events }));
-    const limits = { signal, timeoutMs: TIME_MS };
-    const found = await client.read<Omit<FoundEdges, "kind">>(countEdges(kind), { rows }, limits);
-    return found.map((edge) => ({ kind, ...edge }));
-  };
-  const thingsThere = async (things: ExpectedGraph["things"], signal: AbortSignal): Promise<string[]> => {
-    const found: string[] = [];
-    for (const [label, ofLabel] of Map.groupBy(things, (thing) => thing.label))
-      for (const slice of slices(ofLabel)) {
-        const keys = slice.map(({ key }) => key);
-        const rows = await client.read<{ key: string }>(findThings(label), { keys }, { signal, timeoutMs: TIME_MS });
-        found.push(...rows.map(({ key }) => key));
-      }
-    return found;
-  };
-
-  const countKind = async (
-    kind: EdgeKind,
-    edges: ExpectedGraph["edges"],
-    signal: AbortSignal,
-  ): Promise<FoundEdges[]> => {
-    const found: FoundEdges[] = [];
-    for (const slice of slices(edges)) found.push(...(await edgesOfKind(kind, slice, signal)));
-    return found;
-  };
-
+  const asking =
+    (signal: AbortSignal): InSlices =>
+    async <Row>(statement: string, name: "rows" | "keys", all: readonly unknown[]) => {
+      const found: Row[] = [];
+      for (const slice of slices(all))
+        found.push(...(await client.read<Row>(statement, { [name]: slice }, { signal, timeoutMs: TIME_MS })));
+      return found;
+    };
   return {
-    find: async ({ events, things, edges }, signal) => {
-      const found: { events: FoundEvent[] } = { events: [] };
-      const limits = { signal, timeoutMs: TIME_MS };
-      for (const slice of slices(events.map(({ key }) => key)))
-        found.events.push(...(await client.read<FoundEvent>(findEvents, { keys: slice }, limits)));
-      const kinds = [...Map.groupBy(edges, (edge) => edge.kind)];
-      const ofKinds = await Promise.all(kinds.map(([kind, ofKind]) => countKind(kind, ofKind, signal)));
-      return { ...found, things: await thingsThere(things, signal), edges: ofKinds.flat() };
+    find: async (expected, signal) => {
+      const ask = asking(signal);
+      const rows = expected.events.map(({ key, properties }) => ({ key, properties }));
+      const events = await ask<FoundEvent>(statements.findEvents, "rows", rows);
+      const kinds = [...Map.groupBy(expected.edges, (edge) => edge.kind)];
+      const edges = await Promise.all(kinds.map(([kind, ofKind]) => countKind(ask, kind, ofKind)));
+      const things = await findThings(ask, expected.things);
+      return { events, things, edges: edges.flat(), strays: await findStrays(ask, expected, events) };
     },
     nodesBehind: (key, most, signal) =>
-      client.read<NodeOfFrame>(nodesBehind, { key, most }, { signal, timeoutMs: TIME_MS }),
+      client.read<NodeOfFrame>(statements.nodesBehind, { key, most }, { signal, timeoutMs: TIME_MS }),
+    edgesBehind: async (label, key, most, signal) => {
+      const limits = { signal, timeoutMs: TIME_MS };
+      const [page] = await client.read<{ last: string | null }>(statements.endOfPage(label), { key, most }, limits);
+      const last = page?.last ?? undefined;
+      if (last === undefined) return undefined;
+      return { last, strays: await client.read<Stray>(statements.straysOutOf(label), { key, last }, limits) };
+    },
     close: () => client.close(),
   };
 };

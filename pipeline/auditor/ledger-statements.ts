@@ -1,23 +1,29 @@
 import type { ChainEnd } from "#pipeline/auditor/compare-chains.ts";
-import type { LedgerRow } from "#pipeline/auditor/compare-ledger.ts";
+import { dueCondition } from "#pipeline/auditor/due.ts";
+import type { RecordRow } from "#pipeline/auditor/record-row.ts";
+import { columnsDigestInLedger } from "#pipeline/auditor/row-columns.ts";
 import { framesTable, sortingKey } from "#pipeline/siphon/ledger/tables.ts";
 
 // What is wide is digested where it lies: of a row some 500 bytes come here, whatever somebody wrote into it.
 const columns = `namespace, toString(day) AS on_day, mission_uid, agent_uid, epoch, seq, event_id, event_type, stream_seq,
   toString(toUnixTimestamp64Nano(stored)) AS stored_ns, prev_hash, hash,
-  lower(hex(SHA256(envelope))) AS envelope_digest, lower(hex(SHA256(frame))) AS frame_digest`;
+  lower(hex(SHA256(envelope))) AS envelope_digest, lower(hex(SHA256(frame))) AS frame_digest,
+  ${columnsDigestInLedger} AS columns_digest`;
 
 const MAX_ROWS = 50_000;
 
 // Found by narrow columns, and looked up by the key as the table is sorted: FINAL would read it whole.
-/** Rows of a range of a stream; `ofDays` is a condition in front of the others. */
-export const inRange = (ofDays: string): string => `
-WITH found AS (
-  SELECT DISTINCT ${sortingKey} FROM ${framesTable}
-  WHERE ${ofDays} stream_seq BETWEEN {from:UInt64} AND {to:UInt64}
-    AND stored BETWEEN fromUnixTimestamp64Nano({storedFrom:Int64}) AND fromUnixTimestamp64Nano({storedTo:Int64})
-)
+const rowsWhere = (condition: string): string => `
+WITH found AS (SELECT DISTINCT ${sortingKey} FROM ${framesTable} WHERE ${condition} LIMIT ${MAX_ROWS})
 SELECT ${columns} FROM ${framesTable} WHERE (${sortingKey}) IN (SELECT ${sortingKey} FROM found) LIMIT ${MAX_ROWS}`;
+
+/** Rows that say that they were stored in a time, wherever they stand. */
+export const storedBetween = rowsWhere(
+  "stored BETWEEN fromUnixTimestamp64Nano({from:Int64}) AND fromUnixTimestamp64Nano({to:Int64})",
+);
+
+/** Rows behind the archive's end that it must have nevertheless. */
+export const dueBehind = rowsWhere(dueCondition);
 
 /** Rows of a part of one chain; of no chain, those of some events. */
 export const ofChain = `SELECT ${columns} FROM ${framesTable}
@@ -32,9 +38,25 @@ WHERE agent_uid IN {agents:Array(String)} AND (agent_uid, epoch, seq) IN (
 )`;
 
 /** Keys of frames of one chain; of no chain, those of some events. */
-export const whichOfChain = `SELECT DISTINCT agent_uid, epoch, seq, event_id FROM ${framesTable}
+export const whichOfChain = `SELECT DISTINCT namespace, agent_uid, epoch, seq, event_id FROM ${framesTable}
 WHERE agent_uid = {agent:String} AND epoch = {epoch:UInt32} AND seq IN {seqs:Array(UInt64)}
   AND (seq > 0 OR event_id IN {events:Array(String)})`;
+
+/** What stands at places of chains, given as `beforeThese` takes them. */
+export const standingAt = `SELECT DISTINCT agent_uid, epoch, seq, event_id, event_type, hash,
+  toString(toUnixTimestamp64Nano(stored)) AS stored_ns
+FROM ${framesTable}
+WHERE agent_uid IN {agents:Array(String)} AND (agent_uid, epoch, seq) IN (
+  SELECT one.1, one.2, one.3
+  FROM (SELECT arrayJoin(arrayZip({agents:Array(String)}, {epochs:Array(UInt32)}, {seqs:Array(UInt64)})) AS one)
+) LIMIT ${MAX_ROWS}`;
+
+/** Orders to erase what some events say: a few lists, since parameters travel in a URL. */
+export const ordersFor = `SELECT DISTINCT namespace, about_agent_uid AS agent_uid, about_epoch AS epoch,
+  JSONExtractUInt(frame, 'payload', 'seq') AS seq, subject AS event_id
+FROM ${framesTable}
+WHERE event_type = 'ERASURE' AND producer = 'collector' AND about_agent_uid IN {agents:Array(String)}
+  AND subject IN {events:Array(String)} LIMIT ${MAX_ROWS}`;
 
 /** The last frame of a chain before a seq. */
 export const lastBefore = `SELECT agent_uid, epoch, seq, hash FROM ${framesTable}
@@ -44,11 +66,11 @@ WHERE agent_uid = {agent:String} AND epoch = {epoch:UInt32} AND seq < {seq:UInt6
 export type Row = Readonly<
   Record<"namespace" | "on_day" | "mission_uid" | "agent_uid" | "event_id" | "event_type", string>
 > &
-  Readonly<Record<"stored_ns" | "prev_hash" | "hash" | "envelope_digest" | "frame_digest", string>> &
+  Readonly<Record<"stored_ns" | "prev_hash" | "hash" | "envelope_digest" | "frame_digest" | "columns_digest", string>> &
   Readonly<Record<"epoch" | "seq" | "stream_seq", number>>;
 
 /** Reads a row. */
-export const rowOf = (row: Row): LedgerRow => ({
+export const rowOf = (row: Row): RecordRow => ({
   namespace: row.namespace,
   day: row.on_day,
   missionUid: row.mission_uid,
@@ -63,6 +85,7 @@ export const rowOf = (row: Row): LedgerRow => ({
   hash: row.hash,
   envelope: row.envelope_digest,
   frame: row.frame_digest,
+  columns: row.columns_digest,
 });
 
 /** Reads the end of a part of a chain. */

@@ -1,8 +1,6 @@
 import { isUtf8 } from "node:buffer";
-import { chunkOf, placeOf } from "#nervous-system/comms/nats/place.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
-import { parseTimestampNs } from "#nervous-system/schemas/timestamp.ts";
-import type { ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
+import { erasedDigest } from "#nervous-system/schemas/erased.ts";
 import { newestPosition } from "#pipeline/archive-reader/newest-position.ts";
 import {
   archiveStart,
@@ -11,26 +9,30 @@ import {
   type ArchivePosition,
 } from "#pipeline/archive-reader/walk-archive.ts";
 import { compareHashes, compareLinks, unlinkedIn } from "#pipeline/auditor/compare-chains.ts";
-import { compareLedger, type StreamRange } from "#pipeline/auditor/compare-ledger.ts";
+import {
+  compareLedger,
+  compareStrange,
+  strangeRows,
+  type Moment,
+  type Span,
+} from "#pipeline/auditor/compare-ledger.ts";
 import { gatherFindings, type Fault } from "#pipeline/auditor/finding.ts";
 import type { LedgerRows } from "#pipeline/auditor/ledger-rows.ts";
-import { keyOf, rowOfFrame } from "#pipeline/auditor/record-row.ts";
-import { finishedBy, isDue, isSettled, type StreamView } from "#pipeline/auditor/view.ts";
+import { chainOf, keyOf, nameOf, rowOfFrame, type RecordRow } from "#pipeline/auditor/record-row.ts";
+import { strangeBehind, unexplained, type RecordStores } from "#pipeline/auditor/strange-rows.ts";
+import { isDue, isSettled, type StreamView } from "#pipeline/auditor/view.ts";
 import type { Walk } from "#pipeline/auditor/walk.ts";
 import type { Manifest } from "#pipeline/siphon/archive/manifest.ts";
-import { dayOfFrame } from "#pipeline/siphon/ledger/row.ts";
 
 /** How far the walk over archive and ledger has come. */
 type RecordPosition = {
   readonly archive: ArchivePosition;
-  /** When the last frame of the file before was stored; undefined where that is not known. */
-  readonly storedNs?: bigint | undefined;
+  /** Up to where rows of the ledger were looked at; undefined where the file before could not be read. */
+  readonly upTo?: Moment | undefined;
 };
 
-/** The two stores that hold every frame. */
-type RecordStores = { readonly archive: Pick<ObjectClient, "list" | "get" | "size">; readonly ledger: LedgerRows };
-
-/** The last time that the ledger can tell. */
+/** The first and the last time that the ledger can tell. */
+const BEGINNING: Moment = { storedNs: -2_208_988_800_000_000_000n, place: 0 };
 const MAX_NS = 2n ** 63n - 1n;
 
 const ofArchive = ({ kind, key, frames, message }: ArchiveFault): Fault => ({
@@ -41,37 +43,56 @@ const ofArchive = ({ kind, key, frames, message }: ArchiveFault): Fault => ({
   frames,
 });
 
-/** Whether nothing can stand between two cuts of one stream. */
-const follows = (before: Manifest["cut"], { from }: Manifest["cut"]): boolean =>
-  from <= before.to + 1 || from === placeOf(chunkOf(before.to) + 1, 0);
-
-/** The cut before, where the archive may lack what stood behind it: a message that is poison leaves such a hole, too. */
-const beforeHole = (at: RecordPosition, cut: Manifest["cut"]): { to: number; storedNs: bigint } | undefined => {
-  const before = at.archive.manifest?.cut;
-  if (before?.stream !== cut.stream || at.storedNs === undefined || follows(before, cut)) return undefined;
-  return { to: before.to, storedNs: at.storedNs };
+/** A file of the archive: its cut, its frames, and when the first and the last of them were stored. */
+type File = {
+  readonly cut: Manifest["cut"];
+  readonly frames: readonly StoredFrame[];
+  readonly first: bigint;
+  readonly last: bigint;
 };
 
-const storedIn = (frames: readonly StoredFrame[]): { first: bigint; last: bigint } =>
-  frames.reduce(
-    ({ first, last }, { storedNs }) => ({
-      first: storedNs < first ? storedNs : first,
-      last: storedNs > last ? storedNs : last,
-    }),
-    { first: MAX_NS, last: 0n },
-  );
+const fileOf = (cut: Manifest["cut"], frames: readonly StoredFrame[]): File => {
+  let [first, last] = [MAX_NS, 0n];
+  for (const { storedNs } of frames) {
+    if (storedNs < first) first = storedNs;
+    if (storedNs > last) last = storedNs;
+  }
+  return { cut, frames, first, last };
+};
 
-const compareFile = async (
-  { ledger }: RecordStores,
+/**
+ * The part of the record's time whose rows a file must hold: from where those of the file before end. So each row of the ledger
+ * is in one of them, wherever it stands and whatever else it says.
+ */
+const spanOf = ({ upTo }: RecordPosition, { cut, first, last }: File): Span => {
+  const after = upTo ?? { storedNs: first, place: cut.from - 1 };
+  return { after, upTo: last < after.storedNs ? after : { storedNs: last, place: cut.to } };
+};
+
+/** Erased frames that nobody ordered to be erased: who can write to the stores could hide anything so. */
+const compareErased = async (
+  ledger: LedgerRows,
   frames: readonly StoredFrame[],
-  [range, days]: readonly [StreamRange, string[] | undefined],
+  rows: readonly RecordRow[],
   signal: AbortSignal,
 ): Promise<Fault[]> => {
-  const rows = frames.map(rowOfFrame);
-  // The ledger refuses what is no UTF-8, and says so by a dead letter.
-  const archived = rows.filter((_, at) => isUtf8(frames[at]?.bytes ?? Buffer.of()));
-  const inRange = await ledger.inRange(range, days, signal);
-  const there = new Set(inRange.map(keyOf));
+  const erased = rows.filter((_, at) => erasedDigest(frames[at]?.bytes ?? Buffer.of()) !== undefined);
+  const ordered = new Set(await ledger.ordered(erased, signal));
+  return erased.flatMap((row): Fault[] => {
+    const what = `${nameOf(row)}, which nobody ordered to be erased`;
+    return ordered.has(row)
+      ? []
+      : [{ store: "archive", kind: "altered", subject: chainOf(row), place: row.place, what }];
+  });
+};
+
+/** Holds frames of a file against the ledger's rows of them, which may stand at other times, too. */
+const compareFrames = async (
+  { ledger }: RecordStores,
+  { frames, rows, archived, inTime }: Looked,
+  signal: AbortSignal,
+): Promise<Fault[]> => {
+  const there = new Set(inTime.map(keyOf));
   // What the stream stored again stands where it was stored last.
   const elsewhere = await ledger.ofFrames(
     archived.filter((row) => !there.has(keyOf(row))),
@@ -81,42 +102,56 @@ const compareFile = async (
   return [
     ...compareHashes(frames, rows),
     ...compareLinks(rows, before),
-    ...compareLedger({ archived, rows: [...inRange, ...elsewhere], range }),
+    ...(await compareErased(ledger, frames, rows, signal)),
+    ...compareLedger({ archived, rows: [...inTime, ...elsewhere] }),
   ];
 };
 
-/** Where to look in the ledger for what the file of a cut holds, and for what it lacks. */
-const rangeOf = (at: RecordPosition, cut: Manifest["cut"], frames: readonly StoredFrame[]) => {
-  const { first, last } = storedIn(frames);
-  const hole = beforeHole(at, cut);
-  const [from, storedFromNs] = hole === undefined ? [cut.from, first] : [hole.to + 1, hole.storedNs];
-  const days = hole === undefined ? [...new Set(frames.map(({ envelope }) => dayOfFrame(envelope)))] : undefined;
-  return [{ from, to: cut.to, storedFromNs, storedToNs: last }, days] as const;
+/** A file's frames, as rows, those of them that the ledger takes, and the ledger's rows of their time. */
+type Looked = {
+  readonly frames: readonly StoredFrame[];
+  readonly rows: readonly RecordRow[];
+  readonly archived: readonly RecordRow[];
+  readonly inTime: readonly RecordRow[];
 };
 
-/** Rows of the ledger behind the end of the archive, although the archive is through the stream there. */
+const look = async ({ ledger }: RecordStores, file: File, span: Span, signal: AbortSignal): Promise<Looked> => {
+  const { frames, first, last } = file;
+  // The ledger refuses what is no UTF-8, and says so by a dead letter.
+  const rows = frames.map(rowOfFrame);
+  const archived = rows.filter((_, at) => isUtf8(frames[at]?.bytes ?? Buffer.of()));
+  const from = span.after.storedNs < first ? span.after.storedNs : first;
+  return { frames, rows, archived, inTime: await ledger.storedBetween(from, last, signal) };
+};
+
+/** Rows of a file's time of which the archive knows nothing. */
+const compareTime = async (
+  stores: RecordStores,
+  { archived, inTime }: Looked,
+  [span, reached]: readonly [Span, RecordPosition],
+  signal: AbortSignal,
+): Promise<Fault[]> => {
+  const strange = strangeRows({ archived, rows: inTime }, span);
+  return compareStrange(await unexplained(stores, strange, reached, signal), archived);
+};
+
+/** Rows of the ledger behind the end of the archive, although that is through the stream there. */
 const compareBehind = async (
-  { ledger }: RecordStores,
-  { archive: { manifest }, storedNs }: RecordPosition,
+  stores: RecordStores,
+  at: RecordPosition,
   view: StreamView,
   signal: AbortSignal,
 ): Promise<Fault[]> => {
-  const last = manifest?.cut.stream === view.created ? manifest.cut.to : 0;
-  const finished = finishedBy(view, "archive");
-  if (finished <= chunkOf(last)) return [];
-  const createdNs = parseTimestampNs(view.created) ?? 0n;
-  const storedFromNs = (last > 0 ? storedNs : undefined) ?? createdNs;
-  const range = { from: last + 1, to: placeOf(finished + 1, 0) - 1, storedFromNs, storedToNs: MAX_NS };
-  const rows = await ledger.inRange(range, undefined, signal);
-  return compareLedger({ archived: [], rows, range });
+  const strange = await strangeBehind(stores, at, view, signal);
+  return compareStrange(await unexplained(stores, strange, at, signal), []);
 };
 
-/** The walk over the archive, file by file, and over the ledger's rows of the same places. */
+/** The walk over the archive, file by file, and over all of the ledger's rows by when they were stored. */
 export const createRecordWalk = (stores: RecordStores): Walk<RecordPosition> => {
   let newest = 0;
   return {
     name: "record",
-    begin: { archive: archiveStart },
+    begin: { archive: archiveStart, upTo: BEGINNING },
     newest: async () => {
       const archive = await newestPosition(stores.archive);
       newest = Math.max(newest, archive.head.number);
@@ -134,14 +169,19 @@ export const createRecordWalk = (stores: RecordStores): Walk<RecordPosition> => 
       if (manifest !== undefined && !isSettled(view, "ledger", manifest.cut)) return undefined;
       newest = Math.max(newest, next.head.number);
       const unit = `manifest ${next.head.number}`;
-      if (manifest?.replaces !== undefined)
-        return { unit, findings: gatherFindings(found), bytes: manifest.bytes, next: { ...at, archive: next } };
-      if (manifest === undefined || content === undefined)
-        return { unit, findings: gatherFindings(found), bytes: 0, next: { archive: next } };
-      const { frames } = content;
-      found.push(...(await compareFile(stores, frames, rangeOf(at, manifest.cut, frames), signal)));
-      const storedNs = storedIn(frames).last;
-      return { unit, findings: gatherFindings(found), bytes: manifest.bytes, next: { archive: next, storedNs } };
+      const tell = (bytes: number, reached: RecordPosition) => {
+        return { unit, findings: gatherFindings(found), bytes, next: reached };
+      };
+      // The frames of a revision were given where the file stood that it replaces.
+      if (manifest?.replaces !== undefined) return tell(manifest.bytes, { ...at, archive: next });
+      if (manifest === undefined || content === undefined) return tell(0, { archive: next });
+      const file = fileOf(manifest.cut, content.frames);
+      const span = spanOf(at, file);
+      const reached = { archive: next, upTo: span.upTo };
+      const looked = await look(stores, file, span, signal);
+      found.push(...(await compareFrames(stores, looked, signal)));
+      found.push(...(await compareTime(stores, looked, [span, reached], signal)));
+      return tell(manifest.bytes, reached);
     },
   };
 };

@@ -61,7 +61,7 @@ const look = async ({ bus, sinks, clock, metrics }: AuditorOptions): Promise<Str
     const options = { state, finished: finished.get(store) ?? 0, storedMs: bus.storedMs, nowMs: clock.now() };
     metrics.recordLagSeconds.set({ store }, await readLagSeconds(options));
   }
-  return { created: state.created, finished };
+  return { created: state.created, lastSeq: state.lastSeq, finished, nowMs: clock.now() };
 };
 
 const takeWalk = async (options: AuditorOptions, walker: Walker, view: StreamView, signal: AbortSignal) => {

@@ -5,6 +5,7 @@ import { readOnlyCa } from "#nervous-system/kernel/trusted-cas.ts";
 import { createReadClient } from "#nervous-system/stores/clickhouse/read-client.ts";
 import { createProcessRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { createAuditLog } from "#pipeline/auditor/audit-state.ts";
+import { createEdgeWalk } from "#pipeline/auditor/edge-walk.ts";
 import { createFindingsBoard } from "#pipeline/auditor/findings-board.ts";
 import { createGraphParts } from "#pipeline/auditor/graph-parts.ts";
 import { createGraphWalk } from "#pipeline/auditor/graph-walk.ts";
@@ -75,7 +76,11 @@ export const startAuditor = async (environment: AuditorEnvironment): Promise<Aud
   const ofGraph =
     graph === undefined
       ? []
-      : [createWalker(createGraphWalk({ archive, graph }), board), createWalker(createNodeWalk(graph, ledger), board)];
+      : [
+          createWalker(createGraphWalk({ archive, graph }), board),
+          createWalker(createNodeWalk(graph, ledger), board),
+          createWalker(createEdgeWalk(graph), board),
+        ];
   const walkers = [createWalker(createRecordWalk({ archive, ledger }), board), ...ofGraph];
   const sinks = [...settlingReaders, ...(graph === undefined ? [] : ["graph"])];
   const words = publicWords(settings);

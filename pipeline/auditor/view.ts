@@ -4,7 +4,11 @@ import { folderOf, parseFileKey } from "#pipeline/siphon/archive/keys.ts";
 import type { Cut } from "#pipeline/siphon/sink.ts";
 
 /** The stream as a round saw it when it began, and up to which of its messages each sink had finished. */
-export type StreamView = Pick<StreamState, "created"> & { readonly finished: ReadonlyMap<string, number> };
+export type StreamView = Pick<StreamState, "created" | "lastSeq"> & {
+  readonly finished: ReadonlyMap<string, number>;
+  /** The time of the round, Unix milliseconds. */
+  readonly nowMs: number;
+};
 
 /** The message of the stream up to which a sink is through; 0 before its first. */
 export const finishedBy = ({ finished }: StreamView, sink: string): number => finished.get(sink) ?? 0;

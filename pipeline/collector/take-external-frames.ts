@@ -30,7 +30,7 @@ const leaveDeadLetter = (
     agentUid: caller.agentUid,
     reason,
     bytes,
-    id: `${caller.agentUid}/${id}`,
+    id: `${caller.namespace}/${caller.agentUid}/${id}`,
   });
 
 /** Stores what an external client's program told; resolves once every frame, or a dead letter in its place, is on disk. */

@@ -8,7 +8,7 @@ import { BusUnavailableError } from "./publisher.ts";
 export type UnchainedPublisher = {
   /**
    * Resolves once every frame is on disk. A frame sent again within the stream's duplicate window is stored once, later
-   * ones are one row in every store: their key is `(agent_uid, event_id)`. Rejects with `BusUnavailableError`.
+   * ones are one row in every store: their key is `(namespace, agent_uid, event_id)`. Rejects with `BusUnavailableError`.
    */
   publish(frames: readonly RecordedFrame[]): Promise<void>;
 };
@@ -20,8 +20,9 @@ export const createUnchainedPublisher = ({
 }: Pick<BusConnection, "js" | "whileUp">): UnchainedPublisher => ({
   publish: async (frames) => {
     const messages = cutChunks(frames).map(({ message, frames: [frame] }) => {
-      const { agent_uid = "", event_id = "" } = frame?.envelope ?? {};
-      const id = `Nats-Msg-Id: ${encodeURIComponent(`${agent_uid}/${event_id}`)}\r\n`;
+      const { namespace = "", agent_uid = "", event_id = "" } = frame?.envelope ?? {};
+      // A user may tell the same event in two namespaces, each of which has its own record.
+      const id = `Nats-Msg-Id: ${encodeURIComponent(`${namespace}/${agent_uid}/${event_id}`)}\r\n`;
       return { ...message, headers: rawHeaders(message.headerLines + id) };
     });
     try {

@@ -7,6 +7,7 @@ import {
   createFrames,
   cutsTable,
   framesTable,
+  storedIndex,
   views,
 } from "#pipeline/siphon/ledger/tables.ts";
 
@@ -36,6 +37,18 @@ const addMissingColumns = async (client: SqlClient): Promise<void> => {
   await client.command(`ALTER TABLE ${framesTable} ${added.join(", ")}`);
 };
 
+/** An older table gets the index for what comes, and in time for what is there. */
+const addMissingIndex = async (client: SqlClient): Promise<void> => {
+  const { name, definition } = storedIndex;
+  const there = await client.query(
+    "SELECT name FROM system.data_skipping_indices WHERE concat(database, '.', table) = {table:String} AND name = {name:String}",
+    { table: framesTable, name },
+  );
+  if (there.length > 0) return;
+  await client.command(`ALTER TABLE ${framesTable} ADD INDEX IF NOT EXISTS ${name} ${definition}`);
+  await client.command(`ALTER TABLE ${framesTable} MATERIALIZE INDEX ${name} SETTINGS mutations_sync = 0`);
+};
+
 const replaceChangedViews = async (client: SqlClient): Promise<void> => {
   const rows = await client.query<{ name: string; comment: string }>(
     "SELECT concat(database, '.', name) AS name, comment FROM system.tables WHERE engine = 'View'",
@@ -59,6 +72,7 @@ export const ensureSchema = async (client: SqlClient): Promise<void> => {
   if (Number(frames?.result) === 0) await client.command(`DROP TABLE IF EXISTS ${cutsTable} SYNC`);
   await client.command(createFrames(framesTable));
   await addMissingColumns(client);
+  await addMissingIndex(client);
   await client.command(createCuts);
   await replaceChangedViews(client);
 };

@@ -1,6 +1,8 @@
 import type { Log } from "#nervous-system/kernel/log.ts";
-import type { SqlClient } from "#nervous-system/stores/clickhouse/sql-client.ts";
-import { columns, createFrames, cutsTable, dayOfRow, framesTable, nextTable, sortingKey } from "./tables.ts";
+import { ClickHouseFailure, type SqlClient } from "#nervous-system/stores/clickhouse/sql-client.ts";
+import { copyStep } from "#pipeline/siphon/ledger/copy-step.ts";
+import { forgetProgress, keepStep, stepToGoOnFrom, type Step } from "#pipeline/siphon/ledger/reshape-progress.ts";
+import { createFrames, framesTable, nextTable, sortingKey } from "#pipeline/siphon/ledger/tables.ts";
 
 /** A table of frames that is brought into another shape while it is written. */
 export type Reshape = {
@@ -12,51 +14,12 @@ export type Reshape = {
   stop(): Promise<void>;
 };
 
-/** Rows copied by one statement, and of one agent more where it has more: minutes of work must not hang on one answer. */
+/** What bringing it there needs: the sink's name, by which it keeps its cuts, and how many rows one statement copies. */
+export type ReshapeOptions = { readonly sink: string; readonly log: Log; readonly rowsAStep: number };
+
+/** Rows copied by one statement, within a chain too: minutes of work must not hang on one answer. */
 export const ROWS_A_STEP = 200_000;
-const PROGRESS = "ledger-reshape";
-
-type Step = { readonly number: number; readonly upTo: string };
-
-const keptStep = async (client: SqlClient): Promise<Step> => {
-  const [row] = await client.query<{ number: string; hash: string }>(
-    `SELECT number, hash FROM ${cutsTable} FINAL WHERE sink = {sink:String}`,
-    { sink: PROGRESS },
-  );
-  return { number: Number(row?.number ?? 0), upTo: row?.hash ?? "" };
-};
-
-/** The agent at which a step behind `upTo` ends; undefined behind the last agent. */
-const endOfStep = async (client: SqlClient, upTo: string, rows: number): Promise<string | undefined> => {
-  const [row] = await client.query<{ last: string; n: string }>(
-    `SELECT max(agent_uid) AS last, count() AS n FROM (
-       SELECT agent_uid FROM ${framesTable} WHERE agent_uid > {upTo:String} ORDER BY agent_uid LIMIT {rows:UInt32})`,
-    { upTo, rows },
-  );
-  return Number(row?.n ?? 0) === 0 ? undefined : row?.last;
-};
-
-const names = Object.keys(columns).filter((column) => column !== "day");
-
-const copyStep = async (client: SqlClient, step: Step, rows: number): Promise<Step | undefined> => {
-  const last = await endOfStep(client, step.upTo, rows);
-  if (last === undefined) return undefined;
-  await client.command(
-    `INSERT INTO ${nextTable} (${names.join(", ")}, day)
-     SELECT ${names.join(", ")}, ${dayOfRow} FROM ${framesTable}
-     WHERE agent_uid > {upTo:String} AND agent_uid <= {last:String}
-     SETTINGS max_partitions_per_insert_block = 0`,
-    { upTo: step.upTo, last },
-  );
-  const next = { number: step.number + 1, upTo: last };
-  const row = { sink: PROGRESS, slot: 0, number: next.number, stream: "", first_place: 0, last_place: 0, hash: last };
-  await client.insert(cutsTable, [row], {});
-  return next;
-};
-
-// Progress that outlived the table it speaks of would leave rows behind.
-const forgetProgress = (client: SqlClient): Promise<void> =>
-  client.command(`ALTER TABLE ${cutsTable} DELETE WHERE sink = '${PROGRESS}' SETTINGS mutations_sync = 1`);
+const FEWEST_ROWS = 1000;
 
 const exchange = async (client: SqlClient): Promise<void> => {
   await forgetProgress(client);
@@ -72,17 +35,34 @@ const sortingKeyOf = async (client: SqlClient, table: string): Promise<string | 
   return row?.sorting_key;
 };
 
+const isTooMuch = (error: unknown): boolean => error instanceof ClickHouseFailure && error.kind === "limit";
+
+type Copying = { readonly step: Step; readonly rows: number };
+
+/** Takes a step, from then on of half as many rows where so many take the server too long; undefined at the end. */
+const takeStep = async (client: SqlClient, { step, rows }: Copying): Promise<Copying | undefined> => {
+  try {
+    const taken = await copyStep(client, step, rows);
+    if (taken !== undefined) await keepStep(client, taken);
+    return taken && { step: taken, rows };
+  } catch (error) {
+    if (!isTooMuch(error) || rows <= FEWEST_ROWS) throw error;
+    return { step, rows: Math.ceil(rows / 2) };
+  }
+};
+
 /**
  * Begins, or goes on with, bringing the table of frames into today's shape; undefined where it has that.
  *
- *   old shape → make `next` → every batch goes to `next`, then to the table → copy what was there, agent by agent
+ *   old shape → make `next` → every batch goes to `next`, then to the table → copy what was there, row by row in its order
  *     → exchange the two names → drop the old one
  *
  * Whatever is killed in between is found again: `next` of today's shape means that copying is under way, `next` of another
  * one that only the drop is missing. A batch that meets the exchange goes to the new table twice, which changes nothing,
  * or finds `next` gone, which is then the table.
  */
-export const beginReshape = async (client: SqlClient, log: Log, rowsAStep: number): Promise<Reshape | undefined> => {
+export const beginReshape = async (client: SqlClient, options: ReshapeOptions): Promise<Reshape | undefined> => {
+  const { sink, log, rowsAStep } = options;
   const [current, next] = [await sortingKeyOf(client, framesTable), await sortingKeyOf(client, nextTable)];
   if (current === sortingKey) {
     if (next !== undefined) await client.command(`DROP TABLE ${nextTable} SYNC`);
@@ -90,13 +70,29 @@ export const beginReshape = async (client: SqlClient, log: Log, rowsAStep: numbe
   }
   if (next === undefined) await forgetProgress(client);
   await client.command(createFrames(nextTable));
+  // Now, before this process keeps a cut: what the last one says is who wrote before it.
+  const from = await stepToGoOnFrom(client, sink);
   let done = false;
+  let copying: Copying = { step: from, rows: rowsAStep };
   let running: Promise<void> | undefined;
   const stopping = new AbortController();
+  const copyAll = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      const taken = await takeStep(client, copying);
+      if (taken === undefined) return;
+      copying = taken;
+    }
+  };
   const copy = async (): Promise<void> => {
-    let step: Step | undefined = await keptStep(client);
-    while (step !== undefined && !stopping.signal.aborted) step = await copyStep(client, step, rowsAStep);
+    // Another process, such as an import, may have come to the end before this one.
+    done = (await sortingKeyOf(client, framesTable)) === sortingKey;
+    if (done) return;
+    await copyAll();
     if (stopping.signal.aborted) return;
+    const checked = await stepToGoOnFrom(client, sink);
+    const isAnew = checked.upTo === undefined && copying.step.upTo !== undefined;
+    copying = { ...copying, step: checked };
+    if (isAnew) return copy();
     await exchange(client);
     done = true;
   };
@@ -105,9 +101,7 @@ export const beginReshape = async (client: SqlClient, log: Log, rowsAStep: numbe
     goOn: () => {
       if (done || stopping.signal.aborted) return;
       running ??= copy()
-        .catch((error: unknown) =>
-          log.warn({ sink: "ledger", error: String(error) }, "the older table is not copied on"),
-        )
+        .catch((error: unknown) => log.warn({ sink, error: String(error) }, "the older table is not copied on"))
         .finally(() => (running = undefined));
     },
     stop: async () => {

@@ -77,10 +77,6 @@ const DAY_CHARACTERS = NO_DAY.length;
 const dayOf = (seq: number, observed: string): string =>
   seq > 0 && observed >= "2020" && observed < "2100" ? observed.slice(0, DAY_CHARACTERS) : NO_DAY;
 
-/** The day by which the ledger keeps a frame, `YYYY-MM-DD`. */
-export const dayOfFrame = ({ seq, observed }: Pick<Envelope, "seq" | "observed">): string =>
-  dayOf(seq, time(BigInt(observed)));
-
 /** The row of a frame; the bytes are kept as they are, everything typed beside them is a projection that may be empty. */
 export const projectRow = (stored: StoredFrame): LedgerRow => {
   const { envelope, envelopeText } = stored;

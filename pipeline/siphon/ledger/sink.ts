@@ -6,6 +6,7 @@ import { readOnlyCa } from "#nervous-system/kernel/trusted-cas.ts";
 import { createSqlClient, ClickHouseFailure, type SqlClient } from "#nervous-system/stores/clickhouse/sql-client.ts";
 import { eraseRows } from "#pipeline/siphon/ledger/erase.ts";
 import { beginReshape, ROWS_A_STEP, type Reshape } from "#pipeline/siphon/ledger/reshape.ts";
+import { rowOfBoth } from "#pipeline/siphon/ledger/reshape-progress.ts";
 import { ensureSchema, findRetyped } from "#pipeline/siphon/ledger/ledger-schema.ts";
 import { projectRow } from "#pipeline/siphon/ledger/row.ts";
 import { cutsTable, framesTable, nextTable } from "#pipeline/siphon/ledger/tables.ts";
@@ -63,7 +64,7 @@ const insertIntoNext = async (
 export const createLedgerSink = (client: SqlClient, log: Log, rowsAStep = ROWS_A_STEP): Sink => {
   let reshape: Reshape | undefined;
   const goOnReshaping = async (): Promise<void> => {
-    reshape = await beginReshape(client, log, rowsAStep);
+    reshape = await beginReshape(client, { sink: SINK, log, rowsAStep });
     reshape?.goOn();
   };
   return {
@@ -87,7 +88,8 @@ export const createLedgerSink = (client: SqlClient, log: Log, rowsAStep = ROWS_A
     },
     keepCut: ({ number, stream, from, to, hash }) => {
       const row = { sink: SINK, slot: slotOf(number), number, stream, first_place: from, last_place: to, hash };
-      return client.insert(cutsTable, [row], {});
+      // In one insert: a cut that does not say so is one of a build that writes to the older table alone.
+      return client.insert(cutsTable, reshape?.copies() === true ? [row, rowOfBoth(number)] : [row], {});
     },
     write: async ({ cut, frames }: Batch, signal) => {
       if (frames.length === 0) return { kind: "written" };

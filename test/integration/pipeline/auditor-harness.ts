@@ -1,9 +1,12 @@
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { chainHash, zeroHash } from "#nervous-system/schemas/chain.ts";
 import { envelopeText, type Envelope, type RecordedFrame } from "#nervous-system/schemas/envelope.ts";
+import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { silentLog, type LogLine } from "#nervous-system/kernel/log.ts";
 import { createReadClient } from "#nervous-system/stores/clickhouse/read-client.ts";
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
+import { createEdgeWalk } from "#pipeline/auditor/edge-walk.ts";
 import { createFindingsBoard } from "#pipeline/auditor/findings-board.ts";
 import { createGraphParts } from "#pipeline/auditor/graph-parts.ts";
 import { createGraphWalk } from "#pipeline/auditor/graph-walk.ts";
@@ -17,7 +20,7 @@ import { eventually } from "#test/integration/kubernetes/control-plane.ts";
 import type { TestArchive } from "./archive-harness.ts";
 import { chainBuilder, type ChainOf } from "./chain-builder.ts";
 import { feedSink } from "./feeding.ts";
-import type { TestGraph } from "./graph-harness.ts";
+import { asBatch, type TestGraph } from "./graph-harness.ts";
 import { testReader, type TestLedger } from "./ledger-harness.ts";
 
 /** What is audited. */
@@ -36,7 +39,7 @@ export const openAudit = (bus: Bus, { ledger, archive, graph }: AuditedStores) =
   const [rows, parts] = [createLedgerRows(client), createGraphParts(graph.client)];
   const stores = { archive: archive.client, ledger: rows };
   return {
-    /** With a store's name no further than to what it tells of that. */
+    /** With a store's name only the walks that tell of it, and no further than to what they tell. */
     walk: async (until?: Told["store"]): Promise<readonly Told[]> => {
       const told: Told[] = [];
       const found = new AbortController();
@@ -47,11 +50,16 @@ export const openAudit = (bus: Bus, { ledger, archive, graph }: AuditedStores) =
       const metrics = createAuditorMetrics(createRegistry());
       const board = createFindingsBoard(metrics, ["ledger", "archive", "graph"], { ...silentLog, error });
       const state = await bus.streamState();
-      const view = { created: state.created, finished: await bus.trim.watermarks(state) };
-      const walkers = [
-        createWalker(createRecordWalk(stores), board),
+      const { created, lastSeq } = state;
+      const view = { created, lastSeq, finished: await bus.trim.watermarks(state), nowMs: systemClock().now() };
+      const ofGraph = [
         createWalker(createGraphWalk({ archive: archive.client, graph: parts }), board),
         createWalker(createNodeWalk(parts, rows), board),
+        createWalker(createEdgeWalk(parts), board),
+      ];
+      const walkers = [
+        ...(until === "graph" ? [] : [createWalker(createRecordWalk(stores), board)]),
+        ...(until === undefined || until === "graph" ? ofGraph : []),
       ];
       // As its process does, a walk that a store did not answer goes on from there.
       const toEnd = async ({ name, round }: Walker, triesLeft = 3): Promise<void> => {
@@ -90,6 +98,22 @@ export const feedAll = async (bus: Bus, { ledger, archive, graph }: AuditedStore
     if (values.length > 0) throw new Error(`frames were refused: ${JSON.stringify(values)}`);
   } finally {
     await Promise.all(feeds.map((feed) => feed.stop()));
+  }
+};
+
+/** Writes frames of a stream that nobody reads to every store, as one batch. */
+export const writeAsOneFile = async (
+  { ledger, archive, graph }: AuditedStores,
+  frames: readonly StoredFrame[],
+): Promise<void> => {
+  const batch = asBatch(frames);
+  for (const sink of [ledger.sink(), archive.sink(), graph.sink()]) {
+    await sink.prepare();
+    const [newest] = await sink.cuts();
+    await sink.keepCut({ ...batch.cut, number: (newest?.number ?? 0) + 1 });
+    const result = await sink.write(batch, new AbortController().signal);
+    await sink.close();
+    if (result.kind !== "written") throw new Error(JSON.stringify(result));
   }
 };
 

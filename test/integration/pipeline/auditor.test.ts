@@ -5,18 +5,29 @@ import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
+import { noMission } from "#nervous-system/schemas/ids.ts";
 import { startAuditor } from "#pipeline/auditor/start.ts";
 import { gapInPlaceOf } from "#pipeline/collector/gap-frame.ts";
 import { startNats, type NatsServer } from "#platform/stores/nats.ts";
 import { eventually } from "#test/integration/kubernetes/control-plane.ts";
 import { seededRandom } from "#test/simulation/random.ts";
 import { startTestArchive } from "./archive-harness.ts";
-import { busyChain, feedAll, openAudit, reseal, send, sendByTurns, type AuditedStores } from "./auditor-harness.ts";
+import {
+  busyChain,
+  feedAll,
+  openAudit,
+  reseal,
+  send,
+  sendByTurns,
+  writeAsOneFile,
+  type AuditedStores,
+} from "./auditor-harness.ts";
 import { connectTestBus, createCleanup, temporaryDirectory } from "./bus-harness.ts";
-import { agentUid } from "./chain-builder.ts";
+import { agentUid, chainBuilder } from "./chain-builder.ts";
 import { startTestGraph } from "./graph-harness.ts";
 import { startTestLedger, testReader } from "./ledger-harness.ts";
 import { faultKinds, keepLedger } from "./planted-faults.ts";
+import { strangePayloads } from "./strange-payloads.ts";
 
 const FAULTS = 100;
 const SEED = 20_261_130;
@@ -61,9 +72,11 @@ const expectNothing = async (): Promise<void> => {
   expect(await audit.walk()).toEqual([]);
 };
 
+const outside = { mission: "_", mission_uid: noMission } as const;
+
 /** Frames of an external client's telemetry, which have no chain and are observed anew each time. */
-const externals = (observed: string): RecordedFrame[] =>
-  reseal(busyChain({ agent_uid: agentUid(20), mission: "_", recorder: "collector" }, 20), () => ({
+const externals = (observed: string, namespace = "team-a"): RecordedFrame[] =>
+  reseal(busyChain({ agent_uid: agentUid(20), ...outside, namespace, recorder: "collector" }, 20), () => ({
     epoch: 0,
     seq: 0,
     observed,
@@ -75,6 +88,12 @@ const ofComponent = (): RecordedFrame[] =>
     namespace: `team-${n % 3}`,
     mission_uid: agentUid(100 + (n % 4)),
   }));
+
+/** Frames of which columns are made that are not what a payload says. */
+const strange = (): RecordedFrame[] => {
+  const chain = chainBuilder({ agent_uid: agentUid(10), persona: "naïve 缓存", flags: ["late", "clock_skew"] });
+  return strangePayloads.map((payload) => chain.next(payload));
+};
 
 describe("an auditor", () => {
   const chains = [1, 2, 3].map((n) => busyChain({ agent_uid: agentUid(n) }, 300));
@@ -89,6 +108,9 @@ describe("an auditor", () => {
     // The closed epoch's last frames.
     await send(bus, first);
     await bus.unchained.publish(externals("1764000000000000000"));
+    // The same events, told in another namespace, too.
+    await bus.unchained.publish(externals("1764000000500000000", "team-b"));
+    await send(bus, strange());
     await expectNothing();
   }, 300_000);
 
@@ -169,6 +191,16 @@ describe("an auditor", () => {
       await auditor.stop();
     }
   }, 240_000);
+
+  it("finds nothing where the clock of a stream was put back between two files", async () => {
+    const [ms, jumpNs] = [BigInt(systemClock().now()), 20_000_000n];
+    const frames = busyChain({ agent_uid: agentUid(11) }, 60).map((frame, n) => {
+      const storedNs = ms * 1_000_000n + BigInt(n) * 1_000_000n - (n < 30 ? 0n : jumpNs);
+      return { ...frame, place: 1024 + n, storedNs };
+    });
+    for (const part of [frames.slice(0, 30), frames.slice(30)]) await writeAsOneFile(stores, part);
+    expect(await audit.walk()).toEqual([]);
+  }, 120_000);
 
   it(`sees each of ${FAULTS} faults`, async () => {
     await keepLedger(stores);

@@ -121,6 +121,16 @@ describe("publishing", () => {
     expect([state.num_subjects, state.messages < 250]).toEqual([3, true]);
   }, 120_000);
 
+  it("stores an external client's event once in each namespace that it is told in", async () => {
+    const told = (namespace: string) => {
+      const frame = chainBuilder({ agent_uid: agentUid(60), namespace, epoch: 0, recorder: "collector" }).next();
+      return { ...frame, envelope: { ...frame.envelope, seq: 0 } };
+    };
+    const from = (await bus.streamState()).lastSeq;
+    for (const namespace of ["team-a", "team-b", "team-a"]) await bus.unchained.publish([told(namespace)]);
+    expect((await bus.streamState()).lastSeq - from).toBe(2);
+  });
+
   it("stores a chain once when two publishers race on it", async () => {
     const other = await connectTestBus(nats, cleanup);
     const frames = chainBuilder({ agent_uid: agentUid(8) }).take(400);

@@ -34,12 +34,12 @@ const someRow = async ({ ledger }: AuditedStores, random: Random): Promise<strin
   return `agent_uid = '${agent_uid}' AND epoch = ${epoch} AND seq = ${seq} AND event_id = '${event_id}'`;
 };
 
-const inLedger = (name: string, statement: (row: string) => string): FaultKind => ({
+const inLedger = (name: string, ...statements: readonly ((row: string) => string)[]): FaultKind => ({
   name,
   store: "ledger",
   plant: async (stores, random) => {
     const row = await someRow(stores, random);
-    await command(stores, statement(row));
+    for (const statement of statements) await command(stores, statement(row));
     const takeBack = async (): Promise<void> => {
       await command(stores, `TRUNCATE TABLE ${table}`);
       await command(stores, `INSERT INTO ${table} SELECT * FROM ${kept}`);
@@ -50,10 +50,15 @@ const inLedger = (name: string, statement: (row: string) => string): FaultKind =
 
 const again = (changed: string) => (row: string) =>
   `INSERT INTO ${table} SELECT * REPLACE (${changed}) FROM (SELECT * FROM ${kept} WHERE ${row})`;
+const deleted = (row: string): string => `ALTER TABLE ${table} DELETE WHERE ${row}`;
 const changed = (change: string) => (row: string) => `ALTER TABLE ${table} UPDATE ${change} WHERE ${row}`;
 
+const nobody = "99999999-0000-4000-8000-000000000001";
+const madeUp = (how: string): string =>
+  `'${nobody}' AS agent_uid, 1 AS epoch, 1 AS seq, 'made up' AS event_id${how === "" ? "" : `, ${how}`}`;
+
 const ledgerFaults: readonly FaultKind[] = [
-  inLedger("a row is deleted", (row) => `ALTER TABLE ${table} DELETE WHERE ${row}`),
+  inLedger("a row is deleted", deleted),
   inLedger("bytes are altered", changed("frame = replaceOne(frame, '1', '2')")),
   inLedger("bytes are cut", changed("frame = ''")),
   inLedger("an envelope is altered", changed("envelope = concat(envelope, ' ')")),
@@ -65,13 +70,25 @@ const ledgerFaults: readonly FaultKind[] = [
     again("concat(frame, ' ') AS frame, stored + INTERVAL 1 SECOND AS stored"),
   ),
   inLedger("a whole chain is dropped", (row) => `ALTER TABLE ${table} DELETE WHERE ${row.split(" AND ")[0]}`),
-  {
-    ...inLedger(
-      "a frame is there that the archive lacks",
-      again("'99999999-0000-4000-8000-000000000001' AS agent_uid, 1 AS epoch, 1 AS seq, 'made up' AS event_id"),
-    ),
-    store: "archive",
-  },
+  inLedger("a row is moved to another namespace", deleted, again("'team-x' AS namespace")),
+  inLedger("a row is moved to another mission", deleted, again(`'${nobody}' AS mission_uid`)),
+  inLedger("a row is moved to another day", deleted, again("day + INTERVAL 400 DAY AS day")),
+  inLedger("a row is moved to another time", deleted, again("stored - INTERVAL 1 HOUR AS stored")),
+  inLedger("a row is there on another day, too", again("toDate('2031-01-01') AS day")),
+  inLedger("a row is there in another namespace, too", again("'team-x' AS namespace")),
+  inLedger("a text is altered", changed("text = concat(text, '!')")),
+  inLedger("the name of a mission is altered", changed("mission = 'another'")),
+  inLedger("a time is altered", changed("observed = observed + INTERVAL 1 SECOND")),
+  inLedger("a flag is added", changed("flags = arrayPushBack(flags, 'late')")),
+  inLedger("a count is altered", changed("lines_added = lines_added + 1")),
+  inLedger("a place is altered", changed("stream_seq = stream_seq + 1000000")),
+  ...[
+    ["a frame is there that the archive lacks", ""],
+    ["one is there on a day without others", "toDate('2031-01-01') AS day"],
+    ["one is there from before the archive", "toDateTime64('2001-01-01', 9, 'UTC') AS stored"],
+    ["one is there from a time that is to come", "now64(9) + INTERVAL 1 DAY AS stored, 9000000000 AS stream_seq"],
+    ["one is there behind the end of the stream", "now64(9) - INTERVAL 2 HOUR AS stored, 9000000000 AS stream_seq"],
+  ].map(([name = "", how = ""]): FaultKind => ({ ...inLedger(name, again(madeUp(how))), store: "archive" })),
 ];
 
 const keysOf = async ({ archive }: AuditedStores, prefix: string): Promise<string[]> => archive.keys(prefix);
@@ -252,7 +269,77 @@ CREATE (n:Event:Change) SET n = given`;
       void (await client.run("MATCH (e:Event {key: $key}) DELETE e", { key: `${key}x` }));
     return { what: key, takeBack };
   }),
+  inGraph("a frame's node is there in another namespace, too", async (client, random) => {
+    const ofTeam = 'MATCH (e:Event {namespace: "team-a"}) RETURN e.key AS key ORDER BY key';
+    const key = await pick(client, ofTeam, random, "key");
+    const copy = key.replace("team-a", "team-x");
+    const made = `MATCH (e:Event {key: $key}) WITH e{.*, key: $copy, namespace: "team-x"} AS given
+CREATE (n:Event:Change) SET n = given`;
+    await client.run(made, { key, copy });
+    const takeBack = async (): Promise<void> =>
+      void (await client.run("MATCH (e:Event {key: $copy}) DELETE e", { copy }));
+    return { what: copy, takeBack };
+  }),
+];
+
+/** A word of a node, which is put back as it was. */
+const alterWord = (name: string, of: string, word: string): FaultKind =>
+  inGraph(name, async (client, random) => {
+    const key = await pick(client, `MATCH (n:${of}) RETURN n.key AS key ORDER BY key`, random, "key");
+    const [was] = await client.run<{ word: unknown }>(`MATCH (n:${of} {key: $key}) RETURN n.${word} AS word`, { key });
+    const set = `MATCH (n:${of} {key: $key}) SET n.${word} = $word`;
+    await client.run(set, { key, word: "another" });
+    return { what: key, takeBack: async () => void (await client.run(set, { key, word: was?.word })) };
+  });
+
+/** An edge between two nodes that a statement finds and makes as \`r\`. */
+const inventEdge = (name: string, statement: string): FaultKind =>
+  inGraph(name, async (client, random) => {
+    const skip = random.between(0, 20);
+    const [made] = await client.run<{ id: string }>(`${statement} RETURN elementId(r) AS id`, { skip });
+    if (made === undefined) throw new Error(`nothing to plant: ${name}`);
+    return { what: made.id, takeBack: async () => void (await client.run(`${byId} DELETE r`, { id: made.id })) };
+  });
+
+/** One of what a pattern finds, in the order of a node's keys. */
+const some = (pattern: string, by: string): string =>
+  `MATCH ${pattern} WITH * ORDER BY ${by}.key SKIP toInteger($skip) LIMIT 1`;
+
+const graphWords: readonly FaultKind[] = [
+  alterWord("the words of a decision are altered", "Decision", "reasoning"),
+  alterWord("the file of a change is altered", "Change", "path"),
+  alterWord("a node says more than its frame", "Message", "more"),
+  alterWord("the path of a file is altered", "File", "path"),
+  alterWord("the name of a mission is altered", "Mission", "name"),
+  inventEdge(
+    "another agent decided",
+    `${some("(:Agent)-[:DECIDED]->(d:Decision)", "d")} MATCH (a:Agent) WHERE a.key <> d.agent WITH d, a LIMIT 1
+     CREATE (a)-[r:DECIDED]->(d) SET r.event = d.key`,
+  ),
+  inventEdge(
+    "a change proposes a commit",
+    `${some("(c:Change)", "c")} MATCH (k:Commit) WITH c, k LIMIT 1 CREATE (c)-[r:PROPOSES]->(k) SET r.event = c.key`,
+  ),
+  inventEdge(
+    "an agent modified a file by a decision",
+    `${some("(a:Agent)-[:DECIDED]->(d:Decision)", "d")} MATCH (f:File) WITH d, a, f LIMIT 1
+     CREATE (a)-[r:MODIFIED]->(f) SET r.event = d.key`,
+  ),
+  inventEdge(
+    "a file depends on another by nobody's word",
+    `MATCH (f:File) MATCH (g:File) WHERE f <> g WITH f, g ORDER BY f.key, g.key LIMIT 1 CREATE (f)-[r:DEPENDS_ON]->(g)`,
+  ),
+  inventEdge(
+    "an agent ran another image",
+    `MATCH (a:Agent)-[o:RAN]->(i:Image) MATCH (l:Lifecycle {key: o.event}) MATCH (j:Image) WHERE j <> i
+     WITH l, a, j ORDER BY l.key, j.key LIMIT 1 CREATE (a)-[r:RAN]->(j) SET r.event = l.key`,
+  ),
+  inventEdge(
+    "a message was told to another",
+    `${some("(a:Agent)-[:SENT]->(m:Message)", "m")} MATCH (b:Agent) WHERE b <> a AND coalesce(b.name, "") <> m.to
+     WITH m, a, b LIMIT 1 CREATE (a)-[r:TOLD]->(b) SET r.event = m.key`,
+  ),
 ];
 
 /** Every kind of fault. */
-export const faultKinds: readonly FaultKind[] = [...ledgerFaults, ...archiveFaults, ...graphFaults];
+export const faultKinds: readonly FaultKind[] = [...ledgerFaults, ...archiveFaults, ...graphFaults, ...graphWords];

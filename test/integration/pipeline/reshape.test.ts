@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
-import { createSqlClient, type SqlClient } from "#nervous-system/stores/clickhouse/sql-client.ts";
+import { ClickHouseFailure, createSqlClient, type SqlClient } from "#nervous-system/stores/clickhouse/sql-client.ts";
 import { projectRow } from "#pipeline/siphon/ledger/row.ts";
 import { createLedgerSink } from "#pipeline/siphon/ledger/sink.ts";
-import { columns, framesTable, nextTable, sortingKey } from "#pipeline/siphon/ledger/tables.ts";
+import { columns, cutsTable, framesTable, nextTable, sortingKey } from "#pipeline/siphon/ledger/tables.ts";
 import type { Batch, Sink } from "#pipeline/siphon/sink.ts";
 import { eventually } from "#test/integration/kubernetes/control-plane.ts";
 import { createCleanup } from "./bus-harness.ts";
@@ -16,7 +16,7 @@ const never = new AbortController().signal;
 const AGENTS = 12;
 const FRAMES_EACH = 25;
 const ROWS_A_STEP = 60;
-const STEPS = Math.ceil((AGENTS * FRAMES_EACH) / 75);
+const STEPS = (AGENTS * FRAMES_EACH) / ROWS_A_STEP;
 
 let ledger: TestLedger;
 let place: number;
@@ -52,8 +52,25 @@ const olderLedger = async (frames: readonly StoredFrame[]): Promise<void> => {
     `CREATE TABLE ${framesTable} (${defined.join(", ")}, PROJECTION by_mission (SELECT * ORDER BY namespace, mission, stream_seq))
      ENGINE = ReplacingMergeTree(stored) ORDER BY (agent_uid, epoch, seq, event_id) SETTINGS deduplicate_merge_projection_mode = 'rebuild'`,
   );
-  const rows = frames.map(projectRow).map(({ day: _day, ...row }) => row);
-  await older.insert(framesTable, rows, {});
+  await older.insert(framesTable, frames.map(olderRow), {});
+  await older.close();
+};
+
+const olderRow = (frame: StoredFrame): object => {
+  const { day: _day, ...row } = projectRow(frame);
+  return row;
+};
+
+/** Writes a batch as a build does that knows nothing of the new table: behind the last cut, to the older one alone. */
+const writeAsOlderBuild = async (frames: readonly StoredFrame[]): Promise<void> => {
+  const [newest] = await ledger.rows<{ number: string }>(
+    `SELECT max(number) AS number FROM ${cutsTable} WHERE sink = 'ledger'`,
+  );
+  const { stream, from: first_place, to: last_place, hash } = batchOf(frames).cut;
+  const number = Number(newest?.number ?? 0) + 1;
+  const older = client();
+  await older.insert(cutsTable, [{ sink: "ledger", slot: 0, number, stream, first_place, last_place, hash }], {});
+  await older.insert(framesTable, frames.map(olderRow), {});
   await older.close();
 };
 
@@ -64,8 +81,8 @@ const shape = async (): Promise<string | undefined> => {
   return row?.sorting_key;
 };
 
-const openSink = async (of: SqlClient = client()): Promise<Sink> => {
-  const sink = createLedgerSink(of, silentLog, ROWS_A_STEP);
+const openSink = async (of: SqlClient = client(), rowsAStep = ROWS_A_STEP): Promise<Sink> => {
+  const sink = createLedgerSink(of, silentLog, rowsAStep);
   await sink.prepare();
   return sink;
 };
@@ -154,6 +171,92 @@ describe("a ledger of an older shape", () => {
     const fourth = await openSink();
     await eventually("the shape is today's", async () => (await shape()) === sortingKey);
     await fourth.close();
+    expect((await ledgerFrames(ledger)).map(({ hash }) => hash)).toEqual(hashes(old));
+  });
+});
+
+describe("a ledger that is rolled back while it is brought into today's shape", () => {
+  const oldFrames = (): StoredFrame[] => Array.from({ length: AGENTS }, (_, n) => framesOf(n + 1, FRAMES_EACH)).flat();
+
+  /** Copies until it is killed, and writes a batch meanwhile as the siphon does. */
+  const upgradedAndKilled = async (fresh: readonly StoredFrame[]): Promise<void> => {
+    const killed = dyingAtStep(4);
+    const sink = await openSink(killed.of);
+    await eventually("it was killed", () => killed.begun() >= 4);
+    const batch = batchOf(fresh);
+    await sink.keepCut({ ...batch.cut, number: 1 });
+    expect(await sink.write(batch, never)).toEqual({ kind: "written" });
+    await sink.close();
+  };
+
+  it("keeps what the older build wrote meanwhile of agents that were copied already", async () => {
+    const old = oldFrames();
+    await olderLedger(old);
+    const fresh = framesOf(101, 3);
+    await upgradedAndKilled(fresh);
+    const meanwhile = [...framesOf(1, FRAMES_EACH + 5).slice(FRAMES_EACH), ...framesOf(102, 4)];
+    await writeAsOlderBuild(meanwhile);
+    const again = await openSink();
+    await eventually("the shape is today's", async () => (await shape()) === sortingKey);
+    await again.close();
+    expect((await ledgerFrames(ledger)).map(({ hash }) => hash)).toEqual(hashes([...old, ...fresh, ...meanwhile]));
+  });
+
+  it("goes on where it was where nobody else wrote", async () => {
+    const old = oldFrames();
+    await olderLedger(old);
+    const fresh = framesOf(101, 3);
+    await upgradedAndKilled(fresh);
+    const counted = dyingAtStep(Infinity);
+    const again = await openSink(counted.of);
+    await eventually("the shape is today's", async () => (await shape()) === sortingKey);
+    await again.close();
+    // The new agent's frames are in the older table behind the others.
+    expect(counted.begun()).toBe(STEPS - 3 + 1);
+    expect((await ledgerFrames(ledger)).map(({ hash }) => hash)).toEqual(hashes([...old, ...fresh]));
+  });
+
+  it("is copied anew where the older build writes until the last step", async () => {
+    const old = oldFrames();
+    await olderLedger(old);
+    const of = client();
+    const meanwhile = framesOf(2, FRAMES_EACH + 5).slice(FRAMES_EACH);
+    let begun = 0;
+    const command: SqlClient["command"] = async (query, params) => {
+      if (query.startsWith("INSERT INTO") && ++begun === STEPS) await writeAsOlderBuild(meanwhile);
+      await of.command(query, params);
+    };
+    const sink = await openSink({ ...of, command });
+    await eventually("the shape is today's", async () => (await shape()) === sortingKey);
+    await sink.close();
+    expect((await ledgerFrames(ledger)).map(({ hash }) => hash)).toEqual(hashes([...old, ...meanwhile]));
+  });
+
+  it("is copied in steps within a chain, too", async () => {
+    const old = framesOf(1, AGENTS * FRAMES_EACH);
+    await olderLedger(old);
+    const counted = dyingAtStep(Infinity);
+    const sink = await openSink(counted.of);
+    await eventually("the shape is today's", async () => (await shape()) === sortingKey);
+    await sink.close();
+    expect(counted.begun()).toBe(STEPS);
+    expect((await ledgerFrames(ledger)).map(({ hash }) => hash)).toEqual(hashes(old));
+  });
+
+  it("is copied in smaller steps where one takes the server too long", async () => {
+    const old = framesOf(1, 1500);
+    await olderLedger(old);
+    const of = client();
+    let begun = 0;
+    const command: SqlClient["command"] = async (query, params) => {
+      if (query.startsWith("INSERT INTO") && ++begun === 1)
+        throw new ClickHouseFailure("limit", "it takes too long", undefined);
+      await of.command(query, params);
+    };
+    const sink = await openSink({ ...of, command }, 2000);
+    await eventually("the shape is today's", async () => (await shape()) === sortingKey);
+    await sink.close();
+    expect(begun).toBe(3);
     expect((await ledgerFrames(ledger)).map(({ hash }) => hash)).toEqual(hashes(old));
   });
 });
