@@ -252,10 +252,13 @@ export const commands: readonly Command[] = [
     name: "doctor",
     summary: "check what recording on this machine needs",
     description: [
-      "Each line says ok or fail, and what to do. With a collector it looks whether its name resolves, its certificate is of the CA, the token is accepted, recording in the namespace is allowed, and the clocks agree; it writes nothing there.",
+      "Each line says ok or fail, and what to do. With a collector it looks whether its name resolves, its certificate is of the CA, the token is accepted, recording in the namespace is allowed, and the clocks agree; it writes nothing there. Then it tells how full the stream is, of each store behind it whether it keeps up or why it stands, which frames it could never take, and what the auditor found; with the release's namespace, to who may read its record too, in the stores' own words and of all namespaces.",
     ],
     options: [file, ...serverOptions, output],
-    examples: [["enchanted doctor", "check this directory, and the collector of the environment"]],
+    examples: [
+      ["enchanted doctor", "check this directory, and the collector of the environment"],
+      ["enchanted doctor --namespace enchanted-system", "the same, and why stores stand, in their own words"],
+    ],
     exitCodes: [["0", "everything is there"], ["1", "something is missing"], usage],
     load: async () => (await import("./doctor.ts")).doctor,
   },

@@ -2,13 +2,14 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { lookup } from "node:dns/promises";
 import { connect, type ClientHttp2Session } from "node:http2";
 import { isIP } from "node:net";
-import { grpcStatus, toGrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
-import { streamStateMethod } from "#nervous-system/comms/grpc/methods.ts";
-import { StreamStateResponseSchema } from "#nervous-system/schemas/gen/context_pb.ts";
+import { grpcStatus, toGrpcFailure, type GrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
+import { recordStateMethod, streamStateMethod, type GrpcMethod } from "#nervous-system/comms/grpc/methods.ts";
+import { RecordStateResponseSchema, StreamStateResponseSchema } from "#nervous-system/schemas/gen/context_pb.ts";
 import type { Finding } from "../doctor.ts";
 import type { Host } from "../host.ts";
 import { listLeftovers, outboxOf } from "../outbox/outbox.ts";
 import { certificateTrouble, connectCollector, explainFailure } from "./connect.ts";
+import { judgeRecord } from "./record-findings.ts";
 import type { ServerSettings } from "./settings.ts";
 
 const LIMIT_MS = 10_000;
@@ -68,7 +69,7 @@ const tlsRemedy = (message: string, server: ServerSettings): string =>
 const tls = async (host: Host, server: ServerSettings): Promise<Finding[]> => {
   const check = "TLS";
   const session = openSession(server);
-  const cancel = host.clock.after(LIMIT_MS, () => session.destroy(new Error(`no answer within ${LIMIT_MS} ms`)));
+  const cancel = host.clock.after(LIMIT_MS, () => session.destroy(new Error(`no answer within ${LIMIT_MS / 1000} s`)));
   try {
     const date = await dateFrom(session);
     return [{ check, ok: true, detail: `${server.address} is the collector of this CA` }, clock(host, date)];
@@ -86,11 +87,13 @@ const right = async (host: Host, server: ServerSettings): Promise<Finding[]> => 
   const { client, uplink } = connectCollector(host, server);
   const token: Finding = { check: "token", ok: true, detail: "accepted" };
   const [check, { namespace }] = ["right", server];
+  const limit = AbortSignal.timeout(LIMIT_MS);
   try {
-    await uplink.tail({ agentUid: host.ids.next(), epoch: 1 }, AbortSignal.timeout(LIMIT_MS));
+    await uplink.tail({ agentUid: host.ids.next(), epoch: 1 }, limit);
     return [token, { check, ok: true, detail: `may record in namespace ${namespace}` }];
   } catch (error) {
     const failure = toGrpcFailure(error);
+    if (limit.aborted) return [silent("answers", server)];
     const [detail = "", ...remedy] = explainFailure(failure, server).split("; ");
     const found = { ok: false, detail, ...(remedy.length === 0 ? {} : { remedy: remedy.join("; ") }) };
     if (failure.code !== grpcStatus.permissionDenied) return [{ check: "token", ...found }];
@@ -100,30 +103,69 @@ const right = async (host: Host, server: ServerSettings): Promise<Finding[]> => 
   }
 };
 
-const GIB = 2 ** 30;
-/** As the alert EnchantedStreamFillsUp. */
-const FULL_SHARE = 0.75;
+const collectorLog = "kubectl --namespace enchanted-system logs deployment/enchanted-collector";
 
-/** How full the stream is: a full one takes no frame. */
-const stream = async (host: Host, server: ServerSettings): Promise<Finding> => {
+/** That the collector took a call and does not answer it. */
+const silent = (check: string, { address }: ServerSettings): Finding => ({
+  check,
+  ok: false,
+  detail: `${address} was reached and answered nothing within ${LIMIT_MS / 1000} s`,
+  remedy: `it is overloaded, or waits for NATS or the Kubernetes API; try again, then look at its log: ${collectorLog}`,
+});
+
+const wasSilent = ({ code }: GrpcFailure): boolean =>
+  code === grpcStatus.deadlineExceeded || code === grpcStatus.cancelled;
+
+/** Asks a method that takes nothing, and judges its answer; a collector of an earlier version does not know it. */
+const asked = async (
+  host: Host,
+  server: ServerSettings,
+  { check, method, judge }: { check: string; method: GrpcMethod; judge: (answer: Buffer) => Finding[] },
+): Promise<Finding[]> => {
   const { client } = connectCollector(host, server);
-  const check = "stream";
   try {
-    const answer = await client.unary(streamStateMethod, Buffer.of(), { deadlineMs: LIMIT_MS });
-    const state = fromBinary(StreamStateResponseSchema, answer);
-    const [bytes, limit] = [Number(state.bytes), Number(state.limitBytes)];
-    const held = `holds ${(bytes / GIB).toFixed(2)} GiB`;
-    if (limit === 0) return { check, ok: true, detail: `${held}; its server's storage is the bound` };
-    const detail = `${held} of ${(limit / GIB).toFixed(2)} (${Math.floor((bytes / limit) * 100)} %)`;
-    if (bytes < limit * FULL_SHARE) return { check, ok: true, detail };
-    const remedy = "full, it takes no frame: docs/runbooks/stream-fills-up.md says who holds it and what to do";
-    return { check, ok: false, detail, remedy };
+    return judge(await client.unary(method, Buffer.of(), { deadlineMs: LIMIT_MS }));
   } catch (error) {
-    return { check, ok: true, detail: `is not told: ${toGrpcFailure(error).message}` };
+    const failure = toGrpcFailure(error);
+    if (failure.code === grpcStatus.unimplemented)
+      return [{ check, ok: true, detail: "this collector is of a version that does not tell" }];
+    if (wasSilent(failure)) return [silent(check, server)];
+    const remedy = `try again, then look at the collector's log: ${collectorLog}`;
+    return [{ check, ok: false, detail: `the collector does not tell: ${failure.message}`, remedy }];
   } finally {
     client.close();
   }
 };
+
+const GIB = 2 ** 30;
+/** As the alert EnchantedStreamFillsUp. */
+const FULL_SHARE = 0.75;
+
+const judgeStream = (answer: Buffer): Finding => {
+  const check = "stream";
+  const state = fromBinary(StreamStateResponseSchema, answer);
+  const [bytes, limit] = [Number(state.bytes), Number(state.limitBytes)];
+  const held = `holds ${(bytes / GIB).toFixed(2)} GiB`;
+  if (limit === 0) return { check, ok: true, detail: `${held}; its server's storage is the bound` };
+  const detail = `${held} of ${(limit / GIB).toFixed(2)} (${Math.floor((bytes / limit) * 100)} %)`;
+  if (bytes < limit * FULL_SHARE) return { check, ok: true, detail };
+  const remedy = "full, it takes no frame: docs/runbooks/stream-fills-up.md says who holds it and what to do";
+  return { check, ok: false, detail, remedy };
+};
+
+/** How full the stream is, where a full one takes no frame, and how the stores behind it keep up. */
+const record = async (host: Host, server: ServerSettings): Promise<Finding[]> => [
+  ...(await asked(host, server, {
+    check: "stream",
+    method: streamStateMethod,
+    judge: (answer) => [judgeStream(answer)],
+  })),
+  ...(await asked(host, server, {
+    check: "stores",
+    method: recordStateMethod,
+    judge: (answer) => judgeRecord(fromBinary(RecordStateResponseSchema, answer)),
+  })),
+];
 
 /** How the account that the collector names may be given the right. */
 const grantRemedy = (namespace: string, refusal: string): string => {
@@ -147,6 +189,6 @@ export const checkServer = async (host: Host, server: ServerSettings): Promise<F
   if (!name.ok) return [name];
   const secured = await tls(host, server);
   const rest = secured.every(({ check, ok }) => ok || check !== "TLS") ? await right(host, server) : [];
-  const isLetIn = rest.some(({ check, ok }) => check === "token" && ok);
-  return [name, ...secured, ...rest, ...(isLetIn ? [await stream(host, server)] : []), await outbox(host)];
+  const mayRecord = rest.some(({ check, ok }) => check === "right" && ok);
+  return [name, ...secured, ...rest, ...(mayRecord ? await record(host, server) : []), await outbox(host)];
 };

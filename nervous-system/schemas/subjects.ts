@@ -19,6 +19,15 @@ export const tailsStream = "CONTEXT_TAILS";
 /** The stream that counts the bytes of blobs. */
 export const blobBytesStream = "BLOB_BYTES";
 
+/** The stream of what parts of the pipeline last said of themselves, one message a part. */
+export const partStatesStream = "PART_STATES";
+
+/** A part that says how it is. */
+export type TellingPart = "siphon" | "auditor";
+
+/** Where a part says how it is. */
+export const partStateSubject = (part: TellingPart): string => `states.${part}`;
+
 /** Who fills a namespace's share of the store of blobs: its agents and external clients, or what components record of it. */
 export type BlobPayer = "agents" | "components";
 
@@ -134,6 +143,8 @@ export const letterHeaders = {
   reason: "Enchanted-Reason",
   /** Uid of the agent that sent it, percent-encoded where it is none; absent where nobody knows. */
   agentUid: "Enchanted-Agent",
+  /** The frame's place in that agent's record, `<epoch>/<seq>`; absent where it could not be read. */
+  frame: "Enchanted-Frame",
 } as const;
 
 /** The stream keeps so many letters of one subject, the newest: of the largest, 96 MiB a namespace and who refuses them. */
@@ -153,3 +164,10 @@ export const letterSubject = (refusedBy: string, namespace: string, agentUid: st
       .readUInt32BE(0) % letterPlaces;
   return `dead.${subjectToken(refusedBy)}.${subjectToken(namespace)}.${place}`;
 };
+
+/** Filter for what one refused, of one namespace or of all. */
+export const lettersFilter = (refusedBy: string, namespace: string | undefined): string =>
+  `dead.${subjectToken(refusedBy)}.${namespace === undefined ? "*" : subjectToken(namespace)}.*`;
+
+/** Whose letters are a sink's. */
+export const refusingSink = (sink: string): string => `siphon-${sink}`;

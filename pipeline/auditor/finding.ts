@@ -7,7 +7,8 @@ export type AuditedStore = "ledger" | "archive" | "graph";
  */
 export const faultKinds = ["missing", "altered", "doubled", "unchained", "unknown"] as const;
 
-type FaultKind = (typeof faultKinds)[number];
+/** One of `faultKinds`. */
+export type FaultKind = (typeof faultKinds)[number];
 
 /** Something wrong with one frame, edge, file or manifest. */
 export type Fault = {

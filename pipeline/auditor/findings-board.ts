@@ -1,5 +1,12 @@
 import type { Log } from "#nervous-system/kernel/log.ts";
-import { faultKinds, findingId, remedyOf, type AuditedStore, type Finding } from "#pipeline/auditor/finding.ts";
+import {
+  faultKinds,
+  findingId,
+  remedyOf,
+  type AuditedStore,
+  type FaultKind,
+  type Finding,
+} from "#pipeline/auditor/finding.ts";
 import type { AuditorMetrics } from "#pipeline/auditor/measure.ts";
 
 /** Everything that is found and not mended, each told once. */
@@ -8,6 +15,8 @@ export type FindingsBoard = {
   replace(unit: string, findings: readonly Finding[]): void;
   /** Whether anything is found of a unit. */
   has(unit: string): boolean;
+  /** How many frames are in doubt, by store and kind. */
+  faults(): ReadonlyArray<{ readonly store: AuditedStore; readonly kind: FaultKind; readonly frames: number }>;
   /** Brings the metrics up to date, and answers how many frames are in doubt. */
   measure(): number;
 };
@@ -35,6 +44,11 @@ export const createFindingsBoard = (
 ): FindingsBoard => {
   const units = new Map<string, Kept>();
 
+  const sumOf = (key: string): number => [...units.values()].reduce((sum, { sums }) => sum + (sums.get(key) ?? 0), 0);
+
+  const faults: FindingsBoard["faults"] = () =>
+    stores.flatMap((store) => faultKinds.map((kind) => ({ store, kind, frames: sumOf(`${store} ${kind}`) })));
+
   const tell = (unit: string, finding: Finding): void => {
     const { store, kind, subject, place, frames, first } = finding;
     const fields = { unit, store, kind, subject, place, frames, first, remedy: remedyOf(finding) };
@@ -60,18 +74,14 @@ export const createFindingsBoard = (
       units.set(unit, { told: found, sums });
     },
     has: (unit) => units.has(unit),
+    faults,
     measure: () => {
-      const sumOf = (key: string): number =>
-        [...units.values()].reduce((sum, { sums }) => sum + (sums.get(key) ?? 0), 0);
       let total = 0;
-      for (const store of stores) {
-        for (const kind of faultKinds) {
-          const frames = sumOf(`${store} ${kind}`);
-          recordFaults.set({ store, kind }, frames);
-          total += frames;
-        }
-        recordGap.set({ store }, sumOf(`${store} missing`));
-        recordDuplicates.set({ store }, sumOf(`${store} doubled`));
+      for (const { store, kind, frames } of faults()) {
+        recordFaults.set({ store, kind }, frames);
+        if (kind === "missing") recordGap.set({ store }, frames);
+        if (kind === "doubled") recordDuplicates.set({ store }, frames);
+        total += frames;
       }
       return total;
     },

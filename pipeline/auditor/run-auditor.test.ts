@@ -2,8 +2,10 @@ import { describe, expect, it } from "@jest/globals";
 import type { Registry } from "prom-client";
 import { manualClock } from "#nervous-system/kernel/clock.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
+import { auditorState } from "#nervous-system/schemas/part-states.ts";
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import type { Finding } from "#pipeline/auditor/finding.ts";
+import { createAuditLog } from "#pipeline/auditor/audit-state.ts";
 import { createFindingsBoard } from "#pipeline/auditor/findings-board.ts";
 import { createAuditorMetrics } from "#pipeline/auditor/measure.ts";
 import { runAuditor } from "#pipeline/auditor/run-auditor.ts";
@@ -59,6 +61,8 @@ const start = (walk = new Numbered(), budget = { strides: 3, bytes: 1000 }) => {
     storedMs: (seq: number) => Promise.resolve(clock.now() - seq * 1000),
     trim: { watermarks: () => Promise.resolve(new Map([["ledger", stream.finished]])), trim: () => Promise.resolve(0) },
   };
+  const audited = createAuditLog({ walks: [walk.name], board, clock, words: (text) => text });
+  const rounds = { count: 0 };
   const stopping = new AbortController();
   const running = runAuditor(
     {
@@ -70,7 +74,12 @@ const start = (walk = new Numbered(), budget = { strides: 3, bytes: 1000 }) => {
       clock,
       metrics,
       log,
-      onTrouble: (what, reason) => void troubles.set(what, reason),
+      onTrouble: (what, reason) => {
+        troubles.set(what, reason);
+        audited.noteTrouble(what, reason);
+      },
+      onWalk: audited.noteRound,
+      onRound: () => void (rounds.count += 1),
     },
     stopping.signal,
   );
@@ -83,7 +92,7 @@ const start = (walk = new Numbered(), budget = { strides: 3, bytes: 1000 }) => {
     stopping.abort(new Error("over"));
     await running;
   };
-  return { walk, pass, told, troubles, stream, stop, value: valueIn(registry) };
+  return { walk, clock, pass, told, troubles, audited, rounds, stream, stop, value: valueIn(registry) };
 };
 
 const valueIn =
@@ -150,6 +159,31 @@ describe("an auditor", () => {
     walk.away = undefined;
     await pass(60_000);
     expect(troubles.get("record")).toBeUndefined();
+    await stop();
+  });
+
+  it("keeps for others when it looked, what it found and what keeps it from looking", async () => {
+    const { walk, clock, pass, audited, rounds, stream, stop } = start(new Numbered(), { strides: 1, bytes: 1 });
+    expect(audited.state()).toMatchObject({
+      walks: [{ name: "record", roundMs: 0, walkMs: 0, trouble: "the record was not audited yet" }],
+      faults: [],
+    });
+    walk.found.set(1, [lost]);
+    await pass(0);
+    const { walks, faults, ...rest } = auditorState.parse(audited.state());
+    expect(walks).toEqual([{ name: "record", roundMs: clock.now(), walkMs: 0 }]);
+    expect(faults).toEqual([{ store: "ledger", kind: "missing", frames: 3 }]);
+    expect(rest).toEqual({ atMs: clock.now() });
+    walk.found.clear();
+    stream.isAway = true;
+    await pass(60_000);
+    expect(audited.state().trouble).toMatch(/NATS is away/);
+    stream.isAway = false;
+    for (let n = 0; n < 10; n += 1) await pass(60_000);
+    expect(auditorState.parse(audited.state())).toMatchObject({ faults: [], walks: [{ roundMs: clock.now() }] });
+    expect(audited.state().walks[0]?.walkMs).toBeGreaterThan(0);
+    expect(audited.state().trouble).toBeUndefined();
+    expect(rounds.count).toBeGreaterThanOrEqual(12);
     await stop();
   });
 

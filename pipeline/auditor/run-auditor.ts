@@ -21,6 +21,10 @@ export type AuditorOptions = {
   readonly log: Log;
   /** Told what keeps a walk from being taken, or the stream from being seen, and undefined once it is again. */
   readonly onTrouble: (what: string, reason: string | undefined) => void;
+  /** Told of each walk that was taken, and whether it came to the end of all of the record. */
+  readonly onWalk: (walk: string, isThrough: boolean) => void;
+  /** Told at the end of each round, whatever became of it. */
+  readonly onRound: () => void;
 };
 
 const ROUND_MS = 60_000;
@@ -61,12 +65,13 @@ const look = async ({ bus, sinks, clock, metrics }: AuditorOptions): Promise<Str
 };
 
 const takeWalk = async (options: AuditorOptions, walker: Walker, view: StreamView, signal: AbortSignal) => {
-  const { clock, metrics, budget, onTrouble } = options;
+  const { clock, metrics, budget, onTrouble, onWalk } = options;
   const { name: walk } = walker;
   try {
     const isThrough = await within(options, WALK_MS, signal, (limited) => walker.round(view, budget, limited));
     metrics.auditRound.set({ walk }, clock.now() / 1000);
     if (isThrough) metrics.auditWalk.set({ walk }, clock.now() / 1000);
+    onWalk(walk, isThrough);
     onTrouble(walk, undefined);
   } catch (error) {
     if (!signal.aborted) onTrouble(walk, `the ${walk} cannot be audited: ${String(error)}`);
@@ -94,6 +99,7 @@ export const runAuditor = async (options: AuditorOptions, signal: AbortSignal): 
       if (signal.aborted) return;
       options.onTrouble("stream", `the stream does not tell how far the sinks are: ${String(error)}`);
     }
+    options.onRound();
     await options.clock.sleep(ROUND_MS, signal).catch(() => undefined);
   }
 };

@@ -4,6 +4,7 @@ import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
 import { readOnlyCa } from "#nervous-system/kernel/trusted-cas.ts";
 import { createReadClient } from "#nervous-system/stores/clickhouse/read-client.ts";
 import { createProcessRegistry } from "#nervous-system/telemetry/metrics.ts";
+import { createAuditLog } from "#pipeline/auditor/audit-state.ts";
 import { createEdgeWalk } from "#pipeline/auditor/edge-walk.ts";
 import { createFindingsBoard } from "#pipeline/auditor/findings-board.ts";
 import { createGraphParts } from "#pipeline/auditor/graph-parts.ts";
@@ -16,9 +17,11 @@ import { runAuditor } from "#pipeline/auditor/run-auditor.ts";
 import type { auditorSettings } from "#pipeline/auditor/settings.ts";
 import { createWalker } from "#pipeline/auditor/walker.ts";
 import type { PartEnvironment } from "#pipeline/environment.ts";
+import { publicWords } from "#pipeline/public-words.ts";
 import { openBucket } from "#pipeline/siphon/archive/sink.ts";
 import { openGraph } from "#pipeline/siphon/graph/open-graph.ts";
 import { settlingReaders } from "#pipeline/siphon/sinks.ts";
+import { tellState } from "#pipeline/tell-state.ts";
 
 /** What the auditor gets from the process that it runs in. */
 export type AuditorEnvironment = PartEnvironment & {
@@ -80,28 +83,31 @@ export const startAuditor = async (environment: AuditorEnvironment): Promise<Aud
         ];
   const walkers = [createWalker(createRecordWalk({ archive, ledger }), board), ...ofGraph];
   const sinks = [...settlingReaders, ...(graph === undefined ? [] : ["graph"])];
-  const troubles = new Map<string, string>(walkers.map(({ name }) => [name, `the ${name} was not audited yet`]));
+  const words = publicWords(settings);
+  const audited = createAuditLog({ walks: walkers.map(({ name }) => name), board, clock, words });
   let connected: Bus | undefined;
   const health = await startHealthServer({
     port: healthPort,
     registry,
-    unready: () => [...(connected?.connected() === true ? [] : ["NATS is not reachable"]), ...troubles.values()],
+    unready: () => [...(connected?.connected() === true ? [] : ["NATS is not reachable"]), ...audited.sentences()],
   });
   const onTrouble = (what: string, reason: string | undefined): void => {
-    if (reason !== undefined && reason !== troubles.get(what)) log.warn({}, reason);
-    if (reason === undefined) troubles.delete(what);
-    else troubles.set(what, reason);
+    if (reason !== undefined && !audited.sentences().includes(reason)) log.warn({}, reason);
+    audited.noteTrouble(what, reason);
   };
   const bus = await environment.connectBus();
   connected = bus;
   const stopping = new AbortController();
-  const running = runAuditor({ bus, walkers, board, sinks, budget, clock, metrics, log, onTrouble }, stopping.signal);
+  const tell = (): Promise<void> => bus.partStates.put("auditor", audited.state());
+  const telling = tellState({ tell, clock, log }, stopping.signal);
+  const told = { onTrouble, onWalk: audited.noteRound, onRound: telling.changed };
+  const running = runAuditor({ bus, walkers, board, sinks, budget, clock, metrics, log, ...told }, stopping.signal);
   log.info({ walks: walkers.map(({ name }) => name) }, "the auditor runs");
   return {
     healthPort: health.port,
     stop: async () => {
       stopping.abort(new Error("the auditor stops"));
-      await running;
+      await Promise.all([running, telling.ended]);
       await stores.close();
       await bus.close();
       await health.close();

@@ -6,6 +6,7 @@ import {
   inboxMethod,
   putBlobMethod,
   recallMethod,
+  recordStateMethod,
   streamStateMethod,
   tailMethod,
 } from "#nervous-system/comms/grpc/methods.ts";
@@ -22,7 +23,16 @@ const agent = (agentUid: string): Caller => ({
 
 describe("what an external client must have the right to", () => {
   it("is to read for what gives out others' blobs and lessons, and to record for all else", () => {
-    const all = [exportLogs, getBlobMethod, inboxMethod, putBlobMethod, recallMethod, streamStateMethod, tailMethod];
+    const all = [
+      exportLogs,
+      getBlobMethod,
+      inboxMethod,
+      putBlobMethod,
+      recallMethod,
+      recordStateMethod,
+      streamStateMethod,
+      tailMethod,
+    ];
     expect(all.filter(({ path }) => useOf(path) === "get")).toEqual([getBlobMethod, recallMethod]);
     expect(useOf(undefined)).toBe("create"); // OTLP over HTTP
   });

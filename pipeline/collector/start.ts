@@ -35,6 +35,7 @@ import { createIdentify, type Identify } from "#pipeline/collector/identify.ts";
 import { createInbox } from "#pipeline/collector/inbox.ts";
 import { createCollectorMetrics, type CollectorMetrics } from "#pipeline/collector/measure.ts";
 import { createRecall } from "#pipeline/collector/recall.ts";
+import { createRecordState } from "#pipeline/collector/record-state.ts";
 import type { CollectorSettings } from "#pipeline/collector/settings.ts";
 import { followStreamFill } from "#pipeline/collector/stream-fill.ts";
 import { createStreamQuota, type StreamQuota } from "#pipeline/collector/stream-quota.ts";
@@ -156,6 +157,13 @@ const startServers = async (environment: CollectorEnvironment, parts: Parts) => 
   const handlers = [
     ...otlpGrpcHandlers(receiver),
     ...createContextService({ identify, owners, bus, blobs, blobQuota, blobShare, sinks: settlingReaders }),
+    createRecordState({
+      identify,
+      bus,
+      clock,
+      sinks: settlingReaders,
+      releaseNamespace: settings.ENCHANTED_RELEASE_NAMESPACE,
+    }),
     createInbox({ identify, bus }),
     createErase({
       identify,

@@ -5,6 +5,7 @@ import { fullJitterMs } from "#nervous-system/kernel/backoff.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
+import { refusingSink } from "#nervous-system/schemas/subjects.ts";
 import { createGatherer, type Gathered, type Gatherer } from "#pipeline/siphon/gather.ts";
 import type { SiphonMetrics } from "#pipeline/siphon/measure.ts";
 import type { Batch, Cut, KeptCut, Sink, SinkKind } from "#pipeline/siphon/sink.ts";
@@ -39,9 +40,10 @@ type Refused = { readonly place: number; readonly bytes: Uint8Array; readonly en
 const refuse = async ({ bus, kind, metrics }: Feed, { stream, hash }: Cut, refused: Refused, reason: string) => {
   const { place, bytes, envelope } = refused;
   await bus.deadLetters.put({
-    refusedBy: `siphon-${kind.name}`,
+    refusedBy: refusingSink(kind.name),
     namespace: envelope?.namespace ?? "_",
     agentUid: envelope?.agent_uid,
+    frame: envelope,
     reason,
     bytes,
     id: `${kind.name}/${stream}/${place}/${hash}`,

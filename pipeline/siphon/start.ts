@@ -5,8 +5,11 @@ import { createProcessRegistry } from "#nervous-system/telemetry/metrics.ts";
 import type { PartEnvironment } from "#pipeline/environment.ts";
 import { createSiphonMetrics } from "#pipeline/siphon/measure.ts";
 import { runSink } from "#pipeline/siphon/run-sink.ts";
+import { publicWords } from "#pipeline/public-words.ts";
+import { createSinkTroubles } from "#pipeline/siphon/sink-troubles.ts";
 import type { Sink } from "#pipeline/siphon/sink.ts";
 import { sinks, type siphonSettings } from "#pipeline/siphon/sinks.ts";
+import { tellState, type StateTelling } from "#pipeline/tell-state.ts";
 
 /** What the siphon gets from the process that it runs in. */
 export type SiphonEnvironment = PartEnvironment & {
@@ -34,32 +37,34 @@ export const startSiphon = async (environment: SiphonEnvironment): Promise<Sipho
   };
   const opened = (await Promise.all(sinks.map(open))).flat();
   const names = opened.map(({ kind }) => kind.name);
-  const trouble = new Map<string, string>(names.map((name) => [name, "not started yet"]));
+  const { clock, log } = environment;
+  const words = publicWords(environment.settings);
+  let telling: StateTelling | undefined;
+  const troubles = createSinkTroubles({ sinks: names, clock, words, onChange: () => telling?.changed() });
   let connected: Bus | undefined;
   const health = await startHealthServer({
     port: environment.healthPort,
     registry,
     unready: () => [
       ...(connected?.connected() === true ? [] : ["NATS is not reachable, or its streams are not set up yet"]),
-      ...[...trouble].map(([name, reason]) => `${name}: ${reason}`),
+      ...troubles.sentences(),
     ],
   });
   const bus = await environment.connectBus();
   connected = bus;
   const stopping = new AbortController();
+  const tell = (): Promise<void> => bus.partStates.put("siphon", troubles.state());
+  telling = tellState({ tell, clock, log }, stopping.signal);
   const loops = opened.map(({ kind, sink }) => {
-    const onTrouble = (reason: string | undefined): void => {
-      if (reason === undefined) trouble.delete(kind.name);
-      else trouble.set(kind.name, reason);
-    };
+    const onTrouble = (reason: string | undefined): void => troubles.note(kind.name, reason);
     return runSink({ ...environment, kind, sink, bus, metrics, onTrouble }, stopping.signal);
   });
-  environment.log.info({ sinks: names }, "the siphon runs");
+  log.info({ sinks: names }, "the siphon runs");
   return {
     healthPort: health.port,
     stop: async () => {
       stopping.abort(new Error("the siphon stops"));
-      await Promise.all(loops);
+      await Promise.all([...loops, telling.ended]);
       await Promise.all(opened.map(({ sink }) => sink.close()));
       await bus.close();
       await health.close();

@@ -21,6 +21,8 @@ export type Neo4jOptions = {
   readonly dir: string;
   /** Ask clients for TLS, by these files, which stand in one directory; plain text without them. */
   readonly tls?: KeyPair;
+  /** Further lines of its configuration. */
+  readonly configuration?: readonly string[];
 };
 
 const account = { username: "neo4j", password: "enchanted-test-secret" };
@@ -35,7 +37,7 @@ const tlsLines = ({ certFile, keyFile }: KeyPair): string[] => [
 ];
 
 /** Bolt on loopback and nothing else; it tells nobody outside that it runs. */
-const renderConfiguration = (port: number, tls: KeyPair | undefined): string =>
+const renderConfiguration = (port: number, { tls, configuration = [] }: Omit<Neo4jOptions, "dir">): string =>
   [
     "dbms.security.auth_enabled=true",
     "dbms.usage_report.enabled=false",
@@ -46,6 +48,7 @@ const renderConfiguration = (port: number, tls: KeyPair | undefined): string =>
     "server.http.enabled=false",
     "server.https.enabled=false",
     ...(tls === undefined ? [] : tlsLines(tls)),
+    ...configuration,
     "",
   ].join("\n");
 
@@ -65,13 +68,17 @@ const neo4jService = (command: readonly string[], port: number): ServiceSpec => 
 type Prepared = { readonly spec: ServiceSpec; readonly port: number };
 
 /** Writes what a server in `home` reads, and answers how to start it. */
-const prepare = async (home: string, lib: string, flags: readonly string[], tls?: KeyPair): Promise<Prepared> => {
+const prepare = async (
+  { dir: home, ...options }: Neo4jOptions,
+  lib: string,
+  flags: readonly string[],
+): Promise<Prepared> => {
   await mkdir(home, { recursive: true });
   const port = await freePort();
   const configuration = join(home, "neo4j.conf");
-  await writeFile(configuration, renderConfiguration(port, tls));
-  const options = [...QUICK_START, ...flags];
-  return { spec: neo4jService(neo4jCommand({ lib, options, home, configuration }), port), port };
+  await writeFile(configuration, renderConfiguration(port, options));
+  const command = neo4jCommand({ lib, options: [...QUICK_START, ...flags], home, configuration });
+  return { spec: neo4jService(command, port), port };
 };
 
 /** Has a server start and end, by which Java writes down the classes that a start loads. */
@@ -80,7 +87,7 @@ const makeArchive = async (lib: string, archive: string): Promise<void> => {
   const dir = await mkdtemp(join(dirname(lib), ".archive-"));
   try {
     const written = join(dir, "classes.jsa");
-    const { spec } = await prepare(join(dir, "home"), lib, [`-XX:ArchiveClassesAtExit=${written}`]);
+    const { spec } = await prepare({ dir: join(dir, "home") }, lib, [`-XX:ArchiveClassesAtExit=${written}`]);
     // It writes the archive when it ends, for about ten seconds of the processor.
     const server = await startService({ ...spec, stopGraceMs: 300_000 }, dir);
     await server.stop();
@@ -101,7 +108,7 @@ const ensureQuickStart = async (): Promise<{ readonly lib: string; readonly flag
 /** Starts Neo4j on a free loopback port and answers when it is ready. */
 export const startNeo4j = async (options: Neo4jOptions): Promise<Neo4jServer> => {
   const { lib, flags } = await ensureQuickStart();
-  const { spec, port } = await prepare(join(options.dir, "neo4j"), lib, flags, options.tls);
+  const { spec, port } = await prepare({ ...options, dir: join(options.dir, "neo4j") }, lib, flags);
   const server = await startRestartable(spec, join(options.dir, "logs"));
   return Object.defineProperties(server, {
     boltUrl: { value: `${options.tls ? "bolt+s" : "bolt"}://localhost:${port}`, enumerable: true },

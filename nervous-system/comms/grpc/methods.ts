@@ -23,6 +23,9 @@ export const tailMethod = unary("/enchanted.v1.ContextService/Tail");
 /** `ContextService/StreamState`: how full the stream of frames is. */
 export const streamStateMethod = unary("/enchanted.v1.ContextService/StreamState");
 
+/** `ContextService/RecordState`: how the stores of the record keep up. */
+export const recordStateMethod = unary("/enchanted.v1.ContextService/RecordState");
+
 /** `ContextService/PutBlob`: chunks in, digest out. */
 export const putBlobMethod: GrpcMethod = {
   path: "/enchanted.v1.ContextService/PutBlob",

@@ -4,12 +4,15 @@ import { createBlobBytes, type BlobBytes } from "./blob-bytes.ts";
 import type { ChainTail } from "./chain-plan.ts";
 import { readChainOwner, type ChainOwner } from "./chain-tail.ts";
 import { connectBus, type BusOptions } from "./connection.ts";
+import { readDeadLetterHeads, type DeadLetterHeads, type DeadLetterQuestion } from "./dead-letter-heads.ts";
 import { createDeadLetters, type DeadLetters } from "./dead-letters.ts";
 import type { DurableOptions } from "./deliveries.ts";
 import { openDurableReader, type DurableReader } from "./durable-reader.ts";
 import { followStream, type FollowOptions } from "./follower.ts";
 import { createJetStreamFrameStream } from "./frame-stream.ts";
+import { createPartStates, type PartStates } from "./part-states.ts";
 import { createPublisher, type FramePublisher } from "./publisher.ts";
+import { readProgress, type ReaderProgress } from "./reader-progress.ts";
 import { readSettled, type SettledQuestion } from "./settled.ts";
 import { createSpanStream, type SpanStream } from "./span-stream.ts";
 import {
@@ -34,8 +37,13 @@ export type Bus = {
   /** Publishes what belongs to no chain. */
   readonly unchained: UnchainedPublisher;
   readonly deadLetters: DeadLetters;
+  /** Tells of dead letters that are kept. */
+  deadLetterHeads(question: DeadLetterQuestion): Promise<DeadLetterHeads>;
+  readonly partStates: PartStates;
   readonly spans: SpanStream;
   readonly blobBytes: BlobBytes;
+  /** How far a durable reader is; undefined while there is none of that name. */
+  readerProgress(name: string): Promise<ReaderProgress | undefined>;
   /** Whose an agent's UID is. */
   chainOwner(agentUid: string): Promise<ChainOwner>;
   /** The highest seq of a chain that every sink holds. */
@@ -86,6 +94,9 @@ export const createBus = async (options: BusDependencies): Promise<Bus> => {
     chainOwner: (agentUid) => whileUp(() => readChainOwner(connection.manager, agentUid)),
     settled: (question) => whileUp(() => readSettled(connection.manager, question)),
     deadLetters,
+    deadLetterHeads: (question) => whileUp(() => readDeadLetterHeads(connection, question)),
+    partStates: createPartStates(connection),
+    readerProgress: (name) => whileUp(() => readProgress(connection.manager, name)),
     tail: (agentUid, epoch) => whileUp(() => stream.tail(agentUid, epoch)),
     newest: () => whileUp(() => readNewest(connection.manager)),
     holds: (mark) => whileUp(() => holdsMark(connection.manager, mark)),

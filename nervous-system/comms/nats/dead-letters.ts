@@ -11,6 +11,8 @@ type DeadLetter = {
   readonly namespace: string;
   /** Uid of the agent that sent it; undefined when unknown. */
   readonly agentUid?: string | undefined;
+  /** The frame's place in that agent's record, where it could be read. */
+  readonly frame?: { readonly epoch: number; readonly seq: number } | undefined;
   readonly reason: string;
   /** Kept up to 768 KiB. */
   readonly bytes: Uint8Array;
@@ -35,11 +37,12 @@ const oneLine = (text: string): string =>
 /** Creates the writer of stream CONTEXT_DEAD. */
 export const createDeadLetters = ({ js, whileUp }: Pick<BusConnection, "js" | "whileUp">): DeadLetters => ({
   put: async (letter) => {
-    const { bytes, agentUid } = letter;
+    const { bytes, agentUid, frame } = letter;
     const subject = publishableSubject(letterSubject(letter.refusedBy, letter.namespace, agentUid));
     const cut = bytes.length > MAX_LETTER_BYTES ? ` (the first ${MAX_LETTER_BYTES} of ${bytes.length} bytes)` : "";
     const carried = headers();
     if (agentUid !== undefined) carried.set(letterHeaders.agentUid, subjectToken(agentUid));
+    if (frame !== undefined) carried.set(letterHeaders.frame, `${frame.epoch}/${frame.seq}`);
     carried.set(letterHeaders.reason, oneLine(letter.reason).slice(0, MAX_REASON - cut.length) + cut);
     try {
       await whileUp(() =>

@@ -4,6 +4,7 @@ import {
   contextStream,
   deadStream,
   lettersOfSubject,
+  partStatesStream,
   spansStream,
   tailsStream,
 } from "#nervous-system/schemas/subjects.ts";
@@ -23,6 +24,9 @@ const MAX_WAITING_SPAN_BYTES = 256 * 1024 * 1024;
 const MAX_TAIL_BYTES = 64 * 1024 * 1024;
 /** More than 100,000 counts. */
 const MAX_COUNT_BYTES = 16 * 1024 * 1024;
+/** A few parts, each with what it said last and a message on its way. */
+const MAX_STATE_BYTES = 1024 * 1024;
+const MAX_STATE_MESSAGE = 32 * 1024;
 const TEN_MINUTES_NS = 600_000_000_000;
 const HOUR_NS = 3_600_000_000_000;
 
@@ -98,6 +102,19 @@ const blobBytesConfig = (options: StreamOptions): Partial<StreamConfig> & { name
   allow_direct: true,
 });
 
+/** What parts last said of themselves. */
+const partStatesConfig = (options: StreamOptions): Partial<StreamConfig> & { name: string } => ({
+  name: partStatesStream,
+  subjects: ["states.>"],
+  storage: "file",
+  retention: "limits",
+  discard: "old",
+  max_msgs_per_subject: 1,
+  max_msg_size: MAX_STATE_MESSAGE,
+  max_bytes: MAX_STATE_BYTES,
+  num_replicas: options.replicas,
+});
+
 const STREAM_NOT_FOUND = 10059;
 
 const isNotFound = (error: unknown): boolean => {
@@ -126,4 +143,5 @@ export const ensureStreams = async (manager: JetStreamManager, options: StreamOp
   await ensureStream(manager, spansConfig(options));
   await ensureStream(manager, tailsConfig(options));
   await ensureStream(manager, blobBytesConfig(options));
+  await ensureStream(manager, partStatesConfig(options));
 };

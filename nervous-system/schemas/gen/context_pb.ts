@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file context.proto.
  */
 export const file_context: GenFile = /*@__PURE__*/
-  fileDesc("Cg1jb250ZXh0LnByb3RvEgxlbmNoYW50ZWQudjEiUAoMQ29udGV4dEZyYW1lEhAKCGVudmVsb3BlGAEgASgJEg0KBWZyYW1lGAIgASgMEhEKCXByZXZfaGFzaBgDIAEoDBIMCgRoYXNoGAQgASgMIpAJCg1Qcm9kdWNlZEZyYW1lEhAKCGV2ZW50X2lkGAEgASgJEhEKCXRpbWVzdGFtcBgCIAEoCRIQCghhZ2VudF9pZBgDIAEoCRISCgpldmVudF90eXBlGAQgASgJEhsKE3JlbGF0ZWRfY29tbWl0X2hhc2gYBSABKAkSFwoPcGFyZW50X2V2ZW50X2lkGAYgASgJEhAKCHRyYWNlX2lkGAcgASgJEg8KB3NwYW5faWQYCCABKAkSFgoMcGF5bG9hZF9qc29uGAkgASgMSAASKAoHdGhvdWdodBgQIAEoCzIVLmVuY2hhbnRlZC52MS5UaG91Z2h0SAASPQoSZGVjaXNpb25fcmF0aW9uYWxlGBEgASgLMh8uZW5jaGFudGVkLnYxLkRlY2lzaW9uUmF0aW9uYWxlSAASMQoMc3RhdGVfY2hhbmdlGBIgASgLMhkuZW5jaGFudGVkLnYxLlN0YXRlQ2hhbmdlSAASKAoHbWVzc2FnZRgTIAEoCzIVLmVuY2hhbnRlZC52MS5NZXNzYWdlSAASJgoGYWN0aW9uGBQgASgLMhQuZW5jaGFudGVkLnYxLkFjdGlvbkgAEi0KCm1vZGVsX2NhbGwYFSABKAsyFy5lbmNoYW50ZWQudjEuTW9kZWxDYWxsSAASIgoEcGxhbhgWIAEoCzISLmVuY2hhbnRlZC52MS5QbGFuSAASIgoEdGFzaxgXIAEoCzISLmVuY2hhbnRlZC52MS5UYXNrSAASJAoFY2xhaW0YGCABKAsyEy5lbmNoYW50ZWQudjEuQ2xhaW1IABIsCglsaWZlY3ljbGUYGSABKAsyFy5lbmNoYW50ZWQudjEuTGlmZWN5Y2xlSAASLAoJaGVhcnRiZWF0GBogASgLMhcuZW5jaGFudGVkLnYxLkhlYXJ0YmVhdEgAEioKCHNuYXBzaG90GBsgASgLMhYuZW5jaGFudGVkLnYxLlNuYXBzaG90SAASKAoHcmVxdWVzdBgcIAEoCzIVLmVuY2hhbnRlZC52MS5SZXF1ZXN0SAASMgoMaW50ZXJ2ZW50aW9uGB0gASgLMhouZW5jaGFudGVkLnYxLkludGVydmVudGlvbkgAEioKCHByb3Bvc2FsGB4gASgLMhYuZW5jaGFudGVkLnYxLlByb3Bvc2FsSAASMAoLcHVibGljYXRpb24YHyABKAsyGS5lbmNoYW50ZWQudjEuUHVibGljYXRpb25IABIoCgd2ZXJkaWN0GCAgASgLMhUuZW5jaGFudGVkLnYxLlZlcmRpY3RIABIoCgdyb2xsb3V0GCEgASgLMhUuZW5jaGFudGVkLnYxLlJvbGxvdXRIABImCgZsZXNzb24YIiABKAsyFC5lbmNoYW50ZWQudjEuTGVzc29uSAASJAoFZXJyb3IYIyABKAsyEy5lbmNoYW50ZWQudjEuRXJyb3JIABIgCgNnYXAYJCABKAsyES5lbmNoYW50ZWQudjEuR2FwSAASKAoHZXJhc3VyZRglIAEoCzIVLmVuY2hhbnRlZC52MS5FcmFzdXJlSABCBgoEYm9keSJFCghGcmFtZUFjaxIKCgJvaxgBIAEoCBILCgNzZXEYAiABKAQSEAoIZXZlbnRfaWQYAyABKAkSDgoGcmVhc29uGAQgASgJIlkKDEVyYXNlUmVxdWVzdBINCgVvcmRlchgBIAEoCRIqCgZmcmFtZXMYAiADKAsyGi5lbmNoYW50ZWQudjEuRnJhbWVUb0VyYXNlEg4KBnJlYXNvbhgDIAEoCSKBAQoMRnJhbWVUb0VyYXNlEhAKCGV2ZW50X2lkGAEgASgJEhEKCWFnZW50X3VpZBgCIAEoCRINCgVlcG9jaBgDIAEoDRILCgNzZXEYBCABKAQSEQoJcHJpbmNpcGFsGAUgASgJEg4KBnBsYWNlcxgGIAMoBBINCgVibG9icxgHIAMoCSIiCg1FcmFzZVJlc3BvbnNlEhEKCWV2ZW50X2lkcxgBIAMoCSIvCgtUYWlsUmVxdWVzdBIRCglhZ2VudF91aWQYASABKAkSDQoFZXBvY2gYAiABKA0iOgoMVGFpbFJlc3BvbnNlEgsKA3NlcRgBIAEoBBIMCgRoYXNoGAIgASgJEg8KB3NldHRsZWQYAyABKAQiFAoSU3RyZWFtU3RhdGVSZXF1ZXN0IjkKE1N0cmVhbVN0YXRlUmVzcG9uc2USDQoFYnl0ZXMYASABKAQSEwoLbGltaXRfYnl0ZXMYAiABKAQiOwoMSW5ib3hSZXF1ZXN0Eg0KBWFmdGVyGAEgASgEEg4KBnN0cmVhbRgCIAEoCRIMCgRoYXNoGAMgASgJIlkKCUluYm94SXRlbRINCgVwbGFjZRgBIAEoBBIQCghlbnZlbG9wZRgCIAEoCRINCgVmcmFtZRgDIAEoDBIOCgZzdHJlYW0YBCABKAkSDAoEaGFzaBgFIAEoCSJOCg1SZWNhbGxSZXF1ZXN0EgwKBHdoYXQYASABKAkSEQoJbGlicmFyaWVzGAIgAygJEg0KBXBhdGhzGAMgAygJEg0KBWxpbWl0GAQgASgNIlAKDlJlY2FsbFJlc3BvbnNlEi0KB2xlc3NvbnMYASADKAsyHC5lbmNoYW50ZWQudjEuUmVjYWxsZWRMZXNzb24SDwoHdHJvdWJsZRgCIAEoCSKkAQoOUmVjYWxsZWRMZXNzb24SEAoIZXZlbnRfaWQYASABKAkSDAoEdGV4dBgCIAEoCRINCgVzY29yZRgDIAEoARIQCghhY2NlcHRlZBgEIAEoCBIPCgdtaXNzaW9uGAUgASgJEg0KBXBsYWNlGAYgASgEEhEKCWxpYnJhcmllcxgHIAMoCRINCgVmaWxlcxgIIAMoCRIPCgdvdXRjb21lGAkgASgJIhoKCUJsb2JDaHVuaxINCgVjaHVuaxgBIAEoDCIvCg9QdXRCbG9iUmVzcG9uc2USDgoGZGlnZXN0GAEgASgJEgwKBHNpemUYAiABKAQiMwoOR2V0QmxvYlJlcXVlc3QSDgoGZGlnZXN0GAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCTLzAwoOQ29udGV4dFNlcnZpY2USPQoEVGFpbBIZLmVuY2hhbnRlZC52MS5UYWlsUmVxdWVzdBoaLmVuY2hhbnRlZC52MS5UYWlsUmVzcG9uc2USUgoLU3RyZWFtU3RhdGUSIC5lbmNoYW50ZWQudjEuU3RyZWFtU3RhdGVSZXF1ZXN0GiEuZW5jaGFudGVkLnYxLlN0cmVhbVN0YXRlUmVzcG9uc2USPgoFSW5ib3gSGi5lbmNoYW50ZWQudjEuSW5ib3hSZXF1ZXN0GhcuZW5jaGFudGVkLnYxLkluYm94SXRlbTABEkMKBlJlY2FsbBIbLmVuY2hhbnRlZC52MS5SZWNhbGxSZXF1ZXN0GhwuZW5jaGFudGVkLnYxLlJlY2FsbFJlc3BvbnNlEkMKB1B1dEJsb2ISFy5lbmNoYW50ZWQudjEuQmxvYkNodW5rGh0uZW5jaGFudGVkLnYxLlB1dEJsb2JSZXNwb25zZSgBEkIKB0dldEJsb2ISHC5lbmNoYW50ZWQudjEuR2V0QmxvYlJlcXVlc3QaFy5lbmNoYW50ZWQudjEuQmxvYkNodW5rMAESQAoFRXJhc2USGi5lbmNoYW50ZWQudjEuRXJhc2VSZXF1ZXN0GhsuZW5jaGFudGVkLnYxLkVyYXNlUmVzcG9uc2ViBnByb3RvMw", [file_events]);
+  fileDesc("Cg1jb250ZXh0LnByb3RvEgxlbmNoYW50ZWQudjEiUAoMQ29udGV4dEZyYW1lEhAKCGVudmVsb3BlGAEgASgJEg0KBWZyYW1lGAIgASgMEhEKCXByZXZfaGFzaBgDIAEoDBIMCgRoYXNoGAQgASgMIpAJCg1Qcm9kdWNlZEZyYW1lEhAKCGV2ZW50X2lkGAEgASgJEhEKCXRpbWVzdGFtcBgCIAEoCRIQCghhZ2VudF9pZBgDIAEoCRISCgpldmVudF90eXBlGAQgASgJEhsKE3JlbGF0ZWRfY29tbWl0X2hhc2gYBSABKAkSFwoPcGFyZW50X2V2ZW50X2lkGAYgASgJEhAKCHRyYWNlX2lkGAcgASgJEg8KB3NwYW5faWQYCCABKAkSFgoMcGF5bG9hZF9qc29uGAkgASgMSAASKAoHdGhvdWdodBgQIAEoCzIVLmVuY2hhbnRlZC52MS5UaG91Z2h0SAASPQoSZGVjaXNpb25fcmF0aW9uYWxlGBEgASgLMh8uZW5jaGFudGVkLnYxLkRlY2lzaW9uUmF0aW9uYWxlSAASMQoMc3RhdGVfY2hhbmdlGBIgASgLMhkuZW5jaGFudGVkLnYxLlN0YXRlQ2hhbmdlSAASKAoHbWVzc2FnZRgTIAEoCzIVLmVuY2hhbnRlZC52MS5NZXNzYWdlSAASJgoGYWN0aW9uGBQgASgLMhQuZW5jaGFudGVkLnYxLkFjdGlvbkgAEi0KCm1vZGVsX2NhbGwYFSABKAsyFy5lbmNoYW50ZWQudjEuTW9kZWxDYWxsSAASIgoEcGxhbhgWIAEoCzISLmVuY2hhbnRlZC52MS5QbGFuSAASIgoEdGFzaxgXIAEoCzISLmVuY2hhbnRlZC52MS5UYXNrSAASJAoFY2xhaW0YGCABKAsyEy5lbmNoYW50ZWQudjEuQ2xhaW1IABIsCglsaWZlY3ljbGUYGSABKAsyFy5lbmNoYW50ZWQudjEuTGlmZWN5Y2xlSAASLAoJaGVhcnRiZWF0GBogASgLMhcuZW5jaGFudGVkLnYxLkhlYXJ0YmVhdEgAEioKCHNuYXBzaG90GBsgASgLMhYuZW5jaGFudGVkLnYxLlNuYXBzaG90SAASKAoHcmVxdWVzdBgcIAEoCzIVLmVuY2hhbnRlZC52MS5SZXF1ZXN0SAASMgoMaW50ZXJ2ZW50aW9uGB0gASgLMhouZW5jaGFudGVkLnYxLkludGVydmVudGlvbkgAEioKCHByb3Bvc2FsGB4gASgLMhYuZW5jaGFudGVkLnYxLlByb3Bvc2FsSAASMAoLcHVibGljYXRpb24YHyABKAsyGS5lbmNoYW50ZWQudjEuUHVibGljYXRpb25IABIoCgd2ZXJkaWN0GCAgASgLMhUuZW5jaGFudGVkLnYxLlZlcmRpY3RIABIoCgdyb2xsb3V0GCEgASgLMhUuZW5jaGFudGVkLnYxLlJvbGxvdXRIABImCgZsZXNzb24YIiABKAsyFC5lbmNoYW50ZWQudjEuTGVzc29uSAASJAoFZXJyb3IYIyABKAsyEy5lbmNoYW50ZWQudjEuRXJyb3JIABIgCgNnYXAYJCABKAsyES5lbmNoYW50ZWQudjEuR2FwSAASKAoHZXJhc3VyZRglIAEoCzIVLmVuY2hhbnRlZC52MS5FcmFzdXJlSABCBgoEYm9keSJFCghGcmFtZUFjaxIKCgJvaxgBIAEoCBILCgNzZXEYAiABKAQSEAoIZXZlbnRfaWQYAyABKAkSDgoGcmVhc29uGAQgASgJIlkKDEVyYXNlUmVxdWVzdBINCgVvcmRlchgBIAEoCRIqCgZmcmFtZXMYAiADKAsyGi5lbmNoYW50ZWQudjEuRnJhbWVUb0VyYXNlEg4KBnJlYXNvbhgDIAEoCSKBAQoMRnJhbWVUb0VyYXNlEhAKCGV2ZW50X2lkGAEgASgJEhEKCWFnZW50X3VpZBgCIAEoCRINCgVlcG9jaBgDIAEoDRILCgNzZXEYBCABKAQSEQoJcHJpbmNpcGFsGAUgASgJEg4KBnBsYWNlcxgGIAMoBBINCgVibG9icxgHIAMoCSIiCg1FcmFzZVJlc3BvbnNlEhEKCWV2ZW50X2lkcxgBIAMoCSIvCgtUYWlsUmVxdWVzdBIRCglhZ2VudF91aWQYASABKAkSDQoFZXBvY2gYAiABKA0iOgoMVGFpbFJlc3BvbnNlEgsKA3NlcRgBIAEoBBIMCgRoYXNoGAIgASgJEg8KB3NldHRsZWQYAyABKAQiFAoSU3RyZWFtU3RhdGVSZXF1ZXN0IjkKE1N0cmVhbVN0YXRlUmVzcG9uc2USDQoFYnl0ZXMYASABKAQSEwoLbGltaXRfYnl0ZXMYAiABKAQiFAoSUmVjb3JkU3RhdGVSZXF1ZXN0IqUBChNSZWNvcmRTdGF0ZVJlc3BvbnNlEiYKBXNpbmtzGAEgAygLMhcuZW5jaGFudGVkLnYxLlNpbmtTdGF0ZRIbCg5zaXBob25fdG9sZF9tcxgCIAEoBEgAiAEBEicKBWF1ZGl0GAMgASgLMhguZW5jaGFudGVkLnYxLkF1ZGl0U3RhdGUSDQoFd2hvbGUYBCABKAhCEQoPX3NpcGhvbl90b2xkX21zIrIBCglTaW5rU3RhdGUSDAoEbmFtZRgBIAEoCRIPCgd0cm91YmxlGAIgASgJEg4KBnJlYXNvbhgDIAEoCRITCgtzdGFuZGluZ19tcxgEIAEoBBIOCgZiZWhpbmQYBSABKAQSDgoGbGFnX21zGAYgASgEEg8KB2xldHRlcnMYByABKAQSMAoObmV3ZXN0X2xldHRlcnMYCCADKAsyGC5lbmNoYW50ZWQudjEuTGV0dGVySGVhZCJhCgpMZXR0ZXJIZWFkEhEKCW5hbWVzcGFjZRgBIAEoCRIRCglhZ2VudF91aWQYAiABKAkSDQoFZnJhbWUYAyABKAkSDgoGcmVhc29uGAQgASgJEg4KBmFnZV9tcxgFIAEoBCKAAQoKQXVkaXRTdGF0ZRIPCgd0b2xkX21zGAEgASgEEiYKBXdhbGtzGAIgAygLMhcuZW5jaGFudGVkLnYxLkF1ZGl0V2FsaxIoCgZmYXVsdHMYAyADKAsyGC5lbmNoYW50ZWQudjEuQXVkaXRGYXVsdBIPCgd0cm91YmxlGAQgASgJInAKCUF1ZGl0V2FsaxIMCgRuYW1lGAEgASgJEhUKCHJvdW5kX21zGAIgASgESACIAQESFAoHd2Fsa19tcxgDIAEoBEgBiAEBEg8KB3Ryb3VibGUYBCABKAlCCwoJX3JvdW5kX21zQgoKCF93YWxrX21zIjkKCkF1ZGl0RmF1bHQSDQoFc3RvcmUYASABKAkSDAoEa2luZBgCIAEoCRIOCgZmcmFtZXMYAyABKAQiOwoMSW5ib3hSZXF1ZXN0Eg0KBWFmdGVyGAEgASgEEg4KBnN0cmVhbRgCIAEoCRIMCgRoYXNoGAMgASgJIlkKCUluYm94SXRlbRINCgVwbGFjZRgBIAEoBBIQCghlbnZlbG9wZRgCIAEoCRINCgVmcmFtZRgDIAEoDBIOCgZzdHJlYW0YBCABKAkSDAoEaGFzaBgFIAEoCSJOCg1SZWNhbGxSZXF1ZXN0EgwKBHdoYXQYASABKAkSEQoJbGlicmFyaWVzGAIgAygJEg0KBXBhdGhzGAMgAygJEg0KBWxpbWl0GAQgASgNIlAKDlJlY2FsbFJlc3BvbnNlEi0KB2xlc3NvbnMYASADKAsyHC5lbmNoYW50ZWQudjEuUmVjYWxsZWRMZXNzb24SDwoHdHJvdWJsZRgCIAEoCSKkAQoOUmVjYWxsZWRMZXNzb24SEAoIZXZlbnRfaWQYASABKAkSDAoEdGV4dBgCIAEoCRINCgVzY29yZRgDIAEoARIQCghhY2NlcHRlZBgEIAEoCBIPCgdtaXNzaW9uGAUgASgJEg0KBXBsYWNlGAYgASgEEhEKCWxpYnJhcmllcxgHIAMoCRINCgVmaWxlcxgIIAMoCRIPCgdvdXRjb21lGAkgASgJIhoKCUJsb2JDaHVuaxINCgVjaHVuaxgBIAEoDCIvCg9QdXRCbG9iUmVzcG9uc2USDgoGZGlnZXN0GAEgASgJEgwKBHNpemUYAiABKAQiMwoOR2V0QmxvYlJlcXVlc3QSDgoGZGlnZXN0GAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCTLHBAoOQ29udGV4dFNlcnZpY2USPQoEVGFpbBIZLmVuY2hhbnRlZC52MS5UYWlsUmVxdWVzdBoaLmVuY2hhbnRlZC52MS5UYWlsUmVzcG9uc2USUgoLU3RyZWFtU3RhdGUSIC5lbmNoYW50ZWQudjEuU3RyZWFtU3RhdGVSZXF1ZXN0GiEuZW5jaGFudGVkLnYxLlN0cmVhbVN0YXRlUmVzcG9uc2USUgoLUmVjb3JkU3RhdGUSIC5lbmNoYW50ZWQudjEuUmVjb3JkU3RhdGVSZXF1ZXN0GiEuZW5jaGFudGVkLnYxLlJlY29yZFN0YXRlUmVzcG9uc2USPgoFSW5ib3gSGi5lbmNoYW50ZWQudjEuSW5ib3hSZXF1ZXN0GhcuZW5jaGFudGVkLnYxLkluYm94SXRlbTABEkMKBlJlY2FsbBIbLmVuY2hhbnRlZC52MS5SZWNhbGxSZXF1ZXN0GhwuZW5jaGFudGVkLnYxLlJlY2FsbFJlc3BvbnNlEkMKB1B1dEJsb2ISFy5lbmNoYW50ZWQudjEuQmxvYkNodW5rGh0uZW5jaGFudGVkLnYxLlB1dEJsb2JSZXNwb25zZSgBEkIKB0dldEJsb2ISHC5lbmNoYW50ZWQudjEuR2V0QmxvYlJlcXVlc3QaFy5lbmNoYW50ZWQudjEuQmxvYkNodW5rMAESQAoFRXJhc2USGi5lbmNoYW50ZWQudjEuRXJhc2VSZXF1ZXN0GhsuZW5jaGFudGVkLnYxLkVyYXNlUmVzcG9uc2ViBnByb3RvMw", [file_events]);
 
 /**
  * A frame as it travels and is kept. `frame` is never re-encoded: the hash covers its bytes.
@@ -517,6 +517,267 @@ export const StreamStateResponseSchema: GenMessage<StreamStateResponse> = /*@__P
   messageDesc(file_context, 9);
 
 /**
+ * @generated from message enchanted.v1.RecordStateRequest
+ */
+export type RecordStateRequest = Message<"enchanted.v1.RecordStateRequest"> & {
+};
+
+/**
+ * Describes the message enchanted.v1.RecordStateRequest.
+ * Use `create(RecordStateRequestSchema)` to create a new message.
+ */
+export const RecordStateRequestSchema: GenMessage<RecordStateRequest> = /*@__PURE__*/
+  messageDesc(file_context, 10);
+
+/**
+ * @generated from message enchanted.v1.RecordStateResponse
+ */
+export type RecordStateResponse = Message<"enchanted.v1.RecordStateResponse"> & {
+  /**
+   * @generated from field: repeated enchanted.v1.SinkState sinks = 1;
+   */
+  sinks: SinkState[];
+
+  /**
+   * How long ago the siphon said how it is; absent where it never did.
+   *
+   * @generated from field: optional uint64 siphon_told_ms = 2;
+   */
+  siphonToldMs?: bigint | undefined;
+
+  /**
+   * Absent where no auditor ever said anything.
+   *
+   * @generated from field: enchanted.v1.AuditState audit = 3;
+   */
+  audit?: AuditState | undefined;
+
+  /**
+   * Whether it is about all namespaces.
+   *
+   * @generated from field: bool whole = 4;
+   */
+  whole: boolean;
+};
+
+/**
+ * Describes the message enchanted.v1.RecordStateResponse.
+ * Use `create(RecordStateResponseSchema)` to create a new message.
+ */
+export const RecordStateResponseSchema: GenMessage<RecordStateResponse> = /*@__PURE__*/
+  messageDesc(file_context, 11);
+
+/**
+ * @generated from message enchanted.v1.SinkState
+ */
+export type SinkState = Message<"enchanted.v1.SinkState"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Why it stands: starting, away, foreign, schema, full, broken, access or other; empty where it runs.
+   *
+   * @generated from field: string trouble = 2;
+   */
+  trouble: string;
+
+  /**
+   * What the store says; empty where only the kind is told.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+
+  /**
+   * How long it has stood.
+   *
+   * @generated from field: uint64 standing_ms = 4;
+   */
+  standingMs: bigint;
+
+  /**
+   * Messages of the stream that its store does not hold yet.
+   *
+   * @generated from field: uint64 behind = 5;
+   */
+  behind: bigint;
+
+  /**
+   * Age of the oldest of them.
+   *
+   * @generated from field: uint64 lag_ms = 6;
+   */
+  lagMs: bigint;
+
+  /**
+   * Dead letters that are kept of it, in the caller's namespace or all.
+   *
+   * @generated from field: uint64 letters = 7;
+   */
+  letters: bigint;
+
+  /**
+   * The newest of them, newest first, at most 20.
+   *
+   * @generated from field: repeated enchanted.v1.LetterHead newest_letters = 8;
+   */
+  newestLetters: LetterHead[];
+};
+
+/**
+ * Describes the message enchanted.v1.SinkState.
+ * Use `create(SinkStateSchema)` to create a new message.
+ */
+export const SinkStateSchema: GenMessage<SinkState> = /*@__PURE__*/
+  messageDesc(file_context, 12);
+
+/**
+ * @generated from message enchanted.v1.LetterHead
+ */
+export type LetterHead = Message<"enchanted.v1.LetterHead"> & {
+  /**
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * Empty where nobody knows.
+   *
+   * @generated from field: string agent_uid = 2;
+   */
+  agentUid: string;
+
+  /**
+   * `<epoch>/<seq>`; empty where the frame could not be read.
+   *
+   * @generated from field: string frame = 3;
+   */
+  frame: string;
+
+  /**
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: uint64 age_ms = 5;
+   */
+  ageMs: bigint;
+};
+
+/**
+ * Describes the message enchanted.v1.LetterHead.
+ * Use `create(LetterHeadSchema)` to create a new message.
+ */
+export const LetterHeadSchema: GenMessage<LetterHead> = /*@__PURE__*/
+  messageDesc(file_context, 13);
+
+/**
+ * @generated from message enchanted.v1.AuditState
+ */
+export type AuditState = Message<"enchanted.v1.AuditState"> & {
+  /**
+   * How long ago it was said.
+   *
+   * @generated from field: uint64 told_ms = 1;
+   */
+  toldMs: bigint;
+
+  /**
+   * @generated from field: repeated enchanted.v1.AuditWalk walks = 2;
+   */
+  walks: AuditWalk[];
+
+  /**
+   * What differs.
+   *
+   * @generated from field: repeated enchanted.v1.AuditFault faults = 3;
+   */
+  faults: AuditFault[];
+
+  /**
+   * Why nothing is audited; empty where it is.
+   *
+   * @generated from field: string trouble = 4;
+   */
+  trouble: string;
+};
+
+/**
+ * Describes the message enchanted.v1.AuditState.
+ * Use `create(AuditStateSchema)` to create a new message.
+ */
+export const AuditStateSchema: GenMessage<AuditState> = /*@__PURE__*/
+  messageDesc(file_context, 14);
+
+/**
+ * @generated from message enchanted.v1.AuditWalk
+ */
+export type AuditWalk = Message<"enchanted.v1.AuditWalk"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * How long ago it last looked at what is new, and came to the end of all; absent before the first time.
+   *
+   * @generated from field: optional uint64 round_ms = 2;
+   */
+  roundMs?: bigint | undefined;
+
+  /**
+   * @generated from field: optional uint64 walk_ms = 3;
+   */
+  walkMs?: bigint | undefined;
+
+  /**
+   * Why it is not taken now; empty where it is.
+   *
+   * @generated from field: string trouble = 4;
+   */
+  trouble: string;
+};
+
+/**
+ * Describes the message enchanted.v1.AuditWalk.
+ * Use `create(AuditWalkSchema)` to create a new message.
+ */
+export const AuditWalkSchema: GenMessage<AuditWalk> = /*@__PURE__*/
+  messageDesc(file_context, 15);
+
+/**
+ * @generated from message enchanted.v1.AuditFault
+ */
+export type AuditFault = Message<"enchanted.v1.AuditFault"> & {
+  /**
+   * @generated from field: string store = 1;
+   */
+  store: string;
+
+  /**
+   * missing, altered, doubled, unchained or unknown.
+   *
+   * @generated from field: string kind = 2;
+   */
+  kind: string;
+
+  /**
+   * @generated from field: uint64 frames = 3;
+   */
+  frames: bigint;
+};
+
+/**
+ * Describes the message enchanted.v1.AuditFault.
+ * Use `create(AuditFaultSchema)` to create a new message.
+ */
+export const AuditFaultSchema: GenMessage<AuditFault> = /*@__PURE__*/
+  messageDesc(file_context, 16);
+
+/**
  * @generated from message enchanted.v1.InboxRequest
  */
 export type InboxRequest = Message<"enchanted.v1.InboxRequest"> & {
@@ -545,7 +806,7 @@ export type InboxRequest = Message<"enchanted.v1.InboxRequest"> & {
  * Use `create(InboxRequestSchema)` to create a new message.
  */
 export const InboxRequestSchema: GenMessage<InboxRequest> = /*@__PURE__*/
-  messageDesc(file_context, 10);
+  messageDesc(file_context, 17);
 
 /**
  * @generated from message enchanted.v1.InboxItem
@@ -590,7 +851,7 @@ export type InboxItem = Message<"enchanted.v1.InboxItem"> & {
  * Use `create(InboxItemSchema)` to create a new message.
  */
 export const InboxItemSchema: GenMessage<InboxItem> = /*@__PURE__*/
-  messageDesc(file_context, 11);
+  messageDesc(file_context, 18);
 
 /**
  * @generated from message enchanted.v1.RecallRequest
@@ -628,7 +889,7 @@ export type RecallRequest = Message<"enchanted.v1.RecallRequest"> & {
  * Use `create(RecallRequestSchema)` to create a new message.
  */
 export const RecallRequestSchema: GenMessage<RecallRequest> = /*@__PURE__*/
-  messageDesc(file_context, 12);
+  messageDesc(file_context, 19);
 
 /**
  * @generated from message enchanted.v1.RecallResponse
@@ -654,7 +915,7 @@ export type RecallResponse = Message<"enchanted.v1.RecallResponse"> & {
  * Use `create(RecallResponseSchema)` to create a new message.
  */
 export const RecallResponseSchema: GenMessage<RecallResponse> = /*@__PURE__*/
-  messageDesc(file_context, 13);
+  messageDesc(file_context, 20);
 
 /**
  * @generated from message enchanted.v1.RecalledLesson
@@ -725,7 +986,7 @@ export type RecalledLesson = Message<"enchanted.v1.RecalledLesson"> & {
  * Use `create(RecalledLessonSchema)` to create a new message.
  */
 export const RecalledLessonSchema: GenMessage<RecalledLesson> = /*@__PURE__*/
-  messageDesc(file_context, 14);
+  messageDesc(file_context, 21);
 
 /**
  * @generated from message enchanted.v1.BlobChunk
@@ -744,7 +1005,7 @@ export type BlobChunk = Message<"enchanted.v1.BlobChunk"> & {
  * Use `create(BlobChunkSchema)` to create a new message.
  */
 export const BlobChunkSchema: GenMessage<BlobChunk> = /*@__PURE__*/
-  messageDesc(file_context, 15);
+  messageDesc(file_context, 22);
 
 /**
  * @generated from message enchanted.v1.PutBlobResponse
@@ -770,7 +1031,7 @@ export type PutBlobResponse = Message<"enchanted.v1.PutBlobResponse"> & {
  * Use `create(PutBlobResponseSchema)` to create a new message.
  */
 export const PutBlobResponseSchema: GenMessage<PutBlobResponse> = /*@__PURE__*/
-  messageDesc(file_context, 16);
+  messageDesc(file_context, 23);
 
 /**
  * @generated from message enchanted.v1.GetBlobRequest
@@ -796,7 +1057,7 @@ export type GetBlobRequest = Message<"enchanted.v1.GetBlobRequest"> & {
  * Use `create(GetBlobRequestSchema)` to create a new message.
  */
 export const GetBlobRequestSchema: GenMessage<GetBlobRequest> = /*@__PURE__*/
-  messageDesc(file_context, 17);
+  messageDesc(file_context, 24);
 
 /**
  * The pod's way back, beside OTLP, on the collector's port. The scribe's service port serves the same and passes it on.
@@ -823,6 +1084,17 @@ export const ContextService: GenService<{
     methodKind: "unary";
     input: typeof StreamStateRequestSchema;
     output: typeof StreamStateResponseSchema;
+  },
+  /**
+   * How the stores of the record keep up, and what the auditor found. Words of stores, and of other namespaces, only for who may read
+   * the release's own namespace and asks for that.
+   *
+   * @generated from rpc enchanted.v1.ContextService.RecordState
+   */
+  recordState: {
+    methodKind: "unary";
+    input: typeof RecordStateRequestSchema;
+    output: typeof RecordStateResponseSchema;
   },
   /**
    * What is for the caller: messages to it and interventions in its mission, in the order of the stream, as they come.

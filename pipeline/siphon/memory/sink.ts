@@ -111,6 +111,8 @@ export const createMemorySink = (memory: Memory, { share = SHARE, ...options }: 
         for (const [tenant, projections] of tenants) await writeTenant(writing, tenant, projections, signal);
         return { kind: "written" };
       } catch (error) {
+        // Somebody may have made a collection anew, which has no tenant.
+        tenantsThere.clear();
         return resultOf(client, error);
       }
     },

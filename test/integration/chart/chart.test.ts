@@ -196,14 +196,14 @@ describe("the chart", () => {
     ["gateway.clusterRanges={1.2.3/8}", /gateway\/clusterRanges\/0/],
     ["tls.caCertificate=nonsense", /tls\/caCertificate.*BEGIN CERTIFICATE/],
     ["caBundle=nonsense", /caBundle.*BEGIN CERTIFICATE/],
-    ["nats.streamSize=3Gi", /nats\.streamSize 3Gi and 1360Mi.*nats\.storage\.size 4Gi: make the storage larger/],
+    ["nats.streamSize=3Gi", /nats\.streamSize 3Gi and 1361Mi.*nats\.storage\.size 4Gi: make the storage larger/],
   ])("refuses %s before anything is installed", async (value, reason) => {
     await expect(render("--set", value)).rejects.toMatchObject({ stderr: expect.stringMatching(reason) });
   });
 
   it("takes what is just within the bounds", async () => {
     const ranges = "gateway.allowRanges={10.96.0.80/32,2001:db8:42::/48,::/0}";
-    const sizes = "nats.streamSize=2736Mi,nats.storage.size=4Gi";
+    const sizes = "nats.streamSize=2735Mi,nats.storage.size=4Gi";
     await expect(render("--set", `${ranges},${sizes},tenants={red,blue}`)).resolves.not.toHaveLength(0);
     const external = "nats.bundled=false,nats.url=tls://n.example.org:4222,nats.existingSecret=n,nats.streamSize=9Gi";
     await expect(render("--set", external)).resolves.not.toHaveLength(0);

@@ -12,7 +12,7 @@ export type FeedOptions = {
   readonly bus: Bus;
   readonly metrics: SiphonMetrics;
   readonly limits?: Partial<SinkLimits>;
-  readonly onTrouble?: (reason: string) => void;
+  readonly onTrouble?: (reason: string | undefined) => void;
 };
 
 /** Feeds a sink as the siphon does, in small batches; `stop` ends that and closes the sink. */
@@ -27,7 +27,7 @@ export const feedSink = ({ name, sink, bus, metrics, limits, onTrouble }: FeedOp
       random: () => 0.01,
       metrics,
       log: silentLog,
-      onTrouble: (reason) => void (reason && onTrouble?.(reason)),
+      onTrouble: (reason) => onTrouble?.(reason),
     },
     stopping.signal,
   );

@@ -29,8 +29,12 @@ const inOrder = (value: object): [string, unknown][] =>
   Object.entries(value).toSorted(([one], [other]) => (one < other ? -1 : 1));
 
 /** Starts a Neo4j server; it takes half a minute on two busy processors. */
-export const startTestGraph = async (cleanup: Cleanup, at?: string): Promise<TestGraph> => {
-  const server = await startNeo4j({ dir: at ?? (await temporaryDirectory(cleanup)) });
+export const startTestGraph = async (
+  cleanup: Cleanup,
+  at?: string,
+  configuration: readonly string[] = [],
+): Promise<TestGraph> => {
+  const server = await startNeo4j({ dir: at ?? (await temporaryDirectory(cleanup)), configuration });
   cleanup.add(() => server.stop());
   const { boltUrl: url, username, password } = server;
   const open: TestGraph["open"] = (options = {}) => createGraphClient({ url, username, password, ...options });

@@ -56,7 +56,7 @@ afterEach(() => feeding?.stop(), 60_000);
 afterAll(() => cleanup.run(), 60_000);
 
 const feed = (sink: Sink, maxFrames = 64): { stop(): Promise<void> } => {
-  const onTrouble = (reason: string): void => void trouble.push(reason);
+  const onTrouble = (reason: string | undefined): void => void (reason && trouble.push(reason));
   const running = feedSink({ name: "ledger", sink, bus, metrics, limits: { maxFrames }, onTrouble });
   const stop = (): Promise<void> => {
     feeding = undefined;

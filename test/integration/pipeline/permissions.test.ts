@@ -118,6 +118,22 @@ describe("the chart's users of NATS", () => {
       ledger.close();
     }
 
+    // How the record's stores keep up.
+    await siphon.partStates.put("siphon", { atMs: 1, sinks: [] });
+    expect(await collector.partStates.read("siphon")).toMatchObject({ state: { atMs: 1, sinks: [] } });
+    expect(await collector.partStates.read("auditor")).toBeUndefined();
+    expect(await collector.readerProgress("ledger")).toEqual({ finished: 1, behind: 2 });
+    expect(await collector.readerProgress("graph")).toBeUndefined();
+    const poison = { refusedBy: "siphon-ledger", namespace: "team-a", agentUid: agentUid(1), id: "2" };
+    await siphon.deadLetters.put({ ...poison, frame: { epoch: 1, seq: 2 }, reason: "bad", bytes: Buffer.from("{") });
+    for (const namespace of ["team-a", undefined])
+      expect(await collector.deadLetterHeads({ refusedBy: "siphon-ledger", namespace, most: 5 })).toMatchObject({
+        count: 1,
+        newest: [{ namespace: "team-a", agentUid: agentUid(1), frame: "1/2", reason: "bad" }],
+      });
+    const other = { refusedBy: "siphon-ledger", namespace: "team-b", most: 5 };
+    expect(await collector.deadLetterHeads(other)).toEqual({ count: 0, newest: [] });
+
     // The settled mark, an external client's chain, spans and the inbox.
     const tail = await collector.tail(agentUid(1), 1);
     expect(await collector.settled({ agentUid: agentUid(1), epoch: 1, tail, sinks: ["ledger"] })).toBe(1);
@@ -174,6 +190,8 @@ describe("the chart's users of NATS", () => {
         ["summarizer", 1],
       ]),
     );
+    await auditor.partStates.put("auditor", { atMs: 2 });
+    expect(await collector.partStates.read("auditor")).toMatchObject({ state: { atMs: 2 } });
     expect(await auditor.storedMs(1)).toBeUndefined();
     expect(await auditor.storedMs(2)).toBeGreaterThan(Date.parse("2020-01-01"));
 
@@ -195,6 +213,8 @@ describe("the chart's users of NATS", () => {
     await expect(stranger.trim.trim(await stranger.streamState(), all)).rejects.toThrow(/permission|timeout/i);
     const auditor = await busOf("auditor");
     await expect(auditor.trim.trim(await auditor.streamState(), all)).rejects.toThrow(/permission|timeout/i);
+    await expect(auditor.partStates.put("siphon", {})).rejects.toThrow(/permission|timeout/i);
+    await expect(stranger.partStates.read("siphon")).rejects.toThrow(/permission|timeout/i);
     const place = await stranger.openReader({ name: "publisher", ...readerLimits });
     await expect(place.next(AbortSignal.timeout(1_500))).rejects.toMatchObject({ name: "TimeoutError" });
     place.close();

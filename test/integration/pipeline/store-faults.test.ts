@@ -1,145 +1,216 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { judgeRecord } from "#cli/server/record-findings.ts";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
-import { silentLog } from "#nervous-system/kernel/log.ts";
-import { createSqlClient } from "#nervous-system/stores/clickhouse/sql-client.ts";
-import { createObjectClient } from "#nervous-system/stores/s3/object-client.ts";
+import { systemClock } from "#nervous-system/kernel/clock.ts";
+import {
+  memoryCollections,
+  memoryDefinitions,
+  vectorNameOf,
+} from "#nervous-system/stores/weaviate/memory-collections.ts";
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
-import { createArchiveSink } from "#pipeline/siphon/archive/sink.ts";
-import { createLedgerSink } from "#pipeline/siphon/ledger/sink.ts";
+import { readRecordState } from "#pipeline/collector/read-record-state.ts";
+import { createLexicalHash } from "#pipeline/embedding/lexical-hash.ts";
+import { publicWords } from "#pipeline/public-words.ts";
 import { createSiphonMetrics } from "#pipeline/siphon/measure.ts";
-import type { Sink } from "#pipeline/siphon/sink.ts";
+import { createSinkTroubles, type SinkTroubles } from "#pipeline/siphon/sink-troubles.ts";
 import type { NatsServer } from "#platform/stores/nats.ts";
 import { eventually } from "#test/integration/kubernetes/control-plane.ts";
-import { startTestArchive, type TestArchive } from "./archive-harness.ts";
-import { connectTestBus, createCleanup, deadLettersOf, readFrames, startTestNats } from "./bus-harness.ts";
+import { connectTestBus, createCleanup, deadLettersOf, startTestNats } from "./bus-harness.ts";
 import { agentUid, chainBuilder } from "./chain-builder.ts";
+import { startFaultyStores, storeNames, type FaultyStores, type StoreName } from "./faulty-stores.ts";
 import { feedSink } from "./feeding.ts";
-import { asLedger, ledgerFrames, startTestLedger, type TestLedger } from "./ledger-harness.ts";
-import { mountSmallDisk, type SmallDisk } from "./small-disk.ts";
-import { openDoor, type Manner, type StoreDoor } from "./store-door.ts";
-
-type Store = "ledger" | "archive";
-const stores = ["ledger", "archive"] as const;
+import type { Manner } from "./store-door.ts";
 
 const cleanup = createCleanup();
-const troubles = new Map<Store, string>();
+const clock = systemClock();
 let nats: NatsServer;
 let bus: Bus;
-let ledger: TestLedger;
-let archive: TestArchive;
-let disks: Record<Store, SmallDisk>;
-let doors: Record<Store, StoreDoor>;
+let stores: FaultyStores;
+let troubles: SinkTroubles;
+/** What was told of each sink since the last fault. */
+const told = new Map<StoreName, string[]>();
 
-const PATIENCE_MS = 4_000;
-
-const portOf = (url: string): number => Number(new URL(url).port);
-
-const ledgerSink = (): Sink => {
-  const { username, password } = ledger.server;
-  const url = `http://127.0.0.1:${doors.ledger.port}`;
-  return createLedgerSink(createSqlClient({ url, username, password, requestTimeoutMs: PATIENCE_MS }), silentLog);
-};
-
-const archiveSink = (): Sink => {
-  const { region, accessKey: accessKeyId, secretKey: secretAccessKey } = archive.server;
-  const endpoint = `http://127.0.0.1:${doors.archive.port}`;
-  const account = { region, accessKeyId, secretAccessKey, bucket: archive.bucket };
-  return createArchiveSink(createObjectClient({ ...account, endpoint, silenceMs: PATIENCE_MS }));
-};
-
-const feed = (name: Store, sink: Sink): void => {
+const feed = (name: StoreName): void => {
   const metrics = createSiphonMetrics(createRegistry());
-  const feeding = feedSink({ name, sink, bus, metrics, onTrouble: (reason) => void troubles.set(name, reason) });
+  const onTrouble = (reason: string | undefined): void => {
+    troubles.note(name, reason);
+    if (reason !== undefined) told.set(name, [...(told.get(name) ?? []), reason]);
+  };
+  const feeding = feedSink({ name, sink: stores.sink(name), bus, metrics, onTrouble });
   cleanup.add(() => feeding.stop());
 };
 
 beforeAll(async () => {
   nats = await startTestNats(cleanup);
   bus = await connectTestBus(nats, cleanup);
-  disks = { ledger: await mountSmallDisk(400, cleanup), archive: await mountSmallDisk(100, cleanup) };
-  ledger = await startTestLedger(cleanup, { dir: disks.ledger.path });
-  archive = await startTestArchive(cleanup, disks.archive.path);
-  doors = {
-    ledger: await openDoor(portOf(ledger.server.url), cleanup),
-    archive: await openDoor(portOf(archive.server.endpoint), cleanup),
-  };
-  feed("ledger", ledgerSink());
-  feed("archive", archiveSink());
-}, 600_000);
-afterAll(() => cleanup.run(), 60_000);
+  stores = await startFaultyStores(cleanup);
+  troubles = createSinkTroubles({ sinks: storeNames, clock, words: publicWords({}), onChange: () => undefined });
+  for (const name of storeNames) feed(name);
+}, 1_200_000);
+afterAll(() => cleanup.run(), 120_000);
 
 const chain = chainBuilder({ agent_uid: agentUid(1) });
+let made = 0;
+const decision = (): Record<string, unknown> => ({
+  event_type: "DECISION_RATIONALE",
+  payload: { reasoning: `it is simpler in case ${(made += 1)}`, selected_strategy: `strategy ${made}` },
+});
 const publish = async (): Promise<void> => {
-  const frames = Array.from({ length: 40 }, (_, n) =>
-    chain.next({ event_type: "ACTION", payload: { tool: "edit", result: `done ${n}`, ok: true } }),
-  );
-  await bus.publisher.publish(frames);
+  await bus.publisher.publish(Array.from({ length: 40 }, () => chain.next(decision())));
 };
 
-/** The named stores hold what the stream does, frame for frame. */
-const hold = async (names: readonly Store[]): Promise<boolean> => {
-  const wanted = JSON.stringify(asLedger(await readFrames(bus)));
-  const held = {
-    ledger: () => ledgerFrames(ledger),
-    archive: async () => asLedger(await archive.frames()),
-  };
-  const all = await Promise.all(names.map((name) => held[name]().catch(() => [])));
-  return all.every((frames) => JSON.stringify(frames) === wanted);
+const hold = async (names: readonly StoreName[]): Promise<boolean> => {
+  for (const name of names) if (!(await stores.holds(name, bus))) return false;
+  return true;
 };
 
-/** What is done to a store, and how it is mended; what the siphon mends by itself needs nobody. */
-type Fault = { readonly name: string; readonly store: Store; make(): Promise<unknown>; mend?(): Promise<unknown> };
+/** What doctor says of a sink, or of dead letters, by what the siphon tells now. */
+const doctorOf = async (check: string): Promise<string> => {
+  await bus.partStates.put("siphon", troubles.state());
+  const findings = judgeRecord(await readRecordState({ bus, clock, sinks: storeNames }, undefined));
+  return findings
+    .filter((finding) => finding.check === check)
+    .map(({ ok, detail }) => `${ok ? "ok" : "fail"} ${detail}`)
+    .join("\n");
+};
 
-const answers = (store: Store, manner: Manner, name: string): Fault => ({
+/** Waits until doctor says so, and shows what it says instead where it does not. */
+const expectNamed = async (check: string, named: RegExp): Promise<void> => {
+  await eventually("doctor names it", async () => named.test(await doctorOf(check)), 60_000).catch(() => undefined);
+  expect(await doctorOf(check)).toMatch(named);
+};
+
+/**
+ * What is done to a store, how doctor names it, and how it is mended. What the siphon mends by itself needs nobody, and may be over
+ * before anybody looks.
+ */
+type Fault = {
+  readonly name: string;
+  readonly store: StoreName;
+  make(): Promise<unknown>;
+  readonly named?: RegExp;
+  mend?(): Promise<unknown>;
+};
+
+const answers = (store: StoreName, manner: Manner, name: string, named: RegExp): Fault => ({
   name,
   store,
-  make: async () => doors[store].turn(manner),
-  mend: async () => doors[store].turn("through"),
+  make: async () => stores.turn(store, manner),
+  named,
+  mend: async () => stores.turn(store, "through"),
 });
-const fullDisk = (store: Store, name: string): Fault => ({
-  name,
-  store,
-  make: () => disks[store].fill(),
-  mend: () => disks[store].empty(),
-});
+const away = /does not answer/;
+const foreign = /somebody else answers/;
+const schema = /not what was prepared/;
+const full = /disk is full/;
 const sql = (change: string) => (): Promise<unknown> =>
-  ledger.client.command({ query: `ALTER TABLE enchanted.context_frames ${change}` });
+  stores.ledger.client.command({ query: `ALTER TABLE enchanted.context_frames ${change}` });
+const cypher =
+  (...statements: readonly string[]) =>
+  async (): Promise<void> => {
+    for (const statement of statements) await stores.graph.client.run(statement);
+  };
+const dropDecisions = (): Promise<void> => stores.memory.client.dropCollection(memoryCollections.decision);
+/** The collection of decisions, with another type for their texts. */
+const retypeDecisions = async (): Promise<void> => {
+  const all = memoryDefinitions(vectorNameOf(createLexicalHash()));
+  const wanted = all.find(({ name }) => name === memoryCollections.decision);
+  if (wanted === undefined) throw new Error("there is no such collection");
+  await dropDecisions();
+  await stores.memory.client.ensureCollection({ ...wanted, properties: { ...wanted.properties, text: "range" } });
+};
 
 const faults: readonly Fault[] = [
-  answers("ledger", "silent", "ClickHouse says nothing"),
-  answers("ledger", "page", "somebody else answers for ClickHouse, with a page and 200"),
-  answers("archive", "silent", "S3 says nothing"),
-  answers("archive", "page", "somebody else answers for S3, with a page and 200"),
+  answers("ledger", "silent", "ClickHouse says nothing", away),
+  answers("ledger", "page", "somebody else answers for ClickHouse, with a page and 200", foreign),
+  answers("archive", "silent", "S3 says nothing", away),
+  answers("archive", "page", "somebody else answers for S3, with a page and 200", foreign),
+  answers("graph", "silent", "Neo4j says nothing", away),
+  answers("graph", "page", "somebody else answers for Neo4j, with a page", foreign),
+  answers("memory", "silent", "Weaviate says nothing", away),
+  answers("memory", "page", "somebody else answers for Weaviate, with a page and 200", foreign),
   {
     name: "a column of the ledger has another type",
     store: "ledger",
-    make: sql("DROP COLUMN tool, ADD COLUMN tool UInt32"),
-    mend: sql("DROP COLUMN tool, ADD COLUMN tool LowCardinality(String)"),
+    make: sql("DROP COLUMN state, ADD COLUMN state UInt32"),
+    named: schema,
+    mend: sql("DROP COLUMN state, ADD COLUMN state String CODEC(ZSTD)"),
   },
   { name: "a column of the ledger is dropped", store: "ledger", make: sql("DROP COLUMN subject") },
-  { name: "the archive's bucket is gone", store: "archive", make: () => archive.loseBucket() },
-  fullDisk("ledger", "the disk of ClickHouse is full"),
-  fullDisk("archive", "the disk of S3 is full"),
+  { name: "the archive's bucket is gone", store: "archive", make: () => stores.archive.loseBucket() },
+  {
+    name: "an index stands in the place of a constraint of the graph",
+    store: "graph",
+    make: cypher("DROP CONSTRAINT enchanted_decision", "CREATE INDEX others FOR (n:Decision) ON (n.key)"),
+    named: schema,
+    mend: cypher("DROP INDEX others"),
+  },
+  { name: "a constraint of the graph is dropped", store: "graph", make: cypher("DROP CONSTRAINT enchanted_event") },
+  { name: "the graph is emptied", store: "graph", make: cypher("MATCH (n) DETACH DELETE n") },
+  { name: "a collection of the memory is dropped", store: "memory", make: dropDecisions },
+  {
+    name: "a property of the memory has another type",
+    store: "memory",
+    make: retypeDecisions,
+    named: schema,
+    mend: dropDecisions,
+  },
+  {
+    name: "the disk of ClickHouse is full",
+    store: "ledger",
+    make: () => stores.disks.ledger.fill(),
+    named: full,
+    mend: () => stores.disks.ledger.empty(),
+  },
+  {
+    name: "the disk of S3 is full",
+    store: "archive",
+    make: () => stores.disks.archive.fill(),
+    named: full,
+    mend: () => stores.disks.archive.empty(),
+  },
 ];
 
 describe("where", () => {
   it.each(faults)(
-    "$name, the other store gets its frames, the siphon says what is wrong, and nothing is lost",
-    async ({ store, make, mend }) => {
-      const others = stores.filter((one) => one !== store);
+    "$name, the other stores get their frames, doctor names what is wrong, and nothing is lost",
+    async ({ store, make, named, mend }) => {
+      const others = storeNames.filter((one) => one !== store);
       await publish();
-      await eventually("both hold everything", () => hold(stores), 60_000);
-      troubles.clear();
+      await eventually("all hold everything", () => hold(storeNames), 120_000);
+      told.clear();
       await make();
+      try {
+        await publish();
+        await eventually("the others go on", () => hold(others), 60_000);
+        if (named !== undefined) await expectNamed(store, named);
+        expect(others.flatMap((one) => told.get(one) ?? [])).toEqual([]);
+      } finally {
+        await mend?.();
+      }
       await publish();
-      await eventually("the other one goes on", () => hold(others), 60_000);
-      if (mend !== undefined) await eventually("it is told", () => troubles.has(store), 60_000);
-      expect(others.filter((one) => troubles.has(one))).toEqual([]);
-      await mend?.();
-      await publish();
-      await eventually("both hold everything again", () => hold(stores), 60_000);
+      await eventually("all hold everything again", () => hold(storeNames), 120_000);
+      expect(await doctorOf(store)).toMatch(/^ok runs; its store holds all/);
       expect(await deadLettersOf(nats)).toEqual([]);
     },
-    240_000,
+    480_000,
   );
 });
+
+it("a poisoned frame is a dead letter of its store, named by doctor, and the others hold it", async () => {
+  const [poisoned, next] = [chain.next(decision()), chain.next(decision())];
+  await bus.publisher.publish([{ ...poisoned, bytes: Buffer.from([0xff]) }, next]);
+  const named = `ledger frame ${agentUid(1)}/1/${poisoned.envelope.seq} of namespace team-a (the frame is not UTF-8)`;
+  await eventually("doctor names it", async () => (await doctorOf("letters")).includes(named), 60_000);
+  expect(await doctorOf("letters")).toMatch(/^fail 1 of ledger; /);
+  const inArchive = async (): Promise<boolean> =>
+    (await stores.archive.frames()).some(({ hash }) => hash === next.hash) &&
+    (await stores.archive.frames()).some(({ bytes }) => bytes[0] === 0xff);
+  await eventually("the archive holds both", inArchive, 60_000);
+  for (const name of storeNames)
+    await eventually(
+      `${name} goes on`,
+      async () => (await doctorOf(name)).startsWith("ok runs; its store holds all"),
+      60_000,
+    );
+}, 240_000);
