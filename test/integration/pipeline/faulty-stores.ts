@@ -1,4 +1,5 @@
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
+import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
 import { createSqlClient } from "#nervous-system/stores/clickhouse/sql-client.ts";
 import { createGraphClient } from "#nervous-system/stores/neo4j/graph-client.ts";
@@ -74,7 +75,8 @@ const sinksOf = ({ ledger, archive, graph, memory }: Servers, doors: Doors): Rec
     const [url, grpcUrl] = [doors.rest, doors.grpc].map(({ port }) => `http://127.0.0.1:${port}`) as [string, string];
     const { apiKey } = memory.server;
     const client = createVectorClient({ url, grpcUrl, apiKey, requestTimeoutMs: PATIENCE_MS });
-    return createMemorySink({ client, embedder: createLexicalHash() });
+    const options = { clock: systemClock(), random: () => 0, log: silentLog };
+    return createMemorySink({ client, embedder: createLexicalHash() }, options);
   },
 });
 
