@@ -25,10 +25,16 @@ type Order = {
   readonly agent: string;
   readonly reason: string;
   readonly reader: ServerSettings;
-  readonly collector: ServerSettings;
+  /** Undefined where nothing is ordered. */
+  readonly collector: ServerSettings | undefined;
 };
 
-const give = async (host: Host, { collector, reason }: Order, frames: readonly FoundFrame[]): Promise<string[]> => {
+const give = async (
+  host: Host,
+  reason: string,
+  collector: ServerSettings,
+  frames: readonly FoundFrame[],
+): Promise<string[]> => {
   const { client } = connectCollector(host, collector);
   const request = create(EraseRequestSchema, {
     order: host.ids.next(),
@@ -89,15 +95,15 @@ const warnOfLessons = (host: Host, frames: readonly FoundFrame[]): void => {
     );
 };
 
-const eraseFrames = async (host: Host, order: Order, isMeant: boolean, isText: boolean): Promise<Ending> => {
+const eraseFrames = async (host: Host, order: Order, isText: boolean): Promise<Ending> => {
   const found = await findFrames(host, order.reader, order.ids, order.agent);
-  if (!isMeant) {
+  if (order.collector === undefined) {
     tell(host, found, isText, []);
     warnOfLessons(host, found);
     host.warn("enchanted: nothing was erased; to erase it for good, say --yes and --reason");
     return exited(exitCode.ok);
   }
-  const orders = await give(host, order, found);
+  const orders = await give(host, order.reason, order.collector, found);
   const after = await awaitErased(host, order);
   tell(host, after, isText, orders);
   warnOfLessons(host, after);
@@ -120,12 +126,12 @@ export const erase: CommandRun = async (host, { options, operands }) => {
   if (isMeant && reason.trim() === "") throw usage("say why with --reason: it stays in the record");
   const reader = readServer(host, options, readerService);
   if (reader === undefined) throw usage("say where the reader is with --reader host:port, or ENCHANTED_READER");
-  const collector = readServer(host, { ...options, "server-name": "" }, collectorService);
-  if (collector === undefined)
+  const collector = isMeant ? readServer(host, { ...options, "server-name": "" }, collectorService) : undefined;
+  if (isMeant && collector === undefined)
     throw usage("say where the collector is with --collector host:port, or ENCHANTED_COLLECTOR");
   const order = { ids, agent: textOption(options, "agent"), reason, reader, collector };
   try {
-    return await eraseFrames(host, order, isMeant, textOption(options, "output") === "text");
+    return await eraseFrames(host, order, textOption(options, "output") === "text");
   } catch (error) {
     if (error instanceof GrpcFailure) return endByFailure(host, error, reader, "erase");
     throw error;

@@ -74,6 +74,15 @@ const writeAll = async (host: Host, given: Export): Promise<{ report: FileReport
 
 const counted = (count: number, one: string): string => `${count} ${count === 1 ? one : `${one}s`}`;
 
+/** Chains of agents of which the ledger lacks frames, where all of each was asked for: a mission has its agents' chains whole. */
+const lostOf = ({ chains }: FileReport, filter: FrameFilter): FileReport["chains"] =>
+  ["types", "from", "to"].some((name) => filter[name] !== undefined)
+    ? []
+    : chains.filter(({ recorder, missing }) => recorder === "scribe" && missing > 0);
+
+const lostLine = ({ agent_uid, epoch, missing }: FileReport["chains"][number]): string =>
+  `enchanted: FAULT: the ledger lacks ${counted(missing, "frame")} of chain ${agent_uid} epoch ${epoch}; the archive may have them`;
+
 const told = ({ frames, chains, fault }: FileReport, format: string): string[] => {
   const inPart = chains.filter(({ missing }) => missing > 0).length;
   const hint = format === "jsonl" ? ": verify with --excerpt" : "";
@@ -91,8 +100,9 @@ const interrupted = (host: Host, { reason }: AbortSignal): Ending => {
 const exportTo = async (host: Host, given: Export): Promise<Ending> => {
   try {
     const { report, isWhole } = await writeAll(host, given);
-    if (isWhole) for (const line of told(report, given.format)) host.warn(line);
-    return exited(report.ok ? exitCode.ok : exitCode.fault);
+    const lost = isWhole ? lostOf(report, given.filter) : [];
+    if (isWhole) for (const line of [...told(report, given.format), ...lost.map(lostLine)]) host.warn(line);
+    return exited(report.ok && lost.length === 0 ? exitCode.ok : exitCode.fault);
   } catch (error) {
     if (given.signal.aborted) return interrupted(host, given.signal);
     if (error instanceof GrpcFailure) return endByFailure(host, error, given.reader, "export");

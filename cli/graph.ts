@@ -12,6 +12,9 @@ import { readerService, readServer, type ServerSettings } from "./server/setting
 
 const usage = (message: string): CliError => new CliError(`enchanted graph: ${message}`);
 
+const nothing =
+  "enchanted: the graph has nothing to draw there; what a file depends on is known of files that agents have changed only";
+
 const takers = ["file", "mission", "place"] as const;
 
 /** The parameters that were given; throws `CliError` for one that the subject does not take, or one that it needs. */
@@ -20,7 +23,9 @@ const parametersOf = ({ name, options: taken, needs }: Subject, options: OptionV
   const foreign = given.find(([one]) => !Object.hasOwn(taken, one));
   if (foreign !== undefined) throw usage(`${name} takes no --${foreign[0]}`);
   if (!given.some(([one]) => one === needs)) throw usage(`${name} needs --${needs}`);
-  return Object.fromEntries(given.map(([one, value]) => [taken[one] ?? one, value]));
+  // As paths are written, and not as a shell completes them.
+  const plain = given.map(([one, value]) => [one, one === "file" ? value.replace(/^\.\//, "") : value] as const);
+  return Object.fromEntries(plain.map(([one, value]) => [taken[one] ?? one, value]));
 };
 
 const readPicture = async (
@@ -56,7 +61,7 @@ export const graph: CommandRun = async (host, { options, operands }) => {
     const picture = await readPicture(host, server, subject, parameters);
     const out = host.stdout();
     const text = drawn(picture, output, out.isTTY === true ? (out.columns ?? 80) : undefined);
-    if (picture.nodes.length === 0) host.warn("enchanted: the graph has nothing to draw there");
+    if (picture.nodes.length === 0) host.warn(nothing);
     if (text !== "") out.write(`${text}\n`);
     return exited(exitCode.ok);
   } catch (error) {

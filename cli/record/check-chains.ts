@@ -9,6 +9,8 @@ import { readConsoleSpan } from "./console-span.ts";
 export type ChainReport = {
   agent_uid: string;
   epoch: number;
+  /** Who recorded it, such as a scribe. */
+  recorder: string;
   /** Frames of it that are there. */
   frames: number;
   /** Frames before its last one that are not; 0 but in an excerpt. */
@@ -78,12 +80,20 @@ export const createChainCheck = (isExcerpt = false): ChainCheck => {
   let fault: FileFault | undefined;
 
   const takeChained = (frame: RecordedFrame): string | undefined => {
-    const { agent_uid, epoch, seq } = frame.envelope;
+    const { agent_uid, epoch, recorder, seq } = frame.envelope;
     const key = `${agent_uid}/${epoch}`;
     const before = chains.get(key);
     const frames = (before?.report.frames ?? 0) + 1;
     const { hash } = frame;
-    const report = { agent_uid, epoch, frames, missing: Math.max(0, seq - frames), hash, finished: isStop(frame) };
+    const report = {
+      agent_uid,
+      epoch,
+      recorder,
+      frames,
+      missing: Math.max(0, seq - frames),
+      hash,
+      finished: isStop(frame),
+    };
     chains.set(key, { seq, hash, report });
     if (isGap(frame)) counts.gaps += 1;
     return nextFault(frame, before, isExcerpt);

@@ -1,6 +1,9 @@
 import { readPayload, tell, type ByType, type Given, type ReadingOf } from "#nervous-system/fold/read-frame.ts";
 import type { ContextItem } from "#nervous-system/recorder/context-file/read-items.ts";
+import type { Envelope } from "#nervous-system/schemas/envelope.ts";
+import { erasedDigest } from "#nervous-system/schemas/erased.ts";
 import { parseFrame, type ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
+import { renderTimestamp } from "#nervous-system/schemas/timestamp.ts";
 import { readConsoleSpan } from "./console-span.ts";
 
 /** What one item of a file tells, ready to print. */
@@ -12,12 +15,22 @@ const describeJson = (value: Record<string, unknown>): PrintableItem[] => {
   return frames.map((frame) => ({ frame, producer: undefined, seq: undefined }));
 };
 
+const parsed = (bytes: Uint8Array): ProducedFrame => JSON.parse(Buffer.from(bytes).toString("utf8")) as ProducedFrame;
+
+/** Of an erased frame its stamps are left. */
+const stampsOf = ({ event_id, event_type, observed }: Envelope): ProducedFrame => ({
+  event_id,
+  event_type,
+  timestamp: renderTimestamp(BigInt(observed)),
+  payload: { erased: true },
+});
+
 /** The frames that an item holds: one, or as many as a span tells; none where it cannot be read. */
 export const framesOf = (item: ContextItem): PrintableItem[] => {
   if (item.kind === "unreadable") return [];
   if (item.kind === "json") return describeJson(item.value);
   const { bytes, envelope } = item.frame;
-  const frame = JSON.parse(Buffer.from(bytes).toString("utf8")) as ProducedFrame;
+  const frame = erasedDigest(bytes) === undefined ? parsed(bytes) : stampsOf(envelope);
   return [{ frame, producer: envelope.producer, seq: envelope.seq }];
 };
 
@@ -59,19 +72,22 @@ const summaries: Partial<ByType<string>> = {
   ERROR: ({ given }) => text(given.message),
 };
 
+const took = (ms: unknown): string => (ms === undefined ? "" : `${text(ms)} ms`);
+
 /** Of types that are only told by telemetry, and in no catalog. */
 const telemetrySummaries: Readonly<Record<string, (payload: ProducedFrame["payload"]) => string>> = {
   CHAT: ({ model, input_tokens: sent = "?", output_tokens: answered = "?", latency_ms: ms, error, observes }) => {
     const seen = observes === undefined ? "" : "(the same call once more)";
-    return `${text(model)} ${text(sent)} → ${text(answered)} tokens ${text(ms)} ms ${text(error)} ${seen}`;
+    return `${text(model)} ${text(sent)} → ${text(answered)} tokens ${took(ms)} ${text(error)} ${seen}`;
   },
-  INVOKE_AGENT: ({ agent, duration_ms: ms, error }) => `${text(agent)} ${text(ms)} ms ${text(error)}`,
+  INVOKE_AGENT: ({ agent, duration_ms: ms, error }) => `${text(agent)} ${took(ms)} ${text(error)}`,
   LOG: ({ severity, text: said, event, message, msg }) =>
     `${text(severity)} ${text(said ?? event ?? message ?? msg)}`.trim(),
 };
 
 /** What a frame says, in a few words. */
 export const summaryOf = ({ event_type: type, payload }: ProducedFrame): string => {
+  if (payload["erased"] === true) return "(erased)";
   const own = Object.hasOwn(telemetrySummaries, type) ? telemetrySummaries[type]?.(payload) : undefined;
   const summary = (own ?? tell(summaries, readPayload(type, payload)))?.trim() ?? "";
   return summary === "" ? JSON.stringify(payload) : summary;

@@ -76,6 +76,8 @@ export const explainFailure = ({ code, message }: GrpcFailure, server: Server): 
   if (code === grpcStatus.unauthenticated)
     return `the ${name} does not accept the token (${message}); make a fresh one: ${tokenCommand(server.namespace, server.tokenFile)}`;
   if (code === grpcStatus.permissionDenied) return `the ${name} refuses: ${message}`;
+  if (code === grpcStatus.unimplemented)
+    return `what answers at ${server.address} is not the ${name}, whose port is ${server.service.port}`;
   if (code !== grpcStatus.unavailable && code !== grpcStatus.deadlineExceeded) return message;
   const why = certificateTrouble(message, server);
   return why === undefined

@@ -25,7 +25,12 @@ export type ImportOptions = {
 /** What an import brought to its sink, and what the sink will never take. */
 export type Imported = { readonly frames: number; readonly refused: number };
 
-type Import = ImportOptions & { readonly progress: ImportProgress; readonly signal: AbortSignal };
+type Import = ImportOptions & {
+  readonly progress: ImportProgress;
+  readonly signal: AbortSignal;
+  /** Tells this import from every other one. */
+  readonly run: string;
+};
 
 const BACKOFF = { baseMs: 250, capMs: 15_000 };
 
@@ -52,7 +57,7 @@ const importBehind = async (options: Import, after: ArchivePoint | undefined): P
   const { kind, archive, progress, log } = options;
   let [frames, refused] = [0, 0];
   const writing = writingOf(options, () => (refused += 1));
-  for await (const { folder, batch } of batchesOf(readArchive(archive, after), kind.limits)) {
+  for await (const { folder, batch } of batchesOf(readArchive(archive, after), kind.limits, options.run)) {
     await writeBatch(writing, batch);
     frames += batch.frames.length;
     const reached = { folder, place: batch.cut.to };
@@ -69,7 +74,8 @@ const importBehind = async (options: Import, after: ArchivePoint | undefined): P
  */
 export const runImport = async (options: ImportOptions, signal: AbortSignal): Promise<Imported> => {
   const progress = createImportProgress(options.archive, options.kind.name);
-  const given = { ...options, progress, signal };
+  const run = Math.floor(options.random() * 2 ** 48).toString(16);
+  const given = { ...options, progress, signal, run };
   await options.sink.prepare();
   let after = options.anew ? undefined : await progress.read();
   if (after !== undefined) options.log.info(after, "going on where an import broke off");

@@ -35,6 +35,7 @@ const row = {
   files: [],
   sources: [],
   found_by: "words",
+  outcome: "unknown",
   event_id: "e",
 };
 

@@ -228,7 +228,8 @@ describe("the state of an agent", () => {
     const { repository, messages } = await resume(from, "again");
     expect(await readFile(join(repository.workTree, "n"), "utf8")).toBe(`${many}\n`);
     expect(messages).toEqual(said(many));
-  });
+    // Some three hundred programs of Git.
+  }, 180_000);
 
   it("that no store takes is recorded and kept the next time", async () => {
     const from = await world();

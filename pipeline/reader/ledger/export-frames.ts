@@ -6,6 +6,7 @@ const named = framesWhere("agent_uid", "agent_id = {agent:String} AND {agent:Str
 
 // A gateway's frames are its own, about an agent.
 const ofOrAboutAgent = `({agent:String} = '' OR agent_id = {agent:String} OR agent_uid = {agent:String}
+  OR (agent_id = '' AND agent_uid IN (${named}))
   OR about_agent_uid = {agent:String} OR about_agent_uid IN (${named}))`;
 
 /** Answers `frames`. */

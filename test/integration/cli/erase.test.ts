@@ -98,6 +98,11 @@ const erasedHashes = async (): Promise<string[]> =>
   );
 
 describe("enchanted erase", () => {
+  it("needs no collector to tell", async () => {
+    const ended = await run("erase", id(1), "--collector", "");
+    expect(ended).toMatchObject({ code: 0, stderr: expect.stringContaining("nothing was erased") });
+  });
+
   it("tells what would be erased, and what hangs on it, and erases nothing by itself", async () => {
     const ended = await run("erase", id(0), "--agent", agentUid(1), "--output", "json");
     expect(ended.code).toBe(0);
@@ -127,6 +132,8 @@ describe("enchanted erase", () => {
   it("erases, waits for the ledger, and leaves the order in the record", async () => {
     const ended = await run("erase", id(0), "--agent", agentUid(1), "--reason", "a name", "--yes");
     expect(ended).toMatchObject({ code: 0, stderr: expect.stringContaining("erased from the ledger") });
+    const named = await run("export", "--agent", "coder-1", "--file", "named.jsonl");
+    expect(named.stderr).not.toContain("FAULT");
     expect(await erasedHashes()).toEqual([frames[0]!.hash]);
     const asked = await run("ask", "frames", "--types", "ERASURE", "--output", "json");
     const [order] = JSON.parse(asked.stdout) as Array<{ frame: string; principal: string }>;
@@ -135,6 +142,8 @@ describe("enchanted erase", () => {
     });
     const exported = await run("export", "--file", "all.jsonl");
     expect(exported.code).toBe(0);
+    const tailed = await run("tail", "--file", "all.jsonl");
+    expect(tailed).toMatchObject({ code: 0, stdout: expect.stringMatching(/THOUGHT +\(erased\)/) });
     const verified = await run("verify", "--file", "all.jsonl");
     expect(verified).toMatchObject({ code: 0, stdout: expect.stringContaining("1 frame erased") });
   });

@@ -11,7 +11,7 @@ import { freshNamespace } from "#test/integration/kubernetes/control-plane.ts";
 import { createCleanup, startTestNats } from "#test/integration/pipeline/bus-harness.ts";
 import { agentUid, chainBuilder } from "#test/integration/pipeline/chain-builder.ts";
 import { startTestCollector, type TestCollector } from "#test/integration/pipeline/collector-harness.ts";
-import { startTestLedger } from "#test/integration/pipeline/ledger-harness.ts";
+import { startTestLedger, type TestLedger } from "#test/integration/pipeline/ledger-harness.ts";
 import { writeFrames } from "#test/integration/pipeline/reader-harness.ts";
 import { startTestReader, type TestReaderServer } from "#test/integration/pipeline/reader-server.ts";
 import { allowRecording } from "#test/integration/pipeline/recording-right.ts";
@@ -24,6 +24,7 @@ const cleanup = createCleanup();
 let server: TestReaderServer;
 let collector: TestCollector;
 let corpus: Corpus;
+let ledger: TestLedger;
 let namespace: string;
 const tokens = { ann: "", eve: "" };
 let stage: CliStage;
@@ -75,7 +76,7 @@ const forged = (): StoredFrame => {
 beforeAll(async () => {
   const plane = await startSwarmPlane();
   cleanup.add(() => plane.stop());
-  const ledger = await startTestLedger(cleanup);
+  ledger = await startTestLedger(cleanup);
   server = await startTestReader(plane, ledger, cleanup);
   collector = await startTestCollector(plane, await startTestNats(cleanup), cleanup);
   namespace = await freshNamespace(plane.admin);
@@ -222,5 +223,19 @@ describe("enchanted export", () => {
     await writeFile(join(stage.cwd, "token"), tokens.eve);
     const { code, stderr } = await run("export");
     expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringMatching(/may not read the record/) });
+  });
+
+  it("tells of a chain of an agent that the ledger lacks a part of", async () => {
+    const { event_id } = framesOf("fix-1").filter(({ envelope }) => envelope.producer === "agent")[3]!.envelope;
+    await ledger.client.command({
+      query: `ALTER TABLE enchanted.context_frames DELETE WHERE event_id = '${event_id}' SETTINGS mutations_sync = 1`,
+    });
+    const { code, stderr } = await run("export", "--mission", "fix-1", "--file", "lost.jsonl");
+    expect({ code, stderr }).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("FAULT: the ledger lacks 1 frame"),
+    });
+    const part = await run("export", "--mission", "fix-1", "--types", "ACTION", "--file", "part.jsonl");
+    expect(part).toMatchObject({ code: 0, stderr: expect.not.stringContaining("FAULT") });
   });
 });

@@ -102,6 +102,17 @@ const endingSink = (batches: number): { sink: Sink; signal: AbortSignal; written
 };
 
 describe("the ledger, wiped and filled from the archive", () => {
+  it("brings back what the ledger lost since the import before", async () => {
+    const frames = threeChains(40);
+    await archiveAll(frames, 50);
+    await importing();
+    await ledger.client.command({
+      query: "ALTER TABLE enchanted.context_frames DELETE WHERE seq BETWEEN 5 AND 20 SETTINGS mutations_sync = 1",
+    });
+    expect(await importing()).toEqual({ frames: frames.length, refused: 0 });
+    expect(await ledgerFrames(ledger)).toEqual(asLedger(frames));
+  }, 60_000);
+
   it("holds the same frames with the same hashes, whose chains verify from the files' bytes", async () => {
     const frames = threeChains(150);
     await archiveAll(frames, 70);
