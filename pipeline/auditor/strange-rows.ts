@@ -62,7 +62,10 @@ export const strangeBehind = async (
   view: StreamView,
   signal: AbortSignal,
 ): Promise<RecordRow[]> => {
-  const last = manifest?.cut.stream === view.created ? manifest.cut.to : 0;
+  const isOfBefore = manifest !== undefined && manifest.cut.stream !== view.created;
+  // Who began at the archive's end knows nothing of where that ends in the stream that is there now; the walk over all of it does.
+  if (isOfBefore && upTo === undefined) return [];
+  const last = isOfBefore ? 0 : (manifest?.cut.to ?? 0);
   const createdNs = parseTimestampNs(view.created) ?? 0n;
   const after = upTo ?? { storedNs: createdNs, place: last };
   const due: Due = {
