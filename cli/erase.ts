@@ -1,6 +1,7 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { GrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
 import { eraseMethod } from "#nervous-system/comms/grpc/methods.ts";
+import { MOST_ERASED } from "#nervous-system/schemas/erased.ts";
 import { EraseRequestSchema, EraseResponseSchema } from "#nervous-system/schemas/gen/context_pb.ts";
 import { event } from "#nervous-system/schemas/questions/event.ts";
 import { textOption, type CommandRun } from "./arguments.ts";
@@ -14,7 +15,6 @@ import { collectorService, readerService, readServer, type ServerSettings } from
 
 const usage = (message: string): CliError => new CliError(`enchanted erase: ${message}`);
 
-const MAX_FRAMES = 100;
 const DEADLINE_MS = 30_000;
 const LOOK_MS = 1_000;
 const LOOKS = 120;
@@ -45,8 +45,8 @@ const give = async (
       epoch,
       seq: BigInt(seq),
       principal,
-      places: places.slice(0, 16).map(BigInt),
-      blobs: blobs.slice(0, 16),
+      places: places.map(BigInt),
+      blobs: [...blobs],
     })),
   });
   try {
@@ -122,7 +122,7 @@ const eraseFrames = async (host: Host, order: Order, isText: boolean): Promise<E
 export const erase: CommandRun = async (host, { options, operands }) => {
   const [isMeant, reason] = [options["yes"] === true, textOption(options, "reason")];
   const ids = [...new Set(operands)];
-  if (ids.length > MAX_FRAMES) throw usage(`${MAX_FRAMES} frames at most at once`);
+  if (ids.length > MOST_ERASED) throw usage(`${MOST_ERASED} frames at most at once`);
   if (isMeant && reason.trim() === "") throw usage("say why with --reason: it stays in the record");
   const reader = readServer(host, options, readerService);
   if (reader === undefined) throw usage("say where the reader is with --reader host:port, or ENCHANTED_READER");

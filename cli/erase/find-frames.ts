@@ -1,3 +1,4 @@
+import { neverErased } from "#nervous-system/schemas/erased.ts";
 import { MAX_ROWS } from "#nervous-system/schemas/questions/define-question.ts";
 import { event } from "#nervous-system/schemas/questions/event.ts";
 import { askReader, type AnswerRow } from "../ask/ask-reader.ts";
@@ -19,9 +20,6 @@ export type FoundFrame = AnswerRow & {
   readonly lessons: readonly string[];
 };
 
-/** Types that are never erased: they say what is missing. */
-const kept: readonly string[] = ["GAP", "ERASURE"];
-
 const failed = (message: string): CliError => new CliError(`enchanted erase: ${printable(message)}`, exitCode.fault);
 
 const oneOf = (id: string, found: readonly FoundFrame[], namespace: string): FoundFrame => {
@@ -31,7 +29,7 @@ const oneOf = (id: string, found: readonly FoundFrame[], namespace: string): Fou
     const uids = found.map(({ agent_uid }) => agent_uid).join(", ");
     throw failed(`several agents have a frame with event id ${id}; say whose with --agent: ${uids}`);
   }
-  if (kept.includes(only.event_type)) throw failed(`${id} is a ${only.event_type}: what is missing stays told`);
+  if (neverErased.includes(only.event_type)) throw failed(`${id} is a ${only.event_type}: what is missing stays told`);
   return only;
 };
 

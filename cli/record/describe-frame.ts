@@ -17,12 +17,15 @@ const describeJson = (value: Record<string, unknown>): PrintableItem[] => {
 
 const parsed = (bytes: Uint8Array): ProducedFrame => JSON.parse(Buffer.from(bytes).toString("utf8")) as ProducedFrame;
 
+/** Known by being this very object: any frame may say that it is erased. */
+const erasedPayload: ProducedFrame["payload"] = { erased: true };
+
 /** Of an erased frame its stamps are left. */
 const stampsOf = ({ event_id, event_type, observed }: Envelope): ProducedFrame => ({
   event_id,
   event_type,
   timestamp: renderTimestamp(BigInt(observed)),
-  payload: { erased: true },
+  payload: erasedPayload,
 });
 
 /** The frames that an item holds: one, or as many as a span tells; none where it cannot be read. */
@@ -87,7 +90,7 @@ const telemetrySummaries: Readonly<Record<string, (payload: ProducedFrame["paylo
 
 /** What a frame says, in a few words. */
 export const summaryOf = ({ event_type: type, payload }: ProducedFrame): string => {
-  if (payload["erased"] === true) return "(erased)";
+  if (payload === erasedPayload) return "(erased)";
   const own = Object.hasOwn(telemetrySummaries, type) ? telemetrySummaries[type]?.(payload) : undefined;
   const summary = (own ?? tell(summaries, readPayload(type, payload)))?.trim() ?? "";
   return summary === "" ? JSON.stringify(payload) : summary;

@@ -6,6 +6,12 @@ const HEAD = '{"erased":"';
 const TAIL = '"}';
 const LENGTH = HEAD.length + 64 + TAIL.length;
 
+/** Types that stay as they are: what is missing or was erased must be told. */
+export const neverErased: readonly string[] = ["GAP", "ERASURE"];
+
+/** Most frames of one order. */
+export const MOST_ERASED = 100;
+
 /** How the bytes of an erased frame begin, in every store. */
 export const erasedStart = HEAD;
 

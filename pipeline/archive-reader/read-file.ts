@@ -1,7 +1,7 @@
 import { zstdDecompressSync } from "node:zlib";
 import { parquetMetadata, parquetReadObjects, type AsyncBuffer, type FileMetaData } from "hyparquet";
-import * as z from "zod";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import { cutSchema } from "#pipeline/siphon/archive/manifest.ts";
 import type { Cut } from "#pipeline/siphon/sink.ts";
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
 
@@ -52,11 +52,8 @@ const frameOf = (row: Row): StoredFrame => {
   };
 };
 
-const place = z.int().min(0);
-const cutText = z.object({ stream: z.string(), from: place, to: place, hash: z.string() });
-
 const cutOf = ({ key_value_metadata: said = [] }: FileMetaData): Cut =>
-  cutText.parse(JSON.parse(said.find(({ key }) => key === "enchanted.cut")?.value ?? "null"));
+  cutSchema.parse(JSON.parse(said.find(({ key }) => key === "enchanted.cut")?.value ?? "null"));
 
 /** What a file of the archive holds. */
 export type FileContent = {

@@ -4,6 +4,7 @@ import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import { eraseMethod, namespaceMetadata } from "#nervous-system/comms/grpc/methods.ts";
 import type { GrpcHandler } from "#nervous-system/comms/grpc/server.ts";
 import type { UnchainedPublisher } from "#nervous-system/comms/nats/unchained.ts";
+import { MOST_ERASED } from "#nervous-system/schemas/erased.ts";
 import { erasure } from "#nervous-system/schemas/frames/erasure.ts";
 import { EraseRequestSchema, EraseResponseSchema, type FrameToErase } from "#nervous-system/schemas/gen/context_pb.ts";
 import { isUuid, stableId } from "#nervous-system/schemas/ids.ts";
@@ -49,8 +50,6 @@ const orderOf = (frame: FrameToErase, index: number, reason: string): z.output<t
   throw invalid(`frame ${index + 1} cannot be erased so: ${z.prettifyError(parsed.error)}`);
 };
 
-const MAX_FRAMES = 100;
-
 /**
  * `ContextService/Erase`: says in the record, under its own name and its caller's, what is to be erased; the sinks do it. What was
  * never recorded is erased by nobody.
@@ -65,7 +64,7 @@ export const createErase = ({ identify, unchained, compose }: EraseOptions): Grp
       throw new GrpcFailure(grpcStatus.permissionDenied, "what a record says is erased by a user, never by a pod");
     const { order: id, frames, reason } = decodeMessage(EraseRequestSchema, request);
     if (!isUuid(id)) throw invalid("the order's id is no lower-case UUID");
-    if (frames.length === 0 || frames.length > MAX_FRAMES) throw invalid(`name 1 to ${MAX_FRAMES} frames`);
+    if (frames.length === 0 || frames.length > MOST_ERASED) throw invalid(`name 1 to ${MOST_ERASED} frames`);
     const composed = frames.map((frame, index) =>
       compose({
         eventId: stableId("erasure", caller.agentUid, id, String(index)),

@@ -1,5 +1,6 @@
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { saidIn } from "#nervous-system/fold/read-frame.ts";
+import { neverErased } from "#nervous-system/schemas/erased.ts";
 
 /** An order to erase what one frame says, as ERASURE tells it. */
 export type Erasure = {
@@ -15,9 +16,6 @@ export type Erasure = {
   /** Digests of blobs that go with it. */
   readonly blobs: readonly string[];
 };
-
-/** Types that stay as they are: what is missing or was erased must be told. */
-export const neverErased: readonly string[] = ["GAP", "ERASURE"];
 
 const erasureOf = ({ envelope, bytes }: StoredFrame): Erasure[] => {
   const { event, agent_uid, epoch, seq, principal = "", places = [], blobs = [] } = saidIn("ERASURE", bytes);

@@ -5,12 +5,15 @@ import { zeroHash } from "#nervous-system/schemas/chain.ts";
 const count = z.int().min(0);
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 
+/** A cut as manifests and files tell it. */
+export const cutSchema = z.object({ stream: z.string(), from: count, to: count, hash: z.string() });
+
 const manifestSchema = z.object({
   /** From 1, one more than that of the manifest before. */
   number: count.min(1),
   /** Name of the file in the bucket. */
   key: z.string().min(1),
-  cut: z.object({ stream: z.string(), from: count, to: count, hash: z.string() }),
+  cut: cutSchema,
   /** Name of the file in whose place it is, since something of that was erased; absent of every other one. */
   replaces: z.string().min(1).optional(),
   /** Frames in the file. */

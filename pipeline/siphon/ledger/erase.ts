@@ -1,6 +1,6 @@
-import { erasedStart } from "#nervous-system/schemas/erased.ts";
+import { erasedStart, neverErased } from "#nervous-system/schemas/erased.ts";
 import type { SqlClient } from "#nervous-system/stores/clickhouse/sql-client.ts";
-import { neverErased, type Erasure } from "#pipeline/siphon/erasures.ts";
+import type { Erasure } from "#pipeline/siphon/erasures.ts";
 import { nothingProjected } from "#pipeline/siphon/ledger/projected-columns.ts";
 import { framesTable, nextTable } from "#pipeline/siphon/ledger/tables.ts";
 
