@@ -20,6 +20,7 @@ import { countingIds } from "#nervous-system/schemas/ids.ts";
 import { anyPayloadOf } from "#test/builders/any-payload.ts";
 import { decodeAck, type FrameAck } from "#nervous-system/comms/socket/frame-encoding.ts";
 import { serveFrameConnection } from "./frame-socket.ts";
+import { createTurns } from "./turns.ts";
 import { boundUnfinished } from "./unfinished.ts";
 
 let directory: string;
@@ -37,12 +38,13 @@ beforeEach(async () => {
   refusals = [];
   wal = await openTestWal(createSimulatedDisk());
   const recorder = await createRecorder({ identity, wal, clock, ids: countingIds(), epoch: 1 });
-  const budget = createSemaphore(4 * 1024 * 1024);
+  const [budget, turns] = [createSemaphore(4 * 1024 * 1024), createTurns()];
   server = createServer({ allowHalfOpen: true }, (socket) => {
     peers.add(socket);
     serveFrameConnection(socket, {
       recorder,
       budget,
+      turns,
       unfinished: boundUnfinished(1024 * 1024),
       clock,
       onRefused: ({ reason }) => refusals.push(reason),

@@ -6,8 +6,9 @@ import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { createSemaphore, type Semaphore } from "#nervous-system/kernel/semaphore.ts";
 import { createTokenBucket, type TokenBucket } from "#nervous-system/kernel/token-bucket.ts";
 import type { RecordResult } from "#nervous-system/recorder/recorder.ts";
-import { boundUnfinished, type Unfinished } from "./unfinished.ts";
 import { createJsonEncoding, type SocketEncoding, type FrameRecorder, type Incoming } from "./frame-encodings.ts";
+import { createTurns, type Turns } from "./turns.ts";
+import { boundUnfinished, type Unfinished } from "./unfinished.ts";
 
 /** How fast one connection may send; what is more waits in the socket, so a flood slows the flooder only. */
 type ConnectionLimits = { readonly framesPerSecond: number; readonly bytesPerSecond: number };
@@ -17,6 +18,8 @@ type FrameConnectionOptions = {
   recorder: FrameRecorder;
   /** Bytes under way of all connections, so that many of them hold no more memory than one. */
   budget: Semaphore;
+  /** By which connections read on. */
+  turns: Turns;
   /** What all connections hold of frames whose ends have not come. */
   unfinished: Unfinished<Socket>;
   clock: Pick<Clock, "after" | "monotonicMs">;
@@ -32,6 +35,8 @@ const MAX_UNANSWERED = 1024;
 const SLICE_BYTES = 512;
 // What a frame that is under way takes beside its bytes: its promises, its answer, its place in the log.
 const FRAME_COST_BYTES = 4096;
+// A slice may be nothing but ends of frames.
+const MAX_SLICE_COST_BYTES = SLICE_BYTES * (FRAME_COST_BYTES + 1);
 const BURST_SECONDS = 2;
 // A writer that was told why its connection ends, and does not end it, is cut after this time.
 const FAREWELL_MS = 1000;
@@ -49,7 +54,8 @@ const paceOf = (perSecond: number, clock: Pick<Clock, "monotonicMs">): TokenBuck
  *                          paused
  *
  * Paused while too much is unanswered, the budget of all connections is spent, the pace is used up, or the writer does not
- * read its answers; read on when none of these is so. A log that closes cuts the connection in every state.
+ * read its answers; read on when none of these is so and its turn has come. A log that closes cuts the connection in every
+ * state.
  */
 class FrameConnection {
   private readonly socket: Socket;
@@ -62,6 +68,8 @@ class FrameConnection {
   private isWaiting = false;
   /** Whether it waits for the budget of all. */
   private isInLine = false;
+  /** Whether it will read on when its turn comes. */
+  private isTurnDue = false;
   private answers: Promise<void> = Promise.resolve();
 
   constructor(socket: Socket, options: FrameConnectionOptions) {
@@ -170,21 +178,25 @@ class FrameConnection {
   private async standInLine(): Promise<void> {
     const { budget } = this.options;
     this.isInLine = true;
-    await budget.acquire(SLICE_BYTES);
+    await budget.acquire(MAX_SLICE_COST_BYTES);
+    await new Promise<void>(this.options.turns);
     this.isInLine = false;
-    this.pauseIfFull(); // one that was let in with it may have been quicker
-    this.resumeIfRoom();
-    budget.release(SLICE_BYTES);
+    budget.release(MAX_SLICE_COST_BYTES);
+    this.readOn();
   }
 
   private resumeIfRoom(): void {
-    if (this.isFull() || this.socket.destroyed) return;
-    if (this.unread.length > 0 && this.encoding !== undefined) return this.readOn(this.encoding);
-    this.socket.resume();
+    if (this.isFull() || this.isTurnDue) return;
+    this.isTurnDue = true;
+    this.options.turns(() => {
+      this.isTurnDue = false;
+      this.readOn();
+    });
   }
 
-  private readOn(encoding: SocketEncoding): void {
-    this.read(encoding);
+  private readOn(): void {
+    if (this.socket.destroyed) return;
+    if (this.encoding !== undefined) this.read(this.encoding);
     if (!this.isFull()) this.socket.resume();
   }
 
@@ -211,7 +223,7 @@ export const serveFrameConnection = (socket: Socket, options: FrameConnectionOpt
   new FrameConnection(socket, options).serve();
 
 /** How the socket listens. */
-export type FrameSocketOptions = Omit<FrameConnectionOptions, "budget" | "unfinished"> & { path: string };
+export type FrameSocketOptions = Omit<FrameConnectionOptions, "budget" | "turns" | "unfinished"> & { path: string };
 
 /** A listening frame socket. */
 export type FrameSocketServer = {
@@ -234,15 +246,19 @@ const removeStale = async (path: string): Promise<void> => {
 /** Listens on a unix socket for JSON lines; only user and group may write to it. */
 export const listenForFrames = async (options: FrameSocketOptions): Promise<FrameSocketServer> => {
   const { path, clock } = options;
-  const [budget, unfinished] = [createSemaphore(BUDGET_BYTES), boundUnfinished(UNFINISHED_BYTES)];
+  const shared = {
+    budget: createSemaphore(BUDGET_BYTES),
+    turns: createTurns(),
+    unfinished: boundUnfinished(UNFINISHED_BYTES),
+  };
   const open = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     open.add(socket);
     socket.once("close", () => {
       open.delete(socket);
-      unfinished.hold(socket, 0);
+      shared.unfinished.hold(socket, 0);
     });
-    serveFrameConnection(socket, { ...options, budget, unfinished });
+    serveFrameConnection(socket, { ...options, ...shared });
   });
   server.maxConnections = MAX_FRAME_CONNECTIONS;
   await removeStale(path);
