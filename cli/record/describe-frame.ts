@@ -72,6 +72,8 @@ const summaries: Partial<ByType<string>> = {
   ACTION: ({ given }) => `${text(given.tool)} ${text(given.arguments)}`,
   MODEL_CALL: callOf,
   LIFECYCLE: ({ given }) => lifeOf(given),
+  VERDICT: ({ said, given }) =>
+    `${said.passed === true ? "passed" : "did not pass"}: ${text(given.gate)} ${text(given.subject)} ${text(said.findings?.[0])}`,
   ERROR: ({ given }) => text(given.message),
 };
 

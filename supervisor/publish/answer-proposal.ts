@@ -1,4 +1,5 @@
 import { accessTo } from "#nervous-system/kubernetes/access.ts";
+import { informerAccess } from "#nervous-system/kubernetes/informer.ts";
 import { secrets } from "#nervous-system/kubernetes/kinds.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { agents, missions } from "#nervous-system/kubernetes/swarm-kinds.ts";
@@ -10,8 +11,8 @@ import type { PublicationEnd } from "#supervisor/publish/publication-frame.ts";
 import { publishProposal } from "#supervisor/publish/publish-proposal.ts";
 import { createScratchRepository, type ScratchOptions } from "#supervisor/publish/scratch-repository.ts";
 
-/** What the publisher needs in the whole cluster. */
-export const publisherClusterAccess = [accessTo(missions, ["get"]), accessTo(agents, ["get"])];
+/** What the publisher needs in the whole cluster: it follows missions to their ends. */
+export const publisherClusterAccess = [...informerAccess(missions), accessTo(agents, ["get"])];
 
 /** What the publisher needs in each namespace where missions run. */
 export const publisherTenantAccess = [accessTo(secrets, ["get"])];

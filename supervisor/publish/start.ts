@@ -6,8 +6,10 @@ import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { readExtraCas, trustedCas, writeCaBundle } from "#nervous-system/kernel/trusted-cas.ts";
 import { maxOpenProposals } from "#nervous-system/fold/state.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
+import { createInformer } from "#nervous-system/kubernetes/informer.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
-import { startComponentRecorder } from "#nervous-system/recorder/component.ts";
+import { missions as missionKind } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { startComponentRecorder, type ComponentRecorder } from "#nervous-system/recorder/component.ts";
 import { readRecorderOptions } from "#nervous-system/recorder/component-settings.ts";
 import type { Ids } from "#nervous-system/schemas/ids.ts";
 import { publisherReader, signalFilter } from "#nervous-system/schemas/subjects.ts";
@@ -24,6 +26,7 @@ import { runWatch, watchPublished, type Watch } from "#supervisor/watch/run-watc
 import { openWatchedRequests } from "#supervisor/watch/watched-requests.ts";
 import { openWorkMarks } from "#supervisor/publish/work-marks.ts";
 import type { PublisherSettings } from "#supervisor/publish/settings.ts";
+import { runVerdicts } from "#supervisor/verdict/run-verdicts.ts";
 
 /** What the publisher gets from the process that it runs in. */
 type PublisherEnvironment = {
@@ -75,8 +78,20 @@ const emptyScratch = async (dir: string): Promise<void> => {
   await mkdir(dir, { recursive: true, mode: 0o700 });
 };
 
+type Part = (stop: AbortSignal) => Promise<void>;
+
+/** Follows missions, and records how they end. */
+const tellEnds = (environment: PublisherEnvironment, record: ComponentRecorder): Part[] => {
+  const missions = createInformer({ ...environment, kind: missionKind });
+  const directory = join(environment.settings.ENCHANTED_WAL_DIR, "judged");
+  return [
+    (stop) => missions.run(stop),
+    (stop) => runVerdicts({ missions, directory, record, log: environment.log }, stop),
+  ];
+};
+
 /** Runs parts beside each other until one of them ends, and waits for the others, which are told to stop; rejects as the first does. */
-const untilOneEnds = async (parts: ReadonlyArray<(stop: AbortSignal) => Promise<void>>, signal: AbortSignal) => {
+const untilOneEnds = async (parts: readonly Part[], signal: AbortSignal) => {
   const over = new AbortController();
   const stop = AbortSignal.any([signal, over.signal]);
   const running = parts.map((run) => run(stop));
@@ -137,7 +152,8 @@ export const runPublisherProcess = async (environment: PublisherEnvironment, sig
     onPublished: (frame, end) => watchPublished({ requests, clock }, frame, end),
   };
   try {
-    await untilOneEnds([(stop) => runPublisher(loop, stop), (stop) => runWatch(watch, stop)], signal);
+    const answering: Part[] = [(stop) => runPublisher(loop, stop), (stop) => runWatch(watch, stop)];
+    await untilOneEnds([...answering, ...tellEnds(environment, record)], signal);
   } finally {
     reader.close();
     blobs.close();

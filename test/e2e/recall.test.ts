@@ -95,6 +95,23 @@ describe("a second mission on the same bug, told in other words", () => {
   );
 
   it(
+    "says of the first one that its criteria held",
+    async () => {
+      const parameters = { mission: first };
+      await waitFor(
+        "an outcome that is verified",
+        async () => {
+          const { rows } = await askOver(reader, { query: "outcomes", namespace: tenant, parameters });
+          const { outcome, outcome_from: from } = rows.at(-1) ?? {};
+          return outcome === "verified" && from === "VERDICT passed";
+        },
+        { timeoutMs: minutes(1), intervalMs: 500 },
+      );
+    },
+    minutes(2),
+  );
+
+  it(
     "is reminded of it before its first step, and records that",
     async () => {
       // The memory takes a moment longer than the ledger. Of the same words it keeps the lesson that came first, an earlier run's perhaps.

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
 import { freePort } from "#platform/process/ports.ts";
 import { createCollectorBlobs } from "#pipeline/gateway/collector-blobs.ts";
 import { publisherClusterAccess, publisherTenantAccess } from "#supervisor/publish/answer-proposal.ts";
@@ -119,6 +120,42 @@ describe("the publisher's process", () => {
     expect(code).toBe(0);
     expect(output()).not.toContain(world.gitea.adminPassword);
   }, 120_000);
+
+  it("records what the criteria of a mission came to, once, over its restarts", async () => {
+    const { namespace, test, bus } = world;
+    const now = new Date().toISOString();
+    const message = "`npm test` ended with exit code 1 on the published branch.";
+    const told = { reason: "CriteriaFailed", message };
+    const conditions = [{ type: "Failed", status: "True", ...told, lastTransitionTime: now, observedGeneration: 1 }];
+    const verification = { attempt: 1, podName: "judged-verify-1", commit: "ab".repeat(20), exitCode: 1 };
+    const outcome = { ...told, evidence: "1 failing" };
+    const mission = await createMission(test.admin, { namespace, name: "judged" }, {}, {
+      conditions,
+      verification,
+      outcome,
+    } as MissionStatus);
+    const verdicts = async () =>
+      (await readFrames(bus)).filter(
+        ({ envelope }) => envelope.event_type === "VERDICT" && envelope.mission === "judged",
+      );
+    for (const life of ["first", "second"]) {
+      const { child, output } = startSupervisor(["publisher"], environment);
+      await eventually(
+        `the ${life} has read the missions`,
+        () => Promise.resolve(/"missions followed"/.test(output())),
+        60_000,
+      );
+      await eventually("a verdict in the stream", async () => (await verdicts()).length > 0, 60_000);
+      child.kill("SIGTERM");
+      expect(await once(child, "exit")).toEqual([0, null]);
+    }
+    const [verdict, ...more] = await verdicts();
+    expect(more).toEqual([]);
+    expect(verdict?.envelope).toMatchObject({ producer: "supervisor", mission_uid: mission.metadata.uid, namespace });
+    expect(JSON.parse(Buffer.from(verdict?.bytes ?? "").toString())).toMatchObject({
+      payload: { gate: "success criteria", subject: "ab".repeat(20), passed: false, findings: [message, "1 failing"] },
+    });
+  }, 180_000);
 
   it("that is killed three times at the same proposal refuses it, and does not begin with it for ever", async () => {
     const { namespace, test, repo, bus } = world;

@@ -325,12 +325,12 @@ class Publication(Payload):
 
 
 class Verdict(Payload):
-    """A gate has judged."""
+    """A gate has judged: what became of a mission once it has ended."""
 
     event_type: ClassVar[str] = "VERDICT"
 
-    subject: str = Field(description="What was judged.")
-    gate: str = Field(description="Which gate.")
+    subject: str = Field(description="What was judged: a commit, or the mission itself.")
+    gate: str = Field(description="Which gate: success criteria, or mission where it failed before they were run.")
     passed: bool = Field(description="Whether it passed.")
     findings: list[str] = Field(description="What was found.")
 
