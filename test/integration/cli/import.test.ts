@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from "@jest/globals";
-import { appendFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { importedUid } from "#cli/import/chain-uid.ts";
+import { holdRecord } from "#cli/import/hold-record.ts";
 import { createCleanup } from "#test/integration/pipeline/bus-harness.ts";
 import { payloads, say, setCliStage, verified, type CliStage, type Ended } from "./cli-stage.ts";
 import { framesIn, openShell, setServerStage, type ServerStage, type Shell } from "./server-stage.ts";
@@ -80,6 +81,22 @@ describe("a session of another agent", () => {
     await appendFile(join(stage.cwd, "rollout.jsonl"), said(3, "assistant", "Done."));
     expect(await outcomes("rollout.jsonl")).toMatchObject([{ frames: 4, added: 1 }]);
     await verified(stage);
+  });
+
+  it("is written by one import at a time; another one names it, and writes nothing", async () => {
+    await write("rollout.jsonl", rollout);
+    await write("swarm_context.jsonl", "");
+    const path = join(stage.cwd, "swarm_context.jsonl");
+    const release = await holdRecord({ env: process.env, pid: process.pid }, path, await stat(path, { bigint: true }));
+    const refused = await importing("rollout.jsonl");
+    release();
+    expect(refused).toMatchObject({
+      code: 2,
+      stdout: "",
+      stderr: expect.stringContaining(`is being written by another import, process ${process.pid}; import again`),
+    });
+    expect(await readFile(path, "utf8")).toBe("");
+    expect(await outcomes("rollout.jsonl")).toMatchObject([{ frames: 3, added: 3 }]);
   });
 
   it("that reads otherwise now is left as it is, and named", async () => {
