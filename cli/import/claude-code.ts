@@ -1,6 +1,5 @@
-import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
 import { unifiedPatch } from "./claude-patch.ts";
-import { countAt, known, objectAt, objectsAt, textAt, textOfContent, type Json } from "./fields.ts";
+import { countAt, isJsonObject, known, objectAt, objectsAt, textAt, textOfContent, type Json } from "./fields.ts";
 import { actionPayload, createOpenCalls, type OpenCall } from "./open-calls.ts";
 import {
   changePayload,
@@ -31,13 +30,33 @@ const WRITES = new Set(["Edit", "MultiEdit", "Write", "NotebookEdit"]);
 
 type Entry = { key: string; at: string | undefined; directory: string | undefined; value: Json };
 
+/** So many sub-agents answer at once. */
+const MOST_ANSWERS = 64;
+
+/** An answer as far as it is read: its last entry. */
+type Answer = { id: string; entry: Entry; message: Json };
+
+/** Who writes an entry: older versions have those of sub-agents in the file of their session. */
+const threadOf = ({ value }: Entry): string =>
+  textAt(value, "agentId") ?? (value["isSidechain"] === true ? "sub-agent" : "");
+
+const isResult = (block: Json): boolean => block["type"] === "tool_result";
+
+const hasOnlyResults = (message: Json): boolean => {
+  const blocks = objectsAt(message, "content");
+  return blocks.length > 0 && blocks.every(isResult);
+};
+
 class ClaudeReader implements SessionReader {
   private readonly out: SessionOut;
   private readonly calls = createOpenCalls();
-  /** The answer that is being read: its blocks stand in entries of their own, and the last of them has its final usage. */
-  private answer: { id: string; entry: Entry; message: Json } | undefined;
+  /**
+   * The answers that are being read, one of the session and one of each of its sub-agents: the blocks of an answer stand in
+   * entries of their own, results of its calls may stand between them, and the last of them has its final usage.
+   */
+  private readonly answers = new Map<string, Answer>();
 
-  /** Answers whose usage is told: results of its calls may stand between the blocks of one. */
+  /** Answers whose usage is told. */
   private readonly told = new Set<string>();
 
   private readonly blocks: Takers<Entry> = {
@@ -57,7 +76,7 @@ class ClaudeReader implements SessionReader {
     const type = textAt(value, "type") ?? "";
     const message = objectAt(value, "message");
     if (type === "assistant") return this.assistant(message, entry);
-    if (type === "user" || type === "system") this.endAnswer();
+    if (type === "user" || type === "system") this.goOn(type, message, entry);
     if (type === "user") this.user(message, entry);
     else if (HOUSEKEEPING.has(type)) this.out.leaveOut(type);
     else this.out.keep(type === "" ? "an entry without a type" : type, { ...entry, value });
@@ -67,10 +86,22 @@ class ClaudeReader implements SessionReader {
     return this.calls.count();
   }
 
+  /** Results of calls end no answer that has not said why it stopped: more of its blocks may come. */
+  private goOn(type: string, message: Json, entry: Entry): void {
+    const answer = this.answers.get(threadOf(entry));
+    if (answer === undefined) return;
+    const isOpen = textAt(answer.message, "stop_reason") === undefined;
+    if (type === "user" && isOpen && hasOnlyResults(message)) return;
+    this.endAnswer(threadOf(entry));
+  }
+
   private assistant(message: Json, entry: Entry): void {
     const id = textAt(message, "id") ?? entry.key;
-    if (id !== this.answer?.id) this.endAnswer();
-    this.answer = { id, entry, message };
+    const thread = threadOf(entry);
+    if (id !== this.answers.get(thread)?.id) this.endAnswer(thread);
+    const [oldest] = this.answers.keys();
+    if (oldest !== undefined && this.answers.size >= MOST_ANSWERS && !this.answers.has(thread)) this.endAnswer(oldest);
+    this.answers.set(thread, { id, entry, message });
     if (entry.value["isApiErrorMessage"] === true) {
       const payload = { message: textOfContent(message["content"]), fatal: false };
       return this.out.tell({ ...entry, type: "ERROR", payload });
@@ -78,13 +109,14 @@ class ClaudeReader implements SessionReader {
     for (const [index, block] of objectsAt(message, "content").entries())
       this.block(block, { ...entry, key: `${entry.key}/${index}` });
     // What ends a turn has no entry behind it until somebody goes on.
-    if (textAt(message, "stop_reason") === "end_turn") this.endAnswer();
+    if (textAt(message, "stop_reason") === "end_turn") this.endAnswer(thread);
   }
 
-  private endAnswer(): void {
-    if (this.answer === undefined) return;
-    const { id, entry, message } = this.answer;
-    this.answer = undefined;
+  private endAnswer(thread: string): void {
+    const answer = this.answers.get(thread);
+    if (answer === undefined) return;
+    const { id, entry, message } = answer;
+    this.answers.delete(thread);
     const usage = objectAt(message, "usage");
     const isUsed = Object.keys(usage).length > 0 && entry.value["isApiErrorMessage"] !== true;
     if (!isUsed || this.told.has(id)) return;
@@ -131,7 +163,7 @@ class ClaudeReader implements SessionReader {
 
   private user(message: Json, entry: Entry): void {
     const content = message["content"];
-    const results = objectsAt(message, "content").filter((block) => block["type"] === "tool_result");
+    const results = objectsAt(message, "content").filter(isResult);
     for (const result of results) this.result(result, entry);
     const words = Array.isArray(content) ? content.filter((block) => !results.includes(block as Json)) : content;
     const text = textOfContent(words);

@@ -1,6 +1,5 @@
-import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
 import { changesInEnvelope } from "./patch-envelope.ts";
-import { countAt, known, objectAt, objectsAt, textAt, textOfContent, type Json } from "./fields.ts";
+import { countAt, isJsonObject, known, objectAt, objectsAt, textAt, textOfContent, type Json } from "./fields.ts";
 import { actionPayload, createOpenCalls, type OpenCall } from "./open-calls.ts";
 import {
   changePayload,

@@ -1,3 +1,4 @@
+import { hasFragileNumbers } from "#nervous-system/recorder/exact-json.ts";
 import type { Redactor } from "#nervous-system/recorder/redact.ts";
 import { stableId } from "#nervous-system/schemas/ids.ts";
 import { parseTimestampNs } from "#nervous-system/schemas/timestamp.ts";
@@ -9,7 +10,7 @@ import { createClaudeReader } from "./claude-code.ts";
 import { createCodexReader } from "./codex.ts";
 import type { Destination } from "./destination.ts";
 import { createGeminiReader } from "./gemini-cli.ts";
-import { beginChain, type ImportedChain } from "./imported-chain.ts";
+import { beginChain, type ImportedChain, type Origin } from "./imported-chain.ts";
 import { createOpencodeReader } from "./opencode.ts";
 import { countIn, INTERRUPTED, noteUnread, type Outcome } from "./outcome.ts";
 import type { Entry } from "./read-entries.ts";
@@ -87,9 +88,12 @@ class SessionWriter implements SessionOut {
         event_type: type,
         payload: boundPayload({ ...payload, imported: { from: agent, session, entry: key } }),
       };
-      const producer = type === "LIFECYCLE" ? "scribe" : "agent";
-      const observedNs = at === undefined ? undefined : parseTimestampNs(at);
-      const result = await this.chain.tell(frame, { producer, observedNs });
+      const text = JSON.stringify(frame);
+      const origin: Origin = {
+        producer: type === "LIFECYCLE" ? "scribe" : "agent",
+        observedNs: at === undefined ? undefined : parseTimestampNs(at),
+      };
+      const result = await (hasFragileNumbers(text) ? this.chain.line(text, origin) : this.chain.tell(frame, origin));
       if (!result.ok) return noteUnread(this.outcome, line, result.reason);
       this.outcome.frames += 1;
       countIn(this.outcome.types, type);
@@ -112,7 +116,7 @@ const takeOne = (entry: Entry, { reader, writer, outcome }: Parts): void => {
 };
 
 const takeAll = async (entries: AsyncIterable<Entry>, parts: Parts): Promise<void> => {
-  const { writer, outcome, signal } = parts;
+  const { reader, writer, outcome, signal } = parts;
   try {
     for await (const entry of entries) {
       writer.at(entry.line);
@@ -121,6 +125,7 @@ const takeAll = async (entries: AsyncIterable<Entry>, parts: Parts): Promise<voi
       if (signal.aborted) outcome.trouble ??= INTERRUPTED;
       if (outcome.trouble !== undefined) break;
     }
+    if (outcome.trouble === undefined) reader.end?.();
   } finally {
     await writer.settle(0);
   }

@@ -1,5 +1,5 @@
 import { renderTimestamp } from "#nervous-system/schemas/timestamp.ts";
-import { countAt, known, objectAt, objectsAt, textAt, type Json } from "./fields.ts";
+import { countAt, known, numberAt, objectAt, objectsAt, textAt, type Json } from "./fields.ts";
 import { actionPayload } from "./open-calls.ts";
 import {
   changePayload,
@@ -28,8 +28,8 @@ const timeOf = (value: Json, ...names: readonly string[]): string | undefined =>
 type Part = { key: string; at: string | undefined; value: Json; directory: string | undefined; role: string };
 
 const resultOf = (state: Json): { result: string; ok: boolean } => {
-  const { exit } = objectAt(state, "metadata");
-  const ok = state["status"] === "completed" && (typeof exit !== "number" || exit === 0);
+  const exit = numberAt(objectAt(state, "metadata"), "exit") ?? 0;
+  const ok = state["status"] === "completed" && exit === 0;
   return { result: textAt(state, "output") ?? textAt(state, "error") ?? "", ok };
 };
 

@@ -1,9 +1,8 @@
 import { open, type FileHandle } from "node:fs/promises";
 import { createLineSplitter, type SplitLine } from "#nervous-system/comms/socket/line-splitter.ts";
-import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
 import { fileTrouble } from "../file-trouble.ts";
 import { CliError } from "../host.ts";
-import type { Json } from "./fields.ts";
+import { isJsonObject, parseJson, type Json } from "./fields.ts";
 
 /** Something in a session file: an object of JSON, or what is none. `line` counts from 1; in a list it is the place. */
 export type Entry = { line: number; value: Json; text: string } | { line: number; why: string };
@@ -15,7 +14,7 @@ const CHUNK_BYTES = 1024 * 1024;
 
 const parse = (text: string): unknown => {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     return undefined;
   }

@@ -26,6 +26,8 @@ export type SessionOut = {
 /** Reads the entries of one agent's session, in their order. */
 export type SessionReader = {
   take(entry: Json, line: number): void;
+  /** Tells what waited for more of the session. */
+  end?(): void;
   /** How many calls of tools have no result yet. */
   open(): number;
 };

@@ -27,6 +27,7 @@ const read = (agent: AgentName, entries: readonly Json[]): Told => {
     keep: (what) => void told.kept.push(what),
   });
   for (const [index, entry] of entries.entries()) reader.take(entry, index + 1);
+  reader.end?.();
   told.open = reader.open();
   return told;
 };
@@ -235,7 +236,12 @@ const claude: readonly Json[] = [
     { stop_reason: "tool_use" },
   ),
   result("u-5", 5, "t-1", { content: [{ type: "text", text: "no" }, { type: "image" }], is_error: true }),
-  answer("u-6", 6, { type: "tool_use", id: "t-2", name: "Edit", input: { file_path: "/w/src/a.ts" } }, { id: "msg_2" }),
+  answer(
+    "u-6",
+    6,
+    { type: "tool_use", id: "t-2", name: "Edit", input: { file_path: "/w/src/a.ts" } },
+    { id: "msg_2", stop_reason: "tool_use" },
+  ),
   result(
     "u-7",
     7,
@@ -250,7 +256,7 @@ const claude: readonly Json[] = [
     "u-8",
     8,
     { type: "tool_use", id: "t-3", name: "Write", input: { file_path: "/w/b.ts", content: "x\ny\n" } },
-    { id: "msg_3" },
+    { id: "msg_3", stop_reason: "tool_use" },
   ),
   result("u-9", 9, "t-3", { content: "ok" }, { type: "create", filePath: "/w/b.ts", structuredPatch: [] }),
   { type: "file-history-snapshot", messageId: "m" },
@@ -286,7 +292,7 @@ describe("a session of Claude Code", () => {
           error: "no\n[image]",
         },
       ],
-      ["CHAT", { ...used, output_tokens: 6, response_id: "msg_2" }],
+      ["CHAT", { ...used, output_tokens: 6, stop_reason: "tool_use", response_id: "msg_2" }],
       ["ACTION", { tool: "Edit", arguments: { file_path: "/w/src/a.ts" }, result: "ok", ok: true, duration_ms: 1000 }],
       [
         "STATE_CHANGE",
@@ -299,7 +305,7 @@ describe("a session of Claude Code", () => {
           observed_by: "Edit",
         },
       ],
-      ["CHAT", { ...used, output_tokens: 8, response_id: "msg_3" }],
+      ["CHAT", { ...used, output_tokens: 8, stop_reason: "tool_use", response_id: "msg_3" }],
       [
         "ACTION",
         {
@@ -333,23 +339,44 @@ describe("a session of Claude Code", () => {
 });
 
 describe("an answer of Claude Code", () => {
-  it("is told of once, where results of its calls stand between its blocks", () => {
+  it("is told of once, as it ended, where results of its calls stand between its blocks", () => {
     const call = (id: string): Json => ({ type: "tool_use", id, name: "Bash", input: {} });
     const told = read("claude-code", [
       answer("u-1", 1, call("t-1")),
       result("u-2", 2, "t-1", { content: "a" }),
-      answer("u-3", 3, call("t-2")),
+      answer("u-3", 3, call("t-2"), { stop_reason: "tool_use" }),
       result("u-4", 4, "t-2", { content: "b" }),
       answer("u-5", 5, { type: "text", text: "Done." }, { id: "msg_2" }),
       claudeEntry("u-6", 6, "user", { role: "user", content: "thanks" }),
     ]);
-    expect(told.frames.map(({ type, payload }) => [type, payload["response_id"]])).toEqual([
-      ["CHAT", "msg_1"],
-      ["ACTION", undefined],
-      ["ACTION", undefined],
-      ["MESSAGE", undefined],
-      ["CHAT", "msg_2"],
-      ["MESSAGE", undefined],
+    expect(
+      told.frames.map(({ type, payload: { response_id, output_tokens, stop_reason } }) => [
+        type,
+        ...(type === "CHAT" ? [response_id, output_tokens, stop_reason] : []),
+      ]),
+    ).toEqual([
+      ["ACTION"],
+      ["CHAT", "msg_1", 3, "tool_use"],
+      ["ACTION"],
+      ["MESSAGE"],
+      ["CHAT", "msg_2", 5, undefined],
+      ["MESSAGE"],
+    ]);
+  });
+
+  it("goes on while a sub-agent in the same file answers", () => {
+    const call = (id: string): Json => ({ type: "tool_use", id, name: "Task", input: {} });
+    const aside = (entry: Json): Json => ({ ...entry, isSidechain: true });
+    const told = read("claude-code", [
+      answer("u-1", 1, call("t-1")),
+      aside(answer("u-2", 2, { type: "text", text: "I looked." }, { id: "msg_s", stop_reason: "end_turn" })),
+      answer("u-3", 3, call("t-2"), { stop_reason: "tool_use" }),
+      result("u-4", 4, "t-1", { content: "a" }),
+    ]);
+    const used = told.frames.filter(({ type }) => type === "CHAT").map(({ payload }) => payload);
+    expect(used.map(({ response_id, output_tokens }) => [response_id, output_tokens])).toEqual([
+      ["msg_s", 2],
+      ["msg_1", 3],
     ]);
   });
 
@@ -358,7 +385,7 @@ describe("an answer of Claude Code", () => {
       answer("u-1", 1, { type: "tool_use", id: "t-1", name: "Write" }),
       result("u-2", 2, "t-1", { content: "ok" }, { type: "create", filePath: "/w/b.ts" }),
     ]);
-    expect(told.frames.map(({ type }) => type)).toEqual(["CHAT", "ACTION", "STATE_CHANGE"]);
+    expect(told.frames.map(({ type }) => type)).toEqual(["ACTION", "STATE_CHANGE"]);
   });
 });
 
@@ -439,6 +466,32 @@ describe("a session of Gemini CLI", () => {
     ]);
     expect(told.kept).toEqual(["info"]);
     expect(told.open).toBe(0);
+  });
+
+  it("tells a message as it was written last", () => {
+    const grown = geminiMessage({ content: "Hello there", tokens: { output: 50 } });
+    const user: Json = { id: "m-1", type: "user", timestamp: at(0), content: "hel" };
+    const told = read("gemini-cli", [
+      user,
+      { ...user, content: "hello" },
+      geminiMessage({ content: "Hel", tokens: { output: 1 } }),
+      grown,
+    ]);
+    expect(told.frames.map(({ payload: { text, output_tokens } }) => text ?? output_tokens)).toEqual([
+      "hello",
+      "Hello there",
+      50,
+    ]);
+  });
+
+  it("tells calls in their order, whichever answers first", () => {
+    const version = (...statuses: readonly string[]): Json =>
+      geminiMessage({ toolCalls: statuses.map((status, index) => ({ ...geminiCall(status), id: `c-${index}` })) });
+    const keys = (...entries: readonly Json[]): string[] => read("gemini-cli", entries).frames.map(({ key }) => key);
+    const [first, second] = [version("executing", "success"), version("success", "success")];
+    expect(keys(first)).toEqual([]);
+    expect(keys(first, second)).toEqual(["m-2/tool/c-0", "m-2/tool/c-1"]);
+    expect(keys(first, { id: "m-3", type: "user", content: "go on" })).toEqual(["m-2/tool/c-1", "m-3/text"]);
   });
 
   it("tells each call of a message, those without an id too", () => {

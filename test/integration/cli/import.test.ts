@@ -119,6 +119,23 @@ describe("a session of another agent", () => {
     await verified(stage);
   });
 
+  it("keeps its numbers as they are spelled, those in arguments that are a text too", async () => {
+    const big = '{"user_id":1875924584784080993,"ratio":1.0,"list":[-0,1e3,0.10]}';
+    const called = item(1, { type: "function_call", name: "get", arguments: big, call_id: "1" });
+    const odd = `{"timestamp":"${at(2)}","type":"event_msg","payload":{"type":"odd","x":${big}}}\n`;
+    const output = '{"output":"ok","metadata":{"exit_code":0.0,"duration_seconds":1.0}}';
+    await write(
+      "rollout.jsonl",
+      begin + called + odd + item(3, { type: "function_call_output", call_id: "1", output }),
+    );
+    expect(await outcomes("rollout.jsonl")).toMatchObject([{ frames: 3, added: 3, unreadCount: 0 }]);
+    const record = await readFile(join(stage.cwd, "swarm_context.jsonl"), "utf8");
+    expect(record.split(big)).toHaveLength(3);
+    expect(payloads(await stage.lines(), "ACTION")).toMatchObject([{ ok: true, duration_ms: 1000 }]);
+    await verified(stage);
+    expect(await outcomes("rollout.jsonl")).toMatchObject([{ frames: 3, added: 0 }]);
+  });
+
   it("goes on behind an entry that cannot be read, which is kept", async () => {
     const deep = `${'{"a":'.repeat(50_000)}1${"}".repeat(50_000)}`;
     const odd = `{"timestamp":"${at(1)}","type":"event_msg","payload":{"type":"error","message":${deep}}}\n`;
