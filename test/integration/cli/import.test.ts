@@ -1,6 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from "@jest/globals";
+import { randomBytes } from "node:crypto";
 import { appendFile, mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { zstdCompressSync } from "node:zlib";
 import { importedUid } from "#cli/import/chain-uid.ts";
 import { holdRecord } from "#cli/import/hold-record.ts";
 import { createCleanup } from "#test/integration/pipeline/bus-harness.ts";
@@ -25,7 +27,7 @@ const said = (second: number, role: string, text: string): string =>
 const begin = line({ timestamp: at(0), type: "session_meta", payload: { id: "s-1", cwd: "/w" } });
 const rollout = begin + said(1, "user", "what about the database schema?") + said(2, "assistant", "I look.");
 
-const write = (name: string, text: string): Promise<void> => writeFile(join(stage.cwd, name), text);
+const write = (name: string, text: string | Buffer): Promise<void> => writeFile(join(stage.cwd, name), text);
 const importing = (...args: string[]): Promise<Ended> => stage.cli(["import", ...args]);
 type Outcome = { frames: number; added: number; trouble?: string; unreadCount: number; kept: Record<string, number> };
 const outcomes = async (...args: string[]): Promise<Outcome[]> =>
@@ -173,6 +175,33 @@ describe("a session of another agent", () => {
     ]);
     expect(payloads(await stage.lines(), "IMPORTED_ENTRY")).toMatchObject([
       { what: "brand_new", entry: { type: "brand_new", x: { y: 1 } } },
+    ]);
+  });
+
+  it("that is packed with zstd makes the same chain, as far as it can be read", async () => {
+    const [first, second] = [rollout.slice(0, 200), rollout.slice(200)].map((text) => zstdCompressSync(text));
+    const noise = zstdCompressSync(item(3, { type: "odd", x: randomBytes(2_000_000).toString("hex") }));
+    await write("rollout.jsonl", rollout);
+    await write("rollout.jsonl.zst", Buffer.concat([first!, second!]));
+    await write("long.jsonl.zst", Buffer.concat([first!, second!, noise, noise]));
+    expect(await outcomes("rollout.jsonl.zst", "rollout.jsonl", "long.jsonl.zst")).toMatchObject([
+      { frames: 3, added: 3, unreadCount: 0 },
+      { frames: 3, added: 0 },
+      { frames: 5, added: 2, unreadCount: 0 },
+    ]);
+    await write("torn.zst", Buffer.concat([first!, second!.subarray(0, -5)]));
+    expect(await importing("torn.zst")).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/torn\.zst:\d: not read: from here on the packed file cannot be read: /),
+    });
+  });
+
+  it("in a database is not read; how to export it is told", async () => {
+    await write("rollout.jsonl", rollout);
+    await write("opencode.db", Buffer.from(`SQLite format 3\0${"\0".repeat(100)}`));
+    expect(await outcomes("opencode.db", "rollout.jsonl")).toMatchObject([
+      { trouble: expect.stringContaining("opencode export <session>") },
+      { added: 3 },
     ]);
   });
 
