@@ -1,6 +1,7 @@
 import { unifiedPatch } from "./claude-patch.ts";
 import { countAt, isJsonObject, known, objectAt, objectsAt, textAt, textOfContent, type Json } from "./fields.ts";
 import { actionPayload, createOpenCalls, type OpenCall } from "./open-calls.ts";
+import { isOfClaude } from "./program-words.ts";
 import {
   changePayload,
   messagePayload,
@@ -144,10 +145,11 @@ class ClaudeReader implements SessionReader {
     else this.out.keep(type === "" ? "a block without a type" : type, { key: entry.key, at: entry.at, value: block });
   }
 
-  private text(block: Json, { key, at }: Entry): void {
+  private text(block: Json, { key, at, value }: Entry): void {
     const text = textAt(block, "text");
+    const to = value["isSidechain"] === true ? NAME : "user";
     if (text === undefined) this.out.leaveOut("an empty text");
-    else this.out.tell({ key, at, type: "MESSAGE", payload: messagePayload(NAME, "user", text) });
+    else this.out.tell({ key, at, type: "MESSAGE", payload: messagePayload(NAME, to, text) });
   }
 
   private thinking(block: Json, { key, at }: Entry): void {
@@ -168,7 +170,9 @@ class ClaudeReader implements SessionReader {
     const words = Array.isArray(content) ? content.filter((block) => !results.includes(block as Json)) : content;
     const text = textOfContent(words);
     if (text === "" && results.length > 0) return;
-    const from = entry.value["isMeta"] === true || entry.value["isCompactSummary"] === true ? NAME : "user";
+    // The prompt of a sub-agent is the main agent's.
+    const isOwn = ["isMeta", "isCompactSummary", "isSidechain"].some((mark) => entry.value[mark] === true);
+    const from = isOwn || isOfClaude(text) ? NAME : "user";
     this.out.tell({ key: entry.key, at: entry.at, type: "MESSAGE", payload: messagePayload(from, NAME, text) });
   }
 

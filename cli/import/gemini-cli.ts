@@ -1,5 +1,6 @@
 import { countAt, isJsonObject, known, objectAt, objectsAt, textAt, textOfContent, type Json } from "./fields.ts";
 import { actionPayload } from "./open-calls.ts";
+import { isOfGemini } from "./program-words.ts";
 import {
   changePayload,
   messagePayload,
@@ -107,7 +108,8 @@ class GeminiReader implements SessionReader {
 
   private user(message: Message): void {
     if (isToolResult(message.value["content"])) return this.out.leaveOut("results of tools, which their calls tell");
-    this.once(message, "text", "MESSAGE", messagePayload("user", NAME, this.textOf(message.value)));
+    const text = this.textOf(message.value);
+    this.once(message, "text", "MESSAGE", messagePayload(isOfGemini(text) ? NAME : "user", NAME, text));
   }
 
   private gemini(message: Message, isOver: boolean): void {

@@ -46,9 +46,12 @@ class OpencodeReader implements SessionReader {
   private readonly out: SessionOut;
   private waiting = 0;
   private readonly words: Takers<Part> = {
-    text: ({ text }, { key, at, role }) => {
-      const words = String(text);
-      const payload = role === "assistant" ? messagePayload(NAME, "user", words) : messagePayload("user", NAME, words);
+    text: ({ text }, { key, at, role, value }) => {
+      const isAnswer = role === "assistant";
+      // Synthetic words are the program's, such as a file that was named; ignored ones no model was shown.
+      const from = isAnswer || value["synthetic"] === true || value["ignored"] === true ? NAME : "user";
+      const to = isAnswer || value["ignored"] === true ? "user" : NAME;
+      const payload = messagePayload(from, to, String(text));
       this.out.tell({ key, at, type: "MESSAGE", payload });
     },
     reasoning: ({ text }, { key, at }) => this.out.tell({ key, at, type: "THOUGHT", payload: { text } }),

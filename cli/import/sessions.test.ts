@@ -338,6 +338,50 @@ describe("a session of Claude Code", () => {
   });
 });
 
+describe("words of a program", () => {
+  const ends = (agent: AgentName, entries: readonly Json[]): unknown[] =>
+    read(agent, entries)
+      .frames.filter(({ type }) => type === "MESSAGE")
+      .map(({ payload: { from, to } }) => [from, to]);
+
+  it("of Claude Code are not its user's: a sub-agent's, and what commands print", () => {
+    const user = (content: string, more: Json = {}): Json =>
+      claudeEntry(content, 1, "user", { role: "user", content }, more);
+    const isSidechain = true;
+    const own = ["claude-code", "claude-code"];
+    expect(
+      ends("claude-code", [
+        user("look in src", { isSidechain }),
+        { ...answer("u-1", 2, { type: "text", text: "I looked." }), isSidechain },
+        user("<local-command-stdout>Set model</local-command-stdout>"),
+        user("<task-notification>done</task-notification>"),
+        user("<command-name>/model</command-name>"),
+        user("what does <task-notification> mean?"),
+      ]),
+    ).toEqual([own, own, own, own, ["user", "claude-code"], ["user", "claude-code"]]);
+  });
+
+  it("of OpenCode and Gemini CLI are not their user's", () => {
+    const parts = [{ text: "a" }, { text: "b", synthetic: true }, { text: "c", ignored: true }].map((part, index) => ({
+      ...part,
+      id: `p-${index}`,
+      type: "text",
+    }));
+    const session: Json = { info: { id: "ses_1" }, messages: [{ info: { id: "m", role: "user" }, parts }] };
+    expect(ends("opencode", [session])).toEqual([
+      ["user", "opencode"],
+      ["opencode", "opencode"],
+      ["opencode", "user"],
+    ]);
+    const context: Json = {
+      id: "0",
+      type: "user",
+      content: [{ text: "<session_context>\nlinux\n</session_context>" }],
+    };
+    expect(ends("gemini-cli", [context])).toEqual([["gemini-cli", "gemini-cli"]]);
+  });
+});
+
 describe("an answer of Claude Code", () => {
   it("is told of once, as it ended, where results of its calls stand between its blocks", () => {
     const call = (id: string): Json => ({ type: "tool_use", id, name: "Bash", input: {} });
