@@ -1,4 +1,5 @@
 import { unifiedPatch } from "./claude-patch.ts";
+import { markCopies } from "./copied.ts";
 import { countAt, isJsonObject, known, objectAt, objectsAt, textAt, textOfContent, type Json } from "./fields.ts";
 import { actionPayload, createOpenCalls, type OpenCall } from "./open-calls.ts";
 import { isOfClaude } from "./program-words.ts";
@@ -41,6 +42,9 @@ type Answer = { id: string; entry: Entry; message: Json };
 const threadOf = ({ value }: Entry): string =>
   textAt(value, "agentId") ?? (value["isSidechain"] === true ? "sub-agent" : "");
 
+/** What `/branch` copies says from which session; what `--fork-session` copies does not. */
+const parentOf = ({ value }: Entry): string | undefined => textAt(objectAt(value, "forkedFrom"), "sessionId");
+
 const isResult = (block: Json): boolean => block["type"] === "tool_result";
 
 const hasOnlyResults = (message: Json): boolean => {
@@ -50,6 +54,8 @@ const hasOnlyResults = (message: Json): boolean => {
 
 class ClaudeReader implements SessionReader {
   private readonly out: SessionOut;
+  /** The session that the entry was copied from. */
+  private copiedFrom: string | undefined;
   private readonly calls = createOpenCalls();
   /**
    * The answers that are being read, one of the session and one of each of its sub-agents: the blocks of an answer stand in
@@ -68,7 +74,7 @@ class ClaudeReader implements SessionReader {
   };
 
   constructor(out: SessionOut) {
-    this.out = out;
+    this.out = markCopies(out, () => this.copiedFrom);
   }
 
   take(value: Json, line: number): void {
@@ -76,6 +82,7 @@ class ClaudeReader implements SessionReader {
     const entry = { key, at: textAt(value, "timestamp"), directory: textAt(value, "cwd"), value };
     const type = textAt(value, "type") ?? "";
     const message = objectAt(value, "message");
+    this.copiedFrom = parentOf(entry);
     if (type === "assistant") return this.assistant(message, entry);
     if (type === "user" || type === "system") this.goOn(type, message, entry);
     if (type === "user") this.user(message, entry);
@@ -122,6 +129,7 @@ class ClaudeReader implements SessionReader {
     const isUsed = Object.keys(usage).length > 0 && entry.value["isApiErrorMessage"] !== true;
     if (!isUsed || this.told.has(id)) return;
     this.told.add(id);
+    if (parentOf(entry) !== undefined) return this.out.leaveOut("CHAT copied from another session");
     const cached = countAt(usage, "cache_read_input_tokens");
     const sent = [countAt(usage, "input_tokens"), cached, countAt(usage, "cache_creation_input_tokens")];
     const payload = known({

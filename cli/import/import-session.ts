@@ -9,6 +9,7 @@ import { boundPayload } from "./bounded.ts";
 import { createClaudeReader } from "./claude-code.ts";
 import { createCodexReader } from "./codex.ts";
 import type { Destination } from "./destination.ts";
+import { known } from "./fields.ts";
 import { createGeminiReader } from "./gemini-cli.ts";
 import { beginChain, type ImportedChain, type Origin } from "./imported-chain.ts";
 import { createOpencodeReader } from "./opencode.ts";
@@ -69,16 +70,16 @@ class SessionWriter implements SessionOut {
     countIn(this.outcome.leftOut, what);
   }
 
-  keep(what: string, { key, at, value }: Parameters<SessionOut["keep"]>[1]): void {
+  keep(what: string, { key, at, copiedFrom, value }: Parameters<SessionOut["keep"]>[1]): void {
     countIn(this.outcome.kept, what);
-    this.tell({ key, at, type: "IMPORTED_ENTRY", payload: { what, entry: value } });
+    this.tell({ key, at, copiedFrom, type: "IMPORTED_ENTRY", payload: { what, entry: value } });
   }
 
   async settle(most: number): Promise<void> {
     while (this.underWay.size > most) await Promise.all(this.underWay);
   }
 
-  private async write({ key, at, type, payload }: SessionFrame, line: number): Promise<void> {
+  private async write({ key, at, type, payload, copiedFrom }: SessionFrame, line: number): Promise<void> {
     try {
       const { agent, session } = this.of;
       const frame = {
@@ -86,7 +87,10 @@ class SessionWriter implements SessionOut {
         timestamp: at,
         agent_id: agent,
         event_type: type,
-        payload: boundPayload({ ...payload, imported: { from: agent, session, entry: key } }),
+        payload: boundPayload({
+          ...payload,
+          imported: known({ from: agent, session, entry: key, copied_from: copiedFrom }),
+        }),
       };
       const text = JSON.stringify(frame);
       const origin: Origin = {

@@ -12,6 +12,8 @@ export type SessionFrame = {
   at?: string | undefined;
   type: string;
   payload: Json;
+  /** The session that a fork has it from. */
+  copiedFrom?: string | undefined;
 };
 
 /** Where what a session file tells goes to. Each key is told once. */
@@ -20,7 +22,7 @@ export type SessionOut = {
   /** An entry that is understood and makes no frame: it is about the program itself, or another entry tells the same. */
   leaveOut(what: string): void;
   /** An entry that is not understood: it is kept as it is. */
-  keep(what: string, entry: Pick<SessionFrame, "key" | "at"> & { value: unknown }): void;
+  keep(what: string, entry: Pick<SessionFrame, "key" | "at" | "copiedFrom"> & { value: unknown }): void;
 };
 
 /** Reads the entries of one agent's session, in their order. */

@@ -338,6 +338,81 @@ describe("a session of Claude Code", () => {
   });
 });
 
+describe("a fork of a session", () => {
+  const said = (second: number, text: string): Json =>
+    item(second, { type: "message", role: "user", content: [{ type: "input_text", text }] });
+  const used = (second: number, total: number): Json =>
+    event(second, {
+      type: "token_count",
+      info: { total_token_usage: { input_tokens: total }, last_token_usage: { input_tokens: total } },
+    });
+  const begun = (second: number, id: string, more: Json = {}): Json =>
+    codexLine(second, "session_meta", { id, ...more });
+  const told = (agent: AgentName, entries: readonly Json[]): unknown[] =>
+    read(agent, entries).frames.map(({ type, copiedFrom, payload: { text, directory, input_tokens } }) => [
+      type,
+      text ?? directory ?? input_tokens,
+      ...(copiedFrom === undefined ? [] : [copiedFrom]),
+    ]);
+
+  it.each([
+    ["keep their times", 1, [said(1, "start"), used(2, 10), said(3, "go on")]],
+    ["have the fork's", 20, [said(20, "start"), used(20, 10), said(20, "go on")]],
+  ])("of Codex says which words are copied and leaves copied usage out, where copies %s", (_, metaAt, copies) => {
+    const fork = [
+      begun(20, "s-2", { forked_from_id: "s-1", cwd: "/fork" }),
+      begun(metaAt, "s-1", { cwd: "/parent" }),
+      ...copies,
+      said(30, "ping"),
+      used(31, 7),
+    ];
+    expect(told("codex", fork)).toEqual([
+      ["LIFECYCLE", "/fork"],
+      ["MESSAGE", "start", "s-1"],
+      ["MESSAGE", "go on", "s-1"],
+      ["MESSAGE", "ping"],
+      ["CHAT", 7],
+    ]);
+    expect(read("codex", fork).leftOut).toEqual([
+      "LIFECYCLE copied from another session",
+      "CHAT copied from another session",
+    ]);
+  });
+
+  it("of Codex that says so, and copies nothing, is all its own", () => {
+    const fork = [begun(20, "s-2", { forked_from_id: "s-1", cwd: "/fork" }), said(20, "look"), used(21, 7)];
+    expect(told("codex", fork)).toEqual([
+      ["LIFECYCLE", "/fork"],
+      ["MESSAGE", "look"],
+      ["CHAT", 7],
+    ]);
+  });
+
+  it("of Codex is its own again where it names itself", () => {
+    const fork = [begun(20, "s-2"), begun(20, "s-1"), said(20, "start"), begun(20, "s-2"), said(20, "look")];
+    expect(told("codex", fork).filter((frame) => (frame as unknown[])[0] === "MESSAGE")).toEqual([
+      ["MESSAGE", "start", "s-1"],
+      ["MESSAGE", "look"],
+    ]);
+  });
+
+  it("of Claude Code marks what it says is copied", () => {
+    const forkedFrom = { sessionId: "s-1", messageUuid: "u" };
+    const ended = { stop_reason: "end_turn" };
+    const fork: Json[] = [
+      { ...claudeEntry("u-1", 1, "user", { role: "user", content: "start" }), forkedFrom },
+      { ...answer("u-2", 2, { type: "text", text: "yes" }, ended), forkedFrom },
+      answer("u-3", 3, { type: "text", text: "no" }, { ...ended, id: "msg_2" }),
+    ];
+    expect(told("claude-code", fork)).toEqual([
+      ["MESSAGE", "start", "s-1"],
+      ["MESSAGE", "yes", "s-1"],
+      ["MESSAGE", "no"],
+      ["CHAT", 321],
+    ]);
+  });
+});
+
 describe("words of a program", () => {
   const ends = (agent: AgentName, entries: readonly Json[]): unknown[] =>
     read(agent, entries)
