@@ -121,8 +121,12 @@ class GeminiReader implements SessionReader {
     const text = this.textOf(value);
     if (text !== "") this.once(message, "text", "MESSAGE", messagePayload(NAME, "user", text));
     this.usage(message);
+    this.calls(message, isOver);
+  }
+
+  private calls(message: Message, isOver: boolean): void {
     let isReady = true;
-    for (const [index, call] of objectsAt(value, "toolCalls").entries()) {
+    for (const [index, call] of objectsAt(message.value, "toolCalls").entries()) {
       const key = `tool/${textAt(call, "id") ?? `#${index}`}`;
       const hasEnded = ENDS.has(textAt(call, "status") ?? "");
       isReady &&= hasEnded || isOver;
