@@ -1,3 +1,4 @@
+import { holdsTooMuch } from "#nervous-system/kernel/bounded-json.ts";
 import { isJsonObject as isAnyObject, type JsonObject } from "#nervous-system/kernel/json-object.ts";
 import { hasFragileNumbers, isExactNumber, parseExactJson } from "#nervous-system/recorder/exact-json.ts";
 
@@ -6,11 +7,17 @@ export type Json = Readonly<Record<string, unknown>>;
 
 const nothing: Json = {};
 
-/** The value of a JSON text; numbers that a double would change keep their spelling. Throws `SyntaxError` where it is none. */
+/** Whether numbers of a JSON text have to keep their spelling; each that does takes a hundred bytes, so not among a million. */
+const isSpelled = (text: string): boolean => !holdsTooMuch(text) && hasFragileNumbers(text);
+
+/**
+ * The value of a JSON text; numbers that a double would change keep their spelling, where it holds no more than a million
+ * values. Throws `SyntaxError` where it is none.
+ */
 export const parseJson = (text: string): unknown => {
   const value: unknown = JSON.parse(text);
   try {
-    return hasFragileNumbers(text) ? parseExactJson(text) : value;
+    return isSpelled(text) ? parseExactJson(text) : value;
   } catch {
     return value; // nested too deep for that
   }
