@@ -48,9 +48,9 @@ const importFile = async (
 ): Promise<Outcome> => {
   const outcome = emptyOutcome(file);
   const path = resolve(context.host.cwd, file);
-  const peeked = await peek(readEntries(path, onProgress));
-  const shape = detectShape(peeked.first.flatMap((entry) => ("why" in entry ? [] : [entry.value])));
   try {
+    const peeked = await peek(readEntries(path, onProgress));
+    const shape = detectShape(peeked.first.flatMap((entry) => ("why" in entry ? [] : [entry.value])));
     if (shape === undefined)
       outcome.trouble = "it is neither a record nor a session of Codex, Claude Code, OpenCode or Gemini CLI";
     else if (shape.kind === "record") await importRecord(context, peeked.all, outcome);

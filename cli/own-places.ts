@@ -9,7 +9,7 @@ const ours = (env: Environment, variable: string, otherwise: string): string => 
   return join(isAbsolute(named) ? named : join(env["HOME"] || homedir(), otherwise), "enchanted");
 };
 
-/** Where this user's commands keep what outlives them: the outbox, and which runs are alive. */
+/** Where this user's commands keep what outlives them: the outbox, which runs are alive, and what is imported into. */
 export const stateOf = (env: Environment): string => ours(env, "XDG_STATE_HOME", ".local/state");
 
 /** Where they keep what can be made again. */

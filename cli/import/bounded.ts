@@ -1,4 +1,5 @@
-import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
+import { isExactNumber } from "#nervous-system/recorder/exact-json.ts";
+import { isJsonObject } from "./fields.ts";
 
 /** Characters of one text; JSON's escapes may take six bytes a character, and a frame holds 256 KiB. */
 const MAX_TEXT_CHARS = 24_000;
@@ -13,7 +14,7 @@ const boundText = (text: string): string =>
 
 const boundDeep = (value: unknown, depth: number): unknown => {
   if (typeof value === "string") return boundText(value);
-  if (typeof value !== "object" || value === null) return value;
+  if (typeof value !== "object" || value === null || isExactNumber(value)) return value;
   if (depth > MAX_DEPTH) return "…";
   if (Array.isArray(value)) return value.slice(0, MAX_ITEMS).map((inner) => boundDeep(inner, depth + 1));
   const members = Object.entries(value).slice(0, MAX_ITEMS);

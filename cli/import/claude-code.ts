@@ -1,7 +1,8 @@
-import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
 import { unifiedPatch } from "./claude-patch.ts";
-import { countAt, known, objectAt, objectsAt, textAt, textOfContent, type Json } from "./fields.ts";
+import { markCopies } from "./copied.ts";
+import { countAt, isJsonObject, known, objectAt, objectsAt, textAt, textOfContent, type Json } from "./fields.ts";
 import { actionPayload, createOpenCalls, type OpenCall } from "./open-calls.ts";
+import { isOfClaude } from "./program-words.ts";
 import {
   changePayload,
   messagePayload,
@@ -31,13 +32,38 @@ const WRITES = new Set(["Edit", "MultiEdit", "Write", "NotebookEdit"]);
 
 type Entry = { key: string; at: string | undefined; directory: string | undefined; value: Json };
 
+/** So many sub-agents answer at once. */
+const MOST_ANSWERS = 64;
+
+/** An answer as far as it is read: its last entry. */
+type Answer = { id: string; entry: Entry; message: Json };
+
+/** Who writes an entry: older versions have those of sub-agents in the file of their session. */
+const threadOf = ({ value }: Entry): string =>
+  textAt(value, "agentId") ?? (value["isSidechain"] === true ? "sub-agent" : "");
+
+/** What `/branch` copies says from which session; what `--fork-session` copies does not. */
+const parentOf = ({ value }: Entry): string | undefined => textAt(objectAt(value, "forkedFrom"), "sessionId");
+
+const isResult = (block: Json): boolean => block["type"] === "tool_result";
+
+const hasOnlyResults = (message: Json): boolean => {
+  const blocks = objectsAt(message, "content");
+  return blocks.length > 0 && blocks.every(isResult);
+};
+
 class ClaudeReader implements SessionReader {
   private readonly out: SessionOut;
+  /** The session that the entry was copied from. */
+  private copiedFrom: string | undefined;
   private readonly calls = createOpenCalls();
-  /** The answer that is being read: its blocks stand in entries of their own, and the last of them has its final usage. */
-  private answer: { id: string; entry: Entry; message: Json } | undefined;
+  /**
+   * The answers that are being read, one of the session and one of each of its sub-agents: the blocks of an answer stand in
+   * entries of their own, results of its calls may stand between them, and the last of them has its final usage.
+   */
+  private readonly answers = new Map<string, Answer>();
 
-  /** Answers whose usage is told: results of its calls may stand between the blocks of one. */
+  /** Answers whose usage is told. */
   private readonly told = new Set<string>();
 
   private readonly blocks: Takers<Entry> = {
@@ -48,7 +74,7 @@ class ClaudeReader implements SessionReader {
   };
 
   constructor(out: SessionOut) {
-    this.out = out;
+    this.out = markCopies(out, () => this.copiedFrom);
   }
 
   take(value: Json, line: number): void {
@@ -56,8 +82,9 @@ class ClaudeReader implements SessionReader {
     const entry = { key, at: textAt(value, "timestamp"), directory: textAt(value, "cwd"), value };
     const type = textAt(value, "type") ?? "";
     const message = objectAt(value, "message");
+    this.copiedFrom = parentOf(entry);
     if (type === "assistant") return this.assistant(message, entry);
-    if (type === "user" || type === "system") this.endAnswer();
+    if (type === "user" || type === "system") this.goOn(type, message, entry);
     if (type === "user") this.user(message, entry);
     else if (HOUSEKEEPING.has(type)) this.out.leaveOut(type);
     else this.out.keep(type === "" ? "an entry without a type" : type, { ...entry, value });
@@ -67,10 +94,22 @@ class ClaudeReader implements SessionReader {
     return this.calls.count();
   }
 
+  /** Results of calls end no answer that has not said why it stopped: more of its blocks may come. */
+  private goOn(type: string, message: Json, entry: Entry): void {
+    const answer = this.answers.get(threadOf(entry));
+    if (answer === undefined) return;
+    const isOpen = textAt(answer.message, "stop_reason") === undefined;
+    if (type === "user" && isOpen && hasOnlyResults(message)) return;
+    this.endAnswer(threadOf(entry));
+  }
+
   private assistant(message: Json, entry: Entry): void {
     const id = textAt(message, "id") ?? entry.key;
-    if (id !== this.answer?.id) this.endAnswer();
-    this.answer = { id, entry, message };
+    const thread = threadOf(entry);
+    if (id !== this.answers.get(thread)?.id) this.endAnswer(thread);
+    const [oldest] = this.answers.keys();
+    if (oldest !== undefined && this.answers.size >= MOST_ANSWERS && !this.answers.has(thread)) this.endAnswer(oldest);
+    this.answers.set(thread, { id, entry, message });
     if (entry.value["isApiErrorMessage"] === true) {
       const payload = { message: textOfContent(message["content"]), fatal: false };
       return this.out.tell({ ...entry, type: "ERROR", payload });
@@ -78,17 +117,19 @@ class ClaudeReader implements SessionReader {
     for (const [index, block] of objectsAt(message, "content").entries())
       this.block(block, { ...entry, key: `${entry.key}/${index}` });
     // What ends a turn has no entry behind it until somebody goes on.
-    if (textAt(message, "stop_reason") === "end_turn") this.endAnswer();
+    if (textAt(message, "stop_reason") === "end_turn") this.endAnswer(thread);
   }
 
-  private endAnswer(): void {
-    if (this.answer === undefined) return;
-    const { id, entry, message } = this.answer;
-    this.answer = undefined;
+  private endAnswer(thread: string): void {
+    const answer = this.answers.get(thread);
+    if (answer === undefined) return;
+    const { id, entry, message } = answer;
+    this.answers.delete(thread);
     const usage = objectAt(message, "usage");
     const isUsed = Object.keys(usage).length > 0 && entry.value["isApiErrorMessage"] !== true;
     if (!isUsed || this.told.has(id)) return;
     this.told.add(id);
+    if (parentOf(entry) !== undefined) return this.out.leaveOut("CHAT copied from another session");
     const cached = countAt(usage, "cache_read_input_tokens");
     const sent = [countAt(usage, "input_tokens"), cached, countAt(usage, "cache_creation_input_tokens")];
     const payload = known({
@@ -112,10 +153,11 @@ class ClaudeReader implements SessionReader {
     else this.out.keep(type === "" ? "a block without a type" : type, { key: entry.key, at: entry.at, value: block });
   }
 
-  private text(block: Json, { key, at }: Entry): void {
+  private text(block: Json, { key, at, value }: Entry): void {
     const text = textAt(block, "text");
+    const to = value["isSidechain"] === true ? NAME : "user";
     if (text === undefined) this.out.leaveOut("an empty text");
-    else this.out.tell({ key, at, type: "MESSAGE", payload: messagePayload(NAME, "user", text) });
+    else this.out.tell({ key, at, type: "MESSAGE", payload: messagePayload(NAME, to, text) });
   }
 
   private thinking(block: Json, { key, at }: Entry): void {
@@ -131,12 +173,14 @@ class ClaudeReader implements SessionReader {
 
   private user(message: Json, entry: Entry): void {
     const content = message["content"];
-    const results = objectsAt(message, "content").filter((block) => block["type"] === "tool_result");
+    const results = objectsAt(message, "content").filter(isResult);
     for (const result of results) this.result(result, entry);
     const words = Array.isArray(content) ? content.filter((block) => !results.includes(block as Json)) : content;
     const text = textOfContent(words);
     if (text === "" && results.length > 0) return;
-    const from = entry.value["isMeta"] === true || entry.value["isCompactSummary"] === true ? NAME : "user";
+    // The prompt of a sub-agent is the main agent's.
+    const isOwn = ["isMeta", "isCompactSummary", "isSidechain"].some((mark) => entry.value[mark] === true);
+    const from = isOwn || isOfClaude(text) ? NAME : "user";
     this.out.tell({ key: entry.key, at: entry.at, type: "MESSAGE", payload: messagePayload(from, NAME, text) });
   }
 

@@ -1,10 +1,9 @@
-import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
-import { objectAt, textAt, textOfContent } from "./fields.ts";
+import { isJsonObject, numberAt, objectAt, parseJson, textAt, textOfContent } from "./fields.ts";
 
 /** The value of a text that is JSON, else the text. */
 export const decodedJson = (text: string): unknown => {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     return text;
   }
@@ -24,10 +23,12 @@ const readText = (text: string): Output => {
 
 /** What older versions wrote: JSON in a text, with the exit code beside the output. */
 const readWrapped = (value: Readonly<Record<string, unknown>>): Output => {
-  const { exit_code: exit, duration_seconds: seconds } = objectAt(value, "metadata");
+  const metadata = objectAt(value, "metadata");
+  const exit = numberAt(metadata, "exit_code") ?? 0;
+  const seconds = numberAt(metadata, "duration_seconds");
   const text = textAt(value, "output") ?? textAt(value, "content") ?? "";
-  const ok = value["success"] !== false && (typeof exit !== "number" || exit === 0);
-  return { text, ok, ...(typeof seconds === "number" ? { durationMs: Math.round(seconds * 1000) } : {}) };
+  const ok = value["success"] !== false && exit === 0;
+  return { text, ok, ...(seconds === undefined ? {} : { durationMs: Math.round(seconds * 1000) }) };
 };
 
 /** What a tool of Codex answered: a text with a head of its own, JSON in a text, an object, or a list of parts. */

@@ -1,6 +1,7 @@
-import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
+import { ForkWatch } from "./codex-fork.ts";
+import { markCopies } from "./copied.ts";
 import { changesInEnvelope } from "./patch-envelope.ts";
-import { countAt, known, objectAt, objectsAt, textAt, textOfContent, type Json } from "./fields.ts";
+import { countAt, isJsonObject, known, objectAt, objectsAt, textAt, textOfContent, type Json } from "./fields.ts";
 import { actionPayload, createOpenCalls, type OpenCall } from "./open-calls.ts";
 import {
   changePayload,
@@ -50,6 +51,8 @@ const patchIn = (args: unknown): string | undefined => {
 
 class CodexReader implements SessionReader {
   private readonly out: SessionOut;
+  private readonly fork = new ForkWatch();
+  private copiedFrom: string | undefined;
   private readonly calls = createOpenCalls();
   private directory: string | undefined;
   private provider: string | undefined;
@@ -82,7 +85,7 @@ class CodexReader implements SessionReader {
   };
 
   constructor(out: SessionOut) {
-    this.out = out;
+    this.out = markCopies(out, () => this.copiedFrom);
   }
 
   take(entry: Json, number: number): void {
@@ -91,6 +94,7 @@ class CodexReader implements SessionReader {
     // Until the autumn of 2025 items stood in the file without a `payload`.
     const payload = isJsonObject(entry["payload"]) ? entry["payload"] : entry;
     const taker = takerOf(this.lines, type);
+    this.copiedFrom = this.fork.see({ type, payload, at: line.at });
     if (taker !== undefined) taker(payload, line);
     else if (entry["record_type"] === "state") this.out.leaveOut("state");
     else if (type === "" && textAt(entry, "id") !== undefined) this.meta(entry, line);
@@ -102,10 +106,13 @@ class CodexReader implements SessionReader {
   }
 
   private meta(payload: Json, { key, at }: Line): void {
-    this.directory = textAt(payload, "cwd");
-    this.provider = textAt(payload, "model_provider");
+    const directory = textAt(payload, "cwd");
+    if (this.copiedFrom === undefined) {
+      this.directory = directory;
+      this.provider = textAt(payload, "model_provider");
+    }
     const commit = textAt(objectAt(payload, "git"), "commit_hash");
-    const start = { phase: "Started", attempt: 1, program: NAME, directory: this.directory, commit };
+    const start = { phase: "Started", attempt: 1, program: NAME, directory, commit };
     this.out.tell({ key, at, type: "LIFECYCLE", payload: known(start) });
   }
 

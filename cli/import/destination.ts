@@ -12,6 +12,7 @@ import { hideRecord } from "../record/hide-record.ts";
 import { openForAppending } from "../record/open-record.ts";
 import { once, readItems } from "../record/read-file.ts";
 import type { ServerSettings } from "../server/settings.ts";
+import { holdRecord } from "./hold-record.ts";
 
 /** Where one chain goes. */
 export type ChainLog = {
@@ -86,10 +87,14 @@ const continueChain = (log: FileLog, chain: KnownChain): ChainLog => {
   };
 };
 
-/** Opens the file that chains are appended to. */
+/** Opens the file that chains are appended to, and holds it against other imports until it is closed. */
 export const openFileDestination = async (host: Host, file: string): Promise<Destination> => {
   const path = resolve(host.cwd, file);
   const handle = await openForAppending(path);
+  const release = await holdRecord(host, path, await handle.stat({ bigint: true })).catch(async (error: unknown) => {
+    await handle.close();
+    throw error;
+  });
   await hideRecord(host, path).catch(() => undefined); // a convenience: the record is written all the same
   const chains = await readChains(host, path);
   const log = await createFileLog(handle);
@@ -99,6 +104,7 @@ export const openFileDestination = async (host: Host, file: string): Promise<Des
     open: async ({ agent_uid }, epoch) => continueChain(log, chainOf(chains, agent_uid, epoch)),
     close: async () => {
       await log.close();
+      release();
       const failure = log.failure();
       return failure === undefined ? undefined : `the record ends early: ${path}: ${fileTrouble(failure)}`;
     },

@@ -1,5 +1,4 @@
-import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
-import { objectAt, textAt, type Json } from "./fields.ts";
+import { isJsonObject, numberAt, objectAt, textAt, type Json } from "./fields.ts";
 import type { AgentName } from "./session-frames.ts";
 
 /** What a file is: a session of an agent, by its id; one of OpenCode's storage, whose parts are in other files; or a record. */
@@ -28,7 +27,7 @@ const codex: Detect = (entry) => {
 const gemini: Detect = (entry) => {
   const session = textAt(entry, "sessionId");
   if (textAt(entry, "projectHash") !== undefined) return sessionOf("gemini-cli", session);
-  const isLog = typeof entry["messageId"] === "number" && textAt(entry, "message") !== undefined;
+  const isLog = numberAt(entry, "messageId") !== undefined && textAt(entry, "message") !== undefined;
   return isLog ? sessionOf("gemini-cli", `log from ${session}`) : undefined;
 };
 

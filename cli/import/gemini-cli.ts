@@ -1,6 +1,6 @@
-import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
-import { countAt, known, objectAt, objectsAt, textAt, textOfContent, type Json } from "./fields.ts";
+import { countAt, isJsonObject, known, objectAt, objectsAt, textAt, textOfContent, type Json } from "./fields.ts";
 import { actionPayload } from "./open-calls.ts";
+import { isOfGemini } from "./program-words.ts";
 import {
   changePayload,
   messagePayload,
@@ -11,6 +11,9 @@ import {
 
 const NAME = "gemini-cli";
 const ENDS = new Set(["success", "error", "cancelled"]);
+
+/** What a later version of a message that leaves it out does not take back. */
+const MEMBERS = new Set(["content", "model", "thoughts", "timestamp", "tokens", "toolCalls"]);
 
 type Message = { id: string; at: string | undefined; value: Json };
 
@@ -35,9 +38,11 @@ const changeOf = (call: Json): ToldChange | undefined => {
   return { path, change: display["originalContent"] === null ? "added" : "modified", patch };
 };
 
-/** What is told of a message; it is written again with each tool that answers, so each part is told once. */
+/** A message is written again while it grows and with each tool that answers: its last version is told, each part of it once. */
 class GeminiReader implements SessionReader {
   private readonly out: SessionOut;
+  /** The last message so far, of which a later version may follow. */
+  private last: Message | undefined;
   private readonly told = new Set<string>();
   private readonly waiting = new Set<string>();
 
@@ -60,16 +65,41 @@ class GeminiReader implements SessionReader {
     return this.waiting.size;
   }
 
-  private message(value: Json, line: number): void {
+  end(): void {
+    this.tellLast(false);
+  }
+
+  /** Calls answer in any order: while the message grows, those behind one that waits are told after it. */
+  private tellLast(isOver: boolean): void {
+    const message = this.last;
+    if (message === undefined) return;
+    this.last = undefined;
+    try {
+      this.tellMessage(message, isOver);
+    } catch {
+      const { id, value } = message;
+      this.out.keep("an entry that cannot be read", { key: `unread/${id}`, at: undefined, value });
+    }
+  }
+
+  private tellMessage(message: Message, isOver: boolean): void {
+    const { id, at, value } = message;
     const type = textAt(value, "type") ?? "";
+    if (type === "user") this.user(message);
+    else if (type === "gemini") this.gemini(message, isOver);
+    else if (type === "error") this.once(message, "error", "ERROR", { message: this.textOf(value), fatal: false });
+    else this.out.keep(type === "" ? "an entry without a type" : type, { key: id, at, value });
+  }
+
+  private message(value: Json, line: number): void {
     const number = countAt(value, "messageId"); // of logs.json, which holds several sessions
     const id =
       textAt(value, "id") ?? (number === undefined ? String(line) : `${textAt(value, "sessionId") ?? ""}/${number}`);
-    const message = { id, at: textAt(value, "timestamp"), value };
-    if (type === "user") this.user(message);
-    else if (type === "gemini") this.gemini(message);
-    else if (type === "error") this.once(message, "error", "ERROR", { message: this.textOf(value), fatal: false });
-    else this.out.keep(type === "" ? "an entry without a type" : type, { key: id, at: message.at, value });
+    if (id !== this.last?.id) this.tellLast(true);
+    const earlier =
+      this.last === undefined ? [] : Object.entries(this.last.value).filter(([name]) => MEMBERS.has(name));
+    const whole = { ...Object.fromEntries(earlier), ...value };
+    this.last = { id, at: textAt(whole, "timestamp"), value: whole };
   }
 
   private textOf(value: Json): string {
@@ -78,10 +108,11 @@ class GeminiReader implements SessionReader {
 
   private user(message: Message): void {
     if (isToolResult(message.value["content"])) return this.out.leaveOut("results of tools, which their calls tell");
-    this.once(message, "text", "MESSAGE", messagePayload("user", NAME, this.textOf(message.value)));
+    const text = this.textOf(message.value);
+    this.once(message, "text", "MESSAGE", messagePayload(isOfGemini(text) ? NAME : "user", NAME, text));
   }
 
-  private gemini(message: Message): void {
+  private gemini(message: Message, isOver: boolean): void {
     const { value, at } = message;
     for (const [index, thought] of objectsAt(value, "thoughts").entries()) {
       const text = [textAt(thought, "subject"), textAt(thought, "description")].filter(Boolean).join(": ");
@@ -90,8 +121,18 @@ class GeminiReader implements SessionReader {
     const text = this.textOf(value);
     if (text !== "") this.once(message, "text", "MESSAGE", messagePayload(NAME, "user", text));
     this.usage(message);
-    for (const [index, call] of objectsAt(value, "toolCalls").entries())
-      this.call(call, `tool/${textAt(call, "id") ?? `#${index}`}`, message);
+    this.calls(message, isOver);
+  }
+
+  private calls(message: Message, isOver: boolean): void {
+    let isReady = true;
+    for (const [index, call] of objectsAt(message.value, "toolCalls").entries()) {
+      const key = `tool/${textAt(call, "id") ?? `#${index}`}`;
+      const hasEnded = ENDS.has(textAt(call, "status") ?? "");
+      isReady &&= hasEnded || isOver;
+      if (!hasEnded) this.waiting.add(`${message.id}/${key}`);
+      else if (isReady) this.call(call, key, message);
+    }
   }
 
   private usage(message: Message): void {
@@ -110,11 +151,7 @@ class GeminiReader implements SessionReader {
   }
 
   private call(call: Json, key: string, message: Message): void {
-    const status = textAt(call, "status") ?? "";
-    if (!ENDS.has(status)) {
-      this.waiting.add(`${message.id}/${key}`);
-      return;
-    }
+    const status = textAt(call, "status");
     this.waiting.delete(`${message.id}/${key}`);
     const at = textAt(call, "timestamp") ?? message.at;
     const tool = textAt(call, "name") ?? "unknown";

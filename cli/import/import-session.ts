@@ -1,3 +1,4 @@
+import { hasFragileNumbers } from "#nervous-system/recorder/exact-json.ts";
 import type { Redactor } from "#nervous-system/recorder/redact.ts";
 import { stableId } from "#nervous-system/schemas/ids.ts";
 import { parseTimestampNs } from "#nervous-system/schemas/timestamp.ts";
@@ -8,8 +9,9 @@ import { boundPayload } from "./bounded.ts";
 import { createClaudeReader } from "./claude-code.ts";
 import { createCodexReader } from "./codex.ts";
 import type { Destination } from "./destination.ts";
+import { known } from "./fields.ts";
 import { createGeminiReader } from "./gemini-cli.ts";
-import { beginChain, type ImportedChain } from "./imported-chain.ts";
+import { beginChain, type ImportedChain, type Origin } from "./imported-chain.ts";
 import { createOpencodeReader } from "./opencode.ts";
 import { countIn, INTERRUPTED, noteUnread, type Outcome } from "./outcome.ts";
 import type { Entry } from "./read-entries.ts";
@@ -68,16 +70,16 @@ class SessionWriter implements SessionOut {
     countIn(this.outcome.leftOut, what);
   }
 
-  keep(what: string, { key, at, value }: Parameters<SessionOut["keep"]>[1]): void {
+  keep(what: string, { key, at, copiedFrom, value }: Parameters<SessionOut["keep"]>[1]): void {
     countIn(this.outcome.kept, what);
-    this.tell({ key, at, type: "IMPORTED_ENTRY", payload: { what, entry: value } });
+    this.tell({ key, at, copiedFrom, type: "IMPORTED_ENTRY", payload: { what, entry: value } });
   }
 
   async settle(most: number): Promise<void> {
     while (this.underWay.size > most) await Promise.all(this.underWay);
   }
 
-  private async write({ key, at, type, payload }: SessionFrame, line: number): Promise<void> {
+  private async write({ key, at, type, payload, copiedFrom }: SessionFrame, line: number): Promise<void> {
     try {
       const { agent, session } = this.of;
       const frame = {
@@ -85,11 +87,17 @@ class SessionWriter implements SessionOut {
         timestamp: at,
         agent_id: agent,
         event_type: type,
-        payload: boundPayload({ ...payload, imported: { from: agent, session, entry: key } }),
+        payload: boundPayload({
+          ...payload,
+          imported: known({ from: agent, session, entry: key, copied_from: copiedFrom }),
+        }),
       };
-      const producer = type === "LIFECYCLE" ? "scribe" : "agent";
-      const observedNs = at === undefined ? undefined : parseTimestampNs(at);
-      const result = await this.chain.tell(frame, { producer, observedNs });
+      const text = JSON.stringify(frame);
+      const origin: Origin = {
+        producer: type === "LIFECYCLE" ? "scribe" : "agent",
+        observedNs: at === undefined ? undefined : parseTimestampNs(at),
+      };
+      const result = await (hasFragileNumbers(text) ? this.chain.line(text, origin) : this.chain.tell(frame, origin));
       if (!result.ok) return noteUnread(this.outcome, line, result.reason);
       this.outcome.frames += 1;
       countIn(this.outcome.types, type);
@@ -112,7 +120,7 @@ const takeOne = (entry: Entry, { reader, writer, outcome }: Parts): void => {
 };
 
 const takeAll = async (entries: AsyncIterable<Entry>, parts: Parts): Promise<void> => {
-  const { writer, outcome, signal } = parts;
+  const { reader, writer, outcome, signal } = parts;
   try {
     for await (const entry of entries) {
       writer.at(entry.line);
@@ -121,6 +129,7 @@ const takeAll = async (entries: AsyncIterable<Entry>, parts: Parts): Promise<voi
       if (signal.aborted) outcome.trouble ??= INTERRUPTED;
       if (outcome.trouble !== undefined) break;
     }
+    if (outcome.trouble === undefined) reader.end?.();
   } finally {
     await writer.settle(0);
   }

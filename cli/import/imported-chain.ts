@@ -10,7 +10,7 @@ import type { ChainLog } from "./destination.ts";
  * Who tells a frame, and when it was observed, Unix nanoseconds; undefined, or more than a day ahead of now: right behind the
  * one before.
  */
-type Origin = { producer: Producer; observedNs: bigint | undefined; trace?: TraceIds | undefined };
+export type Origin = { producer: Producer; observedNs: bigint | undefined; trace?: TraceIds | undefined };
 
 /** A chain that is made anew from what somebody else wrote down, the same each time: same place, same hash. */
 export type ImportedChain = {

@@ -1,13 +1,12 @@
 import { readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
-import { textAt, type Json } from "./fields.ts";
+import { isJsonObject, parseJson, textAt, type Json } from "./fields.ts";
 
 type Found = { value: Json; unread: string[] };
 
 const readObject = async (path: string): Promise<Json | undefined> => {
   try {
-    const value: unknown = JSON.parse(await readFile(path, "utf8"));
+    const value: unknown = parseJson(await readFile(path, "utf8"));
     return isJsonObject(value) ? value : undefined;
   } catch {
     return undefined;

@@ -1,5 +1,5 @@
 import { renderTimestamp } from "#nervous-system/schemas/timestamp.ts";
-import { countAt, known, objectAt, objectsAt, textAt, type Json } from "./fields.ts";
+import { countAt, known, numberAt, objectAt, objectsAt, textAt, type Json } from "./fields.ts";
 import { actionPayload } from "./open-calls.ts";
 import {
   changePayload,
@@ -28,8 +28,8 @@ const timeOf = (value: Json, ...names: readonly string[]): string | undefined =>
 type Part = { key: string; at: string | undefined; value: Json; directory: string | undefined; role: string };
 
 const resultOf = (state: Json): { result: string; ok: boolean } => {
-  const { exit } = objectAt(state, "metadata");
-  const ok = state["status"] === "completed" && (typeof exit !== "number" || exit === 0);
+  const exit = numberAt(objectAt(state, "metadata"), "exit") ?? 0;
+  const ok = state["status"] === "completed" && exit === 0;
   return { result: textAt(state, "output") ?? textAt(state, "error") ?? "", ok };
 };
 
@@ -46,9 +46,12 @@ class OpencodeReader implements SessionReader {
   private readonly out: SessionOut;
   private waiting = 0;
   private readonly words: Takers<Part> = {
-    text: ({ text }, { key, at, role }) => {
-      const words = String(text);
-      const payload = role === "assistant" ? messagePayload(NAME, "user", words) : messagePayload("user", NAME, words);
+    text: ({ text }, { key, at, role, value }) => {
+      const isAnswer = role === "assistant";
+      // Synthetic words are the program's, such as a file that was named; ignored ones no model was shown.
+      const from = isAnswer || value["synthetic"] === true || value["ignored"] === true ? NAME : "user";
+      const to = isAnswer || value["ignored"] === true ? "user" : NAME;
+      const payload = messagePayload(from, to, String(text));
       this.out.tell({ key, at, type: "MESSAGE", payload });
     },
     reasoning: ({ text }, { key, at }) => this.out.tell({ key, at, type: "THOUGHT", payload: { text } }),

@@ -1,9 +1,9 @@
 import { open, type FileHandle } from "node:fs/promises";
 import { createLineSplitter, type SplitLine } from "#nervous-system/comms/socket/line-splitter.ts";
-import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
 import { fileTrouble } from "../file-trouble.ts";
 import { CliError } from "../host.ts";
-import type { Json } from "./fields.ts";
+import { isJsonObject, parseJson, type Json } from "./fields.ts";
+import { isPacked, readChunks, unpackChunks } from "./unpack.ts";
 
 /** Something in a session file: an object of JSON, or what is none. `line` counts from 1; in a list it is the place. */
 export type Entry = { line: number; value: Json; text: string } | { line: number; why: string };
@@ -15,7 +15,7 @@ const CHUNK_BYTES = 1024 * 1024;
 
 const parse = (text: string): unknown => {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     return undefined;
   }
@@ -66,18 +66,25 @@ const readDocument = async (file: FileHandle, size: number): Promise<Entry[] | u
   return value === undefined ? undefined : asEntries(value, 1, "");
 };
 
-async function* readLines(file: FileHandle, size: number, onProgress: (share: number) => void): AsyncGenerator<Entry> {
+async function* splitLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<Entry> {
   const splitter = createLineSplitter(MAX_LINE_BYTES);
-  let [line, at] = [0, 0];
+  let line = 0;
   const entriesOf = (split: SplitLine): Entry[] => lineEntries(split, (line += 1));
-  for (;;) {
-    const { bytesRead, buffer } = await file.read(Buffer.alloc(CHUNK_BYTES), 0, CHUNK_BYTES, at);
-    if (bytesRead === 0) break;
-    at += bytesRead;
-    for (const split of splitter.push(buffer.subarray(0, bytesRead))) yield* entriesOf(split);
-    onProgress(at / Math.max(at, size));
-  }
+  for await (const chunk of chunks) for (const split of splitter.push(chunk)) yield* entriesOf(split);
   for (const split of splitter.end()) yield* entriesOf(split);
+}
+
+/** What is there before the damage is read all the same. */
+async function* unpackLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<Entry> {
+  let line = 0;
+  try {
+    for await (const entry of splitLines(chunks)) {
+      ({ line } = entry);
+      yield entry;
+    }
+  } catch (error) {
+    yield { line: line + 1, why: `from here on the packed file cannot be read: ${(error as Error).message}` };
+  }
 }
 
 const openFile = async (path: string): Promise<FileHandle> => {
@@ -89,13 +96,30 @@ const openFile = async (path: string): Promise<FileHandle> => {
   throw new CliError(`enchanted: ${path} is not a file; name the files of sessions`);
 };
 
-/** Gives what stands in a file: a value of JSON a line, or one document; throws `CliError` where it cannot be read. */
+const DATABASE = "SQLite format 3\0";
+
+const readHead = async (file: FileHandle): Promise<Buffer> => {
+  const { bytesRead, buffer } = await file.read(Buffer.alloc(DATABASE.length), 0, DATABASE.length, 0);
+  return buffer.subarray(0, bytesRead);
+};
+
+/**
+ * Gives what stands in a file, packed with zstd or not: a value of JSON a line, or one document; throws `CliError` where it
+ * cannot be read, `Error` where it is a database.
+ */
 export async function* readEntries(path: string, onProgress: (share: number) => void): AsyncGenerator<Entry> {
   const file = await openFile(path);
   try {
     const { size } = await file.stat();
+    const head = await readHead(file);
+    if (head.toString("latin1") === DATABASE)
+      throw new Error(
+        "it is a database; of one of OpenCode import each session: opencode export <session> > session.json, then enchanted import session.json",
+      );
+    const onRead = (at: number): void => onProgress(at / Math.max(at, size));
+    if (isPacked(head)) return yield* unpackLines(unpackChunks(file, size, onRead));
     const document = await readDocument(file, size);
-    if (document === undefined) yield* readLines(file, size, onProgress);
+    if (document === undefined) yield* splitLines(readChunks(file, 0, onRead));
     else yield* document;
   } finally {
     await file.close();

@@ -12,6 +12,8 @@ export type SessionFrame = {
   at?: string | undefined;
   type: string;
   payload: Json;
+  /** The session that a fork has it from. */
+  copiedFrom?: string | undefined;
 };
 
 /** Where what a session file tells goes to. Each key is told once. */
@@ -20,12 +22,14 @@ export type SessionOut = {
   /** An entry that is understood and makes no frame: it is about the program itself, or another entry tells the same. */
   leaveOut(what: string): void;
   /** An entry that is not understood: it is kept as it is. */
-  keep(what: string, entry: Pick<SessionFrame, "key" | "at"> & { value: unknown }): void;
+  keep(what: string, entry: Pick<SessionFrame, "key" | "at" | "copiedFrom"> & { value: unknown }): void;
 };
 
 /** Reads the entries of one agent's session, in their order. */
 export type SessionReader = {
   take(entry: Json, line: number): void;
+  /** Tells what waited for more of the session. */
+  end?(): void;
   /** How many calls of tools have no result yet. */
   open(): number;
 };

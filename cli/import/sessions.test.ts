@@ -27,6 +27,7 @@ const read = (agent: AgentName, entries: readonly Json[]): Told => {
     keep: (what) => void told.kept.push(what),
   });
   for (const [index, entry] of entries.entries()) reader.take(entry, index + 1);
+  reader.end?.();
   told.open = reader.open();
   return told;
 };
@@ -235,7 +236,12 @@ const claude: readonly Json[] = [
     { stop_reason: "tool_use" },
   ),
   result("u-5", 5, "t-1", { content: [{ type: "text", text: "no" }, { type: "image" }], is_error: true }),
-  answer("u-6", 6, { type: "tool_use", id: "t-2", name: "Edit", input: { file_path: "/w/src/a.ts" } }, { id: "msg_2" }),
+  answer(
+    "u-6",
+    6,
+    { type: "tool_use", id: "t-2", name: "Edit", input: { file_path: "/w/src/a.ts" } },
+    { id: "msg_2", stop_reason: "tool_use" },
+  ),
   result(
     "u-7",
     7,
@@ -250,7 +256,7 @@ const claude: readonly Json[] = [
     "u-8",
     8,
     { type: "tool_use", id: "t-3", name: "Write", input: { file_path: "/w/b.ts", content: "x\ny\n" } },
-    { id: "msg_3" },
+    { id: "msg_3", stop_reason: "tool_use" },
   ),
   result("u-9", 9, "t-3", { content: "ok" }, { type: "create", filePath: "/w/b.ts", structuredPatch: [] }),
   { type: "file-history-snapshot", messageId: "m" },
@@ -286,7 +292,7 @@ describe("a session of Claude Code", () => {
           error: "no\n[image]",
         },
       ],
-      ["CHAT", { ...used, output_tokens: 6, response_id: "msg_2" }],
+      ["CHAT", { ...used, output_tokens: 6, stop_reason: "tool_use", response_id: "msg_2" }],
       ["ACTION", { tool: "Edit", arguments: { file_path: "/w/src/a.ts" }, result: "ok", ok: true, duration_ms: 1000 }],
       [
         "STATE_CHANGE",
@@ -299,7 +305,7 @@ describe("a session of Claude Code", () => {
           observed_by: "Edit",
         },
       ],
-      ["CHAT", { ...used, output_tokens: 8, response_id: "msg_3" }],
+      ["CHAT", { ...used, output_tokens: 8, stop_reason: "tool_use", response_id: "msg_3" }],
       [
         "ACTION",
         {
@@ -332,24 +338,164 @@ describe("a session of Claude Code", () => {
   });
 });
 
+describe("a fork of a session", () => {
+  const said = (second: number, text: string): Json =>
+    item(second, { type: "message", role: "user", content: [{ type: "input_text", text }] });
+  const used = (second: number, total: number): Json =>
+    event(second, {
+      type: "token_count",
+      info: { total_token_usage: { input_tokens: total }, last_token_usage: { input_tokens: total } },
+    });
+  const begun = (second: number, id: string, more: Json = {}): Json =>
+    codexLine(second, "session_meta", { id, ...more });
+  const told = (agent: AgentName, entries: readonly Json[]): unknown[] =>
+    read(agent, entries).frames.map(({ type, copiedFrom, payload: { text, directory, input_tokens } }) => [
+      type,
+      text ?? directory ?? input_tokens,
+      ...(copiedFrom === undefined ? [] : [copiedFrom]),
+    ]);
+
+  it.each([
+    ["keep their times", 1, [said(1, "start"), used(2, 10), said(3, "go on")]],
+    ["have the fork's", 20, [said(20, "start"), used(20, 10), said(20, "go on")]],
+  ])("of Codex says which words are copied and leaves copied usage out, where copies %s", (_, metaAt, copies) => {
+    const fork = [
+      begun(20, "s-2", { forked_from_id: "s-1", cwd: "/fork" }),
+      begun(metaAt, "s-1", { cwd: "/parent" }),
+      ...copies,
+      said(30, "ping"),
+      used(31, 7),
+    ];
+    expect(told("codex", fork)).toEqual([
+      ["LIFECYCLE", "/fork"],
+      ["MESSAGE", "start", "s-1"],
+      ["MESSAGE", "go on", "s-1"],
+      ["MESSAGE", "ping"],
+      ["CHAT", 7],
+    ]);
+    expect(read("codex", fork).leftOut).toEqual([
+      "LIFECYCLE copied from another session",
+      "CHAT copied from another session",
+    ]);
+  });
+
+  it("of Codex that says so, and copies nothing, is all its own", () => {
+    const fork = [begun(20, "s-2", { forked_from_id: "s-1", cwd: "/fork" }), said(20, "look"), used(21, 7)];
+    expect(told("codex", fork)).toEqual([
+      ["LIFECYCLE", "/fork"],
+      ["MESSAGE", "look"],
+      ["CHAT", 7],
+    ]);
+  });
+
+  it("of Codex is its own again where it names itself", () => {
+    const fork = [begun(20, "s-2"), begun(20, "s-1"), said(20, "start"), begun(20, "s-2"), said(20, "look")];
+    expect(told("codex", fork).filter((frame) => (frame as unknown[])[0] === "MESSAGE")).toEqual([
+      ["MESSAGE", "start", "s-1"],
+      ["MESSAGE", "look"],
+    ]);
+  });
+
+  it("of Claude Code marks what it says is copied", () => {
+    const forkedFrom = { sessionId: "s-1", messageUuid: "u" };
+    const ended = { stop_reason: "end_turn" };
+    const fork: Json[] = [
+      { ...claudeEntry("u-1", 1, "user", { role: "user", content: "start" }), forkedFrom },
+      { ...answer("u-2", 2, { type: "text", text: "yes" }, ended), forkedFrom },
+      answer("u-3", 3, { type: "text", text: "no" }, { ...ended, id: "msg_2" }),
+    ];
+    expect(told("claude-code", fork)).toEqual([
+      ["MESSAGE", "start", "s-1"],
+      ["MESSAGE", "yes", "s-1"],
+      ["MESSAGE", "no"],
+      ["CHAT", 321],
+    ]);
+  });
+});
+
+describe("words of a program", () => {
+  const ends = (agent: AgentName, entries: readonly Json[]): unknown[] =>
+    read(agent, entries)
+      .frames.filter(({ type }) => type === "MESSAGE")
+      .map(({ payload: { from, to } }) => [from, to]);
+
+  it("of Claude Code are not its user's: a sub-agent's, and what commands print", () => {
+    const user = (content: string, more: Json = {}): Json =>
+      claudeEntry(content, 1, "user", { role: "user", content }, more);
+    const isSidechain = true;
+    const own = ["claude-code", "claude-code"];
+    expect(
+      ends("claude-code", [
+        user("look in src", { isSidechain }),
+        { ...answer("u-1", 2, { type: "text", text: "I looked." }), isSidechain },
+        user("<local-command-stdout>Set model</local-command-stdout>"),
+        user("<task-notification>done</task-notification>"),
+        user("<command-name>/model</command-name>"),
+        user("what does <task-notification> mean?"),
+      ]),
+    ).toEqual([own, own, own, own, ["user", "claude-code"], ["user", "claude-code"]]);
+  });
+
+  it("of OpenCode and Gemini CLI are not their user's", () => {
+    const parts = [{ text: "a" }, { text: "b", synthetic: true }, { text: "c", ignored: true }].map((part, index) => ({
+      ...part,
+      id: `p-${index}`,
+      type: "text",
+    }));
+    const session: Json = { info: { id: "ses_1" }, messages: [{ info: { id: "m", role: "user" }, parts }] };
+    expect(ends("opencode", [session])).toEqual([
+      ["user", "opencode"],
+      ["opencode", "opencode"],
+      ["opencode", "user"],
+    ]);
+    const context: Json = {
+      id: "0",
+      type: "user",
+      content: [{ text: "<session_context>\nlinux\n</session_context>" }],
+    };
+    expect(ends("gemini-cli", [context])).toEqual([["gemini-cli", "gemini-cli"]]);
+  });
+});
+
 describe("an answer of Claude Code", () => {
-  it("is told of once, where results of its calls stand between its blocks", () => {
+  it("is told of once, as it ended, where results of its calls stand between its blocks", () => {
     const call = (id: string): Json => ({ type: "tool_use", id, name: "Bash", input: {} });
     const told = read("claude-code", [
       answer("u-1", 1, call("t-1")),
       result("u-2", 2, "t-1", { content: "a" }),
-      answer("u-3", 3, call("t-2")),
+      answer("u-3", 3, call("t-2"), { stop_reason: "tool_use" }),
       result("u-4", 4, "t-2", { content: "b" }),
       answer("u-5", 5, { type: "text", text: "Done." }, { id: "msg_2" }),
       claudeEntry("u-6", 6, "user", { role: "user", content: "thanks" }),
     ]);
-    expect(told.frames.map(({ type, payload }) => [type, payload["response_id"]])).toEqual([
-      ["CHAT", "msg_1"],
-      ["ACTION", undefined],
-      ["ACTION", undefined],
-      ["MESSAGE", undefined],
-      ["CHAT", "msg_2"],
-      ["MESSAGE", undefined],
+    expect(
+      told.frames.map(({ type, payload: { response_id, output_tokens, stop_reason } }) => [
+        type,
+        ...(type === "CHAT" ? [response_id, output_tokens, stop_reason] : []),
+      ]),
+    ).toEqual([
+      ["ACTION"],
+      ["CHAT", "msg_1", 3, "tool_use"],
+      ["ACTION"],
+      ["MESSAGE"],
+      ["CHAT", "msg_2", 5, undefined],
+      ["MESSAGE"],
+    ]);
+  });
+
+  it("goes on while a sub-agent in the same file answers", () => {
+    const call = (id: string): Json => ({ type: "tool_use", id, name: "Task", input: {} });
+    const aside = (entry: Json): Json => ({ ...entry, isSidechain: true });
+    const told = read("claude-code", [
+      answer("u-1", 1, call("t-1")),
+      aside(answer("u-2", 2, { type: "text", text: "I looked." }, { id: "msg_s", stop_reason: "end_turn" })),
+      answer("u-3", 3, call("t-2"), { stop_reason: "tool_use" }),
+      result("u-4", 4, "t-1", { content: "a" }),
+    ]);
+    const used = told.frames.filter(({ type }) => type === "CHAT").map(({ payload }) => payload);
+    expect(used.map(({ response_id, output_tokens }) => [response_id, output_tokens])).toEqual([
+      ["msg_s", 2],
+      ["msg_1", 3],
     ]);
   });
 
@@ -358,7 +504,7 @@ describe("an answer of Claude Code", () => {
       answer("u-1", 1, { type: "tool_use", id: "t-1", name: "Write" }),
       result("u-2", 2, "t-1", { content: "ok" }, { type: "create", filePath: "/w/b.ts" }),
     ]);
-    expect(told.frames.map(({ type }) => type)).toEqual(["CHAT", "ACTION", "STATE_CHANGE"]);
+    expect(told.frames.map(({ type }) => type)).toEqual(["ACTION", "STATE_CHANGE"]);
   });
 });
 
@@ -439,6 +585,32 @@ describe("a session of Gemini CLI", () => {
     ]);
     expect(told.kept).toEqual(["info"]);
     expect(told.open).toBe(0);
+  });
+
+  it("tells a message as it was written last", () => {
+    const grown = geminiMessage({ content: "Hello there", tokens: { output: 50 } });
+    const user: Json = { id: "m-1", type: "user", timestamp: at(0), content: "hel" };
+    const told = read("gemini-cli", [
+      user,
+      { ...user, content: "hello" },
+      geminiMessage({ content: "Hel", tokens: { output: 1 } }),
+      grown,
+    ]);
+    expect(told.frames.map(({ payload: { text, output_tokens } }) => text ?? output_tokens)).toEqual([
+      "hello",
+      "Hello there",
+      50,
+    ]);
+  });
+
+  it("tells calls in their order, whichever answers first", () => {
+    const version = (...statuses: readonly string[]): Json =>
+      geminiMessage({ toolCalls: statuses.map((status, index) => ({ ...geminiCall(status), id: `c-${index}` })) });
+    const keys = (...entries: readonly Json[]): string[] => read("gemini-cli", entries).frames.map(({ key }) => key);
+    const [first, second] = [version("executing", "success"), version("success", "success")];
+    expect(keys(first)).toEqual([]);
+    expect(keys(first, second)).toEqual(["m-2/tool/c-0", "m-2/tool/c-1"]);
+    expect(keys(first, { id: "m-3", type: "user", content: "go on" })).toEqual(["m-2/tool/c-1", "m-3/text"]);
   });
 
   it("tells each call of a message, those without an id too", () => {

@@ -1,7 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from "@jest/globals";
-import { appendFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { appendFile, mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { zstdCompressSync } from "node:zlib";
 import { importedUid } from "#cli/import/chain-uid.ts";
+import { holdRecord } from "#cli/import/hold-record.ts";
 import { createCleanup } from "#test/integration/pipeline/bus-harness.ts";
 import { payloads, say, setCliStage, verified, type CliStage, type Ended } from "./cli-stage.ts";
 import { framesIn, openShell, setServerStage, type ServerStage, type Shell } from "./server-stage.ts";
@@ -24,7 +27,7 @@ const said = (second: number, role: string, text: string): string =>
 const begin = line({ timestamp: at(0), type: "session_meta", payload: { id: "s-1", cwd: "/w" } });
 const rollout = begin + said(1, "user", "what about the database schema?") + said(2, "assistant", "I look.");
 
-const write = (name: string, text: string): Promise<void> => writeFile(join(stage.cwd, name), text);
+const write = (name: string, text: string | Buffer): Promise<void> => writeFile(join(stage.cwd, name), text);
 const importing = (...args: string[]): Promise<Ended> => stage.cli(["import", ...args]);
 type Outcome = { frames: number; added: number; trouble?: string; unreadCount: number; kept: Record<string, number> };
 const outcomes = async (...args: string[]): Promise<Outcome[]> =>
@@ -82,6 +85,22 @@ describe("a session of another agent", () => {
     await verified(stage);
   });
 
+  it("is written by one import at a time; another one names it, and writes nothing", async () => {
+    await write("rollout.jsonl", rollout);
+    await write("swarm_context.jsonl", "");
+    const path = join(stage.cwd, "swarm_context.jsonl");
+    const release = await holdRecord({ env: process.env, pid: process.pid }, path, await stat(path, { bigint: true }));
+    const refused = await importing("rollout.jsonl");
+    release();
+    expect(refused).toMatchObject({
+      code: 2,
+      stdout: "",
+      stderr: expect.stringContaining(`is being written by another import, process ${process.pid}; import again`),
+    });
+    expect(await readFile(path, "utf8")).toBe("");
+    expect(await outcomes("rollout.jsonl")).toMatchObject([{ frames: 3, added: 3 }]);
+  });
+
   it("that reads otherwise now is left as it is, and named", async () => {
     await write("rollout.jsonl", rollout);
     await importing("rollout.jsonl");
@@ -100,6 +119,23 @@ describe("a session of another agent", () => {
     expect(texts[0]).toMatch(/^use \[redacted:/);
     expect(texts[1]).toMatch(/… \(300000 characters\)$/);
     await verified(stage);
+  });
+
+  it("keeps its numbers as they are spelled, those in arguments that are a text too", async () => {
+    const big = '{"user_id":1875924584784080993,"ratio":1.0,"list":[-0,1e3,0.10]}';
+    const called = item(1, { type: "function_call", name: "get", arguments: big, call_id: "1" });
+    const odd = `{"timestamp":"${at(2)}","type":"event_msg","payload":{"type":"odd","x":${big}}}\n`;
+    const output = '{"output":"ok","metadata":{"exit_code":0.0,"duration_seconds":1.0}}';
+    await write(
+      "rollout.jsonl",
+      begin + called + odd + item(3, { type: "function_call_output", call_id: "1", output }),
+    );
+    expect(await outcomes("rollout.jsonl")).toMatchObject([{ frames: 3, added: 3, unreadCount: 0 }]);
+    const record = await readFile(join(stage.cwd, "swarm_context.jsonl"), "utf8");
+    expect(record.split(big)).toHaveLength(3);
+    expect(payloads(await stage.lines(), "ACTION")).toMatchObject([{ ok: true, duration_ms: 1000 }]);
+    await verified(stage);
+    expect(await outcomes("rollout.jsonl")).toMatchObject([{ frames: 3, added: 0 }]);
   });
 
   it("goes on behind an entry that cannot be read, which is kept", async () => {
@@ -139,6 +175,33 @@ describe("a session of another agent", () => {
     ]);
     expect(payloads(await stage.lines(), "IMPORTED_ENTRY")).toMatchObject([
       { what: "brand_new", entry: { type: "brand_new", x: { y: 1 } } },
+    ]);
+  });
+
+  it("that is packed with zstd makes the same chain, as far as it can be read", async () => {
+    const [first, second] = [rollout.slice(0, 200), rollout.slice(200)].map((text) => zstdCompressSync(text));
+    const noise = zstdCompressSync(item(3, { type: "odd", x: randomBytes(2_000_000).toString("hex") }));
+    await write("rollout.jsonl", rollout);
+    await write("rollout.jsonl.zst", Buffer.concat([first!, second!]));
+    await write("long.jsonl.zst", Buffer.concat([first!, second!, noise, noise]));
+    expect(await outcomes("rollout.jsonl.zst", "rollout.jsonl", "long.jsonl.zst")).toMatchObject([
+      { frames: 3, added: 3, unreadCount: 0 },
+      { frames: 3, added: 0 },
+      { frames: 5, added: 2, unreadCount: 0 },
+    ]);
+    await write("torn.zst", Buffer.concat([first!, second!.subarray(0, -5)]));
+    expect(await importing("torn.zst")).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/torn\.zst:\d: not read: from here on the packed file cannot be read: /),
+    });
+  });
+
+  it("in a database is not read; how to export it is told", async () => {
+    await write("rollout.jsonl", rollout);
+    await write("opencode.db", Buffer.from(`SQLite format 3\0${"\0".repeat(100)}`));
+    expect(await outcomes("opencode.db", "rollout.jsonl")).toMatchObject([
+      { trouble: expect.stringContaining("opencode export <session>") },
+      { added: 3 },
     ]);
   });
 
