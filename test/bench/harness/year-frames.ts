@@ -13,6 +13,8 @@ const askedMissionMs = Date.parse("2026-06-15T03:40:00Z");
 
 const CREW = ["coder-1", "coder-2", "coder-3", "coder-4", "coder-5"] as const;
 const FRAMES_AN_AGENT = 100;
+/** Frames of a mission. */
+export const FRAMES_A_MISSION = CREW.length * FRAMES_AN_AGENT;
 const MISSION_MS = 2 * 3_600_000;
 
 const weights = Object.entries<number>({ ...swarmMix.agent, ...swarmMix.gateway, ...swarmMix.supervisor });
@@ -46,18 +48,23 @@ const framesOf = ({ random, text, mission }: Scene, agent: number, beganMs: numb
 
 const observedNs = ({ envelope }: RecordedFrame): bigint => BigInt(envelope.observed);
 
-/** What missions of one namespace record in a year, each of five agents for two hours and 500 frames, in the stream's order. */
-export const yearFrames = (missions: number): StoredFrame[] => {
-  const [random, text] = [seededRandom(14), readSourceText()];
-  const frames = Array.from({ length: missions }, (_, mission) => {
+/**
+ * What missions of one namespace record in a year, each of five agents for two hours and 500 frames, in the stream's order; `first`
+ * is the number of the first of them, where a year is made in parts.
+ */
+export const yearFrames = (missions: number, first = 0): StoredFrame[] => {
+  const [random, text] = [seededRandom(14 + first), readSourceText()];
+  const frames = Array.from({ length: missions }, (_, index) => {
+    const mission = first + index;
     const anyMs = year.beganMs + random.between(0, year.days * 86_400_000 - MISSION_MS);
     const beganMs = mission === 0 ? askedMissionMs : anyMs;
     return CREW.flatMap((_, agent) => framesOf({ random, text, mission }, agent, beganMs));
   }).flat();
   return frames
     .toSorted((a, b) => Number(observedNs(a) - observedNs(b)))
-    .map((frame, n) => ({ ...frame, place: n + 1, storedNs: observedNs(frame) + 1_000_000n }));
+    .map((frame, n) => ({
+      ...frame,
+      place: first * FRAMES_A_MISSION + n + 1,
+      storedNs: observedNs(frame) + 1_000_000n,
+    }));
 };
-
-/** Frames of a mission. */
-export const FRAMES_A_MISSION = CREW.length * FRAMES_AN_AGENT;
