@@ -7,7 +7,7 @@ import { decodeStoredFrame } from "#nervous-system/recorder/stored-record.ts";
 import type { Host } from "../host.ts";
 import { fileTrouble } from "../file-trouble.ts";
 import { outboxOf } from "../outbox/outbox.ts";
-import { openSending } from "../outbox/sending.ts";
+import { openSending, type Arrived } from "../outbox/sending.ts";
 import { hideRecord } from "../record/hide-record.ts";
 import { openForAppending } from "../record/open-record.ts";
 import { once, readItems } from "../record/read-file.ts";
@@ -17,15 +17,27 @@ import type { ServerSettings } from "../server/settings.ts";
 export type ChainLog = {
   /** Takes the next frame of the chain, as its log record; rejects with what is to be told where it cannot be taken. */
   append(payload: Uint8Array): Promise<void>;
-  /** How many frames were not there before, as far as that is known. */
-  added(): number;
   /** Answers what is to be told of frames that are not there yet. */
   close(): Promise<string | undefined>;
+  /** What became of the frames, once it is closed. */
+  came(): Came;
+};
+
+/** How many frames were new, and how many were there before; those that are neither are not there. */
+export type Came = { readonly added: number; readonly known: number; readonly refused: number };
+
+/** What a collector's words make of the frames of these seqs. */
+export const cameOf = (seqs: readonly number[], arrived: Arrived | undefined): Came => {
+  const { held, refused, upTo } = arrived ?? { held: undefined, refused: 0, upTo: 0 };
+  if (held === undefined) return { added: 0, known: 0, refused };
+  const there = seqs.filter((seq) => seq <= upTo);
+  const known = there.filter((seq) => seq <= held).length;
+  return { added: Math.max(0, there.length - known - refused), known, refused };
 };
 
 /** Where imported chains go: a file, which keeps what it has, or a collector. */
 export type Destination = {
-  /** In words, for people. */
+  /** In words, for people, behind "new" and "known". */
   name: string;
   /** Whether it takes frames of anybody's chains as they are; else those of the command line, of its namespace. */
   takesAnyChain: boolean;
@@ -66,13 +78,13 @@ const readChains = async (host: Host, path: string): Promise<KnownChains> => {
 
 /** The part of a chain that a file lacks is appended to it; what it has must be the same. */
 const continueChain = (log: FileLog, chain: KnownChain): ChainLog => {
-  let added = 0;
+  let [added, known] = [0, 0];
   return {
     append: async (payload) => {
       const frame = decodeStoredFrame(Buffer.from(payload));
       const { seq } = frame.envelope;
       const there = chain.hashes.get(nameIn(frame.envelope));
-      if (there === frame.hash) return;
+      if (there === frame.hash) return void (known += 1);
       if (there !== undefined)
         throw new Error("it was imported before and reads otherwise now; what is there stays as it is");
       if (seq > 0 && seq <= chain.last)
@@ -81,8 +93,8 @@ const continueChain = (log: FileLog, chain: KnownChain): ChainLog => {
       keepIn(chain, frame);
       added += 1;
     },
-    added: () => added,
     close: async () => undefined,
+    came: () => ({ added, known, refused: 0 }),
   };
 };
 
@@ -94,7 +106,7 @@ export const openFileDestination = async (host: Host, file: string): Promise<Des
   const chains = await readChains(host, path);
   const log = await createFileLog(handle);
   return {
-    name: file,
+    name: `in ${file}`,
     takesAnyChain: true,
     open: async ({ agent_uid }, epoch) => continueChain(log, chainOf(chains, agent_uid, epoch)),
     close: async () => {
@@ -107,7 +119,7 @@ export const openFileDestination = async (host: Host, file: string): Promise<Des
 
 /** Opens the way to a collector, which keeps what it has; what it does not take at once waits in the outbox. */
 export const openCollectorDestination = (host: Host, server: ServerSettings, drainMs: number): Destination => ({
-  name: `the collector ${server.address}`,
+  name: `at the collector ${server.address}`,
   takesAnyChain: false,
   open: async (identity) => {
     const waiting = join(outboxOf(host), identity.agent_uid);
@@ -116,14 +128,18 @@ export const openCollectorDestination = (host: Host, server: ServerSettings, dra
     const sending = await openSending(host, server, identity);
     if (sending === undefined) throw new Error("the outbox cannot be written");
     sending.begin();
-    let added = 0;
+    const seqs: number[] = [];
     return {
       append: async (payload) => {
         await sending.log.append(payload);
-        added += 1;
+        seqs.push(decodeStoredFrame(Buffer.from(payload)).envelope.seq);
       },
-      added: () => added,
-      close: () => sending.finish(drainMs),
+      close: async () => {
+        const left = await sending.finish(drainMs);
+        const { refused = 0, why = "" } = sending.arrived() ?? {};
+        return left ?? (refused > 0 ? `the collector refused ${refused} frame(s): ${why}` : undefined);
+      },
+      came: () => cameOf(seqs, sending.arrived()),
     };
   },
   close: async () => undefined,

@@ -11,7 +11,7 @@ import type { Destination } from "./destination.ts";
 import { createGeminiReader } from "./gemini-cli.ts";
 import { beginChain, type ImportedChain } from "./imported-chain.ts";
 import { createOpencodeReader } from "./opencode.ts";
-import { countIn, INTERRUPTED, noteUnread, type Outcome } from "./outcome.ts";
+import { countCame, countIn, INTERRUPTED, noteUnread, type Outcome } from "./outcome.ts";
 import type { Entry } from "./read-entries.ts";
 import type { AgentName, SessionFrame, SessionOut, SessionReader } from "./session-frames.ts";
 
@@ -144,8 +144,8 @@ export const importSession = async (
     await takeAll(entries, { reader, writer, outcome, signal });
     outcome.open = reader.open();
   } finally {
-    outcome.added = log.added();
     const left = await log.close();
+    countCame(outcome, log.came());
     if (left !== undefined) outcome.trouble ??= left;
   }
 };
