@@ -1,6 +1,7 @@
 import { GrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
 import { textOption, type CommandRun, type OptionValues } from "./arguments.ts";
 import { endByFailure } from "./ask/reader-failure.ts";
+import { refuseUnknownTypes, warnOfAbsent } from "./ask/what-is-there.ts";
 import { openBlobs } from "./export/blobs.ts";
 import { createChatWriter } from "./export/chat/chat-writer.ts";
 import { readOutcomes } from "./export/chat/outcomes.ts";
@@ -99,7 +100,9 @@ const interrupted = (host: Host, { reason }: AbortSignal): Ending => {
 
 const exportTo = async (host: Host, given: Export): Promise<Ending> => {
   try {
+    await refuseUnknownTypes(host, given.reader, given.filter, "export");
     const { report, isWhole } = await writeAll(host, given);
+    if (report.frames === 0 && isWhole) await warnOfAbsent(host, given.reader, given.filter);
     const lost = isWhole ? lostOf(report, given.filter) : [];
     if (isWhole) for (const line of [...told(report, given.format), ...lost.map(lostLine)]) host.warn(line);
     return exited(report.ok && lost.length === 0 ? exitCode.ok : exitCode.fault);

@@ -186,6 +186,8 @@ describe("enchanted export", () => {
     ["a file that exists", ["--file", "token"], 2, /token exists already/],
     ["types of chat-jsonl", ["--format", "chat-jsonl", "--types", "ACTION"], 2, /has types of its own/],
     ["an unknown format", ["--format", "xml"], 2, /must be one of jsonl, parquet, chat-jsonl/],
+    ["an unknown type", ["--types", "MESSAGES", "--file", "x"], 2, /--types MESSAGES: .* known are MESSAGE$/m],
+    ["an end before the beginning", ["--from", "1h", "--to", "2h"], 2, /"to": give a time that is after "from"/],
     ["a time that is none", ["--from", "soon", "--file", "x"], 2, /parameter "from": give a time in UTC/],
     ["another namespace", ["--namespace", "default", "--file", "x"], 1, /refuses: .*"get" on "missions\/record"/],
   ])("refuses %s, and leaves nothing behind", async (_, args, code, words) => {
@@ -193,6 +195,14 @@ describe("enchanted export", () => {
     expect({ code: ended.code, stdout: ended.stdout }).toEqual({ code, stdout: "" });
     expect(ended.stderr).toMatch(words);
     expect((await readdir(stage.cwd)).toSorted()).toEqual(["ca.crt", "token"]);
+  });
+
+  it("says that a mission or an agent is not there", async () => {
+    const { code, stderr } = await run("export", "--mission", "none", "--agent", "zoe", "--file", "a.jsonl");
+    const absent = ["mission none", "agent zoe"].map(
+      (one) => `enchanted: no frame of ${one} in namespace ${namespace}\n`,
+    );
+    expect({ code, stderr }).toEqual({ code: 0, stderr: `${absent.join("")}enchanted: 0 frames of 0 chains\n` });
   });
 
   it("names a frame that does not fit its hash", async () => {
