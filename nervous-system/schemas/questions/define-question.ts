@@ -12,7 +12,7 @@ export type Parameter = {
   readonly required?: true;
 };
 
-/** What stands in a column: `time` is RFC 3339 in UTC, `number` may be null, `texts` is a list. */
+/** What stands in a column: `time` is RFC 3339 in UTC, it and `number` may be null, `texts` is a list. */
 export type ColumnKind = "text" | "texts" | "time" | "count" | "number" | "flag";
 
 /** A column of an answer. */
@@ -47,7 +47,7 @@ const column =
 export const text = column("text");
 /** A column of lists of text. */
 export const texts = column("texts");
-/** A column of times. */
+/** A column of times, null where there is none. */
 export const time = column("time");
 /** A column of whole numbers from 0. */
 export const count = column("count");
