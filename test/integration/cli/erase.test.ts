@@ -29,6 +29,8 @@ let frames: RecordedFrame[];
 
 const blob = (letter: string): string => `sha256:${letter.repeat(64)}`;
 
+const manyBlobs = Array.from({ length: 40 }, (_, n) => `sha256:${String(n).padStart(64, "0")}`);
+
 const record = (): RecordedFrame[] => {
   const chain = chainBuilder({ namespace, agent_uid: agentUid(1) });
   const action = (letter: string, own: string) => ({
@@ -49,6 +51,7 @@ const record = (): RecordedFrame[] => {
     third.next({ event_type: "STATE_CHANGE", payload: { file_modified: "a.ts", change: "modified" } }),
     third.next({ event_type: "HEARTBEAT", payload: {} }),
     third.next({ event_type: "ERROR", payload: { message: "no Erika", fatal: true } }),
+    third.next({ event_type: "ACTION", payload: { tool: "list", ok: true, result: "", many: manyBlobs } }),
   ];
   const lesson = chain.next({ event_type: "LESSON", payload: { state: "learned", text: "x", sources } });
   return [...told, lesson, same, ...deciding];
@@ -184,12 +187,17 @@ describe("enchanted erase", () => {
       ["STATE_CHANGE", ""],
       ["HEARTBEAT", ""],
       ["ERROR", "(erased)"],
+      ["ACTION", ""],
     ]);
     const erased = "(erased)";
     expect(await answers("decisions", "--agent", agentUid(3))).toMatchObject([{ reasoning: erased, strategy: "" }]);
     expect(await answers("files", "--file", "a.ts")).toMatchObject([{ why: erased, event_id: change }]);
     expect(await answers("errors", "--mission", "fix-other")).toMatchObject([{ message: erased }]);
+    await run("erase", frames.at(-1)!.envelope.event_id, "--reason", "a name", "--yes");
     expect(await answers("resume", "--mission", "fix-other")).toMatchObject([{ last_text: erased }]);
+    const [order] = (await answers("frames", "--types", "ERASURE")).slice(-1);
+    const { payload } = JSON.parse(String(order!["frame"])) as { payload: { blobs: string[] } };
+    expect(payload.blobs).toEqual(manyBlobs); // what hangs on a frame goes with it, however much that is
   });
 
   it.each([
