@@ -1,5 +1,6 @@
 import { GrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
 import { isFrameType } from "#nervous-system/schemas/frames/catalog.ts";
+import type { LeftOut } from "#nervous-system/schemas/questions/define-question.ts";
 import { CliError, type Host } from "../host.ts";
 import { printable } from "../printable.ts";
 import type { ServerSettings } from "../server/settings.ts";
@@ -31,6 +32,18 @@ export const refuseUnknownTypes = async (
     const what = `--types ${type.slice(0, 80)}: no frame of namespace ${server.namespace} is of that type`;
     throw new CliError(`enchanted ${command}: ${printable(what)}; known are ${nearTypes(type).join(", ")}`);
   }
+};
+
+/** Tells that frames which an answer leaves out are there. */
+export const warnOfLeftOut = async (
+  host: Host,
+  server: ServerSettings,
+  given: Parameters,
+  { type, what }: LeftOut,
+): Promise<void> => {
+  const asked = ["mission", "agent", "from", "to"].flatMap((name) => (given[name] ? [[name, given[name]]] : []));
+  if (await hasFrame(host, server, { ...(Object.fromEntries(asked) as Parameters), types: type }))
+    host.warn(`enchanted: left out are ${what} (${type}); see: enchanted ask frames --types ${type}`);
 };
 
 /** Tells which mission or agent that was asked for no frame is of; answers whether there was one to tell. */

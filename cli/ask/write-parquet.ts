@@ -26,7 +26,7 @@ const elementsOf = ({ name, kind }: AnswerColumn): SchemaElement[] =>
     : [{ name, repetition_type: mayBeNull.has(kind) ? "OPTIONAL" : "REQUIRED", ...(leaves[kind] ?? string) }];
 
 const valueOf = (value: unknown, kind: string): unknown => {
-  if (kind === "time") return value === null ? null : (parseTimestampNs(String(value)) ?? 0n);
+  if (kind === "time") return typeof value === "string" ? (parseTimestampNs(value) ?? 0n) : null;
   return kind === "count" ? BigInt(value as number) : value;
 };
 

@@ -18,6 +18,9 @@ export type ColumnKind = "text" | "texts" | "time" | "count" | "number" | "flag"
 /** A column of an answer. */
 export type Column = { readonly kind: ColumnKind; readonly description: string };
 
+/** Frames that an answer leaves out. */
+export type LeftOut = { readonly type: string; readonly what: string };
+
 /** A question that the stores answer, by name: what it asks, what it needs to know, and what an answer's rows hold. */
 export type Question = {
   readonly name: string;
@@ -26,6 +29,8 @@ export type Question = {
   readonly parameters: Readonly<Record<string, Parameter>>;
   /** In the order of printing. */
   readonly columns: Readonly<Record<string, Column>>;
+  /** Frames that are about the same and stand in no row: their type, and what they tell. Whoever prints an answer says so where there are any. */
+  readonly leavesOut?: LeftOut;
   /** The parameter that goes on behind the last row of an answer, and the column that says where that is. */
   readonly goesOn?: { readonly parameter: string; readonly column: string };
 };

@@ -39,7 +39,12 @@ beforeAll(async () => {
   await writeFrames(ledger, corpus.frames);
   const own = chainBuilder({ namespace, mission: "fix-0", agent_uid: agentUid(1) });
   const place = corpus.frames.length + 1;
-  await writeFrames(ledger, [{ ...own.next({ event_type: "NIGHTLY_BUILD" }), place, storedNs: 1n }]);
+  const chat = { event_type: "CHAT", payload: { model: "m", input_tokens: 7 } };
+  const imported = chainBuilder({ namespace, mission: "external", agent_uid: agentUid(2) }).next(chat);
+  await writeFrames(ledger, [
+    { ...own.next({ event_type: "NIGHTLY_BUILD" }), place, storedNs: 1n },
+    { ...imported, place: place + 1, storedNs: 1n },
+  ]);
 }, 600_000);
 afterAll(() => cleanup.run());
 
@@ -105,7 +110,7 @@ describe("enchanted ask", () => {
     const json = await rowsOf(...files.slice(0, 3));
     expect(new Set(json.map(({ decided_at: at }) => typeof at))).toEqual(new Set(["string", "object"]));
     expect(read.map(({ decided_at: at }) => at)).toEqual(
-      json.map(({ decided_at: at }) => (at === null ? null : new Date(String(at)))),
+      json.map(({ decided_at: at }) => (typeof at === "string" ? new Date(at) : null)),
     );
   });
 
@@ -134,6 +139,15 @@ describe("enchanted ask", () => {
     const nothing = await ask("mission", "--mission", "fix-0", "--types", "CLAIM");
     expect(nothing).toMatchObject({ code: 0, stderr: "enchanted: nothing in the record answers that\n" });
     expect((await rowsOf("mission", "--mission", "fix-0", "--types", "NIGHTLY_BUILD")).length).toBe(1);
+  });
+
+  it("says that calls are not counted which nobody of ours carried, where there are any", async () => {
+    const { stdout, stderr } = await ask("model-usage", "--output", "json");
+    expect(stdout).not.toContain('"m"');
+    expect(stderr).toMatch(
+      /^enchanted: left out are calls of models that only agents, .* \(CHAT\); see: .* --types CHAT\n$/,
+    );
+    expect(await ask("model-usage", "--mission", "fix-0")).toMatchObject({ code: 0, stderr: "" });
   });
 
   it("explains what was asked and read, beside the answer", async () => {

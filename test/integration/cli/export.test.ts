@@ -65,6 +65,13 @@ const longMission = (): StoredFrame[] => {
   return all.map((frame) => ({ ...frame, storedNs: 1_763_701_174_000_000_002n }));
 };
 
+/** A session of another agent, which tells a call of its model. */
+const session = (): StoredFrame => {
+  const chain = chainBuilder({ namespace, mission: "told", mission_uid: agentUid(910), agent_uid: agentUid(911) });
+  const frame = chain.next({ event_type: "CHAT", payload: { model: "m" } });
+  return { ...frame, place: 3_000_001, storedNs: 1_763_701_174_000_000_003n };
+};
+
 /** A frame whose bytes somebody changed in the ledger. */
 const forged = (): StoredFrame => {
   const chain = chainBuilder({ namespace, mission: "forged", mission_uid: agentUid(900), agent_uid: agentUid(901) });
@@ -88,7 +95,7 @@ beforeAll(async () => {
   await writeFrames(ledger, corpus.frames);
   await writeFrames(ledger, await mergedMission());
   await writeFrames(ledger, longMission());
-  await writeFrames(ledger, [forged()]);
+  await writeFrames(ledger, [forged(), session()]);
 }, 600_000);
 afterAll(() => cleanup.run());
 
@@ -172,6 +179,9 @@ describe("enchanted export", () => {
       outcome: "merged",
       outcome_from: expect.stringMatching(/^PUBLICATION merged ./),
     });
+    expect(stderr).toBe("enchanted: 3 frames of 2 chains\n");
+    const told = await run(...chat, "told");
+    expect(told).toMatchObject({ code: 0, stdout: "", stderr: expect.stringMatching(/left out are .* \(CHAT\);/) });
     const without = await run(...chat, "fix-1");
     const lines = without.stdout
       .trimEnd()
