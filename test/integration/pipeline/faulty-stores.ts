@@ -1,3 +1,5 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
@@ -36,6 +38,8 @@ export type FaultyStores = {
   sink(name: StoreName): Sink;
   /** Turns every door of a store. */
   turn(name: StoreName, manner: Manner): void;
+  /** Starts Neo4j without anything that it had. */
+  startGraphAnew(): Promise<void>;
   /** Whether a store holds what the stream does, frame for frame. */
   holds(name: StoreName, bus: Bus): Promise<boolean>;
 };
@@ -136,6 +140,11 @@ export const startFaultyStores = async (cleanup: Cleanup): Promise<FaultyStores>
     disks,
     sink: (name) => sinks[name](),
     turn: (name, manner) => doorsOf[name].forEach((door) => door.turn(manner)),
+    startGraphAnew: async () => {
+      await servers.graph.server.stop();
+      await rm(join(disks.graph.path, "neo4j", "data"), { recursive: true });
+      await servers.graph.server.restart();
+    },
     holds: async (name, bus) => {
       const wanted = (await wantedOf(bus))[name];
       const found = await held[name]().catch(() => []);

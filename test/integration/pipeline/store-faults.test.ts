@@ -172,6 +172,27 @@ const faults: readonly Fault[] = [
     named: full,
     mend: () => stores.disks.archive.empty(),
   },
+  {
+    name: "the disk of Neo4j is full, which leaves a log that Neo4j may not be able to read",
+    store: "graph",
+    make: () => stores.disks.graph.fill(),
+    // It says no more than that.
+    named: /gave up/,
+    mend: async () => {
+      await stores.disks.graph.empty();
+      await stores.startGraphAnew();
+    },
+  },
+  {
+    name: "the disk of Weaviate is full",
+    store: "memory",
+    make: () => stores.disks.memory.fill(),
+    named: full,
+    mend: async () => {
+      await stores.disks.memory.empty();
+      await stores.memory.server.restart();
+    },
+  },
 ];
 
 describe("where", () => {
