@@ -7,11 +7,12 @@ import { decodeStoredFrame } from "#nervous-system/recorder/stored-record.ts";
 import type { Host } from "../host.ts";
 import { fileTrouble } from "../file-trouble.ts";
 import { outboxOf } from "../outbox/outbox.ts";
-import { openSending, type Arrived } from "../outbox/sending.ts";
+import { openSending } from "../outbox/sending.ts";
 import { hideRecord } from "../record/hide-record.ts";
 import { openForAppending } from "../record/open-record.ts";
 import { once, readItems } from "../record/read-file.ts";
 import type { ServerSettings } from "../server/settings.ts";
+import { cameOf, type Came } from "./came.ts";
 
 /** Where one chain goes. */
 export type ChainLog = {
@@ -21,18 +22,6 @@ export type ChainLog = {
   close(): Promise<string | undefined>;
   /** What became of the frames, once it is closed. */
   came(): Came;
-};
-
-/** How many frames were new, and how many were there before; those that are neither are not there. */
-export type Came = { readonly added: number; readonly known: number; readonly refused: number };
-
-/** What a collector's words make of the frames of these seqs. */
-export const cameOf = (seqs: readonly number[], arrived: Arrived | undefined): Came => {
-  const { held, refused, upTo } = arrived ?? { held: undefined, refused: 0, upTo: 0 };
-  if (held === undefined) return { added: 0, known: 0, refused };
-  const there = seqs.filter((seq) => seq <= upTo);
-  const known = there.filter((seq) => seq <= held).length;
-  return { added: Math.max(0, there.length - known - refused), known, refused };
 };
 
 /** Where imported chains go: a file, which keeps what it has, or a collector. */

@@ -1,5 +1,5 @@
 import { printable } from "../printable.ts";
-import type { Came } from "./destination.ts";
+import type { Came } from "./came.ts";
 
 /** How often something was met, by its name. */
 export type Counts = Record<string, number>;
