@@ -8,6 +8,7 @@ import { askReader, type AnswerRow, type Asked } from "./ask/ask-reader.ts";
 import { endByFailure } from "./ask/reader-failure.ts";
 import { questionOptions } from "./ask/question-options.ts";
 import { renderTable } from "./ask/render-table.ts";
+import { refuseUnknownTypes, warnOfAbsent, warnOfLeftOut } from "./ask/what-is-there.ts";
 import { CliError, exitCode, exited, type Ending, type Host } from "./host.ts";
 import { printable, printableJson } from "./printable.ts";
 import { readerService, readServer, type ServerSettings } from "./server/settings.ts";
@@ -66,6 +67,7 @@ const whatIsCut = ({ cutBy, rows }: AskSummary, { goesOn }: Question, last: Answ
 type Asking = { readonly question: Question; readonly asked: Asked; readonly format: string };
 
 const answer = async (host: Host, server: ServerSettings, { question, asked, format }: Asking): Promise<void> => {
+  await refuseUnknownTypes(host, server, asked.parameters, "ask");
   const writer = createAnswerWriter(format, host);
   let last: AnswerRow = {};
   const row = (one: AnswerRow): Promise<void> | void => {
@@ -75,8 +77,10 @@ const answer = async (host: Host, server: ServerSettings, { question, asked, for
   const summary = await askReader(host, server, asked, { ...writer, row });
   await writer.end();
   if (summary === undefined) return;
-  if (summary.rows === 0n && format === "text") host.warn("enchanted: nothing in the record answers that");
+  const isAbsent = summary.rows === 0n && (await warnOfAbsent(host, server, asked.parameters));
+  if (summary.rows === 0n && format === "text" && !isAbsent) host.warn("enchanted: nothing in the record answers that");
   if (summary.cutBy !== "") host.warn(whatIsCut(summary, question, last));
+  if (question.leavesOut !== undefined) await warnOfLeftOut(host, server, asked.parameters, question.leavesOut);
   if (asked.explain) host.warn(explained(summary));
 };
 

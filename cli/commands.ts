@@ -135,7 +135,7 @@ export const commands: readonly Command[] = [
     description: [
       "Reads session files of Codex (~/.codex/sessions, packed as .jsonl.zst too), Claude Code (~/.claude/projects), Gemini CLI (chats/session-* and logs.json below ~/.gemini/tmp) and OpenCode (what `opencode export` writes, or a file of storage/session), and records of this command line, each known by what stands in it. Messages become MESSAGE, reasoning THOUGHT, calls of tools with their results ACTION, changes of files that a tool tells of STATE_CHANGE, usage of a model CHAT. What an entry says that is none of these is kept as IMPORTED_ENTRY; the summary counts it, and names lines that could not be read. Texts over 24,000 characters are cut. Secrets are replaced as in every record.",
       "Each session becomes a chain of its own whose frames are observed when the session says that they were: the same file makes the same chain, so what is imported again adds only what is new in it, here and at a collector. A session that reads otherwise than it did then is left as it is, and named.",
-      "With a collector the frames go there and not to the file, as with `enchanted push`. A record keeps its chains in a file, an export too; at a collector where they were recorded for the same namespace, else they are made anew under it, and what pods and components recorded is left out.",
+      "With a collector the frames go there and not to the file, as with `enchanted push`. The summary names the place, and counts what is new there, what it had before, and what a collector refused. A record keeps its chains in a file, an export too; at a collector where they were recorded for the same namespace, else they are made anew under it, and what pods and components recorded is left out.",
     ],
     operand: { name: "file" },
     options: [{ ...file, description: "the file to append to" }, ...recordingOptions, output],
@@ -152,7 +152,7 @@ export const commands: readonly Command[] = [
       ["0", "everything was taken"],
       [
         "1",
-        "something was not: a line that is not JSON, a file of another kind, frames that the collector has not yet",
+        "something was not: a line that is not JSON, a file of another kind, frames that the collector refused or has not yet",
       ],
       usage,
     ],

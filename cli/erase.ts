@@ -8,6 +8,7 @@ import { textOption, type CommandRun } from "./arguments.ts";
 import { endByFailure } from "./ask/reader-failure.ts";
 import { renderTable } from "./ask/render-table.ts";
 import { findFrames, type FoundFrame } from "./erase/find-frames.ts";
+import { ordersOf } from "./erase/orders.ts";
 import { CliError, createProgress, exitCode, exited, type Ending, type Host } from "./host.ts";
 import { printable, printableJson } from "./printable.ts";
 import { connectCollector, explainFailure } from "./server/connect.ts";
@@ -29,15 +30,9 @@ type Order = {
   readonly collector: ServerSettings | undefined;
 };
 
-const give = async (
-  host: Host,
-  reason: string,
-  collector: ServerSettings,
-  frames: readonly FoundFrame[],
-): Promise<string[]> => {
-  const { client } = connectCollector(host, collector);
+const requestOf = (order: string, reason: string, frames: readonly FoundFrame[]): Buffer => {
   const request = create(EraseRequestSchema, {
-    order: host.ids.next(),
+    order,
     reason,
     frames: frames.map(({ event_id: eventId, agent_uid: agentUid, epoch, seq, principal, places, blobs }) => ({
       eventId,
@@ -49,10 +44,24 @@ const give = async (
       blobs: [...blobs],
     })),
   });
+  return Buffer.from(toBinary(EraseRequestSchema, request));
+};
+
+const give = async (
+  host: Host,
+  reason: string,
+  collector: ServerSettings,
+  frames: readonly FoundFrame[],
+): Promise<string[]> => {
+  const { client } = connectCollector(host, collector);
+  const orders: string[] = [];
   try {
-    const bytes = Buffer.from(toBinary(EraseRequestSchema, request));
-    const answer = await client.unary(eraseMethod, bytes, { deadlineMs: DEADLINE_MS });
-    return fromBinary(EraseResponseSchema, answer).eventIds;
+    for (const some of ordersOf(frames)) {
+      const request = requestOf(host.ids.next(), reason, some);
+      const answer = await client.unary(eraseMethod, request, { deadlineMs: DEADLINE_MS });
+      orders.push(...fromBinary(EraseResponseSchema, answer).eventIds);
+    }
+    return orders;
   } catch (error) {
     if (!(error instanceof GrpcFailure)) throw error;
     throw new CliError(`enchanted erase: ${printable(explainFailure(error, collector))}`, exitCode.fault);

@@ -1,6 +1,8 @@
 import { GrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
+import { ownCalls } from "#nervous-system/schemas/questions/model-usage.ts";
 import { textOption, type CommandRun, type OptionValues } from "./arguments.ts";
 import { endByFailure } from "./ask/reader-failure.ts";
+import { refuseUnknownTypes, warnOfAbsent, warnOfLeftOut } from "./ask/what-is-there.ts";
 import { openBlobs } from "./export/blobs.ts";
 import { createChatWriter } from "./export/chat/chat-writer.ts";
 import { readOutcomes } from "./export/chat/outcomes.ts";
@@ -97,12 +99,21 @@ const interrupted = (host: Host, { reason }: AbortSignal): Ending => {
   return { kind: "signalled", signal: reason as NodeJS.Signals };
 };
 
+/** Tells what a whole export is; answers whether the ledger lacks frames of it. */
+const tell = async (host: Host, { format, filter, reader }: Export, report: FileReport): Promise<boolean> => {
+  if (report.frames === 0) await warnOfAbsent(host, reader, filter);
+  if (format === "chat-jsonl") await warnOfLeftOut(host, reader, filter, ownCalls);
+  const lost = lostOf(report, filter);
+  for (const line of [...told(report, format), ...lost.map(lostLine)]) host.warn(line);
+  return lost.length > 0;
+};
+
 const exportTo = async (host: Host, given: Export): Promise<Ending> => {
   try {
+    await refuseUnknownTypes(host, given.reader, given.filter, "export");
     const { report, isWhole } = await writeAll(host, given);
-    const lost = isWhole ? lostOf(report, given.filter) : [];
-    if (isWhole) for (const line of [...told(report, given.format), ...lost.map(lostLine)]) host.warn(line);
-    return exited(report.ok && lost.length === 0 ? exitCode.ok : exitCode.fault);
+    const isLost = isWhole && (await tell(host, given, report));
+    return exited(report.ok && !isLost ? exitCode.ok : exitCode.fault);
   } catch (error) {
     if (given.signal.aborted) return interrupted(host, given.signal);
     if (error instanceof GrpcFailure) return endByFailure(host, error, given.reader, "export");

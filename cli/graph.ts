@@ -3,6 +3,7 @@ import { MAX_ROWS } from "#nervous-system/schemas/questions/define-question.ts";
 import { textOption, type CommandRun, type OptionValues } from "./arguments.ts";
 import { askReader, type AnswerRow } from "./ask/ask-reader.ts";
 import { endByFailure } from "./ask/reader-failure.ts";
+import { warnOfAbsent } from "./ask/what-is-there.ts";
 import type { Picture } from "./graph/picture.ts";
 import { renderDot, renderMermaid, renderPictureJson } from "./graph/render-code.ts";
 import { renderTree } from "./graph/render-tree.ts";
@@ -61,7 +62,7 @@ export const graph: CommandRun = async (host, { options, operands }) => {
     const picture = await readPicture(host, server, subject, parameters);
     const out = host.stdout();
     const text = drawn(picture, output, out.isTTY === true ? (out.columns ?? 80) : undefined);
-    if (picture.nodes.length === 0) host.warn(nothing);
+    if (picture.nodes.length === 0 && !(await warnOfAbsent(host, server, parameters))) host.warn(nothing);
     if (text !== "") out.write(`${text}\n`);
     return exited(exitCode.ok);
   } catch (error) {

@@ -46,7 +46,7 @@ const importFile = async (
   file: string,
   onProgress: (share: number) => void,
 ): Promise<Outcome> => {
-  const outcome = emptyOutcome(file);
+  const outcome = emptyOutcome(file, context.destination.name);
   const path = resolve(context.host.cwd, file);
   try {
     const peeked = await peek(readEntries(path, onProgress));

@@ -33,6 +33,18 @@ describe("a table", () => {
     expect(narrow.lines).toEqual(["at                   agent", "2026-11-30 04:00:00  ada"]);
   });
 
+  it("cuts ids before words, and leaves them out before words cannot be read", () => {
+    const named = [{ name: "event_id", kind: "text" }, ...columns, { name: "prev_hash", kind: "text" }];
+    const given = [{ ...row("it waits for the lock"), event_id: "0199c3a2-5e1f-7cc1", prev_hash: "f".repeat(64) }];
+    const [heading = "", line] = renderTable(named, given, 80).lines;
+    expect(heading.split(/ +/)).toEqual(["event_id", "at", "agent", "calls", "text", "prev_hash"]);
+    expect(line).toBe("0199c3a2-…  2026-11-30 04:00:00  ada        7  it waits for the lock  fffffffff…");
+    expect(renderTable(named, given, 60).lines[1]).toBe("0199c3a…  2026-11-30 04:00:00  ada        7  it waits for t…");
+    expect(renderTable(named, given, 60).leftOut).toEqual(["prev_hash"]);
+    expect(renderTable(named, given, 50).leftOut).toEqual(["event_id", "prev_hash"]);
+    expect(renderTable(named.slice(0, 1), given, 10)).toEqual({ lines: ["event_id", "0199c3a2-…"], leftOut: [] });
+  });
+
   it("counts places, not characters", () => {
     expect(displayWidth("naïve")).toBe(5);
     expect(displayWidth("nai\u0308ve")).toBe(5);

@@ -13,6 +13,8 @@ const leaves: Readonly<Record<string, Leaf>> = {
   flag: { type: "BOOLEAN" },
 };
 
+const mayBeNull: ReadonlySet<string> = new Set(["number", "time"]);
+
 /** A list has three levels: that there is one, that it has elements, and each. */
 const elementsOf = ({ name, kind }: AnswerColumn): SchemaElement[] =>
   kind === "texts"
@@ -21,10 +23,10 @@ const elementsOf = ({ name, kind }: AnswerColumn): SchemaElement[] =>
         { name: "list", repetition_type: "REPEATED", num_children: 1 },
         { name: "element", repetition_type: "REQUIRED", ...string },
       ]
-    : [{ name, repetition_type: kind === "number" ? "OPTIONAL" : "REQUIRED", ...(leaves[kind] ?? string) }];
+    : [{ name, repetition_type: mayBeNull.has(kind) ? "OPTIONAL" : "REQUIRED", ...(leaves[kind] ?? string) }];
 
 const valueOf = (value: unknown, kind: string): unknown => {
-  if (kind === "time") return parseTimestampNs(String(value)) ?? 0n;
+  if (kind === "time") return typeof value === "string" ? (parseTimestampNs(value) ?? 0n) : null;
   return kind === "count" ? BigInt(value as number) : value;
 };
 

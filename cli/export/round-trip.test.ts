@@ -71,14 +71,16 @@ describe("what is exported as lines", () => {
             destination,
             signal: new AbortController().signal,
           };
-          const outcome = emptyOutcome("out.jsonl");
+          const outcome = emptyOutcome("out.jsonl", destination.name);
           await importRecord(
             context,
             readEntries(join(cwd, "out.jsonl"), () => undefined),
             outcome,
           );
           expect(await destination.close()).toBeUndefined();
-          expect(outcome).toMatchObject({ frames: frames.length, added: time === 0 ? frames.length : 0, unread: [] });
+          const { length } = frames;
+          expect(outcome).toMatchObject({ frames: length, added: time === 0 ? length : 0, unread: [] });
+          expect(outcome.known).toBe(length - outcome.added);
         }
         expect(await readFile(join(cwd, "in.jsonl"), "utf8")).toBe(text);
       }),

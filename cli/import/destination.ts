@@ -13,20 +13,21 @@ import { openForAppending } from "../record/open-record.ts";
 import { once, readItems } from "../record/read-file.ts";
 import type { ServerSettings } from "../server/settings.ts";
 import { holdRecord } from "./hold-record.ts";
+import { cameOf, type Came } from "./came.ts";
 
 /** Where one chain goes. */
 export type ChainLog = {
   /** Takes the next frame of the chain, as its log record; rejects with what is to be told where it cannot be taken. */
   append(payload: Uint8Array): Promise<void>;
-  /** How many frames were not there before, as far as that is known. */
-  added(): number;
   /** Answers what is to be told of frames that are not there yet. */
   close(): Promise<string | undefined>;
+  /** What became of the frames, once it is closed. */
+  came(): Came;
 };
 
 /** Where imported chains go: a file, which keeps what it has, or a collector. */
 export type Destination = {
-  /** In words, for people. */
+  /** In words, for people, behind "new" and "known". */
   name: string;
   /** Whether it takes frames of anybody's chains as they are; else those of the command line, of its namespace. */
   takesAnyChain: boolean;
@@ -67,13 +68,13 @@ const readChains = async (host: Host, path: string): Promise<KnownChains> => {
 
 /** The part of a chain that a file lacks is appended to it; what it has must be the same. */
 const continueChain = (log: FileLog, chain: KnownChain): ChainLog => {
-  let added = 0;
+  let [added, known] = [0, 0];
   return {
     append: async (payload) => {
       const frame = decodeStoredFrame(Buffer.from(payload));
       const { seq } = frame.envelope;
       const there = chain.hashes.get(nameIn(frame.envelope));
-      if (there === frame.hash) return;
+      if (there === frame.hash) return void (known += 1);
       if (there !== undefined)
         throw new Error("it was imported before and reads otherwise now; what is there stays as it is");
       if (seq > 0 && seq <= chain.last)
@@ -82,8 +83,8 @@ const continueChain = (log: FileLog, chain: KnownChain): ChainLog => {
       keepIn(chain, frame);
       added += 1;
     },
-    added: () => added,
     close: async () => undefined,
+    came: () => ({ added, known, refused: 0 }),
   };
 };
 
@@ -99,7 +100,7 @@ export const openFileDestination = async (host: Host, file: string): Promise<Des
   const chains = await readChains(host, path);
   const log = await createFileLog(handle);
   return {
-    name: file,
+    name: `in ${file}`,
     takesAnyChain: true,
     open: async ({ agent_uid }, epoch) => continueChain(log, chainOf(chains, agent_uid, epoch)),
     close: async () => {
@@ -113,7 +114,7 @@ export const openFileDestination = async (host: Host, file: string): Promise<Des
 
 /** Opens the way to a collector, which keeps what it has; what it does not take at once waits in the outbox. */
 export const openCollectorDestination = (host: Host, server: ServerSettings, drainMs: number): Destination => ({
-  name: `the collector ${server.address}`,
+  name: `at the collector ${server.address}`,
   takesAnyChain: false,
   open: async (identity) => {
     const waiting = join(outboxOf(host), identity.agent_uid);
@@ -122,14 +123,18 @@ export const openCollectorDestination = (host: Host, server: ServerSettings, dra
     const sending = await openSending(host, server, identity);
     if (sending === undefined) throw new Error("the outbox cannot be written");
     sending.begin();
-    let added = 0;
+    const seqs: number[] = [];
     return {
       append: async (payload) => {
         await sending.log.append(payload);
-        added += 1;
+        seqs.push(decodeStoredFrame(Buffer.from(payload)).envelope.seq);
       },
-      added: () => added,
-      close: () => sending.finish(drainMs),
+      close: async () => {
+        const left = await sending.finish(drainMs);
+        const { refused = 0, why = "" } = sending.arrived() ?? {};
+        return left ?? (refused > 0 ? `the collector refused ${refused} frame(s): ${why}` : undefined);
+      },
+      came: () => cameOf(seqs, sending.arrived()),
     };
   },
   close: async () => undefined,

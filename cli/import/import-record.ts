@@ -9,7 +9,7 @@ import { importedUid } from "./chain-uid.ts";
 import type { ChainLog } from "./destination.ts";
 import type { ImportContext } from "./import-session.ts";
 import { beginChain, type ImportedChain } from "./imported-chain.ts";
-import { countIn, INTERRUPTED, noteUnread, type Outcome } from "./outcome.ts";
+import { countCame, countIn, INTERRUPTED, noteUnread, type Outcome } from "./outcome.ts";
 import type { Entry } from "./read-entries.ts";
 
 /** One chain of a record: taken as it is where its stamps fit, else made anew under stamps that do. */
@@ -52,8 +52,8 @@ class RecordImport {
     for (const opened of this.chains.values()) {
       const chain = await opened.catch(() => undefined);
       if (chain === undefined) continue;
-      this.outcome.added += chain.log.added();
       const left = await chain.log.close();
+      countCame(this.outcome, chain.log.came());
       if (left !== undefined) this.outcome.trouble ??= left;
     }
   }

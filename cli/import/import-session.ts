@@ -13,7 +13,7 @@ import { known } from "./fields.ts";
 import { createGeminiReader } from "./gemini-cli.ts";
 import { beginChain, type ImportedChain, type Origin } from "./imported-chain.ts";
 import { createOpencodeReader } from "./opencode.ts";
-import { countIn, INTERRUPTED, noteUnread, type Outcome } from "./outcome.ts";
+import { countCame, countIn, INTERRUPTED, noteUnread, type Outcome } from "./outcome.ts";
 import type { Entry } from "./read-entries.ts";
 import type { AgentName, SessionFrame, SessionOut, SessionReader } from "./session-frames.ts";
 
@@ -153,8 +153,8 @@ export const importSession = async (
     await takeAll(entries, { reader, writer, outcome, signal });
     outcome.open = reader.open();
   } finally {
-    outcome.added = log.added();
     const left = await log.close();
+    countCame(outcome, log.came());
     if (left !== undefined) outcome.trouble ??= left;
   }
 };

@@ -21,8 +21,8 @@ it("An imported chain takes no time that has not come yet, and goes on at those 
       append: async (payload) => {
         observed.push(BigInt(decodeStoredFrame(Buffer.from(payload)).envelope.observed));
       },
-      added: () => observed.length,
       close: async () => undefined,
+      came: () => ({ added: observed.length, known: 0, refused: 0 }),
     },
   });
   const year2400 = BigInt(Date.parse("2400-01-01T00:00:00Z")) * 1_000_000n;

@@ -1,4 +1,5 @@
 import { printable } from "../printable.ts";
+import type { Came } from "./came.ts";
 
 /** How often something was met, by its name. */
 export type Counts = Record<string, number>;
@@ -6,11 +7,15 @@ export type Counts = Record<string, number>;
 /** What one file's import came to. */
 export type Outcome = {
   file: string;
+  /** Where it was imported to, in words. */
+  destination: string;
   agent?: string;
   session?: string;
-  /** Frames that the file makes, and those of them that were written: a file has the others already, a collector takes all. */
+  /** Frames that the file makes; those of them that are new at the destination, that it had before, and that a collector refused. */
   frames: number;
   added: number;
+  known: number;
+  refused: number;
   types: Counts;
   /** Entries that make no frame: they are about the program itself, or another entry tells the same. */
   leftOut: Counts;
@@ -31,10 +36,13 @@ export const INTERRUPTED = "it was interrupted: import again for the rest";
 const MOST_UNREAD = 20;
 
 /** An outcome of nothing yet. */
-export const emptyOutcome = (file: string): Outcome => ({
+export const emptyOutcome = (file: string, destination: string): Outcome => ({
   file,
+  destination,
   frames: 0,
   added: 0,
+  known: 0,
+  refused: 0,
   types: {},
   leftOut: {},
   kept: {},
@@ -42,6 +50,13 @@ export const emptyOutcome = (file: string): Outcome => ({
   unreadCount: 0,
   open: 0,
 });
+
+/** Adds what became of the frames of one chain. */
+export const countCame = (outcome: Outcome, { added, known, refused }: Came): void => {
+  outcome.added += added;
+  outcome.known += known;
+  outcome.refused += refused;
+};
 
 /** Counts one more. */
 export const countIn = (counts: Counts, name: string): void => {
@@ -66,11 +81,18 @@ const listed = (counts: Counts): string =>
 /** Whether everything in the file is at its place. */
 export const isWhole = ({ unreadCount, trouble }: Outcome): boolean => unreadCount === 0 && trouble === undefined;
 
+const cameTo = ({ destination, added, known, refused }: Outcome): string =>
+  [
+    `${added} new ${destination}`,
+    ...(known > 0 ? [`${known} known there`] : []),
+    ...(refused > 0 ? [`${refused} refused`] : []),
+  ].join(", ");
+
 /** The lines for people; what the file says is printed without what a terminal could obey. */
 export const renderOutcome = (outcome: Outcome): string[] => {
-  const { file, agent, session, frames, added, types, leftOut, kept, unread, unreadCount, open, trouble } = outcome;
+  const { file, agent, session, frames, types, leftOut, kept, unread, unreadCount, open, trouble } = outcome;
   const what = [agent, session].filter((part) => part !== undefined).join(" ");
-  const first = `${file}: ${what}: ${frames} frame(s), ${added} written: ${listed(types)}`.replace(/[: ]+$/, "");
+  const first = `${file}: ${what}: ${frames} frame(s), ${cameTo(outcome)}: ${listed(types)}`.replace(/[: ]+$/, "");
   const more: string[] = [];
   if (total(kept) > 0) more.push(`not understood, kept as IMPORTED_ENTRY: ${listed(kept)}`);
   if (total(leftOut) > 0) more.push(`of the program itself, or told by another entry: ${listed(leftOut)}`);

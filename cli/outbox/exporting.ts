@@ -7,6 +7,7 @@ import { createSpanQueue } from "#scribe/inputs/span-queue.ts";
 import type { Host } from "../host.ts";
 import { connectCollector } from "../server/connect.ts";
 import type { ServerSettings } from "../server/settings.ts";
+import { countTaken, type Taken } from "./count-taken.ts";
 import { identityOf, listLeftovers, outboxOf, type Leftover } from "./outbox.ts";
 import { randomOf, type OutgoingLog } from "./outgoing-log.ts";
 import { sendLeftover } from "./send-leftover.ts";
@@ -16,6 +17,7 @@ export type Exporting = {
   /** Resolves true once every frame is stored, false after `limitMs`. */
   drain(limitMs: number): Promise<boolean>;
   marks(): { written: number; stored: number };
+  taken(): Taken;
   failure(): GrpcFailure | undefined;
   passSpans(request: Buffer): void;
   passMetrics(request: Buffer): void;
@@ -41,7 +43,8 @@ const sendOthers = async ({ host, server, leftover }: ExportingOptions, signal: 
 /** Begins to send. */
 export const startExporting = (options: ExportingOptions): Exporting => {
   const { host, server, leftover, log } = options;
-  const { client, uplink, failure } = connectCollector(host, server);
+  const { client, uplink: own, failure } = connectCollector(host, server);
+  const { uplink, taken } = countTaken(own);
   const stop = new AbortController();
   const random = randomOf(host);
   let others: Promise<void> | undefined;
@@ -76,6 +79,7 @@ export const startExporting = (options: ExportingOptions): Exporting => {
   return {
     drain: (limitMs) => exporter.drain(limitMs),
     marks: () => ({ written: log.wal.stats().written, stored: exporter.state().stored?.seq ?? 0 }),
+    taken,
     failure,
     passSpans: (request) => spans.push(request),
     passMetrics: (request) => metrics.push(request),

@@ -1,9 +1,13 @@
 import type { RecorderIdentity } from "#nervous-system/recorder/compose.ts";
 import { createProgress, type Host } from "../host.ts";
 import type { ServerSettings } from "../server/settings.ts";
+import type { Taken } from "./count-taken.ts";
 import type { Exporting } from "./exporting.ts";
 import { createLeftover, outboxOf, removeLeftover, type Leftover } from "./outbox.ts";
 import { openOutgoingLog, type OutgoingLog } from "./outgoing-log.ts";
+
+/** What became of a chain: what the collector said of it, and the last seq that it is known to hold; all of it where nothing is left. */
+export type Arrived = Taken & { readonly upTo: number };
 
 /** A run's frames on their way to the collector. */
 export type Sending = {
@@ -14,6 +18,8 @@ export type Sending = {
   passMetrics(request: Buffer): void;
   /** Sends for at most `limitMs` more; answers what is left to tell. */
   finish(limitMs: number): Promise<string | undefined>;
+  /** What became of the frames once that is over; undefined before. */
+  arrived(): Arrived | undefined;
 };
 
 const STEP_MS = 200;
@@ -25,6 +31,7 @@ class OutboxSending implements Sending {
   private readonly server: ServerSettings;
   private readonly leftover: Leftover;
   private exporting: Promise<Exporting> | undefined;
+  private end: Arrived | undefined;
 
   constructor(host: Host, server: ServerSettings, { leftover, log }: { leftover: Leftover; log: OutgoingLog }) {
     this.host = host;
@@ -49,6 +56,7 @@ class OutboxSending implements Sending {
     const exporting = await this.start();
     const isWhole = await this.drain(exporting, limitMs);
     const [{ written, stored }, failure] = [exporting.marks(), exporting.failure()];
+    this.end = { ...exporting.taken(), upTo: isWhole ? Infinity : stored };
     await exporting.close(isWhole ? SPANS_MS : 0);
     const ended = this.log.ended();
     await this.log.close();
@@ -64,6 +72,10 @@ class OutboxSending implements Sending {
           ]),
     ];
     return lines.length === 0 ? undefined : lines.join("\n");
+  }
+
+  arrived(): Arrived | undefined {
+    return this.end;
   }
 
   /** What sends is loaded only now, so that the program has not waited for it. */

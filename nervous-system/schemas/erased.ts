@@ -12,6 +12,12 @@ export const neverErased: readonly string[] = ["GAP", "ERASURE"];
 /** Most frames of one order. */
 export const MOST_ERASED = 100;
 
+/**
+ * Most blobs and places that an order names of one frame: an order is a frame of 256 KiB itself, and a digest in it takes 74
+ * bytes. A frame that names more is erased by several orders.
+ */
+export const MOST_NAMED = { blobs: 2_000, places: 64 } as const;
+
 /** How the bytes of an erased frame begin, in every store. */
 export const erasedStart = HEAD;
 

@@ -4,7 +4,7 @@ import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import { eraseMethod, namespaceMetadata } from "#nervous-system/comms/grpc/methods.ts";
 import type { GrpcHandler } from "#nervous-system/comms/grpc/server.ts";
 import type { UnchainedPublisher } from "#nervous-system/comms/nats/unchained.ts";
-import { MOST_ERASED } from "#nervous-system/schemas/erased.ts";
+import { MOST_ERASED, MOST_NAMED } from "#nervous-system/schemas/erased.ts";
 import { erasure } from "#nervous-system/schemas/frames/erasure.ts";
 import { EraseRequestSchema, EraseResponseSchema, type FrameToErase } from "#nervous-system/schemas/gen/context_pb.ts";
 import { isUuid, stableId } from "#nervous-system/schemas/ids.ts";
@@ -28,8 +28,8 @@ const order = z.object({
   epoch: z.int().min(0),
   seq,
   principal: z.string().max(1024).optional(),
-  places: places.min(1).max(16),
-  blobs: blobs.unwrap().max(16),
+  places: places.min(1).max(MOST_NAMED.places),
+  blobs: blobs.unwrap().max(MOST_NAMED.blobs),
   reason: z.string().max(1024),
 });
 

@@ -41,6 +41,9 @@ describe("parameters", () => {
     expect(message({ a: "x", namespace: "other" })).toBe(
       '"things" has no parameter "namespace"; it has a, about, from, to, after',
     );
+    for (const to of ["2026-11-29", "2026-11-30"])
+      expect(message({ a: "x", from: "2026-11-30", to })).toBe('parameter "to": give a time that is after "from"');
+    expect(parse({ a: "x", from: "2026-11-30", to: "2026-11-30 00:01" }).kind).toBe("valid");
     expect(message("[1]")).toBe("the parameters must be a JSON object");
     expect(message("{")).toBe("the parameters must be a JSON object");
   });

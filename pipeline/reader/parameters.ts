@@ -70,6 +70,10 @@ const isGiven = (value: unknown): boolean => value !== undefined && value !== ""
 
 const shown = (name: string): string => JSON.stringify(name.slice(0, 80));
 
+/** A part of time that ends before it begins holds nothing, whatever is recorded. */
+const endsFirst = ({ from, to }: Readonly<Record<string, ParameterValue>>): boolean =>
+  typeof from === "bigint" && typeof to === "bigint" && from >= to;
+
 /** Reads the parameters of a question, a JSON object; what is empty counts as not given. */
 export const parseParameters = (question: Question, json: string, nowMs: number): ParametersResult => {
   const given = objectOf(json);
@@ -90,6 +94,8 @@ export const parseParameters = (question: Question, json: string, nowMs: number)
     if (!parsed.success) problems.push(`parameter "${name}": give ${expected}`);
     return [name, parsed.data ?? absent];
   });
+  const all = Object.fromEntries(values);
+  if (problems.length === 0 && endsFirst(all)) problems.push('parameter "to": give a time that is after "from"');
   if (problems.length > 0) return { kind: "invalid", message: problems.join("; ") };
-  return { kind: "valid", values: Object.fromEntries(values) };
+  return { kind: "valid", values: all };
 };

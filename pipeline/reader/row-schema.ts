@@ -4,7 +4,10 @@ import type { ColumnKind, Question } from "#nervous-system/schemas/questions/def
 const cell: Readonly<Record<ColumnKind, z.ZodType>> = {
   text: z.string(),
   texts: z.array(z.string()),
-  time: z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/),
+  time: z
+    .string()
+    .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/)
+    .nullable(),
   count: z.int().min(0),
   number: z.number().nullable(),
   flag: z.union([z.boolean(), z.literal([0, 1])]).transform(Boolean),

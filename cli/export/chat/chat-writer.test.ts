@@ -147,6 +147,22 @@ describe("training data", () => {
     ]);
   });
 
+  it("names the agent of its first call, by its LIFECYCLE or by what it says until the end of the step", async () => {
+    const [adaSays, benSays, calls] = [author(ada, "ada"), author(ben, "ben"), author(gateway, "gateway-0")];
+    const message = { from: "ben", to: "ada", channel: "review", text: "Look at it." };
+    const frames = [
+      adaSays(1, "LIFECYCLE", { phase: "Started", attempt: 1 }),
+      benSays(2, "MESSAGE", message),
+      calls(3, "MODEL_CALL", call(), about),
+    ];
+    const [named] = await linesOf(frames);
+    expect(named).toMatchObject({ agent: "ada", messages: [{ name: "ben", content: message.text }], action: [] });
+    const later = await linesOf([calls(1, "MODEL_CALL", call(), about), adaSays(2, "THOUGHT", { text: "hm" })]);
+    expect(later.map(({ agent }) => agent)).toEqual(["ada"]);
+    const gaveNone = await linesOf([calls(1, "MODEL_CALL", call(), about)]);
+    expect(gaveNone.map(({ agent }) => agent)).toEqual([""]);
+  });
+
   it("holds attempts that frames came of lately, and has the others' lines written meanwhile", async () => {
     const written: string[] = [];
     const writer = createChatWriter({ write: async (line) => void written.push(String(line)) }, new Map(), undefined);

@@ -5,7 +5,7 @@ import { Conversation, ownMessages, type ChatMessage } from "./conversation.ts";
 /** A step of an agent: the call of a model, or where none is recorded the decision, that it began with, and what it did then. */
 export type Step = {
   readonly began: RecordedFrame;
-  /** Name of the agent; empty where it gave itself none by then. */
+  /** Name of the agent; empty where no frame until the end of the step tells it. */
   readonly agent: string;
   /** UID and attempt of the agent. */
   readonly agentUid: string;
@@ -18,8 +18,9 @@ export type Step = {
   readonly conversation: { readonly messages: readonly ChatMessage[]; readonly omitted: number };
 };
 
-/** The frame types that steps are made of. */
+/** The frame types that steps are made of; LIFECYCLE tells an agent's name before its first call. */
 export const stepTypes = [
+  "LIFECYCLE",
   "MODEL_CALL",
   "THOUGHT",
   "DECISION_RATIONALE",
@@ -120,8 +121,9 @@ export class Steps {
     const { event_type: type, about, agent_uid, epoch } = frame.envelope;
     const who =
       about === undefined ? { agentUid: agent_uid, epoch } : { agentUid: about.agent_uid, epoch: about.epoch };
-    const attempt = this.attemptOf(who.agentUid, who.epoch);
     if (about === undefined) this.hearName(frame);
+    if (type === "LIFECYCLE") return [];
+    const attempt = this.attemptOf(who.agentUid, who.epoch);
     if (type === "MODEL_CALL") return this.letGo(attempt.beginCall(this.begunBy(frame, who)));
     if (about !== undefined) return this.letGo([]);
     const ended = type === "DECISION_RATIONALE" && !attempt.hasCalls ? attempt.begin(this.begunBy(frame, who)) : [];
@@ -132,13 +134,17 @@ export class Steps {
 
   /** The steps that nothing follows. */
   end(): readonly Step[] {
-    return [...this.attempts.values()].flatMap((attempt) => attempt.end());
+    return this.letGo([...this.attempts.values()].flatMap((attempt) => attempt.end()));
   }
 
   private letGo(ended: readonly Step[]): readonly Step[] {
     const { over } = this;
     this.over = [];
-    return [...over, ...ended];
+    return [...over, ...ended].map((step) => ({ ...step, agent: step.agent || this.nameOf(step.agentUid) }));
+  }
+
+  private nameOf(agentUid: string): string {
+    return this.names.get(agentUid) ?? "";
   }
 
   private attemptOf(agentUid: string, epoch: number): Attempt {
@@ -152,7 +158,7 @@ export class Steps {
   }
 
   private begunBy(began: RecordedFrame, who: Pick<Step, "agentUid" | "epoch">): Begun {
-    const agent = this.names.get(who.agentUid) ?? "";
+    const agent = this.nameOf(who.agentUid);
     return { began, agent, ...who, conversation: this.conversationOf(began, agent).now() };
   }
 
@@ -170,7 +176,7 @@ export class Steps {
   }
 
   private converse(frame: RecordedFrame): void {
-    const name = this.names.get(frame.envelope.agent_uid) ?? "";
+    const name = this.nameOf(frame.envelope.agent_uid);
     this.conversationOf(frame, name).add(ownMessages(frame));
     if (frame.envelope.event_type !== "MESSAGE") return;
     const { to = "", from = name, text = "" } = saidIn("MESSAGE", frame.bytes);

@@ -12,11 +12,14 @@ export type Parameter = {
   readonly required?: true;
 };
 
-/** What stands in a column: `time` is RFC 3339 in UTC, `number` may be null, `texts` is a list. */
+/** What stands in a column: `time` is RFC 3339 in UTC, it and `number` may be null, `texts` is a list. */
 export type ColumnKind = "text" | "texts" | "time" | "count" | "number" | "flag";
 
 /** A column of an answer. */
 export type Column = { readonly kind: ColumnKind; readonly description: string };
+
+/** Frames that an answer leaves out. */
+export type LeftOut = { readonly type: string; readonly what: string };
 
 /** A question that the stores answer, by name: what it asks, what it needs to know, and what an answer's rows hold. */
 export type Question = {
@@ -26,6 +29,8 @@ export type Question = {
   readonly parameters: Readonly<Record<string, Parameter>>;
   /** In the order of printing. */
   readonly columns: Readonly<Record<string, Column>>;
+  /** Frames that are about the same and stand in no row: their type, and what they tell. Whoever prints an answer says so where there are any. */
+  readonly leavesOut?: LeftOut;
   /** The parameter that goes on behind the last row of an answer, and the column that says where that is. */
   readonly goesOn?: { readonly parameter: string; readonly column: string };
 };
@@ -47,7 +52,7 @@ const column =
 export const text = column("text");
 /** A column of lists of text. */
 export const texts = column("texts");
-/** A column of times. */
+/** A column of times, null where there is none. */
 export const time = column("time");
 /** A column of whole numbers from 0. */
 export const count = column("count");

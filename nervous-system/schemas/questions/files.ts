@@ -22,7 +22,7 @@ export const files = {
     lines_removed: count("lines removed"),
     strategy: text("what the agent's last decision before took"),
     why: text("the reasoning of that decision"),
-    decided_at: text("when that was recorded; empty where there is none"),
+    decided_at: time("when that was recorded; null where there is none"),
     commit: text("the commit that the change belongs to"),
     event_id: text("id of the change"),
   },

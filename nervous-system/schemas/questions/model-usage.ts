@@ -1,9 +1,16 @@
-import { count, number, optional, period, text, time, type Question } from "./define-question.ts";
+import { count, number, optional, period, text, time, type LeftOut, type Question } from "./define-question.ts";
+
+/** An agent's own telling may be of a call that the gateway or `enchanted run` told already, so that counting both counts it twice. */
+export const ownCalls: LeftOut = {
+  type: "CHAT",
+  what: "calls of models that only agents, or imported sessions of other agents, tell of",
+};
 
 /** What models were asked. */
 export const modelUsage = {
   name: "model-usage",
   asks: "Which agent used which model how much? The most tokens first.",
+  leavesOut: ownCalls,
   parameters: {
     mission: optional("text", "name of the mission"),
     agent: optional("text", "name or UID of the agent"),

@@ -1,4 +1,4 @@
-import { optional, text, type Question } from "./define-question.ts";
+import { optional, text, time, type Question } from "./define-question.ts";
 
 /** How missions ended. */
 export const outcomes = {
@@ -10,7 +10,7 @@ export const outcomes = {
     mission_uid: text("its UID"),
     outcome: text("merged, verified, failed, rolled back or unknown"),
     outcome_from: text("what says so, such as PUBLICATION merged; empty where nothing does"),
-    at: text("when that was recorded; empty where there is none"),
+    at: time("when that was recorded; null where there is none"),
     event_id: text("id of the frame that says so; empty where there is none"),
   },
 } as const satisfies Question;

@@ -11,7 +11,10 @@ const kindOf = (n: string): string => `CASE WHEN ${n}:Mission THEN 'mission' WHE
 const lines = (n: string, member: string, sign: string): string =>
   `CASE WHEN ${n}.${member} IS NULL THEN '' ELSE ' ${sign}' + toString(toInteger(${n}.${member})) END`;
 
-const textOf = (n: string): string => `CASE WHEN ${n}:Mission THEN coalesce(${n}.name, ${n}.uid)
+// Only nodes of frames know whether they are erased.
+const textOf = (
+  n: string,
+): string => `CASE WHEN ${n}.erased THEN '(erased)' WHEN ${n}:Mission THEN coalesce(${n}.name, ${n}.uid)
     WHEN ${n}:Agent THEN coalesce(${n}.name, ${n}.uid)
     WHEN ${n}:Rollback THEN coalesce(${n}.title, ${n}.reason, '')
     WHEN ${n}:Decision THEN coalesce(${n}.selected_strategy + ': ', '') + coalesce(${n}.reasoning, '')

@@ -1,6 +1,6 @@
 import { files as question } from "#nervous-system/schemas/questions/files.ts";
 import type { LedgerQuery } from "./define-query.ts";
-import { framesWhere, inPeriod, listFrames, ofAgent, ofMission } from "./frames.ts";
+import { framesWhere, inPeriod, listFrames, ofAgent, ofMission, wordsOf } from "./frames.ts";
 
 const ofFile = "(file = {file:String} OR (endsWith({file:String}, '/') AND startsWith(file, {file:String})))";
 
@@ -14,7 +14,7 @@ const changes = listFrames({
 
 // By time and not by place in the attempt: what an agent decided before a crash holds for the next attempt too.
 const lastDecisions = framesWhere(
-  "agent_uid, observed, text, state",
+  `agent_uid, observed, ${wordsOf("text")} AS text, state`,
   "event_type = 'DECISION_RATIONALE' AND agent_uid IN (SELECT agent_uid FROM changes)",
 );
 
@@ -26,7 +26,7 @@ WITH changes AS (${changes}), decided AS (${lastDecisions})
 SELECT changes.observed AS at, changes.mission AS mission, changes.agent_id AS agent, changes.persona AS persona,
   changes.file AS file, changes.change AS change, changes.lines_added AS lines_added,
   changes.lines_removed AS lines_removed, decided.state AS strategy, decided.text AS why,
-  if(decided.agent_uid = '', '', formatDateTime(decided.observed, '%FT%TZ', 'UTC')) AS decided_at,
+  if(decided.agent_uid = '', NULL, decided.observed) AS decided_at,
   changes.related_commit_hash AS commit, changes.event_id AS event_id
 FROM changes ASOF LEFT JOIN decided
   ON changes.agent_uid = decided.agent_uid AND changes.observed >= decided.observed

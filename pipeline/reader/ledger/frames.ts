@@ -1,3 +1,4 @@
+import { neverErased } from "#nervous-system/schemas/erased.ts";
 import { framesTable } from "#pipeline/siphon/ledger/tables.ts";
 
 // Everything here is put together once, of constants: what somebody asks for is bound to `{name:Type}` by ClickHouse.
@@ -29,6 +30,17 @@ WITH chosen AS (
 )
 ${framesWhere(columns, `(${key}, stored) IN (SELECT ${key}, stored FROM chosen)`)}
 ORDER BY ${order} LIMIT 1 BY ${key}`;
+
+const kept = neverErased.map((type) => `'${type}'`).join(", ");
+
+/**
+ * Words of a frame as people read them; an erased one has none, and says so. Every recorder stamps `agent_id`, which goes with the
+ * words: the frame itself, which would tell as well, is too wide to be read for it.
+ */
+export const wordsOf = (column: "text" | "state"): string => {
+  const words = `context_frames.${column}`;
+  return `if(agent_id = '' AND ${words} = '' AND event_type NOT IN (${kept}), '(erased)', ${words})`;
+};
 
 /** The frames of a mission, of every one without a name. */
 export const ofMission = "({mission:String} = '' OR mission = {mission:String})";

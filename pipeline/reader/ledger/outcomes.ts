@@ -41,7 +41,7 @@ export const outcomes: LedgerQuery = {
 WITH ends AS (${missionEndsWhere(ofMission)}), missions AS (${missions})
 SELECT missions.name AS mission, missions.mission_uid AS mission_uid,
   if(ends.mission_uid = '', 'unknown', ends.outcome) AS outcome, ends.outcome_from AS outcome_from,
-  if(ends.mission_uid = '', '', formatDateTime(ends.ended, '%FT%TZ', 'UTC')) AS at, ends.ended_by AS event_id
+  if(ends.mission_uid = '', NULL, ends.ended) AS at, ends.ended_by AS event_id
 FROM missions LEFT JOIN ends ON ends.mission_uid = missions.mission_uid
 ORDER BY mission, mission_uid LIMIT {limit:UInt32}`,
 };

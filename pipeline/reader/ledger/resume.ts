@@ -1,6 +1,6 @@
 import { resume as question } from "#nervous-system/schemas/questions/resume.ts";
 import type { LedgerQuery } from "./define-query.ts";
-import { framesWhere, ofAgent, ofMission } from "./frames.ts";
+import { framesWhere, ofAgent, ofMission, wordsOf } from "./frames.ts";
 
 // What is taken by the greatest place is the same however often a frame was stored.
 const ends = `${framesWhere(
@@ -23,7 +23,7 @@ const requests = `${framesWhere(
 )} GROUP BY agent_uid, epoch`;
 
 const lastFrames = framesWhere(
-  "agent_uid, epoch, event_id, mission, agent_id, event_type, text",
+  `agent_uid, epoch, event_id, mission, agent_id, event_type, ${wordsOf("text")} AS text`,
   "(agent_uid, epoch, seq, event_id) IN (SELECT agent_uid, epoch, end_seq, end_event FROM ends)",
 );
 

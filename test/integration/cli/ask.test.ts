@@ -8,6 +8,7 @@ import { makeCorpus, type Corpus } from "#test/builders/corpus.ts";
 import { createAccount, startSwarmPlane, tokenFor } from "#test/integration/gateway/swarm-plane.ts";
 import { freshNamespace } from "#test/integration/kubernetes/control-plane.ts";
 import { createCleanup } from "#test/integration/pipeline/bus-harness.ts";
+import { agentUid, chainBuilder } from "#test/integration/pipeline/chain-builder.ts";
 import { startTestLedger } from "#test/integration/pipeline/ledger-harness.ts";
 import { writeFrames } from "#test/integration/pipeline/reader-harness.ts";
 import { startTestReader, type TestReaderServer } from "#test/integration/pipeline/reader-server.ts";
@@ -36,6 +37,14 @@ beforeAll(async () => {
   const made = makeCorpus({ seed: 3, namespaces: 1, missions: 1, steps: 400 });
   corpus = { ...made, frames: made.frames.map((frame) => ({ ...frame, envelope: { ...frame.envelope, namespace } })) };
   await writeFrames(ledger, corpus.frames);
+  const own = chainBuilder({ namespace, mission: "fix-0", agent_uid: agentUid(1) });
+  const place = corpus.frames.length + 1;
+  const chat = { event_type: "CHAT", payload: { model: "m", input_tokens: 7 } };
+  const imported = chainBuilder({ namespace, mission: "external", agent_uid: agentUid(2) }).next(chat);
+  await writeFrames(ledger, [
+    { ...own.next({ event_type: "NIGHTLY_BUILD" }), place, storedNs: 1n },
+    { ...imported, place: place + 1, storedNs: 1n },
+  ]);
 }, 600_000);
 afterAll(() => cleanup.run());
 
@@ -89,6 +98,22 @@ describe("enchanted ask", () => {
     );
   });
 
+  it("writes times as times, where there is none too", async () => {
+    const files = ["files", "--file", "src/", "--output"];
+    const given = environment();
+    await promisify(execFile)("sh", ["-c", `"${enchanted}" ask ${files.join(" ")} parquet > f.parquet`], {
+      cwd: stage.cwd,
+      env: { ...process.env, ...given },
+    });
+    const { buffer, byteOffset, length } = await readFile(join(stage.cwd, "f.parquet"));
+    const read = await parquetReadObjects({ file: buffer.slice(byteOffset, byteOffset + length) });
+    const json = await rowsOf(...files.slice(0, 3));
+    expect(new Set(json.map(({ decided_at: at }) => typeof at))).toEqual(new Set(["string", "object"]));
+    expect(read.map(({ decided_at: at }) => at)).toEqual(
+      json.map(({ decided_at: at }) => (typeof at === "string" ? new Date(at) : null)),
+    );
+  });
+
   it("prints a table for people, and says where more is", async () => {
     const { code, stdout, stderr } = await ask("mission", "--mission", "fix-0", "--limit", "5");
     const lines = stdout.trimEnd().split("\n");
@@ -101,6 +126,28 @@ describe("enchanted ask", () => {
     );
     const next = await rowsOf("mission", "--mission", "fix-0", "--limit", "5", "--after", "5");
     expect(next.map(({ place }) => place)).toEqual([6, 7, 8, 9, 10]);
+  });
+
+  it("says which mission or agent is not there, and takes types that somebody made up", async () => {
+    expect(await ask("mission", "--mission", "fix-9", "--output", "json")).toMatchObject({
+      code: 0,
+      stdout: "[]\n",
+      stderr: `enchanted: no frame of mission fix-9 in namespace ${namespace}\n`,
+    });
+    const missing = await ask("errors", "--mission", "fix-0", "--agent", "zoe");
+    expect(missing.stderr).toBe(`enchanted: no frame of agent zoe in namespace ${namespace}\n`);
+    const nothing = await ask("mission", "--mission", "fix-0", "--types", "CLAIM");
+    expect(nothing).toMatchObject({ code: 0, stderr: "enchanted: nothing in the record answers that\n" });
+    expect((await rowsOf("mission", "--mission", "fix-0", "--types", "NIGHTLY_BUILD")).length).toBe(1);
+  });
+
+  it("says that calls are not counted which nobody of ours carried, where there are any", async () => {
+    const { stdout, stderr } = await ask("model-usage", "--output", "json");
+    expect(stdout).not.toContain('"m"');
+    expect(stderr).toMatch(
+      /^enchanted: left out are calls of models that only agents, .* \(CHAT\); see: .* --types CHAT\n$/,
+    );
+    expect(await ask("model-usage", "--mission", "fix-0")).toMatchObject({ code: 0, stderr: "" });
   });
 
   it("explains what was asked and read, beside the answer", async () => {
@@ -132,6 +179,18 @@ describe("enchanted ask", () => {
       ["decisions", "--agent", "a", "--file", "x"],
       2,
       /decisions takes no --file; it takes --agent, --about/,
+    ],
+    [
+      "an unknown type",
+      ["mission", "--mission", "fix-0", "--types", "ACTION,THOUGH"],
+      2,
+      /THOUGH: .* known are THOUGHT$/m,
+    ],
+    [
+      "an end before the beginning",
+      ["errors", "--from", "1h", "--to", "2h"],
+      2,
+      /"to": give a time that is after "from"/,
     ],
     ["a time that is none", ["errors", "--from", "soon"], 2, /parameter "from": give a time in UTC/],
     ["too many rows", ["errors", "--limit", "10001"], 2, /whole number from 0 to 10000/],

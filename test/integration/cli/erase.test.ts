@@ -29,6 +29,8 @@ let frames: RecordedFrame[];
 
 const blob = (letter: string): string => `sha256:${letter.repeat(64)}`;
 
+const manyBlobs = Array.from({ length: 40 }, (_, n) => `sha256:${String(n).padStart(64, "0")}`);
+
 const record = (): RecordedFrame[] => {
   const chain = chainBuilder({ namespace, agent_uid: agentUid(1) });
   const action = (letter: string, own: string) => ({
@@ -43,7 +45,16 @@ const record = (): RecordedFrame[] => {
   const sources = [told[0]!.envelope.event_id];
   const other = chainBuilder({ namespace, agent_uid: agentUid(2) });
   const same = other.next({ event_id: told[0]!.envelope.event_id, payload: { text: "mine" } });
-  return [...told, chain.next({ event_type: "LESSON", payload: { state: "learned", text: "x", sources } }), same];
+  const third = chainBuilder({ namespace, mission: "fix-other", agent_uid: agentUid(3) });
+  const deciding = [
+    third.next({ event_type: "DECISION_RATIONALE", payload: { reasoning: "Erika", selected_strategy: "call" } }),
+    third.next({ event_type: "STATE_CHANGE", payload: { file_modified: "a.ts", change: "modified" } }),
+    third.next({ event_type: "HEARTBEAT", payload: {} }),
+    third.next({ event_type: "ERROR", payload: { message: "no Erika", fatal: true } }),
+    third.next({ event_type: "ACTION", payload: { tool: "list", ok: true, result: "", many: manyBlobs } }),
+  ];
+  const lesson = chain.next({ event_type: "LESSON", payload: { state: "learned", text: "x", sources } });
+  return [...told, lesson, same, ...deciding];
 };
 
 beforeAll(async () => {
@@ -162,6 +173,31 @@ describe("enchanted erase", () => {
     const ended = await run("erase", id(1), "--reason", "x", "--yes");
     expect(ended).toMatchObject({ code: 1, stderr: expect.stringContaining("enchanted-erase") });
     expect(await erasedHashes()).toEqual([frames[0]!.hash]);
+  });
+
+  it("has every question say that words are erased, and no words of frames that have none", async () => {
+    const [decision, change, , error] = frames.slice(5).map(({ envelope }) => envelope.event_id);
+    const ended = await run("erase", decision!, error!, "--reason", "a name", "--yes");
+    expect(ended).toMatchObject({ code: 0 });
+    const answers = async (...args: string[]): Promise<Array<Record<string, unknown>>> =>
+      JSON.parse((await run("ask", ...args, "--output", "json")).stdout) as Array<Record<string, unknown>>;
+    const all = await answers("mission", "--mission", "fix-other");
+    expect(all.map(({ type, text }) => [type, text])).toEqual([
+      ["DECISION_RATIONALE", "(erased)"],
+      ["STATE_CHANGE", ""],
+      ["HEARTBEAT", ""],
+      ["ERROR", "(erased)"],
+      ["ACTION", ""],
+    ]);
+    const erased = "(erased)";
+    expect(await answers("decisions", "--agent", agentUid(3))).toMatchObject([{ reasoning: erased, strategy: "" }]);
+    expect(await answers("files", "--file", "a.ts")).toMatchObject([{ why: erased, event_id: change }]);
+    expect(await answers("errors", "--mission", "fix-other")).toMatchObject([{ message: erased }]);
+    await run("erase", frames.at(-1)!.envelope.event_id, "--reason", "a name", "--yes");
+    expect(await answers("resume", "--mission", "fix-other")).toMatchObject([{ last_text: erased }]);
+    const [order] = (await answers("frames", "--types", "ERASURE")).slice(-1);
+    const { payload } = JSON.parse(String(order!["frame"])) as { payload: { blobs: string[] } };
+    expect(payload.blobs).toEqual(manyBlobs); // what hangs on a frame goes with it, however much that is
   });
 
   it.each([

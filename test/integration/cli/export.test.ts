@@ -65,6 +65,13 @@ const longMission = (): StoredFrame[] => {
   return all.map((frame) => ({ ...frame, storedNs: 1_763_701_174_000_000_002n }));
 };
 
+/** A session of another agent, which tells a call of its model. */
+const session = (): StoredFrame => {
+  const chain = chainBuilder({ namespace, mission: "told", mission_uid: agentUid(910), agent_uid: agentUid(911) });
+  const frame = chain.next({ event_type: "CHAT", payload: { model: "m" } });
+  return { ...frame, place: 3_000_001, storedNs: 1_763_701_174_000_000_003n };
+};
+
 /** A frame whose bytes somebody changed in the ledger. */
 const forged = (): StoredFrame => {
   const chain = chainBuilder({ namespace, mission: "forged", mission_uid: agentUid(900), agent_uid: agentUid(901) });
@@ -88,7 +95,7 @@ beforeAll(async () => {
   await writeFrames(ledger, corpus.frames);
   await writeFrames(ledger, await mergedMission());
   await writeFrames(ledger, longMission());
-  await writeFrames(ledger, [forged()]);
+  await writeFrames(ledger, [forged(), session()]);
 }, 600_000);
 afterAll(() => cleanup.run());
 
@@ -172,6 +179,9 @@ describe("enchanted export", () => {
       outcome: "merged",
       outcome_from: expect.stringMatching(/^PUBLICATION merged ./),
     });
+    expect(stderr).toBe("enchanted: 3 frames of 2 chains\n");
+    const told = await run(...chat, "told");
+    expect(told).toMatchObject({ code: 0, stdout: "", stderr: expect.stringMatching(/left out are .* \(CHAT\);/) });
     const without = await run(...chat, "fix-1");
     const lines = without.stdout
       .trimEnd()
@@ -186,6 +196,8 @@ describe("enchanted export", () => {
     ["a file that exists", ["--file", "token"], 2, /token exists already/],
     ["types of chat-jsonl", ["--format", "chat-jsonl", "--types", "ACTION"], 2, /has types of its own/],
     ["an unknown format", ["--format", "xml"], 2, /must be one of jsonl, parquet, chat-jsonl/],
+    ["an unknown type", ["--types", "MESSAGES", "--file", "x"], 2, /--types MESSAGES: .* known are MESSAGE$/m],
+    ["an end before the beginning", ["--from", "1h", "--to", "2h"], 2, /"to": give a time that is after "from"/],
     ["a time that is none", ["--from", "soon", "--file", "x"], 2, /parameter "from": give a time in UTC/],
     ["another namespace", ["--namespace", "default", "--file", "x"], 1, /refuses: .*"get" on "missions\/record"/],
   ])("refuses %s, and leaves nothing behind", async (_, args, code, words) => {
@@ -193,6 +205,14 @@ describe("enchanted export", () => {
     expect({ code: ended.code, stdout: ended.stdout }).toEqual({ code, stdout: "" });
     expect(ended.stderr).toMatch(words);
     expect((await readdir(stage.cwd)).toSorted()).toEqual(["ca.crt", "token"]);
+  });
+
+  it("says that a mission or an agent is not there", async () => {
+    const { code, stderr } = await run("export", "--mission", "none", "--agent", "zoe", "--file", "a.jsonl");
+    const absent = ["mission none", "agent zoe"].map(
+      (one) => `enchanted: no frame of ${one} in namespace ${namespace}\n`,
+    );
+    expect({ code, stderr }).toEqual({ code: 0, stderr: `${absent.join("")}enchanted: 0 frames of 0 chains\n` });
   });
 
   it("names a frame that does not fit its hash", async () => {

@@ -7,6 +7,7 @@ import { createCleanup } from "#test/integration/pipeline/bus-harness.ts";
 import { agentUid, chainBuilder } from "#test/integration/pipeline/chain-builder.ts";
 import { startTestGraph } from "#test/integration/pipeline/graph-harness.ts";
 import { startTestLedger } from "#test/integration/pipeline/ledger-harness.ts";
+import { writeFrames } from "#test/integration/pipeline/reader-harness.ts";
 import { startTestReader, type TestReaderServer } from "#test/integration/pipeline/reader-server.ts";
 import { allowRecording } from "#test/integration/pipeline/recording-right.ts";
 import { setCliStage, type CliStage, type Ended } from "./cli-stage.ts";
@@ -30,7 +31,8 @@ beforeAll(async () => {
   const graph = await startTestGraph(cleanup);
   const { boltUrl, username, password } = graph.server;
   const neo4j = { NEO4J_URL: boltUrl, NEO4J_USER: username, NEO4J_PASSWORD: password };
-  server = await startTestReader(plane, await startTestLedger(cleanup), cleanup, neo4j);
+  const ledger = await startTestLedger(cleanup);
+  server = await startTestReader(plane, ledger, cleanup, neo4j);
   namespace = await freshNamespace(plane.admin);
   await createAccount(plane.admin, namespace, "ann");
   await allowRecording(plane, namespace, "ann", ["get"]);
@@ -46,7 +48,18 @@ beforeAll(async () => {
   await sink.prepare();
   const cut = { stream: "2026-11-30T00:00:00Z", from: 512, to: 515, hash: "" };
   expect(await sink.write({ cut, frames }, new AbortController().signal)).toEqual({ kind: "written" });
+  const own = { mission: "fix-more", mission_uid: "11111111-0000-4000-8000-000000000002" };
+  const beth = chainBuilder({ namespace, ...own, agent_uid: agentUid(2) });
+  const decided = beth.next({ event_type: "DECISION_RATIONALE", payload: { reasoning: "call Erika" } });
+  const more = [decided, beth.next(changed("src/more.ts", []))];
+  const placed = more.map((frame, n) => ({ ...frame, place: 516 + n, storedNs: 1n }));
+  const next = { stream: cut.stream, from: 516, to: 517, hash: "" };
+  expect(await sink.write({ cut: next, frames: placed }, new AbortController().signal)).toEqual({ kind: "written" });
+  const { agent_uid: agentUidOf, epoch, seq, event_id: eventId } = decided.envelope;
+  const erasure = { namespace, agentUid: agentUidOf, epoch, seq, eventId, principal: "", places: [516], blobs: [] };
+  expect(await sink.erase([erasure], new AbortController().signal)).toEqual({ kind: "written" });
   await sink.close();
+  await writeFrames(ledger, frames);
 }, 600_000);
 afterAll(() => cleanup.run());
 
@@ -109,6 +122,18 @@ describe("enchanted graph", () => {
     expect((await graph("mission", "--mission", "fix-bug", "--output", "dot")).stdout).toMatch(
       /^digraph \{\n[^]*label="decision close it: it leaks"[^]*\}\n$/,
     );
+  });
+
+  it("says that a decision is erased", async () => {
+    const { stdout } = await graph("mission", "--mission", "fix-more");
+    const [, , decision, ...below] = stdout.trimEnd().split("\n");
+    expect(decision).toBe("   └─ decision (erased)");
+    expect(below).toEqual(["      └─ change modified +2 -1", "         └─ file src/more.ts"]);
+  });
+
+  it("says that a mission is not there", async () => {
+    const stderr = `enchanted: no frame of mission fix-9 in namespace ${namespace}\n`;
+    expect(await graph("mission", "--mission", "fix-9")).toMatchObject({ code: 0, stdout: "", stderr });
   });
 
   it.each<[string, string[], number, RegExp]>([

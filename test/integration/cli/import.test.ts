@@ -40,7 +40,7 @@ describe("a session of another agent", () => {
       code: 0,
       signal: null,
       stderr: "",
-      stdout: "rollout.jsonl: codex s-1: 3 frame(s), 3 written: 2 MESSAGE, 1 LIFECYCLE\n",
+      stdout: "rollout.jsonl: codex s-1: 3 frame(s), 3 new in swarm_context.jsonl: 2 MESSAGE, 1 LIFECYCLE\n",
     });
     const before = await readFile(join(stage.cwd, "swarm_context.jsonl"), "utf8");
     await verified(stage);
@@ -166,7 +166,7 @@ describe("a session of another agent", () => {
     const { code, stdout } = await importing("rollout.jsonl");
     expect(code).toBe(1);
     expect(stdout.split("\n")).toEqual([
-      "rollout.jsonl: codex s-1: 2 frame(s), 2 written: 1 LIFECYCLE, 1 IMPORTED_ENTRY",
+      "rollout.jsonl: codex s-1: 2 frame(s), 2 new in swarm_context.jsonl: 1 LIFECYCLE, 1 IMPORTED_ENTRY",
       "  not understood, kept as IMPORTED_ENTRY: 1 brand_new",
       "  rollout.jsonl:2: not read: the line is not JSON",
       "  rollout.jsonl:1: not read: it is no object of JSON",
@@ -299,9 +299,16 @@ describe("what is imported to a collector", () => {
 
   it("is there once, however often it is sent, and goes on when it has grown", async () => {
     await write("rollout.jsonl", rollout);
-    for (let time = 0; time < 2; time += 1) expect(await send("rollout.jsonl")).toMatchObject({ code: 0, stderr: "" });
+    const place = `at the collector ${ann.env["ENCHANTED_COLLECTOR"]}`;
+    const told = (counts: string): object => ({
+      code: 0,
+      stderr: "",
+      stdout: expect.stringContaining(`frame(s), ${counts}: `),
+    });
+    expect(await send("rollout.jsonl")).toMatchObject(told(`3 new ${place}`));
+    expect(await send("rollout.jsonl")).toMatchObject(told(`0 new ${place}, 3 known there`));
     await appendFile(join(stage.cwd, "rollout.jsonl"), said(3, "assistant", "Done."));
-    expect(await send("rollout.jsonl")).toMatchObject({ code: 0, stderr: "" });
+    expect(await send("rollout.jsonl")).toMatchObject(told(`1 new ${place}, 3 known there`));
     const { stdout } = await stage.cli(["import", "rollout.jsonl", "--output", "json"]); // into a file: another namespace
     expect(JSON.parse(stdout)).toMatchObject([{ added: 4 }]);
     const all = await server.storedOf(importedUid(server.namespace, "codex", "s-1"));
@@ -312,6 +319,35 @@ describe("what is imported to a collector", () => {
       [4, "MESSAGE"],
     ]);
     expect(await ann.outbox()).toEqual([]);
+  });
+
+  it("is refused where the collector takes nobody's word for it, and counted", async () => {
+    const proposal = `echo '{"event_type":"PROPOSAL","title":"x"}' >&3`;
+    const script = `${say("a")}; ${proposal}; ${say("b")}`;
+    await stage.cli(["run", "--no-observe", "--file", "local.jsonl", "--", "bash", "-c", script]);
+    const { code, stdout } = await send("local.jsonl", "--output", "json");
+    expect(code).toBe(1);
+    const [outcome] = JSON.parse(stdout) as unknown[];
+    expect(outcome).toMatchObject({
+      frames: 5,
+      added: 4,
+      known: 0,
+      refused: 1,
+      trouble: expect.stringMatching(/refused 1 frame\(s\): .*may not write PROPOSAL/),
+    });
+    expect(await ann.outbox()).toEqual([]);
+  });
+
+  it("that reads otherwise now is neither new nor known there", async () => {
+    const other = rollout.replaceAll("s-1", "s-3");
+    await write("rollout.jsonl", other);
+    expect(await send("rollout.jsonl")).toMatchObject({ code: 0 });
+    await write("rollout.jsonl", other.replace("I look.", "I looked."));
+    const { code, stdout } = await stage.cli(["import", "rollout.jsonl", "--drain", "500", "--output", "json"], {
+      env: ann.env,
+    });
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject([{ added: 0, known: 0, trouble: expect.stringContaining("not at the") }]);
   });
 
   it("waits in the outbox while the collector is away", async () => {

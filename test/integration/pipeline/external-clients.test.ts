@@ -2,6 +2,8 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { GrpcClient } from "#nervous-system/comms/grpc/client.ts";
 import { grpcStatus, type GrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
+import { MOST_NAMED } from "#nervous-system/schemas/erased.ts";
+import { maxFrameBytes } from "#nervous-system/schemas/frames/frame-limits.ts";
 import {
   eraseMethod,
   exportLogs,
@@ -209,6 +211,15 @@ describe("an order to erase", () => {
     });
   });
 
+  it("is a frame as any other where it names as much as it may", async () => {
+    const blobs = Array.from({ length: MOST_NAMED.blobs }, (_, n) => `sha256:${String(n).padStart(64, "0")}`);
+    const places = Array.from({ length: MOST_NAMED.places }, (_, n) => BigInt(Number.MAX_SAFE_INTEGER - n));
+    const [id] = await erase(await clientOf("privacy"), orderFor({ blobs, places }, "\u{1f680}".repeat(512)));
+    const frame = (await stored()).find(({ envelope }) => envelope.event_id === id)!;
+    expect(frame.bytes.length).toBeLessThan(maxFrameBytes);
+    expect(JSON.parse(Buffer.from(frame.bytes).toString())).toMatchObject({ payload: { blobs } });
+  });
+
   it("is refused to whoever may record and read only, and to a pod", async () => {
     const refused = await failureOf(erase(await clientOf("both"), orderFor()));
     expect(refused).toMatchObject({ code: grpcStatus.permissionDenied });
@@ -219,7 +230,7 @@ describe("an order to erase", () => {
 
   it.each([
     ["no place", { places: [] }],
-    ["too many blobs", { blobs: Array.from({ length: 17 }, () => `sha256:${"a".repeat(64)}`) }],
+    ["too many blobs", { blobs: Array.from({ length: MOST_NAMED.blobs + 1 }, () => `sha256:${"a".repeat(64)}`) }],
     ["no digest", { blobs: ["../other/blob"] }],
     ["a place beyond all", { places: [2n ** 63n] }],
   ])("is refused with %s", async (_, over) => {

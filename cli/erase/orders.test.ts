@@ -1,0 +1,39 @@
+import { describe, expect, it } from "@jest/globals";
+import { MOST_ERASED, MOST_NAMED } from "#nervous-system/schemas/erased.ts";
+import { ordersOf } from "./orders.ts";
+
+const named = (count: number): string[] => Array.from({ length: count }, (_, n) => String(n));
+const frame = (event_id: string, places: number, blobs: number) => ({
+  event_id,
+  places: named(places),
+  blobs: named(blobs),
+});
+
+describe("orders to erase", () => {
+  it("are one request of each frame once, where it names little", () => {
+    const frames = [frame("a", 1, 0), frame("b", MOST_NAMED.places, MOST_NAMED.blobs)];
+    expect(ordersOf(frames)).toEqual([frames]);
+    expect(ordersOf([])).toEqual([]);
+  });
+
+  it.each([
+    [1, MOST_NAMED.blobs * 2 + 1],
+    [MOST_NAMED.places * 2 + 1, 0],
+    [MOST_NAMED.places + 1, MOST_NAMED.blobs * 3],
+  ])("name %i places and %i blobs of one frame, each within its bound and with a place", (places, blobs) => {
+    const [parts = [], ...others] = ordersOf([frame("a", places, blobs)]);
+    expect(others).toEqual([]);
+    expect(new Set(parts.flatMap((part) => part.places))).toEqual(new Set(named(places)));
+    expect(parts.flatMap((part) => part.blobs)).toEqual(named(blobs));
+    for (const part of parts) {
+      expect(part.places.length).toBeGreaterThan(0);
+      expect(part.places.length).toBeLessThanOrEqual(MOST_NAMED.places);
+      expect(part.blobs.length).toBeLessThanOrEqual(MOST_NAMED.blobs);
+    }
+  });
+
+  it("are several requests of as many frames as one takes", () => {
+    const orders = ordersOf(named(MOST_ERASED + 1).map((id) => frame(id, 1, 0)));
+    expect(orders.map(({ length }) => length)).toEqual([MOST_ERASED, 1]);
+  });
+});

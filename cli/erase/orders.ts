@@ -1,0 +1,23 @@
+import { MOST_ERASED, MOST_NAMED } from "#nervous-system/schemas/erased.ts";
+import type { FoundFrame } from "./find-frames.ts";
+
+type Named = Pick<FoundFrame, "places" | "blobs">;
+
+/** A list in parts of at most `most`. */
+const partsOf = <T>(list: readonly T[], most: number): T[][] =>
+  Array.from({ length: Math.ceil(list.length / most) }, (_, n) => list.slice(n * most, (n + 1) * most));
+
+/** A frame as often as it takes to name all of its blobs and places; each time at least one place, as an order must. */
+const partsOfFrame = <F extends Named>(frame: F): F[] => {
+  const [blobs, places] = [partsOf(frame.blobs, MOST_NAMED.blobs), partsOf(frame.places, MOST_NAMED.places)];
+  const count = Math.max(1, blobs.length, places.length);
+  return Array.from({ length: count }, (_, n) => ({
+    ...frame,
+    blobs: blobs[n] ?? [],
+    places: places[n] ?? places[0] ?? [],
+  }));
+};
+
+/** The frames of each request that orders all of them to be erased. */
+export const ordersOf = <F extends Named>(frames: readonly F[]): F[][] =>
+  partsOf(frames.flatMap(partsOfFrame), MOST_ERASED);
