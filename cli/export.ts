@@ -6,6 +6,7 @@ import { createChatWriter } from "./export/chat/chat-writer.ts";
 import { readOutcomes } from "./export/chat/outcomes.ts";
 import { stepTypes } from "./export/chat/steps.ts";
 import { createLineWriter, createParquetWriter, type FrameWriter } from "./export/frame-writers.ts";
+import { findLostChains } from "./export/lost-chains.ts";
 import { openOutput, type Output } from "./export/output.ts";
 import { readFrames, type FrameFilter } from "./export/read-frames.ts";
 import { createProgress, CliError, exitCode, exited, type Ending, type Host } from "./host.ts";
@@ -74,12 +75,6 @@ const writeAll = async (host: Host, given: Export): Promise<{ report: FileReport
 
 const counted = (count: number, one: string): string => `${count} ${count === 1 ? one : `${one}s`}`;
 
-/** Chains of agents of which the ledger lacks frames, where all of each was asked for: a mission has its agents' chains whole. */
-const lostOf = ({ chains }: FileReport, filter: FrameFilter): FileReport["chains"] =>
-  ["types", "from", "to"].some((name) => filter[name] !== undefined)
-    ? []
-    : chains.filter(({ recorder, missing }) => recorder === "scribe" && missing > 0);
-
 const lostLine = ({ agent_uid, epoch, missing }: FileReport["chains"][number]): string =>
   `enchanted: FAULT: the ledger lacks ${counted(missing, "frame")} of chain ${agent_uid} epoch ${epoch}; the archive may have them`;
 
@@ -100,7 +95,7 @@ const interrupted = (host: Host, { reason }: AbortSignal): Ending => {
 const exportTo = async (host: Host, given: Export): Promise<Ending> => {
   try {
     const { report, isWhole } = await writeAll(host, given);
-    const lost = isWhole ? lostOf(report, given.filter) : [];
+    const lost = isWhole ? await findLostChains(host, given.reader, { ...given, report }, given.signal) : [];
     if (isWhole) for (const line of [...told(report, given.format), ...lost.map(lostLine)]) host.warn(line);
     return exited(report.ok && lost.length === 0 ? exitCode.ok : exitCode.fault);
   } catch (error) {
