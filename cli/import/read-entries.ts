@@ -1,7 +1,7 @@
 import { open, type FileHandle } from "node:fs/promises";
 import { createLineSplitter, type SplitLine } from "#nervous-system/comms/socket/line-splitter.ts";
 import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
-import { fileTrouble } from "../file-trouble.ts";
+import { readTrouble } from "../file-trouble.ts";
 import { CliError } from "../host.ts";
 import type { Json } from "./fields.ts";
 
@@ -82,7 +82,7 @@ async function* readLines(file: FileHandle, size: number, onProgress: (share: nu
 
 const openFile = async (path: string): Promise<FileHandle> => {
   const file = await open(path, "r").catch((error: unknown) => {
-    throw new CliError(`enchanted: ${path} cannot be read: ${fileTrouble(error)}`);
+    throw new CliError(`enchanted: ${path} cannot be read: ${readTrouble(error)}`);
   });
   if ((await file.stat()).isFile()) return file;
   await file.close();

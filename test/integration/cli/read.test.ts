@@ -256,6 +256,7 @@ describe("sink, tail and the rest", () => {
     [["run", "--redact", ".*", "--", "true"], /matches the empty text/],
     [["sink", "--redact", "a", "--no-redact"], /--redact and --no-redact: give one of them/],
     [["verify", "--file", "none"], /none cannot be read: the file does not exist/],
+    [["verify", "--file", "/dev/null/none"], /none cannot be read: a part of the path is a file; record one/],
     [
       ["run", "--file", "none/x", "--", "true"],
       /cannot be opened: the directory does not exist; name another file with --file/,
