@@ -224,7 +224,8 @@ export const commands: readonly Command[] = [
         name: "output",
         type: "string",
         value: "format",
-        description: "a table for people that fits the terminal, or for programs JSON, JSON lines, CSV or Parquet",
+        description:
+          "a table for people that fits the terminal, or for programs JSON, JSON lines, CSV or Parquet; in CSV a text that begins as a formula of a spreadsheet does (= + - @) has a ' before it",
         default: "text",
         choices: ["text", "json", "jsonl", "csv", "parquet"],
       },

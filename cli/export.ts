@@ -8,6 +8,7 @@ import { createChatWriter } from "./export/chat/chat-writer.ts";
 import { readOutcomes } from "./export/chat/outcomes.ts";
 import { stepTypes } from "./export/chat/steps.ts";
 import { createLineWriter, createParquetWriter, type FrameWriter } from "./export/frame-writers.ts";
+import { findLostChains } from "./export/lost-chains.ts";
 import { openOutput, type Output } from "./export/output.ts";
 import { readFrames, type FrameFilter } from "./export/read-frames.ts";
 import { createProgress, CliError, exitCode, exited, type Ending, type Host } from "./host.ts";
@@ -76,12 +77,6 @@ const writeAll = async (host: Host, given: Export): Promise<{ report: FileReport
 
 const counted = (count: number, one: string): string => `${count} ${count === 1 ? one : `${one}s`}`;
 
-/** Chains of agents of which the ledger lacks frames, where all of each was asked for: a mission has its agents' chains whole. */
-const lostOf = ({ chains }: FileReport, filter: FrameFilter): FileReport["chains"] =>
-  ["types", "from", "to"].some((name) => filter[name] !== undefined)
-    ? []
-    : chains.filter(({ recorder, missing }) => recorder === "scribe" && missing > 0);
-
 const lostLine = ({ agent_uid, epoch, missing }: FileReport["chains"][number]): string =>
   `enchanted: FAULT: the ledger lacks ${counted(missing, "frame")} of chain ${agent_uid} epoch ${epoch}; the archive may have them`;
 
@@ -100,10 +95,10 @@ const interrupted = (host: Host, { reason }: AbortSignal): Ending => {
 };
 
 /** Tells what a whole export is; answers whether the ledger lacks frames of it. */
-const tell = async (host: Host, { format, filter, reader }: Export, report: FileReport): Promise<boolean> => {
+const tell = async (host: Host, { format, filter, reader, signal }: Export, report: FileReport): Promise<boolean> => {
   if (report.frames === 0) await warnOfAbsent(host, reader, filter);
   if (format === "chat-jsonl") await warnOfLeftOut(host, reader, filter, ownCalls);
-  const lost = lostOf(report, filter);
+  const lost = await findLostChains(host, reader, { filter, report }, signal);
   for (const line of [...told(report, format), ...lost.map(lostLine)]) host.warn(line);
   return lost.length > 0;
 };

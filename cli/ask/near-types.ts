@@ -3,7 +3,7 @@ import { frameTypes } from "#nervous-system/schemas/frames/catalog.ts";
 /** How many letters have to be put in, taken out or changed to make one word of another. */
 const distance = (one: string, other: string): number => {
   let before = Array.from({ length: other.length + 1 }, (_, n) => n);
-  for (const [n, letter] of [...one].entries()) {
+  for (const [n, letter] of Array.from(one).entries()) {
     const row = [n + 1];
     for (let m = 1; m <= other.length; m += 1) {
       const changed = (before[m - 1] ?? 0) + (letter === other[m - 1] ? 0 : 1);

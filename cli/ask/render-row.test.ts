@@ -29,7 +29,9 @@ describe("a row", () => {
     fc.assert(
       fc.property(fc.array(fc.string({ unit: "grapheme" }), { minLength: 1 }), (texts) => {
         const obeyed = /\r(?!\n)|[^\P{Cc}\r\n\t]|[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
-        const seen = texts.map((text) => text.replaceAll(obeyed, "\ufffd"));
+        const seen = texts
+          .map((text) => text.replaceAll(obeyed, "\ufffd"))
+          .map((text) => (/^[=+\-@\t\r\n＝＋－＠]/.test(text) ? `'${text}` : text));
         expect(readCsv(renderCsv(texts, false))).toEqual(seen);
       }),
     );
@@ -40,6 +42,25 @@ describe("a row", () => {
       String.raw`�[2Jx��y,"two${"\r\n"}lines,${"\t"}a�b","[""\u2066\u007f""]"`,
     );
     expect(renderCsv(["\u001b[2Jx", "two\nlines"], true)).toBe("\ufffd[2Jx,two lines");
+  });
+
+  it("has no text in CSV that a spreadsheet would run, and its numbers as they are", () => {
+    const texts = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "＝1", "a=1", " =1", ""];
+    expect(readCsv(renderCsv(texts, false))).toEqual([
+      "'=1+1",
+      "'+1",
+      "'-1",
+      "'@SUM(A1)",
+      "'\t=1",
+      "'＝1",
+      "a=1",
+      " =1",
+      "",
+    ]);
+    expect(renderCsv([-1, -0.5, true, null, ["=1"], '=HYPERLINK("x")'], false)).toBe(
+      `-1,-0.5,true,,"[""=1""]","'=HYPERLINK(""x"")"`,
+    );
+    expect(renderCsv(["=1", "\n=1"], true)).toBe("'=1, =1");
   });
 
   it("is read back from Parquet, nanoseconds and lists too", async () => {

@@ -1,4 +1,6 @@
+import { isHash } from "#nervous-system/schemas/chain.ts";
 import { neverErased } from "#nervous-system/schemas/erased.ts";
+import { isUuid } from "#nervous-system/schemas/ids.ts";
 import { MAX_ROWS } from "#nervous-system/schemas/questions/define-question.ts";
 import { event } from "#nervous-system/schemas/questions/event.ts";
 import { askReader, type AnswerRow } from "../ask/ask-reader.ts";
@@ -33,6 +35,25 @@ const oneOf = (id: string, found: readonly FoundFrame[], namespace: string): Fou
   return only;
 };
 
+const rowsOf = async (host: Host, server: ServerSettings, id: string): Promise<FoundFrame[]> => {
+  const rows: FoundFrame[] = [];
+  const asked = { query: event.name, parameters: { event: id }, limit: MAX_ROWS, explain: false };
+  const row = (one: AnswerRow): void => void rows.push(one as FoundFrame);
+  await askReader(host, server, asked, { begin: () => undefined, row, isDone: () => false });
+  return rows;
+};
+
+/** The frames of an id; a UUID or digest is the same one in capitals, as people copy it, another id is not. */
+const lookUp = async (host: Host, server: ServerSettings, id: string): Promise<FoundFrame[]> => {
+  const rows = await rowsOf(host, server, id);
+  const small = id.toLowerCase();
+  const mayBeMeant = small !== id && (isUuid(small) || isHash(small));
+  return rows.length === 0 && mayBeMeant ? rowsOf(host, server, small) : rows;
+};
+
+const isSame = (a: FoundFrame, b: FoundFrame): boolean =>
+  a.event_id === b.event_id && a.agent_uid === b.agent_uid && a.epoch === b.epoch && a.seq === b.seq;
+
 /** Asks for the frames of these ids, one each, of the agent `uid` where it is said. Throws `CliError` where one is not to be had; rejects with `GrpcFailure`. */
 export const findFrames = async (
   host: Host,
@@ -42,12 +63,9 @@ export const findFrames = async (
 ): Promise<readonly FoundFrame[]> => {
   const frames: FoundFrame[] = [];
   for (const id of ids) {
-    const rows: FoundFrame[] = [];
-    const asked = { query: event.name, parameters: { event: id }, limit: MAX_ROWS, explain: false };
-    const row = (one: AnswerRow): void => void rows.push(one as FoundFrame);
-    await askReader(host, server, asked, { begin: () => undefined, row, isDone: () => false });
-    const own = rows.filter(({ agent_uid }) => uid === "" || agent_uid === uid);
-    frames.push(oneOf(id, own, server.namespace));
+    const own = (await lookUp(host, server, id)).filter(({ agent_uid }) => uid === "" || agent_uid === uid);
+    const one = oneOf(id, own, server.namespace);
+    if (!frames.some((other) => isSame(one, other))) frames.push(one);
   }
   return frames;
 };

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Host } from "../host.ts";
 import { openOutput, type Output } from "./output.ts";
+import { publish } from "./publish.ts";
 
 let cwd: string;
 beforeEach(async () => {
@@ -48,4 +49,22 @@ describe("a file that is exported to", () => {
     await expect(openFile(".", true)).rejects.toThrow(/is not a file/);
     await expect(openFile("no/where")).rejects.toThrow(/the directory does not exist/);
   });
+
+  it.each(["EPERM", "EOPNOTSUPP"])(
+    "gets its name where the file system has no links (%s), but no other's",
+    async (code) => {
+      const noLinks = (): Promise<void> => Promise.reject(Object.assign(new Error(code), { code }));
+      const [temporary, path] = [join(cwd, "a.part"), join(cwd, "a.jsonl")];
+      await writeFile(temporary, "whole");
+      await publish(temporary, path, noLinks);
+      expect([await readdir(cwd), await readFile(path, "utf8")]).toEqual([["a.jsonl"], "whole"]);
+      await writeFile(temporary, "later");
+      await expect(publish(temporary, path, noLinks)).rejects.toMatchObject({ code: "EEXIST" });
+      expect([await readdir(cwd), await readFile(path, "utf8")]).toEqual([["a.jsonl", "a.part"], "whole"]);
+      await rm(path);
+      await rm(temporary);
+      await expect(publish(temporary, path, noLinks)).rejects.toMatchObject({ code: "ENOENT" });
+      expect(await readdir(cwd)).toEqual([]);
+    },
+  );
 });

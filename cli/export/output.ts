@@ -1,9 +1,10 @@
 import { once } from "node:events";
-import { link, open, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import { open, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { resolve } from "node:path";
 import { gatherBytes } from "#nervous-system/kernel/gathered-bytes.ts";
 import { fileTrouble } from "../file-trouble.ts";
 import { CliError, exitCode, type Host } from "../host.ts";
+import { publish } from "./publish.ts";
 
 /** Where an export goes. */
 export type Output = {
@@ -22,22 +23,13 @@ const failed = (path: string, error: unknown): CliError =>
 const isThere = (path: string): CliError =>
   new CliError(`enchanted: ${path} exists already; name another file, or replace it with --force`);
 
-/** Gives a whole file its name; without `force` never the place of another one, which may have come meanwhile. */
-const publish = async (temporary: string, path: string, force: boolean): Promise<void> => {
-  if (force) return rename(temporary, path);
-  await link(temporary, path).catch((error: NodeJS.ErrnoException) => {
-    throw error.code === "EEXIST" ? isThere(path) : error;
-  });
-  await rm(temporary);
-};
-
 /** Bytes that are written together. */
 const WRITE_BYTES = 1024 * 1024;
 
 const fileOutput = (file: FileHandle, temporary: string, path: string, force: boolean): Output => {
   const orFailed = async (work: Promise<unknown>): Promise<void> => {
     await work.catch((error: unknown) => {
-      throw error instanceof CliError ? error : failed(path, error);
+      throw (error as NodeJS.ErrnoException).code === "EEXIST" ? isThere(path) : failed(path, error);
     });
   };
   const gathered = gatherBytes();
@@ -52,7 +44,7 @@ const fileOutput = (file: FileHandle, temporary: string, path: string, force: bo
       await flush();
       await orFailed(file.datasync());
       await file.close();
-      await orFailed(publish(temporary, path, force));
+      await orFailed(force ? rename(temporary, path) : publish(temporary, path));
     },
     drop: async () => {
       await file.close().catch(() => undefined);

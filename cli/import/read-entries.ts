@@ -1,6 +1,6 @@
 import { open, type FileHandle } from "node:fs/promises";
 import { createLineSplitter, type SplitLine } from "#nervous-system/comms/socket/line-splitter.ts";
-import { fileTrouble } from "../file-trouble.ts";
+import { readTrouble } from "../file-trouble.ts";
 import { CliError } from "../host.ts";
 import { isJsonObject, parseJson, type Json } from "./fields.ts";
 import { isPacked, readChunks, unpackChunks } from "./unpack.ts";
@@ -89,7 +89,7 @@ async function* unpackLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<Entry
 
 const openFile = async (path: string): Promise<FileHandle> => {
   const file = await open(path, "r").catch((error: unknown) => {
-    throw new CliError(`enchanted: ${path} cannot be read: ${fileTrouble(error)}`);
+    throw new CliError(`enchanted: ${path} cannot be read: ${readTrouble(error)}`);
   });
   if ((await file.stat()).isFile()) return file;
   await file.close();

@@ -1,4 +1,5 @@
 import { readPayload, tell, type ByType, type Given, type ReadingOf } from "#nervous-system/fold/read-frame.ts";
+import { parseExactIntegers } from "#nervous-system/recorder/exact-json.ts";
 import type { ContextItem } from "#nervous-system/recorder/context-file/read-items.ts";
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
 import { erasedDigest } from "#nervous-system/schemas/erased.ts";
@@ -15,7 +16,8 @@ const describeJson = (value: Record<string, unknown>): PrintableItem[] => {
   return frames.map((frame) => ({ frame, producer: undefined, seq: undefined }));
 };
 
-const parsed = (bytes: Uint8Array): ProducedFrame => JSON.parse(Buffer.from(bytes).toString("utf8")) as ProducedFrame;
+const parsed = (bytes: Uint8Array): ProducedFrame =>
+  parseExactIntegers(Buffer.from(bytes).toString("utf8")) as ProducedFrame;
 
 /** Known by being this very object: any frame may say that it is erased. */
 const erasedPayload: ProducedFrame["payload"] = { erased: true };

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { createItemReader, type ContextItem } from "#nervous-system/recorder/context-file/read-items.ts";
 import { createLineSplitter, type SplitLine } from "#nervous-system/comms/socket/line-splitter.ts";
 import { CliError, type Host } from "../host.ts";
-import { fileTrouble } from "../file-trouble.ts";
+import { readTrouble } from "../file-trouble.ts";
 
 // A frame, its stamps, and room for the member names around them.
 const MAX_LINE_BYTES = 1024 * 1024;
@@ -22,9 +22,7 @@ const openForReading = async (path: string): Promise<FileHandle> => {
     await file.close();
   } catch (error) {
     const hint = "record one with: enchanted run -- <program>, or name another with --file";
-    throw new CliError(
-      `enchanted: ${path} cannot be read: ${fileTrouble(error).replace("directory", "file")}; ${hint}`,
-    );
+    throw new CliError(`enchanted: ${path} cannot be read: ${readTrouble(error)}; ${hint}`);
   }
   throw new CliError(`enchanted: ${path} is not a file; name another one with --file`);
 };

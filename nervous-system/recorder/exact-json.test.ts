@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { hasFragileNumbers, parseExactJson } from "./exact-json.ts";
+import { hasFragileNumbers, parseExactIntegers, parseExactJson } from "./exact-json.ts";
 
 const spellings = fc.oneof(
   fc.constantFrom("0", "7", "-1", "0.5", "1.5e+300", "1.0", "1e3", "1E3", "-0", "-0.0", "0.10", "12345678901234567890"),
@@ -63,5 +63,43 @@ describe("numbers that a double would spell differently", () => {
     for (const word of [",", ", ", ":1", ",1.1", `:${" ".repeat(50)}`, ":1e"])
       expect(hasFragileNumbers(word.repeat(260_000 / word.length))).toBe(false);
     expect(hasFragileNumbers(`{"a":${"1".repeat(260_000)}x}`)).toBe(false);
+  });
+});
+
+const written = (text: string): string => JSON.stringify(parseExactIntegers(text));
+
+describe("JSON that is read and written again", () => {
+  it("is what it was, and means the same as ever", () => {
+    fc.assert(fc.property(fc.json(), (text) => expect(JSON.parse(written(text))).toEqual(JSON.parse(text))));
+    expect(() => parseExactIntegers('{"id":1875924584784080993')).toThrow(SyntaxError);
+    expect(() => parseExactIntegers("{")).toThrow(SyntaxError);
+  });
+
+  it("keeps every digit of whole numbers, wherever they stand", () => {
+    const whole = fc.bigInt({ min: -(10n ** 40n), max: 10n ** 40n });
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.string(), whole), { minLength: 1 }), (members) => {
+        const inner = members.map(([name, value]) => `{${JSON.stringify(name)}:[${value}]}`).join(",");
+        const text = `{"a":[${inner}],"1875924584784080993":"1875924584784080993"}`;
+        expect(JSON.parse(written(text))).toEqual(JSON.parse(text));
+        for (const [, value] of members) expect(written(text)).toContain(`[${value}]`);
+      }),
+    );
+    expect(written('{"__proto__":1875924584784080993,"a":1,"a":-1875924584784080994}')).toBe(
+      '{"__proto__":1875924584784080993,"a":-1875924584784080994}',
+    );
+  });
+
+  it("leaves numbers to whoever counts them", () => {
+    const counted = { small: 7, last: Number.MAX_SAFE_INTEGER, part: 0.30000000000000004, large: 1e21 };
+    expect(parseExactIntegers(`{"small":7,"last":9007199254740991,"part":0.30000000000000004,"large":1e21}`)).toEqual(
+      counted,
+    );
+    expect(parseExactIntegers("1875924584784080993")).toBe(JSON.parse("1875924584784080993"));
+  });
+
+  it("is parsed however deep it is", () => {
+    const deep = `${"[".repeat(50_000)}1875924584784080993${"]".repeat(50_000)}`;
+    expect(Array.isArray(parseExactIntegers(deep))).toBe(true);
   });
 });

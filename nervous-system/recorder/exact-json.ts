@@ -25,3 +25,24 @@ export const parseExactJson = (text: string): unknown =>
 
 /** Whether a value is a number that keeps its own spelling; an engine that cannot make one (Node 20) has none. */
 export const isExactNumber = (value: unknown): boolean => (JSON as unknown as RawJson).isRawJSON?.(value) === true;
+
+/** Of numbers only whole ones that a double may change: 1.0 is 1 to programs that count. */
+const keepDigits: WithSource = (_key, value, { source = "" }) =>
+  typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(source)
+    ? (JSON as unknown as RawJson).rawJSON(source)
+    : value;
+
+/**
+ * Parses JSON whose numbers are read, and written again: only a whole number beyond 2^53 is such an object, the others are numbers.
+ * A text that is nothing but a number is one, and where lists and objects lie in each other too deeply for the rest, all are.
+ */
+export const parseExactIntegers = (text: string): unknown => {
+  const value: unknown = JSON.parse(text);
+  if (!/\d{16}/.test(text)) return value;
+  try {
+    const exact: unknown = JSON.parse(text, keepDigits as (key: string, value: unknown) => unknown);
+    return isExactNumber(exact) ? value : exact;
+  } catch {
+    return value;
+  }
+};

@@ -100,6 +100,29 @@ describe("training data", () => {
     expect(streamed?.["response"]).toEqual([{ delta: 1 }, { delta: 2 }]);
   });
 
+  it("has every digit of a whole number, in what was sent, answered and done", async () => {
+    const [adaSays, calls] = [author(ada, "ada"), author(gateway, "gateway-0")];
+    const [sent, answered, done] = ["1875924584784080993", "-1875924584784080994", "1875924584784080995"];
+    const request_blob = blobOf(`{"model":"m","messages":[{"role":"tool","content":{"id":${sent}}}]}`);
+    const response_blob = blobOf(`data: {"id":${answered}}\n\n`);
+    const act = adaSays(2, "ACTION", { tool: "like", arguments: { id: done }, ok: true, duration_ms: 1, result: "" });
+    const bytes = Buffer.from(Buffer.from(act.bytes).toString().replaceAll(`"${done}"`, done));
+    const frames = [
+      calls(1, "MODEL_CALL", call({ request_blob, response_blob }), about),
+      { ...act, bytes },
+      calls(3, "MODEL_CALL", call(), about),
+    ];
+    const written: string[] = [];
+    const writer = createChatWriter({ write: async (line) => void written.push(String(line)) }, new Map(), store);
+    for (const frame of frames) await writer.frame(frame);
+    await writer.end();
+    const [first = "", second = ""] = written;
+    expect(first).toContain(`"content":{"id":${sent}}`);
+    expect(first).toContain(`"response":[{"id":${answered}}]`);
+    expect(first).toContain(`"arguments":{"id":${done}}`);
+    expect(second).toContain(`"arguments":"{\\"id\\":${done}}"`);
+  });
+
   it("says why it has not what was sent, and gives what the frames say then", async () => {
     const [adaSays, benSays, calls] = [author(ada, "ada"), author(ben, "ben"), author(gateway, "gateway-0")];
     const gone = `sha256:${"0".repeat(64)}`;

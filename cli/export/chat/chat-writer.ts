@@ -1,10 +1,11 @@
-import { parseProduced, saidIn } from "#nervous-system/fold/read-frame.ts";
+import { saidIn } from "#nervous-system/fold/read-frame.ts";
 import { presentOf } from "#nervous-system/codecs/exchange/fields.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { renderTimestamp } from "#nervous-system/schemas/timestamp.ts";
 import type { Blobs } from "../blobs.ts";
 import type { FrameWriter } from "../frame-writers.ts";
 import type { Output } from "../output.ts";
+import { exactPayload } from "./exact-payload.ts";
 import { readShown, type Shown } from "./exchange.ts";
 import { endUnknown, type Ended } from "./outcomes.ts";
 import { Steps, type Step } from "./steps.ts";
@@ -12,7 +13,7 @@ import { Steps, type Step } from "./steps.ts";
 const actOf = ({ envelope, bytes }: RecordedFrame): Record<string, unknown> => ({
   event_type: envelope.event_type,
   event_id: envelope.event_id,
-  payload: parseProduced(bytes)?.payload,
+  payload: exactPayload(bytes),
 });
 
 const callOf = ({ envelope, bytes }: RecordedFrame): Record<string, unknown> => {

@@ -1,5 +1,6 @@
-import { readFrame, tell, type ByType } from "#nervous-system/fold/read-frame.ts";
+import { readPayload, tell, type ByType } from "#nervous-system/fold/read-frame.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
+import { exactPayload } from "./exact-payload.ts";
 
 /** A message as chat templates take it. */
 export type ChatMessage = {
@@ -45,7 +46,7 @@ const own: Partial<ByType<(id: string) => ChatMessage[]>> = {
 
 /** What an agent's own frame adds to its conversation. */
 export const ownMessages = ({ envelope, bytes }: RecordedFrame): readonly ChatMessage[] =>
-  tell(own, readFrame(envelope.event_type, bytes))?.(envelope.event_id) ?? [];
+  tell(own, readPayload(envelope.event_type, exactPayload(bytes)))?.(envelope.event_id) ?? [];
 
 const MAX_MESSAGES = 100;
 const MAX_CHARACTERS = 1024 * 1024;

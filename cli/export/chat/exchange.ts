@@ -1,6 +1,7 @@
 import { messagesOf } from "#nervous-system/codecs/exchange/context-window.ts";
 import { createSseSplitter } from "#nervous-system/codecs/exchange/sse-events.ts";
 import { saidIn } from "#nervous-system/fold/read-frame.ts";
+import { parseExactIntegers } from "#nervous-system/recorder/exact-json.ts";
 import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
 import type { Blobs } from "../blobs.ts";
 import type { Step } from "./steps.ts";
@@ -20,7 +21,7 @@ export type Shown = {
 
 const parse = (text: string): unknown => {
   try {
-    return JSON.parse(text);
+    return parseExactIntegers(text);
   } catch {
     return undefined;
   }

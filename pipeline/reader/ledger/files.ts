@@ -4,9 +4,13 @@ import { framesWhere, inPeriod, listFrames, ofAgent, ofMission, wordsOf } from "
 
 const ofFile = "(file = {file:String} OR (endsWith({file:String}, '/') AND startsWith(file, {file:String})))";
 
+/** A column's largest count stands for all that it cannot hold: nobody knows how many lines were meant. */
+const linesIn = (column: "lines_added" | "lines_removed"): string =>
+  `if(context_frames.${column} = 4294967295, 0, context_frames.${column}) AS ${column}`;
+
 const changes = listFrames({
-  columns: `agent_uid, observed, stream_seq, mission, agent_id, persona, file, change, lines_added, lines_removed,
-  related_commit_hash, event_id`,
+  columns: `agent_uid, observed, stream_seq, mission, agent_id, persona, file, change, ${linesIn("lines_added")},
+  ${linesIn("lines_removed")}, related_commit_hash, event_id`,
   where: `event_type = 'STATE_CHANGE' AND ${ofFile} AND ${ofAgent} AND ${ofMission} AND ${inPeriod}
   AND ({persona:String} = '' OR persona = {persona:String})`,
   order: "observed DESC, stream_seq DESC",

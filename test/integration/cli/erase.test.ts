@@ -134,6 +134,18 @@ describe("enchanted erase", () => {
     expect(found.map(({ blobs }) => blobs)).toEqual([[blob("b")], [blob("c")]]);
   });
 
+  it("finds a UUID in capitals, and its frame once", async () => {
+    const event_id = "0199c3a2-5e1f-7cc1-9d24-7b8a8f6a0c12";
+    await collector.bus.publisher.publish([chainBuilder({ namespace, agent_uid: agentUid(7) }).next({ event_id })]);
+    const isThere = async (): Promise<boolean> =>
+      (await ledgerFrames(ledger)).some(({ frame }) => frame.includes(event_id));
+    await eventually("the ledger has it", isThere);
+    const ended = await run("erase", event_id.toUpperCase(), event_id, "--output", "json");
+    expect(ended).toMatchObject({ code: 0 });
+    const { frames: found } = JSON.parse(ended.stdout) as { frames: Array<{ event_id: string }> };
+    expect(found.map((one) => one.event_id)).toEqual([event_id]);
+  });
+
   it("asks whose frame is meant where several agents use its id", async () => {
     const ended = await run("erase", id(0), "--reason", "x", "--yes");
     expect(ended).toMatchObject({ code: 1, stderr: expect.stringContaining("--agent") });

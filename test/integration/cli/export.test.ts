@@ -72,6 +72,17 @@ const session = (): StoredFrame => {
   return { ...frame, place: 3_000_001, storedNs: 1_763_701_174_000_000_003n };
 };
 
+/** A chain whose program names itself in some frames, while its LIFECYCLE has another name. */
+const namedInPart = (): StoredFrame[] => {
+  const chain = chainBuilder({ namespace, mission: "odd", mission_uid: agentUid(950), agent_uid: agentUid(951) });
+  const frames = [
+    chain.next({ event_type: "LIFECYCLE", agent_id: "program", payload: { phase: "Started", attempt: 1 } }),
+    ...["a", "b", "c"].map((text) => chain.next({ agent_id: "odd", payload: { text } })),
+    chain.next({ event_type: "LIFECYCLE", agent_id: "program", payload: { phase: "Stopped", attempt: 1 } }),
+  ];
+  return frames.map((frame, n) => ({ ...frame, place: 3_100_000 + n, storedNs: 1_763_701_174_000_000_004n }));
+};
+
 /** A frame whose bytes somebody changed in the ledger. */
 const forged = (): StoredFrame => {
   const chain = chainBuilder({ namespace, mission: "forged", mission_uid: agentUid(900), agent_uid: agentUid(901) });
@@ -96,6 +107,7 @@ beforeAll(async () => {
   await writeFrames(ledger, await mergedMission());
   await writeFrames(ledger, longMission());
   await writeFrames(ledger, [forged(), session()]);
+  await writeFrames(ledger, namedInPart());
 }, 600_000);
 afterAll(() => cleanup.run());
 
@@ -115,6 +127,10 @@ const environment = (): Record<string, string> => ({
   ENCHANTED_READER_SERVER_NAME: "enchanted-reader",
 });
 const run = (...args: string[]): Promise<Ended> => stage.cli(args, { env: environment() });
+const lose = async (eventId: string): Promise<void> => {
+  const query = `ALTER TABLE enchanted.context_frames DELETE WHERE event_id = '${eventId}' SETTINGS mutations_sync = 1`;
+  await ledger.client.command({ query });
+};
 const framesOf = (mission: string): StoredFrame[] =>
   corpus.frames.filter(({ envelope }) => envelope.mission === mission);
 
@@ -245,11 +261,24 @@ describe("enchanted export", () => {
     expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringMatching(/may not read the record/) });
   });
 
+  it("takes frames of a chain that go by another name for no loss, and a lost one for one", async () => {
+    const whole = await run("export", "--agent", "odd", "--file", "odd.jsonl");
+    expect(whole).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/^enchanted: 3 frames of 1 chain; .*excerpt/),
+    });
+    const { event_id } = namedInPart()[2]!.envelope;
+    await lose(event_id);
+    const lost = await run("export", "--agent", "odd", "--file", "lost.jsonl");
+    expect(lost).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("FAULT: the ledger lacks 1 frame of chain"),
+    });
+  });
+
   it("tells of a chain of an agent that the ledger lacks a part of", async () => {
     const { event_id } = framesOf("fix-1").filter(({ envelope }) => envelope.producer === "agent")[3]!.envelope;
-    await ledger.client.command({
-      query: `ALTER TABLE enchanted.context_frames DELETE WHERE event_id = '${event_id}' SETTINGS mutations_sync = 1`,
-    });
+    await lose(event_id);
     const { code, stderr } = await run("export", "--mission", "fix-1", "--file", "lost.jsonl");
     expect({ code, stderr }).toMatchObject({
       code: 1,

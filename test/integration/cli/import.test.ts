@@ -233,7 +233,7 @@ describe("a session of another agent", () => {
     ]);
     expect(await importing("none.jsonl")).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining("none.jsonl cannot be read: the directory does not exist"),
+      stderr: expect.stringContaining("none.jsonl cannot be read: the file does not exist"),
     });
     expect(await importing()).toMatchObject({ code: 2, stderr: expect.stringContaining("name one file or several") });
   });

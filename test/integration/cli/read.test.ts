@@ -103,6 +103,16 @@ describe("sink, tail and the rest", () => {
     expect(JSON.parse(stdout)).toMatchObject({ event_type: "THOUGHT", payload: { text: "a\u001B[2Jb" } });
   });
 
+  it("tail prints every digit of a whole number", async () => {
+    const frame = '{"event_type":"ACTION","tool":"like","arguments":{"id":1875924584784080993},"ok":true}';
+    await record(`echo '${frame}' >&3; echo '{"event_type":"LIKED","id":-1875924584784080994}' >&3`);
+    const text = await stage.cli(["tail"]);
+    expect(text.stdout).toMatch(/ACTION +like \{"id":1875924584784080993\}/);
+    expect(text.stdout).toMatch(/LIKED +\{"id":-1875924584784080994\}/);
+    const { stdout } = await stage.cli(["tail", "--type", "ACTION", "--output", "json"]);
+    expect(stdout).toContain('"arguments":{"id":1875924584784080993}');
+  });
+
   it("tail stays readable where the program pours out spans of its own", async () => {
     const span = (at: number, name: string) => ({
       traceId: "ab".repeat(16),
@@ -256,6 +266,7 @@ describe("sink, tail and the rest", () => {
     [["run", "--redact", ".*", "--", "true"], /matches the empty text/],
     [["sink", "--redact", "a", "--no-redact"], /--redact and --no-redact: give one of them/],
     [["verify", "--file", "none"], /none cannot be read: the file does not exist/],
+    [["verify", "--file", "/dev/null/none"], /none cannot be read: a part of the path is a file; record one/],
     [
       ["run", "--file", "none/x", "--", "true"],
       /cannot be opened: the directory does not exist; name another file with --file/,

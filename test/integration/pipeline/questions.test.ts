@@ -4,10 +4,12 @@ import { ledgerQueries } from "#pipeline/reader/ledger/queries.ts";
 import { makeCorpus, type Corpus, type Told } from "#test/builders/corpus.ts";
 import { endsNamespace, learnedIn, missionEndFrames, missionEnds } from "#test/builders/mission-ends.ts";
 import { createCleanup } from "./bus-harness.ts";
-import { startTestLedger } from "./ledger-harness.ts";
+import { agentUid, chainBuilder } from "./chain-builder.ts";
+import { startTestLedger, type TestLedger } from "./ledger-harness.ts";
 import { openTestReader, writeFrames, type TestReader } from "./reader-harness.ts";
 
 const cleanup = createCleanup();
+let ledger: TestLedger;
 let reader: TestReader;
 let corpus: Corpus;
 /** Where the stream that was made anew holds what the first one held, too. */
@@ -22,7 +24,7 @@ const idsOf = (frames: readonly Told[]): string[] => frames.map(({ eventId }) =>
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 
 beforeAll(async () => {
-  const ledger = await startTestLedger(cleanup);
+  ledger = await startTestLedger(cleanup);
   corpus = makeCorpus({ seed: 7, namespaces: 3, missions: 3, steps: 300 });
   await writeFrames(ledger, corpus.frames);
   // Every third frame once more, as scribes send what a stream lost: later, behind all other places.
@@ -220,6 +222,15 @@ describe("files", () => {
     expect(rows.filter(({ decided_at: decided }) => decided === null).length).toBe(
       expected.filter((one) => lastDecision(one) === undefined).length,
     );
+  });
+
+  it("tell no count that cannot be", async () => {
+    const chain = chainBuilder({ namespace: "team-counts", agent_uid: agentUid(77) });
+    const payload = { file_modified: "a.ts", change: "modified", lines_added: 1e20, lines_removed: 4_294_967_294 };
+    const frame = chain.next({ event_type: "STATE_CHANGE", payload });
+    await writeFrames(ledger, [{ ...frame, place: 20_000_000, storedNs: 1_763_701_174_000_000_000n }]);
+    const { rows } = await reader.ask("team-counts", "files", { file: "a.ts" });
+    expect(rows).toMatchObject([{ lines_added: 0, lines_removed: 4_294_967_294 }]);
   });
 
   it("are those below a folder, of one persona", async () => {
