@@ -123,10 +123,28 @@ const inputOf = ({ id, properties, vector }: NewObject) => ({
   ...vectorsOf(vector),
 });
 
-const putAll = async (collection: Collection, objects: readonly NewObject[]): Promise<void> => {
-  const { errors, hasErrors } = await collection.data.insertMany(objects.map(inputOf));
+const putOne = async (collection: Collection, object: NewObject): Promise<void> => {
+  const { errors, hasErrors } = await collection.data.insertMany([inputOf(object)]);
   const [first] = Object.values(errors);
   if (hasErrors) throw new WeaviateFailure("putting objects", first?.message);
+};
+
+/** Objects that are put at once. */
+const AT_ONCE = 8;
+
+function* each(objects: readonly NewObject[]): Generator<NewObject> {
+  yield* objects;
+}
+
+// The official client (3.14.0) looks every 500 ms whether it has encoded what it was given, of one object at once: 32 objects one by
+// one take 25 ms, together 507.
+const putAll = async (collection: Collection, objects: readonly NewObject[]): Promise<void> => {
+  const left = each(objects);
+  const work = async (): Promise<void> => {
+    // A worker that fails ends the generator, and so the others.
+    for (const object of left) await putOne(collection, object);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
 };
 
 const searchIn = async (collection: Collection, search: Search): Promise<FoundObject[]> => {
