@@ -1,3 +1,4 @@
+import { noMission } from "#nervous-system/schemas/ids.ts";
 import { outcomes as question } from "#nervous-system/schemas/questions/outcomes.ts";
 import type { LedgerQuery } from "./define-query.ts";
 import { framesWhere, ofMission } from "./frames.ts";
@@ -32,7 +33,9 @@ export const missionEndsWhere = (condition: string): string => `SELECT mission_u
   argMax(event_id, rank) AS ended_by
 FROM (SELECT *, (signal.3, observed, event_id) AS rank FROM (${signalsWhere(condition)})) GROUP BY mission_uid`;
 
-const missions = `${framesWhere("mission_uid, max(mission) AS name", ofMission)} GROUP BY mission_uid`;
+// What is of no mission has no end.
+const missions = `${framesWhere("mission_uid, max(mission) AS name", `${ofMission} AND mission_uid != '${noMission}'`)}
+  GROUP BY mission_uid`;
 
 /** Answers `outcomes`. */
 export const outcomes: LedgerQuery = {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
+import { noMission } from "#nervous-system/schemas/ids.ts";
 import { ledgerQueries } from "#pipeline/reader/ledger/queries.ts";
 import { makeCorpus, type Corpus, type Told } from "#test/builders/corpus.ts";
 import { endsNamespace, learnedIn, missionEndFrames, missionEnds } from "#test/builders/mission-ends.ts";
@@ -38,6 +39,9 @@ beforeAll(async () => {
   for (const { envelope, place } of resent) newPlaces.set(envelope.event_id, place);
   await writeFrames(ledger, resent);
   await writeFrames(ledger, missionEndFrames(10_000_000));
+  const ofNoMission = { agent_uid: agentUid(990), mission_uid: noMission, mission: "_", namespace: endsNamespace };
+  const stored = { place: 30_000_000, storedNs: 1_763_701_174_000_000_000n };
+  await writeFrames(ledger, [{ ...chainBuilder(ofNoMission).next(), ...stored }]);
   reader = openTestReader(ledger);
   cleanup.add(() => reader.store.close());
 }, 600_000);
