@@ -111,7 +111,15 @@ describe("a mission that fixes a real bug", () => {
   });
 
   it("has its thoughts, decisions, actions and state changes in the ledger, gap-free and in a chain that verifies", async () => {
-    const rows = await wholeRecord(name, mission.metadata.uid);
+    // Its end is recorded when it is seen.
+    const rows = await waitFor(
+      "its VERDICT in the ledger",
+      async () => {
+        const found = await wholeRecord(name, mission.metadata.uid);
+        return typesOf(found).includes("VERDICT") ? found : undefined;
+      },
+      { timeoutMs: 30_000, intervalMs: 250 },
+    );
     const agent = await runner.agentOf(name);
     expect(new Set(typesOf(rows))).toEqual(
       new Set([
@@ -123,6 +131,7 @@ describe("a mission that fixes a real bug", () => {
         "MODEL_CALL",
         "PROPOSAL",
         "PUBLICATION",
+        "VERDICT",
         // A lesson may be recalled, and is learned at the end.
         ...typesOf(rows).filter((type) => type === "HEARTBEAT" || type === "LESSON"),
       ]),
@@ -132,6 +141,7 @@ describe("a mission that fixes a real bug", () => {
     expect(order("DECISION_RATIONALE")).toBeLessThan(order("STATE_CHANGE"));
     expect(order("STATE_CHANGE")).toBeLessThan(order("PROPOSAL"));
     expect(order("PROPOSAL")).toBeLessThan(order("PUBLICATION"));
+    expect(order("PUBLICATION")).toBeLessThan(order("VERDICT"));
   });
 
   it("shows the decision and the state change in its trace", async () => {

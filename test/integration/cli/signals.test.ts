@@ -18,16 +18,32 @@ const SENT = [
   ...(["SIGALRM", "SIGPWR", "SIGVTALRM", "SIGPROF", "SIGIO", "SIGSYS", "SIGCONT", "SIGURG"] as const),
 ];
 
-/** Says the number of each signal that it hears. */
+/** Sent to the process alone, behind all others. */
+const LAST: NodeJS.Signals = "SIGTRAP";
+
+const numberOf = (signal: NodeJS.Signals): string => `${constants.signals[signal]}`;
+
+/**
+ * Says the number of each signal that it hears, from a pipe: a handler of Python's own waits for the next signal where one comes
+ * right before the program waits for its input again.
+ */
 const hearing = [
-  "import signal, sys",
-  `for number in [${SENT.map((signal) => constants.signals[signal]).join(", ")}]:`,
-  "    signal.signal(number, lambda number, _: print(number, flush=True))",
+  "import os, select, signal",
+  "heard, told = os.pipe()",
+  "os.set_blocking(told, False)",
+  "signal.set_wakeup_fd(told)",
+  `for number in [${[...SENT, LAST].map(numberOf).join(", ")}]:`,
+  "    signal.signal(number, lambda *_: None)",
   'print("ready", flush=True)',
-  "sys.stdin.read()",
+  "while True:",
+  "    ready = select.select([heard, 0], [], [])[0]",
+  "    for number in os.read(heard, 64) if heard in ready else []:",
+  "        print(number, flush=True)",
+  "    if 0 in ready and not os.read(0, 1):",
+  "        break",
 ].join("\n");
 
-/** What the program says of each of the signals, sent one after the other, and the first once more to its process alone. */
+/** What the program says of each of the signals, sent one after the other, and of the last one to its process alone. */
 const heard = async (under: readonly string[], to: "process" | "group"): Promise<string[]> => {
   // `env` is replaced by what it starts.
   const child = spawn("env", [...under, "python3", "-c", hearing], {
@@ -38,20 +54,26 @@ const heard = async (under: readonly string[], to: "process" | "group"): Promise
   const { pid = NaN } = child;
   const lines: string[] = [];
   const output = createInterface(child.stdout).on("line", (line) => lines.push(line));
-  await once(output, "line");
+  const heardOf = async (what: string): Promise<void> => {
+    const limit = AbortSignal.timeout(20_000);
+    await once(output, "line", { signal: limit }).catch(() => {
+      throw new Error(`not heard of in 20 s: ${what}; heard were ${lines.join(" ")}`);
+    });
+  };
+  await heardOf("its beginning");
   for (const signal of SENT) {
     process.kill(to === "group" ? -pid : pid, signal);
-    await once(output, "line");
+    await heardOf(signal);
   }
-  // What was passed on before stands before this.
-  process.kill(pid, "SIGHUP");
-  while (lines.filter((line) => line === "1").length < 2) await once(output, "line");
+  // What was passed on before stands before this. One of them once more would be one with the first, while that is asked about.
+  process.kill(pid, LAST);
+  while (!lines.includes(numberOf(LAST))) await heardOf(LAST);
   child.stdin.end();
   await once(child, "close");
   return lines;
 };
 
-const numbers = [...SENT, "SIGHUP" as const].map((signal) => `${constants.signals[signal]}`);
+const numbers = [...SENT, LAST].map(numberOf);
 
 describe("a signal reaches the program once, as without us", () => {
   it.each(["process", "group"] as const)("sent to our %s", async (to) => {

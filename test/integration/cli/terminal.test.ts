@@ -26,17 +26,19 @@ const terminal = async (command: readonly string[], steps: readonly Step[]): Pro
 
 const hex = (text: string): string => Buffer.from(text).toString("hex");
 
+/** Hears from a pipe: a handler of Python's own waits where the signal comes right before the program waits for its input. */
 const hearing = (signal: string): string =>
   [
-    "import signal, sys",
-    "heard = []",
-    "def hear(*_):",
-    "    heard.append(1)",
-    '    print("caught")',
-    `signal.signal(signal.${signal}, hear)`,
+    "import os, select, signal, sys",
+    "heard, told = os.pipe()",
+    "os.set_blocking(told, False)",
+    "signal.set_wakeup_fd(told)",
+    `signal.signal(signal.${signal}, lambda *_: None)`,
     'print("ready")',
+    "select.select([heard], [], [])",
+    'print("caught")',
     "line = sys.stdin.readline()",
-    "print(len(heard), line.strip())",
+    "print(len(os.read(heard, 64)), line.strip())",
     "sys.exit(5)",
   ].join("\n");
 
