@@ -11,6 +11,8 @@ const root = "archive.v1/";
 export const filesPrefix = `${root}frames/`;
 /** Prefix of the manifests. */
 export const manifestsPrefix = `${root}manifests/`;
+/** Prefix of the keys of erased frames. */
+export const erasedPrefix = `${root}erased/`;
 /** Prefix of the kept cuts. */
 export const cutsPrefix = `${root}cuts/`;
 

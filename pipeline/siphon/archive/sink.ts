@@ -2,9 +2,11 @@ import type { z } from "zod";
 import { readOnlyCa } from "#nervous-system/kernel/trusted-cas.ts";
 import { createObjectClient, NoBucketError, type ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
 import { blobSettings } from "#pipeline/settings.ts";
+import { erasedKeysOf, withoutErased } from "#pipeline/siphon/erased-frames.ts";
 import type { Batch, EraseResult, Sink, SinkKind, SinkResult } from "#pipeline/siphon/sink.ts";
 import { encodeFile } from "./encode-file.ts";
 import { eraseInArchive } from "./erase.ts";
+import { createErasedKeys } from "./erased-keys.ts";
 import { createKeptCuts } from "./kept-cuts.ts";
 import { fileKey } from "./keys.ts";
 import { createManifestChain, type FileEntry, type ManifestChain } from "./manifest-chain.ts";
@@ -45,10 +47,12 @@ const encoded = (batch: Batch): SinkResult | { readonly kind: "file"; readonly b
 /** The archive: each cut a Parquet file in S3, never written over but by a revision of it, and a manifest that says what is in it. */
 export const createArchiveSink = (client: ObjectClient): Sink => {
   const manifests = createManifestChain(client);
+  const erased = createErasedKeys(client);
   const { cuts, keepCut, forgetWithoutFiles } = createKeptCuts(client);
   return {
     prepare: async () => {
       manifests.forget();
+      erased.forget();
       await client.ensureBucket();
       await forgetWithoutFiles();
     },
@@ -56,10 +60,10 @@ export const createArchiveSink = (client: ObjectClient): Sink => {
     keepCut,
     write: async (batch, signal) => {
       if (batch.frames.length === 0) return { kind: "written" };
-      const file = encoded(batch);
-      if (file.kind !== "file") return file;
       try {
         signal.throwIfAborted();
+        const file = encoded({ ...batch, frames: await withoutErased(erased, batch.frames) });
+        if (file.kind !== "file") return file;
         const entry = await putFile({ client, manifests }, batch, file.bytes, signal);
         if (entry !== undefined) await manifests.append(entry, signal);
         return { kind: "written" };
@@ -69,6 +73,7 @@ export const createArchiveSink = (client: ObjectClient): Sink => {
     },
     erase: async (erasures, signal) => {
       try {
+        await erased.keep(erasedKeysOf(erasures));
         await eraseInArchive({ client, manifests }, erasures, signal);
         return { kind: "written" };
       } catch (error) {

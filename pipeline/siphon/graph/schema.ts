@@ -20,8 +20,8 @@ const eventLabels = {
   Lifecycle: true,
 } as const satisfies Record<EventLabel, true>;
 
-// `Event` is on the node of every frame, so that one look-up tells which frames are there; `Cut` and `Prepared` are ours.
-const keyed = ["Event", ...Object.keys(eventLabels), ...Object.keys(thingLabels), "Cut", "Prepared"];
+// `Event` is on the node of every frame, so that one look-up tells which frames are there; `Cut`, `Prepared` and `Erased` are ours.
+const keyed = ["Event", ...Object.keys(eventLabels), ...Object.keys(thingLabels), "Cut", "Prepared", "Erased"];
 
 // Node keys are Neo4j's Enterprise only: one property that is unique, and is always there.
 const constraints = keyed.map((label) => ({

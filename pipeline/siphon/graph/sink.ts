@@ -1,5 +1,6 @@
 import { Neo4jFailure } from "#nervous-system/stores/neo4j/failure.ts";
 import type { GraphClient, RunStatement } from "#nervous-system/stores/neo4j/graph-client.ts";
+import { erasedKeysOf, withoutErased, type ErasedKeys } from "#pipeline/siphon/erased-frames.ts";
 import { eraseFrames } from "#pipeline/siphon/graph/erase.ts";
 import { frameKey } from "#pipeline/siphon/graph/keys.ts";
 import { graphSettings, openGraph } from "#pipeline/siphon/graph/open-graph.ts";
@@ -11,7 +12,7 @@ import {
   markPrepared,
   preparations,
 } from "#pipeline/siphon/graph/schema.ts";
-import { forgetCuts, keepCut, readCuts } from "#pipeline/siphon/graph/statements.ts";
+import { findErased, forgetCuts, keepCut, keepErased, readCuts } from "#pipeline/siphon/graph/statements.ts";
 import { writeFrames } from "#pipeline/siphon/graph/write-frames.ts";
 import {
   slotOf,
@@ -40,6 +41,11 @@ const mustBePrepared = async (run: RunStatement): Promise<void> => {
 /** Nodes and edges of one transaction: some seconds of Neo4j's, and some megabytes of its memory. */
 const MAX_ROWS = 20_000;
 
+/** They are kept in the transaction that erases. */
+const erasedKeys = (client: Pick<GraphClient, "run">): Pick<ErasedKeys, "among"> => ({
+  among: async (keys) => (await client.run<{ key: string }>(findErased, { keys })).map(({ key }) => key),
+});
+
 /** The graph: who did what to which file and why, as nodes and edges of Neo4j. */
 export const createGraphSink = (client: GraphClient): Sink => ({
   prepare: async () => {
@@ -56,7 +62,8 @@ export const createGraphSink = (client: GraphClient): Sink => ({
   },
   write: async ({ cut, frames }, signal) => {
     try {
-      for (const group of projectInGroups(frames, cut.stream, MAX_ROWS)) {
+      const given = await withoutErased(erasedKeys(client), frames);
+      for (const group of projectInGroups(given, cut.stream, MAX_ROWS)) {
         await client.write(async (run) => {
           await mustBePrepared(run);
           await writeFrames(run, group);
@@ -70,7 +77,10 @@ export const createGraphSink = (client: GraphClient): Sink => ({
   erase: async (erasures, signal): Promise<EraseResult> => {
     try {
       const keys = erasures.map(frameKey);
-      await client.write((run) => eraseFrames(run, keys), signal);
+      await client.write(async (run) => {
+        await run(keepErased, { keys: erasedKeysOf(erasures) });
+        await eraseFrames(run, keys);
+      }, signal);
       return { kind: "written" };
     } catch (error) {
       return { kind: "retryable", reason: `the graph does not erase: ${String(error)}` };

@@ -3,6 +3,12 @@ import { edgeKinds, type EdgeKind, type EventNode, type ThingLabel } from "#pipe
 /** Which of `$keys` are frames that the graph holds. */
 export const findKnown = "UNWIND $keys AS key MATCH (e:Event {key: key}) RETURN e.key AS key";
 
+/** Which of `$keys` are those of frames that were erased: see `ErasedKeys`. */
+export const findErased = "UNWIND $keys AS key MATCH (e:Erased {key: key}) RETURN e.key AS key";
+
+/** Keeps keys of erased frames. */
+export const keepErased = "UNWIND $keys AS key MERGE (:Erased {key: key})";
+
 /** Which of `$keys` are agents of whom a name is known. */
 export const findNamed = "UNWIND $keys AS key MATCH (a:Agent {key: key}) WHERE a.name IS NOT NULL RETURN a.key AS key";
 

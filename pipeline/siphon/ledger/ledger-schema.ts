@@ -4,6 +4,7 @@ import {
   columns,
   createCuts,
   createDatabase,
+  createErased,
   createFrames,
   cutsTable,
   framesTable,
@@ -74,5 +75,6 @@ export const ensureSchema = async (client: SqlClient): Promise<void> => {
   await addMissingColumns(client);
   await addMissingIndex(client);
   await client.command(createCuts);
+  await client.command(createErased);
   await replaceChangedViews(client);
 };

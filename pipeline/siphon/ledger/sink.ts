@@ -4,7 +4,9 @@ import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import { readOnlyCa } from "#nervous-system/kernel/trusted-cas.ts";
 import { createSqlClient, ClickHouseFailure, type SqlClient } from "#nervous-system/stores/clickhouse/sql-client.ts";
+import { erasedKeysOf, withoutErased } from "#pipeline/siphon/erased-frames.ts";
 import { eraseRows } from "#pipeline/siphon/ledger/erase.ts";
+import { createErasedKeys } from "#pipeline/siphon/ledger/erased-keys.ts";
 import { beginReshape, ROWS_A_STEP, type Reshape } from "#pipeline/siphon/ledger/reshape.ts";
 import { rowOfBoth } from "#pipeline/siphon/ledger/reshape-progress.ts";
 import { ensureSchema, findRetyped } from "#pipeline/siphon/ledger/ledger-schema.ts";
@@ -15,6 +17,7 @@ import {
   slotOf,
   type Batch,
   type EraseResult,
+  type KeptCut,
   type Sink,
   type SinkKind,
   type SinkResult,
@@ -44,7 +47,7 @@ const eraseFailed = (error: unknown): EraseResult => {
 const ERASING: EraseResult = { kind: "retryable", reason: "the ledger is still erasing", afterMs: 2_000 };
 
 /** ClickHouse keeps text as bytes, but its JSON input does not: what is not UTF-8 would be kept as something else. */
-const isKeepable = ({ bytes }: StoredFrame): boolean => isUtf8(bytes);
+const isKeepable = (frame: StoredFrame | undefined): boolean => frame !== undefined && isUtf8(frame.bytes);
 
 /** Rows for the table that is being made. Where it is gone, it has become the table of frames meanwhile, which gets them too. */
 const insertIntoNext = async (
@@ -60,8 +63,23 @@ const insertIntoNext = async (
   }
 };
 
+const readCuts = async (client: SqlClient): Promise<KeptCut[]> => {
+  const rows = await client.query<CutRow>(
+    `SELECT number, stream, first_place, last_place, hash FROM ${cutsTable} FINAL WHERE sink = {sink:String} ORDER BY number DESC`,
+    { sink: SINK },
+  );
+  return rows.map(({ number, stream, first_place: from, last_place: to, hash }) => ({
+    number: Number(number),
+    stream,
+    from: Number(from),
+    to: Number(to),
+    hash,
+  }));
+};
+
 /** The ledger: every frame a row of ClickHouse. `rowsAStep`: how an older table is copied, see `beginReshape`. */
 export const createLedgerSink = (client: SqlClient, log: Log, rowsAStep = ROWS_A_STEP): Sink => {
+  const erased = createErasedKeys(client);
   let reshape: Reshape | undefined;
   const goOnReshaping = async (): Promise<void> => {
     reshape = await beginReshape(client, { sink: SINK, log, rowsAStep });
@@ -73,19 +91,7 @@ export const createLedgerSink = (client: SqlClient, log: Log, rowsAStep = ROWS_A
       await reshape?.stop();
       await goOnReshaping();
     },
-    cuts: async () => {
-      const rows = await client.query<CutRow>(
-        `SELECT number, stream, first_place, last_place, hash FROM ${cutsTable} FINAL WHERE sink = {sink:String} ORDER BY number DESC`,
-        { sink: SINK },
-      );
-      return rows.map(({ number, stream, first_place: from, last_place: to, hash }) => ({
-        number: Number(number),
-        stream,
-        from: Number(from),
-        to: Number(to),
-        hash,
-      }));
-    },
+    cuts: () => readCuts(client),
     keepCut: ({ number, stream, from, to, hash }) => {
       const row = { sink: SINK, slot: slotOf(number), number, stream, first_place: from, last_place: to, hash };
       // In one insert: a cut that does not say so is one of a build that writes to the older table alone.
@@ -93,10 +99,11 @@ export const createLedgerSink = (client: SqlClient, log: Log, rowsAStep = ROWS_A
     },
     write: async ({ cut, frames }: Batch, signal) => {
       if (frames.length === 0) return { kind: "written" };
-      const bad = frames.filter((frame) => !isKeepable(frame));
-      if (bad.length > 0) return { kind: "rejected", reason: "the frame is not UTF-8", bad };
       try {
-        const rows = frames.map(projectRow);
+        const given = await withoutErased(erased, frames);
+        const bad = frames.filter((_, at) => !isKeepable(given[at]));
+        if (bad.length > 0) return { kind: "rejected", reason: "the frame is not UTF-8", bad };
+        const rows = given.map(projectRow);
         const options = { token: insertToken(SINK, cut), signal };
         if (reshape?.copies() === true) await insertIntoNext(client, rows, options);
         await client.insert(framesTable, rows, options);
@@ -108,6 +115,7 @@ export const createLedgerSink = (client: SqlClient, log: Log, rowsAStep = ROWS_A
     },
     erase: async (erasures) => {
       try {
+        await erased.keep(erasedKeysOf(erasures));
         // A row that is being copied would come through as it was.
         await reshape?.stop();
         const isDone = await eraseRows(client, erasures);

@@ -1,3 +1,4 @@
+import { KEY_DIGITS } from "#pipeline/siphon/erased-frames.ts";
 import type { LedgerRow } from "#pipeline/siphon/ledger/row.ts";
 
 /** Database of everything that is ours. */
@@ -11,6 +12,9 @@ export const nextTable = `${database}.context_frames_next`;
 
 /** The cuts that sinks began, a few of them: see `slotOf`. */
 export const cutsTable = `${database}.cuts`;
+
+/** Keys of the frames that were erased: see `ErasedKeys`. */
+export const erasedTable = `${database}.erased`;
 
 const time = "DateTime64(9, 'UTC') CODEC(Delta, ZSTD)";
 // Of few values in all of the ledger; of agents and missions there are ever more, and a dictionary of them costs more than they do.
@@ -116,6 +120,13 @@ CREATE TABLE IF NOT EXISTS ${cutsTable} (
 )
 ENGINE = ReplacingMergeTree(number)
 ORDER BY (sink, slot)
+SETTINGS ${durable}`;
+
+/** The statement that makes the table of erased frames' keys. */
+export const createErased = `
+CREATE TABLE IF NOT EXISTS ${erasedTable} (key FixedString(${KEY_DIGITS}))
+ENGINE = ReplacingMergeTree
+ORDER BY key
 SETTINGS ${durable}`;
 
 type View = { readonly name: string; readonly select: string };

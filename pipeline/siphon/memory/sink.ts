@@ -11,30 +11,39 @@ import { EmbedderFailure } from "#pipeline/embedding/embedder.ts";
 import { cutObject, cutsCollection, cutsOf } from "#pipeline/siphon/memory/cuts.ts";
 import { createVectorFiller, type FillerOptions } from "#pipeline/siphon/memory/fill-vectors.ts";
 import { closeMemory, memorySettings, openMemory, type Memory } from "#pipeline/siphon/memory/open-memory.ts";
+import { createErasedKeys, erasedCollection } from "#pipeline/siphon/memory/erased-keys.ts";
+import { erasedKeysOf, findErased, type ErasedKeys } from "#pipeline/siphon/erased-frames.ts";
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { Erasure } from "#pipeline/siphon/erasures.ts";
 import { idOfFrame, projectFrame, type Projection } from "#pipeline/siphon/memory/project.ts";
 import { writeTenant, type MemoryWriting } from "#pipeline/siphon/memory/write-tenant.ts";
 import type { Batch, EraseResult, Sink, SinkKind, SinkResult } from "#pipeline/siphon/sink.ts";
 
 const SINK = "memory";
+/** What the sink keeps for itself. */
+const ownCollections = [cutsCollection.name, erasedCollection.name];
 /** Each with a part for each tenant. */
 const collections = [...Object.values(memoryCollections), pullRequestsCollection.name];
 
-/** Each tenant's projections, in the stream's order; a frame that gives nothing is not among them. */
-const byTenant = ({ cut, frames }: Batch): Map<string, Projection[]> => {
+type Projected = { readonly frame: StoredFrame; readonly projection: Projection };
+
+/** What frames of a batch give, in its order: neither those that give nothing nor those that were ordered to be erased. */
+const projectBatch = async (erased: ErasedKeys, { cut, frames }: Batch): Promise<Projected[]> => {
   const projected = frames
-    .map((frame) => ({ tenant: frame.envelope.namespace, projection: projectFrame(frame, cut.stream) }))
+    .map((frame) => ({ frame, projection: projectFrame(frame, cut.stream) }))
     .filter(({ projection }) => Object.keys(projection).length > 0);
-  return Map.groupBy(projected, ({ tenant }) => tenant)
-    .entries()
-    .reduce(
-      (all, [tenant, own]) =>
-        all.set(
-          tenant,
-          own.map(({ projection }) => projection),
-        ),
-      new Map<string, Projection[]>(),
-    );
+  const gone = await findErased(
+    erased,
+    frames,
+    projected.map(({ frame }) => frame),
+  );
+  return projected.filter(({ frame }) => !gone.has(frame));
+};
+
+/** Each tenant's projections, in the stream's order. */
+const byTenant = (projected: readonly Projected[]): Map<string, Projection[]> => {
+  const tenants = Map.groupBy(projected, ({ frame }) => frame.envelope.namespace);
+  return new Map([...tenants].map(([tenant, own]) => [tenant, own.map(({ projection }) => projection)]));
 };
 
 /** Removes what was remembered of frames. A lesson that others told in the same words goes with it, as it is kept once. */
@@ -52,7 +61,7 @@ const resultOf = async (client: VectorClient, error: unknown): Promise<SinkResul
     return { kind: "retryable", reason, ...(error.afterMs === undefined ? {} : { afterMs: error.afterMs }) };
   }
   if (!(error instanceof WeaviateFailure)) return { kind: "retryable", reason };
-  const missing = await client.missing([...collections, cutsCollection.name]).catch(() => []);
+  const missing = await client.missing([...collections, ...ownCollections]).catch(() => []);
   return missing.length > 0 ? { kind: "lost", reason } : { kind: "retryable", reason };
 };
 
@@ -75,6 +84,7 @@ export type MemorySinkOptions = Omit<FillerOptions, "memory"> & {
  */
 export const createMemorySink = (memory: Memory, { share = SHARE, ...options }: MemorySinkOptions): Sink => {
   const { client, embedder } = memory;
+  const erased = createErasedKeys(client);
   const filler = createVectorFiller({ memory, ...options });
   const writing: MemoryWriting = { ...memory, filler, shares: createTokenBuckets(share, options.clock, MOST_TENANTS) };
   const stopping = new AbortController();
@@ -93,9 +103,9 @@ export const createMemorySink = (memory: Memory, { share = SHARE, ...options }: 
       // Cuts speak of what is in the other collections: of one that was dropped they say nothing.
       const lost = missing.some((name) => name !== cutsCollection.name);
       if (lost && !missing.includes(cutsCollection.name)) await client.dropCollection(cutsCollection.name);
-      for (const wanted of [...memoryDefinitions(vectorNameOf(embedder)), pullRequestsCollection, cutsCollection]) {
+      const kept = [pullRequestsCollection, cutsCollection, erasedCollection];
+      for (const wanted of [...memoryDefinitions(vectorNameOf(embedder)), ...kept])
         await client.ensureCollection(wanted);
-      }
       filling ??= filler.run(stopping.signal);
     },
     cuts: async () => cutsOf(await client.find({ collection: cutsCollection.name }, [], 100)),
@@ -105,7 +115,7 @@ export const createMemorySink = (memory: Memory, { share = SHARE, ...options }: 
       if (bad.length > 0) return { kind: "rejected", reason: "the namespace is no name of a tenant", bad };
       try {
         signal.throwIfAborted();
-        const tenants = byTenant(batch);
+        const tenants = byTenant(await projectBatch(erased, batch));
         if (tenants.size === 0) return { kind: "written" };
         await ensureTenants([...tenants.keys()]);
         for (const [tenant, projections] of tenants) await writeTenant(writing, tenant, projections, signal);
@@ -118,6 +128,7 @@ export const createMemorySink = (memory: Memory, { share = SHARE, ...options }: 
     },
     erase: async (erasures): Promise<EraseResult> => {
       try {
+        await erased.keep(erasedKeysOf(erasures));
         for (const [tenant, own] of Map.groupBy(erasures, ({ namespace }) => namespace)) {
           if (isTenant(tenant)) await eraseIn(client, tenant, own);
         }
