@@ -25,9 +25,17 @@ const keyOf = ({ namespace, agentUid, epoch, seq, eventId }: Named): string =>
 /** Keys of the frames that orders are about, each once. */
 export const erasedKeysOf = (erasures: readonly Named[]): string[] => [...new Set(erasures.map(keyOf))];
 
+const mayBeErased = ({ envelope }: StoredFrame): boolean => !neverErased.includes(envelope.event_type);
+
 const keyOfFrame = ({ envelope }: StoredFrame): string => {
   const { namespace, agent_uid: agentUid, epoch, seq, event_id: eventId } = envelope;
   return keyOf({ namespace, agentUid, epoch, seq, eventId });
+};
+
+/** Tells frames that orders are about, however many those are. */
+export const createErasedTest = (erasures: readonly Named[]): ((frame: StoredFrame) => boolean) => {
+  const keys = new Set(erasedKeysOf(erasures));
+  return (frame) => mayBeErased(frame) && keys.has(keyOfFrame(frame));
 };
 
 /**
@@ -39,10 +47,7 @@ export const findErased = async (
   batch: readonly StoredFrame[],
   frames = batch,
 ): Promise<ReadonlySet<StoredFrame>> => {
-  const byKey = Map.groupBy(
-    frames.filter(({ envelope }) => !neverErased.includes(envelope.event_type)),
-    keyOfFrame,
-  );
+  const byKey = Map.groupBy(frames.filter(mayBeErased), keyOfFrame);
   if (byKey.size === 0) return new Set();
   const ordered = erasedKeysOf(erasuresIn(batch));
   const keys = new Set([...ordered, ...(await kept.among([...byKey.keys()]))]);

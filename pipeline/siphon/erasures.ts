@@ -1,6 +1,5 @@
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { saidIn } from "#nervous-system/fold/read-frame.ts";
-import { neverErased } from "#nervous-system/schemas/erased.ts";
 
 /** An order to erase what one frame says, as ERASURE tells it. */
 export type Erasure = {
@@ -28,14 +27,3 @@ export const erasuresIn = (frames: readonly StoredFrame[]): Erasure[] =>
   frames.flatMap((frame) =>
     frame.envelope.event_type === "ERASURE" && frame.envelope.producer === "collector" ? erasureOf(frame) : [],
   );
-
-/** Whether an order is about a frame. */
-export const isAbout =
-  ({ namespace, agentUid, epoch, seq, eventId }: Erasure) =>
-  ({ envelope }: Pick<StoredFrame, "envelope">): boolean =>
-    envelope.agent_uid === agentUid &&
-    envelope.epoch === epoch &&
-    envelope.seq === seq &&
-    envelope.event_id === eventId &&
-    envelope.namespace === namespace &&
-    !neverErased.includes(envelope.event_type);

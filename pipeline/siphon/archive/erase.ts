@@ -3,9 +3,10 @@ import { erase } from "#nervous-system/schemas/erased.ts";
 import type { ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
 import { blobKey } from "#nervous-system/stores/s3/object-store.ts";
 import { readFile } from "#pipeline/archive-reader/read-file.ts";
-import { isAbout, type Erasure } from "#pipeline/siphon/erasures.ts";
+import { createErasedTest } from "#pipeline/siphon/erased-frames.ts";
+import type { Erasure } from "#pipeline/siphon/erasures.ts";
 import { encodeFile } from "./encode-file.ts";
-import { filesPrefix, nextRevision, parseFileKey } from "./keys.ts";
+import { filesPrefix, nextRevision, parseFileKey, type FilePlaces } from "./keys.ts";
 import type { ManifestChain } from "./manifest-chain.ts";
 import { sha256Of } from "./manifest.ts";
 import { readObject } from "./read-object.ts";
@@ -13,21 +14,35 @@ import { readObject } from "./read-object.ts";
 /** Where an archive is. */
 export type ArchiveStore = { readonly client: ObjectClient; readonly manifests: ManifestChain };
 
+/** Tells files in which one of these places lies. */
+const createPlacesTest = (places: readonly number[]): ((file: Pick<FilePlaces, "from" | "to">) => boolean) => {
+  const sorted = [...places].toSorted((a, b) => a - b);
+  return ({ from, to }) => {
+    let [low, high] = [0, sorted.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((sorted[middle] ?? Infinity) < from) low = middle + 1;
+      else high = middle;
+    }
+    return (sorted[low] ?? Infinity) <= to;
+  };
+};
+
 /** The files that may hold frames of these erasures: by the places that each was stored at, in whichever stream. */
 const filesOf = async (client: Pick<ObjectClient, "list">, erasures: readonly Erasure[]): Promise<string[]> => {
-  const places = erasures.flatMap((one) => one.places);
+  const isIn = createPlacesTest(erasures.flatMap((one) => one.places));
   const keys: string[] = [];
   for await (const { key } of client.list(filesPrefix)) {
     const file = parseFileKey(key);
-    if (file !== undefined && places.some((place) => place >= file.from && place <= file.to)) keys.push(key);
+    if (file !== undefined && isIn(file)) keys.push(key);
   }
   return keys;
 };
 
 const erasedIn = (frames: readonly StoredFrame[], erasures: readonly Erasure[]): StoredFrame[] => {
-  const tests = erasures.map(isAbout);
+  const isMeant = createErasedTest(erasures);
   return frames.map((frame) => {
-    const bytes = tests.some((isMeant) => isMeant(frame)) ? erase(frame.bytes) : frame.bytes;
+    const bytes = isMeant(frame) ? erase(frame.bytes) : frame.bytes;
     return bytes === frame.bytes ? frame : { ...frame, bytes };
   });
 };

@@ -15,6 +15,14 @@ const erasedRow = [
 
 const keyOf = ({ agentUid, epoch, seq, eventId }: Erasure): string => [agentUid, epoch, seq, eventId].join("/");
 
+// Parameters travel in a URL, of which ClickHouse reads a megabyte: an event's id has 128 characters, of up to nine bytes there.
+const AT_ONCE = 500;
+
+const slices = (erasures: readonly Erasure[]): Erasure[][] =>
+  Array.from({ length: Math.ceil(erasures.length / AT_ONCE) }, (_, n) =>
+    erasures.slice(n * AT_ONCE, (n + 1) * AT_ONCE),
+  );
+
 // What nobody else can write is compared whole: an event's id may hold anything.
 const notYet = `namespace = {namespace:String} AND agent_uid IN {agents:Array(String)}
   AND concat(agent_uid, '/', toString(epoch), '/', toString(seq), '/', event_id) IN {keys:Array(String)}
@@ -47,10 +55,14 @@ const eraseIn = async (client: SqlClient, table: string, params: Readonly<Record
  */
 export const eraseRows = async (client: SqlClient, erasures: readonly Erasure[]): Promise<boolean> => {
   if (await isUnderWay(client)) return false;
-  for (const [namespace, own] of Map.groupBy(erasures, (one) => one.namespace)) {
-    const params = { namespace, agents: own.map(({ agentUid }) => agentUid), keys: own.map(keyOf) };
-    await eraseIn(client, framesTable, params);
-    if (await exists(client, nextTable)) await eraseIn(client, nextTable, params);
+  const hasNext = await exists(client, nextTable);
+  for (const [namespace, all] of Map.groupBy(erasures, (one) => one.namespace)) {
+    for (const own of slices(all)) {
+      const agents = [...new Set(own.map(({ agentUid }) => agentUid))];
+      const params = { namespace, agents, keys: own.map(keyOf) };
+      await eraseIn(client, framesTable, params);
+      if (hasNext) await eraseIn(client, nextTable, params);
+    }
   }
   return true;
 };
