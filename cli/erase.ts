@@ -8,7 +8,7 @@ import { textOption, type CommandRun } from "./arguments.ts";
 import { endByFailure } from "./ask/reader-failure.ts";
 import { renderTable } from "./ask/render-table.ts";
 import { findFrames, type FoundFrame } from "./erase/find-frames.ts";
-import { ordersOf } from "./erase/orders.ts";
+import { ordersOf, placedMeanwhile } from "./erase/orders.ts";
 import { CliError, createProgress, exitCode, exited, type Ending, type Host } from "./host.ts";
 import { printable, printableJson } from "./printable.ts";
 import { connectCollector, explainFailure } from "./server/connect.ts";
@@ -114,6 +114,8 @@ const eraseFrames = async (host: Host, order: Order, isText: boolean): Promise<E
   }
   const orders = await give(host, order.reason, order.collector, found);
   const after = await awaitErased(host, order);
+  const more = placedMeanwhile(found, after);
+  if (more.length > 0) orders.push(...(await give(host, order.reason, order.collector, more)));
   tell(host, after, isText, orders);
   warnOfLessons(host, after);
   const left = after.filter(({ erased }) => !erased);

@@ -22,6 +22,8 @@ export type FoundFrame = AnswerRow & {
   readonly lessons: readonly string[];
 };
 
+type Named = Pick<FoundFrame, "event_id" | "agent_uid" | "epoch" | "seq">;
+
 const failed = (message: string): CliError => new CliError(`enchanted erase: ${printable(message)}`, exitCode.fault);
 
 const oneOf = (id: string, found: readonly FoundFrame[], namespace: string): FoundFrame => {
@@ -51,7 +53,8 @@ const lookUp = async (host: Host, server: ServerSettings, id: string): Promise<F
   return rows.length === 0 && mayBeMeant ? rowsOf(host, server, small) : rows;
 };
 
-const isSame = (a: FoundFrame, b: FoundFrame): boolean =>
+/** Whether two answers are about the same frame. */
+export const isSameFrame = (a: Named, b: Named): boolean =>
   a.event_id === b.event_id && a.agent_uid === b.agent_uid && a.epoch === b.epoch && a.seq === b.seq;
 
 /** Asks for the frames of these ids, one each, of the agent `uid` where it is said. Throws `CliError` where one is not to be had; rejects with `GrpcFailure`. */
@@ -65,7 +68,7 @@ export const findFrames = async (
   for (const id of ids) {
     const own = (await lookUp(host, server, id)).filter(({ agent_uid }) => uid === "" || agent_uid === uid);
     const one = oneOf(id, own, server.namespace);
-    if (!frames.some((other) => isSame(one, other))) frames.push(one);
+    if (!frames.some((other) => isSameFrame(one, other))) frames.push(one);
   }
   return frames;
 };

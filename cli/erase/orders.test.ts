@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { MOST_ERASED, MOST_NAMED } from "#nervous-system/schemas/erased.ts";
-import { ordersOf } from "./orders.ts";
+import { ordersOf, placedMeanwhile } from "./orders.ts";
 
 const named = (count: number): string[] => Array.from({ length: count }, (_, n) => String(n));
 const frame = (event_id: string, places: number, blobs: number) => ({
@@ -35,5 +35,23 @@ describe("orders to erase", () => {
   it("are several requests of as many frames as one takes", () => {
     const orders = ordersOf(named(MOST_ERASED + 1).map((id) => frame(id, 1, 0)));
     expect(orders.map(({ length }) => length)).toEqual([MOST_ERASED, 1]);
+  });
+});
+
+describe("what was stored again while it was ordered", () => {
+  const at = (event_id: string, places: readonly string[]) => ({
+    event_id,
+    agent_uid: "a",
+    epoch: 0,
+    seq: 0,
+    places,
+    blobs: ["b"],
+  });
+
+  it("is ordered once more, at its new places alone", () => {
+    const found = [at("one", ["512"]), at("two", ["1024"])];
+    const after = [at("one", ["512", "4096"]), at("two", ["1024"])];
+    expect(placedMeanwhile(found, after)).toEqual([{ ...at("one", ["4096"]), blobs: [] }]);
+    expect(placedMeanwhile(found, found)).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 import { MOST_ERASED, MOST_NAMED } from "#nervous-system/schemas/erased.ts";
-import type { FoundFrame } from "./find-frames.ts";
+import { isSameFrame, type FoundFrame } from "./find-frames.ts";
 
 type Named = Pick<FoundFrame, "places" | "blobs">;
 
@@ -21,3 +21,16 @@ const partsOfFrame = <F extends Named>(frame: F): F[] => {
 /** The frames of each request that orders all of them to be erased. */
 export const ordersOf = <F extends Named>(frames: readonly F[]): F[][] =>
   partsOf(frames.flatMap(partsOfFrame), MOST_ERASED);
+
+type Placed = Pick<FoundFrame, "event_id" | "agent_uid" | "epoch" | "seq" | "places" | "blobs">;
+
+/**
+ * Frames at the places that no order named, since they were stored there between the question and the order: the archive finds its
+ * files by places.
+ */
+export const placedMeanwhile = <F extends Placed>(ordered: readonly F[], after: readonly F[]): F[] =>
+  after.flatMap((frame) => {
+    const known = new Set(ordered.find((one) => isSameFrame(one, frame))?.places);
+    const places = frame.places.filter((place) => !known.has(place));
+    return places.length === 0 ? [] : [{ ...frame, places, blobs: [] }];
+  });

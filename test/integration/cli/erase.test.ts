@@ -1,13 +1,14 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from "@jest/globals";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { erasedDigest } from "#nervous-system/schemas/erased.ts";
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { createSiphonMetrics } from "#pipeline/siphon/measure.ts";
 import { createAccount, startSwarmPlane, tokenFor } from "#test/integration/gateway/swarm-plane.ts";
 import { eventually, freshNamespace } from "#test/integration/kubernetes/control-plane.ts";
-import { createCleanup, startTestNats } from "#test/integration/pipeline/bus-harness.ts";
+import { createCleanup, readFrames, startTestNats } from "#test/integration/pipeline/bus-harness.ts";
 import { agentUid, chainBuilder } from "#test/integration/pipeline/chain-builder.ts";
 import { startTestCollector, type TestCollector } from "#test/integration/pipeline/collector-harness.ts";
 import { feedSink } from "#test/integration/pipeline/feeding.ts";
@@ -26,6 +27,12 @@ let namespace: string;
 const tokens = { ann: "", privacy: "" };
 let stage: CliStage;
 let frames: RecordedFrame[];
+let feed: ReturnType<typeof feedSink>;
+
+const startFeed = (): void => {
+  const metrics = createSiphonMetrics(createRegistry());
+  feed = feedSink({ name: "ledger", sink: ledger.sink(), bus: collector.bus, metrics });
+};
 
 const blob = (letter: string): string => `sha256:${letter.repeat(64)}`;
 
@@ -69,10 +76,10 @@ beforeAll(async () => {
     await allowRecording(plane, namespace, name, name === "ann" ? ["get"] : ["get", "delete"]);
     tokens[name] = await tokenFor(plane.admin, { namespace, name }, "enchanted-collector");
   }
-  const metrics = createSiphonMetrics(createRegistry());
   const sink = ledger.sink();
   await sink.prepare();
-  const feed = feedSink({ name: "ledger", sink, bus: collector.bus, metrics });
+  await sink.close();
+  startFeed();
   cleanup.add(() => feed.stop());
   frames = record();
   await collector.bus.publisher.publish(frames);
@@ -210,6 +217,27 @@ describe("enchanted erase", () => {
     const [order] = (await answers("frames", "--types", "ERASURE")).slice(-1);
     const { payload } = JSON.parse(String(order!["frame"])) as { payload: { blobs: string[] } };
     expect(payload.blobs).toEqual(manyBlobs); // what hangs on a frame goes with it, however much that is
+  });
+
+  it("orders once more what was stored again between its question and its order", async () => {
+    const late = chainBuilder({ namespace, agent_uid: agentUid(4) }).next({ payload: { text: "call Erika" } });
+    const { event_id } = late.envelope;
+    await collector.bus.publisher.publish([late]);
+    const isThere = async (): Promise<boolean> => (await ledgerFrames(ledger)).some(({ hash }) => hash === late.hash);
+    await eventually("the ledger has it", isThere);
+    await feed.stop();
+    await collector.bus.unchained.publish([late]);
+    const ending = run("erase", event_id, "--reason", "a name", "--yes");
+    const inStream = async (): Promise<StoredFrame[]> => readFrames(collector.bus);
+    const placesOrdered = async (): Promise<number[][]> =>
+      (await inStream())
+        .map(({ bytes }) => JSON.parse(Buffer.from(bytes).toString()) as { payload?: { event?: string; places?: [] } })
+        .flatMap(({ payload }) => (payload?.event === event_id ? [payload.places ?? []] : []));
+    await eventually("it was ordered", async () => (await placesOrdered()).length > 0);
+    startFeed();
+    expect(await ending).toMatchObject({ code: 0, stderr: expect.stringContaining("erased from the ledger") });
+    const places = (await inStream()).flatMap(({ hash, place }) => (hash === late.hash ? [place] : []));
+    expect(await placesOrdered()).toEqual([[places[0]], [places[1]]]);
   });
 
   it.each([
