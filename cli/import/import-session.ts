@@ -13,7 +13,7 @@ import { known } from "./fields.ts";
 import { createGeminiReader } from "./gemini-cli.ts";
 import { beginChain, type ImportedChain, type Origin } from "./imported-chain.ts";
 import { createOpencodeReader } from "./opencode.ts";
-import { countCame, countIn, INTERRUPTED, noteUnread, type Outcome } from "./outcome.ts";
+import { countCame, countFrame, countIn, INTERRUPTED, noteUnread, type Outcome } from "./outcome.ts";
 import type { Entry } from "./read-entries.ts";
 import type { AgentName, SessionFrame, SessionOut, SessionReader } from "./session-frames.ts";
 
@@ -48,6 +48,8 @@ class SessionWriter implements SessionOut {
   private readonly chain: ImportedChain;
   private readonly outcome: Outcome;
   private readonly underWay = new Set<Promise<void>>();
+  /** What comes again gets the place that it has. */
+  private readonly seqs = new Set<number>();
   private line = 0;
 
   constructor(of: Omit<Session, "entries">, chain: ImportedChain, outcome: Outcome) {
@@ -99,8 +101,8 @@ class SessionWriter implements SessionOut {
       };
       const result = await (hasFragileNumbers(text) ? this.chain.line(text, origin) : this.chain.tell(frame, origin));
       if (!result.ok) return noteUnread(this.outcome, line, result.reason);
-      this.outcome.frames += 1;
-      countIn(this.outcome.types, type);
+      countFrame(this.outcome, type, this.seqs.has(result.seq));
+      this.seqs.add(result.seq);
     } catch (error) {
       this.outcome.trouble ??= (error as Error).message;
     }

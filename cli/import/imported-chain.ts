@@ -10,7 +10,13 @@ import type { ChainLog } from "./destination.ts";
  * Who tells a frame, and when it was observed, Unix nanoseconds; undefined, or more than a day ahead of now: right behind the
  * one before.
  */
-export type Origin = { producer: Producer; observedNs: bigint | undefined; trace?: TraceIds | undefined };
+export type Origin = {
+  producer: Producer;
+  observedNs: bigint | undefined;
+  trace?: TraceIds | undefined;
+  /** Whether secrets were taken out of it before. */
+  withheld?: boolean;
+};
 
 /** A chain that is made anew from what somebody else wrote down, the same each time: same place, same hash. */
 export type ImportedChain = {
@@ -58,9 +64,9 @@ export const beginChain = async ({ identity, redactor, ids, clock, log }: ChainP
       cursor: () => ({ index: 0, note: Buffer.alloc(0) }),
     },
   });
-  const how = ({ producer, observedNs: at, trace }: Origin) => {
+  const how = ({ producer, observedNs: at, trace, withheld = false }: Origin) => {
     observedNs = at === undefined || at > latestNs ? 0n : at; // a chain's time never goes back
-    return trace === undefined ? { producer } : { producer, trace };
+    return { producer, withheld, ...(trace === undefined ? {} : { trace }) };
   };
   return {
     tell: (frame, origin) => recorder.record(frame, how(origin)),

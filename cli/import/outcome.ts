@@ -11,7 +11,7 @@ export type Outcome = {
   destination: string;
   agent?: string;
   session?: string;
-  /** Frames that the file makes; those of them that are new at the destination, that it had before, and that a collector refused. */
+  /** Frames that the file makes, each once; those of them that are new at the destination, that it had before, and that a collector refused. */
   frames: number;
   added: number;
   known: number;
@@ -62,6 +62,13 @@ export const countCame = (outcome: Outcome, { added, known, refused }: Came): vo
 export const countIn = (counts: Counts, name: string): void => {
   const key = name.slice(0, 80);
   counts[key] = (Object.hasOwn(counts, key) ? (counts[key] ?? 0) : 0) + 1;
+};
+
+/** Counts a frame that the file tells; one that it told before is the same, and no further one. */
+export const countFrame = (outcome: Outcome, type: string, isRepeated: boolean): void => {
+  if (isRepeated) return countIn(outcome.leftOut, "repeated");
+  outcome.frames += 1;
+  countIn(outcome.types, type);
 };
 
 /** Notes a line that nothing could be made of. */

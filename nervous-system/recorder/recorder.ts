@@ -52,7 +52,13 @@ export type RecorderOptions = {
 };
 
 /** Who writes a frame, and what it belongs to. */
-type RecordOptions = { producer: Producer; trace?: TraceIds; subject?: FrameSubject };
+type RecordOptions = {
+  producer: Producer;
+  trace?: TraceIds;
+  subject?: FrameSubject;
+  /** Whether secrets were taken out of it before it came here. */
+  withheld?: boolean;
+};
 
 /** The place that a frame got, or why it got none. */
 export type RecordResult = { ok: true; seq: number; eventId: string } | Refusal;
@@ -147,10 +153,9 @@ class ChainWriter {
   }
 }
 
-const redacted = (accepted: Accepted, redactor: Redactor | undefined): Accepted => {
-  if (redactor === undefined) return accepted;
-  const { frame, withheld } = redactor.redact(accepted.frame);
-  return withheld ? { ...accepted, frame, flags: [...accepted.flags, "withheld"] } : accepted;
+const redacted = (accepted: Accepted, redactor: Redactor | undefined, before: boolean): Accepted => {
+  const { frame, withheld } = redactor?.redact(accepted.frame) ?? { frame: accepted.frame, withheld: false };
+  return withheld || before ? { ...accepted, frame, flags: [...accepted.flags, "withheld"] } : accepted;
 };
 
 const recallEvents = async (wal: RecorderLog, epoch: number): Promise<RecentEvents<RecordResult>> => {
@@ -187,7 +192,7 @@ export const createRecorder = async (options: RecorderOptions): Promise<Recorder
     const given = read();
     if (!given.ok) return given;
     // First of all: what is remembered, after a restart too, is the frame as it was written.
-    const accepted = redacted(given, options.redactor);
+    const accepted = redacted(given, options.redactor, how.withheld === true);
     const before = recent.find(accepted.frame);
     if (before !== undefined) return before;
     const place = chain.append(accepted, how);

@@ -58,6 +58,16 @@ describe("a session of another agent", () => {
     expect(await readFile(join(stage.cwd, "swarm_context.jsonl"), "utf8")).toBe(before);
   });
 
+  it("that its file holds three times is counted once, where its entries have ids", async () => {
+    const entry = (uuid: string, content: string): string =>
+      line({ type: "user", uuid, sessionId: "s-2", timestamp: at(0), message: { role: "user", content } });
+    await write("thrice.jsonl", (entry("u-1", "one") + entry("u-2", "two")).repeat(3));
+    expect(await outcomes("thrice.jsonl")).toMatchObject([{ frames: 2, added: 2, known: 0, leftOut: { repeated: 4 } }]);
+    await verified(stage);
+    expect(await framesIn(stage)).toHaveLength(2);
+    expect(await outcomes("thrice.jsonl")).toMatchObject([{ frames: 2, added: 0, known: 2 }]);
+  });
+
   it("is told of without what a terminal obeys", async () => {
     const session = "s\u001b]0;x\u0007\u009b2J\u202e";
     const file = "evil.jsonl";
@@ -249,6 +259,17 @@ describe("a record of the command line", () => {
     expect(await outcomes("swarm_context.jsonl")).toMatchObject([{ frames: 6, added: 0 }]);
   });
 
+  it("that its file holds three times is counted once", async () => {
+    await write("rollout.jsonl", rollout);
+    await importing("rollout.jsonl");
+    const record = await readFile(join(stage.cwd, "swarm_context.jsonl"), "utf8");
+    await write("thrice.jsonl", record.repeat(3));
+    const into = ["--file", "other.jsonl", "thrice.jsonl"];
+    expect(await outcomes(...into)).toMatchObject([{ frames: 3, added: 3, known: 0, leftOut: { repeated: 6 } }]);
+    expect(await readFile(join(stage.cwd, "other.jsonl"), "utf8")).toBe(record);
+    expect(await outcomes(...into)).toMatchObject([{ frames: 3, added: 0, known: 3 }]);
+  });
+
   it("is taken but for the frames that somebody changed, which are named", async () => {
     await stage.cli(["run", "--no-observe", "--", "bash", "-c", say("true words")]);
     const record = await readFile(join(stage.cwd, "swarm_context.jsonl"), "utf8");
@@ -319,6 +340,32 @@ describe("what is imported to a collector", () => {
       [4, "MESSAGE"],
     ]);
     expect(await ann.outbox()).toEqual([]);
+  });
+
+  it.each([
+    ["by itself and then by its record", "s-5", ["rollout.jsonl", "local.jsonl"]],
+    ["by its record and then by itself", "s-6", ["local.jsonl", "rollout.jsonl"]],
+  ])("is one chain where a session comes %s, and goes on when it has grown", async (_, session, files) => {
+    const key = `sk-ant-api03-${"Ab1_".repeat(24)}`;
+    const whole =
+      rollout.replaceAll("s-1", session) + said(3, "assistant", `key ${key}`) + item(4, { type: "odd", n: 1 });
+    await write("rollout.jsonl", whole);
+    await importing("--file", "local.jsonl", "rollout.jsonl");
+    const place = `at the collector ${ann.env["ENCHANTED_COLLECTOR"]}`;
+    const [first = "", second = ""] = files;
+    expect(await send(first)).toMatchObject({ code: 0, stdout: expect.stringContaining(`5 frame(s), 5 new ${place}`) });
+    expect(await send(second)).toMatchObject({ code: 0, stdout: expect.stringContaining(`0 new ${place}, 5 known`) });
+    await appendFile(join(stage.cwd, "rollout.jsonl"), said(5, "assistant", "Done."));
+    expect(await send("rollout.jsonl")).toMatchObject({ code: 0, stdout: expect.stringContaining(`1 new ${place}`) });
+    const stored = await server.storedOf(importedUid(server.namespace, "codex", session));
+    expect(stored.map(({ envelope }) => envelope.flags?.includes("withheld") === true)).toEqual([
+      false,
+      false,
+      false,
+      true,
+      false,
+      false,
+    ]);
   });
 
   it("is refused where the collector takes nobody's word for it, and counted", async () => {
