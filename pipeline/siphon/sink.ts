@@ -46,7 +46,10 @@ export type Sink = {
   /** Keeps the cut in slot `slotOf(number)` before its frames are written, so that whoever comes after a crash writes the same batch. */
   keepCut(cut: KeptCut): Promise<void>;
   write(batch: Batch, signal: AbortSignal): Promise<SinkResult>;
-  /** Erases what frames say that were written before, and keeps their hashes; what is erased or was never there changes nothing. */
+  /**
+   * Erases what frames say that were written before, and keeps their hashes; what is erased or was never there changes nothing. What
+   * it was told to erase `write` takes without its words from then on: see `ErasedKeys`.
+   */
   erase(erasures: readonly Erasure[], signal: AbortSignal): Promise<EraseResult>;
   close(): Promise<void>;
 };
