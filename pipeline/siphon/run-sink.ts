@@ -77,6 +77,14 @@ type Opened = {
   readonly gatherer: Gatherer;
   /** Number of the next cut. */
   next: number;
+  /** What comes next, gathered while the batch before it is written. */
+  ahead: Promise<Gathered>;
+};
+
+const gatherNext = (gatherer: Gatherer, signal: AbortSignal): Promise<Gathered> => {
+  const gathered = gatherer.next(signal);
+  gathered.catch(() => {}); // whoever awaits it hears of it
+  return gathered;
 };
 
 const markOf = ({ stream, to: place, hash }: Cut): StreamMark => ({ stream, place, hash });
@@ -113,12 +121,14 @@ const openAtStore = async (feed: Feed): Promise<Opened> => {
     prefetch: { bytes: PREFETCH_BYTES },
     ...(filter === undefined ? {} : { filter }),
   });
-  return { reader, gatherer: createGatherer(reader, limits, { clock, unsure }), next: (cuts[0]?.number ?? 0) + 1 };
+  const gatherer = createGatherer(reader, limits, { clock, unsure });
+  return { reader, gatherer, next: (cuts[0]?.number ?? 0) + 1, ahead: gatherNext(gatherer, feed.signal) };
 };
 
 const feedOnce = async (feed: Feed, opened: Opened): Promise<void> => {
   const { kind, sink, metrics, signal } = feed;
-  const gathered = await opened.gatherer.next(signal);
+  const gathered = await opened.ahead;
+  opened.ahead = gatherNext(opened.gatherer, signal);
   const { cut } = gathered;
   await sink.keepCut({ ...cut, number: opened.next++ });
   await writeBatch(writingOf(feed), { cut, frames: await framesOf(feed, gathered) });
