@@ -69,7 +69,7 @@ const writingOf = (feed: Feed): Writing => ({
 
 const framesOf = async (feed: Feed, { items, cut }: Gathered): Promise<Batch["frames"]> => {
   for (const { item } of items) if (item.kind === "poison") await refuse(feed, cut, item.poison, item.poison.reason);
-  return items.flatMap(({ item }) => (item.kind === "frame" ? [item.frame] : []));
+  return framesIn(items);
 };
 
 type Opened = {
@@ -81,9 +81,16 @@ type Opened = {
   ahead: Promise<Gathered>;
 };
 
-const gatherNext = (gatherer: Gatherer, signal: AbortSignal): Promise<Gathered> => {
+const framesIn = (items: Gathered["items"]): Batch["frames"] =>
+  items.flatMap(({ item }) => (item.kind === "frame" ? [item.frame] : []));
+
+const gatherAhead = ({ sink, signal }: Feed, gatherer: Gatherer): Promise<Gathered> => {
   const gathered = gatherer.next(signal);
-  gathered.catch(() => {}); // whoever awaits it hears of it
+  // Whoever awaits it hears of what broke.
+  void gathered.then(
+    ({ items }) => sink.foresee?.(framesIn(items)),
+    () => {},
+  );
   return gathered;
 };
 
@@ -122,13 +129,13 @@ const openAtStore = async (feed: Feed): Promise<Opened> => {
     ...(filter === undefined ? {} : { filter }),
   });
   const gatherer = createGatherer(reader, limits, { clock, unsure });
-  return { reader, gatherer, next: (cuts[0]?.number ?? 0) + 1, ahead: gatherNext(gatherer, feed.signal) };
+  return { reader, gatherer, next: (cuts[0]?.number ?? 0) + 1, ahead: gatherAhead(feed, gatherer) };
 };
 
 const feedOnce = async (feed: Feed, opened: Opened): Promise<void> => {
-  const { kind, sink, metrics, signal } = feed;
+  const { kind, sink, metrics } = feed;
   const gathered = await opened.ahead;
-  opened.ahead = gatherNext(opened.gatherer, signal);
+  opened.ahead = gatherAhead(feed, opened.gatherer);
   const { cut } = gathered;
   await sink.keepCut({ ...cut, number: opened.next++ });
   await writeBatch(writingOf(feed), { cut, frames: await framesOf(feed, gathered) });
