@@ -24,14 +24,20 @@ export const leftMs = ({ mission, nowMs }: Pick<MissionSnapshot, "mission" | "no
   return deadline === undefined ? Number.POSITIVE_INFINITY : durationMs(deadline) - activeMs(mission, nowMs);
 };
 
-/** What of the budget is exceeded. An operator that has just started knows less than the status, until it has read the stream. */
-const overBudget = ({ mission, fold }: MissionSnapshot): string | undefined => {
-  const { maxFrames = Infinity, maxTokens = Infinity } = mission.spec.budget ?? {};
+/** What it used. An operator that has just started knows less than the status, until it has read the stream. */
+const usedBy = ({ mission, fold }: MissionSnapshot): { readonly frames: number; readonly tokens: number } => {
   const { frames = 0, inputTokens = 0, outputTokens = 0 } = usageAfter(mission.status?.usage, fold?.usage) ?? {};
-  const tokens = inputTokens + outputTokens;
+  return { frames, tokens: inputTokens + outputTokens };
+};
+
+/** What of the budget is exceeded, for people. */
+const overBudget = (snapshot: MissionSnapshot): string | undefined => {
+  const { maxFrames = Infinity, maxTokens = Infinity } = snapshot.mission.spec.budget ?? {};
+  const { frames, tokens } = usedBy(snapshot);
   if (frames > maxFrames) return `It has written ${frames} frames, and spec.budget.maxFrames allows ${maxFrames}.`;
-  if (tokens > maxTokens) return `Its models took ${tokens} tokens, and spec.budget.maxTokens allows ${maxTokens}.`;
-  return undefined;
+  return tokens > maxTokens
+    ? `Its models took ${tokens} tokens, and spec.budget.maxTokens allows ${maxTokens}.`
+    : undefined;
 };
 
 type Stopped = { readonly acts: readonly MissionAct[]; readonly draining: number };

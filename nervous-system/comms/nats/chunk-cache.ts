@@ -1,7 +1,7 @@
 import { fingerprintOf, readChunk, type StreamItem, type StreamMessage } from "./read-chunk.ts";
 
 /** A message of the stream as it was read. */
-export type ReadMessage = {
+type ReadMessage = {
   /** See `fingerprintOf`. */
   readonly hash: string;
   readonly items: readonly StreamItem[];
