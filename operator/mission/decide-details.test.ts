@@ -9,6 +9,7 @@ import { computeMissionStatus } from "#operator/mission/status.ts";
 import { anAgent } from "#test/builders/agent.ts";
 import { aFrame } from "#test/builders/frame.ts";
 import { aMission } from "#test/builders/mission.ts";
+import { aModel, readyModelStatus } from "#test/builders/model.ts";
 import { verifierStatus } from "#test/builders/pod-status.ts";
 import {
   condition,
@@ -291,6 +292,23 @@ describe("decideMission, beyond the table", () => {
     expect(of(60)).toMatchObject({ phase: "Running" });
     expect(of(61)).toMatchObject({ phase: "Failed", reason: Reason.BudgetExceeded });
     expect(of(61).message).toContain("Its models took 101 tokens, and spec.budget.maxTokens allows 100.");
+  });
+
+  it("ends a mission that cost more than it may, and admits one whose Model has prices", () => {
+    const of = (costUSD: string) =>
+      decideMission(
+        snapshot({
+          mission: aMission({ spec: { budget: { maxCostUSD: "2.5" } }, status: { usage: { frames: 1, costUSD } } }),
+          agents: named(anAgent()),
+        }),
+      );
+    expect(of("2.50")).toMatchObject({ phase: "Running" });
+    expect(of("2.500000001")).toMatchObject({ phase: "Failed", reason: Reason.BudgetExceeded });
+    const priced = aModel({ status: readyModelStatus, spec: { pricing: { inputPerMTok: "3", outputPerMTok: "15" } } });
+    const mission = aMission({ spec: { budget: { maxCostUSD: "2.5" } } });
+    expect(decideMission(snapshot({ mission, models: new Map([["scripted", priced]]) }))).toMatchObject({
+      phase: "Running",
+    });
   });
 
   it("pauses a mission over its budget where that is asked for, and goes on once it is raised", () => {

@@ -1,5 +1,6 @@
 import { durationMs } from "#nervous-system/kernel/duration.ts";
 import type { Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { overBudget } from "#nervous-system/schemas/budget.ts";
 import { ConditionType, isFinished, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
 import {
   endingPlan,
@@ -22,22 +23,6 @@ export const activeMs = ({ status }: Mission, nowMs: number): number => {
 export const leftMs = ({ mission, nowMs }: Pick<MissionSnapshot, "mission" | "nowMs">): number => {
   const { deadline } = mission.spec;
   return deadline === undefined ? Number.POSITIVE_INFINITY : durationMs(deadline) - activeMs(mission, nowMs);
-};
-
-/** What it used. An operator that has just started knows less than the status, until it has read the stream. */
-const usedBy = ({ mission, fold }: MissionSnapshot): { readonly frames: number; readonly tokens: number } => {
-  const { frames = 0, inputTokens = 0, outputTokens = 0 } = usageAfter(mission.status?.usage, fold?.usage) ?? {};
-  return { frames, tokens: inputTokens + outputTokens };
-};
-
-/** What of the budget is exceeded, for people. */
-const overBudget = (snapshot: MissionSnapshot): string | undefined => {
-  const { maxFrames = Infinity, maxTokens = Infinity } = snapshot.mission.spec.budget ?? {};
-  const { frames, tokens } = usedBy(snapshot);
-  if (frames > maxFrames) return `It has written ${frames} frames, and spec.budget.maxFrames allows ${maxFrames}.`;
-  return tokens > maxTokens
-    ? `Its models took ${tokens} tokens, and spec.budget.maxTokens allows ${maxTokens}.`
-    : undefined;
 };
 
 type Stopped = { readonly acts: readonly MissionAct[]; readonly draining: number };
@@ -77,7 +62,8 @@ export const limits: Step = (snapshot) => {
     const message = `Its agents were at work for as long as spec.deadline allows, ${mission.spec.deadline}.`;
     return { ...endingPlan("Failed", { reason: Reason.DeadlineExceeded, message }), acts: stopped.acts };
   }
-  const over = overBudget(snapshot);
+  // An operator that has just started knows less than the status, until it has read the stream.
+  const over = overBudget(mission.spec.budget, usageAfter(mission.status?.usage, snapshot.fold?.usage));
   if (over === undefined) return undefined;
   if (mission.spec.budget?.onExceeded === "Pause") return pause(over, stopped);
   return { ...endingPlan("Failed", { reason: Reason.BudgetExceeded, message: over }), acts: stopped.acts };

@@ -82,6 +82,13 @@ describe("computeMissionStatus", () => {
     expect(later(resumed, 610, true)).toMatchObject({ activeSeconds: 100 });
   });
 
+  it("tells what models cost in dollars", () => {
+    const folded = emptyMission("m");
+    const fold = { ...folded, usage: { ...folded.usage, frames: 9, nanoUsd: 1_250_000_001 } };
+    expect(step(snapshot({}, { fold })).usage).toMatchObject({ frames: 9, costUSD: "1.250000001" });
+    expect(step(snapshot({}, { fold: folded })).usage).not.toHaveProperty("costUSD");
+  });
+
   it("says which reference is missing and stalls", () => {
     const status = step(snapshot(undefined, { models: new Map() }));
     expect(statusOf(status, "Accepted")).toBe("True");

@@ -17,6 +17,7 @@ import {
 import { egress } from "#nervous-system/schemas/resources/egress.ts";
 import { pathPattern } from "#nervous-system/schemas/resources/path-pattern.ts";
 import { recording } from "#nervous-system/schemas/resources/recording.ts";
+import { budget, deadline } from "#nervous-system/schemas/resources/mission-limits.ts";
 import {
   commit,
   commonStatus,
@@ -134,32 +135,6 @@ const teamMember = z
   })
   .describe("One member of the team.");
 
-const budget = withRules(
-  z
-    .object({
-      maxFrames: z
-        .int32()
-        .min(1)
-        .max(2_147_483_647)
-        .describe("Frames of the mission, its model calls included.")
-        .optional(),
-      maxTokens: z
-        .int()
-        .min(1)
-        .max(Number.MAX_SAFE_INTEGER)
-        .describe("Tokens that its models take and answer, together.")
-        .optional(),
-      onExceeded: z
-        .enum(["Fail", "Pause"])
-        .default("Fail")
-        .describe(
-          "What becomes of a mission that has used more: Fail, it ends; Pause, it waits until the budget is raised. Either way its pods are stopped.",
-        ),
-    })
-    .describe("What the mission may use."),
-  { rule: "has(self.maxFrames) || has(self.maxTokens)", message: "a budget names maxFrames or maxTokens" },
-);
-
 const spec = z
   .object({
     goal: withRules(spoken(16384, "What is to be achieved, in plain words."), immutable("goal")),
@@ -186,16 +161,7 @@ const spec = z
       .default({ maxAttempts: 3 })
       .describe("What happens when an attempt fails."),
     budget: budget.optional(),
-    deadline: withRules(
-      z
-        .string()
-        .max(32)
-        .regex(/^([0-9]+(ms|s|m|h))+$/)
-        .describe(
-          "For how long its agents may be at work, such as 90m; time in which it is suspended or waits does not count. Then it fails and its pods are stopped.",
-        ),
-      { rule: "duration(self) >= duration('1m')", message: "a deadline is a minute at least, such as 90m or 2h30m" },
-    ).optional(),
+    deadline: deadline.optional(),
     recording: recording.optional(),
     egress: egress.optional(),
     suspend: z.boolean().default(false).describe("Drains the pods (SIGTERM) and creates none until it is false again."),
@@ -300,6 +266,7 @@ export const missionDefinition = {
       description: "Context frames in the record.",
       priority: 1,
     },
+    { name: "Cost", type: "string", jsonPath: ".status.usage.costUSD", description: "Dollars.", priority: 1 },
     { name: "PR", type: "string", jsonPath: ".status.pullRequests[0].url", description: "The pull request." },
     {
       name: "Reason",
