@@ -8,6 +8,8 @@ import { erasuresIn, type Erasure } from "#pipeline/siphon/erasures.ts";
  * order is written without its words. Everything rejects as the store does.
  */
 export type ErasedKeys = {
+  /** Whether none are kept: then nobody makes keys of a batch. */
+  isEmpty(): Promise<boolean>;
   /** Those of these keys that are kept. */
   among(keys: readonly string[]): Promise<Iterable<string>>;
   /** Keeps keys; what is kept already changes nothing. */
@@ -43,20 +45,21 @@ export const createErasedTest = (erasures: readonly Named[]): ((frame: StoredFra
  * the same batch counts wherever it stands in it: what it is about is written without its words, at once.
  */
 export const findErased = async (
-  kept: Pick<ErasedKeys, "among">,
+  kept: Omit<ErasedKeys, "keep">,
   batch: readonly StoredFrame[],
   frames = batch,
 ): Promise<ReadonlySet<StoredFrame>> => {
+  const ordered = erasedKeysOf(erasuresIn(batch));
+  if (ordered.length === 0 && (await kept.isEmpty())) return new Set();
   const byKey = Map.groupBy(frames.filter(mayBeErased), keyOfFrame);
   if (byKey.size === 0) return new Set();
-  const ordered = erasedKeysOf(erasuresIn(batch));
   const keys = new Set([...ordered, ...(await kept.among([...byKey.keys()]))]);
   return new Set([...keys].flatMap((key) => byKey.get(key) ?? []));
 };
 
 /** The frames of a batch as a store may have them: those that were ordered to be erased without what they say. */
 export const withoutErased = async (
-  kept: Pick<ErasedKeys, "among">,
+  kept: Omit<ErasedKeys, "keep">,
   frames: readonly StoredFrame[],
 ): Promise<readonly StoredFrame[]> => {
   const erased = await findErased(kept, frames);

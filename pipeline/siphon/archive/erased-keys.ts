@@ -55,9 +55,10 @@ export const createErasedKeys = (client: Pick<ObjectClient, "list" | "get" | "pu
     return { keys, parts: [whole] };
   };
   return {
+    isEmpty: async () => (await read()).keys.length === 0,
     among: async (asked) => {
       const { keys } = await read();
-      return keys.length === 0 ? [] : asked.filter((key) => hasKey(keys, key));
+      return asked.filter((key) => hasKey(keys, key));
     },
     keep: async (given) => {
       const before = await read();

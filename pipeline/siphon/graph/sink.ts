@@ -12,7 +12,14 @@ import {
   markPrepared,
   preparations,
 } from "#pipeline/siphon/graph/schema.ts";
-import { findErased, forgetCuts, keepCut, keepErased, readCuts } from "#pipeline/siphon/graph/statements.ts";
+import {
+  findAnyErased,
+  findErased,
+  forgetCuts,
+  keepCut,
+  keepErased,
+  readCuts,
+} from "#pipeline/siphon/graph/statements.ts";
 import { writeFrames } from "#pipeline/siphon/graph/write-frames.ts";
 import {
   slotOf,
@@ -42,7 +49,8 @@ const mustBePrepared = async (run: RunStatement): Promise<void> => {
 const MAX_ROWS = 20_000;
 
 /** They are kept in the transaction that erases. */
-const erasedKeys = (client: Pick<GraphClient, "run">): Pick<ErasedKeys, "among"> => ({
+const erasedKeys = (client: Pick<GraphClient, "run">): Omit<ErasedKeys, "keep"> => ({
+  isEmpty: async () => (await client.run(findAnyErased)).length === 0,
   among: async (keys) => (await client.run<{ key: string }>(findErased, { keys })).map(({ key }) => key),
 });
 

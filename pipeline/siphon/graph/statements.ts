@@ -6,6 +6,9 @@ export const findKnown = "UNWIND $keys AS key MATCH (e:Event {key: key}) RETURN 
 /** Which of `$keys` are those of frames that were erased: see `ErasedKeys`. */
 export const findErased = "UNWIND $keys AS key MATCH (e:Erased {key: key}) RETURN e.key AS key";
 
+/** Answers a row where there is any. */
+export const findAnyErased = "MATCH (e:Erased) RETURN e.key AS key LIMIT 1";
+
 /** Keeps keys of erased frames. */
 export const keepErased = "UNWIND $keys AS key MERGE (:Erased {key: key})";
 

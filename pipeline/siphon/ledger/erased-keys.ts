@@ -10,12 +10,9 @@ const askFor = (keys: readonly string[]): string =>
   `SELECT DISTINCT key FROM ${erasedTable}
 WHERE key IN (SELECT toFixedString(arrayJoin(splitByChar(',', '${keys.join(",")}')), ${KEY_DIGITS}))`;
 
-/** The keys of erased frames in a table of their own; where nothing was ever erased that is all that is asked. */
+/** The keys of erased frames in a table of their own. */
 export const createErasedKeys = (client: Pick<SqlClient, "query" | "insert">): ErasedKeys => {
-  const isEmpty = async (): Promise<boolean> =>
-    (await client.query(`SELECT 1 AS any FROM ${erasedTable} LIMIT 1`)).length === 0;
   const among = async (keys: readonly string[]): Promise<string[]> => {
-    if (await isEmpty()) return [];
     const found: string[] = [];
     for (let at = 0; at < keys.length; at += KEYS_AT_ONCE) {
       const rows = await client.query<{ key: string }>(askFor(keys.slice(at, at + KEYS_AT_ONCE)));
@@ -24,6 +21,7 @@ export const createErasedKeys = (client: Pick<SqlClient, "query" | "insert">): E
     return found;
   };
   return {
+    isEmpty: async () => (await client.query(`SELECT 1 AS any FROM ${erasedTable} LIMIT 1`)).length === 0,
     among,
     keep: async (keys) => {
       const known = new Set(await among(keys));

@@ -10,7 +10,7 @@ import { createErasedKeys } from "#pipeline/siphon/ledger/erased-keys.ts";
 import { beginReshape, ROWS_A_STEP, type Reshape } from "#pipeline/siphon/ledger/reshape.ts";
 import { rowOfBoth } from "#pipeline/siphon/ledger/reshape-progress.ts";
 import { ensureSchema, findRetyped } from "#pipeline/siphon/ledger/ledger-schema.ts";
-import { projectRow } from "#pipeline/siphon/ledger/row.ts";
+import { createEncodedRows } from "#pipeline/siphon/ledger/encoded-rows.ts";
 import { cutsTable, framesTable, nextTable } from "#pipeline/siphon/ledger/tables.ts";
 import {
   insertToken,
@@ -80,6 +80,7 @@ const readCuts = async (client: SqlClient): Promise<KeptCut[]> => {
 /** The ledger: every frame a row of ClickHouse. `rowsAStep`: how an older table is copied, see `beginReshape`. */
 export const createLedgerSink = (client: SqlClient, log: Log, rowsAStep = ROWS_A_STEP): Sink => {
   const erased = createErasedKeys(client);
+  const encoded = createEncodedRows();
   let reshape: Reshape | undefined;
   const goOnReshaping = async (): Promise<void> => {
     reshape = await beginReshape(client, { sink: SINK, log, rowsAStep });
@@ -100,19 +101,22 @@ export const createLedgerSink = (client: SqlClient, log: Log, rowsAStep = ROWS_A
     write: async ({ cut, frames }: Batch, signal) => {
       if (frames.length === 0) return { kind: "written" };
       try {
+        // What is erased is another frame than the one whose row was made ahead.
         const given = await withoutErased(erased, frames);
         const bad = frames.filter((_, at) => !isKeepable(given[at]));
         if (bad.length > 0) return { kind: "rejected", reason: "the frame is not UTF-8", bad };
-        const rows = given.map(projectRow);
+        const rows = given.map(encoded.of);
         const options = { token: insertToken(SINK, cut), signal };
         if (reshape?.copies() === true) await insertIntoNext(client, rows, options);
         await client.insert(framesTable, rows, options);
+        encoded.forget(frames);
         reshape?.goOn();
         return { kind: "written" };
       } catch (error) {
         return resultOf(client, error, reshape?.copies() === true);
       }
     },
+    foresee: encoded.foresee,
     erase: async (erasures) => {
       try {
         await erased.keep(erasedKeysOf(erasures));

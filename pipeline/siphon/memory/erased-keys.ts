@@ -29,6 +29,7 @@ export const createErasedKeys = (client: Pick<VectorClient, "find" | "put">): Er
     return found;
   };
   return {
+    isEmpty: async () => (await client.find(shelf, [], 1)).length === 0,
     among,
     keep: async (keys) => {
       const known = new Set(await among(keys));
