@@ -237,6 +237,25 @@ describe("files", () => {
     expect(rows).toMatchObject([{ lines_added: 0, lines_removed: 4_294_967_294 }]);
   });
 
+  it("read the words of those decisions alone that are answered, however wide the others are", async () => {
+    const chain = chainBuilder({ namespace: "team-wide", agent_uid: agentUid(78) });
+    const frames = Array.from({ length: 400 }, (_, n) => [
+      chain.next({
+        event_type: "DECISION_RATIONALE",
+        payload: { reasoning: `${n} `.padEnd(250_000, `because of ${n} `) },
+      }),
+      chain.next({ event_type: "STATE_CHANGE", payload: { file_modified: "a.ts", change: "modified" } }),
+    ]).flat();
+    const stored = frames.map((frame, n) => ({ ...frame, place: 40_000_000 + n, storedNs: BigInt(n + 1) }));
+    for (let from = 0; from < stored.length; from += 100) await writeFrames(ledger, stored.slice(from, from + 100));
+    const narrow = openTestReader(ledger, 64 * 1024 * 1024);
+    cleanup.add(() => narrow.store.close());
+    const { rows } = await narrow.ask("team-wide", "files", { file: "a.ts" }, 5);
+    expect(rows.map(({ why }) => text(why).slice(0, 4))).toEqual(["399 ", "398 ", "397 ", "396 ", "395 "]);
+    expect(rows.map(({ why }) => text(why).length)).toEqual(rows.map(() => 250_000));
+    await expect(narrow.ask("team-wide", "files", { file: "a.ts" }, 400)).rejects.toThrow(/too much of the ledger/);
+  });
+
   it("are those below a folder, of one persona", async () => {
     const below = told("STATE_CHANGE").filter(
       ({ payload, persona }) => text(payload["file_modified"]).startsWith("src/db/") && persona === "Junior Coder",
