@@ -32,7 +32,7 @@ const inOrder = (value: object): [string, unknown][] =>
   Object.entries(value).toSorted(([one], [other]) => (one < other ? -1 : 1));
 
 const hitsOf = ({ dbHits, children }: ProfiledPlan): number =>
-  Number(dbHits) + children.reduce((sum, child) => sum + hitsOf(child), 0);
+  dbHits + children.reduce((sum, child) => sum + hitsOf(child), 0);
 
 /** Starts a Neo4j server; it takes half a minute on two busy processors. */
 export const startTestGraph = async (

@@ -330,7 +330,7 @@ describe("a question about a graph in which everything hangs together", () => {
       const values = { path: "src/0.ts", mission, place: 0 };
       const asked = { namespace: "dense", values, rows, signal: new AbortController().signal };
       const { statement, bound } = store.answer(question, asked);
-      return graph.reads(statement, bound as Record<string, unknown>);
+      return graph.reads(statement, bound);
     };
     const ofAll = await reads("", 10_000);
     const edges = MISSIONS * FILES * (FILES - 1);

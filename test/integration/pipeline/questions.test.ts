@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { noMission } from "#nervous-system/schemas/ids.ts";
+import { noMission, stableId } from "#nervous-system/schemas/ids.ts";
 import { ledgerQueries } from "#pipeline/reader/ledger/queries.ts";
 import { makeCorpus, type Corpus, type Told } from "#test/builders/corpus.ts";
 import { endsNamespace, learnedIn, missionEndFrames, missionEnds } from "#test/builders/mission-ends.ts";
@@ -108,6 +108,48 @@ describe("outcomes", () => {
     expect((await ask("outcomes")).map(({ outcome, at: when }) => [outcome, when])).toEqual(
       [...new Set(told().map(({ mission }) => mission))].map(() => ["unknown", null]),
     );
+  });
+});
+
+describe("outcomes of a part of time", () => {
+  const namespace = "team-late";
+  const commit = "c".repeat(40);
+  beforeAll(async () => {
+    let place = 50_000_000;
+    const on = (day: number, n: number, producer: "agent" | "supervisor", payload: Record<string, unknown>) => {
+      const recorder = producer === "agent" ? ("scribe" as const) : producer;
+      const of = { agent_uid: agentUid(300 + (place += 1)), namespace, mission: `late-${n}`, producer, recorder };
+      const mission_uid = stableId("late", String(n));
+      const observed = String(BigInt(Date.UTC(2026, 5, day, 12)) * 1_000_000n);
+      const event_type = producer === "agent" ? "PROPOSAL" : "PUBLICATION";
+      const frame = chainBuilder({ ...of, mission_uid }).next({ event_type, payload }, { observed });
+      return { ...frame, place, storedNs: BigInt(place) };
+    };
+    await writeFrames(ledger, [
+      on(10, 1, "supervisor", { state: "open", head: commit }),
+      on(12, 2, "agent", { title: "Back", body: `This reverts commit ${commit}.` }),
+      // The publisher asks a forge seldom, so a merge is told of later than somebody took it back.
+      on(20, 1, "supervisor", { state: "merged", head: commit }),
+      on(25, 3, "supervisor", { state: "open", head: "d".repeat(40) }),
+    ]);
+  });
+
+  const outcomesOf = async (parameters: Record<string, unknown>, rows?: number): Promise<unknown[]> =>
+    (await reader.ask(namespace, "outcomes", parameters, rows)).rows.map(({ mission, outcome }) => [mission, outcome]);
+
+  it("are of missions of which something was recorded then, whenever they ended", async () => {
+    const [first, second, third] = [
+      ["late-1", "rolled back"],
+      ["late-2", "unknown"],
+      ["late-3", "unknown"],
+    ];
+    expect(await outcomesOf({})).toEqual([first, second, third]);
+    expect(await outcomesOf({ to: "2026-06-11" })).toEqual([first]);
+    expect(await outcomesOf({ from: "2026-06-11", to: "2026-06-13" })).toEqual([second]);
+    expect(await outcomesOf({ from: "2026-06-13" })).toEqual([first, third]);
+    expect(await outcomesOf({ from: "2026-07-01" })).toEqual([]);
+    expect(await outcomesOf({}, 2)).toEqual([first, second]);
+    expect(await outcomesOf({ mission: "late-1" })).toEqual([first]);
   });
 });
 
