@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { groupsOf } from "#nervous-system/kernel/groups.ts";
-import { EmbedderFailure, type Embedder } from "#pipeline/embedding/embedder.ts";
+import { EmbedderFailure, type Embedder, SHARE_OF_A_MODEL } from "#pipeline/embedding/embedder.ts";
 import { postJson, type JsonAnswer } from "#pipeline/endpoint/post-json.ts";
 import { afterMsOf, refusesTexts } from "#pipeline/endpoint/refusal.ts";
 import { within } from "#pipeline/endpoint/within.ts";
@@ -81,6 +81,7 @@ export const createOpenAiEmbedder = (options: OpenAiOptions): Embedder => {
   return {
     name: `openai-${model.replace(/[^A-Za-z0-9_-]/g, "-")}-${dimensions}`,
     dimensions,
+    share: SHARE_OF_A_MODEL,
     embed: async (texts, signal) => {
       const vectors: Float32Array[] = [];
       for (const group of groupsOf(texts, GROUP)) {
