@@ -332,11 +332,10 @@ describe("a question about a graph in which everything hangs together", () => {
       const { statement, bound } = store.answer(question, asked);
       return graph.reads(statement, bound);
     };
-    const ofAll = await reads("", 10_000);
-    const edges = MISSIONS * FILES * (FILES - 1);
-    expect(ofAll).toBeGreaterThan(edges);
-    expect(await reads("dense-3", 10_000)).toBeLessThan(ofAll / (MISSIONS / 2));
-    expect(await reads("", 5)).toBeLessThan(ofAll / 4);
+    // Each dependency is read a few times: to go on, to see whether it held then, and to tell what a file depends on itself.
+    const few = 50;
+    expect(await reads("dense-3", 10_000)).toBeLessThan(few * FILES * (FILES - 1));
+    expect(await reads("", 5)).toBeLessThan(few * MISSIONS * FILES);
     const { rows } = await askingOf(store)("dense", "dependents", { path: "src/0.ts", mission: "dense-3" });
     expect(rows.map(({ file, steps }) => [file, steps])).toEqual([
       ...paths
