@@ -10,18 +10,25 @@ import {
   revisionsPrefix,
 } from "#pipeline/siphon/archive/keys.ts";
 import {
+  judgeEnd,
+  judgeSignature,
+  type ManifestKeys,
+  type ReachedKey,
+} from "#pipeline/siphon/archive/manifest-keys.ts";
+import {
   noManifest,
   parseManifest,
   sha256Of,
   type Manifest,
   type ManifestHead,
+  type StoredManifest,
 } from "#pipeline/siphon/archive/manifest.ts";
-import { parseJson, readObject } from "#pipeline/siphon/archive/read-object.ts";
+import { readObject } from "#pipeline/siphon/archive/read-object.ts";
 import { readFile, type FileContent } from "./read-file.ts";
 
-/** Something that is not as it should be: a file or manifest that is gone, changed, out of its chain, or nobody's. */
+/** Something that is not as it should be: a file or manifest that is gone, changed, out of its chain, not signed as it must be, or nobody's. */
 export type ArchiveFault = {
-  readonly kind: "missing" | "altered" | "unchained" | "unnamed";
+  readonly kind: "missing" | "altered" | "unchained" | "unsigned" | "unnamed";
   /** Name of the object. */
   readonly key: string;
   /** Frames that are in doubt by it, as far as that is known; else 1. */
@@ -36,6 +43,8 @@ type Passed = { readonly last: string; readonly unnamed: readonly string[] };
 export type ArchivePosition = {
   /** The last manifest that was read. */
   readonly head: ManifestHead;
+  /** The newest key by which one was signed up to there; 0 without it. */
+  readonly reached?: ReachedKey;
   /** What the last one is about that speaks of what was written; undefined at the beginning. */
   readonly manifest?: Manifest | undefined;
   /** Undefined where the walk did not begin with the first manifest: it cannot tell which files are nobody's. */
@@ -58,6 +67,8 @@ export type WalkOptions = {
   readonly newest: number;
   /** Whether a file must have its manifest by now. */
   readonly isDue: (key: string) => boolean;
+  /** What signatures are held to; without them nobody looks at any. */
+  readonly keys?: ManifestKeys | undefined;
 };
 
 /** Before the first manifest. */
@@ -114,6 +125,27 @@ const manifestFaults = (
   return fault("unchained", `${key} does not follow the manifest before it`);
 };
 
+type Signatures = { readonly faults: readonly ArchiveFault[]; readonly reached: ReachedKey };
+
+const readSignature = (
+  { keys }: WalkOptions,
+  { key }: Named,
+  stored: StoredManifest,
+  at: ArchivePosition,
+): Signatures => {
+  const { head, reached = 0 } = at;
+  if (keys === undefined) return { faults: [], reached };
+  const judged = judgeSignature(keys, stored, { head, reached });
+  const { rows: frames } = stored.manifest;
+  const told = (message: string): ArchiveFault[] => [{ kind: "unsigned", key, frames, message: `${key} ${message}` }];
+  return { faults: judged.fault === undefined ? [] : told(judged.fault), reached: judged.reached };
+};
+
+const endFaults = ({ keys }: WalkOptions, { head, reached = 0 }: ArchivePosition): ArchiveFault[] => {
+  const message = keys && judgeEnd(keys, reached, head);
+  return message === undefined ? [] : [{ kind: "unsigned", key: manifestKey(head.number), frames: 1, message }];
+};
+
 type ReadFile = { readonly faults: readonly ArchiveFault[]; readonly content?: FileContent };
 
 const readNamed = async (options: WalkOptions, { key, bytes, rows, sha256 }: Manifest): Promise<ReadFile> => {
@@ -161,9 +193,11 @@ const unnamedFaults = async ({ client, isDue }: WalkOptions, { last, unnamed }: 
     .map((key) => ({ kind: "unnamed", key, frames: 1, message: `no manifest speaks of ${key}` }));
 };
 
-const atEnd = async (options: WalkOptions, { head, passed }: ArchivePosition): Promise<ArchiveStep> => {
+const atEnd = async (options: WalkOptions, at: ArchivePosition): Promise<ArchiveStep> => {
+  const { head, passed } = at;
   const unnamed = passed === undefined ? [] : await unnamedFaults(options, passed);
-  return { faults: [...gapFault(head.number + 1, options.newest), ...unnamed], next: undefined };
+  const faults = [...gapFault(head.number + 1, options.newest), ...endFaults(options, at), ...unnamed];
+  return { faults, next: undefined };
 };
 
 /**
@@ -175,18 +209,20 @@ export const stepArchive = async (options: WalkOptions, at: ArchivePosition): Pr
   const named = await nextManifest(options, at.head.number);
   if (named === undefined) return atEnd(options, at);
   const text = (await readObject(client, named.key)) ?? Buffer.of();
-  const manifest = parseManifest(parseJson(text));
+  const stored = parseManifest(text);
+  const manifest = stored?.manifest;
   const faults = manifestFaults(named, manifest, at.head);
   const head = { number: named.number, sha256: sha256Of(text) };
-  if (manifest === undefined) return { faults, next: { ...at, head } };
+  if (stored === undefined || manifest === undefined) return { faults, next: { ...at, head } };
+  const signature = readSignature(options, named, stored, at);
   const passed = at.passed && (await passTo(options, at.passed, manifest.key));
   const file = await readNamed(options, manifest);
   const isWritten = manifest.replaces === undefined;
   return {
     manifest,
-    faults: [...faults, ...file.faults],
+    faults: [...faults, ...signature.faults, ...file.faults],
     // A revision's frames were given where the file stood that it replaces.
     ...(isWritten ? { content: file.content } : {}),
-    next: { head, manifest: isWritten ? manifest : at.manifest, passed },
+    next: { head, reached: signature.reached, manifest: isWritten ? manifest : at.manifest, passed },
   };
 };

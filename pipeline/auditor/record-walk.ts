@@ -153,12 +153,13 @@ export const createRecordWalk = (stores: RecordStores): Walk<RecordPosition> => 
     name: "record",
     begin: { archive: archiveStart, upTo: BEGINNING },
     newest: async () => {
-      const archive = await newestPosition(stores.archive);
+      const archive = await newestPosition(stores.archive, stores.keys);
       newest = Math.max(newest, archive.head.number);
       return { archive };
     },
     stride: async (at, view, signal) => {
-      const options = { client: stores.archive, newest, isDue: (key: string) => isDue(view, key) };
+      const { archive: client, keys } = stores;
+      const options = { client, keys, newest, isDue: (key: string) => isDue(view, key) };
       const { manifest, content, faults, next } = await stepArchive(options, at.archive);
       const found = faults.map(ofArchive);
       if (next === undefined) {

@@ -171,6 +171,23 @@ export const chartValues = z.strictObject({
       storage,
     })
     .describe("Blobs."),
+  archive: z
+    .strictObject({
+      signingKey: z
+        .strictObject({
+          existingSecret: z
+            .string()
+            .describe("Secret with private.pem and public.pem; empty: the chart makes one and keeps it."),
+        })
+        .describe("The Ed25519 key that signs the archive's manifests."),
+      lastUnsigned: z
+        .string()
+        .regex(/^([0-9a-f]{64})?$/)
+        .describe(
+          "sha256 of the last manifest that may be without a signature; empty: any before the first signed one.",
+        ),
+    })
+    .describe("Every frame as Parquet in the bucket."),
   blobs: z
     .strictObject({
       maxBytesPerNamespace: z

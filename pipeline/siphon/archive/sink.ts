@@ -6,8 +6,9 @@ import type { Batch, EraseResult, Sink, SinkKind, SinkResult } from "#pipeline/s
 import { encodeFile } from "./encode-file.ts";
 import { eraseInArchive } from "./erase.ts";
 import { createKeptCuts } from "./kept-cuts.ts";
+import { readManifestSigning, signingKeySettings } from "./key-settings.ts";
 import { fileKey } from "./keys.ts";
-import { createManifestChain, type FileEntry, type ManifestChain } from "./manifest-chain.ts";
+import { createManifestChain, type FileEntry, type ManifestChain, type ManifestSigning } from "./manifest-chain.ts";
 import { sha256Of } from "./manifest.ts";
 import { readObject } from "./read-object.ts";
 
@@ -42,15 +43,19 @@ const encoded = (batch: Batch): SinkResult | { readonly kind: "file"; readonly b
   }
 };
 
-/** The archive: each cut a Parquet file in S3, never written over but by a revision of it, and a manifest that says what is in it. */
-export const createArchiveSink = (client: ObjectClient): Sink => {
-  const manifests = createManifestChain(client);
+/**
+ * The archive: each cut a Parquet file in S3, never written over but by a revision of it, and a manifest that says what is in it,
+ * signed where there is a key.
+ */
+export const createArchiveSink = (client: ObjectClient, signing?: ManifestSigning): Sink => {
+  const manifests = createManifestChain(client, signing);
   const { cuts, keepCut, forgetWithoutFiles } = createKeptCuts(client);
   return {
     prepare: async () => {
       manifests.forget();
       await client.ensureBucket();
       await forgetWithoutFiles();
+      await manifests.seal(new AbortController().signal);
     },
     cuts,
     keepCut,
@@ -93,14 +98,16 @@ export const openBucket = async (settings: z.output<typeof blobSettings>): Promi
     silenceMs: SILENCE_MS,
   });
 
+const archiveSettings = blobSettings.extend(signingKeySettings.shape);
+
 /**
  * The archive's line in the registry. A file is due fifteen seconds after its first frame: where a log is cut at settled,
  * a pod that ends waits for that within its thirty seconds of draining. What a batch holds is bounded by the siphon's memory.
  */
-export const archive: SinkKind<typeof blobSettings> = {
+export const archive: SinkKind<typeof archiveSettings> = {
   name: "archive",
-  settings: blobSettings,
-  create: async (settings) => createArchiveSink(await openBucket(settings)),
+  settings: archiveSettings,
+  create: async (settings) => createArchiveSink(await openBucket(settings), await readManifestSigning(settings)),
   settles: true,
   limits: { maxFrames: 20_000, maxBytes: 16 * 1024 * 1024, lingerMs: 15_000, ackWaitMs: 180_000 },
 };

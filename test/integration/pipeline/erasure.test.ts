@@ -156,7 +156,7 @@ describe("an erasure", () => {
     expect(after.filter(({ bytes }) => erasedDigest(bytes) !== undefined)).toHaveLength(told.length);
     expect(await verified()).toMatchObject({ ok: true, erased: told.length });
     expect(await audited()).toEqual([]);
-    expect((await checkArchive(client)).faults).toEqual([]);
+    expect((await checkArchive(client, stores.archive.signing.keys)).faults).toEqual([]);
   }, 300_000);
 
   it("changes nothing where it is ordered again, or of a frame that is not there", async () => {
@@ -224,12 +224,12 @@ describe("an erasure", () => {
     const results: string[] = [];
     for (let step = 1; results.at(-1) !== "written"; step += 1) {
       left = step;
-      results.push((await createArchiveSink(wrapped).erase(erasures, never)).kind);
+      results.push((await createArchiveSink(wrapped, stores.archive.signing).erase(erasures, never)).kind);
       expect((await stores.archive.frames()).filter(({ hash }) => hash === target.hash)).toHaveLength(1);
     }
     expect(results.length).toBeGreaterThan(3);
     expect(await everything()).toContain(SECRET); // the other stores were not told
     expect((await stores.archive.frames()).some(({ bytes }) => Buffer.from(bytes).includes(SECRET))).toBe(false);
-    expect((await checkArchive(client)).faults).toEqual([]);
+    expect((await checkArchive(client, stores.archive.signing.keys)).faults).toEqual([]);
   }, 300_000);
 });
