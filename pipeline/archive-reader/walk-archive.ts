@@ -7,7 +7,6 @@ import {
   manifestsPrefix,
   nextRevision,
   parseManifestKey,
-  revisionsPrefix,
 } from "#pipeline/siphon/archive/keys.ts";
 import {
   judgeEnd,
@@ -23,6 +22,7 @@ import {
   type ManifestHead,
   type StoredManifest,
 } from "#pipeline/siphon/archive/manifest.ts";
+import { newestRevision } from "#pipeline/siphon/archive/newest-revision.ts";
 import { readObject } from "#pipeline/siphon/archive/read-object.ts";
 import { readFile, type FileContent } from "./read-file.ts";
 
@@ -98,18 +98,12 @@ const isOfItsCut = ({ key, cut, replaces }: Manifest): boolean =>
   fileKey(cut) === (replaces === undefined ? key : firstRevision(key)) &&
   (replaces === undefined || key === nextRevision(replaces));
 
-/** The file that has taken the place of one that is gone: its newest revision, whose bytes its own manifest speaks of. */
+/** The file that has taken the place of one: its newest revision, whose bytes its own manifest speaks of. */
 const readReplacing = async ({ client }: WalkOptions, key: string): Promise<FileContent | undefined> => {
-  let newest: string | undefined;
-  for await (const { key: one } of client.list(revisionsPrefix(key)))
-    if (firstRevision(one) === firstRevision(key) && (newest === undefined || isLater(one, newest))) newest = one;
-  const file = newest === undefined || newest === key ? undefined : await readObject(client, newest);
+  const newest = await newestRevision(client, key);
+  const file = newest === undefined ? undefined : await readObject(client, newest);
   return file && readFile(file).catch(() => undefined);
 };
-
-// `.r10` stands before `.r9` in the order of names.
-const isLater = (one: string, other: string): boolean =>
-  one.length === other.length ? one > other : one.length > other.length;
 
 const manifestFaults = (
   { key, number }: Named,
@@ -164,7 +158,8 @@ const readNamed = async (options: WalkOptions, { key, bytes, rows, sha256 }: Man
     return fault("altered", `${key} is not the file that was written`);
   try {
     const content = await readFile(file);
-    if (content.frames.length === rows) return { faults: [], content };
+    // Where a lock holds it behind an erasure, its revision is in its place.
+    if (content.frames.length === rows) return { faults: [], content: (await readReplacing(options, key)) ?? content };
     return fault("altered", `${key} has ${content.frames.length} frames, its manifest says ${rows}`);
   } catch (error) {
     return fault("altered", `${key} cannot be read: ${String(error)}`);

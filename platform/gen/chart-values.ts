@@ -186,6 +186,12 @@ export const chartValues = z.strictObject({
         .describe(
           "sha256 of the last manifest that may be without a signature; empty: any before the first signed one.",
         ),
+      objectLock: z
+        .strictObject({
+          mode: z.enum(["", "GOVERNANCE", "COMPLIANCE"]).describe("How; empty: not."),
+          days: z.int().min(0).max(36_500).describe("For how many days from when they were written."),
+        })
+        .describe("Whether files and manifests are locked in the bucket."),
     })
     .describe("Every frame as Parquet in the bucket."),
   blobs: z

@@ -156,11 +156,22 @@ capabilities: { drop: [ALL] }
 {{- $bytes -}}
 {{- end }}
 
+{{/* How files and manifests of the archive are locked. */}}
+{{- define "enchanted.archiveLockEnv" -}}
+{{- with .Values.archive.objectLock }}
+{{- if .mode }}
+- { name: ARCHIVE_LOCK_MODE, value: {{ .mode | quote }} }
+- { name: ARCHIVE_LOCK_DAYS, value: {{ required "archive.objectLock.days is required with archive.objectLock.mode" (.days | default "") | quote }} }
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "enchanted.s3Env" -}}
 - { name: S3_ENDPOINT, value: {{ include "enchanted.s3Endpoint" . | quote }} }
 {{- include "enchanted.storeCaEnv" (dict "root" . "store" "s3" "env" "S3_CA_FILE") }}
 - { name: S3_REGION, value: {{ .Values.s3.region | quote }} }
 - { name: S3_BUCKET, value: {{ .Values.s3.bucket | quote }} }
+{{- include "enchanted.archiveLockEnv" . }}
 - name: S3_ACCESS_KEY_ID
   valueFrom: { secretKeyRef: { name: {{ include "enchanted.s3Secret" . | quote }}, key: accessKeyId } }
 - name: S3_SECRET_ACCESS_KEY

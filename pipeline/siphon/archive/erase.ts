@@ -5,20 +5,28 @@ import { blobKey } from "#nervous-system/stores/s3/object-store.ts";
 import { readFile } from "#pipeline/archive-reader/read-file.ts";
 import { isAbout, type Erasure } from "#pipeline/siphon/erasures.ts";
 import { encodeFile } from "./encode-file.ts";
+import { eraseOrHold, heldObjects } from "./held-objects.ts";
 import { filesPrefix, nextRevision, parseFileKey } from "./keys.ts";
 import type { ManifestChain } from "./manifest-chain.ts";
 import { sha256Of } from "./manifest.ts";
+import { newestRevision } from "./newest-revision.ts";
 import { readObject } from "./read-object.ts";
 
 /** Where an archive is. */
 export type ArchiveStore = { readonly client: ObjectClient; readonly manifests: ManifestChain };
 
-/** The files that may hold frames of these erasures: by the places that each was stored at, in whichever stream. */
-const filesOf = async (client: Pick<ObjectClient, "list">, erasures: readonly Erasure[]): Promise<string[]> => {
+/**
+ * The files that may hold frames of these erasures: by the places that each was stored at, in whichever stream. One that a lock
+ * holds is in nobody's place any more.
+ */
+const filesOf = async (client: Pick<ObjectClient, "list" | "get">, erasures: readonly Erasure[]): Promise<string[]> => {
   const places = erasures.flatMap((one) => one.places);
+  const held = new Set<string>();
+  for await (const { key } of heldObjects(client)) held.add(key);
   const keys: string[] = [];
   for await (const { key } of client.list(filesPrefix)) {
     const file = parseFileKey(key);
+    if (held.has(key) && (await newestRevision(client, key)) !== undefined) continue;
     if (file !== undefined && places.some((place) => place >= file.from && place <= file.to)) keys.push(key);
   }
   return keys;
@@ -51,13 +59,13 @@ const reviseFile = async (
   if (file === undefined) throw new Error(`${key} was there and is not any more`);
   const entry = { key, cut, replaces, rows: frames.length, bytes: file.byteLength, sha256: sha256Of(file) };
   if (!(await manifests.has(key))) await manifests.append(entry, signal);
-  await client.delete(replaces);
+  await eraseOrHold(client, replaces);
   return true;
 };
 
 /**
  * Erases what frames say from the files of the archive, and their blobs: a file that holds one is replaced by its next revision,
- * of which a manifest of its own speaks. Whatever is killed in between is done again.
+ * of which a manifest of its own speaks. Whatever is killed in between is done again. What a lock holds is marked, to go later.
  */
 export const eraseInArchive = async (
   store: ArchiveStore,
@@ -72,5 +80,5 @@ export const eraseInArchive = async (
     }
   }
   for (const { namespace, blobs } of erasures)
-    for (const digest of blobs) await store.client.delete(blobKey(namespace, digest));
+    for (const digest of blobs) await eraseOrHold(store.client, blobKey(namespace, digest));
 };

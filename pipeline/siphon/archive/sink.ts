@@ -1,13 +1,14 @@
 import type { z } from "zod";
 import { readOnlyCa } from "#nervous-system/kernel/trusted-cas.ts";
 import { createObjectClient, NoBucketError, type ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
-import { blobSettings } from "#pipeline/settings.ts";
+import { archiveLock, blobSettings } from "#pipeline/settings.ts";
 import type { Batch, EraseResult, Sink, SinkKind, SinkResult } from "#pipeline/siphon/sink.ts";
 import { encodeFile } from "./encode-file.ts";
 import { eraseInArchive } from "./erase.ts";
 import { createKeptCuts } from "./kept-cuts.ts";
 import { readManifestSigning, signingKeySettings } from "./key-settings.ts";
 import { fileKey } from "./keys.ts";
+import { createReleases, lockPuts, mustHaveLock, type PutLock } from "./lock.ts";
 import { createManifestChain, type FileEntry, type ManifestChain, type ManifestSigning } from "./manifest-chain.ts";
 import { sha256Of } from "./manifest.ts";
 import { readObject } from "./read-object.ts";
@@ -43,19 +44,29 @@ const encoded = (batch: Batch): SinkResult | { readonly kind: "file"; readonly b
   }
 };
 
+/** By what manifests are signed, and for how long files are locked; neither is without it. */
+export type ArchiveOptions = {
+  readonly signing?: ManifestSigning | undefined;
+  readonly lock?: PutLock | undefined;
+};
+
 /**
  * The archive: each cut a Parquet file in S3, never written over but by a revision of it, and a manifest that says what is in it,
  * signed where there is a key.
  */
-export const createArchiveSink = (client: ObjectClient, signing?: ManifestSigning): Sink => {
+export const createArchiveSink = (bucket: ObjectClient, { signing, lock }: ArchiveOptions = {}): Sink => {
+  const client = lock === undefined ? bucket : lockPuts(bucket, lock);
   const manifests = createManifestChain(client, signing);
+  const releases = createReleases(bucket, lock);
   const { cuts, keepCut, forgetWithoutFiles } = createKeptCuts(client);
   return {
     prepare: async () => {
       manifests.forget();
       await client.ensureBucket();
+      if (lock !== undefined) await mustHaveLock(bucket);
       await forgetWithoutFiles();
       await manifests.seal(new AbortController().signal);
+      await releases.now();
     },
     cuts,
     keepCut,
@@ -67,6 +78,7 @@ export const createArchiveSink = (client: ObjectClient, signing?: ManifestSignin
         signal.throwIfAborted();
         const entry = await putFile({ client, manifests }, batch, file.bytes, signal);
         if (entry !== undefined) await manifests.append(entry, signal);
+        await releases.nowAndThen();
         return { kind: "written" };
       } catch (error) {
         return failed(error);
@@ -93,6 +105,7 @@ export const openBucket = async (settings: z.output<typeof blobSettings>): Promi
     caPem: await readOnlyCa(settings.S3_CA_FILE),
     region: settings.S3_REGION,
     bucket: settings.S3_BUCKET,
+    objectLock: settings.ARCHIVE_LOCK_MODE !== undefined,
     accessKeyId: settings.S3_ACCESS_KEY_ID,
     secretAccessKey: settings.S3_SECRET_ACCESS_KEY,
     silenceMs: SILENCE_MS,
@@ -107,7 +120,13 @@ const archiveSettings = blobSettings.extend(signingKeySettings.shape);
 export const archive: SinkKind<typeof archiveSettings> = {
   name: "archive",
   settings: archiveSettings,
-  create: async (settings) => createArchiveSink(await openBucket(settings), await readManifestSigning(settings)),
+  create: async (settings, { clock }) => {
+    const lock = archiveLock(settings);
+    return createArchiveSink(await openBucket(settings), {
+      signing: await readManifestSigning(settings),
+      lock: lock && { ...lock, clock },
+    });
+  },
   settles: true,
   limits: { maxFrames: 20_000, maxBytes: 16 * 1024 * 1024, lingerMs: 15_000, ackWaitMs: 180_000 },
 };

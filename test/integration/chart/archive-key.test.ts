@@ -55,6 +55,29 @@ describe("the archive's key", () => {
   });
 });
 
+describe("the archive's lock", () => {
+  const lockedBy = async (...values: string[]): Promise<string[]> => {
+    const objects = await renderChart(...values);
+    return objects
+      .filter((object) =>
+        JSON.stringify(object).includes(
+          '"name":"ARCHIVE_LOCK_MODE","value":"COMPLIANCE"},{"name":"ARCHIVE_LOCK_DAYS","value":"30"}',
+        ),
+      )
+      .map(({ metadata }) => metadata.name);
+  };
+
+  it("is told to whoever creates the bucket, writes to it, or takes orders to erase", async () => {
+    expect(await lockedBy()).toEqual([]);
+    expect(await lockedBy(`archive.objectLock={"mode":"COMPLIANCE","days":30}`)).toEqual(
+      expect.arrayContaining(["enchanted-collector", "enchanted-siphon"]),
+    );
+    await expect(lockedBy(`archive.objectLock.mode="COMPLIANCE"`)).rejects.toThrow(
+      "archive.objectLock.days is required",
+    );
+  });
+});
+
 describe("the archive's key in a cluster", () => {
   let dir = "";
   let cluster: ControlPlane;

@@ -5,6 +5,7 @@ import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { createSigner } from "#nervous-system/codecs/dsse.ts";
 import { createObjectClient, type ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
 import { readArchive } from "#pipeline/archive-reader/read-archive.ts";
+import type { PutLock } from "#pipeline/siphon/archive/lock.ts";
 import type { ManifestSigning } from "#pipeline/siphon/archive/manifest-chain.ts";
 import { parseManifestKeys } from "#pipeline/siphon/archive/manifest-keys.ts";
 import { createArchiveSink } from "#pipeline/siphon/archive/sink.ts";
@@ -21,7 +22,7 @@ export type TestArchive = {
   readonly signing: ManifestSigning;
   readonly keyFiles: { readonly ARCHIVE_SIGNING_KEY_FILE: string; readonly ARCHIVE_PUBLIC_KEYS_FILE: string };
   /** Signs by its key unless told another one, or none. */
-  sink(signing?: ManifestSigning | "unsigned"): Sink;
+  sink(signing?: ManifestSigning | "unsigned", lock?: PutLock): Sink;
   /** Every frame as a reader sees it. */
   frames(): Promise<StoredFrame[]>;
   /** Names of the objects below a prefix. */
@@ -58,8 +59,8 @@ export const makeArchiveKey = (olderKeys = "", lastUnsigned?: string) => {
   return { privatePem, publicPem, signing };
 };
 
-/** Starts an S3 server. */
-export const startTestArchive = async (cleanup: Cleanup, at?: string): Promise<TestArchive> => {
+/** Starts an S3 server; `objectLock`: the bucket is made as one that can lock. */
+export const startTestArchive = async (cleanup: Cleanup, at?: string, objectLock = false): Promise<TestArchive> => {
   const dir = at ?? (await temporaryDirectory(cleanup));
   const server = await startS3({ dir });
   cleanup.add(() => server.stop());
@@ -73,7 +74,7 @@ export const startTestArchive = async (cleanup: Cleanup, at?: string): Promise<T
   await writeFile(keyFiles.ARCHIVE_PUBLIC_KEYS_FILE, publicPem);
   const { endpoint, region, accessKey: accessKeyId, secretKey: secretAccessKey } = server;
   const open = (): ObjectClient =>
-    createObjectClient({ endpoint, region, bucket, accessKeyId, secretAccessKey, silenceMs: 10_000 });
+    createObjectClient({ endpoint, region, bucket, accessKeyId, secretAccessKey, objectLock, silenceMs: 10_000 });
   const client = open();
   cleanup.add(() => client.close());
   const keys = async (prefix: string): Promise<string[]> => {
@@ -88,7 +89,7 @@ export const startTestArchive = async (cleanup: Cleanup, at?: string): Promise<T
     client,
     signing,
     keyFiles,
-    sink: (by = signing) => createArchiveSink(open(), by === "unsigned" ? undefined : by),
+    sink: (by = signing, lock) => createArchiveSink(open(), { signing: by === "unsigned" ? undefined : by, lock }),
     frames: async () => {
       const frames: StoredFrame[] = [];
       for await (const { frame } of readArchive(client)) frames.push(frame);

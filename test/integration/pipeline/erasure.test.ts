@@ -13,6 +13,7 @@ import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { checkArchive } from "#pipeline/archive-reader/check-archive.ts";
 import { createErasures } from "#pipeline/collector/external-frames.ts";
 import { runImport } from "#pipeline/importer/run-import.ts";
+import { heldKey } from "#pipeline/siphon/archive/keys.ts";
 import { createArchiveSink } from "#pipeline/siphon/archive/sink.ts";
 import { erasuresIn } from "#pipeline/siphon/erasures.ts";
 import { createSiphonMetrics } from "#pipeline/siphon/measure.ts";
@@ -173,6 +174,28 @@ describe("an erasure", () => {
     expect(await audited()).toEqual([]);
   }, 300_000);
 
+  it("is told as held where a lock of the store keeps a file", async () => {
+    const { client } = stores.archive;
+    const [file = ""] = await stores.archive.keys("archive.v1/frames/");
+    const mark = Buffer.from(JSON.stringify({ key: file, untilMs: Date.UTC(2126, 0, 2) }));
+    await client.put(heldKey(file), mark, mark.length);
+    expect(await audited()).toEqual([
+      expect.objectContaining({
+        store: "archive",
+        kind: "held",
+        subject: file,
+        first: "it was erased, and is locked until 2126-01-02T00:00:00.000000000Z",
+      }),
+    ]);
+    // Somebody's mark on a file in whose place no other is takes it from nobody.
+    const past = Buffer.from(JSON.stringify({ key: file, untilMs: 1 }));
+    await client.put(heldKey(file), past, past.length);
+    await feed();
+    expect(await stores.archive.keys("archive.v1/frames/")).toContain(file);
+    await client.delete(heldKey(file));
+    expect(await audited()).toEqual([]);
+  }, 300_000);
+
   it("is what stores are filled with that are made anew from the archive", async () => {
     const { ledger, archive, graph } = stores;
     const [rows, nodes] = [await ledgerFrames(ledger), (await graph.dump()).nodes];
@@ -219,12 +242,12 @@ describe("an erasure", () => {
       ...client,
       putIfAbsent: failing(client.putIfAbsent),
       get: failing(client.get),
-      delete: failing(client.delete),
+      erase: failing(client.erase),
     };
     const results: string[] = [];
     for (let step = 1; results.at(-1) !== "written"; step += 1) {
       left = step;
-      results.push((await createArchiveSink(wrapped, stores.archive.signing).erase(erasures, never)).kind);
+      results.push((await createArchiveSink(wrapped, { signing: stores.archive.signing }).erase(erasures, never)).kind);
       expect((await stores.archive.frames()).filter(({ hash }) => hash === target.hash)).toHaveLength(1);
     }
     expect(results.length).toBeGreaterThan(3);
