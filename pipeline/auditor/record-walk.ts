@@ -148,10 +148,13 @@ const compareBehind = async (
   return compareStrange(await unexplained(stores, strange, at, signal), []);
 };
 
+/** Marks that are told, each a question a minute. */
+const MOST_HELD = 500;
+
 /** What was to be erased, and is locked. */
 const findHeld = async ({ archive }: RecordStores): Promise<Fault[]> => {
   const found: Fault[] = [];
-  for await (const { key, untilMs } of heldObjects(archive)) {
+  for await (const { key, untilMs } of heldObjects(archive, MOST_HELD)) {
     const until = untilMs === undefined ? "a hold is lifted" : renderTimestamp(BigInt(untilMs) * 1_000_000n);
     found.push({ store: "archive", kind: "held", subject: key, what: `it was erased, and is locked until ${until}` });
   }

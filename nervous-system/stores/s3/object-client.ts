@@ -10,6 +10,7 @@ import {
   ListObjectsV2Command,
   PutObjectCommand,
   S3Client,
+  type ListObjectsV2CommandInput,
 } from "@aws-sdk/client-s3";
 import { eraseObject, type Erased } from "./erase-object.ts";
 import { isStatus, statusOf } from "./status.ts";
@@ -56,8 +57,8 @@ export type ObjectClient = {
   putIfAbsent(key: string, body: Uint8Array, signal?: AbortSignal, retention?: Retention): Promise<"stored" | "exists">;
   /** Reads an object; undefined when there is none. */
   get(key: string): Promise<AsyncIterable<Uint8Array> | undefined>;
-  /** Objects whose names begin with a prefix, in the order of the names' bytes, behind the name `after`; asked for as they are taken. */
-  list(prefix: string, after?: string): AsyncIterable<ListedObject>;
+  /** Objects whose names begin with a prefix, in the order of the names' bytes, behind the name `after`; asked for as they are taken, a page at a time. */
+  list(prefix: string, after?: string, pageSize?: number): AsyncIterable<ListedObject>;
   /** Removes an object, if there is one; a bucket that keeps versions keeps what it was. */
   delete(key: string): Promise<void>;
   /** Removes an object with all its versions, as far as no lock holds them. */
@@ -99,13 +100,12 @@ const lockedBy = (retention: Retention | undefined, body: Uint8Array) =>
 async function* listObjects(
   client: S3Client,
   Bucket: string,
-  Prefix: string,
-  StartAfter: string | undefined,
+  { Prefix, StartAfter, MaxKeys }: Pick<ListObjectsV2CommandInput, "Prefix" | "StartAfter" | "MaxKeys">,
 ): AsyncGenerator<ListedObject> {
   let token: string | undefined;
   do {
     const from = token === undefined ? { StartAfter } : { ContinuationToken: token };
-    const page = await client.send(new ListObjectsV2Command({ Bucket, Prefix, ...from }));
+    const page = await client.send(new ListObjectsV2Command({ Bucket, Prefix, MaxKeys, ...from }));
     for (const { Key: key = "", Size: sizeBytes = 0 } of page.Contents ?? []) yield { key, sizeBytes };
     token = page.NextContinuationToken;
   } while (token !== undefined);
@@ -172,7 +172,7 @@ export const createObjectClient = (options: S3Options): ObjectClient => {
       const found = await orMissing(client.send(new GetObjectCommand({ Bucket, Key })));
       return found?.Body as AsyncIterable<Uint8Array> | undefined;
     },
-    list: (prefix, after) => listObjects(client, Bucket, prefix, after),
+    list: (Prefix, StartAfter, MaxKeys) => listObjects(client, Bucket, { Prefix, StartAfter, MaxKeys }),
     delete: async (Key) => {
       await client.send(new DeleteObjectCommand({ Bucket, Key }));
     },

@@ -5,8 +5,8 @@ import { blobKey } from "#nervous-system/stores/s3/object-store.ts";
 import { readFile } from "#pipeline/archive-reader/read-file.ts";
 import { isAbout, type Erasure } from "#pipeline/siphon/erasures.ts";
 import { encodeFile } from "./encode-file.ts";
-import { eraseOrHold, heldObjects } from "./held-objects.ts";
-import { filesPrefix, nextRevision, parseFileKey } from "./keys.ts";
+import { eraseOrHold } from "./held-objects.ts";
+import { filesPrefix, heldKey, nextRevision, parseFileKey } from "./keys.ts";
 import type { ManifestChain } from "./manifest-chain.ts";
 import { sha256Of } from "./manifest.ts";
 import { newestRevision } from "./newest-revision.ts";
@@ -15,19 +15,24 @@ import { readObject } from "./read-object.ts";
 /** Where an archive is. */
 export type ArchiveStore = { readonly client: ObjectClient; readonly manifests: ManifestChain };
 
+/** Whether another file is in its place, and a lock alone keeps it. */
+const isHeld = async (client: Pick<ObjectClient, "list" | "size">, key: string): Promise<boolean> =>
+  (await client.size(heldKey(key))) !== undefined && (await newestRevision(client, key)) !== undefined;
+
 /**
  * The files that may hold frames of these erasures: by the places that each was stored at, in whichever stream. One that a lock
  * holds is in nobody's place any more.
  */
-const filesOf = async (client: Pick<ObjectClient, "list" | "get">, erasures: readonly Erasure[]): Promise<string[]> => {
+const filesOf = async (
+  client: Pick<ObjectClient, "list" | "size">,
+  erasures: readonly Erasure[],
+): Promise<string[]> => {
   const places = erasures.flatMap((one) => one.places);
-  const held = new Set<string>();
-  for await (const { key } of heldObjects(client)) held.add(key);
   const keys: string[] = [];
   for await (const { key } of client.list(filesPrefix)) {
     const file = parseFileKey(key);
-    if (held.has(key) && (await newestRevision(client, key)) !== undefined) continue;
-    if (file !== undefined && places.some((place) => place >= file.from && place <= file.to)) keys.push(key);
+    const isMeant = file !== undefined && places.some((place) => place >= file.from && place <= file.to);
+    if (isMeant && !(await isHeld(client, key))) keys.push(key);
   }
   return keys;
 };

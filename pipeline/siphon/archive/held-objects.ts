@@ -23,11 +23,14 @@ export type HeldObject = z.output<typeof heldSchema>;
 /** The marks that are read at once: one a file that was erased from, or a blob. */
 const MOST_READ = 10_000;
 
-/** Reads what a bucket holds though it was to be erased. */
-export async function* heldObjects(client: Pick<ObjectClient, "list" | "get">): AsyncGenerator<HeldObject> {
+/** Reads what a bucket holds though it was to be erased, `most` of it. */
+export async function* heldObjects(
+  client: Pick<ObjectClient, "list" | "get">,
+  most: number = MOST_READ,
+): AsyncGenerator<HeldObject> {
   let read = 0;
   for await (const { key } of client.list(heldPrefix)) {
-    if ((read += 1) > MOST_READ) return;
+    if ((read += 1) > most) return;
     const { data } = heldSchema.safeParse(parseJson(await readObject(client, key)));
     // A mark says only what stands under its name.
     if (data !== undefined && heldKey(data.key) === key) yield data;

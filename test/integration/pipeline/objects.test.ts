@@ -30,9 +30,9 @@ const textOf = async (key: string): Promise<string | undefined> => {
   return Buffer.concat(parts).toString();
 };
 
-const listed = async (prefix: string, after?: string): Promise<string[]> => {
+const listed = async (prefix: string, after?: string, pageSize?: number): Promise<string[]> => {
   const keys: string[] = [];
-  for await (const { key, sizeBytes } of client.list(prefix, after)) keys.push(`${key} ${sizeBytes}`);
+  for await (const { key, sizeBytes } of client.list(prefix, after, pageSize)) keys.push(`${key} ${sizeBytes}`);
   return keys;
 };
 
@@ -57,6 +57,7 @@ describe("objects of a bucket", () => {
       await Promise.all(names.slice(n, n + 67).map((name) => client.put(name, Buffer.from("x"), 1)));
     expect(await listed("many/")).toEqual(names.map((name) => `${name} 1`));
     expect(await listed("many/", "many/1002")).toEqual(["many/1003 1", "many/1004 1"]);
+    expect(await listed("many/", "many/0999", 2)).toEqual(names.slice(1_000).map((name) => `${name} 1`));
     expect(await listed("none/")).toEqual([]);
   }, 120_000);
 
