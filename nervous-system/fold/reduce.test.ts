@@ -80,6 +80,24 @@ describe("reduceMission", () => {
       expect(usage).toMatchObject({ inputTokens: Number.MAX_SAFE_INTEGER, outputTokens: Number.MAX_SAFE_INTEGER });
   });
 
+  it("sums up what calls cost, exactly, and tells no cost where none had a price", () => {
+    const call = (seq: number, cost?: number) =>
+      aFrame(
+        seq,
+        {
+          event_type: "MODEL_CALL",
+          producer: "gateway",
+          agent_uid: "00000000-0000-4000-8000-0000000000aa",
+          seq,
+          about: { agent_uid: uid, epoch: 1 },
+        },
+        { latency_ms: 1, ...(cost === undefined ? {} : { cost_nano_usd: cost }) },
+      );
+    expect(foldAll([call(1)]).usage).not.toHaveProperty("nanoUsd");
+    const fold = foldAll([call(1), call(2, 100_000_001), call(3, 200_000_002), call(4)]);
+    for (const usage of [fold.usage, fold.agents[uid]?.usage]) expect(usage).toMatchObject({ nanoUsd: 300_000_003 });
+  });
+
   it("counts the gateway's model calls only: a pod's token may write one too", () => {
     const call = aFrame(1, { event_type: "MODEL_CALL", producer: "scribe" }, { input_tokens: 5, output_tokens: 5 });
     const fold = foldAll([call]);

@@ -30,6 +30,11 @@ const payloadMatters: ReadonlySet<string> = new Set<FrameType>([
 
 const sum = (a: number, b = 0): number => Math.min(a + b, Number.MAX_SAFE_INTEGER);
 
+const addCost = ({ nanoUsd }: UsageFold, cost: number | undefined): Pick<UsageFold, "nanoUsd"> => {
+  if (nanoUsd === undefined && cost === undefined) return {};
+  return { nanoUsd: sum(nanoUsd ?? 0, cost) };
+};
+
 const addUsage = (usage: UsageFold, { envelope, reading }: Told): UsageFold => {
   const counted = { ...usage, frames: usage.frames + 1 };
   if (reading.type !== "MODEL_CALL" || envelope.producer !== "gateway") return counted;
@@ -38,6 +43,7 @@ const addUsage = (usage: UsageFold, { envelope, reading }: Told): UsageFold => {
     modelCalls: usage.modelCalls + 1,
     inputTokens: sum(usage.inputTokens, reading.said.input_tokens),
     outputTokens: sum(usage.outputTokens, reading.said.output_tokens),
+    ...addCost(usage, reading.said.cost_nano_usd),
   };
 };
 

@@ -4,12 +4,14 @@ import type { Activity } from "./activity.ts";
 /** What the fold reads of a stored frame, `place` being its place in the swarm's one order. */
 export type FoldInput = Pick<RecordedFrame, "envelope" | "bytes"> & { readonly place: number };
 
-/** Tokens and frames of one agent or one mission. */
+/** Tokens, frames and money of one agent or one mission. */
 export type UsageFold = {
   inputTokens: number;
   outputTokens: number;
   modelCalls: number;
   frames: number;
+  /** Billionths of a dollar; absent where no call had a price. */
+  nanoUsd?: number;
 };
 
 /** What became of one PROPOSAL; the last PUBLICATION about it counts. */

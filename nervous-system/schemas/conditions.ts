@@ -41,6 +41,7 @@ export const Reason = {
   Resolved: "Resolved",
   ModelNotFound: "ModelNotFound",
   ModelNotReady: "ModelNotReady",
+  ModelNotPriced: "ModelNotPriced",
   MissionNotFound: "MissionNotFound",
   SecretNotFound: "SecretNotFound",
   SecretNotAllowed: "SecretNotAllowed",

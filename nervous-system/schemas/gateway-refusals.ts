@@ -9,6 +9,8 @@ const gatewayRefusals = {
   binding_unknown: "passing",
   body_too_large: "lasting",
   body_too_slow: "passing",
+  // Until somebody raises it, or the operator stops the agent.
+  budget_exceeded: "passing",
   client_gone: "passing",
   encoding_not_supported: "lasting",
   gateway_busy: "passing",

@@ -431,6 +431,15 @@ describe("decideAgent", () => {
     expect(plan.message).toBe("Its mission is over: It has written 101 frames.");
   });
 
+  it("says of an Agent whose mission waits for a larger budget why it is suspended", () => {
+    const stalled = { ...condition("Stalled", Reason.BudgetExceeded), message: "It has written 101 frames." };
+    const agent = anAgent({ spec: { suspend: true } });
+    const of = (stall: typeof stalled) =>
+      decideAgent(snapshot({ mission: aMission({ status: { conditions: [stall] } }), agent }));
+    expect(of(stalled).message).toBe("Its mission waits: It has written 101 frames.");
+    expect(of({ ...stalled, reason: Reason.SecretNotFound }).reason).toBe(Reason.Suspended);
+  });
+
   it("stalls where a person must give the Secret back, and waits where only the gateway is away", () => {
     const of = (secret: AgentSnapshot["secret"]) => decideAgent(snapshot({ secret })).stalled;
     expect(of(takenBack)).toBe(true);

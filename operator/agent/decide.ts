@@ -91,12 +91,22 @@ const finished: Step = (snapshot) => {
 
 type Told = { readonly reason: string; readonly message: string };
 
-/** A mission that ended over its budget has its agents suspended for good. */
+const limits: ReadonlySet<string> = new Set([Reason.BudgetExceeded, Reason.DeadlineExceeded]);
+
+/** A mission that used more than it may has its agents suspended: until its budget is raised, or for good. */
 const whySuspended = ({ mission }: AgentSnapshot): Told => {
-  const ended = findCondition(mission?.status?.conditions, ConditionType.Failed);
-  return ended?.status === "True" && ended.reason === Reason.BudgetExceeded
-    ? { reason: Reason.BudgetExceeded, message: `Its mission is over: ${ended.message}` }
-    : { reason: Reason.Suspended, message: "No pod runs until suspend is false again." };
+  const told = (type: ConditionType, words: string): Told | undefined => {
+    const found = findCondition(mission?.status?.conditions, type);
+    if (found?.status !== "True" || !limits.has(found.reason)) return undefined;
+    return { reason: found.reason, message: `Its mission ${words}: ${found.message}` };
+  };
+  return (
+    told(ConditionType.Failed, "is over") ??
+    told(ConditionType.Stalled, "waits") ?? {
+      reason: Reason.Suspended,
+      message: "No pod runs until suspend is false again.",
+    }
+  );
 };
 
 /** A suspended Agent: its pod is stopped and none is made. */

@@ -100,6 +100,19 @@ const modelsAreReady: Check = (snapshot) => {
   };
 };
 
+/** A bound that nothing is counted against would bound nothing. */
+const modelsArePriced: Check = (snapshot) => {
+  const { budget } = snapshot.mission.spec;
+  const free = modelNames(snapshot).find((name) => snapshot.models.get(name)?.spec.pricing === undefined);
+  if (budget?.maxCostUSD === undefined || free === undefined) return undefined;
+  return {
+    refused: "ResolvedRefs",
+    stalled: true,
+    reason: Reason.ModelNotPriced,
+    message: `budget.maxCostUSD needs prices, and Model "${free}" has none: add spec.pricing to it, or bound the mission by maxTokens.`,
+  };
+};
+
 const secretIsAllowed: Check = ({ mission, secret }) => {
   const blocked = judgeWorkspace(mission, secret);
   return blocked && { refused: "ResolvedRefs", ...blocked };
@@ -122,6 +135,7 @@ const admissionChecks: readonly Check[] = [
   agentNamesAreFree,
   redactionCompiles,
   modelsExist,
+  modelsArePriced,
   modelsAreReady,
   secretIsAllowed,
   networkIsConfined,

@@ -9,6 +9,7 @@ import { computeMissionStatus } from "#operator/mission/status.ts";
 import { anAgent } from "#test/builders/agent.ts";
 import { aFrame } from "#test/builders/frame.ts";
 import { aMission } from "#test/builders/mission.ts";
+import { aModel, readyModelStatus } from "#test/builders/model.ts";
 import { verifierStatus } from "#test/builders/pod-status.ts";
 import {
   condition,
@@ -278,5 +279,74 @@ describe("decideMission, beyond the table", () => {
     );
     expect(decideMission(snapshot({ mission, agents: done, fold: at(101) })).phase).not.toBe("Failed");
     expect(decideMission(snapshot({ agents: working, fold: at(1_000_000) }))).toMatchObject({ phase: "Running" });
+  });
+
+  it("counts tokens both ways, and what the status knows where the record is still being read", () => {
+    const mission = (inputTokens: number) =>
+      aMission({
+        spec: { budget: { maxTokens: 100 } },
+        status: { usage: { inputTokens, outputTokens: 40, frames: 3 } },
+      });
+    const of = (inputTokens: number) =>
+      decideMission(snapshot({ mission: mission(inputTokens), agents: named(anAgent()) }));
+    expect(of(60)).toMatchObject({ phase: "Running" });
+    expect(of(61)).toMatchObject({ phase: "Failed", reason: Reason.BudgetExceeded });
+    expect(of(61).message).toContain("Its models took 101 tokens, and spec.budget.maxTokens allows 100.");
+  });
+
+  it("ends a mission that cost more than it may, and admits one whose Model has prices", () => {
+    const of = (costUSD: string) =>
+      decideMission(
+        snapshot({
+          mission: aMission({ spec: { budget: { maxCostUSD: "2.5" } }, status: { usage: { frames: 1, costUSD } } }),
+          agents: named(anAgent()),
+        }),
+      );
+    expect(of("2.50")).toMatchObject({ phase: "Running" });
+    expect(of("2.500000001")).toMatchObject({ phase: "Failed", reason: Reason.BudgetExceeded });
+    const priced = aModel({ status: readyModelStatus, spec: { pricing: { inputPerMTok: "3", outputPerMTok: "15" } } });
+    const mission = aMission({ spec: { budget: { maxCostUSD: "2.5" } } });
+    expect(decideMission(snapshot({ mission, models: new Map([["scripted", priced]]) }))).toMatchObject({
+      phase: "Running",
+    });
+  });
+
+  it("pauses a mission over its budget where that is asked for, and goes on once it is raised", () => {
+    const status = { usage: { frames: 11 } };
+    const of = (maxFrames: number, agent = anAgent()) => {
+      const mission = aMission({ spec: { budget: { maxFrames, onExceeded: "Pause" } }, status });
+      return decideMission(snapshot({ mission, agents: named(agent) }));
+    };
+    const reason = Reason.BudgetExceeded;
+    const over = of(10);
+    expect(over).toMatchObject({
+      phase: "Draining",
+      reason,
+      stalled: true,
+      acts: [{ kind: "suspendAgent", suspend: true }],
+    });
+    expect(over.ending).toBeUndefined();
+    expect(over.message).toContain("Raise it, and the mission goes on");
+    const drained = anAgent({ spec: { suspend: true }, status: { conditions: [condition("Suspended", reason)] } });
+    expect(of(10, drained)).toMatchObject({ phase: "Suspended", reason, stalled: true, acts: [] });
+    expect(of(11, drained)).toMatchObject({ acts: [{ kind: "suspendAgent", suspend: false }] });
+  });
+
+  it("ends a mission whose agents were at work for as long as its deadline, over every pause", () => {
+    const of = (status: { activeSeconds?: number; activeSince?: string }, agents = named(anAgent())) =>
+      decideMission(snapshot({ mission: aMission({ spec: { deadline: "1h30m" }, status }), agents }));
+    // It is 10:00.
+    const early = { activeSeconds: 1_800, activeSince: "2026-11-23T09:00:01Z" };
+    expect(of(early)).toMatchObject({ phase: "Running", outcome: { recheckMs: 1_000 } });
+    const late = of({ ...early, activeSince: "2026-11-23T09:00:00Z" });
+    expect(late).toMatchObject({
+      phase: "Failed",
+      reason: Reason.DeadlineExceeded,
+      acts: [{ kind: "suspendAgent", suspend: true }],
+    });
+    expect(late.message).toContain("for as long as spec.deadline allows, 1h30m.");
+    expect(of({ activeSeconds: 5_400 })).toMatchObject({ phase: "Failed" });
+    expect(of({ activeSeconds: 5_400 }, done).reason).not.toBe(Reason.DeadlineExceeded);
+    expect(of({})).toMatchObject({ phase: "Running", outcome: { recheckMs: 300_000 } });
   });
 });

@@ -129,6 +129,13 @@ const table: ReadonlyArray<{
     reason: Reason.ModelNotReady,
   },
   {
+    name: "a budget of money needs a Model with prices",
+    given: snapshot({ mission: aMission({ spec: { budget: { maxCostUSD: "5" } } }) }),
+    phase: "Pending",
+    reason: Reason.ModelNotPriced,
+    stalled: true,
+  },
+  {
     name: "a Secret that may not be used is told by the gateway's reason",
     given: snapshot({
       mission: secretMission,

@@ -1,8 +1,8 @@
 import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { ConditionType, findCondition, isFinished, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
 import { admission } from "#operator/mission/admission.ts";
-import { budget } from "#operator/mission/budget.ts";
 import { finished } from "#operator/mission/finished.ts";
+import { leftMs, limits } from "#operator/mission/limits.ts";
 import {
   endingPlan,
   waitingPlan,
@@ -62,8 +62,8 @@ const suspended: Step = ({ mission, agents, verifier }) => {
 };
 
 // Resuming is part of every later state, so it is added to whatever the later phases decide.
-const resumes = ({ mission, agents }: MissionSnapshot): MissionAct[] =>
-  mission.spec.suspend
+const resumes = ({ mission, agents }: MissionSnapshot, { pauses }: MissionPlan): MissionAct[] =>
+  mission.spec.suspend || pauses === true
     ? []
     : [...agents.values()]
         .filter(({ spec, status }) => spec.suspend && !isFinished(status?.conditions))
@@ -113,7 +113,8 @@ const work: Step = (snapshot) => {
     return waitingPlan({ phase: "Running", reason: told.reason, message, stalled: true }, workRecheckMs);
   }
   const message = `At work: ${doing(busy)}.`;
-  return waitingPlan({ phase: "Running", reason: Reason.Working, message }, workRecheckMs);
+  const recheckMs = Math.min(workRecheckMs, leftMs(snapshot));
+  return waitingPlan({ phase: "Running", reason: Reason.Working, message }, recheckMs);
 };
 
 /*
@@ -128,8 +129,8 @@ const work: Step = (snapshot) => {
  *  elsewhere     its namespace is no tenant                Pending                 none
  *  suspended     spec.suspend                              Suspended               suspend the Agents, stop the verifier
  *  admission     an Agent of the team is missing           Pending, Running        make the Agents, once every check holds
- *  budget        an Agent is at work, and the mission      Failed                  suspend the Agents
- *                wrote more than spec.budget allows
+ *  limits        an Agent is at work, and the mission      Draining, Suspended,    suspend the Agents
+ *                used more than budget or deadline allow   Failed
  *  work          an Agent is at work or gave up            Running, Failed         none
  *  publication   a record is behind, a proposal waits      Publishing, Failed      none
  *                or was refused
@@ -142,7 +143,7 @@ const steps: readonly Step[] = [
   elsewhere,
   suspended,
   admission,
-  budget,
+  limits,
   work,
   publication,
   verification,
@@ -154,7 +155,7 @@ export const decideMission = (snapshot: MissionSnapshot): MissionPlan => {
     const plan = step(snapshot);
     if (plan === undefined) continue;
     return plan.ending === undefined && snapshot.isTenant
-      ? { ...plan, acts: [...resumes(snapshot), ...allowsHosts(snapshot), ...plan.acts] }
+      ? { ...plan, acts: [...resumes(snapshot, plan), ...allowsHosts(snapshot), ...plan.acts] }
       : plan;
   }
   throw new Error("the last step always answers");

@@ -75,6 +75,8 @@ export type MissionPlan = {
   /** Present while not admitted: which of the conditions of admission is False. */
   refused?: "Accepted" | "ResolvedRefs" | "Recording";
   ending?: Ending;
+  /** Its agents stay suspended although spec.suspend is not set. */
+  pauses?: boolean;
   /** Exit code of the criteria, once they ran. */
   verifierExitCode?: number | undefined;
   acts: readonly MissionAct[];

@@ -62,6 +62,33 @@ describe("computeMissionStatus", () => {
     ]);
   });
 
+  it("sums up for how long agents are at work, and not while they are suspended", () => {
+    const later = (given: MissionStatus, seconds: number, suspend: boolean): MissionStatus =>
+      step(
+        snapshot(undefined, {
+          mission: aMission({ status: given, spec: { suspend } }),
+          agents: new Map([[agent.metadata.name, anAgent()]]),
+          nowMs: Date.parse(at) + seconds * 1_000,
+        }),
+      );
+    const begun = later({}, 0, false);
+    expect(begun).toMatchObject({ activeSince: at });
+    expect(later(begun, 30, false)).toMatchObject({ activeSince: at });
+    const paused = later(begun, 90, true);
+    expect(paused).toMatchObject({ activeSeconds: 90, activeSince: undefined });
+    expect(later(paused, 500, true)).toMatchObject({ activeSeconds: 90, activeSince: undefined });
+    const resumed = later(paused, 600, false);
+    expect(resumed).toMatchObject({ activeSeconds: 90, activeSince: "2026-11-23T10:10:00Z" });
+    expect(later(resumed, 610, true)).toMatchObject({ activeSeconds: 100 });
+  });
+
+  it("tells what models cost in dollars", () => {
+    const folded = emptyMission("m");
+    const fold = { ...folded, usage: { ...folded.usage, frames: 9, nanoUsd: 1_250_000_001 } };
+    expect(step(snapshot({}, { fold })).usage).toMatchObject({ frames: 9, costUSD: "1.250000001" });
+    expect(step(snapshot({}, { fold: folded })).usage).not.toHaveProperty("costUSD");
+  });
+
   it("says which reference is missing and stalls", () => {
     const status = step(snapshot(undefined, { models: new Map() }));
     expect(statusOf(status, "Accepted")).toBe("True");

@@ -10,6 +10,7 @@ import {
 import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
 import { missionConditions } from "#operator/mission/conditions.ts";
 import type { RecordHealth } from "#operator/frames/view.ts";
+import { activeMs } from "#operator/mission/limits.ts";
 import type { Ending, MissionPlan, MissionSnapshot } from "#operator/mission/plan.ts";
 import { answersOf } from "#operator/mission/publication.ts";
 import { missionTraceId } from "#nervous-system/schemas/traces.ts";
@@ -84,6 +85,17 @@ const outcomeOf = ({ reason, message, evidence }: Ending): MissionStatus["outcom
 const isAdmitted = ({ phase }: MissionPlan, { startTime }: MissionStatus): boolean =>
   startTime !== undefined || phase === "Running";
 
+/** Time at work is summed up where the work pauses or ends; while it goes on the status stays as it is. */
+const activeOf = (
+  { phase, stalled }: MissionPlan,
+  { mission, nowMs }: MissionSnapshot,
+): Pick<MissionStatus, "activeSeconds" | "activeSince"> => {
+  const { activeSeconds, activeSince } = mission.status ?? {};
+  if (phase === "Running" && !stalled) return { activeSeconds, activeSince: activeSince ?? kubeTime(nowMs) };
+  if (activeSince === undefined) return { activeSeconds, activeSince };
+  return { activeSeconds: Math.round(activeMs(mission, nowMs) / 1_000), activeSince: undefined };
+};
+
 const isOver = ({ phase }: MissionPlan): boolean => phase === "Complete" || phase === "Failed";
 
 const unrecorded: ReadonlySet<string> = new Set([Reason.RecordingUnhealthy, Reason.ScribeDied]);
@@ -119,6 +131,7 @@ export const computeMissionStatus = (
     ...(isAdmitted(plan, before) ? { startTime: before.startTime ?? now, ledger: ledgerOf(snapshot, before) } : {}),
     ...(isOver(plan) ? { completionTime: before.completionTime ?? now } : {}),
     ...(plan.ending === undefined ? {} : { outcome: outcomeOf(plan.ending) }),
+    ...activeOf(plan, snapshot),
     usage: usageAfter(before.usage, fold?.usage),
     pullRequests: pullRequestsOf(snapshot, before),
     verification: verificationOf(plan, before, made),

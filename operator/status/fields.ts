@@ -1,5 +1,7 @@
 import type { UsageFold } from "#nervous-system/fold/state.ts";
 import type { KubeObject } from "#nervous-system/kubernetes/resource-kind.ts";
+import type { Usage } from "#nervous-system/schemas/resources/status-parts.ts";
+import { renderUsd } from "#nervous-system/schemas/usd.ts";
 import { annotation } from "#nervous-system/schemas/names.ts";
 
 /** RFC 3339 to the second, as Kubernetes writes times. */
@@ -21,7 +23,8 @@ export const observedOf = ({ metadata }: KubeObject): Observed => {
  * Usage as it is told next: it only grows. What is heard of an object after its end, such as a merge, is all that an operator knows
  * which began to read behind that.
  */
-export const usageAfter = <U extends { readonly frames?: number | undefined }>(
-  before: U | undefined,
-  folded: UsageFold | undefined,
-): U | UsageFold | undefined => (folded === undefined || folded.frames < (before?.frames ?? 0) ? before : folded);
+export const usageAfter = (before: Usage | undefined, folded: UsageFold | undefined): Usage | undefined => {
+  if (folded === undefined || folded.frames < (before?.frames ?? 0)) return before;
+  const { nanoUsd, ...counted } = folded;
+  return { ...counted, ...(nanoUsd === undefined ? {} : { costUSD: renderUsd(nanoUsd) }) };
+};

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { groupsOf } from "#nervous-system/kernel/groups.ts";
-import { EmbedderFailure, type Embedder } from "#pipeline/embedding/embedder.ts";
+import { EmbedderFailure, type Embedder, SHARE_OF_A_MODEL } from "#pipeline/embedding/embedder.ts";
 import { postJson, type JsonAnswer } from "#pipeline/embedding/post-json.ts";
 
 /** An endpoint that speaks OpenAI's `POST /v1/embeddings`. */
@@ -100,6 +100,7 @@ export const createOpenAiEmbedder = (options: OpenAiOptions): Embedder => {
   return {
     name: `openai-${model.replace(/[^A-Za-z0-9_-]/g, "-")}-${dimensions}`,
     dimensions,
+    share: SHARE_OF_A_MODEL,
     embed: async (texts, signal) => {
       const vectors: Float32Array[] = [];
       for (const group of groupsOf(texts, GROUP)) {

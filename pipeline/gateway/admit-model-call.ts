@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { overBudget, type Used } from "#nervous-system/schemas/budget.ts";
 import { actingChecks, type ActingSnapshot } from "#pipeline/gateway/may-act.ts";
 import { refuseReachingHeaders } from "#pipeline/gateway/reach/judge-reach.ts";
 import { granted, refused, refusedUntil, type Granted } from "#pipeline/gateway/refusal.ts";
@@ -9,6 +10,8 @@ import type { ModelRoute } from "#pipeline/gateway/routes.ts";
 export type ModelCallSnapshot = ActingSnapshot & {
   readonly model: Model | undefined;
   readonly route: ModelRoute;
+  /** What the mission used so far. */
+  readonly used: Used | undefined;
   readonly headers: IncomingHttpHeaders;
 };
 
@@ -16,6 +19,15 @@ export type ModelCallSnapshot = ActingSnapshot & {
 export type AdmittedCall = { readonly mission: Mission; readonly model: Model };
 
 type Check = (s: ModelCallSnapshot) => Granted<never> | undefined;
+
+const budgetRetrySeconds = 30;
+
+const withinBudget: Check = ({ mission, used }) => {
+  const over = overBudget(mission?.spec.budget, used);
+  return over === undefined
+    ? undefined
+    : refusedUntil(429, "budget_exceeded", `The mission's budget is used up. ${over}`, budgetRetrySeconds);
+};
 
 const modelExists: Check = ({ agent, model }) =>
   model === undefined
@@ -34,7 +46,7 @@ const routeFits: Check = ({ model, route }) =>
 const headersAllowed: Check = ({ model, headers }) =>
   model === undefined ? undefined : refuseReachingHeaders(headers, model);
 
-const checks: readonly Check[] = [...actingChecks, modelExists, routeFits, headersAllowed];
+const checks: readonly Check[] = [...actingChecks, withinBudget, modelExists, routeFits, headersAllowed];
 
 /** Decides whether an agent may ask its model; the first check that refuses is told. */
 export const admitModelCall = (snapshot: ModelCallSnapshot): Granted<AdmittedCall> => {

@@ -5,10 +5,11 @@ import type { Broken } from "#pipeline/gateway/broken.ts";
 import { carryOut, type CarryTools, type AskingCall, type CallOutcome } from "#pipeline/gateway/carry-out.ts";
 import { unreadMessage, type Written } from "#pipeline/gateway/client-end.ts";
 import { putAnswer, putRequest, type BlobTools } from "#pipeline/gateway/exchange-blobs.ts";
-import { parseTraceparent, renderExchangeFrame } from "#pipeline/gateway/model-call-frame.ts";
+import { costOf, parseTraceparent, renderExchangeFrame } from "#pipeline/gateway/model-call-frame.ts";
 import type { FrameWriter } from "#pipeline/gateway/ports.ts";
 import { prepareRequest, type ReadyCall, type RequestTools } from "#pipeline/gateway/prepare-request.ts";
 import { granted, refusedUntil, type Granted } from "#pipeline/gateway/refusal.ts";
+import type { Spending } from "#pipeline/gateway/spending.ts";
 import type { UsageMemory } from "#pipeline/gateway/usage-memory.ts";
 
 /** What exchanges are carried out with. */
@@ -17,6 +18,7 @@ export type ExchangeTools = BlobTools &
   CarryTools & {
     readonly frames: FrameWriter;
     readonly usage: UsageMemory;
+    readonly spending: Spending;
     readonly bodies: BodyWorks;
   };
 
@@ -48,6 +50,11 @@ const finishClient = async (
   const { namespace, name } = agent.metadata;
   if (why !== undefined) log.info({ by: why.by, namespace, agent: name }, `a model call broke: ${why.message}`);
   return why;
+};
+
+const noteSpent = ({ spending }: ExchangeTools, { mission, model }: Exchange, answer: ExchangeEnd["facts"]): void => {
+  const { inputTokens = 0, outputTokens = 0 } = answer;
+  spending.note(mission, { inputTokens, outputTokens, nanoUsd: costOf({ model, answer }) ?? 0 });
 };
 
 type Ended = ExchangeEnd & Pick<CallOutcome, "again">;
@@ -88,6 +95,7 @@ const carryOutAndRecord = async (tools: ExchangeTools, exchange: Exchange): Prom
       5,
     );
   }
+  noteSpent(tools, exchange, outcome.facts);
   const broken = await finishClient(tools, exchange, outcome);
   const end = { status: outcome.status, latencyMs, facts: outcome.facts, broken };
   return granted(again === undefined ? end : { ...end, again });

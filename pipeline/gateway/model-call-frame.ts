@@ -1,4 +1,6 @@
 import type { TraceIds } from "#nervous-system/schemas/ids.ts";
+import { nanoUsdOfExchange } from "#nervous-system/codecs/exchange/cost.ts";
+import { presentOf } from "#nervous-system/codecs/exchange/fields.ts";
 import { renderModelCall, type ModelCallFacts } from "#nervous-system/codecs/exchange/model-call.ts";
 import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { ComponentEvent } from "#nervous-system/recorder/component.ts";
@@ -12,12 +14,16 @@ export type ExchangeFacts = Omit<ModelCallFacts, "provider" | "model"> & {
   readonly trace?: TraceIds | undefined;
 };
 
+/** What an exchange cost, in billionths of a dollar; undefined where its Model has no prices. */
+export const costOf = ({ model, answer }: Pick<ExchangeFacts, "model" | "answer">): number | undefined =>
+  model.spec.pricing && nanoUsdOfExchange(model.spec.pricing, answer);
+
 /** Renders the frame of an exchange, a MODEL_CALL about the agent that asked. */
 export const renderExchangeFrame = (facts: ExchangeFacts): ComponentEvent => {
   const { provider, model } = facts.model.spec;
   return {
     eventType: "MODEL_CALL",
-    payload: renderModelCall({ ...facts, provider, model }),
+    payload: { ...renderModelCall({ ...facts, provider, model }), ...presentOf({ cost_nano_usd: costOf(facts) }) },
     subject: {
       mission_uid: facts.mission.metadata.uid,
       mission: facts.mission.metadata.name,

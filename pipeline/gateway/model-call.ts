@@ -58,11 +58,13 @@ const admitAndRun = async (
   const bound = await awaitBinding(view, namespace, pod, clock);
   if (bound.kind === "refused") return bound;
   const { agent } = bound.value;
+  const mission = view.mission({ namespace, name: agent.spec.missionRef.name });
   const admitted = admitModelCall({
     agent,
     route: call.route,
     headers: call.incoming.headers,
-    mission: view.mission({ namespace, name: agent.spec.missionRef.name }),
+    mission,
+    used: mission && tools.spending.usedBy(mission),
     model: view.model({ namespace, name: agent.spec.modelRef.name }),
   });
   if (admitted.kind === "refused") return admitted;

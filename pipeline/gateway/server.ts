@@ -13,11 +13,12 @@ import { answerModelCall, type ModelCallTools } from "#pipeline/gateway/model-ca
 import type { GatewayMetrics } from "#pipeline/gateway/measure.ts";
 import { refused, renderRefusal, type Granted, type Refusal } from "#pipeline/gateway/refusal.ts";
 import { createTunnelRoom } from "#pipeline/gateway/tunnel-room.ts";
+import { createSpending } from "#pipeline/gateway/spending.ts";
 import { createUsageMemory } from "#pipeline/gateway/usage-memory.ts";
 import type { TokenReviews } from "#pipeline/identity/token-reviews.ts";
 
 /** What the gateway's server is made of. */
-type GatewayServerOptions = Omit<ModelCallTools, "room" | "usage"> &
+type GatewayServerOptions = Omit<ModelCallTools, "room" | "usage" | "spending"> &
   Pick<TunnelTools, "limits"> & {
     readonly callLimits: CallLimits;
     readonly reviews: TokenReviews;
@@ -41,8 +42,10 @@ const maxConnections = 4_096;
 
 // One that is forgotten is asked twice once more.
 const maxRememberedModels = 1_024;
+const maxRememberedMissions = 10_000;
 
-type Answering = GatewayServerOptions & Pick<ModelCallTools, "room" | "usage"> & { readonly doorway: Doorway };
+type Answering = GatewayServerOptions &
+  Pick<ModelCallTools, "room" | "usage" | "spending"> & { readonly doorway: Doorway };
 
 const reply = ({ clock }: Answering, incoming: IncomingMessage, client: ServerResponse, refusal: Refusal): void => {
   if (client.headersSent || client.destroyed) return void client.destroy();
@@ -117,6 +120,7 @@ export const startGatewayServer = async (options: GatewayServerOptions): Promise
     tunnels: createTunnelRoom(),
     room: createCallRoom(options.callLimits),
     usage: createUsageMemory(maxRememberedModels),
+    spending: createSpending(maxRememberedMissions),
   };
   const server = await serve({
     at: options.listen,

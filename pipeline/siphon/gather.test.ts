@@ -57,6 +57,15 @@ describe("gathering", () => {
     expect(places(await next)).toEqual([10]);
   });
 
+  it("takes along what was fetched by the time that it is due, however late its turn comes", async () => {
+    const clock = manualClock();
+    const stream = streamOf(Array.from({ length: 1_300 }, (_, n) => item(n + 1)));
+    const gatherer = createGatherer(stream, { ...limits, maxFrames: 2_000, maxBytes: 1e9, lingerMs: 0 }, { clock });
+    const gathered = gatherer.next(signal);
+    await clock.advance(1);
+    expect(await gathered).toMatchObject({ cut: { from: 1, to: 1_300 } });
+  });
+
   it("begins with exactly the cut that may be written already", async () => {
     const stream = streamOf([1, 2, 3, 5, 6, 7, 8, 9].map((seq) => item(seq)));
     const unsure = { stream: "s", from: 2, to: 6, hash: "hash 6" };

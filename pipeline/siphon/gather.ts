@@ -18,10 +18,34 @@ export type Gatherer = {
   next(signal: AbortSignal): Promise<Gathered>;
 };
 
+/** Frames that are gathered before others may have the processor. */
+const FRAMES_A_TURN = 512;
+
 const bytesOf = (item: StreamItem): number =>
   item.kind === "frame" ? item.frame.bytes.length + item.frame.envelopeText.length : item.poison.bytes.length;
 
 const placeOf = ({ item }: Delivered): number => placeOfItem(item);
+
+/** Waits for company of the first item; counted from that, so that an idle stream waits for nothing. */
+const lingering = (first: Promise<unknown>, lingerMs: number, clock: Pick<Clock, "after" | "sleep">) => {
+  let cancel = (): void => {};
+  const due = new Promise<void>((resolve) => {
+    const begin = (): void => void (cancel = clock.after(lingerMs, resolve));
+    void first.then(begin, () => resolve());
+  });
+  let turn: Promise<"due"> | undefined;
+  const over = (): Promise<"due"> =>
+    (turn ??= due.then(async () => {
+      await clock.sleep(0);
+      turn = undefined;
+      return "due" as const;
+    }));
+  return {
+    /** It is due and a turn of the processor went by: what was fetched by then goes along, however late its turn came. */
+    over,
+    cancel: () => cancel(),
+  };
+};
 
 /**
  * Creates a gatherer. With `unsure`, the cut that may or may not be in the store, the first batch is exactly that
@@ -30,8 +54,9 @@ const placeOf = ({ item }: Delivered): number => placeOfItem(item);
 export const createGatherer = (
   reader: Pick<DurableReader, "next">,
   limits: Pick<SinkLimits, "maxFrames" | "maxBytes" | "lingerMs">,
-  options: { readonly clock: Pick<Clock, "after">; readonly unsure?: Cut | undefined },
+  options: { readonly clock: Pick<Clock, "after" | "sleep">; readonly unsure?: Cut | undefined },
 ): Gatherer => {
+  const { clock } = options;
   let { unsure } = options;
   let begun: Promise<Delivered> | undefined;
 
@@ -60,22 +85,17 @@ export const createGatherer = (
   const gather = async (signal: AbortSignal): Promise<Gathered> => {
     const items: Delivered[] = [];
     let bytes = 0;
-    let cancel = (): void => {};
-    const due = new Promise<"due">((resolve) => {
-      // Counted from the first frame: an idle stream waits for nothing.
-      void peek(signal).then(
-        () => (cancel = options.clock.after(limits.lingerMs, () => resolve("due"))),
-        () => resolve("due"),
-      );
-    });
+    const linger = lingering(peek(signal), limits.lingerMs, clock);
     while (items.length < limits.maxFrames && bytes < limits.maxBytes) {
-      const delivered = items.length === 0 ? await peek(signal) : await Promise.race([peek(signal), due]);
+      const delivered = items.length === 0 ? await peek(signal) : await Promise.race([peek(signal), linger.over()]);
       if (delivered === "due") break;
       begun = undefined;
       items.push(delivered);
       bytes += bytesOf(delivered.item);
+      // What was fetched comes without a pause: the batch before it is on its way to its store meanwhile.
+      if (items.length % FRAMES_A_TURN === 0) await clock.sleep(0, signal);
     }
-    cancel();
+    linger.cancel();
     const [first, last] = [items[0], items.at(-1)];
     if (first === undefined || last === undefined) throw signal.reason;
     const { stream, hash } = last.mark;

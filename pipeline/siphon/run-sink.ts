@@ -69,7 +69,7 @@ const writingOf = (feed: Feed): Writing => ({
 
 const framesOf = async (feed: Feed, { items, cut }: Gathered): Promise<Batch["frames"]> => {
   for (const { item } of items) if (item.kind === "poison") await refuse(feed, cut, item.poison, item.poison.reason);
-  return items.flatMap(({ item }) => (item.kind === "frame" ? [item.frame] : []));
+  return framesIn(items);
 };
 
 type Opened = {
@@ -77,6 +77,21 @@ type Opened = {
   readonly gatherer: Gatherer;
   /** Number of the next cut. */
   next: number;
+  /** What comes next, gathered while the batch before it is written. */
+  ahead: Promise<Gathered>;
+};
+
+const framesIn = (items: Gathered["items"]): Batch["frames"] =>
+  items.flatMap(({ item }) => (item.kind === "frame" ? [item.frame] : []));
+
+const gatherAhead = ({ sink, signal }: Feed, gatherer: Gatherer): Promise<Gathered> => {
+  const gathered = gatherer.next(signal);
+  // Whoever awaits it hears of what broke.
+  void gathered.then(
+    ({ items }) => sink.foresee?.(framesIn(items)),
+    () => {},
+  );
+  return gathered;
 };
 
 const markOf = ({ stream, to: place, hash }: Cut): StreamMark => ({ stream, place, hash });
@@ -113,12 +128,14 @@ const openAtStore = async (feed: Feed): Promise<Opened> => {
     prefetch: { bytes: PREFETCH_BYTES },
     ...(filter === undefined ? {} : { filter }),
   });
-  return { reader, gatherer: createGatherer(reader, limits, { clock, unsure }), next: (cuts[0]?.number ?? 0) + 1 };
+  const gatherer = createGatherer(reader, limits, { clock, unsure });
+  return { reader, gatherer, next: (cuts[0]?.number ?? 0) + 1, ahead: gatherAhead(feed, gatherer) };
 };
 
 const feedOnce = async (feed: Feed, opened: Opened): Promise<void> => {
-  const { kind, sink, metrics, signal } = feed;
-  const gathered = await opened.gatherer.next(signal);
+  const { kind, sink, metrics } = feed;
+  const gathered = await opened.ahead;
+  opened.ahead = gatherAhead(feed, opened.gatherer);
   const { cut } = gathered;
   await sink.keepCut({ ...cut, number: opened.next++ });
   await writeBatch(writingOf(feed), { cut, frames: await framesOf(feed, gathered) });

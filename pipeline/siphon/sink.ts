@@ -46,6 +46,8 @@ export type Sink = {
   /** Keeps the cut in slot `slotOf(number)` before its frames are written, so that whoever comes after a crash writes the same batch. */
   keepCut(cut: KeptCut): Promise<void>;
   write(batch: Batch, signal: AbortSignal): Promise<SinkResult>;
+  /** Told of frames that will be written next, while others are written: makes of them what needs no store. Never rejects. */
+  foresee?(frames: readonly StoredFrame[]): Promise<void>;
   /** Erases what frames say that were written before, and keeps their hashes; what is erased or was never there changes nothing. */
   erase(erasures: readonly Erasure[], signal: AbortSignal): Promise<EraseResult>;
   close(): Promise<void>;

@@ -5,6 +5,7 @@ import { readTail } from "#nervous-system/comms/nats/chain-tail.ts";
 import { createDeadLetters } from "#nervous-system/comms/nats/dead-letters.ts";
 import type { FrameStream } from "#nervous-system/comms/nats/frame-stream.ts";
 import type { BusConnection } from "#nervous-system/comms/nats/connection.ts";
+import { createChunkCache } from "#nervous-system/comms/nats/chunk-cache.ts";
 import { openDurableReader } from "#nervous-system/comms/nats/durable-reader.ts";
 import { readSettled } from "#nervous-system/comms/nats/settled.ts";
 import { holdsMark } from "#nervous-system/comms/nats/stream-position.ts";
@@ -258,6 +259,7 @@ export const connectStream = (options: StreamConnectionOptions): StreamConnectio
     currentLink,
   };
   const bus = { manager, js, whileUp, currentLink } as BusConnection;
+  const chunks = createChunkCache(1024 * 1024);
   return {
     stream,
     tail: (agentUid, epoch) => whileUp(() => stream.tail(agentUid, epoch)),
@@ -265,7 +267,9 @@ export const connectStream = (options: StreamConnectionOptions): StreamConnectio
     streamState: () => whileUp(() => readStreamState({ manager })),
     holds: (mark) => whileUp(() => holdsMark(manager, mark)),
     openReader: (durable) =>
-      Promise.resolve(openDurableReader({ ...durable, connection: bus, clock: life.clock, log: silentLog })),
+      Promise.resolve(
+        openDurableReader({ ...durable, connection: bus, clock: life.clock, log: silentLog }, chunks.open()),
+      ),
     deadLetters: createDeadLetters({ js, whileUp }),
   };
 };

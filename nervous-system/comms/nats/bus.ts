@@ -5,6 +5,7 @@ import type { ChainTail } from "./chain-plan.ts";
 import { readChainOwner, type ChainOwner } from "./chain-tail.ts";
 import { connectBus, type BusOptions } from "./connection.ts";
 import { readDeadLetterHeads, type DeadLetterHeads, type DeadLetterQuestion } from "./dead-letter-heads.ts";
+import { createChunkCache } from "./chunk-cache.ts";
 import { createDeadLetters, type DeadLetters } from "./dead-letters.ts";
 import type { DurableOptions } from "./deliveries.ts";
 import { openDurableReader, type DurableReader } from "./durable-reader.ts";
@@ -76,6 +77,9 @@ export type BusDependencies = BusOptions & {
   readonly ids: Ids;
 };
 
+/** Some two batches of the largest sink: how far one reader may be ahead of another that still finds what it read. */
+const SHARED_CHUNK_BYTES = 48 * 1024 * 1024;
+
 /** Connects to NATS, waiting for it as long as it takes, and stays connected until closed. */
 export const createBus = async (options: BusDependencies): Promise<Bus> => {
   const { clock, random, ids, log } = options;
@@ -84,6 +88,7 @@ export const createBus = async (options: BusDependencies): Promise<Bus> => {
   const deadLetters = createDeadLetters(connection);
   const stream = createJetStreamFrameStream(connection, ids);
   const publisher = createPublisher({ stream, clock, random });
+  const chunks = createChunkCache(SHARED_CHUNK_BYTES);
   return {
     connected: connection.connected,
     ensureStreams: (streams) => whileUp(() => ensureStreams(connection.manager, streams)),
@@ -104,7 +109,7 @@ export const createBus = async (options: BusDependencies): Promise<Bus> => {
     streamState: () => whileUp(() => readStreamState(connection)),
     storedMs: (streamSeq) => whileUp(() => readStoredMs(connection.manager, streamSeq)),
     trim: createStreamTrim(connection),
-    openReader: (durable) => Promise.resolve(openDurableReader({ ...durable, connection, clock, log })),
+    openReader: (durable) => Promise.resolve(openDurableReader({ ...durable, connection, clock, log }, chunks.open())),
     follow: (follow) => followStream({ ...follow, connection, clock }),
     close: async () => {
       await publisher.close();

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import protobuf from "protobufjs";
 import { envelopeText, type Envelope, type RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { chunkHeaders, laneOf } from "#nervous-system/schemas/subjects.ts";
+import { createChunkCache } from "./chunk-cache.ts";
 import { cutChunks, maxChunkBytes, type Chunk } from "./chunk.ts";
 import { chunkOf, maxChunkFrames, placeOf } from "./place.ts";
 import { fingerprintOf, readChunk, readCount, readSummary, type StreamMessage } from "./read-chunk.ts";
@@ -196,5 +197,45 @@ describe("a place", () => {
         expect(Math.sign(one - two)).toBe(Math.sign(a[0] - b[0]) || Math.sign(a[1] - b[1]));
       }),
     );
+  });
+});
+
+describe("createChunkCache", () => {
+  const frames = chain(1, [{ mission: 0, type: "THOUGHT", bytes: 1_000, principal: undefined }]);
+  const [chunk] = cutChunks(frames);
+  const at = (streamSeq: number, storedNs = 5n): StreamMessage => ({
+    ...messageOf(chunk as Chunk, streamSeq),
+    storedNs,
+  });
+
+  it("reads a message once for two readers, and again where another stands in its place", () => {
+    const cache = createChunkCache(1_000_000);
+    const [one, other] = [cache.open(), cache.open()];
+    const read = one.read(at(7));
+    expect(read).toEqual({ hash: fingerprintOf(at(7)), items: readChunk(at(7)) });
+    expect(other.read(at(7))).toBe(read);
+    expect(other.read(at(8))).not.toBe(read);
+    expect(other.read(at(7, 6n))).not.toBe(read);
+  });
+
+  it("keeps what was read last, as much as it may", () => {
+    const cache = createChunkCache(5_000);
+    const [one, other] = [cache.open(), cache.open()];
+    const reads = [1, 2, 3, 4, 5].map((seq) => one.read(at(seq)));
+    expect(other.read(at(5))).toBe(reads[4]);
+    expect(other.read(at(1))).not.toBe(reads[0]);
+  });
+
+  it("keeps nothing for one reader alone, nor what was read while there was another", () => {
+    const cache = createChunkCache(1_000_000);
+    const one = cache.open();
+    expect(one.read(at(7))).not.toBe(one.read(at(7)));
+    const other = cache.open();
+    const read = one.read(at(7));
+    other.close();
+    other.close();
+    expect(one.read(at(7))).not.toBe(read);
+    const third = cache.open();
+    expect(third.read(at(8))).toBe(one.read(at(8)));
   });
 });

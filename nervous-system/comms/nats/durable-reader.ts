@@ -2,7 +2,8 @@ import type { JsMsg } from "@nats-io/jetstream";
 import { untilAborted } from "#nervous-system/kernel/until-aborted.ts";
 import { contextStream } from "#nervous-system/schemas/subjects.ts";
 import { Deliveries, type DurableOptions } from "./deliveries.ts";
-import { fingerprintOf, placeOfItem, readChunk, streamMessageOfDelivery, type StreamItem } from "./read-chunk.ts";
+import type { ChunkReader } from "./chunk-cache.ts";
+import { placeOfItem, streamMessageOfDelivery, type StreamItem } from "./read-chunk.ts";
 import { StreamChangedError, type Delivered } from "./stream-position.ts";
 
 /** Reads the stream in its order, each item once, from what was acknowledged last. */
@@ -67,8 +68,8 @@ class Unacknowledged {
   }
 }
 
-/** Creates the durable consumer when it is missing and reads it; it connects with the first `next`. */
-export const openDurableReader = (options: DurableOptions): DurableReader => {
+/** Creates the durable consumer when it is missing and reads it by `chunks`, which it closes; it connects with the first `next`. */
+export const openDurableReader = (options: DurableOptions, chunks: ChunkReader): DurableReader => {
   const { connection, log, name, types, from = 0 } = options;
   const deliveries = new Deliveries(options);
   const unacknowledged = new Unacknowledged();
@@ -81,15 +82,12 @@ export const openDurableReader = (options: DurableOptions): DurableReader => {
 
   /** Reads a message into what waits. */
   const take = (message: JsMsg): void => {
-    const read = streamMessageOfDelivery(message);
-    const hash = fingerprintOf(read);
+    const { hash, items } = chunks.read(streamMessageOfDelivery(message));
     const link = deliveries.link();
     if (message.seq <= lastRead) return unacknowledged.addAgain({ message, hash, link });
     lastRead = message.seq;
     const mark = deliveries.given(message.seq, hash);
-    waiting = readChunk(read)
-      .filter(isWanted)
-      .map((item) => ({ item, mark }));
+    waiting = items.filter(isWanted).map((item) => ({ item, mark }));
     const last = waiting.at(-1);
     unacknowledged.add({ message, hash, link, last: last === undefined ? 0 : placeOfItem(last.item) });
     // What nobody wants must not fill the window of unacknowledged messages.
@@ -117,6 +115,9 @@ export const openDurableReader = (options: DurableOptions): DurableReader => {
       const info = await connection.manager.consumers.info(contextStream, name);
       return info.num_pending + info.num_ack_pending;
     },
-    close: () => deliveries.close(),
+    close: () => {
+      chunks.close();
+      deliveries.close();
+    },
   };
 };

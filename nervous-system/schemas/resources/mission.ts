@@ -17,6 +17,7 @@ import {
 import { egress } from "#nervous-system/schemas/resources/egress.ts";
 import { pathPattern } from "#nervous-system/schemas/resources/path-pattern.ts";
 import { recording } from "#nervous-system/schemas/resources/recording.ts";
+import { budget, deadline } from "#nervous-system/schemas/resources/mission-limits.ts";
 import {
   commit,
   commonStatus,
@@ -159,17 +160,8 @@ const spec = z
       })
       .default({ maxAttempts: 3 })
       .describe("What happens when an attempt fails."),
-    budget: z
-      .object({
-        maxFrames: z
-          .int32()
-          .min(1)
-          .max(2_147_483_647)
-          .describe("Frames of the mission, its model calls included; with one more it fails and its pods are stopped.")
-          .optional(),
-      })
-      .describe("What the mission may use.")
-      .optional(),
+    budget: budget.optional(),
+    deadline: deadline.optional(),
     recording: recording.optional(),
     egress: egress.optional(),
     suspend: z.boolean().default(false).describe("Drains the pods (SIGTERM) and creates none until it is false again."),
@@ -191,6 +183,8 @@ const status = z
     ...commonStatus,
     startTime: time("When the mission was admitted.").optional(),
     completionTime: time("When it became complete or failed.").optional(),
+    activeSeconds: count("For how long its agents were at work, seconds, until activeSince.").optional(),
+    activeSince: time("Since when they have been at work without a pause.").optional(),
     activeAgents: count("Agents at work.").optional(),
     succeededAgents: count("Agents that finished.").optional(),
     failedAgents: count("Agents that gave up.").optional(),
@@ -272,6 +266,7 @@ export const missionDefinition = {
       description: "Context frames in the record.",
       priority: 1,
     },
+    { name: "Cost", type: "string", jsonPath: ".status.usage.costUSD", description: "Dollars.", priority: 1 },
     { name: "PR", type: "string", jsonPath: ".status.pullRequests[0].url", description: "The pull request." },
     {
       name: "Reason",

@@ -7,6 +7,7 @@ import {
   withRules,
   type ResourceDefinition,
 } from "#nervous-system/schemas/resources/define-resource.ts";
+import { usdPattern } from "#nervous-system/schemas/usd.ts";
 import { commonStatus, time } from "#nervous-system/schemas/resources/status-parts.ts";
 
 /** What a request may ask of a provider beside an answer to what it holds itself. */
@@ -28,6 +29,17 @@ const operation = z
   .describe(
     "RemoteContent: fetch URLs that a request names. StoredFiles: read files stored at the provider. HostedTools: run its own tools, such as web search and code execution. McpServers: connect to MCP servers. StoredState: keep a request for later ones, or go on from one. BetaFeatures: beta headers that the gateway does not know to be harmless. OtherMembers: whatever in a request the gateway does not know.",
   );
+
+const price = (tokens: string) =>
+  z.string().max(16).regex(usdPattern).describe(`Dollars a million tokens ${tokens}, such as "3" or "0.25".`);
+
+const pricing = z
+  .object({
+    inputPerMTok: price("sent"),
+    cachedInputPerMTok: price("sent that came from the provider's cache; those of the others without it").optional(),
+    outputPerMTok: price("answered, those of thinking too"),
+  })
+  .describe("What the provider charges, by which each exchange is priced.");
 
 const spec = z
   .object({
@@ -52,6 +64,7 @@ const spec = z
       })
       .describe("Where the API key is. Only the gateway reads it.")
       .optional(),
+    pricing: pricing.optional(),
     allow: z.array(operation).max(modelOperations.length).default([]).meta({
       description:
         "What agents may have the provider do beside answering, each of which lets data leave by another way than the answer; nothing unless told.",

@@ -49,12 +49,20 @@ export const commonStatus = {
     .optional(),
 };
 
-/** Tokens and frames. */
+/** Tokens, frames and money. */
 export const usageSchema = z
   .object({
     inputTokens: sequence("Tokens sent to models.").optional(),
     outputTokens: sequence("Tokens that models answered.").optional(),
     modelCalls: sequence("Exchanges with models.").optional(),
     frames: sequence("Context frames in the record.").optional(),
+    costUSD: z
+      .string()
+      .max(32)
+      .describe("Dollars that models cost, by the prices of their Models at the time; absent where none had prices.")
+      .optional(),
   })
   .describe("What was used so far.");
+
+/** See `usageSchema`. */
+export type Usage = z.output<typeof usageSchema>;

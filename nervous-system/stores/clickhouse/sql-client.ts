@@ -11,6 +11,17 @@ export type ClickHouseOptions = {
   readonly requestTimeoutMs?: number;
 };
 
+/** A row that was made into JSON beforehand. */
+export class EncodedRow {
+  readonly json: string;
+
+  constructor(row: object) {
+    this.json = JSON.stringify(row);
+  }
+}
+
+const stringify = (value: unknown): string => (value instanceof EncodedRow ? value.json : JSON.stringify(value));
+
 /** ClickHouse as far as the product uses it. Everything rejects with `ClickHouseFailure`. */
 export type SqlClient = {
   /** Runs a statement that answers no rows, with bound parameters. */
@@ -95,6 +106,7 @@ export const createSqlClient = (options: ClickHouseOptions): SqlClient => {
     password,
     ...(caPem === undefined ? {} : { tls: { ca_cert: Buffer.from(caPem) } }),
     request_timeout: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
+    json: { parse: JSON.parse, stringify },
     // What it would log is in the error that it throws.
     log: { level: 127 },
   });

@@ -1,5 +1,7 @@
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { ApiKey, connectToCustom, type Collection, type WeaviateClient, type WeaviateField } from "weaviate-client";
+import { eachAtOnce } from "#nervous-system/kernel/each-at-once.ts";
+import { groupsOf } from "#nervous-system/kernel/groups.ts";
 import { ensureCollection, type CollectionDefinition } from "#nervous-system/stores/weaviate/collection.ts";
 import { filterOfAll, type Condition } from "#nervous-system/stores/weaviate/conditions.ts";
 import { orFailure, WeaviateFailure } from "#nervous-system/stores/weaviate/weaviate-failure.ts";
@@ -74,6 +76,8 @@ export type VectorClient = {
 };
 
 const REQUEST_TIMEOUT_MS = 30_000;
+/** How long a server that was there is taken to be. */
+const SEEN_MS = 1_000;
 
 /**
  * The official client cannot be given a CA: the process is, beside those that it has. Its gRPC half takes other ones where somebody
@@ -123,28 +127,26 @@ const inputOf = ({ id, properties, vector }: NewObject) => ({
   ...vectorsOf(vector),
 });
 
-const putOne = async (collection: Collection, object: NewObject): Promise<void> => {
-  const { errors, hasErrors } = await collection.data.insertMany([inputOf(object)]);
+const putTogether = async (collection: Collection, objects: readonly NewObject[]): Promise<void> => {
+  const { errors, hasErrors } = await collection.data.insertMany(objects.map(inputOf));
   const [first] = Object.values(errors);
   if (hasErrors) throw new WeaviateFailure("putting objects", first?.message);
 };
 
-/** Objects that are put at once. */
-const AT_ONCE = 8;
-
-function* each(objects: readonly NewObject[]): Generator<NewObject> {
-  yield* objects;
-}
+const bytesOf = ({ properties, vector }: NewObject): number =>
+  JSON.stringify(properties).length + (vector?.values.byteLength ?? 0);
 
 // The official client (3.14.0) looks every 500 ms whether it has encoded what it was given, of one object at once: 32 objects one by
-// one take 25 ms, together 507.
+// one take 25 ms, together 507. But together each costs Weaviate 0.5 ms of its processor instead of 1.9, and us 0.2 instead of 0.8.
+const FEW = 16;
+const ONE_BY_ONE = { items: 1, bytes: 0, bytesOf: (): number => 0 };
+const TOGETHER = { items: 250, bytes: 8 * 1024 * 1024, bytesOf };
+/** Requests at once. */
+const AT_ONCE = 8;
+
 const putAll = async (collection: Collection, objects: readonly NewObject[]): Promise<void> => {
-  const left = each(objects);
-  const work = async (): Promise<void> => {
-    // A worker that fails ends the generator, and so the others.
-    for (const object of left) await putOne(collection, object);
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  const groups = [...groupsOf(objects, objects.length <= FEW ? ONE_BY_ONE : TOGETHER)];
+  await eachAtOnce(groups, AT_ONCE, (group) => putTogether(collection, group));
 };
 
 const searchIn = async (collection: Collection, search: Search): Promise<FoundObject[]> => {
@@ -172,10 +174,16 @@ const searchIn = async (collection: Collection, search: Search): Promise<FoundOb
 export const createVectorClient = (options: WeaviateOptions): VectorClient => {
   const connecting = orFailure("connecting", connect(options));
   connecting.catch(() => {}); // whoever asks hears of it
+  let seenAtMs = -Infinity;
+  /** Of a server that is away gRPC is asked five times, each told on the console. */
+  const mustBeThere = async (client: WeaviateClient): Promise<void> => {
+    if (performance.now() - seenAtMs < SEEN_MS) return;
+    if (!(await client.isLive())) throw new Error("it is not there");
+    seenAtMs = performance.now();
+  };
   const on = async ({ collection, tenant }: Shelf): Promise<Collection> => {
     const client = await connecting;
-    // Of a server that is away gRPC is asked five times, each told on the console.
-    if (!(await client.isLive())) throw new Error("it is not there");
+    await mustBeThere(client);
     const own = client.collections.get(collection);
     return tenant === undefined ? own : own.withTenant(tenant);
   };

@@ -1,6 +1,6 @@
 import { SHARE_ENV, Worker } from "node:worker_threads";
 import { untilAborted } from "#nervous-system/kernel/until-aborted.ts";
-import { EmbedderFailure, type Embedder } from "#pipeline/embedding/embedder.ts";
+import { EmbedderFailure, type Embedder, SHARE_OF_A_MODEL } from "#pipeline/embedding/embedder.ts";
 import type { Answer, Question } from "#pipeline/embedding/local/thread-messages.ts";
 
 // In the image the thread's program is a bundle beside the one that this file is part of.
@@ -54,6 +54,7 @@ export const createLocalEmbedder = (directory: string): Embedder => {
   return {
     name: "all-minilm-l6-v2-q",
     dimensions: 384,
+    share: SHARE_OF_A_MODEL,
     embed: async (texts, signal) => {
       const vectors: Float32Array[] = [];
       // One after the other, so that another caller's text goes between and an abort ends it soon.

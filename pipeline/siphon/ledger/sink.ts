@@ -8,13 +8,14 @@ import { eraseRows } from "#pipeline/siphon/ledger/erase.ts";
 import { beginReshape, ROWS_A_STEP, type Reshape } from "#pipeline/siphon/ledger/reshape.ts";
 import { rowOfBoth } from "#pipeline/siphon/ledger/reshape-progress.ts";
 import { ensureSchema, findRetyped } from "#pipeline/siphon/ledger/ledger-schema.ts";
-import { projectRow } from "#pipeline/siphon/ledger/row.ts";
+import { createEncodedRows } from "#pipeline/siphon/ledger/encoded-rows.ts";
 import { cutsTable, framesTable, nextTable } from "#pipeline/siphon/ledger/tables.ts";
 import {
   insertToken,
   slotOf,
   type Batch,
   type EraseResult,
+  type KeptCut,
   type Sink,
   type SinkKind,
   type SinkResult,
@@ -60,8 +61,23 @@ const insertIntoNext = async (
   }
 };
 
+const readCuts = async (client: SqlClient): Promise<KeptCut[]> => {
+  const rows = await client.query<CutRow>(
+    `SELECT number, stream, first_place, last_place, hash FROM ${cutsTable} FINAL WHERE sink = {sink:String} ORDER BY number DESC`,
+    { sink: SINK },
+  );
+  return rows.map(({ number, stream, first_place: from, last_place: to, hash }) => ({
+    number: Number(number),
+    stream,
+    from: Number(from),
+    to: Number(to),
+    hash,
+  }));
+};
+
 /** The ledger: every frame a row of ClickHouse. `rowsAStep`: how an older table is copied, see `beginReshape`. */
 export const createLedgerSink = (client: SqlClient, log: Log, rowsAStep = ROWS_A_STEP): Sink => {
+  const encoded = createEncodedRows();
   let reshape: Reshape | undefined;
   const goOnReshaping = async (): Promise<void> => {
     reshape = await beginReshape(client, { sink: SINK, log, rowsAStep });
@@ -73,19 +89,7 @@ export const createLedgerSink = (client: SqlClient, log: Log, rowsAStep = ROWS_A
       await reshape?.stop();
       await goOnReshaping();
     },
-    cuts: async () => {
-      const rows = await client.query<CutRow>(
-        `SELECT number, stream, first_place, last_place, hash FROM ${cutsTable} FINAL WHERE sink = {sink:String} ORDER BY number DESC`,
-        { sink: SINK },
-      );
-      return rows.map(({ number, stream, first_place: from, last_place: to, hash }) => ({
-        number: Number(number),
-        stream,
-        from: Number(from),
-        to: Number(to),
-        hash,
-      }));
-    },
+    cuts: () => readCuts(client),
     keepCut: ({ number, stream, from, to, hash }) => {
       const row = { sink: SINK, slot: slotOf(number), number, stream, first_place: from, last_place: to, hash };
       // In one insert: a cut that does not say so is one of a build that writes to the older table alone.
@@ -96,16 +100,18 @@ export const createLedgerSink = (client: SqlClient, log: Log, rowsAStep = ROWS_A
       const bad = frames.filter((frame) => !isKeepable(frame));
       if (bad.length > 0) return { kind: "rejected", reason: "the frame is not UTF-8", bad };
       try {
-        const rows = frames.map(projectRow);
+        const rows = frames.map(encoded.of);
         const options = { token: insertToken(SINK, cut), signal };
         if (reshape?.copies() === true) await insertIntoNext(client, rows, options);
         await client.insert(framesTable, rows, options);
+        encoded.forget(frames);
         reshape?.goOn();
         return { kind: "written" };
       } catch (error) {
         return resultOf(client, error, reshape?.copies() === true);
       }
     },
+    foresee: encoded.foresee,
     erase: async (erasures) => {
       try {
         // A row that is being copied would come through as it was.

@@ -1,3 +1,4 @@
+import { eachAtOnce } from "#nervous-system/kernel/each-at-once.ts";
 import { createTokenBuckets, type Rate } from "#nervous-system/kernel/token-bucket.ts";
 import {
   memoryCollections,
@@ -45,6 +46,20 @@ const eraseIn = async (client: VectorClient, tenant: string, erasures: readonly 
   }
 };
 
+/** The tenants whose parts of all collections were seen to. */
+const createTenantsThere = (client: VectorClient) => {
+  const there = new Set<string>();
+  return {
+    ensure: async (tenants: readonly string[]): Promise<void> => {
+      const unknown = tenants.filter((tenant) => !there.has(tenant));
+      if (unknown.length === 0) return;
+      for (const collection of collections) await client.ensureTenants(collection, unknown);
+      for (const tenant of unknown) there.add(tenant);
+    },
+    forget: () => there.clear(),
+  };
+};
+
 const resultOf = async (client: VectorClient, error: unknown): Promise<SinkResult> => {
   const reason = error instanceof Error ? error.message : String(error);
   if (error instanceof EmbedderFailure) {
@@ -59,13 +74,13 @@ const resultOf = async (client: VectorClient, error: unknown): Promise<SinkResul
 // A namespace of Kubernetes always is one; what else a frame says cannot be kept apart from others.
 const isTenant = (name: string): boolean => /^[A-Za-z0-9_-]{1,64}$/.test(name);
 
-/** Half a minute of the local model at once, and a text a second: the model makes some ten. */
-const SHARE: Rate = { burst: 256, perSecond: 1 };
 const MOST_TENANTS = 10_000;
+/** Tenants that are written at once. */
+const TENANTS_AT_ONCE = 8;
 
 /** What a memory's sink is made of beside the memory. */
 export type MemorySinkOptions = Omit<FillerOptions, "memory"> & {
-  /** How many vectors of one tenant are made while the stream waits. */
+  /** How many vectors of one tenant are made while the stream waits, where that is not the embedder's share. */
   readonly share?: Rate;
 };
 
@@ -73,22 +88,20 @@ export type MemorySinkOptions = Omit<FillerOptions, "memory"> & {
  * The memory: lessons, decisions and diffs as objects of Weaviate that are found by meaning. What a tenant writes beyond its share is
  * found by its words until its vectors are made too, beside the stream and in turns.
  */
-export const createMemorySink = (memory: Memory, { share = SHARE, ...options }: MemorySinkOptions): Sink => {
+export const createMemorySink = (
+  memory: Memory,
+  { share = memory.embedder.share, ...options }: MemorySinkOptions,
+): Sink => {
   const { client, embedder } = memory;
   const filler = createVectorFiller({ memory, ...options });
-  const writing: MemoryWriting = { ...memory, filler, shares: createTokenBuckets(share, options.clock, MOST_TENANTS) };
+  const shares = share && createTokenBuckets(share, options.clock, MOST_TENANTS);
+  const writing: MemoryWriting = { ...memory, filler, shares };
   const stopping = new AbortController();
   let filling: Promise<void> | undefined;
-  const tenantsThere = new Set<string>();
-  const ensureTenants = async (tenants: readonly string[]): Promise<void> => {
-    const unknown = tenants.filter((tenant) => !tenantsThere.has(tenant));
-    if (unknown.length === 0) return;
-    for (const collection of collections) await client.ensureTenants(collection, unknown);
-    for (const tenant of unknown) tenantsThere.add(tenant);
-  };
+  const tenantsThere = createTenantsThere(client);
   return {
     prepare: async () => {
-      tenantsThere.clear();
+      tenantsThere.forget();
       const missing = await client.missing([...collections, cutsCollection.name]);
       // Cuts speak of what is in the other collections: of one that was dropped they say nothing.
       const lost = missing.some((name) => name !== cutsCollection.name);
@@ -107,12 +120,14 @@ export const createMemorySink = (memory: Memory, { share = SHARE, ...options }: 
         signal.throwIfAborted();
         const tenants = byTenant(batch);
         if (tenants.size === 0) return { kind: "written" };
-        await ensureTenants([...tenants.keys()]);
-        for (const [tenant, projections] of tenants) await writeTenant(writing, tenant, projections, signal);
+        await tenantsThere.ensure([...tenants.keys()]);
+        await eachAtOnce([...tenants], TENANTS_AT_ONCE, ([tenant, projections]) =>
+          writeTenant(writing, tenant, projections, signal),
+        );
         return { kind: "written" };
       } catch (error) {
         // Somebody may have made a collection anew, which has no tenant.
-        tenantsThere.clear();
+        tenantsThere.forget();
         return resultOf(client, error);
       }
     },
@@ -143,5 +158,5 @@ export const memory: SinkKind<typeof memorySettings> = {
     return opened && createMemorySink(opened, { clock, random, log });
   },
   settles: false,
-  limits: { maxFrames: 512, maxBytes: 4 * 1024 * 1024, lingerMs: 250, ackWaitMs: 300_000 },
+  limits: { maxFrames: 2048, maxBytes: 4 * 1024 * 1024, lingerMs: 250, ackWaitMs: 300_000 },
 };

@@ -1,3 +1,4 @@
+import { eachAtOnce } from "#nervous-system/kernel/each-at-once.ts";
 import { groupsOf } from "#nervous-system/kernel/groups.ts";
 import type { TokenBuckets } from "#nervous-system/kernel/token-bucket.ts";
 import { memoryCollections, memoryKinds, vectorNameOf } from "#nervous-system/stores/weaviate/memory-collections.ts";
@@ -12,40 +13,46 @@ import { planWrite } from "#pipeline/siphon/memory/plan.ts";
 import type { MemoryItem, Projection } from "#pipeline/siphon/memory/project.ts";
 import { requestIdOf, requestsAfter } from "#pipeline/siphon/memory/pull-requests.ts";
 
-// What was embedded is put soon: a batch that breaks off is not embedded again from its beginning.
+// What a model embedded is put soon: a batch that breaks off is not embedded again from its beginning.
 const GROUP = { items: 32, bytes: Infinity, bytesOf: (): number => 0 };
+const ALL = { ...GROUP, items: Infinity };
 
-/** A memory that is written to: how many vectors of each tenant are made at once, and what makes the others. */
-export type MemoryWriting = Memory & { readonly shares: TokenBuckets; readonly filler: VectorFiller };
+/** A memory that is written to: how many vectors of each tenant are made at once, all without it, and what makes the others. */
+export type MemoryWriting = Memory & { readonly shares: TokenBuckets | undefined; readonly filler: VectorFiller };
 
-/** Those of a tenant's items whose vectors are made at once; beyond its share it would be others that wait. */
-const withinShare = ({ shares }: MemoryWriting, tenant: string, items: readonly MemoryItem[]): MemoryItem[] => {
-  const share = shares.of(tenant);
-  return items.filter(() => share.take(1) === 0);
+type Shared = { readonly now: readonly MemoryItem[]; readonly later: readonly MemoryItem[] };
+
+/** A tenant's items by when their vectors are made: beyond its share it would be others that wait. */
+const byShare = ({ shares }: MemoryWriting, tenant: string, items: readonly MemoryItem[]): Shared => {
+  const share = shares?.of(tenant);
+  const { now = [], later = [] } = Object.groupBy(items, () =>
+    share === undefined || share.take(1) === 0 ? "now" : "later",
+  );
+  return { now, later };
 };
 
-const objectsOf = async (writing: MemoryWriting, tenant: string, items: readonly MemoryItem[], signal: AbortSignal) => {
-  const { embedder, filler } = writing;
-  const now = withinShare(writing, tenant, items);
-  if (now.length < items.length) filler.owe(tenant);
-  const texts = now.map(({ embedded }) => embedded);
-  const vectors = texts.length === 0 ? [] : await embedder.embed(texts, signal);
+const embedded = async ({ embedder }: MemoryWriting, items: readonly MemoryItem[], signal: AbortSignal) => {
+  const vectors = await embedder.embed(
+    items.map((item) => item.embedded),
+    signal,
+  );
   const name = vectorNameOf(embedder);
-  const byItem = new Map(now.map((item, n) => [item, vectors[n]]));
-  return items.map((item) => {
-    const values = byItem.get(item);
-    return values === undefined
-      ? { ...item, properties: { ...item.properties, vector_due: "yes" as const } }
-      : { ...item, vector: { name, values } };
+  return items.map((item, n) => {
+    const values = vectors[n];
+    return values === undefined ? item : { ...item, vector: { name, values } };
   });
 };
 
-const putGroup = async (writing: MemoryWriting, tenant: string, items: readonly MemoryItem[], signal: AbortSignal) => {
-  const all = await objectsOf(writing, tenant, items, signal);
-  for (const kind of memoryKinds) {
-    const objects = all.filter((one) => one.kind === kind);
-    if (objects.length > 0) await writing.client.put({ collection: memoryCollections[kind], tenant }, objects);
-  }
+const dueLater = (item: MemoryItem): MemoryItem => ({
+  ...item,
+  properties: { ...item.properties, vector_due: "yes" },
+});
+
+const putItems = async ({ client }: Memory, tenant: string, items: readonly MemoryItem[]): Promise<void> => {
+  const byKind = [...Map.groupBy(items, ({ kind }) => kind)];
+  await eachAtOnce(byKind, memoryKinds.length, ([kind, objects]) =>
+    client.put({ collection: memoryCollections[kind], tenant }, objects),
+  );
 };
 
 const writeItems = async (
@@ -54,12 +61,15 @@ const writeItems = async (
   projections: readonly Projection[],
   signal: AbortSignal,
 ) => {
-  const { client } = writing;
+  const { client, filler, embedder } = writing;
   const { fresh, changes } = planWrite(projections, await readKnown(client, tenant, projections));
-  for (const group of groupsOf(fresh, GROUP)) {
+  const { now, later } = byShare(writing, tenant, fresh);
+  for (const group of groupsOf(now, embedder.share === undefined ? ALL : GROUP)) {
     signal.throwIfAborted();
-    await putGroup(writing, tenant, group, signal);
+    await putItems(writing, tenant, await embedded(writing, group, signal));
   }
+  await putItems(writing, tenant, later.map(dueLater));
+  if (later.length > 0) filler.owe(tenant);
   const lessons = { collection: memoryCollections.lesson, tenant };
   for (const [id, properties] of changes) {
     signal.throwIfAborted();

@@ -301,6 +301,30 @@ describe("a model call is refused", () => {
     });
   });
 
+  it("beyond the budget of its mission, before the provider is asked, and prices what was asked", async () => {
+    const pricing = { inputPerMTok: "3", outputPerMTok: "15" };
+    await createModel(test.admin, namespace, "priced", { endpoint: `${upstream.url}/v1`, model: "gpt-real", pricing });
+    await createMission(test.admin, { namespace, name: "thrifty" }, { budget: { maxCostUSD: "0.0001" } });
+    const made = await createAgent(
+      test.admin,
+      { namespace, name: "thrifty-coder" },
+      { mission: "thrifty", model: "priced" },
+    );
+    const bearer = await tokenFor(test.admin, { namespace }, audience, made.pod);
+    answerJson({ choices: [{ finish_reason: "stop" }], usage: { prompt_tokens: 9, completion_tokens: 3 } });
+    await eventually("the caches know it", async () => (await post(gateway, chat, bearer, question)).status === 200);
+    expect(gateway.kept.frames.at(-1)?.payload).toMatchObject({ cost_nano_usd: 9 * 3_000 + 3 * 15_000 });
+    expect((await post(gateway, chat, bearer, question)).status).toBe(200);
+    const asked = upstream.asked.length;
+    expect(await refusalOf(chat, bearer)).toMatchObject({
+      status: 429,
+      type: "budget_exceeded",
+      retry: "30",
+      message: expect.stringContaining("Its models cost 0.000144 dollars, and spec.budget.maxCostUSD allows 0.0001."),
+    });
+    expect(upstream.asked).toHaveLength(asked);
+  });
+
   it("when its agent is being deleted", async () => {
     const made = await createAgent(test.admin, { namespace, name: "dying" }, { mission: "fix", model: "gpt" });
     const bearer = await tokenFor(test.admin, { namespace }, audience, made.pod);

@@ -267,6 +267,30 @@ describe("a budget of frames", () => {
   });
 });
 
+describe("a budget that pauses", () => {
+  it("stops the pod, says what to do, and goes on with the next attempt once it is raised", async () => {
+    stage.kubelet.script(/-1$/, runningStatus());
+    stage.kubelet.script(/-2$/, ...wholeLife());
+    operate();
+    await modelIsReady();
+    const { metadata } = await submit({ budget: { maxFrames: 20, onExceeded: "Pause" }, deadline: "1h" });
+    await eventually("the agent runs", async () => (await agent())?.status?.phase === "Running");
+    const { uid } = (await agent())!.metadata;
+    const of = { mission_uid: metadata.uid, mission: "fix-bug", namespace: stage.namespace };
+    await stage.world.bus.publisher.publish(chainBuilder({ ...of, agent_uid: uid }).take(21));
+    await missionIs("Suspended");
+    expect(findCondition((await mission())?.status?.conditions, "Stalled")).toMatchObject({
+      reason: "BudgetExceeded",
+      message: expect.stringContaining("Raise it, and the mission goes on"),
+    });
+    expect((await agent())?.status).toMatchObject({ phase: "Suspended", failures: 0, disruptions: 0 });
+    expect((await mission())?.status?.activeSince).toBeUndefined();
+    await patchMission({ spec: { budget: { maxFrames: 10_000 } } });
+    await missionIs("Complete");
+    expect(stage.kubelet.seen()).toEqual(["fix-bug-coder-1", "fix-bug-coder-2"]);
+  });
+});
+
 describe("suspend", () => {
   it("drains the pod, makes none, and goes on with the next attempt", async () => {
     stage.kubelet.script(/-1$/, runningStatus());

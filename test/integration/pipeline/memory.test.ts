@@ -4,7 +4,7 @@ import { eventually } from "#test/integration/kubernetes/control-plane.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { recall as recalling } from "#nervous-system/schemas/questions/recall.ts";
 import { memoryCollections, never as neverPlace } from "#nervous-system/stores/weaviate/memory-collections.ts";
-import { EmbedderFailure, type Embedder } from "#pipeline/embedding/embedder.ts";
+import { EmbedderFailure, SHARE_OF_A_MODEL, type Embedder } from "#pipeline/embedding/embedder.ts";
 import { createLexicalHash } from "#pipeline/embedding/lexical-hash.ts";
 import { createLocalEmbedder } from "#pipeline/embedding/local/local-embedder.ts";
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
@@ -280,6 +280,7 @@ describe("the memory's sink", () => {
     let failing = true;
     const embedder: Embedder = {
       ...createLexicalHash(),
+      share: SHARE_OF_A_MODEL,
       embed: async (given, signal) => {
         if (failing && embedded.length >= 32) throw new EmbedderFailure("busy", { afterMs: 7_000 });
         embedded.push(...given);

@@ -45,6 +45,17 @@ const itWritesOnce = (subject: () => Subject): void => {
     expect(added).toEqual(hashes(frames));
   });
 
+  it("writes what it was told of before as it writes everything", async () => {
+    const { harness, sink, grew } = subject();
+    const frames = harness.frames(30);
+    const added = await grew(async () => {
+      await sink.foresee?.([...harness.strangeFrames(), ...frames.slice(0, 20)]);
+      expect(await sink.write(batchOf(frames), never)).toEqual({ kind: "written" });
+      expect(await sink.write(batchOf(frames), never)).toEqual({ kind: "written" });
+    });
+    expect(added).toEqual(hashes(frames));
+  });
+
   it("shows a frame once, however often, by whom and in which cut it is written", async () => {
     const { harness, sink, grew } = subject();
     const frames = harness.frames(40);

@@ -195,13 +195,33 @@ describe("the API server", () => {
     ["no attempts", mission("bad", { retry: { maxAttempts: 0 } }), /greater than or equal to 1/],
     [
       "a field that nobody serves",
-      mission("bad", { budget: { maxTokens: 1 } }),
-      /unknown field "spec\.budget\.maxTokens"/,
+      mission("bad", { budget: { maxThoughts: 1 } }),
+      /unknown field "spec\.budget\.maxThoughts"/,
     ],
   ];
   it.each(refusals)("refuses %s, saying what to do", async (_, object, message) => {
     const answer = await apply(object);
     expect(answer).toEqual({ code: 1, output: expect.stringMatching(message) });
+  });
+
+  it.each([
+    [{ budget: {} }, /a budget names maxFrames, maxTokens or maxCostUSD/],
+    [{ budget: { onExceeded: "Pause" } }, /a budget names/],
+    [{ budget: { maxTokens: 0 } }, /greater than or equal to 1/],
+    [{ budget: { maxCostUSD: "1e3" } }, /maxCostUSD/],
+    [{ budget: { maxCostUSD: 5 } }, /maxCostUSD/],
+    [{ deadline: "30s" }, /a deadline is a minute at least/],
+    [{ deadline: "1d" }, /deadline/],
+    [{ deadline: "99999999999999999999h" }, /deadline/],
+  ])("refuses %j", async (limits, message) => {
+    expect(await apply(mission("bad", limits))).toEqual({ code: 1, output: expect.stringMatching(message) });
+  });
+
+  it("takes limits, which may be changed and taken away again", async () => {
+    const limits = { budget: { maxCostUSD: "0.5", maxTokens: 5, onExceeded: "Pause" }, deadline: "1h30m" };
+    expect((await apply(mission("limited", limits))).code).toBe(0);
+    expect((await apply(mission("limited", { ...limits, deadline: "3h" }))).code).toBe(0);
+    expect((await apply(mission("limited"))).code).toBe(0);
   });
 
   it("keeps goal and repository as they were", async () => {

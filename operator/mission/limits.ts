@@ -1,0 +1,70 @@
+import { durationMs } from "#nervous-system/kernel/duration.ts";
+import type { Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { overBudget } from "#nervous-system/schemas/budget.ts";
+import { ConditionType, isFinished, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
+import {
+  endingPlan,
+  waitingPlan,
+  type MissionAct,
+  type MissionPlan,
+  type MissionSnapshot,
+  type Step,
+} from "#operator/mission/plan.ts";
+import { usageAfter } from "#operator/status/fields.ts";
+
+/** For how long a mission's agents have been at work, milliseconds, whatever time it was suspended or waited for somebody. */
+export const activeMs = ({ status }: Mission, nowMs: number): number => {
+  const { activeSeconds = 0, activeSince } = status ?? {};
+  const now = activeSince === undefined ? 0 : Math.max(0, nowMs - Date.parse(activeSince));
+  return activeSeconds * 1_000 + now;
+};
+
+/** How long they may be from now on, milliseconds; infinite without a deadline. */
+export const leftMs = ({ mission, nowMs }: Pick<MissionSnapshot, "mission" | "nowMs">): number => {
+  const { deadline } = mission.spec;
+  return deadline === undefined ? Number.POSITIVE_INFINITY : durationMs(deadline) - activeMs(mission, nowMs);
+};
+
+type Stopped = { readonly acts: readonly MissionAct[]; readonly draining: number };
+
+const stopAgents = ({ agents }: MissionSnapshot): Stopped => {
+  const working = [...agents.values()].filter(({ status }) => !isFinished(status?.conditions));
+  const acts = working
+    .filter(({ spec }) => !spec.suspend)
+    .map((agent): MissionAct => ({ kind: "suspendAgent", agent, suspend: true }));
+  return {
+    acts,
+    draining: working.filter(({ status }) => !isTrue(status?.conditions, ConditionType.Suspended)).length,
+  };
+};
+
+const pauseRecheckMs = 60_000;
+
+const pause = (message: string, { acts, draining }: Stopped): MissionPlan =>
+  waitingPlan(
+    {
+      phase: draining === 0 ? "Suspended" : "Draining",
+      reason: Reason.BudgetExceeded,
+      message: `${message} Raise it, and the mission goes on; or delete the mission.`,
+      stalled: true,
+      pauses: true,
+      acts,
+    },
+    pauseRecheckMs,
+  );
+
+/** A mission at work that used more than it may is paused, or ends, and its agents are stopped; what they wrote stays. */
+export const limits: Step = (snapshot) => {
+  const { mission, agents } = snapshot;
+  if ([...agents.values()].every(({ status }) => isFinished(status?.conditions))) return undefined;
+  const stopped = stopAgents(snapshot);
+  if (leftMs(snapshot) <= 0) {
+    const message = `Its agents were at work for as long as spec.deadline allows, ${mission.spec.deadline}.`;
+    return { ...endingPlan("Failed", { reason: Reason.DeadlineExceeded, message }), acts: stopped.acts };
+  }
+  // An operator that has just started knows less than the status, until it has read the stream.
+  const over = overBudget(mission.spec.budget, usageAfter(mission.status?.usage, snapshot.fold?.usage));
+  if (over === undefined) return undefined;
+  if (mission.spec.budget?.onExceeded === "Pause") return pause(over, stopped);
+  return { ...endingPlan("Failed", { reason: Reason.BudgetExceeded, message: over }), acts: stopped.acts };
+};
