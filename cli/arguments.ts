@@ -30,8 +30,8 @@ export type Command = {
   name: string;
   summary: string;
   description: readonly string[];
-  /** How operands are called: one of `choices`, such as `bash|zsh|fish`, else any number of files. */
-  operand?: { name: string; choices?: readonly string[]; optional?: true };
+  /** How operands are called: one of `choices`, such as `bash|zsh|fish`, the name of one object, else any number of files. */
+  operand?: { name: string; choices?: readonly string[]; optional?: true; isObject?: true };
   /** Whether a program to run stands behind `--`. */
   takesProgram?: boolean;
   options: readonly Option[];
@@ -62,16 +62,18 @@ const refuseOperands = (command: Command, [first]: readonly string[]): void => {
   throw usageError(command, `"${first}" is not expected here${hint}`);
 };
 
+const checkChoice = (command: Command, choices: readonly string[], [first, second]: readonly string[]): void => {
+  const isNamed = first === undefined ? command.operand?.optional === true : choices.includes(first);
+  if (!isNamed || second !== undefined) throw usageError(command, `name one of ${choices.join(", ")}`);
+};
+
 const checkOperands = (command: Command, operands: readonly string[]): void => {
   const { operand } = command;
   if (operand === undefined) return refuseOperands(command, operands);
-  const { name, choices, optional = false } = operand;
-  const [first, second] = operands;
-  if (first === undefined && !optional && choices === undefined)
-    throw usageError(command, `name one ${name} or several`);
-  if (choices === undefined) return;
-  const isNamed = first === undefined ? optional : choices.includes(first);
-  if (!isNamed || second !== undefined) throw usageError(command, `name one of ${choices.join(", ")}`);
+  const { name, choices, optional, isObject } = operand;
+  if (choices !== undefined) return checkChoice(command, choices, operands);
+  if (isObject === true && operands.length !== 1) throw usageError(command, `name one ${name}`);
+  if (optional !== true && operands.length === 0) throw usageError(command, `name one ${name} or several`);
 };
 
 const read = (command: Command, args: readonly string[]): { values: OptionValues; positionals: string[] } => {

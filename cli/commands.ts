@@ -1,6 +1,7 @@
 import { questions } from "#nervous-system/schemas/questions/catalog.ts";
 import type { Command } from "./arguments.ts";
 import { questionDescriptions, questionOptions } from "./ask/question-options.ts";
+import { usageCommand, waitCommand } from "./cluster/commands.ts";
 import { eraseCommand } from "./erase/command.ts";
 import { exportCommand } from "./export/command.ts";
 import { graphCommand } from "./graph/command.ts";
@@ -247,6 +248,8 @@ export const commands: readonly Command[] = [
     load: async () => (await import("./ask.ts")).ask,
   },
   graphCommand,
+  waitCommand,
+  usageCommand,
   exportCommand,
   eraseCommand,
   {

@@ -9,9 +9,12 @@ const isFile = (name: string): boolean => name === "file" || name.endsWith("-fil
 const words = (command: Command): string =>
   [...(command.operand?.choices ?? []), ...optionsOf(command).map(({ name }) => `--${name}`)].join(" ");
 
+const takesFiles = ({ choices, isObject }: NonNullable<Command["operand"]>): boolean =>
+  choices === undefined && isObject !== true;
+
 /** Commands whose operands are files. */
 const takingFiles = (): string[] =>
-  commands.filter(({ operand }) => operand !== undefined && operand.choices === undefined).map(({ name }) => name);
+  commands.filter(({ operand }) => operand !== undefined && takesFiles(operand)).map(({ name }) => name);
 
 const bashValues = (): string[] =>
   commands.flatMap((command) =>
@@ -59,7 +62,8 @@ const zshArguments = (command: Command): string => {
   });
   const { operand: named } = command;
   const choices = named?.choices;
-  const place = choices === undefined ? `*:${named?.name}:_files` : `1:${named?.name}:(${choices.join(" ")})`;
+  const files = named?.isObject === true ? `1:${named.name}:` : `*:${named?.name}:_files`;
+  const place = choices === undefined ? files : `1:${named?.name}:(${choices.join(" ")})`;
   const operand = named === undefined ? [] : [quoted(place)];
   const program = command.takesProgram === true ? [quoted("*:: :_normal")] : [];
   return `    ${command.name}) _arguments ${[...options, ...operand, ...program].join(" ")} ;;`;
@@ -92,7 +96,7 @@ const fishLines = (command: Command): string[] => {
     return `complete -c enchanted ${when} -l ${name}${value === undefined ? "" : " -r"}${files}${given} -d ${quoted(description)}`;
   });
   const operand = command.operand;
-  if (operand !== undefined && operand.choices === undefined) return [...options, `complete -c enchanted ${when} -F`];
+  if (operand !== undefined && takesFiles(operand)) return [...options, `complete -c enchanted ${when} -F`];
   return operand?.choices === undefined
     ? options
     : [...options, `complete -c enchanted ${when} -a ${quoted(operand.choices.join(" "))}`];

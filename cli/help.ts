@@ -13,7 +13,8 @@ const optionText = (option: Option): string => {
 /** The first line of a command's help: how it is called. */
 const usageLine = (command: Command): string => {
   const { operand: named } = command;
-  const operand = named === undefined ? "" : ` ${named.choices?.join("|") ?? `<${named.name}>…`}`;
+  const several = named?.isObject === true ? "" : "…";
+  const operand = named === undefined ? "" : ` ${named.choices?.join("|") ?? `<${named.name}>${several}`}`;
   const program = command.takesProgram === true ? " -- <program> [arguments]" : "";
   return `enchanted ${command.name}${command.options.length > 0 ? " [options]" : ""}${operand}${program}`;
 };
@@ -55,7 +56,7 @@ export const renderHelp = (commands: readonly Command[]): string =>
   [
     "Usage: enchanted <command> [options]",
     "",
-    "Records what a program at the command line thinks and does, and reads such records.",
+    "Records what a program at the command line thinks and does, reads such records, and follows missions in a cluster.",
     "",
     "Commands:",
     ...columns(commands.map(({ name, summary }) => [name, summary])),

@@ -6,8 +6,8 @@ import type { Clock } from "#nervous-system/kernel/clock.ts";
 /** Where the address and the credentials of the API server come from. */
 export type KubeSource =
   | { kind: "in-cluster" }
-  /** The value of KUBECONFIG: one path. */
-  | { kind: "file"; path: string }
+  /** A kubeconfig, what further ones add to it, and the context that is used where it is not the current one. */
+  | { kind: "file"; path: string; more?: readonly string[]; context?: string }
   | { kind: "text"; text: string };
 
 /** What one request needs to reach the API server as ourselves. */
@@ -21,7 +21,12 @@ export type Connection = {
 };
 
 /** Answers the current connection; reads credentials again when they are a minute old. */
-export type Connector = { current(): Promise<Connection>; close(): void };
+export type Connector = {
+  /** The namespace of the context, for who names none. */
+  readonly namespace: string;
+  current(): Promise<Connection>;
+  close(): void;
+};
 
 // client-go reads a projected token again each minute; tokens live 10 minutes or more.
 const CREDENTIALS_FRESH_MS = 60_000;
@@ -29,10 +34,27 @@ const CREDENTIALS_FRESH_MS = 60_000;
 const IDLE_SOCKET_MS = 30_000;
 const MAX_SOCKETS = 64;
 
+const useContext = (config: KubeConfig, context: string): void => {
+  const known = config.getContexts().map(({ name }) => name);
+  if (!known.includes(context))
+    throw new Error(`the kubeconfig has no context "${context}"; it has ${known.join(", ") || "none"}`);
+  config.setCurrentContext(context);
+};
+
+const loadFiles = (config: KubeConfig, { path, more = [], context }: Extract<KubeSource, { kind: "file" }>): void => {
+  config.loadFromFile(path);
+  for (const further of more) {
+    const next = new KubeConfig();
+    next.loadFromFile(further);
+    config.mergeConfig(next, config.getCurrentContext() !== "");
+  }
+  if (context !== undefined) useContext(config, context);
+};
+
 const load = (source: KubeSource): KubeConfig => {
   const config = new KubeConfig();
   if (source.kind === "in-cluster") config.loadFromCluster();
-  else if (source.kind === "file") config.loadFromFile(source.path);
+  else if (source.kind === "file") loadFiles(config, source);
   else config.loadFromString(source.text);
   return config;
 };
@@ -87,6 +109,7 @@ export const createConnector = (source: KubeSource, clock: Pick<Clock, "monotoni
     return connection;
   };
   return {
+    namespace: config.getContextObject(config.getCurrentContext())?.namespace ?? "default",
     current: async () => {
       const fresh = known !== undefined && clock.monotonicMs() - known.readAtMs < CREDENTIALS_FRESH_MS;
       return fresh && known ? known.connection : await read();

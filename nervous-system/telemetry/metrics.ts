@@ -196,7 +196,21 @@ const metricTable = {
     "Place in the stream up to which a sink's store holds everything.",
     "sink",
   ),
-  lessonsWritten: counter("enchanted_lessons_written_total", "Lessons that the summarizer made of missions' frames."),
+  lessonsWritten: counter(
+    "enchanted_lessons_written_total",
+    "Lessons that the summarizer made of missions' frames, by how their words were made (extractive, model).",
+    "by",
+  ),
+  summaryCalls: counter(
+    "enchanted_summary_calls_total",
+    "Calls of the summarizer's model, by what they gave (made: a summary; unusable, refused, away: none).",
+    "result",
+  ),
+  summaryTokens: counter(
+    "enchanted_summary_tokens_total",
+    "Tokens of the summarizer's model by direction (input, output).",
+    "direction",
+  ),
   streamBytes: gauge("enchanted_stream_bytes", "Bytes that the stream of frames holds."),
   streamLimitBytes: gauge(
     "enchanted_stream_limit_bytes",

@@ -2,7 +2,9 @@ import * as z from "zod";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { groupsOf } from "#nervous-system/kernel/groups.ts";
 import { EmbedderFailure, type Embedder, SHARE_OF_A_MODEL } from "#pipeline/embedding/embedder.ts";
-import { postJson, type JsonAnswer } from "#pipeline/embedding/post-json.ts";
+import { postJson, type JsonAnswer } from "#pipeline/endpoint/post-json.ts";
+import { afterMsOf, refusesTexts } from "#pipeline/endpoint/refusal.ts";
+import { within } from "#pipeline/endpoint/within.ts";
 
 /** An endpoint that speaks OpenAI's `POST /v1/embeddings`. */
 export type OpenAiOptions = {
@@ -26,16 +28,9 @@ const answerSchema = z.object({
   data: z.array(z.object({ index: z.number().int().min(0), embedding: z.array(z.number()) })),
 });
 
-/** Seconds of a `retry-after` header in milliseconds, a minute at most; a date is not read. */
-const afterMsOf = (header: string | undefined): number | undefined =>
-  header !== undefined && /^\d{1,6}$/.test(header) ? Math.min(Number(header), 60) * 1_000 : undefined;
-
-/** What is refused of the key, the model's name, the time or the rate: nothing that other texts would mend. */
-const NOT_OF_TEXTS: ReadonlySet<number> = new Set([401, 403, 404, 408, 429]);
-
 // Its text may repeat the key or the texts: the status alone is told.
 const refusedBy = ({ status, headers }: JsonAnswer): EmbedderFailure => {
-  const refused = status >= 400 && status < 500 && !NOT_OF_TEXTS.has(status);
+  const refused = refusesTexts(status);
   return new EmbedderFailure(`the embedding endpoint answered ${status}${refused ? ": it refuses the texts" : ""}`, {
     afterMs: afterMsOf(headers["retry-after"]),
     refused,
@@ -62,32 +57,9 @@ const vectorsOf = (answer: JsonAnswer, count: number, dimensions: number): Float
   });
 };
 
-/** Runs `work` with a signal that aborts with the caller's, or once the time is over. */
-const within = async <T>(
-  { clock }: Pick<OpenAiOptions, "clock">,
-  signal: AbortSignal,
-  work: (own: AbortSignal) => Promise<T>,
-): Promise<T> => {
-  signal.throwIfAborted();
-  const own = new AbortController();
-  const abort = (): void => own.abort(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  const cancel = clock.after(WITHIN_MS, () => own.abort(new Error(`no answer within ${WITHIN_MS} ms`)));
-  try {
-    return await work(own.signal);
-  } catch (cause) {
-    signal.throwIfAborted();
-    if (cause instanceof EmbedderFailure) throw cause;
-    throw new EmbedderFailure(`the embedding endpoint cannot be asked: ${String(cause)}`, { cause });
-  } finally {
-    cancel();
-    signal.removeEventListener("abort", abort);
-  }
-};
-
 /** Asks an OpenAI-compatible endpoint; it never asks twice for the same texts, its caller does when it is told to. */
 export const createOpenAiEmbedder = (options: OpenAiOptions): Embedder => {
-  const { url, caPem, model, dimensions, readKey } = options;
+  const { url, caPem, model, dimensions, readKey, clock } = options;
   const endpoint = new URL(`${url.replace(/\/+$/, "")}/embeddings`);
   const ask = async (texts: readonly string[], signal: AbortSignal): Promise<Float32Array[]> => {
     const key = await readKey();
@@ -97,6 +69,15 @@ export const createOpenAiEmbedder = (options: OpenAiOptions): Embedder => {
     if (answer.status !== 200) throw refusedBy(answer);
     return vectorsOf(answer, texts.length, dimensions);
   };
+  const askInTime = async (texts: readonly string[], signal: AbortSignal): Promise<Float32Array[]> => {
+    try {
+      return await within({ clock, limitMs: WITHIN_MS, signal }, (own) => ask(texts, own));
+    } catch (cause) {
+      signal.throwIfAborted();
+      if (cause instanceof EmbedderFailure) throw cause;
+      throw new EmbedderFailure(`the embedding endpoint cannot be asked: ${String(cause)}`, { cause });
+    }
+  };
   return {
     name: `openai-${model.replace(/[^A-Za-z0-9_-]/g, "-")}-${dimensions}`,
     dimensions,
@@ -104,7 +85,7 @@ export const createOpenAiEmbedder = (options: OpenAiOptions): Embedder => {
     embed: async (texts, signal) => {
       const vectors: Float32Array[] = [];
       for (const group of groupsOf(texts, GROUP)) {
-        vectors.push(...(await within(options, signal, (own) => ask(group, own))));
+        vectors.push(...(await askInTime(group, signal)));
       }
       return vectors;
     },

@@ -14,6 +14,8 @@ export type LearnedPayload = {
 
 // An embedder reads some hundred words, and the problem is what somebody else's words are compared with.
 const MAX_PROBLEM = 1_200;
+/** Lines of a lesson that nobody's choice of words makes, those before the words and those behind. */
+const COMPUTED = { before: ["Problem: "], after: ["Changed: ", "Outcome: "] } as const;
 const MOST_SOURCES = 32;
 
 const line = (name: string, texts: readonly string[], separator = " "): string[] => {
@@ -28,6 +30,13 @@ const some = (told: Told | undefined): readonly Told[] => (told === undefined ? 
 const sourcesOf = ({ decisions, proposal, outcome, failures, changes }: Window): string[] => {
   const all = [decisions, some(proposal), some(outcome), failures, changes].flat();
   return [...new Set(all.map(({ event }) => event))].slice(0, MOST_SOURCES);
+};
+
+/** The lines of a lesson's text that are computed, and stay whoever tells the rest: each part of it is one line. */
+export const computedLines = (text: string): { readonly before: string[]; readonly after: string[] } => {
+  const lines = text.split("\n");
+  const of = (names: readonly string[]): string[] => lines.filter((one) => names.some((name) => one.startsWith(name)));
+  return { before: of(COMPUTED.before), after: of(COMPUTED.after) };
 };
 
 /**

@@ -5,11 +5,13 @@ import type { StreamMark } from "#nervous-system/comms/nats/stream-position.ts";
 import { fullJitterMs } from "#nervous-system/kernel/backoff.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
-import { FrameRefused, type ComponentRecorder } from "#nervous-system/recorder/component.ts";
+import type { ComponentRecorder } from "#nervous-system/recorder/component.ts";
 import { summarizerReader } from "#nervous-system/schemas/subjects.ts";
 import { createGatherer, type Gathered } from "#pipeline/siphon/gather.ts";
 import { openKeptStories, type KeptStories } from "#pipeline/summarizer/kept-stories.ts";
-import { createStories, type Stories } from "#pipeline/summarizer/stories.ts";
+import { createStories } from "#pipeline/summarizer/stories.ts";
+import type { Summarise } from "#pipeline/summarizer/summarise.ts";
+import { createTeller, type TellerOptions } from "#pipeline/summarizer/tell-due.ts";
 
 /** What the summarizer's loop is made of. */
 export type SummarizerLoop = {
@@ -23,8 +25,9 @@ export type SummarizerLoop = {
   readonly log: Log;
   /** Told what keeps it from going on, and undefined once it does. */
   readonly onTrouble: (reason: string | undefined) => void;
-  /** Told of each lesson that is in its log. */
-  readonly onLesson: () => void;
+  /** Makes the words of a lesson. */
+  readonly summarise: Summarise;
+  readonly onLesson: TellerOptions["onLesson"];
 };
 
 const BACKOFF = { baseMs: 250, capMs: 15_000 };
@@ -55,29 +58,6 @@ const framesOf = ({ items }: Gathered): StoredFrame[] =>
 
 const markOf = ({ cut, last }: Gathered): StreamMark => ({ stream: cut.stream, place: last, hash: cut.hash });
 
-/** Writes what is due and was not written by this process. */
-const createTeller = ({ record, onLesson, log }: SummarizerLoop, stories: Stories) => {
-  let told = new Set<string | undefined>();
-  return async (): Promise<void> => {
-    const due = stories.due();
-    for (const lesson of due.filter(({ eventId }) => !told.has(eventId))) {
-      const { mission, namespace } = lesson.subject;
-      told.add(lesson.eventId);
-      try {
-        await record.write(lesson);
-        onLesson();
-        log.info({ mission, namespace }, "a lesson was learned");
-      } catch (error) {
-        // One that fits no record must not keep the others waiting.
-        if (!(error instanceof FrameRefused)) throw error;
-        log.error({ mission, namespace, err: error }, "a lesson is lost");
-      }
-    }
-    // What is due no longer is in the stream, and is never due again.
-    told = new Set(due.map(({ eventId }) => eventId));
-  };
-};
-
 const untilStored = async ({ record }: SummarizerLoop, signal: AbortSignal): Promise<void> => {
   while (!(await record.drain(DRAIN_MS))) signal.throwIfAborted();
 };
@@ -86,27 +66,33 @@ const untilStored = async ({ record }: SummarizerLoop, signal: AbortSignal): Pro
  * Reads on from where the kept stories end. A lesson is written only when the stream does not hold it: what an earlier process left
  * in its log is stored before the stream's end is asked for, and up to that end nothing is written.
  *
- *   store the log's rest → ask for the end → { gather → tell → keep → acknowledge → write what is due, once the end is read }
+ *   store the log's rest → ask for the end → { gather → tell → keep → acknowledge → begin what is due, once the end is read }
+ *
+ * A lesson is written beside that. Nothing is at work any more when this ends: who begins again writes none twice.
  */
 const runOnce = async (loop: SummarizerLoop, onProgress: () => void, signal: AbortSignal): Promise<void> => {
   await untilStored(loop, signal);
   const kept = await openKeptStories(loop.directory);
   const stories = createStories(kept.stories, MOST_MISSIONS);
-  const tellDue = createTeller(loop, stories);
   const { reader, until } = await openAtMark(loop, kept);
   const gatherer = createGatherer(reader, BATCH, loop);
+  const own = new AbortController();
+  const either = AbortSignal.any([signal, own.signal]);
+  const teller = createTeller({ ...loop, onBroken: (error) => own.abort(error) }, stories);
   try {
-    if (until < 0) await tellDue();
+    if (until < 0) teller.begin(either);
     for (;;) {
       onProgress();
-      const gathered = await gatherer.next(signal);
+      const gathered = await gatherer.next(either);
       for (const frame of framesOf(gathered)) stories.tell(frame);
       await kept.save(stories.changes(), markOf(gathered));
       await reader.ackThrough(gathered.last);
-      if (gathered.last >= until) await tellDue();
+      if (gathered.last >= until) teller.begin(either);
     }
   } finally {
     reader.close();
+    own.abort(new Error("the stream is not read any more"));
+    await teller.ended();
   }
 };
 

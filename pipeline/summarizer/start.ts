@@ -7,7 +7,8 @@ import type { Ids } from "#nervous-system/schemas/ids.ts";
 import { createMetrics, createProcessRegistry } from "#nervous-system/telemetry/metrics.ts";
 import type { PartEnvironment } from "#pipeline/environment.ts";
 import { runSummarizer } from "#pipeline/summarizer/run-summarizer.ts";
-import type { SummarizerSettings } from "#pipeline/summarizer/settings.ts";
+import { readSummaryModel, type SummarizerSettings } from "#pipeline/summarizer/settings.ts";
+import { createSummariser, extractive, type SummariserOptions } from "#pipeline/summarizer/summarise.ts";
 
 /** What the summarizer gets from the process that it runs in. */
 export type SummarizerEnvironment = PartEnvironment & {
@@ -28,7 +29,14 @@ export type Summarizer = {
 export const startSummarizer = async (environment: SummarizerEnvironment): Promise<Summarizer> => {
   const { settings, clock, random, log, healthPort } = environment;
   const registry = createProcessRegistry();
-  const metrics = createMetrics(registry, ["lessonsWritten"]);
+  const metrics = createMetrics(registry, ["lessonsWritten", "summaryCalls", "summaryTokens"]);
+  const onCall: SummariserOptions["onCall"] = (result, { inputTokens = 0, outputTokens = 0 }) => {
+    metrics.summaryCalls.inc({ result });
+    metrics.summaryTokens.inc({ direction: "input" }, inputTokens);
+    metrics.summaryTokens.inc({ direction: "output" }, outputTokens);
+  };
+  const model = await readSummaryModel(settings, clock);
+  const { SUMMARY_CALLS_PER_HOUR: callsPerHour } = settings;
   const recorder = await readRecorderOptions(settings);
   const record = await startComponentRecorder({ ...environment, ...recorder, component: "siphon" });
   let trouble: string | undefined = "the stream is not read yet";
@@ -44,8 +52,10 @@ export const startSummarizer = async (environment: SummarizerEnvironment): Promi
       clock,
       random,
       log,
+      summarise:
+        model === undefined ? extractive : createSummariser({ model, callsPerHour, clock, random, log, onCall }),
       onTrouble: (reason) => void (trouble = reason),
-      onLesson: () => metrics.lessonsWritten.inc(),
+      onLesson: (by) => metrics.lessonsWritten.inc({ by }),
     },
     stopping.signal,
   );

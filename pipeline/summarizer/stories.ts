@@ -1,7 +1,15 @@
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { isUuid, noMission } from "#nervous-system/schemas/ids.ts";
-import type { ComponentEvent } from "#nervous-system/recorder/component.ts";
+import type { LearnedPayload } from "#pipeline/summarizer/render-lesson.ts";
 import { emptyStory, endWindow, tellStory, type MissionStory } from "#pipeline/summarizer/story.ts";
+
+/** A lesson that the stream does not hold yet, and what its mission was reminded of, as rows of words. */
+export type DueLesson = {
+  readonly eventId: string;
+  readonly payload: LearnedPayload;
+  readonly subject: Pick<MissionStory, "mission_uid" | "mission" | "namespace" | "lineage">;
+  readonly recalled: readonly string[];
+};
 
 /** The stories of all missions, in memory. */
 export type Stories = {
@@ -10,18 +18,13 @@ export type Stories = {
   /** What changed since the last time, by key; undefined is a story that was let go. */
   changes(): ReadonlyMap<string, MissionStory | undefined>;
   /** Lessons that the stream does not hold yet, as far as it was read. */
-  due(): ComponentEvent[];
+  due(): DueLesson[];
 };
 
 const keyOf = ({ envelope }: StoredFrame): string => `${envelope.mission_uid}-${envelope.lineage}`;
 
-const dueOf = ({ due, mission_uid, mission, namespace, lineage }: MissionStory): ComponentEvent[] =>
-  due.map(({ eventId, payload }) => ({
-    eventType: "LESSON",
-    eventId,
-    payload,
-    subject: { mission_uid, mission, namespace, lineage },
-  }));
+const dueOf = ({ due, recalled, mission_uid, mission, namespace, lineage }: MissionStory): DueLesson[] =>
+  due.map((lesson) => ({ ...lesson, recalled, subject: { mission_uid, mission, namespace, lineage } }));
 
 /**
  * Creates the stories, from those that were kept. There are `most`, some ten KiB each: of one more the story that nothing was heard

@@ -162,6 +162,17 @@ export const chartValues = z.strictObject({
       existingSecret: z.string().describe("Secret with the endpoint's key; empty: none is sent."),
     })
     .describe("What the memory searches by meaning with."),
+  summarizer: z
+    .strictObject({
+      url: z
+        .string()
+        .describe("Base of an endpoint that speaks chat completions; empty: lessons are in words of their frames."),
+      model: z.string().describe("Name of the model there."),
+      caCertificate: pem.describe("PEM of the CA of the endpoint's certificate; empty: the public ones."),
+      existingSecret: z.string().describe("Secret with the endpoint's key; empty: none is sent."),
+      callsPerHour: z.int().min(1).max(1_000_000).describe("Calls for the missions of one namespace in an hour."),
+    })
+    .describe("The model that summarises what missions learned."),
   s3: z
     .strictObject({
       ...external,

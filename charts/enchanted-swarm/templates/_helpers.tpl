@@ -255,7 +255,7 @@ new one is made where private.pem was taken out; its public key, in a certificat
 {{/* What components and stores read of certificates when they start: they are restarted when it changes. */}}
 {{- define "enchanted.tlsChecksum" -}}
 {{- $parts := list (.Values.tls.caCertificate | default (include "enchanted.tlsData" .)) .Values.caBundle .Values.collector.metricsCaCertificate -}}
-{{- range list "nats" "clickhouse" "s3" "jaeger" "neo4j" "weaviate" "embedder" -}}
+{{- range list "nats" "clickhouse" "s3" "jaeger" "neo4j" "weaviate" "embedder" "summarizer" -}}
 {{- $parts = append $parts (index $.Values .).caCertificate -}}
 {{- end -}}
 {{- toJson $parts | sha256sum -}}

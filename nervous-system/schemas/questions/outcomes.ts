@@ -4,7 +4,11 @@ import { optional, text, time, type Question } from "./define-question.ts";
 export const outcomes = {
   name: "outcomes",
   asks: "How did each mission end, and which frame says so?",
-  parameters: { mission: optional("text", "name of the mission") },
+  parameters: {
+    mission: optional("text", "name of the mission"),
+    from: optional("since", "only missions of which something was recorded at this time or later"),
+    to: optional("until", "only missions of which something was recorded before this time"),
+  },
   columns: {
     mission: text("the mission"),
     mission_uid: text("its UID"),

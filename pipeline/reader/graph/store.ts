@@ -1,5 +1,4 @@
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
-import { dependents } from "#nervous-system/schemas/questions/dependents.ts";
 import type { Question } from "#nervous-system/schemas/questions/define-question.ts";
 import { reverted } from "#nervous-system/schemas/questions/reverted.ts";
 import { Neo4jFailure } from "#nervous-system/stores/neo4j/failure.ts";
@@ -7,6 +6,7 @@ import type { GraphClient } from "#nervous-system/stores/neo4j/graph-client.ts";
 import type { Parameters } from "#nervous-system/stores/neo4j/parameters.ts";
 import type { Answer, AnswerBatch, Asked, ReadStore, ReadStoreKind } from "#pipeline/reader/answer.ts";
 import type { GraphQuery } from "./define-query.ts";
+import { dependents } from "./dependents.ts";
 import { provenance } from "./provenance.ts";
 import { graphSettings, openGraph } from "#pipeline/siphon/graph/open-graph.ts";
 
@@ -14,22 +14,10 @@ const RETRY_MS = 1_000;
 /** Longest that one question may take, milliseconds. */
 const TIME_MS = 30_000;
 
-// Only where the condition is said of the relationships themselves is every file visited once, nearest first; said of the path's,
-// each of its ways would be walked, of which there are millions.
 // A file that one agent changed a thousand times is a thousand ways to each of its changes: DISTINCT takes one of them.
 /** What the graph answers, each by one constant statement: what somebody asks for is bound to `$name`. */
 const queries: readonly GraphQuery[] = [
-  {
-    question: dependents,
-    cypher: `MATCH (target:File {namespace: $namespace, path: $path})
-MATCH (m:Mission {namespace: $namespace, uid: target.mission_uid}) WHERE $mission = '' OR m.name = $mission
-MATCH path = (f)-[rs:DEPENDS_ON*1..8]->(target)
-WHERE all(d IN rs WHERE d.valid_from <= $place AND coalesce(d.valid_to > $place, true))
-WITH m, f, min(length(path)) AS steps ORDER BY steps, f.path, m.name LIMIT toInteger($limit)
-OPTIONAL MATCH (f)-[d:DEPENDS_ON]->(t:File) WHERE d.valid_from <= $place AND coalesce(d.valid_to > $place, true)
-RETURN f.path AS file, coalesce(m.name, '') AS mission, steps, collect(t.path) AS depends_on
-ORDER BY steps, file, mission`,
-  },
+  dependents,
   {
     question: reverted,
     cypher: `MATCH (:Persona {namespace: $namespace, name: $persona})<-[:HAS_PERSONA]-(a:Agent)-[:MODIFIED]->(f:File)

@@ -7,7 +7,10 @@ import { framesTable } from "#pipeline/siphon/ledger/tables.ts";
  * What tells the frames of a namespace apart; two rows of one key are the same frame, stored in a stream that was made anew.
  * As the table is sorted, so that what is looked up by it is found without reading the rest.
  */
-const key = "day, mission_uid, agent_uid, epoch, seq, event_id";
+export const keyColumns = ["day", "mission_uid", "agent_uid", "epoch", "seq", "event_id"] as const;
+
+/** The same as they are selected. */
+export const key = keyColumns.join(", ");
 
 /** The namespace's frames that a condition holds for. A frame that was stored twice comes twice until its parts are merged. */
 export const framesWhere = (columns: string, condition: string): string =>

@@ -3,13 +3,21 @@ import type { LedgerQuery } from "./define-query.ts";
 import { eachFrameWhere, framesWhere, inPeriod, ofMission } from "./frames.ts";
 
 // A gateway's frames are its own, about an agent.
+const caller = "if(about_agent_uid = '', agent_uid, about_agent_uid) AS uid";
+
+const isAskedFor = `event_type = 'MODEL_CALL' AND ${ofMission} AND ${inPeriod} AND ({model:String} = '' OR model = {model:String})`;
+
 const calls = eachFrameWhere(
-  `mission, if(about_agent_uid = '', agent_uid, about_agent_uid) AS uid, model, input_tokens, output_tokens, duration_ms,
+  `mission, ${caller}, model, input_tokens, output_tokens, duration_ms,
   observed, JSONExtractInt(frame, 'payload', 'status') AS status, JSONHas(frame, 'payload', 'status') AS answers_known`,
-  `event_type = 'MODEL_CALL' AND ${ofMission} AND ${inPeriod} AND ({model:String} = '' OR model = {model:String})`,
+  isAskedFor,
 );
 
-const names = `${framesWhere("agent_uid, any(agent_id) AS agent", "producer = 'agent' AND agent_id != ''")} GROUP BY agent_uid`;
+// The index on agents leads to where they said anything, on whatever day.
+const names = `${framesWhere(
+  "agent_uid, any(agent_id) AS agent",
+  `producer = 'agent' AND agent_id != '' AND agent_uid IN (${framesWhere(caller, isAskedFor)})`,
+)} GROUP BY agent_uid`;
 
 /** Answers `model-usage`. */
 export const modelUsage: LedgerQuery = {

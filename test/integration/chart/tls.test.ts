@@ -192,6 +192,33 @@ describe("certificates of the chart", () => {
     expect(siphon.spec.template.spec.volumes?.map(({ secret }) => secret?.secretName)).toContain("mine");
   });
 
+  it("are looked for where the summarizer's model has its own CA and key", async () => {
+    const objects = await renderChart(
+      `summarizer.url="https://models.example.org/v1"`,
+      `summarizer.model="small-1"`,
+      `summarizer.caCertificate=${JSON.stringify(somePem)}`,
+      `summarizer.existingSecret="mine"`,
+    );
+    expect(environmentOf(objects, "summarizer")).toMatchObject({
+      SUMMARY_URL: "https://models.example.org/v1",
+      SUMMARY_MODEL: "small-1",
+      SUMMARY_CALLS_PER_HOUR: "200",
+      SUMMARY_CA_FILE: "/ca/summarizer.crt",
+      SUMMARY_KEY_FILE: "/model/key",
+    });
+    const workloads = objects.filter(isWorkload);
+    const summarizer = workloads.find(({ metadata }) => metadata.name === "enchanted-summarizer") as Workload;
+    expect(mountedFiles(summarizer, objects)).toContain("/ca/summarizer.crt");
+    const holders = workloads.filter(({ spec }) =>
+      spec.template.spec.volumes?.some(({ secret }) => secret?.secretName === "mine"),
+    );
+    expect(holders).toEqual([summarizer]);
+    expect(environmentOf(await renderChart(), "summarizer")).not.toHaveProperty("SUMMARY_URL");
+    await expect(renderChart(`summarizer.url="https://models.example.org/v1"`)).rejects.toThrow(
+      /summarizer\.model is required/,
+    );
+  });
+
   it("and the whole memory are left out where there is none", async () => {
     const objects = await renderChart("weaviate.bundled=false");
     expect(objects.filter(({ metadata }) => metadata.name.includes("weaviate"))).toEqual([]);

@@ -1,3 +1,4 @@
+import neo4j, { type ProfiledPlan } from "neo4j-driver";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { createGraphClient, type GraphClient, type Neo4jOptions } from "#nervous-system/stores/neo4j/graph-client.ts";
@@ -15,6 +16,8 @@ export type TestGraph = {
   open(options?: Pick<Neo4jOptions, "transactionTimeoutMs">): GraphClient;
   /** Everything in it but cuts, in an order that does not depend on how it came there. */
   dump(): Promise<{ readonly nodes: readonly string[]; readonly edges: readonly string[] }>;
+  /** What a statement reads, in the server's own count. */
+  reads(statement: string, parameters: Readonly<Record<string, unknown>>): Promise<number>;
   /** Hashes of the frames in it, in the stream's order. */
   hashes(): Promise<readonly string[]>;
 };
@@ -27,6 +30,9 @@ const ofEdges = "MATCH (a)-[r]->(b) RETURN a.key AS from, type(r) AS type, b.key
 
 const inOrder = (value: object): [string, unknown][] =>
   Object.entries(value).toSorted(([one], [other]) => (one < other ? -1 : 1));
+
+const hitsOf = ({ dbHits, children }: ProfiledPlan): number =>
+  dbHits + children.reduce((sum, child) => sum + hitsOf(child), 0);
 
 /** Starts a Neo4j server; it takes half a minute on two busy processors. */
 export const startTestGraph = async (
@@ -54,6 +60,16 @@ export const startTestGraph = async (
         nodes: nodes.map(({ labels, properties }) => JSON.stringify([labels, inOrder(properties)])).toSorted(),
         edges: edges.map(told).toSorted(),
       };
+    },
+    reads: async (statement, parameters) => {
+      const driver = neo4j.driver(url, neo4j.auth.basic(username, password));
+      try {
+        const { summary } = await driver.executeQuery(`PROFILE ${statement}`, parameters);
+        if (summary.profile === false) throw new Error("the server gave no profile");
+        return hitsOf(summary.profile);
+      } finally {
+        await driver.close();
+      }
     },
     hashes: async () => {
       const rows = await client.run<{ hash: string }>("MATCH (e:Event) RETURN e.hash AS hash ORDER BY e.place");

@@ -2,6 +2,7 @@ import { afterAll, afterEach, describe, expect, it, jest } from "@jest/globals";
 import { grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { GraphClient } from "#nervous-system/stores/neo4j/graph-client.ts";
+import { stableId } from "#nervous-system/schemas/ids.ts";
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { createGraphStore, graphQuestions } from "#pipeline/reader/graph/store.ts";
 import { createGraphSink } from "#pipeline/siphon/graph/sink.ts";
@@ -302,6 +303,47 @@ describe("a question about a graph in which everything hangs together", () => {
         return [nameOf(layer, n % WIDE), layer];
       }),
     );
+  });
+
+  it("answers of less what stands first in more", async () => {
+    const of = async (rows: number) =>
+      (await askingOf(createGraphStore(graph.client))("layers", "dependents", { path: nameOf(0, 0) }, rows)).rows;
+    const all = await of(1_000);
+    for (const rows of [1, WIDE - 1, WIDE, WIDE + 1, 2 * WIDE]) expect(await of(rows)).toEqual(all.slice(0, rows));
+  });
+
+  it("reads what it is about: one step where that is enough, and one mission where one is named", async () => {
+    const [MISSIONS, FILES] = [20, 20];
+    const stored = inStream();
+    const paths = Array.from({ length: FILES }, (_, n) => `src/${n}.ts`);
+    const frames = Array.from({ length: MISSIONS }, (_, n) => {
+      const of = { mission_uid: stableId("dense", String(n)), mission: `dense-${n}`, namespace: "dense" };
+      const chain = chainBuilder({ agent_uid: agentUid(100 + n), ...of });
+      return paths.map((path) =>
+        stored(chain.next(changed(path, { depends_on: paths.filter((other) => other !== path) }))),
+      );
+    }).flat();
+    await write(frames);
+    const store = createGraphStore(graph.client);
+    const question = graphQuestions.find(({ name }) => name === "dependents")!;
+    const reads = (mission: string, rows: number): Promise<number> => {
+      const values = { path: "src/0.ts", mission, place: 0 };
+      const asked = { namespace: "dense", values, rows, signal: new AbortController().signal };
+      const { statement, bound } = store.answer(question, asked);
+      return graph.reads(statement, bound);
+    };
+    // Each dependency is read a few times: to go on, to see whether it held then, and to tell what a file depends on itself.
+    const few = 50;
+    expect(await reads("dense-3", 10_000)).toBeLessThan(few * FILES * (FILES - 1));
+    expect(await reads("", 5)).toBeLessThan(few * MISSIONS * FILES);
+    const { rows } = await askingOf(store)("dense", "dependents", { path: "src/0.ts", mission: "dense-3" });
+    expect(rows.map(({ file, steps }) => [file, steps])).toEqual([
+      ...paths
+        .slice(1)
+        .toSorted()
+        .map((file) => [file, 1]),
+      ["src/0.ts", 2],
+    ]);
   });
 
   it("says so where it takes too long, and is ended in the server where nobody waits for it any more", async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { noMission } from "#nervous-system/schemas/ids.ts";
+import { noMission, stableId } from "#nervous-system/schemas/ids.ts";
 import { ledgerQueries } from "#pipeline/reader/ledger/queries.ts";
 import { makeCorpus, type Corpus, type Told } from "#test/builders/corpus.ts";
 import { endsNamespace, learnedIn, missionEndFrames, missionEnds } from "#test/builders/mission-ends.ts";
@@ -108,6 +108,48 @@ describe("outcomes", () => {
     expect((await ask("outcomes")).map(({ outcome, at: when }) => [outcome, when])).toEqual(
       [...new Set(told().map(({ mission }) => mission))].map(() => ["unknown", null]),
     );
+  });
+});
+
+describe("outcomes of a part of time", () => {
+  const namespace = "team-late";
+  const commit = "c".repeat(40);
+  beforeAll(async () => {
+    let place = 50_000_000;
+    const on = (day: number, n: number, producer: "agent" | "supervisor", payload: Record<string, unknown>) => {
+      const recorder = producer === "agent" ? ("scribe" as const) : producer;
+      const of = { agent_uid: agentUid(300 + (place += 1)), namespace, mission: `late-${n}`, producer, recorder };
+      const mission_uid = stableId("late", String(n));
+      const observed = String(BigInt(Date.UTC(2026, 5, day, 12)) * 1_000_000n);
+      const event_type = producer === "agent" ? "PROPOSAL" : "PUBLICATION";
+      const frame = chainBuilder({ ...of, mission_uid }).next({ event_type, payload }, { observed });
+      return { ...frame, place, storedNs: BigInt(place) };
+    };
+    await writeFrames(ledger, [
+      on(10, 1, "supervisor", { state: "open", head: commit }),
+      on(12, 2, "agent", { title: "Back", body: `This reverts commit ${commit}.` }),
+      // The publisher asks a forge seldom, so a merge is told of later than somebody took it back.
+      on(20, 1, "supervisor", { state: "merged", head: commit }),
+      on(25, 3, "supervisor", { state: "open", head: "d".repeat(40) }),
+    ]);
+  });
+
+  const outcomesOf = async (parameters: Record<string, unknown>, rows?: number): Promise<unknown[]> =>
+    (await reader.ask(namespace, "outcomes", parameters, rows)).rows.map(({ mission, outcome }) => [mission, outcome]);
+
+  it("are of missions of which something was recorded then, whenever they ended", async () => {
+    const [first, second, third] = [
+      ["late-1", "rolled back"],
+      ["late-2", "unknown"],
+      ["late-3", "unknown"],
+    ];
+    expect(await outcomesOf({})).toEqual([first, second, third]);
+    expect(await outcomesOf({ to: "2026-06-11" })).toEqual([first]);
+    expect(await outcomesOf({ from: "2026-06-11", to: "2026-06-13" })).toEqual([second]);
+    expect(await outcomesOf({ from: "2026-06-13" })).toEqual([first, third]);
+    expect(await outcomesOf({ from: "2026-07-01" })).toEqual([]);
+    expect(await outcomesOf({}, 2)).toEqual([first, second]);
+    expect(await outcomesOf({ mission: "late-1" })).toEqual([first]);
   });
 });
 
@@ -235,6 +277,25 @@ describe("files", () => {
     await writeFrames(ledger, [{ ...frame, place: 20_000_000, storedNs: 1_763_701_174_000_000_000n }]);
     const { rows } = await reader.ask("team-counts", "files", { file: "a.ts" });
     expect(rows).toMatchObject([{ lines_added: 0, lines_removed: 4_294_967_294 }]);
+  });
+
+  it("read the words of those decisions alone that are answered, however wide the others are", async () => {
+    const chain = chainBuilder({ namespace: "team-wide", agent_uid: agentUid(78) });
+    const frames = Array.from({ length: 400 }, (_, n) => [
+      chain.next({
+        event_type: "DECISION_RATIONALE",
+        payload: { reasoning: `${n} `.padEnd(250_000, `because of ${n} `) },
+      }),
+      chain.next({ event_type: "STATE_CHANGE", payload: { file_modified: "a.ts", change: "modified" } }),
+    ]).flat();
+    const stored = frames.map((frame, n) => ({ ...frame, place: 40_000_000 + n, storedNs: BigInt(n + 1) }));
+    for (let from = 0; from < stored.length; from += 100) await writeFrames(ledger, stored.slice(from, from + 100));
+    const narrow = openTestReader(ledger, 64 * 1024 * 1024);
+    cleanup.add(() => narrow.store.close());
+    const { rows } = await narrow.ask("team-wide", "files", { file: "a.ts" }, 5);
+    expect(rows.map(({ why }) => text(why).slice(0, 4))).toEqual(["399 ", "398 ", "397 ", "396 ", "395 "]);
+    expect(rows.map(({ why }) => text(why).length)).toEqual(rows.map(() => 250_000));
+    await expect(narrow.ask("team-wide", "files", { file: "a.ts" }, 400)).rejects.toThrow(/too much of the ledger/);
   });
 
   it("are those below a folder, of one persona", async () => {

@@ -38,10 +38,10 @@ export const askingOf =
     return { rows: found, rowsRead };
   };
 
-/** Reads a ledger as its user who may only read. */
-export const openTestReader = ({ server }: TestLedger): TestReader => {
+/** Reads a ledger as its user who may only read; a question takes `memoryBytes` at most. */
+export const openTestReader = ({ server }: TestLedger, memoryBytes = 512 * 1024 * 1024): TestReader => {
   const { url } = server;
-  const limits = { timeMs: 60_000, memoryBytes: 512 * 1024 * 1024 };
+  const limits = { timeMs: 60_000, memoryBytes };
   const store = createLedgerStore(createReadClient({ url, ...testReader, limits }));
   return { store, ask: askingOf(store) };
 };

@@ -1,11 +1,14 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { saidIn } from "#nervous-system/fold/read-frame.ts";
 import { createAccount, startSwarmPlane } from "#test/integration/gateway/swarm-plane.ts";
 import { eventually, freshNamespace, type TestPlane } from "#test/integration/kubernetes/control-plane.ts";
 import { createCleanup, readFrames, startTestNats, temporaryDirectory } from "./bus-harness.ts";
+import { saying, startChatEndpoint } from "./chat-endpoint.ts";
 import { startTestCollector, type TestCollector } from "./collector-harness.ts";
 import { summarizerEnvironment, tellMission } from "./summarizer-harness.ts";
 
@@ -35,9 +38,9 @@ afterAll(() => cleanup.run(), 120_000);
 type Running = { readonly child: ChildProcess; output(): string };
 
 /** The summarizer as its image runs it. */
-const start = (): Running => {
+const start = (more: Readonly<Record<string, string>> = {}): Running => {
   const child = spawn(process.execPath, ["pipeline/main.ts", "summarizer"], {
-    env: environment,
+    env: { ...environment, ...more },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let text = "";
@@ -113,4 +116,100 @@ describe("the summarizer's process", () => {
     for (const frames of chains.values())
       expect(frames.map(({ envelope }) => envelope.seq)).toEqual(frames.map((_, index) => index + 1));
   }, 300_000);
+});
+
+describe("the summarizer's process with a model", () => {
+  const key = "local-key-7f3a9c";
+  const summary = "Whole intervals keep what rounding loses.";
+  let root: string;
+  beforeAll(async () => {
+    root = await temporaryDirectory(cleanup);
+    await writeFile(join(root, "key"), `${key}\n`);
+  });
+
+  const withModel = (url: string): Readonly<Record<string, string>> => ({
+    SUMMARY_URL: url,
+    SUMMARY_MODEL: "small-1",
+    SUMMARY_KEY_FILE: join(root, "key"),
+  });
+  const lessonsOf = async (mission: string): Promise<StoredFrame[]> =>
+    (await lessons()).filter(({ envelope }) => envelope.mission === mission);
+
+  it("asks once for each lesson, whatever is read again", async () => {
+    const endpoint = await startChatEndpoint(cleanup, saying(summary));
+    const more = withModel(endpoint.url);
+    const before = (await lessons()).length;
+    const running = start(more);
+    await tell("modelled");
+    await learned(running, before + 1);
+    await end(running, "SIGKILL");
+    expect(endpoint.asked.map(({ authorization }) => authorization)).toEqual([`Bearer ${key}`]);
+    const [lesson] = await lessonsOf("modelled");
+    expect(saidIn("LESSON", lesson?.bytes ?? "")).toEqual({
+      state: "learned",
+      text: `Problem: Pollers of modelled starve.\nSummary: ${summary}\nChanged: src/modelled.js`,
+      sources: expect.any(Array),
+      libraries: [],
+      files: ["src/modelled.js"],
+      summarizer: "model",
+      model: "small-1",
+      input_tokens: 812,
+      output_tokens: 96,
+    });
+    // Without what it kept it reads the stream from its beginning, with every mission of this file in it.
+    await rm(join(environment["ENCHANTED_WAL_DIR"] ?? "", "stories"), { recursive: true });
+    const again = start(more);
+    await tell("modelled-later");
+    await learned(again, before + 2);
+    await end(again, "SIGTERM");
+    expect(endpoint.asked.map(({ body }) => body.messages[1]?.content.split("\n")[1])).toEqual([
+      "> Problem: Pollers of modelled starve.",
+      "> Problem: Pollers of modelled-later starve.",
+    ]);
+    expect(await lessonsOf("modelled")).toHaveLength(1);
+  }, 180_000);
+
+  it("reads on while its model takes its time, and writes one lesson where it is killed meanwhile", async () => {
+    const reached = Promise.withResolvers<void>();
+    const endpoint = await startChatEndpoint(cleanup, () => reached.resolve());
+    const more = withModel(endpoint.url);
+    const before = (await lessons()).length;
+    const running = start(more);
+    await tell("slow");
+    await reached.promise;
+    await tell("beside");
+    await eventually(
+      "the other mission is asked about, too",
+      () => Promise.resolve(endpoint.asked.length === 2),
+      60_000,
+    );
+    await end(running, "SIGKILL");
+    endpoint.reply = saying(summary);
+    const again = start(more);
+    await learned(again, before + 2);
+    await end(again, "SIGTERM");
+    expect([(await lessonsOf("slow")).length, (await lessonsOf("beside")).length]).toEqual([1, 1]);
+  }, 180_000);
+
+  it("stops in time while its model is asked, and without one tells what was due in words of the frames", async () => {
+    const reached = Promise.withResolvers<void>();
+    const endpoint = await startChatEndpoint(cleanup, () => reached.resolve());
+    const before = (await lessons()).length;
+    const running = start(withModel(endpoint.url));
+    await tell("stopped");
+    await reached.promise;
+    expect(await end(running, "SIGTERM")).toEqual([0, null]);
+    expect(await lessonsOf("stopped")).toEqual([]);
+    const again = start();
+    await learned(again, before + 1);
+    await end(again, "SIGTERM");
+    const [lesson] = await lessonsOf("stopped");
+    expect(saidIn("LESSON", lesson?.bytes ?? "").summarizer).toBe("extractive");
+  }, 180_000);
+
+  it("refuses half of the settings", async () => {
+    const running = start({ SUMMARY_URL: "http://localhost:1/v1" });
+    expect(await once(running.child, "exit")).not.toEqual([0, null]);
+    expect(running.output()).toContain("SUMMARY_URL and SUMMARY_MODEL are set together");
+  }, 60_000);
 });

@@ -360,7 +360,10 @@ class Lesson(Payload):
     sources: list[str] | None = Field(default=None, description="Event ids it rests on.")
     libraries: list[str] | None = Field(default=None, description="Libraries it is about.")
     files: list[str] | None = Field(default=None, description="Files it is about.")
-    summarizer: str | None = Field(default=None, description="How its words were made of its mission's frames: `extractive`, by taking parts of them. Absent where an agent wrote it.")
+    summarizer: str | None = Field(default=None, description="How its words were made of its mission's frames: `extractive`, by taking parts of them; `model`, by a model in part. Absent where an agent wrote it.")
+    model: str | None = Field(default=None, description="The model that summarised, as its endpoint knows it.")
+    input_tokens: Whole | None = Field(default=None, description="Tokens sent to it for this lesson, as its endpoint counted.", ge=0, le=9007199254740991)
+    output_tokens: Whole | None = Field(default=None, description="Tokens that it answered, as its endpoint counted; those of thinking too.", ge=0, le=9007199254740991)
 
 
 class Error(Payload):

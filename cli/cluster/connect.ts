@@ -1,0 +1,64 @@
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { createKubeClient } from "#nervous-system/kubernetes/client.ts";
+import { createConnector, type Connector, type KubeSource } from "#nervous-system/kubernetes/connection.ts";
+import { isApiError, isConnectionError } from "#nervous-system/kubernetes/errors.ts";
+import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
+import { createTransport } from "#nervous-system/kubernetes/transport.ts";
+import { textOption, type OptionValues } from "../arguments.ts";
+import { CliError, exitCode, type Host } from "../host.ts";
+
+/** The cluster as a command reaches it. */
+export type Cluster = {
+  readonly client: KubeClient;
+  readonly namespace: string;
+  close(): void;
+};
+
+const filesOf = (host: Host, named: string): readonly string[] =>
+  named === ""
+    ? [join(host.env["HOME"] ?? "", ".kube", "config")]
+    : named.split(delimiter).filter((path) => path !== "");
+
+const sourceOf = (host: Host, options: OptionValues): KubeSource => {
+  const named = textOption(options, "kubeconfig") || (host.env["KUBECONFIG"] ?? "");
+  const context = textOption(options, "context");
+  const files = filesOf(host, named);
+  const [path, ...more] = files.filter((file) => existsSync(file));
+  if (path !== undefined) return { kind: "file", path, more, ...(context === "" ? {} : { context }) };
+  const isAsked = named !== "" || context !== "";
+  if (!isAsked && host.env["KUBERNETES_SERVICE_HOST"] !== undefined) return { kind: "in-cluster" };
+  throw new CliError(
+    `enchanted: there is no kubeconfig at ${files.join(", ")}; name one with --kubeconfig or KUBECONFIG`,
+  );
+};
+
+const connectorOf = (host: Host, options: OptionValues): Connector => {
+  const source = sourceOf(host, options);
+  try {
+    return createConnector(source, host.clock);
+  } catch (error) {
+    throw new CliError(
+      `enchanted: the cluster is not known: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+};
+
+/** Reaches the cluster that the options name; throws `CliError` where they name none. */
+export const openCluster = (host: Host, options: OptionValues): Cluster => {
+  const connector = connectorOf(host, options);
+  const transport = createTransport({ connector, userAgent: "enchanted-cli", clock: host.clock });
+  const client = createKubeClient({ transport, clock: host.clock, fieldManager: "enchanted-cli" });
+  return {
+    client,
+    namespace: textOption(options, "namespace") || connector.namespace,
+    close: () => connector.close(),
+  };
+};
+
+/** What the cluster's refusal, or its silence, means to who asked; whatever else it is stays what it is. */
+export const clusterTrouble = (error: unknown): unknown => {
+  if (isConnectionError(error))
+    return new CliError(`enchanted: the cluster cannot be reached: ${error.message}`, exitCode.fault);
+  return isApiError(error) ? new CliError(`enchanted: the cluster refuses: ${error.message}`, exitCode.fault) : error;
+};

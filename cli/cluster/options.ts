@@ -1,0 +1,14 @@
+import type { Option } from "../arguments.ts";
+
+/** The options of every command that asks the cluster. */
+export const clusterOptions: readonly Option[] = [
+  {
+    name: "kubeconfig",
+    type: "string",
+    value: "path",
+    description: "the file that says how the cluster is reached, as kubectl reads it",
+    variable: "KUBECONFIG, else ~/.kube/config, in a pod its own account",
+  },
+  { name: "context", type: "string", value: "name", description: "the kubeconfig's context, else the current one" },
+  { name: "namespace", type: "string", value: "name", description: "the mission's namespace, else the context's" },
+];
