@@ -19,6 +19,7 @@ const usage = (message: string): CliError => new CliError(`enchanted erase: ${me
 const DEADLINE_MS = 30_000;
 const LOOK_MS = 1_000;
 const LOOKS = 120;
+const DAY_MS = 86_400_000;
 
 /** What is erased, by whose order, and where. */
 type Order = {
@@ -47,21 +48,30 @@ const requestOf = (order: string, reason: string, frames: readonly FoundFrame[])
   return Buffer.from(toBinary(EraseRequestSchema, request));
 };
 
+/** Ids of the orders that were given, and how the files of the archive are locked that they are about. */
+type Given = {
+  readonly orders: readonly string[];
+  readonly lock: { readonly days: number; readonly mode: string } | undefined;
+};
+
 const give = async (
   host: Host,
   reason: string,
   collector: ServerSettings,
   frames: readonly FoundFrame[],
-): Promise<string[]> => {
+): Promise<Given> => {
   const { client } = connectCollector(host, collector);
   const orders: string[] = [];
+  let lock: Given["lock"];
   try {
     for (const some of ordersOf(frames)) {
       const request = requestOf(host.ids.next(), reason, some);
       const answer = await client.unary(eraseMethod, request, { deadlineMs: DEADLINE_MS });
-      orders.push(...fromBinary(EraseResponseSchema, answer).eventIds);
+      const { eventIds, archiveLockedDays: days, archiveLockMode: mode } = fromBinary(EraseResponseSchema, answer);
+      orders.push(...eventIds);
+      if (days > 0) lock = { days, mode };
     }
-    return orders;
+    return { orders, lock };
   } catch (error) {
     if (!(error instanceof GrpcFailure)) throw error;
     throw new CliError(`enchanted erase: ${printable(explainFailure(error, collector))}`, exitCode.fault);
@@ -104,6 +114,17 @@ const warnOfLessons = (host: Host, frames: readonly FoundFrame[]): void => {
     );
 };
 
+/** A lock begins when a file is written, which was before now. */
+const warnOfLock = (host: Host, lock: Given["lock"]): void => {
+  if (lock === undefined) return;
+  const { days, mode } = lock;
+  const latest = new Date(host.clock.now() + days * DAY_MS).toISOString().slice(0, 10);
+  const unless = mode === "GOVERNANCE" ? ", unless the siphon's account may lift it" : "";
+  host.warn(
+    `enchanted: files of the archive are locked for ${days} days from when they were written (${printable(mode)}): the one with these words stays until then, ${latest} at the latest${unless}, beside the one without them, and is removed then; the auditor tells the day (archive held)`,
+  );
+};
+
 const eraseFrames = async (host: Host, order: Order, isText: boolean): Promise<Ending> => {
   const found = await findFrames(host, order.reader, order.ids, order.agent);
   if (order.collector === undefined) {
@@ -112,12 +133,13 @@ const eraseFrames = async (host: Host, order: Order, isText: boolean): Promise<E
     host.warn("enchanted: nothing was erased; to erase it for good, say --yes and --reason");
     return exited(exitCode.ok);
   }
-  const orders = await give(host, order.reason, order.collector, found);
+  const { orders, lock } = await give(host, order.reason, order.collector, found);
   const after = await awaitErased(host, order);
   const more = placedMeanwhile(found, after);
-  if (more.length > 0) orders.push(...(await give(host, order.reason, order.collector, more)));
-  tell(host, after, isText, orders);
+  const again = more.length > 0 ? (await give(host, order.reason, order.collector, more)).orders : [];
+  tell(host, after, isText, [...orders, ...again]);
   warnOfLessons(host, after);
+  warnOfLock(host, lock);
   const left = after.filter(({ erased }) => !erased);
   if (left.length === 0) {
     host.warn("enchanted: erased from the ledger; archive, graph and memory erase it as they come to the order");

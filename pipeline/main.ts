@@ -72,6 +72,7 @@ const blobStore = async (settings: BlobSettings, shared: Process): Promise<Objec
     caPem: await readOnlyCa(settings.S3_CA_FILE),
     region: settings.S3_REGION,
     bucket: settings.S3_BUCKET,
+    objectLock: settings.ARCHIVE_LOCK_MODE !== undefined,
     accessKeyId: settings.S3_ACCESS_KEY_ID,
     secretAccessKey: settings.S3_SECRET_ACCESS_KEY,
   });

@@ -45,6 +45,17 @@ export const streamSettings = z.object({
     .describe("what the stream of frames may hold, such as 2560Mi; without it the server's storage is the bound"),
 });
 
+/** How the archive is locked. */
+export const lockSettings = z.object({
+  ARCHIVE_LOCK_MODE: z
+    .enum(["GOVERNANCE", "COMPLIANCE"])
+    .optional()
+    .describe(
+      "how files and manifests of the archive are locked; without it they are not. The bucket is created for that",
+    ),
+  ARCHIVE_LOCK_DAYS: z.coerce.number().int().min(1).max(36_500).default(30).describe("for how many days"),
+});
+
 /** Where blobs are kept. */
 export const blobSettings = z.object({
   S3_ENDPOINT: z.url().describe("http(s)://host:port of the S3 service"),
@@ -53,7 +64,17 @@ export const blobSettings = z.object({
   S3_BUCKET: z.string().min(3).describe("bucket for blobs; it is created when it is missing"),
   S3_ACCESS_KEY_ID: z.string().min(1).describe("access key"),
   S3_SECRET_ACCESS_KEY: z.string().min(1).describe("its secret"),
+  ...lockSettings.shape,
 });
+
+/** How the archive is locked; undefined where it is not. */
+export const archiveLock = (settings: z.output<typeof lockSettings>): ArchiveLock | undefined => {
+  const { ARCHIVE_LOCK_MODE: mode, ARCHIVE_LOCK_DAYS: days } = settings;
+  return mode && { mode, days };
+};
+
+/** See `archiveLock`. */
+export type ArchiveLock = { readonly mode: "GOVERNANCE" | "COMPLIANCE"; readonly days: number };
 
 /** See the schemas of the same names. */
 export type SharedSettings = z.output<typeof sharedSettings>;

@@ -125,6 +125,12 @@ const cases: readonly Case[] = [
     "fail found that the record differs: ledger missing 3, graph altered 1; last rounds: record 40 s ago => docs/runbooks/record-differs.md",
   ],
   [
+    "an auditor that waits for a lock's day only",
+    { ...well, audit: { ...audit, faults: [{ store: "archive", kind: "held", frames: 1n }] } },
+    "auditor",
+    "ok found nothing that differs, and what was erased is still locked in the archive; last rounds: record 40 s ago",
+  ],
+  [
     "an auditor whose store is away",
     {
       ...well,

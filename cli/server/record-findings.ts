@@ -130,10 +130,15 @@ const roundsOf = ({ walks }: AuditState): string =>
 const ofAuditor = (audit: AuditState | undefined): Finding => {
   const check = "auditor";
   if (audit === undefined) return { check, ok: false, detail: "never said anything", remedy: logOf("auditor") };
-  const faults = audit.faults.map(({ store, kind, frames }) => `${store} ${kind} ${frames}`);
+  const held = audit.faults.filter(({ kind }) => kind === "held");
+  const faults = audit.faults
+    .filter(({ kind }) => kind !== "held")
+    .map(({ store, kind, frames }) => `${store} ${kind} ${frames}`);
   const found =
     faults.length === 0 ? "found nothing that differs" : `found that the record differs: ${faults.join(", ")}`;
-  const detail = `${found}; last rounds: ${roundsOf(audit)}`;
+  // As it was ordered, though not done yet.
+  const locked = held.length === 0 ? "" : `, and what was erased is still locked in the archive`;
+  const detail = `${found}${locked}; last rounds: ${roundsOf(audit)}`;
   if (faults.length > 0) return { check, ok: false, detail, remedy: differsRunbook };
   if (audit.toldMs >= SILENT_MS) {
     return { check, ok: false, detail: `said nothing for ${span(audit.toldMs)}; ${detail}`, remedy: logOf("auditor") };

@@ -225,7 +225,7 @@ const metricTable = {
   recordDuplicates: gauge("enchanted_record_duplicates", "Frames that are in a store more than once.", "store"),
   recordFaults: gauge(
     "enchanted_record_faults",
-    "Frames, edges or files that are not as they were written (missing, altered, doubled, unchained, unknown).",
+    "Frames, edges or files that are not as they were written (missing, altered, doubled, unchained, unsigned, unknown, held).",
     "store",
     "kind",
   ),

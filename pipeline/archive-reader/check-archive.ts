@@ -1,5 +1,6 @@
 import type { ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
 import { filesPrefix } from "#pipeline/siphon/archive/keys.ts";
+import type { ManifestKeys } from "#pipeline/siphon/archive/manifest-keys.ts";
 import { archiveStart, stepArchive, type ArchivePosition } from "./walk-archive.ts";
 
 /** What a check of the archive found: files that manifests speak of, and everything that is not as it should be. */
@@ -14,13 +15,13 @@ const newestFile = async (client: Client): Promise<string> => {
 };
 
 /**
- * Walks over the archive whole and says which file or manifest is missing, changed, or nobody's. The end of the chain tells
- * nothing of what was cut off behind it.
+ * Walks over the archive whole and says which file or manifest is missing, changed, not signed as it must be (where `keys` are
+ * given), or nobody's. The end of the chain tells nothing of what was cut off behind it.
  */
-export const checkArchive = async (client: Client): Promise<ArchiveCheck> => {
+export const checkArchive = async (client: Client, keys?: ManifestKeys): Promise<ArchiveCheck> => {
   // Before the manifests are read: a file that is written meanwhile has none yet.
   const newest = await newestFile(client);
-  const options = { client, newest: 0, isDue: (key: string) => key <= newest };
+  const options = { client, keys, newest: 0, isDue: (key: string) => key <= newest };
   const faults: string[] = [];
   let files = 0;
   for (let at: ArchivePosition | undefined = archiveStart; at !== undefined;) {

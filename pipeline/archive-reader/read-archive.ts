@@ -53,9 +53,17 @@ class Pending {
   }
 }
 
-const readWhole = async (client: Pick<ObjectClient, "get">, { key }: File): Promise<FileContent> => {
+/** Says of a file that was read whether its frames are given. */
+export type Admits = (key: string, bytes: Uint8Array) => Promise<boolean>;
+
+const readWhole = async (
+  client: Pick<ObjectClient, "get">,
+  { key }: File,
+  admits: Admits,
+): Promise<FileContent | undefined> => {
   const bytes = await readObject(client, key);
   if (bytes === undefined) throw new Error(`${key} is listed and cannot be read`);
+  if (!(await admits(key, bytes))) return undefined;
   try {
     return await readFile(bytes);
   } catch (error) {
@@ -71,6 +79,7 @@ const readWhole = async (client: Pick<ObjectClient, "get">, { key }: File): Prom
 export async function* readArchive(
   client: Pick<ObjectClient, "list" | "get">,
   after?: ArchivePoint,
+  admits: Admits = () => Promise.resolve(true),
 ): AsyncGenerator<ArchivedFrame> {
   const pending = new Pending();
   let [folder, stream] = [after?.folder ?? "", ""];
@@ -78,7 +87,8 @@ export async function* readArchive(
   for await (const file of filesBehind(client, after)) {
     const border = file.folder === folder ? file.from : Infinity;
     for (const frame of pending.takeBefore(border)) yield { folder, stream, frame };
-    const read = await readWhole(client, file);
+    const read = await readWhole(client, file, admits);
+    if (read === undefined) continue;
     [folder, stream] = [file.folder, read.cut.stream];
     pending.add(read.frames.filter(isBehind));
   }

@@ -3,9 +3,11 @@ export type AuditedStore = "ledger" | "archive" | "graph";
 
 /**
  * What may be wrong. `missing`: it should be there and is not. `altered`: it is not what was written. `doubled`: it is there more than
- * once. `unchained`: it does not follow what stands before it. `unknown`: no frame or manifest says that it should be there.
+ * once. `unchained`: it does not follow what stands before it. `unsigned`: its signature is missing, wrong, or of a key that is not
+ * trusted. `unknown`: no frame or manifest says that it should be there. `held`: it was to be erased, and a lock of
+ * its store holds it until a day; nobody is to blame.
  */
-export const faultKinds = ["missing", "altered", "doubled", "unchained", "unknown"] as const;
+export const faultKinds = ["missing", "altered", "doubled", "unchained", "unsigned", "unknown", "held"] as const;
 
 /** One of `faultKinds`. */
 export type FaultKind = (typeof faultKinds)[number];
@@ -54,6 +56,9 @@ const remedies: { readonly [S in AuditedStore]: Partial<Record<FaultKind, string
     other: "somebody wrote to the ledger: keep what is there, then take these rows out and fill it from the archive",
   },
   archive: {
+    held: "nothing: the siphon erases it once its lock is over; sooner only who administrates the store can",
+    unsigned:
+      "somebody else than the siphon wrote the manifest, or its key is not in public.pem of the archive's key: find out who may write to the bucket, and restore the object from a copy",
     other: "restore the object from a copy of the bucket; a frame that only the ledger holds is lost there, or made up",
   },
   graph: {

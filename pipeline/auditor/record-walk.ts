@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { erasedDigest } from "#nervous-system/schemas/erased.ts";
+import { renderTimestamp } from "#nervous-system/schemas/timestamp.ts";
 import { newestPosition } from "#pipeline/archive-reader/newest-position.ts";
 import {
   archiveStart,
@@ -22,6 +23,7 @@ import { chainOf, keyOf, nameOf, rowOfFrame, type RecordRow } from "#pipeline/au
 import { strangeBehind, unexplained, type RecordStores } from "#pipeline/auditor/strange-rows.ts";
 import { isDue, isSettled, type StreamView } from "#pipeline/auditor/view.ts";
 import type { Walk } from "#pipeline/auditor/walk.ts";
+import { heldObjects } from "#pipeline/siphon/archive/held-objects.ts";
 import type { Manifest } from "#pipeline/siphon/archive/manifest.ts";
 
 /** How far the walk over archive and ledger has come. */
@@ -146,6 +148,19 @@ const compareBehind = async (
   return compareStrange(await unexplained(stores, strange, at, signal), []);
 };
 
+/** Marks that are told, each a question a minute. */
+const MOST_HELD = 500;
+
+/** What was to be erased, and is locked. */
+const findHeld = async ({ archive }: RecordStores): Promise<Fault[]> => {
+  const found: Fault[] = [];
+  for await (const { key, untilMs } of heldObjects(archive, MOST_HELD)) {
+    const until = untilMs === undefined ? "a hold is lifted" : renderTimestamp(BigInt(untilMs) * 1_000_000n);
+    found.push({ store: "archive", kind: "held", subject: key, what: `it was erased, and is locked until ${until}` });
+  }
+  return found;
+};
+
 /** The walk over the archive, file by file, and over all of the ledger's rows by when they were stored. */
 export const createRecordWalk = (stores: RecordStores): Walk<RecordPosition> => {
   let newest = 0;
@@ -153,17 +168,20 @@ export const createRecordWalk = (stores: RecordStores): Walk<RecordPosition> => 
     name: "record",
     begin: { archive: archiveStart, upTo: BEGINNING },
     newest: async () => {
-      const archive = await newestPosition(stores.archive);
+      const archive = await newestPosition(stores.archive, stores.keys);
       newest = Math.max(newest, archive.head.number);
       return { archive };
     },
     stride: async (at, view, signal) => {
-      const options = { client: stores.archive, newest, isDue: (key: string) => isDue(view, key) };
+      const { archive: client, keys } = stores;
+      const options = { client, keys, newest, isDue: (key: string) => isDue(view, key) };
       const { manifest, content, faults, next } = await stepArchive(options, at.archive);
       const found = faults.map(ofArchive);
       if (next === undefined) {
         found.push(...(await compareBehind(stores, at, view, signal)));
-        const unit = at.archive.passed === undefined ? "what is new" : "the end";
+        const isNew = at.archive.passed === undefined;
+        if (isNew) found.push(...(await findHeld(stores)));
+        const unit = isNew ? "what is new" : "the end";
         return { unit, findings: gatherFindings(found), bytes: 0, next: undefined };
       }
       if (manifest !== undefined && !isSettled(view, "ledger", manifest.cut)) return undefined;

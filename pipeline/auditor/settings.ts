@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { publicKeySettings } from "#pipeline/siphon/archive/key-settings.ts";
 import { graphSettings } from "#pipeline/siphon/graph/open-graph.ts";
 import { blobSettings } from "#pipeline/settings.ts";
 
@@ -9,5 +10,6 @@ export const auditorSettings = z.object({
   CLICKHOUSE_USER: z.string().min(1).describe("user of ClickHouse that may read database enchanted"),
   CLICKHOUSE_PASSWORD: z.string().default("").describe("its password"),
   ...blobSettings.shape,
+  ...publicKeySettings.shape,
   ...graphSettings.shape,
 });

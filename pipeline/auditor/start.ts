@@ -18,6 +18,7 @@ import type { auditorSettings } from "#pipeline/auditor/settings.ts";
 import { createWalker } from "#pipeline/auditor/walker.ts";
 import type { PartEnvironment } from "#pipeline/environment.ts";
 import { publicWords } from "#pipeline/public-words.ts";
+import { readManifestKeys } from "#pipeline/siphon/archive/key-settings.ts";
 import { openBucket } from "#pipeline/siphon/archive/sink.ts";
 import { openGraph } from "#pipeline/siphon/graph/open-graph.ts";
 import { settlingReaders } from "#pipeline/siphon/sinks.ts";
@@ -58,7 +59,7 @@ const openStores = async (settings: AuditorEnvironment["settings"]) => {
     await Promise.all([client.close(), graph?.close()]);
     archive.close();
   };
-  return { archive, ledger: createLedgerRows(client), graph, close };
+  return { archive, ledger: createLedgerRows(client), graph, keys: await readManifestKeys(settings), close };
 };
 
 /** Starts auditing the record. */
@@ -67,7 +68,7 @@ export const startAuditor = async (environment: AuditorEnvironment): Promise<Aud
   const registry = createProcessRegistry();
   const metrics = createAuditorMetrics(registry);
   const stores = await openStores(settings);
-  const { archive, ledger, graph } = stores;
+  const { archive, ledger, graph, keys } = stores;
   const board = createFindingsBoard(
     metrics,
     ["ledger", "archive", ...(graph === undefined ? [] : ["graph" as const])],
@@ -81,7 +82,7 @@ export const startAuditor = async (environment: AuditorEnvironment): Promise<Aud
           createWalker(createNodeWalk(graph, ledger), board),
           createWalker(createEdgeWalk(graph), board),
         ];
-  const walkers = [createWalker(createRecordWalk({ archive, ledger }), board), ...ofGraph];
+  const walkers = [createWalker(createRecordWalk({ archive, ledger, keys }), board), ...ofGraph];
   const sinks = [...settlingReaders, ...(graph === undefined ? [] : ["graph"])];
   const words = publicWords(settings);
   const audited = createAuditLog({ walks: walkers.map(({ name }) => name), board, clock, words });

@@ -6,12 +6,15 @@ import { strangeRows, type Moment } from "#pipeline/auditor/compare-ledger.ts";
 import { isDueRow, type Due } from "#pipeline/auditor/due.ts";
 import type { LedgerRows } from "#pipeline/auditor/ledger-rows.ts";
 import type { RecordRow } from "#pipeline/auditor/record-row.ts";
+import type { ManifestKeys } from "#pipeline/siphon/archive/manifest-keys.ts";
 import { finishedBy, type StreamView } from "#pipeline/auditor/view.ts";
 
 /** The two stores that hold every frame. */
 export type RecordStores = {
   readonly archive: Pick<ObjectClient, "list" | "get" | "size">;
   readonly ledger: LedgerRows;
+  /** What the archive's signatures are held to. */
+  readonly keys?: ManifestKeys | undefined;
 };
 
 /** Up to where rows of the ledger were looked at, and the archive's files. */

@@ -9,6 +9,7 @@ import { erasure } from "#nervous-system/schemas/frames/erasure.ts";
 import { EraseRequestSchema, EraseResponseSchema, type FrameToErase } from "#nervous-system/schemas/gen/context_pb.ts";
 import { isUuid, stableId } from "#nervous-system/schemas/ids.ts";
 import type { ComposeErasure } from "#pipeline/collector/external-frames.ts";
+import type { ArchiveLock } from "#pipeline/settings.ts";
 import type { Identify } from "#pipeline/collector/identify.ts";
 import { decodeMessage } from "#pipeline/decode-message.ts";
 import { storeFailure } from "./context-service.ts";
@@ -18,6 +19,8 @@ export type EraseOptions = {
   readonly identify: Identify;
   readonly unchained: UnchainedPublisher;
   readonly compose: ComposeErasure;
+  /** How files of the archive are locked, which whoever orders is told; undefined where they are not. */
+  readonly lock?: ArchiveLock | undefined;
 };
 
 const { event, seq, places, blobs } = erasure.payload.shape;
@@ -54,7 +57,7 @@ const orderOf = (frame: FrameToErase, index: number, reason: string): z.output<t
  * `ContextService/Erase`: says in the record, under its own name and its caller's, what is to be erased; the sinks do it. What was
  * never recorded is erased by nobody.
  */
-export const createErase = ({ identify, unchained, compose }: EraseOptions): GrpcHandler => ({
+export const createErase = ({ identify, unchained, compose, lock }: EraseOptions): GrpcHandler => ({
   kind: "unary",
   method: eraseMethod,
   handle: async (request, { token, metadata }) => {
@@ -78,6 +81,14 @@ export const createErase = ({ identify, unchained, compose }: EraseOptions): Grp
       throw storeFailure(error);
     }
     const eventIds = composed.map(({ envelope }) => envelope.event_id);
-    return Buffer.from(toBinary(EraseResponseSchema, create(EraseResponseSchema, { eventIds })));
+    return Buffer.from(
+      toBinary(
+        EraseResponseSchema,
+        create(EraseResponseSchema, {
+          eventIds,
+          ...(lock === undefined ? {} : { archiveLockedDays: lock.days, archiveLockMode: lock.mode }),
+        }),
+      ),
+    );
   },
 });

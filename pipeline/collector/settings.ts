@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { byteSize } from "#pipeline/settings.ts";
+import { byteSize, lockSettings } from "#pipeline/settings.ts";
 
 const backend = (purpose: string) =>
   z
@@ -63,6 +63,7 @@ export const collectorSettings = z.object({
   ENCHANTED_AGENT_BLOB_BYTES_PER_SECOND: byteSize
     .default(2 ** 20)
     .describe("bytes of blobs a second that one agent may send; 512 times that at once"),
+  ...lockSettings.shape,
 });
 
 /** See `collectorSettings`. */

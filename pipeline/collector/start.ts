@@ -36,6 +36,7 @@ import { createInbox } from "#pipeline/collector/inbox.ts";
 import { createCollectorMetrics, type CollectorMetrics } from "#pipeline/collector/measure.ts";
 import { createRecall } from "#pipeline/collector/recall.ts";
 import { createRecordState } from "#pipeline/collector/record-state.ts";
+import { archiveLock } from "#pipeline/settings.ts";
 import type { CollectorSettings } from "#pipeline/collector/settings.ts";
 import { followStreamFill } from "#pipeline/collector/stream-fill.ts";
 import { createStreamQuota, type StreamQuota } from "#pipeline/collector/stream-quota.ts";
@@ -169,6 +170,7 @@ const startServers = async (environment: CollectorEnvironment, parts: Parts) => 
       identify,
       unchained: bus.unchained,
       compose: createErasures({ clock, redactor: createRedactor([]) }),
+      lock: archiveLock(settings),
     }),
     createRecall({ identify, ask: reader && createAskRecall(reader), clock }),
   ];

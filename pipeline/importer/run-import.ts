@@ -2,7 +2,7 @@ import { fullJitterMs } from "#nervous-system/kernel/backoff.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import type { ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
-import { readArchive, type ArchivePoint } from "#pipeline/archive-reader/read-archive.ts";
+import { readArchive, type Admits, type ArchivePoint } from "#pipeline/archive-reader/read-archive.ts";
 import { batchesOf } from "#pipeline/importer/batches.ts";
 import { createImportProgress, type ImportProgress } from "#pipeline/importer/progress.ts";
 import type { SiphonMetrics } from "#pipeline/siphon/measure.ts";
@@ -14,6 +14,8 @@ export type ImportOptions = {
   readonly kind: Pick<SinkKind, "name" | "limits">;
   readonly sink: Sink;
   readonly archive: ObjectClient;
+  /** Which files are taken; all without it. */
+  readonly admits?: Admits | undefined;
   /** Begin with the archive's first frame, however far an import before this one came. */
   readonly anew: boolean;
   readonly clock: Pick<Clock, "sleep">;
@@ -57,7 +59,8 @@ const importBehind = async (options: Import, after: ArchivePoint | undefined): P
   const { kind, archive, progress, log } = options;
   let [frames, refused] = [0, 0];
   const writing = writingOf(options, () => (refused += 1));
-  for await (const { folder, batch } of batchesOf(readArchive(archive, after), kind.limits, options.run)) {
+  const read = readArchive(archive, after, options.admits);
+  for await (const { folder, batch } of batchesOf(read, kind.limits, options.run)) {
     await writeBatch(writing, batch);
     frames += batch.frames.length;
     const reached = { folder, place: batch.cut.to };

@@ -1,8 +1,14 @@
 import * as z from "zod";
+import type { Log } from "#nervous-system/kernel/log.ts";
+import type { ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import type { PartEnvironment } from "#pipeline/environment.ts";
 import { checkArchive, type ArchiveCheck } from "#pipeline/archive-reader/check-archive.ts";
+import { createSignedFiles } from "#pipeline/archive-reader/signed-files.ts";
+import { createAdmission, type Admission } from "#pipeline/importer/admit-files.ts";
 import { runImport } from "#pipeline/importer/run-import.ts";
+import { readManifestKeys } from "#pipeline/siphon/archive/key-settings.ts";
+import type { ManifestKeys } from "#pipeline/siphon/archive/manifest-keys.ts";
 import { openBucket } from "#pipeline/siphon/archive/sink.ts";
 import { createSiphonMetrics } from "#pipeline/siphon/measure.ts";
 import { siphonSettings, sinks } from "#pipeline/siphon/sinks.ts";
@@ -17,6 +23,12 @@ export const importerSettings = siphonSettings.extend({
     .stringbool()
     .default(false)
     .describe("true to begin with the first frame, although an import broke off on its way"),
+  ENCHANTED_IMPORT_UNSIGNED: z
+    .stringbool()
+    .default(false)
+    .describe(
+      "true to take files, too, of which no manifest speaks that is signed by a key of ARCHIVE_PUBLIC_KEYS_FILE",
+    ),
 });
 
 /** What the importer gets from the process that it runs in. */
@@ -32,10 +44,36 @@ export type Importer = {
   stop(): Promise<void>;
 };
 
+const remedy =
+  "restore them from a copy of the bucket, put the key that signed them into public.pem of the archive's key (before the newest), " +
+  "or set ENCHANTED_IMPORT_UNSIGNED=true to take them as they are";
+
 /** Says what an archive lacks: what was not there to be read nobody else would miss. */
-const refuseFaults = ({ faults }: ArchiveCheck): void => {
-  if (faults.length > 0)
-    throw new Error(`the archive is not whole, ${faults.length} faults: ${faults.slice(0, 20).join("; ")}`);
+const refuseFaults = (refused: readonly string[], { faults }: ArchiveCheck): void => {
+  const all = [...refused, ...faults];
+  if (all.length === 0) return;
+  const todo = refused.length === 0 ? "" : `; of what was not imported: ${remedy}; docs/runbooks/record-differs.md`;
+  throw new Error(`the archive is not whole, ${all.length} faults: ${all.slice(0, 20).join("; ")}${todo}`);
+};
+
+/** The keys that files are held to; undefined where none are named, or somebody wants files that are not signed. */
+const keysOf = async (settings: ImporterEnvironment["settings"], log: Log): Promise<ManifestKeys | undefined> => {
+  const keys = settings.ENCHANTED_IMPORT_UNSIGNED ? undefined : await readManifestKeys(settings);
+  if (keys === undefined) log.warn({}, "no signature of the archive is looked at");
+  return keys;
+};
+
+/** Decides what is imported by the manifests, all of which it reads; undefined where nobody looks at signatures. */
+const admissionOf = async (
+  archive: ObjectClient,
+  keys: ManifestKeys | undefined,
+  environment: Pick<ImporterEnvironment, "clock" | "log">,
+  signal: AbortSignal,
+): Promise<Admission | undefined> => {
+  if (keys === undefined) return undefined;
+  const files = createSignedFiles(archive, keys);
+  await files.readOn();
+  return createAdmission(files, environment, signal);
 };
 
 /** Starts filling a store from the archive. */
@@ -48,12 +86,14 @@ export const startImporter = async ({ settings, ...environment }: ImporterEnviro
   const archive = await openBucket(settings);
   const stopping = new AbortController();
   const metrics = createSiphonMetrics(createRegistry());
+  const keys = await keysOf(settings, log);
   const options = { ...environment, kind, sink, archive, metrics, anew: settings.ENCHANTED_IMPORT_ANEW };
   const importAndClose = async (): Promise<void> => {
     try {
-      const imported = await runImport(options, stopping.signal);
+      const admission = await admissionOf(archive, keys, environment, stopping.signal);
+      const imported = await runImport({ ...options, admits: admission?.admits }, stopping.signal);
       log.info(imported, `the archive is in the ${kind.name}`);
-      refuseFaults(await checkArchive(archive));
+      refuseFaults(admission?.refused() ?? [], await checkArchive(archive, keys));
     } finally {
       await sink.close();
       archive.close();

@@ -68,7 +68,7 @@ export type SinkLimits = {
 
 /** What a sink gets from the process that it runs in. */
 type SinkEnvironment = {
-  readonly clock: Pick<Clock, "monotonicMs" | "sleep">;
+  readonly clock: Pick<Clock, "monotonicMs" | "now" | "sleep">;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly log: Log;

@@ -182,6 +182,29 @@ export const chartValues = z.strictObject({
       storage,
     })
     .describe("Blobs."),
+  archive: z
+    .strictObject({
+      signingKey: z
+        .strictObject({
+          existingSecret: z
+            .string()
+            .describe("Secret with private.pem and public.pem; empty: the chart makes one and keeps it."),
+        })
+        .describe("The Ed25519 key that signs the archive's manifests."),
+      lastUnsigned: z
+        .string()
+        .regex(/^([0-9a-f]{64})?$/)
+        .describe(
+          "sha256 of the last manifest that may be without a signature; empty: any before the first signed one.",
+        ),
+      objectLock: z
+        .strictObject({
+          mode: z.enum(["", "GOVERNANCE", "COMPLIANCE"]).describe("How; empty: not."),
+          days: z.int().min(0).max(36_500).describe("For how many days from when they were written."),
+        })
+        .describe("Whether files and manifests are locked in the bucket."),
+    })
+    .describe("Every frame as Parquet in the bucket."),
   blobs: z
     .strictObject({
       maxBytesPerNamespace: z

@@ -21,12 +21,14 @@ export type S3ServerOptions = {
   readonly dir: string;
   /** Serve HTTPS by these files; HTTP without them. */
   readonly tls?: KeyPair;
+  /** Keep versions of the objects of those buckets that want it, or lock. */
+  readonly versions?: boolean;
 };
 
 /** versitygw over a directory, on loopback. */
 const s3Service = (
   binary: string,
-  { dir, tls }: S3ServerOptions,
+  { dir, tls, versions }: S3ServerOptions,
   port: number,
   account: { readonly accessKey: string; readonly secretKey: string },
 ): ServiceSpec => ({
@@ -39,6 +41,7 @@ const s3Service = (
     "--region",
     REGION,
     "posix",
+    ...(versions === true ? ["--versioning-dir", join(dir, "versions")] : []),
     "--sidecar",
     join(dir, "attributes"),
     join(dir, "objects"),
@@ -51,7 +54,7 @@ const s3Service = (
 
 /** Starts an S3 server on a free loopback port and answers when it is ready; buckets are the caller's to make. */
 export const startS3 = async (options: S3ServerOptions): Promise<S3Server> => {
-  for (const part of ["objects", "attributes"]) {
+  for (const part of ["objects", "attributes", "versions"]) {
     await mkdir(join(options.dir, part), { recursive: true });
   }
   const port = await freePort();

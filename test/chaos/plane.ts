@@ -140,6 +140,7 @@ const prepareSiphon = async ({ program, natsUrl, dir, ledger, archive, random }:
     S3_BUCKET: archive.bucket,
     S3_ACCESS_KEY_ID: archive.server.accessKey,
     S3_SECRET_ACCESS_KEY: archive.server.secretKey,
+    ...archive.keyFiles,
     ENCHANTED_HEALTH_PORT: String(healthPort),
     LOG_LEVEL: "warn",
   };

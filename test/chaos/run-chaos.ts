@@ -136,7 +136,8 @@ const archiveHolds = async ({ archive }: ChaosPlane, stream: readonly StoredFram
   const wanted = JSON.stringify(stream.map(({ place, hash }) => [place, hash]));
   const held = async (): Promise<string> =>
     JSON.stringify((await archive.frames().catch(() => [])).map(({ place, hash }) => [place, hash]));
-  const faults = async (): Promise<readonly string[]> => (await checkArchive(archive.client)).faults;
+  const faults = async (): Promise<readonly string[]> =>
+    (await checkArchive(archive.client, archive.signing.keys)).faults;
   while ((await held()) !== wanted || (await faults()).length > 0) {
     if (clock.monotonicMs() > end)
       return [

@@ -156,11 +156,22 @@ capabilities: { drop: [ALL] }
 {{- $bytes -}}
 {{- end }}
 
+{{/* How files and manifests of the archive are locked. */}}
+{{- define "enchanted.archiveLockEnv" -}}
+{{- with .Values.archive.objectLock }}
+{{- if .mode }}
+- { name: ARCHIVE_LOCK_MODE, value: {{ .mode | quote }} }
+- { name: ARCHIVE_LOCK_DAYS, value: {{ required "archive.objectLock.days is required with archive.objectLock.mode" (.days | default "") | quote }} }
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "enchanted.s3Env" -}}
 - { name: S3_ENDPOINT, value: {{ include "enchanted.s3Endpoint" . | quote }} }
 {{- include "enchanted.storeCaEnv" (dict "root" . "store" "s3" "env" "S3_CA_FILE") }}
 - { name: S3_REGION, value: {{ .Values.s3.region | quote }} }
 - { name: S3_BUCKET, value: {{ .Values.s3.bucket | quote }} }
+{{- include "enchanted.archiveLockEnv" . }}
 - name: S3_ACCESS_KEY_ID
   valueFrom: { secretKeyRef: { name: {{ include "enchanted.s3Secret" . | quote }}, key: accessKeyId } }
 - name: S3_SECRET_ACCESS_KEY
@@ -203,6 +214,42 @@ CA's key is kept, so a server that comes later has another CA, which then stands
 {{- $_ := set .Values "madeTls" $data }}
 {{- end }}
 {{- toYaml .Values.madeTls }}
+{{- end }}
+
+{{/* Secret with the key of the archive: yours, or the one that the chart makes. */}}
+{{- define "enchanted.archiveKeySecret" -}}
+{{- .Values.archive.signingKey.existingSecret | default "enchanted-archive-key" -}}
+{{- end }}
+
+{{/*
+The key that signs the archive's manifests, as data of a Secret: made once and kept over upgrades, the same in all of a rendering. A
+new one is made where private.pem was taken out; its public key, in a certificate that says no more, then stands behind the others.
+*/}}
+{{- define "enchanted.archiveKeyData" -}}
+{{- if not (hasKey .Values "madeArchiveKey") }}
+{{- $kept := lookup "v1" "Secret" .Release.Namespace "enchanted-archive-key" | default dict }}
+{{- $data := $kept.data | default dict | deepCopy }}
+{{- if not (and (hasKey $data "private.pem") (hasKey $data "public.pem")) }}
+{{- $made := genSelfSignedCertWithKey "enchanted-archive" nil nil 36500 (genPrivateKey "ed25519") }}
+{{- $_ := set $data "private.pem" ($made.Key | b64enc) }}
+{{- $_ := set $data "public.pem" (printf "%s%s" (index $data "public.pem" | default "" | b64dec) $made.Cert | b64enc) }}
+{{- end }}
+{{- $_ := set .Values "madeArchiveKey" $data }}
+{{- end }}
+{{- toYaml .Values.madeArchiveKey }}
+{{- end }}
+
+{{/* Who reads the archive's key is restarted when it changes; one of yours is not the chart's to read. */}}
+{{- define "enchanted.archiveKeyChecksum" -}}
+{{- .Values.archive.signingKey.existingSecret | default (include "enchanted.archiveKeyData" .) | sha256sum -}}
+{{- end }}
+
+{{/* By what signatures of the archive are verified. */}}
+{{- define "enchanted.archiveKeyEnv" -}}
+- { name: ARCHIVE_PUBLIC_KEYS_FILE, value: /archive-key/public.pem }
+{{- with .Values.archive.lastUnsigned }}
+- { name: ARCHIVE_LAST_UNSIGNED, value: {{ . | quote }} }
+{{- end }}
 {{- end }}
 
 {{/* What components and stores read of certificates when they start: they are restarted when it changes. */}}

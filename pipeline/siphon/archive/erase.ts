@@ -6,9 +6,11 @@ import { readFile } from "#pipeline/archive-reader/read-file.ts";
 import { createErasedTest } from "#pipeline/siphon/erased-frames.ts";
 import type { Erasure } from "#pipeline/siphon/erasures.ts";
 import { encodeFile } from "./encode-file.ts";
-import { filesPrefix, nextRevision, parseFileKey, type FilePlaces } from "./keys.ts";
+import { eraseOrHold } from "./held-objects.ts";
+import { filesPrefix, heldKey, nextRevision, parseFileKey, type FilePlaces } from "./keys.ts";
 import type { ManifestChain } from "./manifest-chain.ts";
 import { sha256Of } from "./manifest.ts";
+import { newestRevision } from "./newest-revision.ts";
 import { readObject } from "./read-object.ts";
 
 /** Where an archive is. */
@@ -28,13 +30,23 @@ const createPlacesTest = (places: readonly number[]): ((file: Pick<FilePlaces, "
   };
 };
 
-/** The files that may hold frames of these erasures: by the places that each was stored at, in whichever stream. */
-const filesOf = async (client: Pick<ObjectClient, "list">, erasures: readonly Erasure[]): Promise<string[]> => {
+/** Whether another file is in its place, and a lock alone keeps it. */
+const isHeld = async (client: Pick<ObjectClient, "list" | "size">, key: string): Promise<boolean> =>
+  (await client.size(heldKey(key))) !== undefined && (await newestRevision(client, key)) !== undefined;
+
+/**
+ * The files that may hold frames of these erasures: by the places that each was stored at, in whichever stream. One that a lock
+ * holds is in nobody's place any more.
+ */
+const filesOf = async (
+  client: Pick<ObjectClient, "list" | "size">,
+  erasures: readonly Erasure[],
+): Promise<string[]> => {
   const isIn = createPlacesTest(erasures.flatMap((one) => one.places));
   const keys: string[] = [];
   for await (const { key } of client.list(filesPrefix)) {
     const file = parseFileKey(key);
-    if (file !== undefined && isIn(file)) keys.push(key);
+    if (file !== undefined && isIn(file) && !(await isHeld(client, key))) keys.push(key);
   }
   return keys;
 };
@@ -66,13 +78,13 @@ const reviseFile = async (
   if (file === undefined) throw new Error(`${key} was there and is not any more`);
   const entry = { key, cut, replaces, rows: frames.length, bytes: file.byteLength, sha256: sha256Of(file) };
   if (!(await manifests.has(key))) await manifests.append(entry, signal);
-  await client.delete(replaces);
+  await eraseOrHold(client, replaces);
   return true;
 };
 
 /**
  * Erases what frames say from the files of the archive, and their blobs: a file that holds one is replaced by its next revision,
- * of which a manifest of its own speaks. Whatever is killed in between is done again.
+ * of which a manifest of its own speaks. Whatever is killed in between is done again. What a lock holds is marked, to go later.
  */
 export const eraseInArchive = async (
   store: ArchiveStore,
@@ -87,5 +99,5 @@ export const eraseInArchive = async (
     }
   }
   for (const { namespace, blobs } of erasures)
-    for (const digest of blobs) await store.client.delete(blobKey(namespace, digest));
+    for (const digest of blobs) await eraseOrHold(store.client, blobKey(namespace, digest));
 };

@@ -71,5 +71,12 @@ export const parseManifestKey = (key: string): number | undefined => {
 /** Name of the kept cut of a slot. */
 export const cutKey = (slot: number): string => `${cutsPrefix}${padded(slot, 2)}.json`;
 
+/** Prefix of the marks of objects that were to be erased and that a lock holds. */
+export const heldPrefix = `${root}held/`;
+
+/** Name of the mark of an object that a lock holds. */
+export const heldKey = (key: string): string =>
+  `${heldPrefix}${createHash("sha256").update(key).digest("hex").slice(0, 32)}.json`;
+
 /** Name of how far an import into a sink has come. */
 export const importKey = (sink: string): string => `${root}imports/${sink}.json`;

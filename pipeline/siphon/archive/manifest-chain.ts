@@ -1,7 +1,17 @@
+import type { Signer } from "#nervous-system/codecs/dsse.ts";
 import type { ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
 import { manifestKey } from "./keys.ts";
-import { manifestBytes, noManifest, parseManifest, sha256Of, type Manifest, type ManifestHead } from "./manifest.ts";
-import { parseJson, readObject } from "./read-object.ts";
+import type { ManifestKeys } from "./manifest-keys.ts";
+import {
+  manifestBytes,
+  noManifest,
+  parseManifest,
+  sha256Of,
+  type Manifest,
+  type ManifestHead,
+  type StoredManifest,
+} from "./manifest.ts";
+import { readObject } from "./read-object.ts";
 
 /** What a file is, before it has its place among the manifests. */
 export type FileEntry = Omit<Manifest, "number" | "previous">;
@@ -12,6 +22,8 @@ export type ManifestChain = {
   append(entry: FileEntry, signal: AbortSignal): Promise<void>;
   /** Whether one of the last manifests is about a file. */
   has(key: string): Promise<boolean>;
+  /** Says the last manifest again, signed, where that is not signed by our key: from there on nobody can cut the chain back to it. */
+  seal(signal: AbortSignal): Promise<void>;
   /** Looks for the end anew with the next question. */
   forget(): void;
 };
@@ -19,12 +31,15 @@ export type ManifestChain = {
 /** How far back a file's manifest is looked for: four hours of the smallest files. Further back one more says the same again. */
 const LOOK_BACK = 1000;
 
-type Read = { readonly manifest: Manifest | undefined; readonly head: ManifestHead };
+/** Who signs manifests, and the keys of those that did before. */
+export type ManifestSigning = { readonly signer: Signer; readonly keys: ManifestKeys };
+
+type Read = { readonly stored: StoredManifest | undefined; readonly head: ManifestHead };
 
 const readManifest = async (client: ObjectClient, number: number): Promise<Read | undefined> => {
   const bytes = await readObject(client, manifestKey(number));
   if (bytes === undefined) return undefined;
-  return { manifest: parseManifest(parseJson(bytes)), head: { number, sha256: sha256Of(bytes) } };
+  return { stored: parseManifest(bytes), head: { number, sha256: sha256Of(bytes) } };
 };
 
 /** Number of the last manifest, 0 for none, by few questions however many there are: they are numbered without a gap. */
@@ -44,7 +59,7 @@ export const newestNumber = async (client: Pick<ObjectClient, "size">): Promise<
  * Creates the chain in a bucket. Each manifest is put where none is, so that two writers at once make one chain: who finds
  * the place taken goes on behind it.
  */
-export const createManifestChain = (client: ObjectClient): ManifestChain => {
+export const createManifestChain = (client: ObjectClient, signing?: ManifestSigning): ManifestChain => {
   let known: Promise<ManifestHead> | undefined;
 
   const find = async (): Promise<ManifestHead> =>
@@ -58,7 +73,7 @@ export const createManifestChain = (client: ObjectClient): ManifestChain => {
   const has = async (key: string): Promise<boolean> => {
     const { number: newest } = await head();
     for (let number = newest; number > Math.max(0, newest - LOOK_BACK); number -= 1)
-      if ((await readManifest(client, number))?.manifest?.key === key) return true;
+      if ((await readManifest(client, number))?.stored?.manifest.key === key) return true;
     return false;
   };
 
@@ -67,7 +82,7 @@ export const createManifestChain = (client: ObjectClient): ManifestChain => {
       signal.throwIfAborted();
       const { number: last, sha256: previous } = await head();
       const number = last + 1;
-      const bytes = manifestBytes({ number, ...entry, previous });
+      const bytes = manifestBytes({ number, ...entry, previous }, signing?.signer);
       if ((await client.putIfAbsent(manifestKey(number), bytes, signal)) === "stored") {
         known = Promise.resolve({ number, sha256: sha256Of(bytes) });
         return;
@@ -75,9 +90,19 @@ export const createManifestChain = (client: ObjectClient): ManifestChain => {
       const taken = await readManifest(client, number);
       if (taken !== undefined) known = Promise.resolve(taken.head);
       // An attempt of ours whose answer was lost.
-      if (taken?.manifest?.key === entry.key) return;
+      if (taken?.stored?.manifest.key === entry.key) return;
     }
   };
 
-  return { append, has, forget: () => (known = undefined) };
+  const seal = async (signal: AbortSignal): Promise<void> => {
+    const { number } = await head();
+    const last = signing === undefined || number === 0 ? undefined : (await readManifest(client, number))?.stored;
+    const by = last && signing?.keys.signedBy(last);
+    // What somebody signed whom nobody trusts is not ours to vouch for; the auditor tells it.
+    if (last === undefined || by === undefined || by === signing?.keys.newest) return;
+    const { number: _, previous: __, ...entry } = last.manifest;
+    await append(entry, signal);
+  };
+
+  return { append, has, seal, forget: () => (known = undefined) };
 };

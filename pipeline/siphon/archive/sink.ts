@@ -1,15 +1,17 @@
 import type { z } from "zod";
 import { readOnlyCa } from "#nervous-system/kernel/trusted-cas.ts";
 import { createObjectClient, NoBucketError, type ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
-import { blobSettings } from "#pipeline/settings.ts";
+import { archiveLock, blobSettings } from "#pipeline/settings.ts";
 import { erasedKeysOf, withoutErased } from "#pipeline/siphon/erased-frames.ts";
 import type { Batch, EraseResult, Sink, SinkKind, SinkResult } from "#pipeline/siphon/sink.ts";
 import { encodeFile } from "./encode-file.ts";
 import { eraseInArchive } from "./erase.ts";
 import { createErasedKeys } from "./erased-keys.ts";
 import { createKeptCuts } from "./kept-cuts.ts";
+import { readManifestSigning, signingKeySettings } from "./key-settings.ts";
 import { fileKey } from "./keys.ts";
-import { createManifestChain, type FileEntry, type ManifestChain } from "./manifest-chain.ts";
+import { createReleases, lockPuts, mustHaveLock, type PutLock } from "./lock.ts";
+import { createManifestChain, type FileEntry, type ManifestChain, type ManifestSigning } from "./manifest-chain.ts";
 import { sha256Of } from "./manifest.ts";
 import { readObject } from "./read-object.ts";
 
@@ -44,17 +46,31 @@ const encoded = (batch: Batch): SinkResult | { readonly kind: "file"; readonly b
   }
 };
 
-/** The archive: each cut a Parquet file in S3, never written over but by a revision of it, and a manifest that says what is in it. */
-export const createArchiveSink = (client: ObjectClient): Sink => {
-  const manifests = createManifestChain(client);
-  const erased = createErasedKeys(client);
+/** By what manifests are signed, and for how long files are locked; neither is without it. */
+export type ArchiveOptions = {
+  readonly signing?: ManifestSigning | undefined;
+  readonly lock?: PutLock | undefined;
+};
+
+/**
+ * The archive: each cut a Parquet file in S3, never written over but by a revision of it, and a manifest that says what is in it,
+ * signed where there is a key.
+ */
+export const createArchiveSink = (bucket: ObjectClient, { signing, lock }: ArchiveOptions = {}): Sink => {
+  const client = lock === undefined ? bucket : lockPuts(bucket, lock);
+  const manifests = createManifestChain(client, signing);
+  const releases = createReleases(bucket, lock);
+  const erased = createErasedKeys(bucket);
   const { cuts, keepCut, forgetWithoutFiles } = createKeptCuts(client);
   return {
     prepare: async () => {
       manifests.forget();
       erased.forget();
       await client.ensureBucket();
+      if (lock !== undefined) await mustHaveLock(bucket);
       await forgetWithoutFiles();
+      await manifests.seal(new AbortController().signal);
+      await releases.now();
     },
     cuts,
     keepCut,
@@ -66,6 +82,7 @@ export const createArchiveSink = (client: ObjectClient): Sink => {
         if (file.kind !== "file") return file;
         const entry = await putFile({ client, manifests }, batch, file.bytes, signal);
         if (entry !== undefined) await manifests.append(entry, signal);
+        await releases.nowAndThen();
         return { kind: "written" };
       } catch (error) {
         return failed(error);
@@ -93,19 +110,28 @@ export const openBucket = async (settings: z.output<typeof blobSettings>): Promi
     caPem: await readOnlyCa(settings.S3_CA_FILE),
     region: settings.S3_REGION,
     bucket: settings.S3_BUCKET,
+    objectLock: settings.ARCHIVE_LOCK_MODE !== undefined,
     accessKeyId: settings.S3_ACCESS_KEY_ID,
     secretAccessKey: settings.S3_SECRET_ACCESS_KEY,
     silenceMs: SILENCE_MS,
   });
 
+const archiveSettings = blobSettings.extend(signingKeySettings.shape);
+
 /**
  * The archive's line in the registry. A file is due fifteen seconds after its first frame: where a log is cut at settled,
  * a pod that ends waits for that within its thirty seconds of draining. What a batch holds is bounded by the siphon's memory.
  */
-export const archive: SinkKind<typeof blobSettings> = {
+export const archive: SinkKind<typeof archiveSettings> = {
   name: "archive",
-  settings: blobSettings,
-  create: async (settings) => createArchiveSink(await openBucket(settings)),
+  settings: archiveSettings,
+  create: async (settings, { clock }) => {
+    const lock = archiveLock(settings);
+    return createArchiveSink(await openBucket(settings), {
+      signing: await readManifestSigning(settings),
+      lock: lock && { ...lock, clock },
+    });
+  },
   settles: true,
   limits: { maxFrames: 20_000, maxBytes: 16 * 1024 * 1024, lingerMs: 15_000, ackWaitMs: 180_000 },
 };

@@ -35,7 +35,7 @@ export const judgeArchive = async (
   { archive }: Pick<StorePlane, "archive">,
   stream: readonly StoredFrame[],
 ): Promise<Violation[]> => {
-  const { faults } = await checkArchive(archive.client);
+  const { faults } = await checkArchive(archive.client, archive.signing.keys);
   return [
     ...judge("archive", await archive.frames(), stream),
     ...faults.map((why) => ({ rule: "the archive's files are what their manifests say", why })),

@@ -270,7 +270,8 @@ describe("the chart", () => {
     const stores = ["nats", "clickhouse", "s3", "neo4j", "weaviate"]
       .map((store) => `${store}.existingSecret=my-${store}`)
       .join(",");
-    const own = ["--set", stores, "--set-file", `tls.caCertificate=${ca}`];
+    const keys = `${stores},archive.signingKey.existingSecret=my-archive`;
+    const own = ["--set", keys, "--set-file", `tls.caCertificate=${ca}`];
     const once = await render(...own);
     expect(await render(...own)).toEqual(once);
     expect(once.filter(({ kind }) => kind === "Secret")).toEqual([]);
@@ -281,6 +282,7 @@ describe("the chart", () => {
       "my-s3",
       "my-neo4j",
       "my-weaviate",
+      "my-archive",
       "enchanted-collector-tls",
       "enchanted-gateway-tls",
     ])

@@ -69,7 +69,9 @@ beforeAll(async () => {
   cleanup.add(() => plane.stop());
   ledger = await startTestLedger(cleanup);
   server = await startTestReader(plane, ledger, cleanup);
-  collector = await startTestCollector(plane, await startTestNats(cleanup), cleanup);
+  collector = await startTestCollector(plane, await startTestNats(cleanup), cleanup, {
+    lock: { mode: "COMPLIANCE", days: 30 },
+  });
   namespace = await freshNamespace(plane.admin);
   for (const name of ["ann", "privacy"] as const) {
     await createAccount(plane.admin, namespace, name);
@@ -162,6 +164,9 @@ describe("enchanted erase", () => {
   it("erases, waits for the ledger, and leaves the order in the record", async () => {
     const ended = await run("erase", id(0), "--agent", agentUid(1), "--reason", "a name", "--yes");
     expect(ended).toMatchObject({ code: 0, stderr: expect.stringContaining("erased from the ledger") });
+    expect(ended.stderr).toMatch(
+      /locked for 30 days .* \(COMPLIANCE\).* stays until then, \d{4}-\d\d-\d\d at the latest/,
+    );
     const named = await run("export", "--agent", "coder-1", "--file", "named.jsonl");
     expect(named.stderr).not.toContain("FAULT");
     expect(await erasedHashes()).toEqual([frames[0]!.hash]);

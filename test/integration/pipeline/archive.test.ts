@@ -4,12 +4,15 @@ import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { checkArchive } from "#pipeline/archive-reader/check-archive.ts";
+import { createSignedFiles } from "#pipeline/archive-reader/signed-files.ts";
 import { cutsPrefix, filesPrefix, manifestKey, manifestsPrefix } from "#pipeline/siphon/archive/keys.ts";
+import type { ManifestSigning } from "#pipeline/siphon/archive/manifest-chain.ts";
+import { readObject } from "#pipeline/siphon/archive/read-object.ts";
 import { createSiphonMetrics } from "#pipeline/siphon/measure.ts";
 import type { Batch, Sink } from "#pipeline/siphon/sink.ts";
 import type { NatsServer } from "#platform/stores/nats.ts";
 import { eventually } from "#test/integration/kubernetes/control-plane.ts";
-import { startTestArchive, type TestArchive } from "./archive-harness.ts";
+import { makeArchiveKey, startTestArchive, type TestArchive } from "./archive-harness.ts";
 import { connectTestBus, createCleanup, readFrames, startTestNats } from "./bus-harness.ts";
 import { agentUid, chainBuilder } from "./chain-builder.ts";
 import { dyingSink, feedSink } from "./feeding.ts";
@@ -79,7 +82,10 @@ const archived = (): Promise<StoredFrame[]> => archive.frames().catch(() => []);
 /** The archive is the stream, frame for frame and bit for bit, and its files are what the manifests say. */
 const expectArchiveEqualsStream = async (total: number): Promise<void> => {
   await eventually(`the archive holds ${total} frames`, async () => (await archived()).length >= total, 60_000);
-  await eventually("every file has its manifest", async () => (await checkArchive(archive.client)).faults.length === 0);
+  await eventually(
+    "every file has its manifest",
+    async () => (await checkArchive(archive.client, archive.signing.keys)).faults.length === 0,
+  );
   expect(plain(await archive.frames())).toEqual(plain(await readFrames(bus, total)));
 };
 
@@ -170,7 +176,8 @@ describe("a file of the archive", () => {
     const frames = chain.take(count).map((frame): StoredFrame => ({ ...frame, place: (place += 1), storedNs: 1n }));
     return { cut: { stream: "of files", from: place - count + 1, to: place, hash: `h${place}` }, frames };
   };
-  const faults = async (): Promise<readonly string[]> => (await checkArchive(archive.client)).faults;
+  const faults = async (): Promise<readonly string[]> =>
+    (await checkArchive(archive.client, archive.signing.keys)).faults;
 
   it("gets its manifest from the next process where the one that wrote it died", async () => {
     await archive.clear();
@@ -186,12 +193,12 @@ describe("a file of the archive", () => {
     await next.prepare();
     expect(await next.write(two, never)).toEqual({ kind: "written" });
     expect(await next.write(one, never)).toEqual({ kind: "written" });
-    expect(await checkArchive(archive.client)).toEqual({ files: 2, faults: [] });
+    expect(await checkArchive(archive.client, archive.signing.keys)).toEqual({ files: 2, faults: [] });
     expect(await archive.keys(manifestsPrefix)).toHaveLength(2);
     // The one of before, which knows another end of the chain, writes on.
     expect(await next.write(batch(2), never)).toEqual({ kind: "written" });
     expect(await sink.write(batch(2), never)).toEqual({ kind: "written" });
-    expect(await checkArchive(archive.client)).toEqual({ files: 4, faults: [] });
+    expect(await checkArchive(archive.client, archive.signing.keys)).toEqual({ files: 4, faults: [] });
     await Promise.all([sink.close(), next.close()]);
   }, 60_000);
 
@@ -219,11 +226,81 @@ describe("a file of the archive", () => {
       }),
     );
     expect(written).toHaveLength(4);
-    const check = await checkArchive(archive.client);
+    const check = await checkArchive(archive.client, archive.signing.keys);
     expect(check).toEqual({ files: 12, faults: [] });
     expect((await archive.frames()).map(({ hash }) => hash)).toEqual(
       batches.flatMap(({ frames }) => frames.map(({ hash }) => hash)),
     );
     await Promise.all(sinks.map((sink) => sink.close()));
+  }, 60_000);
+});
+
+describe("the manifests of an archive", () => {
+  const chain = chainBuilder({ agent_uid: agentUid(50) });
+  const never = new AbortController().signal;
+  let place = 0;
+  const write = async (signing: ManifestSigning | "unsigned", count = 2): Promise<void> => {
+    const sink = archive.sink(signing);
+    await sink.prepare();
+    for (let n = 0; n < count; n += 1) {
+      place += 1;
+      const frames = chain.take(1).map((frame): StoredFrame => ({ ...frame, place, storedNs: 1n }));
+      const cut = { stream: "of keys", from: place, to: place, hash: `h${place}` };
+      expect(await sink.write({ cut, frames }, never)).toEqual({ kind: "written" });
+    }
+    await sink.close();
+  };
+  const [first, second] = (() => {
+    const one = makeArchiveKey();
+    return [one, makeArchiveKey(one.publicPem)];
+  })();
+  const faults = async ({ signing: { keys } }: typeof first): Promise<readonly string[]> =>
+    (await checkArchive(archive.client, keys)).faults;
+  const words = async (): Promise<string[]> => {
+    const files = createSignedFiles(archive.client, second.signing.keys);
+    await files.readOn();
+    const keys = await archive.keys(filesPrefix);
+    return Promise.all(keys.map(async (key) => files.wordOf(key, (await readObject(archive.client, key))!).kind));
+  };
+
+  it("are of a release that did not sign, then of one key, then of the next, and all is believed", async () => {
+    await archive.clear();
+    await write("unsigned");
+    expect(await faults(first)).toEqual([expect.stringContaining("no manifest is signed by the newest key")]);
+    expect(await words()).toEqual(["refused", "refused"]);
+    await write(first.signing, 0);
+    expect(await faults(first)).toEqual([]);
+    expect(await words()).toEqual(["signed", "signed"]);
+    await write(first.signing);
+    await write(first.signing, 0);
+    expect(await archive.keys(manifestsPrefix)).toHaveLength(5);
+    expect(await faults(second)).toEqual([expect.stringContaining("no manifest is signed by the newest key")]);
+    await write(second.signing);
+    expect(await faults(second)).toEqual([]);
+    expect(await words()).toEqual(Array.from({ length: 6 }, () => "signed"));
+    const { files } = await checkArchive(archive.client, second.signing.keys);
+    expect([files, (await archive.keys(manifestsPrefix)).length]).toEqual([8, 8]);
+  }, 60_000);
+
+  it("are told where they go on by an older key, by none, or by one that is not trusted", async () => {
+    const manifests = (await archive.keys(manifestsPrefix)).length;
+    const stranger = makeArchiveKey().signing;
+    // The first does what a process does that started before the key was replaced, and writes on.
+    for (const by of [first.signing, "unsigned", stranger] as const) await write(by, 1);
+    const told = (await faults(second)).filter((fault) => fault.includes("sign"));
+    expect(told).toEqual([
+      expect.stringContaining(`${manifestKey(manifests + 1)} is signed by an older key`),
+      expect.stringContaining(`${manifestKey(manifests + 2)} has no signature`),
+      // A stranger's siphon has signed what was not, before it wrote.
+      ...[3, 4].map((n) =>
+        expect.stringContaining(
+          `${manifestKey(manifests + n)} has a signature that is wrong, or of a key that is not trusted`,
+        ),
+      ),
+    ]);
+    expect((await words()).slice(-3)).toEqual(["refused", "refused", "refused"]);
+    // What a stranger signed nobody vouches for by signing it again.
+    await write(second.signing, 0);
+    expect(await archive.keys(manifestsPrefix)).toHaveLength(manifests + 4);
   }, 60_000);
 });

@@ -37,7 +37,7 @@ export const openAudit = (bus: Bus, { ledger, archive, graph }: AuditedStores) =
   const limits = { timeMs: 30_000, memoryBytes: 512 * 1024 * 1024 };
   const client = createReadClient({ url, ...testReader, limits });
   const [rows, parts] = [createLedgerRows(client), createGraphParts(graph.client)];
-  const stores = { archive: archive.client, ledger: rows };
+  const stores = { archive: archive.client, ledger: rows, keys: archive.signing.keys };
   return {
     /** With a store's name only the walks that tell of it, and no further than to what they tell. */
     walk: async (until?: Told["store"]): Promise<readonly Told[]> => {

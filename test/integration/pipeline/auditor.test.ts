@@ -157,6 +157,8 @@ describe("an auditor", () => {
         S3_BUCKET: archive.bucket,
         S3_ACCESS_KEY_ID: archive.server.accessKey,
         S3_SECRET_ACCESS_KEY: archive.server.secretKey,
+        ...archive.keyFiles,
+        ARCHIVE_LOCK_DAYS: 30,
         NEO4J_URL: graph.server.boltUrl,
         NEO4J_USER: graph.server.username,
         NEO4J_PASSWORD: graph.server.password,

@@ -12,6 +12,7 @@ import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
 import { createObjectClient } from "#nervous-system/stores/s3/object-client.ts";
 import { encodeLogsRequest, type FrameRecord } from "#nervous-system/codecs/otlp/encode-logs.ts";
 import { decodeExportResponse, type PartialSuccess } from "#nervous-system/codecs/otlp/status.ts";
+import type { ArchiveLock } from "#pipeline/settings.ts";
 import { collectorSettings } from "#pipeline/collector/settings.ts";
 import { startCollector, type Collector } from "#pipeline/collector/start.ts";
 import type { NatsServer } from "#platform/stores/nats.ts";
@@ -43,6 +44,8 @@ export type TestCollector = {
 
 /** Where the collector sends spans, how much one agent may send, what the stream may hold, the blobs of a namespace, and its reader. */
 export type CollectorOptions = {
+  /** How the archive is locked. */
+  readonly lock?: ArchiveLock;
   readonly traces?: string;
   readonly framesPerSecond?: number;
   readonly streamBytes?: number;
@@ -84,6 +87,8 @@ export const startTestCollector = async (
     ENCHANTED_TLS_KEY_FILE: tls.keyFile,
     ENCHANTED_TRACES_ENDPOINT: options.traces,
     ENCHANTED_AGENT_FRAMES_PER_SECOND: options.framesPerSecond,
+    ARCHIVE_LOCK_MODE: options.lock?.mode,
+    ARCHIVE_LOCK_DAYS: options.lock?.days,
     ENCHANTED_NAMESPACE_BLOB_BYTES: options.blobBytes?.toString(),
   });
   const own = await connectTestBus(nats, cleanup, options.streamBytes);

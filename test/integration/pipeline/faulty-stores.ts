@@ -69,7 +69,9 @@ const sinksOf = ({ ledger, archive, graph, memory }: Servers, doors: Doors): Rec
     const { region, accessKey: accessKeyId, secretKey: secretAccessKey } = archive.server;
     const endpoint = `http://127.0.0.1:${doors.archive.port}`;
     const account = { region, accessKeyId, secretAccessKey, bucket: archive.bucket };
-    return createArchiveSink(createObjectClient({ ...account, endpoint, silenceMs: PATIENCE_MS }));
+    return createArchiveSink(createObjectClient({ ...account, endpoint, silenceMs: PATIENCE_MS }), {
+      signing: archive.signing,
+    });
   },
   graph: () => {
     const { username, password } = graph.server;

@@ -1,3 +1,5 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
@@ -6,13 +8,17 @@ import { linkFault, zeroHash } from "#nervous-system/schemas/chain.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { runImport, type ImportOptions } from "#pipeline/importer/run-import.ts";
-import { filesPrefix } from "#pipeline/siphon/archive/keys.ts";
+import { encodeFile } from "#pipeline/siphon/archive/encode-file.ts";
+import { readManifestSigning } from "#pipeline/siphon/archive/key-settings.ts";
+import { filesPrefix, manifestKey } from "#pipeline/siphon/archive/keys.ts";
+import { manifestBytes, sha256Of, type Manifest } from "#pipeline/siphon/archive/manifest.ts";
+import { readObject } from "#pipeline/siphon/archive/read-object.ts";
 import { createSiphonMetrics } from "#pipeline/siphon/measure.ts";
 import type { Cut, Sink } from "#pipeline/siphon/sink.ts";
 import { repositoryRoot } from "#platform/environment.ts";
 import { run } from "#platform/process/run.ts";
-import { startTestArchive, type TestArchive } from "./archive-harness.ts";
-import { createCleanup } from "./bus-harness.ts";
+import { makeArchiveKey, startTestArchive, type TestArchive } from "./archive-harness.ts";
+import { createCleanup, temporaryDirectory } from "./bus-harness.ts";
 import { agentUid, chainBuilder } from "./chain-builder.ts";
 import { startTestGraph } from "./graph-harness.ts";
 import { asLedger, ledgerFrames, startTestLedger, type TestLedger } from "./ledger-harness.ts";
@@ -249,7 +255,7 @@ describe("the graph, filled from the archive", () => {
 });
 
 describe("the importer's process", () => {
-  const start = (): Promise<string> => {
+  const start = (more: Readonly<Record<string, string>> = archive.keyFiles): Promise<string> => {
     const { url, username, password } = ledger.server;
     const { endpoint, region, accessKey, secretKey } = archive.server;
     return run([process.execPath, "--disable-warning=ExperimentalWarning", "pipeline/main.ts", "import"], {
@@ -263,6 +269,7 @@ describe("the importer's process", () => {
         S3_BUCKET: archive.bucket,
         S3_ACCESS_KEY_ID: accessKey,
         S3_SECRET_ACCESS_KEY: secretKey,
+        ...more,
       },
     });
   };
@@ -277,4 +284,40 @@ describe("the importer's process", () => {
     await archive.client.delete(middle);
     await expect(start()).rejects.toThrow(`${middle} is missing`);
   }, 120_000);
+
+  it("leaves out what nobody signed whom it trusts, says what to do, and takes it where it is told to", async () => {
+    const frames = threeChains(20);
+    await archiveAll(frames, 20);
+    const [key = ""] = (await archive.keys(filesPrefix)).slice(-1);
+    const forged = frames.slice(40).map((frame) => ({ ...frame, bytes: Buffer.from('{"event_type":"ERROR"}') }));
+    const cut = {
+      stream: "2026-11-23T00:00:00Z",
+      from: forged[0]!.place,
+      to: forged.at(-1)!.place,
+      hash: forged.at(-1)!.hash,
+    };
+    const file = encodeFile({ cut, frames: forged });
+    const body = JSON.parse(
+      atob((JSON.parse(String(await readObject(archive.client, manifestKey(3)))) as { payload: string }).payload),
+    ) as Manifest;
+    const manifest = manifestBytes(
+      { ...body, bytes: file.byteLength, sha256: sha256Of(file) },
+      makeArchiveKey().signing.signer,
+    );
+    await archive.client.put(key, file, file.byteLength);
+    await archive.client.put(manifestKey(3), manifest, manifest.byteLength);
+    await expect(start()).rejects.toThrow(/of a key that is not trusted.*set ENCHANTED_IMPORT_UNSIGNED=true/s);
+    expect(await ledgerFrames(ledger)).toEqual(asLedger(frames.slice(0, 40)));
+
+    await start({ ...archive.keyFiles, ENCHANTED_IMPORT_UNSIGNED: "true" });
+    expect(await ledgerFrames(ledger)).toEqual(asLedger([...frames.slice(0, 40), ...forged]));
+  }, 120_000);
+
+  it("refuses to start by a private key whose public one is not the newest", async () => {
+    const { privatePem } = makeArchiveKey();
+    const file = join(await temporaryDirectory(cleanup), "private.pem");
+    await writeFile(file, privatePem);
+    const settings = { ...archive.keyFiles, ARCHIVE_SIGNING_KEY_FILE: file };
+    await expect(readManifestSigning(settings)).rejects.toThrow("put its public key behind the others");
+  });
 });

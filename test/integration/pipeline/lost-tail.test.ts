@@ -104,7 +104,10 @@ const archiveIsStream = async (bus: Bus): Promise<void> => {
     FILLED_MS,
   );
   expect(await held()).toEqual(wanted);
-  await eventually("every file has its manifest", async () => (await checkArchive(archive.client)).faults.length === 0);
+  await eventually(
+    "every file has its manifest",
+    async () => (await checkArchive(archive.client, archive.signing.keys)).faults.length === 0,
+  );
 };
 
 /** Everything before the server goes down: what stays, what is lost, and where both stand on disk. */

@@ -30,9 +30,9 @@ const textOf = async (key: string): Promise<string | undefined> => {
   return Buffer.concat(parts).toString();
 };
 
-const listed = async (prefix: string, after?: string): Promise<string[]> => {
+const listed = async (prefix: string, after?: string, pageSize?: number): Promise<string[]> => {
   const keys: string[] = [];
-  for await (const { key, sizeBytes } of client.list(prefix, after)) keys.push(`${key} ${sizeBytes}`);
+  for await (const { key, sizeBytes } of client.list(prefix, after, pageSize)) keys.push(`${key} ${sizeBytes}`);
   return keys;
 };
 
@@ -57,6 +57,7 @@ describe("objects of a bucket", () => {
       await Promise.all(names.slice(n, n + 67).map((name) => client.put(name, Buffer.from("x"), 1)));
     expect(await listed("many/")).toEqual(names.map((name) => `${name} 1`));
     expect(await listed("many/", "many/1002")).toEqual(["many/1003 1", "many/1004 1"]);
+    expect(await listed("many/", "many/0999", 2)).toEqual(names.slice(1_000).map((name) => `${name} 1`));
     expect(await listed("none/")).toEqual([]);
   }, 120_000);
 
@@ -74,4 +75,44 @@ describe("objects of a bucket", () => {
     expect(await client.size("given-up")).toBeUndefined();
     elsewhere.close();
   });
+});
+
+describe("versions of an object", () => {
+  const versioned = async (): Promise<ObjectClient> => {
+    const s3 = await startS3({ dir: await temporaryDirectory(cleanup), versions: true });
+    cleanup.add(() => s3.stop());
+    const { endpoint, region, accessKey: accessKeyId, secretKey: secretAccessKey } = s3;
+    const made = createObjectClient({
+      endpoint,
+      region,
+      bucket: "versions",
+      accessKeyId,
+      secretAccessKey,
+      objectLock: true,
+    });
+    cleanup.add(() => made.close());
+    await made.ensureBucket();
+    return made;
+  };
+
+  it("are all erased, but for those that a lock holds, until when it does", async () => {
+    const made = await versioned();
+    expect(await made.hasObjectLock()).toBe(true);
+    for (const text of ["one", "two"]) await made.put("a", Buffer.from(text), 3);
+    await made.put("a-b", Buffer.from("another"), 7);
+    await made.delete("a");
+    expect(await made.erase("a")).toEqual({ kind: "gone" });
+    expect(await made.size("a-b")).toBe(7);
+    const untilMs = Math.floor(Date.now() / 1000) * 1000 + 3_600_000;
+    const lock = { mode: "COMPLIANCE", untilMs } as const;
+    expect(await made.putIfAbsent("locked", Buffer.from("x"), undefined, lock)).toBe("stored");
+    expect(await made.putIfAbsent("locked", Buffer.from("y"), undefined, lock)).toBe("exists");
+    // A mark that it was deleted hides it, and deletes nothing.
+    await made.delete("locked");
+    expect(await made.size("locked")).toBeUndefined();
+    expect(await made.erase("locked")).toEqual({ kind: "held", untilMs });
+    await made.putIfAbsent("lifted", Buffer.from("x"), undefined, { ...lock, mode: "GOVERNANCE" });
+    expect(await made.erase("lifted")).toEqual({ kind: "gone" });
+    expect(await made.erase("never")).toEqual({ kind: "gone" });
+  }, 60_000);
 });

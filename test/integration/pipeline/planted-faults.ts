@@ -2,6 +2,7 @@ import type { GraphClient } from "#nervous-system/stores/neo4j/graph-client.ts";
 import { filesPrefix, manifestsPrefix } from "#pipeline/siphon/archive/keys.ts";
 import { readObject } from "#pipeline/siphon/archive/read-object.ts";
 import type { Random } from "#test/simulation/random.ts";
+import { makeArchiveKey } from "./archive-harness.ts";
 import type { AuditedStores } from "./auditor-harness.ts";
 
 /** A fault that stands in a store until it is taken back. */
@@ -146,12 +147,39 @@ const swapped = (all: ReadonlyMap<string, Buffer>, random: Random) => {
   ]);
 };
 
+type Envelope = { payloadType: string; payload: string; signatures: Array<{ keyid: string; sig: string }> };
+
+const envelopeOf = (bytes: Buffer): Envelope => JSON.parse(bytes.toString()) as Envelope;
+const payloadOf = (bytes: Buffer): Buffer => Buffer.from(envelopeOf(bytes).payload, "base64");
+
+/** Says something else, as somebody does who has the siphon's key: what is not signed at all is another fault. */
 const alteredManifest = (bytes: Buffer, random: Random): Buffer => {
-  const manifest = JSON.parse(bytes.toString()) as Record<string, unknown> & { cut: Record<string, unknown> };
+  const manifest = JSON.parse(payloadOf(bytes).toString()) as Record<string, unknown> & {
+    cut: Record<string, unknown>;
+  };
   const name = random.pick(["number", "rows", "bytes", "sha256", "previous", "cut"]);
   if (name === "cut") manifest.cut["to"] = Number(manifest.cut["to"]) + 1;
   else manifest[name] = typeof manifest[name] === "number" ? manifest[name] + 1 : "f".repeat(64);
-  return Buffer.from(JSON.stringify(manifest));
+  return Buffer.from(JSON.stringify({ ...envelopeOf(bytes), payload: btoa(JSON.stringify(manifest)) }));
+};
+
+/** The last manifest, which none behind it covers, is put in another way. */
+const lastManifest =
+  (change: (bytes: Buffer) => Uint8Array) =>
+  (all: ReadonlyMap<string, Buffer>): ReadonlyMap<string, Uint8Array> => {
+    const [key = "", bytes = Buffer.of()] = [...all].at(-1) ?? [];
+    return new Map([[key, change(bytes)]]);
+  };
+
+const signedByStranger = (bytes: Buffer): Buffer => {
+  const { payloadType } = envelopeOf(bytes);
+  return Buffer.from(JSON.stringify(makeArchiveKey().signing.signer.sign(payloadType, payloadOf(bytes))));
+};
+
+const withOtherSignature = (bytes: Buffer): Buffer => {
+  const envelope = envelopeOf(bytes);
+  const signatures = envelope.signatures.map(({ keyid }) => ({ keyid, sig: Buffer.alloc(64, 1).toString("base64") }));
+  return Buffer.from(JSON.stringify({ ...envelope, signatures }));
 };
 
 const archiveFaults: readonly FaultKind[] = [
@@ -178,6 +206,9 @@ const archiveFaults: readonly FaultKind[] = [
     manifestsPrefix,
     (all, random) => new Map([...all.keys()].slice(-random.between(1, 3)).map((key) => [key, undefined])),
   ),
+  inArchive("a manifest loses its signature", manifestsPrefix, lastManifest(payloadOf)),
+  inArchive("a manifest is signed by a stranger", manifestsPrefix, lastManifest(signedByStranger)),
+  inArchive("a signature is another", manifestsPrefix, lastManifest(withOtherSignature)),
 ];
 
 type Edge = { from: string; to: string; type: string; properties: Record<string, unknown> };

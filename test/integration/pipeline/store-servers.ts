@@ -39,6 +39,7 @@ export const siphonStores = ({ ledger, archive, graph, memory }: StoreServers): 
   S3_BUCKET: archive.bucket,
   S3_ACCESS_KEY_ID: archive.server.accessKey,
   S3_SECRET_ACCESS_KEY: archive.server.secretKey,
+  ...archive.keyFiles,
   NEO4J_URL: graph.server.boltUrl,
   NEO4J_USER: graph.server.username,
   NEO4J_PASSWORD: graph.server.password,
