@@ -29,7 +29,9 @@ const verifying = (before: MissionStatus, after: MissionStatus): StatusEvent[] =
 
 const paused = (before: MissionStatus, after: MissionStatus): StatusEvent[] => {
   const now = turned(before.conditions, after.conditions, ConditionType.Suspended, "True");
-  if (now !== undefined) return [normal(Reason.Suspended, now.message)];
+  // Why a budget pauses it was told once.
+  const why = now?.reason === Reason.Suspended ? now.message : "Its pods are stopped.";
+  if (now !== undefined) return [normal(Reason.Suspended, why)];
   const isPaused = ({ phase }: MissionStatus): boolean => phase === "Draining" || phase === "Suspended";
   const resumed = isPaused(before) && !isPaused(after);
   return resumed ? [normal(Reason.Resumed, "The mission goes on.")] : [];

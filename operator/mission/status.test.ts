@@ -82,6 +82,22 @@ describe("computeMissionStatus", () => {
     expect(later(resumed, 610, true)).toMatchObject({ activeSeconds: 100 });
   });
 
+  it("tells once why a mission over its budget is paused", () => {
+    const suspended = anAgent({ spec: { suspend: true }, status: { conditions: [condition("Suspended", "x")] } });
+    const over = snapshot(undefined, {
+      mission: aMission({
+        spec: { budget: { maxFrames: 1, onExceeded: "Pause" } },
+        status: { usage: { frames: 2 } },
+      }),
+      agents: new Map([[suspended.metadata.name, suspended]]),
+    });
+    const told = missionEvents({ phase: "Running" }, step(over)).map(({ reason, note }) => [reason, note]);
+    expect(told).toEqual([
+      ["BudgetExceeded", expect.stringContaining("It has written 2 frames")],
+      ["Suspended", "Its pods are stopped."],
+    ]);
+  });
+
   it("tells what models cost in dollars", () => {
     const folded = emptyMission("m");
     const fold = { ...folded, usage: { ...folded.usage, frames: 9, nanoUsd: 1_250_000_001 } };
