@@ -19,7 +19,7 @@ export type WeaviateServer = Restartable & {
 export type WeaviateOptions = {
   readonly dir: string;
   /** Serve both interfaces by TLS, by these files; in plain text without them. */
-  readonly tls?: KeyPair;
+  readonly tls?: KeyPair & { readonly caFile: string };
 };
 
 type Ports = Readonly<Record<"rest" | "grpc" | "gossip" | "data" | "raft" | "raftRpc", number>>;
@@ -74,9 +74,12 @@ const weaviateService = (binary: string, { dir, tls }: WeaviateOptions, ports: P
   command: [binary, ...restArguments(ports.rest, tls)],
   cwd: dir,
   env: environmentOf(dir, ports, tls),
-  ready: tls
-    ? { kind: "tcp", host: "127.0.0.1", port: ports.rest }
-    : { kind: "http", url: `http://127.0.0.1:${ports.rest}/v1/.well-known/ready` },
+  // It listens before it has a leader, without whom it answers nothing about collections.
+  ready: {
+    kind: "http",
+    url: `${tls ? "https://localhost" : "http://127.0.0.1"}:${ports.rest}/v1/.well-known/ready`,
+    ...(tls && { caFile: tls.caFile }),
+  },
   readyTimeoutMs: 120_000,
 });
 
