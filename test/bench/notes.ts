@@ -15,7 +15,7 @@ export const notes: Readonly<Record<string, string>> = {
     "Tried: two groups under way at once (no faster), gathering for 1, 2 and 5 ms (slower by 15 to 35 %), zstd told the size of what it gets, smaller tables (no difference), records copied as neighbours (0.6 µs).",
   "P4 always async": "What production runs with.",
   "P5 ledger + archive":
-    "Two cores carry stream, siphon and stores: at 193 µs of processor a frame they could bear some 10,000. ClickHouse alone takes 38 µs however the rows come (JSON 50, RowBinary 47, Native 38), so 30,000 need more cores, and two threads in the siphon. " +
+    "Two cores carry stream, siphon and stores: at 193 µs of processor a frame they could bear some 10,000. ClickHouse alone takes 38 µs or more, by what format rows come (JSON 50, RowBinary 47, Native 38), so 30,000 need more cores, and two threads in the siphon. " +
     "Tried: gathering and making rows ahead, and one decoding for all sinks (7,818 before; all sinks 1,476), a cache of no bytes (no difference with two sinks), zstd told the size of its chunks (no difference).",
   "P5 all sinks":
     "At 624 µs of processor a frame, of 1,150 before memories were put together; 2 cores bear 3,200 where nothing waits for anything.",
