@@ -4,9 +4,10 @@ import { createKubeClient } from "#nervous-system/kubernetes/client.ts";
 import { createConnector, type Connector, type KubeSource } from "#nervous-system/kubernetes/connection.ts";
 import { isApiError, isConnectionError } from "#nervous-system/kubernetes/errors.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
+import { missions, type Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { createTransport } from "#nervous-system/kubernetes/transport.ts";
 import { textOption, type OptionValues } from "../arguments.ts";
-import { CliError, exitCode, type Host } from "../host.ts";
+import { CliError, exitCode, type Ending, type Host } from "../host.ts";
 
 /** The cluster as a command reaches it. */
 export type Cluster = {
@@ -44,8 +45,7 @@ const connectorOf = (host: Host, options: OptionValues): Connector => {
   }
 };
 
-/** Reaches the cluster that the options name; throws `CliError` where they name none. */
-export const openCluster = (host: Host, options: OptionValues): Cluster => {
+const openCluster = (host: Host, options: OptionValues): Cluster => {
   const connector = connectorOf(host, options);
   const transport = createTransport({ connector, userAgent: "enchanted-cli", clock: host.clock });
   const client = createKubeClient({ transport, clock: host.clock, fieldManager: "enchanted-cli" });
@@ -56,9 +56,31 @@ export const openCluster = (host: Host, options: OptionValues): Cluster => {
   };
 };
 
-/** What the cluster's refusal, or its silence, means to who asked; whatever else it is stays what it is. */
-export const clusterTrouble = (error: unknown): unknown => {
+const clusterTrouble = (error: unknown): unknown => {
   if (isConnectionError(error))
     return new CliError(`enchanted: the cluster cannot be reached: ${error.message}`, exitCode.fault);
   return isApiError(error) ? new CliError(`enchanted: the cluster refuses: ${error.message}`, exitCode.fault) : error;
+};
+
+/** Does `work` in the cluster that the options name; rejects with `CliError` where they name none, or it refuses or is silent. */
+export const inCluster = async (
+  host: Host,
+  options: OptionValues,
+  work: (cluster: Cluster) => Promise<Ending>,
+): Promise<Ending> => {
+  const cluster = openCluster(host, options);
+  try {
+    return await work(cluster);
+  } catch (error) {
+    throw clusterTrouble(error);
+  } finally {
+    cluster.close();
+  }
+};
+
+/** The mission of a name; rejects with `CliError` where there is none. */
+export const findMission = async ({ client, namespace }: Cluster, name: string): Promise<Mission> => {
+  const mission = await client.find(missions, { namespace, name });
+  if (mission !== undefined) return mission;
+  throw new CliError(`enchanted: there is no mission "${name}" in namespace "${namespace}"`, exitCode.fault);
 };

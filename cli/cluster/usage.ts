@@ -1,26 +1,19 @@
-import { agents, missions, type Agent, type Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { agents, type Agent, type Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { activeMs } from "#nervous-system/schemas/active-time.ts";
 import { isControlledBy } from "#nervous-system/kubernetes/resource-kind.ts";
 import type { CommandRun } from "../arguments.ts";
-import { CliError, exitCode, exited, type Host } from "../host.ts";
+import { exitCode, exited, type Host } from "../host.ts";
 import { printable } from "../printable.ts";
-import { clusterTrouble, openCluster, type Cluster } from "./connect.ts";
+import { findMission, inCluster, type Cluster } from "./connect.ts";
 import { usageLines } from "./mission-words.ts";
 
 type Found = { readonly mission: Mission; readonly agents: readonly Agent[] };
 
-const find = async ({ client, namespace }: Cluster, name: string): Promise<Found> => {
-  const mission = await client.find(missions, { namespace, name });
-  if (mission === undefined)
-    throw new CliError(`enchanted: there is no mission "${name}" in namespace "${namespace}"`, exitCode.fault);
+const find = async (cluster: Cluster, name: string): Promise<Found> => {
+  const mission = await findMission(cluster, name);
+  const { client, namespace } = cluster;
   const own = await client.list(agents, { namespace, fieldSelector: `spec.missionRef.name=${name}` });
   return { mission, agents: own.items.filter((agent) => isControlledBy(agent, mission)) };
-};
-
-const activeSecondsOf = ({ status }: Mission, nowMs: number): number => {
-  const { activeSeconds = 0, activeSince } = status ?? {};
-  return (
-    activeSeconds + (activeSince === undefined ? 0 : Math.max(0, Math.round((nowMs - Date.parse(activeSince)) / 1000)))
-  );
 };
 
 const asText = ({ mission, agents: own }: Found, activeSeconds: number): string => {
@@ -48,19 +41,13 @@ const asJson = ({ mission, agents: own }: Found, activeSeconds: number): string 
   });
 
 const print = (host: Host, found: Found, output: unknown): void => {
-  const activeSeconds = activeSecondsOf(found.mission, host.clock.now());
+  const activeSeconds = Math.round(activeMs(found.mission.status, host.clock.now()) / 1_000);
   host.stdout().write(`${output === "json" ? asJson(found, activeSeconds) : asText(found, activeSeconds)}\n`);
 };
 
 /** `enchanted usage`. */
-export const usage: CommandRun = async (host, { options, operands }) => {
-  const cluster = openCluster(host, options);
-  try {
+export const usage: CommandRun = (host, { options, operands }) =>
+  inCluster(host, options, async (cluster) => {
     print(host, await find(cluster, operands[0] ?? ""), options["output"]);
     return exited(exitCode.ok);
-  } catch (error) {
-    throw clusterTrouble(error);
-  } finally {
-    cluster.close();
-  }
-};
+  });

@@ -1,11 +1,10 @@
 import { silentLog } from "#nervous-system/kernel/log.ts";
 import { durationMs } from "#nervous-system/kernel/duration.ts";
 import { createInformer } from "#nervous-system/kubernetes/informer.ts";
-import type { ObjectRef } from "#nervous-system/kubernetes/resource-kind.ts";
 import { missions, type Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { textOption, type CommandRun, type OptionValues } from "../arguments.ts";
 import { CliError, createProgress, exitCode, exited, type Ending, type Host } from "../host.ts";
-import { clusterTrouble, openCluster, type Cluster } from "./connect.ts";
+import { findMission, inCluster, type Cluster } from "./connect.ts";
 import { endLines, standingOf } from "./mission-words.ts";
 
 const timeIsOver = 3;
@@ -83,25 +82,23 @@ const followToEnd = async (host: Host, { client }: Cluster, found: Mission, sign
 
 class TimeOver extends Error {}
 
-const waitFor = async (host: Host, cluster: Cluster, ref: ObjectRef, options: OptionValues): Promise<Ending> => {
+const waitFor = async (host: Host, cluster: Cluster, name: string, options: OptionValues): Promise<Ending> => {
   const timeoutMs = timeoutOf(options);
-  const found = await cluster.client.find(missions, ref);
-  if (found === undefined)
-    throw new CliError(`enchanted: there is no mission "${ref.name}" in namespace "${ref.namespace}"`, exitCode.fault);
+  const found = await findMission(cluster, name);
   const over = new AbortController();
   const cancel =
     timeoutMs === undefined ? () => undefined : host.clock.after(timeoutMs, () => over.abort(new TimeOver()));
   try {
     const seen = await followToEnd(host, cluster, found, over.signal);
     if (seen.kind === "deleted") {
-      host.warn(`enchanted: mission "${ref.name}" was deleted`);
+      host.warn(`enchanted: mission "${name}" was deleted`);
       return exited(exitCode.fault);
     }
     print(host, options, seen.mission);
     return exited(standingOf(seen.mission).end === "complete" ? exitCode.ok : exitCode.fault);
   } catch (error) {
     if (!(error instanceof TimeOver)) throw error;
-    host.warn(`enchanted: mission "${ref.name}" has not ended within ${textOption(options, "timeout")}; it goes on`);
+    host.warn(`enchanted: mission "${name}" has not ended within ${textOption(options, "timeout")}; it goes on`);
     return exited(timeIsOver);
   } finally {
     cancel();
@@ -109,13 +106,5 @@ const waitFor = async (host: Host, cluster: Cluster, ref: ObjectRef, options: Op
 };
 
 /** `enchanted wait`. */
-export const wait: CommandRun = async (host, { options, operands }) => {
-  const cluster = openCluster(host, options);
-  try {
-    return await waitFor(host, cluster, { namespace: cluster.namespace, name: operands[0] ?? "" }, options);
-  } catch (error) {
-    throw clusterTrouble(error);
-  } finally {
-    cluster.close();
-  }
-};
+export const wait: CommandRun = (host, { options, operands }) =>
+  inCluster(host, options, (cluster) => waitFor(host, cluster, operands[0] ?? "", options));

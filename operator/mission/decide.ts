@@ -12,6 +12,7 @@ import {
   type Step,
 } from "#operator/mission/plan.ts";
 import { publication } from "#operator/mission/publication.ts";
+import { stopAgents } from "#operator/mission/stop-agents.ts";
 import { verification } from "#operator/mission/verification.ts";
 import { notTenantMessage } from "#operator/tenant.ts";
 
@@ -48,14 +49,11 @@ const suspendRecheckMs = 60_000;
 
 const suspended: Step = ({ mission, agents, verifier }) => {
   if (!mission.spec.suspend) return undefined;
-  const unfinished = [...agents.values()].filter(({ status }) => !isFinished(status?.conditions));
-  const draining = unfinished.filter(({ status }) => !isTrue(status?.conditions, ConditionType.Suspended));
-  const acts: MissionAct[] = unfinished
-    .filter(({ spec }) => !spec.suspend)
-    .map((agent) => ({ kind: "suspendAgent", agent, suspend: true }));
+  const { acts: stops, draining } = stopAgents({ agents });
+  const acts = [...stops];
   const living = verifier !== undefined && !verifier.ended ? verifier : undefined;
   if (living !== undefined && living.deletingUntil === undefined) acts.push({ kind: "deleteVerifier", pod: living });
-  const pods = draining.length + (living === undefined ? 0 : 1);
+  const pods = draining + (living === undefined ? 0 : 1);
   const message = pods === 0 ? "No pod runs until suspend is false again." : `${pods} pods are being stopped.`;
   const phase = pods === 0 ? "Suspended" : "Draining";
   return waitingPlan({ phase, reason: Reason[phase], message, acts }, suspendRecheckMs);

@@ -1,41 +1,15 @@
 import { durationMs } from "#nervous-system/kernel/duration.ts";
-import type { Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { activeMs } from "#nervous-system/schemas/active-time.ts";
 import { overBudget } from "#nervous-system/schemas/budget.ts";
-import { ConditionType, isFinished, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
-import {
-  endingPlan,
-  waitingPlan,
-  type MissionAct,
-  type MissionPlan,
-  type MissionSnapshot,
-  type Step,
-} from "#operator/mission/plan.ts";
+import { isFinished, Reason } from "#nervous-system/schemas/conditions.ts";
+import { endingPlan, waitingPlan, type MissionPlan, type MissionSnapshot, type Step } from "#operator/mission/plan.ts";
+import { stopAgents, type Stopped } from "#operator/mission/stop-agents.ts";
 import { usageAfter } from "#operator/status/fields.ts";
 
-/** For how long a mission's agents have been at work, milliseconds, whatever time it was suspended or waited for somebody. */
-export const activeMs = ({ status }: Mission, nowMs: number): number => {
-  const { activeSeconds = 0, activeSince } = status ?? {};
-  const now = activeSince === undefined ? 0 : Math.max(0, nowMs - Date.parse(activeSince));
-  return activeSeconds * 1_000 + now;
-};
-
-/** How long they may be from now on, milliseconds; infinite without a deadline. */
+/** How long agents may be at work from now on, milliseconds; infinite without a deadline. */
 export const leftMs = ({ mission, nowMs }: Pick<MissionSnapshot, "mission" | "nowMs">): number => {
   const { deadline } = mission.spec;
-  return deadline === undefined ? Number.POSITIVE_INFINITY : durationMs(deadline) - activeMs(mission, nowMs);
-};
-
-type Stopped = { readonly acts: readonly MissionAct[]; readonly draining: number };
-
-const stopAgents = ({ agents }: MissionSnapshot): Stopped => {
-  const working = [...agents.values()].filter(({ status }) => !isFinished(status?.conditions));
-  const acts = working
-    .filter(({ spec }) => !spec.suspend)
-    .map((agent): MissionAct => ({ kind: "suspendAgent", agent, suspend: true }));
-  return {
-    acts,
-    draining: working.filter(({ status }) => !isTrue(status?.conditions, ConditionType.Suspended)).length,
-  };
+  return deadline === undefined ? Number.POSITIVE_INFINITY : durationMs(deadline) - activeMs(mission.status, nowMs);
 };
 
 const pauseRecheckMs = 60_000;

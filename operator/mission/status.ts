@@ -1,4 +1,5 @@
 import type { PublicationFold } from "#nervous-system/fold/state.ts";
+import { activeMs } from "#nervous-system/schemas/active-time.ts";
 import {
   ConditionType,
   findCondition,
@@ -10,7 +11,6 @@ import {
 import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
 import { missionConditions } from "#operator/mission/conditions.ts";
 import type { RecordHealth } from "#operator/frames/view.ts";
-import { activeMs } from "#operator/mission/limits.ts";
 import type { Ending, MissionPlan, MissionSnapshot } from "#operator/mission/plan.ts";
 import { answersOf } from "#operator/mission/publication.ts";
 import { missionTraceId } from "#nervous-system/schemas/traces.ts";
@@ -93,7 +93,7 @@ const activeOf = (
   const { activeSeconds, activeSince } = mission.status ?? {};
   if (phase === "Running" && !stalled) return { activeSeconds, activeSince: activeSince ?? kubeTime(nowMs) };
   if (activeSince === undefined) return { activeSeconds, activeSince };
-  return { activeSeconds: Math.round(activeMs(mission, nowMs) / 1_000), activeSince: undefined };
+  return { activeSeconds: Math.round(activeMs(mission.status, nowMs) / 1_000), activeSince: undefined };
 };
 
 const isOver = ({ phase }: MissionPlan): boolean => phase === "Complete" || phase === "Failed";

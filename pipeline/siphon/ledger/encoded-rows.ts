@@ -6,8 +6,8 @@ import { projectRow } from "#pipeline/siphon/ledger/row.ts";
 
 /** Rows of frames as ClickHouse gets them. */
 export type EncodedRows = {
-  /** The row of a frame; throws where none can be made. */
-  of(frame: StoredFrame): EncodedRow;
+  /** The rows of frames; throws where none can be made of one. They are foreseen no further. */
+  of(frames: readonly StoredFrame[]): EncodedRow[];
   /** Makes rows that will be asked for, in turns with whoever else needs the processor. */
   foresee(frames: readonly StoredFrame[]): Promise<void>;
   /** Lets go of the rows of frames that were written. */
@@ -21,11 +21,16 @@ const encode = (frame: StoredFrame): EncodedRow => new EncodedRow(projectRow(fra
 /** Creates them; of frames that nobody holds any more they hold nothing either. */
 export const createEncodedRows = (): EncodedRows => {
   const made = new WeakMap<StoredFrame, EncodedRow>();
+  const taken = new WeakSet<StoredFrame>();
   return {
-    of: (frame) => made.get(frame) ?? encode(frame),
+    of: (frames) => {
+      for (const frame of frames) taken.add(frame);
+      return frames.map((frame) => made.get(frame) ?? encode(frame));
+    },
     foresee: async (frames) => {
       for (const group of groupsOf(frames, TURN)) {
         await nextTurn();
+        if (group.some((frame) => taken.has(frame))) return; // what is made behind that nobody asks for
         try {
           for (const frame of group) made.set(frame, encode(frame));
         } catch {

@@ -105,7 +105,7 @@ export const createLedgerSink = (client: SqlClient, log: Log, rowsAStep = ROWS_A
         const given = await withoutErased(erased, frames);
         const bad = frames.filter((_, at) => !isKeepable(given[at]));
         if (bad.length > 0) return { kind: "rejected", reason: "the frame is not UTF-8", bad };
-        const rows = given.map(encoded.of);
+        const rows = encoded.of(given);
         const options = { token: insertToken(SINK, cut), signal };
         if (reshape?.copies() === true) await insertIntoNext(client, rows, options);
         await client.insert(framesTable, rows, options);
