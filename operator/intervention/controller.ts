@@ -2,14 +2,14 @@ import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { accessTo, type Access } from "#nervous-system/kubernetes/access.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { controllerReference, keyOf } from "#nervous-system/kubernetes/resource-kind.ts";
-import { interventions, type Intervention, type Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
-import type { ComponentEvent, ComponentRecorder } from "#nervous-system/recorder/component.ts";
-import { stableId } from "#nervous-system/schemas/ids.ts";
+import { interventions, type Intervention } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import type { ComponentRecorder } from "#nervous-system/recorder/component.ts";
 import type { InterventionStatus } from "#nervous-system/schemas/resources/intervention.ts";
 import type { Caches } from "#operator/caches.ts";
 import type { FrameView } from "#operator/frames/view.ts";
 import { unanswered } from "#operator/intervention/apply.ts";
 import { decideIntervention, type InterventionPlan, type InterventionSnapshot } from "#operator/intervention/decide.ts";
+import { interventionEventId, renderIntervention } from "#operator/intervention/frame.ts";
 import { computeInterventionStatus, interventionEvents } from "#operator/intervention/status.ts";
 import type { Reconcile } from "#operator/runtime/controller.ts";
 import { noLaterThan, type StatusWriter } from "#operator/status/writer.ts";
@@ -33,24 +33,6 @@ export const interventionClusterAccess: readonly Access[] = [accessTo(interventi
 
 const structural: readonly (keyof InterventionStatus)[] = ["appliedSeq"];
 
-// The same however often it is told: the fold takes the first for the act, and the recorder knows it again.
-const eventIdOf = ({ metadata }: Intervention): string => stableId("intervention", metadata.uid);
-
-const renderFrame = (act: Intervention, { metadata }: Mission): ComponentEvent => {
-  const { kind, requestedBy, text } = act.spec;
-  return {
-    eventType: "INTERVENTION",
-    eventId: eventIdOf(act),
-    payload: { kind, by: requestedBy, ...(text === undefined ? {} : { text }) },
-    subject: {
-      mission_uid: metadata.uid,
-      mission: metadata.name,
-      namespace: metadata.namespace ?? "",
-      lineage: 0,
-    },
-  };
-};
-
 const observe = (
   { caches, frames, clock }: InterventionController,
   intervention: Intervention,
@@ -64,7 +46,7 @@ const observe = (
     mission,
     next: mission && unanswered(caches, mission)[0],
     record: frames.health(),
-    place: fold?.interventions[eventIdOf(intervention)],
+    place: fold?.interventions[interventionEventId(intervention)],
     nowMs: clock.now(),
   };
 };
@@ -76,7 +58,7 @@ const act = async (
 ): Promise<void> => {
   if (wanted === undefined) return;
   const { name, namespace, uid, resourceVersion } = intervention.metadata;
-  if (wanted.kind === "record") await record.write(renderFrame(intervention, wanted.mission));
+  if (wanted.kind === "record") await record.write(renderIntervention(intervention, wanted.mission));
   else
     await client.patch(
       interventions,

@@ -1,6 +1,5 @@
 import { describe, expect, it, jest } from "@jest/globals";
 import { systemClock, type Clock } from "#nervous-system/kernel/clock.ts";
-import { placeOfItem } from "#nervous-system/comms/nats/read-chunk.ts";
 import { isControlledBy } from "#nervous-system/kubernetes/resource-kind.ts";
 import { interventions, missions, type Intervention } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { findCondition, isFinished } from "#nervous-system/schemas/conditions.ts";
@@ -11,6 +10,7 @@ import { eventually, freshNamespace } from "#test/integration/kubernetes/control
 import { wholeLife } from "#test/integration/operator/kubelet.ts";
 import { missionStage } from "#test/integration/operator/mission-stage.ts";
 import { dropLease } from "#test/integration/operator/world.ts";
+import { readFrames } from "#test/integration/pipeline/bus-harness.ts";
 
 jest.setTimeout(120_000);
 
@@ -46,21 +46,14 @@ const runs = (): Promise<void> =>
 
 /** What the record tells of people's acts on the mission, with the places. */
 const told = async (): Promise<Array<{ kind: string; by: string; place: number }>> => {
-  const { bus } = stage.world;
-  const newest = await bus.newest();
-  const uid = (await mission())!.metadata.uid;
-  const found: Array<{ kind: string; by: string; place: number }> = [];
-  const stop = new AbortController();
-  for await (const { item } of bus.follow({ from: 0, signal: stop.signal })) {
-    if (item.kind === "frame" && item.frame.envelope.mission_uid === uid) {
-      const { envelope, bytes, place } = item.frame;
+  const { uid } = (await mission())!.metadata;
+  const frames = await readFrames(stage.world.bus);
+  return frames
+    .filter(({ envelope }) => envelope.mission_uid === uid && envelope.event_type === "INTERVENTION")
+    .map(({ bytes, place }) => {
       const { payload } = JSON.parse(bytes.toString()) as { payload: { kind: string; by: string } };
-      if (envelope.event_type === "INTERVENTION") found.push({ kind: payload.kind, by: payload.by, place });
-    }
-    if (placeOfItem(item) >= newest.place) break;
-  }
-  stop.abort();
-  return found;
+      return { kind: payload.kind, by: payload.by, place };
+    });
 };
 
 describe("a mission at work", () => {
