@@ -100,6 +100,8 @@ const anAgentPod = async (name: string): Promise<{ pod: Pod; uid: string }> => {
     ENCHANTED_MISSION_UID: team.mission.metadata.uid,
     ENCHANTED_AGENT: name,
     ENCHANTED_AGENT_UID: agent.metadata.uid,
+    // What is stored is looked at here, not how soon: the stream flushes each write to a disk that other tests fill.
+    ENCHANTED_DRAIN_MS: "30000",
   });
   await writeFile(join(pod.dir, "token"), token);
   return { pod, uid: agent.metadata.uid };
