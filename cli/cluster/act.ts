@@ -4,17 +4,18 @@ import { interventions, type Intervention } from "#nervous-system/kubernetes/swa
 import { ConditionType, isFinished, isTrue } from "#nervous-system/schemas/conditions.ts";
 import { groupVersion } from "#nervous-system/schemas/resources/define-resource.ts";
 import { maxInterventionText, type InterventionKind } from "#nervous-system/schemas/resources/intervention.ts";
-import { textOption, type CommandRun, type Invocation, type OptionValues } from "../arguments.ts";
+import { textOption, type CommandRun, type Invocation } from "../arguments.ts";
 import { CliError, exitCode, exited, type Ending, type Host } from "../host.ts";
 import { printable } from "../printable.ts";
 import { findMission, inCluster, type Cluster } from "./connect.ts";
 import { follow, timeIsOver, TimeOver, withinTimeout, type Followed } from "./follow.ts";
 
-const textOf = (kind: InterventionKind, options: OptionValues): string | undefined => {
-  const text = textOption(options, "reason");
+const textOf = (kind: InterventionKind, { options, operands }: Invocation): string | undefined => {
+  const what = kind === "Message" ? "the text" : "--reason";
+  const text = kind === "Message" ? (operands[1] ?? "") : textOption(options, "reason");
   if (text.length <= maxInterventionText) return text === "" ? undefined : text;
   throw new CliError(
-    `enchanted ${kind.toLowerCase()}: --reason has ${text.length} characters, and ${maxInterventionText} are taken; shorten it`,
+    `enchanted ${kind.toLowerCase()}: ${what} has ${text.length} characters, and ${maxInterventionText} are taken; shorten it`,
   );
 };
 
@@ -32,10 +33,10 @@ const create = async (
   host: Host,
   cluster: Cluster,
   kind: InterventionKind,
-  { operands, options }: Invocation,
+  invocation: Invocation,
 ): Promise<Intervention> => {
-  const text = textOf(kind, options);
-  const { metadata } = await findMission(cluster, operands[0] ?? "");
+  const text = textOf(kind, invocation);
+  const { metadata } = await findMission(cluster, invocation.operands[0] ?? "");
   const requestedBy = await ownName(cluster.client);
   const name = `${metadata.name}-${kind.toLowerCase()}-${host.randomHex(4)}`;
   try {
@@ -109,3 +110,5 @@ export const pause = command("Pause");
 export const resume = command("Resume");
 /** `enchanted cancel`. */
 export const cancel = command("Cancel");
+/** `enchanted message`. */
+export const message = command("Message");

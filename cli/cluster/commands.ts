@@ -56,14 +56,7 @@ export const usageCommand: Command = {
   load: async () => (await import("./usage.ts")).usage,
 };
 
-const actOptions: readonly Option[] = [
-  ...clusterOptions,
-  {
-    name: "reason",
-    type: "string",
-    value: "text",
-    description: "why, for whoever looks at the mission or at its record",
-  },
+const answerOptions: readonly Option[] = [
   {
     name: "timeout",
     type: "string",
@@ -72,6 +65,17 @@ const actOptions: readonly Option[] = [
     default: "1m",
   },
   outputOption,
+];
+
+const actOptions: readonly Option[] = [
+  ...clusterOptions,
+  {
+    name: "reason",
+    type: "string",
+    value: "text",
+    description: "why, for whoever looks at the mission or at its record",
+  },
+  ...answerOptions,
 ];
 
 const actCodes: Command["exitCodes"] = [
@@ -122,4 +126,18 @@ export const cancelCommand: Command = {
   examples: [['enchanted cancel fix-bug --reason "wrong goal"', "nothing takes it back"]],
   exitCodes: actCodes,
   load: async () => (await import("./act.ts")).cancel,
+};
+
+/** What `enchanted message` takes. */
+export const messageCommand: Command = {
+  name: "message",
+  summary: "tell a mission's agents something",
+  description: [
+    `Agents that run the cortex are told the text before their next step, also where that is in their next attempt; programs of others hear nothing. ${recorded}`,
+  ],
+  operand: { ...operand, text: "text" },
+  options: [...clusterOptions, ...answerOptions],
+  examples: [['enchanted message fix-bug "The limiter is in src/limiter.js."', "to the agents of one mission"]],
+  exitCodes: actCodes,
+  load: async () => (await import("./act.ts")).message,
 };

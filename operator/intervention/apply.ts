@@ -1,6 +1,7 @@
 import { isControlledBy, keyOf } from "#nervous-system/kubernetes/resource-kind.ts";
 import type { Intervention, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { ConditionType, findCondition, isFinished, Reason } from "#nervous-system/schemas/conditions.ts";
+import type { ChangingKind } from "#nervous-system/schemas/resources/intervention.ts";
 import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
 import { byMission, type Caches } from "#operator/caches.ts";
 import { judgeIntervention } from "#operator/intervention/judge.ts";
@@ -24,7 +25,11 @@ export const unanswered = (caches: Acts, mission: Mission): Intervention[] =>
     .filter((act) => isControlledBy(act, mission) && !isFinished(act.status?.conditions))
     .toSorted(ageOrder);
 
-const isToBeRecorded = (act: Intervention): boolean => wasApplied(act) && act.status?.appliedSeq === undefined;
+// A Message is its frame: it is recorded before it is answered.
+const isToBeRecorded = (act: Intervention): boolean =>
+  wasApplied(act)
+    ? act.status?.appliedSeq === undefined
+    : act.spec.kind === "Message" && !isFinished(act.status?.conditions);
 
 /** The acts on the mission of a key about which something is still to be done. */
 export const unsettled = ({ interventions }: Acts, missionKey: string): Intervention[] =>
@@ -40,12 +45,14 @@ export const isUnrecorded = (caches: Acts, mission: Mission): boolean =>
 export const isAppliedTo = ({ status }: Mission, { metadata }: Pick<Intervention, "metadata">): boolean =>
   status?.lastIntervention?.uid === metadata.uid;
 
+type Fact = NonNullable<MissionStatus["lastIntervention"]>;
+
 const maxText = 1024;
 
-const factOf = ({ metadata, spec }: Intervention, nowMs: number): MissionStatus["lastIntervention"] => ({
+const factOf = ({ metadata, spec }: Intervention, kind: ChangingKind, nowMs: number): Fact => ({
   uid: metadata.uid,
   name: metadata.name,
-  kind: spec.kind,
+  kind,
   by: spec.requestedBy,
   at: kubeTime(nowMs),
   ...(spec.text === undefined ? {} : { text: spec.text.slice(0, maxText).toWellFormed() }),
@@ -58,6 +65,8 @@ const factOf = ({ metadata, spec }: Intervention, nowMs: number): MissionStatus[
 export const withIntervention = (caches: Acts, mission: Mission, nowMs: number): Mission => {
   const [next] = unanswered(caches, mission);
   if (next === undefined || isAppliedTo(mission, next)) return mission;
+  const { kind } = next.spec;
+  if (kind === "Message") return mission;
   if (judgeIntervention(next, mission).kind !== "applies") return mission;
-  return { ...mission, status: { ...mission.status, lastIntervention: factOf(next, nowMs) } };
+  return { ...mission, status: { ...mission.status, lastIntervention: factOf(next, kind, nowMs) } };
 };

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import { controllerReference } from "#nervous-system/kubernetes/resource-kind.ts";
 import type { Intervention, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { Reason } from "#nervous-system/schemas/conditions.ts";
-import type { InterventionKind } from "#nervous-system/schemas/resources/intervention.ts";
+import type { ChangingKind, InterventionKind } from "#nervous-system/schemas/resources/intervention.ts";
 import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
 import { decideIntervention, type InterventionSnapshot } from "#operator/intervention/decide.ts";
 import { computeInterventionStatus, interventionEvents } from "#operator/intervention/status.ts";
@@ -14,13 +14,13 @@ const nowMs = Date.parse("2026-11-23T09:00:30Z");
 const at = "2026-11-23T09:00:10Z";
 const health = { healthy: true, message: "", position: 40 };
 
-const after = (kind: InterventionKind, given: MissionStatus = {}, uid = "another"): Mission =>
+const after = (kind: ChangingKind, given: MissionStatus = {}, uid = "another"): Mission =>
   aMission({ status: { lastIntervention: { uid, name: "i", kind, by: "bob", at, text: "Too dear." }, ...given } });
 
 /** An act that its mission owns already. */
 const owned = (given: Parameters<typeof anIntervention>[0] = {}): Intervention =>
   anIntervention({ ...given, metadata: { ownerReferences: [controllerReference(aMission())], ...given.metadata } });
-const act = (kind: InterventionKind): Intervention => owned({ spec: { kind } });
+const act = (kind: InterventionKind): Intervention => owned({ spec: { kind, text: "Look at the limiter." } });
 
 const snapshot = (given: Partial<InterventionSnapshot> = {}): InterventionSnapshot => ({
   intervention: owned(),
@@ -105,7 +105,7 @@ const table: Case[] = [
     name: "that cancels what is paused is its mission's to apply",
     given: { intervention: act("Cancel"), mission: after("Pause") },
   },
-  ...(["Pause", "Resume", "Cancel"] as const).flatMap((kind) =>
+  ...(["Pause", "Resume", "Cancel", "Message"] as const).flatMap((kind) =>
     (["Complete", "Failed"] as const).map((end): Case => ({
       name: `${kind} comes too late for a mission that is ${end}`,
       given: { intervention: act(kind), mission: aMission({ status: { conditions: [condition(end, "Ended")] } }) },
@@ -166,6 +166,28 @@ const table: Case[] = [
   {
     name: "of a mission that was made anew is not told of in the new one's record",
     given: { intervention: owned({ status: appliedStatus }), mission: aMission({ metadata: { uid: "made-anew" } }) },
+    phase: "Applied",
+  },
+  {
+    name: "that says something is told in the record, and applied by that",
+    given: { intervention: act("Message") },
+    phase: "Pending",
+    reason: Reason.Recording,
+    act: "record",
+  },
+  {
+    name: "that says something is not told before the past is read",
+    given: { intervention: act("Message"), record: { ...health, healthy: false, starting: true, message: "Reading." } },
+    phase: "Pending",
+    message: /^Reading\.$/,
+  },
+  {
+    name: "that was said is applied, also where its mission has ended meanwhile",
+    given: {
+      intervention: act("Message"),
+      mission: aMission({ status: { conditions: [condition("Complete", "Ended")] } }),
+      place: 41,
+    },
     phase: "Applied",
   },
   {

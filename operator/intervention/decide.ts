@@ -99,6 +99,17 @@ const words: Readonly<Record<Intervention["spec"]["kind"], string>> = {
   Pause: "The mission is paused; its pods are stopped.",
   Resume: "The mission goes on.",
   Cancel: "The mission is cancelled; its pods are stopped.",
+  Message: "Its agents hear it before their next step.",
+};
+
+// What agents are told is the frame itself, so it is applied once that is in the stream.
+const told: Step = ({ intervention, mission, place, record }) => {
+  if (mission === undefined || intervention.spec.kind !== "Message") return undefined;
+  if (place !== undefined) return answer("Applied", Reason.Applied, words.Message);
+  if (judgeIntervention(intervention, mission).kind !== "applies") return undefined;
+  const message = record.healthy ? "Its frame is not in the stream yet." : record.message;
+  const waiting = wait(Reason.Recording, message, { phase: "Pending", reason: Reason.Recording, message });
+  return record.starting === true ? waiting : { ...waiting, act: { kind: "record", mission } };
 };
 
 const judged: Step = ({ intervention, mission }) => {
@@ -115,7 +126,7 @@ const judged: Step = ({ intervention, mission }) => {
  *     ├──────cannot be───────────────────────> Denied
  *     └──────no such mission for a minute────> Expired
  */
-const steps: readonly Step[] = [recorded, answered, elsewhere, missing, owned, inTurn, judged];
+const steps: readonly Step[] = [recorded, answered, elsewhere, missing, owned, inTurn, told, judged];
 
 /** Decides what becomes of an act: the first step that answers. The mission's own controller applies it. */
 export const decideIntervention = (snapshot: InterventionSnapshot): InterventionPlan => {

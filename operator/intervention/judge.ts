@@ -41,6 +41,7 @@ export const judgeIntervention = ({ spec }: Pick<Intervention, "spec">, mission:
     case "Resume":
       return judgeResume(mission);
     case "Cancel":
+    case "Message":
       return applies;
   }
 };

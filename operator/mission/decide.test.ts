@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { Reason } from "#nervous-system/schemas/conditions.ts";
 import type { Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
-import type { InterventionKind } from "#nervous-system/schemas/resources/intervention.ts";
+import type { ChangingKind } from "#nervous-system/schemas/resources/intervention.ts";
 import type { MissionSpecInput } from "#nervous-system/schemas/resources/mission.ts";
 import { decideMission } from "#operator/mission/decide.ts";
 import type { MissionSnapshot } from "#operator/mission/plan.ts";
@@ -36,7 +36,7 @@ const atWork = verifierPod(verifyingStatus());
 const ofAnotherHead = { attempt: 1, podName: "fix-bug-verify-1", podUID: "v", commit: "e".repeat(40) };
 const otherCriteria = { successCriteria: [{ command: "npm run lint" }] };
 /** A mission to which Ann did this last. */
-const after = (kind: InterventionKind, spec: Partial<MissionSpecInput> = {}): Mission =>
+const after = (kind: ChangingKind, spec: Partial<MissionSpecInput> = {}): Mission =>
   aMission({
     spec,
     status: { lastIntervention: { uid: "u", name: "i", kind, by: "ann", at: "2026-11-23T09:00:00Z" } },

@@ -9,8 +9,13 @@ import {
 } from "#nervous-system/schemas/resources/define-resource.ts";
 import { commonStatus, sequence } from "#nervous-system/schemas/resources/status-parts.ts";
 
-/** What people do to missions. */
-export const interventionKinds = ["Pause", "Resume", "Cancel"] as const;
+/** What people do to missions that changes how they go on. */
+export const changingKinds = ["Pause", "Resume", "Cancel"] as const;
+
+/** See `changingKinds`. */
+export type ChangingKind = (typeof changingKinds)[number];
+
+const interventionKinds = [...changingKinds, "Message"] as const;
 
 /** What a person does to a mission. */
 export type InterventionKind = (typeof interventionKinds)[number];
@@ -25,9 +30,12 @@ const spec = withRules(
       kind: z
         .enum(interventionKinds)
         .describe(
-          "Pause: its pods are drained, and none is made until it is resumed. Resume: it goes on after a Pause. Cancel: it fails with reason Cancelled, and its pods are drained.",
+          "Pause: its pods are drained, and none is made until it is resumed. Resume: it goes on after a Pause. Cancel: it fails with reason Cancelled, and its pods are drained. Message: its agents are told the text before their next step.",
         ),
-      text: boundedText(maxInterventionText, "Why, for whoever looks at the mission or at its record.").optional(),
+      text: boundedText(
+        maxInterventionText,
+        "Why, for whoever looks at the mission or at its record; what a Message says.",
+      ).optional(),
       requestedBy: boundedText(
         512,
         "Who does it: the name that the API server knows you by (`kubectl auth whoami`), which it compares.",
@@ -35,6 +43,7 @@ const spec = withRules(
     })
     .describe("What is done."),
   immutable("an Intervention"),
+  { rule: "self.kind != 'Message' || has(self.text)", message: "a Message has a text: say what agents are to hear" },
 );
 
 const status = z

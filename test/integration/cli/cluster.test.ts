@@ -251,6 +251,19 @@ describe("enchanted pause, resume and cancel", () => {
     expect(await started.ended).toMatchObject({ code: 0, stdout: "fix: Done.\ufffd[31m\n", stderr: "" });
   });
 
+  it("message asks with its text, which it needs", async () => {
+    await createMission(plane.admin, { namespace, name: "fix" });
+    expect(await ask("message", "fix")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("name one mission, and give one text in quotes"),
+    });
+    const started = begin("message", "fix", "Look at the limiter.");
+    const act = await asked();
+    expect(act.spec).toMatchObject({ kind: "Message", text: "Look at the limiter." });
+    await answer(act, "Complete", { phase: "Applied", message: "Told." });
+    expect(await started.ended).toMatchObject({ code: 0, stdout: "fix: Told.\n" });
+  });
+
   it("ends with 1 and the reason where it cannot be done, in JSON too", async () => {
     await createMission(plane.admin, { namespace, name: "fix" });
     const started = begin("resume", "fix", "--output", "json");

@@ -126,6 +126,22 @@ describe("a mission at work", () => {
   });
 });
 
+describe("a message", () => {
+  it("is applied by its frame, changes nothing of the mission, and needs a text", async () => {
+    stage.kubelet.script(/-1$/, runningStatus());
+    operate();
+    await submit();
+    await runs();
+    await expect(ask("Message", "empty")).rejects.toThrow("a Message has a text");
+    await ask("Message", "hint", "Look at the limiter.");
+    await becomes("hint", "Applied");
+    expect(await told()).toEqual([{ kind: "Message", by: "ann", place: (await find("hint"))?.status?.appliedSeq }]);
+    expect((await mission())?.status?.lastIntervention).toBeUndefined();
+    await ask("Pause", "then");
+    await becomes("then", "Applied");
+  });
+});
+
 describe("an act", () => {
   it("is done once, whatever operators die at", async () => {
     stage.kubelet.script(/-1$/, runningStatus());
