@@ -17,11 +17,12 @@ export const wasApplied = ({ status }: Pick<Intervention, "status">): boolean =>
   findCondition(status?.conditions, ConditionType.Complete)?.reason === Reason.Applied;
 
 /**
- * The acts on a mission that have no answer yet, in the order in which they are taken: the next one waits for the answer of the one
- * before it, so the mission needs to remember but one.
+ * The acts that change how a mission goes on and have no answer yet, in the order in which they are taken: the next one waits for the
+ * answer of the one before it, so the mission needs to remember but one. A Message waits for the record, and holds up none of them.
  */
 export const unanswered = (caches: Acts, mission: Mission): Intervention[] =>
   unsettled(caches, keyOf(mission.metadata))
+    .filter(({ spec }) => spec.kind !== "Message")
     .filter((act) => isControlledBy(act, mission) && !isFinished(act.status?.conditions))
     .toSorted(ageOrder);
 

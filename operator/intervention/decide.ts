@@ -126,7 +126,7 @@ const judged: Step = ({ intervention, mission }) => {
  *     ├──────cannot be───────────────────────> Denied
  *     └──────no such mission for a minute────> Expired
  */
-const steps: readonly Step[] = [recorded, answered, elsewhere, missing, owned, inTurn, told, judged];
+const steps: readonly Step[] = [recorded, answered, elsewhere, missing, owned, told, inTurn, judged];
 
 /** Decides what becomes of an act: the first step that answers. The mission's own controller applies it. */
 export const decideIntervention = (snapshot: InterventionSnapshot): InterventionPlan => {
