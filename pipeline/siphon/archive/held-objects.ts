@@ -20,20 +20,25 @@ const heldSchema = z.object({
 /** An object that was to be erased, and that its store holds. */
 export type HeldObject = z.output<typeof heldSchema>;
 
-/** The marks that are read at once: one a file that was erased from, or a blob. */
-const MOST_READ = 10_000;
+type Mark = { readonly mark: string; readonly held?: HeldObject | undefined };
 
-/** Reads what a bucket holds though it was to be erased, `most` of it. */
+async function* marksBehind(client: Pick<ObjectClient, "list" | "get">, after?: string): AsyncGenerator<Mark> {
+  for await (const { key: mark } of client.list(heldPrefix, after)) {
+    const { data } = heldSchema.safeParse(parseJson(await readObject(client, mark)));
+    // A mark says only what stands under its name.
+    yield { mark, held: data !== undefined && heldKey(data.key) === mark ? data : undefined };
+  }
+}
+
+/** Reads what a bucket holds though it was to be erased, of `most` marks. */
 export async function* heldObjects(
   client: Pick<ObjectClient, "list" | "get">,
-  most: number = MOST_READ,
+  most: number = Infinity,
 ): AsyncGenerator<HeldObject> {
   let read = 0;
-  for await (const { key } of client.list(heldPrefix)) {
+  for await (const { held } of marksBehind(client)) {
     if ((read += 1) > most) return;
-    const { data } = heldSchema.safeParse(parseJson(await readObject(client, key)));
-    // A mark says only what stands under its name.
-    if (data !== undefined && heldKey(data.key) === key) yield data;
+    if (held !== undefined) yield held;
   }
 }
 
@@ -46,15 +51,29 @@ export const eraseOrHold = async (client: Pick<ObjectClient, "erase" | "put">, k
   await client.put(heldKey(key), bytes, bytes.length);
 };
 
-/** Erases what its store need not hold any more. */
+type ReleasingClient = Pick<ObjectClient, "list" | "get" | "erase" | "put">;
+
+const release = async (client: ReleasingClient, { key, untilMs = 0 }: HeldObject, nowMs: number): Promise<void> => {
+  // A mark is signed by nobody: a file goes only where another is in its place.
+  const isFile = parseFileKey(key) !== undefined;
+  if (untilMs > nowMs || (isFile && (await newestRevision(client, key)) === undefined)) return;
+  if ((await client.erase(key)).kind === "gone") await client.erase(heldKey(key));
+};
+
+/**
+ * Erases what its store need not hold any more, of the `most` marks behind one. Answers the last that it read, behind which there are
+ * more; undefined where there are none.
+ */
 export const eraseReleased = async (
-  client: Pick<ObjectClient, "list" | "get" | "erase" | "put">,
+  client: ReleasingClient,
   nowMs: number,
-): Promise<void> => {
-  for await (const { key, untilMs = 0 } of heldObjects(client)) {
-    // A mark is signed by nobody: a file goes only where another is in its place.
-    const isFile = parseFileKey(key) !== undefined;
-    if (untilMs > nowMs || (isFile && (await newestRevision(client, key)) === undefined)) continue;
-    if ((await client.erase(key)).kind === "gone") await client.erase(heldKey(key));
+  { after, most }: { readonly after: string | undefined; readonly most: number },
+): Promise<string | undefined> => {
+  let [read, last] = [0, after];
+  for await (const { mark, held } of marksBehind(client, after)) {
+    if ((read += 1) > most) return last;
+    last = mark;
+    if (held !== undefined) await release(client, held, nowMs);
   }
+  return undefined;
 };
