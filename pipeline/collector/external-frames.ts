@@ -62,7 +62,7 @@ const seal = (envelope: Envelope, bytes: Buffer, principal: string | undefined):
 /** What somebody ordered to be erased, as a frame of his that no chain holds. */
 export type ComposeErasure = (order: {
   readonly eventId: string;
-  readonly payload: Readonly<Record<string, unknown>> & NonNullable<Envelope["about"]>;
+  readonly payload: Readonly<Record<string, unknown>> & NonNullable<Envelope["about"]> & { readonly reason: string };
   readonly caller: Caller;
 }) => RecordedFrame;
 
@@ -72,7 +72,9 @@ export const createErasures =
   ({ eventId: event_id, payload, caller }) => {
     const event_type = "ERASURE";
     const by = caller.principal ?? "";
-    const { frame, withheld } = redactor.redact({ event_id, event_type, payload: { ...payload, by } });
+    // Nothing but what somebody wrote: an id that looks like a token is still what the frame is found by.
+    const said = redactor.redact({ event_type, payload: { reason: payload.reason } });
+    const frame = { event_id, event_type, payload: { ...payload, by, ...said.frame.payload } };
     const observedNs = clock.nowNs();
     const envelope = envelopeOf(caller, {
       producer: "collector",
@@ -80,7 +82,7 @@ export const createErasures =
       event_id,
       observedNs,
       about: { agent_uid: payload.agent_uid, epoch: payload.epoch },
-      ...(withheld ? { flags: ["withheld"] } : {}),
+      ...(said.withheld ? { flags: ["withheld"] } : {}),
     });
     return seal(envelope, bytesOf(frame, caller, observedNs), caller.principal);
   };
