@@ -4,7 +4,7 @@ import { createRedactor } from "#nervous-system/recorder/redact.ts";
 import { stableId } from "#nervous-system/schemas/ids.ts";
 import { erasuresIn } from "#pipeline/siphon/erasures.ts";
 import type { Caller } from "./caller.ts";
-import { createErasures } from "./external-frames.ts";
+import { createErasures, createExternalFrames } from "./external-frames.ts";
 
 const caller: Caller = {
   agentUid: stableId("stranger", "ann"),
@@ -44,5 +44,21 @@ describe("an order to erase", () => {
       payload: { event: "mine", by: "ann", reason: "it said [redacted:github-token]" },
     });
     expect(order.envelope.flags).toEqual(["withheld"]);
+  });
+});
+
+describe("what an external client tells", () => {
+  it.each(idsLikeSecrets)("has another id where its own is %s, the same when it is told again", (secret) => {
+    const compose = createExternalFrames(frames);
+    const [one, again, other] = [secret, secret, `${secret}0`].map((event_id) => {
+      const result = compose({ frame: { event_id, event_type: "THOUGHT", payload: { text: "hi" } } }, caller);
+      if (result.kind !== "frame") throw new Error(result.reason);
+      return result.frame;
+    });
+    expect(`${one?.envelopeText} ${Buffer.from(one?.bytes ?? "").toString()}`).not.toContain(secret);
+    expect(one?.envelope.flags).toEqual(["withheld"]);
+    expect(JSON.parse(Buffer.from(one?.bytes ?? "").toString())).toMatchObject({ event_id: one?.envelope.event_id });
+    expect(again?.envelope.event_id).toBe(one?.envelope.event_id);
+    expect(other?.envelope.event_id).not.toBe(one?.envelope.event_id);
   });
 });

@@ -108,7 +108,7 @@ export const createExternalFrames =
     if (bytes.length > maxFrameBytes)
       return refused(`the frame has ${bytes.length} bytes, at most ${maxFrameBytes} are kept`);
     const flags = [...parsed.flags, ...(withheld ? (["withheld"] as const) : [])];
-    const stamps = { producer, event_type, event_id: told.frame.event_id, observedNs };
+    const stamps = { producer, event_type, event_id: frame.event_id ?? told.frame.event_id, observedNs };
     const envelope = envelopeOf(caller, { ...stamps, ...(flags.length === 0 ? {} : { flags }) }, told.trace);
     return { kind: "frame", frame: seal(envelope, bytes, caller.principal) };
   };
