@@ -77,7 +77,7 @@ const reviseFile = async (
   const file = (await client.putIfAbsent(key, bytes, signal)) === "stored" ? bytes : await readObject(client, key);
   if (file === undefined) throw new Error(`${key} was there and is not any more`);
   const entry = { key, cut, replaces, rows: frames.length, bytes: file.byteLength, sha256: sha256Of(file) };
-  if (!(await manifests.has(key))) await manifests.append(entry, signal);
+  if (!(await manifests.has(entry))) await manifests.append(entry, signal);
   await eraseOrHold(client, replaces);
   return true;
 };

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { Log } from "#nervous-system/kernel/log.ts";
 import { readOnlyCa } from "#nervous-system/kernel/trusted-cas.ts";
 import { createObjectClient, NoBucketError, type ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
 import { archiveLock, blobSettings } from "#pipeline/settings.ts";
@@ -25,11 +26,11 @@ const putFile = async ({ client, manifests }: Store, batch: Batch, bytes: Uint8A
     return { key, cut, rows: frames.length, bytes: file.byteLength, sha256: sha256Of(file) };
   };
   if ((await client.putIfAbsent(key, bytes, signal)) === "stored") return entryOf(bytes);
-  if (await manifests.has(key)) return undefined;
   // Whoever wrote it may have been another version, whose bytes are others.
   const file = await readObject(client, key);
   if (file === undefined) throw new Error(`${key} was there and is not any more`);
-  return entryOf(file);
+  const entry = entryOf(file);
+  return (await manifests.has(entry)) ? undefined : entry;
 };
 
 const failed = (error: unknown): EraseResult => {
@@ -50,15 +51,17 @@ const encoded = (batch: Batch): SinkResult | { readonly kind: "file"; readonly b
 export type ArchiveOptions = {
   readonly signing?: ManifestSigning | undefined;
   readonly lock?: PutLock | undefined;
+  /** Told what in the bucket is not ours, which no method tells. */
+  readonly log: Pick<Log, "error">;
 };
 
 /**
  * The archive: each cut a Parquet file in S3, never written over but by a revision of it, and a manifest that says what is in it,
  * signed where there is a key.
  */
-export const createArchiveSink = (bucket: ObjectClient, { signing, lock }: ArchiveOptions = {}): Sink => {
+export const createArchiveSink = (bucket: ObjectClient, { signing, lock, log }: ArchiveOptions): Sink => {
   const client = lock === undefined ? bucket : lockPuts(bucket, lock);
-  const manifests = createManifestChain(client, signing);
+  const manifests = createManifestChain(client, signing, log);
   const releases = createReleases(bucket, lock);
   const erased = createErasedKeys(bucket);
   const { cuts, keepCut, forgetWithoutFiles } = createKeptCuts(client);
@@ -125,11 +128,12 @@ const archiveSettings = blobSettings.extend(signingKeySettings.shape);
 export const archive: SinkKind<typeof archiveSettings> = {
   name: "archive",
   settings: archiveSettings,
-  create: async (settings, { clock }) => {
+  create: async (settings, { clock, log }) => {
     const lock = archiveLock(settings);
     return createArchiveSink(await openBucket(settings), {
       signing: await readManifestSigning(settings),
       lock: lock && { ...lock, clock },
+      log,
     });
   },
   settles: true,
