@@ -15,6 +15,10 @@ export type SignedFiles = {
   readOn(): Promise<void>;
   /** What is said of a file with these bytes. */
   wordOf(key: string, bytes: Uint8Array): FileWord;
+  /** Whether a file with these bytes was written by whom the manifests are believed of, replaced since or not. */
+  vouchesFor(key: string, bytes: Uint8Array): boolean;
+  /** Whether another file is in the place of one. */
+  isReplaced(key: string): boolean;
 };
 
 /** Reasons that are kept: the log of an import names no more. */
@@ -69,13 +73,21 @@ export class Believed {
   }
 
   wordOf(key: string, sha256: string): FileWord {
-    if (this.#replaced.has(fingerprint(key))) return { kind: "replaced" };
-    if (this.#named.has(fingerprint(key, sha256))) return { kind: "signed" };
+    if (this.isReplaced(key)) return { kind: "replaced" };
+    if (this.vouchesFor(key, sha256)) return { kind: "signed" };
     const why = this.#refused.get(key);
     if (why !== undefined) return { kind: "refused", why, isKnown: true };
     if (this.#waiting.length > 0 && this.#at.reached === 0)
       return { kind: "refused", why: "no manifest has a signature", isKnown: true };
     return { kind: "refused", why: "no signed manifest says that these are its bytes", isKnown: false };
+  }
+
+  vouchesFor(key: string, sha256: string): boolean {
+    return this.#named.has(fingerprint(key, sha256));
+  }
+
+  isReplaced(key: string): boolean {
+    return this.#replaced.has(fingerprint(key));
   }
 
   #believe({ key, sha256, replaces }: Manifest): void {
@@ -96,5 +108,7 @@ export const createSignedFiles = (client: Pick<ObjectClient, "list" | "get">, ke
       for await (const { number, bytes } of readManifests(client, believed.last)) believed.take(number, bytes);
     },
     wordOf: (key, bytes) => believed.wordOf(key, sha256Of(bytes)),
+    vouchesFor: (key, bytes) => believed.vouchesFor(key, sha256Of(bytes)),
+    isReplaced: (key) => believed.isReplaced(key),
   };
 };

@@ -126,7 +126,8 @@ const withoutMessage = (answered: AnsweredFold): AnsweredFold => ({
   publication: { ...answered.publication, message: "" },
 });
 
-const withoutWordsOf = ({ lastError: _, activity: __, ...agent }: AgentFold): AgentFold => {
+const withoutWordsOf = (given: AgentFold): AgentFold => {
+  const { lastError: _, activity: __, ...agent } = given;
   const { published, refused, ...proposals } = agent.proposals;
   return {
     ...agent,

@@ -1,7 +1,8 @@
 import * as z from "zod";
 import type { ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
+import type { SignedFiles } from "#pipeline/archive-reader/signed-files.ts";
 import { heldKey, heldPrefix, parseFileKey } from "./keys.ts";
-import { newestRevision } from "./newest-revision.ts";
+import { isReplaced } from "./newest-revision.ts";
 import { parseJson, readObject } from "./read-object.ts";
 
 /** The last millisecond of the year 9999. */
@@ -51,12 +52,20 @@ export const eraseOrHold = async (client: Pick<ObjectClient, "erase" | "put">, k
   await client.put(heldKey(key), bytes, bytes.length);
 };
 
-type ReleasingClient = Pick<ObjectClient, "list" | "get" | "erase" | "put">;
+/** Whose objects are let go of, and whose files are ours: undefined where nobody signs. */
+export type HoldingStore = {
+  readonly client: Pick<ObjectClient, "list" | "get" | "erase" | "put">;
+  readonly files: SignedFiles | undefined;
+};
 
-const release = async (client: ReleasingClient, { key, untilMs = 0 }: HeldObject, nowMs: number): Promise<void> => {
-  // A mark is signed by nobody: a file goes only where another is in its place.
-  const isFile = parseFileKey(key) !== undefined;
-  if (untilMs > nowMs || (isFile && (await newestRevision(client, key)) === undefined)) return;
+const release = async (store: HoldingStore, { key, untilMs = 0 }: HeldObject, nowMs: number): Promise<void> => {
+  const { client, files } = store;
+  if (untilMs > nowMs) return;
+  if (parseFileKey(key) !== undefined) {
+    // A mark is signed by nobody: a file goes only where another is in its place.
+    await files?.readOn();
+    if (!(await isReplaced(store, key))) return;
+  }
   if ((await client.erase(key)).kind === "gone") await client.erase(heldKey(key));
 };
 
@@ -65,15 +74,15 @@ const release = async (client: ReleasingClient, { key, untilMs = 0 }: HeldObject
  * more; undefined where there are none.
  */
 export const eraseReleased = async (
-  client: ReleasingClient,
+  store: HoldingStore,
   nowMs: number,
   { after, most }: { readonly after: string | undefined; readonly most: number },
 ): Promise<string | undefined> => {
   let [read, last] = [0, after];
-  for await (const { mark, held } of marksBehind(client, after)) {
+  for await (const { mark, held } of marksBehind(store.client, after)) {
     if ((read += 1) > most) return last;
     last = mark;
-    if (held !== undefined) await release(client, held, nowMs);
+    if (held !== undefined) await release(store, held, nowMs);
   }
   return undefined;
 };

@@ -1,7 +1,7 @@
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
 import type { ArchiveLock } from "#pipeline/settings.ts";
-import { eraseReleased } from "./held-objects.ts";
+import { eraseReleased, type HoldingStore } from "./held-objects.ts";
 
 /** How objects are locked when they are put, and by which clock. */
 export type PutLock = ArchiveLock & { readonly clock: Pick<Clock, "now"> };
@@ -36,7 +36,7 @@ const MOST_AT_ONCE = 10_000;
 
 /** Creates them for a bucket; without a lock nothing is looked for but at the beginning, for locks of before. */
 export const createReleases = (
-  client: ObjectClient,
+  store: () => HoldingStore,
   lock: PutLock | undefined,
   most: number = MOST_AT_ONCE,
 ): Releases => {
@@ -45,7 +45,7 @@ export const createReleases = (
   let after: string | undefined;
   const now = async (): Promise<void> => {
     lastMs = lock?.clock.now() ?? Infinity;
-    after = await eraseReleased(client, lastMs, { after, most });
+    after = await eraseReleased(store(), lastMs, { after, most });
   };
   return {
     now,

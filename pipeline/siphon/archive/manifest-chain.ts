@@ -16,7 +16,7 @@ import {
 import { readObject } from "./read-object.ts";
 
 /** What a file is, before it has its place among the manifests. */
-export type FileEntry = Omit<Manifest, "number" | "previous">;
+type FileEntry = Omit<Manifest, "number" | "previous">;
 
 /** The chain of manifests, which grows at its end only. */
 export type ManifestChain = {
@@ -79,12 +79,14 @@ export const createManifestChain = (
       throw error;
     }));
 
+  const isByUs = (stored: StoredManifest | undefined): boolean =>
+    stored !== undefined && (signing === undefined || signing.keys.signedBy(stored) === signing.keys.newest);
+
   /** Whether a manifest says this, and is ours: anybody with the bucket's credentials can write one that is not. */
   const isOurs = (stored: StoredManifest | undefined, { key, replaces, sha256 }: FileEntry): boolean => {
     const { manifest } = stored ?? {};
-    if (stored === undefined || manifest?.key !== key) return false;
-    if (manifest.replaces !== replaces || manifest.sha256 !== sha256) return false;
-    return signing === undefined || signing.keys.signedBy(stored) === signing.keys.newest;
+    const isSaid = manifest?.key === key && manifest.replaces === replaces && manifest.sha256 === sha256;
+    return isSaid && isByUs(stored);
   };
 
   const has = async (entry: FileEntry): Promise<boolean> => {
@@ -115,11 +117,12 @@ export const createManifestChain = (
     const { number } = await head();
     if (signing === undefined || number === 0) return;
     const last = (await readManifest(client, number))?.stored;
-    if (last !== undefined && signing.keys.signedBy(last) === signing.keys.newest) return;
+    if (isByUs(last)) return;
     const refused = await judgeChain(client, signing.keys);
     if (refused === undefined && last !== undefined) {
       const { number: _, previous: __, ...entry } = last.manifest;
-      return append(entry, signal);
+      await append(entry, signal);
+      return;
     }
     // Whatever we sign is believed, and what it follows with it; files that are written from now on are signed as ever.
     log.error({ manifest: refused?.key }, `the archive's chain is not sealed: ${refused?.key} ${refused?.why}`);

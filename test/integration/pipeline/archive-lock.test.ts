@@ -174,7 +174,11 @@ describe("a locked archive", () => {
       await client.put(key, Buffer.from("words"), 5);
       await client.put(heldKey(key), mark, mark.length);
     }
-    const releases = createReleases(client, { ...lockOf("COMPLIANCE"), clock: { now: () => 1000 } }, 2);
+    const releases = createReleases(
+      () => ({ client, files: undefined }),
+      { ...lockOf("COMPLIANCE"), clock: { now: () => 1000 } },
+      2,
+    );
     await releases.now();
     for (let turn = 0; turn < 2; turn += 1) {
       expect(await plain.keys("default/")).toHaveLength(5);
