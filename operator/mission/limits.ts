@@ -29,7 +29,7 @@ const pause = (message: string, { acts, draining }: Stopped): MissionPlan =>
 
 /** A mission at work that used more than it may is paused, or ends, and its agents are stopped; what they wrote stays. */
 export const limits: Step = (snapshot) => {
-  const { mission, agents } = snapshot;
+  const { mission, agents, record } = snapshot;
   if ([...agents.values()].every(({ status }) => isFinished(status?.conditions))) return undefined;
   const stopped = stopAgents(snapshot);
   if (leftMs(snapshot) <= 0) {
@@ -37,7 +37,10 @@ export const limits: Step = (snapshot) => {
     return { ...endingPlan("Failed", { reason: Reason.DeadlineExceeded, message }), acts: stopped.acts };
   }
   // An operator that has just started knows less than the status, until it has read the stream.
-  const over = overBudget(mission.spec.budget, usageAfter(mission.status?.usage, snapshot.fold?.usage));
+  const over = overBudget(
+    mission.spec.budget,
+    usageAfter(mission.status?.usage, snapshot.fold?.usage, record.mark?.stream),
+  );
   if (over === undefined) return undefined;
   if (mission.spec.budget?.onExceeded === "Pause") return pause(over, stopped);
   return { ...endingPlan("Failed", { reason: Reason.BudgetExceeded, message: over }), acts: stopped.acts };
