@@ -361,6 +361,19 @@ describe("a model call is refused", () => {
     expect(upstream.asked).toHaveLength(asked);
   });
 
+  it("of a Model without prices where its mission bounds money", async () => {
+    await createMission(test.admin, { namespace, name: "unpriced" }, { budget: { maxCostUSD: "5" } });
+    const made = await createAgent(
+      test.admin,
+      { namespace, name: "unpriced-coder" },
+      { mission: "unpriced", model: "gpt" },
+    );
+    const bearer = await tokenFor(test.admin, { namespace }, audience, made.pod);
+    await eventually("the caches know it", async () => (await refusalOf(chat, bearer)).type === "model_not_priced");
+    expect(await refusalOf(chat, bearer)).toMatchObject({ status: 429, message: expect.stringContaining('"gpt"') });
+    expect(upstream.asked).toEqual([]);
+  });
+
   it("when its agent is being deleted", async () => {
     const made = await createAgent(test.admin, { namespace, name: "dying" }, { mission: "fix", model: "gpt" });
     const bearer = await tokenFor(test.admin, { namespace }, audience, made.pod);
