@@ -3,7 +3,14 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 import { agents, missions, type Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
-import { createAgent, createMission, createAccount, startSwarmPlane } from "#test/integration/gateway/swarm-plane.ts";
+import { accessTo } from "#nervous-system/kubernetes/access.ts";
+import {
+  createAgent,
+  createMission,
+  createAccount,
+  kubeconfigWithAccess,
+  startSwarmPlane,
+} from "#test/integration/gateway/swarm-plane.ts";
 import { eventually, freshNamespace, type TestPlane } from "#test/integration/kubernetes/control-plane.ts";
 import { enchanted, setCliStage, type CliStage, type Ended, type Started } from "./cli-stage.ts";
 
@@ -112,6 +119,16 @@ describe("enchanted wait", () => {
     expect(await waiting.ended).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('mission "fix" was deleted'),
+    });
+  });
+
+  it("ends with 1 where the cluster lets nobody follow missions who may read one", async () => {
+    await createMission(plane.admin, { namespace, name: "fix" });
+    const tenant = [accessTo(missions, ["get"])];
+    const kubeconfig = await kubeconfigWithAccess(plane, `reader-${namespace}`, { cluster: [], tenant, namespace });
+    expect(await ask("wait", "fix", "--kubeconfig", kubeconfig)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^enchanted: the cluster refuses: .*403 Forbidden: .*cannot list resource/m),
     });
   });
 
