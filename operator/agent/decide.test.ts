@@ -437,6 +437,7 @@ describe("decideAgent", () => {
     const of = (stall: typeof stalled) =>
       decideAgent(snapshot({ mission: aMission({ status: { conditions: [stall] } }), agent }));
     expect(of(stalled).message).toBe("Its mission waits: It has written 101 frames.");
+    expect(of({ ...stalled, reason: Reason.ModelNotPriced }).reason).toBe(Reason.ModelNotPriced);
     expect(of({ ...stalled, reason: Reason.SecretNotFound }).reason).toBe(Reason.Suspended);
   });
 
