@@ -86,7 +86,9 @@ const actOn = async (host: Host, cluster: Cluster, kind: InterventionKind, invoc
       const found = await create(host, cluster, kind, invocation);
       made = found;
       const look = ({ status }: Intervention): boolean => isFinished(status?.conditions);
-      const seen = await follow(host, { client, kind: interventions, found, look }, signal);
+      const trouble = (why: string): void =>
+        host.warn(printable(`enchanted: the cluster does not tell the answer, trying again: ${why}`));
+      const seen = await follow(host, { client, kind: interventions, found, look, trouble }, signal);
       return tell(host, seen, found, options["output"]);
     });
   } catch (error) {

@@ -5,6 +5,7 @@ import type { KubeObject, ResourceKind } from "#nervous-system/kubernetes/resour
 import { durationMs } from "#nervous-system/kernel/duration.ts";
 import { textOption, type OptionValues } from "../arguments.ts";
 import { CliError, type Host } from "../host.ts";
+import { hearTrouble } from "./follow-trouble.ts";
 
 /** How following an object ended. */
 export type Followed<T> = { readonly kind: "reached"; readonly object: T } | { readonly kind: "deleted" };
@@ -23,12 +24,14 @@ type Follow<T extends KubeObject> = {
   readonly found: T;
   /** Told of each change; answers whether it is where it was to get. */
   readonly look: (object: T) => boolean;
+  /** Told why nothing is heard of it, where that lasts. */
+  readonly trouble: (why: string) => void;
 };
 
 /** Follows an object until it is where it was to get, or is gone; rejects when the signal aborts. */
 export const follow = async <T extends KubeObject>(
   host: Host,
-  { client, kind, found, look }: Follow<T>,
+  { client, kind, found, look, trouble }: Follow<T>,
   signal: AbortSignal,
 ): Promise<Followed<T>> => {
   const { name, namespace, uid } = found.metadata;
@@ -44,6 +47,7 @@ export const follow = async <T extends KubeObject>(
     clock: host.clock,
     random: () => Number.parseInt(host.randomHex(4), 16) / 2 ** 32,
     log: silentLog,
+    onEnd: hearTrouble({ clock: host.clock, refused: end.reject, lasts: trouble }),
   });
   informer.addHandler((change) => (change.kind === "deleted" ? end.resolve({ kind: "deleted" }) : see(change.object)));
   const stop = new AbortController();

@@ -1,6 +1,7 @@
 import { missions, type Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { textOption, type CommandRun, type OptionValues } from "../arguments.ts";
 import { createProgress, exitCode, exited, type Ending, type Host } from "../host.ts";
+import { printable } from "../printable.ts";
 import { findMission, inCluster, type Cluster } from "./connect.ts";
 import { follow, timeIsOver, TimeOver, withinTimeout, type Followed } from "./follow.ts";
 import { endLines, standingOf } from "./mission-words.ts";
@@ -16,6 +17,11 @@ const createTelling = (host: Host) => {
       last = words;
       if (host.hasTerminal()) progress.show(words.slice(0, (host.stdout().columns ?? 80) - 1));
       else host.warn(words);
+    },
+    warn: (text: string): void => {
+      progress.clear();
+      host.warn(printable(text));
+      last = "";
     },
     clear: () => progress.clear(),
   };
@@ -43,8 +49,10 @@ const followToEnd = async (
     telling.tell(mission);
     return standingOf(mission).end !== undefined;
   };
+  const trouble = (why: string): void =>
+    telling.warn(`enchanted: the cluster does not tell how the mission stands, trying again: ${why}`);
   try {
-    return await follow(host, { client, kind: missions, found, look }, signal);
+    return await follow(host, { client, kind: missions, found, look, trouble }, signal);
   } finally {
     telling.clear();
   }

@@ -92,7 +92,12 @@ const finished: Step = (snapshot) => {
 
 type Told = { readonly reason: string; readonly message: string };
 
-const heldBy: ReadonlySet<string> = new Set([Reason.BudgetExceeded, Reason.DeadlineExceeded, Reason.Cancelled]);
+const heldBy: ReadonlySet<string> = new Set([
+  Reason.BudgetExceeded,
+  Reason.DeadlineExceeded,
+  Reason.ModelNotPriced,
+  Reason.Cancelled,
+]);
 
 /** A mission has its agents suspended: until its budget is raised or it is resumed, or for good. */
 const whySuspended = ({ mission }: AgentSnapshot): Told => {
