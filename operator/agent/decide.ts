@@ -91,9 +91,15 @@ const finished: Step = (snapshot) => {
 
 type Told = { readonly reason: string; readonly message: string };
 
-const limits: ReadonlySet<string> = new Set([Reason.BudgetExceeded, Reason.DeadlineExceeded]);
+const limits: ReadonlySet<string> = new Set([
+  Reason.BudgetExceeded,
+  Reason.DeadlineExceeded,
+  Reason.RepeatedAction,
+  Reason.AlternatingEdits,
+  Reason.Idle,
+]);
 
-/** A mission that used more than it may has its agents suspended: until its budget is raised, or for good. */
+/** A mission that used more than it may, or is stuck, has its agents suspended: until a person lets it go on, or for good. */
 const whySuspended = ({ mission }: AgentSnapshot): Told => {
   const told = (type: ConditionType, words: string): Told | undefined => {
     const found = findCondition(mission?.status?.conditions, type);

@@ -1,6 +1,6 @@
 import { ConditionType, findCondition, Reason, type DecidedCondition } from "#nervous-system/schemas/conditions.ts";
 import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
-import type { MissionPlan } from "#operator/mission/plan.ts";
+import type { MissionPlan, Told } from "#operator/mission/plan.ts";
 import type { RecordHealth } from "#operator/frames/view.ts";
 import { cut } from "#nervous-system/kernel/cut.ts";
 
@@ -57,17 +57,21 @@ const presentWhileTrue: readonly Rule[] = [
   { type: ConditionType.Suspended, holds: ({ phase }) => phase === "Suspended" },
 ];
 
-/** Every condition of the Mission; `Reconciling`, `Stalled` and the ends are there only while true. */
+/** Every condition of the Mission; `Reconciling`, `Stalled`, `Stuck` and the ends are there only while true. */
 export const missionConditions = (
   plan: MissionPlan,
   before: MissionStatus,
   record: RecordHealth,
+  stuck: Told | undefined,
 ): DecidedCondition[] => {
   const told = { reason: plan.reason, message: cut(plan.message, maxMessage) };
   return [
     { type: ConditionType.Ready, status: isReady(plan) ? "True" : "False", ...told },
     ...ofAdmission(plan, before),
     ...ofRecord(plan, before, record),
+    ...(stuck === undefined
+      ? []
+      : [{ type: ConditionType.Stuck, status: "True" as const, reason: stuck.reason, message: stuck.message }]),
     ...presentWhileTrue
       .filter(({ holds }) => holds(plan))
       .map(({ type }): DecidedCondition => ({ type, status: "True", ...told })),

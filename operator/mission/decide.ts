@@ -12,6 +12,7 @@ import {
   type Step,
 } from "#operator/mission/plan.ts";
 import { publication } from "#operator/mission/publication.ts";
+import { untilIdleMs } from "#operator/mission/stuck.ts";
 import { stopAgents } from "#operator/mission/stop-agents.ts";
 import { verification } from "#operator/mission/verification.ts";
 import { notTenantMessage } from "#operator/tenant.ts";
@@ -111,7 +112,7 @@ const work: Step = (snapshot) => {
     return waitingPlan({ phase: "Running", reason: told.reason, message, stalled: true }, workRecheckMs);
   }
   const message = `At work: ${doing(busy)}.`;
-  const recheckMs = Math.min(workRecheckMs, leftMs(snapshot));
+  const recheckMs = Math.min(workRecheckMs, leftMs(snapshot), untilIdleMs(snapshot));
   return waitingPlan({ phase: "Running", reason: Reason.Working, message }, recheckMs);
 };
 
@@ -128,7 +129,8 @@ const work: Step = (snapshot) => {
  *  suspended     spec.suspend                              Suspended               suspend the Agents, stop the verifier
  *  admission     an Agent of the team is missing           Pending, Running        make the Agents, once every check holds
  *  limits        an Agent is at work, and the mission      Draining, Suspended,    suspend the Agents
- *                used more than budget or deadline allow   Failed
+ *                used more than budget or deadline allow,  Failed
+ *                or pauses because it is stuck
  *  work          an Agent is at work or gave up            Running, Failed         none
  *  publication   a record is behind, a proposal waits      Publishing, Failed      none
  *                or was refused

@@ -1,9 +1,17 @@
 import { durationMs } from "#nervous-system/kernel/duration.ts";
 import { activeMs } from "#nervous-system/schemas/active-time.ts";
 import { overBudget } from "#nervous-system/schemas/budget.ts";
-import { isFinished, Reason } from "#nervous-system/schemas/conditions.ts";
-import { endingPlan, waitingPlan, type MissionPlan, type MissionSnapshot, type Step } from "#operator/mission/plan.ts";
+import { ConditionType, findCondition, isFinished, Reason } from "#nervous-system/schemas/conditions.ts";
+import {
+  endingPlan,
+  waitingPlan,
+  type MissionPlan,
+  type MissionSnapshot,
+  type Step,
+  type Told,
+} from "#operator/mission/plan.ts";
 import { stopAgents, type Stopped } from "#operator/mission/stop-agents.ts";
+import { pausesForStuck, whyStuck } from "#operator/mission/stuck.ts";
 import { usageAfter } from "#operator/status/fields.ts";
 
 /** How long agents may be at work from now on, milliseconds; infinite without a deadline. */
@@ -14,20 +22,31 @@ export const leftMs = ({ mission, nowMs }: Pick<MissionSnapshot, "mission" | "no
 
 const pauseRecheckMs = 60_000;
 
-const pause = (message: string, { acts, draining }: Stopped): MissionPlan =>
+const pause = ({ reason, message }: Told, { acts, draining }: Stopped): MissionPlan =>
   waitingPlan(
-    {
-      phase: draining === 0 ? "Suspended" : "Draining",
-      reason: Reason.BudgetExceeded,
-      message: `${message} Raise it, and the mission goes on; or delete the mission.`,
-      stalled: true,
-      pauses: true,
-      acts,
-    },
+    { phase: draining === 0 ? "Suspended" : "Draining", reason, message, stalled: true, pauses: true, acts },
     pauseRecheckMs,
   );
 
-/** A mission at work that used more than it may is paused, or ends, and its agents are stopped; what they wrote stays. */
+/*
+ * What pauses by what its agents did is told before they are stopped: what they do while they end, and that they do nothing
+ * afterwards, must not let it go on, nor an operator that starts anew.
+ */
+const pauseAsTold = (type: ConditionType, { mission }: MissionSnapshot, why: Told, stopped: Stopped): MissionPlan => {
+  const told = findCondition(mission.status?.conditions, type);
+  return pause(why, told?.reason === why.reason ? stopped : { ...stopped, acts: [] });
+};
+
+const letGo = "It goes on with the next attempt once spec.suspend was true and is false again";
+
+const stuckPause = (snapshot: MissionSnapshot, stopped: Stopped): MissionPlan | undefined => {
+  const why = whyStuck(snapshot);
+  if (why === undefined || !pausesForStuck(snapshot)) return undefined;
+  const message = `${why.message} ${letGo}, or spec.stuck.action is Warn.`;
+  return pauseAsTold(ConditionType.Stuck, snapshot, { ...why, message }, stopped);
+};
+
+/** A mission at work that used more than it may, or is stuck, is paused, or ends, and its agents are stopped; what they wrote stays. */
 export const limits: Step = (snapshot) => {
   const { mission, agents } = snapshot;
   if ([...agents.values()].every(({ status }) => isFinished(status?.conditions))) return undefined;
@@ -38,7 +57,10 @@ export const limits: Step = (snapshot) => {
   }
   // An operator that has just started knows less than the status, until it has read the stream.
   const over = overBudget(mission.spec.budget, usageAfter(mission.status?.usage, snapshot.fold?.usage));
-  if (over === undefined) return undefined;
-  if (mission.spec.budget?.onExceeded === "Pause") return pause(over, stopped);
+  if (over === undefined) return stuckPause(snapshot, stopped);
+  if (mission.spec.budget?.onExceeded === "Pause") {
+    const message = `${over} Raise it, and the mission goes on; or delete the mission.`;
+    return pause({ reason: Reason.BudgetExceeded, message }, stopped);
+  }
   return { ...endingPlan("Failed", { reason: Reason.BudgetExceeded, message: over }), acts: stopped.acts };
 };

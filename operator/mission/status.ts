@@ -13,6 +13,7 @@ import { missionConditions } from "#operator/mission/conditions.ts";
 import type { RecordHealth } from "#operator/frames/view.ts";
 import type { Ending, MissionPlan, MissionSnapshot } from "#operator/mission/plan.ts";
 import { answersOf } from "#operator/mission/publication.ts";
+import { whyStuck } from "#operator/mission/stuck.ts";
 import { missionTraceId } from "#nervous-system/schemas/traces.ts";
 import { kubeTime, observedOf, usageAfter } from "#operator/status/fields.ts";
 
@@ -122,11 +123,12 @@ export const computeMissionStatus = (
   const observed = observedOf(mission);
   const now = kubeTime(nowMs);
   const at = { now, generation: observed.observedGeneration };
+  const stuck = isOver(plan) ? undefined : whyStuck(snapshot);
   return {
     ...before,
     ...observed,
     ...counts(snapshot),
-    conditions: mergeConditions(before.conditions, missionConditions(plan, before, recordOf(snapshot)), at),
+    conditions: mergeConditions(before.conditions, missionConditions(plan, before, recordOf(snapshot), stuck), at),
     phase: plan.phase,
     ...(isAdmitted(plan, before) ? { startTime: before.startTime ?? now, ledger: ledgerOf(snapshot, before) } : {}),
     ...(isOver(plan) ? { completionTime: before.completionTime ?? now } : {}),

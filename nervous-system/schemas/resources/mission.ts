@@ -17,7 +17,7 @@ import {
 import { egress } from "#nervous-system/schemas/resources/egress.ts";
 import { pathPattern } from "#nervous-system/schemas/resources/path-pattern.ts";
 import { recording } from "#nervous-system/schemas/resources/recording.ts";
-import { budget, deadline } from "#nervous-system/schemas/resources/mission-limits.ts";
+import { budget, deadline, stuck } from "#nervous-system/schemas/resources/mission-limits.ts";
 import {
   commit,
   commonStatus,
@@ -162,6 +162,7 @@ const spec = z
       .describe("What happens when an attempt fails."),
     budget: budget.optional(),
     deadline: deadline.optional(),
+    stuck: stuck.optional(),
     recording: recording.optional(),
     egress: egress.optional(),
     suspend: z.boolean().default(false).describe("Drains the pods (SIGTERM) and creates none until it is false again."),
