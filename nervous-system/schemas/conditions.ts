@@ -89,6 +89,7 @@ export const Reason = {
   // Record
   Recording: "Recording",
   RecordingUnhealthy: "RecordingUnhealthy",
+  RecordingLost: "RecordingLost",
   RecordComplete: "RecordComplete",
   RecordGap: "RecordGap",
   ScribeDied: "ScribeDied",

@@ -97,9 +97,10 @@ const limits: ReadonlySet<string> = new Set([
   Reason.RepeatedAction,
   Reason.AlternatingEdits,
   Reason.Idle,
+  Reason.RecordingLost,
 ]);
 
-/** A mission that used more than it may, or is stuck, has its agents suspended: until a person lets it go on, or for good. */
+/** A mission that used more than it may, is stuck or unrecorded, has its agents suspended: until a person lets it go on, or for good. */
 const whySuspended = ({ mission }: AgentSnapshot): Told => {
   const told = (type: ConditionType, words: string): Told | undefined => {
     const found = findCondition(mission?.status?.conditions, type);

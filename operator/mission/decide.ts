@@ -12,6 +12,7 @@ import {
   type Step,
 } from "#operator/mission/plan.ts";
 import { publication } from "#operator/mission/publication.ts";
+import { untilLostMs } from "#operator/mission/recording-loss.ts";
 import { untilIdleMs } from "#operator/mission/stuck.ts";
 import { stopAgents } from "#operator/mission/stop-agents.ts";
 import { verification } from "#operator/mission/verification.ts";
@@ -80,6 +81,9 @@ const allowsHosts = ({ mission, agents }: MissionSnapshot): MissionAct[] =>
 
 const workRecheckMs = 300_000;
 
+const nextLookMs = (snapshot: MissionSnapshot): number =>
+  Math.min(workRecheckMs, leftMs(snapshot), untilIdleMs(snapshot), untilLostMs(snapshot));
+
 const reasonOf = (agent: Agent): { reason: string; message: string } => {
   const told = findCondition(agent.status?.conditions, ConditionType.Failed);
   return {
@@ -109,11 +113,10 @@ const work: Step = (snapshot) => {
   if (stuck !== undefined) {
     const { agent, told } = stuck;
     const message = `Agent "${agent.metadata.name}" cannot go on: ${told.message}`;
-    return waitingPlan({ phase: "Running", reason: told.reason, message, stalled: true }, workRecheckMs);
+    return waitingPlan({ phase: "Running", reason: told.reason, message, stalled: true }, nextLookMs(snapshot));
   }
   const message = `At work: ${doing(busy)}.`;
-  const recheckMs = Math.min(workRecheckMs, leftMs(snapshot), untilIdleMs(snapshot));
-  return waitingPlan({ phase: "Running", reason: Reason.Working, message }, recheckMs);
+  return waitingPlan({ phase: "Running", reason: Reason.Working, message }, nextLookMs(snapshot));
 };
 
 /*
@@ -130,7 +133,7 @@ const work: Step = (snapshot) => {
  *  admission     an Agent of the team is missing           Pending, Running        make the Agents, once every check holds
  *  limits        an Agent is at work, and the mission      Draining, Suspended,    suspend the Agents
  *                used more than budget or deadline allow,  Failed
- *                or pauses because it is stuck
+ *                is stuck or unrecorded, and is to pause then
  *  work          an Agent is at work or gave up            Running, Failed         none
  *  publication   a record is behind, a proposal waits      Publishing, Failed      none
  *                or was refused

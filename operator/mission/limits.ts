@@ -10,6 +10,7 @@ import {
   type Step,
   type Told,
 } from "#operator/mission/plan.ts";
+import { whyLost } from "#operator/mission/recording-loss.ts";
 import { stopAgents, type Stopped } from "#operator/mission/stop-agents.ts";
 import { pausesForStuck, whyStuck } from "#operator/mission/stuck.ts";
 import { usageAfter } from "#operator/status/fields.ts";
@@ -46,7 +47,14 @@ const stuckPause = (snapshot: MissionSnapshot, stopped: Stopped): MissionPlan | 
   return pauseAsTold(ConditionType.Stuck, snapshot, { ...why, message }, stopped);
 };
 
-/** A mission at work that used more than it may, or is stuck, is paused, or ends, and its agents are stopped; what they wrote stays. */
+const lossPause = (snapshot: MissionSnapshot, stopped: Stopped): MissionPlan | undefined => {
+  const why = whyLost(snapshot);
+  if (why === undefined) return undefined;
+  const message = `${why.message} ${letGo}, or spec.recording.onLoss is Continue.`;
+  return pauseAsTold(ConditionType.Recording, snapshot, { ...why, message }, stopped);
+};
+
+/** A mission at work that used more than it may, is stuck or is not recorded pauses, or ends, and its agents are stopped; what they wrote stays. */
 export const limits: Step = (snapshot) => {
   const { mission, agents } = snapshot;
   if ([...agents.values()].every(({ status }) => isFinished(status?.conditions))) return undefined;
@@ -57,7 +65,7 @@ export const limits: Step = (snapshot) => {
   }
   // An operator that has just started knows less than the status, until it has read the stream.
   const over = overBudget(mission.spec.budget, usageAfter(mission.status?.usage, snapshot.fold?.usage));
-  if (over === undefined) return stuckPause(snapshot, stopped);
+  if (over === undefined) return stuckPause(snapshot, stopped) ?? lossPause(snapshot, stopped);
   if (mission.spec.budget?.onExceeded === "Pause") {
     const message = `${over} Raise it, and the mission goes on; or delete the mission.`;
     return pause({ reason: Reason.BudgetExceeded, message }, stopped);

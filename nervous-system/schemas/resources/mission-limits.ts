@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { withRules } from "#nervous-system/schemas/resources/define-resource.ts";
+import { duration, withRules } from "#nervous-system/schemas/resources/define-resource.ts";
 import { usdPattern } from "#nervous-system/schemas/usd.ts";
 
 /** What a mission may use. */
@@ -37,13 +37,6 @@ export const budget = withRules(
     message: "a budget names maxFrames, maxTokens or maxCostUSD",
   },
 );
-
-const duration = (description: string): z.ZodString =>
-  z
-    .string()
-    .max(32)
-    .regex(/^([0-9]+(ms|s|m|h))+$/)
-    .describe(description);
 
 /** For how long its agents may be at work. */
 export const deadline = withRules(

@@ -16,7 +16,7 @@ import {
 } from "#nervous-system/schemas/resources/define-resource.ts";
 import { egress } from "#nervous-system/schemas/resources/egress.ts";
 import { pathPattern } from "#nervous-system/schemas/resources/path-pattern.ts";
-import { recording } from "#nervous-system/schemas/resources/recording.ts";
+import { missionRecording } from "#nervous-system/schemas/resources/recording.ts";
 import { budget, deadline, stuck } from "#nervous-system/schemas/resources/mission-limits.ts";
 import {
   commit,
@@ -163,7 +163,7 @@ const spec = z
     budget: budget.optional(),
     deadline: deadline.optional(),
     stuck: stuck.optional(),
-    recording: recording.optional(),
+    recording: missionRecording.optional(),
     egress: egress.optional(),
     suspend: z.boolean().default(false).describe("Drains the pods (SIGTERM) and creates none until it is false again."),
   })

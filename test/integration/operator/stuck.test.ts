@@ -1,6 +1,6 @@
 import { describe, expect, it, jest } from "@jest/globals";
 import { findCondition, type ConditionType } from "#nervous-system/schemas/conditions.ts";
-import { runningStatus } from "#test/builders/pod-status.ts";
+import { endedStatus, runningStatus, type PodStatus } from "#test/builders/pod-status.ts";
 import { eventually } from "#test/integration/kubernetes/control-plane.ts";
 import { wholeLife } from "#test/integration/operator/kubelet.ts";
 import { missionStage } from "#test/integration/operator/mission-stage.ts";
@@ -78,6 +78,51 @@ describe("a mission whose agent does the same again and again", () => {
     expect((await agent())?.status?.phase).toBe("Running");
     await stage.stopOperators();
     expect(await eventsOf("Mission")).toEqual(["Admitted", "RepeatedAction"]);
+  });
+});
+
+describe("a mission whose scribe dies again and again", () => {
+  const dying = (): PodStatus => {
+    const status = runningStatus();
+    const lastState = { terminated: { exitCode: 137, reason: "OOMKilled", finishedAt: "2026-11-23T09:05:00Z" } };
+    const initContainerStatuses = (status.initContainerStatuses ?? []).map((container) =>
+      container.name === "scribe" ? { ...container, restartCount: 2, lastState } : container,
+    );
+    return { ...status, initContainerStatuses };
+  };
+
+  it("pauses once its grace is over, tells it in condition Recording and an Event, and goes on after a suspension", async () => {
+    stage.kubelet.script(/-1$/, dying());
+    stage.kubelet.script(/-2$/, ...wholeLife());
+    operate();
+    await modelIsReady();
+    await submit({ recording: { grace: "3s" } });
+    await missionIs("Suspended");
+    expect(await told("Recording")).toMatchObject({
+      status: "False",
+      reason: "RecordingLost",
+      message: expect.stringMatching(/^Agent "fix-bug-coder" has worked unrecorded since .*: The scribe ended 2 times/),
+    });
+    await patchMission({ spec: { suspend: true } });
+    await eventually("it is a person's suspension", async () => (await told("Stalled")) === undefined);
+    await patchMission({ spec: { suspend: false } });
+    await missionIs("Complete");
+    expect(stage.kubelet.seen()).toEqual(["fix-bug-coder-1", "fix-bug-coder-2"]);
+    await stage.stopOperators();
+    const all = await eventsOf("Mission");
+    expect(all.filter((reason) => reason === "RecordingLost")).toHaveLength(1);
+  });
+
+  it("goes on where it is to", async () => {
+    stage.kubelet.script(/-1$/, dying());
+    operate();
+    await modelIsReady();
+    const { spec } = await submit({ recording: { grace: "1s", onLoss: "Continue" } });
+    expect(spec.recording).toEqual({ grace: "1s", onLoss: "Continue" });
+    await eventually("it is not recorded", async () => (await told("Recording"))?.reason === "RecordingUnhealthy");
+    await stage.kubelet.report("fix-bug-coder-1", endedStatus({ scribe: { lastSeq: 0, ackedSeq: 0 } }));
+    await missionIs("Complete");
+    expect((await agent())?.spec).not.toHaveProperty("recording");
   });
 });
 
