@@ -72,8 +72,9 @@ const checkOperands = (command: Command, operands: readonly string[]): void => {
   if (operand === undefined) return refuseOperands(command, operands);
   const { name, choices, optional, isObject } = operand;
   if (choices !== undefined) return checkChoice(command, choices, operands);
-  if (isObject === true && operands.length !== 1) throw usageError(command, `name one ${name}`);
-  if (optional !== true && operands.length === 0) throw usageError(command, `name one ${name} or several`);
+  const isMissing = optional !== true && operands.length === 0;
+  if (isObject === true && (isMissing || operands.length > 1)) throw usageError(command, `name one ${name}`);
+  if (isMissing) throw usageError(command, `name one ${name} or several`);
 };
 
 const read = (command: Command, args: readonly string[]): { values: OptionValues; positionals: string[] } => {

@@ -1,10 +1,9 @@
-import { silentLog } from "#nervous-system/kernel/log.ts";
 import { durationMs } from "#nervous-system/kernel/duration.ts";
-import { createInformer } from "#nervous-system/kubernetes/informer.ts";
-import { missions, type Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import type { Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { textOption, type CommandRun, type OptionValues } from "../arguments.ts";
 import { CliError, createProgress, exitCode, exited, type Ending, type Host } from "../host.ts";
 import { findMission, inCluster, type Cluster } from "./connect.ts";
+import { followToEnd } from "./follow.ts";
 import { endLines, standingOf } from "./mission-words.ts";
 
 const timeIsOver = 3;
@@ -29,7 +28,7 @@ const createTelling = (host: Host) => {
       if (host.hasTerminal()) progress.show(words.slice(0, (host.stdout().columns ?? 80) - 1));
       else host.warn(words);
     },
-    clear: () => progress.clear(),
+    clear: (): void => progress.clear(),
   };
 };
 
@@ -43,43 +42,6 @@ const print = (host: Host, options: OptionValues, mission: Mission): void => {
   host.stdout().write(`${text}\n`);
 };
 
-type Seen = { readonly kind: "ended"; readonly mission: Mission } | { readonly kind: "deleted" };
-
-/** Follows the mission that was found until it has ended, or is gone; another one of its name is not it. */
-const followToEnd = async (host: Host, { client }: Cluster, found: Mission, signal: AbortSignal): Promise<Seen> => {
-  const { name, namespace, uid } = found.metadata;
-  const telling = createTelling(host);
-  const seen = Promise.withResolvers<Seen>();
-  const look = (mission: Mission): void => {
-    if (mission.metadata.uid !== uid) return seen.resolve({ kind: "deleted" });
-    telling.tell(mission);
-    if (standingOf(mission).end !== undefined) seen.resolve({ kind: "ended", mission });
-  };
-  const informer = createInformer<Mission>({
-    client,
-    kind: missions,
-    selection: { namespace, fieldSelector: `metadata.name=${name}` },
-    clock: host.clock,
-    random: () => Number.parseInt(host.randomHex(4), 16) / 2 ** 32,
-    log: silentLog,
-  });
-  informer.addHandler(({ kind, object }) => (kind === "deleted" ? seen.resolve({ kind: "deleted" }) : look(object)));
-  const stop = new AbortController();
-  const running = informer.run(AbortSignal.any([signal, stop.signal]));
-  signal.addEventListener("abort", () => seen.reject(signal.reason), { once: true });
-  void informer.synced(signal).then(
-    () => informer.size() === 0 && seen.resolve({ kind: "deleted" }),
-    () => undefined,
-  );
-  try {
-    return await seen.promise;
-  } finally {
-    telling.clear();
-    stop.abort();
-    await running.catch(() => undefined);
-  }
-};
-
 class TimeOver extends Error {}
 
 const waitFor = async (host: Host, cluster: Cluster, name: string, options: OptionValues): Promise<Ending> => {
@@ -88,8 +50,11 @@ const waitFor = async (host: Host, cluster: Cluster, name: string, options: Opti
   const over = new AbortController();
   const cancel =
     timeoutMs === undefined ? () => undefined : host.clock.after(timeoutMs, () => over.abort(new TimeOver()));
+  const telling = createTelling(host);
   try {
-    const seen = await followToEnd(host, cluster, found, over.signal);
+    const seen = await followToEnd(host, cluster, { found, look: telling.tell, signal: over.signal }).finally(
+      telling.clear,
+    );
     if (seen.kind === "deleted") {
       host.warn(`enchanted: mission "${name}" was deleted`);
       return exited(exitCode.fault);
