@@ -78,9 +78,12 @@ const checkOperands = (command: Command, operands: readonly string[]): void => {
   if (operand === undefined) return refuseOperands(command, operands);
   const { name, choices, optional, isObject, text } = operand;
   if (choices !== undefined) return checkChoice(command, choices, operands);
-  if (isObject === true && operands.length !== (text === undefined ? 1 : 2))
+  const isMissing = optional !== true && operands.length === 0;
+  const most = text === undefined ? 1 : 2;
+  const fits = operands.length === most || (optional === true && operands.length < most);
+  if (isObject === true && !fits)
     throw usageError(command, `name one ${name}${text === undefined ? "" : `, and give one ${text} in quotes`}`);
-  if (optional !== true && operands.length === 0) throw usageError(command, `name one ${name} or several`);
+  if (isMissing) throw usageError(command, `name one ${name} or several`);
 };
 
 const read = (command: Command, args: readonly string[]): { values: OptionValues; positionals: string[] } => {

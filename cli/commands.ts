@@ -3,12 +3,17 @@ import type { Command } from "./arguments.ts";
 import { questionDescriptions, questionOptions } from "./ask/question-options.ts";
 import {
   cancelCommand,
+  diffCommand,
+  logsCommand,
   messageCommand,
+  openCommand,
   pauseCommand,
   resumeCommand,
   usageCommand,
   waitCommand,
+  watchCommand,
 } from "./cluster/commands.ts";
+import { clusterOptions } from "./cluster/options.ts";
 import { eraseCommand } from "./erase/command.ts";
 import { exportCommand } from "./export/command.ts";
 import { graphCommand } from "./graph/command.ts";
@@ -255,39 +260,57 @@ export const commands: readonly Command[] = [
     load: async () => (await import("./ask.ts")).ask,
   },
   graphCommand,
+  watchCommand,
   waitCommand,
   usageCommand,
   pauseCommand,
   resumeCommand,
   cancelCommand,
   messageCommand,
+  logsCommand,
+  diffCommand,
+  openCommand,
   exportCommand,
   eraseCommand,
   {
     name: "doctor",
-    summary: "check what recording on this machine needs",
+    summary: "check what recording on this machine needs, or tell why a mission does not go on",
     description: [
+      "With a mission's name it explains in plain words what keeps that one from going on, or ended it, and which command to type next: by what its conditions, its agents', its pods and the Events about them tell. It changes nothing, and looks at nothing else. Without, it checks what recording needs.",
       "Each line says ok or fail, and what to do. With a collector it looks whether its name resolves, its certificate is of the CA, the token is accepted, recording in the namespace is allowed, and the clocks agree; it writes nothing there. Then it tells how full the stream is, of each store behind it whether it keeps up or why it stands, which frames it could never take, and what the auditor found; with the release's namespace, to who may read its record too, in the stores' own words and of all namespaces.",
     ],
-    options: [file, ...serverOptions, output],
+    operand: { name: "mission", isObject: true, optional: true },
+    options: [
+      file,
+      ...serverOptions,
+      ...clusterOptions.filter(({ name }) => !serverOptions.some((option) => option.name === name)),
+      output,
+    ],
     examples: [
+      ["enchanted doctor fix-bug", "why that mission does not go on"],
       ["enchanted doctor", "check this directory, and the collector of the environment"],
       ["enchanted doctor --namespace enchanted-system", "the same, and why stores stand, in their own words"],
     ],
-    exitCodes: [["0", "everything is there"], ["1", "something is missing"], usage],
+    exitCodes: [
+      ["0", "everything is there; or nothing of the mission waits for somebody"],
+      ["1", "something is missing; or the mission waits for somebody, or is over; or the cluster cannot be asked"],
+      usage,
+    ],
     load: async () => (await import("./doctor.ts")).doctor,
   },
   {
     name: "completion",
     summary: "print a completion script for a shell",
-    description: ["Completes commands, options and their values."],
-    operand: { name: "shell", choices: ["bash", "zsh", "fish"] },
-    options: [],
+    description: [
+      "Completes commands, options and their values, and names of missions, for which the script asks the cluster that the command line names by `enchanted completion missions`: within a second and a half, or it completes none.",
+    ],
+    operand: { name: "shell", choices: ["bash", "zsh", "fish", "missions"] },
+    options: clusterOptions,
     examples: [
       ["source <(enchanted completion bash)", "for this bash"],
       ["enchanted completion fish > ~/.config/fish/completions/enchanted.fish", "for every fish"],
     ],
-    exitCodes: [["0", "the script was printed"], usage],
+    exitCodes: [["0", "the script was printed, or what names there are"], usage],
     load: async () => (await import("./completion.ts")).completion,
   },
 ];

@@ -122,7 +122,8 @@ const collector = async (host: Host, options: OptionValues): Promise<Finding[]> 
 };
 
 /** `enchanted doctor`. */
-export const doctor: CommandRun = async (host, { options }) => {
+export const doctor: CommandRun = async (host, { options, operands: [mission] }) => {
+  if (mission !== undefined) return (await import("./cluster/doctor-mission.ts")).doctorMission(host, mission, options);
   const file = textOption(options, "file");
   const findings = [
     node(host),

@@ -1,24 +1,14 @@
-import { once as nextEvent } from "node:events";
 import type { Writable } from "node:stream";
 import { textOption, type CommandRun, type OptionValues } from "./arguments.ts";
 import { CliError, exitCode, exited, type Host } from "./host.ts";
-import { listed, printableJson } from "./printable.ts";
+import { listed } from "./printable.ts";
 import { framesOf } from "./record/describe-frame.ts";
-import { TelemetryFold, type TelemetryChoice, type Told } from "./record/fold-telemetry.ts";
+import { TelemetryFold, type TelemetryChoice } from "./record/fold-telemetry.ts";
+import { Printer, styleFor } from "./record/printer.ts";
 import { once, readItems, type ReadOptions } from "./record/read-file.ts";
-import { renderTailLine, type LineStyle } from "./record/tail-line.ts";
 
 const POLL_MS = 200;
 const MOST_NAMES = 20;
-
-/** As text for people; undefined as JSON for programs. */
-const styleFor = (host: Host, options: OptionValues): LineStyle | undefined => {
-  if (options["output"] === "json") return undefined;
-  const out = host.stdout();
-  const isTerminal = out.isTTY === true;
-  const colour = isTerminal && (host.env["NO_COLOR"] ?? "") === "" && host.env["TERM"] !== "dumb";
-  return { colour, width: isTerminal ? out.columns : undefined };
-};
 
 const typesOf = (options: OptionValues): ReadonlySet<string> =>
   new Set(
@@ -34,35 +24,6 @@ const choiceOf = (options: OptionValues, types: ReadonlySet<string>): TelemetryC
   if (chosen === "fold" && isJson) throw new CliError("enchanted tail: --otlp fold prints text; give all or none");
   return chosen === "" ? (isJson || types.size > 0 ? "all" : "fold") : chosen;
 };
-
-/** Prints what is told until the reader of our output has gone. */
-class Printer {
-  shown = 0;
-  isRead = true;
-  private readonly out: Writable;
-  private readonly style: LineStyle | undefined;
-
-  constructor(out: Writable, style: LineStyle | undefined) {
-    this.out = out;
-    this.style = style;
-  }
-
-  async print(all: readonly Told[]): Promise<void> {
-    for (const told of all) if (this.isRead) await this.printOne(told);
-  }
-
-  private async printOne(told: Told): Promise<void> {
-    const { out, style } = this;
-    this.isRead = !out.destroyed && out.errored === null;
-    if (!this.isRead) return;
-    const line =
-      style !== undefined ? renderTailLine(told, style) : printableJson(told.kind === "frame" && told.item.frame);
-    if (!out.write(`${line}\n`))
-      await Promise.race([nextEvent(out, "drain"), nextEvent(out, "close")]).catch(() => undefined);
-    this.isRead = !out.destroyed;
-    if (this.isRead) this.shown += 1;
-  }
-}
 
 const following = (host: Host, out: Writable): ReadOptions => {
   const stop = new AbortController();

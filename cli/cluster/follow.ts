@@ -1,10 +1,11 @@
 import { silentLog } from "#nervous-system/kernel/log.ts";
-import { createInformer } from "#nervous-system/kubernetes/informer.ts";
+import { createInformer, type InformerOptions } from "#nervous-system/kubernetes/informer.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import type { KubeObject, ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
 import { durationMs } from "#nervous-system/kernel/duration.ts";
 import { textOption, type OptionValues } from "../arguments.ts";
 import { CliError, type Host } from "../host.ts";
+import type { Cluster } from "./connect.ts";
 import { hearTrouble } from "./follow-trouble.ts";
 
 /** How following an object ended. */
@@ -16,7 +17,38 @@ export const timeIsOver = 3;
 /** The time that somebody wanted to wait is over. */
 export class TimeOver extends Error {}
 
-/** What following needs to know. */
+/** Objects that are followed, and who is told of them. */
+type FollowAll<T extends KubeObject> = {
+  readonly kind: ResourceKind<T>;
+  readonly fieldSelector: string;
+  readonly look: (object: T, isDeleted: boolean) => void;
+};
+
+const informerOf = <T extends KubeObject>(host: Host, options: Omit<InformerOptions<T>, "clock" | "random" | "log">) =>
+  createInformer<T>({
+    ...options,
+    clock: host.clock,
+    random: () => Number.parseInt(host.randomHex(4), 16) / 2 ** 32,
+    log: silentLog,
+  });
+
+/** Follows objects of the command's namespace until what it answers is called, which resolves once nothing more is told. */
+export const followAll = <T extends KubeObject>(
+  host: Host,
+  { client, namespace }: Cluster,
+  { kind, fieldSelector, look }: FollowAll<T>,
+): (() => Promise<void>) => {
+  const informer = informerOf<T>(host, { client, kind, selection: { namespace, fieldSelector } });
+  informer.addHandler((change) => look(change.object, change.kind === "deleted"));
+  const stop = new AbortController();
+  const running = informer.run(stop.signal).catch(() => undefined);
+  return () => {
+    stop.abort();
+    return running;
+  };
+};
+
+/** What following one object needs to know. */
 type Follow<T extends KubeObject> = {
   readonly client: Pick<KubeClient, "list" | "watch">;
   readonly kind: ResourceKind<T>;
@@ -40,13 +72,10 @@ export const follow = async <T extends KubeObject>(
     if (object.metadata.uid !== uid) end.resolve({ kind: "deleted" });
     else if (look(object)) end.resolve({ kind: "reached", object });
   };
-  const informer = createInformer<T>({
+  const informer = informerOf<T>(host, {
     client,
     kind,
     selection: { namespace, fieldSelector: `metadata.name=${name}` },
-    clock: host.clock,
-    random: () => Number.parseInt(host.randomHex(4), 16) / 2 ** 32,
-    log: silentLog,
     onEnd: hearTrouble({ clock: host.clock, refused: end.reject, lasts: trouble }),
   });
   informer.addHandler((change) => (change.kind === "deleted" ? end.resolve({ kind: "deleted" }) : see(change.object)));

@@ -1,19 +1,17 @@
-import { agents, type Agent, type Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { activeMs } from "#nervous-system/schemas/active-time.ts";
-import { isControlledBy } from "#nervous-system/kubernetes/resource-kind.ts";
 import type { CommandRun } from "../arguments.ts";
 import { exitCode, exited, type Host } from "../host.ts";
 import { printable } from "../printable.ts";
 import { findMission, inCluster, type Cluster } from "./connect.ts";
+import { agentsOf } from "./mission-facts.ts";
 import { usageLines } from "./mission-words.ts";
 
 type Found = { readonly mission: Mission; readonly agents: readonly Agent[] };
 
 const find = async (cluster: Cluster, name: string): Promise<Found> => {
   const mission = await findMission(cluster, name);
-  const { client, namespace } = cluster;
-  const own = await client.list(agents, { namespace, fieldSelector: `spec.missionRef.name=${name}` });
-  return { mission, agents: own.items.filter((agent) => isControlledBy(agent, mission)) };
+  return { mission, agents: await agentsOf(cluster, mission) };
 };
 
 const asText = ({ mission, agents: own }: Found, activeSeconds: number): string => {

@@ -12,6 +12,7 @@ import {
   type SnapshotFold,
   type UsageFold,
 } from "./state.ts";
+import { workAfter, workAfterCall } from "./work.ts";
 
 type Envelope = FoldInput["envelope"];
 /** A frame whose payload was read. */
@@ -61,15 +62,18 @@ const ownFrame = (before: AgentFold, told: Told): AgentFold => {
   const agent = snapshot === undefined ? before : { ...before, snapshot };
   const proposals = reading.type === "PROPOSAL" ? proposed(agent.proposals, envelope) : agent.proposals;
   if (envelope.epoch < agent.epoch) return { ...agent, proposals };
-  const { activity: last, ...rest } = agent;
+  const { activity: last, work: done, ...rest } = agent;
   // What an attempt did at its end is nothing that the next one does.
-  const activity = activityAfter(envelope.epoch > agent.epoch ? undefined : last, activityOf(envelope, reading));
+  const isNext = envelope.epoch > agent.epoch;
+  const activity = activityAfter(isNext ? undefined : last, activityOf(envelope, reading));
+  const work = workAfter(isNext ? undefined : done, envelope, reading);
   return {
     ...rest,
     proposals,
     epoch: envelope.epoch,
     seq: envelope.seq,
     ...(activity === undefined ? {} : { activity }),
+    ...(work === undefined ? {} : { work }),
     ...(reading.type === "ERROR" ? { lastError: (reading.said.message ?? "").slice(0, 512) } : {}),
   };
 };
@@ -80,6 +84,11 @@ const published = (agent: AgentFold, { envelope, reading }: Told): AgentFold =>
     ? { ...agent, proposals: answered(agent.proposals, reading.said, envelope) }
     : agent;
 
+const called = (agent: AgentFold, { envelope, reading }: Told): AgentFold =>
+  reading.type === "MODEL_CALL" && envelope.producer === "gateway" && envelope.about?.epoch === agent.epoch
+    ? { ...agent, work: workAfterCall(agent.work, envelope) }
+    : agent;
+
 const isOwnChain = ({ producer }: Envelope): boolean => producer === "agent" || producer === "scribe";
 
 const withAgent = (mission: MissionFold, told: Told): MissionFold => {
@@ -88,7 +97,7 @@ const withAgent = (mission: MissionFold, told: Told): MissionFold => {
   const uid = own ? envelope.agent_uid : envelope.about?.agent_uid;
   if (uid === undefined) return mission;
   const agent = ownOf(mission.agents, uid) ?? emptyAgent;
-  const next = own ? ownFrame(agent, told) : published(agent, told);
+  const next = own ? ownFrame(agent, told) : called(published(agent, told), told);
   return { ...mission, agents: { ...mission.agents, [uid]: { ...next, usage: addUsage(agent.usage, told) } } };
 };
 

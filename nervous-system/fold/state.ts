@@ -1,5 +1,6 @@
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import type { Activity } from "./activity.ts";
+import type { WorkFold } from "./work.ts";
 
 /** What the fold reads of a stored frame, `place` being its place in the swarm's one order. */
 export type FoldInput = Pick<RecordedFrame, "envelope" | "bytes"> & { readonly place: number };
@@ -72,6 +73,8 @@ export type AgentFold = {
   /** Last sequence number of that attempt. */
   seq: number;
   activity?: Activity;
+  /** What that attempt did so far. */
+  work?: WorkFold;
   /** Its last ERROR, for people. */
   lastError?: string;
   usage: UsageFold;

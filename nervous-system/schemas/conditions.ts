@@ -11,6 +11,7 @@ export const ConditionType = {
   Failed: "Failed",
   Suspended: "Suspended",
   Recording: "Recording",
+  Stuck: "Stuck",
   PodScheduled: "PodScheduled",
   WorkspaceReady: "WorkspaceReady",
 } as const;
@@ -28,6 +29,9 @@ export const Reason = {
   CriteriaFailed: "CriteriaFailed",
   AgentFailed: "AgentFailed",
   BudgetExceeded: "BudgetExceeded",
+  RepeatedAction: "RepeatedAction",
+  AlternatingEdits: "AlternatingEdits",
+  Idle: "Idle",
   PublicationRefused: "PublicationRefused",
   VerifierDisrupted: "VerifierDisrupted",
   Suspended: "Suspended",
@@ -93,6 +97,7 @@ export const Reason = {
   // Record
   Recording: "Recording",
   RecordingUnhealthy: "RecordingUnhealthy",
+  RecordingLost: "RecordingLost",
   RecordComplete: "RecordComplete",
   RecordGap: "RecordGap",
   ScribeDied: "ScribeDied",

@@ -1,3 +1,4 @@
+import { ConditionType, findCondition } from "#nervous-system/schemas/conditions.ts";
 import type { MissionSpec, MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
 
 type Held = { readonly spec: Pick<MissionSpec, "suspend">; readonly status?: MissionStatus | undefined };
@@ -8,6 +9,14 @@ export const pauseOf = ({ status }: Pick<Held, "status">): MissionStatus["lastIn
 
 /** Whether no pod of a mission may run, by its spec or because a person paused it. */
 export const isHeld = (mission: Held): boolean => mission.spec.suspend || pauseOf(mission) !== undefined;
+
+/** Whether a person has resumed a mission since it was suspended: what its agents did holds it no more. */
+export const isResumed = ({ status }: Pick<Held, "status">): boolean => {
+  const suspended = findCondition(status?.conditions, ConditionType.Suspended);
+  const last = status?.lastIntervention;
+  if (last?.kind !== "Resume" || suspended?.status !== "True") return false;
+  return Date.parse(last.at) >= Date.parse(suspended.lastTransitionTime);
+};
 
 /** Who did something to a mission and why, in words that follow a verb: `by ann: too expensive`. */
 export const doneBy = ({ by, text }: NonNullable<MissionStatus["lastIntervention"]>): string =>

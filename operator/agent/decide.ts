@@ -96,10 +96,14 @@ const heldBy: ReadonlySet<string> = new Set([
   Reason.BudgetExceeded,
   Reason.DeadlineExceeded,
   Reason.ModelNotPriced,
+  Reason.RepeatedAction,
+  Reason.AlternatingEdits,
+  Reason.Idle,
+  Reason.RecordingLost,
   Reason.Cancelled,
 ]);
 
-/** A mission has its agents suspended: until its budget is raised or it is resumed, or for good. */
+/** A mission that used more than it may, is stuck, unrecorded, paused or cancelled has its agents suspended: until a person lets it go on, or for good. */
 const whySuspended = ({ mission }: AgentSnapshot): Told => {
   const told = (type: ConditionType, words: string): Told | undefined => {
     const found = findCondition(mission?.status?.conditions, type);

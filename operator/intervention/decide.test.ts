@@ -101,6 +101,13 @@ const table: Case[] = [
     name: "that resumes what was paused is its mission's to apply",
     given: { intervention: act("Resume"), mission: after("Pause") },
   },
+  ...[Reason.RepeatedAction, Reason.AlternatingEdits, Reason.Idle, Reason.RecordingLost].map((reason): Case => ({
+    name: `that resumes what pauses by itself for ${reason} is its mission's to apply`,
+    given: {
+      intervention: act("Resume"),
+      mission: aMission({ status: { conditions: [condition("Suspended", reason)] } }),
+    },
+  })),
   {
     name: "that cancels what is paused is its mission's to apply",
     given: { intervention: act("Cancel"), mission: after("Pause") },

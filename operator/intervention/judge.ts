@@ -23,10 +23,21 @@ const whatHolds = ({ spec, status }: Mission): string => {
   return stalled?.status === "True" ? `it waits for something else: ${stalled.message}` : "it is not held up";
 };
 
-const judgeResume = (mission: Mission): Judgement =>
-  pauseOf(mission) === undefined
-    ? { kind: "denied", reason: Reason.NotPaused, message: `Nobody has paused the mission; ${whatHolds(mission)}` }
-    : applies;
+/** Why a mission pauses by itself and waits for nothing but a person. */
+const waitsForPerson: ReadonlySet<string> = new Set([
+  Reason.RepeatedAction,
+  Reason.AlternatingEdits,
+  Reason.Idle,
+  Reason.RecordingLost,
+]);
+
+const judgeResume = (mission: Mission): Judgement => {
+  const suspended = findCondition(mission.status?.conditions, ConditionType.Suspended);
+  const isPaused = pauseOf(mission) !== undefined || waitsForPerson.has(suspended?.reason ?? "");
+  if (isPaused) return applies;
+  const message = `Nobody has paused the mission; ${whatHolds(mission)}`;
+  return { kind: "denied", reason: Reason.NotPaused, message };
+};
 
 /** Judges an act on a mission as it is. */
 export const judgeIntervention = ({ spec }: Pick<Intervention, "spec">, mission: Mission): Judgement => {

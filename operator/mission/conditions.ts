@@ -1,6 +1,6 @@
 import { ConditionType, findCondition, Reason, type DecidedCondition } from "#nervous-system/schemas/conditions.ts";
 import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
-import type { MissionPlan } from "#operator/mission/plan.ts";
+import type { MissionPlan, Told } from "#operator/mission/plan.ts";
 import type { RecordHealth } from "#operator/frames/view.ts";
 import { cut } from "#nervous-system/kernel/cut.ts";
 
@@ -57,17 +57,27 @@ const presentWhileTrue: readonly Rule[] = [
   { type: ConditionType.Suspended, holds: ({ phase }) => phase === "Suspended" },
 ];
 
-/** Every condition of the Mission; `Reconciling`, `Stalled` and the ends are there only while true. */
+/** What is known of its agents at work: whether they are recorded, and why they pause the mission or are told of. */
+export type Watched = {
+  readonly record: RecordHealth;
+  readonly stuck: Told | undefined;
+  readonly lost: Told | undefined;
+};
+
+/** Every condition of the Mission; `Reconciling`, `Stalled`, `Stuck` and the ends are there only while true. */
 export const missionConditions = (
   plan: MissionPlan,
   before: MissionStatus,
-  record: RecordHealth,
+  { record, stuck, lost }: Watched,
 ): DecidedCondition[] => {
   const told = { reason: plan.reason, message: cut(plan.message, maxMessage) };
   return [
     { type: ConditionType.Ready, status: isReady(plan) ? "True" : "False", ...told },
     ...ofAdmission(plan, before),
-    ...ofRecord(plan, before, record),
+    ...(lost === undefined
+      ? ofRecord(plan, before, record)
+      : [{ type: ConditionType.Recording, status: "False" as const, ...lost }]),
+    ...(stuck === undefined ? [] : [{ type: ConditionType.Stuck, status: "True" as const, ...stuck }]),
     ...presentWhileTrue
       .filter(({ holds }) => holds(plan))
       .map(({ type }): DecidedCondition => ({ type, status: "True", ...told })),

@@ -13,7 +13,9 @@ import {
   type Step,
 } from "#operator/mission/plan.ts";
 import { publication } from "#operator/mission/publication.ts";
+import { untilLostMs } from "#operator/mission/recording-loss.ts";
 import { stopAgents, type Stopped } from "#operator/mission/stop-agents.ts";
+import { untilIdleMs } from "#operator/mission/stuck.ts";
 import { verification } from "#operator/mission/verification.ts";
 import { notTenantMessage } from "#operator/tenant.ts";
 
@@ -101,6 +103,9 @@ const allowsHosts = ({ mission, agents }: MissionSnapshot): MissionAct[] =>
 
 const workRecheckMs = 300_000;
 
+const nextLookMs = (snapshot: MissionSnapshot): number =>
+  Math.min(workRecheckMs, leftMs(snapshot), untilIdleMs(snapshot), untilLostMs(snapshot));
+
 const reasonOf = (agent: Agent): { reason: string; message: string } => {
   const told = findCondition(agent.status?.conditions, ConditionType.Failed);
   return {
@@ -130,11 +135,10 @@ const work: Step = (snapshot) => {
   if (stuck !== undefined) {
     const { agent, told } = stuck;
     const message = `Agent "${agent.metadata.name}" cannot go on: ${told.message}`;
-    return waitingPlan({ phase: "Running", reason: told.reason, message, stalled: true }, workRecheckMs);
+    return waitingPlan({ phase: "Running", reason: told.reason, message, stalled: true }, nextLookMs(snapshot));
   }
   const message = `At work: ${doing(busy)}.`;
-  const recheckMs = Math.min(workRecheckMs, leftMs(snapshot));
-  return waitingPlan({ phase: "Running", reason: Reason.Working, message }, recheckMs);
+  return waitingPlan({ phase: "Running", reason: Reason.Working, message }, nextLookMs(snapshot));
 };
 
 /*
@@ -151,7 +155,8 @@ const work: Step = (snapshot) => {
  *  suspended     spec.suspend, or a person paused it       Suspended               suspend the Agents, stop the verifier
  *  admission     an Agent of the team is missing           Pending, Running        make the Agents, once every check holds
  *  limits        an Agent is at work, and the mission      Draining, Suspended,    suspend the Agents
- *                used more than budget or deadline allow   Failed
+ *                used more than budget or deadline allow,  Failed
+ *                is stuck or unrecorded, and is to pause then
  *  work          an Agent is at work or gave up            Running, Failed         none
  *  publication   a record is behind, a proposal waits      Publishing, Failed      none
  *                or was refused

@@ -1,4 +1,4 @@
-import { ConditionType, Reason } from "#nervous-system/schemas/conditions.ts";
+import { ConditionType, findCondition, Reason } from "#nervous-system/schemas/conditions.ts";
 import { doneBy } from "#nervous-system/schemas/held.ts";
 import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
 import { normal, turned, warning, type StatusEvent } from "#operator/status/events.ts";
@@ -61,10 +61,18 @@ const heldUp = (before: MissionStatus, after: MissionStatus): StatusEvent[] => {
   return told === undefined ? [] : [warning(told.reason, told.message)];
 };
 
+// What pauses the mission for it is told as what holds it up.
+const stuck = (before: MissionStatus, after: MissionStatus): StatusEvent[] => {
+  const told = turned(before.conditions, after.conditions, ConditionType.Stuck, "True");
+  const isPaused = findCondition(after.conditions, ConditionType.Stalled)?.reason === told?.reason;
+  return told === undefined || isPaused ? [] : [warning(told.reason, told.message)];
+};
+
 /** What happened between two statuses of a Mission, as Events. */
 export const missionEvents = (before: MissionStatus, after: MissionStatus): StatusEvent[] => [
   ...admitted(before, after),
   ...refused(before, after),
+  ...stuck(before, after),
   ...heldUp(before, after),
   ...acted(before, after),
   ...paused(before, after),

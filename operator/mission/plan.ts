@@ -66,6 +66,9 @@ type MissionPhase =
   | "Complete"
   | "Failed";
 
+/** A reason and its words. */
+export type Told = { readonly reason: string; readonly message: string };
+
 /** How a mission ended. */
 export type Ending = { reason: string; message: string; evidence?: string | undefined };
 

@@ -11,6 +11,13 @@ describe("renderAgent", () => {
     expect(renderAgent(aMission(), "coder", image).spec).not.toHaveProperty("recording");
   });
 
+  it("keeps what becomes of the mission without a record to the mission", () => {
+    const render = (recording: object) => renderAgent(aMission({ spec: { recording } }), "coder", image).spec.recording;
+    const redact = [{ name: "ticket", pattern: "ACME-[0-9]+" }];
+    expect(render({ redact, onLoss: "Continue" })).toEqual({ redact });
+    expect(render({ onLoss: "Continue" })).toBeUndefined();
+  });
+
   it("stamps the hosts that may be reached into the Agent, by which the gateway judges", () => {
     const egress = { allowHosts: ["registry.example.org"] };
     expect(renderAgent(aMission({ spec: { egress } }), "coder", image).spec).toMatchObject({ egress });

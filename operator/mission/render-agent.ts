@@ -33,7 +33,7 @@ export const renderAgent = (mission: Mission, member: string, image: string): Dr
       modelRef: wanted.modelRef,
       image,
       // As it was admitted: what the mission says later may not be RE2.
-      ...(recording === undefined ? {} : { recording }),
+      ...(recording?.redact === undefined ? {} : { recording: { redact: recording.redact } }),
       ...(egress === undefined ? {} : { egress }),
       suspend: false,
     },

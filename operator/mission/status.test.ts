@@ -125,7 +125,8 @@ describe("computeMissionStatus", () => {
   });
 
   it("is not recorded while an agent of it is not, though the operator reads the stream", () => {
-    const told = { ...condition("Recording", "RecordingUnhealthy"), status: "False" as const, message: "No frame." };
+    const lost = { status: "False" as const, message: "No frame.", lastTransitionTime: at };
+    const told = { ...condition("Recording", "RecordingUnhealthy"), ...lost };
     const silent = { ...agent, status: { conditions: [told] } };
     const status = step(snapshot(undefined, { agents: new Map([[silent.metadata.name, silent]]) }));
     expect(findCondition(status.conditions, "Recording")).toMatchObject({

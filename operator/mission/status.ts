@@ -1,18 +1,13 @@
 import type { PublicationFold } from "#nervous-system/fold/state.ts";
 import { activeMs } from "#nervous-system/schemas/active-time.ts";
-import {
-  ConditionType,
-  findCondition,
-  isFinished,
-  isTrue,
-  mergeConditions,
-  Reason,
-} from "#nervous-system/schemas/conditions.ts";
+import { ConditionType, isTrue, mergeConditions } from "#nervous-system/schemas/conditions.ts";
 import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
-import { missionConditions } from "#operator/mission/conditions.ts";
+import { missionConditions, type Watched } from "#operator/mission/conditions.ts";
 import type { RecordHealth } from "#operator/frames/view.ts";
 import type { Ending, MissionPlan, MissionSnapshot } from "#operator/mission/plan.ts";
 import { answersOf } from "#operator/mission/publication.ts";
+import { unrecordedAgents, whyLost } from "#operator/mission/recording-loss.ts";
+import { whyStuck } from "#operator/mission/stuck.ts";
 import { missionTraceId } from "#nervous-system/schemas/traces.ts";
 import { kubeTime, observedOf, usageAfter } from "#operator/status/fields.ts";
 
@@ -98,18 +93,19 @@ const activeOf = (
 
 const isOver = ({ phase }: MissionPlan): boolean => phase === "Complete" || phase === "Failed";
 
-const unrecorded: ReadonlySet<string> = new Set([Reason.RecordingUnhealthy, Reason.ScribeDied]);
-
 /** A mission is recorded where each of its agents at work is, and not by what the operator hears alone. */
-const recordOf = ({ record, agents }: MissionSnapshot): RecordHealth => {
-  if (!record.healthy) return record;
-  for (const { metadata, status } of agents.values()) {
-    const told = findCondition(status?.conditions, ConditionType.Recording);
-    if (told?.status !== "False" || !unrecorded.has(told.reason) || isFinished(status?.conditions)) continue;
-    return { ...record, healthy: false, message: `Agent "${metadata.name}": ${told.message}` };
-  }
-  return record;
+const recordOf = (snapshot: MissionSnapshot): RecordHealth => {
+  const { record } = snapshot;
+  const [first] = record.healthy ? unrecordedAgents(snapshot) : [];
+  if (first === undefined) return record;
+  return { ...record, healthy: false, message: `Agent "${first.agent.metadata.name}": ${first.told.message}` };
 };
+
+const watchedOf = (snapshot: MissionSnapshot, plan: MissionPlan): Watched => ({
+  record: recordOf(snapshot),
+  stuck: isOver(plan) ? undefined : whyStuck(snapshot),
+  lost: isOver(plan) ? undefined : whyLost(snapshot),
+});
 
 /** The whole status that the plan leads to, from the status before, what the frames tell, and nothing else. */
 export const computeMissionStatus = (
@@ -126,7 +122,7 @@ export const computeMissionStatus = (
     ...before,
     ...observed,
     ...counts(snapshot),
-    conditions: mergeConditions(before.conditions, missionConditions(plan, before, recordOf(snapshot)), at),
+    conditions: mergeConditions(before.conditions, missionConditions(plan, before, watchedOf(snapshot, plan)), at),
     phase: plan.phase,
     ...(isAdmitted(plan, before) ? { startTime: before.startTime ?? now, ledger: ledgerOf(snapshot, before) } : {}),
     ...(isOver(plan) ? { completionTime: before.completionTime ?? now } : {}),

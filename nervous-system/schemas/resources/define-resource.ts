@@ -77,6 +77,14 @@ export const mapList = <T extends z.ZodType>(item: T, key: string, max: number, 
 export const boundedText = (max: number, description: string): z.ZodString =>
   z.string().min(1).max(max).describe(description);
 
+/** A duration as people write it. */
+export const duration = (description: string): z.ZodString =>
+  z
+    .string()
+    .max(32)
+    .regex(/^([0-9]+(ms|s|m|h))+$/)
+    .describe(description);
+
 /** The rule of a text that a program gets as an argument or in its environment. */
 export const withoutNul: CelRule = {
   rule: String.raw`!self.contains('\u0000')`,

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { withRules } from "#nervous-system/schemas/resources/define-resource.ts";
+import { duration, withRules } from "#nervous-system/schemas/resources/define-resource.ts";
 import { usdPattern } from "#nervous-system/schemas/usd.ts";
 
 /** What a mission may use. */
@@ -40,12 +40,32 @@ export const budget = withRules(
 
 /** For how long its agents may be at work. */
 export const deadline = withRules(
-  z
-    .string()
-    .max(32)
-    .regex(/^([0-9]+(ms|s|m|h))+$/)
-    .describe(
-      "For how long its agents may be at work, such as 90m; time in which it is suspended or waits does not count. Then it fails and its pods are stopped.",
-    ),
+  duration(
+    "For how long its agents may be at work, such as 90m; time in which it is suspended or waits does not count. Then it fails and its pods are stopped.",
+  ),
   { rule: "duration(self) >= duration('1m')", message: "a deadline is a minute at least, such as 90m or 2h30m" },
 );
+
+/** When an agent at work is taken for stuck. */
+export const stuck = z
+  .object({
+    repeatedActionLimit: z
+      .int32()
+      .min(2)
+      .max(100)
+      .default(5)
+      .describe(
+        "How often in a row an agent may do the very same, or make the same changes of files in turn, until it is taken for stuck.",
+      ),
+    idle: withRules(
+      duration("For how long an agent at work may do nothing, such as 15m, until it is taken for stuck."),
+      { rule: "duration(self) >= duration('1m')", message: "idle is a minute at least, such as 15m or 1h" },
+    ).default("15m"),
+    action: z
+      .enum(["Warn", "Pause"])
+      .default("Warn")
+      .describe(
+        "What becomes of a mission with such an agent: Warn, it is told of (condition Stuck and an Event); Pause, its pods are stopped, too, until it is suspended and resumed.",
+      ),
+  })
+  .describe("When an agent at work is taken for stuck; without it after 5 times the same, or 15m, and it is told of.");

@@ -17,8 +17,8 @@ import {
 import { egress } from "#nervous-system/schemas/resources/egress.ts";
 import { changingKinds } from "#nervous-system/schemas/resources/intervention.ts";
 import { pathPattern } from "#nervous-system/schemas/resources/path-pattern.ts";
-import { recording } from "#nervous-system/schemas/resources/recording.ts";
-import { budget, deadline } from "#nervous-system/schemas/resources/mission-limits.ts";
+import { missionRecording } from "#nervous-system/schemas/resources/recording.ts";
+import { budget, deadline, stuck } from "#nervous-system/schemas/resources/mission-limits.ts";
 import {
   commit,
   commonStatus,
@@ -163,7 +163,8 @@ const spec = z
       .describe("What happens when an attempt fails."),
     budget: budget.optional(),
     deadline: deadline.optional(),
-    recording: recording.optional(),
+    stuck: stuck.optional(),
+    recording: missionRecording.optional(),
     egress: egress.optional(),
     suspend: z.boolean().default(false).describe("Drains the pods (SIGTERM) and creates none until it is false again."),
   })

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { boundedText, dnsLabel, mapList } from "#nervous-system/schemas/resources/define-resource.ts";
+import { boundedText, dnsLabel, duration, mapList } from "#nervous-system/schemas/resources/define-resource.ts";
 
 const redactionRule = z
   .object({
@@ -8,7 +8,7 @@ const redactionRule = z
   })
   .describe("One rule of redaction.");
 
-/** How a mission, and each of its agents, is recorded. */
+/** How an agent is recorded. */
 export const recording = z
   .object({
     redact: mapList(
@@ -19,3 +19,18 @@ export const recording = z
     ).optional(),
   })
   .describe("How it is recorded.");
+
+/** How a mission is recorded, and what becomes of it where it is not. */
+export const missionRecording = recording
+  .extend({
+    onLoss: z
+      .enum(["Pause", "Continue"])
+      .default("Pause")
+      .describe(
+        "What becomes of a mission with an agent that works unrecorded: Pause, its pods are stopped until it is suspended and resumed; Continue, it is only told of (condition Recording).",
+      ),
+    grace: duration(
+      "For how long an agent may be told to be unrecorded, such as 15m, until its mission pauses.",
+    ).default("15m"),
+  })
+  .describe("How it is recorded; without it it pauses where an agent is not recorded for 15m.");

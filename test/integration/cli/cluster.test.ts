@@ -1,7 +1,10 @@
-import { symlink, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
+import { join, resolve } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 import { accessTo } from "#nervous-system/kubernetes/access.ts";
+import { events } from "#nervous-system/kubernetes/kinds.ts";
 import {
   agents,
   interventions,
@@ -9,6 +12,7 @@ import {
   type Intervention,
   type Mission,
 } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
 import type { InterventionStatus } from "#nervous-system/schemas/resources/intervention.ts";
 import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
 import {
@@ -193,24 +197,28 @@ describe("enchanted wait", () => {
   });
 });
 
+/** The mission `fix` with its agent. */
+const createTeam = async (): Promise<void> => {
+  await createAccount(plane.admin, namespace);
+  const { metadata } = await createMission(plane.admin, { namespace, name: "fix" });
+  await createAgent(plane.admin, { namespace, name: "fix-coder" }, { mission: "fix", model: "gpt" });
+  const { apiVersion, ...current } = await plane.admin.get(agents, { namespace, name: "fix-coder" });
+  const owner = { apiVersion, kind: "Mission", name: "fix", uid: metadata.uid, controller: true };
+  const { uid, resourceVersion } = current.metadata;
+  const target = { namespace, name: "fix-coder", uid, resourceVersion };
+  await plane.admin.patch(agents, target, { metadata: { ownerReferences: [owner] } });
+};
+
+const setAgentStatus = async (status: AgentStatus): Promise<void> => {
+  const { uid, resourceVersion } = (await plane.admin.get(agents, { namespace, name: "fix-coder" })).metadata;
+  await plane.admin.patchStatus(agents, { namespace, name: "fix-coder", uid, resourceVersion }, status);
+};
+
 describe("enchanted usage", () => {
   it("tells what a mission and its agents used", async () => {
-    await createAccount(plane.admin, namespace);
-    const { metadata } = await createMission(plane.admin, { namespace, name: "fix" });
-    const { agent } = await createAgent(
-      plane.admin,
-      { namespace, name: "fix-coder" },
-      { mission: "fix", model: "gpt" },
-    );
-    const current = await plane.admin.get(agents, { namespace, name: "fix-coder" });
-    const owner = { apiVersion: current.apiVersion, kind: "Mission", name: "fix", uid: metadata.uid, controller: true };
-    const { uid, resourceVersion } = current.metadata;
-    const target = { namespace, name: "fix-coder", uid, resourceVersion };
-    const owned = await plane.admin.patch(agents, target, { metadata: { ownerReferences: [owner] } });
+    await createTeam();
     const usage = { modelCalls: 2, inputTokens: 1_000, outputTokens: 34, costUSD: "0.25", frames: 38 };
-    const version = { ...target, resourceVersion: owned.metadata.resourceVersion };
-    await plane.admin.patchStatus(agents, version, { attempt: 2, usage });
-    expect(agent.metadata.uid).toBe(uid);
+    await setAgentStatus({ attempt: 2, usage });
     await setStatus(complete);
     const { code, stdout } = await ask("usage", "fix");
     expect(code).toBe(0);
@@ -231,6 +239,199 @@ describe("enchanted usage", () => {
       usage: { costUSD: "0.25" },
       agents: [{ name: "fix-coder", attempt: 2 }],
     });
+  });
+});
+
+describe("enchanted watch", () => {
+  const activity = { kind: "ACTION", summary: "Running npm test\u001B[31m", since: at };
+
+  it("tells each change of the mission and its agents on a line, and ends with it", async () => {
+    await createTeam();
+    const watching = begin("watch", "fix");
+    let shown = "";
+    watching.child.stdout?.on("data", (chunk: Buffer) => (shown += chunk.toString()));
+    await eventually(
+      "it is watched",
+      () => shown.includes("fix-coder: Pending") && shown.includes("nobody has looked"),
+    );
+    await setStatus(working);
+    await setAgentStatus({ attempt: 1, phase: "Running", activity });
+    await eventually("it tells what the agent does", () => shown.includes("fix-coder: Running npm test\ufffd[31m\n"));
+    expect(shown).toMatch(/^[0-9:]{8} Running: At work: fix-coder \(Running\)\.$/m);
+    await setStatus(complete);
+    const { code, stdout } = await watching.ended;
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/\nfix is Complete: All hold\.\nopen: https:\/\/forge\.example\.org\/pulls\/1\n$/);
+    expect(stdout).not.toContain("\u001B");
+  });
+
+  it("draws at a terminal how all stands, anew and below what happened", async () => {
+    await createTeam();
+    await setStatus(working);
+    await setAgentStatus({ attempt: 1, phase: "Running", activity });
+    const job = JSON.stringify({
+      command: [enchanted, "watch", "fix", "--namespace", namespace],
+      cwd: stage.cwd,
+      steps: [["at work", "pause", 0]],
+    });
+    const script = resolve("test/integration/cli/under_terminal.py");
+    const watching = stage.start(["python3", script, job], { env: env() });
+    await setStatus(complete);
+    const { output } = JSON.parse((await watching.ended).stdout) as { output: string };
+    expect(output).toContain("fix-coder  Running  Running npm test");
+    expect(output).toContain("\u001B[4A\r\u001B[J");
+    expect(output.trimEnd()).toMatch(/open: https:\/\/forge\.example\.org\/pulls\/1$/);
+  });
+
+  it("ends with 1 where the mission failed, or there is none", async () => {
+    expect(await ask("watch", "fix")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("there is no mission"),
+    });
+    await createMission(plane.admin, { namespace, name: "fix" });
+    await setStatus({ phase: "Failed", conditions: [condition("Failed", "CriteriaFailed", "A test fails.")] });
+    expect((await ask("watch", "fix")).code).toBe(1);
+  });
+});
+
+describe("enchanted open", () => {
+  it("prints the pull request, and opens it in the browser that is named", async () => {
+    await createMission(plane.admin, { namespace, name: "fix" });
+    await setStatus(complete);
+    const browser = join(stage.cwd, "browser");
+    await writeFile(browser, '#!/bin/sh\necho "$1" > opened.part && mv opened.part opened\n', { mode: 0o755 });
+    const { ended } = stage.start([enchanted, "open", "fix", "--namespace", namespace], {
+      env: { ...env(), BROWSER: browser },
+    });
+    expect(await ended).toMatchObject({ code: 0, stdout: "https://forge.example.org/pulls/1\n", stderr: "" });
+    const opened = (): Promise<string> => readFile(join(stage.cwd, "opened"), "utf8").catch(() => "");
+    await eventually("the browser has it", async () => (await opened()) === "https://forge.example.org/pulls/1\n");
+  });
+
+  it("prints the trace where it is asked for, and says what is missing", async () => {
+    await createMission(plane.admin, { namespace, name: "fix" });
+    const without = await ask("open", "fix");
+    expect(without).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("has no pull request; for its trace say"),
+    });
+    const jaeger = ["--jaeger", "http://localhost:16686/", "--no-browser"];
+    expect(await ask("open", "fix", ...jaeger)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("has no trace: it is not admitted"),
+    });
+    await setStatus({ ...complete, ledger: { traceID: "e5c4a27d" } });
+    expect((await ask("open", "fix", "--trace", ...jaeger)).stdout).toBe("http://localhost:16686/trace/e5c4a27d\n");
+  });
+
+  it("opens nothing that is no page", async () => {
+    await createMission(plane.admin, { namespace, name: "fix" });
+    await setStatus({ ...complete, pullRequests: [{ url: "file:///etc/passwd", state: "open" }] });
+    const browser = join(stage.cwd, "never");
+    await writeFile(browser, "#!/bin/sh\ntouch opened-it\n", { mode: 0o755 });
+    const { ended } = stage.start([enchanted, "open", "fix", "--namespace", namespace], {
+      env: { ...env(), BROWSER: browser },
+    });
+    expect(await ended).toMatchObject({ code: 0, stdout: "file:///etc/passwd\n", stderr: "" });
+    expect(await readdir(stage.cwd)).not.toContain("opened-it");
+  });
+});
+
+describe("enchanted doctor with a mission", () => {
+  const stalled: MissionStatus = {
+    observedGeneration: 9,
+    phase: "Running",
+    conditions: [condition("Stalled", "PodUnschedulable", 'Agent "fix-coder" cannot go on: no node.')],
+  };
+
+  it("says in plain words what holds it up, what to type, and what others warned of", async () => {
+    await createTeam();
+    await setStatus(stalled);
+    await setAgentStatus({ podName: "fix-coder-1" });
+    await plane.admin.create(events, {
+      apiVersion: "events.k8s.io/v1",
+      kind: "Event",
+      metadata: { namespace, name: "one" },
+      eventTime: new Date().toISOString().replace("Z", "000Z"),
+      reportingController: "test/one",
+      reportingInstance: "one",
+      action: "Schedule",
+      reason: "FailedScheduling",
+      type: "Warning",
+      note: "0/1 nodes.\u001B[2J",
+      regarding: { kind: "Agent", namespace, name: "fix-coder" },
+    });
+    const { code, stdout, stderr } = await ask("doctor", "fix");
+    expect([code, stderr]).toEqual([1, ""]);
+    expect(stdout.split("\n")).toEqual([
+      expect.stringMatching(/^fix is Running: /),
+      'fail mission fix: PodUnschedulable: Agent "fix-coder" cannot go on: no node.',
+      "     No node takes the pod: it asks for more than there is, or for what no node has.",
+      `     next: kubectl describe pod fix-coder-1 --namespace ${namespace}`,
+      "           kubectl describe nodes",
+      "Warnings of the last hour, the newest first:",
+      "     agent fix-coder: FailedScheduling: 0/1 nodes.\ufffd[2J",
+      "",
+    ]);
+    const { found, warnings } = JSON.parse((await ask("doctor", "fix", "--output", "json")).stdout) as Record<
+      string,
+      object[]
+    >;
+    expect(found).toMatchObject([{ kind: "act", reason: "PodUnschedulable" }]);
+    expect(warnings).toMatchObject([{ about: "agent fix-coder", reason: "FailedScheduling" }]);
+  });
+
+  it("ends with 0 where nobody has to act, and tells what it may not read", async () => {
+    await createTeam();
+    await setStatus({ observedGeneration: 9, ...working });
+    const access = { cluster: [accessTo(missions, ["get"]), accessTo(agents, ["list"])], tenant: [], namespace };
+    const kubeconfig = await kubeconfigWithAccess(plane, "ann", access);
+    const { code, stdout } = await ask("doctor", "fix", "--kubeconfig", kubeconfig);
+    expect([code, stdout.split("\n").slice(1)]).toEqual([
+      0,
+      ["ok   nothing keeps it from going on", "(you may not list pods and Events, so nothing is told of them)", ""],
+    ]);
+    expect(await ask("doctor", "nothing")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("there is no mission"),
+    });
+  });
+});
+
+describe("completion of missions' names", () => {
+  const complete = async (...words: readonly string[]): Promise<string> => {
+    const script = [
+      `source <("${enchanted}" completion bash)`,
+      `COMP_WORDS=("${enchanted}" ${words.map((word) => `'${word}'`).join(" ")})`,
+      `COMP_CWORD=${words.length}; _enchanted; echo "\${COMPREPLY[*]}"`,
+    ];
+    return (await stage.start(["bash", "-c", script.join("\n")], { env: env() }).ended).stdout.trim();
+  };
+
+  it("asks the cluster and the namespace that the command line names", async () => {
+    for (const name of ["fix", "fit", "other"]) await createMission(plane.admin, { namespace, name });
+    expect(await complete("watch", "--namespace", namespace, "fi")).toBe("fit fix");
+    expect(await complete("doctor", "--namespace", "=", namespace, "o")).toBe("other");
+    expect(await complete("watch", "--namespace", "f")).not.toContain("fix");
+    expect(await complete("watch", "--name")).toBe("--namespace");
+  });
+
+  it("is silent and soon over where there is no cluster, or one that does not answer", async () => {
+    const silent = createServer(() => undefined);
+    silent.listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    const { port } = silent.address() as AddressInfo;
+    const kubeconfig = join(stage.cwd, "silent");
+    const text = await readFile(plane.plane.kubeconfigPath, "utf8");
+    await writeFile(kubeconfig, text.replace(/server: .*/, `server: https://127.0.0.1:${port}`));
+    for (const path of [join(stage.cwd, "nowhere"), kubeconfig])
+      expect(await ask("completion", "missions", "--kubeconfig", path)).toEqual({
+        code: 0,
+        signal: null,
+        stdout: "",
+        stderr: "",
+      });
+    silent.close();
   });
 });
 
