@@ -185,7 +185,7 @@ const images = {
   gitea,
   operator: product("operator"),
   pipeline,
-  scribe: product("scribe", { files: ["scribe/hold-ports.pl"] }),
+  scribe: product("scribe", { files: ["scribe/hold-ports.pl", ...grammarFiles] }),
   supervisor: product("supervisor"),
   "agent-image": product("agent-image", { bundle: "cortex", files: grammarFiles }),
   "scenario-model": product("scenario-model", {

@@ -16,7 +16,9 @@ import {
 } from "#nervous-system/schemas/resources/define-resource.ts";
 import { egress } from "#nervous-system/schemas/resources/egress.ts";
 import { pathPattern } from "#nervous-system/schemas/resources/path-pattern.ts";
+import { image } from "#nervous-system/schemas/resources/image.ts";
 import { recording } from "#nervous-system/schemas/resources/recording.ts";
+import { runtime } from "#nervous-system/schemas/resources/runtime.ts";
 import { budget, deadline } from "#nervous-system/schemas/resources/mission-limits.ts";
 import {
   commit,
@@ -132,6 +134,10 @@ const teamMember = z
     name: dnsLabel(15, "Name of the member; its Agent is named <mission>-<name>."),
     role: z.enum(["Coder"]).describe("What the member does."),
     modelRef: reference("Model"),
+    runtime: runtime.optional(),
+    image: image(
+      "Image of its container, by digest: glibc, libstdc++, git and what its program needs; without it the chart's.",
+    ).optional(),
   })
   .describe("One member of the team.");
 
