@@ -40,6 +40,7 @@ const toldOf = (config: RuntimeConfig, { task, volume }: Circumstances): Told =>
   taskFile: join(volume, "task.md"),
   home: join(volume, "home"),
   model: config.ENCHANTED_MODEL,
+  isAnthropic: config.ENCHANTED_PROVIDER === "Anthropic",
   openaiBaseUrl: config.OPENAI_BASE_URL,
   anthropicBaseUrl: config.ANTHROPIC_BASE_URL,
 });
@@ -63,7 +64,7 @@ export const describeProgram = (config: RuntimeConfig, circumstances: Circumstan
   const { args = [], env = [] } = spec;
   return {
     told,
-    command: [...row.command(spec), ...args].map((word) => word.replaceAll("{task}", () => told.task)),
+    command: [...row.command(spec, told), ...args].map((word) => word.replaceAll("{task}", () => told.task)),
     env: {
       ...inherited(circumstances.env),
       ...variablesOf(config, told, circumstances.traceparent),

@@ -9,6 +9,7 @@ export type Told = {
   readonly home: string;
   /** The model's name as its provider knows it. */
   readonly model: string;
+  readonly isAnthropic: boolean;
   /** Base URLs of the model port, with their version. */
   readonly openaiBaseUrl: string;
   readonly anthropicBaseUrl: string;
@@ -17,7 +18,7 @@ export type Told = {
 /** How one kind of program is started: all that is known of it stands in its file. */
 export type RuntimeRow = {
   /** Program and arguments, before those of the mission; `{task}` in one stands for the task. */
-  command(spec: Runtime): readonly string[];
+  command(spec: Runtime, told: Told): readonly string[];
   /** Variables beside those that every program gets, before those of the mission. */
   env?(told: Told): Readonly<Record<string, string>>;
   /** Files of its home, by path. */

@@ -18,7 +18,7 @@ import { egress } from "#nervous-system/schemas/resources/egress.ts";
 import { pathPattern } from "#nervous-system/schemas/resources/path-pattern.ts";
 import { image } from "#nervous-system/schemas/resources/image.ts";
 import { recording } from "#nervous-system/schemas/resources/recording.ts";
-import { runtime } from "#nervous-system/schemas/resources/runtime.ts";
+import { imageForProgram, runtime } from "#nervous-system/schemas/resources/runtime.ts";
 import { budget, deadline } from "#nervous-system/schemas/resources/mission-limits.ts";
 import {
   commit,
@@ -129,7 +129,7 @@ const workspace = withRules(
   immutableWhereSet("publish", "workspace.publish"),
 );
 
-const teamMember = z
+const memberFields = z
   .object({
     name: dnsLabel(15, "Name of the member; its Agent is named <mission>-<name>."),
     role: z.enum(["Coder"]).describe("What the member does."),
@@ -140,6 +140,8 @@ const teamMember = z
     ).optional(),
   })
   .describe("One member of the team.");
+
+const teamMember = withRules(memberFields, imageForProgram);
 
 const spec = z
   .object({

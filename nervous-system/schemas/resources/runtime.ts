@@ -9,7 +9,7 @@ import {
 } from "#nervous-system/schemas/resources/define-resource.ts";
 
 // The programs that an agent may be.
-const runtimeKinds = ["Cortex", "Custom"] as const;
+const runtimeKinds = ["Cortex", "Codex", "OpenCode", "ClaudeCode", "Custom"] as const;
 
 /** Which program an agent is. */
 export type RuntimeKind = (typeof runtimeKinds)[number];
@@ -57,7 +57,9 @@ export const runtime = withRules(
       kind: z
         .enum(runtimeKinds)
         .default("Cortex")
-        .describe("Cortex is our own agent; Custom is the program that command names."),
+        .describe(
+          "Cortex is our own agent; Custom is the program that command names; the others are started as they are known.",
+        ),
       command: words(16, "The program and its first arguments, for Custom.").min(1).optional(),
       args: words(32, "Further arguments; {task} in one stands for the text of the task.").optional(),
       env: mapList(
@@ -75,6 +77,12 @@ export const runtime = withRules(
   cortexIsBare,
   fitsVariable,
 );
+
+/** The rule that a member of a team brings the image of a program that the chart's image lacks. */
+export const imageForProgram: CelRule = {
+  rule: "!has(self.runtime) || self.runtime.kind in ['Cortex', 'Custom'] || has(self.image)",
+  message: "the chart's image holds the cortex alone: name the image of the runtime's program",
+};
 
 /** Which program an agent is, and how it is started. */
 export type Runtime = z.output<typeof runtime>;

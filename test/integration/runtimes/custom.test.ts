@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -19,13 +18,6 @@ const shell = (script: string, more: object = {}): object => ({
 });
 const payloads = (type: string) => stage.payloads(type);
 
-/** Takes the proposal's bundle into the bare repository, as the publisher would. */
-const fetchProposal = async (): Promise<void> => {
-  const bundle = stage.at.recorder.blobs.get(String(payloads("PROPOSAL")[0]?.["bundle"]));
-  const file = join(stage.at.directory, "got.bundle");
-  await writeFile(file, bundle ?? "");
-  stage.at.git(stage.at.fetched, "fetch", "--quiet", file, "refs/heads/proposal:refs/heads/proposal");
-};
 const proposed = (path: string): string => stage.at.git(stage.at.fetched, "show", `proposal:${path}`);
 
 describe("a program as the agent", () => {
@@ -35,13 +27,8 @@ describe("a program as the agent", () => {
     expect([end.code, end.output]).toEqual([0, expect.stringContaining("I was told: Goal: The test")]);
     expect(payloads("DECISION_RATIONALE")).toHaveLength(1);
     expect(payloads("STATE_CHANGE")).toMatchObject([{ file_modified: "src/token-bucket.js", depends_on: [] }]);
-    await fetchProposal();
-    const passAt = (branch: string): boolean => {
-      const clone = join(stage.at.directory, branch);
-      stage.at.git(stage.at.directory, "clone", "--quiet", "--branch", branch, stage.at.fetched, clone);
-      return spawnSync(process.execPath, ["--test"], { cwd: clone, env: {} }).status === 0;
-    };
-    expect([passAt("main"), passAt("proposal")]).toEqual([false, true]);
+    await stage.fetchProposal();
+    expect([stage.passesAt("main"), stage.passesAt("proposal")]).toEqual([false, true]);
   });
 
   it("has what it left uncommitted, committed itself or added proposed as one commit, without what Git ignores", async () => {
@@ -62,7 +49,7 @@ describe("a program as the agent", () => {
       head: end.termination.headSHA,
     });
     expect(proposal?.["body"]).toMatch(/Made by sh\.$/);
-    await fetchProposal();
+    await stage.fetchProposal();
     const files = stage.at.git(stage.at.fetched, "diff", "--name-only", "main", "proposal").trim().split("\n");
     expect(files).toEqual([".gitignore", "README.md", "committed.txt", "new.txt"]);
     expect(stage.at.git(stage.at.fetched, "rev-list", "--count", "main..proposal").trim()).toBe("1");
@@ -82,7 +69,7 @@ describe("a program as the agent", () => {
     const runtime = shell(script, { args: ["name", "do: {task}"], env: [{ name: "MINE", value: "$HOME & {task}" }] });
     const end = await stage.start(runtime, { ENCHANTED_TASK: "Mend $& it.", ENCHANTED_PROXY_PORT: "4323" }).end;
     expect([end.code, end.output]).toEqual([0, expect.any(String)]);
-    await fetchProposal();
+    await stage.fetchProposal();
     const task = proposed("variable.txt");
     expect(task).toMatch(
       /^Goal: The test .*\n\nYour task: Mend \$& it\.\n\nThe work counts as done .*\n- `node --test`$/s,
@@ -126,7 +113,7 @@ describe("a program as the agent", () => {
     });
     const base = stage.at.git(stage.at.fetched, "rev-parse", "main^{tree}").trim();
     expect(changes[0]?.["old_state_hash"]).toBe(base);
-    await fetchProposal();
+    await stage.fetchProposal();
     expect(changes.at(-1)?.["new_state_hash"]).toBe(
       stage.at.git(stage.at.fetched, "rev-parse", "proposal^{tree}").trim(),
     );
@@ -177,7 +164,7 @@ describe("a program as the agent", () => {
       ENCHANTED_RESUME_SNAPSHOT: String(snapshot?.["manifest"]),
     }).end;
     expect(end.code).toBe(0);
-    await fetchProposal();
+    await stage.fetchProposal();
     expect(proposed("whole.txt")).toBe("half\n");
     expect(proposed("told.txt")).toMatch(/goes on now as attempt 2/);
   });

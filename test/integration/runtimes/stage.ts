@@ -1,4 +1,5 @@
-import { mkdtemp, rm, symlink } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach } from "@jest/globals";
@@ -28,6 +29,21 @@ export class ProgramStage {
     return this.at.recorder.frames.filter((frame) => frame.event_type === type).map(({ payload }) => payload);
   }
 
+  /** Takes the proposal's bundle into the bare repository, as the publisher would. */
+  async fetchProposal(): Promise<void> {
+    const bundle = this.at.recorder.blobs.get(String(this.payloads("PROPOSAL")[0]?.["bundle"]));
+    const file = join(this.at.directory, "got.bundle");
+    await writeFile(file, bundle ?? "");
+    this.at.git(this.at.fetched, "fetch", "--quiet", file, "refs/heads/proposal:refs/heads/proposal");
+  }
+
+  /** Whether the repository's own tests pass at a branch. */
+  passesAt(branch: string): boolean {
+    const clone = join(this.at.directory, branch);
+    this.at.git(this.at.directory, "clone", "--quiet", "--branch", branch, this.at.fetched, clone);
+    return spawnSync(process.execPath, ["--test"], { cwd: clone, env: {} }).status === 0;
+  }
+
   /** A path on the workspace's volume. */
   volume(...path: string[]): string {
     return join(this.at.directory, "workspace", ...path);
@@ -35,7 +51,7 @@ export class ProgramStage {
 }
 
 /** A stage that jest's hooks set up and clear away. */
-export const programStage = (): ProgramStage => {
+export const programStage = (scenarios?: string): ProgramStage => {
   const stage = new ProgramStage();
   beforeAll(async () => {
     stage.programs = await mkdtemp(join(tmpdir(), "programs-"));
@@ -44,7 +60,7 @@ export const programStage = (): ProgramStage => {
   }, 60_000);
   afterAll(() => rm(stage.programs, { recursive: true, force: true }));
   beforeEach(async () => {
-    stage.at = await setStage();
+    stage.at = await setStage(scenarios);
   });
   afterEach(() => stage.at.close());
   return stage;
