@@ -2,6 +2,7 @@ import type { RuntimeKind } from "#nervous-system/schemas/resources/runtime.ts";
 import { claudeCode } from "./claude-code.ts";
 import { codex } from "./codex.ts";
 import { custom } from "./custom.ts";
+import { miniSweAgent } from "./mini-swe-agent.ts";
 import { openCode } from "./open-code.ts";
 import type { RuntimeRow } from "./runtime.ts";
 
@@ -10,5 +11,6 @@ export const runtimes: { readonly [Kind in Exclude<RuntimeKind, "Cortex">]: Runt
   Codex: codex,
   OpenCode: openCode,
   ClaudeCode: claudeCode,
+  MiniSweAgent: miniSweAgent,
   Custom: custom,
 };

@@ -7,20 +7,26 @@ import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { parse } from "yaml";
 import type { Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { isTrue } from "#nervous-system/schemas/conditions.ts";
+import { layoutOf } from "#platform/cluster/layout.ts";
+import { cacheDirectory, repositoryRoot, stateDirectory } from "#platform/environment.ts";
+import { createImageBuilder } from "#platform/images/builder.ts";
+import { ensureImages } from "#platform/images/catalog.ts";
+import { openRegistry } from "#platform/images/registry.ts";
 import { waitFor } from "#platform/process/wait.ts";
 import { cloneBranch, openForge, type Forge } from "#test/e2e/forge.ts";
 import { openCluster, type Kube } from "#test/e2e/kube.ts";
-import { createMissionRunner, releaseNamespace, tenant } from "#test/e2e/mission-run.ts";
+import { createMissionRunner, releaseNamespace, tenant, type MissionRunner } from "#test/e2e/mission-run.ts";
 import { faultsOf, openLedger, type Ledger } from "#test/e2e/record.ts";
 
 const sh = promisify(execFile);
 const minutes = (n: number): number => n * 60_000;
 
-describe("a mission whose agent is a script", () => {
+describe("a mission whose agent is another program", () => {
   let kube: Kube;
   let ledger: Ledger;
   let forge: Forge;
   let sample: Mission;
+  let runner: MissionRunner;
   let dir = "";
 
   beforeAll(async () => {
@@ -29,46 +35,66 @@ describe("a mission whose agent is a script", () => {
     ledger = await openLedger(kube, releaseNamespace);
     forge = await openForge(kube, dir);
     sample = parse(await readFile("manifests/samples/own-agent.yaml", "utf8")) as Mission;
+    runner = createMissionRunner(kube, sample);
   }, minutes(2));
 
   afterAll(async () => {
-    await createMissionRunner(kube, sample).remove(sample.metadata.name);
+    for (const name of ["own-agent", "e2e-codex"]) await runner?.remove(name);
     await ledger?.[Symbol.asyncDispose]();
     await forge?.[Symbol.asyncDispose]();
     await rm(dir, { recursive: true, force: true });
-  }, minutes(2));
+  }, minutes(4));
+
+  /** Waits for the end of a mission, which must be good: a pull request that passes the tests. Answers the types of its frames. */
+  const completed = async (name: string): Promise<ReadonlySet<string>> => {
+    const mission = await runner.finished(name);
+    expect(mission.status?.outcome).toBeDefined();
+    expect(isTrue(mission.status?.conditions, "Complete")).toBe(true);
+    const pullRequest = await forge.pullRequest(mission.status?.pullRequests?.[0]?.number ?? 0);
+    const fixed = await cloneBranch(forge, pullRequest.head.ref, join(dir, name));
+    await expect(sh("node", ["--test"], { cwd: fixed })).resolves.toMatchObject({
+      stdout: expect.stringMatching(/fail 0/),
+    });
+    const rows = await waitFor(
+      "its VERDICT in the ledger",
+      async () => {
+        const found = await ledger.framesOf(mission.metadata.uid);
+        return found.some((row) => row.event_type === "VERDICT") ? found : undefined;
+      },
+      { timeoutMs: 30_000, intervalMs: 250 },
+    );
+    const agent = await runner.agentOf(name);
+    expect(faultsOf(rows, agent?.metadata.uid ?? "")).toEqual([]);
+    return new Set(rows.map((row) => row.event_type));
+  };
 
   it(
-    "completes with a pull request that passes the tests, and a whole record of what the script did",
+    "completes by a script, with a whole record of what it did",
     async () => {
-      const { name } = sample.metadata;
-      const runner = createMissionRunner(kube, sample);
-      await runner.remove(name);
+      await runner.remove("own-agent");
       await kube.apply(sample);
-      const mission = await runner.finished(name);
-      expect(mission.status?.outcome).toBeDefined();
-      expect(isTrue(mission.status?.conditions, "Complete")).toBe(true);
-      const pullRequest = await forge.pullRequest(mission.status?.pullRequests?.[0]?.number ?? 0);
-      const fixed = await cloneBranch(forge, pullRequest.head.ref, join(dir, "fixed"));
-      await expect(sh("node", ["--test"], { cwd: fixed })).resolves.toMatchObject({
-        stdout: expect.stringMatching(/fail 0/),
-      });
-      const agent = await runner.agentOf(name);
-      expect(agent?.spec.runtime).toEqual(sample.spec.team[0]?.runtime);
-      const rows = await waitFor(
-        "its frames in the ledger",
-        async () => {
-          const found = await ledger.framesOf(mission.metadata.uid);
-          return found.some((row) => row.event_type === "VERDICT") ? found : undefined;
-        },
-        { timeoutMs: 30_000, intervalMs: 250 },
+      expect([...(await completed("own-agent"))]).toEqual(
+        expect.arrayContaining(["DECISION_RATIONALE", "STATE_CHANGE", "PROPOSAL"]),
       );
-      expect(faultsOf(rows, agent?.metadata.uid ?? "")).toEqual([]);
-      const types = new Set(rows.map((row) => row.event_type));
-      for (const type of ["DECISION_RATIONALE", "STATE_CHANGE", "PROPOSAL"]) expect(types).toContain(type);
-      const logs = await kube.ok(["logs", `${name}-coder-1`, "-n", tenant, "-c", "agent"]);
+      expect((await runner.agentOf("own-agent"))?.spec.runtime).toEqual(sample.spec.team[0]?.runtime);
+      const logs = await kube.ok(["logs", "own-agent-coder-1", "-n", tenant, "-c", "agent"]);
       expect(logs).toContain("I was told: Goal: Make the tests of the token bucket pass");
     },
     minutes(5),
+  );
+
+  it(
+    "completes by Codex, whose calls of its model are recorded",
+    async () => {
+      const builder = createImageBuilder(layoutOf(stateDirectory()), await openRegistry(layoutOf(stateDirectory())));
+      const shop = { builder, root: repositoryRoot, cacheDir: cacheDirectory() };
+      const { "agent-codex": image = "" } = await ensureImages(shop, ["agent-codex"], () => {});
+      await runner.remove("e2e-codex");
+      await runner.start("e2e-codex", { scenario: "codex", member: { runtime: { kind: "Codex" }, image } });
+      expect([...(await completed("e2e-codex"))]).toEqual(
+        expect.arrayContaining(["MODEL_CALL", "STATE_CHANGE", "PROPOSAL"]),
+      );
+    },
+    minutes(10),
   );
 });

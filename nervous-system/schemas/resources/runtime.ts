@@ -9,7 +9,7 @@ import {
 } from "#nervous-system/schemas/resources/define-resource.ts";
 
 // The programs that an agent may be.
-const runtimeKinds = ["Cortex", "Codex", "OpenCode", "ClaudeCode", "Custom"] as const;
+const runtimeKinds = ["Cortex", "Codex", "OpenCode", "ClaudeCode", "MiniSweAgent", "Custom"] as const;
 
 /** Which program an agent is. */
 export type RuntimeKind = (typeof runtimeKinds)[number];

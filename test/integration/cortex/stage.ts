@@ -57,8 +57,8 @@ const seedRepository = async (directory: string): Promise<string> => {
   return join(directory, "repo.git");
 };
 
-const startModel = async (journal: Journal, directory: string): Promise<Server> => {
-  const scenarios = await loadScenarios(directory);
+const startModel = async (journal: Journal): Promise<Server> => {
+  const scenarios = await loadScenarios("manifests/samples/scenarios");
   const server = createScenarioServer({ scenarios, journal, clock: systemClock() }).listen(0, "127.0.0.1");
   await once(server, "listening");
   return server;
@@ -73,15 +73,15 @@ const collect = async (child: ChildProcess, terminationLog: string): Promise<Age
   return { code, output, termination: JSON.parse(text) as AgentEnd["termination"] };
 };
 
-/** Sets the stage in a directory of its own, with a model that plays the given scenarios. */
-export const setStage = async (scenarios = "manifests/samples/scenarios"): Promise<Stage> => {
+/** Sets the stage in a directory of its own. */
+export const setStage = async (): Promise<Stage> => {
   const directory = await realpath(await mkdtemp(join(tmpdir(), "cortex-stage-")));
   for (const name of ["workspace", "tmp"]) await mkdir(join(directory, name));
   const fetched = await seedRepository(directory);
   const socket = join(directory, "context.sock");
   const recorder = await startRecorderPeer(socket);
   const journal = createJournal();
-  const model = await startModel(journal, scenarios);
+  const model = await startModel(journal);
   const modelPort = (model.address() as AddressInfo).port;
   const children: ChildProcess[] = [];
   const environment = (scenario: string): Record<string, string> => ({

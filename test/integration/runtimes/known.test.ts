@@ -1,30 +1,60 @@
-import { dirname } from "node:path";
+import { copyFile, mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { describe, expect, it, jest } from "@jest/globals";
-import { installAgent } from "#test/agents/install.ts";
+import { installAgent, type Package } from "#test/agents/install.ts";
 import { startJudge } from "./judge.ts";
 import { programStage } from "./stage.ts";
 
 jest.setTimeout(240_000);
 
-const stage = programStage("test/integration/runtimes/scenarios");
+const stage = programStage();
 
-const programs = [
-  { kind: "Codex", program: "codex", provider: "OpenAICompatible", operation: "responses" },
-  { kind: "OpenCode", program: "opencode", provider: "OpenAICompatible", operation: "chat/completions" },
-  { kind: "OpenCode", program: "opencode", provider: "Anthropic", operation: "messages" },
-] as const;
+type Known = {
+  readonly kind: string;
+  readonly scenario: string;
+  readonly provider: "OpenAICompatible" | "Anthropic";
+  readonly operation: string;
+  /** Directory of its command. */
+  readonly install: () => Promise<string>;
+};
+
+const installed = (program: Package, command: string = program): Pick<Known, "scenario" | "install"> => ({
+  scenario: program,
+  install: async () => dirname(await installAgent(program, command)),
+});
+
+/** Claude Code itself may not be handed out. */
+const claudeClient = async (): Promise<string> => {
+  const directory = join(stage.at.directory, "bin");
+  await mkdir(directory);
+  await copyFile("test/integration/runtimes/claude-client.mjs", join(directory, "claude"));
+  return directory;
+};
+
+const programs: readonly Known[] = [
+  { kind: "Codex", provider: "OpenAICompatible", operation: "responses", ...installed("codex") },
+  { kind: "OpenCode", provider: "OpenAICompatible", operation: "chat/completions", ...installed("opencode") },
+  { kind: "OpenCode", provider: "Anthropic", operation: "messages", ...installed("opencode") },
+  {
+    kind: "MiniSweAgent",
+    provider: "OpenAICompatible",
+    operation: "chat/completions",
+    ...installed("mini-swe-agent", "mini"),
+  },
+  { kind: "ClaudeCode", provider: "Anthropic", operation: "messages", scenario: "claude-code", install: claudeClient },
+];
 
 describe("a known program as the agent", () => {
   it.each(programs)(
     "$kind mends the bug over $operation, asking for nothing that a Model has to allow",
-    async ({ kind, program, provider, operation }) => {
-      const path = dirname(await installAgent(program, program));
+    async ({ kind, scenario, provider, operation, install }) => {
+      const path = await install();
       await using judge = await startJudge(stage.at.modelPort);
       const end = await stage.start(
         { kind },
         {
           PATH: `${path}:${dirname(process.execPath)}:${process.env["PATH"] ?? ""}`,
-          ENCHANTED_MODEL: `scenario/${program}`,
+          ENCHANTED_MODEL: `scenario/${scenario}`,
           ENCHANTED_PROVIDER: provider,
           OPENAI_BASE_URL: judge.url,
           ANTHROPIC_BASE_URL: judge.url,

@@ -51,7 +51,7 @@ export class ProgramStage {
 }
 
 /** A stage that jest's hooks set up and clear away. */
-export const programStage = (scenarios?: string): ProgramStage => {
+export const programStage = (): ProgramStage => {
   const stage = new ProgramStage();
   beforeAll(async () => {
     stage.programs = await mkdtemp(join(tmpdir(), "programs-"));
@@ -60,7 +60,7 @@ export const programStage = (scenarios?: string): ProgramStage => {
   }, 60_000);
   afterAll(() => rm(stage.programs, { recursive: true, force: true }));
   beforeEach(async () => {
-    stage.at = await setStage(scenarios);
+    stage.at = await setStage();
   });
   afterEach(() => stage.at.close());
   return stage;

@@ -385,6 +385,11 @@ describe("the API server", () => {
     ["arguments for the cortex", { runtime: { args: ["-v"] } }, /the cortex takes neither/],
     ["another kind", { runtime: { kind: "Nobody" } }, /Unsupported value/],
     [
+      "a program that the chart's image lacks, without one of its own",
+      { runtime: { kind: "Codex" } },
+      /name the image/,
+    ],
+    [
       "our own variables",
       { runtime: { kind: "Custom", command: ["a"], env: [{ name: "ENCHANTED_SOCKET", value: "" }] } },
       /are ours/,
