@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 // Speaks Messages as Claude Code does where it is run by its documented settings: one tool, a loop, and the last text printed.
 import { spawnSync } from "node:child_process";
+import { argv, env, exit } from "node:process";
 
-const [print, skip, prompt] = process.argv.slice(2);
+const [print, skip, prompt] = argv.slice(2);
 if (print !== "--print" || skip !== "--dangerously-skip-permissions" || process.getuid?.() === undefined)
   process.exit(64);
-const { ANTHROPIC_BASE_URL, ANTHROPIC_API_KEY, ANTHROPIC_MODEL, CLAUDE_CONFIG_DIR } = process.env;
+const { ANTHROPIC_BASE_URL, ANTHROPIC_API_KEY, ANTHROPIC_MODEL, CLAUDE_CONFIG_DIR } = env;
 const schema = { type: "object", properties: { command: { type: "string" } }, required: ["command"] };
 const messages = [{ role: "user", content: prompt }];
 for (;;) {

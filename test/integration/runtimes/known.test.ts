@@ -1,6 +1,6 @@
 import { copyFile, mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { describe, expect, it, jest } from "@jest/globals";
+import { beforeAll, describe, expect, it, jest } from "@jest/globals";
 import { installAgent, type Package } from "#test/agents/install.ts";
 import { startJudge } from "./judge.ts";
 import { programStage } from "./stage.ts";
@@ -18,9 +18,11 @@ type Known = {
   readonly install: () => Promise<string>;
 };
 
-const installed = (program: Package, command: string = program): Pick<Known, "scenario" | "install"> => ({
+const commands = { codex: "codex", opencode: "opencode", "mini-swe-agent": "mini" } as const;
+
+const installed = (program: keyof typeof commands): Pick<Known, "scenario" | "install"> => ({
   scenario: program,
-  install: async () => dirname(await installAgent(program, command)),
+  install: async () => dirname(await installAgent(program, commands[program])),
 });
 
 /** Claude Code itself may not be handed out. */
@@ -39,12 +41,17 @@ const programs: readonly Known[] = [
     kind: "MiniSweAgent",
     provider: "OpenAICompatible",
     operation: "chat/completions",
-    ...installed("mini-swe-agent", "mini"),
+    ...installed("mini-swe-agent"),
   },
   { kind: "ClaudeCode", provider: "Anthropic", operation: "messages", scenario: "claude-code", install: claudeClient },
 ];
 
 describe("a known program as the agent", () => {
+  // Into the cache, for the first time: some hundred MiB.
+  beforeAll(async () => {
+    for (const [program, command] of Object.entries(commands)) await installAgent(program as Package, command);
+  }, 1_200_000);
+
   it.each(programs)(
     "$kind mends the bug over $operation, asking for nothing that a Model has to allow",
     async ({ kind, scenario, provider, operation, install }) => {
