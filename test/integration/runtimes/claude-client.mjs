@@ -4,8 +4,7 @@ import { spawnSync } from "node:child_process";
 import { argv, env, exit } from "node:process";
 
 const [print, skip, prompt] = argv.slice(2);
-if (print !== "--print" || skip !== "--dangerously-skip-permissions" || process.getuid?.() === undefined)
-  process.exit(64);
+if (print !== "--print" || skip !== "--dangerously-skip-permissions") exit(64);
 const { ANTHROPIC_BASE_URL, ANTHROPIC_API_KEY, ANTHROPIC_MODEL, CLAUDE_CONFIG_DIR } = env;
 const schema = { type: "object", properties: { command: { type: "string" } }, required: ["command"] };
 const messages = [{ role: "user", content: prompt }];
