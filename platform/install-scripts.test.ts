@@ -32,7 +32,7 @@ describe("scripts of packages at their installation", () => {
 
   it("are run by no install that does not ask", async () => {
     expect(await read(".npmrc")).toContain("ignore-scripts=true");
-    for (const file of ["Makefile", "test/agents/install.ts", "test/bench/harness/peers.ts"]) {
+    for (const file of ["Makefile", "platform/tools/agent-programs.ts", "test/bench/harness/peers.ts"]) {
       const [first, ...more] = (await read(file)).match(/^.*npm"?,? "?(?:ci|install)\b.*$/gm) ?? [];
       for (const line of [first, ...more]) expect(line).toContain("--ignore-scripts");
     }

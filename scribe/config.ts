@@ -133,7 +133,7 @@ export const fetchEnvironment = z
     ENCHANTED_BIN_DIR: z
       .string()
       .optional()
-      .describe("directory for node and wrap.js; without it they are not brought"),
+      .describe("directory for node, wrap.js and runtime.js; without it they are not brought"),
     ENCHANTED_GIT_SECRET_DIR: z
       .string()
       .default("/enchanted/git-secret")

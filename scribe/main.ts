@@ -1,9 +1,10 @@
 import { writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { surviveRejections, unforeseen } from "#nervous-system/kernel/last-resort.ts";
 import { parseConfig, type ConfigResult } from "#nervous-system/kernel/config.ts";
+import { grammarFiles } from "#nervous-system/imports/grammar-files.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
 import { createLogger } from "#nervous-system/telemetry/logger.ts";
 import { fetchEnvironment, scribeEnvironment } from "./config.ts";
@@ -34,12 +35,15 @@ const runScribe = async (): Promise<void> => {
 
 const fetchRepository = async (): Promise<number> => {
   const config = configured(parseConfig(fetchEnvironment, process.env));
-  const beside = dirname(fileURLToPath(import.meta.url));
   const outcome = await runFetch({
     config,
     env: process.env,
     clock: systemClock(),
-    tools: { node: process.execPath, scripts: [join(beside, "wrap.js")] },
+    tools: {
+      node: process.execPath,
+      from: dirname(fileURLToPath(import.meta.url)),
+      files: ["wrap.js", "runtime.js", "imports.js", ...grammarFiles],
+    },
   });
   const message = renderFetchMessage(outcome);
   console.log(message);

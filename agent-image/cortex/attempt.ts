@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, realpath } from "node:fs/promises";
+import { mkdtemp, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import type { Span, Tracer } from "@opentelemetry/api";
 import { createGrpcClient } from "#nervous-system/comms/grpc/client.ts";
@@ -9,55 +9,28 @@ import type { Ids } from "#nervous-system/schemas/ids.ts";
 import { contextFromTraceparent } from "#nervous-system/telemetry/context-propagator.ts";
 import { Enchanted } from "#nervous-system/codecs/genai.ts";
 import { failureOf, isRecordGone, runAgentCycle, type AgentOutcome } from "./agents/base-agent.ts";
-import { runCoder } from "./agents/coder.ts";
 import { renderOpening, type CoderTask } from "./agents/coder-prompt.ts";
-import { commandEnvironment, type CortexConfig } from "./config.ts";
+import type { CortexConfig } from "./config.ts";
 import { createBlobStore, type BlobStore } from "./engine/blobs.ts";
 import { openInbox, type Inbox } from "./engine/inbox.ts";
 import { createJournal, type Journal } from "./engine/journal.ts";
 import { resumeFrom, type Resumed } from "./engine/resume.ts";
 import { createRecall, type Recall } from "./engine/recall.ts";
-import { createModel } from "./models/provider.ts";
-import { createWorkspaceFiles } from "./workspace/files.ts";
 import { prepareRepository, type Repository } from "./workspace/repository.ts";
 
 /** What an attempt gets from the process it runs in. */
-type AttemptOptions = {
-  readonly config: CortexConfig;
+export type AttemptOptions<Config extends CortexConfig = CortexConfig> = {
+  readonly config: Config;
   readonly tracer: Tracer;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly random: () => number;
+  /** The environment as it is. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly kill: Kill;
   /** Aborts when the agent is asked to stop. */
   readonly signal: AbortSignal;
 };
-
-const coderModel = (config: CortexConfig) => {
-  const anthropic = config.ENCHANTED_PROVIDER === "Anthropic";
-  const model = createModel({
-    provider: config.ENCHANTED_PROVIDER,
-    model: config.ENCHANTED_MODEL,
-    baseUrl: anthropic ? config.ANTHROPIC_BASE_URL : config.OPENAI_BASE_URL,
-    apiKey: anthropic ? config.ANTHROPIC_API_KEY : config.OPENAI_API_KEY,
-  });
-  return {
-    model,
-    name: config.ENCHANTED_MODEL,
-    provider: anthropic ? "anthropic" : "openai",
-    callMs: config.ENCHANTED_MODEL_TIMEOUT_MS,
-    retryMs: config.ENCHANTED_MODEL_RETRY_MS,
-    maxOutputTokens: config.ENCHANTED_MAX_OUTPUT_TOKENS,
-    windowChars: config.ENCHANTED_WINDOW_CHARS,
-  };
-};
-
-const limitsOf = (config: CortexConfig) => ({
-  maxTurns: config.ENCHANTED_MAX_TURNS,
-  maxTokens: config.ENCHANTED_MAX_TOKENS,
-  timeMs: config.ENCHANTED_TIME_LIMIT_MS,
-  maxNonsense: 6,
-});
 
 const prepare = (options: AttemptOptions, privateDir: string, workTree: string): Promise<Repository> => {
   const { config, clock } = options;
@@ -76,7 +49,8 @@ const prepare = (options: AttemptOptions, privateDir: string, workTree: string):
   });
 };
 
-const taskOf = (config: CortexConfig): CoderTask => ({
+/** What an attempt is told to do. */
+export const taskOf = (config: CortexConfig): CoderTask => ({
   goal: config.ENCHANTED_GOAL,
   task: config.ENCHANTED_TASK,
   criteria: config.ENCHANTED_CRITERIA,
@@ -98,7 +72,8 @@ const resume = async (
   }
 };
 
-type Means = {
+/** What an attempt records with. */
+export type Means = {
   readonly journal: Journal;
   readonly blobs: BlobStore;
   readonly recall: Recall;
@@ -106,36 +81,35 @@ type Means = {
   readonly span: Span;
 };
 
-const work = async (options: AttemptOptions, { span, ...means }: Means): Promise<AgentOutcome> => {
-  const { config, ids } = options;
+/** Where an attempt works: the repository, laid out as it goes on from there. */
+export type Workplace = {
+  readonly repository: Repository;
+  /** What an earlier attempt left. */
+  readonly resumed: Resumed | undefined;
+  /** Outside of the work tree. */
+  readonly privateDir: string;
+};
+
+/** Lays the work tree out: the base's files, or what an earlier attempt kept of them. */
+export const openWorkplace = async (options: AttemptOptions, { span, journal, blobs }: Means): Promise<Workplace> => {
+  const { config } = options;
   const privateDir = await mkdtemp(join(config.TMPDIR, "cortex-"));
-  const home = join(privateDir, "home");
-  await mkdir(home);
   const workTree = join(await realpath(config.ENCHANTED_WORKSPACE), "repo");
   const prepared = await prepare(options, privateDir, workTree);
-  const { journal, blobs } = means;
   const resumed = await resume(options, journal, { repository: prepared, blobs, privateDir });
   const repository = resumed?.repository ?? prepared;
   span.setAttribute(Enchanted.startHash, repository.startTree);
-  return runCoder({
-    ...options,
-    task: taskOf(config),
-    model: coderModel(config),
-    limits: limitsOf(config),
-    policy: config.ENCHANTED_POLICY,
-    repository,
-    files: createWorkspaceFiles(workTree, () => ids.next()),
-    commandEnv: commandEnvironment(config, home),
-    ...means,
-    privateDir,
-    repo: config.ENCHANTED_REPO,
-    branch: config.ENCHANTED_REF,
-    attempt: config.ENCHANTED_ATTEMPT,
-    chain: `${config.ENCHANTED_AGENT_UID}/${config.ENCHANTED_ATTEMPT}`,
-    schedule: { steps: config.ENCHANTED_SNAPSHOT_STEPS, everyMs: config.ENCHANTED_SNAPSHOT_MS },
-    resumed,
-  });
+  return { repository, resumed, privateDir };
 };
+
+/** What of its configuration snapshots and proposals of an attempt are made with. */
+export const namesOf = (config: CortexConfig) => ({
+  policy: config.ENCHANTED_POLICY,
+  repo: config.ENCHANTED_REPO,
+  branch: config.ENCHANTED_REF,
+  chain: `${config.ENCHANTED_AGENT_UID}/${config.ENCHANTED_ATTEMPT}`,
+  schedule: { steps: config.ENCHANTED_SNAPSHOT_STEPS, everyMs: config.ENCHANTED_SNAPSHOT_MS },
+});
 
 /** The last frame of an attempt that did not succeed; a record that is gone cannot be written to. */
 const recordEnd = async (journal: Journal, signal: AbortSignal, error: unknown): Promise<void> => {
@@ -145,8 +119,17 @@ const recordEnd = async (journal: Journal, signal: AbortSignal, error: unknown):
   else await journal.error(`${reason}: ${message}`, true, error instanceof Error ? error.stack : undefined);
 };
 
+/** Does what the attempt is for; whatever it throws is how the attempt ended. */
+export type Work<Config extends CortexConfig = CortexConfig> = (
+  options: AttemptOptions<Config>,
+  means: Means,
+) => Promise<AgentOutcome>;
+
 /** Runs one attempt to its end and answers how it ended; the record is whole before it answers. */
-export const runAttempt = (options: AttemptOptions): Promise<AgentOutcome> => {
+export const runAttempt = <Config extends CortexConfig>(
+  options: AttemptOptions<Config>,
+  work: Work<Config>,
+): Promise<AgentOutcome> => {
   const { config, clock, ids, tracer, signal } = options;
   const cycle = {
     tracer,

@@ -4,11 +4,12 @@ import type { AgentOutcome } from "./agents/base-agent.ts";
 /** What the agent leaves in its pod's termination message, as JSON short enough for the kubelet to keep it whole. */
 export const renderTermination = (outcome: AgentOutcome): string => {
   switch (outcome.kind) {
-    case "succeeded":
-      return fitMessage(
-        { outcome: "Succeeded", reason: "Proposed", message: outcome.message, headSHA: outcome.headSha },
-        agentMessageBytes,
-      );
+    case "succeeded": {
+      const { message, headSha } = outcome;
+      const told = headSha === undefined ? { reason: "NoChanges", message } : { reason: "Proposed", message };
+      const head = headSha === undefined ? {} : { headSHA: headSha };
+      return fitMessage({ outcome: "Succeeded", ...told, ...head }, agentMessageBytes);
+    }
     case "failed": {
       const { reason, message } = outcome.failure;
       return fitMessage({ outcome: "Failed", reason, message }, agentMessageBytes);

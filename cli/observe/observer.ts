@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import { changesBetween, type FileChange } from "#nervous-system/git/file-changes.ts";
+import { lookPauseMs } from "#nervous-system/git/look-pause.ts";
 import { createDependencyReader, type DependencyReader } from "#nervous-system/imports/dependency-reader.ts";
 import type { TraceIds } from "#nervous-system/schemas/ids.ts";
 import type { Host } from "../host.ts";
@@ -44,9 +45,6 @@ type ObserverOptions = {
 
 /** How long the beginning may wait: what changes before it was read is told without its content. */
 const AHEAD_MS = 100;
-const SHORTEST_MS = 1000;
-/** A look takes at most this share of the time, however large the tree is. */
-const SHARE = 20;
 /** How long the end waits for the last look. */
 const END_MS = 2000;
 /** How long one look waits for what the changed files import; the end waits for END_MS in all. */
@@ -182,7 +180,7 @@ class TreeObserver implements Observer {
     if (this.isResting) return;
     // What changed beside the first tree is told soon.
     const isFirst = before === undefined && this.tree !== undefined;
-    const pauseMs = isFirst ? SHORTEST_MS : Math.max(SHORTEST_MS, SHARE * (clock.monotonicMs() - began));
+    const pauseMs = lookPauseMs(isFirst ? 0 : clock.monotonicMs() - began);
     this.cancel = clock.after(pauseMs, () => {
       this.looking = this.lookAndGoOn();
     });

@@ -58,8 +58,14 @@ export const givesUp = (
   return undefined;
 };
 
-// The cortex's reasons for an end to which its own ways led: its conversation would lead there again.
-const afresh: ReadonlySet<string> = new Set(["RepeatedActions", "ModelNonsense", "NoChanges", "RepositoryFailed"]);
+// An agent's reasons for an end to which its own ways led: what it kept would lead there again.
+const afresh: ReadonlySet<string> = new Set([
+  "RepeatedActions",
+  "ModelNonsense",
+  "NoChanges",
+  "NotPublishable",
+  "RepositoryFailed",
+]);
 
 /** The state that was kept last: a fold that is being read from the past is behind what the status knows, and else ahead of it. */
 export const newestSnapshot = (

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { snapshotToResume } from "#operator/agent/attempts.ts";
 import { graceSecondsOf, renderAgentPod } from "#operator/agent/render.ts";
+import type { Runtime } from "#nervous-system/schemas/resources/runtime.ts";
 import { anAgent } from "#test/builders/agent.ts";
 import { aMission } from "#test/builders/mission.ts";
 import { aModel } from "#test/builders/model.ts";
@@ -75,6 +76,24 @@ describe("renderAgentPod", () => {
     const policy = { allowedPaths: ["src"], deniedPaths: [], maxChangedFiles: 20, rejectSecrets: true };
     const mission = aMission({ spec: { workspace: { repo: "https://git.example.org/a/b.git", policy } } });
     expect(JSON.parse(envOf("agent", pod(mission))["ENCHANTED_POLICY"] ?? "")).toEqual(policy);
+  });
+
+  it("runs the cortex of the image, or whatever program the agent is by the runner that fetch brings", () => {
+    const commandOf = (runtime?: Runtime): unknown => {
+      const given = anAgent();
+      const rendered = pod(aMission(), { ...given, spec: { ...given.spec, ...(runtime && { runtime }) } });
+      const { command } = containers(rendered).find(({ name }) => name === "agent") ?? {};
+      return [command?.slice(3), envOf("agent", rendered)["ENCHANTED_RUNTIME"]];
+    };
+    const cortex = [["node", "/opt/cortex/main.js"], undefined];
+    expect(commandOf()).toEqual(cortex);
+    expect(commandOf({ kind: "Cortex" })).toEqual(cortex);
+    const custom: Runtime = { kind: "Custom", command: ["sh", "-c", "echo $HOME"], args: ["{task}"] };
+    expect(commandOf(custom)).toEqual([
+      ["/enchanted/bin/node", "/enchanted/bin/runtime.js"],
+      // `$` is doubled for the kubelet.
+      JSON.stringify(custom).replace("$", "$$$$"),
+    ]);
   });
 
   it("tells fetch which port of the collector it must reach, and which it must not", () => {

@@ -124,12 +124,18 @@ const mouths: Readonly<Record<string, string>> = {
   ENCHANTED_PROXY_PORT: String(scribePort.proxy),
 };
 
+const isCortex = ({ agent }: AgentPodInput): boolean => (agent.spec.runtime?.kind ?? "Cortex") === "Cortex";
+
+// The runner of other programs comes with the wrapper: their images are not ours.
+const programOf = (input: AgentPodInput): string[] =>
+  isCortex(input) ? ["node", "/opt/cortex/main.js"] : ["/enchanted/bin/node", "/enchanted/bin/runtime.js"];
+
 const agentContainer = (config: PodConfig, input: AgentPodInput): Container => {
   const { repo, ref, commit } = sourceOf(input);
   return {
     name: "agent",
     image: input.agent.spec.image,
-    command: ["/enchanted/bin/node", "/enchanted/bin/wrap.js", "--", "node", "/opt/cortex/main.js"],
+    command: ["/enchanted/bin/node", "/enchanted/bin/wrap.js", "--", ...programOf(input)],
     env: environment({
       ...identityOf(input),
       ENCHANTED_REPO: repo,
@@ -141,6 +147,7 @@ const agentContainer = (config: PodConfig, input: AgentPodInput): Container => {
       ...wordsOf(input),
       ...workOf(input),
       ENCHANTED_POLICY: policyOf(input.mission),
+      ENCHANTED_RUNTIME: isCortex(input) ? undefined : JSON.stringify(input.agent.spec.runtime),
       // The root file system is read-only and the user has no home.
       HOME: "/tmp",
     }),

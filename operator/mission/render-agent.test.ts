@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { renderAgent } from "#operator/mission/render-agent.ts";
+import type { Runtime } from "#nervous-system/schemas/resources/runtime.ts";
 import { aMission } from "#test/builders/mission.ts";
 
 const image = `enchanted/cortex@sha256:${"a".repeat(64)}`;
@@ -22,5 +23,16 @@ describe("renderAgent", () => {
     const egress = { allowHosts: ["registry.example.org"] };
     expect(renderAgent(aMission({ spec: { egress } }), "coder", image).spec).toMatchObject({ egress });
     expect(renderAgent(aMission(), "coder", image).spec).not.toHaveProperty("egress");
+  });
+
+  it("stamps the member's program and image into the Agent; without them it is the cortex in the chart's image", () => {
+    const [coder] = aMission().spec.team;
+    const own = `example.org/tools@sha256:${"b".repeat(64)}`;
+    const runtime: Runtime = { kind: "Custom", command: ["./agent.sh"] };
+    const mission = aMission({ spec: { team: [{ ...coder!, runtime, image: own }] } });
+    expect(renderAgent(mission, "coder", image).spec).toMatchObject({ runtime, image: own });
+    const { spec } = renderAgent(aMission(), "coder", image);
+    expect(spec).toMatchObject({ image });
+    expect(spec).not.toHaveProperty("runtime");
   });
 });

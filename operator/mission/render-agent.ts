@@ -31,7 +31,8 @@ export const renderAgent = (mission: Mission, member: string, image: string): Dr
       role: wanted.role,
       task: { id: member, title: titleOf(goal), text: goal },
       modelRef: wanted.modelRef,
-      image,
+      image: wanted.image ?? image,
+      ...(wanted.runtime === undefined ? {} : { runtime: wanted.runtime }),
       // As it was admitted: what the mission says later may not be RE2.
       ...(recording?.redact === undefined ? {} : { recording: { redact: recording.redact } }),
       ...(egress === undefined ? {} : { egress }),

@@ -16,6 +16,9 @@ const entryPoints: readonly EntryPoint[] = [
   { image: "pipeline", from: "pipeline/embedding/local/main.ts", file: "embedding.js" },
   { image: "scribe", from: "scribe/main.ts", file: "main.js" },
   { image: "scribe", from: "scribe/wrap.ts", file: "wrap.js" },
+  // What `fetch` brings to agents that are programs of others, whose images are not ours.
+  { image: "scribe", from: "agent-image/runtimes/main.ts", file: "runtime.js" },
+  { image: "scribe", from: "nervous-system/imports/parser/main.ts", file: "imports.js" },
   { image: "supervisor", from: "supervisor/main.ts", file: "main.js" },
   { image: "cortex", from: "agent-image/cortex/main.ts", file: "main.js" },
   { image: "cortex", from: "nervous-system/imports/parser/main.ts", file: "imports.js" },

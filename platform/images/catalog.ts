@@ -1,7 +1,8 @@
-import { basename, join } from "node:path";
-import { readFile } from "node:fs/promises";
+import { basename, join, relative } from "node:path";
+import { readFile, realpath } from "node:fs/promises";
 import { run } from "../process/run.ts";
 import { giteaAssets } from "../stores/gitea-assets.ts";
+import { agentPrograms, ensureNpmProgram, type NpmProgram } from "../tools/agent-programs.ts";
 import { ensureEmbeddingModel } from "../tools/embedding-model.ts";
 import { ensureTool } from "../tools/ensure-tool.ts";
 import { ensureNeo4j, neo4jCommand } from "../tools/neo4j.ts";
@@ -49,6 +50,22 @@ const product =
       dockerfile,
       files: { [`dist/${bundle}`]: await bundleImage(root, bundle), ...Object.fromEntries(further) },
       buildArgs: { BASE: await base() },
+    });
+  };
+
+/** An agent of others, as npm has it for this machine's architecture. */
+const npmAgent =
+  (program: NpmProgram, command: string): MakeImage =>
+  async ({ builder, root }, base) => {
+    const { directory, command: link } = await ensureNpmProgram(program, command);
+    // Links become files in a context, and a script must stand beside what it imports.
+    const place = relative(await realpath(directory), await realpath(join(directory, link)));
+    return builder.buildImage({
+      name: `agent-${command}`,
+      dockerfile: await readDockerfile(join(root, "agent-image/runtimes/Dockerfile")),
+      files: { node_modules: join(directory, "node_modules") },
+      buildArgs: { BASE: await base(), COMMAND: command, PLACE: place },
+      contentKey: `${program.npm} ${program.version} ${process.arch}`,
     });
   };
 
@@ -185,9 +202,11 @@ const images = {
   gitea,
   operator: product("operator"),
   pipeline,
-  scribe: product("scribe", { files: ["scribe/hold-ports.pl"] }),
+  scribe: product("scribe", { files: ["scribe/hold-ports.pl", ...grammarFiles] }),
   supervisor: product("supervisor"),
   "agent-image": product("agent-image", { bundle: "cortex", files: grammarFiles }),
+  "agent-codex": npmAgent(agentPrograms.codex, "codex"),
+  "agent-opencode": npmAgent(agentPrograms.opencode, "opencode"),
   "scenario-model": product("scenario-model", {
     folder: "test/model-server",
     bundle: "model-server",
@@ -198,8 +217,10 @@ const images = {
 /** The name of an image that the platform makes. */
 export type ImageName = keyof typeof images;
 
-/** Every image, in the order of making. */
-export const imageNames = Object.keys(images) as ImageName[];
+/** Every image that the platform runs, in the order of making; agents of others are made by who needs them. */
+export const imageNames = (Object.keys(images) as ImageName[]).filter(
+  (name) => name !== "agent-codex" && name !== "agent-opencode",
+);
 
 /** Makes the named images, each only when its inputs changed, and answers them by digest. */
 export const ensureImages = async (

@@ -1,6 +1,6 @@
 import { ownOf } from "#nervous-system/kernel/own-of.ts";
 import { access, chmod, copyFile, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { dirname, join } from "node:path";
 import { createGit, type Git } from "#nervous-system/git/git.ts";
 import type { GitCredentials } from "#nervous-system/git/protected-config.ts";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
@@ -19,11 +19,14 @@ const copyAtomically = async (from: string, to: string, mode: number): Promise<v
   await rename(`${to}.new`, to);
 };
 
-/** Puts this Node and the given scripts where the agent container runs them from: an agent image can neither lack nor change them. */
-const copyTools = async (node: string, scripts: readonly string[], directory: string): Promise<void> => {
+/** Puts this Node and the given files where the agent container runs them from: an agent image can neither lack nor change them. */
+const copyTools = async ({ node, from, files }: FetchOptions["tools"], directory: string): Promise<void> => {
   await mkdir(directory, { recursive: true });
   await copyAtomically(node, join(directory, "node"), 0o755);
-  for (const script of scripts) await copyAtomically(script, join(directory, basename(script)), 0o644);
+  for (const file of files) {
+    await mkdir(dirname(join(directory, file)), { recursive: true });
+    await copyAtomically(join(from, file), join(directory, file), 0o644);
+  }
 };
 
 /** What a fetch needs beside its configuration. */
@@ -32,8 +35,8 @@ type FetchOptions = {
   /** PATH and TMPDIR are taken from it. */
   env: Readonly<Record<string, string | undefined>>;
   clock: Clock;
-  /** The Node to copy, and the scripts that lie beside it in the image. */
-  tools: { node: string; scripts: readonly string[] };
+  /** The Node to copy, and files of the directory `from`, which keep their paths. */
+  tools: { node: string; from: string; files: readonly string[] };
 };
 
 const mountedCredentials = async (config: FetchConfig): Promise<GitCredentials | undefined> => {
@@ -120,7 +123,7 @@ const MAX_TUNNELS = 8; // as many as the gateway gives to one fetch
 export const runFetch = async (options: FetchOptions): Promise<FetchOutcome> => {
   const { config, tools } = options;
   const { ENCHANTED_BIN_DIR: bin } = config;
-  if (bin !== undefined) await copyTools(tools.node, tools.scripts, bin);
+  if (bin !== undefined) await copyTools(tools, bin);
   await mkdir(config.ENCHANTED_FETCH_DIR, { recursive: true });
   const scratch = await mkdtemp(join(config.ENCHANTED_FETCH_DIR, ".fetch-")); // the root file system may be read-only
   const way = await startConnectProxy({

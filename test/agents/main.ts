@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { repositoryRoot } from "#platform/environment.ts";
+import { agentPrograms } from "#platform/tools/agent-programs.ts";
 import { loadNow, machineFacts } from "#test/bench/harness/machine.ts";
 import { writeOut } from "#test/bench/harness/report.ts";
 import { createJournal, type Journal } from "#test/model-server/journal.ts";
@@ -18,7 +19,6 @@ import { compare, type Counted } from "./compare.ts";
 import { installAgent } from "./install.ts";
 import { renderPage, renderTable, type Measured } from "./page.ts";
 import { runOnce } from "./run-once.ts";
-import { versions } from "./versions.ts";
 
 const USAGE = `usage: node test/agents/main.ts [--only codex,gemini] [--runs 3] [--page] [--show]
   --only  the agents to run; all of them otherwise
@@ -94,7 +94,7 @@ const runAgent = async (agent: Agent, server: Server, runs: number): Promise<Mea
     await rm(home, { recursive: true, force: true });
   }
   const now = new Date().toISOString().slice(0, 16).replace("T", " ");
-  const compared = compare(agent, versions[agent.package].version, without, with_);
+  const compared = compare(agent, agentPrograms[agent.package].version, without, with_);
   const measured = { ...compared, runs, measured: `${now} UTC at a load of ${loadNow()}` };
   writeOut(resultPath(agent.name), `${JSON.stringify(measured, null, 2)}\n`);
   return measured;

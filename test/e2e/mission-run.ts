@@ -18,6 +18,8 @@ type MissionChange = {
   secretRef?: { name: string };
   maxAttempts?: number;
   successCriteria?: Array<{ command: string }>;
+  /** Program and image of its agent. */
+  member?: Partial<Pick<Mission["spec"]["team"][number], "runtime" | "image">>;
 };
 
 type Created = { name: string; uid: string };
@@ -53,7 +55,7 @@ const missionOf = (name: string, namespace: string, change: MissionChange, sampl
     },
     successCriteria: change.successCriteria ?? sample.spec.successCriteria,
     retry: { maxAttempts: change.maxAttempts ?? 3 },
-    team: [{ name: "coder", role: "Coder", modelRef: { name } }],
+    team: [{ name: "coder", role: "Coder", modelRef: { name }, ...change.member }],
   },
 });
 

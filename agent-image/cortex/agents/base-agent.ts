@@ -6,7 +6,12 @@ import { isRepositoryFailure } from "../workspace/repository.ts";
 
 /** How an agent's attempt ended. */
 export type AgentOutcome =
-  | { readonly kind: "succeeded"; readonly message: string; readonly headSha: string }
+  | {
+      readonly kind: "succeeded";
+      readonly message: string;
+      /** What was proposed, where anything was. */
+      readonly headSha?: string;
+    }
   | { readonly kind: "failed"; readonly failure: AgentFailure; readonly error: unknown }
   | { readonly kind: "stopped"; readonly message: string };
 

@@ -10,7 +10,9 @@ import {
   type ResourceDefinition,
 } from "#nervous-system/schemas/resources/define-resource.ts";
 import { egress } from "#nervous-system/schemas/resources/egress.ts";
+import { image } from "#nervous-system/schemas/resources/image.ts";
 import { recording } from "#nervous-system/schemas/resources/recording.ts";
+import { runtime } from "#nervous-system/schemas/resources/runtime.ts";
 import {
   commit,
   commonStatus,
@@ -37,22 +39,19 @@ const specFields = z
       immutable("task"),
     ),
     modelRef: withRules(reference("Model"), immutable("modelRef")),
-    image: withRules(
-      z
-        .string()
-        .min(1)
-        .max(512)
-        .regex(/@sha256:[0-9a-f]{64}$/)
-        .describe("Image of the agent container, by digest."),
-      immutable("image"),
-    ),
+    image: withRules(image("Image of the agent container, by digest."), immutable("image")),
+    runtime: runtime.optional(),
     recording: recording.optional(),
     egress: egress.optional(),
     suspend: z.boolean().default(false).describe("Drains the pod and creates none until it is false again."),
   })
   .describe("What is wanted.");
 
-const spec = withRules(specFields, immutableWhereSet("recording", "recording"));
+const spec = withRules(
+  specFields,
+  immutableWhereSet("recording", "recording"),
+  immutableWhereSet("runtime", "runtime"),
+);
 
 const attempt = z
   .object({

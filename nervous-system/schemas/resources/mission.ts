@@ -17,7 +17,9 @@ import {
 import { egress } from "#nervous-system/schemas/resources/egress.ts";
 import { changingKinds } from "#nervous-system/schemas/resources/intervention.ts";
 import { pathPattern } from "#nervous-system/schemas/resources/path-pattern.ts";
+import { image } from "#nervous-system/schemas/resources/image.ts";
 import { missionRecording } from "#nervous-system/schemas/resources/recording.ts";
+import { imageForProgram, runtime } from "#nervous-system/schemas/resources/runtime.ts";
 import { budget, deadline, stuck } from "#nervous-system/schemas/resources/mission-limits.ts";
 import {
   commit,
@@ -128,13 +130,19 @@ const workspace = withRules(
   immutableWhereSet("publish", "workspace.publish"),
 );
 
-const teamMember = z
+const memberFields = z
   .object({
     name: dnsLabel(15, "Name of the member; its Agent is named <mission>-<name>."),
     role: z.enum(["Coder"]).describe("What the member does."),
     modelRef: reference("Model"),
+    runtime: runtime.optional(),
+    image: image(
+      "Image of its container, by digest: glibc, libstdc++, git and what its program needs; without it the chart's.",
+    ).optional(),
   })
   .describe("One member of the team.");
+
+const teamMember = withRules(memberFields, imageForProgram);
 
 const spec = z
   .object({

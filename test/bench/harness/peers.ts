@@ -8,7 +8,7 @@ import { withLock } from "#platform/process/lock.ts";
 import { run } from "#platform/process/run.ts";
 import { buildGoTool } from "#platform/tools/go-build.ts";
 import type { GoTool } from "#platform/versions.ts";
-import { fillOnce } from "./fill-once.ts";
+import { fillOnce } from "#platform/process/fill-once.ts";
 
 const peersDir = fileURLToPath(new URL("../peers", import.meta.url));
 

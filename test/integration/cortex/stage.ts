@@ -11,14 +11,17 @@ import { loadScenarios } from "#test/model-server/load.ts";
 import { createScenarioServer } from "#test/model-server/server.ts";
 import { startRecorderPeer, type RecorderPeer } from "./recorder-peer.ts";
 
-/** How the cortex process ended. */
-type CortexEnd = {
+/** How the process of an agent ended. */
+type AgentEnd = {
   readonly code: number | null;
   readonly termination: { outcome: string; reason: string; message: string; headSHA?: string };
   readonly output: string;
 };
 
-/** Everything around one cortex process: repository, recorder, model. */
+/** An agent that runs. */
+export type Started = { readonly child: ChildProcess; readonly end: Promise<AgentEnd> };
+
+/** Everything around one agent's process: repository, recorder, model. */
 export type Stage = {
   readonly directory: string;
   /** Bare repository with the sample's history, as fetch leaves it. */
@@ -27,7 +30,9 @@ export type Stage = {
   readonly journal: Journal;
   readonly modelPort: number;
   /** Starts the cortex on a scenario. */
-  start(scenario: string, env?: Readonly<Record<string, string>>): { child: ChildProcess; end: Promise<CortexEnd> };
+  start(scenario: string, env?: Readonly<Record<string, string>>): Started;
+  /** Starts something else that is given the same environment, by its script and arguments. */
+  startWith(program: readonly string[], env: Readonly<Record<string, string>>): Started;
   git(directory: string, ...args: string[]): string;
   close(): Promise<void>;
 };
@@ -59,13 +64,13 @@ const startModel = async (journal: Journal): Promise<Server> => {
   return server;
 };
 
-const collect = async (child: ChildProcess, terminationLog: string): Promise<CortexEnd> => {
+const collect = async (child: ChildProcess, terminationLog: string): Promise<AgentEnd> => {
   let output = "";
   for (const stream of [child.stdout, child.stderr])
     stream?.on("data", (chunk: Buffer) => (output += chunk.toString()));
   const [code] = (await once(child, "close")) as [number | null];
   const text = await readFile(terminationLog, "utf8").catch(() => "{}");
-  return { code, output, termination: JSON.parse(text) as CortexEnd["termination"] };
+  return { code, output, termination: JSON.parse(text) as AgentEnd["termination"] };
 };
 
 /** Sets the stage in a directory of its own. */
@@ -100,6 +105,11 @@ export const setStage = async (): Promise<Stage> => {
     OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${recorder.servicePort}`,
     TRACEPARENT: `00-${missionTrace}-b7ad6b7169203331-01`,
   });
+  const run = (program: readonly string[], env: Readonly<Record<string, string>>): Started => {
+    const child = spawn(process.execPath, program, { env, stdio: ["ignore", "pipe", "pipe"] });
+    children.push(child);
+    return { child, end: collect(child, join(directory, "termination")) };
+  };
   return {
     directory,
     fetched,
@@ -107,14 +117,8 @@ export const setStage = async (): Promise<Stage> => {
     journal,
     modelPort,
     git,
-    start: (scenario, env = {}) => {
-      const child = spawn(process.execPath, ["agent-image/cortex/main.ts"], {
-        env: { ...environment(scenario), ...env },
-        stdio: ["ignore", "pipe", "pipe"],
-      });
-      children.push(child);
-      return { child, end: collect(child, join(directory, "termination")) };
-    },
+    start: (scenario, env = {}) => run(["agent-image/cortex/main.ts"], { ...environment(scenario), ...env }),
+    startWith: (program, env) => run(program, { ...environment("none"), ...env }),
     close: async () => {
       for (const child of children) if (child.exitCode === null) child.kill("SIGKILL");
       model.closeAllConnections();

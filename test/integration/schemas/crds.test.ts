@@ -334,6 +334,7 @@ describe("the API server", () => {
       modelRef: { modelRef: { name: "other" } },
       task: { task: { ...spec.task, text: "Something else." } },
       recording: { recording: { redact: [{ name: "a", pattern: "b" }] } },
+      runtime: { runtime: { kind: "Custom", command: ["sh"] } },
       missionRef: { missionRef: { name: "other" } },
     };
     for (const [field, change] of Object.entries(changes))
@@ -359,6 +360,50 @@ describe("the API server", () => {
   it("explains every field", async () => {
     const { output } = await kubectl("explain", "mission.spec.workspace");
     expect(output).toMatch(/Clone URL of the Git repository/);
+  });
+
+  const teamOf = (more: object): Record<string, unknown> => ({
+    team: [{ name: "coder", role: "Coder", modelRef: { name: "default" }, ...more }],
+  });
+
+  it("accepts a program as the agent, and leaves a member that names none without", async () => {
+    const words = { command: ["sh", "-c", "x".repeat(4000)], args: Array.from({ length: 32 }, () => "{task}") };
+    const env = Array.from({ length: 32 }, (_, n) => ({ name: `NAME_${n}`, value: n === 0 ? "" : "é".repeat(150) }));
+    const image = `example.org/team/tools@sha256:${"a".repeat(64)}`;
+    const runtime = { kind: "Custom", ...words, env };
+    expect(await apply(mission("program", teamOf({ runtime, image })))).toMatchObject({ code: 0 });
+    const specOf = async (name: string) =>
+      JSON.parse((await kubectl("get", "mission", name, "-o", "json")).output).spec;
+    expect((await specOf("program")).team[0].runtime).toEqual(runtime);
+    expect((await specOf("good")).team[0]).not.toHaveProperty("runtime");
+  });
+
+  it.each<[string, object, RegExp]>([
+    ["Custom without a command", { runtime: { kind: "Custom" } }, /Custom needs a command/],
+    ["an empty command", { runtime: { kind: "Custom", command: [] } }, /at least 1 items/],
+    ["a command for the cortex, which is the default", { runtime: { command: ["sh"] } }, /only Custom has one/],
+    ["arguments for the cortex", { runtime: { args: ["-v"] } }, /the cortex takes neither/],
+    ["another kind", { runtime: { kind: "Nobody" } }, /Unsupported value/],
+    [
+      "a program that the chart's image lacks, without one of its own",
+      { runtime: { kind: "Codex" } },
+      /name the image/,
+    ],
+    [
+      "our own variables",
+      { runtime: { kind: "Custom", command: ["a"], env: [{ name: "ENCHANTED_SOCKET", value: "" }] } },
+      /are ours/,
+    ],
+    ["a NUL", { runtime: { kind: "Custom", command: ["a\u0000"] } }, /NUL/],
+    [
+      "more than fits into a variable",
+      { runtime: { kind: "Custom", command: Array.from({ length: 5 }, () => "x".repeat(4000)) } },
+      /at most 16000 bytes/,
+    ],
+    ["an image by a tag", { image: "example.org/team/tools:1" }, /should match/],
+  ])("refuses %s", async (_, member, message) => {
+    const answer = await apply(mission("bad-program", teamOf(member)));
+    expect(answer).toEqual({ code: 1, output: expect.stringMatching(message) });
   });
 
   it("selects agents by their mission", async () => {

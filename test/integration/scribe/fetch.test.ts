@@ -104,7 +104,13 @@ describe("fetch", () => {
     expect([bare("rev-parse", "HEAD"), bare("symbolic-ref", "HEAD")]).toEqual([commits.second, "refs/heads/main"]);
     expect(bare("rev-list", "--count", "HEAD")).toBe("2");
     expect(forge.seen[0]).toBe(`CONNECT ${forge.url.slice("https://".length)} Bearer fetch-token`);
-    expect((await readdir(join(dir, "bin"))).toSorted()).toEqual(["node", "wrap.js"]);
+    expect((await readdir(join(dir, "bin"))).toSorted()).toEqual([
+      "imports.js",
+      "node",
+      "node_modules",
+      "runtime.js",
+      "wrap.js",
+    ]);
     expect((await stat(join(dir, "bin", "node"))).mode & 0o777).toBe(0o755);
     const version = spawnSync(join(dir, "bin", "node"), ["--version"], { encoding: "utf8" });
     expect(version.stdout.trim()).toBe(process.version);

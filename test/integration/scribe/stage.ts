@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { createConnection, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,6 +26,7 @@ export const setStage = async (): Promise<Stage> => {
   });
   const programs = join(dir, "programs");
   await bundleImage(root, "scribe", programs);
+  await symlink(join(root, "node_modules"), join(programs, "node_modules"));
   return {
     dir,
     programs,

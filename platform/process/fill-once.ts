@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { withLock } from "#platform/process/lock.ts";
+import { withLock } from "./lock.ts";
 
 /** Fills `place` once, whoever comes first; only a whole directory ever appears there. */
 export const fillOnce = async (place: string, fill: (temporary: string) => Promise<void>): Promise<string> => {
