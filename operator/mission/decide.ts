@@ -1,6 +1,7 @@
 import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { ConditionType, findCondition, isFinished, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
 import { admission } from "#operator/mission/admission.ts";
+import { anyRuns } from "#operator/mission/any-runs.ts";
 import { finished } from "#operator/mission/finished.ts";
 import { leftMs, limits } from "#operator/mission/limits.ts";
 import {
@@ -108,7 +109,10 @@ const work: Step = (snapshot) => {
   if (stuck !== undefined) {
     const { agent, told } = stuck;
     const message = `Agent "${agent.metadata.name}" cannot go on: ${told.message}`;
-    return waitingPlan({ phase: "Running", reason: told.reason, message, stalled: true }, workRecheckMs);
+    // Its time goes on where somebody is at work.
+    const atMostMs = anyRuns(busy) ? leftMs(snapshot) : workRecheckMs;
+    const recheckMs = Math.min(workRecheckMs, atMostMs);
+    return waitingPlan({ phase: "Running", reason: told.reason, message, stalled: true }, recheckMs);
   }
   const message = `At work: ${doing(busy)}.`;
   const recheckMs = Math.min(workRecheckMs, leftMs(snapshot));
