@@ -6,6 +6,8 @@ import { textOption, type CommandRun, type OptionValues } from "../arguments.ts"
 import { CliError, createProgress, exitCode, exited, type Ending, type Host } from "../host.ts";
 import { findMission, inCluster, type Cluster } from "./connect.ts";
 import { endLines, standingOf } from "./mission-words.ts";
+import { printAnswer } from "./print-answer.ts";
+import { withoutNulls } from "./without-nulls.ts";
 
 const timeIsOver = 3;
 
@@ -36,11 +38,10 @@ const createTelling = (host: Host) => {
 const print = (host: Host, options: OptionValues, mission: Mission): void => {
   const { name, namespace } = mission.metadata;
   const { phase, outcome, pullRequests = [], usage } = mission.status ?? {};
-  const text =
-    options["output"] === "json"
-      ? JSON.stringify({ name, namespace, phase, outcome, pullRequests, usage })
-      : endLines(mission).join("\n");
-  host.stdout().write(`${text}\n`);
+  printAnswer(host, options, {
+    lines: endLines(mission),
+    json: { name, namespace, phase, outcome, pullRequests, usage },
+  });
 };
 
 type Seen = { readonly kind: "ended"; readonly mission: Mission } | { readonly kind: "deleted" };
@@ -50,7 +51,8 @@ const followToEnd = async (host: Host, { client }: Cluster, found: Mission, sign
   const { name, namespace, uid } = found.metadata;
   const telling = createTelling(host);
   const seen = Promise.withResolvers<Seen>();
-  const look = (mission: Mission): void => {
+  const look = (sent: Mission): void => {
+    const mission = withoutNulls(sent);
     if (mission.metadata.uid !== uid) return seen.resolve({ kind: "deleted" });
     telling.tell(mission);
     if (standingOf(mission).end !== undefined) seen.resolve({ kind: "ended", mission });

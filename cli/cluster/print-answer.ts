@@ -1,0 +1,16 @@
+import type { OptionValues } from "../arguments.ts";
+import type { Host } from "../host.ts";
+import { printableJson, printableLine } from "../printable.ts";
+
+/**
+ * Prints what a command of the cluster answers: the one way there is, so that nothing which an object or a proxy says reaches a
+ * terminal as it is (`test/architecture.test.ts`).
+ */
+export const printAnswer = (
+  host: Pick<Host, "stdout">,
+  options: OptionValues,
+  answer: { readonly lines: readonly string[]; readonly json: unknown },
+): void => {
+  const text = options["output"] === "json" ? printableJson(answer.json) : answer.lines.map(printableLine).join("\n");
+  host.stdout().write(`${text}\n`);
+};
