@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/globals";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import { erasedDigest } from "#nervous-system/schemas/erased.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { checkArchive } from "#pipeline/archive-reader/check-archive.ts";
@@ -35,6 +36,12 @@ describeSinkContract("archive", async () => {
     frames: (count) => chain.take(count).map(stored),
     strangeFrames: () => strangePayloads.map((event) => stored(chain.next(event))),
     visible: async () => (await archive.frames()).toSorted(inOrder).map(({ hash }) => hash),
+    gap: () => stored(chain.next({ event_type: "GAP", payload: { reason: "lost" } })),
+    speaking: async () =>
+      (await archive.frames())
+        .filter(({ bytes }) => erasedDigest(bytes) === undefined)
+        .toSorted(inOrder)
+        .map(({ hash }) => hash),
     stopStore: () => archive.server.stop(),
     startStore: () => archive.server.restart(),
     stop: () => cleanup.run(),
