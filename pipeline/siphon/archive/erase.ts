@@ -1,4 +1,5 @@
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import { eachAtOnce } from "#nervous-system/kernel/each-at-once.ts";
 import { erase } from "#nervous-system/schemas/erased.ts";
 import type { ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
 import { blobKey } from "#nervous-system/stores/s3/object-store.ts";
@@ -6,6 +7,7 @@ import { readFile } from "#pipeline/archive-reader/read-file.ts";
 import { createErasedTest } from "#pipeline/siphon/erased-frames.ts";
 import type { Erasure } from "#pipeline/siphon/erasures.ts";
 import { encodeFile } from "./encode-file.ts";
+import type { FileTenants } from "./file-tenants.ts";
 import { eraseOrHold } from "./held-objects.ts";
 import { filesPrefix, heldKey, nextRevision, parseFileKey, type FilePlaces } from "./keys.ts";
 import type { ManifestChain } from "./manifest-chain.ts";
@@ -13,8 +15,15 @@ import { sha256Of } from "./manifest.ts";
 import { newestRevision } from "./newest-revision.ts";
 import { readObject } from "./read-object.ts";
 
-/** Where an archive is. */
-export type ArchiveStore = { readonly client: ObjectClient; readonly manifests: ManifestChain };
+/** Where an archive is, and what is known of its files. */
+export type ArchiveStore = {
+  readonly client: ObjectClient;
+  readonly manifests: ManifestChain;
+  readonly tenants: FileTenants;
+};
+
+/** Blobs that are deleted at once. */
+const BLOBS_AT_ONCE = 8;
 
 /** Tells files in which one of these places lies. */
 const createPlacesTest = (places: readonly number[]): ((file: Pick<FilePlaces, "from" | "to">) => boolean) => {
@@ -34,19 +43,24 @@ const createPlacesTest = (places: readonly number[]): ((file: Pick<FilePlaces, "
 const isHeld = async (client: Pick<ObjectClient, "list" | "size">, key: string): Promise<boolean> =>
   (await client.size(heldKey(key))) !== undefined && (await newestRevision(client, key)) !== undefined;
 
-/**
- * The files that may hold frames of these erasures: by the places that each was stored at, in whichever stream. One that a lock
- * holds is in nobody's place any more.
- */
-const filesOf = async (
-  client: Pick<ObjectClient, "list" | "size">,
-  erasures: readonly Erasure[],
-): Promise<string[]> => {
-  const isIn = createPlacesTest(erasures.flatMap((one) => one.places));
+/** Tells files that may hold frames of these erasures: by the places that each was stored at, in whichever stream, and whose it was. */
+const createFilesTest = (tenants: FileTenants, erasures: readonly Erasure[]): ((key: string) => boolean) => {
+  const tests = [...Map.groupBy(erasures, ({ namespace }) => namespace)].map(([namespace, own]) => {
+    const isIn = createPlacesTest(own.flatMap(({ places }) => places));
+    return (key: string, file: FilePlaces): boolean => isIn(file) && tenants.mayHold(key, namespace);
+  });
+  return (key) => {
+    const file = parseFileKey(key);
+    return file !== undefined && tests.some((mayHold) => mayHold(key, file));
+  };
+};
+
+/** The files that may hold frames of these erasures. One that a lock holds is in nobody's place any more. */
+const filesOf = async ({ client, tenants }: ArchiveStore, erasures: readonly Erasure[]): Promise<string[]> => {
+  const mayHold = createFilesTest(tenants, erasures);
   const keys: string[] = [];
   for await (const { key } of client.list(filesPrefix)) {
-    const file = parseFileKey(key);
-    if (file !== undefined && isIn(file) && !(await isHeld(client, key))) keys.push(key);
+    if (mayHold(key) && !(await isHeld(client, key))) keys.push(key);
   }
   return keys;
 };
@@ -61,7 +75,7 @@ const erasedIn = (frames: readonly StoredFrame[], erasures: readonly Erasure[]):
 
 /** Puts a file without what was erased in the place of a file that has it; answers whether there was anything to erase. */
 const reviseFile = async (
-  { client, manifests }: ArchiveStore,
+  { client, manifests, tenants }: ArchiveStore,
   replaces: string,
   erasures: readonly Erasure[],
   signal: AbortSignal,
@@ -69,6 +83,7 @@ const reviseFile = async (
   const before = await readObject(client, replaces);
   if (before === undefined) return false;
   const { cut, frames } = await readFile(before);
+  tenants.note(replaces, frames);
   const left = erasedIn(frames, erasures);
   if (left.every((frame, at) => frame === frames[at])) return false;
   const key = nextRevision(replaces);
@@ -93,11 +108,11 @@ export const eraseInArchive = async (
 ): Promise<void> => {
   for (let found = true; found;) {
     found = false;
-    for (const key of await filesOf(store.client, erasures)) {
+    for (const key of await filesOf(store, erasures)) {
       signal.throwIfAborted();
       found = (await reviseFile(store, key, erasures, signal)) || found;
     }
   }
-  for (const { namespace, blobs } of erasures)
-    for (const digest of blobs) await eraseOrHold(store.client, blobKey(namespace, digest));
+  const blobs = erasures.flatMap(({ namespace, blobs: digests }) => digests.map((one) => blobKey(namespace, one)));
+  await eachAtOnce([...new Set(blobs)], BLOBS_AT_ONCE, (key) => eraseOrHold(store.client, key));
 };

@@ -7,6 +7,7 @@ import type { Batch, EraseResult, Sink, SinkKind, SinkResult } from "#pipeline/s
 import { encodeFile } from "./encode-file.ts";
 import { eraseInArchive } from "./erase.ts";
 import { createErasedKeys } from "./erased-keys.ts";
+import { createFileTenants } from "./file-tenants.ts";
 import { createKeptCuts } from "./kept-cuts.ts";
 import { readManifestSigning, signingKeySettings } from "./key-settings.ts";
 import { fileKey } from "./keys.ts";
@@ -46,6 +47,9 @@ const encoded = (batch: Batch): SinkResult | { readonly kind: "file"; readonly b
   }
 };
 
+/** Some ten megabytes; who orders what lies in more has them read. */
+const MAX_KNOWN_FILES = 50_000;
+
 /** By what manifests are signed, and for how long files are locked; neither is without it. */
 export type ArchiveOptions = {
   readonly signing?: ManifestSigning | undefined;
@@ -61,6 +65,7 @@ export const createArchiveSink = (bucket: ObjectClient, { signing, lock }: Archi
   const manifests = createManifestChain(client, signing);
   const releases = createReleases(bucket, lock);
   const erased = createErasedKeys(bucket);
+  const tenants = createFileTenants(MAX_KNOWN_FILES);
   const { cuts, keepCut, forgetWithoutFiles } = createKeptCuts(client);
   return {
     prepare: async () => {
@@ -80,6 +85,7 @@ export const createArchiveSink = (bucket: ObjectClient, { signing, lock }: Archi
         signal.throwIfAborted();
         const file = encoded({ ...batch, frames: await withoutErased(erased, batch.frames) });
         if (file.kind !== "file") return file;
+        tenants.note(fileKey(batch.cut), batch.frames);
         const entry = await putFile({ client, manifests }, batch, file.bytes, signal);
         if (entry !== undefined) await manifests.append(entry, signal);
         await releases.nowAndThen();
@@ -91,7 +97,7 @@ export const createArchiveSink = (bucket: ObjectClient, { signing, lock }: Archi
     erase: async (erasures, signal) => {
       try {
         await erased.keep(erasedKeysOf(erasures));
-        await eraseInArchive({ client, manifests }, erasures, signal);
+        await eraseInArchive({ client, manifests, tenants }, erasures, signal);
         return { kind: "written" };
       } catch (error) {
         return failed(error);
