@@ -15,7 +15,7 @@ const printed = (output: "text" | "json", answer: Parameters<typeof printAnswer>
 /** A mission as somebody sends it, whatever the schema says. */
 const missionOf = (status: object, name = "fix-bug"): Mission => {
   const mission = aMission();
-  return { ...mission, metadata: { ...mission.metadata, name }, status: status as never };
+  return { ...mission, metadata: { ...mission.metadata, name }, status };
 };
 
 const hostile = "\u001b[2J\u009b31m\u202egpj\u2028\r\u0007";

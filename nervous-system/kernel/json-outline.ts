@@ -67,28 +67,34 @@ function* entriesAt(text: string, from: number): Generator<Entry> {
 
 type Budget = { left: number };
 
-const outlineAt = (text: string, { from, to, values }: Span, depth: number, budget: Budget): unknown => {
-  if (values <= MAX_PART) {
-    budget.left -= values;
-    return budget.left < 0 ? undefined : JSON.parse(text.slice(from, to));
-  }
-  if (depth === 0 || budget.left <= 0) return undefined;
-  // What is small first, wherever it stands: counts come behind what they count.
-  const kept: Array<{ readonly name: string; value: unknown }> = [];
-  const large: Array<{ readonly place: number; readonly span: Span }> = [];
-  for (const { name, span } of entriesAt(text, from)) {
-    if (budget.left <= 0) break;
-    if (span.values > MAX_PART) large.push({ place: kept.length, span });
-    kept.push({ name, value: span.values > MAX_PART ? undefined : outlineAt(text, span, 0, budget) });
-  }
-  for (const { place, span } of large) {
-    const entry = kept[place];
-    if (entry !== undefined) entry.value = outlineAt(text, span, depth - 1, budget);
-  }
-  const present = kept.filter(({ value }) => value !== undefined);
-  return text.charAt(from) === "{"
+const isLarge = ({ values }: Span): boolean => values > MAX_PART;
+
+/** A part that is kept whole; undefined where there is no room left for it. */
+const partAt = (text: string, { from, to, values }: Span, budget: Budget): unknown => {
+  budget.left -= values;
+  return budget.left < 0 ? undefined : JSON.parse(text.slice(from, to));
+};
+
+type Kept = { readonly name: string; readonly span: Span; value: unknown };
+
+const composed = (isObject: boolean, entries: readonly Kept[]): unknown => {
+  const present = entries.filter(({ value }) => value !== undefined);
+  return isObject
     ? Object.fromEntries(present.map(({ name, value }) => [name, value]))
     : present.map(({ value }) => value);
+};
+
+const outlineAt = (text: string, span: Span, depth: number, budget: Budget): unknown => {
+  if (!isLarge(span)) return partAt(text, span, budget);
+  if (depth === 0 || budget.left <= 0) return undefined;
+  const entries: Kept[] = [];
+  for (const entry of entriesAt(text, span.from)) {
+    if (budget.left <= 0) break;
+    entries.push({ ...entry, value: isLarge(entry.span) ? undefined : partAt(text, entry.span, budget) });
+  }
+  // What is small first, wherever it stands: counts come behind what they count.
+  for (const entry of entries) if (isLarge(entry.span)) entry.value = outlineAt(text, entry.span, depth - 1, budget);
+  return composed(text.charAt(span.from) === "{", entries);
 };
 
 /**

@@ -25,17 +25,17 @@ it("takes away every character that nobody sees, but the joiners and marks that 
     .flatMap((plane) => Array.from({ length: 0x1_0000 }, (_, at) => String.fromCodePoint(plane * 0x1_0000 + at)))
     .filter((one) => /[\p{Cf}\p{Default_Ignorable_Code_Point}]/u.test(one))
     .filter((one) => !["ab", "a\ufffdb"].includes(plainText(`a${one}b`)));
-  expect(kept.filter((one) => /\p{Default_Ignorable_Code_Point}/u.test(one))).toEqual([
-    ..."\u061c\u200c\u200d\u200e\u200f",
-  ]);
+  expect(kept.filter((one) => /\p{Default_Ignorable_Code_Point}/u.test(one))).toEqual(
+    Array.from("\u061c\u200c\u200d\u200e\u200f"),
+  );
   // Signs of numbers and verses, each with a shape of its own.
-  expect(kept.filter((one) => !/\p{Default_Ignorable_Code_Point}/u.test(one))).toEqual([
-    ..."\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\u{110bd}\u{110cd}",
-  ]);
+  expect(kept.filter((one) => !/\p{Default_Ignorable_Code_Point}/u.test(one))).toEqual(
+    Array.from("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\u{110bd}\u{110cd}"),
+  );
 });
 
 it("leaves nothing to take away a second time", () => {
-  const pieces = [..."\u001b[0m\r\n\u200d\u200c\u200b\u{e0041}\ufe0f\u202ea"].map((one) => fc.constant(one));
+  const pieces = Array.from("\u001b[0m\r\n\u200d\u200c\u200b\u{e0041}\ufe0f\u202ea", (one) => fc.constant(one));
   fc.assert(
     fc.property(fc.string({ unit: fc.oneof(...pieces) }), (text) => {
       expect(plainText(plainText(text))).toBe(plainText(text));

@@ -186,7 +186,10 @@ describe("an answer of very many events", () => {
 describe("an answer of more values than are parsed", () => {
   const usage = { prompt_tokens: 3, completion_tokens: 4 };
   const candidate = { token: "abcd", logprob: -0.12, bytes: [97, 98, 99, 100] };
-  const content = Array.from({ length: 6_200 }, () => ({ ...candidate, top_logprobs: Array(20).fill(candidate) }));
+  const content = Array.from({ length: 6_200 }, () => ({
+    ...candidate,
+    top_logprobs: Array.from({ length: 20 }, () => candidate),
+  }));
   const data = Array.from({ length: 700 }, () => ({ object: "embedding", embedding: Array(1_536).fill(0.012) }));
 
   it.each([

@@ -249,7 +249,13 @@ describe("an order to erase what is not there", () => {
     const chain = chainBuilder({ agent_uid: agentUid(7), namespace: "team-b" });
     const frames = chain.take(6).map((frame, at) => ({ ...frame, place: 9_000_001 + at, storedNs: 1n }));
     const orderOf = (namespace: string, eventId = "never-was"): Erasure => ({
-      ...{ namespace, eventId, agentUid: agentUid(7), epoch: 1, seq: 1, principal: "", blobs: [] },
+      namespace,
+      eventId,
+      agentUid: agentUid(7),
+      epoch: 1,
+      seq: 1,
+      principal: "",
+      blobs: [],
       places: frames.map(({ place }) => place),
     });
     const read: string[] = [];
