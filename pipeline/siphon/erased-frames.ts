@@ -37,13 +37,7 @@ const keyOfFrame = ({ envelope }: StoredFrame): string => {
   return keyOf({ namespace, agentUid, epoch, seq, eventId });
 };
 
-/** Tells frames that orders are about, however many those are. */
-export const createErasedTest = (erasures: readonly Named[]): ((frame: StoredFrame) => boolean) => {
-  const keys = new Set(erasedKeysOf(erasures));
-  return (frame) => mayBeErased(frame) && keys.has(keyOfFrame(frame));
-};
-
-/** The same of frames that a store keeps without their envelopes. */
+/** Tells frames that orders are about where a store keeps them without their envelopes. */
 export const createKeptTest = (erasures: readonly Named[]): ((namespace: string, frame: Kept) => boolean) => {
   const keys = new Set(erasedKeysOf(erasures));
   return (namespace, { agent_uid: agentUid, epoch, seq, event_id: eventId }) =>

@@ -1,9 +1,8 @@
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
-import { firstRevision } from "./keys.ts";
 
 /**
  * Whose frames files hold, as far as it was seen, so that an order reads no file that holds none of its namespace: places are
- * whatever its giver says. All revisions of a file hold the same frames.
+ * whatever its giver says.
  */
 export type FileTenants = {
   note(key: string, frames: readonly StoredFrame[]): void;
@@ -16,12 +15,12 @@ export const createFileTenants = (max: number): FileTenants => {
   const tenants = new Map<string, ReadonlySet<string>>();
   return {
     note: (key, frames) => {
-      tenants.set(firstRevision(key), new Set(frames.map(({ envelope }) => envelope.namespace)));
+      tenants.set(key, new Set(frames.map(({ envelope }) => envelope.namespace)));
       for (const oldest of tenants.keys()) {
         if (tenants.size <= max) break;
         tenants.delete(oldest);
       }
     },
-    mayHold: (key, namespace) => tenants.get(firstRevision(key))?.has(namespace) ?? true,
+    mayHold: (key, namespace) => tenants.get(key)?.has(namespace) ?? true,
   };
 };
