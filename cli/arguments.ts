@@ -73,16 +73,21 @@ const checkChoice = (command: Command, choices: readonly string[], [first, secon
   if (!isNamed || second !== undefined) throw usageError(command, `name one of ${choices.join(", ")}`);
 };
 
+type ObjectOperand = { readonly name: string; readonly text: string | undefined; readonly isMissing: boolean };
+
+const checkObject = (command: Command, { name, text, isMissing }: ObjectOperand, operands: readonly string[]): void => {
+  if (text === undefined && (isMissing || operands.length > 1)) throw usageError(command, `name one ${name}`);
+  if (text !== undefined && operands.length !== 2)
+    throw usageError(command, `name one ${name}, and give one ${text} in quotes`);
+};
+
 const checkOperands = (command: Command, operands: readonly string[]): void => {
   const { operand } = command;
   if (operand === undefined) return refuseOperands(command, operands);
   const { name, choices, optional, isObject, text } = operand;
   if (choices !== undefined) return checkChoice(command, choices, operands);
   const isMissing = optional !== true && operands.length === 0;
-  const most = text === undefined ? 1 : 2;
-  const fits = operands.length === most || (optional === true && operands.length < most);
-  if (isObject === true && !fits)
-    throw usageError(command, `name one ${name}${text === undefined ? "" : `, and give one ${text} in quotes`}`);
+  if (isObject === true) return checkObject(command, { name, text, isMissing }, operands);
   if (isMissing) throw usageError(command, `name one ${name} or several`);
 };
 

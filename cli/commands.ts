@@ -1,18 +1,7 @@
 import { questions } from "#nervous-system/schemas/questions/catalog.ts";
 import type { Command } from "./arguments.ts";
 import { questionDescriptions, questionOptions } from "./ask/question-options.ts";
-import {
-  cancelCommand,
-  diffCommand,
-  logsCommand,
-  messageCommand,
-  openCommand,
-  pauseCommand,
-  resumeCommand,
-  usageCommand,
-  waitCommand,
-  watchCommand,
-} from "./cluster/commands.ts";
+import { clusterCommands } from "./cluster/commands.ts";
 import { clusterOptions } from "./cluster/options.ts";
 import { eraseCommand } from "./erase/command.ts";
 import { exportCommand } from "./export/command.ts";
@@ -260,16 +249,7 @@ export const commands: readonly Command[] = [
     load: async () => (await import("./ask.ts")).ask,
   },
   graphCommand,
-  watchCommand,
-  waitCommand,
-  usageCommand,
-  pauseCommand,
-  resumeCommand,
-  cancelCommand,
-  messageCommand,
-  logsCommand,
-  diffCommand,
-  openCommand,
+  ...clusterCommands,
   exportCommand,
   eraseCommand,
   {

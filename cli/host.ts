@@ -16,7 +16,7 @@ export type Host = {
   self: readonly string[];
   stdin(): Readable;
   stdout(): Writable & { isTTY?: boolean; columns?: number };
-  /** One line on standard error; `stderr` is never opened before, since a program may share it. */
+  /** One line on standard error, without what a terminal obeys; `stderr` is never opened before, since a program may share it. */
   warn(line: string): void;
   /** Whether standard error is a terminal. */
   hasTerminal(): boolean;

@@ -3,6 +3,7 @@ import { writeSync } from "node:fs";
 import { constants } from "node:os";
 import { isatty } from "node:tty";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
+import { plainText } from "#nervous-system/kernel/plain-text.ts";
 import { surviveRejections, unforeseen } from "#nervous-system/kernel/last-resort.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
 import manifest from "../package.json" with { type: "json" };
@@ -48,7 +49,8 @@ const host: Host = {
   self: [process.execPath, process.argv[1] ?? ""],
   stdin: () => process.stdin,
   stdout: openStdout(),
-  warn: (line) => void writeSync(2, `${line}\n`),
+  // Whatever an error, a server or a proxy says: here and nowhere before, so that no command forgets it.
+  warn: (line) => void writeSync(2, `${plainText(line)}\n`),
   hasTerminal: () => isatty(2),
   show: (text) => void writeSync(2, text),
   clock: systemClock(),

@@ -1,6 +1,9 @@
 /** Control characters of others' words must not reach a terminal: they could move its cursor or change its title. */
 export const printable = (text: string): string => text.replaceAll(/\s+/g, " ").replaceAll(/\p{C}/gu, "\ufffd");
 
+/** The same of one line that is laid out: its spaces stay. */
+export const printableLine = (line: string): string => line.replaceAll(/[^\S ]+/g, " ").replaceAll(/\p{C}/gu, "\ufffd");
+
 const escaped = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
 /**

@@ -157,6 +157,15 @@ describe("what no linter rule says", () => {
     expect(offenders).toEqual([]);
   });
 
+  it("commands of the cluster print by one way, which lets nothing through that a terminal obeys", () => {
+    const printing = files().filter(
+      (file) =>
+        /^cli\/cluster\/.*(?<!\.test)\.ts$/.test(file) &&
+        /stdout\(\)\s*\.write|console\./.test(readFileSync(file, "utf8")),
+    );
+    expect(printing).toEqual(["cli/cluster/print-answer.ts"]);
+  });
+
   it("no file is named after nothing", () => {
     const offenders = files().filter((file) => /(^|\/)(utils?|helpers?|types|common|misc)\.ts$/.test(file));
     expect(offenders).toEqual([]);

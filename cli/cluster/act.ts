@@ -4,11 +4,12 @@ import { interventions, type Intervention } from "#nervous-system/kubernetes/swa
 import { ConditionType, isFinished, isTrue } from "#nervous-system/schemas/conditions.ts";
 import { groupVersion } from "#nervous-system/schemas/resources/define-resource.ts";
 import { maxInterventionText, type InterventionKind } from "#nervous-system/schemas/resources/intervention.ts";
-import { textOption, type CommandRun, type Invocation } from "../arguments.ts";
+import { textOption, type CommandRun, type Invocation, type OptionValues } from "../arguments.ts";
 import { CliError, exitCode, exited, type Ending, type Host } from "../host.ts";
 import { printable } from "../printable.ts";
 import { findMission, inCluster, type Cluster } from "./connect.ts";
 import { follow, timeIsOver, TimeOver, withinTimeout, type Followed } from "./follow.ts";
+import { printAnswer } from "./print-answer.ts";
 
 const textOf = (kind: InterventionKind, { options, operands }: Invocation): string | undefined => {
   const what = kind === "Message" ? "the text" : "--reason";
@@ -51,17 +52,21 @@ const create = async (
   }
 };
 
-const asJson = ({ metadata, spec, status }: Intervention): string =>
-  JSON.stringify({
-    name: metadata.name,
-    namespace: metadata.namespace,
-    mission: spec.missionRef.name,
-    kind: spec.kind,
-    phase: status?.phase,
-    message: status?.message,
-  });
+const factsOf = ({ metadata, spec, status }: Intervention) => ({
+  name: metadata.name,
+  namespace: metadata.namespace,
+  mission: spec.missionRef.name,
+  kind: spec.kind,
+  phase: status?.phase,
+  message: status?.message,
+});
 
-const tell = (host: Host, seen: Followed<Intervention>, { metadata, spec }: Intervention, output: unknown): Ending => {
+const tell = (
+  host: Host,
+  seen: Followed<Intervention>,
+  { metadata, spec }: Intervention,
+  output: OptionValues[string],
+): Ending => {
   if (seen.kind === "deleted") {
     host.warn(
       `enchanted: "${metadata.name}" went before it was answered, as it does where mission "${spec.missionRef.name}" is deleted`,
@@ -71,8 +76,7 @@ const tell = (host: Host, seen: Followed<Intervention>, { metadata, spec }: Inte
   const { object } = seen;
   const isDone = isTrue(object.status?.conditions, ConditionType.Complete);
   const words = printable(`${spec.missionRef.name}: ${object.status?.message ?? ""}`);
-  if (output === "json") host.stdout().write(`${asJson(object)}\n`);
-  else if (isDone) host.stdout().write(`${words}\n`);
+  if (output === "json" || isDone) printAnswer(host, { output }, { lines: [words], json: factsOf(object) });
   if (!isDone) host.warn(`enchanted: ${words}`);
   return exited(isDone ? exitCode.ok : exitCode.fault);
 };

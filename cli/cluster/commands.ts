@@ -6,8 +6,7 @@ const operand = { name: "mission", isObject: true } as const;
 
 const ofCluster = "the cluster cannot be reached or refuses, or there is no such mission; the message says which";
 
-/** What `enchanted wait` takes. */
-export const waitCommand: Command = {
+const waitCommand: Command = {
   name: "wait",
   summary: "wait until a mission has ended, well or badly",
   description: [
@@ -38,8 +37,7 @@ export const waitCommand: Command = {
   load: async () => (await import("./wait.ts")).wait,
 };
 
-/** What `enchanted usage` takes. */
-export const usageCommand: Command = {
+const usageCommand: Command = {
   name: "usage",
   summary: "what a mission used: time, tokens, cost and frames",
   description: [
@@ -88,8 +86,7 @@ const actCodes: Command["exitCodes"] = [
 const recorded =
   "It is an Intervention, which needs the right to create interventions in the namespace (role edit), is done once, and stays in the mission's record under your name. The mission's spec stays as it is, so no GitOps tool takes it back.";
 
-/** What `enchanted pause` takes. */
-export const pauseCommand: Command = {
+const pauseCommand: Command = {
   name: "pause",
   summary: "pause a mission until it is resumed",
   description: [`Stops the mission's pods, with a snapshot, and forwards no call of its agents. ${recorded}`],
@@ -100,8 +97,7 @@ export const pauseCommand: Command = {
   load: async () => (await import("./act.ts")).pause,
 };
 
-/** What `enchanted resume` takes. */
-export const resumeCommand: Command = {
+const resumeCommand: Command = {
   name: "resume",
   summary: "let a mission go on that somebody paused",
   description: [
@@ -114,8 +110,7 @@ export const resumeCommand: Command = {
   load: async () => (await import("./act.ts")).resume,
 };
 
-/** What `enchanted cancel` takes. */
-export const cancelCommand: Command = {
+const cancelCommand: Command = {
   name: "cancel",
   summary: "end a mission for good",
   description: [
@@ -128,8 +123,7 @@ export const cancelCommand: Command = {
   load: async () => (await import("./act.ts")).cancel,
 };
 
-/** What `enchanted message` takes. */
-export const messageCommand: Command = {
+const messageCommand: Command = {
   name: "message",
   summary: "tell a mission's agents something",
   description: [
@@ -142,8 +136,7 @@ export const messageCommand: Command = {
   load: async () => (await import("./act.ts")).message,
 };
 
-/** What `enchanted watch` takes. */
-export const watchCommand: Command = {
+const watchCommand: Command = {
   name: "watch",
   summary: "watch a mission live until it has ended",
   description: [
@@ -169,8 +162,7 @@ const agentOption = {
 
 const ofReader = "the reader refused or could not be asked; the message says why";
 
-/** What `enchanted logs` takes. */
-export const logsCommand: Command = {
+const logsCommand: Command = {
   name: "logs",
   summary: "print a mission's record, one line a frame",
   description: [
@@ -196,8 +188,7 @@ export const logsCommand: Command = {
   load: async () => (await import("./logs.ts")).logs,
 };
 
-/** What `enchanted diff` takes. */
-export const diffCommand: Command = {
+const diffCommand: Command = {
   name: "diff",
   summary: "show what a mission's agents propose to change",
   description: [
@@ -222,8 +213,7 @@ export const diffCommand: Command = {
   load: async () => (await import("./diff.ts")).diff,
 };
 
-/** What `enchanted open` takes. */
-export const openCommand: Command = {
+const openCommand: Command = {
   name: "open",
   summary: "open a mission's pull request, or its trace",
   description: [
@@ -253,3 +243,17 @@ export const openCommand: Command = {
   ],
   load: async () => (await import("./open.ts")).open,
 };
+
+/** The commands about missions of a cluster, in the order of the help. */
+export const clusterCommands: readonly Command[] = [
+  watchCommand,
+  waitCommand,
+  usageCommand,
+  pauseCommand,
+  resumeCommand,
+  cancelCommand,
+  messageCommand,
+  logsCommand,
+  diffCommand,
+  openCommand,
+];

@@ -8,6 +8,7 @@ import { missions, type Mission } from "#nervous-system/kubernetes/swarm-kinds.t
 import { createTransport } from "#nervous-system/kubernetes/transport.ts";
 import { textOption, type OptionValues } from "../arguments.ts";
 import { CliError, exitCode, type Ending, type Host } from "../host.ts";
+import { withoutNulls } from "./without-nulls.ts";
 
 /** The cluster as a command reaches it. */
 export type Cluster = {
@@ -45,13 +46,19 @@ const connectorOf = (host: Host, options: OptionValues): Connector => {
   }
 };
 
+/** A name as the API takes one: another, such as `..`, would be another path of the API. */
+const nameOf = (what: string, name: string): string => {
+  if (name.length <= 253 && /^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/.test(name) && !name.includes("..")) return name;
+  throw new CliError(`enchanted: "${name}" is no name of a ${what}: a-z, 0-9 and "-" or "." between them`);
+};
+
 const openCluster = (host: Host, options: OptionValues): Cluster => {
   const connector = connectorOf(host, options);
   const transport = createTransport({ connector, userAgent: "enchanted-cli", clock: host.clock });
   const client = createKubeClient({ transport, clock: host.clock, fieldManager: "enchanted-cli" });
   return {
     client,
-    namespace: textOption(options, "namespace") || connector.namespace,
+    namespace: nameOf("namespace", textOption(options, "namespace") || connector.namespace),
     close: () => connector.close(),
   };
 };
@@ -82,7 +89,7 @@ export const inCluster = async (
 
 /** The mission of a name; rejects with `CliError` where there is none. */
 export const findMission = async ({ client, namespace }: Cluster, name: string): Promise<Mission> => {
-  const mission = await client.find(missions, { namespace, name });
-  if (mission !== undefined) return mission;
+  const mission = await client.find(missions, { namespace, name: nameOf("mission", name) });
+  if (mission !== undefined) return withoutNulls(mission);
   throw new CliError(`enchanted: there is no mission "${name}" in namespace "${namespace}"`, exitCode.fault);
 };

@@ -4,7 +4,8 @@ import type { CommandRun } from "../arguments.ts";
 import { warnOfAbsent } from "../ask/what-is-there.ts";
 import { readFrames } from "../export/read-frames.ts";
 import { exitCode, exited } from "../host.ts";
-import { printable, printableJson } from "../printable.ts";
+import { printable } from "../printable.ts";
+import { printAnswer } from "./print-answer.ts";
 import { proposalsIn, proposalTypes, type Proposed, type ProposedFile } from "./proposal-changes.ts";
 import { filterOf, withReader } from "./reading.ts";
 
@@ -38,11 +39,12 @@ export const diff: CommandRun = (host, { options, operands }) =>
     const frames: PlacedFrame[] = [];
     for await (const frame of readFrames(host, server, filter, signal)) frames.push(frame);
     const proposals = proposalsIn(frames);
-    if (options["output"] === "json") host.stdout().write(`${printableJson(proposals)}\n`);
-    else if (proposals.length > 0) {
-      const texts = proposals.map((one) => proposalLines(one, options["stat"] !== true).join("\n"));
-      host.stdout().write(`${texts.join("\n\n")}\n`);
-    } else if (!(await warnOfAbsent(host, server, filterOf(mission, options))))
+    const lines = proposals.flatMap((one, n) => [
+      ...(n === 0 ? [] : [""]),
+      ...proposalLines(one, options["stat"] !== true),
+    ]);
+    if (options["output"] === "json" || proposals.length > 0) printAnswer(host, options, { lines, json: proposals });
+    else if (!(await warnOfAbsent(host, server, filterOf(mission, options))))
       host.warn(`enchanted: mission ${printable(mission)} has proposed nothing yet`);
     return exited(proposals.length > 0 ? exitCode.ok : exitCode.fault);
   });

@@ -1,10 +1,11 @@
 import { exitCode, exited, type Ending, type Host } from "../host.ts";
-import { printable, printableJson } from "../printable.ts";
+import { printable } from "../printable.ts";
 import type { OptionValues } from "../arguments.ts";
 import { inCluster } from "./connect.ts";
 import { explainMission, type Diagnosis, type MissionFacts } from "./explain.ts";
 import { observeFacts } from "./mission-facts.ts";
 import { standingOf } from "./mission-words.ts";
+import { printAnswer } from "./print-answer.ts";
 
 const HOUR_MS = 3_600_000;
 const mostWarnings = 5;
@@ -28,16 +29,16 @@ const warningLines = ({ warnings = [] }: MissionFacts, nowMs: number): string[] 
   return lines.length === 0 ? [] : ["Warnings of the last hour, the newest first:", ...lines];
 };
 
-const asText = (facts: MissionFacts, found: readonly Diagnosis[], nowMs: number): string => {
+const linesAbout = (facts: MissionFacts, found: readonly Diagnosis[], nowMs: number): readonly string[] => {
   const { mission } = facts;
   const standing = `${printable(mission.metadata.name)} is ${standingOf(mission).words}`;
   const none = found.length === 0 ? ["ok   nothing keeps it from going on"] : [];
-  return [standing, ...none, ...found.flatMap(linesOf), ...warningLines(facts, nowMs), ...unread(facts)].join("\n");
+  return [standing, ...none, ...found.flatMap(linesOf), ...warningLines(facts, nowMs), ...unread(facts)];
 };
 
-const asJson = ({ mission, warnings }: MissionFacts, found: readonly Diagnosis[]): string => {
+const factsAbout = ({ mission, warnings }: MissionFacts, found: readonly Diagnosis[]) => {
   const { name, namespace } = mission.metadata;
-  return printableJson({ name, namespace, phase: mission.status?.phase, found, warnings });
+  return { name, namespace, phase: mission.status?.phase, found, warnings };
 };
 
 /** `enchanted doctor <mission>`. */
@@ -45,7 +46,7 @@ export const doctorMission = (host: Host, name: string, options: OptionValues): 
   inCluster(host, options, async (cluster) => {
     const facts = await observeFacts(cluster, name);
     const found = explainMission(facts);
-    const text = options["output"] === "json" ? asJson(facts, found) : asText(facts, found, host.clock.now());
-    host.stdout().write(`${text}\n`);
+    const lines = linesAbout(facts, found, host.clock.now());
+    printAnswer(host, options, { lines, json: factsAbout(facts, found) });
     return exited(found.some(({ kind }) => kind === "act") ? exitCode.fault : exitCode.ok);
   });

@@ -7,6 +7,7 @@ import { textOption, type OptionValues } from "../arguments.ts";
 import { CliError, type Host } from "../host.ts";
 import type { Cluster } from "./connect.ts";
 import { hearTrouble } from "./follow-trouble.ts";
+import { withoutNulls } from "./without-nulls.ts";
 
 /** How following an object ended. */
 export type Followed<T> = { readonly kind: "reached"; readonly object: T } | { readonly kind: "deleted" };
@@ -39,7 +40,7 @@ export const followAll = <T extends KubeObject>(
   { kind, fieldSelector, look }: FollowAll<T>,
 ): (() => Promise<void>) => {
   const informer = informerOf<T>(host, { client, kind, selection: { namespace, fieldSelector } });
-  informer.addHandler((change) => look(change.object, change.kind === "deleted"));
+  informer.addHandler((change) => look(withoutNulls(change.object), change.kind === "deleted"));
   const stop = new AbortController();
   const running = informer.run(stop.signal).catch(() => undefined);
   return () => {
@@ -68,7 +69,8 @@ export const follow = async <T extends KubeObject>(
 ): Promise<Followed<T>> => {
   const { name, namespace, uid } = found.metadata;
   const end = Promise.withResolvers<Followed<T>>();
-  const see = (object: T): void => {
+  const see = (sent: T): void => {
+    const object = withoutNulls(sent);
     if (object.metadata.uid !== uid) end.resolve({ kind: "deleted" });
     else if (look(object)) end.resolve({ kind: "reached", object });
   };

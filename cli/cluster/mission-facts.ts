@@ -5,12 +5,13 @@ import { agents, type Agent, type Mission } from "#nervous-system/kubernetes/swa
 import { label } from "#nervous-system/schemas/names.ts";
 import { findMission, type Cluster } from "./connect.ts";
 import type { MissionFacts, PodWords, Warning } from "./explain.ts";
+import { withoutNulls } from "./without-nulls.ts";
 
 /** The agents that a mission owns. */
 export const agentsOf = async ({ client, namespace }: Cluster, mission: Mission): Promise<readonly Agent[]> => {
   const fieldSelector = `spec.missionRef.name=${mission.metadata.name}`;
   const { items } = await client.list(agents, { namespace, fieldSelector });
-  return items.filter((agent) => isControlledBy(agent, mission));
+  return items.map(withoutNulls).filter((agent) => isControlledBy(agent, mission));
 };
 
 const forbidden = 403;

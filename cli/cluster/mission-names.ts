@@ -3,6 +3,7 @@ import type { OptionValues } from "../arguments.ts";
 import { exitCode, exited, type Host } from "../host.ts";
 import { printable } from "../printable.ts";
 import { inCluster, type Cluster } from "./connect.ts";
+import { printAnswer } from "./print-answer.ts";
 
 /** Who presses Tab waits for this; longer than a cluster that is there takes. */
 const TIMEOUT_MS = 1_500;
@@ -20,7 +21,7 @@ export const printMissionNames = async (host: Host, options: OptionValues): Prom
   try {
     await inCluster(host, options, async (cluster) => {
       const names = await listNames(cluster, over.signal);
-      host.stdout().write(names.map((name) => `${name}\n`).join(""));
+      if (names.length > 0) printAnswer(host, {}, { lines: names, json: names });
       return exited(exitCode.ok);
     });
   } catch {

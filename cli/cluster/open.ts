@@ -4,6 +4,7 @@ import { textOption, type CommandRun, type OptionValues } from "../arguments.ts"
 import { CliError, exitCode, exited, type Host } from "../host.ts";
 import { printable } from "../printable.ts";
 import { findMission, inCluster } from "./connect.ts";
+import { printAnswer } from "./print-answer.ts";
 
 const tracePage = (mission: Mission, base: string): string => {
   const id = mission.status?.ledger?.traceID;
@@ -61,7 +62,7 @@ const browse = async (host: Host, url: string): Promise<void> => {
 export const open: CommandRun = (host, { options, operands }) =>
   inCluster(host, options, async (cluster) => {
     const url = pageOf(host, options, await findMission(cluster, operands[0] ?? ""));
-    host.stdout().write(`${printable(url)}\n`);
+    printAnswer(host, {}, { lines: [url], json: url });
     if (options["no-browser"] !== true) await browse(host, url);
     return exited(exitCode.ok);
   });

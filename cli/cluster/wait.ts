@@ -5,6 +5,7 @@ import { printable } from "../printable.ts";
 import { findMission, inCluster, type Cluster } from "./connect.ts";
 import { follow, timeIsOver, TimeOver, withinTimeout, type Followed } from "./follow.ts";
 import { endLines, standingOf } from "./mission-words.ts";
+import { printAnswer } from "./print-answer.ts";
 
 /** What is told of each change: a line of its own, or one at a terminal that is written over. */
 const createTelling = (host: Host) => {
@@ -30,11 +31,10 @@ const createTelling = (host: Host) => {
 const print = (host: Host, options: OptionValues, mission: Mission): void => {
   const { name, namespace } = mission.metadata;
   const { phase, outcome, pullRequests = [], usage } = mission.status ?? {};
-  const text =
-    options["output"] === "json"
-      ? JSON.stringify({ name, namespace, phase, outcome, pullRequests, usage })
-      : endLines(mission).join("\n");
-  host.stdout().write(`${text}\n`);
+  printAnswer(host, options, {
+    lines: endLines(mission),
+    json: { name, namespace, phase, outcome, pullRequests, usage },
+  });
 };
 
 /** Follows the mission that was found until it has ended, or is gone, and tells each change. */

@@ -8,6 +8,7 @@ import { findMission, inCluster, type Cluster } from "./connect.ts";
 import { follow, followAll } from "./follow.ts";
 import { endLines, standingOf } from "./mission-words.ts";
 import { createNews, pictureOf, toldOfAgent, toldOfMission } from "./watch-words.ts";
+import { printAnswer } from "./print-answer.ts";
 
 const TICK_MS = 1_000;
 
@@ -90,7 +91,7 @@ const watchMission = async (host: Host, cluster: Cluster, name: string): Promise
       host.warn(`enchanted: mission "${name}" was deleted`);
       return exited(exitCode.fault);
     }
-    host.stdout().write(`${endLines(seen.object).join("\n")}\n`);
+    printAnswer(host, {}, { lines: endLines(seen.object), json: undefined });
     const isWell = standingOf(seen.object).end === "complete";
     return exited(isWell ? exitCode.ok : exitCode.fault);
   } finally {

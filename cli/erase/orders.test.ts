@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { MOST_ERASED, MOST_NAMED } from "#nervous-system/schemas/erased.ts";
+import { MOST_BLOBS_AT_ONCE, MOST_ERASED, MOST_NAMED } from "#nervous-system/schemas/erased.ts";
 import { ordersOf, placedMeanwhile } from "./orders.ts";
 
 const named = (count: number): string[] => Array.from({ length: count }, (_, n) => String(n));
@@ -35,6 +35,13 @@ describe("orders to erase", () => {
   it("are several requests of as many frames as one takes", () => {
     const orders = ordersOf(named(MOST_ERASED + 1).map((id) => frame(id, 1, 0)));
     expect(orders.map(({ length }) => length)).toEqual([MOST_ERASED, 1]);
+  });
+
+  it("are several requests where all together name more blobs than one takes", () => {
+    const orders = ordersOf(named(MOST_ERASED).map((id) => frame(id, 1, MOST_NAMED.blobs - 1)));
+    expect(orders.flat()).toHaveLength(MOST_ERASED);
+    for (const some of orders)
+      expect(some.flatMap(({ blobs }) => blobs).length).toBeLessThanOrEqual(MOST_BLOBS_AT_ONCE);
   });
 });
 

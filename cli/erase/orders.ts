@@ -1,4 +1,5 @@
-import { MOST_ERASED, MOST_NAMED } from "#nervous-system/schemas/erased.ts";
+import { groupsOf } from "#nervous-system/kernel/groups.ts";
+import { MOST_BLOBS_AT_ONCE, MOST_ERASED, MOST_NAMED } from "#nervous-system/schemas/erased.ts";
 import { isSameFrame, type FoundFrame } from "./find-frames.ts";
 
 type Named = Pick<FoundFrame, "places" | "blobs">;
@@ -19,8 +20,14 @@ const partsOfFrame = <F extends Named>(frame: F): F[] => {
 };
 
 /** The frames of each request that orders all of them to be erased. */
-export const ordersOf = <F extends Named>(frames: readonly F[]): F[][] =>
-  partsOf(frames.flatMap(partsOfFrame), MOST_ERASED);
+export const ordersOf = <F extends Named>(frames: readonly F[]): F[][] => [
+  ...groupsOf(frames.flatMap(partsOfFrame), {
+    items: MOST_ERASED,
+    // A group is full once it reaches this, by a frame of as many blobs as one names.
+    bytes: MOST_BLOBS_AT_ONCE - MOST_NAMED.blobs,
+    bytesOf: ({ blobs }) => blobs.length,
+  }),
+];
 
 type Placed = Pick<FoundFrame, "event_id" | "agent_uid" | "epoch" | "seq" | "places" | "blobs">;
 

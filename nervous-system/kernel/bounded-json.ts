@@ -17,7 +17,8 @@ const isEscaped = (text: string, at: number): boolean => {
   return slashes % 2 === 1;
 };
 
-const endOfString = (text: string, from: number): number => {
+/** Where the string ends whose words begin at `from`: at its quote, or with the text. */
+export const endOfString = (text: string, from: number): number => {
   let at = text.indexOf('"', from);
   while (at >= 0 && isEscaped(text, at)) at = text.indexOf('"', at + 1);
   return at < 0 ? text.length : at;

@@ -18,6 +18,9 @@ export const MOST_ERASED = 100;
  */
 export const MOST_NAMED = { blobs: 2_000, places: 64 } as const;
 
+/** Most blobs that one request names of all its frames: a megabyte and a half of orders. */
+export const MOST_BLOBS_AT_ONCE = 20_000;
+
 /** How the bytes of an erased frame begin, in every store. */
 export const erasedStart = HEAD;
 

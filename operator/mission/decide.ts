@@ -2,6 +2,7 @@ import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { ConditionType, findCondition, isFinished, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
 import { doneBy, isHeld, pauseOf } from "#nervous-system/schemas/held.ts";
 import { admission } from "#operator/mission/admission.ts";
+import { anyRuns } from "#operator/mission/any-runs.ts";
 import { finished } from "#operator/mission/finished.ts";
 import { leftMs, limits } from "#operator/mission/limits.ts";
 import {
@@ -135,7 +136,8 @@ const work: Step = (snapshot) => {
   if (stuck !== undefined) {
     const { agent, told } = stuck;
     const message = `Agent "${agent.metadata.name}" cannot go on: ${told.message}`;
-    return waitingPlan({ phase: "Running", reason: told.reason, message, stalled: true }, nextLookMs(snapshot));
+    const recheckMs = anyRuns(busy) ? nextLookMs(snapshot) : workRecheckMs;
+    return waitingPlan({ phase: "Running", reason: told.reason, message, stalled: true }, recheckMs);
   }
   const message = `At work: ${doing(busy)}.`;
   return waitingPlan({ phase: "Running", reason: Reason.Working, message }, nextLookMs(snapshot));

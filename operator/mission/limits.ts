@@ -65,20 +65,20 @@ const lossPause = (snapshot: MissionSnapshot, stopped: Stopped): MissionPlan | u
   return pauseAsTold(ConditionType.Recording, snapshot, { ...why, message }, stopped);
 };
 
+// An operator that has just started knows less than the status, until it has read the stream.
+const whyOver = ({ mission: { spec, status }, fold, record }: MissionSnapshot): string | undefined =>
+  overBudget(spec.budget, usageAfter(status?.usage, fold?.usage, record.mark?.stream));
+
 /** A mission at work that used more than it may, is stuck or is not recorded pauses, or ends, and its agents are stopped; what they wrote stays. */
 export const limits: Step = (snapshot) => {
-  const { mission, agents, record } = snapshot;
+  const { mission, agents } = snapshot;
   if ([...agents.values()].every(({ status }) => isFinished(status?.conditions))) return undefined;
   const stopped = stopAgents(snapshot);
   if (leftMs(snapshot) <= 0) {
     const message = `Its agents were at work for as long as spec.deadline allows, ${mission.spec.deadline}.`;
     return { ...endingPlan("Failed", { reason: Reason.DeadlineExceeded, message }), acts: stopped.acts };
   }
-  // An operator that has just started knows less than the status, until it has read the stream.
-  const over = overBudget(
-    mission.spec.budget,
-    usageAfter(mission.status?.usage, snapshot.fold?.usage, record.mark?.stream),
-  );
+  const over = whyOver(snapshot);
   if (over === undefined)
     return unpriced(snapshot, stopped) ?? stuckPause(snapshot, stopped) ?? lossPause(snapshot, stopped);
   if (mission.spec.budget?.onExceeded === "Pause")

@@ -83,6 +83,26 @@ describe("computeMissionStatus", () => {
     expect(later(resumed, 610, true)).toMatchObject({ activeSeconds: 100 });
   });
 
+  it("counts the time of an agent whose program runs though its pod waits for somebody, and of no other", () => {
+    const stalled = (phase: "Running" | "Pending") =>
+      anAgent({ status: { phase, conditions: [condition("Stalled", "ScribeDied")] } });
+    const after = (phase: "Running" | "Pending", status: MissionStatus, seconds: number): MissionStatus =>
+      step(
+        snapshot(undefined, {
+          mission: aMission({ status, spec: { deadline: "2h" } }),
+          agents: new Map([[agent.metadata.name, stalled(phase)]]),
+          nowMs: Date.parse(at) + seconds * 1_000,
+        }),
+      );
+    expect(after("Running", { activeSince: at }, 10)).toMatchObject({ phase: "Running", activeSince: at });
+    expect(after("Running", { activeSince: at }, 7_200)).toMatchObject({
+      phase: "Failed",
+      activeSeconds: 7_200,
+      outcome: { reason: "DeadlineExceeded" },
+    });
+    expect(after("Pending", { activeSince: at }, 10)).toMatchObject({ activeSeconds: 10, activeSince: undefined });
+  });
+
   it("tells once why a mission over its budget is paused", () => {
     const suspended = anAgent({ spec: { suspend: true }, status: { conditions: [condition("Suspended", "x")] } });
     const over = snapshot(undefined, {

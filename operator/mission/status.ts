@@ -1,4 +1,5 @@
 import type { PublicationFold } from "#nervous-system/fold/state.ts";
+import { anyRuns } from "#operator/mission/any-runs.ts";
 import { activeMs } from "#nervous-system/schemas/active-time.ts";
 import { ConditionType, isTrue, mergeConditions } from "#nervous-system/schemas/conditions.ts";
 import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
@@ -83,10 +84,11 @@ const isAdmitted = ({ phase }: MissionPlan, { startTime }: MissionStatus): boole
 /** Time at work is summed up where the work pauses or ends; while it goes on the status stays as it is. */
 const activeOf = (
   { phase, stalled }: MissionPlan,
-  { mission, nowMs }: MissionSnapshot,
+  { mission, agents, nowMs }: MissionSnapshot,
 ): Pick<MissionStatus, "activeSeconds" | "activeSince"> => {
   const { activeSeconds, activeSince } = mission.status ?? {};
-  if (phase === "Running" && !stalled) return { activeSeconds, activeSince: activeSince ?? kubeTime(nowMs) };
+  const goesOn = phase === "Running" && (!stalled || anyRuns(agents.values()));
+  if (goesOn) return { activeSeconds, activeSince: activeSince ?? kubeTime(nowMs) };
   if (activeSince === undefined) return { activeSeconds, activeSince };
   return { activeSeconds: Math.round(activeMs(mission.status, nowMs) / 1_000), activeSince: undefined };
 };

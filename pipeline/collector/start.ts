@@ -144,7 +144,7 @@ const receiverOf = ({ clock, log }: CollectorEnvironment, parts: Parts): OtlpRec
 
 const startServers = async (environment: CollectorEnvironment, parts: Parts) => {
   const { settings, clock, log, blobs, reader } = environment;
-  const { identify, owners, admission, bus, metrics } = parts;
+  const { identify, owners, admission, quota, bus, metrics } = parts;
   const receiver = receiverOf(environment, parts);
   const blobQuota = createBlobQuota(blobLimitsOf(settings), clock);
   const maxBytes = settings.ENCHANTED_NAMESPACE_BLOB_BYTES;
@@ -168,8 +168,11 @@ const startServers = async (environment: CollectorEnvironment, parts: Parts) => 
     createInbox({ identify, bus }),
     createErase({
       identify,
+      admission,
+      quota,
       unchained: bus.unchained,
       compose: createErasures({ clock, redactor: createRedactor([]) }),
+      clock,
       lock: archiveLock(settings),
     }),
     createRecall({ identify, ask: reader && createAskRecall(reader), clock }),

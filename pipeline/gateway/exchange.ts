@@ -114,18 +114,18 @@ const succeeded = (ended: Granted<Ended>): boolean =>
 /**
  * Carries one exchange out and records it. The client learns of its end only when the MODEL_CALL frame is on disk; where that
  * fails the connection is cut, since an exchange that is in no record must not count as done. What the gateway added to the
- * request and the endpoint may have refused is left out in a second exchange; whether that was it is remembered for the Model.
+ * request and the endpoint may have refused is left out in a second exchange; whether that was it is remembered for a while.
  */
 export const runExchange = async (tools: ExchangeTools, exchange: Exchange): Promise<Granted<ExchangeEnd>> => {
   const { usage } = tools;
-  const { model, body } = exchange;
+  const { body } = exchange;
   const ended = await carryOutAndRecord(tools, exchange);
-  if (body.added !== undefined && succeeded(ended)) usage.remember(model, "takes");
+  if (body.added !== undefined && succeeded(ended)) usage.remember(exchange, "takes");
   if (ended.kind === "refused" || ended.value.again === undefined) return ended;
   const own = await tools.bodies.run(ownerOf(exchange.agent), { kind: "without_addition", body });
   if (own.kind === "refused") return own;
   const plain = await carryOutAndRecord(tools, { ...exchange, body: own.value });
   // One that took it before refused something else, or is several endpoints behind one name.
-  if (succeeded(plain) && usage.verdictOf(model) === undefined) usage.remember(model, "refuses");
+  if (succeeded(plain) && usage.verdictOf(exchange) === undefined) usage.remember(exchange, "refuses");
   return plain;
 };

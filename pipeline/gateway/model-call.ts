@@ -31,7 +31,7 @@ const readUpstreamBody = async (
 ): Promise<Granted<UpstreamBody>> => {
   const bytes = await readBody(incoming, { maxBytes, take: share.takeForRequest, clock });
   if (bytes.kind === "refused") return bytes;
-  const takesUsage = usage.verdictOf(model) !== "refuses";
+  const takesUsage = usage.verdictOf({ model, route }) !== "refuses";
   return bodies.run(ownerOf(agent), { kind: "compute", bytes: bytes.value, route, model, takesUsage });
 };
 

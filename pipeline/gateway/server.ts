@@ -41,7 +41,7 @@ type GatewayServer = {
 const maxConnections = 4_096;
 
 // One that is forgotten is asked twice once more.
-const maxRememberedModels = 1_024;
+const maxRememberedOperations = 1_024;
 const maxRememberedMissions = 10_000;
 
 type Answering = GatewayServerOptions &
@@ -120,7 +120,7 @@ export const startGatewayServer = async (options: GatewayServerOptions): Promise
     doorway: openDoorway({ maxConnections, clock, onCut: metrics.connectionCut }),
     tunnels: createTunnelRoom(),
     room: createCallRoom(options.callLimits),
-    usage: createUsageMemory(maxRememberedModels),
+    usage: createUsageMemory(maxRememberedOperations, clock),
     spending: createSpending(maxRememberedMissions),
     closing: closing.signal,
   };

@@ -12,6 +12,8 @@ describe("the body of a model call", () => {
     ["a nesting that nobody can write again", `{"messages":[${"[".repeat(50_000)}${"]".repeat(50_000)}]}`],
     ["no object", "[1]"],
     ["more names than it is worth", `{"messages":[],"metadata":{${'"k":1,'.repeat(200_001)}"l":1}}`],
+    ["a stream that is only one to a lenient server", '{"messages":[],"stream":1}'],
+    ["a name of ours in capitals", '{"messages":[],"stream":false,"STREAM":true}'],
     ["more than fits the memory", `{"messages":[${"{},".repeat(1_000_000)}0]}`],
   ])("is refused where it holds %s: what cannot be recorded is not sent", (_, text) => {
     expect(bodyOf(text)).toMatchObject({ kind: "refused", refusal: { status: 400, type: "invalid_body" } });

@@ -5,6 +5,7 @@ import { requestFactsOf, type RequestFacts } from "#nervous-system/codecs/exchan
 import { tokensOfRequest } from "#nervous-system/codecs/exchange/token-estimate.ts";
 import type { ModelSpec } from "#nervous-system/schemas/resources/model.ts";
 import { refuseReachingBody, type AllowingModel } from "#pipeline/gateway/reach/judge-reach.ts";
+import { refuseAmbiguousBody } from "#pipeline/gateway/judge-members.ts";
 import { granted, refused, type Granted } from "#pipeline/gateway/refusal.ts";
 import type { ModelRoute } from "#pipeline/gateway/routes.ts";
 
@@ -62,6 +63,8 @@ export const computeUpstreamBody = (
       "invalid_body",
       `the body of a model call must be one JSON object of at most ${maxJsonValues} values and ${maxJsonMembers} members`,
     );
+  const ambiguous = refuseAmbiguousBody(asked);
+  if (ambiguous !== undefined) return ambiguous;
   const reaching = refuseReachingBody(asked, route, model);
   if (reaching !== undefined) return reaching;
   const needsUsage = takesUsage && streamsChat(route, asked) && !asksForUsage(asked);

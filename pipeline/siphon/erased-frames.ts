@@ -29,9 +29,19 @@ export const erasedKeysOf = (erasures: readonly Named[]): string[] => [...new Se
 
 const mayBeErased = ({ envelope }: StoredFrame): boolean => !neverErased.includes(envelope.event_type);
 
+/** What a store that keeps no envelopes has of a frame, under the envelope's names; types that are never erased are none of these. */
+type Kept = { readonly agent_uid: string; readonly epoch: number; readonly seq: number; readonly event_id: string };
+
 const keyOfFrame = ({ envelope }: StoredFrame): string => {
   const { namespace, agent_uid: agentUid, epoch, seq, event_id: eventId } = envelope;
   return keyOf({ namespace, agentUid, epoch, seq, eventId });
+};
+
+/** Tells frames that orders are about where a store keeps them without their envelopes. */
+export const createKeptTest = (erasures: readonly Named[]): ((namespace: string, frame: Kept) => boolean) => {
+  const keys = new Set(erasedKeysOf(erasures));
+  return (namespace, { agent_uid: agentUid, epoch, seq, event_id: eventId }) =>
+    keys.has(keyOf({ namespace, agentUid, epoch, seq, eventId }));
 };
 
 /**

@@ -49,7 +49,8 @@ export type Sink = {
   /** Told of frames that will be written next, while others are written: makes of them what needs no store. Never rejects. */
   foresee?(frames: readonly StoredFrame[]): Promise<void>;
   /**
-   * Erases what frames say that were written before, and keeps their hashes; what is erased or was never there changes nothing. What
+   * Erases what frames say that were written before, and keeps their hashes; what is erased or was never there changes
+   * nothing, nor does an order of a type that is never erased, or of a place with another event id than the frame's there. What
    * it was told to erase `write` takes without its words from then on: see `ErasedKeys`.
    */
   erase(erasures: readonly Erasure[], signal: AbortSignal): Promise<EraseResult>;

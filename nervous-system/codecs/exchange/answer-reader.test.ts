@@ -175,4 +175,34 @@ describe("an answer of very many events", () => {
     expect(readEvents("data: {x\n\n".repeat(1_000) + good).facts.inputTokens).toBe(3);
     expect(readEvents("data: {x\n\n".repeat(1_001) + good).facts.inputTokens).toBeUndefined();
   });
+
+  it("tells what it counted, however many choices it has", () => {
+    const usage = 'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":260000}}\n\n';
+    const { facts } = readEvents('data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n'.repeat(250_001) + usage);
+    expect(facts).toMatchObject({ inputTokens: 3, outputTokens: 260_000 });
+  });
+});
+
+describe("an answer of more values than are parsed", () => {
+  const usage = { prompt_tokens: 3, completion_tokens: 4 };
+  const candidate = { token: "abcd", logprob: -0.12, bytes: [97, 98, 99, 100] };
+  const content = Array.from({ length: 6_200 }, () => ({
+    ...candidate,
+    top_logprobs: Array.from({ length: 20 }, () => candidate),
+  }));
+  const data = Array.from({ length: 700 }, () => ({ object: "embedding", embedding: Array(1_536).fill(0.012) }));
+
+  it.each([
+    [
+      "log probabilities",
+      { choices: [{ message: { content: "a" }, logprobs: { content }, finish_reason: "stop" }], usage },
+    ],
+    ["embeddings", { object: "list", data, usage }],
+    ["embeddings that stand behind its counts", { usage, data }],
+  ])("of %s tells what it counted", async (_, answer) => {
+    const facts = await readWhole(JSON.stringify(answer));
+    expect(facts).toMatchObject({ inputTokens: 3, outputTokens: 4 });
+    if ("choices" in answer) expect(facts.stopReason).toBe("stop");
+    expect(readEvents(`data: ${JSON.stringify(answer)}\n\n`).facts.inputTokens).toBe(3);
+  });
 });

@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { isJsonObject } from "#nervous-system/kernel/json-object.ts";
 import { createCalledTools } from "./called-tools.ts";
-import { parseJson, presentOf, textOf, type Fields } from "./fields.ts";
+import { parseJsonOrOutline, presentOf, textOf, type Fields } from "./fields.ts";
 import { protocols } from "./protocols.ts";
 import { errorOf, readErrorBody } from "./provider-error.ts";
 import { createSseSplitter, type SseEvent } from "./sse-events.ts";
@@ -50,7 +50,7 @@ const layersOf = (document: Fields): readonly Fields[] => [
 
 /** The JSON objects in a text: one, or a list of them as Gemini streams it; none where the text is no JSON. */
 const documentsIn = (text: string): readonly Fields[] => {
-  const value = /^\uFEFF?\s*[{[]/.test(text) ? parseJson(text) : undefined; // to find by an exception that it is none costs more
+  const value = /^\uFEFF?\s*[{[]/.test(text) ? parseJsonOrOutline(text) : undefined; // to find by an exception that it is none costs more
   return (Array.isArray(value) ? value : [value]).filter(isJsonObject);
 };
 
@@ -96,9 +96,11 @@ const createGatherer = () => {
 
 const isFailure = (status: number): boolean => status >= 400;
 
-// One event a token: the longest answers have some 130,000. Whoever sends more, or none in JSON, costs no more time.
+// One event a token: the longest answers have some 130,000. Of more, as of many answers at once (`n`), nothing is read but what may
+// tell token counts, which stand at the end. Whoever sends none in JSON costs no more time.
 const MAX_EVENTS = 250_000;
 const MAX_BROKEN_EVENTS = 1_000;
+const mayCount = /"usage(?:Metadata)?"\s*:\s*\{/;
 const SLICE_BYTES = 64 * 1024;
 const nothing: StreamStep = { read: false, last: false, usageOnly: false, content: false };
 
@@ -116,7 +118,8 @@ export const createAnswerReader = (status = 200): AnswerReader => {
   const readEvent: AnswerReader["readEvent"] = ({ event, data }) => {
     const said = data.trim();
     if (said === "[DONE]") return { ...nothing, read: true, last: true };
-    if (said === "" || (events += 1) > MAX_EVENTS || broken > MAX_BROKEN_EVENTS) return nothing;
+    if (said === "" || broken > MAX_BROKEN_EVENTS) return nothing;
+    if ((events += 1) > MAX_EVENTS && !mayCount.test(said)) return nothing;
     const found = documentsIn(said);
     if (found.length === 0) broken += 1;
     const documents = documentsOfEvent(event, found, data);

@@ -1,4 +1,5 @@
-import { parseBoundedJson } from "#nervous-system/kernel/bounded-json.ts";
+import { holdsTooMuch, parseBoundedJson } from "#nervous-system/kernel/bounded-json.ts";
+import { parseOutline } from "#nervous-system/kernel/json-outline.ts";
 
 /** Members of a JSON object whose shape nobody promised. */
 export type Fields = Readonly<Record<string, unknown>>;
@@ -37,6 +38,16 @@ export const withoutMark = (text: string): string => (text.startsWith("\uFEFF") 
 export const parseJson = (text: string): unknown => {
   try {
     return parseBoundedJson(withoutMark(text));
+  } catch {
+    return undefined;
+  }
+};
+
+/** The same of what is only read: of a text that holds too much, what is small in it. */
+export const parseJsonOrOutline = (text: string): unknown => {
+  if (!holdsTooMuch(text)) return parseJson(text);
+  try {
+    return parseOutline(withoutMark(text));
   } catch {
     return undefined;
   }

@@ -57,6 +57,7 @@ const counted = {
   costUSD: z
     .string()
     .max(32)
+    .regex(/^[0-9]{1,10}(\.[0-9]{1,9})?$/)
     .describe("Dollars that models cost, by the prices of their Models at the time; absent where none had prices.")
     .optional(),
 };

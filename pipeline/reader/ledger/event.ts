@@ -18,11 +18,13 @@ const found = `${framesWhere(
 
 const named = `SELECT groupUniqArrayArray(${digests}) AS all FROM (${framesWhere("frame", "event_id = {event:String}")})`;
 
-// Where the frame names none, nothing else is read.
-const namedElsewhere = framesWhere(
-  `DISTINCT arrayJoin(${digests})`,
-  `event_id != {event:String} AND notEmpty((${named})) AND hasAny(${digests}, (${named}))`,
+const naming = framesWhere(
+  `${chain}, event_id, arrayJoin(${digests}) AS digest`,
+  `notEmpty((${named})) AND hasAny(${digests}, (${named}))`,
 );
+
+// An event's id is its agent's to choose, so that another frame may have the same one. Where the frame names none, nothing else is read.
+const namedElsewhere = `SELECT digest FROM (${naming}) GROUP BY digest HAVING uniqExact(${chain}, event_id) > 1`;
 
 const lessons = framesWhere(
   "arraySort(groupUniqArray(event_id))",

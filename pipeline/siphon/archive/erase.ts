@@ -1,3 +1,4 @@
+import { eachAtOnce } from "#nervous-system/kernel/each-at-once.ts";
 import type { Log } from "#nervous-system/kernel/log.ts";
 import type { ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
 import { blobKey } from "#nervous-system/stores/s3/object-store.ts";
@@ -6,6 +7,7 @@ import type { SignedFiles } from "#pipeline/archive-reader/signed-files.ts";
 import { withoutErased, type ErasedKeys } from "#pipeline/siphon/erased-frames.ts";
 import type { Erasure } from "#pipeline/siphon/erasures.ts";
 import { encodeFile } from "./encode-file.ts";
+import type { FileTenants } from "./file-tenants.ts";
 import { eraseOrHold } from "./held-objects.ts";
 import { filesPrefix, heldKey, nextRevision, parseFileKey, type FilePlaces } from "./keys.ts";
 import type { ManifestChain } from "./manifest-chain.ts";
@@ -22,8 +24,12 @@ export type ArchiveStore = {
   readonly erased: Omit<ErasedKeys, "keep">;
   /** Whose files are ours; undefined where nobody signs. */
   readonly files: SignedFiles | undefined;
+  readonly tenants: FileTenants;
   readonly log: Pick<Log, "error">;
 };
+
+/** Blobs that are deleted at once. */
+const BLOBS_AT_ONCE = 8;
 
 /** Tells files in which one of these places lies. */
 const createPlacesTest = (places: readonly number[]): ((file: Pick<FilePlaces, "from" | "to">) => boolean) => {
@@ -43,16 +49,24 @@ const createPlacesTest = (places: readonly number[]): ((file: Pick<FilePlaces, "
 const isHeld = async ({ client, files }: Pick<ArchiveStore, "client" | "files">, key: string): Promise<boolean> =>
   (await client.size(heldKey(key))) !== undefined && (await isReplaced({ client, files }, key));
 
-/**
- * The files that may hold frames of these erasures: by the places that each was stored at, in whichever stream. One that a lock
- * holds is in nobody's place any more.
- */
+/** Tells files that may hold frames of these erasures: by the places that each was stored at, in whichever stream, and whose it was. */
+const createFilesTest = (tenants: FileTenants, erasures: readonly Erasure[]): ((key: string) => boolean) => {
+  const tests = [...Map.groupBy(erasures, ({ namespace }) => namespace)].map(([namespace, own]) => {
+    const isIn = createPlacesTest(own.flatMap(({ places }) => places));
+    return (key: string, file: FilePlaces): boolean => isIn(file) && tenants.mayHold(key, namespace);
+  });
+  return (key) => {
+    const file = parseFileKey(key);
+    return file !== undefined && tests.some((mayHold) => mayHold(key, file));
+  };
+};
+
+/** The files that may hold frames of these erasures. One that a lock holds is in nobody's place any more. */
 const filesOf = async (store: ArchiveStore, erasures: readonly Erasure[]): Promise<string[]> => {
-  const isIn = createPlacesTest(erasures.flatMap((one) => one.places));
+  const mayHold = createFilesTest(store.tenants, erasures);
   const keys: string[] = [];
   for await (const { key } of store.client.list(filesPrefix)) {
-    const file = parseFileKey(key);
-    if (file !== undefined && isIn(file) && !(await isHeld(store, key))) keys.push(key);
+    if (mayHold(key) && !(await isHeld(store, key))) keys.push(key);
   }
   return keys;
 };
@@ -79,10 +93,11 @@ const readToErase = async ({ client, files, log }: ArchiveStore, key: string): P
  * believed manifest speaks of gets none: it is rid of the words, and nobody's as before.
  */
 const reviseFile = async (store: ArchiveStore, replaces: string, signal: AbortSignal): Promise<boolean> => {
-  const { client, manifests, erased, log } = store;
+  const { client, manifests, erased, tenants, log } = store;
   const before = await readToErase(store, replaces);
   if (before === undefined) return false;
   const { cut, frames, isOurs } = before;
+  tenants.note(replaces, frames);
   const left = await withoutErased(erased, frames);
   if (left.every(({ bytes }, at) => bytes === frames[at]?.bytes)) return false;
   const batch = { cut, frames: left };
@@ -112,6 +127,6 @@ export const eraseInArchive = async (
       found = (await reviseFile(store, key, signal)) || found;
     }
   }
-  for (const { namespace, blobs } of erasures)
-    for (const digest of blobs) await eraseOrHold(store.client, blobKey(namespace, digest));
+  const blobs = erasures.flatMap(({ namespace, blobs: digests }) => digests.map((one) => blobKey(namespace, one)));
+  await eachAtOnce([...new Set(blobs)], BLOBS_AT_ONCE, (key) => eraseOrHold(store.client, key));
 };

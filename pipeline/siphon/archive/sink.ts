@@ -9,6 +9,7 @@ import type { Batch, EraseResult, Sink, SinkKind, SinkResult } from "#pipeline/s
 import { encodeFile } from "./encode-file.ts";
 import { eraseInArchive, type ArchiveStore } from "./erase.ts";
 import { createErasedKeys } from "./erased-keys.ts";
+import { createFileTenants } from "./file-tenants.ts";
 import { createKeptCuts } from "./kept-cuts.ts";
 import { readManifestSigning, signingKeySettings } from "./key-settings.ts";
 import { fileKey } from "./keys.ts";
@@ -19,13 +20,14 @@ import { placeFile } from "./place-file.ts";
 
 /** Puts the file of a batch, and says what it is. */
 const putFile = async (
-  { client, manifests, log }: Pick<ArchiveStore, "client" | "manifests" | "log">,
+  { client, manifests, tenants, log }: Pick<ArchiveStore, "client" | "manifests" | "tenants" | "log">,
   batch: Batch,
   file: Uint8Array,
   signal: AbortSignal,
 ): Promise<void> => {
   const { cut, frames } = batch;
   const { key, bytes } = await placeFile(client, { key: fileKey(cut), bytes: file }, batch, { log, signal });
+  tenants.note(key, frames);
   const entry = { key, cut, rows: frames.length, bytes: bytes.byteLength, sha256: sha256Of(bytes) };
   if (bytes === file || !(await manifests.has(entry))) await manifests.append(entry, signal);
 };
@@ -43,6 +45,9 @@ const encoded = (batch: Batch): SinkResult | { readonly kind: "file"; readonly b
     return { kind: "rejected", reason: `no row can be made of the frame: ${String(error)}` };
   }
 };
+
+/** Some ten megabytes; who orders what lies in more has them read. */
+const MAX_KNOWN_FILES = 50_000;
 
 /** By what manifests are signed, and for how long files are locked; neither is without it. */
 export type ArchiveOptions = {
@@ -63,6 +68,7 @@ export const createArchiveSink = (bucket: ObjectClient, { signing, lock, log }: 
   let files = signedFiles();
   const releases = createReleases(() => ({ client: bucket, files }), lock);
   const erased = createErasedKeys(bucket);
+  const tenants = createFileTenants(MAX_KNOWN_FILES);
   const { cuts, keepCut, forgetWithoutFiles } = createKeptCuts(client);
   return {
     prepare: async () => {
@@ -84,7 +90,7 @@ export const createArchiveSink = (bucket: ObjectClient, { signing, lock, log }: 
         const written = { ...batch, frames: await withoutErased(erased, batch.frames) };
         const file = encoded(written);
         if (file.kind !== "file") return file;
-        await putFile({ client, manifests, log }, written, file.bytes, signal);
+        await putFile({ client, manifests, tenants, log }, written, file.bytes, signal);
         await releases.nowAndThen();
         return { kind: "written" };
       } catch (error) {
@@ -94,7 +100,7 @@ export const createArchiveSink = (bucket: ObjectClient, { signing, lock, log }: 
     erase: async (erasures, signal) => {
       try {
         await erased.keep(erasedKeysOf(erasures));
-        await eraseInArchive({ client, manifests, erased, files, log }, erasures, signal);
+        await eraseInArchive({ client, manifests, erased, files, tenants, log }, erasures, signal);
         return { kind: "written" };
       } catch (error) {
         return failed(error);

@@ -1,4 +1,7 @@
 import type { RunStatement } from "#nervous-system/stores/neo4j/graph-client.ts";
+import { createKeptTest } from "#pipeline/siphon/erased-frames.ts";
+import type { Erasure } from "#pipeline/siphon/erasures.ts";
+import { frameKey } from "#pipeline/siphon/graph/keys.ts";
 
 // What a frame's words made of the graph goes; what follows from its envelope stays: its node, whose it is, and what led to what.
 
@@ -49,13 +52,25 @@ SET e = {key: e.key, agent: e.agent, namespace: e.namespace, mission: e.mission,
   event_id: e.event_id, at: e.at, place: e.place, stream: e.stream, erased: true}
 REMOVE e:Rollback`;
 
+/** Nodes of these keys, as far as they tell which frame they are. */
+const findEvents = `
+UNWIND $keys AS key
+MATCH (e:Event {key: key})
+RETURN e.key AS key, e.namespace AS namespace, e.agent_uid AS agent_uid, e.epoch AS epoch, e.seq AS seq, e.event_id AS event_id`;
+
+type Found = Parameters<ReturnType<typeof createKeptTest>>[1] & { readonly key: string; readonly namespace: string };
+
 type Thing = { readonly key: string; readonly label: string; readonly thing: string };
 
 // Nodes of these labels are of frames alone. A mission, an agent and a persona are known by envelopes, too.
 const labels: ReadonlySet<string> = new Set(["File", "Commit", "PullRequest", "Image"]);
 
-/** Erases what the frames of these nodes say, in the transaction of `run`: what is left is what an erased frame gives. */
-export const eraseFrames = async (run: RunStatement, keys: readonly string[]): Promise<void> => {
+/** Erases what these frames say, in the transaction of `run`: what is left is what an erased frame gives. */
+export const eraseFrames = async (run: RunStatement, erasures: readonly Erasure[]): Promise<void> => {
+  const isMeant = createKeptTest(erasures);
+  const found = await run<Found>(findEvents, { keys: erasures.map(frameKey) });
+  // A node's key is its place, at which another frame may stand than the one that is meant.
+  const keys = found.filter((one) => isMeant(one.namespace, one)).map(({ key }) => key);
   const things = await run<Thing>(findThings, { keys });
   await run(cutOwnEdges, { keys });
   for (const [label, rows] of Map.groupBy(things, (one) => one.label)) {

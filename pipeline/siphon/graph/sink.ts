@@ -2,7 +2,6 @@ import { Neo4jFailure } from "#nervous-system/stores/neo4j/failure.ts";
 import type { GraphClient, RunStatement } from "#nervous-system/stores/neo4j/graph-client.ts";
 import { erasedKeysOf, withoutErased, type ErasedKeys } from "#pipeline/siphon/erased-frames.ts";
 import { eraseFrames } from "#pipeline/siphon/graph/erase.ts";
-import { frameKey } from "#pipeline/siphon/graph/keys.ts";
 import { graphSettings, openGraph } from "#pipeline/siphon/graph/open-graph.ts";
 import { projectInGroups } from "#pipeline/siphon/graph/project.ts";
 import {
@@ -84,10 +83,9 @@ export const createGraphSink = (client: GraphClient): Sink => ({
   },
   erase: async (erasures, signal): Promise<EraseResult> => {
     try {
-      const keys = erasures.map(frameKey);
       await client.write(async (run) => {
         await run(keepErased, { keys: erasedKeysOf(erasures) });
-        await eraseFrames(run, keys);
+        await eraseFrames(run, erasures);
       }, signal);
       return { kind: "written" };
     } catch (error) {

@@ -3,6 +3,7 @@ import { createTokenBuckets, type Rate } from "#nervous-system/kernel/token-buck
 import {
   memoryCollections,
   memoryDefinitions,
+  memoryPropertiesOf,
   vectorNameOf,
 } from "#nervous-system/stores/weaviate/memory-collections.ts";
 import { pullRequestsCollection } from "#nervous-system/stores/weaviate/pull-requests-collection.ts";
@@ -13,7 +14,7 @@ import { cutObject, cutsCollection, cutsOf } from "#pipeline/siphon/memory/cuts.
 import { createVectorFiller, type FillerOptions } from "#pipeline/siphon/memory/fill-vectors.ts";
 import { closeMemory, memorySettings, openMemory, type Memory } from "#pipeline/siphon/memory/open-memory.ts";
 import { createErasedKeys, erasedCollection } from "#pipeline/siphon/memory/erased-keys.ts";
-import { erasedKeysOf, findErased, type ErasedKeys } from "#pipeline/siphon/erased-frames.ts";
+import { createKeptTest, erasedKeysOf, findErased, type ErasedKeys } from "#pipeline/siphon/erased-frames.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { Erasure } from "#pipeline/siphon/erasures.ts";
 import { idOfFrame, projectFrame, type Projection } from "#pipeline/siphon/memory/project.ts";
@@ -47,11 +48,26 @@ const byTenant = (projected: readonly Projected[]): Map<string, Projection[]> =>
   return new Map([...tenants].map(([tenant, own]) => [tenant, own.map(({ projection }) => projection)]));
 };
 
+// Far below what Weaviate answers at once, and what a filter may hold.
+const IDS_AT_ONCE = 250;
+
 /** Removes what was remembered of frames. A lesson that others told in the same words goes with it, as it is kept once. */
 const eraseIn = async (client: VectorClient, tenant: string, erasures: readonly Erasure[]): Promise<void> => {
-  const ids = erasures.map(idOfFrame);
-  for (const collection of collections) {
-    if (await client.hasTenant(collection, tenant)) await client.remove({ collection, tenant }, ids);
+  const isMeant = createKeptTest(erasures);
+  const ids = [...new Set(erasures.map(idOfFrame))];
+  for (const collection of Object.values(memoryCollections)) {
+    if (!(await client.hasTenant(collection, tenant))) continue;
+    const shelf = { collection, tenant };
+    for (let from = 0; from < ids.length; from += IDS_AT_ONCE) {
+      const idIn = ids.slice(from, from + IDS_AT_ONCE);
+      const found = await client.find(shelf, [{ idIn }], IDS_AT_ONCE);
+      // An object's id is its frame's place, at which another frame may stand than the one that is meant.
+      const meant = found.filter(({ properties }) => isMeant(tenant, memoryPropertiesOf(properties)));
+      await client.remove(
+        shelf,
+        meant.map(({ id }) => id),
+      );
+    }
   }
 };
 

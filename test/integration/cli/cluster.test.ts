@@ -179,6 +179,12 @@ describe("enchanted wait", () => {
       code: 2,
       stderr: expect.stringContaining("give a duration, such as 90s"),
     });
+    for (const name of ["..", "a/b", "A", "a%2f", "x..y", "-a"])
+      expect(await ask("wait", "--", name)).toMatchObject({
+        code: 2,
+        stdout: "",
+        stderr: expect.stringContaining(`"${name}" is no name of a mission`),
+      });
     const nowhere = join(stage.cwd, "nowhere");
     expect(await ask("wait", "fix", "--kubeconfig", nowhere)).toMatchObject({
       code: 2,

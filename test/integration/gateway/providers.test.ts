@@ -224,6 +224,16 @@ describe("an endpoint that refuses the token counts that the gateway asks for", 
     expect(payloads()).toHaveLength(3);
   });
 
+  it("in one operation is asked for them in another", async () => {
+    const bearer = await newModel("completions-refuse");
+    refuse(400);
+    await post(gateway, "/openai/v1/completions", bearer, { prompt: "q", stream: true });
+    answer(events, { "content-type": "text/event-stream" });
+    await post(gateway, chat, bearer, streamed);
+    await post(gateway, "/openai/v1/completions", bearer, { prompt: "q", stream: true });
+    expect(upstream.asked.map(({ body }) => body.includes("stream_options"))).toEqual([true, false, true, false]);
+  });
+
   it("though it took them before is asked again, and for them the next time", async () => {
     const bearer = await newModel("takes");
     answer(events, { "content-type": "text/event-stream" });

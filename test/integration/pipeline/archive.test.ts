@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/globals";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import { erasedDigest } from "#nervous-system/schemas/erased.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
@@ -8,6 +9,8 @@ import { checkArchive } from "#pipeline/archive-reader/check-archive.ts";
 import { createSignedFiles } from "#pipeline/archive-reader/signed-files.ts";
 import { cutsPrefix, fileKey, filesPrefix, manifestKey, manifestsPrefix } from "#pipeline/siphon/archive/keys.ts";
 import { createManifestChain, type ManifestSigning } from "#pipeline/siphon/archive/manifest-chain.ts";
+import { createArchiveSink } from "#pipeline/siphon/archive/sink.ts";
+import type { Erasure } from "#pipeline/siphon/erasures.ts";
 import { sha256Of } from "#pipeline/siphon/archive/manifest.ts";
 import { readObject } from "#pipeline/siphon/archive/read-object.ts";
 import { createSiphonMetrics } from "#pipeline/siphon/measure.ts";
@@ -37,6 +40,12 @@ describeSinkContract("archive", async () => {
     frames: (count) => chain.take(count).map(stored),
     strangeFrames: () => strangePayloads.map((event) => stored(chain.next(event))),
     visible: async () => (await archive.frames()).toSorted(inOrder).map(({ hash }) => hash),
+    gap: () => stored(chain.next({ event_type: "GAP", payload: { reason: "lost" } })),
+    speaking: async () =>
+      (await archive.frames())
+        .filter(({ bytes }) => erasedDigest(bytes) === undefined)
+        .toSorted(inOrder)
+        .map(({ hash }) => hash),
     stopStore: () => archive.server.stop(),
     startStore: () => archive.server.restart(),
     stop: () => cleanup.run(),
@@ -235,6 +244,50 @@ describe("a file of the archive", () => {
     );
     await Promise.all(sinks.map((sink) => sink.close()));
   }, 60_000);
+});
+
+describe("an order to erase what is not there", () => {
+  it("reads no file that holds nothing of its namespace, whatever places it says", async () => {
+    const chain = chainBuilder({ agent_uid: agentUid(7), namespace: "team-b" });
+    const frames = chain.take(6).map((frame, at) => ({ ...frame, place: 9_000_001 + at, storedNs: 1n }));
+    const orderOf = (namespace: string, eventId = "never-was"): Erasure => ({
+      namespace,
+      eventId,
+      agentUid: agentUid(7),
+      epoch: 1,
+      seq: 1,
+      principal: "",
+      blobs: [],
+      places: frames.map(({ place }) => place),
+    });
+    const read: string[] = [];
+    const open = async (): Promise<Sink> => {
+      const get: TestArchive["client"]["get"] = (key, ...rest) => {
+        if (key.startsWith(filesPrefix)) read.push(key);
+        return archive.client.get(key, ...rest);
+      };
+      const sink = createArchiveSink({ ...archive.client, get }, { signing: archive.signing, log: silentLog });
+      await sink.prepare();
+      read.length = 0;
+      return sink;
+    };
+    const signal = new AbortController().signal;
+    const writer = await open();
+    for (const frame of frames) {
+      const cut = { stream: "2026-11-23T00:00:00Z", from: frame.place, to: frame.place, hash: frame.hash };
+      expect(await writer.write({ cut, frames: [frame] }, signal)).toEqual({ kind: "written" });
+    }
+    expect(await writer.erase([orderOf("team-a")], signal)).toEqual({ kind: "written" });
+    expect(read).toEqual([]);
+    // One that did not write them sees once whose they are.
+    const other = await open();
+    for (const _ of [1, 2, 3]) await other.erase([orderOf("team-a")], signal);
+    expect(read).toHaveLength(frames.length);
+    const [first] = frames;
+    expect(await other.erase([orderOf("team-b", first?.envelope.event_id)], signal)).toEqual({ kind: "written" });
+    const left = (await archive.frames()).filter(({ place }) => place > 9_000_000);
+    expect(left.map(({ bytes }) => erasedDigest(bytes) !== undefined)).toEqual([true, ...Array(5).fill(false)]);
+  });
 });
 
 describe("the manifests of an archive", () => {

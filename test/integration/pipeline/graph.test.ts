@@ -53,6 +53,13 @@ describeSinkContract("graph", async () => {
       Array.from({ length: count }, () => stored(chain.next(kinds[made % kinds.length]?.((made += 1))))),
     strangeFrames: () => strangePayloads.map((event) => stored(chain.next(event))),
     visible: () => graph.hashes(),
+    gap: () => stored(chain.next({ event_type: "GAP", payload: { reason: "lost" } })),
+    speaking: async () => {
+      const rows = await graph.client.run<{ hash: string }>(
+        "MATCH (e:Event) WHERE e.erased IS NULL RETURN e.hash AS hash ORDER BY e.place",
+      );
+      return rows.map(({ hash }) => hash);
+    },
     stopStore: () => graph.server.stop(),
     startStore: () => graph.server.restart(),
     stop: () => Promise.resolve(),

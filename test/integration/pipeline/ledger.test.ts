@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/globals";
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
+import { erasedDigest } from "#nervous-system/schemas/erased.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { silentLog } from "#nervous-system/kernel/log.ts";
@@ -32,6 +33,11 @@ describeSinkContract("ledger", async () => {
     frames: (count) => chain.take(count).map(stored),
     strangeFrames: () => strangePayloads.map((event) => stored(chain.next(event))),
     visible: async () => (await ledgerFrames(ledger)).map(({ hash }) => hash),
+    gap: () => stored(chain.next({ event_type: "GAP", payload: { reason: "lost" } })),
+    speaking: async () =>
+      (await ledgerFrames(ledger))
+        .filter(({ frame }) => erasedDigest(Buffer.from(frame)) === undefined)
+        .map(({ hash }) => hash),
     stopStore: () => ledger.server.stop(),
     startStore: () => ledger.server.restart(),
     stop: () => cleanup.run(),

@@ -75,6 +75,8 @@ describeSinkContract("memory", async () => {
     frames: (count) => Array.from({ length: count }, () => stored(kinds[made % kinds.length]!((made += 1)))),
     strangeFrames: () => strange.map(stored),
     visible: () => rememberedHashes(contract),
+    gap: () => stored({ event_type: "GAP", payload: { reason: "lost" } }),
+    speaking: () => rememberedHashes(contract),
     stopStore: () => contract.server.stop(),
     startStore: () => contract.server.restart(),
     stop: () => own.run(),

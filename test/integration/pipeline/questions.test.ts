@@ -94,6 +94,30 @@ describe("frames", () => {
   });
 });
 
+describe("event", () => {
+  it("names the blobs that no other frame names, though another has its event id", async () => {
+    const [shared, own] = ["ab", "cd"].map((digit) => `sha256:${digit.repeat(32)}`);
+    const of = { namespace: "team-blobs", mission: "same-id" };
+    const owner = chainBuilder({ ...of, agent_uid: agentUid(991) });
+    const other = chainBuilder({ ...of, agent_uid: agentUid(992) });
+    const frames = [
+      owner.next({ event_id: "same", event_type: "SNAPSHOT", payload: { manifest: shared } }),
+      other.next({ event_id: "same", payload: { text: `I know of ${shared} and ${own}` } }),
+      // Named twice in one frame, and stored twice, is named by one.
+      owner.next({ event_id: "mine", payload: { text: `${own?.replace("cd", "ef")} ${own?.replace("cd", "ef")}` } }),
+    ].map((frame, at) => ({ ...frame, place: 40_000_001 + at, storedNs: 1_763_701_174_000_000_000n }));
+    await writeFrames(ledger, frames);
+    await writeFrames(
+      ledger,
+      frames.slice(2).map((frame) => ({ ...frame, place: 40_000_100 })),
+    );
+    const blobs = async (event: string) =>
+      (await reader.ask("team-blobs", "event", { event })).rows.map((row) => row["blobs"]);
+    expect(await blobs("same")).toEqual([[], [own]]);
+    expect(await blobs("mine")).toEqual([[own?.replace("cd", "ef")]]);
+  });
+});
+
 describe("outcomes", () => {
   it("are what the weightiest and last frame says of each mission, a revert in another mission too", async () => {
     const { rows } = await reader.ask(endsNamespace, "outcomes");

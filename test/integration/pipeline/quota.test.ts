@@ -1,7 +1,10 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { grpcStatus, type GrpcFailure } from "#nervous-system/comms/grpc/failure.ts";
-import { startSwarmPlane } from "#test/integration/gateway/swarm-plane.ts";
+import { eraseMethod } from "#nervous-system/comms/grpc/methods.ts";
+import { EraseRequestSchema } from "#nervous-system/schemas/gen/context_pb.ts";
+import { startSwarmPlane, tokenFor } from "#test/integration/gateway/swarm-plane.ts";
 import { eventually, type TestPlane } from "#test/integration/kubernetes/control-plane.ts";
 import { createCleanup, startTestNats } from "./bus-harness.ts";
 import {
@@ -12,6 +15,7 @@ import {
   type TestAgent,
   type TestCollector,
 } from "./collector-harness.ts";
+import { allowRecording } from "./recording-right.ts";
 
 const MIB = 2 ** 20;
 const LIMIT = 32 * MIB;
@@ -48,6 +52,35 @@ describe("a stream that nothing of may go", () => {
     expect(refusal?.retryAfterMs).toBeGreaterThanOrEqual(5_000);
     const { bytes } = await collector.bus.streamState();
     expect(bytes).toBeLessThan(0.8 * LIMIT);
+    for (let i = 0; i < 3; i += 1) expect(await send(modest.client, [thought(modest)])).toBeUndefined();
+  }, 120_000);
+
+  it("is not filled by orders to erase what nobody recorded, and takes what another says", async () => {
+    const { namespace } = await missionIn(plane);
+    await allowRecording(plane, namespace, "default", ["get", "delete"]);
+    const client = collector.clientOf(await tokenFor(plane.admin, { namespace }, "enchanted-collector"));
+    const madeUp = (count: number) => {
+      const blobs = Array.from({ length: 2_000 }, () => `sha256:${randomBytes(32).toString("hex")}`);
+      const one = { agentUid: randomUUID(), epoch: 1, seq: 1n, places: [1n], blobs };
+      const frames = Array.from({ length: count }, (_, n) => ({ ...one, eventId: `never-was-${n}` }));
+      const request = create(EraseRequestSchema, { order: randomUUID(), reason: "x", frames });
+      return client.unary(eraseMethod, Buffer.from(toBinary(EraseRequestSchema, request)), { deadlineMs: 20_000 });
+    };
+    await expect(madeUp(11)).rejects.toMatchObject({
+      code: grpcStatus.invalidArgument,
+      message: expect.stringContaining("at most 20000 blobs"),
+    });
+    let refusal: GrpcFailure | undefined;
+    for (let i = 0; i < 60 && refusal === undefined; i += 1)
+      await madeUp(10).catch((error: GrpcFailure) => (refusal = error));
+    expect(refusal).toMatchObject({
+      code: grpcStatus.unavailable,
+      message: expect.stringMatching(/^the stream is [78]\d % full, and /),
+    });
+    expect((await collector.bus.streamState()).bytes).toBeLessThan(0.85 * LIMIT);
+    // What the first of them named counts, stored or not.
+    for (let i = 0; i < 2; i += 1) await madeUp(10).catch((error: GrpcFailure) => (refusal = error));
+    expect(refusal?.message).toContain("has ordered to erase more than it may lately");
     for (let i = 0; i < 3; i += 1) expect(await send(modest.client, [thought(modest)])).toBeUndefined();
   }, 120_000);
 });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import type { Erasure } from "#pipeline/siphon/erasures.ts";
 import type { Batch, KeptCut, Sink } from "#pipeline/siphon/sink.ts";
 
 /** A sink's real store, as the contract needs it. */
@@ -12,6 +13,10 @@ export type SinkHarness = {
   strangeFrames(): readonly StoredFrame[];
   /** Hashes of the frames in the store as a reader sees them, in stream order. */
   visible(): Promise<readonly string[]>;
+  /** A fresh frame of a type that is never erased, of the same agent. */
+  gap(): StoredFrame;
+  /** Hashes of those in the store that say something still. */
+  speaking(): Promise<readonly string[]>;
   /** Makes the store unreachable, and reachable again with what it holds. */
   stopStore(): Promise<void>;
   startStore(): Promise<void>;
@@ -117,6 +122,34 @@ const itKeepsCuts = (subject: () => Subject): void => {
   });
 };
 
+const orderOf = ({ envelope, place, principal = "" }: StoredFrame, other: Partial<Erasure> = {}): Erasure => {
+  const { namespace, agent_uid: agentUid, epoch, seq, event_id: eventId } = envelope;
+  return { namespace, eventId, agentUid, epoch, seq, principal, places: [place], blobs: [], ...other };
+};
+
+const itErases = (subject: () => Subject): void => {
+  it("erases the frame that is meant, and neither another at its place nor what is never erased", async () => {
+    const { harness, sink } = subject();
+    const [one, two, three] = harness.frames(3);
+    if (one === undefined || two === undefined || three === undefined) throw new Error("no frames");
+    const gap = harness.gap();
+    await sink.write(batchOf([one, two, three, gap]), never);
+    const before = await harness.speaking();
+    const nobodys = [
+      orderOf(one, { eventId: "another" }),
+      orderOf(one, { eventId: two.envelope.event_id }),
+      orderOf(one, { epoch: one.envelope.epoch + 1 }),
+      orderOf(one, { namespace: "team-b" }),
+      orderOf(gap),
+    ];
+    expect(await sink.erase(nobodys, never)).toEqual({ kind: "written" });
+    expect(await harness.speaking()).toEqual(before);
+    for (const _ of [1, 2]) expect(await sink.erase([orderOf(two), ...nobodys], never)).toEqual({ kind: "written" });
+    expect(await harness.speaking()).toEqual(before.filter((hash) => hash !== two.hash));
+    expect(before).toContain(two.hash);
+  });
+};
+
 const itTellsWhatToDo = (subject: () => Subject): void => {
   it("gives up when told to, and the batch can be written again", async () => {
     const { harness, sink, grew } = subject();
@@ -169,6 +202,7 @@ export const describeSinkContract = (name: string, start: () => Promise<SinkHarn
     }, 60_000);
     itWritesOnce(() => subject);
     itKeepsCuts(() => subject);
+    itErases(() => subject);
     itTellsWhatToDo(() => subject);
   });
 };
