@@ -111,7 +111,7 @@ const work: Step = (snapshot) => {
     return waitingPlan({ phase: "Running", reason: told.reason, message, stalled: true }, workRecheckMs);
   }
   const message = `At work: ${doing(busy)}.`;
-  const recheckMs = Math.min(workRecheckMs, leftMs(snapshot));
+  const recheckMs = Math.min(workRecheckMs, Math.max(1_000, leftMs(snapshot)));
   return waitingPlan({ phase: "Running", reason: Reason.Working, message }, recheckMs);
 };
 

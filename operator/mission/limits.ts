@@ -2,14 +2,16 @@ import { durationMs } from "#nervous-system/kernel/duration.ts";
 import { activeMs } from "#nervous-system/schemas/active-time.ts";
 import { overBudget } from "#nervous-system/schemas/budget.ts";
 import { isFinished, Reason } from "#nervous-system/schemas/conditions.ts";
+import { awaitsEnds, workedUntilMs } from "#operator/mission/at-work.ts";
 import { endingPlan, waitingPlan, type MissionPlan, type MissionSnapshot, type Step } from "#operator/mission/plan.ts";
 import { stopAgents, type Stopped } from "#operator/mission/stop-agents.ts";
 import { usageAfter } from "#operator/status/fields.ts";
 
 /** How long agents may be at work from now on, milliseconds; infinite without a deadline. */
-export const leftMs = ({ mission, nowMs }: Pick<MissionSnapshot, "mission" | "nowMs">): number => {
-  const { deadline } = mission.spec;
-  return deadline === undefined ? Number.POSITIVE_INFINITY : durationMs(deadline) - activeMs(mission.status, nowMs);
+export const leftMs = (snapshot: MissionSnapshot): number => {
+  const { status, spec } = snapshot.mission;
+  if (spec.deadline === undefined) return Number.POSITIVE_INFINITY;
+  return durationMs(spec.deadline) - activeMs(status, workedUntilMs(snapshot));
 };
 
 const pauseRecheckMs = 60_000;
@@ -32,7 +34,7 @@ export const limits: Step = (snapshot) => {
   const { mission, agents } = snapshot;
   if ([...agents.values()].every(({ status }) => isFinished(status?.conditions))) return undefined;
   const stopped = stopAgents(snapshot);
-  if (leftMs(snapshot) <= 0) {
+  if (leftMs(snapshot) <= 0 && !awaitsEnds(snapshot)) {
     const message = `Its agents were at work for as long as spec.deadline allows, ${mission.spec.deadline}.`;
     return { ...endingPlan("Failed", { reason: Reason.DeadlineExceeded, message }), acts: stopped.acts };
   }

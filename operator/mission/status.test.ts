@@ -29,6 +29,7 @@ const snapshot = (status: MissionStatus | undefined, given: Partial<MissionSnaps
   mission: aMission(status === undefined ? {} : { status }),
   isTenant: true,
   agents: new Map(),
+  pods: new Map(),
   taken: [],
   models: new Map([["scripted", aModel({ status: readyModelStatus })]]),
   secret: { kind: "answered", ok: true, reason: "Resolved", message: "" },

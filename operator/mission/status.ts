@@ -9,6 +9,7 @@ import {
   Reason,
 } from "#nervous-system/schemas/conditions.ts";
 import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
+import { workedUntilMs } from "#operator/mission/at-work.ts";
 import { missionConditions } from "#operator/mission/conditions.ts";
 import type { RecordHealth } from "#operator/frames/view.ts";
 import type { Ending, MissionPlan, MissionSnapshot } from "#operator/mission/plan.ts";
@@ -88,12 +89,15 @@ const isAdmitted = ({ phase }: MissionPlan, { startTime }: MissionStatus): boole
 /** Time at work is summed up where the work pauses or ends; while it goes on the status stays as it is. */
 const activeOf = (
   { phase, stalled }: MissionPlan,
-  { mission, nowMs }: MissionSnapshot,
+  snapshot: MissionSnapshot,
 ): Pick<MissionStatus, "activeSeconds" | "activeSince"> => {
+  const { mission, nowMs } = snapshot;
   const { activeSeconds, activeSince } = mission.status ?? {};
-  if (phase === "Running" && !stalled) return { activeSeconds, activeSince: activeSince ?? kubeTime(nowMs) };
+  const untilMs = workedUntilMs(snapshot);
+  const goesOn = phase === "Running" && !stalled && untilMs === nowMs;
+  if (goesOn) return { activeSeconds, activeSince: activeSince ?? kubeTime(nowMs) };
   if (activeSince === undefined) return { activeSeconds, activeSince };
-  return { activeSeconds: Math.round(activeMs(mission.status, nowMs) / 1_000), activeSince: undefined };
+  return { activeSeconds: Math.round(activeMs(mission.status, untilMs) / 1_000), activeSince: undefined };
 };
 
 const isOver = ({ phase }: MissionPlan): boolean => phase === "Complete" || phase === "Failed";

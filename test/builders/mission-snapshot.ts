@@ -41,6 +41,7 @@ export const snapshot = (given: Partial<MissionSnapshot> = {}): MissionSnapshot 
   mission: aMission(),
   isTenant: true,
   agents: new Map(),
+  pods: new Map(),
   taken: [],
   models: new Map([["scripted", readyModel]]),
   secret: { kind: "answered", ok: true, reason: "Resolved", message: "" },
