@@ -12,6 +12,7 @@ import { createModelStream, type ModelStream } from "#test/simulation/model-stre
 import { createRecorder, type Recorder } from "./recorder.ts";
 import { identity, openTestWal } from "#test/builders/recorder.ts";
 import { createSimulatedDisk, type SimulatedDisk } from "#test/simulation/simulated-disk.ts";
+import type { Uplink } from "./uplink.ts";
 import type { WalCut } from "./wal-cut.ts";
 import type { Wal } from "./wal/wal.ts";
 
@@ -273,6 +274,41 @@ describe("the exporter", () => {
     expect(exporter.state().failing).toMatch(/full/);
     await clock.advance(1);
     expect(stream.calls.tail).toBe(2);
+    stop.abort();
+    await running;
+    await wal.close();
+  });
+
+  it.each([
+    { asked: "what the stream holds", hangs: "tail" },
+    { asked: "to store frames", hangs: "send" },
+  ])("tells of a collector that does not answer when it was asked $asked", async ({ asked, hangs }) => {
+    const clock = manualClock();
+    const wal = await openTestWal(createSimulatedDisk());
+    const recorder = await createRecorder({ identity, wal, clock, ids: countingIds(), epoch: 1 });
+    await recorder.record(thought("kept"), agent);
+    const [waits, answer] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const stream = createModelStream();
+    const hang = async (call: string): Promise<void> => {
+      if (call !== hangs) return;
+      waits.resolve();
+      await answer.promise;
+    };
+    const uplink: Uplink = {
+      tail: (...given) => hang("tail").then(() => stream.tail(...given)),
+      send: (...given) => hang("send").then(() => stream.send(...given)),
+    };
+    const exporter = createExporter({ recorder, wal, uplink, clock, random: () => 0, log: silentLog });
+    const stop = new AbortController();
+    const running = exporter.run(stop.signal);
+    await waits.promise;
+    await clock.advance(4_999);
+    expect(exporter.state().failing).toBeUndefined();
+    await clock.advance(1);
+    expect(exporter.state().failing).toBe(`the collector was asked ${asked} and has not answered for 5 s`);
+    answer.resolve();
+    expect(await exporter.drain(1_000)).toBe(true);
+    expect(exporter.state().failing).toBeUndefined();
     stop.abort();
     await running;
     await wal.close();

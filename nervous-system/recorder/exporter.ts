@@ -5,6 +5,7 @@ import { createCondition } from "#nervous-system/kernel/condition.ts";
 import type { ChainPosition } from "./compose.ts";
 import { runExportSession, type Progress, type SessionOptions } from "./export-session.ts";
 import { decodePosition } from "./stored-record.ts";
+import type { Uplink } from "./uplink.ts";
 
 /** What an exporter is made of. */
 export type ExporterOptions = SessionOptions & {
@@ -15,7 +16,7 @@ export type ExporterOptions = SessionOptions & {
   onStored?: (index: number, position: ChainPosition) => void;
 };
 
-/** The last frame known to be *stored*, and what keeps the next one. */
+/** The last frame known to be *stored*, and what keeps the next one: a failure, or an answer that has not come for a while. */
 export type ExportState = { stored: ChainPosition | undefined; failing: string | undefined };
 
 /** Brings the log to the collector, for ever. */
@@ -34,6 +35,9 @@ const BACKOFF = { baseMs: 200, capMs: 5_000 };
 const MAX_ADVICE_MS = 60_000;
 const AUTHENTICATION = new Set<number>([grpcStatus.unauthenticated, grpcStatus.permissionDenied]);
 
+// A collector tries for 15 s to store an export before it says why it cannot.
+const SILENT_MS = 5_000;
+
 const describe = (failure: GrpcFailure): string => {
   if (AUTHENTICATION.has(failure.code)) {
     return `the collector does not accept this pod's token (${failure.message}); it is read again before each attempt`;
@@ -49,9 +53,11 @@ class LogExporter implements Exporter {
   /** Index up to which the stream has said that it holds the log; nothing, not even an empty log, before it was asked. */
   private confirmed = -1;
   private session = new AbortController();
+  /** What the collector was asked and has not answered, with the time on the monotonic clock, ms. */
+  private readonly asked = new Map<symbol, { readonly what: string; readonly atMs: number }>();
 
   constructor(options: ExporterOptions) {
-    this.options = options;
+    this.options = { ...options, uplink: this.watch(options.uplink) };
     this.known = { stored: decodePosition(options.wal.cursor().note), failing: undefined };
   }
 
@@ -60,7 +66,7 @@ class LogExporter implements Exporter {
   }
 
   state(): ExportState {
-    return { ...this.known };
+    return { ...this.known, failing: this.known.failing ?? this.silence() };
   }
 
   startAgain(): void {
@@ -79,6 +85,25 @@ class LogExporter implements Exporter {
     }
     cancel();
     return isDrained();
+  }
+
+  private watch(uplink: Uplink): Uplink {
+    const during = <T>(what: string, call: Promise<T>): Promise<T> => {
+      const key = Symbol(what);
+      this.asked.set(key, { what, atMs: this.options.clock.monotonicMs() });
+      return call.finally(() => this.asked.delete(key));
+    };
+    return {
+      tail: (chain, signal) => during("what the stream holds", uplink.tail(chain, signal)),
+      send: (frames, signal) => during("to store frames", uplink.send(frames, signal)),
+    };
+  }
+
+  private silence(): string | undefined {
+    const [oldest] = this.asked.values();
+    const forMs = oldest === undefined ? 0 : this.options.clock.monotonicMs() - oldest.atMs;
+    if (oldest === undefined || forMs < SILENT_MS) return undefined;
+    return `the collector was asked ${oldest.what} and has not answered for ${Math.round(forMs / 1000)} s`;
   }
 
   /** What a session tells; nothing once it was told to end: the stream may have lost what it speaks of. */

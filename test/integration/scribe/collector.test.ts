@@ -9,7 +9,7 @@ import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { createObjectStore } from "#nervous-system/stores/s3/object-store.ts";
 import { createGrpcClient } from "#nervous-system/comms/grpc/client.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
-import { silentLog } from "#nervous-system/kernel/log.ts";
+import { silentLog, type Log } from "#nervous-system/kernel/log.ts";
 import { chainFilter, contextStream } from "#nervous-system/schemas/subjects.ts";
 import { createObjectClient } from "#nervous-system/stores/s3/object-client.ts";
 import { collectorSettings } from "#pipeline/collector/settings.ts";
@@ -43,6 +43,10 @@ let bus: Bus;
 let port: number;
 let startOwnCollector: () => Promise<Collector>;
 let running: Collector | undefined;
+/** What the collectors said, shown where a scribe ends with a record that is not whole. */
+const said: string[] = [];
+const say = (fields: unknown, message?: string): void => void said.push(`${JSON.stringify(fields)} ${message}`);
+const log: Log = { ...silentLog, info: say, warn: say, error: say };
 
 beforeAll(async () => {
   stage = await setStage();
@@ -73,7 +77,7 @@ beforeAll(async () => {
   startOwnCollector = async () => {
     const connectBus = () => connectTestBus(nats, cleanup);
     const environment = { settings, client, connectBus, blobs, clock: systemClock(), random: Math.random };
-    running = await startCollector({ ...environment, log: silentLog, healthPort: 0 });
+    running = await startCollector({ ...environment, log, healthPort: 0 });
     return running;
   };
   await startOwnCollector();
@@ -96,6 +100,8 @@ const anAgentPod = async (name: string): Promise<{ pod: Pod; uid: string }> => {
     ENCHANTED_MISSION_UID: team.mission.metadata.uid,
     ENCHANTED_AGENT: name,
     ENCHANTED_AGENT_UID: agent.metadata.uid,
+    // What is stored is looked at here, not how soon: the stream flushes each write to a disk that other tests fill.
+    ENCHANTED_DRAIN_MS: "30000",
   });
   await writeFile(join(pod.dir, "token"), token);
   return { pod, uid: agent.metadata.uid };
@@ -153,7 +159,11 @@ describe("scribe, collector and JetStream together", () => {
         await nats.restart();
       });
     }
-    expect([await stopScribe(scribe), scribe.output()]).toEqual([0, expect.stringContaining("every frame is stored")]);
+    expect({ exitCode: await stopScribe(scribe), output: scribe.output(), said }).toEqual({
+      exitCode: 0,
+      output: expect.stringContaining("every frame is stored"),
+      said: expect.anything(),
+    });
     const stored = await storedOf(uid);
     expect(chainFault(stored)).toBeUndefined();
     const texts = new Map(stored.map((frame) => [frame.envelope.seq, producerPart(frame).payload["text"]]));
