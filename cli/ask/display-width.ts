@@ -10,8 +10,12 @@ const segmenter = new Intl.Segmenter("en", { granularity: "grapheme" });
 
 const ofCharacter = (character: string): number => (mark.test(character) ? 0 : wide.test(character) ? 2 : 1);
 
-const ofGrapheme = (grapheme: string): number =>
-  emoji.test(grapheme) ? 2 : [...grapheme].reduce((width, character) => width + ofCharacter(character), 0);
+const ofGrapheme = (grapheme: string): number => {
+  if (emoji.test(grapheme)) return 2;
+  let width = 0;
+  for (const character of grapheme) width += ofCharacter(character);
+  return width;
+};
 
 /** How many places of a terminal a text takes. */
 export const displayWidth = (text: string): number => {

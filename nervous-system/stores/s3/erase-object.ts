@@ -13,7 +13,7 @@ import { isStatus } from "./status.ts";
 export type Erased = { readonly kind: "gone" } | { readonly kind: "held"; readonly untilMs?: number };
 
 /** The account of a bucket may not do what erasing takes; the message names the rights. */
-export class MissingRightError extends Error {
+class MissingRightError extends Error {
   override readonly name = "MissingRightError";
 }
 
