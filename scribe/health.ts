@@ -35,6 +35,7 @@ export const createFrameCounters = (): FrameCounters => {
       };
     },
     withholding: (redactor) => ({
+      ...redactor,
       redact: (frame) => {
         const result = redactor.redact(frame);
         if (result.withheld) withheld += 1;

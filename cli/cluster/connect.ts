@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { createKubeClient } from "#nervous-system/kubernetes/client.ts";
 import { createConnector, type Connector, type KubeSource } from "#nervous-system/kubernetes/connection.ts";
-import { isApiError, isConnectionError } from "#nervous-system/kubernetes/errors.ts";
+import { isApiError, isConnectionError, isCredentialsError } from "#nervous-system/kubernetes/errors.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { missions, type Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { createTransport } from "#nervous-system/kubernetes/transport.ts";
@@ -59,6 +59,8 @@ const openCluster = (host: Host, options: OptionValues): Cluster => {
 const clusterTrouble = (error: unknown): unknown => {
   if (isConnectionError(error))
     return new CliError(`enchanted: the cluster cannot be reached: ${error.message}`, exitCode.fault);
+  if (isCredentialsError(error))
+    return new CliError(`enchanted: the kubeconfig's credentials cannot be used: ${error.message}`, exitCode.fault);
   return isApiError(error) ? new CliError(`enchanted: the cluster refuses: ${error.message}`, exitCode.fault) : error;
 };
 

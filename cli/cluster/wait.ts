@@ -4,7 +4,9 @@ import { createInformer } from "#nervous-system/kubernetes/informer.ts";
 import { missions, type Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { textOption, type CommandRun, type OptionValues } from "../arguments.ts";
 import { CliError, createProgress, exitCode, exited, type Ending, type Host } from "../host.ts";
+import { printable } from "../printable.ts";
 import { findMission, inCluster, type Cluster } from "./connect.ts";
+import { hearTrouble } from "./follow-trouble.ts";
 import { endLines, standingOf } from "./mission-words.ts";
 
 const timeIsOver = 3;
@@ -28,6 +30,11 @@ const createTelling = (host: Host) => {
       last = words;
       if (host.hasTerminal()) progress.show(words.slice(0, (host.stdout().columns ?? 80) - 1));
       else host.warn(words);
+    },
+    warn: (text: string): void => {
+      progress.clear();
+      host.warn(printable(text));
+      last = "";
     },
     clear: () => progress.clear(),
   };
@@ -62,6 +69,11 @@ const followToEnd = async (host: Host, { client }: Cluster, found: Mission, sign
     clock: host.clock,
     random: () => Number.parseInt(host.randomHex(4), 16) / 2 ** 32,
     log: silentLog,
+    onEnd: hearTrouble({
+      clock: host.clock,
+      refused: seen.reject,
+      lasts: (why) => telling.warn(`enchanted: the cluster does not tell how the mission stands, trying again: ${why}`),
+    }),
   });
   informer.addHandler(({ kind, object }) => (kind === "deleted" ? seen.resolve({ kind: "deleted" }) : look(object)));
   const stop = new AbortController();

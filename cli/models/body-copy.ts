@@ -54,7 +54,7 @@ export const createRequestCopy = (): RequestCopy => {
 };
 
 /** An answer that has ended; `isOver` where the last event of a stream came, whoever hung up then. */
-type CopiedAnswer = HeardStream & Pick<ReadAnswer, "unread"> & { isOver: boolean };
+type CopiedAnswer = Omit<HeardStream, "spokenTokens"> & Pick<ReadAnswer, "unread"> & { isOver: boolean };
 
 /** A copy of an answer while it passes: of a stream its events are read as they come, anything else at its end. */
 export type AnswerCopy = { add(chunk: Buffer): void; end(isWhole: boolean): Promise<CopiedAnswer> };

@@ -3,6 +3,7 @@ import http from "node:http";
 import https from "node:https";
 import { KubeConfig } from "@kubernetes/client-node";
 import type { Clock } from "#nervous-system/kernel/clock.ts";
+import { CredentialsError } from "#nervous-system/kubernetes/errors.ts";
 
 /** Where the address and the credentials of the API server come from. */
 export type KubeSource =
@@ -116,11 +117,17 @@ export const createConnector = (source: KubeSource, clock: Pick<Clock, "monotoni
     throw new Error(`the kubeconfig (${source.kind}) has no cluster in its current context: check current-context`);
   }
   const base = new URL(cluster.server);
+  if (base.protocol === "http:" && !cluster.skipTLSVerify)
+    throw new Error(
+      `its server ${base.origin} has no TLS: set insecure-skip-tls-verify of the cluster to true if it is a proxy on this machine, such as kubectl proxy, or name an https address`,
+    );
   let known: { connection: Connection; print: string; readAtMs: number } | undefined;
 
   const read = async (): Promise<Connection> => {
     const options: https.RequestOptions = {};
-    await config.applyToHTTPSOptions(options);
+    await config.applyToHTTPSOptions(options).catch((error: unknown) => {
+      throw new CredentialsError(error instanceof Error ? error.message : String(error));
+    });
     const print = fingerprint(options);
     const connection =
       known?.print === print

@@ -30,6 +30,12 @@ export class ConnectionError extends Error {
   }
 }
 
+/** What proves who asks could not be had: a file that is not there, a program that fails. */
+export class CredentialsError extends Error {
+  readonly tag = "CredentialsError";
+  override readonly name = "CredentialsError";
+}
+
 // By tag and not by instanceof: an error that crossed a realm (jest, vm) is of another class of the same name.
 const hasTag = (error: unknown, tag: string): boolean =>
   typeof error === "object" && error !== null && "tag" in error && error.tag === tag;
@@ -39,6 +45,9 @@ export const isApiError = (error: unknown): error is ApiError => hasTag(error, "
 
 /** Whether no answer came. */
 export const isConnectionError = (error: unknown): error is ConnectionError => hasTag(error, "ConnectionError");
+
+/** Whether nothing was asked, for want of credentials. */
+export const isCredentialsError = (error: unknown): error is CredentialsError => hasTag(error, "CredentialsError");
 
 const hasReason = (error: unknown, code: number, reason: string): boolean =>
   isApiError(error) && error.code === code && error.reason === reason;

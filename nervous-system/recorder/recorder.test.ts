@@ -169,6 +169,44 @@ describe("the recorder", () => {
     await wal.close();
   });
 
+  it("writes no secret as an id either, and knows the frame by what stands in its place", async () => {
+    const wal = await openTestWal(createSimulatedDisk());
+    const redactor = createRedactor([{ name: "hex", pattern: "[0-9a-f]{8}" }]);
+    const recorder = await createRecorder({
+      identity,
+      wal,
+      clock: manualClock(),
+      ids: countingIds(),
+      epoch: 1,
+      redactor,
+    });
+    const stamps = { event_id: secret, agent_id: `coder ${secret}`, related_commit_hash: secret };
+    const line = JSON.stringify({ ...stamps, event_type: "THOUGHT", text: "mine" });
+    await recorder.recordLine(line, agent);
+    await recorder.recordLine(line, agent);
+    await recorder.recordLine(JSON.stringify({ event_type: "THOUGHT", parent_event_id: secret, text: "next" }), agent);
+    const kept = "0197a3f0-0000-7000-8000-00000000abcd";
+    await recorder.recordLine(JSON.stringify({ event_type: "THOUGHT", event_id: kept, text: "b" }), agent);
+    const frames = await readFrames(wal);
+    expect(frames).toHaveLength(3);
+    const [first, second, third] = frames as [ComposedFrame, ComposedFrame, ComposedFrame];
+    for (const { envelopeText, bytes } of frames)
+      expect(envelopeText + Buffer.from(bytes).toString()).not.toContain(secret);
+    expect(partOf(first)).toMatchObject({
+      event_id: first.envelope.event_id,
+      agent_id: "coder [redacted:aws-key]",
+      related_commit_hash: "[redacted:aws-key]",
+    });
+    expect(second.envelope.parent_event_id).toBe(first.envelope.event_id);
+    expect([first, second, third].map(({ envelope }) => envelope.flags)).toEqual([
+      ["withheld"],
+      ["withheld"],
+      undefined,
+    ]);
+    expect(third.envelope.event_id).toBe(kept);
+    await wal.close();
+  });
+
   it("refuses by name what cannot be composed, and goes on behind it", async () => {
     const { recorder, frames } = await bench();
     const subject = { mission: "\ud800" };

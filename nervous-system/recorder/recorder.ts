@@ -155,7 +155,11 @@ class ChainWriter {
 
 const redacted = (accepted: Accepted, redactor: Redactor | undefined, before: boolean): Accepted => {
   const { frame, withheld } = redactor?.redact(accepted.frame) ?? { frame: accepted.frame, withheld: false };
-  return withheld || before ? { ...accepted, frame, flags: [...accepted.flags, "withheld"] } : accepted;
+  const { parentEventId: given } = accepted;
+  const parentEventId = given === undefined ? given : (redactor?.redactId(given) ?? given);
+  if (!withheld && !before && parentEventId === given) return accepted;
+  const parent = parentEventId === undefined ? {} : { parentEventId };
+  return { ...accepted, frame, ...parent, flags: [...accepted.flags, "withheld"] };
 };
 
 const recallEvents = async (wal: RecorderLog, epoch: number): Promise<RecentEvents<RecordResult>> => {

@@ -1,4 +1,6 @@
+import { isHash } from "#nervous-system/schemas/chain.ts";
 import type { ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
+import { isUuid, stableId } from "#nervous-system/schemas/ids.ts";
 import { createOwnRules } from "./redact-own-rules.ts";
 import { withoutSecrets, type Replace } from "./redact-walk.ts";
 import { builtInRules, formRules, mayHoldSecret, type BuiltInRule, type RedactionRule } from "./redaction-rules.ts";
@@ -36,8 +38,11 @@ const replacePrivateKeys = (text: string, marker: string): string => {
 export type Redactor = {
   /** The frame without what the rules find; `withheld` says whether anything is, or was, taken out. A frame without secrets comes back itself. */
   redact(frame: ProducedFrame): { frame: ProducedFrame; withheld: boolean };
+  /** An event id, itself where it holds no secret; else another in its place, the same for the same: what it names, or is sent again, is still known by it. */
+  redactId(id: string): string;
 };
 
+const MAX_STAMP_CHARS = 128;
 const AHEAD_CHARS = 200;
 
 const replaceBuiltIn = ({ name, pattern, hint, isInnocent }: BuiltInRule): Replace => {
@@ -74,6 +79,27 @@ const knownForms = [
 export const knownSecretIn = (text: string): string | undefined =>
   mayHoldSecret(text) ? knownForms.find(({ replace }) => replace(text) !== text)?.name : undefined;
 
+/** What stands in the place of a stamp, which programs in JavaScript make anything. */
+const cleanStamp = (given: unknown, replace: Replace): string | undefined => {
+  if (typeof given !== "string") return undefined;
+  const kept = replace(given);
+  return kept === given ? undefined : kept.slice(0, MAX_STAMP_CHARS).toWellFormed();
+};
+
+/** The frame with its producer's stamps without secrets; itself where they hold none. */
+const withStamps = (frame: ProducedFrame, replace: Replace, redactId: Replace): ProducedFrame => {
+  const eventId = cleanStamp(frame.event_id, redactId);
+  const agentId = cleanStamp(frame.agent_id, replace);
+  const commit = cleanStamp(frame.related_commit_hash, replace);
+  if (eventId === undefined && agentId === undefined && commit === undefined) return frame;
+  return {
+    ...frame,
+    ...(eventId === undefined ? {} : { event_id: eventId }),
+    ...(agentId === undefined ? {} : { agent_id: agentId }),
+    ...(commit === undefined ? {} : { related_commit_hash: commit }),
+  };
+};
+
 /**
  * Creates a redactor of the built-in rules, those given, and values that are secrets in whatever form they are written;
  * throws `RedactionRuleError` for a rule that cannot be used.
@@ -83,12 +109,17 @@ export const createRedactor = (rules: readonly RedactionRule[], values: readonly
   const known = replaceValues(values);
   // Values first: of one that a rule finds a part of, the rest would stay.
   const replace: Replace = (text) => own(replaceGeneral(known(text)));
+  // What computes ids makes these two: nobody's rule is meant for them.
+  const redactId = (id: string): string =>
+    isUuid(id) || isHash(id) || replace(id) === id ? id : stableId("withheld", id);
   return {
-    redact: (frame) => {
-      const { value: payload, withheld } = withoutSecrets(frame.payload, replace);
-      if (payload === frame.payload) return { frame, withheld };
-      const isPatch = frame.event_type === "STATE_CHANGE" && payload["patch"] !== frame.payload["patch"];
+    redact: (given) => {
+      const { value: payload, withheld } = withoutSecrets(given.payload, replace);
+      const frame = withStamps(given, replace, redactId);
+      if (payload === given.payload) return { frame, withheld: withheld || frame !== given };
+      const isPatch = given.event_type === "STATE_CHANGE" && payload["patch"] !== given.payload["patch"];
       return { frame: { ...frame, payload: isPatch ? { ...payload, withheld: true } : payload }, withheld: true };
     },
+    redactId,
   };
 };

@@ -27,6 +27,8 @@ const gatewayRefusals = {
   // The two that GitOps mends by itself while it replaces a Model or its Secret.
   model_key_unusable: "passing",
   model_not_found: "passing",
+  // Until somebody gives it prices, or the operator stops the agent.
+  model_not_priced: "passing",
   // Resolvers fail for a while.
   name_not_resolved: "passing",
   namespace_room_full: "passing",

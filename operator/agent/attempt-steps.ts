@@ -1,5 +1,5 @@
 import { isControlledBy } from "#nervous-system/kubernetes/resource-kind.ts";
-import { Reason } from "#nervous-system/schemas/conditions.ts";
+import { ConditionType, findCondition, Reason } from "#nervous-system/schemas/conditions.ts";
 import { currentAttempt, givesUp, livingPod, pauseMs, recordedEnd, countsAfter } from "#operator/agent/attempts.ts";
 import type { AgentAct, AgentPlan, AgentSnapshot, Step } from "#operator/agent/plan.ts";
 import { judgeWorkspace } from "#operator/gateway/workspace.ts";
@@ -21,17 +21,28 @@ const defaultMaxAttempts = 3;
 /** How often a pod that makes no progress is looked at again, in milliseconds. */
 const recheckMs = 60_000;
 
-const stoppedForSuspend = (pod: PodFacts): PodEnd => ({
+const holding = [ConditionType.Failed, ConditionType.Stalled, ConditionType.Suspended];
+
+/** An Agent is suspended by `spec.suspend` of its mission, or by what else holds or ended that: then its own words tell. */
+const whyStopped = (mission: AgentSnapshot["mission"]): string => {
+  if (mission === undefined || mission.spec.suspend) return "the mission is suspended.";
+  const { conditions } = mission.status ?? {};
+  const told = holding.map((type) => findCondition(conditions, type)).find((found) => found?.status === "True");
+  if (told === undefined) return "the Agent is suspended.";
+  return `its mission ${told.type === ConditionType.Failed ? "is over" : "is paused"}: ${told.message}`;
+};
+
+const stoppedForSuspend = (pod: PodFacts, mission: AgentSnapshot["mission"]): PodEnd => ({
   verdict: "disrupted",
   reason: Reason.Suspended,
-  message: `Pod "${pod.name}" was stopped because the mission is suspended.`,
+  message: `Pod "${pod.name}" was stopped because ${whyStopped(mission)}`,
 });
 
-const judge = ({ agent, pod }: AgentSnapshot): PodEnd => {
+const judge = ({ agent, mission, pod }: AgentSnapshot): PodEnd => {
   if (pod === undefined) return vanished;
   const end = judgeEnd(pod);
   const ours = agent.spec.suspend && pod.deletingUntil !== undefined && end.verdict === "disrupted";
-  return ours ? stoppedForSuspend(pod) : end;
+  return ours ? stoppedForSuspend(pod, mission) : end;
 };
 
 const afterEnd = (

@@ -437,7 +437,30 @@ describe("decideAgent", () => {
     const of = (stall: typeof stalled) =>
       decideAgent(snapshot({ mission: aMission({ status: { conditions: [stall] } }), agent }));
     expect(of(stalled).message).toBe("Its mission waits: It has written 101 frames.");
+    expect(of({ ...stalled, reason: Reason.ModelNotPriced }).reason).toBe(Reason.ModelNotPriced);
     expect(of({ ...stalled, reason: Reason.SecretNotFound }).reason).toBe(Reason.Suspended);
+  });
+
+  it("says what stopped the pod of an Agent that is suspended: what holds its mission, and not a suspension that is none", () => {
+    const stopped = {
+      agent: anAgent({ spec: { suspend: true }, status: firstAttempt }),
+      pod: podFacts(
+        aPod({ status: endedStatus({ exitCode: 143 }), metadata: { deletionTimestamp: "2026-11-23T09:00:59Z" } }),
+      ),
+    };
+    const of = (mission: AgentSnapshot["mission"]) => decideAgent(snapshot({ ...stopped, mission })).message;
+    const over = { ...condition("Stalled", Reason.BudgetExceeded), message: "It has written 101 frames." };
+    expect(of(aMission({ status: { conditions: [over] } }))).toMatch(
+      /was stopped because its mission is paused: It has written 101 frames\.$/,
+    );
+    const late = { ...condition("Failed", Reason.DeadlineExceeded), message: "It took 2h." };
+    expect(of(aMission({ status: { conditions: [over, late] } }))).toMatch(
+      /because its mission is over: It took 2h\.$/,
+    );
+    expect(of(aMission({ spec: { suspend: true }, status: { conditions: [over] } }))).toMatch(
+      /because the mission is suspended\.$/,
+    );
+    expect(of(aMission())).toMatch(/because the Agent is suspended\.$/);
   });
 
   it("stalls where a person must give the Secret back, and waits where only the gateway is away", () => {

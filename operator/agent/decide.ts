@@ -91,7 +91,7 @@ const finished: Step = (snapshot) => {
 
 type Told = { readonly reason: string; readonly message: string };
 
-const limits: ReadonlySet<string> = new Set([Reason.BudgetExceeded, Reason.DeadlineExceeded]);
+const limits: ReadonlySet<string> = new Set([Reason.BudgetExceeded, Reason.DeadlineExceeded, Reason.ModelNotPriced]);
 
 /** A mission that used more than it may has its agents suspended: until its budget is raised, or for good. */
 const whySuspended = ({ mission }: AgentSnapshot): Told => {

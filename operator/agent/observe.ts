@@ -103,6 +103,7 @@ export const observeAgent = async (sources: AgentSources, key: string): Promise<
       .map(podFacts),
     addresses: observeAddresses(sources),
     fold: mission === undefined ? undefined : frames.mission(mission.metadata.uid)?.agents[uid],
+    stream: frames.health().mark?.stream,
     silentMs: mission === undefined ? 0 : frames.silentMs(mission.metadata.uid, uid),
     framesAreLive: frames.health().starting !== true,
     times,

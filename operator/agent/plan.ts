@@ -40,6 +40,8 @@ export type AgentSnapshot = {
   /** What confines the pods of its namespace; absent where no pod is about to be made. */
   network: NetworkView | undefined;
   fold: AgentFold | undefined;
+  /** When the stream was created that the fold is of, as far as any of it was read. */
+  stream: string | undefined;
   /** For how long no frame of it was heard, as far as the stream was read meanwhile, in milliseconds. */
   silentMs: number;
   /** Stream sequences are being read and have caught up. */

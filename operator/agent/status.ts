@@ -107,8 +107,9 @@ const activityOf = ({ activity }: AgentFold): AgentStatus["activity"] => {
 const hasEnded = ({ attempt, history = [] }: AgentStatus): boolean =>
   history.some((ended) => ended.attempt === attempt);
 
-const toldByFrames = (fold: AgentFold | undefined, status: AgentStatus): AgentStatus => {
-  const counted = { ...status, usage: usageAfter(status.usage, fold?.usage), snapshot: newestSnapshot(status, fold) };
+const toldByFrames = ({ fold, stream }: AgentSnapshot, status: AgentStatus): AgentStatus => {
+  const usage = usageAfter(status.usage, fold?.usage, stream);
+  const counted = { ...status, usage, snapshot: newestSnapshot(status, fold) };
   // While the pod lives the stream is the witness; afterwards its scribe's last word is, and nothing is being done.
   if (hasEnded(status)) return { ...counted, activity: undefined };
   if (fold === undefined || fold.epoch !== status.attempt) return counted;
@@ -121,13 +122,13 @@ const toldByFrames = (fold: AgentFold | undefined, status: AgentStatus): AgentSt
 
 /** The whole status that the plan leads to, from the status before, what the frames tell, and nothing else. */
 export const computeAgentStatus = (snapshot: AgentSnapshot, plan: AgentPlan): AgentStatus => {
-  const { agent, fold, nowMs } = snapshot;
+  const { agent, nowMs } = snapshot;
   const before = agent.status ?? {};
   const observed = observedOf(agent);
   const decided = [...headline(plan), ...podConditions(snapshot, plan, before)];
   const at = { now: kubeTime(nowMs), generation: observed.observedGeneration };
   return {
-    ...toldByFrames(fold, progressed(snapshot, plan, before)),
+    ...toldByFrames(snapshot, progressed(snapshot, plan, before)),
     ...observed,
     conditions: mergeConditions(before.conditions, decided, at),
     phase: plan.phase,

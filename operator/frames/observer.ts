@@ -67,11 +67,12 @@ type State = {
 };
 
 const healthOf = ({ bus, clock }: FrameObserverOptions, state: State): RecordHealth => {
-  const { position, caughtUp, problem } = state;
+  const { position, mark, caughtUp, problem } = state;
   const bad = (message: string, more: Partial<RecordHealth> = {}): RecordHealth => ({
     healthy: false,
     message,
     position,
+    mark,
     ...more,
   });
   if (!bus.connected()) return bad("The operator has no connection to NATS.", { starting: !caughtUp });
@@ -81,7 +82,7 @@ const healthOf = ({ bus, clock }: FrameObserverOptions, state: State): RecordHea
     });
   if (clock.monotonicMs() - state.probedAtMs > silentAfterMs)
     return bad(problem === "" ? "The stream has not answered for 20 s." : problem);
-  return { healthy: true, message: "", position, mark: state.mark };
+  return { healthy: true, message: "", position, mark };
 };
 
 const take = (options: FrameObserverOptions, state: State, frame: StoredFrame): void => {

@@ -2,6 +2,7 @@ import { isRepository, meantRepository } from "#nervous-system/kubernetes/reposi
 import { createRedactor } from "#nervous-system/recorder/redact.ts";
 import { ConditionType, findCondition, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
 import { judgeWorkspace } from "#operator/gateway/workspace.ts";
+import { modelNames, whyUnpriced } from "#operator/mission/models.ts";
 import { waitingPlan, type MissionPlan, type MissionSnapshot, type Step } from "#operator/mission/plan.ts";
 import { judgeNetwork } from "#operator/pod/confinement.ts";
 import { agentName } from "#operator/pod/names.ts";
@@ -70,10 +71,6 @@ const redactionCompiles: Check = ({ mission }) => {
   }
 };
 
-const modelNames = ({ mission }: MissionSnapshot): string[] => [
-  ...new Set(mission.spec.team.map(({ modelRef }) => modelRef.name)),
-];
-
 const modelsExist: Check = (snapshot) => {
   const missing = modelNames(snapshot).find((name) => !snapshot.models.has(name));
   return missing === undefined
@@ -100,17 +97,11 @@ const modelsAreReady: Check = (snapshot) => {
   };
 };
 
-/** A bound that nothing is counted against would bound nothing. */
 const modelsArePriced: Check = (snapshot) => {
-  const { budget } = snapshot.mission.spec;
-  const free = modelNames(snapshot).find((name) => snapshot.models.get(name)?.spec.pricing === undefined);
-  if (budget?.maxCostUSD === undefined || free === undefined) return undefined;
-  return {
-    refused: "ResolvedRefs",
-    stalled: true,
-    reason: Reason.ModelNotPriced,
-    message: `budget.maxCostUSD needs prices, and Model "${free}" has none: add spec.pricing to it, or bound the mission by maxTokens.`,
-  };
+  const message = whyUnpriced(snapshot);
+  return message === undefined
+    ? undefined
+    : { refused: "ResolvedRefs", stalled: true, reason: Reason.ModelNotPriced, message };
 };
 
 const secretIsAllowed: Check = ({ mission, secret }) => {

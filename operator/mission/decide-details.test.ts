@@ -40,6 +40,8 @@ const anAnswer = (seq: number, about: Envelope["about"] & {}, payload: Record<st
     payload,
   );
 
+const priced = aModel({ status: readyModelStatus, spec: { pricing: { inputPerMTok: "3", outputPerMTok: "15" } } });
+
 describe("decideMission, beyond the table", () => {
   it("tells the first thing that a person can change", () => {
     const nothingIsWell = snapshot({
@@ -300,15 +302,37 @@ describe("decideMission, beyond the table", () => {
         snapshot({
           mission: aMission({ spec: { budget: { maxCostUSD: "2.5" } }, status: { usage: { frames: 1, costUSD } } }),
           agents: named(anAgent()),
+          models: new Map([["scripted", priced]]),
         }),
       );
     expect(of("2.50")).toMatchObject({ phase: "Running" });
     expect(of("2.500000001")).toMatchObject({ phase: "Failed", reason: Reason.BudgetExceeded });
-    const priced = aModel({ status: readyModelStatus, spec: { pricing: { inputPerMTok: "3", outputPerMTok: "15" } } });
     const mission = aMission({ spec: { budget: { maxCostUSD: "2.5" } } });
     expect(decideMission(snapshot({ mission, models: new Map([["scripted", priced]]) }))).toMatchObject({
       phase: "Running",
     });
+  });
+
+  it("pauses a mission at work whose bound of money bounds nothing, until its Model has prices", () => {
+    const mission = aMission({ spec: { budget: { maxCostUSD: "2.5" } } });
+    const of = (agent = anAgent(), models?: ReadonlyMap<string, typeof priced>) =>
+      snapshot({ mission, agents: named(agent), ...(models === undefined ? {} : { models }) });
+    const reason = Reason.ModelNotPriced;
+    const plan = decideMission(of());
+    const acts = [{ kind: "suspendAgent", suspend: true }];
+    expect(plan).toMatchObject({ phase: "Draining", reason, stalled: true, pauses: true, acts });
+    expect(plan.message).toContain('Model "scripted" has none: add spec.pricing to it');
+    expect(computeMissionStatus(of(), plan).conditions).toContainEqual(
+      expect.objectContaining({ type: "ResolvedRefs", status: "False", reason }),
+    );
+    const drained = anAgent({ spec: { suspend: true }, status: { conditions: [condition("Suspended", reason)] } });
+    expect(decideMission(of(drained))).toMatchObject({ phase: "Suspended", reason, acts: [] });
+    expect(decideMission(of(drained, new Map([["scripted", priced]])))).toMatchObject({
+      phase: "Running",
+      acts: [{ kind: "suspendAgent", suspend: false }],
+    });
+    // One that is gone is asked nothing.
+    expect(decideMission(of(anAgent(), new Map()))).toMatchObject({ phase: "Running" });
   });
 
   it("pauses a mission over its budget where that is asked for, and goes on once it is raised", () => {

@@ -3,6 +3,7 @@ import { activeMs } from "#nervous-system/schemas/active-time.ts";
 import { overBudget } from "#nervous-system/schemas/budget.ts";
 import { isFinished, Reason } from "#nervous-system/schemas/conditions.ts";
 import { awaitsEnds, workedUntilMs } from "#operator/mission/at-work.ts";
+import { whyUnpriced } from "#operator/mission/models.ts";
 import { endingPlan, waitingPlan, type MissionPlan, type MissionSnapshot, type Step } from "#operator/mission/plan.ts";
 import { stopAgents, type Stopped } from "#operator/mission/stop-agents.ts";
 import { usageAfter } from "#operator/status/fields.ts";
@@ -16,22 +17,27 @@ export const leftMs = (snapshot: MissionSnapshot): number => {
 
 const pauseRecheckMs = 60_000;
 
-const pause = (message: string, { acts, draining }: Stopped): MissionPlan =>
+type Pausing = Pick<MissionPlan, "reason" | "message" | "refused">;
+
+const pause = (why: Pausing, { acts, draining }: Stopped): MissionPlan =>
   waitingPlan(
-    {
-      phase: draining === 0 ? "Suspended" : "Draining",
-      reason: Reason.BudgetExceeded,
-      message: `${message} Raise it, and the mission goes on; or delete the mission.`,
-      stalled: true,
-      pauses: true,
-      acts,
-    },
+    { ...why, phase: draining === 0 ? "Suspended" : "Draining", stalled: true, pauses: true, acts },
     pauseRecheckMs,
   );
 
+const raiseIt = "Raise it, and the mission goes on; or delete the mission.";
+
+// Prices may be taken away, and a bound of money may come later than the agents: it would bound nothing then.
+const unpriced = (snapshot: MissionSnapshot, stopped: Stopped): MissionPlan | undefined => {
+  const why = whyUnpriced(snapshot);
+  if (why === undefined) return undefined;
+  const message = `${why} The mission is paused until then.`;
+  return pause({ reason: Reason.ModelNotPriced, message, refused: "ResolvedRefs" }, stopped);
+};
+
 /** A mission at work that used more than it may is paused, or ends, and its agents are stopped; what they wrote stays. */
 export const limits: Step = (snapshot) => {
-  const { mission, agents } = snapshot;
+  const { mission, agents, record } = snapshot;
   if ([...agents.values()].every(({ status }) => isFinished(status?.conditions))) return undefined;
   const stopped = stopAgents(snapshot);
   if (leftMs(snapshot) <= 0 && !awaitsEnds(snapshot)) {
@@ -39,8 +45,12 @@ export const limits: Step = (snapshot) => {
     return { ...endingPlan("Failed", { reason: Reason.DeadlineExceeded, message }), acts: stopped.acts };
   }
   // An operator that has just started knows less than the status, until it has read the stream.
-  const over = overBudget(mission.spec.budget, usageAfter(mission.status?.usage, snapshot.fold?.usage));
-  if (over === undefined) return undefined;
-  if (mission.spec.budget?.onExceeded === "Pause") return pause(over, stopped);
+  const over = overBudget(
+    mission.spec.budget,
+    usageAfter(mission.status?.usage, snapshot.fold?.usage, record.mark?.stream),
+  );
+  if (over === undefined) return unpriced(snapshot, stopped);
+  if (mission.spec.budget?.onExceeded === "Pause")
+    return pause({ reason: Reason.BudgetExceeded, message: `${over} ${raiseIt}` }, stopped);
   return { ...endingPlan("Failed", { reason: Reason.BudgetExceeded, message: over }), acts: stopped.acts };
 };

@@ -121,7 +121,7 @@ export const computeMissionStatus = (
   plan: MissionPlan,
   made?: MadeVerifier,
 ): MissionStatus => {
-  const { mission, fold, nowMs } = snapshot;
+  const { mission, fold, record, nowMs } = snapshot;
   const before = mission.status ?? {};
   const observed = observedOf(mission);
   const now = kubeTime(nowMs);
@@ -136,7 +136,7 @@ export const computeMissionStatus = (
     ...(isOver(plan) ? { completionTime: before.completionTime ?? now } : {}),
     ...(plan.ending === undefined ? {} : { outcome: outcomeOf(plan.ending) }),
     ...activeOf(plan, snapshot),
-    usage: usageAfter(before.usage, fold?.usage),
+    usage: usageAfter(before.usage, fold?.usage, record.mark?.stream),
     pullRequests: pullRequestsOf(snapshot, before),
     verification: verificationOf(plan, before, made),
   };

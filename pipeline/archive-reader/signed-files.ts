@@ -1,9 +1,8 @@
 import { createHash } from "node:crypto";
 import type { ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
-import { manifestKey, manifestsPrefix, parseManifestKey } from "#pipeline/siphon/archive/keys.ts";
 import { judgeSignature, type ManifestKeys } from "#pipeline/siphon/archive/manifest-keys.ts";
 import { noManifest, parseManifest, sha256Of, type Manifest } from "#pipeline/siphon/archive/manifest.ts";
-import { readObject } from "#pipeline/siphon/archive/read-object.ts";
+import { readManifests } from "#pipeline/siphon/archive/read-manifests.ts";
 
 /** What signed manifests say of a file: that these are its bytes, that another one is in its place, or nothing that counts, and why. */
 export type FileWord =
@@ -16,10 +15,12 @@ export type SignedFiles = {
   readOn(): Promise<void>;
   /** What is said of a file with these bytes. */
   wordOf(key: string, bytes: Uint8Array): FileWord;
+  /** Whether a file with these bytes was written by whom the manifests are believed of, replaced since or not. */
+  vouchesFor(key: string, bytes: Uint8Array): boolean;
+  /** Whether another file is in the place of one. */
+  isReplaced(key: string): boolean;
 };
 
-/** Manifests that are asked for at once. */
-const AT_ONCE = 16;
 /** Reasons that are kept: the log of an import names no more. */
 const MAX_REASONS = 1000;
 
@@ -72,13 +73,21 @@ export class Believed {
   }
 
   wordOf(key: string, sha256: string): FileWord {
-    if (this.#replaced.has(fingerprint(key))) return { kind: "replaced" };
-    if (this.#named.has(fingerprint(key, sha256))) return { kind: "signed" };
+    if (this.isReplaced(key)) return { kind: "replaced" };
+    if (this.vouchesFor(key, sha256)) return { kind: "signed" };
     const why = this.#refused.get(key);
     if (why !== undefined) return { kind: "refused", why, isKnown: true };
     if (this.#waiting.length > 0 && this.#at.reached === 0)
       return { kind: "refused", why: "no manifest has a signature", isKnown: true };
     return { kind: "refused", why: "no signed manifest says that these are its bytes", isKnown: false };
+  }
+
+  vouchesFor(key: string, sha256: string): boolean {
+    return this.#named.has(fingerprint(key, sha256));
+  }
+
+  isReplaced(key: string): boolean {
+    return this.#replaced.has(fingerprint(key));
   }
 
   #believe({ key, sha256, replaces }: Manifest): void {
@@ -91,30 +100,15 @@ export class Believed {
   }
 }
 
-type Named = { readonly key: string; readonly number: number };
-
-async function* groupsBehind(client: Pick<ObjectClient, "list">, number: number): AsyncGenerator<Named[]> {
-  let group: Named[] = [];
-  for await (const { key } of client.list(manifestsPrefix, manifestKey(number))) {
-    const named = parseManifestKey(key);
-    if (named !== undefined) group.push({ key, number: named });
-    if (group.length < AT_ONCE) continue;
-    yield group;
-    group = [];
-  }
-  yield group;
-}
-
 /** Creates the files of an archive of which nothing was read yet. */
 export const createSignedFiles = (client: Pick<ObjectClient, "list" | "get">, keys: ManifestKeys): SignedFiles => {
   const believed = new Believed(keys);
   return {
     readOn: async () => {
-      for await (const group of groupsBehind(client, believed.last)) {
-        const texts = await Promise.all(group.map(({ key }) => readObject(client, key)));
-        for (const [at, { number }] of group.entries()) believed.take(number, texts[at] ?? Buffer.of());
-      }
+      for await (const { number, bytes } of readManifests(client, believed.last)) believed.take(number, bytes);
     },
     wordOf: (key, bytes) => believed.wordOf(key, sha256Of(bytes)),
+    vouchesFor: (key, bytes) => believed.vouchesFor(key, sha256Of(bytes)),
+    isReplaced: (key) => believed.isReplaced(key),
   };
 };

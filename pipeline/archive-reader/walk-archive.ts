@@ -6,7 +6,6 @@ import {
   heldKey,
   manifestKey,
   manifestsPrefix,
-  nextRevision,
   parseManifestKey,
 } from "#pipeline/siphon/archive/keys.ts";
 import {
@@ -23,8 +22,8 @@ import {
   type ManifestHead,
   type StoredManifest,
 } from "#pipeline/siphon/archive/manifest.ts";
-import { newestRevision } from "#pipeline/siphon/archive/newest-revision.ts";
-import { readObject } from "#pipeline/siphon/archive/read-object.ts";
+import { isLaterRevision, newestRevision } from "#pipeline/siphon/archive/newest-revision.ts";
+import { MAX_FILE_BYTES, readObject } from "#pipeline/siphon/archive/read-object.ts";
 import { readFile, type FileContent } from "./read-file.ts";
 
 /** Something that is not as it should be: a file or manifest that is gone, changed, out of its chain, not signed as it must be, or nobody's. */
@@ -75,8 +74,6 @@ export type WalkOptions = {
 /** Before the first manifest. */
 export const archiveStart: ArchivePosition = { head: noManifest, passed: { last: filesPrefix, unnamed: [] } };
 
-/** Largest object that is read, far above what any writer puts: a file that is not ours must not fill the memory. */
-const MAX_BYTES = 128 * 1024 * 1024;
 /** Names that are kept: those between a stream's end that was lost and the manifests that speak of what came in its place. */
 const MAX_UNNAMED = 10_000;
 
@@ -102,9 +99,9 @@ const gapFault = (from: number, to: number): ArchiveFault[] =>
     ? []
     : [{ kind: "missing", key: manifestKey(from), frames: 1, message: `manifests ${from} to ${to} are missing` }];
 
+// What was written lies under a later name where somebody had planted something under its own, or under its next revision's.
 const isOfItsCut = ({ key, cut, replaces }: Manifest): boolean =>
-  fileKey(cut) === (replaces === undefined ? key : firstRevision(key)) &&
-  (replaces === undefined || key === nextRevision(replaces));
+  fileKey(cut) === firstRevision(key) && (replaces === undefined || isLaterRevision(key, replaces));
 
 /** The file that has taken the place of one: its newest revision, whose bytes its own manifest speaks of. */
 const readReplacing = async ({ client }: WalkOptions, key: string): Promise<FileContent | undefined> => {
@@ -167,7 +164,7 @@ const readNamed = async (options: WalkOptions, { key, bytes, rows, sha256 }: Man
     return content === undefined ? fault("missing", `${key} is missing`) : { faults: [], content };
   }
   // Nobody reads what cannot be the file.
-  const file = size === bytes && size <= MAX_BYTES ? await readObject(client, key) : undefined;
+  const file = size === bytes && size <= MAX_FILE_BYTES ? await readObject(client, key) : undefined;
   if (file === undefined || sha256Of(file) !== sha256)
     return fault("altered", `${key} is not the file that was written`);
   const content = await readFile(file).catch(String);

@@ -62,7 +62,7 @@ const seal = (envelope: Envelope, bytes: Buffer, principal: string | undefined):
 /** What somebody ordered to be erased, as a frame of his that no chain holds. */
 export type ComposeErasure = (order: {
   readonly eventId: string;
-  readonly payload: Readonly<Record<string, unknown>> & NonNullable<Envelope["about"]>;
+  readonly payload: Readonly<Record<string, unknown>> & NonNullable<Envelope["about"]> & { readonly reason: string };
   readonly caller: Caller;
 }) => RecordedFrame;
 
@@ -72,7 +72,9 @@ export const createErasures =
   ({ eventId: event_id, payload, caller }) => {
     const event_type = "ERASURE";
     const by = caller.principal ?? "";
-    const { frame, withheld } = redactor.redact({ event_id, event_type, payload: { ...payload, by } });
+    // Nothing but what somebody wrote: an id that looks like a token is still what the frame is found by.
+    const said = redactor.redact({ event_type, payload: { reason: payload.reason } });
+    const frame = { event_id, event_type, payload: { ...payload, by, ...said.frame.payload } };
     const observedNs = clock.nowNs();
     const envelope = envelopeOf(caller, {
       producer: "collector",
@@ -80,7 +82,7 @@ export const createErasures =
       event_id,
       observedNs,
       about: { agent_uid: payload.agent_uid, epoch: payload.epoch },
-      ...(withheld ? { flags: ["withheld"] } : {}),
+      ...(said.withheld ? { flags: ["withheld"] } : {}),
     });
     return seal(envelope, bytesOf(frame, caller, observedNs), caller.principal);
   };
@@ -106,7 +108,7 @@ export const createExternalFrames =
     if (bytes.length > maxFrameBytes)
       return refused(`the frame has ${bytes.length} bytes, at most ${maxFrameBytes} are kept`);
     const flags = [...parsed.flags, ...(withheld ? (["withheld"] as const) : [])];
-    const stamps = { producer, event_type, event_id: told.frame.event_id, observedNs };
+    const stamps = { producer, event_type, event_id: frame.event_id ?? told.frame.event_id, observedNs };
     const envelope = envelopeOf(caller, { ...stamps, ...(flags.length === 0 ? {} : { flags }) }, told.trace);
     return { kind: "frame", frame: seal(envelope, bytes, caller.principal) };
   };

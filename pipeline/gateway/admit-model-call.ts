@@ -34,6 +34,17 @@ const modelExists: Check = ({ agent, model }) =>
     ? refusedUntil(503, "model_not_found", `Model "${agent.spec.modelRef.name}" does not exist: create it`, 10)
     : undefined;
 
+// The operator pauses the mission; what is asked until then would cost nothing.
+const modelIsPriced: Check = ({ mission, model }) =>
+  model === undefined || model.spec.pricing !== undefined || mission?.spec.budget?.maxCostUSD === undefined
+    ? undefined
+    : refusedUntil(
+        429,
+        "model_not_priced",
+        `The mission's budget.maxCostUSD needs prices, and Model "${model.metadata.name}" has none: add spec.pricing to it`,
+        budgetRetrySeconds,
+      );
+
 const routeFits: Check = ({ model, route }) =>
   model === undefined || model.spec.provider === route.provider
     ? undefined
@@ -46,7 +57,7 @@ const routeFits: Check = ({ model, route }) =>
 const headersAllowed: Check = ({ model, headers }) =>
   model === undefined ? undefined : refuseReachingHeaders(headers, model);
 
-const checks: readonly Check[] = [...actingChecks, withinBudget, modelExists, routeFits, headersAllowed];
+const checks: readonly Check[] = [...actingChecks, withinBudget, modelExists, modelIsPriced, routeFits, headersAllowed];
 
 /** Decides whether an agent may ask its model; the first check that refuses is told. */
 export const admitModelCall = (snapshot: ModelCallSnapshot): Granted<AdmittedCall> => {

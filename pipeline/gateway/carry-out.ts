@@ -27,6 +27,8 @@ export type AskingCall = Pick<ReadyCall, "body" | "signal"> & {
 export type CallOutcome = Omit<Relayed, "kept"> & {
   /** HTTP status of the provider; 0 when it gave none. */
   readonly status: number;
+  /** Whether the provider may have worked on it: then it costs. */
+  readonly isTaken: boolean;
   readonly requestId?: string | undefined;
   /** Set where the provider refused what the agent had not asked for: the client is told nothing of that. */
   readonly again?: true;
@@ -42,16 +44,23 @@ const brokenBy: Readonly<Record<FailedAnswer["why"], Broken["by"]>> = {
   aborted: "client_gone",
 };
 
+type Unanswered = Partial<Pick<CallOutcome, "status" | "isTaken">> & {
+  readonly broken: Broken;
+  readonly refusal: Refusal;
+};
+
 /** A call without an answer of the provider's own; `status` is the provider's, 0 without one. */
 const unanswered = (
   tools: CarryTools,
   { client }: AskingCall,
-  status: number,
-  { broken, refusal }: { readonly broken: Broken; readonly refusal: Refusal },
+  { status = 0, isTaken = false, broken, refusal }: Unanswered,
 ): CallOutcome => ({
   status,
+  isTaken,
+  isWhole: false,
   answer: Buffer.alloc(0),
   facts: {},
+  spokenTokens: 0,
   broken,
   finish: async () => {
     if (client.destroyed) return "gone";
@@ -66,13 +75,22 @@ const failedOutcome = (tools: CarryTools, call: AskingCall, { why, message }: Fa
     why === "silent"
       ? { status: 504, type: "provider_timeout", message }
       : { status: 502, type: "provider_unreachable", message };
-  return unanswered(tools, call, 0, { broken: { by: brokenBy[why], message }, refusal });
+  return unanswered(tools, call, { isTaken: why !== "unreachable", broken: { by: brokenBy[why], message }, refusal });
+};
+
+const goneBefore = (tools: CarryTools, call: AskingCall): CallOutcome => {
+  const message = "the client went away before the provider was asked";
+  return unanswered(tools, call, {
+    broken: { by: "client_gone", message },
+    refusal: { status: 502, type: "client_gone", message },
+  });
 };
 
 const redirectOutcome = (tools: CarryTools, call: AskingCall, response: IncomingMessage): CallOutcome => {
   response.destroy();
   const message = `the endpoint redirects (${response.statusCode}); name the final address in the Model's endpoint`;
-  return unanswered(tools, call, response.statusCode ?? 0, {
+  return unanswered(tools, call, {
+    status: response.statusCode ?? 0,
     broken: { by: "provider_redirects", message },
     refusal: { status: 502, type: "provider_redirects", message },
   });
@@ -96,9 +114,11 @@ const relayedOutcome = async (
     signal,
     clock: tools.clock,
   });
+  const { statusCode: status = 0 } = response;
   return {
     ...relayed,
-    status: response.statusCode ?? 0,
+    status,
+    isTaken: status >= 200 && status < 300,
     requestId: requestIdOf(response.headers),
     finish: async () => {
       if (relayed.broken === undefined) return endClient(client, relayed.kept, tools.clock);
@@ -117,6 +137,7 @@ const refusedOutcome = async (
 ): Promise<CallOutcome> => ({
   ...(await readRefusal(response, apiKey, { withinMs: tools.idleMs, clock: tools.clock })),
   status: response.statusCode ?? 0,
+  isTaken: false,
   requestId: requestIdOf(response.headers),
   again: true,
   finish: () => Promise.resolve("taken"),
@@ -127,6 +148,7 @@ const refusals = new Set([400, 422]);
 
 /** Asks the provider and passes its answer on as it comes, all but the end; never rejects. */
 export const carryOut = async (tools: CarryTools, call: AskingCall, request: UpstreamRequest): Promise<CallOutcome> => {
+  if (call.client.destroyed) return goneBefore(tools, call);
   const answer = await askUpstream(request);
   if (answer.kind === "failed") return failedOutcome(tools, call, answer);
   const status = answer.response.statusCode ?? 0;

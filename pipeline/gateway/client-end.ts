@@ -26,8 +26,10 @@ const heard = (client: ServerResponse, event: "drain" | "finish", clock: Waiting
   });
 
 /** Writes to a client and resolves when it wants more; `unread` where it has not read for a minute. */
-export const writeToClient = async (client: ServerResponse, bytes: Buffer, clock: Waiting): Promise<Written> =>
-  bytes.length === 0 || client.write(bytes) ? "taken" : heard(client, "drain", clock);
+export const writeToClient = async (client: ServerResponse, bytes: Buffer, clock: Waiting): Promise<Written> => {
+  if (client.destroyed) return "gone";
+  return bytes.length === 0 || client.write(bytes) ? "taken" : heard(client, "drain", clock);
+};
 
 /** Ends a client's answer and resolves when all of it has gone out; a client that does not read it is cut. */
 export const endClient = async (client: ServerResponse, bytes: Buffer | string, clock: Waiting): Promise<Written> => {

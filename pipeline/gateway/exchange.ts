@@ -4,6 +4,7 @@ import type { BoundAgent } from "#pipeline/gateway/await-binding.ts";
 import type { Broken } from "#pipeline/gateway/broken.ts";
 import { carryOut, type CarryTools, type AskingCall, type CallOutcome } from "#pipeline/gateway/carry-out.ts";
 import { unreadMessage, type Written } from "#pipeline/gateway/client-end.ts";
+import { countTokens } from "#pipeline/gateway/count-tokens.ts";
 import { putAnswer, putRequest, type BlobTools } from "#pipeline/gateway/exchange-blobs.ts";
 import { costOf, parseTraceparent, renderExchangeFrame } from "#pipeline/gateway/model-call-frame.ts";
 import type { FrameWriter } from "#pipeline/gateway/ports.ts";
@@ -57,6 +58,9 @@ const noteSpent = ({ spending }: ExchangeTools, { mission, model }: Exchange, an
   spending.note(mission, { inputTokens, outputTokens, nanoUsd: costOf({ model, answer }) ?? 0 });
 };
 
+const countedOf = ({ route, body: { guessedTokens } }: Exchange, outcome: CallOutcome) =>
+  countTokens({ ...outcome, route, guessedTokens });
+
 type Ended = ExchangeEnd & Pick<CallOutcome, "again">;
 
 const carryOutAndRecord = async (tools: ExchangeTools, exchange: Exchange): Promise<Granted<Ended>> => {
@@ -67,6 +71,9 @@ const carryOutAndRecord = async (tools: ExchangeTools, exchange: Exchange): Prom
   const startedMs = tools.clock.monotonicMs();
   const outcome = await carryOut(tools, exchange, request.value);
   const latencyMs = Math.round(tools.clock.monotonicMs() - startedMs);
+  const { facts, usageEstimated } = countedOf(exchange, outcome);
+  // Before it is written, so that no status which tells it is taken for one that does not.
+  noteSpent(tools, exchange, facts);
   const answerBlob = await putAnswer(tools, exchange, outcome.answer);
   const { firstContentMs, again } = outcome;
   try {
@@ -77,7 +84,8 @@ const carryOutAndRecord = async (tools: ExchangeTools, exchange: Exchange): Prom
         contextWindow: exchange.body.contextWindow,
         request: exchange.body.facts,
         requestBlob: requestBlob.value,
-        answer: outcome.facts,
+        answer: facts,
+        usageEstimated,
         answerBlob,
         latencyMs,
         firstTokenMs: firstContentMs === undefined ? undefined : Math.round(firstContentMs - startedMs),
@@ -95,9 +103,8 @@ const carryOutAndRecord = async (tools: ExchangeTools, exchange: Exchange): Prom
       5,
     );
   }
-  noteSpent(tools, exchange, outcome.facts);
   const broken = await finishClient(tools, exchange, outcome);
-  const end = { status: outcome.status, latencyMs, facts: outcome.facts, broken };
+  const end = { status: outcome.status, latencyMs, facts, broken };
   return granted(again === undefined ? end : { ...end, again });
 };
 

@@ -12,6 +12,8 @@ export type ExchangeFacts = Omit<ModelCallFacts, "provider" | "model"> & {
   readonly mission: Mission;
   readonly model: Model;
   readonly trace?: TraceIds | undefined;
+  /** Set where the answer's tokens are an estimate. */
+  readonly usageEstimated?: true | undefined;
 };
 
 /** What an exchange cost, in billionths of a dollar; undefined where its Model has no prices. */
@@ -21,9 +23,10 @@ export const costOf = ({ model, answer }: Pick<ExchangeFacts, "model" | "answer"
 /** Renders the frame of an exchange, a MODEL_CALL about the agent that asked. */
 export const renderExchangeFrame = (facts: ExchangeFacts): ComponentEvent => {
   const { provider, model } = facts.model.spec;
+  const counted = presentOf({ usage_estimated: facts.usageEstimated, cost_nano_usd: costOf(facts) });
   return {
     eventType: "MODEL_CALL",
-    payload: { ...renderModelCall({ ...facts, provider, model }), ...presentOf({ cost_nano_usd: costOf(facts) }) },
+    payload: { ...renderModelCall({ ...facts, provider, model }), ...counted },
     subject: {
       mission_uid: facts.mission.metadata.uid,
       mission: facts.mission.metadata.name,

@@ -5,6 +5,7 @@ import { awaitBinding } from "#pipeline/gateway/await-binding.ts";
 import { ownerOf } from "#pipeline/gateway/bodies/body-works.ts";
 import type { CallRoom } from "#pipeline/gateway/call-room.ts";
 import { runExchange, type Exchange, type ExchangeEnd, type ExchangeTools } from "#pipeline/gateway/exchange.ts";
+import { outliveClient } from "#pipeline/gateway/outlive-client.ts";
 import { readBody } from "#pipeline/gateway/read-body.ts";
 import { refused, type Granted } from "#pipeline/gateway/refusal.ts";
 import { knownRoutes, parseRoute } from "#pipeline/gateway/routes.ts";
@@ -17,16 +18,8 @@ export type ModelCallTools = Omit<ExchangeTools, "view"> & {
   readonly maxBodyBytes: number;
   /** What the calls of all agents may hold. */
   readonly room: CallRoom;
-};
-
-const abortWhenGone = (client: ServerResponse): AbortSignal => {
-  const abort = new AbortController();
-  const abortIfCut = (): void => {
-    if (!client.writableFinished) abort.abort(new Error("the client went away"));
-  };
-  client.once("close", abortIfCut);
-  if (client.destroyed) abortIfCut();
-  return abort.signal;
+  /** Aborts when the gateway is to stop: calls without a client end then. */
+  readonly closing: AbortSignal;
 };
 
 type Unread = Omit<Exchange, "body" | "signal">;
@@ -43,9 +36,13 @@ const readUpstreamBody = async (
 };
 
 const exchangeOnce = async (tools: ModelCallTools, call: Unread): Promise<Granted<ExchangeEnd>> => {
-  const signal = abortWhenGone(call.client);
-  const body = await readUpstreamBody(tools, call);
-  return body.kind === "refused" ? body : runExchange(tools, { ...call, body: body.value, signal });
+  const { signal, release } = outliveClient(call.client, tools);
+  try {
+    const body = await readUpstreamBody(tools, call);
+    return body.kind === "refused" ? body : await runExchange(tools, { ...call, body: body.value, signal });
+  } finally {
+    release();
+  }
 };
 
 const admitAndRun = async (

@@ -13,7 +13,7 @@ export const readRefusal = async (
   response: IncomingMessage,
   apiKey: string | undefined,
   { withinMs, clock }: { readonly withinMs: number; readonly clock: Pick<Clock, "after"> },
-): Promise<ReadAnswer & { readonly answer: Buffer }> => {
+): Promise<ReadAnswer & { readonly answer: Buffer; readonly isWhole: boolean }> => {
   const gathered = gatherBytes();
   const cancel = clock.after(withinMs, () => response.destroy());
   try {
@@ -28,9 +28,7 @@ export const readRefusal = async (
     cancel();
   }
   const answer = gathered.take();
-  const read = await readAnswer(headOf(response), answer, {
-    maxBytes: maxRefusalBytes,
-    isWhole: response.complete,
-  });
-  return { ...read, answer: read.decoded ?? answer };
+  const { complete: isWhole } = response;
+  const read = await readAnswer(headOf(response), answer, { maxBytes: maxRefusalBytes, isWhole });
+  return { ...read, isWhole, answer: read.decoded ?? answer };
 };

@@ -44,7 +44,7 @@ const relay = async (provider: (response: ServerResponse) => void, over: Partial
   const told = Promise.withResolvers<ServerResponse>();
   const port = await serve((client) => {
     told.resolve(client);
-    client.once("close", () => abort.abort(new Error("the client went away")));
+    if (over.signal === undefined) client.once("close", () => abort.abort(new Error("the client went away")));
     const take = () => granted(undefined);
     const limits = {
       dropsUsageEvent: false,
@@ -141,6 +141,56 @@ describe("an answer that breaks", () => {
     });
     answer.resume();
     expect((await ended(1_000)).broken).toMatchObject({ by: "answer_too_long" });
+  });
+});
+
+describe("an answer whose client went away", () => {
+  const words = 'data: {"choices":[{"delta":{"content":"a"}}]}\n\n';
+  const counts =
+    'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n' +
+    'data: {"choices":[],"usage":{"prompt_tokens":90,"completion_tokens":8}}\n\ndata: [DONE]\n\n';
+  const patient = new AbortController().signal;
+  const streams = (response: ServerResponse): void =>
+    void response.writeHead(200, { "content-type": "text/event-stream" }).write(words);
+
+  it("is read to its count: a client that hangs up before has nothing for nothing", async () => {
+    let goOn = (): void => undefined;
+    const provider = (response: ServerResponse): void => {
+      streams(response);
+      goOn = () => void response.end(counts);
+    };
+    const { answer, client, ended } = await relay(provider, { signal: patient, dropsUsageEvent: true });
+    answer.destroy();
+    while (!client.destroyed) await turn();
+    goOn();
+    const { broken, facts, isWhole } = await ended(0);
+    expect(broken).toMatchObject({ by: "client_gone" });
+    expect([isWhole, facts.inputTokens, facts.outputTokens, facts.stopReason]).toEqual([true, 90, 8, "stop"]);
+  });
+
+  it("is read to its count where the client stopped reading", async () => {
+    const provider = (response: ServerResponse): void => {
+      streams(response);
+      response.write(`: ${"x".repeat(2 ** 24)}\n\n`);
+      response.end(counts);
+    };
+    const { ended } = await relay(provider, { signal: patient });
+    const { broken, facts } = await ended(1_000);
+    expect([broken?.by, facts.inputTokens]).toEqual(["client_stopped_reading", 90]);
+  });
+
+  it("is not read without end", async () => {
+    const provider = (response: ServerResponse): void => {
+      streams(response);
+      const more = (): void =>
+        void (response.destroyed || response.write(`: ${"x".repeat(2 ** 18)}\n\n`, () => setImmediate(more)));
+      more();
+    };
+    const { answer, client, ended, upstream } = await relay(provider, { signal: patient });
+    answer.destroy();
+    while (!client.destroyed) await turn();
+    const { broken, isWhole, spokenTokens } = await ended(0);
+    expect([broken?.by, isWhole, spokenTokens, upstream.destroyed]).toEqual(["client_gone", false, 1, true]);
   });
 });
 

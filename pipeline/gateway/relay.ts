@@ -22,14 +22,17 @@ export type RelayOptions = {
   readonly maxBytes: number;
   /** Takes room for bytes of the answer. */
   readonly take: (bytes: number) => Granted<void>;
+  /** Ends the answer: some time after the client went. */
   readonly signal: AbortSignal;
   readonly clock: Pick<Clock, "after" | "monotonicMs">;
 };
 
-/** What went over, and what waits to be let go; `broken` is set when the answer did not come to its end. */
+/** What went over, and what waits to be let go; `broken` is set when the client did not get all of it. */
 export type Relayed = Omit<FilteredAnswer, "decoded"> & {
   /** Without its content coding, where that could be taken off. */
   readonly answer: Buffer;
+  /** Whether the answer came to its end, though the client may have gone. */
+  readonly isWhole: boolean;
   readonly broken?: Broken;
 };
 
@@ -37,6 +40,8 @@ export type Relayed = Omit<FilteredAnswer, "decoded"> & {
 const ANSWER_MS = 3_600_000;
 // A client that took longer than this in all may be why a provider gave up.
 const LONG_WAIT_MS = 1_000;
+// What an answer may go on for without its client: ten thousand tokens in events of their own, with their count behind them.
+const READ_ON_BYTES = 4 * 1024 * 1024;
 
 // Anything of three digits arrives as a status, and not all of it can be told.
 const toldStatus = (status = 0): number => (status >= 200 && status <= 599 ? status : 502);
@@ -72,36 +77,66 @@ const roomToUnfold = ({ length }: Buffer, { upstream, maxBytes, take }: RelayOpt
   return take(room).kind === "granted" ? room : 0;
 };
 
+type Ending = {
+  /** Why the answer did not come to its end. */
+  readonly cut: Broken | undefined;
+  /** Why its client did not get all that came. */
+  readonly left: Broken | undefined;
+};
+
 const endOf = async (
   filter: AnswerFilter,
   received: Buffer,
-  broken: Broken | undefined,
+  { cut, left }: Ending,
   options: RelayOptions,
 ): Promise<Relayed> => {
-  const reading = { maxBytes: roomToUnfold(received, options), isWhole: broken === undefined };
-  const { decoded, ...ended } = await filter.end(received, reading);
-  return { ...ended, answer: decoded ?? received, ...(broken === undefined ? {} : { broken }) };
+  const isWhole = cut === undefined;
+  const broken = left ?? cut;
+  const { decoded, ...ended } = await filter.end(received, { maxBytes: roomToUnfold(received, options), isWhole });
+  return { ...ended, isWhole, answer: decoded ?? received, ...(broken === undefined ? {} : { broken }) };
 };
 
-/** Passes an answer on as it comes, all but its end; never rejects. */
+/** Writes to a client as long as it is there, and knows when it left and how long it let the provider wait. */
+const createReader = ({ client, clock }: RelayOptions) => {
+  let left: Broken | undefined;
+  let waitedMs = 0;
+  let unreadBytes = 0;
+  return {
+    left: () => left,
+    waitedMs: () => waitedMs,
+    /** Answers why no more is to be read for a client that is not there. */
+    write: async (bytes: Buffer): Promise<Broken | undefined> => {
+      const startedMs = clock.monotonicMs();
+      left ??= brokenByClient[await writeToClient(client, bytes, clock)];
+      waitedMs += clock.monotonicMs() - startedMs;
+      if (left === undefined) return undefined;
+      // It may be there and read nothing: it is not told of the rest.
+      client.destroy();
+      unreadBytes += bytes.length;
+      return unreadBytes > READ_ON_BYTES ? left : undefined;
+    },
+  };
+};
+
+/**
+ * Passes an answer on as it comes, all but its end; never rejects. Where the client went, the rest is read for a while all the same:
+ * the provider counts at the end, and a client that hangs up before must not have its tokens for nothing.
+ */
 export const relayAnswer = async (options: RelayOptions): Promise<Relayed> => {
   const { upstream, client, signal, clock, idleMs } = options;
   const filter = createAnswerFilter(headOf(upstream), { ...options, nowMs: () => clock.monotonicMs() });
   const received = gatherBytes();
-  let broken: Broken | undefined;
-  let clientMs = 0;
+  const reader = createReader(options);
+  let cut: Broken | undefined;
   const stop = (why: Broken): void => {
-    broken ??= why;
+    cut ??= why;
     upstream.destroy();
   };
   const pass = async (chunk: Buffer): Promise<Broken | undefined> => {
     const full = roomFor(received.size, chunk, options);
     if (full !== undefined) return full;
     received.add(chunk);
-    const startedMs = clock.monotonicMs();
-    const written = await writeToClient(client, filter.push(chunk), clock);
-    clientMs += clock.monotonicMs() - startedMs;
-    return brokenByClient[written];
+    return reader.write(filter.push(chunk));
   };
   client.writeHead(toldStatus(upstream.statusCode), computeAnswerHeaders(upstream.headers));
   client.flushHeaders();
@@ -119,12 +154,13 @@ export const relayAnswer = async (options: RelayOptions): Promise<Relayed> => {
       if (why !== undefined) stop(why);
       silence.heard();
     }
-    if (!upstream.complete) stop(brokeOff("it ended early", clientMs));
+    if (!upstream.complete) stop(brokeOff("it ended early", reader.waitedMs()));
   } catch (error) {
-    stop(signal.aborted ? gone : brokeOff(error, clientMs));
+    stop(signal.aborted ? gone : brokeOff(error, reader.waitedMs()));
   } finally {
     silence.stop();
     cancelLast();
   }
-  return endOf(filter, received.take(), broken, options);
+  const left = reader.left() ?? (client.destroyed ? gone : undefined);
+  return endOf(filter, received.take(), { cut, left }, options);
 };

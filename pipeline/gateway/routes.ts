@@ -15,6 +15,9 @@ const operations: Readonly<Record<ModelSpec["provider"], ReadonlySet<string>>> =
   Anthropic: new Set(["messages", "messages/count_tokens"]),
 };
 
+/** Whether what is asked for is paid for by tokens; to have them counted is not. */
+export const thinks = ({ operation }: ModelRoute): boolean => operation !== "messages/count_tokens";
+
 const prefixes: Readonly<Record<ModelSpec["provider"], string>> = {
   OpenAICompatible: "/openai/v1/",
   Anthropic: "/anthropic/v1/",

@@ -18,7 +18,7 @@ import { createUsageMemory } from "#pipeline/gateway/usage-memory.ts";
 import type { TokenReviews } from "#pipeline/identity/token-reviews.ts";
 
 /** What the gateway's server is made of. */
-type GatewayServerOptions = Omit<ModelCallTools, "room" | "usage" | "spending"> &
+type GatewayServerOptions = Omit<ModelCallTools, "room" | "usage" | "spending" | "closing"> &
   Pick<TunnelTools, "limits"> & {
     readonly callLimits: CallLimits;
     readonly reviews: TokenReviews;
@@ -45,7 +45,7 @@ const maxRememberedModels = 1_024;
 const maxRememberedMissions = 10_000;
 
 type Answering = GatewayServerOptions &
-  Pick<ModelCallTools, "room" | "usage" | "spending"> & { readonly doorway: Doorway };
+  Pick<ModelCallTools, "room" | "usage" | "spending" | "closing"> & { readonly doorway: Doorway };
 
 const reply = ({ clock }: Answering, incoming: IncomingMessage, client: ServerResponse, refusal: Refusal): void => {
   if (client.headersSent || client.destroyed) return void client.destroy();
@@ -114,6 +114,7 @@ const answer = async (options: Answering, incoming: IncomingMessage, client: Ser
 /** Starts the gateway's HTTPS server; rejects when the address cannot be bound. */
 export const startGatewayServer = async (options: GatewayServerOptions): Promise<GatewayServer> => {
   const { clock, metrics } = options;
+  const closing = new AbortController();
   const tools: TunnelTools & Answering = {
     ...options,
     doorway: openDoorway({ maxConnections, clock, onCut: metrics.connectionCut }),
@@ -121,6 +122,7 @@ export const startGatewayServer = async (options: GatewayServerOptions): Promise
     room: createCallRoom(options.callLimits),
     usage: createUsageMemory(maxRememberedModels),
     spending: createSpending(maxRememberedMissions),
+    closing: closing.signal,
   };
   const server = await serve({
     at: options.listen,
@@ -138,5 +140,9 @@ export const startGatewayServer = async (options: GatewayServerOptions): Promise
       }
     },
   });
-  return { port: server.port, close: (graceMs) => server.close(graceMs, options.clock) };
+  const close = (graceMs: number): Promise<void> => {
+    closing.abort();
+    return server.close(graceMs, clock);
+  };
+  return { port: server.port, close };
 };

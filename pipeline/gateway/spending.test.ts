@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
-import { createSpending, type Spent } from "#pipeline/gateway/spending.ts";
+import fc from "fast-check";
+import { createSpending, type Spending, type Spent } from "#pipeline/gateway/spending.ts";
 import { aMission } from "#test/builders/mission.ts";
 
 const call: Spent = { inputTokens: 10, outputTokens: 5, nanoUsd: 250_000_000 };
@@ -34,5 +35,59 @@ describe("spending", () => {
     spending.note(b!, call);
     expect(spending.usedBy(b!)).toMatchObject({ inputTokens: 11 });
     expect(spending.usedBy(a!)).toMatchObject({ inputTokens: 1 });
+  });
+
+  it("counts on from what the status tells of others, and of this gateway before it started", () => {
+    const spending = createSpending(10);
+    // It was started anew, and of 5,000 tokens the status tells 1,000.
+    spending.note(told(1_000), { ...call, inputTokens: 100 });
+    expect(spending.usedBy(told(5_100))).toMatchObject({ inputTokens: 5_100 });
+    spending.note(told(5_100), { ...call, inputTokens: 3_900 });
+    expect(spending.usedBy(told(5_100))).toMatchObject({ inputTokens: 9_000 });
+  });
+
+  /*
+   * Calls of two gateways, each of which may be started anew, reach the stream in their order, and a status tells those at the
+   * beginning of it. Of every status that a gateway saw it knows that and its calls since, and never more than was used.
+   */
+  it("never falls behind any status that it saw with its calls since, nor runs ahead of what was used", () => {
+    const step = fc.oneof(
+      fc.record({ kind: fc.constant("call"), gateway: fc.nat(1), tokens: fc.nat(1_000) }),
+      // The status catches up by some calls, and a gateway sees what it tells now.
+      fc.record({ kind: fc.constant("see"), gateway: fc.nat(1), tokens: fc.nat(3) }),
+      fc.record({ kind: fc.constant("restart"), gateway: fc.nat(1), tokens: fc.constant(0) }),
+    );
+    type Gateway = {
+      readonly spending: Spending;
+      readonly own: number[];
+      readonly seen: Array<[told: number, before: number]>;
+    };
+    const fresh = (): Gateway => ({ spending: createSpending(10), own: [], seen: [] });
+    const sum = (counts: readonly number[]): number => counts.reduce((all, count) => all + count, 0);
+    const leastOf = ({ own, seen }: Gateway): number =>
+      Math.max(...seen.map(([status, before]) => status + sum(own.slice(before))));
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const gateways = [fresh(), fresh()];
+        const stream: number[] = [];
+        let toldCalls = 0;
+        for (const { kind, gateway: at, tokens } of steps) {
+          if (kind === "restart") gateways[at] = fresh();
+          if (kind === "see") toldCalls = Math.min(stream.length, toldCalls + tokens);
+          if (kind === "restart") continue;
+          const { spending, own, seen } = gateways[at]!;
+          const status = sum(stream.slice(0, toldCalls));
+          seen.push([status, own.length]);
+          if (kind === "call") {
+            spending.note(told(status), { inputTokens: tokens, outputTokens: 0, nanoUsd: 0 });
+            own.push(tokens);
+            stream.push(tokens);
+          }
+          const { inputTokens = 0 } = spending.usedBy(told(status));
+          expect(inputTokens).toBeGreaterThanOrEqual(leastOf(gateways[at]!));
+          expect(inputTokens).toBeLessThanOrEqual(sum(stream));
+        }
+      }),
+    );
   });
 });

@@ -28,20 +28,30 @@ const larger = (a: Spent, b: Spent): Spent => ({
   nanoUsd: Math.max(a.nanoUsd, b.nanoUsd),
 });
 
-/** Creates it for at most `max` missions; of more it forgets the one that it heard of first, and goes by its status. */
+/**
+ * Creates it for at most `max` missions; of more it forgets the one that it heard of first, and goes by its status.
+ *
+ * What a status told when it was seen, and the calls of this gateway since, is never more than was used: a call is noted before its
+ * frame is written, so none that is noted after a status was seen can be in it. The largest of these, over all times at which a status
+ * was seen, is what is known: to see a status raises it to that, a call adds to it. It falls behind by what others used, or this
+ * gateway before it started, as long as no status tells of it, and by no more.
+ */
 export const createSpending = (max: number): Spending => {
-  /** What the status said before the first call, and all calls since. */
   const known = new Map<string, Spent>();
-  const of = (mission: Mission): Spent => larger(told(mission), known.get(mission.metadata.uid) ?? told(mission));
+  const keep = (mission: Mission, spent: Spent): void => {
+    known.set(mission.metadata.uid, spent);
+    for (const oldest of [...known.keys()].slice(0, known.size - max)) known.delete(oldest);
+  };
+  const see = (mission: Mission): Spent => {
+    const seen = larger(told(mission), known.get(mission.metadata.uid) ?? told(mission));
+    keep(mission, seen);
+    return seen;
+  };
   return {
     usedBy: (mission) => {
-      const { nanoUsd, ...tokens } = of(mission);
+      const { nanoUsd, ...tokens } = see(mission);
       return { frames: mission.status?.usage?.frames, ...tokens, costUSD: renderUsd(nanoUsd) };
     },
-    note: (mission, spent) => {
-      const { uid } = mission.metadata;
-      known.set(uid, plus(known.get(uid) ?? told(mission), spent));
-      for (const oldest of [...known.keys()].slice(0, known.size - max)) known.delete(oldest);
-    },
+    note: (mission, spent) => keep(mission, plus(see(mission), spent)),
   };
 };

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { maxJsonMembers, maxJsonValues, parseBoundedJson } from "#nervous-system/kernel/bounded-json.ts";
 import { computeContextWindow, type ContextWindow } from "#nervous-system/codecs/exchange/context-window.ts";
 import { requestFactsOf, type RequestFacts } from "#nervous-system/codecs/exchange/request-facts.ts";
+import { tokensOfRequest } from "#nervous-system/codecs/exchange/token-estimate.ts";
 import type { ModelSpec } from "#nervous-system/schemas/resources/model.ts";
 import { refuseReachingBody, type AllowingModel } from "#pipeline/gateway/reach/judge-reach.ts";
 import { granted, refused, type Granted } from "#pipeline/gateway/refusal.ts";
@@ -12,6 +13,8 @@ export type UpstreamBody = {
   readonly bytes: Buffer;
   readonly contextWindow: ContextWindow;
   readonly facts: RequestFacts;
+  /** Tokens of it at a guess, for where the provider does not count them. */
+  readonly guessedTokens: number;
   /** Set where we asked for token counts in the stream and the client did not, with its own options: their event is taken out again. */
   readonly added?: { readonly streamOptions: unknown };
 };
@@ -67,7 +70,9 @@ export const computeUpstreamBody = (
   try {
     // Before it is sent: an exchange whose window cannot be told could not be recorded.
     const contextWindow = computeContextWindow(json);
-    const body = { bytes: Buffer.from(JSON.stringify(json)), contextWindow, facts: requestFactsOf(json) };
+    const sent = Buffer.from(JSON.stringify(json));
+    const guessedTokens = tokensOfRequest(json, sent.length);
+    const body = { bytes: sent, contextWindow, facts: requestFactsOf(json), guessedTokens };
     return granted({ ...body, ...(needsUsage ? { added } : {}) });
   } catch (error) {
     return refused(400, "invalid_body", `the body cannot be written again as JSON: ${(error as Error).message}`);

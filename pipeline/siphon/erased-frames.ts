@@ -34,12 +34,6 @@ const keyOfFrame = ({ envelope }: StoredFrame): string => {
   return keyOf({ namespace, agentUid, epoch, seq, eventId });
 };
 
-/** Tells frames that orders are about, however many those are. */
-export const createErasedTest = (erasures: readonly Named[]): ((frame: StoredFrame) => boolean) => {
-  const keys = new Set(erasedKeysOf(erasures));
-  return (frame) => mayBeErased(frame) && keys.has(keyOfFrame(frame));
-};
-
 /**
  * Those of `frames` that were ordered to be erased: before their batch, as the store knows, or in it, as `batch` tells. An order of
  * the same batch counts wherever it stands in it: what it is about is written without its words, at once.

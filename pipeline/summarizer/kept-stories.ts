@@ -2,7 +2,8 @@ import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { StreamMark } from "#nervous-system/comms/nats/stream-position.ts";
 import { replaceFile } from "#nervous-system/kernel/replace-file.ts";
-import type { MissionStory } from "#pipeline/summarizer/story.ts";
+import { withoutWords, type MissionStory } from "#pipeline/summarizer/story.ts";
+import type { Told } from "#pipeline/summarizer/window.ts";
 
 /** Stories by their keys; undefined is one that is told to its end. */
 type Changes = ReadonlyMap<string, MissionStory | undefined>;
@@ -30,11 +31,26 @@ const readJson = async <T>(path: string): Promise<T | undefined> => {
   return text === undefined ? undefined : (JSON.parse(text) as T);
 };
 
+/** Texts as an older release kept them, without what told them. */
+const toldOf = (given: Told | string): Told => (typeof given === "string" ? { text: given, event: "" } : given);
+
+/** A story that an older release may have kept: erasing takes what it cannot tell the frame of. */
+const readStory = (kept: MissionStory): MissionStory => {
+  const { window, task, recalled, fold } = kept;
+  return {
+    ...kept,
+    fold: withoutWords(fold),
+    task: toldOf(task),
+    recalled: recalled.map(toldOf),
+    ...(window === undefined ? {} : { window: { ...window, libraries: window.libraries.map(toldOf) } }),
+  };
+};
+
 const readStories = async (directory: string): Promise<Map<string, MissionStory>> => {
   const names = (await readdir(directory)).filter((name) => name.endsWith(ending));
   const read = async (name: string) => {
     const story = await readJson<MissionStory>(join(directory, name));
-    return story === undefined ? [] : [[name.slice(0, -ending.length), story] as const];
+    return story === undefined ? [] : [[name.slice(0, -ending.length), readStory(story)] as const];
   };
   const all = (await Promise.all(names.map(read))).flat();
   return new Map(all.toSorted(([, a], [, b]) => a.fold.lastSeq - b.fold.lastSeq));

@@ -61,5 +61,6 @@ export const renderLesson = (window: Window, task: string, recalled: readonly st
     ...line("Outcome", textsOf(some(outcome))),
   ];
   const text = lines.join("\n").toWellFormed();
-  return { state: "learned", text, sources: sourcesOf(window), libraries, files, summarizer: "extractive" };
+  const names = textsOf(libraries);
+  return { state: "learned", text, sources: sourcesOf(window), libraries: names, files, summarizer: "extractive" };
 };

@@ -51,3 +51,88 @@ describe("the stories of all missions", () => {
     expect(stories.changes().get(`${missionOf(1)}-0`)).toBeUndefined();
   });
 });
+
+describe("an order to erase", () => {
+  const secret = "Erika Mustermann of Acme reported it";
+  const [mine, other] = [missionOf(1), missionOf(2)];
+  const collector = { producer: "collector", recorder: "collector", mission_uid: noMission } as const;
+  let place = 0;
+  const tellOf = (stories: ReturnType<typeof createStories>, mission_uid = mine) => {
+    return (event_type: string, payload: Record<string, unknown>, producer: "agent" | "scribe" = "agent") => {
+      place += 1;
+      const frame = { ...stored(place, mission_uid), ...aFrame(place, { event_type, mission_uid, producer }, payload) };
+      stories.tell(frame);
+      return frame.envelope;
+    };
+  };
+  const order = (stories: ReturnType<typeof createStories>, event: string, namespace = "team-a"): void => {
+    place += 1;
+    const payload = {
+      event,
+      agent_uid: stableId("agent"),
+      epoch: 1,
+      seq: 1,
+      places: [1],
+      blobs: [],
+      reason: "asked for",
+    };
+    const frame = aFrame(place, { ...collector, event_type: "ERASURE", namespace }, payload);
+    stories.tell({ ...stored(place, noMission), ...frame, principal: "ann" });
+  };
+  /** As after a restart that read what was kept. */
+  const restarted = (stories: ReturnType<typeof createStories>) =>
+    createStories(new Map(JSON.parse(JSON.stringify([...stories.changes()]))), 10);
+  const kept = (stories: ReturnType<typeof createStories>): string => JSON.stringify([...stories.changes()]);
+
+  const ways = {
+    task: ["LIFECYCLE", { phase: "Started", attempt: 1, task: secret }, "scribe"],
+    decision: ["DECISION_RATIONALE", { reasoning: secret }],
+    "failed action": ["ACTION", { tool: "run", ok: false, result: `error: ${secret}` }],
+    "end of the attempt": ["ERROR", { message: secret, fatal: true }],
+    "changed file": ["STATE_CHANGE", { file_modified: secret, depends_on: [`pkg:npm/${secret}`] }],
+    proposal: ["PROPOSAL", { title: secret, body: secret }],
+    "lesson that was recalled": ["LESSON", { state: "recalled", text: secret }],
+  } as const;
+
+  it.each(Object.entries(ways))("takes a %s out of the story, before a lesson is made of it", (_, [type, said, by]) => {
+    const first = createStories(new Map(), 10);
+    const told = tellOf(first)(type, said, by);
+    tellOf(first)("STATE_CHANGE", { file_modified: "a.js" });
+    const before = [...first.changes()];
+    expect(JSON.stringify(before).toLowerCase()).toContain("mustermann");
+    const stories = createStories(new Map(JSON.parse(JSON.stringify(before))), 10);
+    order(stories, told.event_id);
+    expect(kept(stories).toLowerCase()).not.toContain("mustermann");
+    tellOf(stories)("LIFECYCLE", { phase: "Stopped", attempt: 1 }, "scribe");
+    expect(JSON.stringify(stories.due()).toLowerCase()).not.toContain("mustermann");
+  });
+
+  it("takes lessons that are due with what they rest on, were it not among their sources, also after a restart", () => {
+    let stories = createStories(new Map(), 10);
+    const tell = tellOf(stories);
+    const started = tell("LIFECYCLE", { phase: "Started", attempt: 1, task: secret }, "scribe");
+    for (let n = 0; n < 40; n += 1) tell("STATE_CHANGE", { file_modified: `${n}.js` });
+    tell("LIFECYCLE", { phase: "Stopped", attempt: 1 }, "scribe");
+    stories = restarted(stories);
+    const [due] = stories.due();
+    expect(due?.payload.sources).not.toContain(started.event_id);
+    order(stories, started.event_id, "team-b");
+    expect(stories.isDue(due?.eventId ?? "")).toBe(true);
+    order(stories, started.event_id);
+    expect([stories.due(), stories.isDue(due?.eventId ?? "")]).toEqual([[], false]);
+    expect(kept(stories)).not.toContain("Mustermann");
+  });
+
+  it("changes no story that has nothing of the frame, and none by anybody but the collector", () => {
+    const stories = createStories(new Map(), 10);
+    const told = tellOf(stories)("DECISION_RATIONALE", { reasoning: secret });
+    tellOf(stories, other)("STATE_CHANGE", { file_modified: "b.js" });
+    stories.changes();
+    const forged = { event_type: "ERASURE", mission_uid: other, producer: "gateway" } as const;
+    const payload = { event: told.event_id, agent_uid: told.agent_uid, epoch: 1, seq: 1 };
+    stories.tell({ ...stored(500, other), ...aFrame(500, forged, payload) });
+    expect([...stories.changes().keys()]).toEqual([`${other}-0`]);
+    order(stories, told.event_id);
+    expect([...stories.changes().keys()]).toEqual([`${mine}-0`]);
+  });
+});

@@ -1,7 +1,15 @@
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import { isUuid, noMission } from "#nervous-system/schemas/ids.ts";
 import type { LearnedPayload } from "#pipeline/summarizer/render-lesson.ts";
-import { emptyStory, endWindow, tellStory, type MissionStory } from "#pipeline/summarizer/story.ts";
+import { erasuresIn } from "#pipeline/siphon/erasures.ts";
+import {
+  emptyStory,
+  endWindow,
+  eraseFromStory,
+  rowsOf,
+  tellStory,
+  type MissionStory,
+} from "#pipeline/summarizer/story.ts";
 
 /** A lesson that the stream does not hold yet, and what its mission was reminded of, as rows of words. */
 export type DueLesson = {
@@ -13,18 +21,25 @@ export type DueLesson = {
 
 /** The stories of all missions, in memory. */
 export type Stories = {
-  /** Tells a frame; one of no mission is left out. */
+  /** Tells a frame; one of no mission is left out, but for an order to erase: what was told by that frame goes, from every story of its namespace. */
   tell(frame: StoredFrame): void;
   /** What changed since the last time, by key; undefined is a story that was let go. */
   changes(): ReadonlyMap<string, MissionStory | undefined>;
   /** Lessons that the stream does not hold yet, as far as it was read. */
   due(): DueLesson[];
+  /** Whether a lesson still is due: it is not once its frame was read, or words that it has were erased. */
+  isDue(eventId: string): boolean;
 };
 
 const keyOf = ({ envelope }: StoredFrame): string => `${envelope.mission_uid}-${envelope.lineage}`;
 
 const dueOf = ({ due, recalled, mission_uid, mission, namespace, lineage }: MissionStory): DueLesson[] =>
-  due.map((lesson) => ({ ...lesson, recalled, subject: { mission_uid, mission, namespace, lineage } }));
+  due.map(({ eventId, payload }) => ({
+    eventId,
+    payload,
+    recalled: rowsOf(recalled),
+    subject: { mission_uid, mission, namespace, lineage },
+  }));
 
 /**
  * Creates the stories, from those that were kept. There are `most`, some ten KiB each: of one more the story that nothing was heard
@@ -43,8 +58,18 @@ export const createStories = (kept: ReadonlyMap<string, MissionStory>, most: num
     stories.delete(key);
     changed.add(key);
   };
+  const erase = (frame: StoredFrame): void => {
+    for (const { namespace, eventId } of erasuresIn([frame])) {
+      for (const [key, before] of stories) {
+        const after = before.namespace === namespace ? eraseFromStory(before, eventId) : before;
+        // In its place: an order is nothing that is heard of a mission.
+        if (after !== before) set(key, after);
+      }
+    }
+  };
   return {
     tell: (frame) => {
+      erase(frame);
       const { mission_uid: uid } = frame.envelope;
       if (uid === noMission || !isUuid(uid) || frame.principal !== undefined) return;
       const key = keyOf(frame);
@@ -61,5 +86,6 @@ export const createStories = (kept: ReadonlyMap<string, MissionStory>, most: num
       return new Map([...keys].map((key) => [key, stories.get(key)]));
     },
     due: () => [...stories.values()].flatMap(dueOf),
+    isDue: (eventId) => [...stories.values()].some(({ due }) => due.some((lesson) => lesson.eventId === eventId)),
   };
 };

@@ -26,7 +26,13 @@ const tellerOf = (summarise: Summarise, fail?: (event: ComponentEvent) => void) 
     return Promise.resolve("");
   };
   const options = { record: { write }, summarise, log: silentLog, onLesson: () => {} };
-  const teller = createTeller({ ...options, onBroken: (error) => broken.push(error) }, { due: () => due });
+  const teller = createTeller(
+    { ...options, onBroken: (error) => broken.push(error) },
+    {
+      due: () => due,
+      isDue: (eventId) => due.some((one) => one.eventId === eventId),
+    },
+  );
   return { teller, due, written, broken };
 };
 
@@ -52,6 +58,17 @@ describe("what is due", () => {
     words.resolve(aLesson("a").payload);
     await teller.ended();
     expect([written, broken]).toEqual([[], [stop.signal.reason]]);
+  });
+
+  it("is not written that is due no longer once its words are there", async () => {
+    const words = Promise.withResolvers<DueLesson["payload"]>();
+    const { teller, due, written, broken } = tellerOf(() => words.promise);
+    due.push(aLesson("a"));
+    teller.begin(never);
+    due.length = 0;
+    words.resolve(aLesson("a").payload);
+    await teller.ended();
+    expect([written, broken]).toEqual([[], []]);
   });
 
   it("keeps nothing else waiting where one fits no record, and says where the log takes none", async () => {

@@ -23,7 +23,7 @@ export type Teller = {
 };
 
 /** Creates a teller of these stories. */
-export const createTeller = (options: TellerOptions, stories: Pick<Stories, "due">): Teller => {
+export const createTeller = (options: TellerOptions, stories: Pick<Stories, "due" | "isDue">): Teller => {
   const { record, summarise, log, onLesson, onBroken } = options;
   const atWork = new Set<Promise<void>>();
   let begun = new Set<string>();
@@ -32,6 +32,8 @@ export const createTeller = (options: TellerOptions, stories: Pick<Stories, "due
     const { mission, namespace } = subject;
     const payload = await summarise(lesson, signal);
     signal.throwIfAborted();
+    // Words that it has may have been erased while a model was asked.
+    if (!stories.isDue(eventId)) return;
     try {
       await record.write({ eventType: "LESSON", eventId, payload, subject });
       onLesson(payload.summarizer);

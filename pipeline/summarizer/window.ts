@@ -2,7 +2,7 @@ import { cut, oneLine } from "#nervous-system/kernel/cut.ts";
 import { tell, type ByType, type Reading } from "#nervous-system/fold/read-frame.ts";
 import { failingLines } from "#pipeline/summarizer/failing-lines.ts";
 
-/** Words of a frame, and its event id. */
+/** Words of a frame, and its event id; empty where an older release did not keep that. */
 export type Told = { readonly text: string; readonly event: string };
 
 /** A part of a mission's frames, as far as a lesson is made of it: bounded, whatever the frames hold. */
@@ -16,7 +16,7 @@ export type Window = {
   /** Files that changed. */
   readonly changes: readonly Told[];
   /** Libraries that they depend on, as package URLs. */
-  readonly libraries: readonly string[];
+  readonly libraries: readonly Told[];
   readonly proposal?: Told;
   /** What became of the last proposal, or of the attempt. */
   readonly outcome?: Told;
@@ -63,8 +63,11 @@ const joined = (...parts: readonly string[]): string =>
     MAX_TEXT,
   );
 
-const libraryNames = (names: readonly string[]): string[] =>
-  names.filter((name) => name.startsWith("pkg:") && name.length <= MAX_NAME);
+const withLibraries = (known: readonly Told[], names: readonly string[], event: string): readonly Told[] =>
+  names
+    .filter((name) => name.startsWith("pkg:") && name.length <= MAX_NAME)
+    .reduce((all, text) => distinct(all, { text, event }), known)
+    .slice(0, MOST_LIBRARIES);
 
 const outcomes: Readonly<Record<string, string>> = {
   open: "Published as a pull request.",
@@ -96,7 +99,7 @@ const readers: Partial<ByType<Gather>> = {
     return (window, event) => ({
       ...window,
       changes: distinct(window.changes, { text: file, event }).slice(0, MOST_FILES),
-      libraries: [...new Set([...window.libraries, ...libraryNames(depends_on)])].slice(0, MOST_LIBRARIES),
+      libraries: withLibraries(window.libraries, depends_on, event),
     });
   },
   PROPOSAL: ({ said: { title = "", body = "" } }) => {
@@ -113,4 +116,22 @@ const readers: Partial<ByType<Gather>> = {
 export const gather = (window: Window, reading: Reading, event: string): Window => {
   const counted = { ...window, steps: window.steps + 1 };
   return tell(readers, reading)?.(counted, event) ?? counted;
+};
+
+/** Everything that frames told of a window. */
+export const toldIn = ({ failures, decisions, changes, libraries, proposal, outcome }: Window): readonly Told[] =>
+  [failures, decisions, changes, libraries, proposal ?? [], outcome ?? []].flat();
+
+/** A window without what was told by frames that are left out. */
+export const keepTold = (window: Window, isKept: (told: Told) => boolean): Window => {
+  const { proposal, outcome, ...rest } = window;
+  return {
+    ...rest,
+    failures: window.failures.filter(isKept),
+    decisions: window.decisions.filter(isKept),
+    changes: window.changes.filter(isKept),
+    libraries: window.libraries.filter(isKept),
+    ...(proposal !== undefined && isKept(proposal) ? { proposal } : {}),
+    ...(outcome !== undefined && isKept(outcome) ? { outcome } : {}),
+  };
 };

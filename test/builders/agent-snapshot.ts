@@ -25,6 +25,7 @@ export const anAgentSnapshot = (given: Partial<AgentSnapshot> = {}): AgentSnapsh
   addresses: { collector: "10.0.0.1", gateway: "10.0.0.2" },
   network: aNetwork(),
   fold: undefined,
+  stream: undefined,
   silentMs: 0,
   framesAreLive: true,
   times,

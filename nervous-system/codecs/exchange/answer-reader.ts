@@ -5,6 +5,7 @@ import { parseJson, presentOf, textOf, type Fields } from "./fields.ts";
 import { protocols } from "./protocols.ts";
 import { errorOf, readErrorBody } from "./provider-error.ts";
 import { createSseSplitter, type SseEvent } from "./sse-events.ts";
+import { createSpokenTokens } from "./token-estimate.ts";
 import { createUsageCounter, type UsageFacts } from "./usage-shapes.ts";
 
 /** What an answer of a model says about itself; absent where it does not. */
@@ -37,6 +38,8 @@ export type AnswerReader = {
   /** Reads a body that is there in full: JSON, or events, and those some at a time; answers whether it was either. */
   readWhole(text: string): Promise<boolean>;
   facts(): AnswerFacts;
+  /** Tokens of what the model said, at a guess that is rather too high. */
+  spokenTokens(): number;
 };
 
 /** A document and what it wraps: Anthropic opens a stream with {message}, OpenAI's responses end one with {response}. */
@@ -102,8 +105,10 @@ const nothing: StreamStep = { read: false, last: false, usageOnly: false, conten
 /** Creates a reader for one answer; of one whose HTTP `status` tells a failure, whatever it says is taken for the error. */
 export const createAnswerReader = (status = 200): AnswerReader => {
   const gathered = createGatherer();
-  const takeAll = (layers: readonly Fields[]): readonly Fields[] => {
+  const spoken = createSpokenTokens();
+  const takeAll = (layers: readonly Fields[], isEvent: boolean): readonly Fields[] => {
     for (const layer of layers) gathered.take(layer);
+    spoken.add(layers, isEvent);
     return layers;
   };
   let events = 0;
@@ -115,7 +120,7 @@ export const createAnswerReader = (status = 200): AnswerReader => {
     const found = documentsIn(said);
     if (found.length === 0) broken += 1;
     const documents = documentsOfEvent(event, found, data);
-    const layers = takeAll(documents.flatMap(layersOf));
+    const layers = takeAll(documents.flatMap(layersOf), true);
     const says = (what: "isLast" | "hasContent"): boolean =>
       layers.some((layer) => protocols.some((protocol) => protocol[what](layer)));
     return {
@@ -143,11 +148,12 @@ export const createAnswerReader = (status = 200): AnswerReader => {
     readEvent,
     readWhole: async (text) => {
       const documents = documentsIn(text);
-      takeAll(documents.flatMap(layersOf));
+      takeAll(documents.flatMap(layersOf), false);
       const isRead = documents.length > 0 || (await readEvents(text));
       if (isFailure(status)) gathered.fail(readErrorBody(text)?.text);
       return isRead;
     },
     facts: gathered.facts,
+    spokenTokens: spoken.tokens,
   };
 };

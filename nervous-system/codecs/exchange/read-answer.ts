@@ -13,6 +13,8 @@ export type AnswerHead = {
 /** What an answer says, and what could not be read. */
 export type ReadAnswer = {
   readonly facts: AnswerFacts;
+  /** Tokens of what the model said, at a guess that is rather too high. */
+  readonly spokenTokens: number;
   /** The body without its content coding, where it had one. */
   readonly decoded?: Buffer;
   /** What of it could not be read, and why. */
@@ -25,6 +27,7 @@ export type HeardEvent = StreamStep & { readonly bytes: Buffer };
 /** What a stream has said so far. */
 export type HeardStream = {
   readonly facts: AnswerFacts;
+  readonly spokenTokens: number;
   /** When the model began to speak, as `nowMs` told it. */
   readonly firstContentMs?: number;
   /** Set where it came to its end and held no event. */
@@ -70,7 +73,7 @@ export const createStreamListener = (nowMs: () => number, maxEventBytes?: number
         };
       return events;
     },
-    heard: () => ({ facts: reader.facts(), ...first, ...unread }),
+    heard: () => ({ facts: reader.facts(), spokenTokens: reader.spokenTokens(), ...first, ...unread }),
     isWhole: splitter.isWhole,
   };
 };
@@ -80,7 +83,8 @@ const isSuccess = (status: number): boolean => status >= 200 && status < 300;
 /** Reads an answer that is there in full, or as far as it came; never rejects. */
 export const readAnswer = async (head: AnswerHead, bytes: Buffer, reading: Reading): Promise<ReadAnswer> => {
   const body = await decodeBody(bytes, head.contentEncoding, reading);
-  if (body.kind === "undecoded") return { facts: {}, unread: `the answer was not read: ${body.message}` };
+  if (body.kind === "undecoded")
+    return { facts: {}, spokenTokens: 0, unread: `the answer was not read: ${body.message}` };
   const reader = createAnswerReader(head.status);
   const text = body.bytes.toString("utf8");
   const isRead = await reader.readWhole(text);
@@ -88,6 +92,7 @@ export const readAnswer = async (head: AnswerHead, bytes: Buffer, reading: Readi
   const what = isRead || !reading.isWhole || !isSuccess(head.status) ? undefined : describeUnreadable(text);
   return {
     facts: reader.facts(),
+    spokenTokens: reader.spokenTokens(),
     ...(isCoded(head.contentEncoding) ? { decoded: body.bytes } : {}),
     ...(what === undefined ? {} : { unread: `the answer ${what}` }),
   };

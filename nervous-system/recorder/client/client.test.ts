@@ -182,7 +182,8 @@ describe("the client", () => {
     const disk = createSimulatedDisk();
     const client = await newClient(disk, connectNowhere);
     const secret = ["AK", "IA", "ABCDEFGHIJKLMNOP"].join("");
-    const frame = { ...thought(`the key ${secret}`), stranger: secret };
+    const stamps = { event_id: secret, parent_event_id: secret, agent_id: secret, related_commit_hash: secret };
+    const frame = { ...thought(`the key ${secret}`), ...stamps, stranger: secret };
     void client.record(frame);
     expect(await client.close(0)).toBe(true);
     const log = disk

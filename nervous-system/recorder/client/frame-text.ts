@@ -16,17 +16,21 @@ const refused = (reason: string): FrameText => ({ ok: false, reason });
 const withoutSecrets = ({ frame, eventId, nowNs }: TakenInput, redactor: Redactor): unknown => {
   const { event_type, payload, event_id: _id, timestamp, agent_id, ...rest } = frame;
   const { related_commit_hash, parent_event_id, trace_id, span_id, ...others } = rest;
-  const clean = redactor.redact({ event_type, payload: { ...others, ...payload } } satisfies ProducedFrame);
+  const told: ProducedFrame = { event_id: eventId, event_type, payload: { ...others, ...payload } };
+  if (agent_id !== undefined) told.agent_id = agent_id;
+  if (related_commit_hash !== undefined) told.related_commit_hash = related_commit_hash;
+  const { frame: clean } = redactor.redact(told);
   return {
-    event_id: eventId,
+    event_id: clean.event_id,
     timestamp: timestamp ?? renderTimestamp(nowNs),
-    agent_id,
+    agent_id: clean.agent_id,
     event_type,
-    related_commit_hash,
-    parent_event_id,
+    related_commit_hash: clean.related_commit_hash,
+    // Programs in JavaScript hand in anything.
+    parent_event_id: typeof parent_event_id === "string" ? redactor.redactId(parent_event_id) : parent_event_id,
     trace_id,
     span_id,
-    payload: clean.frame.payload,
+    payload: clean.payload,
   };
 };
 

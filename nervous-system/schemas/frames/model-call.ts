@@ -20,6 +20,10 @@ export const modelCall = defineFrame({
     cached_tokens: count("Those of the tokens sent that came from the provider's cache.").optional(),
     output_tokens: count("Tokens answered, as the provider counted; those of thinking too.").optional(),
     reasoning_tokens: count("Those of the tokens answered that are thinking.").optional(),
+    usage_estimated: z
+      .boolean()
+      .describe("Whether the gateway estimated tokens that the provider took and did not count, rather too high.")
+      .optional(),
     cost_nano_usd: count("What it cost by the prices of the Model, in billionths of a dollar.").optional(),
     first_token_ms: z
       .number()

@@ -49,17 +49,26 @@ export const commonStatus = {
     .optional(),
 };
 
+const counted = {
+  inputTokens: sequence("Tokens sent to models.").optional(),
+  outputTokens: sequence("Tokens that models answered.").optional(),
+  modelCalls: sequence("Exchanges with models.").optional(),
+  frames: sequence("Context frames in the record.").optional(),
+  costUSD: z
+    .string()
+    .max(32)
+    .describe("Dollars that models cost, by the prices of their Models at the time; absent where none had prices.")
+    .optional(),
+};
+
 /** Tokens, frames and money. */
 export const usageSchema = z
   .object({
-    inputTokens: sequence("Tokens sent to models.").optional(),
-    outputTokens: sequence("Tokens that models answered.").optional(),
-    modelCalls: sequence("Exchanges with models.").optional(),
-    frames: sequence("Context frames in the record.").optional(),
-    costUSD: z
-      .string()
-      .max(32)
-      .describe("Dollars that models cost, by the prices of their Models at the time; absent where none had prices.")
+    ...counted,
+    stream: time("When the stream was created whose frames are counted.").optional(),
+    before: z
+      .object(counted)
+      .describe("What was counted in streams before it, which are gone; it is in the sums.")
       .optional(),
   })
   .describe("What was used so far.");

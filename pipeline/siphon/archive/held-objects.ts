@@ -1,7 +1,8 @@
 import * as z from "zod";
 import type { ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
+import type { SignedFiles } from "#pipeline/archive-reader/signed-files.ts";
 import { heldKey, heldPrefix, parseFileKey } from "./keys.ts";
-import { newestRevision } from "./newest-revision.ts";
+import { isReplaced } from "./newest-revision.ts";
 import { parseJson, readObject } from "./read-object.ts";
 
 /** The last millisecond of the year 9999. */
@@ -20,20 +21,25 @@ const heldSchema = z.object({
 /** An object that was to be erased, and that its store holds. */
 export type HeldObject = z.output<typeof heldSchema>;
 
-/** The marks that are read at once: one a file that was erased from, or a blob. */
-const MOST_READ = 10_000;
+type Mark = { readonly mark: string; readonly held?: HeldObject | undefined };
 
-/** Reads what a bucket holds though it was to be erased, `most` of it. */
+async function* marksBehind(client: Pick<ObjectClient, "list" | "get">, after?: string): AsyncGenerator<Mark> {
+  for await (const { key: mark } of client.list(heldPrefix, after)) {
+    const { data } = heldSchema.safeParse(parseJson(await readObject(client, mark)));
+    // A mark says only what stands under its name.
+    yield { mark, held: data !== undefined && heldKey(data.key) === mark ? data : undefined };
+  }
+}
+
+/** Reads what a bucket holds though it was to be erased, of `most` marks. */
 export async function* heldObjects(
   client: Pick<ObjectClient, "list" | "get">,
-  most: number = MOST_READ,
+  most: number = Infinity,
 ): AsyncGenerator<HeldObject> {
   let read = 0;
-  for await (const { key } of client.list(heldPrefix)) {
+  for await (const { held } of marksBehind(client)) {
     if ((read += 1) > most) return;
-    const { data } = heldSchema.safeParse(parseJson(await readObject(client, key)));
-    // A mark says only what stands under its name.
-    if (data !== undefined && heldKey(data.key) === key) yield data;
+    if (held !== undefined) yield held;
   }
 }
 
@@ -46,15 +52,37 @@ export const eraseOrHold = async (client: Pick<ObjectClient, "erase" | "put">, k
   await client.put(heldKey(key), bytes, bytes.length);
 };
 
-/** Erases what its store need not hold any more. */
-export const eraseReleased = async (
-  client: Pick<ObjectClient, "list" | "get" | "erase" | "put">,
-  nowMs: number,
-): Promise<void> => {
-  for await (const { key, untilMs = 0 } of heldObjects(client)) {
+/** Whose objects are let go of, and whose files are ours: undefined where nobody signs. */
+export type HoldingStore = {
+  readonly client: Pick<ObjectClient, "list" | "get" | "erase" | "put">;
+  readonly files: SignedFiles | undefined;
+};
+
+const release = async (store: HoldingStore, { key, untilMs = 0 }: HeldObject, nowMs: number): Promise<void> => {
+  const { client, files } = store;
+  if (untilMs > nowMs) return;
+  if (parseFileKey(key) !== undefined) {
     // A mark is signed by nobody: a file goes only where another is in its place.
-    const isFile = parseFileKey(key) !== undefined;
-    if (untilMs > nowMs || (isFile && (await newestRevision(client, key)) === undefined)) continue;
-    if ((await client.erase(key)).kind === "gone") await client.erase(heldKey(key));
+    await files?.readOn();
+    if (!(await isReplaced(store, key))) return;
   }
+  if ((await client.erase(key)).kind === "gone") await client.erase(heldKey(key));
+};
+
+/**
+ * Erases what its store need not hold any more, of the `most` marks behind one. Answers the last that it read, behind which there are
+ * more; undefined where there are none.
+ */
+export const eraseReleased = async (
+  store: HoldingStore,
+  nowMs: number,
+  { after, most }: { readonly after: string | undefined; readonly most: number },
+): Promise<string | undefined> => {
+  let [read, last] = [0, after];
+  for await (const { mark, held } of marksBehind(store.client, after)) {
+    if ((read += 1) > most) return last;
+    last = mark;
+    if (held !== undefined) await release(store, held, nowMs);
+  }
+  return undefined;
 };

@@ -1,7 +1,7 @@
 import type { Clock } from "#nervous-system/kernel/clock.ts";
 import type { ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
 import type { ArchiveLock } from "#pipeline/settings.ts";
-import { eraseReleased } from "./held-objects.ts";
+import { eraseReleased, type HoldingStore } from "./held-objects.ts";
 
 /** How objects are locked when they are put, and by which clock. */
 export type PutLock = ArchiveLock & { readonly clock: Pick<Clock, "now"> };
@@ -27,22 +27,31 @@ export const mustHaveLock = async (client: Pick<ObjectClient, "hasObjectLock">):
 /** Lets go of what was to be erased once its lock is over. */
 export type Releases = {
   now(): Promise<void>;
-  /** Once an hour at most, however often it is asked to. */
+  /** Once an hour at most, however often it is asked to; where there are more marks than are read at once, the others first. */
   nowAndThen(): Promise<void>;
 };
 
+/** Marks that are read at once, one a file that was erased from, or a blob: ten to twenty seconds. */
+const MOST_AT_ONCE = 10_000;
+
 /** Creates them for a bucket; without a lock nothing is looked for but at the beginning, for locks of before. */
-export const createReleases = (client: ObjectClient, lock: PutLock | undefined): Releases => {
+export const createReleases = (
+  store: () => HoldingStore,
+  lock: PutLock | undefined,
+  most: number = MOST_AT_ONCE,
+): Releases => {
   let lastMs = 0;
-  const release = async (nowMs: number): Promise<void> => {
-    lastMs = nowMs;
-    await eraseReleased(client, nowMs);
+  // Names of marks tell nothing of their days: those that are due may stand behind any number of others.
+  let after: string | undefined;
+  const now = async (): Promise<void> => {
+    lastMs = lock?.clock.now() ?? Infinity;
+    after = await eraseReleased(store(), lastMs, { after, most });
   };
   return {
-    now: () => release(lock?.clock.now() ?? Infinity),
+    now,
     nowAndThen: async () => {
-      const nowMs = lock?.clock.now() ?? 0;
-      if (nowMs - lastMs >= HOUR_MS) await release(nowMs);
+      const isHourOver = lock !== undefined && lock.clock.now() - lastMs >= HOUR_MS;
+      if (isHourOver || after !== undefined) await now();
     },
   };
 };

@@ -1,6 +1,8 @@
 import type { Signer } from "#nervous-system/codecs/dsse.ts";
+import type { Log } from "#nervous-system/kernel/log.ts";
 import type { ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
 import { manifestKey } from "./keys.ts";
+import { judgeChain } from "./judge-chain.ts";
 import type { ManifestKeys } from "./manifest-keys.ts";
 import {
   manifestBytes,
@@ -14,15 +16,18 @@ import {
 import { readObject } from "./read-object.ts";
 
 /** What a file is, before it has its place among the manifests. */
-export type FileEntry = Omit<Manifest, "number" | "previous">;
+type FileEntry = Omit<Manifest, "number" | "previous">;
 
 /** The chain of manifests, which grows at its end only. */
 export type ManifestChain = {
   /** Says of a file what it is, unless one of the last manifests says it. */
   append(entry: FileEntry, signal: AbortSignal): Promise<void>;
-  /** Whether one of the last manifests is about a file. */
-  has(key: string): Promise<boolean>;
-  /** Says the last manifest again, signed, where that is not signed by our key: from there on nobody can cut the chain back to it. */
+  /** Whether one of the last manifests says of a file what we would. */
+  has(entry: FileEntry): Promise<boolean>;
+  /**
+   * Says the last manifest again, signed, where that is not signed by our key: from there on nobody can cut the chain back to it. Not
+   * where anything in the chain is refused, which is told.
+   */
   seal(signal: AbortSignal): Promise<void>;
   /** Looks for the end anew with the next question. */
   forget(): void;
@@ -59,7 +64,11 @@ export const newestNumber = async (client: Pick<ObjectClient, "size">): Promise<
  * Creates the chain in a bucket. Each manifest is put where none is, so that two writers at once make one chain: who finds
  * the place taken goes on behind it.
  */
-export const createManifestChain = (client: ObjectClient, signing?: ManifestSigning): ManifestChain => {
+export const createManifestChain = (
+  client: ObjectClient,
+  signing: ManifestSigning | undefined,
+  log: Pick<Log, "error">,
+): ManifestChain => {
   let known: Promise<ManifestHead> | undefined;
 
   const find = async (): Promise<ManifestHead> =>
@@ -70,10 +79,20 @@ export const createManifestChain = (client: ObjectClient, signing?: ManifestSign
       throw error;
     }));
 
-  const has = async (key: string): Promise<boolean> => {
+  const isByUs = (stored: StoredManifest | undefined): boolean =>
+    stored !== undefined && (signing === undefined || signing.keys.signedBy(stored) === signing.keys.newest);
+
+  /** Whether a manifest says this, and is ours: anybody with the bucket's credentials can write one that is not. */
+  const isOurs = (stored: StoredManifest | undefined, { key, replaces, sha256 }: FileEntry): boolean => {
+    const { manifest } = stored ?? {};
+    const isSaid = manifest?.key === key && manifest.replaces === replaces && manifest.sha256 === sha256;
+    return isSaid && isByUs(stored);
+  };
+
+  const has = async (entry: FileEntry): Promise<boolean> => {
     const { number: newest } = await head();
     for (let number = newest; number > Math.max(0, newest - LOOK_BACK); number -= 1)
-      if ((await readManifest(client, number))?.stored?.manifest.key === key) return true;
+      if (isOurs((await readManifest(client, number))?.stored, entry)) return true;
     return false;
   };
 
@@ -90,18 +109,23 @@ export const createManifestChain = (client: ObjectClient, signing?: ManifestSign
       const taken = await readManifest(client, number);
       if (taken !== undefined) known = Promise.resolve(taken.head);
       // An attempt of ours whose answer was lost.
-      if (taken?.stored?.manifest.key === entry.key) return;
+      if (isOurs(taken?.stored, entry)) return;
     }
   };
 
   const seal = async (signal: AbortSignal): Promise<void> => {
     const { number } = await head();
-    const last = signing === undefined || number === 0 ? undefined : (await readManifest(client, number))?.stored;
-    const by = last && signing?.keys.signedBy(last);
-    // What somebody signed whom nobody trusts is not ours to vouch for; the auditor tells it.
-    if (last === undefined || by === undefined || by === signing?.keys.newest) return;
-    const { number: _, previous: __, ...entry } = last.manifest;
-    await append(entry, signal);
+    if (signing === undefined || number === 0) return;
+    const last = (await readManifest(client, number))?.stored;
+    if (isByUs(last)) return;
+    const refused = await judgeChain(client, signing.keys);
+    if (refused === undefined && last !== undefined) {
+      const { number: _, previous: __, ...entry } = last.manifest;
+      await append(entry, signal);
+      return;
+    }
+    // Whatever we sign is believed, and what it follows with it; files that are written from now on are signed as ever.
+    log.error({ manifest: refused?.key }, `the archive's chain is not sealed: ${refused?.key} ${refused?.why}`);
   };
 
   return { append, has, seal, forget: () => (known = undefined) };

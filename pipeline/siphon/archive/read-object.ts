@@ -1,5 +1,8 @@
 import type { ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
 
+/** Largest file that is read, far above what any writer puts: one that is not ours must not fill the memory. */
+export const MAX_FILE_BYTES = 128 * 1024 * 1024;
+
 /** Reads an object whole; undefined when there is none. */
 export const readObject = async (client: Pick<ObjectClient, "get">, key: string): Promise<Buffer | undefined> => {
   const body = await client.get(key);

@@ -1,35 +1,33 @@
 import type { z } from "zod";
+import type { Log } from "#nervous-system/kernel/log.ts";
 import { readOnlyCa } from "#nervous-system/kernel/trusted-cas.ts";
 import { createObjectClient, NoBucketError, type ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
+import { createSignedFiles, type SignedFiles } from "#pipeline/archive-reader/signed-files.ts";
 import { archiveLock, blobSettings } from "#pipeline/settings.ts";
 import { erasedKeysOf, withoutErased } from "#pipeline/siphon/erased-frames.ts";
 import type { Batch, EraseResult, Sink, SinkKind, SinkResult } from "#pipeline/siphon/sink.ts";
 import { encodeFile } from "./encode-file.ts";
-import { eraseInArchive } from "./erase.ts";
+import { eraseInArchive, type ArchiveStore } from "./erase.ts";
 import { createErasedKeys } from "./erased-keys.ts";
 import { createKeptCuts } from "./kept-cuts.ts";
 import { readManifestSigning, signingKeySettings } from "./key-settings.ts";
 import { fileKey } from "./keys.ts";
 import { createReleases, lockPuts, mustHaveLock, type PutLock } from "./lock.ts";
-import { createManifestChain, type FileEntry, type ManifestChain, type ManifestSigning } from "./manifest-chain.ts";
+import { createManifestChain, type ManifestSigning } from "./manifest-chain.ts";
 import { sha256Of } from "./manifest.ts";
-import { readObject } from "./read-object.ts";
+import { placeFile } from "./place-file.ts";
 
-type Store = { readonly client: ObjectClient; readonly manifests: ManifestChain };
-
-/** What the file of a batch is: the one that was there before, else the one of these bytes. */
-const putFile = async ({ client, manifests }: Store, batch: Batch, bytes: Uint8Array, signal: AbortSignal) => {
+/** Puts the file of a batch, and says what it is. */
+const putFile = async (
+  { client, manifests, log }: Pick<ArchiveStore, "client" | "manifests" | "log">,
+  batch: Batch,
+  file: Uint8Array,
+  signal: AbortSignal,
+): Promise<void> => {
   const { cut, frames } = batch;
-  const key = fileKey(cut);
-  const entryOf = (file: Uint8Array): FileEntry => {
-    return { key, cut, rows: frames.length, bytes: file.byteLength, sha256: sha256Of(file) };
-  };
-  if ((await client.putIfAbsent(key, bytes, signal)) === "stored") return entryOf(bytes);
-  if (await manifests.has(key)) return undefined;
-  // Whoever wrote it may have been another version, whose bytes are others.
-  const file = await readObject(client, key);
-  if (file === undefined) throw new Error(`${key} was there and is not any more`);
-  return entryOf(file);
+  const { key, bytes } = await placeFile(client, { key: fileKey(cut), bytes: file }, batch, { log, signal });
+  const entry = { key, cut, rows: frames.length, bytes: bytes.byteLength, sha256: sha256Of(bytes) };
+  if (bytes === file || !(await manifests.has(entry))) await manifests.append(entry, signal);
 };
 
 const failed = (error: unknown): EraseResult => {
@@ -50,22 +48,27 @@ const encoded = (batch: Batch): SinkResult | { readonly kind: "file"; readonly b
 export type ArchiveOptions = {
   readonly signing?: ManifestSigning | undefined;
   readonly lock?: PutLock | undefined;
+  /** Told what in the bucket is not ours, which no method tells. */
+  readonly log: Pick<Log, "error">;
 };
 
 /**
  * The archive: each cut a Parquet file in S3, never written over but by a revision of it, and a manifest that says what is in it,
  * signed where there is a key.
  */
-export const createArchiveSink = (bucket: ObjectClient, { signing, lock }: ArchiveOptions = {}): Sink => {
+export const createArchiveSink = (bucket: ObjectClient, { signing, lock, log }: ArchiveOptions): Sink => {
   const client = lock === undefined ? bucket : lockPuts(bucket, lock);
-  const manifests = createManifestChain(client, signing);
-  const releases = createReleases(bucket, lock);
+  const manifests = createManifestChain(client, signing, log);
+  const signedFiles = (): SignedFiles | undefined => signing && createSignedFiles(bucket, signing.keys);
+  let files = signedFiles();
+  const releases = createReleases(() => ({ client: bucket, files }), lock);
   const erased = createErasedKeys(bucket);
   const { cuts, keepCut, forgetWithoutFiles } = createKeptCuts(client);
   return {
     prepare: async () => {
       manifests.forget();
       erased.forget();
+      files = signedFiles();
       await client.ensureBucket();
       if (lock !== undefined) await mustHaveLock(bucket);
       await forgetWithoutFiles();
@@ -78,10 +81,10 @@ export const createArchiveSink = (bucket: ObjectClient, { signing, lock }: Archi
       if (batch.frames.length === 0) return { kind: "written" };
       try {
         signal.throwIfAborted();
-        const file = encoded({ ...batch, frames: await withoutErased(erased, batch.frames) });
+        const written = { ...batch, frames: await withoutErased(erased, batch.frames) };
+        const file = encoded(written);
         if (file.kind !== "file") return file;
-        const entry = await putFile({ client, manifests }, batch, file.bytes, signal);
-        if (entry !== undefined) await manifests.append(entry, signal);
+        await putFile({ client, manifests, log }, written, file.bytes, signal);
         await releases.nowAndThen();
         return { kind: "written" };
       } catch (error) {
@@ -91,7 +94,7 @@ export const createArchiveSink = (bucket: ObjectClient, { signing, lock }: Archi
     erase: async (erasures, signal) => {
       try {
         await erased.keep(erasedKeysOf(erasures));
-        await eraseInArchive({ client, manifests }, erasures, signal);
+        await eraseInArchive({ client, manifests, erased, files, log }, erasures, signal);
         return { kind: "written" };
       } catch (error) {
         return failed(error);
@@ -125,11 +128,12 @@ const archiveSettings = blobSettings.extend(signingKeySettings.shape);
 export const archive: SinkKind<typeof archiveSettings> = {
   name: "archive",
   settings: archiveSettings,
-  create: async (settings, { clock }) => {
+  create: async (settings, { clock, log }) => {
     const lock = archiveLock(settings);
     return createArchiveSink(await openBucket(settings), {
       signing: await readManifestSigning(settings),
       lock: lock && { ...lock, clock },
+      log,
     });
   },
   settles: true,

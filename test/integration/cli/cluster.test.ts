@@ -3,7 +3,14 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 import { agents, missions, type Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
-import { createAgent, createMission, createAccount, startSwarmPlane } from "#test/integration/gateway/swarm-plane.ts";
+import { accessTo } from "#nervous-system/kubernetes/access.ts";
+import {
+  createAgent,
+  createMission,
+  createAccount,
+  kubeconfigWithAccess,
+  startSwarmPlane,
+} from "#test/integration/gateway/swarm-plane.ts";
 import { eventually, freshNamespace, type TestPlane } from "#test/integration/kubernetes/control-plane.ts";
 import { enchanted, setCliStage, type CliStage, type Ended, type Started } from "./cli-stage.ts";
 
@@ -113,6 +120,39 @@ describe("enchanted wait", () => {
       code: 1,
       stderr: expect.stringContaining('mission "fix" was deleted'),
     });
+  });
+
+  it("ends with 1 where the cluster lets nobody follow missions who may read one", async () => {
+    await createMission(plane.admin, { namespace, name: "fix" });
+    const tenant = [accessTo(missions, ["get"])];
+    const kubeconfig = await kubeconfigWithAccess(plane, `reader-${namespace}`, { cluster: [], tenant, namespace });
+    expect(await ask("wait", "fix", "--kubeconfig", kubeconfig)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^enchanted: the cluster refuses: .*403 Forbidden: .*cannot list resource/m),
+    });
+  });
+
+  it("says in words what of a kubeconfig cannot be used", async () => {
+    const kubeconfig = join(stage.cwd, "kubeconfig");
+    const use = async (cluster: object, user: object): Promise<Ended> => {
+      const named = { clusters: [{ name: "c", cluster }], users: [{ name: "u", user }] };
+      const contexts = [{ name: "x", context: { cluster: "c", user: "u" } }];
+      await writeFile(kubeconfig, JSON.stringify({ ...named, contexts, "current-context": "x" }));
+      return ask("usage", "fix", "--kubeconfig", kubeconfig);
+    };
+    const proxied = await use({ server: "http://127.0.0.1:9" }, {});
+    expect([proxied.code, proxied.stderr]).toEqual([
+      2,
+      expect.stringMatching(
+        /^enchanted: the cluster is not known: its server http:\S+ has no TLS: set insecure-skip-tls-verify .*\n$/,
+      ),
+    ]);
+    const exec = { apiVersion: "client.authentication.k8s.io/v1", command: join(stage.cwd, "none"), args: [] };
+    const unproven = await use({ server: "https://127.0.0.1:9" }, { exec });
+    expect([unproven.code, unproven.stderr]).toEqual([
+      1,
+      expect.stringMatching(/^enchanted: the kubeconfig's credentials cannot be used: .*\n$/),
+    ]);
   });
 
   it("says what is wrong with what it was given", async () => {

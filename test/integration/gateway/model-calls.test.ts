@@ -172,6 +172,39 @@ describe("a model call", () => {
     expect(gateway.kept.frames[0]?.payload).toMatchObject({ status: 429, error: "slow down" });
   });
 
+  it("whose agent hangs up costs what the provider counts after that", async () => {
+    let goOn = (): void => undefined;
+    upstream.respond((_, response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write('data: {"choices":[{"delta":{"content":"a"}}]}\n\n');
+      goOn = () =>
+        void response.end(
+          'data: {"choices":[{"finish_reason":"stop"}]}\n\ndata: {"choices":[],"usage":{"prompt_tokens":90000,"completion_tokens":8000}}\n\n',
+        );
+    });
+    const { answer, abort } = begin(gateway, chat, token, { ...question, stream: true });
+    const hungUp = await answer;
+    hungUp.on("error", () => undefined);
+    abort();
+    await eventually("the gateway is without its client", () => hungUp.destroyed);
+    goOn();
+    await eventually("the frame", () => gateway.kept.frames.length === 1);
+    const [frame] = gateway.kept.frames;
+    expect(frame?.payload).toMatchObject({ input_tokens: 90_000, output_tokens: 8_000 });
+    expect(frame?.payload).not.toHaveProperty("usage_estimated");
+    expect(frame?.payload["error"]).toContain("client went away");
+  });
+
+  it("whose tokens the provider never counts costs an estimate, and its frame says so", async () => {
+    answerJson({ choices: [{ message: { content: "x".repeat(1_000) }, finish_reason: "stop" }] });
+    await post(gateway, chat, token, question);
+    expect(gateway.kept.frames[0]?.payload).toMatchObject({
+      input_tokens: expect.any(Number),
+      output_tokens: 500,
+      usage_estimated: true,
+    });
+  });
+
   it("ends at the provider when the agent goes away, and is recorded all the same", async () => {
     let closed = false;
     upstream.respond((_, response) => {
@@ -184,7 +217,10 @@ describe("a model call", () => {
     abort();
     await eventually("the provider's connection closes", () => closed);
     await eventually("the frame", () => gateway.kept.frames.length === 1);
-    expect(gateway.kept.frames[0]?.payload).toMatchObject({ error: expect.stringContaining("client went away") });
+    expect(gateway.kept.frames[0]?.payload).toMatchObject({
+      error: expect.stringContaining("client went away"),
+      usage_estimated: true,
+    });
   });
 
   it("that the provider does not answer in time is a 504 and a frame", async () => {
@@ -323,6 +359,19 @@ describe("a model call is refused", () => {
       message: expect.stringContaining("Its models cost 0.000144 dollars, and spec.budget.maxCostUSD allows 0.0001."),
     });
     expect(upstream.asked).toHaveLength(asked);
+  });
+
+  it("of a Model without prices where its mission bounds money", async () => {
+    await createMission(test.admin, { namespace, name: "unpriced" }, { budget: { maxCostUSD: "5" } });
+    const made = await createAgent(
+      test.admin,
+      { namespace, name: "unpriced-coder" },
+      { mission: "unpriced", model: "gpt" },
+    );
+    const bearer = await tokenFor(test.admin, { namespace }, audience, made.pod);
+    await eventually("the caches know it", async () => (await refusalOf(chat, bearer)).type === "model_not_priced");
+    expect(await refusalOf(chat, bearer)).toMatchObject({ status: 429, message: expect.stringContaining('"gpt"') });
+    expect(upstream.asked).toEqual([]);
   });
 
   it("when its agent is being deleted", async () => {

@@ -21,6 +21,8 @@ export type TestArchive = {
   /** By what its manifests are signed, and the same as files. */
   readonly signing: ManifestSigning;
   readonly keyFiles: { readonly ARCHIVE_SIGNING_KEY_FILE: string; readonly ARCHIVE_PUBLIC_KEYS_FILE: string };
+  /** What sinks told of what in the bucket is not theirs. */
+  readonly told: string[];
   /** Signs by its key unless told another one, or none. */
   sink(signing?: ManifestSigning | "unsigned", lock?: PutLock): Sink;
   /** Every frame as a reader sees it. */
@@ -83,13 +85,16 @@ export const startTestArchive = async (cleanup: Cleanup, at?: string, objectLock
     return found;
   };
   let lost = 0;
+  const told: string[] = [];
+  const log = { error: (_: unknown, message: string) => void told.push(message) };
   return {
     server,
     bucket,
     client,
     signing,
     keyFiles,
-    sink: (by = signing, lock) => createArchiveSink(open(), { signing: by === "unsigned" ? undefined : by, lock }),
+    told,
+    sink: (by = signing, lock) => createArchiveSink(open(), { signing: by === "unsigned" ? undefined : by, lock, log }),
     frames: async () => {
       const frames: StoredFrame[] = [];
       for await (const { frame } of readArchive(client)) frames.push(frame);

@@ -5,8 +5,9 @@ import { erasedDigest } from "#nervous-system/schemas/erased.ts";
 import { checkArchive } from "#pipeline/archive-reader/check-archive.ts";
 import { archiveStart, stepArchive } from "#pipeline/archive-reader/walk-archive.ts";
 import { eraseOrHold, heldObjects, type HeldObject } from "#pipeline/siphon/archive/held-objects.ts";
-import { filesPrefix, heldPrefix, manifestKey } from "#pipeline/siphon/archive/keys.ts";
-import type { PutLock } from "#pipeline/siphon/archive/lock.ts";
+import { filesPrefix, heldKey, heldPrefix, manifestKey } from "#pipeline/siphon/archive/keys.ts";
+import { createReleases, type PutLock } from "#pipeline/siphon/archive/lock.ts";
+import { blobKey } from "#nervous-system/stores/s3/object-store.ts";
 import { eventually } from "#test/integration/kubernetes/control-plane.ts";
 import { startTestArchive, type TestArchive } from "./archive-harness.ts";
 import { createCleanup } from "./bus-harness.ts";
@@ -161,6 +162,37 @@ describe("a locked archive", () => {
     await eraseOrHold(archive.client, file);
     expect(await archive.keys(filesPrefix)).toEqual([]);
     expect(await held()).toEqual([]);
+  }, 60_000);
+
+  it("lets go of what is due behind any number of marks that are not", async () => {
+    const { client } = plain;
+    await client.ensureBucket();
+    const blobs = Array.from({ length: 5 }, (_, n) => blobKey("default", `sha256:${String(n).padStart(64, "0")}`));
+    const inOrder = blobs.toSorted((a, b) => (heldKey(a) < heldKey(b) ? -1 : 1));
+    for (const [at, key] of inOrder.entries()) {
+      const mark = Buffer.from(JSON.stringify({ key, untilMs: at < 4 ? 2_000 : 1 }));
+      await client.put(key, Buffer.from("words"), 5);
+      await client.put(heldKey(key), mark, mark.length);
+    }
+    const releases = createReleases(
+      () => ({ client, files: undefined }),
+      { ...lockOf("COMPLIANCE"), clock: { now: () => 1000 } },
+      2,
+    );
+    await releases.now();
+    for (let turn = 0; turn < 2; turn += 1) {
+      expect(await plain.keys("default/")).toHaveLength(5);
+      await releases.nowAndThen();
+    }
+    expect(await plain.keys("default/")).toEqual(inOrder.slice(0, 4).toSorted());
+    expect(await plain.keys(heldPrefix)).toHaveLength(4);
+    // The round is over: what is due from now on waits for the next hour.
+    const [first = ""] = inOrder;
+    const due = Buffer.from(JSON.stringify({ key: first, untilMs: 1 }));
+    await client.put(heldKey(first), due, due.length);
+    await releases.nowAndThen();
+    expect(await plain.keys(heldPrefix)).toHaveLength(4);
+    await plain.clear();
   }, 60_000);
 
   it("is not written to a bucket that cannot lock", async () => {

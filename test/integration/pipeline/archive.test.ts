@@ -1,12 +1,14 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/globals";
 import type { Bus } from "#nervous-system/comms/nats/bus.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import { silentLog } from "#nervous-system/kernel/log.ts";
 import type { RecordedFrame } from "#nervous-system/schemas/envelope.ts";
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { checkArchive } from "#pipeline/archive-reader/check-archive.ts";
 import { createSignedFiles } from "#pipeline/archive-reader/signed-files.ts";
-import { cutsPrefix, filesPrefix, manifestKey, manifestsPrefix } from "#pipeline/siphon/archive/keys.ts";
-import type { ManifestSigning } from "#pipeline/siphon/archive/manifest-chain.ts";
+import { cutsPrefix, fileKey, filesPrefix, manifestKey, manifestsPrefix } from "#pipeline/siphon/archive/keys.ts";
+import { createManifestChain, type ManifestSigning } from "#pipeline/siphon/archive/manifest-chain.ts";
+import { sha256Of } from "#pipeline/siphon/archive/manifest.ts";
 import { readObject } from "#pipeline/siphon/archive/read-object.ts";
 import { createSiphonMetrics } from "#pipeline/siphon/measure.ts";
 import type { Batch, Sink } from "#pipeline/siphon/sink.ts";
@@ -236,6 +238,7 @@ describe("a file of the archive", () => {
 });
 
 describe("the manifests of an archive", () => {
+  beforeAll(() => archive.client.ensureBucket());
   const chain = chainBuilder({ agent_uid: agentUid(50) });
   const never = new AbortController().signal;
   let place = 0;
@@ -291,16 +294,64 @@ describe("the manifests of an archive", () => {
     expect(told).toEqual([
       expect.stringContaining(`${manifestKey(manifests + 1)} is signed by an older key`),
       expect.stringContaining(`${manifestKey(manifests + 2)} has no signature`),
-      // A stranger's siphon has signed what was not, before it wrote.
-      ...[3, 4].map((n) =>
-        expect.stringContaining(
-          `${manifestKey(manifests + n)} has a signature that is wrong, or of a key that is not trusted`,
-        ),
+      expect.stringContaining(
+        `${manifestKey(manifests + 3)} has a signature that is wrong, or of a key that is not trusted`,
       ),
     ]);
     expect((await words()).slice(-3)).toEqual(["refused", "refused", "refused"]);
     // What a stranger signed nobody vouches for by signing it again.
     await write(second.signing, 0);
-    expect(await archive.keys(manifestsPrefix)).toHaveLength(manifests + 4);
+    expect(await archive.keys(manifestsPrefix)).toHaveLength(manifests + 3);
+  }, 60_000);
+
+  it.each([
+    ["without a signature", "unsigned", "has no signature"],
+    ["of a key that was replaced", first.signing, "is signed by an older key"],
+    ["of a key that nobody trusts", makeArchiveKey().signing, "has a signature that is wrong"],
+  ] as const)(
+    "are not sealed behind one %s, which is told, and what is written then is believed",
+    async (_, by, why) => {
+      await archive.clear();
+      await write(first.signing, 1);
+      await write(second.signing, 0);
+      await write(by, 1);
+      archive.told.length = 0;
+      await write(second.signing, 0);
+      expect(archive.told).toEqual([expect.stringContaining(`not sealed: ${manifestKey(3)} ${why}`)]);
+      expect(await archive.keys(manifestsPrefix)).toHaveLength(3);
+      await write(second.signing, 1);
+      expect(await words()).toEqual(["signed", "refused", "signed"]);
+      expect((await faults(second)).map((fault) => fault.split(" ")[0])).toEqual([manifestKey(3)]);
+    },
+    60_000,
+  );
+
+  it("are not sealed where others follow the one that is named as the last without a signature", async () => {
+    await archive.clear();
+    await write("unsigned", 1);
+    const last = sha256Of((await readObject(archive.client, manifestKey(1)))!);
+    await write("unsigned", 1);
+    archive.told.length = 0;
+    const { signing } = makeArchiveKey("", last);
+    await write(signing, 0);
+    expect(archive.told).toEqual([expect.stringContaining("not the one that archive.lastUnsigned names")]);
+    expect(await archive.keys(manifestsPrefix)).toHaveLength(2);
+  }, 60_000);
+
+  it("are ours only by what they say and who signed them, whatever somebody writes of a file first", async () => {
+    await archive.clear();
+    await write(second.signing, 1);
+    place += 1;
+    const frames = chain.take(1).map((frame): StoredFrame => ({ ...frame, place, storedNs: 1n }));
+    const cut = { stream: "of keys", from: place, to: place, hash: `h${place}` };
+    const sink = archive.sink(second.signing);
+    await sink.prepare();
+    const of = { key: fileKey(cut), cut, rows: 1, bytes: 1, sha256: "0".repeat(64) };
+    await createManifestChain(archive.client, undefined, silentLog).append(of, never);
+    expect(await sink.write({ cut, frames }, never)).toEqual({ kind: "written" });
+    expect(await sink.write({ cut, frames }, never)).toEqual({ kind: "written" });
+    await sink.close();
+    expect(await words()).toEqual(["signed", "signed"]);
+    expect(await archive.keys(manifestsPrefix)).toHaveLength(3);
   }, 60_000);
 });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import { silentLog } from "#nervous-system/kernel/log.ts";
 import { erasedDigest } from "#nervous-system/schemas/erased.ts";
 import type { ObjectClient } from "#nervous-system/stores/s3/object-client.ts";
 import { createObjectStore } from "#nervous-system/stores/s3/object-store.ts";
@@ -147,7 +148,8 @@ describe("an erasure", () => {
     const results: string[] = [];
     for (let step = 1; results.at(-1) !== "written"; step += 1) {
       left = step;
-      results.push((await createArchiveSink(wrapped, { signing: stores.archive.signing }).erase(erasures, never)).kind);
+      const sink = createArchiveSink(wrapped, { signing: stores.archive.signing, log: silentLog });
+      results.push((await sink.erase(erasures, never)).kind);
       expect((await stores.archive.frames()).filter(({ hash }) => hash === target.hash)).toHaveLength(1);
     }
     expect(results.length).toBeGreaterThan(3);

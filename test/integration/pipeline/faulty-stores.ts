@@ -71,6 +71,7 @@ const sinksOf = ({ ledger, archive, graph, memory }: Servers, doors: Doors): Rec
     const account = { region, accessKeyId, secretAccessKey, bucket: archive.bucket };
     return createArchiveSink(createObjectClient({ ...account, endpoint, silenceMs: PATIENCE_MS }), {
       signing: archive.signing,
+      log: silentLog,
     });
   },
   graph: () => {

@@ -168,6 +168,7 @@ class ModelCall(Payload):
     cached_tokens: Whole | None = Field(default=None, description="Those of the tokens sent that came from the provider's cache.", ge=0, le=9007199254740991)
     output_tokens: Whole | None = Field(default=None, description="Tokens answered, as the provider counted; those of thinking too.", ge=0, le=9007199254740991)
     reasoning_tokens: Whole | None = Field(default=None, description="Those of the tokens answered that are thinking.", ge=0, le=9007199254740991)
+    usage_estimated: bool | None = Field(default=None, description="Whether the gateway estimated tokens that the provider took and did not count, rather too high.")
     cost_nano_usd: Whole | None = Field(default=None, description="What it cost by the prices of the Model, in billionths of a dollar.", ge=0, le=9007199254740991)
     first_token_ms: float | None = Field(default=None, description="From the first byte sent to the first that the model said in a stream, in milliseconds.", ge=0)
     latency_ms: float = Field(description="From the first byte sent to the last received, in milliseconds.", ge=0)
