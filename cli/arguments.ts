@@ -31,7 +31,13 @@ export type Command = {
   summary: string;
   description: readonly string[];
   /** How operands are called: one of `choices`, such as `bash|zsh|fish`, the name of one object, else any number of files. */
-  operand?: { name: string; choices?: readonly string[]; optional?: true; isObject?: true };
+  operand?: {
+    name: string;
+    choices?: readonly string[];
+    optional?: true;
+    isObject?: true;
+    /** How the text behind the object is called. */ text?: string;
+  };
   /** Whether a program to run stands behind `--`. */
   takesProgram?: boolean;
   options: readonly Option[];
@@ -70,9 +76,10 @@ const checkChoice = (command: Command, choices: readonly string[], [first, secon
 const checkOperands = (command: Command, operands: readonly string[]): void => {
   const { operand } = command;
   if (operand === undefined) return refuseOperands(command, operands);
-  const { name, choices, optional, isObject } = operand;
+  const { name, choices, optional, isObject, text } = operand;
   if (choices !== undefined) return checkChoice(command, choices, operands);
-  if (isObject === true && operands.length !== 1) throw usageError(command, `name one ${name}`);
+  if (isObject === true && operands.length !== (text === undefined ? 1 : 2))
+    throw usageError(command, `name one ${name}${text === undefined ? "" : `, and give one ${text} in quotes`}`);
   if (optional !== true && operands.length === 0) throw usageError(command, `name one ${name} or several`);
 };
 

@@ -1,7 +1,14 @@
 import { questions } from "#nervous-system/schemas/questions/catalog.ts";
 import type { Command } from "./arguments.ts";
 import { questionDescriptions, questionOptions } from "./ask/question-options.ts";
-import { usageCommand, waitCommand } from "./cluster/commands.ts";
+import {
+  cancelCommand,
+  messageCommand,
+  pauseCommand,
+  resumeCommand,
+  usageCommand,
+  waitCommand,
+} from "./cluster/commands.ts";
 import { eraseCommand } from "./erase/command.ts";
 import { exportCommand } from "./export/command.ts";
 import { graphCommand } from "./graph/command.ts";
@@ -250,6 +257,10 @@ export const commands: readonly Command[] = [
   graphCommand,
   waitCommand,
   usageCommand,
+  pauseCommand,
+  resumeCommand,
+  cancelCommand,
+  messageCommand,
   exportCommand,
   eraseCommand,
   {

@@ -14,7 +14,10 @@ const optionText = (option: Option): string => {
 const usageLine = (command: Command): string => {
   const { operand: named } = command;
   const several = named?.isObject === true ? "" : "…";
-  const operand = named === undefined ? "" : ` ${named.choices?.join("|") ?? `<${named.name}>${several}`}`;
+  const operand =
+    named === undefined
+      ? ""
+      : ` ${named.choices?.join("|") ?? `<${named.name}>${several}`}${named.text === undefined ? "" : ` <${named.text}>`}`;
   const program = command.takesProgram === true ? " -- <program> [arguments]" : "";
   return `enchanted ${command.name}${command.options.length > 0 ? " [options]" : ""}${operand}${program}`;
 };

@@ -3,6 +3,7 @@ import { eventAccess } from "#nervous-system/kubernetes/events.ts";
 import { leaseAccess } from "#nervous-system/kubernetes/lease.ts";
 import { agentAccess, agentClusterAccess } from "#operator/agent/controller.ts";
 import { cacheClusterAccess, cacheReleaseAccess, cacheTenantAccess } from "#operator/caches.ts";
+import { interventionAccess, interventionClusterAccess } from "#operator/intervention/controller.ts";
 import { missionAccess, missionClusterAccess } from "#operator/mission/controller.ts";
 import { modelClusterAccess } from "#operator/model/controller.ts";
 
@@ -17,6 +18,7 @@ export const operatorClusterAccess: readonly Access[] = [
   ...missionClusterAccess,
   ...agentClusterAccess,
   ...modelClusterAccess,
+  ...interventionClusterAccess,
 ];
 
 /** What it may do in each tenant's namespace. */
@@ -24,6 +26,7 @@ export const operatorTenantAccess: readonly Access[] = [
   ...cacheTenantAccess,
   ...missionAccess,
   ...agentAccess,
+  ...interventionAccess,
   ...eventAccess,
 ];
 

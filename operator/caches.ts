@@ -14,9 +14,11 @@ import type { ReflectorEnd } from "#nervous-system/kubernetes/reflector-decision
 import { controllerOf, keyOf, type KubeObject, type ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
 import {
   agents,
+  interventions,
   missions,
   models,
   type Agent,
+  type Intervention,
   type Mission,
   type Model,
 } from "#nervous-system/kubernetes/swarm-kinds.ts";
@@ -30,11 +32,15 @@ export const byUid = "uid";
 /** Index of missions by the key of a Model that their team names. */
 export const byModel = "model";
 
+/** Index of Interventions by the key of the mission that they name. */
+export const byMission = "mission";
+
 /** What the operator keeps of the API server. */
 export type Caches = {
   missions: Informer<Mission>;
   agents: Informer<Agent>;
   models: Informer<Model>;
+  interventions: Informer<Intervention>;
   /** Pods that the operator made, in the tenants' namespaces. */
   pods: NamespacedInformer<Pod>;
   /** Services of the release's namespace. */
@@ -57,7 +63,7 @@ export type CacheOptions = {
 };
 
 /** What the caches need in the whole cluster: a mission is told where nobody works on it. */
-export const cacheClusterAccess: readonly Access[] = [missions, agents, models].flatMap((kind) => [
+export const cacheClusterAccess: readonly Access[] = [missions, agents, models, interventions].flatMap((kind) => [
   ...informerAccess(kind),
 ]);
 
@@ -75,6 +81,10 @@ const ownerUid = (object: KubeObject): string[] => {
 const modelKeys = ({ metadata, spec }: Mission): string[] =>
   spec.team.map(({ modelRef }) => keyOf({ namespace: metadata.namespace, name: modelRef.name }));
 
+/** Key of the mission that an Intervention names. */
+export const missionKey = ({ metadata, spec }: Intervention): string =>
+  keyOf({ namespace: metadata.namespace, name: spec.missionRef.name });
+
 const ownUid = ({ metadata }: KubeObject): string[] => [metadata.uid];
 
 /** Creates the informers; the manager runs them. */
@@ -87,6 +97,7 @@ export const createCaches = ({ releaseNamespace, tenants, onEndOf, ...shared }: 
     missions: follow(missions, { indexers: { [byModel]: modelKeys, [byUid]: ownUid } }),
     agents: follow(agents, { indexers: { [byOwner]: ownerUid, [byUid]: ownUid } }),
     models: follow(models),
+    interventions: follow(interventions, { indexers: { [byMission]: (act) => [missionKey(act)] } }),
     pods: createNamespacedInformer({
       ...shared,
       kind: pods,

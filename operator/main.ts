@@ -9,6 +9,12 @@ import { createKubeClient } from "#nervous-system/kubernetes/client.ts";
 import { createConnector } from "#nervous-system/kubernetes/connection.ts";
 import { createTransport } from "#nervous-system/kubernetes/transport.ts";
 import { randomIds } from "#nervous-system/schemas/ids.ts";
+import {
+  startComponentRecorder,
+  type ComponentRecorder,
+  type ComponentRecorderOptions,
+} from "#nervous-system/recorder/component.ts";
+import { readRecorderOptions } from "#nervous-system/recorder/component-settings.ts";
 import { createLogger, type Logger } from "#nervous-system/telemetry/logger.ts";
 import { createProcessRegistry } from "#nervous-system/telemetry/metrics.ts";
 import { createTracing } from "#nervous-system/telemetry/tracer.ts";
@@ -21,6 +27,7 @@ import { startHealthServer } from "#nervous-system/comms/http/health-server.ts";
 import { leaseTimes, operatorSettings, type OperatorSettings } from "#operator/settings.ts";
 
 const stopTimeoutMs = 15_000;
+const recordDrainMs = 5_000;
 const checkTimeoutMs = 20_000;
 const longestPauseMs = 300_000;
 const verifierPauseMs = 5_000;
@@ -61,6 +68,26 @@ const gatewayCheck = (settings: OperatorSettings, { caPem }: PodConfig) =>
     timeoutMs: checkTimeoutMs,
   });
 
+const startTracing = async (settings: OperatorSettings): Promise<ReturnType<typeof createTracing>> => {
+  const endpoint = settings.OTEL_EXPORTER_OTLP_ENDPOINT;
+  return createTracing({
+    serviceName: "enchanted-operator",
+    ...(endpoint === undefined ? {} : { otlpEndpoint: endpoint }),
+    otlpCaPem: await readOnlyCa(settings.OTEL_EXPORTER_OTLP_CERTIFICATE),
+  });
+};
+
+const startRecord = async (
+  settings: OperatorSettings,
+  shared: Pick<ComponentRecorderOptions, "clock" | "random" | "log">,
+): Promise<ComponentRecorder> =>
+  startComponentRecorder({
+    ...shared,
+    ...(await readRecorderOptions(settings)),
+    ids: randomIds(),
+    component: "operator",
+  });
+
 const untilSignal = (log: Logger): AbortSignal => {
   const stopping = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const)
@@ -75,12 +102,7 @@ const run = async (settings: OperatorSettings): Promise<number> => {
   const log = createLogger("operator", settings.LOG_LEVEL);
   surviveRejections(process, (err) => log.error({ err }, unforeseen));
   const signal = untilSignal(log);
-  const endpoint = settings.OTEL_EXPORTER_OTLP_ENDPOINT;
-  const tracing = createTracing({
-    serviceName: "enchanted-operator",
-    ...(endpoint === undefined ? {} : { otlpEndpoint: endpoint }),
-    otlpCaPem: await readOnlyCa(settings.OTEL_EXPORTER_OTLP_CERTIFICATE),
-  });
+  const tracing = await startTracing(settings);
   const registry = createProcessRegistry();
   const kubernetesMetrics = createKubernetesMetrics(registry);
   const shared = {
@@ -97,6 +119,7 @@ const run = async (settings: OperatorSettings): Promise<number> => {
   connecting.catch((err: unknown) => log.error({ err }, "cannot connect to NATS; check NATS_URL and its credentials"));
   const config = await podConfig(settings);
   const { stopMs, drainMs } = config;
+  const record = await startRecord(settings, shared);
   const operator = createOperator({
     ...shared,
     client: kubeClient(settings, shared),
@@ -105,6 +128,7 @@ const run = async (settings: OperatorSettings): Promise<number> => {
     identity: `${settings.ENCHANTED_POD_NAME}_${randomUUID()}`,
     lease: leaseTimes(settings.ENCHANTED_LEASE_DURATION),
     bus: lateBus(connecting),
+    record,
     check: gatewayCheck(settings, config),
     config,
     times: {
@@ -125,7 +149,7 @@ const run = async (settings: OperatorSettings): Promise<number> => {
   });
   log.info({ port: server.port }, "started");
   const end = await operator.manager.run(signal);
-  await Promise.all([server.close(), tracing.shutdown()]);
+  await Promise.all([server.close(), tracing.shutdown(), record.close(recordDrainMs)]);
   log.info({ end }, "ended");
   return end === "stopped" ? 0 : 1;
 };

@@ -8,12 +8,13 @@ import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import type { LeaseTimes } from "#nervous-system/kubernetes/lease-decision.ts";
 import { createLeaderElector } from "#nervous-system/kubernetes/lease.ts";
 import { keyOf } from "#nervous-system/kubernetes/resource-kind.ts";
+import type { ComponentRecorder } from "#nervous-system/recorder/component.ts";
 import { isFinished, Reason } from "#nervous-system/schemas/conditions.ts";
 import { apiGroup } from "#nervous-system/schemas/resources/define-resource.ts";
 import { createMetrics } from "#nervous-system/telemetry/metrics.ts";
 import { createAgentReconcile } from "#operator/agent/controller.ts";
 import type { AgentTimes } from "#operator/agent/plan.ts";
-import { byModel, byUid, createCaches, type Caches } from "#operator/caches.ts";
+import { byModel, byUid, createCaches, missionKey, type Caches } from "#operator/caches.ts";
 import {
   createFrameObserver,
   type FrameObserver,
@@ -23,6 +24,8 @@ import {
 import { urgencyOf, type FrameView } from "#operator/frames/view.ts";
 import type { GatewayCheck } from "#operator/gateway/check.ts";
 import { createMissionReconcile } from "#operator/mission/controller.ts";
+import { isUnrecorded, unsettled } from "#operator/intervention/apply.ts";
+import { createInterventionReconcile } from "#operator/intervention/controller.ts";
 import { createModelReconcile } from "#operator/model/controller.ts";
 import { createProbes, probeTimes } from "#operator/model/probes.ts";
 import type { PodConfig } from "#operator/pod/config.ts";
@@ -50,6 +53,8 @@ export type OperatorOptions = {
   identity: string;
   lease: LeaseTimes;
   bus: FrameObserverOptions["bus"];
+  /** Takes the frames that the operator writes itself. */
+  record: Pick<ComponentRecorder, "write">;
   check: GatewayCheck;
   config: PodConfig;
   times: AgentTimes;
@@ -79,12 +84,13 @@ const workers = 16;
 /** How soon after a frame the status may show what it says, in milliseconds. */
 const activityDelayMs = 2_000;
 
-type Reconciles = { mission: Reconcile; agent: Reconcile; model: Reconcile };
-type Controllers = { mission: Controller; agent: Controller; model: Controller };
+type Name = "mission" | "agent" | "model" | "intervention";
+type Reconciles = Record<Name, Reconcile>;
+type Controllers = Record<Name, Controller>;
 
 const createControllers = (options: OperatorOptions, reconciles: Reconciles): Controllers => {
   const metrics = createControllerMetrics(options.registry);
-  const make = (name: keyof Reconciles): Controller =>
+  const make = (name: Name): Controller =>
     createController({
       ...options,
       name,
@@ -92,10 +98,14 @@ const createControllers = (options: OperatorOptions, reconciles: Reconciles): Co
       reconcile: reconciles[name],
       metrics: metricsOf(metrics, name, workers),
     });
-  return { mission: make("mission"), agent: make("agent"), model: make("model") };
+  return { mission: make("mission"), agent: make("agent"), model: make("model"), intervention: make("intervention") };
 };
 
-const watchAll = ({ mission, agent, model }: Controllers, caches: Caches): void => {
+// Whoever is answered lets the next one of its mission have its turn.
+const actsOn = (caches: Caches, mission: string): string[] =>
+  unsettled(caches, mission).map(({ metadata }) => keyOf(metadata));
+
+const watchAll = ({ mission, agent, model, intervention }: Controllers, caches: Caches): void => {
   mission.watch(caches.missions, itself);
   mission.watch(caches.agents, itsController(apiGroup, "Mission"));
   mission.watch(caches.pods, itsController(apiGroup, "Mission"));
@@ -105,14 +115,18 @@ const watchAll = ({ mission, agent, model }: Controllers, caches: Caches): void 
   agent.watch(caches.agents, itself);
   agent.watch(caches.pods, itsController(apiGroup, "Agent"));
   model.watch(caches.models, itself);
+  mission.watch(caches.interventions, itsController(apiGroup, "Mission"));
+  intervention.watch(caches.interventions, itself);
+  intervention.watch(caches.interventions, ({ object }) => actsOn(caches, missionKey(object)));
+  intervention.watch(caches.missions, ({ object }) => actsOn(caches, keyOf(object.metadata)));
 };
 
 // The mission's frames begin where its status says, so the oldest unfinished mission says where to read from. The newest
 // says whether the stream is still the one: it can lose nothing before what stands.
-const neededStream = ({ missions }: Caches): NeededStream | undefined => {
-  const needed = missions
+const neededStream = (caches: Caches): NeededStream | undefined => {
+  const needed = caches.missions
     .list()
-    .filter(({ status }) => !isFinished(status?.conditions))
+    .filter((mission) => !isFinished(mission.status?.conditions) || isUnrecorded(caches, mission))
     .flatMap(({ status }) =>
       status?.ledger?.firstSeq === undefined ? [] : [{ ...status.ledger, at: status.ledger.firstSeq }],
     )
@@ -125,7 +139,7 @@ const neededStream = ({ missions }: Caches): NeededStream | undefined => {
 
 const wakeFor = (
   caches: Caches,
-  { mission, agent }: Controllers,
+  { mission, agent, intervention }: Controllers,
   { envelope }: StoredFrame,
   frames: FrameView,
 ): void => {
@@ -134,7 +148,11 @@ const wakeFor = (
   if (urgency === "none") return;
   const wake = (controller: Controller, key: string): void =>
     urgency === "transition" ? controller.enqueue(key) : controller.enqueueAfter(key, activityDelayMs);
-  for (const found of caches.missions.byIndex(byUid, mission_uid)) wake(mission, keyOf(found.metadata));
+  for (const found of caches.missions.byIndex(byUid, mission_uid)) {
+    wake(mission, keyOf(found.metadata));
+    if (envelope.event_type === "INTERVENTION")
+      for (const key of actsOn(caches, keyOf(found.metadata))) intervention.enqueue(key);
+  }
   for (const found of caches.agents.byIndex(byUid, about?.agent_uid ?? agent_uid)) wake(agent, keyOf(found.metadata));
 };
 
@@ -157,6 +175,7 @@ const observeFrames = ({ bus, clock, log }: OperatorOptions, caches: Caches): Ob
     onCaughtUp: () => {
       for (const { metadata } of caches.missions.list()) controllers?.mission.enqueue(keyOf(metadata));
       for (const { metadata } of caches.agents.list()) controllers?.agent.enqueue(keyOf(metadata));
+      for (const { metadata } of caches.interventions.list()) controllers?.intervention.enqueue(keyOf(metadata));
     },
   });
   return { observer, connect: (made) => (controllers = made) };
@@ -175,7 +194,7 @@ const createReconciles = (
   const forget = (uid: string): void => {
     for (const memory of [activity, flaps, probes]) memory.forget(uid);
   };
-  for (const informer of [caches.missions, caches.agents, caches.models])
+  for (const informer of [caches.missions, caches.agents, caches.models, caches.interventions])
     informer.addHandler(({ kind, object }) => {
       if (kind === "deleted") forget(object.metadata.uid);
     });
@@ -184,6 +203,7 @@ const createReconciles = (
     if (reason === Reason.ScribeDied) scribesDied.inc();
   };
   const status = createStatusWriter({ ...writer, activity, flaps, onEvent });
+  const { record } = options;
   const shared = { caches, client: writer.client, frames, check, release, clock };
   const { agentImage } = config;
   return {
@@ -194,6 +214,7 @@ const createReconciles = (
     }),
     agent: createAgentReconcile({ sources: { ...shared, times }, actor: { ...writer, config }, status }),
     model: createModelReconcile({ caches, probes, status, clock }),
+    intervention: createInterventionReconcile({ caches, frames, client: writer.client, record, status, clock }),
   };
 };
 

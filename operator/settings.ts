@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { durationMs } from "#nervous-system/kernel/duration.ts";
 import { DEFAULT_LEASE_TIMES, type LeaseTimes } from "#nervous-system/kubernetes/lease-decision.ts";
-import { walCutSetting } from "#nervous-system/recorder/wal-cut.ts";
+import { componentRecorderSettings } from "#nervous-system/recorder/component-settings.ts";
 
 /** A duration as people write it: `30s`, `1m30s`, `500ms`. */
 export const durationPattern = /^([0-9]+(ms|s|m|h))+$/;
@@ -35,11 +35,9 @@ const namespaces = (description: string) =>
     .describe(description);
 
 /** The operator's environment. */
-export const operatorSettings = z.object({
-  ENCHANTED_RELEASE_NAMESPACE: text("namespace that the chart is installed in"),
+export const operatorSettings = componentRecorderSettings.extend({
   ENCHANTED_RELEASE_NAME: text("name of the release, by which its pods are labelled"),
   ENCHANTED_TENANTS: namespaces("namespaces that run missions, separated by commas"),
-  ENCHANTED_POD_NAME: text("name of this pod (metadata.name)"),
   ENCHANTED_SCRIBE_IMAGE: image("image of fetch and scribe"),
   ENCHANTED_AGENT_IMAGE: image("image of agents and verifiers"),
   ENCHANTED_AGENT_STOP: duration("10s", "time an agent gets at SIGTERM"),
@@ -53,8 +51,6 @@ export const operatorSettings = z.object({
   ENCHANTED_AGENT_MEMORY_LIMIT: quantity("1Gi", "memory that an agent may use"),
   ENCHANTED_WORKSPACE_SIZE: quantity("2Gi", "size of an agent's workspace"),
   ENCHANTED_WAL_SIZE: quantity("768Mi", "size of a scribe's write-ahead log"),
-  ENCHANTED_WAL_CUT: walCutSetting,
-  ENCHANTED_CA_FILE: text("PEM file with the chart's CA"),
   ENCHANTED_EXTRA_CA_FILE: z.string().optional().describe("PEM file with further CAs that forges are signed by"),
   ENCHANTED_GATEWAY: text("host:port of the gateway").default("enchanted-gateway:8443"),
   ENCHANTED_GATEWAY_TOKEN_FILE: text("projected token of audience enchanted-gateway"),

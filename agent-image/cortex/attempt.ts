@@ -13,6 +13,7 @@ import { runCoder } from "./agents/coder.ts";
 import { renderOpening, type CoderTask } from "./agents/coder-prompt.ts";
 import { commandEnvironment, type CortexConfig } from "./config.ts";
 import { createBlobStore, type BlobStore } from "./engine/blobs.ts";
+import { openInbox, type Inbox } from "./engine/inbox.ts";
 import { createJournal, type Journal } from "./engine/journal.ts";
 import { resumeFrom, type Resumed } from "./engine/resume.ts";
 import { createRecall, type Recall } from "./engine/recall.ts";
@@ -97,7 +98,13 @@ const resume = async (
   }
 };
 
-type Means = { readonly journal: Journal; readonly blobs: BlobStore; readonly recall: Recall; readonly span: Span };
+type Means = {
+  readonly journal: Journal;
+  readonly blobs: BlobStore;
+  readonly recall: Recall;
+  readonly openInbox: (heard: Parameters<typeof openInbox>[0]["heard"]) => Inbox;
+  readonly span: Span;
+};
 
 const work = async (options: AttemptOptions, { span, ...means }: Means): Promise<AgentOutcome> => {
   const { config, ids } = options;
@@ -162,7 +169,8 @@ export const runAttempt = (options: AttemptOptions): Promise<AgentOutcome> => {
     const recall = createRecall(service, clock);
     const journal = createJournal({ agent: config.ENCHANTED_AGENT, socket, blobs, span, clock, ids });
     try {
-      return await work(options, { journal, blobs, recall, span });
+      const open: Means["openInbox"] = (heard) => openInbox({ client: service, clock, heard });
+      return await work(options, { journal, blobs, recall, openInbox: open, span });
     } catch (error) {
       await recordEnd(journal, signal, error);
       throw error;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { emptyMission, maxOpenProposals, type MissionFold, type FoldInput } from "./state.ts";
+import { emptyMission, maxInterventions, maxOpenProposals, type MissionFold, type FoldInput } from "./state.ts";
 import { reduceMission } from "./reduce.ts";
 import { anAgent } from "#test/builders/agent.ts";
 import { aFrame } from "#test/builders/frame.ts";
@@ -381,4 +381,28 @@ describe("the snapshots of an agent", () => {
       expect(snapshotIn([kept(1, 5, { manifest: manifest("a") }), kept(1, 6, said)])?.seq).toBe(5);
     },
   );
+});
+
+describe("what people did", () => {
+  const operators = ["00000000-0000-4000-8000-0000000000cc", "00000000-0000-4000-8000-0000000000cd"] as const;
+  const anAct = (n: number, id: string, more: Record<string, unknown> = {}): FoldInput =>
+    aFrame(
+      2_000 + n,
+      { event_type: "INTERVENTION", producer: "operator", agent_uid: operators[0], seq: n, event_id: id, ...more },
+      { kind: "Pause", by: "ann" },
+    );
+
+  it("is known by the place where it was told first, and by the operator's word alone", () => {
+    const { interventions } = foldAll([
+      anAct(1, "a"),
+      anAct(1, "a", { agent_uid: operators[1] }),
+      anAct(2, "b", { producer: "agent" }),
+    ]);
+    expect(interventions).toEqual({ a: anAct(1, "a").place });
+  });
+
+  it("is remembered of late", () => {
+    const acts = Array.from({ length: maxInterventions + 9 }, (_, n) => anAct(n + 1, `act-${n}`));
+    expect(Object.keys(foldAll(acts).interventions)).toEqual(acts.slice(9).map(({ envelope }) => envelope.event_id));
+  });
 });

@@ -5,6 +5,7 @@ import { answered, proposed } from "./proposals.ts";
 import { readFrame, readPayload, type Reading } from "./read-frame.ts";
 import {
   emptyAgent,
+  maxInterventions,
   type AgentFold,
   type MissionFold,
   type FoldInput,
@@ -91,6 +92,16 @@ const withAgent = (mission: MissionFold, told: Told): MissionFold => {
   return { ...mission, agents: { ...mission.agents, [uid]: { ...next, usage: addUsage(agent.usage, told) } } };
 };
 
+// Told twice, as by two operators in a row, it is one act: the first place counts.
+const placedIntervention = (
+  { interventions }: MissionFold,
+  { event_type: type, event_id: id, producer }: Envelope,
+  place: number,
+): MissionFold["interventions"] => {
+  if (type !== "INTERVENTION" || producer !== "operator" || Object.hasOwn(interventions, id)) return interventions;
+  return Object.fromEntries([...Object.entries(interventions), [id, place]].slice(-maxInterventions));
+};
+
 /**
  * The mission's fold after one more frame. Frames come in stream order; one whose chain position was folded before
  * changes nothing, so redelivery and overlap of a rebuild are harmless.
@@ -105,6 +116,7 @@ export const reduceMission = (mission: MissionFold, { envelope, bytes, place }: 
     lastSeq: Math.max(mission.lastSeq, place),
     usage: addUsage(mission.usage, told),
     chains: { ...mission.chains, [chain]: envelope.seq },
+    interventions: placedIntervention(mission, envelope, place),
   };
   return withAgent(placed, told);
 };

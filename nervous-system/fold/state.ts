@@ -89,10 +89,15 @@ export type MissionFold = {
   agents: Readonly<Record<string, AgentFold>>;
   /** Last sequence number of each `agent_uid/epoch`: what makes a redelivered frame change nothing. */
   chains: Readonly<Record<string, number>>;
+  /** Places of the INTERVENTION frames of late, by event id: at most `maxInterventions`, oldest first. */
+  interventions: Readonly<Record<string, number>>;
 };
 
 /** Proposals of one agent that may wait for their answers; one more and its mission is refused what it proposes. */
 export const maxOpenProposals = 20;
+
+/** INTERVENTION frames of a mission that are remembered; whoever wrote one waits for its place. */
+export const maxInterventions = 64;
 
 /** Nothing used yet. */
 const noUsage: UsageFold = { inputTokens: 0, outputTokens: 0, modelCalls: 0, frames: 0 };
@@ -104,6 +109,7 @@ export const emptyMission = (missionUid: string): MissionFold => ({
   usage: noUsage,
   agents: {},
   chains: {},
+  interventions: {},
 });
 
 const noProposals: ProposalsFold = { epoch: 0, open: [], tooMany: false };

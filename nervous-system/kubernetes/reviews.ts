@@ -17,6 +17,14 @@ const subjectAccessReviews: ResourceKind = {
   namespaced: false,
 };
 
+const selfSubjectReviews: ResourceKind = {
+  group: "authentication.k8s.io",
+  version: "v1",
+  plural: "selfsubjectreviews",
+  kind: "SelfSubjectReview",
+  namespaced: false,
+};
+
 /** What `reviewToken` needs. */
 export const tokenReviewAccess = [accessTo(tokenReviews, ["create"])];
 /** What `reviewAccess` needs. */
@@ -42,6 +50,12 @@ export const reviewToken = async (
   if (status.authenticated === true && status.user && isForUs) return { kind: "authentic", user: status.user };
   if (status.authenticated === true) return { kind: "refused", message: "the token was issued for another audience" };
   return { kind: "refused", message: status.error ?? "the API server does not know this token" };
+};
+
+/** The name by which the API server knows whoever the client is. */
+export const ownName = async (client: Pick<KubeClient, "request">): Promise<string> => {
+  const { status } = (await review(client, selfSubjectReviews, {})) as { status?: { userInfo?: TokenUser } };
+  return status?.userInfo?.username ?? "";
 };
 
 /** One question about a right: may `user` do `verb` on the resource? */

@@ -1,6 +1,11 @@
 import type { KubeObject, ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
 import { agentDefinition, type AgentSpec, type AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
 import { apiGroup, apiVersion } from "#nervous-system/schemas/resources/define-resource.ts";
+import {
+  interventionDefinition,
+  type InterventionSpec,
+  type InterventionStatus,
+} from "#nervous-system/schemas/resources/intervention.ts";
 import { missionDefinition, type MissionSpec, type MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
 import { modelDefinition, type ModelSpec, type ModelStatus } from "#nervous-system/schemas/resources/model.ts";
 
@@ -10,6 +15,8 @@ export type Mission = KubeObject & { spec: MissionSpec; status?: MissionStatus }
 export type Agent = KubeObject & { spec: AgentSpec; status?: AgentStatus };
 /** A Model as the API server holds it, defaults applied. */
 export type Model = KubeObject & { spec: ModelSpec; status?: ModelStatus };
+/** An Intervention as the API server holds it. */
+export type Intervention = KubeObject & { spec: InterventionSpec; status?: InterventionStatus };
 
 const ours = (definition: { plural: string; kind: string }): Omit<ResourceKind, "object"> => ({
   group: apiGroup,
@@ -25,3 +32,5 @@ export const missions: ResourceKind<Mission> = ours(missionDefinition);
 export const agents: ResourceKind<Agent> = ours(agentDefinition);
 /** Kind of Models. */
 export const models: ResourceKind<Model> = ours(modelDefinition);
+/** Kind of Interventions. */
+export const interventions: ResourceKind<Intervention> = ours(interventionDefinition);

@@ -441,6 +441,16 @@ describe("decideAgent", () => {
     expect(of({ ...stalled, reason: Reason.SecretNotFound }).reason).toBe(Reason.Suspended);
   });
 
+  it("says of an Agent whose mission a person paused who did, and of one that was cancelled", () => {
+    const agent = anAgent({ spec: { suspend: true } });
+    const lastIntervention = { uid: "u", name: "i", kind: "Pause", by: "ann", at: "2026-11-23T09:00:00Z" } as const;
+    const paused = decideAgent(snapshot({ mission: aMission({ status: { lastIntervention } }), agent }));
+    expect(paused).toMatchObject({ reason: Reason.Paused, message: "Its mission is paused by ann" });
+    const failed = { ...condition("Failed", Reason.Cancelled), message: "Cancelled by ann" };
+    const cancelled = decideAgent(snapshot({ mission: aMission({ status: { conditions: [failed] } }), agent }));
+    expect(cancelled).toMatchObject({ reason: Reason.Cancelled, message: "Its mission is over: Cancelled by ann" });
+  });
+
   it("says what stopped the pod of an Agent that is suspended: what holds its mission, and not a suspension that is none", () => {
     const stopped = {
       agent: anAgent({ spec: { suspend: true }, status: firstAttempt }),

@@ -1,5 +1,6 @@
 import { ConditionType, findCondition, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
 import type { Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { doneBy, pauseOf } from "#nervous-system/schemas/held.ts";
 import { observeFinalizer } from "#nervous-system/schemas/names.ts";
 import { alive, endOfPod, nextAttempt, releases } from "#operator/agent/attempt-steps.ts";
 import { livingPod } from "#operator/agent/attempts.ts";
@@ -91,18 +92,25 @@ const finished: Step = (snapshot) => {
 
 type Told = { readonly reason: string; readonly message: string };
 
-const limits: ReadonlySet<string> = new Set([Reason.BudgetExceeded, Reason.DeadlineExceeded, Reason.ModelNotPriced]);
+const heldBy: ReadonlySet<string> = new Set([
+  Reason.BudgetExceeded,
+  Reason.DeadlineExceeded,
+  Reason.ModelNotPriced,
+  Reason.Cancelled,
+]);
 
-/** A mission that used more than it may has its agents suspended: until its budget is raised, or for good. */
+/** A mission has its agents suspended: until its budget is raised or it is resumed, or for good. */
 const whySuspended = ({ mission }: AgentSnapshot): Told => {
   const told = (type: ConditionType, words: string): Told | undefined => {
     const found = findCondition(mission?.status?.conditions, type);
-    if (found?.status !== "True" || !limits.has(found.reason)) return undefined;
+    if (found?.status !== "True" || !heldBy.has(found.reason)) return undefined;
     return { reason: found.reason, message: `Its mission ${words}: ${found.message}` };
   };
+  const pause = mission && pauseOf(mission);
   return (
     told(ConditionType.Failed, "is over") ??
-    told(ConditionType.Stalled, "waits") ?? {
+    told(ConditionType.Stalled, "waits") ??
+    (pause && { reason: Reason.Paused, message: `Its mission is paused ${doneBy(pause)}` }) ?? {
       reason: Reason.Suspended,
       message: "No pod runs until suspend is false again.",
     }

@@ -26,7 +26,7 @@ export type FrameView = {
 /** How soon a frame must reach the status: at once, when the pace of activity allows it, or never by itself. */
 type Urgency = "transition" | "activity" | "none";
 
-const transitions: ReadonlySet<string> = new Set(["LIFECYCLE", "PROPOSAL", "PUBLICATION"]);
+const transitions: ReadonlySet<string> = new Set(["LIFECYCLE", "PROPOSAL", "PUBLICATION", "INTERVENTION"]);
 
 /** How urgent a frame is for the status of its mission and agent, whose fold holds it already. */
 export const urgencyOf = ({ event_type, observed }: Envelope, agent: AgentFold | undefined): Urgency => {

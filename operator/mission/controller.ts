@@ -31,6 +31,7 @@ const structural: readonly (keyof MissionStatus)[] = [
   "verification",
   "pullRequests",
   "outcome",
+  "lastIntervention",
   "lastHandledReconcileAt",
 ];
 
@@ -67,7 +68,7 @@ const reconcileSnapshot = async (controller: MissionController, snapshot: Missio
   const { waitMs } = await controller.status.write({
     kind: missions,
     object: mission,
-    before: mission.status ?? {},
+    before: snapshot.stored,
     after: computeMissionStatus(snapshot, plan, made),
     structural,
     // There is no right to write any elsewhere.

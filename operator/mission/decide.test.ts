@@ -1,5 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
 import { Reason } from "#nervous-system/schemas/conditions.ts";
+import type { Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import type { ChangingKind } from "#nervous-system/schemas/resources/intervention.ts";
+import type { MissionSpecInput } from "#nervous-system/schemas/resources/mission.ts";
 import { decideMission } from "#operator/mission/decide.ts";
 import type { MissionSnapshot } from "#operator/mission/plan.ts";
 import { anAgent } from "#test/builders/agent.ts";
@@ -32,6 +35,12 @@ import {
 const atWork = verifierPod(verifyingStatus());
 const ofAnotherHead = { attempt: 1, podName: "fix-bug-verify-1", podUID: "v", commit: "e".repeat(40) };
 const otherCriteria = { successCriteria: [{ command: "npm run lint" }] };
+/** A mission to which Ann did this last. */
+const after = (kind: ChangingKind, spec: Partial<MissionSpecInput> = {}): Mission =>
+  aMission({
+    spec,
+    status: { lastIntervention: { uid: "u", name: "i", kind, by: "ann", at: "2026-11-23T09:00:00Z" } },
+  });
 const takenBack = { kind: "answered", ok: false, reason: Reason.SecretNotAllowed, message: "label it" } as const;
 
 /** The case name is the specification. */
@@ -389,6 +398,52 @@ const table: ReadonlyArray<{
     given: snapshot({ mission: aMission({ spec: { suspend: true } }) }),
     phase: "Suspended",
     reason: Reason.Suspended,
+  },
+  {
+    name: "what a person paused is drained, and stays so",
+    given: snapshot({ mission: after("Pause"), agents: named(anAgent()) }),
+    phase: "Draining",
+    reason: Reason.Draining,
+    acts: [{ kind: "suspendAgent", agent: anAgent(), suspend: true }],
+  },
+  {
+    name: "what a person paused before admission makes nothing",
+    given: snapshot({ mission: after("Pause") }),
+    phase: "Suspended",
+    reason: Reason.Paused,
+  },
+  {
+    name: "what a person resumed goes on",
+    given: snapshot({ mission: after("Resume"), agents: named(anAgent({ spec: { suspend: true } })) }),
+    phase: "Running",
+    reason: Reason.Working,
+    acts: [{ kind: "suspendAgent", agent: anAgent({ spec: { suspend: true } }), suspend: false }],
+  },
+  {
+    name: "what a person resumed stays suspended by its spec",
+    given: snapshot({ mission: after("Resume", { suspend: true }) }),
+    phase: "Suspended",
+    reason: Reason.Suspended,
+  },
+  {
+    name: "what a person cancelled fails, and its agents are stopped, paused or not",
+    given: snapshot({ mission: after("Cancel", { suspend: true }), agents: named(anAgent()) }),
+    phase: "Failed",
+    reason: Reason.Cancelled,
+    stalled: true,
+    acts: [{ kind: "suspendAgent", agent: anAgent(), suspend: true }],
+  },
+  {
+    name: "what a person cancelled while its criteria run fails, and its verifier is stopped",
+    given: snapshot({
+      mission: verifying(1, after("Cancel").status ?? {}),
+      ...published,
+      verifier: atWork,
+    }),
+    phase: "Failed",
+    reason: Reason.Cancelled,
+    stalled: true,
+    acts: [{ kind: "deleteVerifier", pod: atWork }],
   },
   {
     name: "a mission that is being deleted is left to the garbage collector",

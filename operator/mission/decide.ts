@@ -1,5 +1,6 @@
 import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { ConditionType, findCondition, isFinished, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
+import { doneBy, isHeld, pauseOf } from "#nervous-system/schemas/held.ts";
 import { admission } from "#operator/mission/admission.ts";
 import { finished } from "#operator/mission/finished.ts";
 import { leftMs, limits } from "#operator/mission/limits.ts";
@@ -12,7 +13,7 @@ import {
   type Step,
 } from "#operator/mission/plan.ts";
 import { publication } from "#operator/mission/publication.ts";
-import { stopAgents } from "#operator/mission/stop-agents.ts";
+import { stopAgents, type Stopped } from "#operator/mission/stop-agents.ts";
 import { verification } from "#operator/mission/verification.ts";
 import { notTenantMessage } from "#operator/tenant.ts";
 
@@ -47,21 +48,42 @@ const elsewhere: Step = ({ mission, isTenant }) =>
 
 const suspendRecheckMs = 60_000;
 
-const suspended: Step = ({ mission, agents, verifier }) => {
-  if (!mission.spec.suspend) return undefined;
-  const { acts: stops, draining } = stopAgents({ agents });
-  const acts = [...stops];
-  const living = verifier !== undefined && !verifier.ended ? verifier : undefined;
-  if (living !== undefined && living.deletingUntil === undefined) acts.push({ kind: "deleteVerifier", pod: living });
-  const pods = draining + (living === undefined ? 0 : 1);
-  const message = pods === 0 ? "No pod runs until suspend is false again." : `${pods} pods are being stopped.`;
-  const phase = pods === 0 ? "Suspended" : "Draining";
-  return waitingPlan({ phase, reason: Reason[phase], message, acts }, suspendRecheckMs);
+/** What stops every pod of a mission, and how many have not ended. */
+const stopPods = ({ agents, verifier }: MissionSnapshot): Stopped => {
+  const { acts, draining } = stopAgents({ agents });
+  if (verifier === undefined || verifier.ended) return { acts, draining };
+  const stop: MissionAct[] = verifier.deletingUntil === undefined ? [{ kind: "deleteVerifier", pod: verifier }] : [];
+  return { acts: [...acts, ...stop], draining: draining + 1 };
+};
+
+const cancelled: Step = (snapshot) => {
+  const { lastIntervention: last } = snapshot.mission.status ?? {};
+  if (last?.kind !== "Cancel") return undefined;
+  const ending = { reason: Reason.Cancelled, message: `Cancelled ${doneBy(last)}` };
+  return { ...endingPlan("Failed", ending), acts: stopPods(snapshot).acts };
+};
+
+/** Why a mission is held: a Pause goes on where spec.suspend is taken back, and the other way round. */
+const whyHeld = ({ spec, ...mission }: MissionSnapshot["mission"]): { reason: string; message: string } => {
+  const pause = pauseOf(mission);
+  if (pause === undefined) return { reason: Reason.Suspended, message: "No pod runs until suspend is false again." };
+  const also = spec.suspend ? " It is suspended by its spec, too." : "";
+  return { reason: Reason.Paused, message: `Paused ${doneBy(pause)} (until it is resumed).${also}` };
+};
+
+const suspended: Step = (snapshot) => {
+  if (!isHeld(snapshot.mission)) return undefined;
+  const { acts, draining } = stopPods(snapshot);
+  const told =
+    draining === 0
+      ? ({ phase: "Suspended", ...whyHeld(snapshot.mission) } as const)
+      : ({ phase: "Draining", reason: Reason.Draining, message: `${draining} pods are being stopped.` } as const);
+  return waitingPlan({ ...told, acts }, suspendRecheckMs);
 };
 
 // Resuming is part of every later state, so it is added to whatever the later phases decide.
 const resumes = ({ mission, agents }: MissionSnapshot, { pauses }: MissionPlan): MissionAct[] =>
-  mission.spec.suspend || pauses === true
+  isHeld(mission) || pauses === true
     ? []
     : [...agents.values()]
         .filter(({ spec, status }) => spec.suspend && !isFinished(status?.conditions))
@@ -73,7 +95,7 @@ const hostsOf = ({ spec }: Pick<Agent | Mission, "spec">): readonly string[] => 
 // suspended or resumed is changed in another round: two changes of one version would conflict.
 const allowsHosts = ({ mission, agents }: MissionSnapshot): MissionAct[] =>
   [...agents.values()]
-    .filter(({ spec, status }) => spec.suspend === mission.spec.suspend && !isFinished(status?.conditions))
+    .filter(({ spec, status }) => spec.suspend === isHeld(mission) && !isFinished(status?.conditions))
     .filter((agent) => hostsOf(agent).join() !== hostsOf(mission).join())
     .map((agent) => ({ kind: "allowHosts", agent, hosts: hostsOf(mission) }));
 
@@ -125,7 +147,8 @@ const work: Step = (snapshot) => {
  *  deletion      it is being deleted                       Pending                 none: the garbage collector takes its own
  *  finished      it is Complete or Failed                  Complete, Failed        none
  *  elsewhere     its namespace is no tenant                Pending                 none
- *  suspended     spec.suspend                              Suspended               suspend the Agents, stop the verifier
+ *  cancelled     a person cancelled it                     Failed                  suspend the Agents, stop the verifier
+ *  suspended     spec.suspend, or a person paused it       Suspended               suspend the Agents, stop the verifier
  *  admission     an Agent of the team is missing           Pending, Running        make the Agents, once every check holds
  *  limits        an Agent is at work, and the mission      Draining, Suspended,    suspend the Agents
  *                used more than budget or deadline allow   Failed
@@ -139,6 +162,7 @@ const steps: readonly Step[] = [
   deletion,
   finished,
   elsewhere,
+  cancelled,
   suspended,
   admission,
   limits,

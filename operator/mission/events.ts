@@ -1,4 +1,5 @@
 import { ConditionType, Reason } from "#nervous-system/schemas/conditions.ts";
+import { doneBy } from "#nervous-system/schemas/held.ts";
 import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
 import { normal, turned, warning, type StatusEvent } from "#operator/status/events.ts";
 
@@ -27,13 +28,22 @@ const verifying = (before: MissionStatus, after: MissionStatus): StatusEvent[] =
     : [];
 };
 
+// A Cancel is told as the end that it is.
+const acted = (before: MissionStatus, after: MissionStatus): StatusEvent[] => {
+  const { lastIntervention: act } = after;
+  if (act === undefined || act.uid === before.lastIntervention?.uid || act.kind === "Cancel") return [];
+  const reason = act.kind === "Pause" ? Reason.Paused : Reason.Resumed;
+  return [normal(reason, `${reason} ${doneBy(act)}`)];
+};
+
 const paused = (before: MissionStatus, after: MissionStatus): StatusEvent[] => {
   const now = turned(before.conditions, after.conditions, ConditionType.Suspended, "True");
   // Why a budget pauses it was told once.
   const why = now?.reason === Reason.Suspended ? now.message : "Its pods are stopped.";
   if (now !== undefined) return [normal(Reason.Suspended, why)];
   const isPaused = ({ phase }: MissionStatus): boolean => phase === "Draining" || phase === "Suspended";
-  const resumed = isPaused(before) && !isPaused(after);
+  const isTold = before.lastIntervention?.uid !== after.lastIntervention?.uid;
+  const resumed = isPaused(before) && !isPaused(after) && !isTold && after.phase !== "Failed";
   return resumed ? [normal(Reason.Resumed, "The mission goes on.")] : [];
 };
 
@@ -56,6 +66,7 @@ export const missionEvents = (before: MissionStatus, after: MissionStatus): Stat
   ...admitted(before, after),
   ...refused(before, after),
   ...heldUp(before, after),
+  ...acted(before, after),
   ...paused(before, after),
   ...published(before, after),
   ...verifying(before, after),

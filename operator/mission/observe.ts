@@ -5,6 +5,7 @@ import { controllerOf, isControlledBy, keyOf } from "#nervous-system/kubernetes/
 import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { ConditionType, isFinished, isTrue } from "#nervous-system/schemas/conditions.ts";
 import { byOwner, byUid, type Caches } from "#operator/caches.ts";
+import { isHeld } from "#nervous-system/schemas/held.ts";
 import type { FrameView } from "#operator/frames/view.ts";
 import type { GatewayCheck } from "#operator/gateway/check.ts";
 import { askWorkspace } from "#operator/gateway/workspace.ts";
@@ -13,6 +14,7 @@ import { gatewayHost } from "#operator/pod/config.ts";
 import type { Release } from "#operator/pod/confinement.ts";
 import { podFacts, type PodFacts } from "#operator/pod/facts.ts";
 import { observeNetwork } from "#operator/pod/observe-network.ts";
+import { withIntervention } from "#operator/intervention/apply.ts";
 import { agentName, clusterAddress } from "#operator/pod/names.ts";
 import { withWarning } from "#operator/pod/node-words.ts";
 import { isTenant } from "#operator/tenant.ts";
@@ -42,7 +44,7 @@ const observePermits = async (
   agents: ReadonlyMap<string, Agent>,
 ): Promise<Permits> => {
   const notAsked = { secret: undefined, network: undefined };
-  if (isOver(mission) || mission.spec.suspend) return notAsked;
+  if (isOver(mission) || isHeld(mission)) return notAsked;
   const team = mission.spec.team.map(({ name }) => agents.get(agentName(mission.metadata.name, name)));
   const isAdmitted = team.every((agent) => agent !== undefined);
   const isDone = team.every((agent) => isTrue(agent?.status?.conditions, ConditionType.Complete));
@@ -108,12 +110,14 @@ const observeTaken = ({ caches }: MissionSources, mission: Mission): MissionSnap
 /** Reads everything about the Mission of `key`; nothing where it does not exist. */
 export const observeMission = async (sources: MissionSources, key: string): Promise<MissionSnapshot | undefined> => {
   const { caches, frames, release, agentImage, verifierPauseMs, clock } = sources;
-  const mission = caches.missions.get(key);
-  if (mission === undefined) return undefined;
+  const cached = caches.missions.get(key);
+  if (cached === undefined) return undefined;
+  const mayAct = isTenant(caches, cached.metadata.namespace);
+  const mission = mayAct ? withIntervention(caches, cached, clock.now()) : cached;
   const agents = observeAgents(sources, mission);
-  const mayAct = isTenant(caches, mission.metadata.namespace);
   return {
     mission,
+    stored: cached.status ?? {},
     isTenant: mayAct,
     agents,
     pods: observePods(sources, agents),

@@ -1,6 +1,7 @@
 import type { MissionFold } from "#nervous-system/fold/state.ts";
 import type { Outcome } from "#nervous-system/kernel/outcome.ts";
 import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
 import { Reason } from "#nervous-system/schemas/conditions.ts";
 import type { RecordHealth } from "#operator/frames/view.ts";
 import type { CheckAnswer } from "#operator/gateway/check.ts";
@@ -9,7 +10,10 @@ import type { PodFacts } from "#operator/pod/facts.ts";
 
 /** Everything that decides what happens to a Mission next, read once. */
 export type MissionSnapshot = {
+  /** The mission, with what a person did to it and it does not know of yet. */
   mission: Mission;
+  /** Its status as it is stored. */
+  stored: MissionStatus;
   /** Whether the operator may act in the mission's namespace. */
   isTenant: boolean;
   /** Agents that the mission owns, by name. */
@@ -104,6 +108,7 @@ const nothingToMend: ReadonlySet<string> = new Set([
   Reason.CriteriaFailed,
   Reason.VerifierDisrupted,
   Reason.DisruptedTooOften,
+  Reason.Cancelled,
 ]);
 
 // Some are words of others, such as a provider's or a forge's.

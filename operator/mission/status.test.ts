@@ -27,6 +27,7 @@ const agent = anAgent({
 
 const snapshot = (status: MissionStatus | undefined, given: Partial<MissionSnapshot> = {}): MissionSnapshot => ({
   mission: aMission(status === undefined ? {} : { status }),
+  stored: status ?? {},
   isTenant: true,
   agents: new Map(),
   pods: new Map(),

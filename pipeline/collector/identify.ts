@@ -56,6 +56,7 @@ const MAX_PODS = 10_000;
 /** ServiceAccounts of the release that write frames of their own, by what their frames name as producer. */
 const components: Readonly<Record<string, Producer>> = {
   "enchanted-gateway": "gateway",
+  "enchanted-operator": "operator",
   "enchanted-publisher": "supervisor",
   "enchanted-summarizer": "siphon",
 };

@@ -1,4 +1,5 @@
 import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { doneBy, isHeld, pauseOf } from "#nervous-system/schemas/held.ts";
 import { refused, refusedUntil, type Granted } from "#pipeline/gateway/refusal.ts";
 
 /** Who acts, and for which mission. */
@@ -28,13 +29,15 @@ const missionStays: Check = ({ mission }) =>
     ? undefined
     : refused(403, "mission_deleted", `Mission "${mission.metadata.name}" is being deleted`);
 
-const missionRuns: Check = ({ mission }) =>
-  mission?.spec.suspend === true
-    ? refusedUntil(429, "suspended", `Mission "${mission.metadata.name}" is suspended`, suspendedRetrySeconds)
-    : undefined;
+const missionRuns: Check = ({ mission }) => {
+  if (mission === undefined || !isHeld(mission)) return undefined;
+  const pause = pauseOf(mission);
+  const how = pause === undefined ? "suspended" : `paused ${doneBy(pause)}`;
+  return refusedUntil(429, "suspended", `Mission "${mission.metadata.name}" is ${how}`, suspendedRetrySeconds);
+};
 
-/** What must hold whatever an agent wants of the gateway. */
-export const actingChecks: readonly Check[] = [agentStays, agentRuns, missionExists, missionStays, missionRuns];
+/** What must hold whatever an agent wants of the gateway; why its mission is held says more than that it is suspended itself. */
+export const actingChecks: readonly Check[] = [agentStays, missionExists, missionStays, missionRuns, agentRuns];
 
 /** Why an agent may do nothing at present: the first check that refuses. */
 export const refuseActing = (snapshot: ActingSnapshot): Granted<never> | undefined => {

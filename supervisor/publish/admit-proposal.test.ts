@@ -48,6 +48,9 @@ describe("admitProposal", () => {
   it("publishes nothing while the mission or its agent is suspended, and goes on afterwards", () => {
     const paused = aMission({ spec: { workspace, suspend: true } });
     expect(admit({ mission: paused })).toMatchObject({ kind: "retry" });
+    const lastIntervention = { uid: "u", name: "i", kind: "Pause", by: "ann", at: "2026-11-23T09:00:00Z" } as const;
+    const byPerson = aMission({ spec: { workspace }, status: { lastIntervention } });
+    expect(admit({ mission: byPerson })).toMatchObject({ kind: "retry" });
     expect(admit({ agent: anAgent({ spec: { suspend: true } }) })).toMatchObject({ kind: "retry" });
   });
 

@@ -2,6 +2,7 @@ import { judgeSecret, type SecretVerdict } from "#nervous-system/kubernetes/secr
 import type { Secret } from "#nervous-system/kubernetes/kinds.ts";
 import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { isFinished } from "#nervous-system/schemas/conditions.ts";
+import { isHeld } from "#nervous-system/schemas/held.ts";
 import { gitSecretKeys } from "#nervous-system/schemas/names.ts";
 import { refuse, retry, type Proposal, type Refused, type Retryable, type Step } from "#supervisor/publish/proposal.ts";
 
@@ -92,8 +93,8 @@ const secretIsNamed: Check = ({ mission }) =>
 
 // Last: what is refused anyway waits for nobody.
 const nobodySuspends: Check = ({ agent, mission }) =>
-  mission?.spec.suspend === true || agent?.spec.suspend === true
-    ? retry(`Mission "${mission?.metadata.name}" is suspended; nothing of it is published meanwhile`)
+  (mission !== undefined && isHeld(mission)) || agent?.spec.suspend === true
+    ? retry(`Mission "${mission?.metadata.name}" is suspended or paused; nothing of it is published meanwhile`)
     : undefined;
 
 /** In this order; the first that refuses is told. */

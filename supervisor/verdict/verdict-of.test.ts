@@ -30,6 +30,7 @@ describe("the verdict on a mission", () => {
     ["that nothing judged", { type: "Complete", reason: "AgentsFinished" }],
     ["that is published and has no criteria", { type: "Complete", reason: "Published" }],
     ["whose verifiers the cluster ended", { type: "Failed", reason: "VerifierDisrupted" }],
+    ["that a person cancelled", { type: "Failed", reason: "Cancelled" }],
     ["that goes on", { type: "Reconciling", reason: "CriteriaMet" }],
   ] as const)("is none of one %s", (_, end) => {
     expect(verdictOf(endedMission({ message: "", ...end }))).toBeUndefined();

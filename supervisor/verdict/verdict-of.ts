@@ -14,9 +14,12 @@ const ofCriteria: Readonly<Record<string, Judged | undefined>> = {
   [Reason.CriteriaFailed]: { gate: "success criteria", passed: false },
 };
 
+/** Ends that say nothing of the work. */
+const judgesNothing: ReadonlySet<string> = new Set([Reason.VerifierDisrupted, Reason.Cancelled]);
+
 const judgedBy = ({ status }: Mission, reason: string): Judged | undefined => {
   if (Object.hasOwn(ofCriteria, reason)) return ofCriteria[reason];
-  const hasFailed = isTrue(status?.conditions, ConditionType.Failed) && reason !== Reason.VerifierDisrupted;
+  const hasFailed = isTrue(status?.conditions, ConditionType.Failed) && !judgesNothing.has(reason);
   return hasFailed ? { gate: "mission", passed: false } : undefined;
 };
 

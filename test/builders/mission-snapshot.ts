@@ -39,6 +39,7 @@ export const named = (agent: Agent): ReadonlyMap<string, Agent> => new Map([[age
 /** A new Mission with everything that it needs. */
 export const snapshot = (given: Partial<MissionSnapshot> = {}): MissionSnapshot => ({
   mission: aMission(),
+  stored: given.mission?.status ?? {},
   isTenant: true,
   agents: new Map(),
   pods: new Map(),

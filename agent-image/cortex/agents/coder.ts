@@ -7,6 +7,7 @@ import { traceparentOf } from "#nervous-system/telemetry/context-propagator.ts";
 import { Enchanted, GenAi, GenAiOperation } from "#nervous-system/codecs/genai.ts";
 import { createConclude } from "../engine/conclude.ts";
 import { createExecutor } from "../engine/execute.ts";
+import type { Inbox } from "../engine/inbox.ts";
 import type { Journal } from "../engine/journal.ts";
 import { createRepetitionGuard, type Limits } from "../engine/limits.ts";
 import { runLoop } from "../engine/loop.ts";
@@ -53,6 +54,8 @@ type CoderOptions = {
   readonly journal: Journal;
   readonly blobs: BlobStore;
   readonly recall: Recall;
+  /** Opens what people say to the mission, but for what the conversation holds. */
+  readonly openInbox: (heard: readonly ConversationMessage[]) => Inbox;
   readonly privateDir: string;
   readonly repo: string;
   readonly branch: string;
@@ -155,10 +158,12 @@ export const runCoder = async (options: CoderOptions): Promise<AgentOutcome> => 
   const notes = createNotes(options.recall, journal, wordsOf(options.task));
   const execute = createExecutor({ tools, journal, observer, dependencies, guard, notes, tracer, clock, signal });
   const snapshots = createSnapshots({ ...options, observer, kept: options.resumed?.kept });
+  const inbox = options.openInbox(options.resumed?.messages ?? []);
   const loop = {
     ask: traced(options, ask),
     execute,
     journal,
+    heard: inbox.take,
     limits: options.limits,
     windowChars: model.windowChars,
     clock,
@@ -173,6 +178,6 @@ export const runCoder = async (options: CoderOptions): Promise<AgentOutcome> => 
     if (!isRecordGone(error)) await snapshots.atEnd();
     throw error;
   } finally {
-    await dependencies.close();
+    await Promise.all([dependencies.close(), inbox.close()]);
   }
 };

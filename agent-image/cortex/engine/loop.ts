@@ -11,6 +11,8 @@ type LoopOptions = {
   readonly ask: (messages: readonly ConversationMessage[]) => Promise<ModelAnswer>;
   readonly execute: (call: RequestedCall) => Promise<Executed>;
   readonly journal: Journal;
+  /** What people said meanwhile. */
+  readonly heard: () => readonly ConversationMessage[];
   readonly limits: Limits;
   readonly windowChars: number;
   readonly clock: Pick<Clock, "monotonicMs">;
@@ -74,6 +76,7 @@ export const runLoop = async (options: LoopOptions, opening: readonly Conversati
     options.signal.throwIfAborted();
     const failure = decideLimit(used, options.limits);
     if (failure !== undefined) throw new AgentStopped(failure);
+    messages.push(...options.heard());
     const answer = await options.ask(fitWindow(messages, options.windowChars));
     const turn = await takeTurn(options, answer);
     if (turn.finished !== undefined) return turn.finished;

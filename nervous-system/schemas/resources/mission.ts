@@ -15,6 +15,7 @@ import {
   type ResourceDefinition,
 } from "#nervous-system/schemas/resources/define-resource.ts";
 import { egress } from "#nervous-system/schemas/resources/egress.ts";
+import { changingKinds } from "#nervous-system/schemas/resources/intervention.ts";
 import { pathPattern } from "#nervous-system/schemas/resources/path-pattern.ts";
 import { recording } from "#nervous-system/schemas/resources/recording.ts";
 import { budget, deadline } from "#nervous-system/schemas/resources/mission-limits.ts";
@@ -216,6 +217,17 @@ const status = z
         exitCode: z.int32().describe("Exit code of the first criterion that failed, 0 where all hold.").optional(),
       })
       .describe("The run of the success criteria on the published branch.")
+      .optional(),
+    lastIntervention: z
+      .object({
+        uid: uid("UID of the Intervention: each is applied once."),
+        name: boundedText(253, "Its name."),
+        kind: z.enum(changingKinds).describe("What was done. A mission stays paused until it is resumed."),
+        by: boundedText(512, "Who did it."),
+        at: time("When it was applied."),
+        text: z.string().max(1024).describe("The beginning of what was said of it.").optional(),
+      })
+      .describe("The last thing that a person did to it, beside its spec.")
       .optional(),
     outcome: z
       .object({

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { agents } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { agents, interventions, type Intervention } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { accessTo, type Access } from "#nervous-system/kubernetes/access.ts";
 import { pods, type Pod } from "#nervous-system/kubernetes/kinds.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
@@ -9,15 +9,16 @@ import type { Draft, ObjectMeta, OwnerReference } from "#nervous-system/kubernet
 import { audience } from "#nervous-system/schemas/names.ts";
 import { operatorTenantAccess } from "#operator/access.ts";
 import { run } from "#platform/process/run.ts";
+import { anIntervention } from "#test/builders/intervention.ts";
 import { ensureTool } from "#platform/tools/ensure-tool.ts";
-import { clientWithAccess, createAccount, createPod, tokenFor } from "#test/integration/gateway/swarm-plane.ts";
 import {
-  clientOn,
-  eventually,
-  freshNamespace,
-  startTestPlane,
-  type TestPlane,
-} from "#test/integration/kubernetes/control-plane.ts";
+  clientWithAccess,
+  createAccount,
+  createPod,
+  startSwarmPlane,
+  tokenFor,
+} from "#test/integration/gateway/swarm-plane.ts";
+import { clientOn, eventually, freshNamespace, type TestPlane } from "#test/integration/kubernetes/control-plane.ts";
 
 const digest = `@sha256:${"0".repeat(64)}`;
 const images = ["operator", "pipeline", "scribe", "supervisor"].map((name) => `images.${name}=r/${name}${digest}`);
@@ -73,6 +74,12 @@ const kubectl = (...args: string[]): Promise<string> =>
 const letEdit = (where: string): Promise<string> =>
   kubectl("create", "rolebinding", "ed", "--clusterrole=system:aggregate-to-edit", "--user=ed", `--namespace=${where}`);
 
+/** An act that somebody does under a name. */
+const anAct = (name: string, requestedBy: string): Draft<Intervention> => {
+  const { spec, ...act } = anIntervention({ spec: { requestedBy } });
+  return { apiVersion: act.apiVersion, kind: act.kind, metadata: { namespace, name }, spec };
+};
+
 /** What a token can be bound to without there being such a pod. */
 const nobody = { metadata: { name: "nobody-1", uid: "2b6f0000-0000-4000-8000-000000000002" } } as Pod;
 
@@ -88,7 +95,7 @@ const connect = (client: KubeClient, way: Way, pod: string, container: string): 
 };
 
 beforeAll(async () => {
-  test = await startTestPlane();
+  test = await startSwarmPlane();
   namespace = await freshNamespace(test.admin);
   await createAccount(test.admin, namespace);
   operator = await clientWith("system:serviceaccount:enchanted-system:enchanted-operator", operatorTenantAccess);
@@ -97,8 +104,10 @@ beforeAll(async () => {
   const helm = [await ensureTool("helm"), "template", "enchanted-swarm", "charts/enchanted-swarm"];
   const of = ["--namespace=enchanted-system", "--kube-version=1.36.3", "--show-only=templates/admission.yaml"];
   const file = join(test.dir, "admission.yaml");
-  await writeFile(file, await run([...helm, ...of, "--set", `${values},tenants={${namespace}}`]));
+  const shown = ["--show-only=templates/rbac.yaml", "--set", `${values},tenants={${namespace}}`];
+  await writeFile(file, await run([...helm, ...of, ...shown]));
   expect(await readFile(file, "utf8")).toContain("kind: ValidatingAdmissionPolicyBinding");
+  await kubectl("create", "namespace", "enchanted-system");
   await kubectl("apply", "-f", file);
   const probe = draft("probe", { ownerReferences: [agent] });
   await eventually("the policies are in force", async () => {
@@ -106,6 +115,7 @@ beforeAll(async () => {
       isRefused(test.admin.create(pods, probe, { dryRun: true })),
       isRefused(tokenFor(test.admin, { namespace }, audience.collector, nobody), "enchanted-tokens"),
       isRefused(connect(editor, "exec", "any-1", "scribe"), "enchanted-exec"),
+      isRefused(test.admin.create(interventions, anAct("any", "nobody"), { dryRun: true }), "enchanted-interventions"),
     ];
     return !(await Promise.all(refused)).includes(false);
   });
@@ -272,4 +282,34 @@ describe("a way into a running container", () => {
       ),
     );
   }, 60_000);
+});
+
+describe("an act on a mission", () => {
+  const bind = (role: string, user: string): Promise<string> =>
+    kubectl("create", "rolebinding", user, `--clusterrole=${role}`, `--user=${user}`, `--namespace=${namespace}`);
+  const code = (call: Promise<unknown>): Promise<number> =>
+    call.then(
+      () => 200,
+      (error: { code: number }) => error.code,
+    );
+
+  it("is done by who may edit, under the name that the API server knows them by, and never changed", async () => {
+    await bind("enchanted-edit", "ann");
+    const ann = await clientOf("ann");
+    await eventually("her rights are known", async () => (await code(ann.list(interventions, { namespace }))) === 200);
+    await expect(ann.create(interventions, anAct("by-bob", "bob"))).rejects.toThrow(
+      'spec.requestedBy must be who asks, "ann" (kubectl auth whoami)',
+    );
+    const { metadata } = await ann.create(interventions, anAct("by-ann", "ann"));
+    expect(await code(ann.patch(interventions, metadata, { spec: { kind: "Cancel" } }))).toBe(403);
+    expect(await code(ann.patchStatus(interventions, metadata, { phase: "Applied" }))).toBe(403);
+    expect(await code(ann.delete(interventions, metadata))).toBe(403);
+  });
+
+  it("is not done by who may only look", async () => {
+    await bind("enchanted-view", "eve");
+    const eve = await clientOf("eve");
+    await eventually("her rights are known", async () => (await code(eve.list(interventions, { namespace }))) === 200);
+    expect(await code(eve.create(interventions, anAct("by-eve", "eve")))).toBe(403);
+  });
 });

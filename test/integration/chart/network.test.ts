@@ -47,6 +47,7 @@ const callers = [
   "collector → reader:4319",
   "collector → s3:7070",
   "gateway → collector:4317",
+  "operator → collector:4317",
   "operator → gateway:8443",
   "operator → jaeger:4317",
   "operator → nats:4222",

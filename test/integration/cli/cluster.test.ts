@@ -1,16 +1,25 @@
 import { symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
-import { agents, missions, type Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
-import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
 import { accessTo } from "#nervous-system/kubernetes/access.ts";
 import {
+  agents,
+  interventions,
+  missions,
+  type Intervention,
+  type Mission,
+} from "#nervous-system/kubernetes/swarm-kinds.ts";
+import type { InterventionStatus } from "#nervous-system/schemas/resources/intervention.ts";
+import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
+import {
+  clientWithAccess,
+  createAccount,
   createAgent,
   createMission,
-  createAccount,
   kubeconfigWithAccess,
   startSwarmPlane,
 } from "#test/integration/gateway/swarm-plane.ts";
+import { run } from "#platform/process/run.ts";
 import { eventually, freshNamespace, type TestPlane } from "#test/integration/kubernetes/control-plane.ts";
 import { enchanted, setCliStage, type CliStage, type Ended, type Started } from "./cli-stage.ts";
 
@@ -236,5 +245,88 @@ describe("kubectl enchanted", () => {
       code: 0,
       stdout: expect.stringMatching(/^Usage: enchanted wait \[options\] <mission>\n/),
     });
+  });
+});
+
+describe("enchanted pause, resume and cancel", () => {
+  /** What was asked for, once it is there. */
+  const asked = async (): Promise<Intervention> => {
+    let found: Intervention | undefined;
+    await eventually("an act is asked for", async () => {
+      [found] = (await plane.admin.list(interventions, { namespace })).items;
+      return found !== undefined;
+    });
+    return found!;
+  };
+  /** Answers as the operator does. */
+  const answer = async ({ metadata }: Intervention, type: "Complete" | "Failed", status: InterventionStatus) => {
+    const { name, uid, resourceVersion } = metadata;
+    await plane.admin.patchStatus(
+      interventions,
+      { namespace, name, uid, resourceVersion },
+      { ...status, conditions: [condition(type, "Any", status.message ?? "")] },
+    );
+  };
+
+  it.each([
+    ["pause", "Pause"],
+    ["resume", "Resume"],
+    ["cancel", "Cancel"],
+  ])("%s asks for it under the user's own name, and waits for the answer", async (name, kind) => {
+    await createMission(plane.admin, { namespace, name: "fix" });
+    const started = begin(name, "fix", "--reason", "Too dear.");
+    const act = await asked();
+    expect(act.spec).toEqual({ missionRef: { name: "fix" }, kind, text: "Too dear.", requestedBy: expect.any(String) });
+    const whoami = [plane.plane.kubectl, `--kubeconfig=${plane.plane.kubeconfigPath}`, "auth", "whoami"];
+    const told = await run([...whoami, "--output=jsonpath={.status.userInfo.username}"]);
+    expect(act.spec.requestedBy).toBe(told);
+    expect(act.metadata.name).toMatch(new RegExp(`^fix-${name}-[0-9a-f]{8}$`));
+    await answer(act, "Complete", { phase: "Applied", message: "Done.\u001B[31m" });
+    expect(await started.ended).toMatchObject({ code: 0, stdout: "fix: Done.\ufffd[31m\n", stderr: "" });
+  });
+
+  it("message asks with its text, which it needs", async () => {
+    await createMission(plane.admin, { namespace, name: "fix" });
+    expect(await ask("message", "fix")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("name one mission, and give one text in quotes"),
+    });
+    const started = begin("message", "fix", "Look at the limiter.");
+    const act = await asked();
+    expect(act.spec).toMatchObject({ kind: "Message", text: "Look at the limiter." });
+    await answer(act, "Complete", { phase: "Applied", message: "Told." });
+    expect(await started.ended).toMatchObject({ code: 0, stdout: "fix: Told.\n" });
+  });
+
+  it("ends with 1 and the reason where it cannot be done, in JSON too", async () => {
+    await createMission(plane.admin, { namespace, name: "fix" });
+    const started = begin("resume", "fix", "--output", "json");
+    await answer(await asked(), "Failed", { phase: "Denied", message: "Nobody has paused the mission" });
+    const { code, stdout, stderr } = await started.ended;
+    expect({ code, stderr }).toEqual({ code: 1, stderr: "enchanted: fix: Nobody has paused the mission\n" });
+    expect(JSON.parse(stdout)).toMatchObject({ namespace, mission: "fix", kind: "Resume", phase: "Denied" });
+  });
+
+  it("ends with 3 where nobody answers, and says how to go on waiting", async () => {
+    await createMission(plane.admin, { namespace, name: "fix" });
+    expect(await ask("cancel", "fix", "--timeout", "300ms")).toMatchObject({
+      code: 3,
+      stderr: expect.stringMatching(/nobody has answered within 300ms; .* kubectl get intv fix-cancel-[0-9a-f]{8} -n /),
+    });
+  });
+
+  it("asks for nothing where there is no such mission, the reason is too long, or the user may not", async () => {
+    expect(await ask("pause", "nothing")).toMatchObject({ code: 1, stderr: expect.stringContaining("no mission") });
+    await createMission(plane.admin, { namespace, name: "fix" });
+    expect(await ask("pause", "fix", "--reason", "x".repeat(8193))).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("--reason has 8193 characters, and 8192 are taken"),
+    });
+    const tenant = [accessTo(missions, ["get"])];
+    (await clientWithAccess(plane, "eve", { cluster: [], tenant, namespace })).close();
+    const KUBECONFIG = await plane.plane.kubeconfigFor({ user: "eve" });
+    const refused = await stage.cli(["pause", "fix", "--namespace", namespace], { env: { KUBECONFIG } });
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("ask who runs it for the role `edit`") });
+    expect((await plane.admin.list(interventions, { namespace })).items).toEqual([]);
   });
 });

@@ -4,19 +4,44 @@ import { createServer, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { create, fromBinary, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import { GrpcFailure, grpcStatus } from "#nervous-system/comms/grpc/failure.ts";
-import { exportTraces, getBlobMethod, putBlobMethod, recallMethod } from "#nervous-system/comms/grpc/methods.ts";
+import {
+  exportTraces,
+  getBlobMethod,
+  inboxMethod,
+  putBlobMethod,
+  recallMethod,
+} from "#nervous-system/comms/grpc/methods.ts";
 import { startGrpcServer, type GrpcHandler } from "#nervous-system/comms/grpc/server.ts";
 import { systemClock } from "#nervous-system/kernel/clock.ts";
 import {
   BlobChunkSchema,
   GetBlobRequestSchema,
+  InboxItemSchema,
   PutBlobResponseSchema,
   RecallRequestSchema,
   RecallResponseSchema,
   type RecallRequest,
 } from "#nervous-system/schemas/gen/context_pb.ts";
 import type { ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
+import { agentUid, chainBuilder } from "#test/integration/pipeline/chain-builder.ts";
 import { parseFrameText } from "#test/builders/frame-text.ts";
+
+/** What somebody said, by whom and as what. */
+type InboxMessage = {
+  readonly eventId: string;
+  readonly type: "INTERVENTION" | "MESSAGE";
+  readonly payload: Readonly<Record<string, unknown>>;
+};
+
+const inboxItem = (
+  { eventId, type, payload }: InboxMessage,
+  place: number,
+): MessageInitShape<typeof InboxItemSchema> => {
+  const produced = { event_type: type, event_id: eventId, payload };
+  const producer = type === "MESSAGE" ? "agent" : "operator";
+  const { envelopeText, bytes } = chainBuilder({ agent_uid: agentUid(place), producer }).next(produced);
+  return { place: BigInt(place), envelope: envelopeText, frame: bytes };
+};
 
 /** The scribe's side of an agent: what was recorded, in order, and the blobs and spans it sent. */
 export type RecorderPeer = {
@@ -31,6 +56,8 @@ export type RecorderPeer = {
   /** OTLP trace exports as they came, joined. */
   spans(): string;
   readonly servicePort: number;
+  /** What the inbox holds; without it, the peer has none, as older scribes. */
+  say(messages: readonly InboxMessage[]): void;
   /** What is recalled, whatever is asked; without it, the peer has no `Recall`, as older scribes. */
   teach(recall: (query: RecallRequest) => MessageInitShape<typeof RecallResponseSchema>): void;
   /** Resolves when a recorded frame satisfies the condition. */
@@ -118,6 +145,17 @@ export const startRecorderPeer = async (socketPath: string): Promise<RecorderPee
       return Buffer.from(toBinary(RecallResponseSchema, create(RecallResponseSchema, answer)));
     },
   });
+  let inbox: readonly InboxMessage[] | undefined;
+  handlers.push({
+    kind: "serverStream",
+    method: inboxMethod,
+    handle: async function* (_request, { signal }) {
+      if (inbox === undefined) throw new GrpcFailure(grpcStatus.unimplemented, "no such method");
+      for (const [index, said] of inbox.entries())
+        yield Buffer.from(toBinary(InboxItemSchema, create(InboxItemSchema, inboxItem(said, index + 1))));
+      await once(signal, "abort");
+    },
+  });
   const service = await startGrpcServer({ address: "127.0.0.1:0", handlers, clock, onError: () => {} });
 
   return {
@@ -129,6 +167,7 @@ export const startRecorderPeer = async (socketPath: string): Promise<RecorderPee
     spans: () => Buffer.concat(spans).toString("latin1"),
     servicePort: service.port,
     teach: (given) => void (recall = given),
+    say: (given) => void (inbox = given),
     until: (condition) =>
       new Promise((resolve) => {
         const look = (): void => {

@@ -337,6 +337,25 @@ describe("a model call is refused", () => {
     });
   });
 
+  it("while a person has paused its mission, who and why", async () => {
+    const { metadata } = await createMission(test.admin, { namespace, name: "stopped" });
+    const made = await createAgent(
+      test.admin,
+      { namespace, name: "stopped-coder" },
+      { mission: "stopped", model: "gpt" },
+    );
+    const bearer = await tokenFor(test.admin, { namespace }, audience, made.pod);
+    const at = "2026-12-01T00:00:00Z";
+    const lastIntervention = { uid: "u", name: "stop", kind: "Pause", by: "ann", at, text: "Too dear." };
+    await test.admin.patchStatus(missions, { ...metadata }, { lastIntervention });
+    await eventually("the caches know it", async () => (await refusalOf(chat, bearer)).type === "suspended");
+    expect(await refusalOf(chat, bearer)).toMatchObject({
+      status: 429,
+      retry: "30",
+      message: 'Mission "stopped" is paused by ann: Too dear.',
+    });
+  });
+
   it("beyond the budget of its mission, before the provider is asked, and prices what was asked", async () => {
     const pricing = { inputPerMTok: "3", outputPerMTok: "15" };
     await createModel(test.admin, namespace, "priced", { endpoint: `${upstream.url}/v1`, model: "gpt-real", pricing });

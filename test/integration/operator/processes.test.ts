@@ -61,6 +61,8 @@ const startProcess = async (name: string, more: Record<string, string> = {}): Pr
     ENCHANTED_CA_FILE: gateway.caFile,
     ENCHANTED_GATEWAY: new URL(gateway.url).host,
     ENCHANTED_GATEWAY_TOKEN_FILE: join(dir, "token"),
+    ENCHANTED_TOKEN_FILE: join(dir, "token"),
+    ENCHANTED_WAL_DIR: join(dir, `wal-${name}`),
     ENCHANTED_HEALTH_PORT: String(port),
     ENCHANTED_LEASE_DURATION: "6s",
     ENCHANTED_FAILURE_PAUSE: "100ms",

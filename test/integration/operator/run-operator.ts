@@ -3,6 +3,8 @@ import { systemClock, type Clock } from "#nervous-system/kernel/clock.ts";
 import { silentLog, type Log } from "#nervous-system/kernel/log.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { events, leases } from "#nervous-system/kubernetes/kinds.ts";
+import type { ComponentRecorder } from "#nervous-system/recorder/component.ts";
+import { stableId } from "#nervous-system/schemas/ids.ts";
 import type { ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
 import { createRegistry } from "#nervous-system/telemetry/metrics.ts";
 import type { CheckAnswer, GatewayCheck } from "#operator/gateway/check.ts";
@@ -11,6 +13,7 @@ import { createKubernetesMetrics } from "#operator/runtime/kubernetes-metrics.ts
 import { aPodConfig } from "#test/builders/pod-config.ts";
 import { someRelease } from "#test/builders/network.ts";
 import { clientOn } from "#test/integration/kubernetes/control-plane.ts";
+import { chainBuilder } from "#test/integration/pipeline/chain-builder.ts";
 import type { World } from "#test/integration/operator/world.ts";
 
 /** One write of the operator: what it did to which kind. */
@@ -36,6 +39,7 @@ export type TestOperatorOptions = {
   check?: GatewayCheck;
   clock?: Clock;
   log?: Log;
+  record?: TestRecord;
 };
 
 const isBookkeeping = (kind: ResourceKind): boolean => kind.kind === leases.kind || kind.kind === events.kind;
@@ -55,6 +59,20 @@ const watched = (client: KubeClient, before: () => void, after: AfterWrite): Kub
     patchStatus: (kind, target, status) => around(kind, "status", () => client.patchStatus(kind, target, status)),
     delete: (kind, target, options) => around(kind, "delete", () => client.delete(kind, target, options)),
     with: (limits) => watched(client.with(limits), before, after),
+  };
+};
+
+/** Where an operator writes its own frames. */
+type TestRecord = Pick<ComponentRecorder, "write">;
+
+/** A record of one operator, whose frames are in the stream once they are written. */
+const recordOn = ({ bus }: World, podName: string): TestRecord => {
+  const chain = chainBuilder({ agent_uid: stableId(podName), producer: "operator", recorder: "operator" });
+  return {
+    write: async ({ eventType, eventId = "", payload, subject }) => {
+      await bus.publisher.publish([chain.next({ event_type: eventType, event_id: eventId, payload }, subject)]);
+      return eventId;
+    },
   };
 };
 
@@ -81,6 +99,7 @@ export const runOperator = (world: World, options: TestOperatorOptions): TestOpe
     identity: `operator-${(serial += 1)}`,
     lease: { durationMs: 15_000, renewDeadlineMs: 10_000, retryMs: 100 },
     bus: world.bus,
+    record: options.record ?? recordOn(world, `operator-${serial}`),
     check: options.check ?? yes,
     config: aPodConfig(),
     times: { stopMs: 10_000, drainMs: 30_000, failurePauseMs: 50, disruptionPauseMs: 50, longestPauseMs: 1_000 },
