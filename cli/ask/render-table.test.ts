@@ -50,6 +50,10 @@ describe("a table", () => {
     expect(displayWidth("nai\u0308ve")).toBe(5);
     expect(displayWidth("缓存")).toBe(4);
     expect(displayWidth("🚀")).toBe(2);
+    const emoji = ["👨\u200d👩\u200d👧", "🇩🇪", "❤\ufe0f", "☎\ufe0f", "1\ufe0f\u20e3", "👍🏽"];
+    for (const one of [...emoji, "ᄒ\u1161\u11ab", "ﾊﾞ"]) expect([one, displayWidth(one)]).toEqual([one, 2]);
+    for (const none of ["\u200b", "\u200d"]) expect(displayWidth(none)).toBe(0);
+    expect(fitted(`a${emoji[0]}${emoji[2]}`, 4)).toBe(`a${emoji[0]}…`);
     expect(fitted("缓存缓存", 5)).toBe("缓存…");
     expect(fitted("缓存缓存", 4)).toBe("缓… ");
   });

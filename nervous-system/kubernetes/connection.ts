@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import http from "node:http";
 import https from "node:https";
 import { KubeConfig } from "@kubernetes/client-node";
@@ -42,13 +43,33 @@ const useContext = (config: KubeConfig, context: string): void => {
   config.setCurrentContext(context);
 };
 
+// The library reads members of what a file holds, and one of comments alone, as a tool leaves it, holds nothing.
+const holdsNothing = (path: string): boolean =>
+  readFileSync(path, "utf8")
+    .split("\n")
+    .every((line) => /^\s*(?:#|---\s*$|$)/.test(line));
+
+const loadFile = (path: string): KubeConfig => {
+  const config = new KubeConfig();
+  if (!holdsNothing(path)) config.loadFromFile(path);
+  return config;
+};
+
+/** The first of each name, as for kubectl; the library refuses a second one. */
+const firstOfEach = <T extends { readonly name: string }>(all: readonly T[]): T[] => {
+  const first = new Map<string, T>();
+  for (const one of all) if (!first.has(one.name)) first.set(one.name, one);
+  return [...first.values()];
+};
+
 const loadFiles = (config: KubeConfig, { path, more = [], context }: Extract<KubeSource, { kind: "file" }>): void => {
-  config.loadFromFile(path);
-  for (const further of more) {
-    const next = new KubeConfig();
-    next.loadFromFile(further);
-    config.mergeConfig(next, config.getCurrentContext() !== "");
-  }
+  const files = [path, ...more].map(loadFile);
+  config.loadFromOptions({
+    clusters: firstOfEach(files.flatMap((file) => file.getClusters())),
+    users: firstOfEach(files.flatMap((file) => file.getUsers())),
+    contexts: firstOfEach(files.flatMap((file) => file.getContexts())),
+    currentContext: files.map((file) => file.getCurrentContext()).find((name) => Boolean(name)) ?? "",
+  });
   if (context !== undefined) useContext(config, context);
 };
 

@@ -105,7 +105,7 @@ const allowsHosts = ({ mission, agents }: MissionSnapshot): MissionAct[] =>
 const workRecheckMs = 300_000;
 
 const nextLookMs = (snapshot: MissionSnapshot): number =>
-  Math.min(workRecheckMs, leftMs(snapshot), untilIdleMs(snapshot), untilLostMs(snapshot));
+  Math.max(1_000, Math.min(workRecheckMs, leftMs(snapshot), untilIdleMs(snapshot), untilLostMs(snapshot)));
 
 const reasonOf = (agent: Agent): { reason: string; message: string } => {
   const told = findCondition(agent.status?.conditions, ConditionType.Failed);

@@ -2,6 +2,7 @@ import { durationMs } from "#nervous-system/kernel/duration.ts";
 import { activeMs } from "#nervous-system/schemas/active-time.ts";
 import { overBudget } from "#nervous-system/schemas/budget.ts";
 import { ConditionType, findCondition, isFinished, Reason } from "#nervous-system/schemas/conditions.ts";
+import { awaitsEnds, workedUntilMs } from "#operator/mission/at-work.ts";
 import { whyUnpriced } from "#operator/mission/models.ts";
 import { endingPlan, waitingPlan, type MissionPlan, type MissionSnapshot, type Step } from "#operator/mission/plan.ts";
 import { whyLost } from "#operator/mission/recording-loss.ts";
@@ -10,9 +11,10 @@ import { pausesForStuck, whyStuck } from "#operator/mission/stuck.ts";
 import { usageAfter } from "#operator/status/fields.ts";
 
 /** How long agents may be at work from now on, milliseconds; infinite without a deadline. */
-export const leftMs = ({ mission, nowMs }: Pick<MissionSnapshot, "mission" | "nowMs">): number => {
-  const { deadline } = mission.spec;
-  return deadline === undefined ? Number.POSITIVE_INFINITY : durationMs(deadline) - activeMs(mission.status, nowMs);
+export const leftMs = (snapshot: MissionSnapshot): number => {
+  const { status, spec } = snapshot.mission;
+  if (spec.deadline === undefined) return Number.POSITIVE_INFINITY;
+  return durationMs(spec.deadline) - activeMs(status, workedUntilMs(snapshot));
 };
 
 const pauseRecheckMs = 60_000;
@@ -74,7 +76,7 @@ export const limits: Step = (snapshot) => {
   const { mission, agents } = snapshot;
   if ([...agents.values()].every(({ status }) => isFinished(status?.conditions))) return undefined;
   const stopped = stopAgents(snapshot);
-  if (leftMs(snapshot) <= 0) {
+  if (leftMs(snapshot) <= 0 && !awaitsEnds(snapshot)) {
     const message = `Its agents were at work for as long as spec.deadline allows, ${mission.spec.deadline}.`;
     return { ...endingPlan("Failed", { reason: Reason.DeadlineExceeded, message }), acts: stopped.acts };
   }

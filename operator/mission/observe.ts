@@ -86,6 +86,18 @@ const observeAgents = ({ caches }: MissionSources, mission: Mission): ReadonlyMa
       .map((agent) => [agent.metadata.name, agent]),
   );
 
+const observePods = ({ caches }: MissionSources, agents: ReadonlyMap<string, Agent>): ReadonlyMap<string, PodFacts> =>
+  new Map(
+    [...agents.values()].flatMap(({ metadata, status }) => {
+      const { podName, podUID, attempt } = status ?? {};
+      if (podName === undefined) return [];
+      const pod = caches.pods.get(keyOf({ namespace: metadata.namespace, name: podName }));
+      if (pod === undefined || pod.metadata.uid !== (podUID ?? pod.metadata.uid)) return [];
+      const facts = podFacts(pod);
+      return facts.attempt === attempt ? [[metadata.name, facts] as const] : [];
+    }),
+  );
+
 const observeTaken = ({ caches }: MissionSources, mission: Mission): MissionSnapshot["taken"] =>
   mission.spec.team.flatMap((member) => {
     const { namespace, name } = mission.metadata;
@@ -108,6 +120,7 @@ export const observeMission = async (sources: MissionSources, key: string): Prom
     stored: cached.status ?? {},
     isTenant: mayAct,
     agents,
+    pods: observePods(sources, agents),
     taken: observeTaken(sources, mission),
     models: observeModels(sources, mission),
     ...(mayAct ? await observePermits(sources, mission, agents) : { secret: undefined, network: undefined }),

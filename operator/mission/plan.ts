@@ -18,6 +18,8 @@ export type MissionSnapshot = {
   isTenant: boolean;
   /** Agents that the mission owns, by name. */
   agents: ReadonlyMap<string, Agent>;
+  /** Pods of their current attempts, as far as they are seen, by the name of the agent. */
+  pods: ReadonlyMap<string, PodFacts>;
   /** Agents of others that have the names of this mission's, with the mission that they belong to where there still is one. */
   taken: ReadonlyArray<{ readonly agent: string; readonly mission: string | undefined }>;
   /** Models that the team names, by name. */

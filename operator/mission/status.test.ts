@@ -30,6 +30,7 @@ const snapshot = (status: MissionStatus | undefined, given: Partial<MissionSnaps
   stored: status ?? {},
   isTenant: true,
   agents: new Map(),
+  pods: new Map(),
   taken: [],
   models: new Map([["scripted", aModel({ status: readyModelStatus })]]),
   secret: { kind: "answered", ok: true, reason: "Resolved", message: "" },

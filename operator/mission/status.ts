@@ -3,6 +3,7 @@ import { anyRuns } from "#operator/mission/any-runs.ts";
 import { activeMs } from "#nervous-system/schemas/active-time.ts";
 import { ConditionType, isTrue, mergeConditions } from "#nervous-system/schemas/conditions.ts";
 import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
+import { workedUntilMs } from "#operator/mission/at-work.ts";
 import { missionConditions, type Watched } from "#operator/mission/conditions.ts";
 import type { RecordHealth } from "#operator/frames/view.ts";
 import type { Ending, MissionPlan, MissionSnapshot } from "#operator/mission/plan.ts";
@@ -84,13 +85,15 @@ const isAdmitted = ({ phase }: MissionPlan, { startTime }: MissionStatus): boole
 /** Time at work is summed up where the work pauses or ends; while it goes on the status stays as it is. */
 const activeOf = (
   { phase, stalled }: MissionPlan,
-  { mission, agents, nowMs }: MissionSnapshot,
+  snapshot: MissionSnapshot,
 ): Pick<MissionStatus, "activeSeconds" | "activeSince"> => {
+  const { mission, nowMs } = snapshot;
   const { activeSeconds, activeSince } = mission.status ?? {};
-  const goesOn = phase === "Running" && (!stalled || anyRuns(agents.values()));
+  const untilMs = workedUntilMs(snapshot);
+  const goesOn = phase === "Running" && (!stalled || anyRuns(snapshot.agents.values())) && untilMs === nowMs;
   if (goesOn) return { activeSeconds, activeSince: activeSince ?? kubeTime(nowMs) };
   if (activeSince === undefined) return { activeSeconds, activeSince };
-  return { activeSeconds: Math.round(activeMs(mission.status, nowMs) / 1_000), activeSince: undefined };
+  return { activeSeconds: Math.round(activeMs(mission.status, untilMs) / 1_000), activeSince: undefined };
 };
 
 const isOver = ({ phase }: MissionPlan): boolean => phase === "Complete" || phase === "Failed";

@@ -2,7 +2,12 @@ import { generateKeyPairSync } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { createSigner } from "#nervous-system/codecs/dsse.ts";
-import { judgeEnd, judgeSignature, parseManifestKeys } from "#pipeline/siphon/archive/manifest-keys.ts";
+import {
+  judgeEnd,
+  judgeSignature,
+  parseManifestKeys,
+  wrongSignerAdvice,
+} from "#pipeline/siphon/archive/manifest-keys.ts";
 import {
   manifestBytes,
   noManifest,
@@ -25,6 +30,25 @@ const [older, newer, stranger] = [makeKey(), makeKey(), makeKey()];
 const pem = `${older.pem}${newer.pem}`;
 const signers = { unsigned: undefined, older: older.signer, newer: newer.signer, stranger: stranger.signer } as const;
 type By = keyof typeof signers;
+
+describe("the public keys", () => {
+  it("are refused where one stands there twice, as after a rotation that was taken back, with what to do", () => {
+    for (const [keys, first] of [
+      [[older, newer, older], "public key 3 is public key 1"],
+      [[older, older, newer], "public key 2 is public key 1"],
+    ] as const) {
+      const parse = () => parseManifestKeys(keys.map((key) => key.pem).join(""));
+      expect(parse).toThrow(`${first} once more (${older.signer.keyId}): take one of them out`);
+      expect(parse).toThrow("make a new one (openssl genpkey -algorithm ed25519)");
+    }
+  });
+
+  it("are not to be followed by one that they have, where that is the private one's", () => {
+    const { ids } = parseManifestKeys(pem);
+    expect(wrongSignerAdvice(older.signer.keyId, ids)).toMatch(/^it was replaced.*make a new one/);
+    expect(wrongSignerAdvice(stranger.signer.keyId, ids)).toBe("put its public key behind the others");
+  });
+});
 
 const fileOf = (number: number): { key: string; sha256: string } => ({
   key: `file ${number}`,

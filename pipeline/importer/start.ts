@@ -45,7 +45,7 @@ export type Importer = {
 };
 
 const remedy =
-  "restore them from a copy of the bucket, put the key that signed them into public.pem of the archive's key (before the newest), " +
+  "restore them from a copy of the bucket, put a key that signed them and is not in public.pem of the archive's key there (before the newest), " +
   "or set ENCHANTED_IMPORT_UNSIGNED=true to take them as they are";
 
 /** Says what an archive lacks: what was not there to be read nobody else would miss. */

@@ -5,6 +5,7 @@ import { postJson, type JsonAnswer } from "#pipeline/endpoint/post-json.ts";
 import { afterMsOf, refusesTexts } from "#pipeline/endpoint/refusal.ts";
 import { within } from "#pipeline/endpoint/within.ts";
 import { messagesAbout } from "#pipeline/summarizer/summary-prompt.ts";
+import { withoutThinking } from "#pipeline/summarizer/thinking.ts";
 
 /** An endpoint that speaks OpenAI's `POST /v1/chat/completions`. */
 export type SummaryModelOptions = {
@@ -62,8 +63,8 @@ const refusedBy = ({ status, headers }: JsonAnswer): NoSummary =>
     afterMs: afterMsOf(headers["retry-after"]),
   });
 
-// What some servers leave of a model's thinking in its answer.
-const thinking = /^\s*<think>(?:[^]*?<\/think>|[^]*$)/;
+/** Why an answer ended that is not all that the model had to say. */
+const cutOff: ReadonlySet<unknown> = new Set(["length", "content_filter"]);
 
 const answerOf = ({ text }: JsonAnswer, key: string | undefined): ModelAnswer => {
   const document = fieldsOf(parseJson(text));
@@ -71,7 +72,10 @@ const answerOf = ({ text }: JsonAnswer, key: string | undefined): ModelAnswer =>
   counter.add(document);
   const usage = counter.facts();
   const content = memberAt(document, "choices", 0, "message", "content");
-  const said = typeof content === "string" ? content.replace(thinking, "") : "";
+  const finish = memberAt(document, "choices", 0, "finish_reason");
+  if (cutOff.has(finish))
+    throw new NoSummary("unusable", `the summarizer's model was cut off: ${String(finish)}`, { usage });
+  const said = typeof content === "string" ? withoutThinking(content) : "";
   if (said.trim() === "") throw new NoSummary("unusable", "the summarizer's model answered without a text", { usage });
   return { text: said, usage, key };
 };

@@ -42,6 +42,7 @@ export const snapshot = (given: Partial<MissionSnapshot> = {}): MissionSnapshot 
   stored: given.mission?.status ?? {},
   isTenant: true,
   agents: new Map(),
+  pods: new Map(),
   taken: [],
   models: new Map([["scripted", readyModel]]),
   secret: { kind: "answered", ok: true, reason: "Resolved", message: "" },

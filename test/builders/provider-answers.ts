@@ -365,6 +365,119 @@ const gemini: readonly ProviderAnswer[] = [
   ),
 ];
 
+/** A whole message of Anthropic's that differs in its iterations alone. */
+const iterated = (of: string, list: readonly unknown[], facts: AnswerFacts, usage: object = {}): ProviderAnswer =>
+  whole(
+    of,
+    {
+      type: "message",
+      stop_reason: "end_turn",
+      usage: { input_tokens: 23_000, output_tokens: 1_000, ...usage, iterations: list },
+    },
+    { stopReason: "end_turn", ...facts },
+  );
+
+const messageIteration = { type: "message", input_tokens: 23_000, output_tokens: 1_000 };
+const iterations: readonly ProviderAnswer[] = [
+  iterated("Anthropic, of one iteration", [messageIteration], { inputTokens: 23_000, outputTokens: 1_000 }),
+  iterated(
+    "Anthropic, that compacted twice first",
+    [
+      { type: "compaction", input_tokens: 180_000, output_tokens: 3_500, cache_read_input_tokens: 4_000 },
+      { type: "compaction", input_tokens: 90_000, output_tokens: 500, cache_creation_input_tokens: 1_000 },
+      messageIteration,
+    ],
+    { inputTokens: 298_000, cachedTokens: 4_000, outputTokens: 5_000 },
+  ),
+  iterated(
+    "Anthropic, that compacted and stopped there",
+    [{ type: "compaction", input_tokens: 180_000, output_tokens: 3_500 }],
+    { inputTokens: 180_000, outputTokens: 3_500 },
+    { input_tokens: 0, output_tokens: 0 },
+  ),
+  iterated(
+    "Anthropic, whose first model declined and that had another advise",
+    [
+      { type: "message", model: "declined", input_tokens: 22_000, output_tokens: 9 },
+      { type: "advisor_message", model: "wise", input_tokens: 5_000, output_tokens: 600 },
+      { ...messageIteration, type: "fallback_message" },
+    ],
+    { inputTokens: 28_000, outputTokens: 1_600 },
+  ),
+  stream(
+    "Anthropic, that compacts",
+    namedEvents(
+      { type: "message_start", message: { usage: { input_tokens: 23_000, output_tokens: 1 } } },
+      ...[40, 1_000].map((output_tokens) => ({
+        type: "message_delta",
+        usage: {
+          output_tokens,
+          iterations: [
+            { type: "compaction", input_tokens: 180_000, output_tokens: 3_500 },
+            { type: "message", input_tokens: 23_000, output_tokens },
+          ],
+        },
+      })),
+      { type: "message_stop" },
+    ),
+    { inputTokens: 203_000, outputTokens: 4_500 },
+  ),
+];
+
+/** A stream that begins with the whole prompt as its input, and ends with what of it came from a cache. */
+const split = (
+  of: string,
+  usage: object,
+  facts: AnswerFacts,
+  start: object = { input_tokens: 10_000 },
+): ProviderAnswer =>
+  stream(
+    of,
+    namedEvents(
+      { type: "message_start", message: { usage: { ...start, output_tokens: 0 } } },
+      { type: "message_delta", usage: { output_tokens: 300, ...usage } },
+      { type: "message_stop" },
+    ),
+    { outputTokens: 300, ...facts },
+  );
+
+const splitAnew: readonly ProviderAnswer[] = [
+  split(
+    "Kimi's messages, which name the prompt as OpenAI does, too",
+    { input_tokens: 200, cache_read_input_tokens: 9_800, prompt_tokens: 10_000, cached_tokens: 9_800 },
+    { inputTokens: 10_000, cachedTokens: 9_800 },
+  ),
+  split(
+    "Kimi's messages by both names of everything",
+    { input_tokens: 200, cache_read_input_tokens: 9_800, prompt_tokens: 10_000, completion_tokens: 300 },
+    { inputTokens: 10_000, cachedTokens: 9_800 },
+  ),
+  split(
+    "Kimi's messages, all from its cache",
+    { input_tokens: 0, cache_read_input_tokens: 10_000 },
+    { inputTokens: 10_000, cachedTokens: 10_000 },
+  ),
+  split(
+    "Qwen's messages",
+    { input_tokens: 18, cache_creation_input_tokens: 0, cache_read_input_tokens: 8_831 },
+    { inputTokens: 8_849, cachedTokens: 8_831 },
+    { input_tokens: 8_834 },
+  ),
+  split("a server that counts its input once", { input_tokens: 0 }, { inputTokens: 10_000 }),
+  split(
+    "a server that counts its input once, and says so again of its cache",
+    { input_tokens: 0, cache_read_input_tokens: 9_000 },
+    { inputTokens: 19_000, cachedTokens: 9_000 },
+    { input_tokens: 10_000, cache_read_input_tokens: 9_000 },
+  ),
+  split(
+    "a server whose cache is more than what it counted before",
+    { input_tokens: 0, cache_read_input_tokens: 9_000 },
+    { inputTokens: 9_500, cachedTokens: 9_000 },
+    { input_tokens: 500 },
+  ),
+];
+
 /** A whole answer of the chat protocol that differs in its usage alone. */
 const counted = (of: string, usage: unknown, facts: AnswerFacts, beside: object = {}): ProviderAnswer =>
   whole(of, { choices: [{ finish_reason: "stop" }], usage, ...beside }, { stopReason: "stop", ...facts });
@@ -533,4 +646,11 @@ const compatible: readonly ProviderAnswer[] = [
 ];
 
 /** One table of the shapes in which providers answer, after their published examples. */
-export const providerAnswers: readonly ProviderAnswer[] = [...openAi, ...anthropic, ...gemini, ...compatible];
+export const providerAnswers: readonly ProviderAnswer[] = [
+  ...openAi,
+  ...anthropic,
+  ...iterations,
+  ...splitAnew,
+  ...gemini,
+  ...compatible,
+];

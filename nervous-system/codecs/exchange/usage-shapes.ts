@@ -31,33 +31,40 @@ const openAiDetails = {
   total: "total_tokens",
 };
 
+// Chat completions of OpenAI, Azure, vLLM, Ollama, OpenRouter; DeepSeek names its cache by hits, Moonshot beside the rest,
+// litellm as Anthropic does, though it has added it to the prompt already.
+const chat = {
+  input: ["prompt_tokens"],
+  output: ["completion_tokens"],
+  cached: [
+    "prompt_tokens_details.cached_tokens",
+    "prompt_cache_hit_tokens",
+    "cache_read_input_tokens",
+    "cached_tokens",
+  ],
+  reasoning: ["completion_tokens_details.reasoning_tokens"],
+  total: "total_tokens",
+};
+
+const fromCache = "cache_read_input_tokens";
+const toCache = "cache_creation_input_tokens";
+
+/** Anthropic's messages: the input is what was neither read from a cache nor written to one. */
+const anthropic: UsageShape = {
+  knownBy: ["input_tokens", "output_tokens"],
+  input: ["input_tokens", fromCache, toCache],
+  output: ["output_tokens"],
+  cached: [fromCache],
+  reasoning: [],
+};
+
 /** The first shape that a usage is known by is the one it is read as. */
 const shapes: readonly UsageShape[] = [
-  // Chat completions of OpenAI, Azure, vLLM, Ollama, OpenRouter; DeepSeek names its cache by hits, Moonshot beside the rest,
-  // litellm as Anthropic does, though it has added it to the prompt already.
-  {
-    knownBy: ["prompt_tokens", "completion_tokens"],
-    input: ["prompt_tokens"],
-    output: ["completion_tokens"],
-    cached: [
-      "prompt_tokens_details.cached_tokens",
-      "prompt_cache_hit_tokens",
-      "cache_read_input_tokens",
-      "cached_tokens",
-    ],
-    reasoning: ["completion_tokens_details.reasoning_tokens"],
-    total: "total_tokens",
-  },
+  { knownBy: ["completion_tokens"], ...chat },
   // OpenAI's responses: the names of Anthropic, but cached input is in the input.
   { knownBy: [...openAiDetails.cached, ...openAiDetails.reasoning], ...openAiDetails },
-  // Anthropic's messages: the input is what was neither read from a cache nor written to one.
-  {
-    knownBy: ["input_tokens", "output_tokens"],
-    input: ["input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"],
-    output: ["output_tokens"],
-    cached: ["cache_read_input_tokens"],
-    reasoning: [],
-  },
+  // Kimi's messages have the whole prompt under OpenAI's name beside.
+  anthropic,
   // Gemini's generateContent: cached input is in the prompt, thoughts are not in the candidates.
   {
     knownBy: ["promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount"],
@@ -67,10 +74,12 @@ const shapes: readonly UsageShape[] = [
     reasoning: ["thoughtsTokenCount"],
     total: "totalTokenCount",
   },
+  // Embeddings answer nothing.
+  { knownBy: ["prompt_tokens"], ...chat },
 ];
 
 // Who translates Anthropic's counts may have these in the total and not in the input.
-const writtenToCache = ["cache_creation_input_tokens", "prompt_tokens_details.cache_write_tokens"];
+const writtenToCache = [toCache, "prompt_tokens_details.cache_write_tokens"];
 
 const countedPaths = new Map(
   shapes
@@ -112,9 +121,26 @@ const untoldThinking = (counts: Counts, { cached }: UsageShape, rest: number): n
   return rest <= 0 || ofCache.some((count) => count > 0 && count <= rest) ? undefined : rest;
 };
 
-const factsOf = (counts: Counts): UsageFacts => {
-  const shape = shapes.find(({ knownBy }) => knownBy.some((name) => counts.has(name)));
+/** What a provider does beside the answer and leaves out of its counts: summing up what went before, asking another model. */
+const besideTheAnswer: ReadonlySet<unknown> = new Set(["compaction", "advisor_message"]);
+
+/** Sums up Anthropic's `iterations` that no other count has in it; attempts that were declined are in none, and charged by none. */
+const countsBeside = (iterations: readonly unknown[]): Counts => {
+  const beside = iterations.filter(isJsonObject).filter(({ type }) => besideTheAnswer.has(type));
+  const sums = [...anthropic.input, ...anthropic.output].map((name) => {
+    const counted = beside.map((iteration) => countOf(iteration[name]) ?? 0);
+    return [name, counted.reduce((sum, count) => sum + count, 0)] as const;
+  });
+  return new Map(sums.filter(([, sum]) => sum > 0));
+};
+
+const added = (counts: Counts, more: Counts): Counts =>
+  new Map([...counts, ...[...more].map(([name, count]) => [name, count + (counts.get(name) ?? 0)] as const)]);
+
+const factsOf = (told: Counts, more: Counts): UsageFacts => {
+  const shape = shapes.find(({ knownBy }) => knownBy.some((name) => told.has(name)));
   if (shape === undefined) return {};
+  const counts = shape === anthropic ? added(told, more) : told;
   const rest = restOf(counts, shape);
   const reasoningTokens = firstOf(counts, shape.reasoning) ?? untoldThinking(counts, shape, rest);
   const output = sumOf(counts, shape.output);
@@ -131,18 +157,32 @@ const factsOf = (counts: Counts): UsageFacts => {
 /** Gathers the counts of one answer, which a stream tells piece by piece and again. */
 export type UsageCounter = { add(document: Fields): void; facts(): UsageFacts };
 
+/**
+ * Whether a usage tells anew what one before it told as input: Kimi and Qwen begin a stream with the whole prompt and end it with
+ * what of that came from a cache, and then a 0 is one.
+ */
+const isSplitAnew = (counts: Counts, usage: Fields): boolean => {
+  const cached = [fromCache, toCache].map((name) => countOf(usage[name]) ?? 0).reduce((sum, count) => sum + count, 0);
+  const isFirst = [fromCache, toCache].every((name) => (counts.get(name) ?? 0) === 0);
+  return isFirst && cached > 0 && countOf(usage["input_tokens"]) === 0 && (counts.get("input_tokens") ?? 0) >= cached;
+};
+
 /** Creates a counter. Counts are cumulative, so the last one holds; a later 0 means that nothing was counted there. */
 export const createUsageCounter = (): UsageCounter => {
   const counts = new Map<string, number>();
+  let beside: Counts = new Map();
   const note = (name: string, value: unknown): void => {
     const count = countOf(value);
     if (count !== undefined && (count > 0 || !counts.has(name))) counts.set(name, count);
   };
   return {
     add: (document) => {
-      for (const usage of usagesOf(document).filter(isJsonObject))
+      for (const usage of usagesOf(document).filter(isJsonObject)) {
+        if (isSplitAnew(counts, usage)) counts.set("input_tokens", 0);
         for (const [name, path] of countedPaths) note(name, memberAt(usage, ...path));
+        if (Array.isArray(usage["iterations"])) beside = countsBeside(usage["iterations"]);
+      }
     },
-    facts: () => factsOf(counts),
+    facts: () => factsOf(counts, beside),
   };
 };

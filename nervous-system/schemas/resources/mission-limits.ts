@@ -43,7 +43,10 @@ export const deadline = withRules(
   duration(
     "For how long its agents may be at work, such as 90m; time in which it is suspended or waits does not count. Then it fails and its pods are stopped.",
   ),
-  { rule: "duration(self) >= duration('1m')", message: "a deadline is a minute at least, such as 90m or 2h30m" },
+  {
+    rule: "self.matches('^([0-9]+(ms|s|m|h))+$') && duration(self) >= duration('1m')",
+    message: "a deadline is a minute at least, of h, m and s, such as 90m or 2h30m; two days are 48h",
+  },
 );
 
 /** When an agent at work is taken for stuck. */

@@ -17,6 +17,7 @@ const modelOperations = [
   "HostedTools",
   "McpServers",
   "StoredState",
+  "PremiumTiers",
   "BetaFeatures",
   "OtherMembers",
 ] as const;
@@ -27,7 +28,7 @@ export type ModelOperation = (typeof modelOperations)[number];
 const operation = z
   .enum(modelOperations)
   .describe(
-    "RemoteContent: fetch URLs that a request names. StoredFiles: read files stored at the provider. HostedTools: run its own tools, such as web search and code execution. McpServers: connect to MCP servers. StoredState: keep a request for later ones, or go on from one. BetaFeatures: beta headers that the gateway does not know to be harmless. OtherMembers: whatever in a request the gateway does not know.",
+    "RemoteContent: fetch URLs that a request names. StoredFiles: read files stored at the provider. HostedTools: run its own tools, such as web search and code execution. McpServers: connect to MCP servers. StoredState: keep a request for later ones, or go on from one. PremiumTiers: tiers and speeds that cost more than the model does otherwise, which pricing then has to say. BetaFeatures: beta headers that the gateway does not know to be harmless. OtherMembers: whatever in a request the gateway does not know.",
   );
 
 const price = (tokens: string) =>
@@ -67,7 +68,7 @@ const spec = z
     pricing: pricing.optional(),
     allow: z.array(operation).max(modelOperations.length).default([]).meta({
       description:
-        "What agents may have the provider do beside answering, each of which lets data leave by another way than the answer; nothing unless told.",
+        "What agents may have the provider do beside answering, each of which lets data leave by another way than the answer, or costs more; nothing unless told.",
       "x-kubernetes-list-type": "set",
     }),
   })

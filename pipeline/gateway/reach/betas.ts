@@ -3,7 +3,7 @@ import { quoted, type Reach, type Walk } from "#pipeline/gateway/reach/shape.ts"
 
 /**
  * Families of beta headers that change how a model reads, thinks or writes, by their names without a date. What makes a provider
- * reach out needs a member of the body as well, which is judged for itself: these are those that need none.
+ * reach out, or answer at a dearer tariff (`fast-mode`), needs a member of the body as well, which is judged for itself: these are those that need none.
  */
 const harmless = new Set(
   `advanced-tool-use afk-mode auto-mode-classifier claude-code compact computer-use context-1m context-management

@@ -33,6 +33,7 @@ const allowable: readonly ModelOperation[] = [
   "HostedTools",
   "McpServers",
   "StoredState",
+  "PremiumTiers",
   "BetaFeatures",
 ];
 

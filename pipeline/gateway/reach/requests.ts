@@ -13,7 +13,7 @@ import {
   type Shape,
 } from "#pipeline/gateway/reach/shape.ts";
 import { tools } from "#pipeline/gateway/reach/tools.ts";
-import { inlineBytes, labels, localSchema, scalar } from "#pipeline/gateway/reach/values.ts";
+import { inlineBytes, labels, localSchema, scalar, tier } from "#pipeline/gateway/reach/values.ts";
 
 const hosted = needing("HostedTools", "has the provider run a tool of its own");
 const mcp = needing("McpServers", "has the provider connect to MCP servers");
@@ -41,10 +41,10 @@ const sampling = `model stream max_tokens max_completion_tokens max_output_token
   cache_prompt cache_salt n_predict num_ctx keep_alive use_beam_search mirostat mirostat_tau mirostat_eta`;
 
 const thinking = `thinking think enable_thinking thinking_budget reasoning reasoning_effort reasoning_format include_reasoning
-  verbosity effort context_management modalities audio safe_prompt random_seed speed`;
+  verbosity effort context_management modalities audio safe_prompt random_seed`;
 
 const calling = `tool_choice parallel_tool_calls parallel_function_calling max_tool_calls function_call stream_options usage
-  service_tier tool_stream user safety_identifier prompt_cache_key prompt_cache_retention prompt_cache_options cache_control truncation include`;
+  tool_stream user safety_identifier prompt_cache_key prompt_cache_retention prompt_cache_options cache_control truncation include`;
 
 const schemas = `response_format text output_format output_config json_schema guided_json guided_choice guided_regex guided_grammar
   structured_outputs grammar functions`;
@@ -52,6 +52,7 @@ const schemas = `response_format text output_format output_config json_schema gu
 const common = {
   ...all(anything, `${sampling} ${thinking} ${calling}`),
   ...all(localSchema, schemas),
+  ...all(tier, "service_tier speed"),
   tools,
   prediction: members({ type: anything, content }),
   chat_template_kwargs: labels,
@@ -127,9 +128,9 @@ const responses = members({
 const anthropic = members({
   ...all(
     anything,
-    `model max_tokens stream temperature top_p top_k stop_sequences thinking tool_choice service_tier speed
-     context_management cache_control safeguards`,
+    `model max_tokens stream temperature top_p top_k stop_sequences thinking tool_choice context_management cache_control safeguards`,
   ),
+  ...all(tier, "service_tier speed"),
   ...all(localSchema, "output_format output_config"),
   metadata: labels,
   messages,

@@ -5,6 +5,18 @@ import { isFields, isNothing, members, need, quoted, unknownShape, type Shape } 
 export const scalar: Shape = (value, walk) =>
   typeof value === "object" && value !== null ? unknownShape(walk) : undefined;
 
+/** The tiers and speeds of providers that cost what the model costs, or less. */
+const usualTiers: ReadonlySet<unknown> = new Set([
+  ..."auto default standard standard_only on_demand flex".split(" "),
+  "",
+]);
+
+/** At what tariff a request is answered: a dearer one is nobody's to choose whose Model has its prices. */
+export const tier: Shape = (value, walk) =>
+  isNothing(value) || usualTiers.has(value)
+    ? undefined
+    : need(walk, "PremiumTiers", `asks for the tier ${quoted(value)}, which may cost more than the Model's prices say`);
+
 // A proxy in between may take a URL among them for the place to send its log to.
 const label: Shape = (value, walk) =>
   typeof value === "string" && /^\s*[a-z][a-z0-9+.-]*:\/\//i.test(value)

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import * as z from "zod";
 import { createSigner } from "#nervous-system/codecs/dsse.ts";
 import type { ManifestSigning } from "./manifest-chain.ts";
-import { parseManifestKeys, type ManifestKeys } from "./manifest-keys.ts";
+import { parseManifestKeys, wrongSignerAdvice, type ManifestKeys } from "./manifest-keys.ts";
 
 /** What signatures of the archive's manifests are held to, for whoever reads it. */
 export const publicKeySettings = z.object({
@@ -55,9 +55,11 @@ export const readManifestSigning = async (
   const { ARCHIVE_SIGNING_KEY_FILE: file } = settings;
   if (file === undefined) return undefined;
   const [signer, keys] = [await within(file, createSigner), await readManifestKeys(settings)];
-  if (keys?.newestId !== signer.keyId)
-    throw new Error(
-      `the key in ${file} is ${signer.keyId}, the last public one ${keys?.newestId ?? "none"}: put its public key behind the others`,
-    );
+  const ids = keys?.ids ?? [];
+  const newest = ids.at(-1) ?? "none";
+  if (keys === undefined || newest !== signer.keyId) {
+    const advice = wrongSignerAdvice(signer.keyId, ids);
+    throw new Error(`the key in ${file} is ${signer.keyId}, the last public one ${newest}: ${advice}`);
+  }
   return { signer, keys };
 };

@@ -1,4 +1,4 @@
-import { isSignedBy, parsePublicKeys } from "#nervous-system/codecs/dsse.ts";
+import { isSignedBy, parsePublicKeys, type PublicKey } from "#nervous-system/codecs/dsse.ts";
 import type { ManifestHead, StoredManifest } from "./manifest.ts";
 
 /**
@@ -11,20 +11,41 @@ type SignedBy = number | undefined;
 export type ManifestKeys = {
   /** Place of the newest key. */
   readonly newest: number;
-  /** What it is called by. */
-  readonly newestId: string;
+  /** What each is called by, oldest first. */
+  readonly ids: readonly string[];
   /** See `SignedBy`. */
   signedBy(stored: StoredManifest): SignedBy;
   /** sha256 of the last manifest that may be without a signature; undefined where any may, before the first that has one. */
   readonly lastUnsigned?: string | undefined;
 };
 
-/** Reads the keys of a PEM text, oldest first; throws where there is none, or one is not of Ed25519. */
+/** What to do where a key must sign that was replaced. */
+const aNewKey =
+  "make a new one (openssl genpkey -algorithm ed25519) and put its public key behind all others, or go on with the private key of the last";
+
+// One key in two places: what it signed in the first would be going back.
+const mustBeOnce = (keys: readonly PublicKey[]): void => {
+  const ids = keys.map(({ keyId }) => keyId);
+  const again = ids.findIndex((id, at) => ids.indexOf(id) !== at);
+  if (again < 0) return;
+  throw new Error(
+    `public key ${again + 1} is public key ${ids.indexOf(ids[again]!) + 1} once more (${ids[again]}): take one of them out, and leave the other where it stood when it signed. A key that was replaced cannot be taken back, nobody believes what it signs: ${aNewKey}`,
+  );
+};
+
+/** What to do about a private key that is not that of the last public one. */
+export const wrongSignerAdvice = (signerId: string, ids: readonly string[]): string =>
+  ids.includes(signerId)
+    ? `it was replaced, and nobody believes what it signs: ${aNewKey}`
+    : "put its public key behind the others";
+
+/** Reads the keys of a PEM text, oldest first; throws where there is none, one is not of Ed25519, or one stands there twice. */
 export const parseManifestKeys = (pem: string, lastUnsigned?: string): ManifestKeys => {
   const keys = parsePublicKeys(pem);
+  mustBeOnce(keys);
   return {
     newest: keys.length,
-    newestId: keys.at(-1)?.keyId ?? "",
+    ids: keys.map(({ keyId }) => keyId),
     signedBy: ({ envelope }) => {
       if (envelope === undefined) return 0;
       // The newest first, which most of a chain is signed by.
@@ -78,5 +99,5 @@ export const judgeSignature = (
 /** What is wrong with the end of a chain: cut off before the first signature of the newest key, it would look like one of before. */
 export const judgeEnd = (keys: ManifestKeys, reached: ReachedKey, { number }: ManifestHead): string | undefined => {
   if (number === 0 || reached >= keys.newest) return undefined;
-  return `no manifest is signed by the newest key (${keys.newestId}), which the siphon does when it starts`;
+  return `no manifest is signed by the newest key (${keys.ids.at(-1) ?? "none"}), which the siphon does when it starts`;
 };

@@ -291,6 +291,26 @@ describe("a budget that pauses", () => {
   });
 });
 
+describe("a deadline", () => {
+  it("is kept by an agent that ended in time while no operator was there to read it", async () => {
+    stage.kubelet.script(/-1$/, runningStatus());
+    operate();
+    await modelIsReady();
+    await submit({ deadline: "1m" });
+    await eventually("the agent runs", async () => (await agent())?.status?.phase === "Running");
+    await stage.stopOperators();
+    await dropLease(stage.world.admin);
+    await stage.kubelet.report("fix-bug-coder-1", endedStatus({ scribe: { lastSeq: 0, ackedSeq: 0 } }));
+    const { uid, resourceVersion, name, namespace } = (await mission())!.metadata;
+    const twoMinutesAgo = `${new Date(Date.now() - 120_000).toISOString().slice(0, 19)}Z`;
+    const of = { uid, resourceVersion, name, namespace: namespace ?? "" };
+    await stage.world.admin.patchStatus(missions, of, { activeSince: twoMinutesAgo });
+    operate();
+    await missionIs("Complete");
+    expect((await mission())?.status).toMatchObject({ phase: "Complete", activeSeconds: 0 });
+  });
+});
+
 describe("suspend", () => {
   it("drains the pod, makes none, and goes on with the next attempt", async () => {
     stage.kubelet.script(/-1$/, runningStatus());

@@ -21,9 +21,13 @@ export type ChatEndpoint = { readonly url: string; readonly asked: readonly Chat
 
 /** An answer as the protocol has it. */
 export const saying =
-  (content: unknown, usage: object = { prompt_tokens: 812, completion_tokens: 96 }): ChatReply =>
+  (
+    content: unknown,
+    usage: object = { prompt_tokens: 812, completion_tokens: 96 },
+    finish_reason = "stop",
+  ): ChatReply =>
   ({ body }, response) => {
-    const choices = [{ index: 0, message: { role: "assistant", content }, finish_reason: "stop" }];
+    const choices = [{ index: 0, message: { role: "assistant", content }, finish_reason }];
     response.setHeader("content-type", "application/json");
     response.end(JSON.stringify({ id: "c-1", object: "chat.completion", model: body.model, choices, usage }));
   };

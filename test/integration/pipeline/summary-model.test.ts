@@ -143,6 +143,7 @@ describe("a lesson that a model summarises", () => {
     ["says nothing, for money", saying(""), "unusable", 812],
     ["says what is no text", saying({ text: "x" }), "unusable", 812],
     ["only thinks", saying("<think>about it"), "unusable", 812],
+    ["is cut off", saying("The bucket never", undefined, "length"), "unusable", 812],
     ["says no word", saying("—\n… !"), "unusable", 812],
     ["is broken", failing(500), "away", 0],
     ["refuses the key", failing(401), "away", 0],

@@ -211,7 +211,7 @@ describe("the API server", () => {
     [{ budget: { maxCostUSD: "1e3" } }, /maxCostUSD/],
     [{ budget: { maxCostUSD: 5 } }, /maxCostUSD/],
     [{ deadline: "30s" }, /a deadline is a minute at least/],
-    [{ deadline: "1d" }, /deadline/],
+    [{ deadline: "2d" }, /of h, m and s, such as 90m or 2h30m; two days are 48h/],
     [{ deadline: "99999999999999999999h" }, /deadline/],
   ])("refuses %j", async (limits, message) => {
     expect(await apply(mission("bad", limits))).toEqual({ code: 1, output: expect.stringMatching(message) });
