@@ -17,8 +17,8 @@ const fileLines = (file: ProposedFile, withPatches: boolean): string[] => {
   const steps = changes.length > 1 ? ` in ${changes.length} changes` : "";
   const head = `${change} ${path} +${sumOf(file, "linesAdded")} -${sumOf(file, "linesRemoved")}${steps}`;
   if (!withPatches) return [printable(head)];
-  const patches = changes.map(({ patch }) =>
-    patch === undefined ? "(its diff is not in a frame)" : plainText(patch).trimEnd(),
+  const patches = changes.flatMap(({ patch }) =>
+    patch === undefined ? ["(its diff is not in a frame)"] : plainText(patch).trimEnd().split("\n"),
   );
   return [printable(head), ...patches];
 };

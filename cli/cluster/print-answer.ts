@@ -3,11 +3,7 @@ import type { Host } from "../host.ts";
 import { printableJson, printableLine } from "../printable.ts";
 
 // Sources are indented by tabs, which do a terminal no harm.
-const plain = (text: string): string =>
-  text
-    .split("\n")
-    .map((line) => line.split("\t").map(printableLine).join("\t"))
-    .join("\n");
+const plain = (line: string): string => line.split("\t").map(printableLine).join("\t");
 
 /**
  * Prints what a command of the cluster answers: the one way there is, so that nothing which an object or a proxy says reaches a
