@@ -180,7 +180,7 @@ describe("enchanted wait", () => {
       stderr: expect.stringContaining("give a duration, such as 90s"),
     });
     for (const name of ["..", "a/b", "A", "a%2f", "x..y", "-a"])
-      expect(await ask("wait", "--", name)).toMatchObject({
+      expect(await stage.cli(["wait", "--namespace", namespace, "--", name], { env: env() })).toMatchObject({
         code: 2,
         stdout: "",
         stderr: expect.stringContaining(`"${name}" is no name of a mission`),
