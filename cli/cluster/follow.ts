@@ -55,18 +55,20 @@ type Follow<T extends KubeObject> = {
   readonly kind: ResourceKind<T>;
   /** The very object; another one of its name is not it. */
   readonly found: T;
-  /** Told of each change; answers whether it is where it was to get. */
+  /** Told of the object as it was found and of each change; answers whether it is where it was to get. */
   readonly look: (object: T) => boolean;
   /** Told why nothing is heard of it, where that lasts. */
   readonly trouble: (why: string) => void;
 };
 
-/** Follows an object until it is where it was to get, or is gone; rejects when the signal aborts. */
+/** Follows an object until it is where it was to get, as it may be already, or is gone; rejects when the signal aborts. */
 export const follow = async <T extends KubeObject>(
   host: Host,
   { client, kind, found, look, trouble }: Follow<T>,
   signal: AbortSignal,
 ): Promise<Followed<T>> => {
+  if (look(found)) return { kind: "reached", object: found };
+  signal.throwIfAborted();
   const { name, namespace, uid } = found.metadata;
   const end = Promise.withResolvers<Followed<T>>();
   const see = (sent: T): void => {

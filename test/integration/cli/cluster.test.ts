@@ -97,6 +97,7 @@ describe("enchanted wait", () => {
       code: 0,
       stdout: "fix is Complete: All hold.\nopen: https://forge.example.org/pulls/1\n",
     });
+    expect((await ask("wait", "fix", "--timeout", "1ms")).code).toBe(0);
   });
 
   it("ends with 1 where the mission failed, with its evidence and without escapes", async () => {
@@ -113,17 +114,19 @@ describe("enchanted wait", () => {
       code: 1,
       stdout: "fix is Failed: A test\ufffd[31m fails.\n  not ok 1\n  exit 1\n",
     });
+    expect((await ask("wait", "fix", "--timeout", "0s")).code).toBe(1);
     const { stdout } = await ask("wait", "fix", "--output", "json");
     expect(JSON.parse(stdout)).toMatchObject({ name: "fix", namespace, outcome: { reason: "CriteriaFailed" } });
   });
 
   it("ends with 3 once the time is over, and with 1 where the mission is deleted meanwhile, or made anew", async () => {
     const made = await createMission(plane.admin, { namespace, name: "fix" });
-    expect(await ask("wait", "fix", "--timeout", "300ms")).toMatchObject({
-      code: 3,
-      stdout: "",
-      stderr: expect.stringContaining('mission "fix" has not ended within 300ms; it goes on'),
-    });
+    for (const timeout of ["300ms", "1ms", "0s"])
+      expect(await ask("wait", "fix", "--timeout", timeout)).toMatchObject({
+        code: 3,
+        stdout: "",
+        stderr: expect.stringContaining(`mission "fix" has not ended within ${timeout}; it goes on`),
+      });
     const waiting = begin("wait", "fix");
     const shown = told(waiting);
     await eventually("it is watched", () => shown().includes("Pending"));
@@ -278,10 +281,11 @@ describe("enchanted watch", () => {
     const job = JSON.stringify({
       command: [enchanted, "watch", "fix", "--namespace", namespace],
       cwd: stage.cwd,
-      steps: [["at work", "pause", 0]],
+      steps: [["Running npm test", "touch", join(stage.cwd, "drawn")]],
     });
     const script = resolve("test/integration/cli/under_terminal.py");
     const watching = stage.start(["python3", script, job], { env: env() });
+    await eventually("it is drawn", async () => (await readdir(stage.cwd)).includes("drawn"));
     await setStatus(complete);
     const { output } = JSON.parse((await watching.ended).stdout) as { output: string };
     expect(output).toContain("fix-coder  Running  Running npm test");

@@ -1,6 +1,6 @@
 """Runs a command under a new terminal and prints what the terminal received and how the command ended, as JSON.
 
-argv: JSON {command, cwd, steps: [[wait_for, action, value]...]}; an action is "type" (hex), "resize" ([rows, cols]), "kill" (signal number) or "pause" (seconds).
+argv: JSON {command, cwd, steps: [[wait_for, action, value]...]}; an action is "type" (hex), "resize" ([rows, cols]), "kill" (signal number), "pause" (seconds) or "touch" (path of a file to make).
 """
 import fcntl, json, os, pty, select, signal, struct, sys, termios, time
 
@@ -46,6 +46,8 @@ while time.monotonic() < deadline:
             os.kill(pid, value)
         elif action == "pause":
             time.sleep(value)
+        elif action == "touch":
+            open(value, "w").close()
 else:
     os.kill(pid, signal.SIGKILL)
 _, status = os.waitpid(pid, 0)

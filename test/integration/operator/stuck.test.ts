@@ -119,7 +119,9 @@ describe("a mission whose scribe dies again and again", () => {
     await modelIsReady();
     const { spec } = await submit({ recording: { grace: "1s", onLoss: "Continue" } });
     expect(spec.recording).toEqual({ grace: "1s", onLoss: "Continue" });
-    await eventually("it is not recorded", async () => (await told("Recording"))?.reason === "RecordingUnhealthy");
+    await eventually("it is not recorded", async () =>
+      /The scribe ended/.test((await told("Recording"))?.message ?? ""),
+    );
     await stage.kubelet.report("fix-bug-coder-1", endedStatus({ scribe: { lastSeq: 0, ackedSeq: 0 } }));
     await missionIs("Complete");
     expect((await agent())?.spec).not.toHaveProperty("recording");
