@@ -202,7 +202,11 @@ export const commands: readonly Command[] = [
       output,
     ],
     examples: [["enchanted verify", "verify ./swarm_context.jsonl"]],
-    exitCodes: [["0", "no fault was found"], ["1", "a fault was found; the first one is named"], usage],
+    exitCodes: [
+      ["0", "there are frames, and no fault was found"],
+      ["1", "a fault was found; the first one is named; or there is nothing to verify"],
+      usage,
+    ],
     load: async () => (await import("./verify.ts")).verify,
   },
   {

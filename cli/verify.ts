@@ -41,5 +41,6 @@ export const verify: CommandRun = async (host, { options }) => {
   const text =
     options["output"] === "json" ? printableJson({ file, ...report }) : renderReport(file, report).join("\n");
   host.stdout().write(`${text}\n`);
-  return exited(report.ok ? exitCode.ok : exitCode.fault);
+  // A file without a frame proves nothing, whoever named it.
+  return exited(report.ok && report.frames > 0 ? exitCode.ok : exitCode.fault);
 };

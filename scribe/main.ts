@@ -1,3 +1,5 @@
+// First: see there.
+import { program, stopped } from "./stop-signals.ts";
 import { writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -24,10 +26,7 @@ const configured = <T>(result: ConfigResult<T>): T => {
 const runScribe = async (): Promise<void> => {
   surviveRejections(process, (err) => log.error({ err }, unforeseen));
   const config = configured(parseConfig(scribeEnvironment, process.env));
-  // Heard from the first moment: what an earlier life left in the log is drained, however early the pod ends.
-  const stopped = new Promise<void>((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
-  });
+  // What an earlier life left in the log is drained, however early the pod ends.
   const scribe = await startScribe({ config, clock: systemClock(), ids: randomIds(), random: Math.random, log });
   await stopped;
   await scribe.stop();
@@ -51,7 +50,7 @@ const fetchRepository = async (): Promise<number> => {
   return outcome.kind === "fetched" ? 0 : 1;
 };
 
-switch (process.argv[2]) {
+switch (program) {
   case "scribe":
     await runScribe();
     process.exit(0);

@@ -96,11 +96,16 @@ const inTurn: Step = ({ intervention, next }) => {
 };
 
 const words: Readonly<Record<Intervention["spec"]["kind"], string>> = {
-  Pause: "The mission is paused; its pods are stopped.",
+  Pause: "The mission is paused; its pods are being stopped.",
   Resume: "The mission goes on.",
-  Cancel: "The mission is cancelled; its pods are stopped.",
+  Cancel: "The mission is cancelled; its pods are being stopped.",
   Message: "Its agents hear it before their next step.",
 };
+
+const wordsFor = ({ spec: { kind } }: Intervention, { spec }: Mission): string =>
+  kind === "Resume" && spec.suspend
+    ? "The pause is taken back; the mission waits all the same, since its spec suspends it: set spec.suspend to false where its manifest is kept."
+    : words[kind];
 
 // What agents are told is the frame itself, so it is applied once that is in the stream.
 const told: Step = ({ intervention, mission, place, record }) => {
@@ -114,7 +119,7 @@ const told: Step = ({ intervention, mission, place, record }) => {
 
 const judged: Step = ({ intervention, mission }) => {
   if (mission === undefined) return undefined;
-  if (isAppliedTo(mission, intervention)) return answer("Applied", Reason.Applied, words[intervention.spec.kind]);
+  if (isAppliedTo(mission, intervention)) return answer("Applied", Reason.Applied, wordsFor(intervention, mission));
   const judgement = judgeIntervention(intervention, mission);
   if (judgement.kind === "applies") return wait(Reason.WaitsItsTurn, "Its mission takes it next.");
   return answer(judgement.kind === "denied" ? "Denied" : "Superseded", judgement.reason, judgement.message);
