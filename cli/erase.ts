@@ -102,7 +102,7 @@ const tell = (host: Host, frames: readonly FoundFrame[], isText: boolean, orders
   const columns = Object.entries(event.columns)
     .slice(0, 9)
     .map(([name, { kind }]) => ({ name, kind }));
-  const width = out.isTTY === true ? (out.columns ?? 80) : undefined;
+  const width = out.isTTY === true ? out.columns || 80 : undefined;
   out.write(`${renderTable(columns, frames, width).lines.join("\n")}\n`);
 };
 

@@ -61,7 +61,7 @@ export const graph: CommandRun = async (host, { options, operands }) => {
   try {
     const picture = await readPicture(host, server, subject, parameters);
     const out = host.stdout();
-    const text = drawn(picture, output, out.isTTY === true ? (out.columns ?? 80) : undefined);
+    const text = drawn(picture, output, out.isTTY === true ? out.columns || 80 : undefined);
     if (picture.nodes.length === 0 && !(await warnOfAbsent(host, server, parameters))) host.warn(nothing);
     if (text !== "") out.write(`${text}\n`);
     return exited(exitCode.ok);

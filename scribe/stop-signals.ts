@@ -1,3 +1,5 @@
+import process from "node:process";
+
 /** The program that the command line names, such as `scribe`. */
 export const program = process.argv[2];
 

@@ -48,6 +48,8 @@ const toldOf = (config: RuntimeConfig, { task, volume }: Circumstances): Told =>
 const variablesOf = (config: RuntimeConfig, told: Told, traceparent: string | undefined) => ({
   HOME: told.home,
   TRACEPARENT: traceparent ?? config.TRACEPARENT,
+  // Anthropic's clients put the version behind the address themselves.
+  ANTHROPIC_BASE_URL: told.anthropicBaseUrl.replace(/\/v1\/?$/, ""),
   // Programs refuse to start without a key; the gateway puts the Model's in its place.
   OPENAI_API_KEY: config.OPENAI_API_KEY,
   ANTHROPIC_API_KEY: config.ANTHROPIC_API_KEY,

@@ -61,7 +61,7 @@ const wholeWriter = (
 
 const tableWriter = (host: Host, out: Output): AnswerWriter =>
   wholeWriter(out, async (columns, rows) => {
-    const { lines, leftOut } = renderTable(columns, rows, out.isTTY === true ? (out.columns ?? 80) : undefined);
+    const { lines, leftOut } = renderTable(columns, rows, out.isTTY === true ? out.columns || 80 : undefined);
     if (leftOut.length > 0) host.warn(`enchanted: no room for ${leftOut.join(", ")}; --output json has them`);
     return rows.length === 0 ? "" : `${lines.join("\n")}\n`;
   });

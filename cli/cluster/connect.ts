@@ -52,13 +52,16 @@ const nameOf = (what: string, name: string): string => {
   throw new CliError(`enchanted: "${name}" is no name of a ${what}: a-z, 0-9 and "-" or "." between them`);
 };
 
+const namespaceFor = (host: Host, options: OptionValues): string =>
+  textOption(options, "namespace") || (host.env["ENCHANTED_NAMESPACE"] ?? "");
+
 const openCluster = (host: Host, options: OptionValues): Cluster => {
   const connector = connectorOf(host, options);
   const transport = createTransport({ connector, userAgent: "enchanted-cli", clock: host.clock });
   const client = createKubeClient({ transport, clock: host.clock, fieldManager: "enchanted-cli" });
   return {
     client,
-    namespace: nameOf("namespace", textOption(options, "namespace") || connector.namespace),
+    namespace: nameOf("namespace", namespaceFor(host, options) || connector.namespace),
     close: () => connector.close(),
   };
 };

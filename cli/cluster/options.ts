@@ -10,5 +10,11 @@ export const clusterOptions: readonly Option[] = [
     variable: "KUBECONFIG, else ~/.kube/config, in a pod its own account",
   },
   { name: "context", type: "string", value: "name", description: "the kubeconfig's context, else the current one" },
-  { name: "namespace", type: "string", value: "name", description: "the mission's namespace, else the context's" },
+  {
+    name: "namespace",
+    type: "string",
+    value: "name",
+    description: "the mission's namespace",
+    variable: "ENCHANTED_NAMESPACE, else the context's",
+  },
 ];

@@ -16,7 +16,7 @@ const createTelling = (host: Host) => {
       const { words } = standingOf(mission);
       if (words === last) return;
       last = words;
-      if (host.hasTerminal()) progress.show(words.slice(0, (host.stdout().columns ?? 80) - 1));
+      if (host.hasTerminal()) progress.show(words.slice(0, (host.stdout().columns || 80) - 1));
       else host.warn(words);
     },
     warn: (text: string): void => {

@@ -22,7 +22,7 @@ const createScreen = (host: Host): Screen => {
   const erase = (): string => (drawn.length === 0 ? "" : `\u001B[${drawn.length}A\r\u001B[J`);
   const write = (lines: readonly string[], picture: readonly string[]): void => {
     // A line that is broken at the edge would be two to go back over.
-    const next = picture.map((line) => fitted(line, (out.columns ?? 80) - 1).trimEnd());
+    const next = picture.map((line) => fitted(line, (out.columns || 80) - 1).trimEnd());
     out.write(`${erase()}${[...lines, ...next].map((line) => `${line}\n`).join("")}`);
     drawn = next;
   };

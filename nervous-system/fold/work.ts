@@ -24,7 +24,7 @@ export type WorkFold = {
 };
 
 /** An attempt that did nothing yet. */
-const idle: WorkFold = { activeAtMs: 0, actions: emptyRow, action: "", changes: emptyRow, file: "" };
+export const noWork: WorkFold = { activeAtMs: 0, actions: emptyRow, action: "", changes: emptyRow, file: "" };
 
 /** Files that an agent goes to and fro between are each changed and changed back: two of them are a pattern of four changes. */
 const longestPattern = 4;
@@ -69,13 +69,13 @@ const afterChange = ({ partial: before, ...work }: WorkFold, reading: ReadingOf<
 /** What an attempt has done after a frame of its own; frames of its scribe, and beats, are nothing done. */
 export const workAfter = (before: WorkFold | undefined, envelope: Envelope, reading: Reading): WorkFold | undefined => {
   if (envelope.producer !== "agent" || reading.type === "HEARTBEAT") return before;
-  const work = { ...(before ?? idle), activeAtMs: msOf(envelope.observed) };
+  const work = { ...(before ?? noWork), activeAtMs: msOf(envelope.observed) };
   if (reading.type === "ACTION") return afterAction(work, reading, activityOf(envelope, reading)?.summary ?? "");
   return reading.type === "STATE_CHANGE" ? afterChange(work, reading) : work;
 };
 
 /** What an attempt has done after an exchange with a model, which the gateway tells of. */
-export const workAfterCall = (before: WorkFold = idle, { observed }: Pick<Envelope, "observed">): WorkFold => ({
+export const workAfterCall = (before: WorkFold = noWork, { observed }: Pick<Envelope, "observed">): WorkFold => ({
   ...before,
   activeAtMs: Math.max(before.activeAtMs, msOf(observed)),
 });

@@ -97,9 +97,9 @@ const inTurn: Step = ({ intervention, next }) => {
 
 const words: Readonly<Record<Intervention["spec"]["kind"], string>> = {
   Pause: "The mission is paused; its pods are being stopped.",
-  Resume: "The mission goes on.",
+  Resume: "The pause is taken back; the mission goes on unless something else holds it.",
   Cancel: "The mission is cancelled; its pods are being stopped.",
-  Message: "Its agents hear it before their next step.",
+  Message: "It is recorded; agents that run the cortex hear it before a next step.",
 };
 
 const wordsFor = ({ spec: { kind } }: Intervention, { spec }: Mission): string =>

@@ -140,6 +140,16 @@ describe("a mission is taken for stuck", () => {
   });
 });
 
+it("takes a program that never says anything for idle, and one whose attempt nobody has heard of for nothing", () => {
+  // Its pod runs since half past nine.
+  const spec = { stuck: { idle: "45m" } };
+  const started = aFrame(1, { event_type: "LIFECYCLE", producer: "scribe", epoch: 1, observed: nsOf(startMs) });
+  const silent = reduceMission(emptyMission("m"), started);
+  expect(whyStuck(given({ spec, fold: silent, minutes: 16 }))?.reason).toBe("Idle");
+  expect(whyStuck(given({ spec, fold: silent, minutes: 10 }))).toBeUndefined();
+  expect(whyStuck(given({ spec, fold: emptyMission("m"), minutes: 16 }))).toBeUndefined();
+});
+
 describe("a stuck mission", () => {
   /** One round of the operator: what it does, tells and writes. */
   const round = (before: MissionStatus, one: Given) => {

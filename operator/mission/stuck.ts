@@ -1,5 +1,5 @@
 import { patternOf } from "#nervous-system/fold/repetition.ts";
-import type { WorkFold } from "#nervous-system/fold/work.ts";
+import { noWork, type WorkFold } from "#nervous-system/fold/work.ts";
 import { durationMs } from "#nervous-system/kernel/duration.ts";
 import type { Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { ConditionType, findCondition, isFinished, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
@@ -53,11 +53,13 @@ const lookAt = (snapshot: MissionSnapshot, agent: Agent): Look | undefined => {
   const { conditions, attempt } = agent.status ?? {};
   const told = fold?.agents[agent.metadata.uid];
   const isAtWork = isTrue(conditions, ConditionType.Ready) && !isFinished(conditions);
-  if (!isAtWork || told?.work === undefined || told.epoch !== attempt) return undefined;
+  if (!isAtWork || told === undefined || told.epoch !== attempt) return undefined;
+  // A program that never said anything is silent since its pod runs.
+  const { work = noWork } = told;
   const { repeatedActionLimit: limit, idle } = rulesOf(snapshot);
-  const since = Math.max(told.work.activeAtMs, sinceOf(agent, ConditionType.Ready));
+  const since = Math.max(work.activeAtMs, sinceOf(agent, ConditionType.Ready));
   const isHeard = isTrue(conditions, ConditionType.Recording);
-  return { work: told.work, quietSinceMs: isHeard ? since : undefined, limit, idleMs: durationMs(idle), nowMs };
+  return { work, quietSinceMs: isHeard ? since : undefined, limit, idleMs: durationMs(idle), nowMs };
 };
 
 const lookAtAll = (snapshot: MissionSnapshot): ReadonlyArray<{ readonly agent: Agent; readonly look: Look }> =>

@@ -162,6 +162,8 @@ capabilities: { drop: [ALL] }
 {{- if .mode }}
 - { name: ARCHIVE_LOCK_MODE, value: {{ .mode | quote }} }
 - { name: ARCHIVE_LOCK_DAYS, value: {{ required "archive.objectLock.days is required with archive.objectLock.mode" (.days | default "") | quote }} }
+{{- else if .days }}
+{{- fail "archive.objectLock.days locks nothing without archive.objectLock.mode: GOVERNANCE or COMPLIANCE" }}
 {{- end }}
 {{- end }}
 {{- end }}

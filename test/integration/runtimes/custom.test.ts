@@ -83,7 +83,7 @@ describe("a program as the agent", () => {
       expect.arrayContaining([
         `HOME=${stage.volume("home")}`,
         `OPENAI_BASE_URL=http://127.0.0.1:${stage.at.modelPort}/v1`,
-        "ANTHROPIC_BASE_URL=http://127.0.0.1:4321/anthropic/v1",
+        "ANTHROPIC_BASE_URL=http://127.0.0.1:4321/anthropic",
         "HTTPS_PROXY=http://127.0.0.1:4323",
         "MINE=$HOME & {task}",
         expect.stringMatching(/^TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-/),
