@@ -1,5 +1,4 @@
 import { Buffer } from "node:buffer";
-import { plainText } from "#nervous-system/kernel/plain-text.ts";
 import { controlOf } from "#nervous-system/git/control-paths.ts";
 import type { PublicationRefusal } from "#nervous-system/schemas/publication-refusals.ts";
 import type { RawChange } from "#nervous-system/git/raw-diff.ts";
@@ -68,7 +67,7 @@ const judgeComponent = (component: string, isFile: boolean): string | undefined 
 };
 
 // What turns the direction of reading lets `gpj.exe` be read as `exe.jpg`.
-const isPlain = (path: string): boolean => plainText(path) === path && !/[\n\t\\]/.test(path);
+const isPlain = (path: string): boolean => !/[\p{Cc}\\\u2028\u2029\u202a-\u202e\u2066-\u2069]/u.test(path);
 
 // Before anything looks into the path: what is short is cheap to look into.
 const judgeSize = (path: string): string | undefined => {
