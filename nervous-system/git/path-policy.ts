@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { plainText } from "#nervous-system/kernel/plain-text.ts";
 import { controlOf } from "#nervous-system/git/control-paths.ts";
 import type { PublicationRefusal } from "#nervous-system/schemas/publication-refusals.ts";
 import type { RawChange } from "#nervous-system/git/raw-diff.ts";
