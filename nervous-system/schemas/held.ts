@@ -1,4 +1,4 @@
-import { ConditionType, findCondition } from "#nervous-system/schemas/conditions.ts";
+import { ConditionType, findCondition, Reason } from "#nervous-system/schemas/conditions.ts";
 import type { MissionSpec, MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
 
 type Held = { readonly spec: Pick<MissionSpec, "suspend">; readonly status?: MissionStatus | undefined };
@@ -9,6 +9,14 @@ export const pauseOf = ({ status }: Pick<Held, "status">): MissionStatus["lastIn
 
 /** Whether no pod of a mission may run, by its spec or because a person paused it. */
 export const isHeld = (mission: Held): boolean => mission.spec.suspend || pauseOf(mission) !== undefined;
+
+/** Why a mission pauses by itself and waits for nothing but a person who resumes it. */
+export const waitsForPerson: ReadonlySet<string> = new Set([
+  Reason.RepeatedAction,
+  Reason.AlternatingEdits,
+  Reason.Idle,
+  Reason.RecordingLost,
+]);
 
 /** Whether a person has resumed a mission since it was suspended: what its agents did holds it no more. */
 export const isResumed = ({ status }: Pick<Held, "status">): boolean => {

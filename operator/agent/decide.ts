@@ -1,6 +1,6 @@
 import { ConditionType, findCondition, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
 import type { Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
-import { doneBy, pauseOf } from "#nervous-system/schemas/held.ts";
+import { doneBy, pauseOf, waitsForPerson } from "#nervous-system/schemas/held.ts";
 import { observeFinalizer } from "#nervous-system/schemas/names.ts";
 import { alive, endOfPod, nextAttempt, releases } from "#operator/agent/attempt-steps.ts";
 import { livingPod } from "#operator/agent/attempts.ts";
@@ -96,11 +96,8 @@ const heldBy: ReadonlySet<string> = new Set([
   Reason.BudgetExceeded,
   Reason.DeadlineExceeded,
   Reason.ModelNotPriced,
-  Reason.RepeatedAction,
-  Reason.AlternatingEdits,
-  Reason.Idle,
-  Reason.RecordingLost,
   Reason.Cancelled,
+  ...waitsForPerson,
 ]);
 
 /** A mission that used more than it may, is stuck, unrecorded, paused or cancelled has its agents suspended: until a person lets it go on, or for good. */

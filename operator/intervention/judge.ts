@@ -1,6 +1,6 @@
 import type { Intervention, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { ConditionType, findCondition, isFinished, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
-import { doneBy, pauseOf } from "#nervous-system/schemas/held.ts";
+import { doneBy, pauseOf, waitsForPerson } from "#nervous-system/schemas/held.ts";
 
 /** Whether an act changes its mission now, or what is answered instead: it is so already, or it cannot be. */
 export type Judgement =
@@ -22,14 +22,6 @@ const whatHolds = ({ spec, status }: Mission): string => {
   const stalled = findCondition(status?.conditions, ConditionType.Stalled);
   return stalled?.status === "True" ? `it waits for something else: ${stalled.message}` : "it is not held up";
 };
-
-/** Why a mission pauses by itself and waits for nothing but a person. */
-const waitsForPerson: ReadonlySet<string> = new Set([
-  Reason.RepeatedAction,
-  Reason.AlternatingEdits,
-  Reason.Idle,
-  Reason.RecordingLost,
-]);
 
 const judgeResume = (mission: Mission): Judgement => {
   const suspended = findCondition(mission.status?.conditions, ConditionType.Suspended);

@@ -37,3 +37,7 @@ export const awaitsEnds = ({ agents, pods }: Seen): boolean =>
       const hasPod = agent.status?.podUID !== undefined || pods.has(agent.metadata.name);
       return hasPod && pods.get(agent.metadata.name)?.ended !== false && recordedEnd(agent) === undefined;
     });
+
+/** Whether the program of one of these agents runs, though something else of its pod may wait for a person. */
+export const anyRuns = (agents: Iterable<Agent>): boolean =>
+  [...agents].some(({ status }) => status?.phase === "Running" && !isFinished(status.conditions));

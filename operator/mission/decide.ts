@@ -2,7 +2,7 @@ import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { ConditionType, findCondition, isFinished, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
 import { doneBy, isHeld, pauseOf } from "#nervous-system/schemas/held.ts";
 import { admission } from "#operator/mission/admission.ts";
-import { anyRuns } from "#operator/mission/any-runs.ts";
+import { anyRuns } from "#operator/mission/at-work.ts";
 import { finished } from "#operator/mission/finished.ts";
 import { leftMs, limits } from "#operator/mission/limits.ts";
 import {

@@ -1,9 +1,8 @@
 import type { PublicationFold } from "#nervous-system/fold/state.ts";
-import { anyRuns } from "#operator/mission/any-runs.ts";
 import { activeMs } from "#nervous-system/schemas/active-time.ts";
 import { ConditionType, isTrue, mergeConditions } from "#nervous-system/schemas/conditions.ts";
 import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
-import { workedUntilMs } from "#operator/mission/at-work.ts";
+import { anyRuns, workedUntilMs } from "#operator/mission/at-work.ts";
 import { missionConditions, type Watched } from "#operator/mission/conditions.ts";
 import type { RecordHealth } from "#operator/frames/view.ts";
 import type { Ending, MissionPlan, MissionSnapshot } from "#operator/mission/plan.ts";

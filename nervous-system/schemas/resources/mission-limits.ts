@@ -68,7 +68,7 @@ export const stuck = z
       .enum(["Warn", "Pause"])
       .default("Warn")
       .describe(
-        "What becomes of a mission with such an agent: Warn, it is told of (condition Stuck and an Event); Pause, its pods are stopped, too, until it is suspended and resumed.",
+        "What becomes of a mission with such an agent: Warn, it is told of (condition Stuck and an Event); Pause, its pods are stopped, too, until a person resumes it.",
       ),
   })
   .describe("When an agent at work is taken for stuck; without it after 5 times the same, or 15m, and it is told of.");

@@ -27,7 +27,7 @@ export const missionRecording = recording
       .enum(["Pause", "Continue"])
       .default("Pause")
       .describe(
-        "What becomes of a mission with an agent that works unrecorded: Pause, its pods are stopped until it is suspended and resumed; Continue, it is only told of (condition Recording).",
+        "What becomes of a mission with an agent that works unrecorded: Pause, its pods are stopped until a person resumes it; Continue, it is only told of (condition Recording).",
       ),
     grace: duration(
       "For how long an agent may be told to be unrecorded, such as 15m, until its mission pauses.",
