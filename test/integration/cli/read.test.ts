@@ -22,7 +22,7 @@ describe("the file of the brief's unmodified script", () => {
     expect(stdout).toMatch(/DECISION_RATIONALE +Detected circular dependency in auth_module\./);
     expect(stdout).toMatch(/STATE_CHANGE +changed src\/auth\/login\.py \+15 -4/);
     expect(await stage.cli(["verify"])).toMatchObject({
-      code: 0,
+      code: 1,
       stdout: expect.stringContaining("not verified: 1 OpenTelemetry span"),
     });
   });
