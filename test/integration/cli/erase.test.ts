@@ -61,7 +61,8 @@ const record = (): RecordedFrame[] => {
     third.next({ event_type: "ACTION", payload: { tool: "list", ok: true, result: "", many: manyBlobs } }),
   ];
   const lesson = chain.next({ event_type: "LESSON", payload: { state: "learned", text: "x", sources } });
-  return [...told, lesson, same, ...deciding];
+  const recalled = { state: "recalled", text: "x", sources: [lesson.envelope.event_id] };
+  return [...told, lesson, same, ...deciding, third.next({ event_type: "LESSON", payload: recalled })];
 };
 
 beforeAll(async () => {
@@ -126,14 +127,16 @@ describe("enchanted erase", () => {
   it("tells what would be erased, and what hangs on it, and erases nothing by itself", async () => {
     const ended = await run("erase", id(0), "--agent", agentUid(1), "--output", "json");
     expect(ended.code).toBe(0);
+    // The one that was learned, and the frame by which another agent recalled it.
+    const lessons = [id(3), frames.at(-1)!.envelope.event_id].toSorted();
     expect(JSON.parse(ended.stdout)).toMatchObject({
       orders: [],
       frames: [
-        { event_id: id(0), event_type: "THOUGHT", text: "call Erika", erased: false, lessons: [id(3)], blobs: [] },
+        { event_id: id(0), event_type: "THOUGHT", text: "call Erika", erased: false, lessons, blobs: [] },
       ],
     });
     expect(ended.stderr).toContain("nothing was erased");
-    expect(ended.stderr).toContain(id(3));
+    for (const one of lessons) expect(ended.stderr).toContain(one);
     expect(await erasedHashes()).toEqual([]);
   });
 
