@@ -54,7 +54,10 @@ export const exportCommand: Command = {
   ],
   exitCodes: [
     ["0", "everything was written, and no fault was found in it"],
-    ["1", "the reader refused or could not be asked, the file could not be written, or a frame does not fit its hash"],
+    [
+      "1",
+      "the reader refused or could not be asked, the file could not be written, a frame does not fit its hash, or no frame is of the mission or agent asked for",
+    ],
     ["2", "the command line is wrong, or the file exists; the message says which"],
   ],
   load: async () => (await import("../export.ts")).exportRecord,

@@ -131,9 +131,7 @@ describe("enchanted erase", () => {
     const lessons = [id(3), frames.at(-1)!.envelope.event_id].toSorted();
     expect(JSON.parse(ended.stdout)).toMatchObject({
       orders: [],
-      frames: [
-        { event_id: id(0), event_type: "THOUGHT", text: "call Erika", erased: false, lessons, blobs: [] },
-      ],
+      frames: [{ event_id: id(0), event_type: "THOUGHT", text: "call Erika", erased: false, lessons, blobs: [] }],
     });
     expect(ended.stderr).toContain("nothing was erased");
     for (const one of lessons) expect(ended.stderr).toContain(one);
