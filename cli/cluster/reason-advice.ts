@@ -92,10 +92,13 @@ export const reasonAdvice: Readonly<Record<Reason, Advice>> = {
   Paused: act("A person paused it: no pod runs until somebody resumes it.", resume),
   Cancelled: act("A person cancelled it. The mission is over.", newMission),
   ApprovalRequired: act("It waits for a person to approve what it publishes; nothing goes on before.", ...approve),
-  ApprovalTimedOut: act(
-    "Nobody has approved in time what it publishes. Where the mission waits, it may still be approved; else it is over.",
-    ...approve,
-  ),
+  ApprovalTimedOut: {
+    ...act(
+      "Nobody has approved in time what it publishes. Where the mission waits, it may still be approved; else it is over.",
+      ...approve,
+    ),
+    nextWhenOver: [newMission],
+  },
   Approved: well("A person approved it.", watch),
   Rejected: act("A person rejected what it proposed. The mission is over.", newMission),
   Applied: well("What a person did was done to the mission."),
