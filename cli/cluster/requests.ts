@@ -13,6 +13,9 @@ export type AskedRequest = { readonly mission: Mission; readonly request: Pendin
 
 const asked = ({ status }: Mission): readonly PendingApproval[] => status?.pendingApprovals ?? [];
 
+// A name that is none is refused before anybody is asked for it.
+const isAbsent = (error: unknown): boolean => error instanceof CliError && error.code === exitCode.fault;
+
 /** What a mission asks, or one of its agents, by the name of either; a mission of that name comes first. */
 const askedBy = async (cluster: Cluster, name: string) => {
   const { client, namespace } = cluster;
@@ -20,7 +23,7 @@ const askedBy = async (cluster: Cluster, name: string) => {
     const mission = await findMission(cluster, name);
     return { mission, found: asked(mission) };
   } catch (error) {
-    const agent = error instanceof CliError ? await client.find(agents, { namespace, name }) : undefined;
+    const agent = isAbsent(error) ? await client.find(agents, { namespace, name }) : undefined;
     if (agent === undefined) throw error;
     const mission = await findMission(cluster, agent.spec.missionRef.name);
     return { mission, found: asked(mission).filter((one) => one.agent === name) };

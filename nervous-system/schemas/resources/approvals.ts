@@ -16,9 +16,9 @@ export const approvals = z
       .min(1)
       .max(1)
       .describe("What a person has to approve first: PullRequest, each pull request before anything of it is pushed."),
-    timeout: withRules(duration("For how long a person is waited for, such as 8h; two days are 48h."), {
-      rule: "duration(self) >= duration('1m')",
-      message: "timeout is a minute at least, such as 30m or 72h",
+    timeout: withRules(duration("For how long a person is waited for, such as 8h."), {
+      rule: "self.matches('^([0-9]+(ms|s|m|h))+$') && duration(self) >= duration('1m')",
+      message: "timeout is a minute at least, of h, m and s, such as 30m or 8h; two days are 48h",
     }).default("72h"),
     onTimeout: z
       .enum(["Reject", "Suspend"])
