@@ -10,6 +10,7 @@ import { printable } from "../printable.ts";
 import { findMission, inCluster, type Cluster } from "./connect.ts";
 import { follow, timeIsOver, TimeOver, withinTimeout, type Followed } from "./follow.ts";
 import { printAnswer } from "./print-answer.ts";
+import { findRequest } from "./requests.ts";
 
 const textOf = (kind: InterventionKind, { options, operands }: Invocation): string | undefined => {
   const what = kind === "Message" ? "the text" : "--reason";
@@ -29,6 +30,16 @@ const refusal = (error: unknown, { namespace }: Cluster): unknown => {
   );
 };
 
+/** The mission that is meant, and what an act on it names beside. An approval says first, to whoever gives it, what it is bound to. */
+const targetOf = async (host: Host, cluster: Cluster, kind: InterventionKind, { operands, options }: Invocation) => {
+  const [name = ""] = operands;
+  if (kind !== "Approve" && kind !== "Reject") return { mission: await findMission(cluster, name), names: {} };
+  const { mission, request } = await findRequest(cluster, name, textOption(options, "request"));
+  const { requestID, argsDigest, summary } = request;
+  host.warn(printable(`${summary} ${argsDigest}`));
+  return { mission, names: { requestID, argsDigest } };
+};
+
 /** Creates the act on a mission that is there, under the name that the API server knows its user by. */
 const create = async (
   host: Host,
@@ -37,7 +48,8 @@ const create = async (
   invocation: Invocation,
 ): Promise<Intervention> => {
   const text = textOf(kind, invocation);
-  const { metadata } = await findMission(cluster, invocation.operands[0] ?? "");
+  const { mission, names } = await targetOf(host, cluster, kind, invocation);
+  const { metadata } = mission;
   const requestedBy = await ownName(cluster.client);
   const name = `${metadata.name}-${kind.toLowerCase()}-${host.randomHex(4)}`;
   try {
@@ -45,7 +57,13 @@ const create = async (
       apiVersion: groupVersion,
       kind: interventions.kind,
       metadata: { namespace: cluster.namespace, name },
-      spec: { missionRef: { name: metadata.name }, kind, requestedBy, ...(text === undefined ? {} : { text }) },
+      spec: {
+        missionRef: { name: metadata.name },
+        kind,
+        ...names,
+        requestedBy,
+        ...(text === undefined ? {} : { text }),
+      },
     });
   } catch (error) {
     throw refusal(error, cluster);
@@ -116,5 +134,9 @@ export const pause = command("Pause");
 export const resume = command("Resume");
 /** `enchanted cancel`. */
 export const cancel = command("Cancel");
+/** `enchanted approve`. */
+export const approve = command("Approve");
+/** `enchanted reject`. */
+export const reject = command("Reject");
 /** `enchanted message`. */
 export const message = command("Message");

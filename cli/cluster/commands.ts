@@ -1,10 +1,7 @@
-import type { Command, Option } from "../arguments.ts";
+import type { Command } from "../arguments.ts";
 import { outputOption, readerOptions } from "../options.ts";
-import { clusterOptions } from "./options.ts";
-
-const operand = { name: "mission", isObject: true } as const;
-
-const ofCluster = "the cluster cannot be reached or refuses, or there is no such mission; the message says which";
+import { actCommands } from "./act-commands.ts";
+import { clusterOptions, missionOperand as operand, ofCluster } from "./options.ts";
 
 const waitCommand: Command = {
   name: "wait",
@@ -52,88 +49,6 @@ const usageCommand: Command = {
     ["2", "the command line is wrong; the message says which part"],
   ],
   load: async () => (await import("./usage.ts")).usage,
-};
-
-const answerOptions: readonly Option[] = [
-  {
-    name: "timeout",
-    type: "string",
-    value: "duration",
-    description: "how long to wait for the operator's answer, such as 90s or 5m",
-    default: "1m",
-  },
-  outputOption,
-];
-
-const actOptions: readonly Option[] = [
-  ...clusterOptions,
-  {
-    name: "reason",
-    type: "string",
-    value: "text",
-    description: "why, for whoever looks at the mission or at its record",
-  },
-  ...answerOptions,
-];
-
-const actCodes: Command["exitCodes"] = [
-  ["0", "it was done, or is so already"],
-  ["1", `it cannot be done to this mission, or you may not do it; or ${ofCluster}`],
-  ["2", "the command line is wrong; the message says which part"],
-  ["3", "nobody has answered in time; it is done as soon as the operator runs"],
-];
-
-const recorded =
-  "It is an Intervention, which needs the right to create interventions in the namespace (role edit), is done once, and stays in the mission's record under your name. The mission's spec stays as it is, so no GitOps tool takes it back.";
-
-const pauseCommand: Command = {
-  name: "pause",
-  summary: "pause a mission until it is resumed",
-  description: [`Stops the mission's pods, with a snapshot, and forwards no call of its agents. ${recorded}`],
-  operand,
-  options: actOptions,
-  examples: [['enchanted pause fix-bug --reason "too dear today"', "until enchanted resume fix-bug"]],
-  exitCodes: actCodes,
-  load: async () => (await import("./act.ts")).pause,
-};
-
-const resumeCommand: Command = {
-  name: "resume",
-  summary: "let a mission go on that somebody paused",
-  description: [
-    `Takes back a pause: agents go on from their last snapshots. A mission that its spec suspends, or a budget pauses, is not resumed by this; the message says what it waits for. ${recorded}`,
-  ],
-  operand,
-  options: actOptions,
-  examples: [["enchanted resume fix-bug", "after enchanted pause fix-bug"]],
-  exitCodes: actCodes,
-  load: async () => (await import("./act.ts")).resume,
-};
-
-const cancelCommand: Command = {
-  name: "cancel",
-  summary: "end a mission for good",
-  description: [
-    `The mission fails with reason Cancelled, and its pods are stopped; what was recorded and published stays. ${recorded}`,
-  ],
-  operand,
-  options: actOptions,
-  examples: [['enchanted cancel fix-bug --reason "wrong goal"', "nothing takes it back"]],
-  exitCodes: actCodes,
-  load: async () => (await import("./act.ts")).cancel,
-};
-
-const messageCommand: Command = {
-  name: "message",
-  summary: "tell a mission's agents something",
-  description: [
-    `Agents that run the cortex are told the text before their next step, also where that is in their next attempt; programs of others hear nothing. ${recorded}`,
-  ],
-  operand: { ...operand, text: "text" },
-  options: [...clusterOptions, ...answerOptions],
-  examples: [['enchanted message fix-bug "The limiter is in src/limiter.js."', "to the agents of one mission"]],
-  exitCodes: actCodes,
-  load: async () => (await import("./act.ts")).message,
 };
 
 const watchCommand: Command = {
@@ -249,10 +164,7 @@ export const clusterCommands: readonly Command[] = [
   watchCommand,
   waitCommand,
   usageCommand,
-  pauseCommand,
-  resumeCommand,
-  cancelCommand,
-  messageCommand,
+  ...actCommands,
   logsCommand,
   diffCommand,
   openCommand,

@@ -33,6 +33,7 @@ const wrongWhileTrue: ReadonlySet<string> = new Set([
   ConditionType.Failed,
   ConditionType.Stalled,
   ConditionType.Stuck,
+  ConditionType.AwaitingHuman,
   ConditionType.Suspended,
   ConditionType.Reconciling,
 ]);

@@ -18,3 +18,10 @@ export const clusterOptions: readonly Option[] = [
     variable: "ENCHANTED_NAMESPACE, else the context's",
   },
 ];
+
+/** The operand of every command about one mission. */
+export const missionOperand = { name: "mission", isObject: true } as const;
+
+/** What went wrong where such a command ends with 1, whatever it does. */
+export const ofCluster =
+  "the cluster cannot be reached or refuses, or there is no such mission; the message says which";

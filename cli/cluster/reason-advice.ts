@@ -29,6 +29,11 @@ const record = "enchanted doctor --namespace {namespace}";
 const policies = "kubectl get networkpolicy --namespace {namespace}";
 const newMission = "kubectl get mission {mission} --namespace {namespace} -o yaml";
 const resume = "enchanted resume {mission} --namespace {namespace}";
+const approve = [
+  "enchanted diff {mission} --namespace {namespace}",
+  "enchanted approve {mission} --namespace {namespace}",
+  "enchanted reject {mission} --namespace {namespace}",
+];
 const unsuspend = `kubectl patch mission {mission} --namespace {namespace} --type merge -p '{"spec":{"suspend":false}}'`;
 
 const well = (means: string, ...next: string[]): Advice => ({ kind: "well", means, next });
@@ -86,10 +91,29 @@ export const reasonAdvice: Readonly<Record<Reason, Advice>> = {
   ),
   Paused: act("A person paused it: no pod runs until somebody resumes it.", resume),
   Cancelled: act("A person cancelled it. The mission is over.", newMission),
+  ApprovalRequired: act("It waits for a person to approve what it publishes; nothing goes on before.", ...approve),
+  ApprovalTimedOut: {
+    ...act(
+      "Nobody has approved in time what it publishes. Where the mission waits, it may still be approved; else it is over.",
+      ...approve,
+    ),
+    nextWhenOver: [newMission],
+  },
+  Approved: well("A person approved it.", watch),
+  Rejected: act("A person rejected what it proposed. The mission is over.", newMission),
   Applied: well("What a person did was done to the mission."),
   Superseded: well("What a person did was so already.", watch),
   NotPaused: act("There was no pause to take back; its message says what the mission waits for.", watch),
   MissionFinished: act("The mission had ended, and stays so.", newMission),
+  RequestNotFound: act(
+    "The mission asks for nothing by that id: look at what it asks.",
+    "enchanted approvals --namespace {namespace}",
+  ),
+  RequestDecided: act("The request was decided before, which nothing takes back.", watch),
+  OtherArguments: act(
+    "The approval is of something else than what is asked: look at that, and approve it.",
+    "enchanted approvals --namespace {namespace}",
+  ),
   WaitsItsTurn: passes("What somebody did before it is answered first."),
   Suspended: act("A person suspended it: no pod runs until spec.suspend is false.", unsuspend),
   Resumed: well("It goes on.", watch),

@@ -1,3 +1,6 @@
+import { cut, oneLine } from "#nervous-system/kernel/cut.ts";
+import { plainText } from "#nervous-system/kernel/plain-text.ts";
+import { argsDigestOf } from "#nervous-system/schemas/approvals.ts";
 import type { PublicationRefusal } from "#nervous-system/schemas/publication-refusals.ts";
 import type { Envelope } from "#nervous-system/schemas/envelope.ts";
 import { msOf } from "./activity.ts";
@@ -5,6 +8,8 @@ import type { Said } from "./read-frame.ts";
 import {
   maxOpenProposals,
   type AnsweredFold,
+  type FoldInput,
+  type OpenProposalFold,
   type ProposalFold,
   type ProposalsFold,
   type PublicationFold,
@@ -25,18 +30,35 @@ const nextAttempt = ({ open, tooMany, published }: ProposalsFold, epoch: number)
   ...(published === undefined ? {} : { published }),
 });
 
+const maxTitle = 200;
+
+const openOf = (
+  { envelope: { epoch, seq, event_id: eventId }, bytes }: Pick<FoldInput, "envelope" | "bytes">,
+  said: Said<"PROPOSAL">,
+): OpenProposalFold => ({
+  epoch,
+  seq,
+  eventId,
+  argsDigest: argsDigestOf(bytes),
+  title: cut(oneLine(plainText((said.title ?? "").slice(0, 4 * maxTitle))), maxTitle),
+  head: (said.head ?? "").slice(0, 64),
+  files: said.files?.length ?? 0,
+});
+
 /**
  * What an agent proposed, after one more PROPOSAL. One of an older attempt that comes after a newer attempt's is left out: the
  * publisher reads the Agent's attempt and refuses it.
  */
 export const proposed = (
   before: ProposalsFold,
-  { epoch, seq, event_id: eventId }: Pick<Envelope, "epoch" | "seq" | "event_id">,
+  frame: Pick<FoldInput, "envelope" | "bytes">,
+  said: Said<"PROPOSAL">,
 ): ProposalsFold => {
+  const { epoch } = frame.envelope;
   if (epoch < before.epoch) return before;
   const newest = epoch > before.epoch ? nextAttempt(before, epoch) : before;
   return newest.open.length < maxOpenProposals
-    ? { ...newest, open: [...newest.open, { epoch, seq, eventId }] }
+    ? { ...newest, open: [...newest.open, openOf(frame, said)] }
     : { ...newest, tooMany: true };
 };
 

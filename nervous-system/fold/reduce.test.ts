@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { emptyMission, maxInterventions, maxOpenProposals, type MissionFold, type FoldInput } from "./state.ts";
@@ -188,10 +189,27 @@ describe("reduceMission", () => {
   it("answers one proposal alone of several that their agent calls by one id", () => {
     const proposals = [aProposal(1, 1, "p"), aProposal(1, 2, "p")];
     const answer = anAnswer(1, [1, 2], { proposal_event_id: "p" });
-    expect(proposalsIn([...proposals, answer])?.open).toEqual([{ epoch: 1, seq: 1, eventId: "p" }]);
+    expect(proposalsIn([...proposals, answer])?.open).toMatchObject([{ epoch: 1, seq: 1, eventId: "p" }]);
     const unnumbered = anAnswer(1, [1, 2], { proposal_event_id: "p", proposal_seq: undefined });
     expect(proposalsIn([...proposals, unnumbered])?.open).toHaveLength(2);
     expect(proposalsIn([aProposal(1, 2, "p"), unnumbered])).toMatchObject({ open: [], published: { seq: 2 } });
+  });
+
+  it("tells what a proposal that waits asks, by the digest of its very bytes, and its title on one plain line", () => {
+    const said = {
+      title: `Fix\n\u001b[31mit ${"x".repeat(300)}`,
+      head: "a".repeat(40),
+      files: [{ path: "a", change: "added" }],
+    };
+    const frame = aFrame(1, { event_type: "PROPOSAL", event_id: "p" }, said);
+    const [open] = proposalsIn([frame])?.open ?? [];
+    const argsDigest = `sha256:${createHash("sha256").update(frame.bytes).digest("hex")}`;
+    expect(open).toMatchObject({ argsDigest, head: "a".repeat(40), files: 1 });
+    expect(open?.title).toMatch(/^Fix it x+…$/);
+    expect(open?.title).toHaveLength(200);
+    expect(proposalsIn([aFrame(1, { event_type: "PROPOSAL" }, { ...said, head: "b" })])?.open[0]?.argsDigest).not.toBe(
+      argsDigest,
+    );
   });
 
   it("keeps a bounded number of proposals that wait, and says when there was one more", () => {
@@ -223,7 +241,8 @@ describe("reduceMission", () => {
     const stale = anAnswer(1, [1, 1], { state: "refused", reason: "StaleAttempt" });
     const both = [aProposal(1, 1, "p"), aProposal(2, 1, "p")];
     const after = proposalsIn([...both, stale]);
-    expect(after).toEqual({ epoch: 2, open: [{ epoch: 2, seq: 1, eventId: "p" }], tooMany: false });
+    expect(after).toMatchObject({ epoch: 2, open: [{ epoch: 2, seq: 1, eventId: "p" }], tooMany: false });
+    expect(after).not.toHaveProperty("refused");
     expect(proposalsIn([both[0]!, stale, both[1]!])).toEqual(after);
     expect(proposalsIn([both[0]!, stale])?.refused?.publication.reason).toBe("StaleAttempt");
   });

@@ -16,7 +16,7 @@ import { workAfter, workAfterCall } from "./work.ts";
 
 type Envelope = FoldInput["envelope"];
 /** A frame whose payload was read. */
-type Told = { readonly envelope: Envelope; readonly reading: Reading };
+type Told = Pick<FoldInput, "envelope" | "bytes"> & { readonly reading: Reading };
 
 // Parsing costs more than the fold: only payloads that say something here are read.
 const payloadMatters: ReadonlySet<string> = new Set<FrameType>([
@@ -60,7 +60,7 @@ const ownFrame = (before: AgentFold, told: Told): AgentFold => {
   const { envelope, reading } = told;
   const snapshot = keptBy(before.snapshot, told);
   const agent = snapshot === undefined ? before : { ...before, snapshot };
-  const proposals = reading.type === "PROPOSAL" ? proposed(agent.proposals, envelope) : agent.proposals;
+  const proposals = reading.type === "PROPOSAL" ? proposed(agent.proposals, told, reading.said) : agent.proposals;
   if (envelope.epoch < agent.epoch) return { ...agent, proposals };
   const { activity: last, work: done, ...rest } = agent;
   // What an attempt did at its end is nothing that the next one does.
@@ -119,7 +119,11 @@ export const reduceMission = (mission: MissionFold, { envelope, bytes, place }: 
   const chain = `${envelope.agent_uid}/${envelope.epoch}`;
   if (envelope.seq <= (mission.chains[chain] ?? 0)) return mission;
   const { event_type: type } = envelope;
-  const told = { envelope, reading: payloadMatters.has(type) ? readFrame(type, bytes) : readPayload(type, undefined) };
+  const told = {
+    envelope,
+    bytes,
+    reading: payloadMatters.has(type) ? readFrame(type, bytes) : readPayload(type, undefined),
+  };
   const placed: MissionFold = {
     ...mission,
     lastSeq: Math.max(mission.lastSeq, place),

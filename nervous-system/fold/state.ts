@@ -38,6 +38,18 @@ export type ProposalFold = {
   eventId: string;
 };
 
+/** One PROPOSAL that has no answer yet, and what it asks. */
+export type OpenProposalFold = ProposalFold & {
+  /** Digest of exactly what is proposed. */
+  argsDigest: string;
+  /** In the agent's words, of one line. */
+  title: string;
+  /** Commit that is proposed. */
+  head: string;
+  /** How many files it says that it changes. */
+  files: number;
+};
+
 /** One PROPOSAL with what became of it. */
 export type AnsweredFold = ProposalFold & { publication: PublicationFold };
 
@@ -49,7 +61,7 @@ export type ProposalsFold = {
   /** Newest attempt that proposed anything; 0 where none did. */
   epoch: number;
   /** Those that have no answer yet, of whatever attempt, at most `maxOpenProposals`. None of them leaves without its answer. */
-  open: readonly ProposalFold[];
+  open: readonly OpenProposalFold[];
   /** Whether there was one too many to be kept. */
   tooMany: boolean;
   /** The last one that was pushed: what the agent's branch holds. */

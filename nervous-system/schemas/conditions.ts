@@ -12,6 +12,7 @@ export const ConditionType = {
   Suspended: "Suspended",
   Recording: "Recording",
   Stuck: "Stuck",
+  AwaitingHuman: "AwaitingHuman",
   PodScheduled: "PodScheduled",
   WorkspaceReady: "WorkspaceReady",
 } as const;
@@ -38,6 +39,10 @@ export const Reason = {
   Resumed: "Resumed",
   Paused: "Paused",
   Cancelled: "Cancelled",
+  ApprovalRequired: "ApprovalRequired",
+  ApprovalTimedOut: "ApprovalTimedOut",
+  Approved: "Approved",
+  Rejected: "Rejected",
   InvalidRepository: "InvalidRepository",
   NameReserved: "NameReserved",
   NameTaken: "NameTaken",
@@ -49,6 +54,9 @@ export const Reason = {
   WaitsItsTurn: "WaitsItsTurn",
   NotPaused: "NotPaused",
   MissionFinished: "MissionFinished",
+  RequestNotFound: "RequestNotFound",
+  RequestDecided: "RequestDecided",
+  OtherArguments: "OtherArguments",
   // References
   Resolved: "Resolved",
   ModelNotFound: "ModelNotFound",

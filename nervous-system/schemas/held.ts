@@ -27,5 +27,5 @@ export const isResumed = ({ status }: Pick<Held, "status">): boolean => {
 };
 
 /** Who did something to a mission and why, in words that follow a verb: `by ann: too expensive`. */
-export const doneBy = ({ by, text }: NonNullable<MissionStatus["lastIntervention"]>): string =>
+export const doneBy = ({ by, text }: Pick<NonNullable<MissionStatus["lastIntervention"]>, "by" | "text">): string =>
   text === undefined ? `by ${by}` : `by ${by}: ${text}`;

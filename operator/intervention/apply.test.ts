@@ -54,6 +54,19 @@ describe("the acts on a mission", () => {
     expect(resumed.status?.lastIntervention).toMatchObject({ name: "c-resume", kind: "Resume" });
   });
 
+  it("decide a request beside a pause, which they do not take back", () => {
+    const request = { requestID: "r", argsDigest: "sha256:this" };
+    const asked = { ...request, agent: "a", kind: "PullRequest", summary: "s", since: "2026-11-23T09:00:00Z" } as const;
+    const spec = { approvals: { require: ["PullRequest" as const] } };
+    const paused = withIntervention(cached(pause), aMission({ spec, status: { pendingApprovals: [asked] } }), nowMs);
+    const approve = act("d-approve", { kind: "Approve", ...request, text: "Fine." });
+    const { status } = withIntervention(cached(approve), paused, nowMs);
+    expect(status?.lastIntervention).toMatchObject({ kind: "Pause" });
+    const at = "2026-11-23T09:00:30Z";
+    const { uid } = approve.metadata;
+    expect(status?.decidedApprovals).toEqual([{ ...request, decision: "Approved", uid, by: "ann", at, text: "Fine." }]);
+  });
+
   it("change nothing where they cannot be, nor by a Message", () => {
     for (const one of [resume, hint]) expect(withIntervention(cached(one), mission, nowMs)).toBe(mission);
   });

@@ -1,7 +1,9 @@
+import type { DecidedApproval } from "#nervous-system/schemas/approvals.ts";
 import { isControlledBy, keyOf } from "#nervous-system/kubernetes/resource-kind.ts";
 import type { Intervention, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { ConditionType, findCondition, isFinished, Reason } from "#nervous-system/schemas/conditions.ts";
-import type { ChangingKind } from "#nervous-system/schemas/resources/intervention.ts";
+import { maxApprovals } from "#nervous-system/schemas/resources/approvals.ts";
+import type { ChangingKind, DecidingKind } from "#nervous-system/schemas/resources/intervention.ts";
 import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
 import { byMission, type Caches } from "#operator/caches.ts";
 import { judgeIntervention } from "#operator/intervention/judge.ts";
@@ -44,20 +46,50 @@ export const isUnrecorded = (caches: Acts, mission: Mission): boolean =>
 
 /** Whether a mission holds what an act did to it. */
 export const isAppliedTo = ({ status }: Mission, { metadata }: Pick<Intervention, "metadata">): boolean =>
-  status?.lastIntervention?.uid === metadata.uid;
+  status?.lastIntervention?.uid === metadata.uid ||
+  status?.decidedApprovals?.some(({ uid }) => uid === metadata.uid) === true;
 
 type Fact = NonNullable<MissionStatus["lastIntervention"]>;
 
 const maxText = 1024;
 
-const factOf = ({ metadata, spec }: Intervention, kind: ChangingKind, nowMs: number): Fact => ({
+const saidIn = ({ metadata, spec }: Intervention, nowMs: number): Pick<Fact, "uid" | "by" | "at" | "text"> => ({
   uid: metadata.uid,
-  name: metadata.name,
-  kind,
   by: spec.requestedBy,
   at: kubeTime(nowMs),
   ...(spec.text === undefined ? {} : { text: spec.text.slice(0, maxText).toWellFormed() }),
 });
+
+const factOf = (act: Intervention, kind: ChangingKind, nowMs: number): Fact => ({
+  ...saidIn(act, nowMs),
+  name: act.metadata.name,
+  kind,
+});
+
+const decisionOf = (act: Intervention, kind: DecidingKind, nowMs: number): DecidedApproval => ({
+  ...saidIn(act, nowMs),
+  requestID: act.spec.requestID ?? "",
+  argsDigest: act.spec.argsDigest ?? "",
+  decision: kind === "Approve" ? "Approved" : "Rejected",
+});
+
+// What a person decides holds beside a pause: it is no word about how the mission goes on.
+const factsAfter = (act: Intervention, status: MissionStatus, nowMs: number): Partial<MissionStatus> => {
+  const { kind } = act.spec;
+  switch (kind) {
+    case "Pause":
+    case "Resume":
+    case "Cancel":
+      return { lastIntervention: factOf(act, kind, nowMs) };
+    case "Approve":
+    case "Reject":
+      return {
+        decidedApprovals: [...(status.decidedApprovals ?? []), decisionOf(act, kind, nowMs)].slice(-maxApprovals),
+      };
+    case "Message":
+      return {};
+  }
+};
 
 /**
  * The mission with its next act applied. Whatever follows from it is decided at once, and stored in the same write as the act: there is
@@ -66,8 +98,6 @@ const factOf = ({ metadata, spec }: Intervention, kind: ChangingKind, nowMs: num
 export const withIntervention = (caches: Acts, mission: Mission, nowMs: number): Mission => {
   const [next] = unanswered(caches, mission);
   if (next === undefined || isAppliedTo(mission, next)) return mission;
-  const { kind } = next.spec;
-  if (kind === "Message") return mission;
   if (judgeIntervention(next, mission).kind !== "applies") return mission;
-  return { ...mission, status: { ...mission.status, lastIntervention: factOf(next, kind, nowMs) } };
+  return { ...mission, status: { ...mission.status, ...factsAfter(next, mission.status ?? {}, nowMs) } };
 };

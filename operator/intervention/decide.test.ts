@@ -33,8 +33,6 @@ const snapshot = (given: Partial<InterventionSnapshot> = {}): InterventionSnapsh
   ...given,
 });
 
-const appliedStatus = { phase: "Applied", message: "Done.", conditions: [condition("Complete", Reason.Applied)] };
-
 type Case = {
   name: string;
   given: Partial<InterventionSnapshot>;
@@ -43,6 +41,86 @@ type Case = {
   message?: RegExp;
   act?: "own" | "record";
 };
+
+const request = { requestID: "r", argsDigest: "sha256:this" };
+const pending = { ...request, agent: "fix-bug-coder", kind: "PullRequest", summary: "It asks.", since: at } as const;
+const decidedBy = (decision: "Approved" | "Rejected", uid: string): MissionStatus => ({
+  decidedApprovals: [{ ...request, decision, uid, by: "bob", at }],
+});
+/** A mission that asks for a minute at most. */
+const asking = (onTimeout: "Reject" | "Suspend", status: MissionStatus = { pendingApprovals: [pending] }): Mission =>
+  aMission({ spec: { approvals: { require: ["PullRequest"], timeout: "1m", onTimeout } }, status });
+const decision = (kind: "Approve" | "Reject", given: Partial<typeof request> = {}, creationTimestamp = at) =>
+  owned({ spec: { kind, ...request, ...given }, metadata: { creationTimestamp } });
+const inAnHour = "2026-11-23T10:00:00Z";
+
+const decisions: Case[] = [
+  {
+    name: "that approves what is asked is its mission's to apply",
+    given: { intervention: decision("Approve"), mission: asking("Reject") },
+  },
+  {
+    name: "that approves is applied once its mission holds it",
+    given: {
+      intervention: decision("Approve"),
+      mission: asking("Reject", decidedBy("Approved", owned().metadata.uid)),
+    },
+    phase: "Applied",
+    reason: Reason.Applied,
+    message: /the publisher opens the pull request/,
+  },
+  {
+    name: "that approves again changes nothing",
+    given: { intervention: decision("Approve"), mission: asking("Reject", decidedBy("Approved", "other")) },
+    phase: "Superseded",
+    reason: Reason.Superseded,
+    message: /decided already: Approved by bob, 2026-11-23T09:00:10Z/,
+  },
+  {
+    name: "that rejects what was approved changes nothing",
+    given: { intervention: decision("Reject"), mission: asking("Reject", decidedBy("Approved", "other")) },
+    phase: "Denied",
+    reason: Reason.RequestDecided,
+  },
+  {
+    name: "that approves again, but another content, is not taken for the same",
+    given: {
+      intervention: decision("Approve", { argsDigest: "sha256:that" }),
+      mission: asking("Reject", decidedBy("Approved", "other")),
+    },
+    phase: "Denied",
+    reason: Reason.RequestDecided,
+  },
+  {
+    name: "that approves another content is denied, and both are named",
+    given: { intervention: decision("Approve", { argsDigest: "sha256:that" }), mission: asking("Suspend") },
+    phase: "Denied",
+    reason: Reason.OtherArguments,
+    message: /about sha256:that, .* asks for sha256:this/,
+  },
+  {
+    name: "that approves what nobody asks is denied",
+    given: { intervention: decision("Approve", { requestID: "x" }), mission: asking("Suspend") },
+    phase: "Denied",
+    reason: Reason.RequestNotFound,
+  },
+  {
+    name: "that comes too late is denied where that rejects",
+    given: { intervention: decision("Approve", {}, inAnHour), mission: asking("Reject") },
+    phase: "Denied",
+    reason: Reason.ApprovalTimedOut,
+  },
+  {
+    name: "that came in time and is read late is its mission's to apply",
+    given: { intervention: decision("Approve"), mission: asking("Reject"), nowMs: Date.parse(inAnHour) },
+  },
+  {
+    name: "that comes late is its mission's to apply where that suspends",
+    given: { intervention: decision("Approve", {}, inAnHour), mission: asking("Suspend") },
+  },
+];
+
+const appliedStatus = { phase: "Applied", message: "Done.", conditions: [condition("Complete", Reason.Applied)] };
 
 const table: Case[] = [
   { name: "is given to its mission first", given: { intervention: anIntervention() }, act: "own" },
@@ -206,7 +284,7 @@ const table: Case[] = [
 ];
 
 describe("an act", () => {
-  it.each(table)("$name", ({ given, phase, reason, message = /(?:)/, act: wanted }) => {
+  it.each([...table, ...decisions])("$name", ({ given, phase, reason, message = /(?:)/, act: wanted }) => {
     const plan = decideIntervention(snapshot(given));
     expect({ phase: plan.phase, act: plan.act?.kind }).toEqual({ phase, act: wanted });
     if (reason !== undefined) expect(plan.reason).toBe(reason);

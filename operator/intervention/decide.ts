@@ -99,6 +99,8 @@ const words: Readonly<Record<Intervention["spec"]["kind"], string>> = {
   Pause: "The mission is paused; its pods are being stopped.",
   Resume: "The pause is taken back; the mission goes on unless something else holds it.",
   Cancel: "The mission is cancelled; its pods are being stopped.",
+  Approve: "It is approved; the publisher opens the pull request.",
+  Reject: "It is rejected; nothing of it is published, and the mission is over.",
   Message: "It is recorded; agents that run the cortex hear it before a next step.",
 };
 

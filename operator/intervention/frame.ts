@@ -8,12 +8,17 @@ export const interventionEventId = ({ metadata }: Pick<Intervention, "metadata">
 
 /** The INTERVENTION that tells of an act on a mission. */
 export const renderIntervention = (act: Intervention, { metadata }: Pick<Mission, "metadata">): ComponentEvent => {
-  const { kind, requestedBy, text } = act.spec;
+  const { kind, requestedBy, text, requestID, argsDigest } = act.spec;
   const { uid, name, namespace = "" } = metadata;
   return {
     eventType: "INTERVENTION",
     eventId: interventionEventId(act),
-    payload: { kind, by: requestedBy, ...(text === undefined ? {} : { text }) },
+    payload: {
+      kind,
+      by: requestedBy,
+      ...(requestID === undefined ? {} : { request_id: requestID, args_digest: argsDigest }),
+      ...(text === undefined ? {} : { text }),
+    },
     subject: { mission_uid: uid, mission: name, namespace, lineage: 0 },
   };
 };

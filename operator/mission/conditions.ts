@@ -54,6 +54,7 @@ const presentWhileTrue: readonly Rule[] = [
   { type: ConditionType.Stalled, holds: ({ stalled }) => stalled },
   { type: ConditionType.Complete, holds: ({ phase }) => phase === "Complete" },
   { type: ConditionType.Failed, holds: ({ phase }) => phase === "Failed" },
+  { type: ConditionType.AwaitingHuman, holds: ({ asks = [] }) => asks.length > 0 },
   { type: ConditionType.Suspended, holds: ({ phase }) => phase === "Suspended" },
 ];
 

@@ -32,6 +32,8 @@ const structural: readonly (keyof MissionStatus)[] = [
   "pullRequests",
   "outcome",
   "lastIntervention",
+  "pendingApprovals",
+  "decidedApprovals",
   "lastHandledReconcileAt",
 ];
 

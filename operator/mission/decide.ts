@@ -3,6 +3,7 @@ import { ConditionType, findCondition, isFinished, isTrue, Reason } from "#nervo
 import { doneBy, isHeld, pauseOf } from "#nervous-system/schemas/held.ts";
 import { admission } from "#operator/mission/admission.ts";
 import { anyRuns } from "#operator/mission/at-work.ts";
+import { rejected } from "#operator/mission/approvals.ts";
 import { finished } from "#operator/mission/finished.ts";
 import { leftMs, limits } from "#operator/mission/limits.ts";
 import {
@@ -154,14 +155,16 @@ const work: Step = (snapshot) => {
  *  finished      it is Complete or Failed                  Complete, Failed        none
  *  elsewhere     its namespace is no tenant                Pending                 none
  *  cancelled     a person cancelled it                     Failed                  suspend the Agents, stop the verifier
+ *  rejected      a person rejected what it proposes       Failed                  none: its agents are done
  *  suspended     spec.suspend, or a person paused it       Suspended               suspend the Agents, stop the verifier
  *  admission     an Agent of the team is missing           Pending, Running        make the Agents, once every check holds
  *  limits        an Agent is at work, and the mission      Draining, Suspended,    suspend the Agents
  *                used more than budget or deadline allow,  Failed
  *                is stuck or unrecorded, and is to pause then
  *  work          an Agent is at work or gave up            Running, Failed         none
- *  publication   a record is behind, a proposal waits      Publishing, Failed      none
- *                or was refused
+ *  publication   a record is behind, a proposal waits      AwaitingHuman,          none
+ *                for a person or its pull request, or      Suspended, Publishing,
+ *                was refused                               Failed
  *  verification  always                                    Verifying, Complete,    make the verifier
  *                                                          Failed
  */
@@ -170,6 +173,7 @@ const steps: readonly Step[] = [
   finished,
   elsewhere,
   cancelled,
+  rejected,
   suspended,
   admission,
   limits,

@@ -1,5 +1,6 @@
 import { ConditionType, findCondition, Reason } from "#nervous-system/schemas/conditions.ts";
 import { doneBy } from "#nervous-system/schemas/held.ts";
+import type { Condition } from "#nervous-system/schemas/resources/status-parts.ts";
 import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
 import { normal, turned, warning, type StatusEvent } from "#operator/status/events.ts";
 
@@ -36,11 +37,26 @@ const acted = (before: MissionStatus, after: MissionStatus): StatusEvent[] => {
   return [normal(reason, `${reason} ${doneBy(act)}`)];
 };
 
+const asked = ({ pendingApprovals: known = [] }: MissionStatus, { pendingApprovals = [], conditions }: MissionStatus) =>
+  pendingApprovals.every(({ requestID }) => known.some((one) => one.requestID === requestID))
+    ? []
+    : [normal(Reason.ApprovalRequired, findCondition(conditions, ConditionType.AwaitingHuman)?.message ?? "")];
+
+// A rejection is told as the end that it is.
+const approved = (before: MissionStatus, { decidedApprovals = [] }: MissionStatus): StatusEvent[] =>
+  decidedApprovals
+    .filter(({ decision, uid }) => decision === "Approved" && !before.decidedApprovals?.some((one) => one.uid === uid))
+    .map((decided) => normal(Reason.Approved, `Approved ${doneBy(decided)}`));
+
+// Why it pauses by itself was told once, and where a person was waited for no pod ran.
+const stopped = ({ reason, message }: Condition): StatusEvent[] =>
+  reason === Reason.ApprovalTimedOut
+    ? []
+    : [normal(Reason.Suspended, reason === Reason.Suspended ? message : "Its pods are stopped.")];
+
 const paused = (before: MissionStatus, after: MissionStatus): StatusEvent[] => {
   const now = turned(before.conditions, after.conditions, ConditionType.Suspended, "True");
-  // Why a budget pauses it was told once.
-  const why = now?.reason === Reason.Suspended ? now.message : "Its pods are stopped.";
-  if (now !== undefined) return [normal(Reason.Suspended, why)];
+  if (now !== undefined) return stopped(now);
   const isPaused = ({ phase }: MissionStatus): boolean => phase === "Draining" || phase === "Suspended";
   const isTold = before.lastIntervention?.uid !== after.lastIntervention?.uid;
   const resumed = isPaused(before) && !isPaused(after) && !isTold && after.phase !== "Failed";
@@ -74,6 +90,8 @@ export const missionEvents = (before: MissionStatus, after: MissionStatus): Stat
   ...refused(before, after),
   ...stuck(before, after),
   ...heldUp(before, after),
+  ...asked(before, after),
+  ...approved(before, after),
   ...acted(before, after),
   ...paused(before, after),
   ...published(before, after),

@@ -14,7 +14,7 @@ import { gatewayHost } from "#operator/pod/config.ts";
 import type { Release } from "#operator/pod/confinement.ts";
 import { podFacts, type PodFacts } from "#operator/pod/facts.ts";
 import { observeNetwork } from "#operator/pod/observe-network.ts";
-import { withIntervention } from "#operator/intervention/apply.ts";
+import { isAppliedTo, unanswered, withIntervention } from "#operator/intervention/apply.ts";
 import { agentName, clusterAddress } from "#operator/pod/names.ts";
 import { withWarning } from "#operator/pod/node-words.ts";
 import { isTenant } from "#operator/tenant.ts";
@@ -127,6 +127,7 @@ export const observeMission = async (sources: MissionSources, key: string): Prom
     record: frames.health(),
     fold: frames.mission(mission.metadata.uid),
     verifier: mayAct ? await observeVerifier(sources, mission) : undefined,
+    actsWait: mayAct && unanswered(caches, mission).some((act) => !isAppliedTo(mission, act)),
     gatewayAddress: clusterAddress(caches.services.get(keyOf({ namespace: release.namespace, name: gatewayHost }))),
     agentImage,
     verifierPauseMs,

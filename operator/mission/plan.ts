@@ -1,5 +1,6 @@
 import type { MissionFold } from "#nervous-system/fold/state.ts";
 import type { Outcome } from "#nervous-system/kernel/outcome.ts";
+import type { PendingApproval } from "#nervous-system/schemas/approvals.ts";
 import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
 import { Reason } from "#nervous-system/schemas/conditions.ts";
@@ -32,6 +33,8 @@ export type MissionSnapshot = {
   fold: MissionFold | undefined;
   /** The verifier pod that the status names, read live. */
   verifier: PodFacts | undefined;
+  /** Whether acts of people on it wait for their turn. */
+  actsWait: boolean;
   /** Address of the gateway's Service. */
   gatewayAddress: string | undefined;
   /** Image stamped into Agents. */
@@ -63,6 +66,7 @@ type MissionPhase =
   | "Running"
   | "Draining"
   | "Suspended"
+  | "AwaitingHuman"
   | "Publishing"
   | "Verifying"
   | "Complete"
@@ -84,6 +88,8 @@ export type MissionPlan = {
   /** Present while not admitted: which of the conditions of admission is False. */
   refused?: "Accepted" | "ResolvedRefs" | "Recording";
   ending?: Ending;
+  /** What a person is asked now; without it what was asked stays so. */
+  asks?: readonly PendingApproval[];
   /** Its agents stay suspended although spec.suspend is not set. */
   pauses?: boolean;
   /** Exit code of the criteria, once they ran. */
@@ -112,6 +118,8 @@ const nothingToMend: ReadonlySet<string> = new Set([
   Reason.VerifierDisrupted,
   Reason.DisruptedTooOften,
   Reason.Cancelled,
+  Reason.Rejected,
+  Reason.ApprovalTimedOut,
 ]);
 
 // Some are words of others, such as a provider's or a forge's.

@@ -7,6 +7,7 @@ import {
 } from "#nervous-system/fold/state.ts";
 import type { Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { Reason } from "#nervous-system/schemas/conditions.ts";
+import { awaitsPerson, requestsOf, stillPending } from "#operator/mission/approvals.ts";
 import { endingPlan, waitingPlan, type Ending, type MissionSnapshot, type Step } from "#operator/mission/plan.ts";
 
 const recheckMs = 60_000;
@@ -15,10 +16,14 @@ const unwitnessedMs = 30_000;
 
 type Observed = Pick<MissionSnapshot, "agents" | "fold">;
 
-const proposalsOf = ({ agents, fold }: Observed): ReadonlyArray<ProposalsFold & { readonly agent: string }> =>
+const proposalsOf = ({
+  agents,
+  fold,
+}: Observed): ReadonlyArray<ProposalsFold & { readonly agent: string; readonly uid: string }> =>
   [...agents.values()].map(({ metadata: { uid, name } }) => ({
     ...(fold?.agents[uid] ?? emptyAgent).proposals,
     agent: name,
+    uid,
   }));
 
 /** What stands on the branch of each agent that published anything, in the team's order. */
@@ -78,15 +83,23 @@ const refusalOf = (observed: Observed): Ending | undefined => {
   );
 };
 
-/** The agents are done: every proposal of theirs must have become an open pull request. */
+/** The agents are done: every proposal of theirs must have become an open pull request, approved where the mission asks for that. */
 export const publication: Step = (snapshot) => {
   const late = behind(snapshot);
   if (late !== undefined)
-    return waitingPlan({ phase: "Publishing", reason: Reason.Publishing, message: late.message }, late.waitMs);
+    return (
+      awaitsPerson(snapshot, stillPending(snapshot.mission)) ??
+      waitingPlan({ phase: "Publishing", reason: Reason.Publishing, message: late.message }, late.waitMs)
+    );
   const refusal = refusalOf(snapshot);
   if (refusal !== undefined) return endingPlan("Failed", refusal);
-  const waiting = proposalsOf(snapshot).flatMap(({ open }) => open).length;
+  const open = proposalsOf(snapshot).flatMap(({ agent, uid, open: all }) =>
+    all.map((proposal) => ({ agent, uid, proposal })),
+  );
+  const waiting = open.length;
   if (waiting === 0) return undefined;
+  const asked = awaitsPerson(snapshot, requestsOf(snapshot, open));
+  if (asked !== undefined) return asked;
   const are = waiting === 1 ? "proposal waits" : "proposals wait";
   const message = `${waiting} ${are} for a pull request.`;
   return waitingPlan({ phase: "Publishing", reason: Reason.Publishing, message }, recheckMs);

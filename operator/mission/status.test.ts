@@ -38,6 +38,7 @@ const snapshot = (status: MissionStatus | undefined, given: Partial<MissionSnaps
   record: { healthy: true, message: "", position: 40 },
   fold: undefined,
   verifier: undefined,
+  actsWait: false,
   gatewayAddress: "10.0.0.2",
   agentImage: agent.spec.image,
   verifierPauseMs: 1_000,

@@ -6,6 +6,7 @@ import { anyRuns, workedUntilMs } from "#operator/mission/at-work.ts";
 import { missionConditions, type Watched } from "#operator/mission/conditions.ts";
 import type { RecordHealth } from "#operator/frames/view.ts";
 import type { Ending, MissionPlan, MissionSnapshot } from "#operator/mission/plan.ts";
+import { stillPending } from "#operator/mission/approvals.ts";
 import { answersOf } from "#operator/mission/publication.ts";
 import { unrecordedAgents, whyLost } from "#operator/mission/recording-loss.ts";
 import { whyStuck } from "#operator/mission/stuck.ts";
@@ -95,6 +96,12 @@ const activeOf = (
   return { activeSeconds: Math.round(activeMs(mission.status, untilMs) / 1_000), activeSince: undefined };
 };
 
+/** What waits for a person, as long as the mission does. */
+const pendingOf = (plan: MissionPlan, { mission }: MissionSnapshot): MissionStatus["pendingApprovals"] => {
+  const left = isOver(plan) ? [] : (plan.asks ?? stillPending(mission));
+  return left.length === 0 ? undefined : [...left];
+};
+
 const isOver = ({ phase }: MissionPlan): boolean => phase === "Complete" || phase === "Failed";
 
 /** A mission is recorded where each of its agents at work is, and not by what the operator hears alone. */
@@ -134,6 +141,7 @@ export const computeMissionStatus = (
     ...activeOf(plan, snapshot),
     usage: usageAfter(before.usage, fold?.usage, record.mark?.stream),
     pullRequests: pullRequestsOf(snapshot, before),
+    pendingApprovals: pendingOf(plan, snapshot),
     verification: verificationOf(plan, before, made),
   };
 };

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
+import type { DecidedApproval } from "#nervous-system/schemas/approvals.ts";
 import type { Secret } from "#nervous-system/kubernetes/kinds.ts";
 import { admitProposal, type ProposalSnapshot } from "#supervisor/publish/admit-proposal.ts";
 import type { Proposal } from "#supervisor/publish/proposal.ts";
@@ -31,6 +32,7 @@ const proposal = {
   agentName: agent.metadata.name,
   agentUid: agent.metadata.uid,
   epoch: 1,
+  request: { requestID: "r", argsDigest: "sha256:of-this" },
 } as Proposal;
 
 const admit = (given: Partial<ProposalSnapshot> = {}) => admitProposal({ proposal, mission, agent, secret, ...given });
@@ -66,6 +68,33 @@ describe("admitProposal", () => {
       admit({ proposal: { ...proposal, base }, agent: anAgent({ status: { attempt: 1, baseCommit: begun } }) });
     expect(from(begun)).toMatchObject({ kind: "ok" });
     expect(from(older)).toMatchObject({ kind: "refused", reason: "BaseNotAllowed" });
+  });
+
+  describe("of a mission that asks a person first", () => {
+    const approvals = { require: ["PullRequest" as const] };
+    const of = (decidedApprovals: DecidedApproval[], suspend = false) =>
+      admit({ mission: aMission({ spec: { workspace, approvals, suspend }, status: { decidedApprovals } }) });
+    const decided: DecidedApproval = {
+      ...proposal.request,
+      decision: "Approved",
+      uid: "u",
+      by: "ann",
+      at: "2026-11-23T09:00:00Z",
+    };
+
+    it.each<[string, DecidedApproval[]]>([
+      ["nothing was decided", []],
+      ["something else was approved", [{ ...decided, requestID: "other" }]],
+      ["it was approved as another content", [{ ...decided, argsDigest: "sha256:of-that" }]],
+      ["it was rejected", [{ ...decided, decision: "Rejected" }]],
+    ])("publishes nothing where %s", (_, decisions) => {
+      expect(of(decisions)).toMatchObject({ kind: "retry", awaitsPerson: true });
+    });
+
+    it("publishes exactly what was approved, and nothing while it is paused all the same", () => {
+      expect(of([decided])).toMatchObject({ kind: "ok" });
+      expect(of([decided], true)).toMatchObject({ kind: "retry" });
+    });
   });
 
   it("judges the Secret by what it says now", () => {

@@ -1,10 +1,19 @@
 import { judgeSecret, type SecretVerdict } from "#nervous-system/kubernetes/secret-use.ts";
 import type { Secret } from "#nervous-system/kubernetes/kinds.ts";
 import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { asksBeforePublishing, isApproved } from "#nervous-system/schemas/approvals.ts";
 import { isFinished } from "#nervous-system/schemas/conditions.ts";
 import { isHeld } from "#nervous-system/schemas/held.ts";
 import { gitSecretKeys } from "#nervous-system/schemas/names.ts";
-import { refuse, retry, type Proposal, type Refused, type Retryable, type Step } from "#supervisor/publish/proposal.ts";
+import {
+  awaitPerson,
+  refuse,
+  retry,
+  type Proposal,
+  type Refused,
+  type Retryable,
+  type Step,
+} from "#supervisor/publish/proposal.ts";
 
 /** What a proposal is judged on before anything of it is fetched. */
 export type ProposalSnapshot = {
@@ -92,6 +101,11 @@ const secretIsNamed: Check = ({ mission }) =>
     : undefined;
 
 // Last: what is refused anyway waits for nobody.
+const personApproves: Check = ({ proposal, mission }) =>
+  mission !== undefined && asksBeforePublishing(mission) && !isApproved(mission, proposal.request)
+    ? awaitPerson(`a person has to approve what Agent "${proposal.agentName}" proposes`)
+    : undefined;
+
 const nobodySuspends: Check = ({ agent, mission }) =>
   (mission !== undefined && isHeld(mission)) || agent?.spec.suspend === true
     ? retry(`Mission "${mission?.metadata.name}" is suspended or paused; nothing of it is published meanwhile`)
@@ -109,6 +123,7 @@ const checks: readonly Check[] = [
   branchIsTheMissions,
   baseIsTheAgents,
   secretIsNamed,
+  personApproves,
   nobodySuspends,
 ];
 

@@ -17,13 +17,15 @@ export type Answering = {
   readonly refused: RefusedAttempts;
   readonly clock: Pick<Clock, "monotonicMs" | "sleep">;
   readonly random: () => number;
-  readonly log: Pick<Log, "warn">;
+  readonly log: Pick<Log, "info" | "warn">;
   /** How long a proposal is tried again before it is refused, milliseconds. */
   readonly giveUpAfterMs: number;
   readonly onRetry: () => void;
 };
 
 const backoff = { baseMs: 1_000, capMs: 60_000 };
+/** Who has approved something waits for it, and asking costs a few reads of the API server. */
+const personBackoff = { ...backoff, capMs: 15_000 };
 
 /** A proposal that was at work so many times in a row when its publisher was killed is not tried again. */
 const mostKills = 3;
@@ -63,6 +65,11 @@ const answerOnce = async (
   });
 };
 
+const pauseBefore = ({ awaitsPerson, afterMs = 0 }: Retryable, attempt: number, random: () => number): number => {
+  const bounds = awaitsPerson === true ? personBackoff : backoff;
+  return Math.max(bounds.baseMs + fullJitterMs(attempt, { ...bounds, random }), afterMs);
+};
+
 /**
  * Answers until there is an end: what is transient is tried again, with growing pauses, for as long as is sensible. It tells
  * before it waits.
@@ -84,14 +91,20 @@ export const answerUntilEnd = async (
     await clock.sleep(pauseMs, signal);
   };
   if (marks.kills(frame.hash) > 0) await pause(suspectPauseMs);
-  const startedMs = clock.monotonicMs();
+  let startedMs = clock.monotonicMs();
   for (let attempt = 0; ; attempt += 1) {
     const end = await answerOnce(answering, frame, attempt === 0, signal);
     signal.throwIfAborted();
     if (end.kind !== "retry") return end;
     const { event_id: proposal, mission, namespace } = frame.envelope;
-    const ownMs = backoff.baseMs + fullJitterMs(attempt, { ...backoff, random });
-    const pauseMs = Math.max(ownMs, end.afterMs ?? 0);
+    const pauseMs = pauseBefore(end, attempt, random);
+    if (end.awaitsPerson === true) {
+      if (attempt === 0) log.info({ proposal, mission, namespace }, `a proposal waits: ${end.message}`);
+      await pause(pauseMs);
+      // However long a person takes, nothing was broken meanwhile.
+      startedMs = clock.monotonicMs();
+      continue;
+    }
     const leftMs = startedMs + giveUpAfterMs - clock.monotonicMs();
     if (pauseMs > leftMs) return refuse("PublicationTimedOut", end.message);
     onRetry();

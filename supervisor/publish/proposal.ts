@@ -2,6 +2,7 @@ import { parseProduced } from "#nervous-system/fold/read-frame.ts";
 import { maxBundleBytes } from "#nervous-system/git/proposal-bundle.ts";
 import type { ForgeAnswer } from "#supervisor/forge/forge.ts";
 import type { PublicationRefusal } from "#nervous-system/schemas/publication-refusals.ts";
+import { argsDigestOf, publicationRequest, type ApprovalRequest } from "#nervous-system/schemas/approvals.ts";
 import * as z from "zod";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 
@@ -9,7 +10,13 @@ import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 export type Refused = { readonly kind: "refused"; readonly reason: PublicationRefusal; readonly message: string };
 
 /** What keeps a proposal waiting; it is tried again, and no sooner than in `afterMs` where the forge asks for that. */
-export type Retryable = { readonly kind: "retry"; readonly message: string; readonly afterMs?: number | undefined };
+export type Retryable = {
+  readonly kind: "retry";
+  readonly message: string;
+  readonly afterMs?: number | undefined;
+  /** It waits for a person: for as long as that takes, and not for as long as something broken is tried. */
+  readonly awaitsPerson?: true;
+};
 
 /** What every step of a publication ends in. */
 export type Step<T> = { readonly kind: "ok"; readonly value: T } | Refused | Retryable;
@@ -22,6 +29,9 @@ export const refuse = (reason: PublicationRefusal, message: string): Refused => 
 
 /** A step that may succeed later. */
 export const retry = (message: string): Retryable => ({ kind: "retry", message });
+
+/** A step that a person has to approve first. */
+export const awaitPerson = (message: string): Retryable => ({ kind: "retry", message, awaitsPerson: true });
 
 /** A forge's answer as a step of a publication. */
 export const asStep = <T>(answer: ForgeAnswer<T>): Step<T> => {
@@ -51,6 +61,8 @@ export type Proposal = z.output<typeof payloadSchema> & {
   readonly epoch: number;
   readonly seq: number;
   readonly hash: string;
+  /** What a person approves: the request, and exactly what it asks. */
+  readonly request: ApprovalRequest;
   /** When the frame was recorded, Unix seconds. */
   readonly observedSeconds: number;
   readonly namespace: string;
@@ -77,6 +89,10 @@ export const parseProposal = (frame: StoredFrame): { readonly kind: "ok"; readon
     epoch: envelope.epoch,
     seq: envelope.seq,
     hash: frame.hash,
+    request: {
+      requestID: publicationRequest(envelope.agent_uid, envelope.epoch, envelope.seq),
+      argsDigest: argsDigestOf(frame.bytes),
+    },
     observedSeconds: Number(BigInt(envelope.observed) / 1_000_000_000n),
     namespace: envelope.namespace,
     mission: envelope.mission,

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import { silentLog } from "#nervous-system/kernel/log.ts";
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
 import type { ParkedProposals } from "#supervisor/publish/parked-proposals.ts";
-import { refuse, retry, type Retryable } from "#supervisor/publish/proposal.ts";
+import { awaitPerson, refuse, retry, type Retryable } from "#supervisor/publish/proposal.ts";
 import type { PublicationEnd } from "#supervisor/publish/publication-frame.ts";
 import type { WorkMarks } from "#supervisor/publish/work-marks.ts";
 import { runPublisher } from "#supervisor/publish/run-publisher.ts";
@@ -31,6 +31,7 @@ const parked: ParkedProposals = {
 const pausesBetween = async (...answers: ReadonlyArray<PublicationEnd | Retryable>): Promise<readonly number[]> => {
   const stopping = new AbortController();
   const pauses: number[] = [];
+  let nowMs = 0;
   const left = [...answers];
   let taken = false;
   const stopped = new Promise<never>((_, reject) =>
@@ -52,9 +53,10 @@ const pausesBetween = async (...answers: ReadonlyArray<PublicationEnd | Retryabl
       record: { write: () => Promise.resolve("e") },
       clock: {
         now: () => 0,
-        monotonicMs: () => 0,
+        monotonicMs: () => nowMs,
         sleep: (ms: number) => {
           pauses.push(ms);
+          nowMs += ms;
           return Promise.resolve();
         },
       } as never,
@@ -80,6 +82,13 @@ describe("a proposal that has to wait", () => {
     const end = refuse("ForgeRefused", "no");
     expect(await pausesBetween({ ...retry("limited"), afterMs: 90_000 }, end)).toEqual([90_000]);
     expect(await pausesBetween({ ...retry("limited"), afterMs: 1 }, retry("away"), end)).toEqual([1_000, 1_000]);
+  });
+
+  it("waits for a person for as long as that takes, asks again soon, and is tried for its full time afterwards", async () => {
+    const asked = Array.from({ length: 200 }, () => awaitPerson("a person has to approve"));
+    const end = refuse("ForgeRefused", "no");
+    const pauses = await pausesBetween(...asked, { ...retry("limited"), afterMs: 100_000 }, end);
+    expect(pauses).toEqual([...asked.map(() => 1_000), 100_000]);
   });
 
   it("is refused at once where it would wait for longer than it is tried", async () => {

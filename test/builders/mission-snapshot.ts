@@ -50,6 +50,7 @@ export const snapshot = (given: Partial<MissionSnapshot> = {}): MissionSnapshot 
   record: { healthy: true, message: "", position: 40 },
   fold: undefined,
   verifier: undefined,
+  actsWait: false,
   gatewayAddress: gateway,
   agentImage: anAgent().spec.image,
   verifierPauseMs: 1_000,
@@ -86,9 +87,11 @@ export const open: PublicationFold = {
 };
 
 const proposal = { eventId: "p1", epoch: 1, seq: 8 };
+/** What the coder proposed, as it waits for its answer. */
+export const openProposal = { ...proposal, argsDigest: `sha256:${"d".repeat(64)}`, title: "Fix it", head, files: 1 };
 const proposalsAfter = (publication: PublicationFold | undefined): ProposalsFold => {
   const none = { epoch: 1, open: [], tooMany: false };
-  if (publication === undefined) return { ...none, open: [proposal] };
+  if (publication === undefined) return { ...none, open: [openProposal] };
   const answered = { ...proposal, publication };
   const stands = publication.state === "open" || publication.state === "merged";
   return stands ? { ...none, published: answered } : { ...none, refused: answered };

@@ -16,6 +16,7 @@ export const aProposal = (given: Partial<Proposal> = {}): Proposal => ({
   epoch: 2,
   seq: 7,
   hash: "d".repeat(64),
+  request: { requestID: "r", argsDigest: `sha256:${"e".repeat(64)}` },
   observedSeconds: 1,
   namespace: "team",
   mission: "fix",

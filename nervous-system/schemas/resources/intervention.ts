@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { decidedRequest } from "#nervous-system/schemas/resources/approvals.ts";
 import {
   boundedText,
   immutable,
@@ -15,7 +16,13 @@ export const changingKinds = ["Pause", "Resume", "Cancel"] as const;
 /** See `changingKinds`. */
 export type ChangingKind = (typeof changingKinds)[number];
 
-const interventionKinds = [...changingKinds, "Message"] as const;
+/** What people do to the requests of missions, each of which says which one. */
+const decidingKinds = ["Approve", "Reject"] as const;
+
+/** See `decidingKinds`. */
+export type DecidingKind = (typeof decidingKinds)[number];
+
+const interventionKinds = [...changingKinds, ...decidingKinds, "Message"] as const;
 
 /** What a person does to a mission. */
 export type InterventionKind = (typeof interventionKinds)[number];
@@ -30,12 +37,13 @@ const spec = withRules(
       kind: z
         .enum(interventionKinds)
         .describe(
-          "Pause: its pods are drained, and none is made until it is resumed. Resume: it goes on after a Pause. Cancel: it fails with reason Cancelled, and its pods are drained. Message: its agents are told the text before their next step.",
+          "Pause: its pods are drained, and none is made until it is resumed. Resume: it goes on after a Pause. Cancel: it fails with reason Cancelled, and its pods are drained. Approve: what it asks for is done. Reject: it is not, and the mission fails. Message: its agents are told the text before their next step.",
         ),
       text: boundedText(
         maxInterventionText,
         "Why, for whoever looks at the mission or at its record; what a Message says.",
       ).optional(),
+      ...decidedRequest,
       requestedBy: boundedText(
         512,
         "Who does it: the name that the API server knows you by (`kubectl auth whoami`), which it compares.",
@@ -44,6 +52,11 @@ const spec = withRules(
     .describe("What is done."),
   immutable("an Intervention"),
   { rule: "self.kind != 'Message' || has(self.text)", message: "a Message has a text: say what agents are to hear" },
+  {
+    rule: "self.kind in ['Approve', 'Reject'] ? has(self.requestID) && has(self.argsDigest) : !has(self.requestID) && !has(self.argsDigest)",
+    message:
+      "an Approve or a Reject names requestID and argsDigest, as they stand in the mission's status.pendingApprovals; nothing else does",
+  },
 );
 
 const status = z

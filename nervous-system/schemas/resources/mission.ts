@@ -14,6 +14,7 @@ import {
   type CelRule,
   type ResourceDefinition,
 } from "#nervous-system/schemas/resources/define-resource.ts";
+import { approvals, approvalStatus } from "#nervous-system/schemas/resources/approvals.ts";
 import { egress } from "#nervous-system/schemas/resources/egress.ts";
 import { changingKinds } from "#nervous-system/schemas/resources/intervention.ts";
 import { pathPattern } from "#nervous-system/schemas/resources/path-pattern.ts";
@@ -144,7 +145,7 @@ const memberFields = z
 
 const teamMember = withRules(memberFields, imageForProgram);
 
-const spec = z
+const specFields = z
   .object({
     goal: withRules(spoken(16384, "What is to be achieved, in plain words."), immutable("goal")),
     successCriteria: withRules(
@@ -172,11 +173,15 @@ const spec = z
     budget: budget.optional(),
     deadline: deadline.optional(),
     stuck: stuck.optional(),
+    approvals: approvals.optional(),
     recording: missionRecording.optional(),
     egress: egress.optional(),
     suspend: z.boolean().default(false).describe("Drains the pods (SIGTERM) and creates none until it is false again."),
   })
   .describe("What is wanted.");
+
+// Whoever could take it away could publish without asking.
+const spec = withRules(specFields, immutableWhereSet("approvals", "approvals"));
 
 const pullRequest = z
   .object({
@@ -238,6 +243,7 @@ const status = z
       })
       .describe("The last thing that a person did to it, beside its spec.")
       .optional(),
+    ...approvalStatus,
     outcome: z
       .object({
         reason: boundedText(1024, "Why it ended, as one PascalCase word."),

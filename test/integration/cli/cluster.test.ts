@@ -459,26 +459,26 @@ describe("kubectl enchanted", () => {
   });
 });
 
-describe("enchanted pause, resume and cancel", () => {
-  /** What was asked for, once it is there. */
-  const asked = async (): Promise<Intervention> => {
-    let found: Intervention | undefined;
-    await eventually("an act is asked for", async () => {
-      [found] = (await plane.admin.list(interventions, { namespace })).items;
-      return found !== undefined;
-    });
-    return found!;
-  };
-  /** Answers as the operator does. */
-  const answer = async ({ metadata }: Intervention, type: "Complete" | "Failed", status: InterventionStatus) => {
-    const { name, uid, resourceVersion } = metadata;
-    await plane.admin.patchStatus(
-      interventions,
-      { namespace, name, uid, resourceVersion },
-      { ...status, conditions: [condition(type, "Any", status.message ?? "")] },
-    );
-  };
+/** What was asked for, once it is there. */
+const asked = async (): Promise<Intervention> => {
+  let found: Intervention | undefined;
+  await eventually("an act is asked for", async () => {
+    [found] = (await plane.admin.list(interventions, { namespace })).items;
+    return found !== undefined;
+  });
+  return found!;
+};
+/** Answers as the operator does. */
+const answer = async ({ metadata }: Intervention, type: "Complete" | "Failed", status: InterventionStatus) => {
+  const { name, uid, resourceVersion } = metadata;
+  await plane.admin.patchStatus(
+    interventions,
+    { namespace, name, uid, resourceVersion },
+    { ...status, conditions: [condition(type, "Any", status.message ?? "")] },
+  );
+};
 
+describe("enchanted pause, resume and cancel", () => {
   it.each([
     ["pause", "Pause"],
     ["resume", "Resume"],
@@ -539,5 +539,61 @@ describe("enchanted pause, resume and cancel", () => {
     const refused = await stage.cli(["pause", "fix", "--namespace", namespace], { env: { KUBECONFIG } });
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("ask who runs it for the role `edit`") });
     expect((await plane.admin.list(interventions, { namespace })).items).toEqual([]);
+  });
+});
+
+describe("enchanted approvals, approve and reject", () => {
+  const request = { requestID: "r1", argsDigest: `sha256:${"1".repeat(64)}` };
+  const pending = {
+    ...request,
+    agent: "fix-coder",
+    kind: "PullRequest" as const,
+    summary: 'Agent "fix-coder" asks to open a pull request into main: "Fix it" (999999999999, 1 file).',
+    since: at,
+  };
+  const waits = [condition("Ready", "ApprovalRequired", "It asks.")];
+
+  it("lists what is asked, and asks for exactly that to be approved, by the mission's or the agent's name", async () => {
+    expect(await ask("approvals")).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("nothing waits for a person"),
+    });
+    await createMission(plane.admin, { namespace, name: "fix" });
+    expect(await ask("approve", "fix")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("fix asks for nothing"),
+    });
+    await setStatus({ phase: "AwaitingHuman", conditions: waits, pendingApprovals: [pending] });
+    const { stdout } = await ask("approvals");
+    for (const part of [pending.summary, pending.argsDigest, "enchanted approve fix --request r1"])
+      expect(stdout).toContain(part);
+    expect(JSON.parse((await ask("approvals", "--output", "json")).stdout)).toEqual([{ mission: "fix", ...pending }]);
+
+    await createAgent(plane.admin, { namespace, name: "fix-coder" }, { mission: "fix", model: "gpt" });
+    const started = begin("approve", "fix-coder", "--reason", "Seen.");
+    const act = await asked();
+    expect(act.spec).toMatchObject({ missionRef: { name: "fix" }, kind: "Approve", ...request, text: "Seen." });
+    await answer(act, "Complete", { phase: "Applied", message: "It is approved." });
+    const { code, stdout: told, stderr } = await started.ended;
+    expect({ code, told }).toEqual({ code: 0, told: "fix: It is approved.\n" });
+    expect(stderr).toContain(`${pending.summary} ${pending.argsDigest}`);
+  });
+
+  it("decides nothing where it is not said which of several is meant", async () => {
+    await createMission(plane.admin, { namespace, name: "fix" });
+    const pendingApprovals = [pending, { ...pending, requestID: "r2", argsDigest: "sha256:2" }];
+    await setStatus({ phase: "AwaitingHuman", conditions: waits, pendingApprovals });
+    expect(await ask("reject", "fix")).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /fix asks for 2 things; say which one:\n {2}--request r1 Agent .*\n {2}--request r2 /,
+      ),
+    });
+    expect((await plane.admin.list(interventions, { namespace })).items).toEqual([]);
+    const started = begin("reject", "fix", "--request", "r2");
+    const act = await asked();
+    expect(act.spec).toMatchObject({ kind: "Reject", requestID: "r2", argsDigest: "sha256:2" });
+    await answer(act, "Failed", { phase: "Denied", message: "The request is decided already" });
+    expect(await started.ended).toMatchObject({ code: 1, stderr: expect.stringContaining("decided already") });
   });
 });

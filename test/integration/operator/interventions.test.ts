@@ -4,13 +4,17 @@ import { isControlledBy } from "#nervous-system/kubernetes/resource-kind.ts";
 import { interventions, missions, type Intervention } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { findCondition, isFinished } from "#nervous-system/schemas/conditions.ts";
 import { groupVersion } from "#nervous-system/schemas/resources/define-resource.ts";
-import type { InterventionKind } from "#nervous-system/schemas/resources/intervention.ts";
-import { runningStatus } from "#test/builders/pod-status.ts";
+import type { InterventionKind, InterventionSpec } from "#nervous-system/schemas/resources/intervention.ts";
+import type { MissionSpecInput } from "#nervous-system/schemas/resources/mission.ts";
+import type { PendingApproval } from "#nervous-system/schemas/approvals.ts";
+import { stableId } from "#nervous-system/schemas/ids.ts";
+import { endedStatus, runningStatus } from "#test/builders/pod-status.ts";
 import { eventually, freshNamespace } from "#test/integration/kubernetes/control-plane.ts";
 import { wholeLife } from "#test/integration/operator/kubelet.ts";
 import { missionStage } from "#test/integration/operator/mission-stage.ts";
 import { dropLease } from "#test/integration/operator/world.ts";
 import { readFrames } from "#test/integration/pipeline/bus-harness.ts";
+import { chainBuilder } from "#test/integration/pipeline/chain-builder.ts";
 
 jest.setTimeout(120_000);
 
@@ -26,14 +30,21 @@ const { agent, eventsOf, mission, missionIs, modelIsReady, operate, submit } = s
 
 const find = (name: string, namespace = stage.namespace) => stage.world.admin.find(interventions, { namespace, name });
 
-/** Asks for an act under its own name. */
-const ask = (kind: InterventionKind, name: string, text?: string, namespace = stage.namespace): Promise<Intervention> =>
+const create = (
+  name: string,
+  spec: Pick<InterventionSpec, "kind"> & Partial<InterventionSpec>,
+  namespace = stage.namespace,
+): Promise<Intervention> =>
   stage.world.admin.create(interventions, {
     apiVersion: groupVersion,
     kind: "Intervention",
     metadata: { namespace, name },
-    spec: { missionRef: { name: "fix-bug" }, kind, requestedBy: "ann", ...(text === undefined ? {} : { text }) },
+    spec: { missionRef: { name: "fix-bug" }, requestedBy: "ann", ...spec },
   });
+
+/** Asks for an act under its own name. */
+const ask = (kind: InterventionKind, name: string, text?: string, namespace?: string): Promise<Intervention> =>
+  create(name, { kind, ...(text === undefined ? {} : { text }) }, namespace);
 
 const becomes = (name: string, phase: string): Promise<void> =>
   eventually(`${name} is ${phase}`, async () => (await find(name))?.status?.phase === phase);
@@ -139,6 +150,143 @@ describe("a message", () => {
     expect((await mission())?.status?.lastIntervention).toBeUndefined();
     await ask("Pause", "then");
     await becomes("then", "Applied");
+  });
+});
+
+describe("a mission that asks before it publishes", () => {
+  const approvals = { require: ["PullRequest" as const], timeout: "8h", onTimeout: "Reject" as const };
+  const why = async (name: string): Promise<string | undefined> =>
+    findCondition((await find(name))?.status?.conditions, "Failed")?.reason;
+
+  /** Lets the coder work, propose and end; answers what the mission asks then. */
+  const proposed = async (spec: Partial<MissionSpecInput> = { approvals }): Promise<PendingApproval> => {
+    const { metadata } = await submit(spec);
+    await stage.kubelet.pod("fix-bug-coder-1");
+    await stage.kubelet.report("fix-bug-coder-1", runningStatus());
+    await eventually("the agent is bound to its pod", async () => (await agent())?.status?.podUID !== undefined);
+    const of = { mission_uid: metadata.uid, mission: "fix-bug", namespace: stage.namespace };
+    const own = chainBuilder({ ...of, agent_uid: (await agent())!.metadata.uid });
+    const payload = { title: "Fix it", head: "9".repeat(40), files: [{ path: "a.js", change: "modified" }] };
+    await stage.world.bus.publisher.publish([own.next(), own.next({ event_type: "PROPOSAL", payload })]);
+    await stage.kubelet.report("fix-bug-coder-1", endedStatus({ scribe: { lastSeq: 2, ackedSeq: 2 } }));
+    await missionIs("AwaitingHuman");
+    const [pending] = (await mission())?.status?.pendingApprovals ?? [];
+    return pending!;
+  };
+  const published = async (): Promise<void> => {
+    const [{ metadata }, { metadata: coder }] = [(await mission())!, (await agent())!];
+    const publisher = chainBuilder({
+      mission_uid: metadata.uid,
+      mission: "fix-bug",
+      namespace: stage.namespace,
+      agent_uid: stableId("publisher", stage.namespace),
+      producer: "supervisor",
+      recorder: "supervisor",
+      about: { agent_uid: coder.uid, epoch: 1 },
+    });
+    const payload = {
+      proposal_event_id: "p",
+      proposal_seq: 2,
+      state: "open",
+      url: "https://forge.example.org/pulls/1",
+    };
+    await stage.world.bus.publisher.publish([publisher.next({ event_type: "PUBLICATION", payload })]);
+  };
+
+  it("waits, without a pod, for exactly that to be approved, once", async () => {
+    operate();
+    await modelIsReady();
+    const { requestID, argsDigest, summary } = await proposed();
+    expect(summary).toBe(
+      'Agent "fix-bug-coder" asks to open a pull request into main: "Fix it" (999999999999, 1 file).',
+    );
+    expect((await mission())?.status).toMatchObject({ phase: "AwaitingHuman", succeededAgents: 1, activeAgents: 0 });
+    expect((await mission())?.status?.activeSince).toBeUndefined();
+    expect(findCondition((await mission())?.status?.conditions, "Ready")).toMatchObject({
+      status: "False",
+      reason: "ApprovalRequired",
+      message: expect.stringContaining("enchanted approve fix-bug"),
+    });
+
+    const request = { requestID, argsDigest };
+    await expect(create("bare", { kind: "Approve" })).rejects.toThrow("names requestID and argsDigest");
+    await expect(create("other", { kind: "Pause", ...request })).rejects.toThrow("names requestID and argsDigest");
+    await expect(stage.patchMission({ spec: { approvals: { ...approvals, onTimeout: "Suspend" } } })).rejects.toThrow(
+      "approvals is immutable",
+    );
+    await expect(stage.patchMission({ spec: { approvals: null } })).rejects.toThrow("approvals is immutable");
+    await create("a-stranger", { kind: "Approve", ...request, requestID: "x" });
+    await create("b-other", { kind: "Approve", ...request, argsDigest: `sha256:${"0".repeat(64)}` });
+    await becomes("b-other", "Denied");
+    expect([await why("a-stranger"), await why("b-other")]).toEqual(["RequestNotFound", "OtherArguments"]);
+    expect((await mission())?.status?.decidedApprovals).toBeUndefined();
+
+    await stage.stopOperators();
+    await dropLease(stage.world.admin);
+    operate();
+    await create("c-approve", { kind: "Approve", ...request, text: "Seen." });
+    await recorded("c-approve");
+    await create("d-again", { kind: "Approve", ...request });
+    await becomes("d-again", "Superseded");
+    await create("e-reject", { kind: "Reject", ...request });
+    await becomes("e-reject", "Denied");
+    expect(await why("e-reject")).toBe("RequestDecided");
+    const { status } = (await mission())!;
+    expect(status).toMatchObject({
+      phase: "Publishing",
+      decidedApprovals: [{ ...request, decision: "Approved", by: "ann" }],
+    });
+    expect(status?.pendingApprovals).toBeUndefined();
+    await published();
+    await missionIs("Complete");
+    const frames = (await readFrames(stage.world.bus)).filter(({ envelope }) => envelope.event_type === "INTERVENTION");
+    const said = frames.map(({ bytes }) => (JSON.parse(bytes.toString()) as { payload: object }).payload);
+    expect(said).toContainEqual({
+      kind: "Approve",
+      by: "ann",
+      request_id: requestID,
+      args_digest: argsDigest,
+      text: "Seen.",
+    });
+    expect((await told()).map(({ kind }) => kind)).toEqual(["Approve"]);
+    expect(stage.kubelet.seen()).toEqual(["fix-bug-coder-1"]);
+    await stage.stopOperators();
+    expect(await eventsOf("Mission")).toEqual(["Admitted", "ApprovalRequired", "Approved", "Published", "Published"]);
+  });
+
+  it("fails by a rejection, and stays so whatever comes after it", async () => {
+    operate();
+    const { requestID, argsDigest } = await proposed();
+    await create("no", { kind: "Reject", requestID, argsDigest, text: "No tests." });
+    await recorded("no");
+    await missionIs("Failed");
+    expect((await mission())?.status?.outcome).toMatchObject({
+      reason: "Rejected",
+      message: "Rejected by ann: No tests.",
+    });
+    expect(await told()).toMatchObject([{ kind: "Reject", by: "ann" }]);
+    await create("late", { kind: "Approve", requestID, argsDigest });
+    await becomes("late", "Denied");
+    expect(await why("late")).toBe("MissionFinished");
+  });
+
+  it("gives up when its time is over, though its operator was away", async () => {
+    operate();
+    const { since } = await proposed();
+    await stage.stopOperators();
+    await dropLease(stage.world.admin);
+    operate({ clock: systemClockAt(Date.parse(since) + 8 * 3_600_000 - 60_000) });
+    await stage.patchMission({ metadata: { annotations: { "swarm.enchanted.dev/requestedAt": "a minute before" } } });
+    await eventually(
+      "the next one has looked",
+      async () => (await mission())?.status?.lastHandledReconcileAt === "a minute before",
+    );
+    expect((await mission())?.status).toMatchObject({ phase: "AwaitingHuman", pendingApprovals: [{ since }] });
+    await stage.stopOperators();
+    await dropLease(stage.world.admin);
+    operate({ clock: systemClockAt(Date.parse(since) + 8 * 3_600_000) });
+    await missionIs("Failed");
+    expect((await mission())?.status?.outcome?.reason).toBe("ApprovalTimedOut");
   });
 });
 

@@ -65,12 +65,15 @@ const watched = (client: KubeClient, before: () => void, after: AfterWrite): Kub
 /** Where an operator writes its own frames. */
 type TestRecord = Pick<ComponentRecorder, "write">;
 
-/** A record of one operator, whose frames are in the stream once they are written. */
+/** A record of one operator, whose frames are in the stream once they are written; it knows one that comes again, as a recorder does. */
 const recordOn = ({ bus }: World, podName: string): TestRecord => {
   const chain = chainBuilder({ agent_uid: stableId(podName), producer: "operator", recorder: "operator" });
+  const written = new Set<string>();
   return {
     write: async ({ eventType, eventId = "", payload, subject }) => {
+      if (written.has(eventId)) return eventId;
       await bus.publisher.publish([chain.next({ event_type: eventType, event_id: eventId, payload }, subject)]);
+      written.add(eventId);
       return eventId;
     },
   };

@@ -104,7 +104,7 @@ export const startPublisherWorld = async (): Promise<PublisherWorld> => {
   return { ...parts, blobs: new Map(), stop: cleanup.run };
 };
 
-type WorkspaceInput = Pick<MissionSpecInput["workspace"], "policy" | "publish">;
+type MissionInput = Pick<MissionSpecInput["workspace"], "policy" | "publish"> & Pick<MissionSpecInput, "approvals">;
 
 /** A mission with one agent, who can propose. */
 export type Proposer = {
@@ -121,13 +121,16 @@ export type Proposer = {
 export const createProposer = async (
   world: PublisherWorld,
   name: string,
-  how: { readonly secret?: string; readonly pod?: Pod } & WorkspaceInput = {},
+  how: { readonly secret?: string; readonly pod?: Pod } & MissionInput = {},
 ): Promise<Proposer> => {
   const { namespace, test, repo, bus } = world;
   const mission = await createMission(
     test.admin,
     { namespace, name },
-    { workspace: { repo, secretRef: { name: how.secret ?? "forge" }, policy: how.policy, publish: how.publish } },
+    {
+      workspace: { repo, secretRef: { name: how.secret ?? "forge" }, policy: how.policy, publish: how.publish },
+      approvals: how.approvals,
+    },
   );
   const { agent, pod } = await createAgent(
     test.admin,

@@ -5,10 +5,12 @@ import { systemClock } from "#nervous-system/kernel/clock.ts";
 import { createForgeFetch } from "#supervisor/forge/forge-fetch.ts";
 import { createOpenForge } from "#supervisor/forge/open-forge.ts";
 import { agents, missions } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { argsDigestOf, publicationRequest } from "#nervous-system/schemas/approvals.ts";
 import { condition } from "#test/builders/mission-snapshot.ts";
 import { setAgentStatus } from "#test/integration/gateway/swarm-plane.ts";
 import { retry } from "#supervisor/publish/proposal.ts";
 import { eventually } from "#test/integration/kubernetes/control-plane.ts";
+import { readFrames } from "#test/integration/pipeline/bus-harness.ts";
 import { propose, type MadeProposal, type Workspace } from "#test/integration/publisher/coder-workspace.ts";
 import {
   answerTo,
@@ -168,6 +170,36 @@ describe("a proposal", () => {
     const pulls = await pullsOf(proposer.branch);
     expect(pulls).toHaveLength(1);
     expect(pulls[0]).toMatchObject({ title: "Add numbers better", head: { sha: two["head"] } });
+  }, 120_000);
+
+  it("waits for a person to approve exactly it, and nothing of it is on the forge before", async () => {
+    const clock = systemClock();
+    let looks = 0;
+    const publisher = await start({ pause: () => ((looks += 1), clock.sleep(50)) });
+    const proposer = await createProposer(world, "approved", { approvals: { require: ["PullRequest"] } });
+    const id = await proposer.propose(await make(fix));
+    const { bytes, envelope } = (await readFrames(world.bus)).find((frame) => frame.envelope.event_id === id)!;
+    const requestID = publicationRequest(envelope.agent_uid, envelope.epoch, envelope.seq);
+    const decide = async (argsDigest: string): Promise<void> => {
+      const { admin } = world.test;
+      const ref = { namespace: world.namespace, name: "approved" };
+      const { uid, resourceVersion } = (await admin.get(missions, ref)).metadata;
+      const decision = { requestID, argsDigest, decision: "Approved" as const, uid: "u", by: "ann", at: "2026-11-23T09:00:00Z" };
+      await admin.patchStatus(missions, { ...ref, uid, resourceVersion }, { decidedApprovals: [decision] });
+    };
+    const looksOn = async (): Promise<void> => {
+      const before = looks;
+      await eventually("the publisher looks again", () => looks > before + 2, 60_000);
+      const branch = `${repoPath()}/branches/${encodeURIComponent(proposer.branch)}`;
+      await expect(world.forge("GET", branch)).rejects.toThrow("404");
+    };
+    await looksOn();
+    await decide(`sha256:${"0".repeat(64)}`);
+    await looksOn();
+    expect(publisher.frames.filter(({ payload }) => payload["proposal_event_id"] === id)).toEqual([]);
+    await decide(argsDigestOf(bytes));
+    expect(await answerTo(publisher, id)).toMatchObject({ state: "open", branch: proposer.branch });
+    expect(await pullsOf(proposer.branch)).toHaveLength(1);
   }, 120_000);
 
   it("waits while the forge is away and is published when it is back", async () => {
