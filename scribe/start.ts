@@ -53,6 +53,7 @@ const identityOf = (config: ScribeConfig): RecorderIdentity => ({
   namespace: config.ENCHANTED_NAMESPACE,
   lineage: config.ENCHANTED_LINEAGE,
   recorder: "scribe",
+  ...(config.ENCHANTED_PERSONA === "" ? {} : { persona: config.ENCHANTED_PERSONA }),
   agentId: config.ENCHANTED_AGENT,
 });
 

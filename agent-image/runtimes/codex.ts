@@ -23,5 +23,6 @@ const settings = ({ model, openaiBaseUrl }: Told): string =>
 export const codex: RuntimeRow = {
   command: () => ["codex", "exec", "--dangerously-bypass-approvals-and-sandbox", "{task}"],
   env: ({ home }) => ({ CODEX_HOME: `${home}/.codex` }),
+  instructions: ".codex/AGENTS.md",
   files: (told) => ({ ".codex/config.toml": settings(told) }),
 };

@@ -21,6 +21,8 @@ export type RuntimeRow = {
   command(spec: Runtime, told: Told): readonly string[];
   /** Variables beside those that every program gets, before those of the mission. */
   env?(told: Told): Readonly<Record<string, string>>;
+  /** Path in its home of the file whose instructions it reads by itself, whatever the repository; without one its task begins with them. */
+  readonly instructions?: string;
   /** Files of its home, by path. */
   files?(told: Told): Readonly<Record<string, string>>;
 };

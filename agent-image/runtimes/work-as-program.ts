@@ -49,9 +49,9 @@ const prepareProgram = async ({ config, env }: Options, { span }: Means, place: 
   const volume = dirname(place.repository.workTree);
   const task = taskTextOf(config, place);
   const program = describeProgram(config, { task, volume, traceparent: traceparentOf(span), env });
-  const { home, taskFile } = program.told;
+  const { home, taskFile, task: told } = program.told;
   await mkdir(home, { recursive: true });
-  await writeFile(taskFile, `${task}\n`);
+  await writeFile(taskFile, `${told}\n`);
   for (const [path, text] of Object.entries(program.files)) {
     await mkdir(dirname(join(home, path)), { recursive: true });
     await writeFile(join(home, path), text);

@@ -115,6 +115,16 @@ export const reasonAdvice: Readonly<Record<Reason, Advice>> = {
     "A budget in dollars needs prices, and the Model has none.",
     "kubectl edit model {model} --namespace {namespace}",
   ),
+  PersonaNotFound: act(
+    "A Persona that the team names does not exist in the namespace; an agent that works as it goes on.",
+    "kubectl get personas --namespace {namespace}",
+    editMission,
+  ),
+  PersonaChanged: well("The Persona says something else now; an agent that works as it keeps what it was made with."),
+  SecretInPersona: act(
+    "The prompt of the Persona that the team names holds a secret; take it out where it comes from.",
+    "kubectl get personas --namespace {namespace}",
+  ),
   MissionNotFound: act(
     "There is no mission of that name; its agents go with it, and what people want of it is answered by that.",
     "kubectl get missions --namespace {namespace}",

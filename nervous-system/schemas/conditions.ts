@@ -12,6 +12,7 @@ export const ConditionType = {
   Suspended: "Suspended",
   Recording: "Recording",
   Stuck: "Stuck",
+  PersonaCurrent: "PersonaCurrent",
   PodScheduled: "PodScheduled",
   WorkspaceReady: "WorkspaceReady",
 } as const;
@@ -55,6 +56,9 @@ export const Reason = {
   ModelNotReady: "ModelNotReady",
   ModelNotPriced: "ModelNotPriced",
   MissionNotFound: "MissionNotFound",
+  PersonaNotFound: "PersonaNotFound",
+  PersonaChanged: "PersonaChanged",
+  SecretInPersona: "SecretInPersona",
   SecretNotFound: "SecretNotFound",
   SecretNotAllowed: "SecretNotAllowed",
   SecretInvalid: "SecretInvalid",

@@ -193,6 +193,18 @@ describe("renderAgentPod", () => {
     expect(envOf("agent", resumed)["ENCHANTED_RESUME_SNAPSHOT"]).toBe(kept.manifest);
   });
 
+  it("tells the agent who it is, and the scribe under which name that is recorded", () => {
+    for (const name of ["agent", "scribe"]) expect(envOf(name, pod())).not.toHaveProperty("ENCHANTED_PERSONA");
+    const persona = { name: "reviewer", systemPrompt: "You doubt $(HOME)." };
+    const rendered = pod(aMission(), anAgent({ spec: { persona } }));
+    expect(envOf("agent", rendered)).toMatchObject({
+      ENCHANTED_PERSONA: "reviewer",
+      ENCHANTED_SYSTEM_PROMPT: "You doubt $$(HOME).",
+    });
+    expect(envOf("scribe", rendered)).toMatchObject({ ENCHANTED_PERSONA: "reviewer" });
+    expect(envOf("scribe", rendered)).not.toHaveProperty("ENCHANTED_SYSTEM_PROMPT");
+  });
+
   it("leaves agent, scribe and kubelet their time at the end", () => {
     expect(graceSecondsOf({ stopMs: 10_000, drainMs: 30_000 })).toBe(45);
     expect(pod().spec?.terminationGracePeriodSeconds).toBe(45);

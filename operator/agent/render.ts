@@ -64,6 +64,7 @@ const scribeContainer = (config: PodConfig, input: AgentPodInput): Container => 
   env: environment({
     ...identityOf(input),
     ...wordsOf(input),
+    ENCHANTED_PERSONA: input.agent.spec.persona?.name,
     ENCHANTED_RESUME_HASH: input.agent.status?.ledger?.hash ?? zeroHash,
     ENCHANTED_COLLECTOR: `${collectorHost}:${collectorPort}`,
     ENCHANTED_GATEWAY: `${gatewayHost}:${gatewayPort}`,
@@ -146,6 +147,8 @@ const agentContainer = (config: PodConfig, input: AgentPodInput): Container => {
       ...mouths,
       ...wordsOf(input),
       ...workOf(input),
+      ENCHANTED_PERSONA: input.agent.spec.persona?.name,
+      ENCHANTED_SYSTEM_PROMPT: input.agent.spec.persona?.systemPrompt,
       ENCHANTED_POLICY: policyOf(input.mission),
       ENCHANTED_RUNTIME: isCortex(input) ? undefined : JSON.stringify(input.agent.spec.runtime),
       // The root file system is read-only and the user has no home.

@@ -23,6 +23,7 @@ export const costOf = ({ model, answer }: Pick<ExchangeFacts, "model" | "answer"
 /** Renders the frame of an exchange, a MODEL_CALL about the agent that asked. */
 export const renderExchangeFrame = (facts: ExchangeFacts): ComponentEvent => {
   const { provider, model } = facts.model.spec;
+  const { persona } = facts.agent.spec;
   const counted = presentOf({ usage_estimated: facts.usageEstimated, cost_nano_usd: costOf(facts) });
   return {
     eventType: "MODEL_CALL",
@@ -31,6 +32,7 @@ export const renderExchangeFrame = (facts: ExchangeFacts): ComponentEvent => {
       mission_uid: facts.mission.metadata.uid,
       mission: facts.mission.metadata.name,
       namespace: facts.mission.metadata.namespace ?? "",
+      ...(persona === undefined ? {} : { persona: persona.name }),
       about: { agent_uid: facts.agent.metadata.uid, epoch: facts.attempt },
     },
     trace: facts.trace,
