@@ -52,6 +52,11 @@ export const scribeEnvironment = z.object({
     .max(253)
     .default("")
     .describe("name of the persona that the agent works as, for the record"),
+  ENCHANTED_PERSONA_DIGEST: z
+    .string()
+    .regex(/^sha256:[0-9a-f]{64}$/)
+    .optional()
+    .describe("digest of that persona's prompt, for the record"),
   ENCHANTED_COLLECTOR: address.describe("host:port of the collector"),
   ENCHANTED_GATEWAY: address.describe("host:port of the gateway"),
   ENCHANTED_CA_PEM: z.string().describe("PEM of the CA that signed collector and gateway"),

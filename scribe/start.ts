@@ -54,6 +54,7 @@ const identityOf = (config: ScribeConfig): RecorderIdentity => ({
   lineage: config.ENCHANTED_LINEAGE,
   recorder: "scribe",
   ...(config.ENCHANTED_PERSONA === "" ? {} : { persona: config.ENCHANTED_PERSONA }),
+  ...(config.ENCHANTED_PERSONA_DIGEST === undefined ? {} : { persona_digest: config.ENCHANTED_PERSONA_DIGEST }),
   agentId: config.ENCHANTED_AGENT,
 });
 

@@ -3,6 +3,7 @@ import { snapshotToResume } from "#operator/agent/attempts.ts";
 import { graceSecondsOf, renderAgentPod } from "#operator/agent/render.ts";
 import type { Runtime } from "#nervous-system/schemas/resources/runtime.ts";
 import { anAgent } from "#test/builders/agent.ts";
+import { personaDigestOf } from "#nervous-system/schemas/persona-digest.ts";
 import { aMission } from "#test/builders/mission.ts";
 import { aModel } from "#test/builders/model.ts";
 import { someHash } from "#test/builders/pod-status.ts";
@@ -201,7 +202,10 @@ describe("renderAgentPod", () => {
       ENCHANTED_PERSONA: "reviewer",
       ENCHANTED_SYSTEM_PROMPT: "You doubt $$(HOME).",
     });
-    expect(envOf("scribe", rendered)).toMatchObject({ ENCHANTED_PERSONA: "reviewer" });
+    expect(envOf("scribe", rendered)).toMatchObject({
+      ENCHANTED_PERSONA: "reviewer",
+      ENCHANTED_PERSONA_DIGEST: personaDigestOf(persona.systemPrompt),
+    });
     expect(envOf("scribe", rendered)).not.toHaveProperty("ENCHANTED_SYSTEM_PROMPT");
   });
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import type { Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { maxFrameBytes } from "#nervous-system/schemas/frames/parse-frame.ts";
+import { personaDigestOf } from "#nervous-system/schemas/persona-digest.ts";
 import { renderExchangeFrame } from "#pipeline/gateway/model-call-frame.ts";
 import { anAgent } from "#test/builders/agent.ts";
 
@@ -13,7 +14,10 @@ describe("the frame of an exchange", () => {
     const told = { answer: {}, requestId: "r", status: 200, latencyMs: 1 };
     const subjectOf = (agent: Agent) => renderExchangeFrame({ ...facts, ...told, agent } as never).subject;
     const persona = { name: "reviewer", systemPrompt: "You doubt what you read." };
-    expect(subjectOf(anAgent({ spec: { persona } }))).toMatchObject({ persona: "reviewer" });
+    expect(subjectOf(anAgent({ spec: { persona } }))).toMatchObject({
+      persona: "reviewer",
+      persona_digest: personaDigestOf(persona.systemPrompt),
+    });
     expect(subjectOf(anAgent())).not.toHaveProperty("persona");
   });
 

@@ -3,6 +3,7 @@ import { nanoUsdOfExchange } from "#nervous-system/codecs/exchange/cost.ts";
 import { presentOf } from "#nervous-system/codecs/exchange/fields.ts";
 import { renderModelCall, type ModelCallFacts } from "#nervous-system/codecs/exchange/model-call.ts";
 import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { personaDigestOf } from "#nervous-system/schemas/persona-digest.ts";
 import type { ComponentEvent } from "#nervous-system/recorder/component.ts";
 
 /** One exchange, as far as its frame tells it, and whose it was. */
@@ -32,7 +33,9 @@ export const renderExchangeFrame = (facts: ExchangeFacts): ComponentEvent => {
       mission_uid: facts.mission.metadata.uid,
       mission: facts.mission.metadata.name,
       namespace: facts.mission.metadata.namespace ?? "",
-      ...(persona === undefined ? {} : { persona: persona.name }),
+      ...(persona === undefined
+        ? {}
+        : { persona: persona.name, persona_digest: personaDigestOf(persona.systemPrompt) }),
       about: { agent_uid: facts.agent.metadata.uid, epoch: facts.attempt },
     },
     trace: facts.trace,
