@@ -12,7 +12,7 @@ describe("the frame of an exchange", () => {
     const model = { metadata, spec: { provider: "Anthropic", model: "m" } } as never;
     const facts = { mission: model, model, attempt: 1, contextWindow: { hashes: [], omitted: 0 }, request: {} };
     const told = { answer: {}, requestId: "r", status: 200, latencyMs: 1 };
-    const subjectOf = (agent: Agent) => renderExchangeFrame({ ...facts, ...told, agent } as never).subject;
+    const subjectOf = (agent: Agent) => renderExchangeFrame({ ...facts, ...told, agent }).subject;
     const persona = { name: "reviewer", systemPrompt: "You doubt what you read." };
     expect(subjectOf(anAgent({ spec: { persona } }))).toMatchObject({
       persona: "reviewer",
