@@ -58,7 +58,8 @@ const variablesOf = (config: RuntimeConfig, told: Told, traceparent: string | un
   ENCHANTED_TASK_FILE: told.taskFile,
 });
 
-const files = (row: RuntimeRow, told: Told, persona: string): Record<string, string> => ({
+/** Files of its home, the one that tells it who it is among them. */
+const filesOf = (row: RuntimeRow, told: Told, persona: string): Record<string, string> => ({
   ...row.files?.(told),
   ...(persona === "" || row.instructions === undefined ? {} : { [row.instructions]: `${persona}\n` }),
 });
@@ -69,8 +70,8 @@ export const describeProgram = (config: RuntimeConfig, circumstances: Circumstan
   if (spec.kind === "Cortex") throw new TypeError("the cortex is started by itself, not as a program");
   const row = runtimes[spec.kind];
   const persona = personaOf(config)?.systemPrompt.trim() ?? "";
-  const isAsked = persona !== "" && row.instructions === undefined;
-  const task = isAsked ? `${persona}\n\n${circumstances.task}` : circumstances.task;
+  const beginsTask = persona !== "" && row.instructions === undefined;
+  const task = beginsTask ? `${persona}\n\n${circumstances.task}` : circumstances.task;
   const told = toldOf(config, { ...circumstances, task });
   const { args = [], env = [] } = spec;
   return {
@@ -82,6 +83,6 @@ export const describeProgram = (config: RuntimeConfig, circumstances: Circumstan
       ...row.env?.(told),
       ...Object.fromEntries(env.map(({ name, value }) => [name, value])),
     },
-    files: files(row, told, persona),
+    files: filesOf(row, told, persona),
   };
 };

@@ -116,11 +116,11 @@ export const reasonAdvice: Readonly<Record<Reason, Advice>> = {
     "kubectl edit model {model} --namespace {namespace}",
   ),
   PersonaNotFound: act(
-    "A Persona that the team names does not exist in the namespace; an agent that works as it goes on.",
+    "A Persona that the team names does not exist in the namespace; agents that were made with it go on.",
     "kubectl get personas --namespace {namespace}",
     editMission,
   ),
-  PersonaChanged: well("The Persona says something else now; an agent that works as it keeps what it was made with."),
+  PersonaChanged: well("The Persona says something else now; agents that were made with it keep what it said then."),
   SecretInPersona: act(
     "The prompt of the Persona that the team names holds a secret; take it out where it comes from.",
     "kubectl get personas --namespace {namespace}",
