@@ -110,7 +110,7 @@ const warnOfLessons = (host: Host, frames: readonly FoundFrame[]): void => {
   const lessons = [...new Set(frames.flatMap((frame) => frame.lessons))];
   if (lessons.length > 0)
     host.warn(
-      `enchanted: lessons that were learned from it stay, unless you erase them: ${printable(lessons.join(" "))}`,
+      `enchanted: lessons that were learned from it, and frames that recall them, stay, unless you erase them: ${printable(lessons.join(" "))}`,
     );
 };
 

@@ -39,6 +39,8 @@ const inherited = (env: Circumstances["env"]): Record<string, string | undefined
 const toldOf = (config: RuntimeConfig, { task, volume }: Circumstances): Told => ({
   task,
   taskFile: join(volume, "task.md"),
+  proposalFile: join(volume, "proposal.md"),
+  lastMessageFile: join(volume, "last-message.md"),
   home: join(volume, "home"),
   model: config.ENCHANTED_MODEL,
   isAnthropic: config.ENCHANTED_PROVIDER === "Anthropic",
@@ -56,6 +58,7 @@ const variablesOf = (config: RuntimeConfig, told: Told, traceparent: string | un
   ANTHROPIC_API_KEY: config.ANTHROPIC_API_KEY,
   ENCHANTED_TASK: told.task,
   ENCHANTED_TASK_FILE: told.taskFile,
+  ENCHANTED_PROPOSAL_FILE: told.proposalFile,
 });
 
 /** Files of its home, the one that tells it who it is among them. */

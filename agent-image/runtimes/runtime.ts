@@ -2,9 +2,12 @@ import type { Runtime } from "#nervous-system/schemas/resources/runtime.ts";
 
 /** What a program may be told, of which each runtime takes what it can. */
 export type Told = {
-  /** Goal, task and criteria as one text, and the file that holds it. */
+  /** Goal, task and criteria as one text, behind its persona where no file of its home tells it that, and the file that holds it. */
   readonly task: string;
   readonly taskFile: string;
+  /** Where it may leave title and body of its proposal, and where its last message is looked for. */
+  readonly proposalFile: string;
+  readonly lastMessageFile: string;
   /** The program's home directory, outside of the work tree. */
   readonly home: string;
   /** The model's name as its provider knows it. */

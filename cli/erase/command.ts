@@ -7,7 +7,7 @@ export const eraseCommand: Command = {
   summary: "erase what a frame of the swarm's record says, for good",
   description: [
     "Tells which frame an event id belongs to, and with --yes orders that what it says is erased: from the ledger, the graph, the memory and the archive, with the blobs that no other frame names. Its stamps, its hash and its place stay, so that its chain verifies; the order itself is recorded, under your name and with your reason. Nobody can take it back.",
-    "Needs the right to delete missions/record in the namespace, and to get it, as ClusterRole enchanted-erase has it. The stream and ClickHouse's old parts keep the words until they are trimmed and removed; backups of the bucket are yours to erase; where the archive is locked, a file with the words stays until its day, which you are told. Lessons that were learned from the frame, a snapshot's files, and paths that a proposal names are not erased with it: the lessons are named.",
+    "Needs the right to delete missions/record in the namespace, and to get it, as ClusterRole enchanted-erase has it. The stream and ClickHouse's old parts keep the words until they are trimmed and removed; backups of the bucket are yours to erase; where the archive is locked, a file with the words stays until its day, which you are told. Lessons that were learned from the frame, and the frames that recall them, are named, and erased by their own ids; a snapshot's conversation and files, and paths that a proposal names, stay.",
   ],
   operand: { name: "event-id" },
   options: [

@@ -5,6 +5,7 @@ import type { ImageName } from "../images/catalog.ts";
 import { run } from "../process/run.ts";
 import { ensureTool } from "../tools/ensure-tool.ts";
 import type { Layout } from "./layout.ts";
+import { tellingPods } from "./telling-pods.ts";
 
 /** Namespace of the product's release on the embedded platform. */
 const RELEASE_NAMESPACE = "enchanted-system";
@@ -46,7 +47,14 @@ export type ReleaseTarget = {
 
 /** Installs or upgrades the product's chart and waits until all of it is ready. */
 export const installChart = async (target: ReleaseTarget): Promise<void> => {
-  await run([
+  const { kubeconfig, context } = target;
+  const kubectl = [
+    await ensureTool("kubectl"),
+    `--namespace=${RELEASE_NAMESPACE}`,
+    ...(kubeconfig === undefined ? [] : ["--kubeconfig", kubeconfig]),
+    ...(context === undefined ? [] : ["--context", context]),
+  ];
+  const upgrade = [
     await ensureTool("helm"),
     "upgrade",
     "--install",
@@ -56,10 +64,11 @@ export const installChart = async (target: ReleaseTarget): Promise<void> => {
     "--create-namespace",
     "--wait",
     "--timeout=10m",
-    ...(target.kubeconfig === undefined ? [] : ["--kubeconfig", target.kubeconfig]),
-    ...(target.context === undefined ? [] : ["--kube-context", target.context]),
+    ...(kubeconfig === undefined ? [] : ["--kubeconfig", kubeconfig]),
+    ...(context === undefined ? [] : ["--kube-context", context]),
     ...(target.valuesFiles ?? []).flatMap((file) => ["--values", file]),
-  ]);
+  ];
+  await tellingPods(kubectl, () => run(upgrade));
 };
 
 /** Writes the values of the embedded platform and answers their file. */

@@ -10,6 +10,7 @@ import { ensureTool } from "../tools/ensure-tool.ts";
 import { ensureAuthority, ensureCertificate } from "./certificates.ts";
 import type { Layout } from "./layout.ts";
 import { applyManifests } from "./manifests.ts";
+import { tellingPods } from "./telling-pods.ts";
 
 /** Where the embedded platform's forge is in the cluster. */
 export const forge = {
@@ -187,7 +188,7 @@ export const ensureForge = async (layout: Layout, image: string): Promise<ForgeA
   };
   await applyManifests(layout, renderForge(image, files));
   const kubectl = [await ensureTool("kubectl"), `--kubeconfig=${layout.kubeconfig}`, "--namespace", forge.namespace];
-  await run([...kubectl, "rollout", "status", "deployment/gitea", "--timeout=180s"]);
+  await tellingPods(kubectl, () => run([...kubectl, "rollout", "status", "deployment/gitea", "--timeout=10m"]));
   const caPem = await readFile(ca.certFile, "utf8");
   const login: ForgeLogin = { url: forge.hostUrl, caPem, user: forge.adminUser, password };
   await waitForService(login);

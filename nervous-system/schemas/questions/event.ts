@@ -14,7 +14,7 @@ export const event = {
     text: text("what it says, its first 200 characters"),
     erased: flag("whether that was erased"),
     blobs: texts("blobs that no other frame of the namespace names"),
-    lessons: texts("event ids of the lessons that were learned from it"),
+    lessons: texts("event ids of the lessons that were learned from it, and of each time that one was recalled"),
     agent_uid: text("owner of its chain"),
     epoch: count("epoch of its chain"),
     seq: count("its place in the chain; 0 where no chain holds it"),

@@ -26,10 +26,14 @@ const naming = framesWhere(
 // An event's id is its agent's to choose, so that another frame may have the same one. Where the frame names none, nothing else is read.
 const namedElsewhere = `SELECT digest FROM (${naming}) GROUP BY digest HAVING uniqExact(${chain}, event_id) > 1`;
 
+const sources = "JSONExtract(frame, 'payload', 'sources', 'Array(String)')";
+
+const learned = framesWhere("groupUniqArray(event_id)", `event_type = 'LESSON' AND has(${sources}, {event:String})`);
+
+// Whoever recalls a lesson says its words again, and names it.
 const lessons = framesWhere(
   "arraySort(groupUniqArray(event_id))",
-  `event_type = 'LESSON' AND JSONExtractString(frame, 'payload', 'state') = 'learned'
-  AND has(JSONExtract(frame, 'payload', 'sources', 'Array(String)'), {event:String})`,
+  `event_type = 'LESSON' AND hasAny(${sources}, arrayPushBack((${learned}), {event:String}))`,
 );
 
 /** Answers `event`. */

@@ -61,7 +61,9 @@ const record = (): RecordedFrame[] => {
     third.next({ event_type: "ACTION", payload: { tool: "list", ok: true, result: "", many: manyBlobs } }),
   ];
   const lesson = chain.next({ event_type: "LESSON", payload: { state: "learned", text: "x", sources } });
-  return [...told, lesson, same, ...deciding];
+  const recalled = { state: "recalled", text: "x", sources: [lesson.envelope.event_id] };
+  const recalling = chainBuilder({ namespace, mission: "fix-more", agent_uid: agentUid(8) });
+  return [...told, lesson, same, recalling.next({ event_type: "LESSON", payload: recalled }), ...deciding];
 };
 
 beforeAll(async () => {
@@ -126,14 +128,14 @@ describe("enchanted erase", () => {
   it("tells what would be erased, and what hangs on it, and erases nothing by itself", async () => {
     const ended = await run("erase", id(0), "--agent", agentUid(1), "--output", "json");
     expect(ended.code).toBe(0);
+    // The one that was learned, and the frame by which another agent recalled it.
+    const lessons = [id(3), id(5)].toSorted();
     expect(JSON.parse(ended.stdout)).toMatchObject({
       orders: [],
-      frames: [
-        { event_id: id(0), event_type: "THOUGHT", text: "call Erika", erased: false, lessons: [id(3)], blobs: [] },
-      ],
+      frames: [{ event_id: id(0), event_type: "THOUGHT", text: "call Erika", erased: false, lessons, blobs: [] }],
     });
     expect(ended.stderr).toContain("nothing was erased");
-    expect(ended.stderr).toContain(id(3));
+    for (const one of lessons) expect(ended.stderr).toContain(one);
     expect(await erasedHashes()).toEqual([]);
   });
 
@@ -200,7 +202,7 @@ describe("enchanted erase", () => {
   });
 
   it("has every question say that words are erased, and no words of frames that have none", async () => {
-    const [decision, change, , error] = frames.slice(5).map(({ envelope }) => envelope.event_id);
+    const [decision, change, , error] = frames.slice(6).map(({ envelope }) => envelope.event_id);
     const ended = await run("erase", decision!, error!, "--reason", "a name", "--yes");
     expect(ended).toMatchObject({ code: 0 });
     const answers = async (...args: string[]): Promise<Array<Record<string, unknown>>> =>

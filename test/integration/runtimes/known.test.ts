@@ -74,6 +74,8 @@ describe("a known program as the agent", () => {
       expect(new Set(judge.operations)).toEqual(new Set([operation]));
       expect(judge.refusals).toEqual([]);
       expect(judge.bodies.filter((body) => body.includes("You doubt whatever a turnstile tells you."))).not.toEqual([]);
+      const lastMessage = kind === "Codex" ? "The started interval is kept now." : "Made by";
+      expect(stage.payloads("PROPOSAL")).toMatchObject([{ body: expect.stringContaining(lastMessage) }]);
       await stage.fetchProposal();
       const files = stage.at.git(stage.at.fetched, "diff", "--name-only", "main", "proposal");
       expect(files).toBe("src/token-bucket.js\n");
