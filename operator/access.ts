@@ -6,6 +6,7 @@ import { cacheClusterAccess, cacheReleaseAccess, cacheTenantAccess } from "#oper
 import { interventionAccess, interventionClusterAccess } from "#operator/intervention/controller.ts";
 import { missionAccess, missionClusterAccess } from "#operator/mission/controller.ts";
 import { modelClusterAccess } from "#operator/model/controller.ts";
+import { personaClusterAccess } from "#operator/persona/controller.ts";
 
 /*
  * Every right of the operator, and where it has it: its roles are generated from these. In the whole cluster it has none but on our
@@ -18,6 +19,7 @@ export const operatorClusterAccess: readonly Access[] = [
   ...missionClusterAccess,
   ...agentClusterAccess,
   ...modelClusterAccess,
+  ...personaClusterAccess,
   ...interventionClusterAccess,
 ];
 

@@ -17,10 +17,12 @@ import {
   interventions,
   missions,
   models,
+  personas,
   type Agent,
   type Intervention,
   type Mission,
   type Model,
+  type Persona,
 } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { label } from "#nervous-system/schemas/names.ts";
 import { services, type Service } from "#operator/pod/names.ts";
@@ -31,6 +33,8 @@ export const byOwner = "owner";
 export const byUid = "uid";
 /** Index of missions by the key of a Model that their team names. */
 export const byModel = "model";
+/** Index of missions and agents by the key of a Persona that they name. */
+export const byPersona = "persona";
 
 /** Index of Interventions by the key of the mission that they name. */
 export const byMission = "mission";
@@ -40,6 +44,7 @@ export type Caches = {
   missions: Informer<Mission>;
   agents: Informer<Agent>;
   models: Informer<Model>;
+  personas: Informer<Persona>;
   interventions: Informer<Intervention>;
   /** Pods that the operator made, in the tenants' namespaces. */
   pods: NamespacedInformer<Pod>;
@@ -63,9 +68,9 @@ export type CacheOptions = {
 };
 
 /** What the caches need in the whole cluster: a mission is told where nobody works on it. */
-export const cacheClusterAccess: readonly Access[] = [missions, agents, models, interventions].flatMap((kind) => [
-  ...informerAccess(kind),
-]);
+export const cacheClusterAccess: readonly Access[] = [missions, agents, models, personas, interventions].flatMap(
+  (kind) => [...informerAccess(kind)],
+);
 
 /** What the caches need in each tenant's namespace. */
 export const cacheTenantAccess: readonly Access[] = [...informerAccess(pods)];
@@ -81,6 +86,14 @@ const ownerUid = (object: KubeObject): string[] => {
 const modelKeys = ({ metadata, spec }: Mission): string[] =>
   spec.team.map(({ modelRef }) => keyOf({ namespace: metadata.namespace, name: modelRef.name }));
 
+const personaKeys = ({ metadata, spec }: Mission): string[] =>
+  spec.team.flatMap(({ personaRef }) =>
+    personaRef === undefined ? [] : [keyOf({ namespace: metadata.namespace, name: personaRef.name })],
+  );
+
+const ownPersona = ({ metadata, spec }: Agent): string[] =>
+  spec.persona === undefined ? [] : [keyOf({ namespace: metadata.namespace, name: spec.persona.name })];
+
 /** Key of the mission that an Intervention names. */
 export const missionKey = ({ metadata, spec }: Intervention): string =>
   keyOf({ namespace: metadata.namespace, name: spec.missionRef.name });
@@ -94,9 +107,10 @@ export const createCaches = ({ releaseNamespace, tenants, onEndOf, ...shared }: 
     more: Pick<InformerOptions<T>, "selection" | "indexers"> = {},
   ): Informer<T> => createInformer<T>({ ...shared, kind, onEnd: onEndOf(kind), ...more });
   return {
-    missions: follow(missions, { indexers: { [byModel]: modelKeys, [byUid]: ownUid } }),
-    agents: follow(agents, { indexers: { [byOwner]: ownerUid, [byUid]: ownUid } }),
+    missions: follow(missions, { indexers: { [byModel]: modelKeys, [byPersona]: personaKeys, [byUid]: ownUid } }),
+    agents: follow(agents, { indexers: { [byOwner]: ownerUid, [byPersona]: ownPersona, [byUid]: ownUid } }),
     models: follow(models),
+    personas: follow(personas),
     interventions: follow(interventions, { indexers: { [byMission]: (act) => [missionKey(act)] } }),
     pods: createNamespacedInformer({
       ...shared,

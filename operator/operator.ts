@@ -7,14 +7,14 @@ import { createEventRecorder, type EventRecorder } from "#nervous-system/kuberne
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import type { LeaseTimes } from "#nervous-system/kubernetes/lease-decision.ts";
 import { createLeaderElector } from "#nervous-system/kubernetes/lease.ts";
-import { keyOf } from "#nervous-system/kubernetes/resource-kind.ts";
+import { keyOf, type KubeObject } from "#nervous-system/kubernetes/resource-kind.ts";
 import type { ComponentRecorder } from "#nervous-system/recorder/component.ts";
 import { isFinished, Reason } from "#nervous-system/schemas/conditions.ts";
 import { apiGroup } from "#nervous-system/schemas/resources/define-resource.ts";
 import { createMetrics } from "#nervous-system/telemetry/metrics.ts";
 import { createAgentReconcile } from "#operator/agent/controller.ts";
 import type { AgentTimes } from "#operator/agent/plan.ts";
-import { byModel, byUid, createCaches, missionKey, type Caches } from "#operator/caches.ts";
+import { byModel, byPersona, byUid, createCaches, missionKey, type Caches } from "#operator/caches.ts";
 import {
   createFrameObserver,
   type FrameObserver,
@@ -28,6 +28,7 @@ import { isUnrecorded, unsettled } from "#operator/intervention/apply.ts";
 import { createInterventionReconcile } from "#operator/intervention/controller.ts";
 import { createModelReconcile } from "#operator/model/controller.ts";
 import { createProbes, probeTimes } from "#operator/model/probes.ts";
+import { createPersonaReconcile } from "#operator/persona/controller.ts";
 import type { PodConfig } from "#operator/pod/config.ts";
 import type { Release } from "#operator/pod/confinement.ts";
 import { createControllerMetrics, metricsOf } from "#operator/runtime/controller-metrics.ts";
@@ -84,7 +85,7 @@ const workers = 16;
 /** How soon after a frame the status may show what it says, in milliseconds. */
 const activityDelayMs = 2_000;
 
-type Name = "mission" | "agent" | "model" | "intervention";
+type Name = "mission" | "agent" | "model" | "persona" | "intervention";
 type Reconciles = Record<Name, Reconcile>;
 type Controllers = Record<Name, Controller>;
 
@@ -98,23 +99,38 @@ const createControllers = (options: OperatorOptions, reconciles: Reconciles): Co
       reconcile: reconciles[name],
       metrics: metricsOf(metrics, name, workers),
     });
-  return { mission: make("mission"), agent: make("agent"), model: make("model"), intervention: make("intervention") };
+  return {
+    mission: make("mission"),
+    agent: make("agent"),
+    model: make("model"),
+    persona: make("persona"),
+    intervention: make("intervention"),
+  };
 };
 
 // Whoever is answered lets the next one of its mission have its turn.
 const actsOn = (caches: Caches, mission: string): string[] =>
   unsettled(caches, mission).map(({ metadata }) => keyOf(metadata));
 
-const watchAll = ({ mission, agent, model, intervention }: Controllers, caches: Caches): void => {
+/** Keys of those in a cache that name a Persona. */
+const naming =
+  (cache: Pick<Caches["missions"] | Caches["agents"], "byIndex">) =>
+  ({ object }: { object: KubeObject }): string[] =>
+    cache.byIndex(byPersona, keyOf(object.metadata)).map(({ metadata }) => keyOf(metadata));
+
+const watchAll = ({ mission, agent, model, persona, intervention }: Controllers, caches: Caches): void => {
   mission.watch(caches.missions, itself);
   mission.watch(caches.agents, itsController(apiGroup, "Mission"));
   mission.watch(caches.pods, itsController(apiGroup, "Mission"));
   mission.watch(caches.models, ({ object }) =>
     caches.missions.byIndex(byModel, keyOf(object.metadata)).map(({ metadata }) => keyOf(metadata)),
   );
+  mission.watch(caches.personas, naming(caches.missions));
   agent.watch(caches.agents, itself);
   agent.watch(caches.pods, itsController(apiGroup, "Agent"));
+  agent.watch(caches.personas, naming(caches.agents));
   model.watch(caches.models, itself);
+  persona.watch(caches.personas, itself);
   mission.watch(caches.interventions, itsController(apiGroup, "Mission"));
   intervention.watch(caches.interventions, itself);
   intervention.watch(caches.interventions, ({ object }) => actsOn(caches, missionKey(object)));
@@ -194,7 +210,7 @@ const createReconciles = (
   const forget = (uid: string): void => {
     for (const memory of [activity, flaps, probes]) memory.forget(uid);
   };
-  for (const informer of [caches.missions, caches.agents, caches.models, caches.interventions])
+  for (const informer of [caches.missions, caches.agents, caches.models, caches.personas, caches.interventions])
     informer.addHandler(({ kind, object }) => {
       if (kind === "deleted") forget(object.metadata.uid);
     });
@@ -214,6 +230,7 @@ const createReconciles = (
     }),
     agent: createAgentReconcile({ sources: { ...shared, times }, actor: { ...writer, config }, status }),
     model: createModelReconcile({ caches, probes, status, clock }),
+    persona: createPersonaReconcile({ caches, status, clock }),
     intervention: createInterventionReconcile({ caches, frames, client: writer.client, record, status, clock }),
   };
 };

@@ -47,6 +47,16 @@ export const scribeEnvironment = z.object({
     .describe("hash that the epoch resumes from, 64 hex digits"),
   ENCHANTED_GOAL: z.string().default("").describe("what the mission is for, for the record"),
   ENCHANTED_TASK: z.string().default("").describe("what the agent does in it, for the record"),
+  ENCHANTED_PERSONA: z
+    .string()
+    .max(253)
+    .default("")
+    .describe("name of the persona that the agent works as, for the record"),
+  ENCHANTED_PERSONA_DIGEST: z
+    .string()
+    .regex(/^sha256:[0-9a-f]{64}$/)
+    .optional()
+    .describe("digest of that persona's prompt, for the record"),
   ENCHANTED_COLLECTOR: address.describe("host:port of the collector"),
   ENCHANTED_GATEWAY: address.describe("host:port of the gateway"),
   ENCHANTED_CA_PEM: z.string().describe("PEM of the CA that signed collector and gateway"),

@@ -53,6 +53,8 @@ const identityOf = (config: ScribeConfig): RecorderIdentity => ({
   namespace: config.ENCHANTED_NAMESPACE,
   lineage: config.ENCHANTED_LINEAGE,
   recorder: "scribe",
+  ...(config.ENCHANTED_PERSONA === "" ? {} : { persona: config.ENCHANTED_PERSONA }),
+  ...(config.ENCHANTED_PERSONA_DIGEST === undefined ? {} : { persona_digest: config.ENCHANTED_PERSONA_DIGEST }),
   agentId: config.ENCHANTED_AGENT,
 });
 

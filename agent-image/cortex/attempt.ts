@@ -9,7 +9,7 @@ import type { Ids } from "#nervous-system/schemas/ids.ts";
 import { contextFromTraceparent } from "#nervous-system/telemetry/context-propagator.ts";
 import { Enchanted } from "#nervous-system/codecs/genai.ts";
 import { failureOf, isRecordGone, runAgentCycle, type AgentOutcome } from "./agents/base-agent.ts";
-import { renderOpening, type CoderTask } from "./agents/coder-prompt.ts";
+import { renderOpening, type CoderTask, type Persona } from "./agents/coder-prompt.ts";
 import type { CortexConfig } from "./config.ts";
 import { createBlobStore, type BlobStore } from "./engine/blobs.ts";
 import { openInbox, type Inbox } from "./engine/inbox.ts";
@@ -55,6 +55,12 @@ export const taskOf = (config: CortexConfig): CoderTask => ({
   task: config.ENCHANTED_TASK,
   criteria: config.ENCHANTED_CRITERIA,
 });
+
+/** Who an attempt is told to be. */
+export const personaOf = (config: CortexConfig): Persona | undefined =>
+  config.ENCHANTED_SYSTEM_PROMPT === ""
+    ? undefined
+    : { name: config.ENCHANTED_PERSONA, systemPrompt: config.ENCHANTED_SYSTEM_PROMPT };
 
 /** Goes on from what an earlier attempt kept; where that cannot be had, the work begins anew and the record says why. */
 const resume = async (

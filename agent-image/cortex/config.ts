@@ -36,6 +36,8 @@ export const cortexEnvironment = z.object({
   ENCHANTED_POLICY: policy
     .default(defaultPolicy)
     .describe("JSON of what may be published: the mission's workspace.policy"),
+  ENCHANTED_PERSONA: z.string().default("").describe("name of the persona that the agent works as"),
+  ENCHANTED_SYSTEM_PROMPT: z.string().default("").describe("what that persona is told"),
   ENCHANTED_REPO: z.string().describe("clone URL of the repository"),
   ENCHANTED_REF: z.string().default("HEAD").describe("branch or tag that the work starts from"),
   ENCHANTED_BASE_COMMIT: z.string().optional().describe("commit to start from; default: the ref's head"),

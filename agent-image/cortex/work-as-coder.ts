@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { runCoder } from "./agents/coder.ts";
-import { namesOf, openWorkplace, taskOf, type Work } from "./attempt.ts";
+import { namesOf, openWorkplace, personaOf, taskOf, type Work } from "./attempt.ts";
 import { commandEnvironment, type CortexConfig } from "./config.ts";
 import { createModel } from "./models/provider.ts";
 import { createWorkspaceFiles } from "./workspace/files.ts";
@@ -43,6 +43,7 @@ export const workAsCoder: Work = async (options, means) => {
     ...namesOf(config),
     ...means,
     task: taskOf(config),
+    persona: personaOf(config),
     model: coderModel(config),
     limits: limitsOf(config),
     repository,

@@ -3,6 +3,7 @@ import type { RuntimeRow } from "./runtime.ts";
 /** Anthropic's Claude Code, which speaks Messages. Nobody but Anthropic may hand it out: its image is the user's. */
 export const claudeCode: RuntimeRow = {
   command: () => ["claude", "--print", "--dangerously-skip-permissions", "{task}"],
+  instructions: ".claude/CLAUDE.md",
   env: ({ home, model }) => ({
     ANTHROPIC_MODEL: model,
     // What it would ask a smaller model for.

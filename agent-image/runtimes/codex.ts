@@ -26,5 +26,6 @@ export const codex: RuntimeRow = {
     ...["--output-last-message", lastMessageFile, "{task}"],
   ],
   env: ({ home }) => ({ CODEX_HOME: `${home}/.codex` }),
+  instructions: ".codex/AGENTS.md",
   files: (told) => ({ ".codex/config.toml": settings(told) }),
 };

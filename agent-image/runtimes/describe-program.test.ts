@@ -75,6 +75,31 @@ describe("describeProgram", () => {
     expect(settings).toMatchObject({ provider: { enchanted: { npm, options: { baseURL } } } });
   });
 
+  const persona = { ENCHANTED_PERSONA: "reviewer", ENCHANTED_SYSTEM_PROMPT: "You doubt {task}.\n" };
+
+  it.each([
+    ["Codex", ".codex/AGENTS.md"],
+    ["OpenCode", ".config/opencode/AGENTS.md"],
+    ["ClaudeCode", ".claude/CLAUDE.md"],
+  ])("has %s read its persona from its own instructions, and told of nothing but the task", (kind, path) => {
+    const { files, command, env } = programOf({ kind }, persona);
+    expect(files[path]).toBe("You doubt {task}.\n");
+    expect(command).toContain("Goal: $& it.");
+    expect(env["ENCHANTED_TASK"]).toBe("Goal: $& it.");
+    expect(env).not.toHaveProperty("ENCHANTED_SYSTEM_PROMPT");
+    expect(programOf({ kind }).files).not.toHaveProperty([path]);
+  });
+
+  it.each([[{ kind: "MiniSweAgent" }], [{ kind: "Custom", command: ["run", "{task}"] }]])(
+    "begins the task with the persona where a program has no such file: %j",
+    (runtime) => {
+      const { files, command, env } = programOf(runtime, persona);
+      expect(files).toEqual({});
+      expect(command.at(-1)).toBe("You doubt {task}.\n\nGoal: $& it.");
+      expect(env["ENCHANTED_TASK"]).toBe("You doubt {task}.\n\nGoal: $& it.");
+    },
+  );
+
   it("starts no cortex", () => {
     expect(() => programOf({ kind: "Cortex" })).toThrow(TypeError);
   });

@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import type { Told } from "./runtime.ts";
+import { personaOf } from "../cortex/attempt.ts";
+import type { RuntimeRow, Told } from "./runtime.ts";
 import type { RuntimeConfig } from "./config.ts";
 import { runtimes } from "./table.ts";
 
@@ -60,12 +61,21 @@ const variablesOf = (config: RuntimeConfig, told: Told, traceparent: string | un
   ENCHANTED_PROPOSAL_FILE: told.proposalFile,
 });
 
+/** Files of its home, the one that tells it who it is among them. */
+const filesOf = (row: RuntimeRow, told: Told, persona: string): Record<string, string> => ({
+  ...row.files?.(told),
+  ...(persona === "" || row.instructions === undefined ? {} : { [row.instructions]: `${persona}\n` }),
+});
+
 /** The program of an agent, as its spec and the file of its kind say; throws for the cortex, which is none. */
 export const describeProgram = (config: RuntimeConfig, circumstances: Circumstances): Program & { told: Told } => {
   const spec = config.ENCHANTED_RUNTIME;
   if (spec.kind === "Cortex") throw new TypeError("the cortex is started by itself, not as a program");
   const row = runtimes[spec.kind];
-  const told = toldOf(config, circumstances);
+  const persona = personaOf(config)?.systemPrompt.trim() ?? "";
+  const beginsTask = persona !== "" && row.instructions === undefined;
+  const task = beginsTask ? `${persona}\n\n${circumstances.task}` : circumstances.task;
+  const told = toldOf(config, { ...circumstances, task });
   const { args = [], env = [] } = spec;
   return {
     told,
@@ -76,6 +86,6 @@ export const describeProgram = (config: RuntimeConfig, circumstances: Circumstan
       ...row.env?.(told),
       ...Object.fromEntries(env.map(({ name, value }) => [name, value])),
     },
-    files: row.files?.(told) ?? {},
+    files: filesOf(row, told, persona),
   };
 };

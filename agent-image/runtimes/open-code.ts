@@ -20,5 +20,6 @@ const settings = ({ model, isAnthropic, openaiBaseUrl, anthropicBaseUrl }: Told)
 export const openCode: RuntimeRow = {
   command: (_, { model }) => ["opencode", "run", "-m", `enchanted/${model}`, "{task}"],
   env: () => ({ OPENCODE_DISABLE_MODELS_FETCH: "true", OPENCODE_DISABLE_AUTOUPDATE: "true" }),
+  instructions: ".config/opencode/AGENTS.md",
   files: (told) => ({ ".config/opencode/opencode.json": JSON.stringify(settings(told), null, 2) }),
 };

@@ -2,7 +2,7 @@ import type { Runtime } from "#nervous-system/schemas/resources/runtime.ts";
 
 /** What a program may be told, of which each runtime takes what it can. */
 export type Told = {
-  /** Goal, task and criteria as one text, and the file that holds it. */
+  /** Goal, task and criteria as one text, behind its persona where no file of its home tells it that, and the file that holds it. */
   readonly task: string;
   readonly taskFile: string;
   /** Where it may leave title and body of its proposal, and where its last message is looked for. */
@@ -24,6 +24,8 @@ export type RuntimeRow = {
   command(spec: Runtime, told: Told): readonly string[];
   /** Variables beside those that every program gets, before those of the mission. */
   env?(told: Told): Readonly<Record<string, string>>;
+  /** Path in its home of the file whose instructions it reads by itself, whatever the repository; without one its task begins with them. */
+  readonly instructions?: string;
   /** Files of its home, by path. */
   files?(told: Told): Readonly<Record<string, string>>;
 };

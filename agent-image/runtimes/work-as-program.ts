@@ -57,7 +57,7 @@ const prepareProgram = async (
   const program = describeProgram(config, { task, volume, traceparent: traceparentOf(span), env });
   const { home, taskFile } = program.told;
   await mkdir(home, { recursive: true });
-  await writeFile(taskFile, `${task}\n`);
+  await writeFile(taskFile, `${program.told.task}\n`);
   await forgetSaid(program.told);
   for (const [path, text] of Object.entries(program.files)) {
     await mkdir(dirname(join(home, path)), { recursive: true });

@@ -42,7 +42,7 @@ const order: readonly string[] = [ConditionType.Failed, ConditionType.Stalled, C
 
 const rank = ({ type }: Condition): number => (order.includes(type) ? order.indexOf(type) : order.length);
 
-const neverWrong: ReadonlySet<string> = new Set([ConditionType.Complete]);
+const neverWrong: ReadonlySet<string> = new Set([ConditionType.Complete, ConditionType.PersonaCurrent]);
 
 /** Of a condition that is wrong for one reason the others with that reason say nothing more. */
 const wrongIn = (conditions: readonly Condition[] = []): Condition[] => {

@@ -145,6 +145,16 @@ export const reasonAdvice: Readonly<Record<Reason, Advice>> = {
     "A budget in dollars needs prices, and the Model has none.",
     "kubectl edit model {model} --namespace {namespace}",
   ),
+  PersonaNotFound: act(
+    "A Persona that the team names does not exist in the namespace; agents that were made with it go on.",
+    "kubectl get personas --namespace {namespace}",
+    editMission,
+  ),
+  PersonaChanged: well("The Persona says something else now; agents that were made with it keep what it said then."),
+  SecretInPersona: act(
+    "The prompt of the Persona that the team names holds a secret; take it out where it comes from.",
+    "kubectl get personas --namespace {namespace}",
+  ),
   MissionNotFound: act(
     "There is no mission of that name; its agents go with it, and what people want of it is answered by that.",
     "kubectl get missions --namespace {namespace}",

@@ -8,6 +8,7 @@ import {
 } from "#nervous-system/schemas/resources/intervention.ts";
 import { missionDefinition, type MissionSpec, type MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
 import { modelDefinition, type ModelSpec, type ModelStatus } from "#nervous-system/schemas/resources/model.ts";
+import { personaDefinition, type PersonaSpec, type PersonaStatus } from "#nervous-system/schemas/resources/persona.ts";
 
 /** A Mission as the API server holds it, defaults applied. */
 export type Mission = KubeObject & { spec: MissionSpec; status?: MissionStatus };
@@ -15,6 +16,8 @@ export type Mission = KubeObject & { spec: MissionSpec; status?: MissionStatus }
 export type Agent = KubeObject & { spec: AgentSpec; status?: AgentStatus };
 /** A Model as the API server holds it, defaults applied. */
 export type Model = KubeObject & { spec: ModelSpec; status?: ModelStatus };
+/** A Persona as the API server holds it. */
+export type Persona = KubeObject & { spec: PersonaSpec; status?: PersonaStatus };
 /** An Intervention as the API server holds it. */
 export type Intervention = KubeObject & { spec: InterventionSpec; status?: InterventionStatus };
 
@@ -32,5 +35,7 @@ export const missions: ResourceKind<Mission> = ours(missionDefinition);
 export const agents: ResourceKind<Agent> = ours(agentDefinition);
 /** Kind of Models. */
 export const models: ResourceKind<Model> = ours(modelDefinition);
+/** Kind of Personas. */
+export const personas: ResourceKind<Persona> = ours(personaDefinition);
 /** Kind of Interventions. */
 export const interventions: ResourceKind<Intervention> = ours(interventionDefinition);

@@ -8,7 +8,7 @@ import { parseTimestampNs, renderTimestamp } from "#nervous-system/schemas/times
 /** Whose chain a recorder writes: the stamps that are the same on every frame. */
 export type RecorderIdentity = Pick<
   Envelope,
-  "agent_uid" | "mission_uid" | "mission" | "namespace" | "lineage" | "recorder" | "persona"
+  "agent_uid" | "mission_uid" | "mission" | "namespace" | "lineage" | "recorder" | "persona" | "persona_digest"
 > & {
   /** Name that frames without an `agent_id` get. */
   agentId: string;
@@ -16,7 +16,7 @@ export type RecorderIdentity = Pick<
 
 /** What one frame says differently from the recorder's identity: a component writes about many missions. */
 export type FrameSubject = Partial<
-  Pick<Envelope, "mission_uid" | "mission" | "namespace" | "lineage" | "persona" | "about">
+  Pick<Envelope, "mission_uid" | "mission" | "namespace" | "lineage" | "persona" | "persona_digest" | "about">
 >;
 
 /** A frame with the time that its producer claims, Unix nanoseconds. */

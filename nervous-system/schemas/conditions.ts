@@ -13,6 +13,7 @@ export const ConditionType = {
   Recording: "Recording",
   Stuck: "Stuck",
   AwaitingHuman: "AwaitingHuman",
+  PersonaCurrent: "PersonaCurrent",
   PodScheduled: "PodScheduled",
   WorkspaceReady: "WorkspaceReady",
 } as const;
@@ -63,6 +64,9 @@ export const Reason = {
   ModelNotReady: "ModelNotReady",
   ModelNotPriced: "ModelNotPriced",
   MissionNotFound: "MissionNotFound",
+  PersonaNotFound: "PersonaNotFound",
+  PersonaChanged: "PersonaChanged",
+  SecretInPersona: "SecretInPersona",
   SecretNotFound: "SecretNotFound",
   SecretNotAllowed: "SecretNotAllowed",
   SecretInvalid: "SecretInvalid",

@@ -40,6 +40,11 @@ const envelopeSchema = z
     event_type: z.string().regex(frameTypePattern),
     event_id: z.string().min(1).max(128),
     persona: z.string().max(253).optional(),
+    /** Digest of the prompt that the persona had, as its agent was told it. */
+    persona_digest: z
+      .string()
+      .regex(/^sha256:[0-9a-f]{64}$/)
+      .optional(),
     trace_id: z
       .string()
       .regex(/^[0-9a-f]{32}$/)

@@ -37,6 +37,7 @@ const envelopesOf = (text: Text, count: fc.Arbitrary<number>, seq: fc.Arbitrary<
   };
   const optional = {
     persona: text(0),
+    persona_digest: hex(64).map((digits) => `sha256:${digits}`),
     trace_id: hex(32),
     span_id: hex(16),
     parent_event_id: name,

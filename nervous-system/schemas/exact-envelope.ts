@@ -28,7 +28,7 @@ const patternOf = ({ producers, recorders, flags, typePattern }: EnvelopeNames):
     `"mission_uid":"${UID}"`,
     `"namespace":${text(1, 253)}`,
     `"observed":"(0|[1-9][0-9]{0,18})"`,
-    `${optional(`"parent_event_id":${text(1, 128)},`)}${optional(`"persona":${text(0, 253)},`)}"producer":"(${producers.join("|")})"`,
+    `${optional(`"parent_event_id":${text(1, 128)},`)}${optional(`"persona":${text(0, 253)},`)}${optional('"persona_digest":"(sha256:[0-9a-f]{64})",')}"producer":"(${producers.join("|")})"`,
     `"recorder":"(${recorders.join("|")})"`,
     `"seq":${COUNT}${optional(',"span_id":"([0-9a-f]{16})"')}${optional(',"trace_id":"([0-9a-f]{32})"')}\\}`,
   ];
@@ -40,11 +40,13 @@ const flagsOf = (list: string): Envelope["flags"] =>
 
 const addOptional = (envelope: Envelope, found: RegExpExecArray): Envelope => {
   const [aboutUid, aboutEpoch, flags] = [found[1], found[2], found[7]];
-  const [parent, persona, span, trace] = [found[13], found[14], found[18], found[19]];
+  const [parent, persona, personaDigest] = [found[13], found[14], found[15]];
+  const [span, trace] = [found[19], found[20]];
   if (aboutUid !== undefined) envelope.about = { agent_uid: aboutUid, epoch: Number(aboutEpoch) };
   if (flags !== undefined) envelope.flags = flagsOf(flags);
   if (parent !== undefined) envelope.parent_event_id = parent;
   if (persona !== undefined) envelope.persona = persona;
+  if (personaDigest !== undefined) envelope.persona_digest = personaDigest;
   if (span !== undefined) envelope.span_id = span;
   if (trace !== undefined) envelope.trace_id = trace;
   return envelope;
@@ -60,7 +62,7 @@ export const createExactReader = (names: EnvelopeNames): ((text: string) => Enve
     const found = pattern.exec(text);
     if (found === null) return undefined;
     const part = (index: number): string => found[index] as string;
-    const [epoch, seq] = [Number(found[4]), Number(found[17])];
+    const [epoch, seq] = [Number(found[4]), Number(found[18])];
     const counts = [epoch, Number(found[2] ?? 0), Number(found[8])];
     if (seq === 0 || counts.some((count) => count > 0xffff_ffff)) return undefined;
     return addOptional(
@@ -74,8 +76,8 @@ export const createExactReader = (names: EnvelopeNames): ((text: string) => Enve
         mission_uid: part(10),
         namespace: part(11),
         observed: part(12),
-        producer: part(15) as Envelope["producer"],
-        recorder: part(16) as Envelope["recorder"],
+        producer: part(16) as Envelope["producer"],
+        recorder: part(17) as Envelope["recorder"],
         seq,
       },
       found,

@@ -94,6 +94,7 @@ export const observeAgent = async (sources: AgentSources, key: string): Promise<
   return {
     agent,
     mission,
+    persona: agent.spec.persona && caches.personas.get(keyOf({ namespace, name: agent.spec.persona.name })),
     model: caches.models.get(keyOf({ namespace, name: agent.spec.modelRef.name })),
     ...(await observePermits(sources, agent, mission, current)),
     ...current,

@@ -1,6 +1,6 @@
 import type { AgentFold } from "#nervous-system/fold/state.ts";
 import type { Outcome } from "#nervous-system/kernel/outcome.ts";
-import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import type { Agent, Mission, Model, Persona } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { CheckAnswer } from "#operator/gateway/check.ts";
 import type { NetworkView } from "#operator/pod/confinement.ts";
 import type { PodEnd } from "#operator/pod/end.ts";
@@ -28,6 +28,8 @@ export type AgentSnapshot = {
   agent: Agent;
   mission: Mission | undefined;
   model: Model | undefined;
+  /** The Persona that it was made to work as, as it is now. */
+  persona: Persona | undefined;
   /** The gateway's verdict on the mission's Git Secret, or on its namespace; absent where no pod is about to be made. */
   secret: CheckAnswer | undefined;
   /** Pod of the current attempt; where it decides anything it was read live from the API server. */

@@ -3,6 +3,7 @@ import { snapshotToResume } from "#operator/agent/attempts.ts";
 import { graceSecondsOf, renderAgentPod } from "#operator/agent/render.ts";
 import type { Runtime } from "#nervous-system/schemas/resources/runtime.ts";
 import { anAgent } from "#test/builders/agent.ts";
+import { personaDigestOf } from "#nervous-system/schemas/persona-digest.ts";
 import { aMission } from "#test/builders/mission.ts";
 import { aModel } from "#test/builders/model.ts";
 import { someHash } from "#test/builders/pod-status.ts";
@@ -191,6 +192,21 @@ describe("renderAgentPod", () => {
     const addresses = { collector: "10.0.0.1", gateway: "10.0.0.2" };
     const resumed = renderAgentPod(aPodConfig(), { ...input, addresses, resumeFrom: kept.manifest });
     expect(envOf("agent", resumed)["ENCHANTED_RESUME_SNAPSHOT"]).toBe(kept.manifest);
+  });
+
+  it("tells the agent who it is, and the scribe under which name that is recorded", () => {
+    for (const name of ["agent", "scribe"]) expect(envOf(name, pod())).not.toHaveProperty("ENCHANTED_PERSONA");
+    const persona = { name: "reviewer", systemPrompt: "You doubt $(HOME)." };
+    const rendered = pod(aMission(), anAgent({ spec: { persona } }));
+    expect(envOf("agent", rendered)).toMatchObject({
+      ENCHANTED_PERSONA: "reviewer",
+      ENCHANTED_SYSTEM_PROMPT: "You doubt $$(HOME).",
+    });
+    expect(envOf("scribe", rendered)).toMatchObject({
+      ENCHANTED_PERSONA: "reviewer",
+      ENCHANTED_PERSONA_DIGEST: personaDigestOf(persona.systemPrompt),
+    });
+    expect(envOf("scribe", rendered)).not.toHaveProperty("ENCHANTED_SYSTEM_PROMPT");
   });
 
   it("leaves agent, scribe and kubelet their time at the end", () => {

@@ -2,6 +2,7 @@ import type { Pod } from "#nervous-system/kubernetes/kinds.ts";
 import { controllerReference, type Draft } from "#nervous-system/kubernetes/resource-kind.ts";
 import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { zeroHash } from "#nervous-system/schemas/chain.ts";
+import { personaDigestOf } from "#nervous-system/schemas/persona-digest.ts";
 import { audience, label, observeFinalizer } from "#nervous-system/schemas/names.ts";
 import { scribePort } from "#nervous-system/schemas/scribe-ports.ts";
 import type { Addresses } from "#operator/agent/plan.ts";
@@ -64,6 +65,8 @@ const scribeContainer = (config: PodConfig, input: AgentPodInput): Container => 
   env: environment({
     ...identityOf(input),
     ...wordsOf(input),
+    ENCHANTED_PERSONA: input.agent.spec.persona?.name,
+    ENCHANTED_PERSONA_DIGEST: input.agent.spec.persona && personaDigestOf(input.agent.spec.persona.systemPrompt),
     ENCHANTED_RESUME_HASH: input.agent.status?.ledger?.hash ?? zeroHash,
     ENCHANTED_COLLECTOR: `${collectorHost}:${collectorPort}`,
     ENCHANTED_GATEWAY: `${gatewayHost}:${gatewayPort}`,
@@ -146,6 +149,8 @@ const agentContainer = (config: PodConfig, input: AgentPodInput): Container => {
       ...mouths,
       ...wordsOf(input),
       ...workOf(input),
+      ENCHANTED_PERSONA: input.agent.spec.persona?.name,
+      ENCHANTED_SYSTEM_PROMPT: input.agent.spec.persona?.systemPrompt,
       ENCHANTED_POLICY: policyOf(input.mission),
       ENCHANTED_RUNTIME: isCortex(input) ? undefined : JSON.stringify(input.agent.spec.runtime),
       // The root file system is read-only and the user has no home.

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { emptyAgent } from "#nervous-system/fold/state.ts";
 import { findCondition } from "#nervous-system/schemas/conditions.ts";
+import { personaDigestOf } from "#nervous-system/schemas/persona-digest.ts";
 import { agentDefinition, type AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
 import { decideAgent } from "#operator/agent/decide.ts";
 import { agentEvents } from "#operator/agent/events.ts";
@@ -9,6 +10,7 @@ import { computeAgentStatus } from "#operator/agent/status.ts";
 import { podFacts } from "#operator/pod/facts.ts";
 import { anAgentSnapshot } from "#test/builders/agent-snapshot.ts";
 import { anAgent } from "#test/builders/agent.ts";
+import { aPersona } from "#test/builders/persona.ts";
 import {
   endedStatus,
   fetchFailedStatus,
@@ -210,6 +212,18 @@ describe("the recording of an agent that works", () => {
   it("is well where it died once, or before there was an agent", () => {
     expect(recordingOf({}, diedAt("2026-11-23T09:05:00Z", 1))?.status).toBe("True");
     expect(recordingOf({}, diedAt("2026-11-23T09:00:59Z"))?.status).toBe("True");
+  });
+});
+
+describe("the persona of an Agent", () => {
+  it("is pinned by its digest, whatever the Persona says now", () => {
+    const persona = { name: "reviewer", systemPrompt: "You doubt what you read." };
+    const agent = anAgent({ spec: { persona } });
+    const given = anAgentSnapshot({ agent, persona: aPersona({ spec: { systemPrompt: "You trust it." } }) });
+    const status = computeAgentStatus(given, decideAgent(given));
+    expect(status.personaDigest).toBe(personaDigestOf(persona.systemPrompt));
+    expect(findCondition(status.conditions, "PersonaCurrent")).toMatchObject({ reason: "PersonaChanged" });
+    expect(step(snapshot(undefined))).not.toHaveProperty("personaDigest");
   });
 });
 

@@ -3,7 +3,9 @@ import { cut } from "#nervous-system/kernel/cut.ts";
 import { mergeConditions } from "#nervous-system/schemas/conditions.ts";
 import type { AgentStatus } from "#nervous-system/schemas/resources/agent.ts";
 import { countsAfter, newestSnapshot } from "#operator/agent/attempts.ts";
+import { personaDigestOf } from "#nervous-system/schemas/persona-digest.ts";
 import { headline, podConditions } from "#operator/agent/conditions.ts";
+import { personaCondition } from "#operator/agent/persona.ts";
 import type { AgentPlan, AgentSnapshot } from "#operator/agent/plan.ts";
 import type { PodEnd } from "#operator/pod/end.ts";
 import type { PodFacts } from "#operator/pod/facts.ts";
@@ -123,14 +125,16 @@ const toldByFrames = ({ fold, stream }: AgentSnapshot, status: AgentStatus): Age
 /** The whole status that the plan leads to, from the status before, what the frames tell, and nothing else. */
 export const computeAgentStatus = (snapshot: AgentSnapshot, plan: AgentPlan): AgentStatus => {
   const { agent, nowMs } = snapshot;
+  const { persona } = agent.spec;
   const before = agent.status ?? {};
   const observed = observedOf(agent);
-  const decided = [...headline(plan), ...podConditions(snapshot, plan, before)];
+  const decided = [...headline(plan), ...podConditions(snapshot, plan, before), ...personaCondition(snapshot)];
   const at = { now: kubeTime(nowMs), generation: observed.observedGeneration };
   return {
     ...toldByFrames(snapshot, progressed(snapshot, plan, before)),
     ...observed,
     conditions: mergeConditions(before.conditions, decided, at),
     phase: plan.phase,
+    ...(persona === undefined ? {} : { personaDigest: personaDigestOf(persona.systemPrompt) }),
   };
 };

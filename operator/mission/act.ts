@@ -50,11 +50,15 @@ export const actOnMission = async (
   snapshot: MissionSnapshot,
   act: MissionAct,
 ): Promise<MadeVerifier | undefined> => {
-  const { mission, agentImage } = snapshot;
+  const { mission, personas, agentImage } = snapshot;
   const { namespace } = mission.metadata;
   switch (act.kind) {
     case "createAgent":
-      await createOwned(actor.client, agents, renderAgent(mission, act.member, agentImage));
+      await createOwned(
+        actor.client,
+        agents,
+        renderAgent({ mission, personas, member: act.member, image: agentImage }),
+      );
       return undefined;
     case "suspendAgent":
       await changeAgent(actor, act.agent, { suspend: act.suspend });

@@ -5,6 +5,7 @@ import { judgeWorkspace } from "#operator/gateway/workspace.ts";
 import { modelNames, whyUnpriced } from "#operator/mission/models.ts";
 import { waitingPlan, type MissionPlan, type MissionSnapshot, type Step } from "#operator/mission/plan.ts";
 import { judgeNetwork } from "#operator/pod/confinement.ts";
+import { whyUnusable } from "#operator/persona/judge.ts";
 import { agentName } from "#operator/pod/names.ts";
 
 /** Why a mission is not admitted: which condition is False, and whether a person must act. */
@@ -104,6 +105,23 @@ const modelsArePriced: Check = (snapshot) => {
     : { refused: "ResolvedRefs", stalled: true, reason: Reason.ModelNotPriced, message };
 };
 
+const personasAreUsable: Check = ({ mission, personas }) => {
+  for (const { personaRef } of mission.spec.team) {
+    if (personaRef === undefined) continue;
+    const { name } = personaRef;
+    const persona = personas.get(name);
+    const refused = { refused: "ResolvedRefs", stalled: true } as const;
+    if (persona === undefined) {
+      const message = `Persona "${name}" does not exist in namespace "${mission.metadata.namespace ?? ""}"; create it, or take personaRef out of the team.`;
+      return { ...refused, reason: Reason.PersonaNotFound, message };
+    }
+    const wrong = whyUnusable(persona);
+    if (wrong !== undefined)
+      return { ...refused, ...wrong, message: `Persona "${name}" cannot be used: ${wrong.message}` };
+  }
+  return undefined;
+};
+
 const secretIsAllowed: Check = ({ mission, secret }) => {
   const blocked = judgeWorkspace(mission, secret);
   return blocked && { refused: "ResolvedRefs", ...blocked };
@@ -126,6 +144,7 @@ const admissionChecks: readonly Check[] = [
   agentNamesAreFree,
   redactionCompiles,
   modelsExist,
+  personasAreUsable,
   modelsArePriced,
   modelsAreReady,
   secretIsAllowed,

@@ -24,6 +24,7 @@ import {
 import { aMission } from "#test/builders/mission.ts";
 import { aModel } from "#test/builders/model.ts";
 import { aNetwork } from "#test/builders/network.ts";
+import { aPersona } from "#test/builders/persona.ts";
 import {
   disruptedStatus,
   fetchFailedStatus,
@@ -41,6 +42,11 @@ const after = (kind: ChangingKind, spec: Partial<MissionSpecInput> = {}): Missio
     spec,
     status: { lastIntervention: { uid: "u", name: "i", kind, by: "ann", at: "2026-11-23T09:00:00Z" } },
   });
+const [coder] = aMission().spec.team;
+const reviewed = aMission({ spec: { team: [{ ...coder!, personaRef: { name: "reviewer" } }] } });
+const leaky = aPersona({
+  spec: { systemPrompt: `Use ${["ghp", "0123456789abcdefghijABCDEFGHIJ012345"].join("_")}.` },
+});
 const takenBack = { kind: "answered", ok: false, reason: Reason.SecretNotAllowed, message: "label it" } as const;
 
 /** The case name is the specification. */
@@ -130,6 +136,27 @@ const table: ReadonlyArray<{
     phase: "Pending",
     reason: Reason.ModelNotFound,
     stalled: true,
+  },
+  {
+    name: "a Persona that does not exist must be created",
+    given: snapshot({ mission: reviewed }),
+    phase: "Pending",
+    reason: Reason.PersonaNotFound,
+    stalled: true,
+  },
+  {
+    name: "a Persona that holds a secret must be mended",
+    given: snapshot({ mission: reviewed, personas: new Map([["reviewer", leaky]]) }),
+    phase: "Pending",
+    reason: Reason.SecretInPersona,
+    stalled: true,
+  },
+  {
+    name: "a Persona that can be used is not in the way, whether its status says so yet or not",
+    given: snapshot({ mission: reviewed, personas: new Map([["reviewer", aPersona()]]) }),
+    phase: "Running",
+    reason: Reason.Working,
+    acts: [{ kind: "createAgent", member: "coder" }],
   },
   {
     name: "a Model that is not ready is waited for",

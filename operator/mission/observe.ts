@@ -2,7 +2,7 @@ import type { Clock } from "#nervous-system/kernel/clock.ts";
 import { pods } from "#nervous-system/kubernetes/kinds.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import { controllerOf, isControlledBy, keyOf } from "#nervous-system/kubernetes/resource-kind.ts";
-import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import type { Agent, Mission, Model, Persona } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { ConditionType, isFinished, isTrue } from "#nervous-system/schemas/conditions.ts";
 import { byOwner, byUid, type Caches } from "#operator/caches.ts";
 import { isHeld } from "#nervous-system/schemas/held.ts";
@@ -78,6 +78,16 @@ const observeModels = ({ caches }: MissionSources, { metadata, spec }: Mission):
     }),
   );
 
+const observePersonas = ({ caches }: MissionSources, { metadata, spec }: Mission): ReadonlyMap<string, Persona> =>
+  new Map(
+    spec.team.flatMap(({ personaRef }) => {
+      if (personaRef === undefined) return [];
+      const { name } = personaRef;
+      const persona = caches.personas.get(keyOf({ namespace: metadata.namespace, name }));
+      return persona === undefined ? [] : [[name, persona] as const];
+    }),
+  );
+
 const observeAgents = ({ caches }: MissionSources, mission: Mission): ReadonlyMap<string, Agent> =>
   new Map(
     caches.agents
@@ -123,6 +133,7 @@ export const observeMission = async (sources: MissionSources, key: string): Prom
     pods: observePods(sources, agents),
     taken: observeTaken(sources, mission),
     models: observeModels(sources, mission),
+    personas: observePersonas(sources, mission),
     ...(mayAct ? await observePermits(sources, mission, agents) : { secret: undefined, network: undefined }),
     record: frames.health(),
     fold: frames.mission(mission.metadata.uid),

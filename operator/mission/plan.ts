@@ -1,7 +1,7 @@
 import type { MissionFold } from "#nervous-system/fold/state.ts";
 import type { Outcome } from "#nervous-system/kernel/outcome.ts";
 import type { PendingApproval } from "#nervous-system/schemas/approvals.ts";
-import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import type { Agent, Mission, Model, Persona } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { MissionStatus } from "#nervous-system/schemas/resources/mission.ts";
 import { Reason } from "#nervous-system/schemas/conditions.ts";
 import type { RecordHealth } from "#operator/frames/view.ts";
@@ -25,6 +25,8 @@ export type MissionSnapshot = {
   taken: ReadonlyArray<{ readonly agent: string; readonly mission: string | undefined }>;
   /** Models that the team names, by name. */
   models: ReadonlyMap<string, Model>;
+  /** Personas that the team names, by name. */
+  personas: ReadonlyMap<string, Persona>;
   /** The gateway's verdict on the Git secret, or on the namespace where the mission names none; absent where no pod is about to be made. */
   secret: CheckAnswer | undefined;
   /** What confines the pods of its namespace; absent where no pod is about to be made. */

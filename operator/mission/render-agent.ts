@@ -1,5 +1,5 @@
 import { controllerReference, type Draft } from "#nervous-system/kubernetes/resource-kind.ts";
-import type { Agent, Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import type { Agent, Mission, Persona } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { label, observeFinalizer } from "#nervous-system/schemas/names.ts";
 import { groupVersion } from "#nervous-system/schemas/resources/define-resource.ts";
 import { agentName } from "#operator/pod/names.ts";
@@ -11,11 +11,30 @@ const titleOf = (goal: string): string => {
   return (line === "" ? "The mission's goal" : line).slice(0, maxTitle);
 };
 
+/** What an Agent is rendered from. */
+type AgentInput = {
+  readonly mission: Mission;
+  /** Name of the member of its team. */
+  readonly member: string;
+  /** Personas that the team names, by name. */
+  readonly personas: ReadonlyMap<string, Persona>;
+  /** Image of members that name none. */
+  readonly image: string;
+};
+
+// The text itself: what the Persona says later is not what the mission was admitted with, and each attempt is told it.
+const personaOf = (name: string, personas: AgentInput["personas"]): NonNullable<Agent["spec"]["persona"]> => {
+  const persona = personas.get(name);
+  if (persona === undefined) throw new TypeError(`an Agent was decided without Persona "${name}", which it works as`);
+  return { name, systemPrompt: persona.spec.systemPrompt };
+};
+
 /** The Agent of one member of the team; with one member the task is the goal itself. */
-export const renderAgent = (mission: Mission, member: string, image: string): Draft<Agent> => {
+export const renderAgent = ({ mission, member, personas, image }: AgentInput): Draft<Agent> => {
   const wanted = mission.spec.team.find(({ name }) => name === member);
   if (wanted === undefined) throw new TypeError(`mission "${mission.metadata.name}" has no member "${member}"`);
   const { goal, recording, egress } = mission.spec;
+  const { personaRef } = wanted;
   return {
     apiVersion: groupVersion,
     kind: "Agent",
@@ -33,6 +52,7 @@ export const renderAgent = (mission: Mission, member: string, image: string): Dr
       modelRef: wanted.modelRef,
       image: wanted.image ?? image,
       ...(wanted.runtime === undefined ? {} : { runtime: wanted.runtime }),
+      ...(personaRef === undefined ? {} : { persona: personaOf(personaRef.name, personas) }),
       // As it was admitted: what the mission says later may not be RE2.
       ...(recording?.redact === undefined ? {} : { recording: { redact: recording.redact } }),
       ...(egress === undefined ? {} : { egress }),

@@ -33,6 +33,7 @@ const snapshot = (status: MissionStatus | undefined, given: Partial<MissionSnaps
   pods: new Map(),
   taken: [],
   models: new Map([["scripted", aModel({ status: readyModelStatus })]]),
+  personas: new Map(),
   secret: { kind: "answered", ok: true, reason: "Resolved", message: "" },
   network: aNetwork(),
   record: { healthy: true, message: "", position: 40 },

@@ -12,11 +12,12 @@ export type Caller = {
   readonly producers: readonly Producer[];
   /** What its frames must name as recorder. */
   readonly recorder: string;
-  /** What an agent's frames must say of their mission; a component writes about many. */
+  /** What an agent's frames must say of their mission and of the persona that it works as; a component writes about many. */
   readonly bound?: {
     readonly epoch: number;
     readonly missionUid: string;
     readonly mission: string;
+    readonly persona?: { readonly name: string; readonly digest: string };
   };
   /** User name of an external client: neither the pod of an agent nor a component. */
   readonly principal?: string;

@@ -8,6 +8,7 @@ import { agents, type Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { Producer } from "#nervous-system/schemas/frames/define-frame.ts";
 import { stableId } from "#nervous-system/schemas/ids.ts";
 import { audience } from "#nervous-system/schemas/names.ts";
+import { personaDigestOf } from "#nervous-system/schemas/persona-digest.ts";
 import { computePodBinding, parsePodName } from "#pipeline/identity/pod-binding.ts";
 import type { RecordUse } from "#pipeline/identity/record-right.ts";
 import type { Principal, TokenPod, TokenReviews } from "#pipeline/identity/token-reviews.ts";
@@ -71,13 +72,23 @@ const ownerOf = (agent: Agent): string => {
   return owner.uid;
 };
 
+const boundOf = (agent: Agent, epoch: number): NonNullable<Caller["bound"]> => {
+  const { missionRef, persona } = agent.spec;
+  return {
+    epoch,
+    missionUid: ownerOf(agent),
+    mission: missionRef.name,
+    ...(persona && { persona: { name: persona.name, digest: personaDigestOf(persona.systemPrompt) } }),
+  };
+};
+
 const agentCaller = (agent: Agent, epoch: number): Caller => ({
   agentUid: agent.metadata.uid,
   agent: agent.metadata.name,
   namespace: agent.metadata.namespace ?? "",
   producers: ["agent", "scribe"],
   recorder: "scribe",
-  bound: { epoch, missionUid: ownerOf(agent), mission: agent.spec.missionRef.name },
+  bound: boundOf(agent, epoch),
 });
 
 const componentCaller = (component: Producer, pod: TokenPod, namespace: string): Caller => ({

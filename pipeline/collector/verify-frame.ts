@@ -41,6 +41,8 @@ const ownOf = (caller: Caller): Own => {
     ["mission_uid", bound?.missionUid ?? noMission],
     ["mission", bound?.mission ?? externalMission],
     ...(bound === undefined ? [] : ([["epoch", bound.epoch]] as const)),
+    ["persona", bound?.persona?.name],
+    ["persona_digest", bound?.persona?.digest],
     ["about", undefined],
   ];
 };

@@ -3,6 +3,7 @@ import { nanoUsdOfExchange } from "#nervous-system/codecs/exchange/cost.ts";
 import { presentOf } from "#nervous-system/codecs/exchange/fields.ts";
 import { renderModelCall, type ModelCallFacts } from "#nervous-system/codecs/exchange/model-call.ts";
 import type { Agent, Mission, Model } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { personaDigestOf } from "#nervous-system/schemas/persona-digest.ts";
 import type { ComponentEvent } from "#nervous-system/recorder/component.ts";
 
 /** One exchange, as far as its frame tells it, and whose it was. */
@@ -23,6 +24,7 @@ export const costOf = ({ model, answer }: Pick<ExchangeFacts, "model" | "answer"
 /** Renders the frame of an exchange, a MODEL_CALL about the agent that asked. */
 export const renderExchangeFrame = (facts: ExchangeFacts): ComponentEvent => {
   const { provider, model } = facts.model.spec;
+  const { persona } = facts.agent.spec;
   const counted = presentOf({ usage_estimated: facts.usageEstimated, cost_nano_usd: costOf(facts) });
   return {
     eventType: "MODEL_CALL",
@@ -31,6 +33,9 @@ export const renderExchangeFrame = (facts: ExchangeFacts): ComponentEvent => {
       mission_uid: facts.mission.metadata.uid,
       mission: facts.mission.metadata.name,
       namespace: facts.mission.metadata.namespace ?? "",
+      ...(persona === undefined
+        ? {}
+        : { persona: persona.name, persona_digest: personaDigestOf(persona.systemPrompt) }),
       about: { agent_uid: facts.agent.metadata.uid, epoch: facts.attempt },
     },
     trace: facts.trace,

@@ -18,6 +18,7 @@ export const anAgentSnapshot = (given: Partial<AgentSnapshot> = {}): AgentSnapsh
   agent: anAgent(),
   mission: aMission(),
   model: aModel(),
+  persona: undefined,
   secret: { kind: "answered", ok: true, reason: "Resolved", message: "" },
   pod: undefined,
   podIsLive: true,

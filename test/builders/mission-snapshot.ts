@@ -45,6 +45,7 @@ export const snapshot = (given: Partial<MissionSnapshot> = {}): MissionSnapshot 
   pods: new Map(),
   taken: [],
   models: new Map([["scripted", readyModel]]),
+  personas: new Map(),
   secret: { kind: "answered", ok: true, reason: "Resolved", message: "" },
   network: aNetwork(),
   record: { healthy: true, message: "", position: 40 },

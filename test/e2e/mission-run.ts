@@ -19,7 +19,7 @@ type MissionChange = {
   maxAttempts?: number;
   successCriteria?: Array<{ command: string }>;
   /** Program and image of its agent. */
-  member?: Partial<Pick<Mission["spec"]["team"][number], "runtime" | "image">>;
+  member?: Partial<Pick<Mission["spec"]["team"][number], "runtime" | "image" | "personaRef">>;
 };
 
 type Created = { name: string; uid: string };

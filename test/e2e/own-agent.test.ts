@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { parse } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
 import type { Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { isTrue } from "#nervous-system/schemas/conditions.ts";
 import { layoutOf } from "#platform/cluster/layout.ts";
@@ -16,7 +16,7 @@ import { waitFor } from "#platform/process/wait.ts";
 import { cloneBranch, openForge, type Forge } from "#test/e2e/forge.ts";
 import { openCluster, type Kube } from "#test/e2e/kube.ts";
 import { createMissionRunner, releaseNamespace, tenant, type MissionRunner } from "#test/e2e/mission-run.ts";
-import { faultsOf, openLedger, type Ledger } from "#test/e2e/record.ts";
+import { faultsOf, openLedger, type Ledger, type LedgerRow } from "#test/e2e/record.ts";
 
 const sh = promisify(execFile);
 const minutes = (n: number): number => n * 60_000;
@@ -40,13 +40,14 @@ describe("a mission whose agent is another program", () => {
 
   afterAll(async () => {
     for (const name of ["own-agent", "e2e-codex"]) await runner?.remove(name);
+    await kube?.ok(["delete", "persona", "reviewer", "-n", tenant, "--ignore-not-found"]);
     await ledger?.[Symbol.asyncDispose]();
     await forge?.[Symbol.asyncDispose]();
     await rm(dir, { recursive: true, force: true });
   }, minutes(4));
 
-  /** Waits for the end of a mission, which must be good: a pull request that passes the tests. Answers the types of its frames. */
-  const completed = async (name: string): Promise<ReadonlySet<string>> => {
+  /** Waits for the end of a mission, which must be good: a pull request that passes the tests. Answers its frames. */
+  const completed = async (name: string): Promise<readonly LedgerRow[]> => {
     const mission = await runner.finished(name);
     expect(mission.status?.outcome).toBeDefined();
     expect(isTrue(mission.status?.conditions, "Complete")).toBe(true);
@@ -66,15 +67,16 @@ describe("a mission whose agent is another program", () => {
     );
     const agent = await runner.agentOf(name);
     expect(faultsOf(rows, agent?.metadata.uid ?? "")).toEqual([]);
-    return new Set(rows.map((row) => row.event_type));
+    return rows;
   };
+  const typesOf = (rows: readonly LedgerRow[]): string[] => rows.map((row) => row.event_type);
 
   it(
     "completes by a script, with a whole record of what it did",
     async () => {
       await runner.remove("own-agent");
       await kube.apply(sample);
-      expect([...(await completed("own-agent"))]).toEqual(
+      expect(typesOf(await completed("own-agent"))).toEqual(
         expect.arrayContaining(["DECISION_RATIONALE", "STATE_CHANGE", "PROPOSAL"]),
       );
       expect((await runner.agentOf("own-agent"))?.spec.runtime).toEqual(sample.spec.team[0]?.runtime);
@@ -85,16 +87,22 @@ describe("a mission whose agent is another program", () => {
   );
 
   it(
-    "completes by Codex, whose calls of its model are recorded",
+    "completes by Codex as a persona, whose stamp its frames and the calls of its model have",
     async () => {
       const builder = createImageBuilder(layoutOf(stateDirectory()), await openRegistry(layoutOf(stateDirectory())));
       const shop = { builder, root: repositoryRoot, cacheDir: cacheDirectory() };
       const { "agent-codex": image = "" } = await ensureImages(shop, ["agent-codex"], () => {});
       await runner.remove("e2e-codex");
-      await runner.start("e2e-codex", { scenario: "codex", member: { runtime: { kind: "Codex" }, image } });
-      expect([...(await completed("e2e-codex"))]).toEqual(
-        expect.arrayContaining(["MODEL_CALL", "STATE_CHANGE", "PROPOSAL"]),
-      );
+      const [persona] = parseAllDocuments(await readFile("manifests/samples/reviewer.yaml", "utf8"));
+      await kube.apply(persona?.toJS() as object);
+      const member = { runtime: { kind: "Codex" }, image, personaRef: { name: "reviewer" } } as const;
+      await runner.start("e2e-codex", { scenario: "codex", member });
+      const rows = await completed("e2e-codex");
+      expect(typesOf(rows)).toEqual(expect.arrayContaining(["MODEL_CALL", "STATE_CHANGE", "PROPOSAL"]));
+      const { metadata, status } = (await runner.agentOf("e2e-codex"))!;
+      const stamps = { persona: "reviewer", persona_digest: status?.personaDigest };
+      for (const row of rows.filter((one) => one.agent_uid === metadata.uid || one.event_type === "MODEL_CALL"))
+        expect(JSON.parse(row.envelope)).toMatchObject(stamps);
     },
     minutes(10),
   );

@@ -28,7 +28,7 @@ import type { WorkspaceFiles } from "../workspace/files.ts";
 import { createObserver } from "../workspace/observation.ts";
 import type { Repository } from "../workspace/repository.ts";
 import { isRecordGone, type AgentOutcome } from "./base-agent.ts";
-import { coderInstructions, renderOpening, type CoderTask } from "./coder-prompt.ts";
+import { renderInstructions, renderOpening, type CoderTask, type Persona } from "./coder-prompt.ts";
 
 /** How the coder speaks to its model. */
 type CoderModel = {
@@ -44,6 +44,7 @@ type CoderModel = {
 /** Everything a coder works with. */
 type CoderOptions = {
   readonly task: CoderTask;
+  readonly persona: Persona | undefined;
   readonly model: CoderModel;
   readonly limits: Limits;
   readonly repository: Repository;
@@ -148,7 +149,7 @@ export const runCoder = async (options: CoderOptions): Promise<AgentOutcome> => 
   const ask = createAsk({
     ...model,
     tools,
-    instructions: coderInstructions,
+    instructions: renderInstructions(options.persona),
     clock,
     random: options.random,
     signal,

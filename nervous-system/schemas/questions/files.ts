@@ -7,7 +7,7 @@ export const files = {
   parameters: {
     file: needed("text", "path in the workspace; with / at its end all that lies below"),
     agent: optional("text", "name or UID of the agent"),
-    persona: optional("text", "persona of the agent"),
+    persona: optional("text", "persona of the agent by its name, or by the digest of its prompt"),
     mission: optional("text", "name of the mission"),
     ...period,
   },

@@ -10,6 +10,7 @@ export const frames = {
       "text",
       "name or UID of the agent; what others recorded about it, such as its calls of models, too",
     ),
+    persona: optional("text", "persona of the agent by its name, or by the digest of its prompt"),
     types: optional("words", "only these event types"),
     ...period,
     after: optional("count", "only what stands behind this place in the order of recording"),

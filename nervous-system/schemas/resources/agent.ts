@@ -11,6 +11,7 @@ import {
 } from "#nervous-system/schemas/resources/define-resource.ts";
 import { egress } from "#nervous-system/schemas/resources/egress.ts";
 import { image } from "#nervous-system/schemas/resources/image.ts";
+import { personaDigest, pinnedPersona } from "#nervous-system/schemas/resources/persona.ts";
 import { recording } from "#nervous-system/schemas/resources/recording.ts";
 import { runtime } from "#nervous-system/schemas/resources/runtime.ts";
 import {
@@ -41,6 +42,7 @@ const specFields = z
     modelRef: withRules(reference("Model"), immutable("modelRef")),
     image: withRules(image("Image of the agent container, by digest."), immutable("image")),
     runtime: runtime.optional(),
+    persona: pinnedPersona.optional(),
     recording: recording.optional(),
     egress: egress.optional(),
     suspend: z.boolean().default(false).describe("Drains the pod and creates none until it is false again."),
@@ -51,6 +53,7 @@ const spec = withRules(
   specFields,
   immutableWhereSet("recording", "recording"),
   immutableWhereSet("runtime", "runtime"),
+  immutableWhereSet("persona", "persona"),
 );
 
 const attempt = z
@@ -106,6 +109,7 @@ const status = z
       })
       .describe("What the agent is doing.")
       .optional(),
+    personaDigest: personaDigest("Digest of the persona's prompt that it works by, as its frames carry it.").optional(),
     baseCommit: commit("Commit that every attempt starts from.").optional(),
     headSHA: commit("Commit that the agent proposed.").optional(),
     usage: usageSchema.optional(),
@@ -147,6 +151,13 @@ export const agentDefinition = {
       type: "integer",
       jsonPath: ".status.attempt",
       description: "Number of the attempt.",
+      priority: 1,
+    },
+    {
+      name: "Persona",
+      type: "string",
+      jsonPath: ".spec.persona.name",
+      description: "Who it works as.",
       priority: 1,
     },
     { name: "Pod", type: "string", jsonPath: ".status.podName", description: "Its pod.", priority: 1 },

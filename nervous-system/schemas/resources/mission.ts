@@ -136,6 +136,7 @@ const memberFields = z
     name: dnsLabel(15, "Name of the member; its Agent is named <mission>-<name>."),
     role: z.enum(["Coder"]).describe("What the member does."),
     modelRef: reference("Model"),
+    personaRef: reference("Persona").optional(),
     runtime: runtime.optional(),
     image: image(
       "Image of its container, by digest: glibc, libstdc++, git and what its program needs; without it the chart's.",

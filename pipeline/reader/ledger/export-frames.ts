@@ -1,6 +1,6 @@
 import { frames as question } from "#nervous-system/schemas/questions/frames.ts";
 import type { LedgerQuery } from "./define-query.ts";
-import { framesWhere, inPeriod, listFrames, ofMission } from "./frames.ts";
+import { framesWhere, inPeriod, listFrames, ofMission, ofPersona } from "./frames.ts";
 
 const named = framesWhere("agent_uid", "agent_id = {agent:String} AND {agent:String} != ''");
 
@@ -14,7 +14,7 @@ export const exportFrames: LedgerQuery = {
   question,
   sql: listFrames({
     columns: "stream_seq AS place, stored, principal, envelope, frame, prev_hash, hash",
-    where: `stream_seq > {after:UInt64} AND ${ofMission} AND ${ofOrAboutAgent} AND ${inPeriod}
+    where: `stream_seq > {after:UInt64} AND ${ofMission} AND ${ofOrAboutAgent} AND ${ofPersona} AND ${inPeriod}
   AND (empty({types:Array(String)}) OR has({types:Array(String)}, event_type))`,
     order: "stream_seq",
   }),

@@ -1,6 +1,16 @@
 import { files as question } from "#nervous-system/schemas/questions/files.ts";
 import type { LedgerQuery } from "./define-query.ts";
-import { framesWhere, inPeriod, key, keyColumns, listFrames, ofAgent, ofMission, wordsOf } from "./frames.ts";
+import {
+  framesWhere,
+  inPeriod,
+  key,
+  keyColumns,
+  listFrames,
+  ofAgent,
+  ofMission,
+  ofPersona,
+  wordsOf,
+} from "./frames.ts";
 
 const ofFile = "(file = {file:String} OR (endsWith({file:String}, '/') AND startsWith(file, {file:String})))";
 
@@ -12,7 +22,7 @@ const changes = listFrames({
   columns: `agent_uid, observed, stream_seq, mission, agent_id, persona, file, change, ${linesIn("lines_added")},
   ${linesIn("lines_removed")}, related_commit_hash, event_id`,
   where: `event_type = 'STATE_CHANGE' AND ${ofFile} AND ${ofAgent} AND ${ofMission} AND ${inPeriod}
-  AND ({persona:String} = '' OR persona = {persona:String})`,
+  AND ${ofPersona}`,
   order: "observed DESC, stream_seq DESC",
 });
 

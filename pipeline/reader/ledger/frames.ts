@@ -55,6 +55,9 @@ export const ofAgent = "({agent:String} = '' OR agent_id = {agent:String} OR age
 const days = `(day BETWEEN toDate({from:DateTime64(9, 'UTC')}) AND
   toDate(least({to:DateTime64(9, 'UTC')}, toDateTime64('2100-01-01 00:00:00', 9, 'UTC'))) OR day = toDate('1970-01-01'))`;
 
+/** The frames of agents that work as a persona, by its name or by the digest of its prompt, of every one without. */
+export const ofPersona = "({persona:String} = '' OR persona = {persona:String} OR persona_digest = {persona:String})";
+
 /** The frames of a part of time; the days lead to where they are. */
 export const inPeriod = `observed >= {from:DateTime64(9, 'UTC')} AND observed < {to:DateTime64(9, 'UTC')} AND ${days}`;
 

@@ -39,7 +39,10 @@ describe("a row of the ledger", () => {
   it("keeps the bytes as they are and lifts what is asked for often", () => {
     const bytes =
       '{"payload":{"text":"1.0 stays 1.0"},  "n":1.0,"agent_id":"coder","timestamp":"2026-11-21T04:59:34.5+02:00"}';
-    expect(projectRow(stored(bytes, { about: { agent_uid: "x", epoch: 3 }, flags: ["late"] }))).toMatchObject({
+    const persona = { persona: "reviewer", persona_digest: `sha256:${"a".repeat(64)}` };
+    expect(
+      projectRow(stored(bytes, { about: { agent_uid: "x", epoch: 3 }, flags: ["late"], ...persona })),
+    ).toMatchObject({
       frame: bytes,
       text: "1.0 stays 1.0",
       agent_id: "coder",
@@ -49,6 +52,7 @@ describe("a row of the ledger", () => {
       about_agent_uid: "x",
       about_epoch: 3,
       flags: ["late"],
+      ...persona,
     });
   });
 

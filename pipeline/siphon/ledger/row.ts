@@ -18,6 +18,7 @@ export type LedgerRow = Projected & {
   readonly recorder: string;
   readonly event_type: string;
   readonly persona: string;
+  readonly persona_digest: string;
   readonly observed: string;
   /** Day of `observed`, UTC, by which the table is kept; 1970-01-01 where it tells nothing: see `dayOf`. */
   readonly day: string;
@@ -48,14 +49,22 @@ const asText = (value = ""): string => value.toWellFormed();
 
 type EnvelopeColumns = Pick<
   LedgerRow,
-  "persona" | "trace_id" | "span_id" | "parent_event_id" | "about_agent_uid" | "about_epoch" | "flags"
+  | "persona"
+  | "persona_digest"
+  | "trace_id"
+  | "span_id"
+  | "parent_event_id"
+  | "about_agent_uid"
+  | "about_epoch"
+  | "flags"
 >;
 
 /** What an envelope may lack is empty in the ledger. */
 const optionalColumns = (envelope: Envelope): EnvelopeColumns => {
-  const { persona = "", trace_id = "", span_id = "", parent_event_id = "", flags = [], about } = envelope;
+  const { persona = "", persona_digest = "" } = envelope;
+  const { trace_id = "", span_id = "", parent_event_id = "", flags = [], about } = envelope;
   const { agent_uid: about_agent_uid, epoch: about_epoch } = about ?? { agent_uid: "", epoch: 0 };
-  return { persona, trace_id, span_id, parent_event_id, about_agent_uid, about_epoch, flags };
+  return { persona, persona_digest, trace_id, span_id, parent_event_id, about_agent_uid, about_epoch, flags };
 };
 
 /** What is lifted out of a payload; a payload that no column can be made of has its row all the same. */

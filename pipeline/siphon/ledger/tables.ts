@@ -35,6 +35,7 @@ export const columns: { readonly [C in keyof LedgerRow]: string } = {
   recorder: name,
   event_type: name,
   persona: name,
+  persona_digest: name,
   observed: time,
   day: "Date",
   trace_id: text,

@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ProducedFrame } from "#nervous-system/schemas/frames/parse-frame.ts";
+import { startJudge } from "#test/integration/runtimes/judge.ts";
 import { missionTrace, setStage, type Stage } from "./stage.ts";
 
 jest.setTimeout(60_000);
@@ -42,6 +43,22 @@ describe("the cortex on the bug", () => {
     expect(end.termination).toMatchObject({ outcome: "Succeeded", headSHA: ofType("PROPOSAL")[0]?.payload["head"] });
     expect(testsPassAt("main")).toBe(false);
     expect(testsPassAt("proposal")).toBe(true);
+  });
+
+  it("is told who it is before anything else, and nothing of it is in what it records and proposes", async () => {
+    await using judge = await startJudge(stage.modelPort);
+    const doubts = "You doubt whatever a turnstile tells you.";
+    const env = { ENCHANTED_PERSONA: "reviewer", ENCHANTED_SYSTEM_PROMPT: doubts, OPENAI_BASE_URL: judge.url };
+    const end = await stage.start("fix-bug", env).end;
+    expect([end.code, end.output]).toEqual([0, expect.any(String)]);
+    for (const body of judge.bodies) {
+      const { messages } = JSON.parse(body) as { messages: ReadonlyArray<{ role: string; content: string }> };
+      expect(messages[0]).toMatchObject({ role: "system", content: expect.stringContaining(doubts) });
+    }
+    expect(judge.bodies.length).toBeGreaterThan(1);
+    await fetchProposal();
+    expect(stage.git(stage.fetched, "log", "-1", "--patch", "proposal")).not.toContain("doubt");
+    expect(JSON.stringify(stage.recorder.frames)).not.toContain(doubts);
   });
 
   it("records each step before the next, in frames that fit their schemas", async () => {

@@ -152,7 +152,7 @@ describe("a call that is refused as a whole", () => {
     expect(stranger.code).toBe(grpcStatus.unavailable); // an Agent "loose" may still appear
   });
 
-  it("speaks for another agent, another epoch or another mission", async () => {
+  it("speaks for another agent, another epoch, another mission or another persona", async () => {
     const [one, two] = [await anotherAgent(), await anotherAgent()];
     const uid = one.agent.metadata.uid;
     const own = { agent_uid: uid, mission_uid: team.mission.metadata.uid, mission: "fix", namespace: team.namespace };
@@ -162,6 +162,8 @@ describe("a call that is refused as a whole", () => {
       ["mission_uid", chainBuilder({ ...own, mission_uid: stableId("other") }).take(1)],
       ["namespace", chainBuilder({ ...own, namespace: "kube-system" }).take(1)],
       ["recorder", chainBuilder({ ...own, recorder: "operator" }).take(1)],
+      ["persona", chainBuilder({ ...own, persona: "reviewer" }).take(1)],
+      ["persona_digest", chainBuilder({ ...own, persona_digest: `sha256:${"a".repeat(64)}` }).take(1)],
       ["about", chainBuilder({ ...own, about: { agent_uid: two.agent.metadata.uid, epoch: 1 } }).take(1)],
     ];
     for (const [name, frames] of cases) {
@@ -237,7 +239,7 @@ describe("a frame that may not be kept", () => {
     const { agent, client, chain } = await anotherAgent();
     const one = chain.next();
     const { agent_uid, mission_uid, mission, namespace } = one.envelope;
-    const other = chainBuilder({ agent_uid, mission_uid, mission, namespace, persona: "other" });
+    const other = chainBuilder({ agent_uid, mission_uid, mission, namespace, lineage: 1 });
     const [, cut] = other.take(2);
     const partial = await send(client, [one, cut!]);
     expect(partial).toEqual({

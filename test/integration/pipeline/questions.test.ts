@@ -92,6 +92,31 @@ describe("frames", () => {
     const asked = { agent: uid, types: "ACTION", from: "2026-11-30 03:02" };
     expect(hashes(await ask("frames", asked))).toEqual(hashesOf(some));
   });
+
+  it("are those of a persona, by its name or by the digest of what it was told, its calls of models too", async () => {
+    const expected = told().filter(({ persona }) => persona === "Reviewer");
+    expect(expected).not.toEqual([]);
+    expect(hashes(await ask("frames", { persona: "Reviewer" }))).toEqual(hashesOf(expected));
+    const of = { namespace: "team-personas", mission: "reviewed", persona: "reviewer" };
+    const [before, after] = ["a", "b"].map((digit) => `sha256:${digit.repeat(64)}`);
+    const [old, now] = [before, after].map((persona_digest, n) =>
+      chainBuilder({ ...of, ...(persona_digest && { persona_digest }), agent_uid: agentUid(993 + n) }).take(2),
+    );
+    const calls = chainBuilder({
+      ...of,
+      ...(after && { persona_digest: after }),
+      producer: "gateway",
+      recorder: "gateway",
+      agent_uid: agentUid(995),
+    });
+    const frames = [...old!, ...now!, calls.next({ event_type: "MODEL_CALL", payload: { model: "m" } })];
+    const stored = frames.map((frame, n) => ({ ...frame, place: 41_000_000 + n, storedNs: BigInt(n + 1) }));
+    await writeFrames(ledger, stored);
+    const asked = async (persona: string) => hashes((await reader.ask(of.namespace, "frames", { persona })).rows);
+    expect(await asked("reviewer")).toEqual(frames.map(({ hash }) => hash));
+    expect(await asked(String(after))).toEqual(frames.slice(2).map(({ hash }) => hash));
+    expect(await asked("coder")).toEqual([]);
+  });
 });
 
 describe("event", () => {

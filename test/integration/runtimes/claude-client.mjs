@@ -1,13 +1,18 @@
 #!/usr/bin/env node
 // Speaks Messages as Claude Code does where it is run by its documented settings: one tool, a loop, and the last text printed.
+// What its user wants of it in every project, it reads from CLAUDE.md beside its settings, and tells it with the task.
 import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { argv, env, exit } from "node:process";
 
 const [print, skip, prompt] = argv.slice(2);
 if (print !== "--print" || skip !== "--dangerously-skip-permissions") exit(64);
 const { ANTHROPIC_BASE_URL, ANTHROPIC_API_KEY, ANTHROPIC_MODEL, CLAUDE_CONFIG_DIR } = env;
 const schema = { type: "object", properties: { command: { type: "string" } }, required: ["command"] };
-const messages = [{ role: "user", content: prompt }];
+const memory = join(CLAUDE_CONFIG_DIR, "CLAUDE.md");
+const remembered = existsSync(memory) ? `<system-reminder>\n${readFileSync(memory, "utf8")}</system-reminder>\n` : "";
+const messages = [{ role: "user", content: `${remembered}${prompt}` }];
 for (;;) {
   const response = await fetch(`${ANTHROPIC_BASE_URL}/v1/messages?beta=true`, {
     method: "POST",

@@ -92,6 +92,18 @@ describe("a program as the agent", () => {
     expect(lines.filter((line) => /^ENCHANTED_(RUNTIME|POLICY|FETCHED|TERMINATION)/.test(line))).toEqual([]);
   });
 
+  it("begins its task with its persona, of which neither tree nor proposal has anything", async () => {
+    const doubts = "You doubt what you read.";
+    const env = { ENCHANTED_PERSONA: "reviewer", ENCHANTED_SYSTEM_PROMPT: `${doubts}\n` };
+    const end = await stage.start(shell('cat "$ENCHANTED_TASK_FILE"; env; echo more >> README.md'), env).end;
+    expect([end.code, end.output]).toEqual([0, expect.stringMatching(/^You doubt what you read\.\n\nGoal: The test /)]);
+    expect(end.output).not.toContain("ENCHANTED_SYSTEM_PROMPT");
+    await stage.fetchProposal();
+    expect(stage.at.git(stage.at.fetched, "diff", "--name-only", "main", "proposal")).toBe("README.md\n");
+    expect(stage.at.git(stage.at.fetched, "log", "-1", "--patch", "proposal")).not.toContain("doubt");
+    expect(JSON.stringify(stage.at.recorder.frames)).not.toContain(doubts);
+  });
+
   it("is observed while it works: one look makes a frame a file, with patch, hashes and dependencies", async () => {
     const go = join(stage.at.directory, "go");
     const script = `echo 'import "./b.js";' > src/a.js; echo 'export {};' > src/b.js; until [ -e ${go} ]; do sleep 0.05; done`;

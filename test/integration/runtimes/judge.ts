@@ -10,6 +10,8 @@ export type Judge = AsyncDisposable & {
   readonly url: string;
   /** Operations that were asked for, in their order. */
   readonly operations: readonly string[];
+  /** What was asked, in the same order. */
+  readonly bodies: readonly string[];
   /** What a Model that allows nothing would have refused. */
   readonly refusals: readonly unknown[];
 };
@@ -17,12 +19,14 @@ export type Judge = AsyncDisposable & {
 /** Listens on a port of its own, and passes everything on to the model's. */
 export const startJudge = async (modelPort: number): Promise<Judge> => {
   const operations: string[] = [];
+  const bodies: string[] = [];
   const refusals: unknown[] = [];
   const model = aModel();
   const judge = async (asked: IncomingMessage, answer: ServerResponse): Promise<void> => {
     const body = await buffer(asked);
     const operation = (asked.url ?? "").replace(/^\/v1\//, "").replace(/\?.*$/, "");
     operations.push(operation);
+    bodies.push(body.toString());
     const route = { provider: model.spec.provider, operation } as Parameters<typeof refuseReachingBody>[1];
     const refused =
       refuseReachingBody(JSON.parse(body.toString()), route, model) ?? refuseReachingHeaders(asked.headers, model);
@@ -40,6 +44,7 @@ export const startJudge = async (modelPort: number): Promise<Judge> => {
   return {
     url: `http://127.0.0.1:${port}/v1`,
     operations,
+    bodies,
     refusals,
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();

@@ -53,7 +53,7 @@ describe("a known program as the agent", () => {
   }, 1_200_000);
 
   it.each(programs)(
-    "$kind mends the bug over $operation, asking for nothing that a Model has to allow",
+    "$kind mends the bug over $operation, as who it is told to be, asking for nothing that a Model has to allow",
     async ({ kind, scenario, provider, operation, install }) => {
       const path = await install();
       await using judge = await startJudge(stage.at.modelPort);
@@ -63,6 +63,8 @@ describe("a known program as the agent", () => {
           PATH: `${path}:${dirname(process.execPath)}:${process.env["PATH"] ?? ""}`,
           ENCHANTED_MODEL: `scenario/${scenario}`,
           ENCHANTED_PROVIDER: provider,
+          ENCHANTED_PERSONA: "reviewer",
+          ENCHANTED_SYSTEM_PROMPT: "You doubt whatever a turnstile tells you.",
           OPENAI_BASE_URL: judge.url,
           ANTHROPIC_BASE_URL: judge.url,
         },
@@ -71,6 +73,7 @@ describe("a known program as the agent", () => {
       expect([end.code, end.output]).toEqual([0, expect.any(String)]);
       expect(new Set(judge.operations)).toEqual(new Set([operation]));
       expect(judge.refusals).toEqual([]);
+      expect(judge.bodies.filter((body) => body.includes("You doubt whatever a turnstile tells you."))).not.toEqual([]);
       const lastMessage = kind === "Codex" ? "The started interval is kept now." : "Made by";
       expect(stage.payloads("PROPOSAL")).toMatchObject([{ body: expect.stringContaining(lastMessage) }]);
       await stage.fetchProposal();

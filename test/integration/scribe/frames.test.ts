@@ -17,7 +17,8 @@ import {
 
 jest.setTimeout(60_000);
 
-const scene = sceneForEachTest();
+const personaDigest = `sha256:${"a".repeat(64)}`;
+const scene = sceneForEachTest({ ENCHANTED_PERSONA: "reviewer", ENCHANTED_PERSONA_DIGEST: personaDigest });
 beforeEach(() => scene.startScribe(), 30_000);
 
 const types = (): string[] => scene.peer.frames.map(({ envelope }) => envelope.event_type);
@@ -39,6 +40,17 @@ describe("the scribe's socket", () => {
     expect(chainFault(scene.peer.frames)).toBeUndefined();
     expect(new Set(texts()).size).toBe(1000);
     for (const writer of writers) writer.socket.destroy();
+  });
+
+  it("stamps the persona that the operator says on every frame, its own too, whatever an agent claims", async () => {
+    const writer = await connectWriter(scene.pod.socket);
+    writer.write('{"event_type":"THOUGHT","text":"mine","persona":"architect","persona_digest":"sha256:00"}\n');
+    await writer.answered(1);
+    await until("it arrived", () => texts().length === 1);
+    expect(types()).toContain("LIFECYCLE");
+    for (const { envelope } of scene.peer.frames)
+      expect(envelope).toMatchObject({ persona: "reviewer", persona_digest: personaDigest });
+    writer.socket.destroy();
   });
 
   it("is open to user and group only", async () => {
