@@ -19,6 +19,7 @@ import { changingKinds } from "#nervous-system/schemas/resources/intervention.ts
 import { pathPattern } from "#nervous-system/schemas/resources/path-pattern.ts";
 import { image } from "#nervous-system/schemas/resources/image.ts";
 import { missionRecording } from "#nervous-system/schemas/resources/recording.ts";
+import { podTemplate, podTemplateStays } from "#nervous-system/schemas/resources/pod-template.ts";
 import { imageForProgram, runtime } from "#nervous-system/schemas/resources/runtime.ts";
 import { budget, deadline, stuck } from "#nervous-system/schemas/resources/mission-limits.ts";
 import {
@@ -144,7 +145,7 @@ const memberFields = z
 
 const teamMember = withRules(memberFields, imageForProgram);
 
-const spec = z
+const specFields = z
   .object({
     goal: withRules(spoken(16384, "What is to be achieved, in plain words."), immutable("goal")),
     successCriteria: withRules(
@@ -158,6 +159,7 @@ const spec = z
     workspace,
     strategy: z.enum(["Solo"]).describe("How the work is divided. Solo is one Coder."),
     team: mapList(teamMember, "name", 1, "Who works on it.").min(1),
+    template: podTemplate.optional(),
     retry: z
       .object({
         maxAttempts: z
@@ -177,6 +179,8 @@ const spec = z
     suspend: z.boolean().default(false).describe("Drains the pods (SIGTERM) and creates none until it is false again."),
   })
   .describe("What is wanted.");
+
+const spec = withRules(specFields, podTemplateStays);
 
 const pullRequest = z
   .object({

@@ -1,0 +1,187 @@
+import { describe, expect, it } from "@jest/globals";
+import { isConflict } from "#nervous-system/kubernetes/errors.ts";
+import { namespaces, pods } from "#nervous-system/kubernetes/kinds.ts";
+import type { KubeObject, ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
+import { agents } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { findCondition } from "#nervous-system/schemas/conditions.ts";
+import { annotation } from "#nervous-system/schemas/names.ts";
+import type { MissionSpecInput } from "#nervous-system/schemas/resources/mission.ts";
+import { renderVerifierPod } from "#operator/mission/render-verifier.ts";
+import { aPodConfig } from "#test/builders/pod-config.ts";
+import { someCommit } from "#test/builders/pod-status.ts";
+import { eventually } from "#test/integration/kubernetes/control-plane.ts";
+import { wholeLife } from "#test/integration/operator/kubelet.ts";
+import { missionStage } from "#test/integration/operator/mission-stage.ts";
+
+jest.setTimeout(120_000);
+
+const stage = missionStage();
+const { agent, mission, missionIs, modelIsReady, operate, patchMission, submit } = stage;
+
+const kindOf = (group: string, plural: string, kind: string, namespaced = true): ResourceKind => ({
+  group,
+  version: "v1",
+  plural,
+  kind,
+  namespaced,
+});
+const quotas = kindOf("", "resourcequotas", "ResourceQuota");
+const limitRanges = kindOf("", "limitranges", "LimitRange");
+const runtimeClasses = kindOf("node.k8s.io", "runtimeclasses", "RuntimeClass", false);
+const priorityClasses = kindOf("scheduling.k8s.io", "priorityclasses", "PriorityClass", false);
+
+const create = (kind: ResourceKind, name: string, rest: object): Promise<KubeObject> =>
+  stage.world.admin.create(kind, {
+    apiVersion: kind.group === "" ? "v1" : `${kind.group}/v1`,
+    kind: kind.kind,
+    metadata: { name, ...(kind.namespaced ? { namespace: stage.namespace } : {}) },
+    ...rest,
+  });
+
+const change = async (kind: ResourceKind, name: string, patch: object): Promise<void> => {
+  const { metadata } = await stage.world.admin.get(kind, { namespace: stage.namespace, name });
+  await stage.world.admin.patch(kind, { ...metadata, namespace: stage.namespace }, { ...patch });
+};
+
+const stalledBy = async (reason: string): Promise<string> => {
+  const told = async () => findCondition((await mission())?.status?.conditions, "Stalled");
+  await eventually(`the mission is stalled by ${reason}`, async () => (await told())?.reason === reason);
+  return (await told())?.message ?? "";
+};
+
+let looks = 0;
+
+/** Has the agent looked at until its pod is there: by itself it is tried again twice a minute. */
+const podIsMade = (): Promise<void> =>
+  eventually("the pod is made", async () => {
+    const { metadata } = (await agent())!;
+    const again = { metadata: { annotations: { [annotation.requestedAt]: String((looks += 1)) } } };
+    // The operator writes it, too.
+    await stage.world.admin.patch(agents, metadata, again).catch((error: unknown) => {
+      if (!isConflict(error)) throw error;
+    });
+    return stage.kubelet.seen().length > 0;
+  });
+
+describe("a ResourceQuota without room", () => {
+  it("is told by name, place, figures and remedy, and the mission goes on once there is some", async () => {
+    await create(quotas, "team", { spec: { hard: { pods: "0" } } });
+    await eventually("the quota is counted", async () => {
+      const { status } = (await stage.world.admin.get(quotas, { namespace: stage.namespace, name: "team" })) as {
+        status?: { hard?: object };
+      };
+      return status?.hard !== undefined;
+    });
+    stage.kubelet.script(/-1$/, ...wholeLife());
+    operate();
+    await modelIsReady();
+    await submit();
+    const message = await stalledBy("QuotaExceeded");
+    expect(message).toContain(
+      `ResourceQuota "team" of namespace "${stage.namespace}" has no room for the Pod (requested: pods=1, used: pods=0, limited: pods=0): raise it, or let others end`,
+    );
+    await change(quotas, "team", { spec: { hard: { pods: "1" } } });
+    await podIsMade();
+    await missionIs("Complete");
+  });
+});
+
+describe("a LimitRange", () => {
+  it("gives our containers nothing, which name what they use, and one that refuses them is told with what helps", async () => {
+    const limit = { type: "Container", default: { memory: "3Gi", "ephemeral-storage": "7Gi" } };
+    await create(limitRanges, "team", { spec: { limits: [{ ...limit, max: { cpu: "500m" } }] } });
+    stage.kubelet.script(/-1$/, ...wholeLife());
+    operate();
+    await modelIsReady();
+    await submit();
+    const message = await stalledBy("PodRejected");
+    expect(message).toContain("maximum cpu usage per Container is 500m");
+    expect(message).toContain(`Change the LimitRange of namespace "${stage.namespace}", or what agents may use`);
+    await change(limitRanges, "team", { spec: { limits: [limit] } });
+    await podIsMade();
+    const { spec } = await stage.kubelet.pod("fix-bug-coder-1");
+    const used = (spec?.containers ?? []).map(({ resources }) => resources?.limits);
+    expect(used).toEqual([{ ...aPodConfig().agentResources.limits, "ephemeral-storage": "7Gi" }]);
+    await missionIs("Complete");
+  });
+});
+
+const template = (name: string): MissionSpecInput["template"] => ({
+  disruption: "Avoid",
+  pod: {
+    resources: { limits: { cpu: "3", memory: "5Gi" }, requests: { memory: "1Gi" } },
+    nodeSelector: { "example.org/pool": "agents" },
+    tolerations: [{ key: "example.org/agents", operator: "Exists", effect: "NoSchedule" }],
+    runtimeClassName: name,
+    priorityClassName: name,
+    imagePullSecrets: [{ name: "registry" }],
+  },
+});
+
+describe("a namespace of Pod Security restricted", () => {
+  it("takes the pods of agents and verifiers, made with what the mission's template says", async () => {
+    const { admin } = stage.world;
+    const { metadata } = await admin.get(namespaces, { name: stage.namespace });
+    const restricted = { "pod-security.kubernetes.io/enforce": "restricted" };
+    await admin.patch(namespaces, metadata, { metadata: { labels: restricted } });
+    await create(runtimeClasses, stage.namespace, { handler: "sandbox" });
+    await create(priorityClasses, stage.namespace, { value: 7 });
+    stage.kubelet.script(/-1$/, ...wholeLife());
+    operate();
+    await modelIsReady();
+    const submitted = await submit({
+      template: template(stage.namespace),
+      successCriteria: [{ command: "true" }, { command: "npm test" }],
+    });
+    const asked = submitted.spec.template?.pod;
+    const placed = {
+      nodeSelector: asked?.nodeSelector,
+      tolerations: expect.arrayContaining([asked?.tolerations?.[0]]),
+      runtimeClassName: stage.namespace,
+      priorityClassName: stage.namespace,
+      priority: 7,
+      imagePullSecrets: [{ name: "registry" }],
+    };
+    const resources = { limits: { cpu: "3", memory: "5Gi" }, requests: { cpu: "3", memory: "1Gi" } };
+    const pod = await stage.kubelet.pod("fix-bug-coder-1");
+    expect(pod.spec).toMatchObject({ ...placed, containers: [{ name: "agent", resources }] });
+    expect(pod.metadata.annotations).toMatchObject({
+      "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+      "karpenter.sh/do-not-disrupt": "true",
+    });
+    const verifier = { mission: submitted, attempt: 9, ref: "main", commit: someCommit, gateway: "10.0.0.2" };
+    const made = await admin.create(pods, renderVerifierPod(aPodConfig(), verifier), { dryRun: true });
+    expect(made.spec).toMatchObject({ ...placed, containers: [{ name: "criterion-2", resources }] });
+  });
+});
+
+describe("the template of a mission's pods", () => {
+  const limits = { cpu: "1", memory: "1Gi" };
+  it.each([
+    ["a quantity that is none", { resources: { limits: { ...limits, cpu: "lots" } } }, "write a quantity above zero"],
+    ["no memory at all", { resources: { limits: { ...limits, memory: "0" } } }, "write a quantity above zero"],
+    ["a limit left out", { resources: { limits: { cpu: "1" } } }, "limits.memory: Required value"],
+    [
+      "requests over limits",
+      { resources: { limits, requests: { memory: "2Gi" } } },
+      "requests.memory is more than limits.memory",
+    ],
+    ["any taint, of a value", { tolerations: [{ value: "x" }] }, "a toleration without a key needs operator Exists"],
+    [
+      "any value, and one",
+      { tolerations: [{ key: "a", operator: "Exists", value: "x" }] },
+      "operator Exists takes no value",
+    ],
+    ["seconds of another effect", { tolerations: [{ key: "a", tolerationSeconds: 5 }] }, "needs effect NoExecute"],
+    ["a label's value that is none", { nodeSelector: { pool: "a b" } }, "spec.template.pod.nodeSelector.pool"],
+  ])("is refused in words: %s", async (_, pod, words) => {
+    await expect(submit({ template: { pod } } as never)).rejects.toThrow(words);
+  });
+
+  it("stays as it is once the mission is there", async () => {
+    await submit({ template: template("any") });
+    await expect(patchMission({ spec: { template: { disruption: "Allow" } } })).rejects.toThrow(
+      "template is immutable",
+    );
+  });
+});
