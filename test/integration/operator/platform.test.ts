@@ -2,11 +2,15 @@ import { describe, expect, it } from "@jest/globals";
 import { isConflict } from "#nervous-system/kubernetes/errors.ts";
 import { namespaces, pods } from "#nervous-system/kubernetes/kinds.ts";
 import type { KubeObject, ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
-import { agents } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { agents, missions } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { findCondition } from "#nervous-system/schemas/conditions.ts";
 import { annotation } from "#nervous-system/schemas/names.ts";
+import { groupVersion } from "#nervous-system/schemas/resources/define-resource.ts";
 import type { MissionSpecInput } from "#nervous-system/schemas/resources/mission.ts";
+import { renderAgent } from "#operator/mission/render-agent.ts";
 import { renderVerifierPod } from "#operator/mission/render-verifier.ts";
+import { run } from "#platform/process/run.ts";
+import { aMissionSpec } from "#test/builders/mission.ts";
 import { aPodConfig } from "#test/builders/pod-config.ts";
 import { someCommit } from "#test/builders/pod-status.ts";
 import { eventually } from "#test/integration/kubernetes/control-plane.ts";
@@ -183,5 +187,109 @@ describe("the template of a mission's pods", () => {
     await expect(patchMission({ spec: { template: { disruption: "Allow" } } })).rejects.toThrow(
       "template is immutable",
     );
+  });
+});
+
+const missionIsIn = (name: string, phase: string): Promise<void> =>
+  eventually(`${name} is ${phase}`, async () => {
+    const found = await stage.world.admin.find(missions, { namespace: stage.namespace, name });
+    return found?.status?.phase === phase;
+  });
+
+const submitAs = (name: string, spec: Partial<MissionSpecInput> = {}) =>
+  stage.world.admin.create(missions, {
+    apiVersion: groupVersion,
+    kind: "Mission",
+    metadata: { namespace: stage.namespace, name },
+    spec: aMissionSpec(spec) as never,
+  });
+
+/** The custom resources as they were on 2026-11-30, at commit e606217d, without their descriptions. */
+const formerCrds = "test/golden/upgrade/crds.json";
+
+const kubectl = (...args: string[]): Promise<string> => {
+  const { kubectl: program, kubeconfigPath } = stage.world.test.plane;
+  return run([program, `--kubeconfig=${kubeconfigPath}`, ...args]);
+};
+
+const told = (type: string, reason: string) => ({
+  type,
+  status: "True",
+  reason,
+  message: "As it was told then.",
+  lastTransitionTime: "2026-11-30T10:00:00Z",
+  observedGeneration: 1,
+});
+
+/** Missions as the release before left them: one that nobody looked at, one at work, and one that is complete. */
+const formerMissions = async (): Promise<void> => {
+  const { admin } = stage.world;
+  await submitAs("new");
+  const startTime = "2026-11-30T09:00:00Z";
+  const atWork = await submitAs("at-work", {
+    workspace: {
+      repo: "https://forge.example.org/team/calculator.git",
+      policy: { deniedPaths: ["ci/**"] },
+      publish: {},
+    },
+    budget: { maxFrames: 500 },
+    recording: { redact: [{ name: "ticket", pattern: "T-[0-9]+" }] },
+    egress: { allowHosts: ["registry.example.org"] },
+    retry: { maxAttempts: 2 },
+  });
+  const conditions = [told("Accepted", "Admitted"), told("Ready", "Working"), told("ResolvedRefs", "Resolved")];
+  await admin.patchStatus(missions, atWork.metadata, {
+    observedGeneration: 1,
+    phase: "Running",
+    startTime,
+    conditions,
+  });
+  const coder = await admin.create(agents, renderAgent(atWork, "coder", aPodConfig().agentImage));
+  await admin.patchStatus(agents, coder.metadata, { observedGeneration: 1, attempt: 1, podName: "at-work-coder-1" });
+  const complete = await submitAs("complete");
+  const ended = [told("Complete", "AgentsFinished"), told("Ready", "AgentsFinished")];
+  await admin.patchStatus(missions, complete.metadata, {
+    observedGeneration: 1,
+    phase: "Complete",
+    startTime,
+    completionTime: "2026-11-30T10:00:00Z",
+    outcome: { reason: "AgentsFinished", message: "As it was told then." },
+    conditions: ended,
+  });
+};
+
+const objectsNow = async (): Promise<Map<string, KubeObject & { spec: object }>> => {
+  const { namespace } = stage;
+  const lists = await Promise.all(
+    [missions, agents].map((kind) => stage.world.admin.list<KubeObject>(kind, { namespace })),
+  );
+  const items = lists.flatMap(({ items: found }) => found) as Array<KubeObject & { spec: object }>;
+  return new Map(items.map((object) => [`${object.kind}/${object.metadata.name}`, object]));
+};
+
+describe("objects of a release before", () => {
+  it("are valid, go on, and keep the spec that they had", async () => {
+    await kubectl("apply", "-f", formerCrds);
+    const draft = { apiVersion: groupVersion, kind: "Mission", metadata: { namespace: stage.namespace, name: "try" } };
+    const spec = aMissionSpec({ template: {} }) as never;
+    await eventually("the former resources are in force", async () => {
+      const stored = await stage.world.admin.create(missions, { ...draft, spec }, { dryRun: true });
+      return stored.spec.template === undefined;
+    });
+    await formerMissions();
+    const before = await objectsNow();
+    await kubectl("apply", "-f", "crds");
+    stage.kubelet.script(/-1$/, ...wholeLife());
+    operate();
+    for (const name of ["new", "at-work", "complete"]) await missionIsIn(name, "Complete");
+    const after = await objectsNow();
+    for (const [name, { metadata, spec: had }] of before) {
+      // What has come since has its default.
+      expect(after.get(name)).toMatchObject({ spec: had, metadata: { generation: 1 } });
+      const labelled = { metadata: { labels: { "example.org/team": "a" } } };
+      const kind = name.startsWith("Mission") ? missions : agents;
+      await stage.world.admin.patch<KubeObject>(kind, { ...metadata, ...after.get(name)!.metadata }, labelled);
+    }
+    expect(after.get("Mission/complete")).toMatchObject({ status: { outcome: { message: "As it was told then." } } });
   });
 });
