@@ -1,4 +1,6 @@
-import { describe, expect, it } from "@jest/globals";
+import { describe, expect, it, jest } from "@jest/globals";
+import { systemClock } from "#nervous-system/kernel/clock.ts";
+import { silentLog } from "#nervous-system/kernel/log.ts";
 import { isConflict } from "#nervous-system/kubernetes/errors.ts";
 import { namespaces, pods } from "#nervous-system/kubernetes/kinds.ts";
 import type { KubeObject, ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
@@ -9,13 +11,21 @@ import { groupVersion } from "#nervous-system/schemas/resources/define-resource.
 import type { MissionSpecInput } from "#nervous-system/schemas/resources/mission.ts";
 import { renderAgent } from "#operator/mission/render-agent.ts";
 import { renderVerifierPod } from "#operator/mission/render-verifier.ts";
+import {
+  uninstall,
+  uninstallClusterAccess,
+  uninstallReleaseAccess,
+  uninstallTenantAccess,
+} from "#operator/uninstall/uninstall.ts";
 import { run } from "#platform/process/run.ts";
 import { aMissionSpec } from "#test/builders/mission.ts";
 import { aPodConfig } from "#test/builders/pod-config.ts";
-import { someCommit } from "#test/builders/pod-status.ts";
+import { endedStatus, runningStatus, someCommit } from "#test/builders/pod-status.ts";
+import { clientWithAccess } from "#test/integration/gateway/swarm-plane.ts";
 import { eventually } from "#test/integration/kubernetes/control-plane.ts";
 import { wholeLife } from "#test/integration/operator/kubelet.ts";
 import { missionStage } from "#test/integration/operator/mission-stage.ts";
+import { dropLease, releaseNamespace } from "#test/integration/operator/world.ts";
 
 jest.setTimeout(120_000);
 
@@ -204,6 +214,33 @@ const submitAs = (name: string, spec: Partial<MissionSpecInput> = {}) =>
     spec: aMissionSpec(spec) as never,
   });
 
+/** One mission in each phase that lasts, the pod of one without a node among them. */
+const missionsInEachPhase = async (): Promise<void> => {
+  const { kubelet } = stage;
+  for (const name of ["running", "held"]) kubelet.script(new RegExp(`^${name}-coder-1$`), runningStatus());
+  for (const name of ["complete", "verifying"]) kubelet.script(new RegExp(`^${name}-coder-1$`), ...wholeLife());
+  kubelet.script(/^failed-coder-1$/, endedStatus({ exitCode: 2 }));
+  await submitAs("pending", { team: [{ name: "coder", role: "Coder", modelRef: { name: "none" } }] });
+  for (const name of ["unscheduled", "running", "held", "complete", "failed"]) await submitAs(name);
+  await submitAs("verifying", { successCriteria: [{ command: "true" }] });
+  await eventually("the pod to be held runs", () => kubelet.seen().includes("held-coder-1"));
+  await change(missions, "held", { spec: { suspend: true } });
+  const phases = { pending: "Pending", held: "Suspended", complete: "Complete", failed: "Failed", running: "Running" };
+  for (const [name, phase] of Object.entries({ ...phases, verifying: "Verifying" })) await missionIsIn(name, phase);
+  await kubelet.pod("unscheduled-coder-1");
+};
+
+const deleteNamespace = async (): Promise<void> => {
+  const { admin } = stage.world;
+  await admin.delete(namespaces, (await admin.get(namespaces, { name: stage.namespace })).metadata);
+};
+
+const namespaceIsGone = (): Promise<void> =>
+  eventually(
+    "the namespace is gone",
+    async () => (await stage.world.admin.find(namespaces, { name: stage.namespace })) === undefined,
+  );
+
 /** The custom resources as they were on 2026-11-30, at commit e606217d, without their descriptions. */
 const formerCrds = "test/golden/upgrade/crds.json";
 
@@ -291,5 +328,50 @@ describe("objects of a release before", () => {
       await stage.world.admin.patch<KubeObject>(kind, { ...metadata, ...after.get(name)!.metadata }, labelled);
     }
     expect(after.get("Mission/complete")).toMatchObject({ status: { outcome: { message: "As it was told then." } } });
+  });
+});
+
+describe("a namespace with missions in each phase that is deleted", () => {
+  it("goes while the operator is there", async () => {
+    operate();
+    await modelIsReady();
+    await missionsInEachPhase();
+    await deleteNamespace();
+    await namespaceIsGone();
+  });
+
+  it("goes once the operator is there again", async () => {
+    operate();
+    await modelIsReady();
+    await missionsInEachPhase();
+    await stage.stopOperators();
+    await dropLease(stage.world.admin);
+    await deleteNamespace();
+    operate();
+    await namespaceIsGone();
+  });
+
+  it("goes by what helm uninstall does, where there is no operator any more", async () => {
+    operate();
+    await modelIsReady();
+    await missionsInEachPhase();
+    await stage.stopOperators();
+    const { client, close } = await clientWithAccess(stage.world.test, `uninstall-${stage.namespace}`, {
+      cluster: uninstallClusterAccess,
+      tenant: uninstallTenantAccess,
+      namespace: stage.namespace,
+      release: { access: uninstallReleaseAccess, namespace: releaseNamespace },
+    });
+    await deleteNamespace();
+    await uninstall({
+      client,
+      clock: systemClock(),
+      log: silentLog,
+      releaseNamespace,
+      tenants: [stage.namespace],
+      drainMs: 1_000,
+    });
+    close();
+    await namespaceIsGone();
   });
 });
