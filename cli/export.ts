@@ -94,21 +94,21 @@ const interrupted = (host: Host, { reason }: AbortSignal): Ending => {
   return { kind: "signalled", signal: reason as NodeJS.Signals };
 };
 
-/** Tells what a whole export is; answers whether the ledger lacks frames of it. */
+/** Tells what a whole export is; answers whether the ledger lacks frames of it, or whoever it is asked about. */
 const tell = async (host: Host, { format, filter, reader, signal }: Export, report: FileReport): Promise<boolean> => {
-  if (report.frames === 0) await warnOfAbsent(host, reader, filter);
+  const isAbsent = report.frames === 0 && (await warnOfAbsent(host, reader, filter));
   if (format === "chat-jsonl") await warnOfLeftOut(host, reader, filter, ownCalls);
   const lost = await findLostChains(host, reader, { filter, report }, signal);
   for (const line of [...told(report, format), ...lost.map(lostLine)]) host.warn(line);
-  return lost.length > 0;
+  return isAbsent || lost.length > 0;
 };
 
 const exportTo = async (host: Host, given: Export): Promise<Ending> => {
   try {
     await refuseUnknownTypes(host, given.reader, given.filter, "export");
     const { report, isWhole } = await writeAll(host, given);
-    const isLost = isWhole && (await tell(host, given, report));
-    return exited(report.ok && !isLost ? exitCode.ok : exitCode.fault);
+    const isLacking = isWhole && (await tell(host, given, report));
+    return exited(report.ok && !isLacking ? exitCode.ok : exitCode.fault);
   } catch (error) {
     if (given.signal.aborted) return interrupted(host, given.signal);
     if (error instanceof GrpcFailure) return endByFailure(host, error, given.reader, "export");

@@ -21,7 +21,10 @@ const settings = ({ model, openaiBaseUrl }: Told): string =>
 
 /** OpenAI's Codex, which speaks Responses. Its own sandbox needs rights that no pod of ours has; the pod is one. */
 export const codex: RuntimeRow = {
-  command: () => ["codex", "exec", "--dangerously-bypass-approvals-and-sandbox", "{task}"],
+  command: (_, { lastMessageFile }) => [
+    ...["codex", "exec", "--dangerously-bypass-approvals-and-sandbox"],
+    ...["--output-last-message", lastMessageFile, "{task}"],
+  ],
   env: ({ home }) => ({ CODEX_HOME: `${home}/.codex` }),
   files: (told) => ({ ".codex/config.toml": settings(told) }),
 };

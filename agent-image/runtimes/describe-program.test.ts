@@ -31,6 +31,8 @@ describe("describeProgram", () => {
       "codex",
       "exec",
       "--dangerously-bypass-approvals-and-sandbox",
+      "--output-last-message",
+      "/workspace/last-message.md",
       "Goal: $& it.",
       "-c",
       "x=Goal: $& it.",

@@ -38,6 +38,8 @@ const inherited = (env: Circumstances["env"]): Record<string, string | undefined
 const toldOf = (config: RuntimeConfig, { task, volume }: Circumstances): Told => ({
   task,
   taskFile: join(volume, "task.md"),
+  proposalFile: join(volume, "proposal.md"),
+  lastMessageFile: join(volume, "last-message.md"),
   home: join(volume, "home"),
   model: config.ENCHANTED_MODEL,
   isAnthropic: config.ENCHANTED_PROVIDER === "Anthropic",
@@ -55,6 +57,7 @@ const variablesOf = (config: RuntimeConfig, told: Told, traceparent: string | un
   ANTHROPIC_API_KEY: config.ANTHROPIC_API_KEY,
   ENCHANTED_TASK: told.task,
   ENCHANTED_TASK_FILE: told.taskFile,
+  ENCHANTED_PROPOSAL_FILE: told.proposalFile,
 });
 
 /** The program of an agent, as its spec and the file of its kind say; throws for the cortex, which is none. */

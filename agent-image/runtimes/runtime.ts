@@ -5,6 +5,9 @@ export type Told = {
   /** Goal, task and criteria as one text, and the file that holds it. */
   readonly task: string;
   readonly taskFile: string;
+  /** Where it may leave title and body of its proposal, and where its last message is looked for. */
+  readonly proposalFile: string;
+  readonly lastMessageFile: string;
   /** The program's home directory, outside of the work tree. */
   readonly home: string;
   /** The model's name as its provider knows it. */

@@ -23,6 +23,8 @@ import { concludeFrom } from "./conclude.ts";
 import type { RuntimeConfig } from "./config.ts";
 import { describeProgram, type Program } from "./describe-program.ts";
 import { judgeEnd } from "./judge-end.ts";
+import { forgetSaid, readSaid } from "./said.ts";
+import type { Told } from "./runtime.ts";
 import { startProgram, type ProgramEnd, type RunningProgram } from "./start-program.ts";
 import { watchWorkTree, type Watch } from "./watch-work-tree.ts";
 
@@ -45,13 +47,18 @@ const taskTextOf = (config: RuntimeConfig, { resumed }: Workplace): string => {
   return resumed === undefined ? opening : `${opening}\n\n${renderResumption(config.ENCHANTED_ATTEMPT)}`;
 };
 
-const prepareProgram = async ({ config, env }: Options, { span }: Means, place: Workplace): Promise<Program> => {
+const prepareProgram = async (
+  { config, env }: Options,
+  { span }: Means,
+  place: Workplace,
+): Promise<Program & { told: Told }> => {
   const volume = dirname(place.repository.workTree);
   const task = taskTextOf(config, place);
   const program = describeProgram(config, { task, volume, traceparent: traceparentOf(span), env });
   const { home, taskFile } = program.told;
   await mkdir(home, { recursive: true });
   await writeFile(taskFile, `${task}\n`);
+  await forgetSaid(program.told);
   for (const [path, text] of Object.entries(program.files)) {
     await mkdir(dirname(join(home, path)), { recursive: true });
     await writeFile(join(home, path), text);
@@ -126,7 +133,7 @@ export const workAsProgram: Work<RuntimeConfig> = async (options, means): Promis
         message: `the change would not be published: ${refused}`,
         retry: true,
       });
-    const conclusion = concludeFrom(config.ENCHANTED_GOAL, name);
+    const conclusion = concludeFrom(config.ENCHANTED_GOAL, name, await readSaid(program.told, parts));
     const headSha = await propose(parts, conclusion);
     return { kind: "succeeded", message: conclusion.title, headSha };
   } catch (error) {

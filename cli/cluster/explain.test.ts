@@ -39,6 +39,16 @@ describe("every reason that a condition may have", () => {
 });
 
 describe("a mission is explained", () => {
+  it("with what its budget is raised by where it waits, and what is left to do where it is over", () => {
+    const nextOf = (type: string): string => {
+      const [found] = explainMission(facts({ conditions: [condition(type, "BudgetExceeded")] }));
+      return found?.next.join("\n") ?? "";
+    };
+    expect(nextOf("Stalled")).toContain("kubectl edit mission fix-bug");
+    expect(nextOf("Failed")).toContain("kubectl get mission fix-bug --namespace team-a -o yaml");
+    expect(nextOf("Failed")).not.toContain("edit");
+  });
+
   it.each<[string, MissionFacts, Array<[string, string]>]>([
     ["that nobody has looked at", facts({ observedGeneration: -1 }), [["mission fix-bug", "NotObserved"]]],
     ["that works", facts({ conditions: [condition("Ready", "Working"), condition("Recording", "Recording")] }), []],

@@ -72,6 +72,9 @@ const namesOf = ({ mission, agents: [first] }: MissionFacts, agent = first): Nam
   return { ...names, agent: metadata.name, model: spec.modelRef.name, pod: status?.podName ?? names.pod };
 };
 
+const isOver = ({ status }: Mission): boolean =>
+  isTrue(status?.conditions, ConditionType.Complete) || isTrue(status?.conditions, ConditionType.Failed);
+
 const filled = (line: string, names: Names): string =>
   line.replaceAll(/\{(mission|namespace|agent|model|pod)\}/g, (_, name: keyof Names) => names[name]);
 
@@ -85,15 +88,18 @@ const diagnosisOf = (
   about: string,
   { reason, message }: Pick<Condition, "reason" | "message">,
   names: Names,
+  wasOver: boolean,
 ): Diagnosis => {
-  const { kind, means, next } = ownOf<Advice>(reasonAdvice, reason) ?? foreign;
+  const advice = ownOf<Advice>(reasonAdvice, reason) ?? foreign;
+  const { kind, means } = advice;
+  const next = wasOver ? (advice.nextWhenOver ?? advice.next) : advice.next;
   return { about, kind, reason, told: message, means, next: next.map((line) => filled(line, names)) };
 };
 
 const ofAgent = (facts: MissionFacts, agent: Agent, told: ReadonlySet<string>): Diagnosis[] =>
   wrongIn(agent.status?.conditions)
     .filter(({ reason }) => !told.has(reason))
-    .map((one) => diagnosisOf(`agent ${agent.metadata.name}`, one, namesOf(facts, agent)));
+    .map((one) => diagnosisOf(`agent ${agent.metadata.name}`, one, namesOf(facts, agent), isOver(facts.mission)));
 
 // Whose condition names an agent says it of that one.
 const blamed = ({ agents }: MissionFacts, { message }: Condition): Agent | undefined =>
@@ -128,17 +134,17 @@ export const explainMission = (facts: MissionFacts): Diagnosis[] => {
   const wrong = wrongIn(conditions);
   // Of a mission that is over its Ready and Stalled say what its Failed does, and its pods nothing.
   const told = new Set(wrong.map(({ reason }) => reason));
-  const isOver = isTrue(conditions, ConditionType.Complete) || isTrue(conditions, ConditionType.Failed);
-  const waits = isOver || wrong.length > 0 ? [] : [findCondition(conditions, ConditionType.Ready)];
+  const wasOver = isOver(mission);
+  const waits = wasOver || wrong.length > 0 ? [] : [findCondition(conditions, ConditionType.Ready)];
   const publishing = waits.flatMap((ready) =>
     ready !== undefined && ownOf<Advice>(reasonAdvice, ready.reason)?.kind === "passes" ? [ready] : [],
   );
   return [
     ...notSeen(facts),
     ...[...wrong, ...publishing].map((one) =>
-      diagnosisOf(`mission ${mission.metadata.name}`, one, namesOf(facts, blamed(facts, one))),
+      diagnosisOf(`mission ${mission.metadata.name}`, one, namesOf(facts, blamed(facts, one)), wasOver),
     ),
     ...agents.flatMap((agent) => ofAgent(facts, agent, told)),
-    ...(isOver ? [] : ofPods(facts)),
+    ...(wasOver ? [] : ofPods(facts)),
   ];
 };

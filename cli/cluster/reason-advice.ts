@@ -7,6 +7,8 @@ export type Advice = {
   readonly means: string;
   /** Command lines, the first one first; none where there is nothing to do. */
   readonly next: readonly string[];
+  /** In their place where the mission is over, which takes no edit. */
+  readonly nextWhenOver?: readonly string[];
 };
 
 const watch = "enchanted watch {mission} --namespace {namespace}";
@@ -15,6 +17,7 @@ const errors = "enchanted logs {mission} --namespace {namespace} --types ERROR,V
 const describeAgent = "kubectl describe agent {agent} --namespace {namespace}";
 const describePod = "kubectl describe pod {pod} --namespace {namespace}";
 const podLogs = "kubectl logs {pod} --namespace {namespace} --all-containers --prefix";
+const usage = "enchanted usage {mission} --namespace {namespace}";
 const editMission = "kubectl edit mission {mission} --namespace {namespace}";
 const describeModel = "kubectl describe model {model} --namespace {namespace}";
 const annotateSecret = "kubectl describe secret --namespace {namespace}";
@@ -48,11 +51,14 @@ export const reasonAdvice: Readonly<Record<Reason, Advice>> = {
     newMission,
   ),
   AgentFailed: act("An agent gave up, and its mission with it.", describeAgent, logs),
-  BudgetExceeded: act(
-    "The mission used more than spec.budget allows; raise it where the mission waits, else make a new one.",
-    "enchanted usage {mission} --namespace {namespace}",
-    editMission,
-  ),
+  BudgetExceeded: {
+    ...act(
+      "The mission used more than spec.budget allows; raise it where the mission waits, else make a new one.",
+      usage,
+      editMission,
+    ),
+    nextWhenOver: [usage, newMission],
+  },
   RepeatedAction: act(
     "An agent does the very same again and again. Where the mission waits, this lets it go on from its last snapshot.",
     logs,

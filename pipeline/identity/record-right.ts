@@ -18,7 +18,9 @@ export type RecordRightOptions = {
   readonly clock: Pick<Clock, "now" | "monotonicMs">;
 };
 
-const CACHE_MS = 60_000;
+const ALLOWED_MS = 60_000;
+// Whoever was refused has the right granted, and tries again.
+const REFUSED_MS = 5_000;
 const MAX_KNOWN = 10_000;
 const RETRY_MS = 1_000;
 // Of one user; each namespace that he names is a question a minute, for each use. Those that he has no right in, or was not asked
@@ -41,10 +43,10 @@ const refusals: Readonly<Record<RecordUse, { readonly what: string; readonly rol
 const refusal = (username: string, namespace: string, use: RecordUse): GrpcFailure =>
   new GrpcFailure(
     grpcStatus.permissionDenied,
-    `"${username}" may not ${refusals[use].what} namespace "${namespace}": grant it "${use}" on "missions/record" there (${refusals[use].roles})`,
+    `"${username}" may not ${refusals[use].what} namespace "${namespace}": grant it "${use}" on "missions/record" there (${refusals[use].roles}); it counts within ${REFUSED_MS / 1000} s`,
   );
 
-/** Caches what the API server says of a use of `missions/record` for 60 s; an answer is never made up while it is away. */
+/** Caches what the API server says of a use of `missions/record`, 60 s that it is allowed and 5 s that it is not; an answer is never made up while it is away. */
 export const createRecordRight = ({ client, clock }: RecordRightOptions): CheckRecordRight => {
   const known = new Map<string, Verdict>();
   const asking = createTokenBuckets(questions, clock, MAX_KNOWN);
@@ -64,7 +66,8 @@ export const createRecordRight = ({ client, clock }: RecordRightOptions): CheckR
   const isAllowed = async (principal: Principal, namespace: string, use: RecordUse): Promise<boolean> => {
     const key = `${use}\u0000${namespace}\u0000${principal.username}`;
     const cached = known.get(key);
-    if (cached !== undefined && clock.now() - cached.at < CACHE_MS) return cached.allowed;
+    if (cached !== undefined && clock.now() - cached.at < (cached.allowed ? ALLOWED_MS : REFUSED_MS))
+      return cached.allowed;
     const waitMs = (cached?.allowed === true ? renewing : asking).of(principal.username).take(1);
     if (waitMs > 0)
       throw new GrpcFailure(grpcStatus.unavailable, `"${principal.username}" names too many namespaces`, waitMs);

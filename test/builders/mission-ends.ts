@@ -1,10 +1,14 @@
 import type { StoredFrame } from "#nervous-system/comms/nats/read-chunk.ts";
+import type { Envelope } from "#nervous-system/schemas/envelope.ts";
 import { agentUid, chainBuilder } from "#test/integration/pipeline/chain-builder.ts";
 
 /** Namespace of `missionEnds`. */
 export const endsNamespace = "ends";
 
 const [sha, other] = ["ab".repeat(20), "cd".repeat(20)];
+
+/** What is said of a mission; by the supervisor where `by` names nobody else. */
+type Said = { event_type: string; payload: object; by?: Envelope["producer"] };
 
 const publication = (state: string, more: object = {}) => ({
   event_type: "PUBLICATION",
@@ -14,13 +18,18 @@ const verdict = (passed: boolean) => ({
   event_type: "VERDICT",
   payload: { subject: "head", gate: "tests", passed, findings: [] },
 });
+const cancelled = (by: Envelope["producer"]): Said => ({
+  event_type: "INTERVENTION",
+  payload: { kind: "Cancel", by: "ann" },
+  by,
+});
 const reverting = (commit: string) => ({
   event_type: "PROPOSAL",
   payload: { title: "Take it back", body: `Sorry.\n\nThis reverts commit ${commit}.` },
 });
 
 /** Missions by name: what was said of each, and how it ended. */
-export const missionEnds: Readonly<Record<string, { said: object[]; outcome: string; from: string }>> = {
+export const missionEnds: Readonly<Record<string, { said: Said[]; outcome: string; from: string }>> = {
   "is-merged": {
     said: [publication("open"), verdict(false), publication("merged", { head: other })],
     outcome: "merged",
@@ -47,6 +56,12 @@ export const missionEnds: Readonly<Record<string, { said: object[]; outcome: str
     outcome: "failed",
     from: "PUBLICATION refused",
   },
+  "was-cancelled": {
+    said: [publication("open"), cancelled("operator"), verdict(false)],
+    outcome: "cancelled",
+    from: "INTERVENTION Cancel",
+  },
+  "says-cancelled": { said: [publication("open"), cancelled("agent")], outcome: "unknown", from: "PUBLICATION open" },
   "said-nothing": { said: [], outcome: "unknown", from: "" },
 };
 
@@ -70,7 +85,7 @@ export const missionEndFrames = (firstPlace: number): StoredFrame[] =>
       return [
         agent.next({ ...lesson("learned", ["e-1", "e-2"]), event_id: `learned in ${mission}` }),
         agent.next(lesson("recalled", [`learned in ${learnedIn(mission)}`])),
-        ...said.map((one) => ends.next({ ...one })),
+        ...said.map(({ by, ...one }) => ends.next(one, by === undefined ? {} : { producer: by })),
       ];
     })
     .map((frame, n) => ({ ...frame, place: firstPlace + n, storedNs: 1_763_701_174_000_000_000n }));

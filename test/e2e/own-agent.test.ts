@@ -51,6 +51,7 @@ describe("a mission whose agent is another program", () => {
     expect(mission.status?.outcome).toBeDefined();
     expect(isTrue(mission.status?.conditions, "Complete")).toBe(true);
     const pullRequest = await forge.pullRequest(mission.status?.pullRequests?.[0]?.number ?? 0);
+    if (name === "own-agent") expect(pullRequest.title).toBe("Keep the interval that has begun at each refill");
     const fixed = await cloneBranch(forge, pullRequest.head.ref, join(dir, name));
     await expect(sh("node", ["--test"], { cwd: fixed })).resolves.toMatchObject({
       stdout: expect.stringMatching(/fail 0/),

@@ -14,6 +14,9 @@ export type WorkspaceFiles = {
   relative(path: string): string;
 };
 
+/** There is no file at a path. */
+export class FileMissing extends ToolFailure {}
+
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? "";
 // O_NONBLOCK: a FIFO that a command left in the workspace must not hold us.
 const readOnly = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -22,7 +25,7 @@ const createNew = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | co
 const openRegular = async (entry: Entry): Promise<FileHandle> => {
   const shown = entry.segments.join("/") || ".";
   const handle = await open(inDirectory(entry.dir, entry.name), readOnly).catch((error: unknown) => {
-    if (codeOf(error) === "ENOENT") throw new ToolFailure(`there is no file "${shown}"`);
+    if (codeOf(error) === "ENOENT") throw new FileMissing(`there is no file "${shown}"`);
     throw new ToolFailure(`"${shown}" cannot be opened: ${codeOf(error)}`);
   });
   const stat = await handle.stat();
@@ -54,7 +57,7 @@ const modeOf = async (entry: Entry): Promise<number> => {
     await handle.close();
     return mode & 0o777;
   } catch (error) {
-    if (error instanceof ToolFailure && error.message.startsWith("there is no file")) return 0o644;
+    if (error instanceof FileMissing) return 0o644;
     throw error;
   }
 };

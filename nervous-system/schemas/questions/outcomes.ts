@@ -12,7 +12,7 @@ export const outcomes = {
   columns: {
     mission: text("the mission"),
     mission_uid: text("its UID"),
-    outcome: text("merged, verified, failed, rolled back or unknown"),
+    outcome: text("merged, verified, failed, cancelled, rolled back or unknown"),
     outcome_from: text("what says so, such as PUBLICATION merged; empty where nothing does"),
     at: time("when that was recorded; null where there is none"),
     event_id: text("id of the frame that says so; empty where there is none"),

@@ -25,18 +25,21 @@ const revertsOf = (condition: string): string =>
 
 const isReverted = `(${said("head")} IN (SELECT arrayJoin(reverts)) OR ${said("merge_commit")} IN (SELECT arrayJoin(reverts)))`;
 
-// What people did to a change stands above what a gate said of it, and that above that it is open or could not be published.
+// What people did to a change, or to its mission, stands above what a gate said of it, and that above that it is open or could not be
+// published.
 // Among equals the last one holds.
 const signalsWhere = (condition: string): string =>
   framesWhere(
     `mission_uid, observed, event_id, event_type,
   multiIf(
     event_type = 'VERDICT', if(ok = 1, ('verified', 'passed', 2), ('failed', 'did not pass', 2)),
-    state = 'merged', if(${isReverted}, ('rolled back', 'reverted', 4), ('merged', 'merged', 3)),
+    event_type = 'INTERVENTION', ('cancelled', 'Cancel', 3),
+    state = 'merged', if(${isReverted}, ('rolled back', 'reverted', 5), ('merged', 'merged', 4)),
     state = 'closed', ('failed', 'closed', 2),
     state = 'refused', ('failed', 'refused', 1),
     ('unknown', state, 1)) AS signal`,
-    `event_type IN ('PUBLICATION', 'VERDICT') AND producer = 'supervisor' AND ${condition}`,
+    `(event_type IN ('PUBLICATION', 'VERDICT') AND producer = 'supervisor'
+  OR event_type = 'INTERVENTION' AND producer = 'operator' AND ${said("kind")} = 'Cancel') AND ${condition}`,
   );
 
 /** The end of each mission of which a frame that a condition holds for says something: `mission_uid`, `outcome`, `outcome_from`, `ended`, `ended_by`. */

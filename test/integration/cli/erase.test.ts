@@ -62,7 +62,8 @@ const record = (): RecordedFrame[] => {
   ];
   const lesson = chain.next({ event_type: "LESSON", payload: { state: "learned", text: "x", sources } });
   const recalled = { state: "recalled", text: "x", sources: [lesson.envelope.event_id] };
-  return [...told, lesson, same, ...deciding, third.next({ event_type: "LESSON", payload: recalled })];
+  const recalling = chainBuilder({ namespace, mission: "fix-more", agent_uid: agentUid(8) });
+  return [...told, lesson, same, recalling.next({ event_type: "LESSON", payload: recalled }), ...deciding];
 };
 
 beforeAll(async () => {
@@ -128,12 +129,10 @@ describe("enchanted erase", () => {
     const ended = await run("erase", id(0), "--agent", agentUid(1), "--output", "json");
     expect(ended.code).toBe(0);
     // The one that was learned, and the frame by which another agent recalled it.
-    const lessons = [id(3), frames.at(-1)!.envelope.event_id].toSorted();
+    const lessons = [id(3), id(5)].toSorted();
     expect(JSON.parse(ended.stdout)).toMatchObject({
       orders: [],
-      frames: [
-        { event_id: id(0), event_type: "THOUGHT", text: "call Erika", erased: false, lessons, blobs: [] },
-      ],
+      frames: [{ event_id: id(0), event_type: "THOUGHT", text: "call Erika", erased: false, lessons, blobs: [] }],
     });
     expect(ended.stderr).toContain("nothing was erased");
     for (const one of lessons) expect(ended.stderr).toContain(one);
@@ -203,7 +202,7 @@ describe("enchanted erase", () => {
   });
 
   it("has every question say that words are erased, and no words of frames that have none", async () => {
-    const [decision, change, , error] = frames.slice(5).map(({ envelope }) => envelope.event_id);
+    const [decision, change, , error] = frames.slice(6).map(({ envelope }) => envelope.event_id);
     const ended = await run("erase", decision!, error!, "--reason", "a name", "--yes");
     expect(ended).toMatchObject({ code: 0 });
     const answers = async (...args: string[]): Promise<Array<Record<string, unknown>>> =>

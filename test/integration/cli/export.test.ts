@@ -228,7 +228,7 @@ describe("enchanted export", () => {
     const absent = ["mission none", "agent zoe"].map(
       (one) => `enchanted: no frame of ${one} in namespace ${namespace}\n`,
     );
-    expect({ code, stderr }).toEqual({ code: 0, stderr: `${absent.join("")}enchanted: 0 frames of 0 chains\n` });
+    expect({ code, stderr }).toEqual({ code: 1, stderr: `${absent.join("")}enchanted: 0 frames of 0 chains\n` });
   });
 
   it("names a frame that does not fit its hash", async () => {

@@ -128,6 +128,14 @@ describe("a program as the agent", () => {
     expect(types.at(-1)).toBe("PROPOSAL");
   });
 
+  it("says what its proposal is about in a file, of which nothing but a file is taken", async () => {
+    const words = 'printf "Keep it\\n\\nAt each refill.\\n" > "$ENCHANTED_PROPOSAL_FILE"';
+    const pipe = 'mkfifo "$(dirname "$ENCHANTED_PROPOSAL_FILE")/last-message.md"';
+    expect((await stage.start(shell(`echo x > x; ${words}; ${pipe}`)).end).code).toBe(0);
+    expect(payloads("PROPOSAL")).toMatchObject([{ title: "Keep it", body: "At each refill.\n\nMade by sh." }]);
+    expect(payloads("ERROR")).toMatchObject([{ message: expect.stringContaining("not a regular file"), fatal: false }]);
+  });
+
   it("succeeds without a proposal where it changed nothing", async () => {
     const end = await stage.start(shell("echo looked")).end;
     expect([end.code, end.termination]).toEqual([

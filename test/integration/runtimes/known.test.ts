@@ -71,6 +71,8 @@ describe("a known program as the agent", () => {
       expect([end.code, end.output]).toEqual([0, expect.any(String)]);
       expect(new Set(judge.operations)).toEqual(new Set([operation]));
       expect(judge.refusals).toEqual([]);
+      const lastMessage = kind === "Codex" ? "The started interval is kept now." : "Made by";
+      expect(stage.payloads("PROPOSAL")).toMatchObject([{ body: expect.stringContaining(lastMessage) }]);
       await stage.fetchProposal();
       const files = stage.at.git(stage.at.fetched, "diff", "--name-only", "main", "proposal");
       expect(files).toBe("src/token-bucket.js\n");
