@@ -8,13 +8,14 @@ import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
 import type { LeaseTimes } from "#nervous-system/kubernetes/lease-decision.ts";
 import { createLeaderElector } from "#nervous-system/kubernetes/lease.ts";
 import { keyOf, type KubeObject } from "#nervous-system/kubernetes/resource-kind.ts";
+import type { Mission } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import type { ComponentRecorder } from "#nervous-system/recorder/component.ts";
 import { isFinished, Reason } from "#nervous-system/schemas/conditions.ts";
 import { apiGroup } from "#nervous-system/schemas/resources/define-resource.ts";
 import { createMetrics } from "#nervous-system/telemetry/metrics.ts";
 import { createAgentReconcile } from "#operator/agent/controller.ts";
 import type { AgentTimes } from "#operator/agent/plan.ts";
-import { byModel, byPersona, byUid, createCaches, missionKey, type Caches } from "#operator/caches.ts";
+import { byModel, byOwner, byPersona, byUid, createCaches, missionKey, type Caches } from "#operator/caches.ts";
 import {
   createFrameObserver,
   type FrameObserver,
@@ -118,6 +119,13 @@ const naming =
   ({ object }: { object: KubeObject }): string[] =>
     cache.byIndex(byPersona, keyOf(object.metadata)).map(({ metadata }) => keyOf(metadata));
 
+// What holds an Agent up is its mission's to tell, which it may end meanwhile.
+const heldAgents = (caches: Caches, mission: Mission): string[] =>
+  caches.agents
+    .byIndex(byOwner, mission.metadata.uid)
+    .filter(({ spec }) => spec.suspend)
+    .map(({ metadata }) => keyOf(metadata));
+
 const watchAll = ({ mission, agent, model, persona, intervention }: Controllers, caches: Caches): void => {
   mission.watch(caches.missions, itself);
   mission.watch(caches.agents, itsController(apiGroup, "Mission"));
@@ -129,6 +137,7 @@ const watchAll = ({ mission, agent, model, persona, intervention }: Controllers,
   agent.watch(caches.agents, itself);
   agent.watch(caches.pods, itsController(apiGroup, "Agent"));
   agent.watch(caches.personas, naming(caches.agents));
+  agent.watch(caches.missions, ({ object }) => heldAgents(caches, object));
   model.watch(caches.models, itself);
   persona.watch(caches.personas, itself);
   mission.watch(caches.interventions, itsController(apiGroup, "Mission"));

@@ -195,6 +195,10 @@ export const reasonAdvice: Readonly<Record<Reason, Advice>> = {
     "kubectl describe resourcequota --namespace {namespace}",
     describePod,
   ),
+  QuotaExceeded: act(
+    "A ResourceQuota of the namespace has no room. It goes on by itself once others have ended, or the quota is raised.",
+    "kubectl describe resourcequota --namespace {namespace}",
+  ),
   ImagePullFailed: act(
     "The node cannot fetch an image: it is not there, or the registry asks for a credential.",
     describePod,

@@ -80,6 +80,7 @@ export const Reason = {
   PodRunning: "PodRunning",
   PodUnschedulable: "PodUnschedulable",
   PodRejected: "PodRejected",
+  QuotaExceeded: "QuotaExceeded",
   ImagePullFailed: "ImagePullFailed",
   PreparingWorkspace: "PreparingWorkspace",
   WorkspaceReady: "WorkspaceReady",

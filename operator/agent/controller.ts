@@ -75,8 +75,8 @@ const writeStatus = (
     events: agentEvents,
   });
 
-const refusal = (error: unknown): AgentPlan | undefined => {
-  const refused = refusalOf(error, pods);
+const refusal = (error: unknown, { metadata }: Agent): AgentPlan | undefined => {
+  const refused = refusalOf(error, pods, metadata.namespace);
   return (
     refused && {
       phase: "Starting",
@@ -94,7 +94,7 @@ const act = async (controller: AgentController, snapshot: AgentSnapshot, plan: A
     for (const next of plan.acts) await actOnAgent(controller.actor, snapshot, next);
     return plan;
   } catch (error) {
-    const refused = plan.acts.some(({ kind }) => kind === "createPod") ? refusal(error) : undefined;
+    const refused = plan.acts.some(({ kind }) => kind === "createPod") ? refusal(error, snapshot.agent) : undefined;
     if (refused === undefined) throw error;
     return refused;
   }

@@ -1,4 +1,4 @@
-import { ConditionType, findCondition, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
+import { ConditionType, findCondition, isFinished, isTrue, Reason } from "#nervous-system/schemas/conditions.ts";
 import type { Agent } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { doneBy, pauseOf, waitsForPerson } from "#nervous-system/schemas/held.ts";
 import { observeFinalizer } from "#nervous-system/schemas/names.ts";
@@ -126,7 +126,8 @@ const suspended: Step = (snapshot) => {
     return {
       phase: "Suspended",
       ...whySuspended(snapshot),
-      stalled: false,
+      // For good, so that nobody waits for it.
+      stalled: isFinished(snapshot.mission?.status?.conditions),
       progress: { kind: "none" },
       acts: releases(snapshot),
       outcome: { kind: "done" },

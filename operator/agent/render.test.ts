@@ -214,6 +214,22 @@ describe("renderAgentPod", () => {
     expect(pod().spec?.terminationGracePeriodSeconds).toBe(45);
   });
 
+  it("may be ended by autoscalers, which take pods with local volumes for fixed, unless the mission avoids it", () => {
+    const told = (disruption: "Allow" | "Avoid") => pod(aMission({ spec: { template: { disruption } } })).metadata;
+    const safeToEvict = "cluster-autoscaler.kubernetes.io/safe-to-evict";
+    expect(pod().metadata.annotations).toEqual({ [safeToEvict]: "true" });
+    expect(told("Allow").annotations).toEqual({ [safeToEvict]: "true" });
+    expect(told("Avoid").annotations).toEqual({ [safeToEvict]: "false", "karpenter.sh/do-not-disrupt": "true" });
+  });
+
+  it("gives the agent alone what the mission says that it may use", () => {
+    const resources = { limits: { cpu: "3", memory: "5Gi" } };
+    const own = pod(aMission({ spec: { template: { pod: { resources } } } }));
+    const limitsOf = (rendered: ReturnType<typeof pod>) =>
+      Object.fromEntries(containers(rendered).map((container) => [container.name, container.resources]));
+    expect(limitsOf(own)).toEqual({ ...limitsOf(pod()), agent: resources });
+  });
+
   it("belongs to its Agent, is held for observation, and is labelled for the network", () => {
     const { metadata } = pod();
     expect(metadata.ownerReferences).toMatchObject([{ kind: "Agent", controller: true, blockOwnerDeletion: true }]);

@@ -21,6 +21,7 @@ import {
   tokenVolume,
   type Container,
 } from "#operator/pod/parts.ts";
+import { configOf, evictionOf, placementOf } from "#operator/pod/template.ts";
 
 /** Everything that the pod of one attempt is rendered from. */
 export type AgentPodInput = {
@@ -173,8 +174,9 @@ export const graceSecondsOf = ({ stopMs, drainMs }: Pick<PodConfig, "stopMs" | "
   Math.ceil((stopMs + drainMs) / 1000) + graceMarginSeconds;
 
 /** The pod of one attempt, as docs/spec/contracts.md §2 says. */
-export const renderAgentPod = (config: PodConfig, input: AgentPodInput): Draft<Pod> => {
+export const renderAgentPod = (defaults: PodConfig, input: AgentPodInput): Draft<Pod> => {
   const { agent, mission, attempt, addresses } = input;
+  const config = configOf(defaults, mission);
   const source = sourceOf(input);
   return {
     apiVersion: "v1",
@@ -189,11 +191,13 @@ export const renderAgentPod = (config: PodConfig, input: AgentPodInput): Draft<P
         [label.attempt]: String(attempt),
         [label.confined]: "true",
       },
+      annotations: evictionOf(mission),
       finalizers: [observeFinalizer],
       ownerReferences: [controllerReference(agent)],
     },
     spec: {
       ...commonSpec(addresses, graceSecondsOf(config)),
+      ...placementOf(mission),
       initContainers: [
         fetchContainer(config, source, identityOf(input)),
         portsContainer(config),

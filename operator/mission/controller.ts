@@ -40,9 +40,15 @@ const structural: readonly (keyof MissionStatus)[] = [
 type Acted = { plan: MissionPlan; made?: MadeVerifier | undefined };
 
 // A quota or an admission policy refuses what the mission is made of: people must see it, and it is tried again now and then.
-const refusedPlan = (plan: MissionPlan, { kind }: MissionAct, error: unknown): MissionPlan | undefined => {
+const refusedPlan = (
+  { mission }: MissionSnapshot,
+  plan: MissionPlan,
+  { kind }: MissionAct,
+  error: unknown,
+): MissionPlan | undefined => {
   const isAgent = kind === "createAgent";
-  const told = isAgent || kind === "createVerifier" ? refusalOf(error, isAgent ? agents : pods) : undefined;
+  if (!isAgent && kind !== "createVerifier") return undefined;
+  const told = refusalOf(error, isAgent ? agents : pods, mission.metadata.namespace);
   if (told === undefined) return undefined;
   const where = isAgent ? ({ phase: "Pending", refused: "Accepted" } as const) : { phase: plan.phase };
   return waitingPlan({ ...where, ...told }, refusedRecheckMs);
@@ -54,7 +60,7 @@ const actAll = async (controller: MissionController, snapshot: MissionSnapshot, 
     try {
       made = (await actOnMission(controller.actor, snapshot, act)) ?? made;
     } catch (error) {
-      const refused = refusedPlan(plan, act, error);
+      const refused = refusedPlan(snapshot, plan, act, error);
       if (refused === undefined) throw error;
       return { plan: refused };
     }

@@ -8,6 +8,7 @@ import type { PodConfig } from "#operator/pod/config.ts";
 import { fetchContainer, fetchVolumes, type Source } from "#operator/pod/fetch.ts";
 import { verifierPodName } from "#operator/pod/names.ts";
 import { commonSpec } from "#operator/pod/parts.ts";
+import { configOf, evictionOf, placementOf } from "#operator/pod/template.ts";
 
 /** What a verifier pod is rendered from. */
 export type VerifierInput = VerifierTarget & {
@@ -39,8 +40,9 @@ const sourceOf = ({ mission, ref, commit, pull }: VerifierInput): Source => ({
  * The pod that runs the success criteria on what was published, each in a container of its own. The kubelet starts one after
  * the other and none after one that failed, so nothing that runs inside the pod judges.
  */
-export const renderVerifierPod = (config: PodConfig, input: VerifierInput): Draft<Pod> => {
+export const renderVerifierPod = (defaults: PodConfig, input: VerifierInput): Draft<Pod> => {
   const { mission, attempt } = input;
+  const config = configOf(defaults, mission);
   const source = sourceOf(input);
   const criteria = mission.spec.successCriteria.map(({ command }, place) => criterionContainer(config, command, place));
   return {
@@ -56,10 +58,12 @@ export const renderVerifierPod = (config: PodConfig, input: VerifierInput): Draf
         [label.attempt]: String(attempt),
         [label.confined]: "true",
       },
+      annotations: evictionOf(mission),
       ownerReferences: [controllerReference(mission)],
     },
     spec: {
       ...commonSpec({ gateway: input.gateway }, graceSeconds),
+      ...placementOf(mission),
       activeDeadlineSeconds: Math.ceil(config.verifyMs / 1000),
       initContainers: [fetchContainer(config, source, identityOf(input)), ...criteria.slice(0, -1)],
       containers: criteria.slice(-1),

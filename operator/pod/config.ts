@@ -2,7 +2,7 @@ import type { WalCut } from "#nervous-system/recorder/wal-cut.ts";
 
 /** Requests and limits of a container, as Kubernetes writes quantities. */
 type Resources = {
-  requests: Readonly<Record<string, string>>;
+  requests?: Readonly<Record<string, string>>;
   limits: Readonly<Record<string, string>>;
 };
 

@@ -66,15 +66,57 @@ const refusedByWebhook = (error: unknown): boolean =>
 /** Why an object cannot be made; `stalled` where somebody must act. */
 type Refusal = { reason: string; message: string; stalled: boolean };
 
-/** What is to be told of an object that cannot be made; undefined where trying again may be enough. */
-export const refusalOf = (error: unknown, kind: ResourceKind): Refusal | undefined => {
-  if (error instanceof PredecessorDrains) return { reason: Reason.Draining, message: error.message, stalled: false };
-  if (error instanceof NameTaken) return { reason: Reason.NameTaken, message: error.message, stalled: true };
-  const refused = isForbidden(error) || isInvalid(error) || refusedByWebhook(error);
-  if (!refused) return undefined;
-  const reason = kind.kind === "Pod" ? Reason.PodRejected : Reason.AgentRejected;
-  return { reason, message: `The API server refuses the ${kind.kind}: ${(error as Error).message}`, stalled: true };
-};
-
 /** How often something that was refused is tried again, in milliseconds. */
 export const refusedRecheckMs = 30_000;
+
+const again = `it is tried again every ${refusedRecheckMs / 1_000} s`;
+
+type Remedy = (refused: string, where: { kind: string; namespace: string }) => Omit<Refusal, "stalled"> | undefined;
+
+const quotaIsFull: Remedy = (refused, { kind, namespace }) => {
+  const [, quota, figures] = /exceeded quota: ([^\s,]+), (requested: .*)/.exec(refused) ?? [];
+  return quota === undefined
+    ? undefined
+    : {
+        reason: Reason.QuotaExceeded,
+        message: `ResourceQuota "${quota}" of namespace "${namespace}" has no room for the ${kind} (${figures}): raise it, or let others end; ${again}.`,
+      };
+};
+
+const advised =
+  (pattern: RegExp, advice: (namespace: string) => string): Remedy =>
+  (refused, { kind, namespace }) =>
+    pattern.test(refused)
+      ? {
+          reason: kind === "Pod" ? Reason.PodRejected : Reason.AgentRejected,
+          message: `The API server refuses the ${kind}: ${refused.replace(/\.?$/, ".")} ${advice(namespace)}; ${again}.`,
+        }
+      : undefined;
+
+/** Refusals of which it is known what helps, each by its words. */
+const remedies: readonly Remedy[] = [
+  quotaIsFull,
+  advised(
+    /failed quota: .* must specify /,
+    (namespace) => `Give namespace "${namespace}" a LimitRange with a default for what is missing`,
+  ),
+  advised(
+    /(maximum|minimum) [\w.-]+ usage per (Container|Pod) is|max limit to request ratio per /,
+    (namespace) =>
+      `Change the LimitRange of namespace "${namespace}", or what agents may use: spec.template.pod.resources in a new mission, or the chart's defaults.agentResources`,
+  ),
+];
+
+/** What is to be told of an object in a namespace that cannot be made; undefined where trying again may be enough. */
+export const refusalOf = (error: unknown, { kind }: ResourceKind, namespace = ""): Refusal | undefined => {
+  if (error instanceof PredecessorDrains) return { reason: Reason.Draining, message: error.message, stalled: false };
+  if (error instanceof NameTaken) return { reason: Reason.NameTaken, message: error.message, stalled: true };
+  if (!isForbidden(error) && !isInvalid(error) && !refusedByWebhook(error)) return undefined;
+  const { message } = error as Error;
+  for (const remedy of remedies) {
+    const known = remedy(message, { kind, namespace });
+    if (known !== undefined) return { ...known, stalled: true };
+  }
+  const reason = kind === "Pod" ? Reason.PodRejected : Reason.AgentRejected;
+  return { reason, message: `The API server refuses the ${kind}: ${message}`, stalled: true };
+};

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { CelRule, ResourceDefinition } from "#nervous-system/schemas/resources/define-resource.ts";
 import { apiGroup, apiVersion } from "#nervous-system/schemas/resources/define-resource.ts";
-import { assertStructural, type JsonSchema } from "#platform/gen/structural.ts";
+import { assertStructural, isMap, type JsonSchema } from "#platform/gen/structural.ts";
 
 const toSchema = (schema: z.ZodType): JsonSchema => {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { target: "openapi-3.0", io: "input" }) as JsonSchema;
@@ -18,7 +18,10 @@ const simplify = (schema: JsonSchema): JsonSchema => {
   }
   if (out.properties) out.properties = mapValues(out.properties, simplify);
   if (out.items) out.items = simplify(out.items);
-  delete out.additionalProperties;
+  // Of a map it is the schema of the values; of an object with members zod only says that there may be others.
+  if (isMap(out)) out.additionalProperties = simplify(out.additionalProperties);
+  else delete out.additionalProperties;
+  delete out["propertyNames"];
   return out;
 };
 

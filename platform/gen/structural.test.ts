@@ -34,6 +34,18 @@ describe("a schema is refused when", () => {
       /Sample\.spec\.a: a list without maxItems/,
     ],
     [
+      "a map has no bound",
+      z.object({ a: z.record(z.string(), z.boolean().describe("y")).describe("x") }).describe("x"),
+      /Sample\.spec\.a: a map without maxProperties/,
+    ],
+    [
+      "values of a map have no bound",
+      z
+        .object({ a: z.record(z.string(), z.string().describe("y")).meta({ description: "x", maxProperties: 2 }) })
+        .describe("x"),
+      /Sample\.spec\.a\.\*: a string without maxLength/,
+    ],
+    [
       "a field is one of several types",
       z.object({ a: z.union([z.boolean(), z.int32()]).describe("x") }).describe("x"),
       /Sample\.spec\.a: (anyOf|has no type)/,

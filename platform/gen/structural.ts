@@ -17,6 +17,10 @@ export type JsonSchema = {
   [key: string]: unknown;
 };
 
+/** Whether it is a map from any name to values of one schema. */
+export const isMap = (schema: JsonSchema): schema is JsonSchema & { additionalProperties: JsonSchema } =>
+  schema.properties === undefined && typeof schema.additionalProperties === "object";
+
 const forbidden = ["oneOf", "anyOf", "allOf", "not", "$ref"] as const;
 
 type Fault = { when: (schema: JsonSchema, path: string) => boolean; says: string };
@@ -32,6 +36,10 @@ const structuralFaults: readonly Fault[] = [
     when: (s) => s.type === "string" && s.maxLength === undefined && !s.enum && s.format !== "date-time",
     says: "a string without maxLength is unbounded in etcd",
   },
+  {
+    when: (s) => isMap(s) && s["maxProperties"] === undefined,
+    says: "a map without maxProperties is unbounded in etcd",
+  },
   { when: (s) => s.type === "array" && s.maxItems === undefined, says: "a list without maxItems is unbounded in etcd" },
 ];
 
@@ -42,6 +50,7 @@ const walk = (path: string, schema: JsonSchema): string[] => [
   ...faultsAt(path, schema),
   ...Object.entries(schema.properties ?? {}).flatMap(([name, child]) => walk(`${path}.${name}`, child)),
   ...(schema.items ? walk(`${path}[]`, schema.items) : []),
+  ...(isMap(schema) ? walk(`${path}.*`, schema.additionalProperties) : []),
 ];
 
 const exempt = /\.(apiVersion|kind): a string without maxLength/;

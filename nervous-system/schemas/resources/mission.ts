@@ -20,6 +20,7 @@ import { changingKinds } from "#nervous-system/schemas/resources/intervention.ts
 import { pathPattern } from "#nervous-system/schemas/resources/path-pattern.ts";
 import { image } from "#nervous-system/schemas/resources/image.ts";
 import { missionRecording } from "#nervous-system/schemas/resources/recording.ts";
+import { podTemplate, podTemplateStays } from "#nervous-system/schemas/resources/pod-template.ts";
 import { imageForProgram, runtime } from "#nervous-system/schemas/resources/runtime.ts";
 import { budget, deadline, stuck } from "#nervous-system/schemas/resources/mission-limits.ts";
 import {
@@ -160,6 +161,7 @@ const specFields = z
     workspace,
     strategy: z.enum(["Solo"]).describe("How the work is divided. Solo is one Coder."),
     team: mapList(teamMember, "name", 1, "Who works on it.").min(1),
+    template: podTemplate.optional(),
     retry: z
       .object({
         maxAttempts: z
@@ -182,7 +184,7 @@ const specFields = z
   .describe("What is wanted.");
 
 // Whoever could take it away could publish without asking.
-const spec = withRules(specFields, immutableWhereSet("approvals", "approvals"));
+const spec = withRules(specFields, immutableWhereSet("approvals", "approvals"), podTemplateStays);
 
 const pullRequest = z
   .object({

@@ -21,7 +21,7 @@ import { connectTestBus, createCleanup, startTestNats } from "#test/integration/
 /** Namespace in which the operator's lease and the Services are. */
 export const releaseNamespace = someRelease.namespace;
 
-/** A cluster without nodes: API server, etcd, the garbage collector, JetStream. The test plays the kubelet. */
+/** A cluster without nodes: API server, etcd, the controllers that missions meet, JetStream. The test plays the kubelet. */
 export type World = {
   test: TestPlane;
   admin: KubeClient;
@@ -34,16 +34,18 @@ export type World = {
   stop(): Promise<void>;
 };
 
-const startGarbageCollector = async ({ plane, dir }: TestPlane): Promise<() => Promise<void>> => {
+const controllers = ["garbage-collector-controller", "namespace-controller", "resourcequota-controller"];
+
+const startControllers = async ({ plane, dir }: TestPlane): Promise<() => Promise<void>> => {
   const spec = controllerManagerService({
     binary: await ensureTool("kube-controller-manager"),
     kubeconfig: plane.kubeconfigPath,
     port: await freePort(),
     pki: await ensureControlPlanePki(join(dir, "plane", "pki"), []),
   });
-  const only = ["--controllers=garbage-collector-controller", "--use-service-account-credentials=false"];
-  await mkdir(join(dir, "gc"), { recursive: true });
-  const service = await startService({ ...spec, command: [...spec.command, ...only] }, join(dir, "gc"));
+  const only = [`--controllers=${controllers.join()}`, "--use-service-account-credentials=false"];
+  await mkdir(join(dir, "controllers"), { recursive: true });
+  const service = await startService({ ...spec, command: [...spec.command, ...only] }, join(dir, "controllers"));
   return () => service.stop();
 };
 
@@ -101,7 +103,7 @@ export const startWorld = async (): Promise<World> => {
   const cleanup = createCleanup();
   const test = await startSwarmPlane();
   cleanup.add(() => test.stop());
-  cleanup.add(await startGarbageCollector(test));
+  cleanup.add(await startControllers(test));
   const { admin } = test;
   await admin.create(namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name: releaseNamespace } });
   await grantOperator(admin, operatorClusterAccess);

@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { stringify } from "yaml";
+import { resources } from "#nervous-system/schemas/resources/catalog.ts";
+import { groupVersion } from "#nervous-system/schemas/resources/define-resource.ts";
 import { startControlPlane, type ControlPlane } from "#platform/cluster/control-plane.ts";
 
 type Answer = { code: number; output: string };
@@ -410,4 +412,43 @@ describe("the API server", () => {
     const { code } = await kubectl("get", "agents", "--field-selector", "spec.missionRef.name=good");
     expect(code).toBe(0);
   });
+});
+
+type Described = {
+  description?: string;
+  properties?: Record<string, Described>;
+  items?: Described;
+  additionalProperties?: Described;
+  "x-kubernetes-group-version-kind"?: Array<{ kind: string }>;
+};
+
+/** Every field of a schema with what is said of it; what Kubernetes itself says of metadata stands elsewhere. */
+const fieldsOf = (schema: Described, path: string): Array<[path: string, description: string]> => [
+  ...Object.entries(schema.properties ?? {})
+    .filter(([name]) => path !== "" || name !== "metadata")
+    .flatMap(([name, child]): Array<[string, string]> => [
+      [`${path}.${name}`, child.description ?? ""],
+      ...fieldsOf(child, `${path}.${name}`),
+    ]),
+  ...[schema.items, schema.additionalProperties].flatMap((child) => (child === undefined ? [] : fieldsOf(child, path))),
+];
+
+describe("kubectl explain", () => {
+  it.each(resources.map(({ kind, plural }) => [kind, plural] as const))(
+    "tells of every field of %s",
+    async (kind, plural) => {
+      const { output } = await kubectl("get", "--raw", `/openapi/v3/apis/${groupVersion}`);
+      const { components } = JSON.parse(output) as { components: { schemas: Record<string, Described> } };
+      const schema = Object.values(components.schemas).find(
+        ({ "x-kubernetes-group-version-kind": kinds }) => kinds?.length === 1 && kinds[0]?.kind === kind,
+      );
+      const fields = fieldsOf(schema ?? {}, "");
+      expect(fields.length).toBeGreaterThan(20);
+      expect(fields.filter(([, description]) => description.trim() === "")).toEqual([]);
+      const explained = await kubectl("explain", `${plural}.spec`, "--recursive");
+      expect(explained.code).toBe(0);
+      const leaves = fields.flatMap(([path]) => (path.startsWith(".spec.") ? [path.split(".").at(-1)!] : []));
+      for (const leaf of leaves) expect(explained.output).toMatch(new RegExp(`^\\s*${leaf}\t<`, "m"));
+    },
+  );
 });
