@@ -22,8 +22,12 @@ const settings = ({ model, openaiBaseUrl }: Told): string =>
 /** OpenAI's Codex, which speaks Responses. Its own sandbox needs rights that no pod of ours has; the pod is one. */
 export const codex: RuntimeRow = {
   command: (_, { lastMessageFile }) => [
-    ...["codex", "exec", "--dangerously-bypass-approvals-and-sandbox"],
-    ...["--output-last-message", lastMessageFile, "{task}"],
+    "codex",
+    "exec",
+    "--dangerously-bypass-approvals-and-sandbox",
+    "--output-last-message",
+    lastMessageFile,
+    "{task}",
   ],
   env: ({ home }) => ({ CODEX_HOME: `${home}/.codex` }),
   instructions: ".codex/AGENTS.md",

@@ -6,7 +6,7 @@ import { waitFor } from "#platform/process/wait.ts";
 import { openCluster, type Kube } from "#test/e2e/kube.ts";
 import { createMissionRunner, releaseNamespace, tenant, type MissionRunner } from "#test/e2e/mission-run.ts";
 import { openLedger, type Ledger, type LedgerRow } from "#test/e2e/record.ts";
-import type { Bench, Reading, Staged, Surroundings } from "./harness/bench.ts";
+import type { Bench, Reading, Staged } from "./harness/bench.ts";
 
 const NAME = "bench-p18";
 const LOOK_MS = 100;
@@ -141,7 +141,7 @@ const measureJob = async (kube: Kube, image: string): Promise<Reading> => {
   return { whole, own, beyond: whole - own };
 };
 
-const stage = async (_: Surroundings): Promise<Staged> => {
+const stage = async (): Promise<Staged> => {
   const kube = await openCluster();
   const ledger = await openLedger(kube, releaseNamespace);
   const sample = parse(await readFile("manifests/samples/fix-bug.yaml", "utf8")) as Mission;
