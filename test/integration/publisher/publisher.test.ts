@@ -184,7 +184,14 @@ describe("a proposal", () => {
       const { admin } = world.test;
       const ref = { namespace: world.namespace, name: "approved" };
       const { uid, resourceVersion } = (await admin.get(missions, ref)).metadata;
-      const decision = { requestID, argsDigest, decision: "Approved" as const, uid: "u", by: "ann", at: "2026-11-23T09:00:00Z" };
+      const decision = {
+        requestID,
+        argsDigest,
+        decision: "Approved" as const,
+        uid: "u",
+        by: "ann",
+        at: "2026-11-23T09:00:00Z",
+      };
       await admin.patchStatus(missions, { ...ref, uid, resourceVersion }, { decidedApprovals: [decision] });
     };
     const looksOn = async (): Promise<void> => {
