@@ -303,7 +303,10 @@ describe("a Persona", () => {
     await Promise.all([bind("enchanted-edit", "pat"), bind("enchanted-view", "vic")]);
     const [pat, vic] = await Promise.all([clientOf("pat"), clientOf("vic")]);
     for (const client of [pat, vic])
-      await eventually("their rights are known", async () => (await code(client.list(personas, { namespace }))) === 200);
+      await eventually(
+        "their rights are known",
+        async () => (await code(client.list(personas, { namespace }))) === 200,
+      );
     const { metadata } = await create(pat, "reviewer");
     expect(await code(pat.patch(personas, metadata, { spec: { description: "Reads twice." } }))).toBe(200);
     expect(await code(create(vic, "another"))).toBe(403);
