@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { agents, interventions, type Intervention } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import { agents, interventions, personas, type Intervention } from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { accessTo, type Access } from "#nervous-system/kubernetes/access.ts";
 import { pods, type Pod } from "#nervous-system/kubernetes/kinds.ts";
 import type { KubeClient } from "#nervous-system/kubernetes/kube-client.ts";
@@ -10,6 +10,7 @@ import { audience } from "#nervous-system/schemas/names.ts";
 import { operatorTenantAccess } from "#operator/access.ts";
 import { run } from "#platform/process/run.ts";
 import { anIntervention } from "#test/builders/intervention.ts";
+import { aPersona } from "#test/builders/persona.ts";
 import { ensureTool } from "#platform/tools/ensure-tool.ts";
 import {
   clientWithAccess,
@@ -284,15 +285,36 @@ describe("a way into a running container", () => {
   }, 60_000);
 });
 
-describe("an act on a mission", () => {
-  const bind = (role: string, user: string): Promise<string> =>
-    kubectl("create", "rolebinding", user, `--clusterrole=${role}`, `--user=${user}`, `--namespace=${namespace}`);
-  const code = (call: Promise<unknown>): Promise<number> =>
-    call.then(
-      () => 200,
-      (error: { code: number }) => error.code,
-    );
+const bind = (role: string, user: string): Promise<string> =>
+  kubectl("create", "rolebinding", user, `--clusterrole=${role}`, `--user=${user}`, `--namespace=${namespace}`);
+const code = (call: Promise<unknown>): Promise<number> =>
+  call.then(
+    () => 200,
+    (error: { code: number }) => error.code,
+  );
 
+describe("a Persona", () => {
+  const create = (client: KubeClient, name: string) => {
+    const { apiVersion, kind, spec } = aPersona();
+    return client.create(personas, { apiVersion, kind, metadata: { namespace, name }, spec });
+  };
+
+  it("is written by who may edit, and only read by who may look", async () => {
+    await Promise.all([bind("enchanted-edit", "pat"), bind("enchanted-view", "vic")]);
+    const [pat, vic] = await Promise.all([clientOf("pat"), clientOf("vic")]);
+    for (const client of [pat, vic])
+      await eventually(
+        "their rights are known",
+        async () => (await code(client.list(personas, { namespace }))) === 200,
+      );
+    const { metadata } = await create(pat, "reviewer");
+    expect(await code(pat.patch(personas, metadata, { spec: { description: "Reads twice." } }))).toBe(200);
+    expect(await code(create(vic, "another"))).toBe(403);
+    expect(await code(pat.patchStatus(personas, metadata, { phase: "Ready" }))).toBe(403);
+  });
+});
+
+describe("an act on a mission", () => {
   it("is done by who may edit, under the name that the API server knows them by, and never changed", async () => {
     await bind("enchanted-edit", "ann");
     const ann = await clientOf("ann");
