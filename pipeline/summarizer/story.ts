@@ -133,6 +133,7 @@ const withoutWordsOf = (given: AgentFold): AgentFold => {
     ...agent,
     proposals: {
       ...proposals,
+      open: proposals.open.map((one) => ({ ...one, title: "" })),
       ...(published === undefined ? {} : { published: withoutMessage(published) }),
       ...(refused === undefined ? {} : { refused: withoutMessage(refused) }),
     },
