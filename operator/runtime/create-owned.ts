@@ -113,6 +113,8 @@ export const refusalOf = (error: unknown, { kind }: ResourceKind, namespace = ""
   if (error instanceof NameTaken) return { reason: Reason.NameTaken, message: error.message, stalled: true };
   if (!isForbidden(error) && !isInvalid(error) && !refusedByWebhook(error)) return undefined;
   const { message } = error as Error;
+  // Nobody has counted yet what a new quota allows.
+  if (message.includes("status unknown for quota")) return undefined;
   for (const remedy of remedies) {
     const known = remedy(message, { kind, namespace });
     if (known !== undefined) return { ...known, stalled: true };
