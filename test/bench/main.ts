@@ -21,6 +21,7 @@ import { parquetBench } from "./p13-parquet.ts";
 import { questionsBench } from "./p14-questions.ts";
 import { recordBench } from "./p15-record.ts";
 import { bytesBench } from "./p17-bytes.ts";
+import { missionBench } from "./p18-mission.ts";
 import { underRunBench } from "./p19-run.ts";
 import { outageBench } from "./r3-outage.ts";
 
@@ -34,6 +35,7 @@ const benches: readonly Bench[] = [
   questionsBench,
   recordBench,
   bytesBench,
+  missionBench,
   underRunBench,
   outageBench,
 ];
