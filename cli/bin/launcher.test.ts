@@ -66,6 +66,12 @@ describe("the launcher", () => {
     expect(launch()).toBe("sources --now\n");
   });
 
+  it("runs what was built where there are no sources, as in an archive", () => {
+    buildResult(60_000);
+    for (const path of sources) rmSync(join(root, path));
+    expect(launch()).toBe("built --now\n");
+  });
+
   it("is found by links, from elsewhere and with a CDPATH", () => {
     buildResult();
     mkdirSync(join(root, "elsewhere/cli/bin"), { recursive: true });

@@ -45,7 +45,7 @@ const counts = ({ agents, mission }: MissionSnapshot) => {
   const succeeded = having(ConditionType.Complete);
   const failed = having(ConditionType.Failed);
   return {
-    activeAgents: all.length - succeeded - failed,
+    activeAgents: all.length - succeeded - failed - having(ConditionType.Suspended),
     succeededAgents: succeeded,
     failedAgents: failed,
     agentsSummary: `${succeeded}/${mission.spec.team.length}`,

@@ -107,16 +107,23 @@ const remedies: readonly Remedy[] = [
   ),
 ];
 
+const knownRemedy = (message: string, kind: string, namespace: string): Omit<Refusal, "stalled"> => {
+  for (const remedy of remedies) {
+    const known = remedy(message, { kind, namespace });
+    if (known !== undefined) return known;
+  }
+  const reason = kind === "Pod" ? Reason.PodRejected : Reason.AgentRejected;
+  return { reason, message: `The API server refuses the ${kind}: ${message}` };
+};
+
+// Nobody has counted yet what a new quota allows.
+const isUncounted = ({ message }: Error): boolean => message.includes("status unknown for quota");
+
 /** What is to be told of an object in a namespace that cannot be made; undefined where trying again may be enough. */
 export const refusalOf = (error: unknown, { kind }: ResourceKind, namespace = ""): Refusal | undefined => {
   if (error instanceof PredecessorDrains) return { reason: Reason.Draining, message: error.message, stalled: false };
   if (error instanceof NameTaken) return { reason: Reason.NameTaken, message: error.message, stalled: true };
-  if (!isForbidden(error) && !isInvalid(error) && !refusedByWebhook(error)) return undefined;
-  const { message } = error as Error;
-  for (const remedy of remedies) {
-    const known = remedy(message, { kind, namespace });
-    if (known !== undefined) return { ...known, stalled: true };
-  }
-  const reason = kind === "Pod" ? Reason.PodRejected : Reason.AgentRejected;
-  return { reason, message: `The API server refuses the ${kind}: ${message}`, stalled: true };
+  const isRefused = isForbidden(error) || isInvalid(error) || refusedByWebhook(error);
+  if (!isRefused || isUncounted(error as Error)) return undefined;
+  return { ...knownRemedy((error as Error).message, kind, namespace), stalled: true };
 };

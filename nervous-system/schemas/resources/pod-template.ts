@@ -125,6 +125,3 @@ export const podTemplate = z
 
 /** The rule that a mission's pods are made alike from its first to its last. */
 export const podTemplateStays: CelRule = immutableWhereSet("template", "template");
-
-/** What the pods of a mission are made with. */
-export type PodTemplate = z.output<typeof podTemplate>;

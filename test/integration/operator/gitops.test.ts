@@ -21,7 +21,7 @@ import { missionStage } from "#test/integration/operator/mission-stage.ts";
 jest.setTimeout(120_000);
 
 const stage = missionStage();
-const { agent, missionIs, modelIsReady, operate, submit } = stage;
+const { agent, mission, missionIs, modelIsReady, operate, submit } = stage;
 
 type Ours = KubeObject & { status?: { observedGeneration?: number; conditions?: Condition[] } };
 const kinds = [missions, agents, models, interventions] as ReadonlyArray<ResourceKind<Ours>>;
@@ -120,6 +120,7 @@ describe("what kstatus takes our objects for", () => {
       "Intervention/cancel": "Current",
     });
     expect(findCondition((await agent())?.status?.conditions, "Stalled")).toMatchObject({ reason: "Cancelled" });
+    await eventually("no agent is at work", async () => (await mission())?.status?.activeAgents === 0);
   });
 });
 
@@ -145,6 +146,7 @@ const sparseMission = (): object => ({
   ...aMissionSpec({ budget: { maxFrames: 5 } }),
   workspace: { repo: "https://forge.example.org/team/calculator.git", policy: {}, publish: {} },
   team: [{ name: "coder", role: "Coder", modelRef: { name: "scripted" }, runtime: {} }],
+  template: { pod: { tolerations: [{ key: "example.org/agents" }] } },
   retry: {},
   stuck: {},
   recording: {},

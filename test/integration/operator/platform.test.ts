@@ -27,7 +27,7 @@ import { wholeLife } from "#test/integration/operator/kubelet.ts";
 import { missionStage } from "#test/integration/operator/mission-stage.ts";
 import { dropLease, releaseNamespace } from "#test/integration/operator/world.ts";
 
-jest.setTimeout(120_000);
+jest.setTimeout(240_000);
 
 const stage = missionStage();
 const { agent, mission, missionIs, modelIsReady, operate, patchMission, submit } = stage;
@@ -239,6 +239,8 @@ const namespaceIsGone = (): Promise<void> =>
   eventually(
     "the namespace is gone",
     async () => (await stage.world.admin.find(namespaces, { name: stage.namespace })) === undefined,
+    // Agents are let go 90 s after their deletion at the latest, where the namespace's Role went before them.
+    150_000,
   );
 
 /** The custom resources as they were on 2026-11-30, at commit e606217d, without their descriptions. */
