@@ -28,23 +28,30 @@ const SPAN_ID_FIELD = 10;
 /** Members of an envelope and what each must be; the epoch of an external client's chain, for one, is its own affair. */
 type Own = ReadonlyArray<readonly [keyof Envelope, unknown]>;
 
+const ofPod = (agentUid: string, { missionUid, mission, epoch, persona }: NonNullable<Caller["bound"]>): Own => [
+  ["agent_uid", agentUid],
+  ["mission_uid", missionUid],
+  ["mission", mission],
+  ["epoch", epoch],
+  ["persona", persona?.name],
+  ["persona_digest", persona?.digest],
+];
+
+// Its chain has a UID of its own, which was compared with the stream's.
+const ofExternalClient: Own = [
+  ["mission_uid", noMission],
+  ["mission", externalMission],
+  ["persona", undefined],
+  ["persona_digest", undefined],
+];
+
 /** What an envelope must say of its agent's pod, or an external client's of no mission; a component writes about many missions. */
 const ownOf = (caller: Caller): Own => {
-  const { bound, principal } = caller;
+  const { bound, principal, namespace, agentUid } = caller;
   const recorder = ["recorder", caller.recorder] as const;
-  if (bound === undefined && principal === undefined) return [recorder, ["agent_uid", caller.agentUid]];
-  return [
-    recorder,
-    // An external client's chain has a UID of its own, which was compared with the stream's.
-    ...(bound === undefined ? [] : ([["agent_uid", caller.agentUid]] as const)),
-    ["namespace", caller.namespace],
-    ["mission_uid", bound?.missionUid ?? noMission],
-    ["mission", bound?.mission ?? externalMission],
-    ...(bound === undefined ? [] : ([["epoch", bound.epoch]] as const)),
-    ["persona", bound?.persona?.name],
-    ["persona_digest", bound?.persona?.digest],
-    ["about", undefined],
-  ];
+  if (bound === undefined && principal === undefined) return [recorder, ["agent_uid", agentUid]];
+  const whose = bound === undefined ? ofExternalClient : ofPod(agentUid, bound);
+  return [recorder, ["namespace", namespace], ...whose, ["about", undefined]];
 };
 
 const foreign = (envelope: Envelope, own: Own): string | undefined => {
