@@ -53,6 +53,16 @@ export const preparations: readonly string[] = [
 /** Names of the constraints without which a node could be there twice. */
 export const constraintNames: readonly string[] = constraints.map(({ name }) => name);
 
+/**
+ * Finds indexes that are called as a constraint of `$names` and belong to none: whoever is killed while it makes a constraint leaves
+ * the index behind, and the constraint cannot be made while that is there.
+ */
+export const findLeftIndexes =
+  "SHOW INDEXES YIELD name, owningConstraint WHERE name IN $names AND owningConstraint IS NULL RETURN name";
+
+/** Takes away an index of ours. */
+export const dropIndex = (name: string): string => `DROP INDEX ${name} IF EXISTS`;
+
 /** Counts those of `$names` that are there. */
 export const countConstraints = "SHOW CONSTRAINTS YIELD name WHERE name IN $names RETURN count(*) AS count";
 

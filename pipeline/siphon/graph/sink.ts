@@ -7,6 +7,8 @@ import { projectInGroups } from "#pipeline/siphon/graph/project.ts";
 import {
   constraintNames,
   countConstraints,
+  dropIndex,
+  findLeftIndexes,
   findMark,
   markPrepared,
   preparations,
@@ -56,6 +58,8 @@ const erasedKeys = (client: Pick<GraphClient, "run">): Omit<ErasedKeys, "keep"> 
 /** The graph: who did what to which file and why, as nodes and edges of Neo4j. */
 export const createGraphSink = (client: GraphClient): Sink => ({
   prepare: async () => {
+    for (const { name } of await client.run<{ name: string }>(findLeftIndexes, { names: constraintNames }))
+      await client.run(dropIndex(name));
     for (const statement of preparations) await client.run(statement);
     await client.write(async (run) => {
       // Cuts speak of what is in the graph: of one that was emptied they say nothing.

@@ -28,8 +28,8 @@ const config = parsed.value;
 const dir = config.CLICKHOUSE_DATA_DIR;
 
 const runEngine = async (): Promise<void> => {
-  // Without its server the engine holds the data for nobody.
-  process.on("disconnect", () => process.exit(1));
+  // Without its server the engine holds the data for nobody, and an exit would wait for the statements that run.
+  process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
   // The server decides when the engine stops: a signal to the whole process group must not end running statements.
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => {});
   const handle = await startEngineProcess({

@@ -94,9 +94,16 @@ describe("ClickHouse server: stop, kill and restart", () => {
     await waitFor("ready", async () => (await status()) === 200, { timeoutMs: 30_000 });
   }, 60_000);
 
-  it("leaves no engine behind when it is killed", async () => {
+  it("leaves no engine behind when it is killed, whatever runs in it", async () => {
     const engine = await engineOf(test.server.pid);
+    // As a statement that the engine cannot leave at once.
+    const long = "SELECT count() FROM numbers(1000000000000) WHERE sipHash64(number) = 3";
+    const running = rowsOf(test.client, long).catch(() => undefined);
+    const isRunning = async (): Promise<boolean> =>
+      (await (await post(test.server, "", "SELECT count() FROM system.processes")).text()) === "2\n";
+    await waitFor("the statement to run", isRunning, { timeoutMs: 10_000 });
     test.server.kill("SIGKILL");
+    await running;
     await waitFor(
       "the engine to end",
       async () => (await readFile(`/proc/${engine}/stat`, "utf8").catch(() => "")) === "",

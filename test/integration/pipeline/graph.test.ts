@@ -492,6 +492,16 @@ describe("a graph that lost something", () => {
     await sink.close();
   });
 
+  it("gets a constraint whose maker was killed, which leaves an index of its name behind", async () => {
+    await empty();
+    await graph.client.run("DROP CONSTRAINT enchanted_prepared IF EXISTS");
+    await graph.client.run("CREATE INDEX enchanted_prepared FOR (n:Prepared) ON (n.key)");
+    const sink = graph.sink();
+    await sink.prepare();
+    expect(await sink.write(asBatch(frames), never)).toEqual({ kind: "written" });
+    await sink.close();
+  });
+
   it("gets its constraints back, and its cuts and frames stay", async () => {
     const sink = graph.sink();
     await sink.prepare();
