@@ -30,6 +30,12 @@ const askedBy = async (cluster: Cluster, name: string) => {
   }
 };
 
+/** What was decided last, in words; whoever approves twice, or after somebody else, is told. */
+const decidedLast = ({ status }: Mission): string => {
+  const last = status?.decidedApprovals?.at(-1);
+  return last === undefined ? "" : `; ${last.decision.toLowerCase()} by ${last.by} at ${last.at}`;
+};
+
 const told = ({ requestID, summary }: PendingApproval): string => `--request ${requestID} ${summary}`;
 
 /** The one request that a mission or an agent waits with, or that of an id among them; rejects with `CliError` where there is not one. */
@@ -40,7 +46,7 @@ export const findRequest = async (cluster: Cluster, name: string, id: string): P
   if (request === undefined) {
     const what = id === "" ? "for nothing" : `for nothing by the id ${id}`;
     throw new CliError(
-      printable(`enchanted: ${name} asks ${what}; the mission is ${standingOf(mission).words}`),
+      printable(`enchanted: ${name} asks ${what}${decidedLast(mission)}; the mission is ${standingOf(mission).words}`),
       exitCode.fault,
     );
   }

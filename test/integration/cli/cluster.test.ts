@@ -563,6 +563,11 @@ describe("enchanted approvals, approve and reject", () => {
       code: 1,
       stderr: expect.stringContaining("fix asks for nothing"),
     });
+    const decided = { ...request, decision: "Approved" as const, by: "ann", uid: "u1", at };
+    await setStatus({ phase: "Publishing", decidedApprovals: [decided] });
+    expect((await ask("approve", "fix")).stderr).toContain(
+      `fix asks for nothing; approved by ann at ${at}; the mission`,
+    );
     await setStatus({ phase: "AwaitingHuman", conditions: waits, pendingApprovals: [pending] });
     const { stdout } = await ask("approvals");
     for (const part of [pending.summary, pending.argsDigest, "enchanted approve fix --request r1"])
