@@ -58,7 +58,7 @@ sed -i '
 node --test > /dev/null
 ended=$(date +%s%N)
 git -c user.name=bench -c user.email=bench@example.org commit -qam mended
-git push -q origin "HEAD:refs/heads/$BRANCH"
+git push -q --force origin "HEAD:refs/heads/$BRANCH"
 echo "own $((ended - began))"
 `;
 
@@ -87,7 +87,7 @@ const renderJob = (image: string): object => {
               command: ["sh", "-euc", SCRIPT],
               env: [
                 env("USERNAME", "username"),
-                env("TOKEN", "token"),
+                env("TOKEN", "password"),
                 { name: "BRANCH", value: NAME },
                 { name: "HOME", value: "/work" },
                 { name: "GIT_SSL_CAINFO", value: "/ca/ca.crt" },
@@ -128,12 +128,12 @@ const measureJob = async (kube: Kube, image: string): Promise<Reading> => {
   await kube.apply({ apiVersion: "v1", kind: "ConfigMap", metadata, data: { "ca.crt": ca?.data["extra.crt"] ?? "" } });
   const applied = Date.now();
   await kube.apply(renderJob(image));
-  const succeeded = async (): Promise<boolean> => {
-    const { succeeded: done = 0, failed = 0 } = (await kube.get<Job>("job", NAME, tenant))?.status ?? {};
-    if (failed > 0) throw new Error(await kube.ok(["logs", `job/${NAME}`, "-n", tenant]));
-    return done > 0;
+  const ended = async (): Promise<Job["status"]> => {
+    const status = (await kube.get<Job>("job", NAME, tenant))?.status;
+    return (status?.succeeded ?? 0) + (status?.failed ?? 0) > 0 ? status : undefined;
   };
-  await waitFor("the Job's end", succeeded, { timeoutMs: 2 * MINUTE_MS, intervalMs: LOOK_MS });
+  const end = await waitFor("the Job's end", ended, { timeoutMs: 2 * MINUTE_MS, intervalMs: LOOK_MS });
+  if ((end?.failed ?? 0) > 0) throw new Error(await kube.ok(["logs", `job/${NAME}`, "-n", tenant]));
   const whole = secondsBetween(applied, Date.now());
   const [, ownNs = "0"] = /own (\d+)/.exec(await kube.ok(["logs", `job/${NAME}`, "-n", tenant])) ?? [];
   await removeJob(kube);
