@@ -3,7 +3,14 @@ import { join } from "node:path";
 import { describe, expect, it, jest } from "@jest/globals";
 import { parse, parseAllDocuments, stringify } from "yaml";
 import type { KubeObject, ResourceKind } from "#nervous-system/kubernetes/resource-kind.ts";
-import { agents, interventions, missions, models, type Intervention } from "#nervous-system/kubernetes/swarm-kinds.ts";
+import {
+  agents,
+  interventions,
+  missions,
+  models,
+  personas,
+  type Intervention,
+} from "#nervous-system/kubernetes/swarm-kinds.ts";
 import { findCondition } from "#nervous-system/schemas/conditions.ts";
 import { groupVersion } from "#nervous-system/schemas/resources/define-resource.ts";
 import { resources } from "#nervous-system/schemas/resources/catalog.ts";
@@ -24,7 +31,7 @@ const stage = missionStage();
 const { agent, mission, missionIs, modelIsReady, operate, submit } = stage;
 
 type Ours = KubeObject & { status?: { observedGeneration?: number; conditions?: Condition[] } };
-const kinds = [missions, agents, models, interventions] as ReadonlyArray<ResourceKind<Ours>>;
+const kinds = [missions, agents, models, personas, interventions] as ReadonlyArray<ResourceKind<Ours>>;
 
 const kubectl = (input: string, ...args: string[]): Promise<RunResult> => {
   const { kubectl: program, kubeconfigPath } = stage.world.test.plane;
@@ -147,6 +154,7 @@ const sparseMission = (): object => ({
   workspace: { repo: "https://forge.example.org/team/calculator.git", policy: {}, publish: {} },
   team: [{ name: "coder", role: "Coder", modelRef: { name: "scripted" }, runtime: {} }],
   template: { pod: { tolerations: [{ key: "example.org/agents" }] } },
+  approvals: { require: ["PullRequest"] },
   retry: {},
   stuck: {},
   recording: {},
