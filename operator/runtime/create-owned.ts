@@ -73,6 +73,8 @@ const again = `it is tried again every ${refusedRecheckMs / 1_000} s`;
 
 type Remedy = (refused: string, where: { kind: string; namespace: string }) => Omit<Refusal, "stalled"> | undefined;
 
+const rejectedOf = (kind: string): Reason => (kind === "Pod" ? Reason.PodRejected : Reason.AgentRejected);
+
 const quotaIsFull: Remedy = (refused, { kind, namespace }) => {
   const [, quota, figures] = /exceeded quota: ([^\s,]+), (requested: .*)/.exec(refused) ?? [];
   return quota === undefined
@@ -88,7 +90,7 @@ const advised =
   (refused, { kind, namespace }) =>
     pattern.test(refused)
       ? {
-          reason: kind === "Pod" ? Reason.PodRejected : Reason.AgentRejected,
+          reason: rejectedOf(kind),
           message: `The API server refuses the ${kind}: ${refused.replace(/\.?$/, ".")} ${advice(namespace)}; ${again}.`,
         }
       : undefined;
@@ -112,8 +114,7 @@ const knownRemedy = (message: string, kind: string, namespace: string): Omit<Ref
     const known = remedy(message, { kind, namespace });
     if (known !== undefined) return known;
   }
-  const reason = kind === "Pod" ? Reason.PodRejected : Reason.AgentRejected;
-  return { reason, message: `The API server refuses the ${kind}: ${message}` };
+  return { reason: rejectedOf(kind), message: `The API server refuses the ${kind}: ${message}` };
 };
 
 // Nobody has counted yet what a new quota allows.

@@ -46,8 +46,8 @@ const measureMission = async (runner: MissionRunner, ledger: Ledger): Promise<Re
 
 // What the sample's agent does and its mission checks, as a script of one's own would.
 const SCRIPT = `
-git clone -q "https://$USERNAME:$TOKEN@gitea.forge.svc/swarm/turnstile.git" /work/repo
-cd /work/repo
+git clone -q "https://$USERNAME:$TOKEN@gitea.forge.svc/swarm/turnstile.git" /workspace/repo
+cd /workspace/repo
 began=$(date +%s%N)
 cat src/token-bucket.js > /dev/null
 node --test > /dev/null || true
@@ -89,11 +89,11 @@ const renderJob = (image: string): object => {
                 env("USERNAME", "username"),
                 env("TOKEN", "password"),
                 { name: "BRANCH", value: NAME },
-                { name: "HOME", value: "/work" },
+                { name: "HOME", value: "/workspace" },
                 { name: "GIT_SSL_CAINFO", value: "/ca/ca.crt" },
               ],
               volumeMounts: [
-                { name: "work", mountPath: "/work" },
+                { name: "work", mountPath: "/workspace" },
                 { name: "ca", mountPath: "/ca" },
               ],
               securityContext: {
